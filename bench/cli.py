@@ -1,0 +1,277 @@
+"""The command line. Each command's help is its function's docstring; the work is done elsewhere."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench.errors import BenchError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Which frozen encoder, with which classical head, can you trust on your cell images, with how many labels?",
+)
+data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at a dataset before using it.")
+app.add_typer(data_app, name="data")
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Data = Annotated[Path, typer.Option(help="A folder with one sub-folder per class, or a CSV with columns path,label.")]
+Instances = Annotated[str, typer.Option(help="What gets one embedding: whole, or tiles:SIZE[:STRIDE] in pixels.")]
+GroupPattern = Annotated[
+    str | None, typer.Option(help="Regular expression on the path whose first (...) names the slide or patient.")
+]
+GroupColumn = Annotated[str | None, typer.Option(help="Column of the CSV that names the slide or patient.")]
+Out = Annotated[Path, typer.Option(help="Folder for embeddings, runs and leaderboards.")]
+Encoders = Annotated[
+    list[str] | None, typer.Option("--encoder", "-e", help="Encoders, comma-separated or repeated; see `bench encoders`.")
+]
+Number = TypeVar("Number", int, float)
+DEFAULT_DATA = Path("Data/raw")
+DEFAULT_OUT = Path("results")
+
+
+def main() -> None:
+    """Run the command line; foreseeable mistakes exit with 2 and Ctrl-C with 130, without a traceback."""
+    from encoders.errors import EncoderError
+
+    try:
+        app()
+    except (BenchError, EncoderError) as error:
+        errors.print(f"Error: {error}", markup=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        errors.print("Interrupted. What was finished is kept; the same command goes on from there.")
+        os._exit(130)  # decode and worker threads must not hold the exit back
+
+
+@app.command()
+def quickstart(
+    folder: Annotated[Path, typer.Option(help="Where to put the sample data and the results.")] = Path("quickstart"),
+    workers: Annotated[int, typer.Option(min=1, help="Processes that fit heads.")] = os.cpu_count() or 1,
+) -> None:
+    """Make sample microscopy images and take them all the way to a leaderboard, without a network."""
+    from bench.demo import DemoSpec, write_demo
+    from bench.run import Source, run
+    from bench.sweep import Protocol
+
+    console.print(f"Drawing sample images of neuron, phloem, rbc and xylem into {folder / 'data'} ...")
+    write_demo(folder / "data", DemoSpec())
+    with _progress() as report:
+        result = run(
+            Source(folder / "data" / "raw", group_pattern=r"([^/]+)__"),
+            Protocol(shots=(1, 2, 5), noise=(0.0, 0.4), seeds=10),
+            encoders=("color-stats", "texture", "random-resnet18"),
+            heads=("knn", "centroid", "logreg"),
+            out=folder / "results",
+            name="quickstart",
+            workers=workers,
+            command="bench quickstart",
+            on_progress=report,
+        )
+    _print_board(result.leaderboard.table)
+    console.print(result.summary())
+    console.print(f"\nAll of it: {result.folder / 'leaderboard.md'}\n\nNow your own images, one folder per class:\n")
+    console.print("  bench data check --data Data/raw")
+    console.print("  bench run --data Data/raw --shots 1,2,5 --encoder dino,resnet50,color-stats,texture\n", markup=False)
+
+
+@data_app.command("check")
+def data_check(
+    data: Data = DEFAULT_DATA,
+    group_pattern: GroupPattern = None,
+    group_column: GroupColumn = None,
+    out: Out = DEFAULT_OUT,
+) -> None:
+    """Show classes, counts, sizes, bit depths, groups, duplicates and unreadable files, and what the data can bear."""
+    from bench.check import check_dataset
+    from bench.datasets import load_dataset
+
+    cache = out / "store"
+    dataset = load_dataset(data, group_pattern=group_pattern, group_column=group_column, cache=cache)
+    check = check_dataset(dataset, cache)
+    _print_check(check)
+
+
+@app.command("encoders")
+def list_encoders(
+    family: Annotated[str | None, typer.Option(help="Show one family only.")] = None,
+) -> None:
+    """List the encoders: name, family, dimension, licence, and whether their weights are here."""
+    from encoders import availability, names, resolve
+
+    table = Table("name", "family", "dim", "licence", "gated", "here", "pretrained on")
+    specs = [resolve(name) for name in names()]
+    families = {spec.family for spec in specs}
+    if family and family not in families:
+        raise BenchError(f"Got family '{family}'; expected one of {', '.join(sorted(families))}.")
+    for spec in specs:
+        if family in (None, spec.family):
+            why_not = availability(spec)
+            table.add_row(spec.name, spec.family, str(spec.dim), spec.licence, "yes" if spec.gated else "no",
+                          why_not or "yes", spec.pretraining)  # fmt: skip
+    console.print(table)
+    console.print("Also: timm:MODEL, open_clip:MODEL/TAG, hf-hub:REPOSITORY, path/to/file.py:NAME, each with @key=value,...", markup=False)
+
+
+@app.command()
+def extract(
+    encoder: Encoders = None,
+    data: Data = DEFAULT_DATA,
+    instances: Instances = "whole",
+    group_pattern: GroupPattern = None,
+    group_column: GroupColumn = None,
+    out: Out = DEFAULT_OUT,
+) -> None:
+    """Embed every image (or tile) with the encoders and keep the embeddings."""
+    from bench.run import Source, extract_encoders, prepare
+    from encoders import resolve
+
+    specs = [resolve(name) for name in _encoder_names(encoder, required=True)]
+    prepared = prepare(Source(data, instances, group_pattern, group_column), out)
+    with _progress() as report:
+        prepared, done = extract_encoders(prepared, specs, report)
+    for name in done.made:
+        if name not in done.failed:
+            console.print(f"{name}: {done.reused[name]:,} reused, {done.made[name]:,} made", markup=False)
+    _print_problems(prepared.dataset.problems)
+    console.print(done.summary())
+    if done.failed:
+        raise BenchError("\n".join(done.failed.values()))
+
+
+@app.command()
+def run(
+    shots: Annotated[str, typer.Option(help="Labelled examples a class, e.g. 1,5,10.")] = "1,5,10",
+    data: Data = DEFAULT_DATA,
+    encoder: Encoders = None,
+    head: Annotated[str, typer.Option(help="Heads: knn, centroid, logreg, xgboost.")] = "knn,centroid,logreg,xgboost",
+    noise: Annotated[str, typer.Option(help="Shares of wrong training labels, e.g. 0,0.2,0.4.")] = "0",
+    noise_kind: Annotated[str, typer.Option(help="How labels go wrong: symmetric.")] = "symmetric",
+    seeds: Annotated[int | None, typer.Option(help="Draws per shot level (default 30, 20 or 10 by shots).")] = None,
+    draw: Annotated[str, typer.Option(help="spread: over as many groups as possible; concentrated: few.")] = "spread",
+    instances: Instances = "whole",
+    group_pattern: GroupPattern = None,
+    group_column: GroupColumn = None,
+    out: Out = DEFAULT_OUT,
+    name: Annotated[str | None, typer.Option(help="Name of the run's folder below <out>/runs.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that fit heads.")] = os.cpu_count() or 1,
+) -> None:
+    """Train every head on few, partly wrong labels over every encoder and write the leaderboard."""
+    from bench.run import Source
+    from bench.run import run as run_all
+    from bench.sweep import Protocol
+
+    protocol = Protocol(
+        tuple(_numbers(shots, "--shots", int)), tuple(_numbers(noise, "--noise", float)), noise_kind, seeds, draw
+    )
+    with _progress() as report:
+        result = run_all(
+            Source(data, instances, group_pattern, group_column), protocol,
+            encoders=_encoder_names(encoder), heads=_words(head), out=out, name=name, workers=workers,
+            command=shlex.join(["bench", *sys.argv[1:]]), on_progress=report,
+        )  # fmt: skip
+    _print_board(result.leaderboard.table)
+    for reason in result.refused:
+        console.print(f"Not run: {reason}.", markup=False)
+    for reason in result.extracted.failed.values():
+        console.print(f"Left out: {reason}", markup=False)
+    for path, reason in result.extracted.problems.items():
+        console.print(f"Skipped {path}: {reason}", markup=False)
+    console.print(result.summary())
+    console.print(f"Leaderboard: {result.folder / 'leaderboard.md'}")
+
+
+@app.command()
+def export(
+    to: Annotated[Path, typer.Option("--out", help="File to write: NAME.npz or NAME.parquet.")],
+    encoder: Annotated[str, typer.Option("--encoder", "-e", help="One encoder or variant.")],
+    data: Data = DEFAULT_DATA,
+    instances: Instances = "whole",
+    group_pattern: GroupPattern = None,
+    group_column: GroupColumn = None,
+    results: Annotated[Path, typer.Option(help="Folder that holds the embeddings.")] = DEFAULT_OUT,
+) -> None:
+    """Write stored embeddings with path, label, group and split to one file."""
+    from bench.export import export_embeddings
+    from bench.run import Source, prepare
+    from encoders import resolve
+
+    prepared = prepare(Source(data, instances, group_pattern, group_column), results)
+    count = export_embeddings(prepared.instances, prepared.store, resolve(encoder).key, to)
+    console.print(f"{count:,} embeddings written to {to}")
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _encoder_names(given: list[str] | None, *, required: bool = False) -> list[str]:
+    from encoders import split_names
+
+    found = [name for text in given or () for name in split_names(text)]
+    if required and not found:
+        raise BenchError("Got no --encoder; expected at least one, e.g. --encoder dino. `bench encoders` lists them.")
+    return list(dict.fromkeys(found))
+
+
+def _numbers(text: str, option: str, kind: type[Number]) -> list[Number]:
+    try:
+        return sorted({kind(word) for word in _words(text)})
+    except ValueError:
+        example = "1,5,10" if kind is int else "0,0.2,0.4"
+        raise BenchError(f"Got {option} '{text}'; expected numbers separated by commas, e.g. {option} {example}.") from None
+
+
+@contextmanager
+def _progress() -> Iterator:  # type: ignore[type-arg]
+    """Yield a function (what, done, total) that draws one bar with its remaining time per stage."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True) as bars:
+        stage = bars.add_task("reading images", total=None)
+        kinds = {"": stage}
+
+        def report(what: str, done: int, total: int) -> None:
+            kind = what.split()[0]
+            if kind not in kinds:
+                bars.update(stage, visible=False)
+                kinds[kind] = bars.add_task(what, total=total)
+            bars.update(kinds[kind], description=what, completed=done, total=total)
+
+        yield report
+
+
+def _print_board(board) -> None:  # type: ignore[no-untyped-def]
+    """Print the rows with the most labels and no noise, best first."""
+    top = board[(board["shots"] == board["shots"].max()) & (board["noise"] == board["noise"].min())]
+    top = top.sort_values("balanced_accuracy", ascending=False, kind="stable")
+    shown = f"the first 20 of {len(top)} rows; " if len(top) > 20 else ""
+    table = Table("encoder", "head", "balanced accuracy", "95% interval", "spread", "ranks", "over trivial")
+    for row in top.head(20).to_dict("records"):
+        rank = "" if row["rank_low"] != row["rank_low"] else f"{row['rank_low']:.0f}-{row['rank_high']:.0f}"
+        over = "" if row["delta_trivial"] != row["delta_trivial"] else f"{100 * row['delta_trivial']:+.1f}"
+        table.add_row(row["encoder"], row["head"], f"{100 * row['balanced_accuracy']:.1f}",
+                      f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}", f"{100 * row['spread']:.1f}",
+                      rank, over)  # fmt: skip
+    shots = int(top["shots"].iloc[0])
+    table.title = f"{shots} label{'s' * (shots != 1)} a class ({shown}{int(top['n_groups'].iloc[0])} groups tested)"
+    console.print(table)
+
+
+def _print_problems(problems) -> None:  # type: ignore[no-untyped-def]
+    for path, reason in problems[["path", "reason"]].itertuples(index=False):
+        console.print(f"Skipped {path}: {reason}", markup=False)

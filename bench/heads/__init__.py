@@ -1,0 +1,36 @@
+"""Heads: classical models on embeddings. One file is one head; the folder is the registry.
+
+A head of another distribution is an entry point in group `cell_classifier.heads` that names a `Head`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pkgutil import iter_modules
+
+from bench.errors import BenchError, did_you_mean
+from bench.heads.contract import Head, Params
+
+__all__ = ["Head", "Params", "all_heads", "get_heads"]
+
+
+@cache
+def all_heads() -> Mapping[str, Head]:
+    """Return every head by name, sorted."""
+    modules = (import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__))
+    heads = [module.HEAD for module in modules if hasattr(module, "HEAD")]
+    heads += [point.load() for point in entry_points(group="cell_classifier.heads")]
+    return {head.name: head for head in sorted(heads, key=lambda head: head.name)}
+
+
+def get_heads(names: Sequence[str]) -> list[Head]:
+    """Return the named heads in the order given; BenchError names the unknown one and the nearest known."""
+    known = all_heads()
+    for name in names:
+        if name not in known:
+            choices = ", ".join(known)
+            raise BenchError(f"Got head '{name}'{did_you_mean(name, known)} Expected some of: {choices}.")
+    return [known[name] for name in dict.fromkeys(names)]

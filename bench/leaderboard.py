@@ -1,0 +1,169 @@
+"""From stored predictions to the leaderboard: a table, and Markdown that a person can read.
+
+A pure function of the run's units, the instance table and a few facts about the encoders: nothing is
+refitted. One row per encoder x head x shots x noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import BenchError
+from bench.ledger import Tested, Unit, ledger_rows, read_unit, tested_items
+from bench.metrics import METRICS
+from bench.statistics import (
+    BOOTSTRAP_FROM,
+    Hits,
+    count_hits,
+    few_groups_interval,
+    percentile_interval,
+    rank_intervals,
+    two_way_bootstrap,
+)
+
+COLUMNS = (
+    "dataset", "encoder", "family", "head", "selection", "instances", "level", "draw", "split", "shots",
+    "support_groups", "noise_kind", "noise", "noise_realised", "seeds", "n_test", "n_groups",
+    "balanced_accuracy", "ci_low", "ci_high", "ci_method", "spread", "rank_low", "rank_high",
+    "macro_f1", "mcc", "auroc", "log_loss", "brier", "delta_trivial", "dim", "ms_per_image",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class EncoderFacts:
+    """What the leaderboard says of an encoder."""
+
+    family: str
+    dim: int
+    trivial: bool
+    ms_per_image: float
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What holds for every row of a run."""
+
+    dataset: str
+    instances: str
+    tier: str
+    tier_reason: str
+    split_rule: str
+    split_reason: str
+    draw: str
+    classes: tuple[str, ...]
+    encoders: Mapping[str, EncoderFacts]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """The leaderboard of one run and why some of its fields are empty."""
+
+    table: pd.DataFrame
+    ledger: pd.DataFrame
+    empty: Mapping[str, str] = field(default_factory=dict)
+
+
+def build_leaderboard(
+    run: Path, units: Sequence[Unit], table: pd.DataFrame, test_rows: np.ndarray, facts: RunFacts
+) -> Leaderboard:
+    """Score every unit of a run and compare those that share shots and noise.
+
+    table: instances; test_rows: the tested positions in it. Raises BenchError for a missing unit.
+    """
+    tested = tested_items(table, test_rows, facts.classes)
+    ledgers, rows = [], []
+    for shots in sorted({unit.shots for unit in units}):
+        block = [unit for unit in units if unit.shots == shots]
+        fits, hits = _score(run, block, tested, facts.classes)
+        ledgers.append(fits)
+        for r, rate in enumerate(block[0].rates):
+            rows += _compare(block, fits[fits["noise"] == rate], rate, hits[r], tested, facts)
+    board = pd.DataFrame(rows, columns=list(COLUMNS))
+    board = board.sort_values(["shots", "noise", "balanced_accuracy"], ascending=[True, True, False], kind="stable")
+    ledger = pd.concat(ledgers, ignore_index=True) if ledgers else pd.DataFrame()
+    return Leaderboard(board.reset_index(drop=True), ledger, _empty_reasons(board, facts, tested))
+
+
+def _score(
+    run: Path, block: Sequence[Unit], tested: Tested, classes: Sequence[str]
+) -> tuple[pd.DataFrame, list[Hits]]:
+    fits: list[pd.DataFrame] = []
+    right: list[list[np.ndarray]] = [[] for _ in block[0].rates]
+    total = np.zeros(0)
+    for unit in block:
+        predictions = read_unit(run, unit)
+        if predictions is None:
+            raise BenchError(f"Predictions of {unit.encoder} x {unit.head} at {unit.shots} shots are missing or "
+                             f"unreadable in {run}. Run the same `bench run` again: it makes what is missing.")
+        fits.append(ledger_rows(unit, predictions, tested, classes))
+        P = tested.pool(predictions.P)
+        for r in range(len(unit.rates)):
+            counted, total = count_hits(P[:, r], tested.y, tested.group)
+            right[r].append(counted)
+    return pd.concat(fits, ignore_index=True), [Hits(np.stack(counted), total) for counted in right]
+
+
+def _compare(
+    block: Sequence[Unit], fits: pd.DataFrame, rate: float, hits: Hits, tested: Tested, facts: RunFacts
+) -> list[dict[str, object]]:
+    """Return the rows of all methods at one shot level and noise rate."""
+    n_groups = len(np.unique(tested.group))
+    groups_of = np.array([len(np.unique(tested.group[tested.y == k])) for k in range(len(facts.classes))])
+    present = groups_of > 0
+    exact = groups_of[present].min() < BOOTSTRAP_FROM
+    if exact:
+        recall_columns = [f"recall:{name}" for name, there in zip(facts.classes, present, strict=True) if there]
+    else:
+        samples = two_way_bootstrap(hits)
+        lows, highs = percentile_interval(samples)
+        rank_low, rank_high = rank_intervals(samples)
+    rows: list[dict[str, object]] = []
+    for m, unit in enumerate(block):
+        own = fits[fits["unit"] == unit.name]
+        known = facts.encoders[unit.encoder]
+        if exact:
+            low, high = few_groups_interval(own[recall_columns].mean().to_numpy(), groups_of[present])
+        else:
+            low, high = float(lows[m]), float(highs[m])
+        row: dict[str, object] = {
+            "dataset": facts.dataset, "encoder": unit.encoder, "family": known.family, "head": unit.head,
+            "selection": "fixed", "instances": facts.instances, "level": tested.level, "draw": facts.draw,
+            "split": facts.split_rule, "shots": unit.shots, "support_groups": own["support_groups"].mean(),
+            "noise_kind": unit.noise_kind, "noise": rate, "noise_realised": own["noise_realised"].mean(),
+            "seeds": unit.seeds, "n_test": len(tested.y), "n_groups": n_groups,
+            "ci_low": low, "ci_high": high, "ci_method": "exact-mover" if exact else "two-way-bootstrap",
+            "spread": own["balanced_accuracy"].std() if len(own) > 1 else np.nan,
+            "rank_low": np.nan if exact else rank_low[m], "rank_high": np.nan if exact else rank_high[m],
+            "dim": known.dim, "ms_per_image": known.ms_per_image,
+        }  # fmt: skip
+        row |= {name: own[name].mean() for name in METRICS}
+        rows.append(row)
+    trivial = [row for row in rows if facts.encoders[str(row["encoder"])].trivial]
+    best = max((float(row["balanced_accuracy"]) for row in trivial), default=np.nan)  # type: ignore[arg-type]
+    for row in rows:
+        learned = not facts.encoders[str(row["encoder"])].trivial
+        row["delta_trivial"] = float(row["balanced_accuracy"]) - best if learned else np.nan  # type: ignore[arg-type]
+    return rows
+
+
+def _empty_reasons(board: pd.DataFrame, facts: RunFacts, tested: Tested) -> dict[str, str]:
+    reasons = {}
+    if len(board) and board["rank_low"].isna().all():
+        reasons["rank_low, rank_high"] = (
+            f"a class has fewer than {BOOTSTRAP_FROM} test groups: methods are not ranked on so little"
+        )
+    if not any(known.trivial for known in facts.encoders.values()):
+        reasons["delta_trivial"] = "no descriptor or control took part; add e.g. --encoder color-stats"
+    elif any(known.trivial for known in facts.encoders.values()):
+        reasons["delta_trivial"] = "empty for descriptors and controls themselves: they are what it is measured against"
+    if board["ms_per_image"].isna().any():
+        reasons["ms_per_image"] = "the embeddings came from elsewhere and their cost was not measured here"
+    if (board["seeds"] == 1).any():
+        reasons["spread"] = "one draw has no spread between draws"
+    return reasons

@@ -1,0 +1,110 @@
+"""The leaderboard as Markdown: warnings first, then one table per noise rate, then how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from bench.leaderboard import Leaderboard, RunFacts
+
+
+def render_markdown(board: Leaderboard, facts: RunFacts, refused: Sequence[str], command: str) -> str:
+    """Return the Markdown of one run. refused: why a shot level that was asked for has no rows."""
+    table = board.table
+    parts = [f"# {facts.dataset}: which encoder and head to trust", ""]
+    parts += [f"`{command}`", ""] if command else []
+    parts += [f"**Tier {facts.tier}.** {facts.tier_reason}", ""]
+    parts += [f"**Split: {facts.split_rule}.** {facts.split_reason}.", ""]
+    cautions = [*facts.warnings, *refused]
+    if cautions:
+        parts += ["**Read this first**", "", *[f"- {text}" for text in cautions], ""]
+    if len(table):
+        first = table.iloc[0]
+        unit = "images" if first["level"] == "image" else "instances"
+        parts += [
+            f"Classes: {', '.join(facts.classes)}. Scored on {first['n_test']} {unit} in {first['n_groups']} groups, "
+            f"{len(table)} rows. Balanced accuracy in percent with its 95% interval "
+            f"({'exact limits combined over classes' if first['ci_method'] == 'exact-mover' else 'two-way bootstrap over test groups and draws'}); "
+            f"guessing gives about {100 / len(facts.classes):.0f}.",
+            "",
+        ]
+        for noise in sorted(table["noise"].unique()):
+            parts += [f"## {noise:.0%} wrong labels" if noise else "## Clean labels", ""]
+            parts += [_pivot(table[table["noise"] == noise]), ""]
+        parts += ["## All scores at the most labels, clean", "", _scores(table), ""]
+    parts += _reading(board)
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _pivot(table: pd.DataFrame) -> str:
+    """Return encoder x head rows with one column per shot level, best at the most shots first."""
+    shots = sorted(table["shots"].unique())
+    order = table[table["shots"] == shots[-1]].sort_values("balanced_accuracy", ascending=False, kind="stable")
+    lines = [["encoder", "head", *[f"{n} label{'s' * (n != 1)} a class" for n in shots]]]
+    index = table.set_index(["encoder", "head", "shots"])
+    for encoder, head in order[["encoder", "head"]].itertuples(index=False):
+        cells = []
+        for n in shots:
+            row = index.loc[(encoder, head, n)]
+            cells.append(f"{100 * row['balanced_accuracy']:.1f} [{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}]")
+        lines.append([f"`{encoder}`", head, *cells])
+    return table_lines(lines)
+
+
+def _scores(table: pd.DataFrame) -> str:
+    part = table[(table["shots"] == table["shots"].max()) & (table["noise"] == table["noise"].min())]
+    lines = [["encoder", "head", "rank", "BA", "spread", "macro F1", "MCC", "AUROC", "log loss", "Brier",
+              "over trivial", "dim", "ms/image"]]  # fmt: skip
+    for row in part.to_dict("records"):
+        rank = "" if np.isnan(row["rank_low"]) else f"{row['rank_low']:.0f}-{row['rank_high']:.0f}"
+        numbers = [f"{row[c]:.3f}" for c in ("macro_f1", "mcc", "auroc", "log_loss", "brier")]
+        over = "" if np.isnan(row["delta_trivial"]) else f"{100 * row['delta_trivial']:+.1f}"
+        spread = "" if np.isnan(row["spread"]) else f"{100 * row['spread']:.1f}"
+        cost = "" if np.isnan(row["ms_per_image"]) else f"{row['ms_per_image']:.1f}"
+        lines.append([f"`{row['encoder']}`", row["head"], rank, f"{100 * row['balanced_accuracy']:.1f}", spread,
+                      *numbers, over, str(row["dim"]), cost])  # fmt: skip
+    return table_lines(lines)
+
+
+def table_lines(lines: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table; the first line is the header."""
+    head, *body = lines
+    text = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(text + ["| " + " | ".join(row) + " |" for row in body])
+
+
+def _reading(board: Leaderboard) -> list[str]:
+    parts = [
+        "## How to read it",
+        "",
+        "- A score is the mean over draws of the labelled examples; *spread* is its standard deviation from draw to "
+        "draw, the luck of which examples you happened to label. It is not the interval.",
+        "- No image, slide or other group is on both sides of a split. Overlapping intervals mean: not told apart here.",
+        "- *over trivial* is the gap to the best row that knows no biology (colour, texture, random weights). Near zero, "
+        "the encoder adds nothing that stain or size does not give away.",
+        "- Hyper-parameters are the published defaults (`selection` fixed); nothing was tuned on these labels.",
+    ]
+    if board.empty:
+        parts += ["", "Empty fields", ""]
+        parts += [f"- `{name}`: {reason}." for name, reason in board.empty.items()]
+    return parts
+
+
+def render_overview(table: pd.DataFrame, top: int = 5) -> str:
+    """Return the best rows of every dataset at its most labels, clean, from merged leaderboards."""
+    parts = ["# Leaderboard", "", f"The {top} best rows per dataset, at the most labels a class, labels clean.", ""]
+    for (dataset, instances), rows in table.groupby(["dataset", "instances"], sort=True):
+        rows = rows[rows["noise"] == rows["noise"].min()]
+        rows = rows[rows["shots"] == rows["shots"].max()]
+        best = rows.sort_values("balanced_accuracy", ascending=False, kind="stable").head(top)
+        shots = best["shots"].iloc[0]
+        parts += [f"## {dataset} ({instances}), {shots} label{'s' * (shots != 1)} a class", ""]
+        lines = [["encoder", "head", "balanced accuracy", "95% interval", "groups tested"]]
+        for row in best.to_dict("records"):
+            interval = f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}"
+            lines.append([f"`{row['encoder']}`", row["head"], f"{100 * row['balanced_accuracy']:.1f}", interval,
+                          str(row["n_groups"])])  # fmt: skip
+        parts += [table_lines(lines), ""]
+    return "\n".join(parts).rstrip() + "\n"

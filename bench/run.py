@@ -1,0 +1,233 @@
+"""The whole way: a folder of images to a leaderboard, each stage doing only what is missing.
+
+    load_dataset -> make_instances -> extract -> plan_sweep -> run_units -> build_leaderboard
+
+A run writes <out>/runs/<name>/{run.json, ledger.parquet, instances.parquet, predictions/,
+leaderboard.csv, leaderboard.md} and refreshes <out>/leaderboard.csv and .md. Embeddings lie in
+<out>/store and serve every run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from bench.atomic import replacing, write_atomically
+from bench.check import tier_of
+from bench.datasets import Dataset, load_dataset
+from bench.errors import BenchError
+from bench.extract import ExtractReport, extract
+from bench.heads import get_heads
+from bench.instances import make_instances
+from bench.leaderboard import EncoderFacts, Leaderboard, RunFacts, build_leaderboard
+from bench.manifest import record_problems
+from bench.markdown import render_markdown, render_overview
+from bench.seeds import content_name
+from bench.store import EmbeddingStore
+from bench.sweep import Embedded, Protocol, Sweep, plan_sweep, run_units
+from encoders import EncoderError, EncoderSpec, resolve
+
+DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
+LEADERBOARD_FORMAT = 1  # raised when the same predictions would be written up differently
+
+OnProgress = Callable[[str, int, int], None]  # what, done, total
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the images are and what one instance of them is."""
+
+    data: Path
+    instances: str = "whole"
+    group_pattern: str | None = None
+    group_column: str | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A dataset cut into instances, with undecodable images left out."""
+
+    dataset: Dataset
+    instances: pd.DataFrame
+    store: EmbeddingStore
+    cache: Path
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run made: the folder, the leaderboard, and what was reused."""
+
+    folder: Path
+    leaderboard: Leaderboard
+    refused: tuple[str, ...]
+    extracted: ExtractReport
+    units_reused: int
+    units_made: int
+    up_to_date: bool  # nothing at all was left to do
+
+    def summary(self) -> str:
+        """Return one line: what was reused and what was made."""
+        text = f"{self.extracted.summary()}; {self.units_reused} blocks of fits reused, {self.units_made} made"
+        return f"{text}. Nothing to do: {self.folder} is up to date" if self.up_to_date else text
+
+
+def prepare(source: Source, out: Path | str = "results") -> Prepared:
+    """Read the dataset table and cut it into instances. The cache and the store lie in `out`."""
+    store = EmbeddingStore(Path(out) / "store")
+    dataset = load_dataset(
+        source.data, group_pattern=source.group_pattern, group_column=source.group_column, cache=store.root
+    )
+    return Prepared(dataset, make_instances(dataset, source.instances), store, store.root)
+
+
+def extract_encoders(
+    prepared: Prepared, specs: Sequence[EncoderSpec], on_progress: OnProgress | None = None
+) -> tuple[Prepared, ExtractReport]:
+    """Embed what is missing. Images that turn out undecodable are recorded and leave the instances."""
+
+    def progress(done: int, total: int, name: str) -> None:
+        if on_progress:
+            on_progress(f"extract {name}", done, total)
+
+    report = extract(prepared.instances, prepared.dataset.root, specs, prepared.store, on_progress=progress)
+    if not report.problems:
+        return prepared, report
+    record_problems(prepared.dataset.root, prepared.cache, dict(report.problems))
+    bad = set(report.problems)
+    found = pd.DataFrame(sorted(report.problems.items()), columns=["path", "reason"])
+    dataset = replace(
+        prepared.dataset,
+        table=prepared.dataset.table[~prepared.dataset.table["path"].isin(bad)].reset_index(drop=True),
+        problems=pd.concat([prepared.dataset.problems, found], ignore_index=True),
+    )
+    kept = prepared.instances[~prepared.instances["path"].isin(bad)].reset_index(drop=True)
+    return replace(prepared, dataset=dataset, instances=kept), report
+
+
+def cached_encoders(prepared: Prepared) -> list[EncoderSpec]:
+    """Return the encoders whose embeddings of every instance are stored."""
+    wanted = set(prepared.instances["instance"])
+    found = []
+    for name, key in prepared.store.variants().items():
+        if not wanted <= prepared.store.present(key):
+            continue
+        try:
+            spec = resolve(name)
+        except EncoderError:
+            continue  # e.g. its weights file has moved; it can be named explicitly
+        if spec.key == key:
+            found.append(spec)
+    return found
+
+
+def run(
+    source: Source,
+    protocol: Protocol,
+    *,
+    encoders: Sequence[str] = (),
+    heads: Sequence[str] = DEFAULT_HEADS,
+    out: Path | str = "results",
+    name: str | None = None,
+    workers: int = 1,
+    command: str = "",
+    on_progress: OnProgress | None = None,
+) -> RunResult:
+    """Run the protocol on a source and write its leaderboard.
+
+    encoders: names or variants, e.g. "dino@size=448"; none takes all that are cached for this data.
+    name: folder below <out>/runs (default: from the data and the instances). Raises BenchError for
+    data the protocol cannot be run on, and EncoderError for an unknown encoder, before anything is written.
+    """
+    get_heads(heads)
+    specs = [resolve(text) for text in encoders]
+    prepared = prepare(source, out)
+    if not specs:
+        specs = cached_encoders(prepared)
+        if not specs:
+            raise BenchError(
+                "Got no --encoder, and no embeddings of this data are stored yet; expected at least one, "
+                "e.g. --encoder color-stats,texture,random-resnet18. `bench encoders` lists them."
+            )
+    prepared, extracted = extract_encoders(prepared, specs, on_progress)
+    if len(extracted.failed) == len(specs):
+        raise BenchError("No encoder could be loaded.\n" + "\n".join(extracted.failed.values()))
+    specs = [spec for spec in specs if spec.name not in extracted.failed]
+    classes = tuple(sorted(prepared.instances["label"].unique()))
+    keys = {spec.name: spec.key for spec in specs}
+    sweep = plan_sweep(prepared.instances, classes, protocol, keys, heads)
+    refused = tuple(sweep.draws.refused.values())
+    if not sweep.units:
+        raise BenchError("No shot level can be drawn from this data.\n" + "\n".join(refused))
+    folder = Path(out) / "runs" / (name or _run_name(prepared.dataset, source.instances))
+    embedded = {
+        spec.name: Embedded(spec.name, spec.key, spec.scaling, prepared.store.read(spec.key, list(prepared.instances["instance"])))
+        for spec in specs
+    }
+    reused, made = run_units(
+        sweep, embedded, folder, workers=workers,
+        on_progress=(lambda done, total: on_progress("fit", done, total)) if on_progress else None,
+    )
+    facts = _facts(prepared, source, sweep, specs)
+    facts = replace(facts, warnings=(*facts.warnings, *extracted.failed.values()))
+    board, fresh = _write_up(folder, Path(out), sweep, facts, refused, command)
+    up_to_date = not (made or fresh or sum(extracted.made.values()))
+    return RunResult(folder, board, refused, extracted, reused, made, up_to_date)
+
+
+def _run_name(dataset: Dataset, instances: str) -> str:
+    return dataset.name if instances == "whole" else f"{dataset.name}-{instances.replace(':', '')}"
+
+
+def _facts(prepared: Prepared, source: Source, sweep: Sweep, specs: Sequence[EncoderSpec]) -> RunFacts:
+    dataset = prepared.dataset
+    tier, reason = tier_of(dataset)
+    warnings = list(dataset.notes)
+    if len(dataset.problems):
+        some = "; ".join(f"{path}: {why}" for path, why in dataset.problems[["path", "reason"]].to_numpy()[:3].tolist())
+        warnings.append(f"{len(dataset.problems)} files were skipped ({some}{'; ...' if len(dataset.problems) > 3 else ''})")
+    known = {
+        spec.name: EncoderFacts(spec.family, spec.dim, spec.trivial, prepared.store.cost(spec.key)) for spec in specs
+    }
+    return RunFacts(
+        dataset=dataset.name, instances=source.instances, tier=tier, tier_reason=reason,
+        split_rule=sweep.plan.rule, split_reason=sweep.plan.reason, draw=sweep.protocol.draw,
+        classes=sweep.classes, encoders=known, warnings=(*warnings, *sweep.plan.notes),
+    )  # fmt: skip
+
+
+def _write_up(
+    folder: Path, out: Path, sweep: Sweep, facts: RunFacts, refused: Sequence[str], command: str
+) -> tuple[Leaderboard, bool]:
+    """Write the run's tables unless they are there for these very units; returns (leaderboard, whether written)."""
+    signature = content_name([LEADERBOARD_FORMAT, [unit.name for unit in sweep.units], list(refused), list(facts.warnings)])
+    record = folder / "run.json"
+    if record.exists() and json.loads(record.read_text()).get("signature") == signature:
+        table = pd.read_csv(folder / "leaderboard.csv")
+        return Leaderboard(table, pd.read_parquet(folder / "ledger.parquet")), False
+    board = build_leaderboard(folder, sweep.units, sweep.table, sweep.plan.test_rows(), facts)
+    with replacing(folder / "ledger.parquet") as path:
+        board.ledger.to_parquet(path, index=False)
+    with replacing(folder / "instances.parquet") as path:
+        sweep.table.to_parquet(path, index=False)
+    write_atomically(folder / "leaderboard.csv", board.table.to_csv(index=False, float_format="%.6g").encode())
+    write_atomically(folder / "leaderboard.md", render_markdown(board, facts, refused, command).encode())
+    about = {
+        "signature": signature, "command": command, "dataset": facts.dataset, "instances": facts.instances,
+        "classes": facts.classes, "tier": facts.tier, "split": facts.split_rule, "refused": list(refused),
+        "warnings": list(facts.warnings), "empty_fields": dict(board.empty), "units": len(sweep.units),
+    }  # fmt: skip
+    write_atomically(record, json.dumps(about, indent=1).encode())  # last: it says that the rest is there
+    refresh_overview(out)
+    return board, True
+
+
+def refresh_overview(out: Path) -> None:
+    """Rewrite <out>/leaderboard.csv and .md from the leaderboards of all runs below it."""
+    boards = [pd.read_csv(path) for path in sorted((out / "runs").glob("*/leaderboard.csv"))]
+    merged = pd.concat(boards, ignore_index=True)
+    write_atomically(out / "leaderboard.csv", merged.to_csv(index=False, float_format="%.6g").encode())
+    write_atomically(out / "leaderboard.md", render_overview(merged).encode())

@@ -1,0 +1,16 @@
+"""The error that a user of an encoder can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class EncoderError(ValueError):
+    """A foreseeable mistake with an encoder; its text (value got, what was expected, what to do) is for the user."""
+
+
+def did_you_mean(value: str, choices: Iterable[str]) -> str:
+    """Return ", did you mean 'x'?" for the nearest of `choices`, or "" when none is near."""
+    near = get_close_matches(value, list(choices), n=1, cutoff=0.6)
+    return f", did you mean '{near[0]}'?" if near else ""

@@ -1,0 +1,92 @@
+"""The options of a variant: `NAME@key=value,key=value` to checked values and back to a canonical name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from .errors import EncoderError, did_you_mean
+
+#: Reads one option's text; raises ValueError whose text says what was expected.
+Reader = Callable[[str], object]
+
+COLORS = ("rgb", "grey")
+WINDOWS = ("percentile", "range")
+_KEY_VALUE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+
+
+def split_names(text: str) -> list[str]:
+    """Split "dino,resnet50@size=448,color=grey" into variants; a piece `key=value` continues the one before it."""
+    variants: list[str] = []
+    for piece in (piece.strip() for piece in text.split(",")):
+        if not piece:
+            raise EncoderError(f"Got an empty name in '{text}'; expected NAME[@key=value,...] between commas.")
+        if not _KEY_VALUE.match(piece):
+            variants.append(piece)
+        elif variants and "@" in variants[-1]:
+            variants[-1] += "," + piece
+        else:
+            raise EncoderError(f"Got option '{piece}' without an encoder in '{text}'; write NAME@{piece}.")
+    return variants
+
+
+def split_options(text: str) -> tuple[str, dict[str, str]]:
+    """Split "NAME@key=value,..." at its first "@" into the name and the options as given."""
+    name, at, rest = text.strip().partition("@")
+    options: dict[str, str] = {}
+    for piece in rest.split(",") if at else []:
+        key, equals, value = (part.strip() for part in piece.partition("="))
+        if not key or not equals or not value:
+            raise EncoderError(f"Got '{piece}' in '{text}'; expected key=value, as in {name}@size=448,color=grey.")
+        if key in options:
+            raise EncoderError(f"Got '{key}' twice in '{text}'; give it once.")
+        options[key] = value
+    return name, options
+
+
+def read_options(
+    name: str, given: Mapping[str, object], readers: Mapping[str, Reader], defaults: Mapping[str, object]
+) -> tuple[dict[str, object], str]:
+    """Check the options given against what the encoder allows.
+
+    Returns the value of every option, defaults filled in, and the canonical name of the variant: the base name
+    and, sorted, the options that differ from their defaults.
+    """
+    values = dict(defaults)
+    for key, text in given.items():
+        if key not in readers:
+            allowed = ", ".join(sorted(readers)) or "none"
+            raise EncoderError(
+                f"Got option '{key}' for encoder '{name}'{did_you_mean(key, readers)} Options of '{name}': {allowed}."
+            )
+        try:
+            values[key] = readers[key](str(text))
+        except ValueError as error:
+            raise EncoderError(f"Got {key}={text} for encoder '{name}'; {error}.") from None
+    changed = [f"{key}={values[key]}" for key in sorted(given) if values[key] != defaults[key]]
+    return values, name + ("@" + ",".join(changed) if changed else "")
+
+
+def one_of(*choices: str) -> Reader:
+    """Return a reader that accepts exactly the `choices`."""
+
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"expected one of {', '.join(choices)}{did_you_mean(text, choices)}".rstrip("?"))
+        return text
+
+    return read
+
+
+def whole(low: int, high: int, multiple: int = 1) -> Reader:
+    """Return a reader of whole numbers from `low` to `high` that are multiples of `multiple`."""
+    expected = f"expected a whole number from {low} to {high}" + (
+        f" that is a multiple of {multiple}" if multiple > 1 else ""
+    )
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", text) or not low <= int(text) <= high or int(text) % multiple:
+            raise ValueError(expected)
+        return int(text)
+
+    return read

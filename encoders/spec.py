@@ -1,0 +1,113 @@
+"""What an encoder is: plain data, its identity, and the loaded thing that turns images into vectors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+
+#: Version of what `encode` promises. Raise it when the same spec would give other vectors than before.
+CONTRACT: int = 1
+
+FAMILIES = (
+    "imagenet", "self-supervised", "clip", "microscopy", "pathology", "descriptor", "control", "other",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """How an image becomes the input of an encoder.
+
+    size: side S of the square input in pixels, or None for the native size (descriptors).
+    resize: "crop" (shorter side to floor(size / crop_fraction), centre crop) or "squash" (both sides to it).
+    interpolation: "bilinear" or "bicubic", antialiased.
+    mean, std: per channel, on values scaled to 0..1.
+    color: "rgb", or "grey" (luma in all three channels).
+    channels: "auto" (1 channel: replicated; 2: red and green; 3 or more: the first three).
+    window: intensities other than uint8: "percentile" (.1-99.9 of the image) or "range" (all of the dtype).
+    """
+
+    size: int | None
+    resize: str = "crop"
+    crop_fraction: float = 1.0
+    interpolation: str = "bilinear"
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    color: str = "rgb"
+    channels: str = "auto"
+    window: str = "percentile"
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """An encoder variant: everything needed to name, compare and load it, and nothing loaded yet.
+
+    name: base name plus the options that differ from its defaults, sorted: "dino@color=grey,size=448".
+    source: where the architecture comes from, such as "timm:vit_small_patch16_224.dino".
+    dim: length d of the vector of one image.
+    pool: "default" (as its library does), "cls", "mean", "avg" or "max".
+    weights: "pretrained", "random:SEED", "sha256:..." (a local file) or "none" (descriptors).
+    scaling: what a head should do to the rows first: "unit" (centre, then L2-normalise each row) or
+        "standard" (standardise each feature).
+    trivial: true for descriptors and controls, the panel a learned encoder has to beat.
+    code: identity of code outside this package's contract: a descriptor's version, a user file's sha256.
+    hub, file: Hugging Face repository and local file of the weights ("" when none); not part of the identity.
+    """
+
+    name: str
+    family: str
+    source: str
+    dim: int
+    preprocess: Preprocess
+    weights: str
+    pool: str = "default"
+    scaling: str = "unit"
+    precision: str = "float32"
+    licence: str = "unknown"
+    pretraining: str = "unknown"
+    gated: bool = False
+    trivial: bool = False
+    code: str = ""
+    hub: str = field(default="", compare=False)
+    file: str = field(default="", compare=False, repr=False)
+    build: Callable[[EncoderSpec], LoadedEncoder] = field(default=None, compare=False, repr=False)  # type: ignore[assignment]
+
+    def identity(self) -> dict[str, object]:
+        """Return everything that changes the bits of an embedding: no name, licence, path, batch or device."""
+        return {
+            "contract": CONTRACT,
+            "source": self.source,
+            "dim": self.dim,
+            "preprocess": asdict(self.preprocess),
+            "pool": self.pool,
+            "weights": self.weights,
+            "precision": self.precision,
+            "code": self.code,
+        }
+
+    @property
+    def key(self) -> str:
+        """32 hexadecimal digits of the sha256 of the identity; stable across processes and machines."""
+        text = json.dumps(self.identity(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def load(self) -> LoadedEncoder:
+        """Build the encoder and load its weights; EncoderError when they cannot be had."""
+        return self.build(self)
+
+
+@dataclass(frozen=True)
+class LoadedEncoder:
+    """An encoder ready to use.
+
+    encode: n uint8 images, each (S, S, 3) as `fit_input` gives, or (H, W, 3) for descriptors, to float32 (n, dim).
+        A vector depends on its image alone, to the bit: not on its batch, its place in it or the thread count.
+    weights_digest: sha256 over the names and bytes of the weights; "" for descriptors.
+    """
+
+    spec: EncoderSpec
+    encode: Callable[[Sequence[np.ndarray]], np.ndarray]
+    weights_digest: str

@@ -1,0 +1,24 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder with real microscopy (`data/`) and weights (`weights/`); the test is skipped when absent.
+
+    With CELL_SHARED_REQUIRED=1 (as in CI) its absence is a failure, so that real data is never skipped unseen.
+    """
+    folder = Path(os.environ.get("CELL_SHARED", ROOT.parent / "shared"))
+    if not (folder / "data").is_dir():
+        if os.environ.get("CELL_SHARED_REQUIRED") == "1":
+            pytest.fail(f"real data is required here, and {folder} has none")
+        pytest.skip(f"no real data at {folder}; set CELL_SHARED")
+    return folder
