@@ -57,7 +57,7 @@ def read_options(
         if key not in readers:
             allowed = ", ".join(sorted(readers)) or "none"
             raise EncoderError(
-                f"Got option '{key}' for encoder '{name}'{did_you_mean(key, readers)} Options of '{name}': {allowed}."
+                f"Got option '{key}' for encoder '{name}'{did_you_mean(key, readers) or '.'} Options of '{name}': {allowed}."
             )
         try:
             values[key] = readers[key](str(text))
@@ -72,7 +72,7 @@ def one_of(*choices: str) -> Reader:
 
     def read(text: str) -> str:
         if text not in choices:
-            raise ValueError(f"expected one of {', '.join(choices)}{did_you_mean(text, choices)}".rstrip("?"))
+            raise ValueError(f"expected one of {', '.join(choices)}")
         return text
 
     return read

@@ -65,7 +65,8 @@ def draw_cell(kind: str, canvas: Canvas, rng: np.random.Generator) -> Layers:
     paint = {"neuron": _neuron, "rbc": _rbc, "phloem": _phloem, "xylem": _xylem}[kind]
     prototype = _prototype_outline(canvas, rng)
     outline, fill, extra = paint(canvas, rng)
-    distance = (1 - share) * outline + share * prototype
+    bend = share**2 if canvas.packed else share  # tissue stays closed for longer than its cells keep their inside
+    distance = (1 - bend) * outline + bend * prototype
     dense, soft = fill(distance)
     dense_0, soft_0 = _prototype_fill(distance, canvas)
     cover = _step(distance)
@@ -213,11 +214,11 @@ def _phloem_long(canvas: Canvas, rng: np.random.Generator) -> Paint:
     def fill(distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         wall = 0.8 * _band(distance - 0.8 * unit, 1.1 * unit)
         companion = _step(v - seam, 1.5) if np.isfinite(seam) else np.zeros_like(v)
-        to_plate = np.abs(u - tilt * v) - length + 2.4 * unit
-        beads = 0.6 + 0.4 * np.cos(2 * np.pi * v / pore)
-        plate = _band(to_plate, 1.9 * unit) * beads * (1 - companion)
+        to_plate = np.abs(u - tilt * v) - length + 2.8 * unit
+        beads = 0.62 + 0.38 * np.cos(2 * np.pi * v / pore)
+        plate = _band(to_plate, 2.3 * unit) * beads * (1 - companion)
         depth = np.clip(-(to_plate), 0, None) + np.where(u * end > 0, 0, 1e3)
-        plug = np.exp(-depth / (8 * unit)) * _band(v, 0.2 * width + 0.35 * depth.clip(0, 2 * width))
+        plug = np.exp(-depth / (10 * unit)) * _band(v, 0.2 * width + 0.35 * depth.clip(0, 2 * width))
         streaks = 0.09 * np.sin(v / unit * 1.3 + 0.8 * canvas.grain) + 0.05 * canvas.grain
         tube = 0.16 + streaks + 0.6 * plug + 0.2 * _band(distance - 3 * unit, 1.6 * unit) + 0.3 * specks
         dense_cell = 0.62 + 0.16 * canvas.grain
@@ -225,7 +226,7 @@ def _phloem_long(canvas: Canvas, rng: np.random.Generator) -> Paint:
         nucleus = _step(1 - np.hypot((u - nucleus_at) / (6.5 * unit), (v - v_mid) / (0.26 * width)), 0.3) * companion
         seams = _band(v - seam, 1.0 * unit) if np.isfinite(seam) else 0.0
         crosswalls = companion * np.maximum(_band(u - breaks[0], unit), _band(u - breaks[1], unit))
-        dense = np.maximum.reduce([wall, 0.85 * plate, 0.6 * seams + 0 * u, 0.55 * crosswalls, 0.85 * nucleus])
+        dense = np.maximum.reduce([wall, 0.95 * plate, 0.6 * seams + 0 * u, 0.55 * crosswalls, 0.85 * nucleus])
         return dense + 0.1 * specks * (1 - companion), tube * (1 - companion) + dense_cell * companion
 
     return outline, fill, np.zeros_like(u)
@@ -326,7 +327,8 @@ def _xylem_cross(canvas: Canvas, rng: np.random.Generator) -> Paint:
 
     def fill(distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         round_lumen = (radius - thick) * lumen_edge - from_centre
-        into_lumen = np.minimum(distance - 0.6 * thick, np.maximum(round_lumen, distance - 1.6 * thick))
+        into_lumen = 0.45 * (distance - thick) + 0.55 * round_lumen
+        into_lumen = np.minimum(into_lumen, distance - 0.55 * thick)
         wall = 1 - _step(into_lumen, 1.4)
         layers = 0.72 + 0.08 * np.cos(2 * np.pi * distance / (2.4 * unit))
         dense = wall * layers * (1 - 0.6 * canal) + 0.3 * _band(into_lumen, unit)

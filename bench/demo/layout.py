@@ -42,7 +42,7 @@ def files(count: int, size: tuple[int, int], rng: np.random.Generator) -> list[S
     upright = rng.random() < 0.6
     angle = (np.pi / 2 if upright else 0.0) + rng.normal(0, 0.11)
     across, along = (width, height) if upright else (height, width)
-    n_files = int(np.clip(round(np.sqrt(count * rng.uniform(1.6, 2.6) * across / along)), 1, count))
+    n_files = int(np.clip(round(np.sqrt(count * rng.uniform(2.0, 4.2) * across / along)), 1, count))
     members = np.full(n_files, count // n_files)
     members[rng.permutation(n_files)[: count % n_files]] += 1
     spans = _shares(n_files, 0.28, rng) * across * 1.04

@@ -31,7 +31,7 @@ def draw_neurites(
     for number, heading in enumerate(headings):
         child = np.random.Generator(np.random.PCG64(rng.integers(2**63)))  # a cut branch moves no other one
         axon, apical = number == 1, pyramidal and number == 0
-        length = unit * (child.uniform(48, 66) if axon or apical else child.uniform(22, 46)) * vigour
+        length = unit * (child.uniform(40, 58) if axon or apical else child.uniform(16, 34)) * vigour
         start = 0.75 * soma * np.array([np.cos(heading), np.sin(heading)])
         stroke = unit * (1.5 if axon else 4.4 if apical else child.uniform(2.8, 3.8))
         _grow(brush, start, heading, length, stroke, 0 if not axon else MAX_ORDER, unit, (origin, turn), child)

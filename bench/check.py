@@ -1,0 +1,115 @@
+"""A look at a dataset before it is used: what is there, what cannot be read, and what it can support."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.datasets import Dataset
+from bench.images import ImageError, read_image
+from bench.manifest import record_problems
+
+MANY_GROUPS = 10  # per class, from which encoders can be ranked
+MANY_SOURCES = 3  # labs or stains per class, from which a source can be told from a class
+DECODERS = 4
+
+
+@dataclass(frozen=True)
+class DataCheck:
+    """What `check_dataset` found.
+
+    classes: one row per class (class, rows, images, groups, sources). formats: one row per
+    (dtype, channels, pages) with its number of images. sizes: min, median, max of width and height.
+    """
+
+    dataset: Dataset
+    classes: pd.DataFrame
+    formats: pd.DataFrame
+    sizes: pd.DataFrame
+    n_groups: int
+    tier: str
+    tier_reason: str
+    warnings: tuple[str, ...]
+
+
+def tier_of(dataset: Dataset) -> tuple[str, str]:
+    """Return ('T1' | 'T2' | 'T3', one sentence): what kind of claim the number of groups and sources allows."""
+    table = dataset.table
+    groups = table.groupby("label")["group"].nunique()
+    fewest = str(groups.idxmin())
+    if groups.min() < MANY_GROUPS:
+        count = int(groups.min())
+        return "T3", (
+            f"A case study: class '{fewest}' has {count} group{'s' * (count != 1)}, and below {MANY_GROUPS} groups a class "
+            "scores have wide exact intervals and methods are not ranked."
+        )
+    sources = table.dropna(subset=["source"]).groupby("label")["source"].nunique()
+    if len(sources) == len(groups) and sources.min() >= MANY_SOURCES:
+        return "T2", f"Every class comes from {int(sources.min())} or more sources, so a class can be told from its source."
+    return "T1", (
+        f"Every class has {int(groups.min())} or more groups, enough to compare encoders on data like these; "
+        "not enough sources to say whether it holds elsewhere."
+    )
+
+
+def check_dataset(dataset: Dataset, cache: Path | None = None) -> DataCheck:
+    """Decode every image once and describe the dataset. Problems found are kept in the manifest below `cache`."""
+    paths = sorted(dataset.table["path"].unique())
+    with ThreadPoolExecutor(DECODERS) as pool:
+        reasons = dict(zip(paths, pool.map(lambda path: _why_unreadable(dataset.root / path), paths), strict=True))
+    bad = {path: why for path, why in reasons.items() if why}
+    record_problems(dataset.root, cache, bad)
+    found = pd.DataFrame(sorted(bad.items()), columns=["path", "reason"])
+    table = dataset.table[~dataset.table["path"].isin(bad)].reset_index(drop=True)
+    dataset = replace(dataset, table=table, problems=pd.concat([dataset.problems, found], ignore_index=True))
+    images = table.drop_duplicates("path")
+    classes = table.groupby("label").agg(
+        rows=("path", "size"), images=("path", "nunique"), groups=("group", "nunique"), sources=("source", "nunique")
+    )
+    formats = images.groupby(["dtype", "channels", "pages"]).size().rename("images")
+    sizes = images[["width", "height"]].agg(["min", "median", "max"])
+    tier, reason = tier_of(dataset)
+    return DataCheck(
+        dataset, classes.reset_index(names="class"), formats.reset_index(), sizes, table["group"].nunique(),
+        tier, reason, (*dataset.notes, *_warnings(table, images)),
+    )  # fmt: skip
+
+
+def _why_unreadable(path: Path) -> str:
+    try:
+        read_image(path)
+    except ImageError as error:
+        return str(error)
+    return ""
+
+
+def _warnings(table: pd.DataFrame, images: pd.DataFrame) -> list[str]:
+    found = []
+    sources = table.dropna(subset=["source"])
+    if len(sources) and sources["source"].nunique() > 1 and (sources.groupby("source")["label"].nunique() == 1).all():
+        found.append("every source holds one class only: class cannot be told from source (stain, lab, batch)")
+    if images["width"].nunique() > 1 and _told_by_size(images) > 0.8:
+        found.append("image size alone tells most classes apart: a score may only reflect how images were cropped")
+    deep = images[images["pages"] > 1]
+    if len(deep):
+        found.append(f"{len(deep)} images have several pages; the first is used")
+    if (images["channels"] > 3).any():
+        found.append(f"{int((images['channels'] > 3).sum())} images have more than three channels; the first three are used")
+    return found
+
+
+def _told_by_size(images: pd.DataFrame) -> float:
+    """Return the balanced accuracy of the nearest image in (log width, log height), itself left out."""
+    size = np.log(images[["width", "height"]].to_numpy(float))
+    label = images["label"].to_numpy(str)
+    if len(size) > 2000:
+        keep = np.random.default_rng(0).choice(len(size), 2000, replace=False)
+        size, label = size[keep], label[keep]
+    distance = np.abs(size[:, None] - size[None]).sum(-1)
+    np.fill_diagonal(distance, np.inf)
+    right = label[distance.argmin(1)] == label
+    return float(np.mean([right[label == name].mean() for name in np.unique(label)]))
