@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.check import DataCheck
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -236,7 +241,7 @@ def _numbers(text: str, option: str, kind: type[Number]) -> list[Number]:
 
 
 @contextmanager
-def _progress() -> Iterator:  # type: ignore[type-arg]
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
     """Yield a function (what, done, total) that draws one bar with its remaining time per stage."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -255,7 +260,7 @@ def _progress() -> Iterator:  # type: ignore[type-arg]
         yield report
 
 
-def _print_board(board) -> None:  # type: ignore[no-untyped-def]
+def _print_board(board: pd.DataFrame) -> None:
     """Print the rows with the most labels and no noise, best first."""
     top = board[(board["shots"] == board["shots"].max()) & (board["noise"] == board["noise"].min())]
     top = top.sort_values("balanced_accuracy", ascending=False, kind="stable")
@@ -272,6 +277,25 @@ def _print_board(board) -> None:  # type: ignore[no-untyped-def]
     console.print(table)
 
 
-def _print_problems(problems) -> None:  # type: ignore[no-untyped-def]
+def _print_check(check: DataCheck) -> None:
+    dataset = check.dataset
+    classes = Table("class", "labelled regions", "images", "groups", "sources")
+    for row in check.classes.to_dict("records"):
+        classes.add_row(*(str(row[name]) for name in ("class", "rows", "images", "groups", "sources")))
+    console.print(f"{dataset.name}: {dataset.table['path'].nunique()} images in {check.n_groups} groups", markup=False)
+    console.print(classes)
+    formats = Table("pixels", "channels", "pages", "images")
+    for row in check.formats.to_dict("records"):
+        formats.add_row(*(str(row[name]) for name in ("dtype", "channels", "pages", "images")))
+    console.print(formats)
+    low, mid, high = (f"{row['width']:.0f} x {row['height']:.0f}" for row in check.sizes.to_dict("records"))
+    console.print(f"Width x height in pixels, each by itself: {low} smallest, {mid} median, {high} largest")
+    _print_problems(dataset.problems)
+    for warning in check.warnings:
+        console.print(f"Note: {warning}.", markup=False)
+    console.print(f"Tier {check.tier}. {check.tier_reason}", markup=False)
+
+
+def _print_problems(problems: pd.DataFrame) -> None:
     for path, reason in problems[["path", "reason"]].itertuples(index=False):
         console.print(f"Skipped {path}: {reason}", markup=False)

@@ -125,9 +125,9 @@ def _read_csv(path: Path, group_column: str | None) -> tuple[pd.DataFrame, list[
     for name, there in (("path", path_name), ("label", "label" in columns)):
         if not there:
             raise BenchError(f"Got columns {', '.join(given.columns)} in {path.name}; expected a column '{name}'"
-                             f"{did_you_mean(name, columns)} {LAYOUT}")
+                             f"{did_you_mean(name, columns) or '.'} {LAYOUT}")
     if group_column and group_column.lower() not in columns:
-        raise BenchError(f"Got group column '{group_column}'{did_you_mean(group_column, columns)} "
+        raise BenchError(f"Got group column '{group_column}'{did_you_mean(group_column, columns) or '.'} "
                          f"Expected one of: {', '.join(given.columns)}.")
     assert path_name is not None
     rows = pd.DataFrame({"path": columns[path_name], "label": columns["label"]})
@@ -151,7 +151,7 @@ def _read_csv(path: Path, group_column: str | None) -> tuple[pd.DataFrame, list[
 def _one_of(values: pd.Series, allowed: Sequence[str], name: str, path: Path) -> None:
     wrong = values[~values.isin(allowed)]
     if len(wrong):
-        raise BenchError(f"Got {name} '{wrong.iloc[0]}' in {path.name}{did_you_mean(wrong.iloc[0], allowed)} "
+        raise BenchError(f"Got {name} '{wrong.iloc[0]}' in {path.name}{did_you_mean(wrong.iloc[0], allowed) or '.'} "
                          f"Expected one of {', '.join(allowed)}.")
 
 

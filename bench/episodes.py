@@ -133,7 +133,7 @@ def order_items(items: Sequence[str], groups: np.ndarray, key: Sequence[object],
     by keyed hash.
     """
     if regime not in REGIMES:
-        raise BenchError(f"Got draw '{regime}'{did_you_mean(regime, REGIMES)} Expected spread or concentrated.")
+        raise BenchError(f"Got draw '{regime}'{did_you_mean(regime, REGIMES) or '.'} Expected spread or concentrated.")
     names, inverse = np.unique(groups, return_inverse=True)
     of_group = keyed_uniform((*key, "group"), [str(name) for name in names])[inverse]
     of_item = keyed_uniform((*key, "item"), items)
@@ -187,14 +187,15 @@ def draw_supports(
 
 
 def _shortage(label: np.ndarray, group: np.ndarray, classes: Sequence[str], plan: SplitPlan, shots: int) -> str:
-    for name in classes:
-        have = [(int(np.sum(label[split.train] == name)), split) for r in plan.repeats for split in r]
-        count, split = min(have, key=lambda pair: pair[0])
-        if count < shots:
-            total = int(np.sum(label == name))
-            n_groups = len(np.unique(group[label == name]))
-            return (
-                f"shots={shots} asked of class '{name}', which has {total} items in {n_groups} groups and "
-                f"{count} left to learn from in split '{split.name}'; the balanced series stops before {shots}"
-            )
-    return ""
+    """Return why no balanced draw of `shots` exists, naming the class that runs out first, or ""."""
+    count, split, name = min(
+        (int(np.sum(label[split.train] == name)), split.name, name)
+        for repeat in plan.repeats for split in repeat for name in classes
+    )  # fmt: skip
+    if count >= shots:
+        return ""
+    total, n_groups = int(np.sum(label == name)), len(np.unique(group[label == name]))
+    return (
+        f"shots={shots} asked of class '{name}', which has {total} items in {n_groups} groups and "
+        f"{count} left to learn from in split '{split}'; the balanced series stops before {shots}"
+    )

@@ -65,7 +65,7 @@ class Predictions:
 def write_unit(run: Path, unit: Unit, predictions: Predictions) -> None:
     """Commit a unit's predictions under its name."""
     tensors = {"P": predictions.P, "realised": predictions.realised, "groups": predictions.groups}
-    header = {"format": FORMAT, "identity": json.dumps(unit.identity, sort_keys=True)}
+    header = {"unit": json.dumps({"format": FORMAT, "identity": unit.identity}, sort_keys=True)}
     write_atomically(unit.path(run), save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, metadata=header))
 
 

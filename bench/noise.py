@@ -38,7 +38,7 @@ def check_noise(kind: str, rates: Sequence[float]) -> None:
     """Raise BenchError unless `kind` is known and every rate lies in [0, 1)."""
     if kind not in KINDS:
         known = ", ".join(KINDS)
-        raise BenchError(f"Got noise kind '{kind}'{did_you_mean(kind, KINDS)} Expected one of: {known}.")
+        raise BenchError(f"Got noise kind '{kind}'{did_you_mean(kind, KINDS) or '.'} Expected one of: {known}.")
     for rate in rates:
         if not 0 <= rate < 1:
             raise BenchError(f"Got noise rate {rate}; expected a share of wrong labels in [0, 1), e.g. 0.2.")

@@ -84,7 +84,8 @@ class EmbeddingStore:
         if not np.isfinite(emb).all():
             raise BenchError(f"Got {int((~np.isfinite(emb)).any(1).sum())} embeddings that are not finite; none stored.")
         name = hashlib.sha256(rows.tobytes()).hexdigest()[:32]
-        header = {"format": FORMAT, "key": key, "sha256": _checksum(rows, emb)}
+        # One entry: safetensors writes several in an order that changes from run to run.
+        header = {"shard": json.dumps({"format": FORMAT, "key": key, "sha256": _checksum(rows, emb)}, sort_keys=True)}
         path = self.folder(key) / f"{name}.safetensors"
         write_atomically(path, save({"emb": emb, "instance": rows}, metadata=header))
         return path
@@ -141,7 +142,7 @@ class EmbeddingStore:
         try:
             data = path.read_bytes()
             tensors = load(data)
-            header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+            header = json.loads(metadata(data)["shard"])
             rows, emb = tensors["instance"], tensors["emb"]
             sound = header["key"] == key and header["sha256"] == _checksum(rows, emb)
         except FileNotFoundError:
@@ -154,6 +155,11 @@ class EmbeddingStore:
             self.set_aside.append(aside)
             return None
         return Shard(emb, to_names(rows))
+
+
+def metadata(data: bytes) -> dict[str, str]:
+    """Return the text entries in the header of a safetensors file."""
+    return json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
 
 
 def _checksum(rows: np.ndarray, emb: np.ndarray) -> str:

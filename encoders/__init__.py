@@ -1,0 +1,28 @@
+"""Frozen encoders: images to vectors. Naming and comparing them imports neither torch nor timm.
+
+    spec = resolve("dino@size=448,color=grey")
+    encoder = spec.load()
+    vectors = encoder.encode([fit_input(as_rgb(image, spec.preprocess), spec.preprocess)])  # float32 (1, 384)
+"""
+
+from .errors import EncoderError
+from .hub import availability
+from .options import split_names
+from .preprocess import as_rgb, fit_input
+from .registry import descriptor, names, register, resolve
+from .spec import EncoderSpec, LoadedEncoder, Preprocess
+
+__all__ = [
+    "EncoderError",
+    "EncoderSpec",
+    "LoadedEncoder",
+    "Preprocess",
+    "as_rgb",
+    "availability",
+    "descriptor",
+    "fit_input",
+    "names",
+    "register",
+    "resolve",
+    "split_names",
+]

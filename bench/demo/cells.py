@@ -65,8 +65,9 @@ def draw_cell(kind: str, canvas: Canvas, rng: np.random.Generator) -> Layers:
     paint = {"neuron": _neuron, "rbc": _rbc, "phloem": _phloem, "xylem": _xylem}[kind]
     prototype = _prototype_outline(canvas, rng)
     outline, fill, extra = paint(canvas, rng)
-    bend = share**2 if canvas.packed else share  # tissue stays closed for longer than its cells keep their inside
-    distance = (1 - bend) * outline + bend * prototype
+    bend = share**3 if canvas.packed else share  # tissue stays closed for longer than its cells keep their inside
+    overlap = 0.5 * canvas.unit if canvas.packed else 0.0  # neighbours share their wall, no light between them
+    distance = (1 - bend) * outline + bend * prototype + overlap
     dense, soft = fill(distance)
     dense_0, soft_0 = _prototype_fill(distance, canvas)
     cover = _step(distance)
@@ -102,7 +103,7 @@ def _dots(canvas: Canvas, centres: np.ndarray, radii: np.ndarray) -> np.ndarray:
 
 def _prototype_outline(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
     a, b = 24 * canvas.unit * rng.uniform(0.85, 1.15), 16 * canvas.unit * rng.uniform(0.85, 1.15)
-    return (1 - np.hypot(canvas.u / a, canvas.v / b)) * b
+    return np.maximum((1 - np.hypot(canvas.u / a, canvas.v / b)) * b, -10 * canvas.unit)  # far off counts no more
 
 
 def _prototype_fill(distance: np.ndarray, canvas: Canvas) -> tuple[np.ndarray, np.ndarray]:

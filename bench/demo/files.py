@@ -72,6 +72,8 @@ def write_demo(folder: str | os.PathLike[str], spec: DemoSpec | None = None) -> 
 
 def _claim(folder: Path, spec: DemoSpec) -> bool:
     """Mark `folder` as this demo's; return whether it was already. Never mixes with what others put there."""
+    if folder.exists() and not folder.is_dir():
+        raise BenchError(f"Got '{folder}', which is a file; expected a folder to write the demo into.")
     mark = folder / "demo.json"
     text = json.dumps({"generator": GENERATOR, **spec.as_json()}, indent=1) + "\n"
     if mark.exists():

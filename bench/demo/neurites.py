@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 SUPERSAMPLING = 3  # strokes are down to a third of a pixel wide
-MAX_ORDER = 4  # branchings from the soma to a tip
+MAX_ORDER = 3  # branchings from the soma to a tip
 
 
 def draw_neurites(
@@ -29,7 +29,7 @@ def draw_neurites(
     headings = 2 * np.pi * (np.arange(n_primary) + rng.uniform(-0.3, 0.3, n_primary)) / n_primary
     pyramidal = rng.random() < 0.35
     for number, heading in enumerate(headings):
-        child = np.random.Generator(np.random.PCG64(rng.integers(2**63)))  # a cut branch moves no other one
+        child = np.random.Generator(np.random.PCG64(rng.integers(2**63)))  # a cut branch moves no other tree
         axon, apical = number == 1, pyramidal and number == 0
         length = unit * (child.uniform(40, 58) if axon or apical else child.uniform(16, 34)) * vigour
         start = 0.75 * soma * np.array([np.cos(heading), np.sin(heading)])
@@ -56,29 +56,31 @@ def _grow(
     n_steps = int(length / step)
     if n_steps < 1:
         return
-    bends = rng.normal(0, 0.2, n_steps)
-    angles = heading + np.cumsum(bends)
-    points = start + np.cumsum(step * np.column_stack([np.cos(angles), np.sin(angles)]), axis=0)
-    path = np.vstack([start, points])  # (n_steps + 1, 2)
-    widths = np.maximum(stroke * np.linspace(1, 0.55, n_steps), 0.75 * unit)
+    angles = heading + np.cumsum(rng.normal(0, 0.2, n_steps))
+    path = np.empty((n_steps + 1, 2))
+    path[0] = start
+    path[1:, 0] = start[0] + step * np.cumsum(np.cos(angles))
+    path[1:, 1] = start[1] + step * np.cumsum(np.sin(angles))
+    widths = np.maximum(stroke * (1 - 0.45 * np.arange(n_steps) / n_steps), 0.75 * unit)
     xy = (path @ turn.T + origin + 0.5) * SUPERSAMPLING
-    for (x0, y0), (x1, y1), wide in zip(xy[:-1], xy[1:], widths * SUPERSAMPLING, strict=True):
-        brush.line((x0, y0, x1, y1), fill=255, width=max(1, round(wide)))
-        brush.ellipse((x1 - wide / 2, y1 - wide / 2, x1 + wide / 2, y1 + wide / 2), fill=255)
+    dots = [tuple(point) for point in xy.tolist()]
+    for i, wide in enumerate((widths * SUPERSAMPLING).tolist()):
+        (x, y), half = dots[i + 1], wide / 2
+        brush.line((dots[i], dots[i + 1]), fill=255, width=max(1, round(wide)))
+        if half >= 1:
+            brush.ellipse((x - half, y - half, x + half, y + half), fill=255)
     if order >= 1:
         _spines(brush, xy, unit, rng)
     if order < MAX_ORDER:
         fork = rng.uniform(0.35, 0.6)
         for side in (-1, 1):
-            daughter = np.random.Generator(np.random.PCG64(rng.integers(2**63)))
-            _grow(
-                brush, points[-1], angles[-1] + side * fork * daughter.uniform(0.6, 1.3),
-                length * daughter.uniform(0.35, 0.8), stroke * 0.62, order + 1, unit, frame, daughter,
-            )  # fmt: skip
+            away, left = angles[-1] + side * fork * rng.uniform(0.6, 1.3), length * rng.uniform(0.35, 0.8)
+            _grow(brush, path[-1], away, left, stroke * 0.62, order + 1, unit, frame, rng)
 
 
 def _spines(brush: ImageDraw.ImageDraw, xy: np.ndarray, unit: float, rng: np.random.Generator) -> None:
     """Dot some of the points (k, 2) of a branch with dendritic spines."""
-    for x, y in xy[rng.random(len(xy)) < 0.3] + rng.normal(0, 1.3 * unit * SUPERSAMPLING, 2):
-        radius = 0.5 * unit * SUPERSAMPLING
+    radius = 0.5 * unit * SUPERSAMPLING
+    chosen = xy[rng.random(len(xy)) < 0.3]
+    for x, y in (chosen + rng.normal(0, 2.6 * radius, chosen.shape)).tolist():
         brush.ellipse((x - radius, y - radius, x + radius, y + radius), fill=200)

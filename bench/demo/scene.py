@@ -47,7 +47,7 @@ def make_image(spec: DemoSpec, image_class: str, slide: int, index: int) -> Demo
     share = morph_share(spec.difficulty)
     section = "cross" if rng.random() < 0.35 else "long"
     slots = _slots(image_class, section, count, spec.size, unit, share, rng)
-    regions = _regions(slots, spec.size) if image_class not in SCATTERED and section == "cross" else None
+    in_tissue = image_class not in SCATTERED
 
     dense, soft = _ground(spec.size, unit, rng)
     grain = _noise(spec.size, 1.3 * unit, rng)
@@ -56,9 +56,8 @@ def make_image(spec: DemoSpec, image_class: str, slide: int, index: int) -> Demo
     for number, (kind, slot) in enumerate(zip(kinds, slots, strict=True)):
         window = _window(slot, reach_of(kind, slot, unit), spec.size)
         u, v = _seen_from(slot, window)
-        region = None if regions is None else regions[number][window]
-        alone = image_class in SCATTERED
-        canvas = Canvas(u, v, grain[window], region, slot, unit, section, not alone, 1 - share)
+        region = _region(number, slots, window) if in_tissue and section == "cross" else None
+        canvas = Canvas(u, v, grain[window], region, slot, unit, section, in_tissue, 1 - share)
         cell = draw_cell(kind, canvas, np.random.Generator(np.random.PCG64(seeds[number])))
         for layer, drawn in ((dense, cell.dense), (soft, cell.soft)):
             layer[window] = 1 - (1 - layer[window]) * (1 - drawn)
@@ -91,21 +90,21 @@ def _slots(
         return loose
     own = files(count, size, rng) if section == "long" else packed(count, size, unit, rng)
     apart = [[np.hypot(slot.y - other.y, slot.x - other.x) for other in loose] for slot in own]
-    partner = linear_sum_assignment(np.array(apart))[1]  # the nearest on the whole, so that tissue loosens gently
-    return [between(slot, loose[j], share**2) for slot, j in zip(own, partner, strict=True)]
+    partner = linear_sum_assignment(np.array(apart))[1]  # the nearest on the whole; cubed, so that tissue loosens last
+    return [between(slot, loose[j], share**3) for slot, j in zip(own, partner, strict=True)]
 
 
-def _regions(slots: list[Slot], size: tuple[int, int]) -> np.ndarray:
-    """Return signed distances (n, H, W) to the borders of the slots' Voronoi cells (bisectors)."""
-    y, x = np.mgrid[: size[0], : size[1]]
-    squared = np.array([(y - slot.y) ** 2 + (x - slot.x) ** 2 for slot in slots])
-    regions = np.full(squared.shape, np.inf)
-    for i, slot in enumerate(slots):
-        for j, other in enumerate(slots):
-            if i != j:
-                apart = max(np.hypot(slot.y - other.y, slot.x - other.x), 1.0)
-                np.minimum(regions[i], (squared[j] - squared[i]) / (2 * apart), out=regions[i])
-    return np.minimum(regions, max(size))
+def _region(number: int, slots: list[Slot], window: tuple[slice, slice]) -> np.ndarray:
+    """Return the signed distance (h, w) to the border of a slot's Voronoi cell: the nearest bisector."""
+    y, x = np.mgrid[window]
+    slot = slots[number]
+    nearest = np.full(y.shape, np.inf)
+    for other in (other for place, other in enumerate(slots) if place != number):
+        down, right = other.y - slot.y, other.x - slot.x
+        apart = max(np.hypot(down, right), 1.0)
+        bisector = apart / 2 - ((y - slot.y) * down + (x - slot.x) * right) / apart
+        np.minimum(nearest, bisector, out=nearest)
+    return np.minimum(nearest, max(y.shape))
 
 
 def _window(slot: Slot, reach: float, size: tuple[int, int]) -> tuple[slice, slice]:

@@ -59,9 +59,9 @@ class Appearance:
 def appearance_of(spec: DemoSpec, image_class: str, slide: int, index: int) -> Appearance:
     """Return how image (class, slide, index) was stained and taken.
 
-    With g = group_effect, a trait is sqrt(g) z_slide + sqrt(1 - g) z_image with standard normal z; the
-    stain is the slide's with probability sqrt(g), else the image's own. Either way two images of a slide
-    correlate by g and the variance over all images does not depend on g.
+    With g = group_effect, a trait is sqrt(g) z_slide + sqrt(1 - g) z_image with standard normal z: its variance
+    over images is 1 whatever g, and two images of a slide correlate by g. The stain is the slide's with
+    probability sqrt(g), so that two images both show it with probability g; else it is the image's own.
     """
     of_slide, of_image = keyed_rng(spec.seed, "slide", slide), keyed_rng(spec.seed, "image", image_class, slide, index)
     between, within = np.sqrt(spec.group_effect), np.sqrt(1 - spec.group_effect)

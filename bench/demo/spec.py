@@ -34,10 +34,10 @@ class DemoSpec:
 
     seed: int = 0
     images: int = 24
-    slides: int = 8
+    slides: int = 12
     size: tuple[int, int] = (192, 192)
     cells: tuple[int, int] = (9, 18)
-    difficulty: float = 0.3
+    difficulty: float = 0.4
     group_effect: float = 0.8
     purity: float = 1.0
     label_noise: float = 0.0

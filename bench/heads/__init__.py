@@ -32,5 +32,5 @@ def get_heads(names: Sequence[str]) -> list[Head]:
     for name in names:
         if name not in known:
             choices = ", ".join(known)
-            raise BenchError(f"Got head '{name}'{did_you_mean(name, known)} Expected some of: {choices}.")
+            raise BenchError(f"Got head '{name}'{did_you_mean(name, known) or '.'} Expected some of: {choices}.")
     return [known[name] for name in dict.fromkeys(names)]

@@ -51,4 +51,5 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable class of each row, (n_test,)."""
-        return self.classes_[self.predict_proba(X).argmax(1)]
+        P = self.predict_proba(X)
+        return self.classes_[P.argmax(1)]

@@ -1,0 +1,218 @@
+"""From a name to an encoder: "dino", "dino@size=448,color=grey", "timm:MODEL", "path/to/file.py:NAME", plug-ins.
+
+Every module of this package is searched for entries, so a new encoder is one decorated function in one file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import pkgutil
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+import numpy as np
+
+from .encode import check_finite
+from .errors import EncoderError, did_you_mean
+from .options import COLORS, WINDOWS, Reader, one_of, read_options, split_options
+from .spec import EncoderSpec, LoadedEncoder, Preprocess
+
+GROUP = "cell_classifier.encoders"
+_USER_MODULE = "encoders_user_"
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered encoder: its name, the maker of its spec from options, and where it was defined."""
+
+    name: str
+    make: Callable[..., EncoderSpec]
+    origin: str
+
+
+_ENTRIES: dict[str, Entry] = {}
+
+
+def register(name: str) -> Callable[[F], F]:
+    """Register a function `(**options) -> EncoderSpec` as the encoder `name` (lower case, digits, "-" and ".")."""
+
+    def mark(function: F) -> F:
+        _add(name, function, function)
+        return function
+
+    return mark
+
+
+def descriptor(
+    name: str, *, dim: int, version: int = 1, family: str = "descriptor", preprocess: Preprocess | None = None,
+    scaling: str = "standard",
+) -> Callable[[F], F]:  # fmt: skip
+    """Register a function image -> vector (dim,) as the encoder `name`; no network, no weights.
+
+    The function gets uint8 (H, W, 3) of the instance's native size, or as `preprocess` says; every channel holds
+    the luma where that is its color. version: raise it when the same image would give another vector.
+    """
+    policy = preprocess or Preprocess(size=None)
+
+    def mark(function: F) -> F:
+        declared = EncoderSpec(
+            name=name, family=family, source=f"descriptor:{name}", dim=dim, preprocess=policy, weights="none",
+            scaling=scaling, licence="none needed", pretraining="none", trivial=True, code=str(version),
+            build=partial(_build_descriptor, function),
+        )  # fmt: skip
+        _add(name, partial(_descriptor_variant, declared), function)
+        return function
+
+    return mark
+
+
+def resolve(text: str) -> EncoderSpec:
+    """Return the spec of "NAME[@key=value,...]"; nothing is loaded or fetched (but a hub model's config.json).
+
+    NAME is a registered name, timm:MODEL[.TAG], open_clip:MODEL/TAG, hf-hub:ORG/MODEL or path/to/file.py:NAME.
+    """
+    name, options = split_options(text)
+    path, colon, attribute = name.rpartition(":")
+    if colon and path.endswith(".py"):
+        return _from_file(path, attribute, options)
+    prefix, colon, model_id = name.partition(":")
+    if colon:
+        from .prefixes import PREFIXES
+
+        if prefix not in PREFIXES:
+            known = ", ".join(f"{p}:" for p in PREFIXES)
+            raise EncoderError(f"Got encoder '{name}'; expected one of the prefixes {known} or FILE.py:NAME.")
+        return PREFIXES[prefix](model_id, options)
+    return _entry(name).make(**options)
+
+
+def names() -> list[str]:
+    """Return the names of all encoders that are registered here or by an installed plug-in, sorted."""
+    _discover()
+    return sorted(set(_ENTRIES) | set(_plugins()))
+
+
+def _entry(name: str) -> Entry:
+    _discover()
+    if name not in _ENTRIES and name in _plugins():
+        _load_plugin(name)
+    if name not in _ENTRIES:
+        raise EncoderError(f"Got encoder '{name}'{did_you_mean(name, names()) or '.'} `bench encoders` lists all.")
+    return _ENTRIES[name]
+
+
+def _add(name: str, make: Callable[..., EncoderSpec], function: Callable[..., Any]) -> None:
+    if not _NAME.fullmatch(name):
+        raise EncoderError(f"Got encoder name '{name}'; expected lower-case letters, digits, '-' and '.'.")
+    entry = Entry(name, make, f"{function.__module__}.{function.__qualname__}")
+    function.encoder_entry = entry  # type: ignore[attr-defined]
+    if function.__module__.startswith(_USER_MODULE):
+        return  # named by its file, so it may be called like one of ours
+    if name in _ENTRIES and _ENTRIES[name].origin != entry.origin:
+        raise EncoderError(
+            f"Encoder '{name}' is registered twice, by {_ENTRIES[name].origin} and by {entry.origin}; rename one."
+        )
+    _ENTRIES[name] = entry
+
+
+@lru_cache(maxsize=1)
+def _discover() -> None:
+    package = __name__.rpartition(".")[0]
+    for module in pkgutil.iter_modules(sys.modules[package].__path__):
+        importlib.import_module(f"{package}.{module.name}")
+
+
+@lru_cache(maxsize=1)
+def _plugins() -> dict[str, Any]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _load_plugin(name: str) -> None:
+    point = _plugins()[name]
+    try:
+        point.load()  # its decorator registers it
+    except Exception as error:
+        raise EncoderError(
+            f"The plug-in of encoder '{name}' ({point.value}) cannot be imported ({type(error).__name__}: {error})."
+        ) from error
+
+
+def _from_file(path: str, name: str, options: dict[str, str]) -> EncoderSpec:
+    file = Path(path).expanduser().absolute()
+    if not file.is_file():
+        raise EncoderError(f"Got encoder '{path}:{name}', and there is no file {file}.")
+    code = hashlib.sha256(file.read_bytes()).hexdigest()
+    entries = [value.encoder_entry for value in vars(_user_module(file, code)).values() if _is_entry(value)]
+    found = {entry.name: entry for entry in entries}
+    if name not in found:
+        raise EncoderError(
+            f"Got encoder '{name}' of {path}{did_you_mean(name, found) or '.'} The file registers: "
+            f"{', '.join(sorted(found)) or 'nothing; decorate a function with encoders.descriptor or encoders.register'}."
+        )
+    spec = found[name].make(**options)
+    return replace(spec, name=f"{path}:{spec.name}", code=f"{spec.code}+{code}" if spec.code else code)
+
+
+def _is_entry(value: object) -> bool:
+    return isinstance(getattr(value, "encoder_entry", None), Entry) and (
+        getattr(value, "__module__", "").startswith(_USER_MODULE)
+    )
+
+
+def _user_module(file: Path, code: str) -> ModuleType:
+    module_name = f"{_USER_MODULE}{hashlib.sha256(str(file).encode()).hexdigest()[:8]}_{code[:16]}"
+    if module_name in sys.modules:
+        return sys.modules[module_name]
+    spec = importlib.util.spec_from_file_location(module_name, file)
+    assert spec is not None and spec.loader is not None  # the name ends in .py
+    module = sys.modules[module_name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[module_name]
+        if isinstance(error, EncoderError):
+            raise
+        raise EncoderError(f"The encoder file {file} cannot be run ({type(error).__name__}: {error}).") from error
+    return module
+
+
+def _descriptor_variant(declared: EncoderSpec, **options: object) -> EncoderSpec:
+    defaults = {"color": declared.preprocess.color, "window": declared.preprocess.window}
+    readers: dict[str, Reader] = {"window": one_of(*WINDOWS)}
+    if declared.preprocess.color == "rgb":  # what is defined on the luma has no colour variant
+        readers["color"] = one_of(*COLORS)
+    values, name = read_options(declared.name, options, readers, defaults)
+    preprocess = replace(declared.preprocess, color=str(values["color"]), window=str(values["window"]))
+    return replace(declared, name=name, preprocess=preprocess)
+
+
+def _build_descriptor(function: Callable[[np.ndarray], np.ndarray], spec: EncoderSpec) -> LoadedEncoder:
+    def encode(images: Any) -> np.ndarray:
+        vectors = np.empty((len(images), spec.dim), np.float32)
+        for row, image in enumerate(images):
+            try:
+                vector = np.asarray(function(image), np.float32)
+            except Exception as error:
+                raise EncoderError(
+                    f"Encoder '{spec.name}' failed on the image at position {row}, of shape {np.shape(image)} "
+                    f"({type(error).__name__}: {error})."
+                ) from error
+            if vector.shape != (spec.dim,):
+                raise EncoderError(f"Encoder '{spec.name}' declares dim={spec.dim} and gave shape {vector.shape}.")
+            vectors[row] = vector
+        check_finite(vectors, spec.name)
+        return vectors
+
+    return LoadedEncoder(spec, encode, "")

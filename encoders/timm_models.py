@@ -1,0 +1,230 @@
+"""How timm's networks are built, given their weights and pooled (sources "timm:..." and "hf-hub:...")."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .encode import batched_encode
+from .errors import EncoderError, did_you_mean
+from .hub import WEIGHT_FILES, hub_file
+from .spec import EncoderSpec, LoadedEncoder, Preprocess
+from .weights import mismatch, quiet, read_state_dict, state_digest, unchanged
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class TimmFacts:
+    """What timm itself says about a model: canonical id, output length, kind ("vit" or "cnn"), input, origin."""
+
+    model_id: str
+    dim: int
+    kind: str
+    patch: int
+    preprocess: Preprocess
+    hub: str
+    licence: str
+    tag: str
+
+
+def build_timm(spec: EncoderSpec) -> LoadedEncoder:
+    """Build the network of a spec, load or draw its weights, and wrap it for `encode`."""
+    architecture, config = _architecture(spec.source, spec.name)
+    kwargs: dict[str, Any] = {"num_classes": 0}
+    if config.get("fixed_input_size"):
+        kwargs["img_size"] = spec.preprocess.size
+    if spec.pool in ("avg", "max"):
+        kwargs["global_pool"] = spec.pool
+    if spec.weights.startswith("random:"):
+        model = _random(architecture, kwargs, int(spec.weights.removeprefix("random:")), spec.name)
+    elif spec.file:
+        state = read_state_dict(unchanged(spec.file, spec.weights, spec.name))
+        model = _with_weights(architecture, kwargs, config, state, spec.name, spec.file, exact=True)
+    else:
+        path = _hub_weights(spec)
+        model = _with_weights(architecture, kwargs, config, read_state_dict(path), spec.name, spec.hub, exact=False)
+    model.eval().requires_grad_(False)
+    return LoadedEncoder(spec, batched_encode(spec, pooled(model, spec.pool, spec.name)), state_digest(model.state_dict()))
+
+
+def pooled(model: Any, pool: str, name: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return the forward pass (B, 3, S, S) to (B, d); "cls" and "mean" read the tokens of a vision transformer."""
+    if pool not in ("cls", "mean"):
+        return model
+    prefix = getattr(model, "num_prefix_tokens", None)
+    if prefix is None or (pool == "cls" and not getattr(model, "has_class_token", prefix > 0)):
+        raise EncoderError(f"Got pool={pool} for encoder '{name}', which has no such tokens; use pool=default.")
+
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        tokens = model.forward_features(x)  # (B, prefix + patches, d)
+        vector = tokens[:, 0] if pool == "cls" else tokens[:, prefix:].mean(dim=1)
+        return model.fc_norm(vector)  # the identity where the norm came before pooling
+
+    return forward
+
+
+@lru_cache(maxsize=64)
+def timm_facts(model_id: str, folder: str = "") -> TimmFacts:
+    """Read what timm says about a model, from a network built without memory for its weights.
+
+    model_id: as in timm ("vit_small_patch16_224.dino"); folder: of a hub model's config.json, or "".
+    """
+    import timm
+    import torch
+    from timm.data import resolve_model_data_config
+
+    with quiet():
+        if not folder:
+            _check_known(model_id)
+        try:
+            with torch.device("meta"):
+                model: Any = timm.create_model(f"local-dir:{folder}" if folder else model_id, num_classes=0).eval()
+                config = resolve_model_data_config(model)
+                dim = model(torch.empty(1, *config["input_size"])).shape[-1]
+        except Exception as error:
+            raise EncoderError(f"timm cannot build '{model_id}' ({type(error).__name__}: {str(error)[:200]}).") from None
+    cfg = model.pretrained_cfg
+    vit = hasattr(model, "num_prefix_tokens") and hasattr(model, "fc_norm")
+    patch = model.patch_embed.patch_size[0] if vit and cfg.get("fixed_input_size") else 1
+    return TimmFacts(
+        model_id=model_id if folder else ".".join(part for part in (cfg["architecture"], cfg.get("tag")) if part),
+        dim=dim,
+        kind="vit" if vit else "cnn",
+        patch=patch,
+        preprocess=_preprocess(config, model_id),
+        hub="" if folder else cfg.get("hf_hub_id") or "",
+        licence=cfg.get("license") or "unknown",
+        tag=cfg.get("tag") or "",
+    )
+
+
+def _preprocess(config: dict[str, Any], model_id: str) -> Preprocess:
+    channels, height, width = config["input_size"]
+    mode = {"center": "crop", "squash": "squash"}.get(config["crop_mode"])
+    if channels != 3 or height != width or mode is None or config["interpolation"] not in ("bicubic", "bilinear"):
+        raise EncoderError(
+            f"The input of '{model_id}' is not supported: {channels} x {height} x {width}, {config['crop_mode']}, "
+            f"{config['interpolation']}; expected 3 channels, a square, center or squash, bicubic or bilinear."
+        )
+    return Preprocess(
+        height, mode, config["crop_pct"], config["interpolation"], tuple(config["mean"]), tuple(config["std"])
+    )
+
+
+def _check_known(model_id: str) -> None:
+    import timm
+
+    name, _, tag = model_id.partition(".")
+    if not timm.is_model(name):
+        raise EncoderError(f"Got timm model '{name}'{did_you_mean(name, timm.list_models()) or ', unknown to timm.'}")
+    tags = [m.partition(".")[2] for m in timm.list_models(f"{name}.*", pretrained=True)]
+    if tag and tag not in tags:
+        raise EncoderError(
+            f"Got weights tag '{tag}' of timm model '{name}'{did_you_mean(tag, tags) or '.'} It has: {', '.join(tags)}."
+        )
+    # timm keeps weights trained with QuickGELU also under an architecture with plain GELU: other features, silently.
+    twin = f"{name.replace('_clip_', '_clip_quickgelu_')}.{tag}"
+    if tag and twin != model_id and twin in timm.list_models("*_clip_quickgelu_*", pretrained=True):
+        raise EncoderError(f"'{model_id}' runs GELU on weights that need QuickGELU; use timm:{twin}.")
+
+
+def _architecture(source: str, name: str) -> tuple[str, dict[str, Any]]:
+    import timm
+
+    kind, _, model_id = source.partition(":")
+    if kind == "hf-hub":
+        folder = hub_file(model_id, ("config.json",), name).parent
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return f"local-dir:{folder}", config.get("pretrained_cfg", config)
+    with quiet():
+        cfg = timm.get_pretrained_cfg(model_id)
+    return model_id, cfg.to_dict() if cfg else {}
+
+
+def _hub_weights(spec: EncoderSpec) -> Path:
+    if not spec.hub:
+        raise EncoderError(
+            f"timm names no hub repository for '{spec.name}'; fetch its weights yourself and give them with "
+            f"{spec.name.partition('@')[0]}@weights=FILE."
+        )
+    return hub_file(spec.hub, WEIGHT_FILES[spec.source.partition(":")[0]], spec.name)
+
+
+def _random(architecture: str, kwargs: dict[str, Any], seed: int, name: str) -> Any:
+    import timm
+    import torch
+
+    if _entry_module(architecture) == "timm.models.resnet":
+        kwargs = {**kwargs, "zero_init_last": False}  # else each residual branch is zero and depth takes no part
+    with quiet(), torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        model = _create(timm.create_model, architecture, kwargs, name)
+        for parameter_name, parameter in model.named_parameters():
+            if parameter_name.rpartition(".")[2] == "gamma":  # layer scale starts near zero, to the same effect
+                parameter.fill_(1.0)
+    return model
+
+
+def _entry_module(architecture: str) -> str:
+    import timm
+
+    return "" if ":" in architecture else timm.model_entrypoint(architecture.partition(".")[0]).__module__
+
+
+def _with_weights(
+    architecture: str, kwargs: dict[str, Any], config: dict[str, Any], state: dict[str, Any], name: str, source: str,
+    exact: bool,
+) -> Any:  # fmt: skip
+    """Build a network with `state`, passed through timm so that its own conversions (position grids) happen.
+
+    The classifier is dropped first. A key left over or of the wrong shape is an error; a key in excess too for a
+    user's file (exact), while a library's own files may carry heads that only it knows.
+    """
+    import timm
+
+    classifier = config.get("classifier") or ()
+    for head in (classifier,) if isinstance(classifier, str) else classifier:
+        state.pop(f"{head}.weight", None)
+        state.pop(f"{head}.bias", None)
+    # Given as a state dict and without a classifier's name, timm loads it strictly and from nowhere else.
+    given = {"state_dict": state, "source": None, "custom_load": False}
+    strict = {**given, "classifier": None, "num_classes": 0}
+    with quiet():
+        try:
+            model = _create(timm.create_model, architecture, {**kwargs, "pretrained": True}, name, strict)
+        except RuntimeError as error:
+            wrong = wrong_keys(str(error))
+            if exact or not wrong or not all(key.startswith("unexpected") for key in wrong):
+                raise mismatch(name, wrong or [str(error)[:300]], source) from None
+            model = _create(timm.create_model, architecture, {**kwargs, "pretrained": True}, name, given)
+        except EncoderError:
+            raise
+        except Exception as error:
+            raise mismatch(name, [f"{type(error).__name__}: {str(error)[:200]}"], source) from None
+    model.pretrained_cfg = model.default_cfg = {}  # lets the state dict go
+    return model
+
+
+def _create(
+    create: Callable[..., Any], architecture: str, kwargs: dict[str, Any], name: str, overlay: dict[str, Any] | None = None
+) -> Any:
+    try:
+        return create(architecture, pretrained_cfg_overlay=overlay, **kwargs)
+    except AssertionError as error:
+        raise EncoderError(f"timm cannot build encoder '{name}': {error or 'an assertion failed'}.") from None
+
+
+def wrong_keys(message: str) -> list[str]:
+    """Return "missing x", "unexpected y" and "shape of z" from the text of torch's load_state_dict error."""
+    wrong = []
+    for kind, listed in re.findall(r"(Missing|Unexpected) key\(s\) in state_dict: (.*?)\.\s*(?=\n|$)", message):
+        wrong += [f"{kind.lower()} {key}" for key in re.findall(r'"([^"]+)"', listed)]
+    return wrong + [f"shape of {key}" for key in re.findall(r"size mismatch for (\S+?):", message)]
+

@@ -1,0 +1,191 @@
+"""The dataset table: understood from a folder or a CSV, or refused with what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench import manifest
+from bench.check import check_dataset
+from bench.datasets import load_dataset
+from bench.errors import BenchError
+from bench.instances import _spans, make_instances
+
+
+@pytest.fixture
+def folder(tmp_path, save_png):
+    for label in ("neuron", "rbc"):
+        for i in range(4):
+            save_png(tmp_path / "raw" / label / f"slide{i // 2}__{i}.png", seed=hash((label, i)) % 1000)
+    return tmp_path / "raw"
+
+
+def test_a_folder_per_class_is_understood(folder):
+    dataset = load_dataset(folder)
+    assert dataset.classes == ("neuron", "rbc")
+    assert dataset.name == folder.parent.name
+    assert len(dataset.table) == 8
+    assert dataset.table["group"].nunique() == 8
+    assert any("no groups were given" in note for note in dataset.notes)
+
+
+def test_a_pattern_names_groups_and_the_same_slide_in_two_classes_is_one_group(folder):
+    dataset = load_dataset(folder, group_pattern="([^/]+)__")
+    assert sorted(dataset.table["group"].unique()) == ["slide0", "slide1"]
+    with pytest.raises(BenchError, match=r"does not match 8 of 8 paths, e\.g\. 'neuron/slide0__0\.png'"):
+        load_dataset(folder, group_pattern="plate(\\d)")
+    with pytest.raises(BenchError, match="not a regular expression"):
+        load_dataset(folder, group_pattern="(")
+
+
+def test_bad_files_are_listed_with_a_reason_and_the_rest_goes_on(folder):
+    (folder / "rbc" / "zero.png").write_bytes(b"")
+    (folder / "rbc" / "text.jpg").write_text("hello, not an image")
+    whole = (folder / "rbc" / "slide0__0.png").read_bytes()
+    (folder / "rbc" / "cut.png").write_bytes(whole[: len(whole) // 2])
+    check = check_dataset(load_dataset(folder))
+    assert set(check.dataset.problems["path"]) == {"rbc/zero.png", "rbc/text.jpg", "rbc/cut.png"}
+    assert len(check.dataset.table) == 8
+
+
+def test_copies_share_a_group_and_conflicting_labels_are_named(folder):
+    shutil.copy(folder / "rbc" / "slide0__0.png", folder / "neuron" / "slide1__9.png")
+    dataset = load_dataset(folder, group_pattern="([^/]+)__")
+    assert dataset.table["group"].nunique() == 1
+    assert any("one image has two labels" in note for note in dataset.notes)
+
+
+def test_a_csv_gives_groups_boxes_levels_and_official_splits(folder):
+    csv = folder / "labels.csv"
+    csv.write_text(
+        "path,label,group,split,x0,y0,x1,y1,level\n"
+        "neuron/slide0__0.png,a,m1,train,0,0,10,10,expert\n"
+        "neuron/slide0__0.png,b,m1,train,10,5,99,15,inherited\n"
+        "rbc/slide0__0.png,b,m2,test,,,,,\n"
+        "rbc/slide0__1.png,a,m2,test,500,500,600,600,\n"
+    )
+    dataset = load_dataset(csv)
+    assert dataset.table["x1"].fillna(-1).tolist() == [10, 30, -1]
+    assert dataset.table["level"].tolist() == ["expert", "inherited", "expert"]
+    assert dataset.problems["reason"].tolist() == ["box 500 500 600 600 holds no pixel of the image"]
+    assert any("1 boxes reach beyond" in note for note in dataset.notes)
+    assert make_instances(dataset)["instance"].nunique() == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,lable\na.png,b\n", "did you mean 'lable'"),
+        ("path,label\nneuron/slide0__0.png,\n", "no label in line 2"),
+        ("path,label,split\nneuron/slide0__0.png,a,tset\n", "did you mean 'test'"),
+        ("path,label,box\nneuron/slide0__0.png,a,1 2 x 4\n", "not four numbers"),
+        ("path,label,box\nneuron/slide0__0.png,a,1 2 3\n", "incomplete box in line 2"),
+        ("path,label\nneuron/none.png,a\n", "none of which can be used"),
+        ("", "not a readable"),
+    ],
+)
+def test_a_csv_that_cannot_be_understood_is_refused(folder, text, message):
+    (folder / "labels.csv").write_text(text)
+    with pytest.raises(BenchError, match=message):
+        load_dataset(folder / "labels.csv")
+
+
+def test_a_path_that_leaves_the_folder_is_not_read(folder, tmp_path, save_png):
+    save_png(tmp_path / "secret.png")
+    os.symlink(tmp_path / "secret.png", folder / "rbc" / "link.png")
+    dataset = load_dataset(folder)
+    assert dataset.problems["path"].tolist() == ["rbc/link.png"]
+    (folder / "l.csv").write_text("path,label\n../secret.png,a\nrbc/slide0__0.png,a\nrbc/slide0__1.png,b\n")
+    assert load_dataset(folder / "l.csv").problems["path"].tolist() == ["../secret.png"]
+
+
+def test_layouts_that_tell_no_class_are_refused(tmp_path, save_png):
+    with pytest.raises(BenchError, match="does not exist"):
+        load_dataset(tmp_path / "none")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BenchError, match="holds no images"):
+        load_dataset(tmp_path / "empty")
+    save_png(tmp_path / "flat" / "a.png")
+    with pytest.raises(BenchError, match="its class is not told"):
+        load_dataset(tmp_path / "flat")
+    save_png(tmp_path / "one" / "rbc" / "a.png")
+    with pytest.raises(BenchError, match="Got one class, 'rbc'"):
+        load_dataset(tmp_path / "one")
+
+
+def test_an_unchanged_file_is_not_read_again_and_a_changed_one_is(folder, tmp_path, monkeypatch, save_png):
+    old = time.time() - 100
+    for path in folder.rglob("*.png"):
+        os.utime(path, (old, old))
+    first = load_dataset(folder, cache=tmp_path / "c").table
+    read = []
+    real = manifest._read_facts
+    monkeypatch.setattr(manifest, "_read_facts", lambda path: read.append(path.name) or real(path))
+    pd.testing.assert_frame_equal(load_dataset(folder, cache=tmp_path / "c").table, first)
+    assert read == []
+    changed = save_png(folder / "rbc" / "slide0__0.png", seed=77)
+    os.utime(changed, (old, old))  # an edit that hides its time still shows in ctime
+    assert not load_dataset(folder, cache=tmp_path / "c").table["digest"].equals(first["digest"])
+    assert read == ["slide0__0.png"]
+
+
+def test_a_damaged_manifest_is_made_again(folder, tmp_path):
+    first = load_dataset(folder, cache=tmp_path / "c").table
+    [place] = (tmp_path / "c" / "manifests").iterdir()
+    place.write_bytes(place.read_bytes()[:50])
+    pd.testing.assert_frame_equal(load_dataset(folder, cache=tmp_path / "c").table, first)
+
+
+def test_a_problem_found_while_decoding_is_remembered(folder, tmp_path):
+    load_dataset(folder, cache=tmp_path / "c")
+    manifest.record_problems(folder, tmp_path / "c", {"rbc/slide0__0.png": "damaged"})
+    old = time.time() + 10
+    for place in (tmp_path / "c" / "manifests").iterdir():
+        os.utime(place, (old, old))
+    again = load_dataset(folder, cache=tmp_path / "c")
+    assert again.problems.to_numpy().tolist() == [["rbc/slide0__0.png", "damaged"]]
+
+
+@given(st.integers(0, 50), st.integers(1, 200), st.integers(1, 64), st.integers(1, 64))
+@settings(max_examples=200)
+def test_tiles_lie_inside_are_whole_and_leave_equal_margins(low, length, size, stride):
+    spans = _spans(low, low + length, size, stride)
+    assert spans
+    if length <= size:
+        assert spans == [(low, low + length)]
+        return
+    assert all(b - a == size for a, b in spans)
+    left, right = spans[0][0] - low, low + length - spans[-1][1]
+    assert 0 <= right - left <= 1
+    assert left + right < stride
+
+
+def test_tiles_inherit_label_and_group_and_name_their_content(folder):
+    dataset = load_dataset(folder, group_pattern="([^/]+)__")
+    tiles = make_instances(dataset, "tiles:10")
+    assert len(tiles) == 8 * 6
+    assert tiles["instance"].nunique() == len(tiles)
+    assert set(tiles["level"]) == {"inherited"}
+    with pytest.raises(BenchError, match="Got instances 'tiles:0'"):
+        make_instances(dataset, "tiles:0")
+
+
+REAL = [
+    ("cell_classifier/raw", {}, 12, 12, "T3"),
+    ("nuclei_cells", {"group_pattern": "([^/]+)__"}, 3723, 41, "T1"),
+    ("bccd_cells", {"group_pattern": "([^/]+)__"}, 2233, 364, "T1"),
+    ("nuclei_fields/index.csv", {"group_column": "source"}, 41, 41, "T1"),
+]
+
+
+@pytest.mark.parametrize(("data", "options", "images", "groups", "tier"), REAL)
+def test_real_microscopy_is_understood(shared, data, options, images, groups, tier):
+    check = check_dataset(load_dataset(shared / "data" / data, **options))
+    assert (len(check.dataset.table), check.n_groups, check.tier) == (images, groups, tier)
+    assert check.dataset.problems.empty
