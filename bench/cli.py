@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from bench.errors import BenchError
 
@@ -30,7 +31,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at a dataset before using it.")
 app.add_typer(data_app, name="data")
-console = Console(highlight=False, soft_wrap=True)
+WIDE = None if sys.stdout.isatty() else 160  # a file or a pipe has no width to fit into
+console = Console(highlight=False, soft_wrap=True, width=WIDE)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Data = Annotated[Path, typer.Option(help="A folder with one sub-folder per class, or a CSV with columns path,label.")]
@@ -117,18 +119,25 @@ def list_encoders(
     """List the encoders: name, family, dimension, licence, and whether their weights are here."""
     from encoders import availability, names, resolve
 
-    table = Table("name", "family", "dim", "licence", "gated", "here", "pretrained on")
     specs = [resolve(name) for name in names()]
-    families = {spec.family for spec in specs}
+    families = sorted({spec.family for spec in specs})
     if family and family not in families:
-        raise BenchError(f"Got family '{family}'; expected one of {', '.join(sorted(families))}.")
+        raise BenchError(f"Got family '{family}'; expected one of {', '.join(families)}.")
+    table = Table(Column("name", no_wrap=True), "family", Column("dim", justify="right"), "licence", "pretrained on",
+                  Column("here", no_wrap=True), box=box.SIMPLE)  # fmt: skip
+    absent = 0
     for spec in specs:
         if family in (None, spec.family):
             why_not = availability(spec)
-            table.add_row(spec.name, spec.family, str(spec.dim), spec.licence, "yes" if spec.gated else "no",
-                          why_not or "yes", spec.pretraining)  # fmt: skip
+            absent += why_not is not None
+            here = "yes" if why_not is None else "gated" if spec.gated else "no"
+            table.add_row(spec.name, spec.family, str(spec.dim), spec.licence, spec.pretraining, here)
     console.print(table)
-    console.print("Also: timm:MODEL, open_clip:MODEL/TAG, hf-hub:REPOSITORY, path/to/file.py:NAME, each with @key=value,...", markup=False)
+    if absent:
+        console.print(f"{absent} are not here yet: their weights are fetched from the Hugging Face hub at first use, "
+                      "or given by NAME@weights=FILE.", markup=False)  # fmt: skip
+    console.print("Also timm:MODEL, open_clip:MODEL/TAG, hf-hub:REPOSITORY and path/to/file.py:NAME. Any of them takes options: "
+                  "dino@size=448,color=grey.", markup=False)  # fmt: skip
 
 
 @app.command()
@@ -265,7 +274,7 @@ def _print_board(board: pd.DataFrame) -> None:
     top = board[(board["shots"] == board["shots"].max()) & (board["noise"] == board["noise"].min())]
     top = top.sort_values("balanced_accuracy", ascending=False, kind="stable")
     shown = f"the first 20 of {len(top)} rows; " if len(top) > 20 else ""
-    table = Table("encoder", "head", "balanced accuracy", "95% interval", "spread", "ranks", "over trivial")
+    table = Table("encoder", "head", "balanced accuracy", "95% interval", "spread", "ranks", "over trivial", box=box.SIMPLE)
     for row in top.head(20).to_dict("records"):
         rank = "" if row["rank_low"] != row["rank_low"] else f"{row['rank_low']:.0f}-{row['rank_high']:.0f}"
         over = "" if row["delta_trivial"] != row["delta_trivial"] else f"{100 * row['delta_trivial']:+.1f}"
@@ -279,12 +288,12 @@ def _print_board(board: pd.DataFrame) -> None:
 
 def _print_check(check: DataCheck) -> None:
     dataset = check.dataset
-    classes = Table("class", "labelled regions", "images", "groups", "sources")
+    classes = Table("class", "labelled regions", "images", "groups", "sources", box=box.SIMPLE)
     for row in check.classes.to_dict("records"):
         classes.add_row(*(str(row[name]) for name in ("class", "rows", "images", "groups", "sources")))
     console.print(f"{dataset.name}: {dataset.table['path'].nunique()} images in {check.n_groups} groups", markup=False)
     console.print(classes)
-    formats = Table("pixels", "channels", "pages", "images")
+    formats = Table("pixels", "channels", "pages", "images", box=box.SIMPLE)
     for row in check.formats.to_dict("records"):
         formats.add_row(*(str(row[name]) for name in ("dtype", "channels", "pages", "images")))
     console.print(formats)

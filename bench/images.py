@@ -1,13 +1,17 @@
 """Files to arrays: every image format a microscopist is likely to have, and a plain reason when one fails.
 
 Arrays are (H, W, C) in the file's own depth: uint8, uint16 or float32. Nothing is windowed or converted
-to RGB here; that is part of an encoder variant. EXIF orientation is not applied: boxes refer to the
-pixels as stored.
+to RGB here; that is part of an encoder variant.
 """
 
 from __future__ import annotations
 
+import io
 import logging
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +21,8 @@ import numpy as np
 from bench.errors import BenchError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
-MAX_PIXELS = 178_000_000  # above this a file is a decompression bomb to Pillow, or a whole slide
+MAX_PIXELS = 178_000_000  # above this a file is a decompression bomb, or a whole slide
+MAX_VALUES = 4 * MAX_PIXELS  # height x width x channels
 MAGIC = {
     b"\xff\xd8\xff": "JPEG",
     b"\x89PNG\r\n\x1a\n": "PNG",
@@ -27,6 +32,11 @@ MAGIC = {
     b"II+\x00": "TIFF",
     b"MM\x00+": "TIFF",
 }
+# Reasons that lie in the machine and not in the file: they may be gone tomorrow, so they are not remembered.
+PASSING = ("cannot be opened", "missing codec")
+GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "F")
+
+warnings.filterwarnings("ignore", module=r"PIL\.")  # once, here: warnings.catch_warnings is not thread-safe
 
 
 class ImageError(BenchError):
@@ -35,7 +45,11 @@ class ImageError(BenchError):
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """What the header says. pages counts pages, planes or frames of which `read_image` takes one."""
+    """What the header says of the array that `read_image` returns.
+
+    pages counts pages, planes or frames of which `read_image` takes one. dtype: 'uint8', 'uint16' or
+    'float32'. format: 'JPEG', 'PNG', 'BMP' or 'TIFF'.
+    """
 
     height: int
     width: int
@@ -51,31 +65,37 @@ def probe_image(path: Path | str) -> ImageInfo:
     kind = _format(path)
     with _plain_errors():
         info = _probe_tiff(path) if kind == "TIFF" else _probe_pillow(path, kind)
-    if info.height * info.width > MAX_PIXELS:
-        raise ImageError(f"{info.width} x {info.height} pixels; at most {MAX_PIXELS / 1e6:.0f} million are read")
+    pixels = info.height * info.width
+    if pixels > MAX_PIXELS or pixels * info.channels > MAX_VALUES:
+        raise ImageError(
+            f"too many pixels: {info.width} x {info.height} in {info.channels} channels; "
+            f"at most {MAX_PIXELS / 1e6:.0f} million are read, cut it into tiles"
+        )
     return info
 
 
 def read_image(path: Path | str, page: int = 0) -> np.ndarray:
-    """Return the pixels (H, W, C), C-contiguous; uint8, uint16 or float32. Raises ImageError.
+    """Return the pixels (H, W, C), C >= 1, C-contiguous; uint8, uint16 or float32. Raises ImageError.
 
-    An alpha channel of JPEG, PNG and BMP is dropped, palettes are expanded, CMYK becomes RGB. A TIFF
-    keeps all its channels unless it marks one as alpha.
+    The pixels are those stored: EXIF orientation is not applied, so that boxes keep their meaning. An
+    alpha channel of PNG and BMP is dropped, palettes are expanded, CMYK becomes RGB, bits become 0/255.
+    A TIFF keeps all its channels, last, but one that it marks as alpha; where white is stored as zero
+    the integers are inverted; other integers and floats become float32. page: as in `ImageInfo.pages`.
     """
     path = Path(path)
     info = probe_image(path)
     if not 0 <= page < info.pages:
-        raise ImageError(f"page {page} asked for; it has {info.pages}")
+        raise ImageError(f"page {page} asked for; the file has {info.pages}")
     with _plain_errors():
         if info.format == "TIFF":
             pixels = _read_tiff(path, page)
-        elif info.format == "PNG" and info.dtype == "uint16":
+        elif info.dtype == "uint16":
             import imagecodecs  # Pillow keeps the high byte alone of 16-bit RGB
 
             pixels = imagecodecs.png_decode(path.read_bytes())
-            pixels = pixels[..., None] if pixels.ndim == 2 else pixels[..., : info.channels]
+            pixels = (pixels[..., None] if pixels.ndim == 2 else pixels)[..., : info.channels]
         else:
-            pixels = _read_pillow(path)
+            pixels = _read_pillow(path, info.format)
     return np.ascontiguousarray(_depth(pixels))
 
 
@@ -90,53 +110,83 @@ def _format(path: Path) -> str:
     for magic, kind in MAGIC.items():
         if start.startswith(magic):
             return kind
-    raise ImageError(f"not a JPEG, PNG, BMP or TIFF: the file starts with {start[:8]!r}")
+    shown = repr(start[:7])[2:-1]
+    raise ImageError(f"not an image: the file starts with '{shown}'; expected JPEG, PNG, BMP or TIFF")
 
 
-class _plain_errors:
-    """Turn whatever a codec raises on a damaged file into an ImageError."""
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn whatever a codec raises on a damaged file into an ImageError of one line."""
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it logs what it then raises
+    try:
+        yield
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # arbitrary bytes make codecs raise nearly every type there is
+        if isinstance(error, OSError) and error.errno is not None:
+            raise ImageError(f"cannot be opened: {error.strerror}") from None
+        text = " ".join((str(error) or type(error).__name__).split())[:160]
+        if "requires the 'imagecodecs'" in text or type(error).__name__ == "DelayedImportError":
+            raise ImageError(f"missing codec: {text}") from None
+        cut = ("truncated", "too small", "failed to read", "unexpected end", "not enough data", "eof")
+        what = "truncated" if any(sign in text.lower() for sign in cut) else "damaged or not supported"
+        raise ImageError(f"{what}: {text}") from None
 
-    def __enter__(self) -> None:
-        logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it logs what it then raises
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if error is None or isinstance(error, ImageError) or not isinstance(error, Exception):
-            return
-        text = (str(error) or type(error).__name__).splitlines()[0]
-        raise ImageError(f"damaged or not supported: {text[:160]}") from None
+def _open_pillow(source: Any, kind: str) -> Any:
+    # The plug-ins and not Image.open, which warns of large images and tries other formats.
+    from PIL import BmpImagePlugin, ImageFile, JpegImagePlugin, PngImagePlugin
+
+    ImageFile.LOAD_TRUNCATED_IMAGES = False  # other packages set it, and half an image then passes for whole
+    if kind == "PNG":
+        return PngImagePlugin.PngImageFile(source)
+    return JpegImagePlugin.JpegImageFile(source) if kind == "JPEG" else BmpImagePlugin.BmpImageFile(source)
 
 
 def _probe_pillow(path: Path, kind: str) -> ImageInfo:
-    from PIL import Image
-
-    with Image.open(path, formats=[kind]) as image:
-        width, height = image.size
-        depth = _png_depth(path) if kind == "PNG" else 8
-        channels = 1 if image.mode in ("1", "L", "LA", "La", "I", "I;16", "I;16B", "F") else 3
-        return ImageInfo(height, width, channels, 1, "uint16" if depth == 16 else "uint8", kind)
-
-
-def _png_depth(path: Path) -> int:
     with path.open("rb") as file:
-        return file.read(25)[24]  # the IHDR chunk: width, height, bit depth
+        start = file.read(25)
+        file.seek(0)
+        image = _open_pillow(file, kind)
+        deep = kind == "PNG" and start[24] == 16  # the IHDR chunk: width, height, bit depth
+        channels = 1 if image.mode in GREY_MODES else 3
+        return ImageInfo(image.size[1], image.size[0], channels, 1, "uint16" if deep else "uint8", kind)
 
 
-def _read_pillow(path: Path) -> np.ndarray:
-    from PIL import Image
-
-    with Image.open(path) as image:
-        grey = image.mode in ("1", "L", "LA", "La")
-        pixels = np.asarray(image.convert("L" if grey else "RGB"))
+def _read_pillow(path: Path, kind: str) -> np.ndarray:
+    image = _open_pillow(io.BytesIO(path.read_bytes()), kind)
+    image.load()
+    image.info.pop("transparency", None)  # alpha is dropped, so is a transparent colour
+    pixels = np.asarray(image.convert("L" if image.mode in GREY_MODES else "RGB"))
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def _tiff_axes(axes: str, shape: tuple[int, ...]) -> tuple[str, list[int]]:
-    """Return the axes of a TIFF series and which of them are channels, the rest but Y and X being pages."""
-    channel = [i for i, axis in enumerate(axes) if axis in "SC"]
-    if not channel and "Y" in axes and len(axes) == 3 and axes.index("Y") == 1 and axes[0] in "QI" and shape[0] <= 8:
-        # No axis is named: a short first axis is taken for pages, which is what most software writes there.
-        return axes, []
-    return axes, channel
+@dataclass(frozen=True)
+class _TiffLayout:
+    """Axes of a TIFF series: positions of Y and X, of channels, and of pages (all the rest)."""
+
+    spatial: tuple[int, int]
+    channel: tuple[int, ...]
+    pages: tuple[int, ...]
+    alpha: tuple[int, ...]  # samples marked as alpha
+    palette: bool
+
+
+def _layout(series: Any) -> _TiffLayout:
+    import tifffile
+
+    axes, first = series.axes, series.keyframe
+    if "Y" not in axes or "X" not in axes:
+        raise ImageError(f"a TIFF without an image plane: axes {axes}, shape {series.shape}")
+    spatial = (axes.index("Y"), axes.index("X"))
+    channel = tuple(i for i, axis in enumerate(axes) if axis in "CS")
+    samples = series.shape[axes.index("S")] if "S" in axes else 1
+    extra = [int(kind) for kind in first.extrasamples][-samples:]
+    marked = [samples - len(extra) + i for i, kind in enumerate(extra) if kind in (1, 2)]  # associated or not
+    # Alpha of a single sample axis only: with several channel axes no one sample is the picture's alpha.
+    alpha = tuple(marked) if 0 < len(marked) < samples and len(channel) == 1 else ()
+    pages = tuple(i for i in range(len(axes)) if i not in (*spatial, *channel))
+    return _TiffLayout(spatial, channel, pages, alpha, first.photometric == tifffile.PHOTOMETRIC.PALETTE)
 
 
 def _probe_tiff(path: Path) -> ImageInfo:
@@ -144,12 +194,12 @@ def _probe_tiff(path: Path) -> ImageInfo:
 
     with tifffile.TiffFile(path) as tiff:
         series = tiff.series[0]
-        axes, channel = _tiff_axes(series.axes, series.shape)
-        size = dict(zip(range(len(axes)), series.shape, strict=True))
-        channels = int(np.prod([size[i] for i in channel])) - _alpha(tiff)
-        pages = int(np.prod([n for i, n in size.items() if i not in channel and axes[i] not in "YX"]))
-        height, width = series.shape[axes.index("Y")], series.shape[axes.index("X")]
-        return ImageInfo(height, width, max(channels, 1), pages, str(_depth(np.zeros(1, series.dtype)).dtype), "TIFF")
+        layout = _layout(series)
+        height, width = (series.shape[i] for i in layout.spatial)
+        channels = 3 if layout.palette else math.prod(series.shape[i] for i in layout.channel) - len(layout.alpha)
+        pages = math.prod(series.shape[i] for i in layout.pages)
+        dtype = np.dtype(np.uint8) if layout.palette else _depth(np.zeros(1, series.dtype)).dtype
+        return ImageInfo(height, width, channels, pages, str(dtype), "TIFF")
 
 
 def _read_tiff(path: Path, page: int) -> np.ndarray:
@@ -157,38 +207,43 @@ def _read_tiff(path: Path, page: int) -> np.ndarray:
 
     with tifffile.TiffFile(path) as tiff:
         series = tiff.series[0]
-        axes, channel = _tiff_axes(series.axes, series.shape)
-        stored = series.asarray()
-        if tiff.pages.first.photometric == tifffile.PHOTOMETRIC.PALETTE:
-            stored = _expand_palette(stored, tiff.pages.first.colormap)
-            axes, channel = axes + "S", [*channel, len(axes)]
-        if tiff.pages.first.photometric == tifffile.PHOTOMETRIC.MINISWHITE and stored.dtype.kind == "u":
-            stored = np.iinfo(stored.dtype).max - stored
-        alpha = _alpha(tiff)
-    spatial = [axes.index("Y"), axes.index("X")]
-    rest = [i for i in range(len(axes)) if i not in channel and i not in spatial]
-    ordered = stored.transpose([*rest, *spatial, *channel])
-    height, width = (stored.shape[i] for i in spatial)
-    pixels = ordered.reshape(-1, height, width, max(1, int(np.prod([stored.shape[i] for i in channel]))))[page]
-    return pixels[..., :-1] if alpha and pixels.shape[-1] > 1 else pixels
+        layout, first = _layout(series), series.keyframe
+        at = dict(zip(layout.pages, np.unravel_index(page, [series.shape[i] for i in layout.pages]), strict=True))
+        stored = _one_page(series, {axis: int(i) for axis, i in at.items()}, path.stat().st_size)
+        inverted = first.photometric == tifffile.PHOTOMETRIC.MINISWHITE and stored.dtype.kind == "u"
+        bits, colormap = first.bitspersample, first.colormap
+    kept = [i for i in range(len(series.shape)) if i not in at]  # the axes that `stored` still has
+    order = [kept.index(i) for i in (*layout.spatial, *layout.channel)]
+    height, width = (series.shape[i] for i in layout.spatial)
+    pixels = stored.transpose(order).reshape(height, width, -1)
+    if layout.palette:
+        return (colormap[:, pixels[..., 0]] >> 8).astype(np.uint8).transpose(1, 2, 0)
+    if inverted:
+        pixels = pixels.dtype.type(2**bits - 1) - pixels
+    return np.delete(pixels, layout.alpha, axis=2) if layout.alpha else pixels
 
 
-def _alpha(tiff: Any) -> int:
-    """Return 1 when the last sample of an RGB or grey TIFF is marked as alpha."""
-    extra = tuple(int(kind) for kind in tiff.pages.first.extrasamples)
-    return int(extra in ((1,), (2,)))
-
-
-def _expand_palette(index: np.ndarray, colormap: np.ndarray) -> np.ndarray:
-    return (colormap[:, index] >> 8).astype(np.uint8).transpose(*range(1, index.ndim + 1), 0)
+def _one_page(series: Any, at: dict[int, int], file_size: int) -> np.ndarray:
+    """Return the series without its page axes, decoding only the IFDs that the page needs."""
+    lead = series.shape[: len(series.shape) - len(series.keyframe.shape)]
+    each_ifd = len(series.pages) == math.prod(lead) and series.shape[len(lead) :] == series.keyframe.shape
+    if not each_ifd or any(axis >= len(lead) for axis in at):  # e.g. one ImageJ IFD for a whole hyperstack
+        return series.asarray()[tuple(at.get(i, slice(None)) for i in range(len(series.shape)))]
+    wanted = np.arange(len(series.pages)).reshape(lead)[tuple(at.get(i, slice(None)) for i in range(len(lead)))]
+    pages = [series.pages[int(i)] for i in np.ravel(wanted)]
+    for ifd in pages:  # a compressed strip beyond the end of the file would be filled with zeros
+        ends = [start + count for start, count in zip(ifd.dataoffsets, ifd.databytecounts, strict=False)]
+        if max(ends, default=0) > file_size:
+            raise ImageError(f"truncated: the pixels end at byte {max(ends)}, the file at {file_size}")
+    return np.stack([ifd.asarray() for ifd in pages]).reshape(*np.shape(wanted), *series.keyframe.shape)
 
 
 def _depth(pixels: np.ndarray) -> np.ndarray:
     """Return pixels as uint8, uint16 or float32, keeping every value that fits."""
     if pixels.dtype == bool:
-        return pixels.astype(np.uint8) * 255
+        return pixels.astype(np.uint8) * np.uint8(255)
     if pixels.dtype in (np.uint8, np.uint16):
-        return pixels.astype(pixels.dtype.newbyteorder("="))
+        return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     if pixels.dtype.kind in "iuf":
         return pixels.astype(np.float32)
-    raise ImageError(f"pixels of type {pixels.dtype}; expected 8 or 16 bit integers or floats")
+    raise ImageError(f"pixels of type {pixels.dtype}; expected integers or floats")

@@ -40,7 +40,7 @@ def render_markdown(board: Leaderboard, facts: RunFacts, refused: Sequence[str],
 
 def _pivot(table: pd.DataFrame) -> str:
     """Return encoder x head rows with one column per shot level, best at the most shots first."""
-    shots = sorted(table["shots"].unique())
+    shots = sorted(int(n) for n in table["shots"].unique())
     order = table[table["shots"] == shots[-1]].sort_values("balanced_accuracy", ascending=False, kind="stable")
     lines = [["encoder", "head", *[f"{n} label{'s' * (n != 1)} a class" for n in shots]]]
     index = table.set_index(["encoder", "head", "shots"])
@@ -99,7 +99,7 @@ def render_overview(table: pd.DataFrame, top: int = 5) -> str:
         rows = rows[rows["noise"] == rows["noise"].min()]
         rows = rows[rows["shots"] == rows["shots"].max()]
         best = rows.sort_values("balanced_accuracy", ascending=False, kind="stable").head(top)
-        shots = best["shots"].iloc[0]
+        shots = int(best["shots"].iloc[0])
         parts += [f"## {dataset} ({instances}), {shots} label{'s' * (shots != 1)} a class", ""]
         lines = [["encoder", "head", "balanced accuracy", "95% interval", "groups tested"]]
         for row in best.to_dict("records"):

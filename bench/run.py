@@ -157,7 +157,7 @@ def run(
         raise BenchError("No encoder could be loaded.\n" + "\n".join(extracted.failed.values()))
     specs = [spec for spec in specs if spec.name not in extracted.failed]
     classes = tuple(sorted(prepared.instances["label"].unique()))
-    keys = {spec.name: spec.key for spec in specs}
+    keys = {spec.name: (spec.key, spec.scaling) for spec in specs}
     sweep = plan_sweep(prepared.instances, classes, protocol, keys, heads)
     refused = tuple(sweep.draws.refused.values())
     if not sweep.units:

@@ -20,6 +20,7 @@ from bench.ledger import Predictions, Unit, read_unit, write_unit
 from bench.noise import check_noise, flip_labels
 from bench.seeds import content_name
 
+VERSION = 1  # raised when the same description would give other numbers
 SCALING = ("unit", "standard")
 
 
@@ -65,18 +66,22 @@ class Sweep:
     units: tuple[Unit, ...]
 
 
-def scale_rows(X: np.ndarray, train: np.ndarray, scaling: str) -> np.ndarray:
+def scale_rows(X: np.ndarray, train: np.ndarray, groups: np.ndarray, scaling: str) -> np.ndarray:
     """Return X (N, d) scaled by statistics of the training rows alone; labels are not used.
 
+    Every training group weighs the same, so that one large image cut into hundreds of tiles does not
+    set the centre. groups: (N,).
     unit: minus the training mean, then each row to length 1 (SimpleShot's CL2N, Wang et al. 2019).
     standard: each feature to mean 0 and variance 1, divided by sqrt(d), for descriptors whose
     features have unlike units; both give rows of about length 1.
     """
     if scaling not in SCALING:
         raise BenchError(f"Got scaling '{scaling}'; expected one of {', '.join(SCALING)}.")
-    centred = X - X[train].mean(0)
+    _, group, size = np.unique(groups[train], return_inverse=True, return_counts=True)
+    weight = 1 / (len(size) * size[group])
+    centred = X - weight @ X[train]
     if scaling == "standard":
-        deviation = centred[train].std(0)
+        deviation = np.sqrt(weight @ centred[train] ** 2)
         return centred / np.where(deviation > 0, deviation, 1) / np.sqrt(X.shape[1])
     norm = np.linalg.norm(centred, axis=1, keepdims=True)
     return centred / np.where(norm > 0, norm, 1)
@@ -86,10 +91,10 @@ def plan_sweep(
     table: pd.DataFrame,
     classes: Sequence[str],
     protocol: Protocol,
-    encoders: Mapping[str, str],
+    encoders: Mapping[str, tuple[str, str]],
     heads: Sequence[str],
 ) -> Sweep:
-    """Plan splits, draws and units. encoders: name -> variant key; heads: names."""
+    """Plan splits, draws and units. encoders: name -> (variant key, scaling)."""
     plan = plan_splits(table, classes)
     draws = draw_supports(table, classes, plan, protocol.shots, seeds=protocol.seeds, regime=protocol.draw)
     columns = ["instance", "label", "group", "split", "level", "image"]
@@ -99,12 +104,14 @@ def plan_sweep(
     for n in protocol.shots:
         if n in draws.refused:
             continue
-        for encoder, key in encoders.items():
+        for encoder, (key, scaling) in encoders.items():
             for head in get_heads(heads):
                 seeds = protocol.seeds or default_seeds(n)
                 identity = {
                     "data": data,
                     "rule": plan.rule,
+                    "protocol": VERSION,
+                    "scaling": scaling,
                     "encoder": key,
                     "head": [head.name, head.version, dict(head.default)],
                     "selection": "fixed",
@@ -180,7 +187,7 @@ def _run_unit(
             splits = plan.splits(seed)
             for split in splits:
                 if split.name not in scaled:
-                    scaled[split.name] = scale_rows(embedded.X, split.train, embedded.scaling)
+                    scaled[split.name] = scale_rows(embedded.X, split.train, groups, embedded.scaling)
                 X = scaled[split.name]
                 rows = supports[seed, split.name]
                 noisy = [

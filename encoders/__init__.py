@@ -1,8 +1,8 @@
 """Frozen encoders: images to vectors. Naming and comparing them imports neither torch nor timm.
 
-    spec = resolve("dino@size=448,color=grey")
-    encoder = spec.load()
-    vectors = encoder.encode([fit_input(as_rgb(image, spec.preprocess), spec.preprocess)])  # float32 (1, 384)
+spec = resolve("dino@size=448,color=grey")
+encoder = spec.load()
+vectors = encoder.encode([fit_input(as_rgb(image, spec.preprocess), spec.preprocess)])  # float32 (1, 384)
 """
 
 from .errors import EncoderError

@@ -13,6 +13,6 @@ def clip_vit_b16(**options: object) -> EncoderSpec:
     return open_clip_spec(
         "ViT-B-16-quickgelu/openai", name="clip-vit-b16", dim=512,
         preprocess=Preprocess(224, "crop", 1.0, "bicubic", CLIP_MEAN, CLIP_STD), licence="MIT",
-        pretraining="WIT-400M image-caption pairs", hub="timm/vit_base_patch16_clip_224.openai", options=options,
-        patch=16,
+        pretraining="WIT-400M image-caption pairs", hub="timm/vit_base_patch16_clip_224.openai",
+        options=options, patch=16,
     )  # fmt: skip

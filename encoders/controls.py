@@ -13,8 +13,8 @@ from .spec import EncoderSpec, Preprocess
 def random_resnet18(**options: object) -> EncoderSpec:
     """ResNet-18 with random weights."""
     return timm_spec(
-        "resnet18", name="random-resnet18", family="control", dim=512, licence="Apache-2.0", pretraining="none",
-        preprocess=imagenet_input(224, 0.875, "bilinear"), options=options, control=True,
+        "resnet18", name="random-resnet18", family="control", dim=512, licence="none needed",
+        preprocess=imagenet_input(224, 0.875, "bilinear"), pretraining="none", options=options, control=True,
     )  # fmt: skip
 
 
@@ -22,8 +22,8 @@ def random_resnet18(**options: object) -> EncoderSpec:
 def random_resnet50(**options: object) -> EncoderSpec:
     """ResNet-50 with random weights."""
     return timm_spec(
-        "resnet50", name="random-resnet50", family="control", dim=2048, licence="Apache-2.0", pretraining="none",
-        preprocess=imagenet_input(224, 0.875, "bilinear"), options=options, control=True,
+        "resnet50", name="random-resnet50", family="control", dim=2048, licence="none needed",
+        preprocess=imagenet_input(224, 0.875, "bilinear"), pretraining="none", options=options, control=True,
     )  # fmt: skip
 
 
@@ -31,7 +31,7 @@ def random_resnet50(**options: object) -> EncoderSpec:
 def random_vit_small(**options: object) -> EncoderSpec:
     """ViT-S/16 with random weights."""
     return timm_spec(
-        "vit_small_patch16_224", name="random-vit-small", family="control", dim=384, licence="Apache-2.0",
+        "vit_small_patch16_224", name="random-vit-small", family="control", dim=384, licence="none needed",
         preprocess=Preprocess(224, "crop", 0.9, "bicubic", HALF, HALF), pretraining="none", options=options,
         kind="vit", patch=16, control=True,
     )  # fmt: skip

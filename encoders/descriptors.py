@@ -13,9 +13,9 @@ PERCENTILES = (5, 25, 50, 75, 95)
 
 @descriptor("color-stats", dim=27)
 def color_stats(image: np.ndarray) -> np.ndarray:
-    """Per channel: mean, standard deviation, skew, five percentiles (8 x 3); then the correlations RG, RB, GB.
+    """Per channel: mean, standard deviation, skew, five percentiles (8 x 3); then correlations RG, RB, GB.
 
-    Skew is Pearson's second, 3 (mean - median) / std, bounded by 3; a flat channel has skew and correlation 0.
+    Skew is Pearson's second, 3 (mean - median) / std, bounded by 3; both are 0 for a flat channel.
     """
     pixels = image.reshape(-1, 3) / 255.0  # (P, 3)
     mean, std = pixels.mean(axis=0), pixels.std(axis=0)
@@ -41,15 +41,16 @@ def grey_histogram(image: np.ndarray) -> np.ndarray:
 
 @descriptor("texture", dim=58, preprocess=GREY)
 def texture(image: np.ndarray) -> np.ndarray:
-    """Local binary patterns (Ojala et al. 2002), grey-level co-occurrence (Haralick et al. 1973), gradients."""
+    """Local binary patterns (Ojala et al. 2002), co-occurrence of greys (Haralick et al. 1973), gradients."""
     grey = _at_least(image[..., 0], 8)
     return np.concatenate([_local_binary_patterns(grey), _cooccurrence(grey), _gradients(grey / 255.0)])
 
 
 @descriptor("focus-spectrum", dim=19, preprocess=GREY)
 def focus_spectrum(image: np.ndarray) -> np.ndarray:
-    """Sharpness: log variance of the Laplacian (Pech-Pacheco et al. 2000), log gradient energy, then the log power
-    in 16 rings of spatial frequency up to 0.5 cycles per pixel, relative to all of it, and the slope over rings."""
+    """Sharpness: log variance of the Laplacian (Pech-Pacheco et al. 2000) and log gradient energy; then the
+    log share of power in 16 rings of spatial frequency up to 0.5 cycles per pixel, and its slope over them.
+    """
     grey = _at_least(image[..., 0], 16) / 255.0
     around = np.pad(grey, 1, mode="edge")
     laplacian = around[:-2, 1:-1] + around[2:, 1:-1] + around[1:-1, :-2] + around[1:-1, 2:] - 4 * grey
@@ -81,7 +82,7 @@ def _cooccurrence(grey: np.ndarray) -> np.ndarray:
 
 
 def _gradients(grey: np.ndarray) -> np.ndarray:
-    """Mean, spread and percentiles 50, 90, 99 of the gradient's length, and 8 bins of its direction: (13,)."""
+    """Mean, spread, percentiles 50, 90, 99 of the gradient's length, and 8 bins of its direction: (13,)."""
     gy, gx = np.gradient(grey)
     length = np.hypot(gx, gy)
     sector = np.floor((np.arctan2(gy, gx) + np.pi) / (2 * np.pi) * 8).astype(np.intp) % 8
@@ -91,7 +92,7 @@ def _gradients(grey: np.ndarray) -> np.ndarray:
 
 
 def _ring_power(grey: np.ndarray, rings: int) -> np.ndarray:
-    """Return log10 of the share of power in each ring of frequency, of a Hann-windowed image without its mean."""
+    """Return log10 of the share of power in each ring of frequency; Hann window, mean removed: (rings,)."""
     window = np.hanning(grey.shape[0])[:, None] * np.hanning(grey.shape[1])[None, :]
     power = np.abs(np.fft.rfft2((grey - grey.mean()) * window)) ** 2
     radius = np.hypot(np.fft.fftfreq(grey.shape[0])[:, None], np.fft.rfftfreq(grey.shape[1])[None, :])

@@ -13,10 +13,10 @@ from .spec import EncoderSpec
 if TYPE_CHECKING:
     import torch
 
-#: Every forward pass has this many images, the last one filled up with black. Kernels are chosen by shape, so a
-#: fixed shape is what makes a vector independent of the batching. Measured with oneDNN on a 2-core AVX-512 CPU
-#: (fp32, 224 px): 32 is bitwise the same in any position and for 1 and 2 threads for mobilenetv2, resnet18,
-#: resnet50, ViT-S and ConvNeXt-T; 8 or 1 is not for mobilenetv2 (1 against 2 threads: 3e-6).
+#: Every forward pass has this many images, the last one filled up with black. Kernels are chosen by shape,
+#: so a fixed shape is what makes a vector independent of the batching. Measured with oneDNN on a 2-core
+#: AVX-512 CPU (fp32, 224 px): 32 and 16 give the same bits for 1 and 2 threads with mobilenetv2, resnet18,
+#: resnet50, ViT-S and ConvNeXt-T; 8 and 1 do not with mobilenetv2 (up to 3e-6 apart).
 BATCH = 32
 
 
@@ -29,7 +29,7 @@ def batched_encode(
     """
     import torch
 
-    size = spec.preprocess.size
+    size = spec.preprocess.size or 0
     mean = torch.tensor(spec.preprocess.mean).view(1, 3, 1, 1)
     std = torch.tensor(spec.preprocess.std).view(1, 3, 1, 1)
 
@@ -41,10 +41,12 @@ def batched_encode(
             for row, image in enumerate(block):
                 pixels[row] = _checked(image, size, spec.name)
             with torch.inference_mode():
-                x = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().float().div_(255)  # (B, 3, S, S)
-                out = forward(x.sub_(mean).div_(std)).float()  # (B, d)
+                x = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().float()  # (B, 3, S, S)
+                out = forward(x.div_(255).sub_(mean).div_(std)).float()  # (B, d)
             if out.shape != (BATCH, spec.dim):
-                raise EncoderError(f"Encoder '{spec.name}' declares dim={spec.dim} and gave {tuple(out.shape)}.")
+                raise EncoderError(
+                    f"Encoder '{spec.name}' declares dim={spec.dim} and gave {tuple(out.shape)}."
+                )
             vectors[start : start + len(block)] = out[: len(block)].numpy()
         check_finite(vectors, spec.name)
         return vectors
@@ -62,10 +64,10 @@ def check_finite(vectors: np.ndarray, name: str) -> None:
         )
 
 
-def _checked(image: np.ndarray, size: int | None, name: str) -> np.ndarray:
+def _checked(image: np.ndarray, size: int, name: str) -> np.ndarray:
     if image.shape != (size, size, 3) or image.dtype != np.uint8:
         raise EncoderError(
-            f"Got an input of shape {image.shape} and dtype {image.dtype} for encoder '{name}'; expected uint8 "
-            f"({size}, {size}, 3), as fit_input gives."
+            f"Got an input of shape {image.shape} and dtype {image.dtype} for encoder '{name}'; expected "
+            f"uint8 ({size}, {size}, 3), as fit_input gives."
         )
     return image

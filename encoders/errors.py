@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 
 class EncoderError(ValueError):
-    """A foreseeable mistake with an encoder; its text (value got, what was expected, what to do) is for the user."""
+    """A foreseeable mistake; its text is for the user: value got, what was expected, what to do."""
 
 
 def did_you_mean(value: str, choices: Iterable[str]) -> str:

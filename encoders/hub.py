@@ -1,6 +1,6 @@
 """Weights on the Hugging Face hub: found in its cache without a network, else fetched, else a clear refusal.
 
-huggingface_hub retries an unreachable host for 23 s and prints each attempt, so reachability is asked first, once.
+huggingface_hub retries an unreachable host for 23 s and prints each attempt, so the hub is asked once first.
 """
 
 from __future__ import annotations
@@ -8,10 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import socket
-import ssl
 import threading
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from .errors import EncoderError
@@ -28,7 +25,7 @@ WEIGHT_FILES = {
 
 
 def availability(spec: EncoderSpec) -> str | None:
-    """Return why the encoder cannot be loaded here without a network, or None when it can. Imports no torch."""
+    """Return why the encoder cannot be loaded here without a network, or None. Imports no torch."""
     kind = spec.source.partition(":")[0]
     if kind not in WEIGHT_FILES:
         return None
@@ -42,7 +39,9 @@ def availability(spec: EncoderSpec) -> str | None:
     if spec.hub and cached_file(spec.hub, WEIGHT_FILES[kind]):
         return None
     gate = ", and its licence has to be accepted there first" if spec.gated else ""
-    return f"weights not in the Hugging Face cache {cache_folder()}; fetched from {spec.hub} at first use{gate}"
+    return (
+        f"weights not in the Hugging Face cache {cache_folder()}; fetched from {spec.hub} at first use{gate}"
+    )
 
 
 def hub_file(repo: str, filenames: tuple[str, ...], name: str) -> Path:
@@ -54,14 +53,15 @@ def hub_file(repo: str, filenames: tuple[str, ...], name: str) -> Path:
     if reason:
         raise EncoderError(
             f"Cannot reach {endpoint()} ({reason}) for {repo} ({filenames[0]}) of encoder '{name}'. "
-            f"Give weights from a file with {name.partition('@')[0]}@weights=FILE, or copy the Hugging Face cache of "
-            f"another machine here (HF_HOME; looked in {cache_folder()}), or set HF_ENDPOINT to a mirror."
+            f"Give weights from a file with {name.partition('@')[0]}@weights=FILE, or copy the Hugging Face "
+            f"cache of another machine here (HF_HOME; looked in {cache_folder()}), or set HF_ENDPOINT to a "
+            "mirror."
         )
     return _download(repo, filenames, name)
 
 
 def cached_file(repo: str, filenames: tuple[str, ...]) -> Path | None:
-    """Return the first of `filenames` in the Hugging Face cache, of the revision `main` where that is known."""
+    """Return the first of `filenames` in the Hugging Face cache, of revision `main` where that is known."""
     folder = cache_folder() / f"models--{repo.replace('/', '--')}"
     main = folder / "refs" / "main"
     if main.is_file():
@@ -97,6 +97,10 @@ def unreachable(url: str) -> str | None:
 
 
 def _ask(url: str) -> str | None:
+    import ssl
+    import urllib.error
+    import urllib.request
+
     try:
         urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PATIENCE).close()
     except urllib.error.HTTPError as error:
@@ -117,8 +121,12 @@ def _short(reason: object) -> str:
 
 def _download(repo: str, filenames: tuple[str, ...], name: str) -> Path:
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, LocalEntryNotFoundError
-    from huggingface_hub.errors import RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        GatedRepoError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
 
     for filename in filenames:
         try:
@@ -130,14 +138,16 @@ def _download(repo: str, filenames: tuple[str, ...], name: str) -> Path:
             continue
         except GatedRepoError:
             raise EncoderError(
-                f"Encoder '{name}' is gated: accept its licence at {endpoint()}/{repo}, then set HF_TOKEN to a token "
-                "of that account (or log in with `hf auth login`)."
+                f"Encoder '{name}' is gated: accept its licence at {endpoint()}/{repo}, then set HF_TOKEN to "
+                "a token of that account (or log in with `hf auth login`)."
             ) from None
         except RepositoryNotFoundError:
-            raise EncoderError(f"Got '{name}', and {endpoint()} has no {repo}, or hides it; check the name.") from None
+            raise EncoderError(
+                f"Got '{name}', and {endpoint()} has no {repo}, or hides it; check the name."
+            ) from None
         except Exception as error:
             raise EncoderError(
-                f"The download of {repo}/{filename} for '{name}' failed ({type(error).__name__}: {str(error)[:200]}); "
-                "run again: what is there already is kept."
+                f"The download of {repo}/{filename} for '{name}' failed ({type(error).__name__}: "
+                f"{str(error)[:200]}); run again: what is there already is kept."
             ) from None
     raise EncoderError(f"{repo} holds none of {', '.join(filenames)}, which encoder '{name}' needs.")

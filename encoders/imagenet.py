@@ -32,7 +32,8 @@ def convnext_tiny(**options: object) -> EncoderSpec:
     """ConvNeXt-T (Liu et al. 2022)."""
     return timm_spec(
         "convnext_tiny.fb_in22k", name="convnext-tiny", family="imagenet", dim=768,
-        preprocess=imagenet_input(224, 0.875), licence="Apache-2.0", pretraining="ImageNet-22k", options=options,
+        preprocess=imagenet_input(224, 0.875), licence="Apache-2.0", pretraining="ImageNet-22k",
+        options=options,
     )  # fmt: skip
 
 
@@ -51,5 +52,6 @@ def mobilenetv2(**options: object) -> EncoderSpec:
     """MobileNetV2 (Sandler et al. 2018), small and fast."""
     return timm_spec(
         "mobilenetv2_100.ra_in1k", name="mobilenetv2", family="imagenet", dim=1280,
-        preprocess=imagenet_input(224, 0.875), licence="Apache-2.0", pretraining="ImageNet-1k", options=options,
+        preprocess=imagenet_input(224, 0.875), licence="Apache-2.0", pretraining="ImageNet-1k",
+        options=options,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""One line per network: `timm_spec` and `open_clip_spec` turn a declared entry and a user's options into a spec.
+"""From a declared network and a user's options to a spec: `timm_spec` and `open_clip_spec`.
 
 Dimension and preprocessing are declared by the entry, not asked of the library, so that naming and comparing
 encoders needs neither torch nor timm; a test holds each declaration against the library.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from .errors import EncoderError
 from .open_clip_models import build_open_clip
@@ -75,12 +76,8 @@ def _variant(
     if not control:
         readers["weights"] = str
     values, name = read_options(declared.name, given, readers, defaults)
-    spec = replace(
-        declared,
-        name=name,
-        pool=str(values["pool"]),
-        preprocess=replace(pre, size=values["size"], color=values["color"], window=values["window"]),
-    )
+    chosen: dict[str, Any] = {key: values[key] for key in ("size", "color", "window")}
+    spec = replace(declared, name=name, pool=str(values["pool"]), preprocess=replace(pre, **chosen))
     return _weighted(spec, str(values["weights"]), values["seed"], "seed" in given)
 
 
@@ -96,5 +93,10 @@ def _weighted(spec: EncoderSpec, weights: str, seed: object, seed_given: bool) -
         return spec
     path, digest = local_weights(weights)
     return replace(
-        spec, weights=digest, file=path, licence="unknown (local file)", pretraining="unknown (local file)", gated=False
+        spec,
+        weights=digest,
+        file=path,
+        licence="unknown (local file)",
+        pretraining="unknown (local file)",
+        gated=False,
     )

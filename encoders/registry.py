@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -109,7 +108,9 @@ def _entry(name: str) -> Entry:
     if name not in _ENTRIES and name in _plugins():
         _load_plugin(name)
     if name not in _ENTRIES:
-        raise EncoderError(f"Got encoder '{name}'{did_you_mean(name, names()) or '.'} `bench encoders` lists all.")
+        raise EncoderError(
+            f"Got encoder '{name}'{did_you_mean(name, names()) or '.'} `bench encoders` lists all."
+        )
     return _ENTRIES[name]
 
 
@@ -136,6 +137,8 @@ def _discover() -> None:
 
 @lru_cache(maxsize=1)
 def _plugins() -> dict[str, Any]:
+    from importlib.metadata import entry_points
+
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
@@ -184,7 +187,9 @@ def _user_module(file: Path, code: str) -> ModuleType:
         del sys.modules[module_name]
         if isinstance(error, EncoderError):
             raise
-        raise EncoderError(f"The encoder file {file} cannot be run ({type(error).__name__}: {error}).") from error
+        raise EncoderError(
+            f"The encoder file {file} cannot be run ({type(error).__name__}: {error})."
+        ) from error
     return module
 
 
@@ -210,7 +215,9 @@ def _build_descriptor(function: Callable[[np.ndarray], np.ndarray], spec: Encode
                     f"({type(error).__name__}: {error})."
                 ) from error
             if vector.shape != (spec.dim,):
-                raise EncoderError(f"Encoder '{spec.name}' declares dim={spec.dim} and gave shape {vector.shape}.")
+                raise EncoderError(
+                    f"Encoder '{spec.name}' declares dim={spec.dim} and gave shape {vector.shape}."
+                )
             vectors[row] = vector
         check_finite(vectors, spec.name)
         return vectors

@@ -49,9 +49,13 @@ def build_timm(spec: EncoderSpec) -> LoadedEncoder:
         model = _with_weights(architecture, kwargs, config, state, spec.name, spec.file, exact=True)
     else:
         path = _hub_weights(spec)
-        model = _with_weights(architecture, kwargs, config, read_state_dict(path), spec.name, spec.hub, exact=False)
+        model = _with_weights(
+            architecture, kwargs, config, read_state_dict(path), spec.name, spec.hub, exact=False
+        )
     model.eval().requires_grad_(False)
-    return LoadedEncoder(spec, batched_encode(spec, pooled(model, spec.pool, spec.name)), state_digest(model.state_dict()))
+    return LoadedEncoder(
+        spec, batched_encode(spec, pooled(model, spec.pool, spec.name)), state_digest(model.state_dict())
+    )
 
 
 def pooled(model: Any, pool: str, name: str) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -60,7 +64,9 @@ def pooled(model: Any, pool: str, name: str) -> Callable[[torch.Tensor], torch.T
         return model
     prefix = getattr(model, "num_prefix_tokens", None)
     if prefix is None or (pool == "cls" and not getattr(model, "has_class_token", prefix > 0)):
-        raise EncoderError(f"Got pool={pool} for encoder '{name}', which has no such tokens; use pool=default.")
+        raise EncoderError(
+            f"Got pool={pool} for encoder '{name}', which has no such tokens; use pool=default."
+        )
 
     def forward(x: torch.Tensor) -> torch.Tensor:
         tokens = model.forward_features(x)  # (B, prefix + patches, d)
@@ -85,16 +91,22 @@ def timm_facts(model_id: str, folder: str = "") -> TimmFacts:
             _check_known(model_id)
         try:
             with torch.device("meta"):
-                model: Any = timm.create_model(f"local-dir:{folder}" if folder else model_id, num_classes=0).eval()
+                model: Any = timm.create_model(
+                    f"local-dir:{folder}" if folder else model_id, num_classes=0
+                ).eval()
                 config = resolve_model_data_config(model)
                 dim = model(torch.empty(1, *config["input_size"])).shape[-1]
         except Exception as error:
-            raise EncoderError(f"timm cannot build '{model_id}' ({type(error).__name__}: {str(error)[:200]}).") from None
+            raise EncoderError(
+                f"timm cannot build '{model_id}' ({type(error).__name__}: {str(error)[:200]})."
+            ) from None
     cfg = model.pretrained_cfg
     vit = hasattr(model, "num_prefix_tokens") and hasattr(model, "fc_norm")
     patch = model.patch_embed.patch_size[0] if vit and cfg.get("fixed_input_size") else 1
     return TimmFacts(
-        model_id=model_id if folder else ".".join(part for part in (cfg["architecture"], cfg.get("tag")) if part),
+        model_id=model_id
+        if folder
+        else ".".join(part for part in (cfg["architecture"], cfg.get("tag")) if part),
         dim=dim,
         kind="vit" if vit else "cnn",
         patch=patch,
@@ -108,7 +120,12 @@ def timm_facts(model_id: str, folder: str = "") -> TimmFacts:
 def _preprocess(config: dict[str, Any], model_id: str) -> Preprocess:
     channels, height, width = config["input_size"]
     mode = {"center": "crop", "squash": "squash"}.get(config["crop_mode"])
-    if channels != 3 or height != width or mode is None or config["interpolation"] not in ("bicubic", "bilinear"):
+    if (
+        channels != 3
+        or height != width
+        or mode is None
+        or config["interpolation"] not in ("bicubic", "bilinear")
+    ):
         raise EncoderError(
             f"The input of '{model_id}' is not supported: {channels} x {height} x {width}, {config['crop_mode']}, "
             f"{config['interpolation']}; expected 3 channels, a square, center or squash, bicubic or bilinear."
@@ -123,13 +140,15 @@ def _check_known(model_id: str) -> None:
 
     name, _, tag = model_id.partition(".")
     if not timm.is_model(name):
-        raise EncoderError(f"Got timm model '{name}'{did_you_mean(name, timm.list_models()) or ', unknown to timm.'}")
+        raise EncoderError(
+            f"Got timm model '{name}'{did_you_mean(name, timm.list_models()) or ', unknown to timm.'}"
+        )
     tags = [m.partition(".")[2] for m in timm.list_models(f"{name}.*", pretrained=True)]
     if tag and tag not in tags:
         raise EncoderError(
             f"Got weights tag '{tag}' of timm model '{name}'{did_you_mean(tag, tags) or '.'} It has: {', '.join(tags)}."
         )
-    # timm keeps weights trained with QuickGELU also under an architecture with plain GELU: other features, silently.
+    # timm keeps weights trained with QuickGELU also under an architecture with plain GELU: silently other.
     twin = f"{name.replace('_clip_', '_clip_quickgelu_')}.{tag}"
     if tag and twin != model_id and twin in timm.list_models("*_clip_quickgelu_*", pretrained=True):
         raise EncoderError(f"'{model_id}' runs GELU on weights that need QuickGELU; use timm:{twin}.")
@@ -162,12 +181,12 @@ def _random(architecture: str, kwargs: dict[str, Any], seed: int, name: str) -> 
     import torch
 
     if _entry_module(architecture) == "timm.models.resnet":
-        kwargs = {**kwargs, "zero_init_last": False}  # else each residual branch is zero and depth takes no part
+        kwargs = {**kwargs, "zero_init_last": False}  # else residual branches are zero: depth takes no part
     with quiet(), torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         model = _create(timm.create_model, architecture, kwargs, name)
         for parameter_name, parameter in model.named_parameters():
-            if parameter_name.rpartition(".")[2] == "gamma":  # layer scale starts near zero, to the same effect
+            if parameter_name.rpartition(".")[2] == "gamma":  # layer scale, which starts near zero
                 parameter.fill_(1.0)
     return model
 
@@ -179,13 +198,13 @@ def _entry_module(architecture: str) -> str:
 
 
 def _with_weights(
-    architecture: str, kwargs: dict[str, Any], config: dict[str, Any], state: dict[str, Any], name: str, source: str,
-    exact: bool,
+    architecture: str, kwargs: dict[str, Any], config: dict[str, Any], state: dict[str, Any], name: str,
+    source: str, exact: bool,
 ) -> Any:  # fmt: skip
     """Build a network with `state`, passed through timm so that its own conversions (position grids) happen.
 
-    The classifier is dropped first. A key left over or of the wrong shape is an error; a key in excess too for a
-    user's file (exact), while a library's own files may carry heads that only it knows.
+    The classifier is dropped first. A key missing or of the wrong shape is an error; so is one in excess in a
+    user's file (exact), while the library's own files may carry heads that it knows to ignore.
     """
     import timm
 
@@ -213,7 +232,11 @@ def _with_weights(
 
 
 def _create(
-    create: Callable[..., Any], architecture: str, kwargs: dict[str, Any], name: str, overlay: dict[str, Any] | None = None
+    create: Callable[..., Any],
+    architecture: str,
+    kwargs: dict[str, Any],
+    name: str,
+    overlay: dict[str, Any] | None = None,
 ) -> Any:
     try:
         return create(architecture, pretrained_cfg_overlay=overlay, **kwargs)
@@ -222,9 +245,10 @@ def _create(
 
 
 def wrong_keys(message: str) -> list[str]:
-    """Return "missing x", "unexpected y" and "shape of z" from the text of torch's load_state_dict error."""
+    """Return "missing x", "unexpected y", "shape of z" from the text of torch's load_state_dict error."""
     wrong = []
-    for kind, listed in re.findall(r"(Missing|Unexpected) key\(s\) in state_dict: (.*?)\.\s*(?=\n|$)", message):
+    for kind, listed in re.findall(
+        r"(Missing|Unexpected) key\(s\) in state_dict: (.*?)\.\s*(?=\n|$)", message
+    ):
         wrong += [f"{kind.lower()} {key}" for key in re.findall(r'"([^"]+)"', listed)]
     return wrong + [f"shape of {key}" for key in re.findall(r"size mismatch for (\S+?):", message)]
-

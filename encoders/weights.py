@@ -1,4 +1,4 @@
-"""Weights on this machine: identity of a file, reading a checkpoint without running it, identity of a model."""
+"""Weights on this machine: identity of a file, a checkpoint read without running it, identity of a model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PREFIXES = ("module.", "_orig_mod.")
 
 
 def local_weights(text: str) -> tuple[str, str]:
-    """Return (absolute path, "sha256:...") of a weights file given as a path, `~` allowed, relative to the cwd."""
+    """Return (absolute path, "sha256:...") of a weights file; `~` allowed, relative to the working folder."""
     path = Path(text).expanduser().absolute()
     if not path.is_file():
         raise EncoderError(
@@ -49,7 +49,7 @@ def _sha256(path: str, size: int, mtime_ns: int) -> str:
 
 
 def unchanged(path: str, weights: str, name: str) -> Path:
-    """Return the path of a local weights file after checking that it still is the file the spec was made from."""
+    """Return the path of a local weights file, checked to be still the file the spec was made from."""
     found = f"sha256:{file_sha256(Path(path))}" if Path(path).is_file() else "no file"
     if found != weights:
         raise EncoderError(
@@ -62,8 +62,8 @@ def unchanged(path: str, weights: str, name: str) -> Path:
 def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
     """Read a checkpoint as names and tensors, on the CPU, without running any code that it may carry.
 
-    safetensors, or a PyTorch file restricted to weights. A wrapping {"state_dict": ...} or {"model": ...} and the
-    prefixes of data-parallel or compiled models are removed.
+    safetensors, or a PyTorch file restricted to weights. A wrapping {"state_dict": ...} or {"model": ...} is
+    removed, and so are the prefixes of data-parallel or compiled models.
     """
     import torch
 
@@ -80,7 +80,9 @@ def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
     if not isinstance(content, Mapping) or not all(isinstance(v, torch.Tensor) for v in content.values()):
-        raise EncoderError(f"Got weights {path}, which hold no plain mapping of names to tensors; export a state dict.")
+        raise EncoderError(
+            f"Got weights {path}, which hold no plain mapping of names to tensors; export a state dict."
+        )
     return {_bare(name): tensor for name, tensor in content.items()}
 
 
@@ -92,7 +94,9 @@ def unreadable(path: Path, error: Exception) -> EncoderError:
             f"Weights {path} refused: not a weights-only file, reading it would run code or fail. "
             "Export its state dict with safetensors, or with torch.save(model.state_dict(), ...)."
         )
-    return EncoderError(f"Weights {path} cannot be read ({type(error).__name__}: {text[:120]}); is the file complete?")
+    return EncoderError(
+        f"Weights {path} cannot be read ({type(error).__name__}: {text[:120]}); is the file complete?"
+    )
 
 
 def mismatch(name: str, keys: Iterable[str], source: str) -> EncoderError:

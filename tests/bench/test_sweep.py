@@ -40,7 +40,7 @@ def facts(names: dict[str, bool]) -> RunFacts:
 def sweep_of_two():
     table = make_table(12, 4)
     views = {name: embed(table, name, signal) for name, signal in (("weak", 0.1), ("strong", 3.0))}
-    keys = {name: view.key for name, view in views.items()}
+    keys = {name: (view.key, view.scaling) for name, view in views.items()}
     protocol = Protocol((1, 4), (0.0, 0.4), seeds=4)
     return plan_sweep(table, CLASSES, protocol, keys, ["knn", "centroid", "logreg"]), views
 
@@ -53,7 +53,7 @@ def test_the_number_of_workers_and_the_company_do_not_change_a_bit(sweep_of_two,
     sweep, views = sweep_of_two
     assert run_units(sweep, views, tmp_path / "one", workers=1) == (0, 12)
     assert run_units(sweep, views, tmp_path / "two", workers=2) == (0, 12)
-    keys = {"strong": views["strong"].key}
+    keys = {"strong": (views["strong"].key, "unit")}
     alone = plan_sweep(sweep.table, CLASSES, sweep.protocol, keys, ["logreg"])
     run_units(alone, views, tmp_path / "alone")
     one, two, few = (predictions(s, tmp_path / r) for s, r in ((sweep, "one"), (sweep, "two"), (alone, "alone")))
@@ -78,7 +78,7 @@ def test_a_second_sweep_reuses_every_unit_and_a_lost_or_damaged_one_is_made_agai
 def test_other_labels_are_other_work(sweep_of_two):
     sweep, views = sweep_of_two
     changed = sweep.table.assign(label=sweep.table["label"].where(sweep.table.index != 0, "b"))
-    other = plan_sweep(changed, CLASSES, sweep.protocol, {"weak": views["weak"].key}, ["knn"])
+    other = plan_sweep(changed, CLASSES, sweep.protocol, {"weak": (views["weak"].key, "unit")}, ["knn"])
     assert not {unit.name for unit in other.units} & {unit.name for unit in sweep.units}
 
 
@@ -106,7 +106,7 @@ def test_the_leaderboard_has_every_column_and_puts_signal_first_and_noise_last(s
 def test_few_groups_get_exact_intervals_and_no_ranks(tmp_path):
     table = make_table(3, 5)
     view = embed(table, "strong", 5.0)
-    sweep = plan_sweep(table, CLASSES, Protocol((1,), seeds=3), {"strong": view.key}, ["centroid"])
+    sweep = plan_sweep(table, CLASSES, Protocol((1,), seeds=3), {"strong": (view.key, "unit")}, ["centroid"])
     assert sweep.plan.rule == "leave-one-group-out"
     run_units(sweep, {"strong": view}, tmp_path)
     board = build_leaderboard(tmp_path, sweep.units, table, sweep.plan.test_rows(), facts({"strong": False}))
@@ -134,9 +134,17 @@ def test_scaling_looks_at_the_training_rows_alone():
     X = np.random.default_rng(0).normal(3, 1, (20, 6)).astype(np.float32)
     changed = X.copy()
     changed[15:] *= 100
-    train = np.arange(15)
+    train, groups = np.arange(15), np.repeat(list("abcd"), 5)
     for scaling in ("unit", "standard"):
-        assert np.array_equal(scale_rows(X, train, scaling)[:15], scale_rows(changed, train, scaling)[:15])
+        one, two = (scale_rows(rows, train, groups, scaling)[:15] for rows in (X, changed))
+        assert np.array_equal(one, two)
+
+
+def test_a_large_group_does_not_set_the_centre():
+    X = np.r_[np.zeros((100, 2)), np.full((2, 2), 4.0)]
+    groups = np.array(["big"] * 100 + ["small"] * 2)
+    scaled = scale_rows(X, np.arange(102), groups, "unit")
+    np.testing.assert_allclose(scaled[0], -scaled[-1])
 
 
 @pytest.mark.parametrize(
