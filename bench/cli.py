@@ -71,7 +71,7 @@ def quickstart(
 ) -> None:
     """Make sample microscopy images and take them all the way to a leaderboard, without a network."""
     from bench.demo import DemoSpec, write_demo
-    from bench.run import Source, run
+    from bench.pipeline import Source, run
     from bench.sweep import Protocol
 
     console.print(f"Drawing sample images of neuron, phloem, rbc and xylem into {folder / 'data'} ...")
@@ -150,7 +150,7 @@ def extract(
     out: Out = DEFAULT_OUT,
 ) -> None:
     """Embed every image (or tile) with the encoders and keep the embeddings."""
-    from bench.run import Source, extract_encoders, prepare
+    from bench.pipeline import Source, extract_encoders, prepare
     from encoders import resolve
 
     specs = [resolve(name) for name in _encoder_names(encoder, required=True)]
@@ -184,8 +184,8 @@ def run(
     workers: Annotated[int, typer.Option(min=1, help="Processes that fit heads.")] = os.cpu_count() or 1,
 ) -> None:
     """Train every head on few, partly wrong labels over every encoder and write the leaderboard."""
-    from bench.run import Source
-    from bench.run import run as run_all
+    from bench.pipeline import Source
+    from bench.pipeline import run as run_all
     from bench.sweep import Protocol
 
     protocol = Protocol(
@@ -220,7 +220,7 @@ def export(
 ) -> None:
     """Write stored embeddings with path, label, group and split to one file."""
     from bench.export import export_embeddings
-    from bench.run import Source, prepare
+    from bench.pipeline import Source, prepare
     from encoders import resolve
 
     prepared = prepare(Source(data, instances, group_pattern, group_column), results)

@@ -31,27 +31,27 @@ def imagenet_input(size: int, crop_fraction: float, interpolation: str = "bicubi
 
 
 def timm_spec(
-    model_id: str, *, name: str, family: str, dim: int, preprocess: Preprocess, licence: str, pretraining: str,
-    options: Mapping[str, object], kind: str = "cnn", patch: int = 1, gated: bool = False, control: bool = False,
-    source: str = "timm", hub: str | None = None,
+    model_id: str, *, name: str, family: str, dim: int, preprocess: Preprocess, licence: str,
+    pretraining: str, options: Mapping[str, object], kind: str = "cnn", patch: int = 1, gated: bool = False,
+    control: bool = False, source: str = "timm", hub: str | None = None,
 ) -> EncoderSpec:  # fmt: skip
     """Return the spec of a timm network.
 
-    model_id: timm's name with its weights tag. kind: "cnn" or "vit", for the poolings offered. patch: what the
-    input size has to be a multiple of. control: weights are drawn, never loaded. source: "timm" or "hf-hub".
-    hub: Hugging Face repository of the weights, by default timm's own.
+    model_id: timm's name with its weights tag. kind: "cnn" or "vit", for the poolings offered.
+    patch: what the input size has to be a multiple of. control: weights are drawn, never loaded.
+    source: "timm" or "hf-hub". hub: Hugging Face repository of the weights, by default timm's own.
     """
     declared = EncoderSpec(
-        name=name, family=family, source=f"{source}:{model_id}", dim=dim, preprocess=preprocess, licence=licence,
-        weights="random:0" if control else "pretrained", pretraining=pretraining, gated=gated,
+        name=name, family=family, source=f"{source}:{model_id}", dim=dim, preprocess=preprocess,
+        licence=licence, weights="random:0" if control else "pretrained", pretraining=pretraining, gated=gated,
         hub=f"timm/{model_id}" if hub is None else hub, build=build_timm,
     )  # fmt: skip
     return _variant(declared, options, kind, patch, control)
 
 
 def open_clip_spec(
-    model_and_tag: str, *, name: str, dim: int, preprocess: Preprocess, licence: str, pretraining: str, hub: str,
-    options: Mapping[str, object], patch: int = 1,
+    model_and_tag: str, *, name: str, dim: int, preprocess: Preprocess, licence: str, pretraining: str,
+    hub: str, options: Mapping[str, object], patch: int = 1,
 ) -> EncoderSpec:  # fmt: skip
     """Return the spec of the image tower of an open_clip model, "MODEL/TAG", after its projection."""
     declared = EncoderSpec(
@@ -84,8 +84,8 @@ def _variant(
 def _weighted(spec: EncoderSpec, weights: str, seed: object, seed_given: bool) -> EncoderSpec:
     if weights == "random":
         return replace(
-            spec, weights=f"random:{seed}", family="control", trivial=True, pretraining="none (random weights)", hub="",
-            gated=False,
+            spec, weights=f"random:{seed}", family="control", trivial=True,
+            pretraining="none (random weights)", hub="", gated=False,
         )  # fmt: skip
     if seed_given:
         raise EncoderError(f"Got a seed for encoder '{spec.name}'; it belongs to weights=random.")

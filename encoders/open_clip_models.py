@@ -57,12 +57,13 @@ def open_clip_facts(model_name: str, tag: str) -> OpenClipFacts:
             f"Got weights tag '{tag}' of open_clip model '{model_name}'{did_you_mean(tag, tags) or '.'} "
             f"It has: {', '.join(tags)}."
         )
-    # Weights trained with QuickGELU give other features, silently, in a network with GELU, and the other way round.
+    # Weights trained with QuickGELU give other features, silently, in a network with GELU, and vice versa.
     if bool(pretrained.get("quick_gelu")) != bool(config.get("quick_gelu")):
         base = model_name.removesuffix("-quickgelu")
         right = f"{base}-quickgelu" if pretrained.get("quick_gelu") else base
         raise EncoderError(
-            f"The weights '{tag}' were not trained with the activation of '{model_name}'; use open_clip:{right}/{tag}."
+            f"The weights '{tag}' were not trained with the activation of '{model_name}'; use "
+            f"open_clip:{right}/{tag}."
         )
     vision = config["vision_cfg"]
     return OpenClipFacts(
@@ -98,7 +99,8 @@ def _create(model_name: str, spec: EncoderSpec, seed: int) -> Any:
                 )
             except Exception as error:
                 raise EncoderError(
-                    f"open_clip cannot build encoder '{spec.name}' ({type(error).__name__}: {str(error)[:200]})."
+                    f"open_clip cannot build encoder '{spec.name}' ({type(error).__name__}: "
+                    f"{str(error)[:200]})."
                 ) from None
 
 

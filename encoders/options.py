@@ -16,7 +16,7 @@ _KEY_VALUE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 
 
 def split_names(text: str) -> list[str]:
-    """Split "dino,resnet50@size=448,color=grey" into variants; a piece `key=value` continues the one before it."""
+    """Split "dino,resnet50@size=448,color=grey" into variants; a piece `key=value` continues the last."""
     variants: list[str] = []
     for piece in (piece.strip() for piece in text.split(",")):
         if not piece:
@@ -53,15 +53,16 @@ def read_options(
 ) -> tuple[dict[str, object], str]:
     """Check the options given against what the encoder allows.
 
-    Returns the value of every option, defaults filled in, and the canonical name of the variant: the base name
-    and, sorted, the options that differ from their defaults.
+    Returns the value of every option, defaults filled in, and the canonical name of the variant: the base
+    name and, sorted, the options that differ from their defaults.
     """
     values = dict(defaults)
     for key, text in given.items():
         if key not in readers:
             allowed = ", ".join(sorted(readers)) or "none"
             raise EncoderError(
-                f"Got option '{key}' for encoder '{name}'{did_you_mean(key, readers) or '.'} Options of '{name}': {allowed}."
+                f"Got option '{key}' for encoder '{name}'{did_you_mean(key, readers) or '.'} "
+                f"Options of '{name}': {allowed}."
             )
         try:
             values[key] = readers[key](str(text))

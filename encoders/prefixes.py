@@ -1,4 +1,4 @@
-"""Encoders named by their library: "timm:MODEL.TAG", "open_clip:MODEL/TAG", "hf-hub:ORG/MODEL" (timm's format)."""
+"""Encoders named by their library: "timm:MODEL.TAG", "open_clip:MODEL/TAG", "hf-hub:ORG/MODEL" (of timm)."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def timm_by_id(model_id: str, options: Mapping[str, str]) -> EncoderSpec:
     facts = timm_facts(model_id)
     return timm_spec(
         facts.model_id, name=f"timm:{model_id}", family=family_of(facts.model_id), dim=facts.dim,
-        preprocess=facts.preprocess, licence=facts.licence, pretraining=facts.tag or "unknown", options=options,
-        kind=facts.kind, patch=facts.patch, hub=facts.hub,
+        preprocess=facts.preprocess, licence=facts.licence, pretraining=facts.tag or "unknown",
+        options=options, kind=facts.kind, patch=facts.patch, hub=facts.hub,
     )  # fmt: skip
 
 
 def hub_by_id(repo: str, options: Mapping[str, str]) -> EncoderSpec:
-    """Return the spec of a model saved on the Hugging Face hub by timm; its config.json is read, or fetched."""
+    """Return the spec of a model saved on the Hugging Face hub by timm; reads, or fetches, its config.json."""
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
         raise EncoderError(f"Got 'hf-hub:{repo}'; expected hf-hub:ORG/MODEL.")
     facts = timm_facts(repo, str(hub_file(repo, ("config.json",), f"hf-hub:{repo}").parent))

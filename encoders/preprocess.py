@@ -1,4 +1,4 @@
-"""From a decoded image to the uint8 input of an encoder. Needs numpy and Pillow only, so decode threads do too."""
+"""From a decoded image to the uint8 input of an encoder, with numpy and Pillow only: no torch in its threads."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ LONGEST_RATIO = 20
 def as_rgb(image: np.ndarray, policy: Preprocess) -> np.ndarray:
     """Map a whole image (H, W, C) or (H, W) of any real dtype to uint8 (H, W, 3), before it is cropped.
 
-    uint8 keeps its values; other dtypes go through `policy.window`, jointly for the channels used, so that the
-    instances of one image stay comparable. Non-finite pixels become black. A constant image becomes black.
+    uint8 keeps its values; other dtypes go through `policy.window`, jointly for the channels used, so that
+    the instances of one image stay comparable. Non-finite pixels become black. A constant image that is
+    not uint8 becomes black under "percentile".
     """
     image = np.asarray(image)
     if image.ndim == 2:
@@ -44,7 +45,7 @@ def luma(pixels: np.ndarray) -> np.ndarray:
 
 
 def fit_input(crop: np.ndarray, policy: Preprocess) -> np.ndarray:
-    """Resize and centre-crop uint8 (H, W, 3) to (S, S, 3), as the evaluation transforms of timm and open_clip do.
+    """Resize and centre-crop uint8 (H, W, 3) to (S, S, 3), as the transforms of timm and open_clip do.
 
     With `policy.size` None the crop is returned as it is.
     """

@@ -1,4 +1,4 @@
-"""From a name to an encoder: "dino", "dino@size=448,color=grey", "timm:MODEL", "path/to/file.py:NAME", plug-ins.
+"""From a name to an encoder: "dino", "dino@size=448,color=grey", "timm:MODEL", "file.py:NAME", plug-ins.
 
 Every module of this package is searched for entries, so a new encoder is one decorated function in one file.
 """
@@ -45,7 +45,7 @@ _ENTRIES: dict[str, Entry] = {}
 
 
 def register(name: str) -> Callable[[F], F]:
-    """Register a function `(**options) -> EncoderSpec` as the encoder `name` (lower case, digits, "-" and ".")."""
+    """Register a function `(**options) -> EncoderSpec` as the encoder `name` (lower case, digits, - and .)."""
 
     def mark(function: F) -> F:
         _add(name, function, function)
@@ -55,13 +55,13 @@ def register(name: str) -> Callable[[F], F]:
 
 
 def descriptor(
-    name: str, *, dim: int, version: int = 1, family: str = "descriptor", preprocess: Preprocess | None = None,
-    scaling: str = "standard",
+    name: str, *, dim: int, version: int = 1, family: str = "descriptor",
+    preprocess: Preprocess | None = None, scaling: str = "standard",
 ) -> Callable[[F], F]:  # fmt: skip
     """Register a function image -> vector (dim,) as the encoder `name`; no network, no weights.
 
-    The function gets uint8 (H, W, 3) of the instance's native size, or as `preprocess` says; every channel holds
-    the luma where that is its color. version: raise it when the same image would give another vector.
+    The function gets uint8 (H, W, 3) of the instance's native size, or as `preprocess` says; every channel
+    holds the luma where that is its color. version: raise it when an image would give another vector.
     """
     policy = preprocess or Preprocess(size=None)
 
@@ -78,9 +78,10 @@ def descriptor(
 
 
 def resolve(text: str) -> EncoderSpec:
-    """Return the spec of "NAME[@key=value,...]"; nothing is loaded or fetched (but a hub model's config.json).
+    """Return the spec of "NAME[@key=value,...]"; no weights are loaded or fetched.
 
-    NAME is a registered name, timm:MODEL[.TAG], open_clip:MODEL/TAG, hf-hub:ORG/MODEL or path/to/file.py:NAME.
+    NAME is a registered name, timm:MODEL[.TAG], open_clip:MODEL/TAG, hf-hub:ORG/MODEL (its config.json is
+    fetched where it is not cached) or path/to/file.py:NAME.
     """
     name, options = split_options(text)
     path, colon, attribute = name.rpartition(":")
@@ -123,7 +124,7 @@ def _add(name: str, make: Callable[..., EncoderSpec], function: Callable[..., An
         return  # named by its file, so it may be called like one of ours
     if name in _ENTRIES and _ENTRIES[name].origin != entry.origin:
         raise EncoderError(
-            f"Encoder '{name}' is registered twice, by {_ENTRIES[name].origin} and by {entry.origin}; rename one."
+            f"Encoder '{name}' is registered twice, by {_ENTRIES[name].origin} and {entry.origin}; rename one."
         )
     _ENTRIES[name] = entry
 
@@ -148,7 +149,8 @@ def _load_plugin(name: str) -> None:
         point.load()  # its decorator registers it
     except Exception as error:
         raise EncoderError(
-            f"The plug-in of encoder '{name}' ({point.value}) cannot be imported ({type(error).__name__}: {error})."
+            f"The plug-in of encoder '{name}' ({point.value}) cannot be imported "
+            f"({type(error).__name__}: {error})."
         ) from error
 
 
@@ -162,7 +164,7 @@ def _from_file(path: str, name: str, options: dict[str, str]) -> EncoderSpec:
     if name not in found:
         raise EncoderError(
             f"Got encoder '{name}' of {path}{did_you_mean(name, found) or '.'} The file registers: "
-            f"{', '.join(sorted(found)) or 'nothing; decorate a function with encoders.descriptor or encoders.register'}."
+            f"{', '.join(sorted(found)) or 'nothing; decorate a function with encoders.descriptor or .register'}."
         )
     spec = found[name].make(**options)
     return replace(spec, name=f"{path}:{spec.name}", code=f"{spec.code}+{code}" if spec.code else code)
@@ -211,8 +213,8 @@ def _build_descriptor(function: Callable[[np.ndarray], np.ndarray], spec: Encode
                 vector = np.asarray(function(image), np.float32)
             except Exception as error:
                 raise EncoderError(
-                    f"Encoder '{spec.name}' failed on the image at position {row}, of shape {np.shape(image)} "
-                    f"({type(error).__name__}: {error})."
+                    f"Encoder '{spec.name}' failed on the image at position {row}, of shape "
+                    f"{np.shape(image)} ({type(error).__name__}: {error})."
                 ) from error
             if vector.shape != (spec.dim,):
                 raise EncoderError(

@@ -76,7 +76,7 @@ class EncoderSpec:
     build: Callable[[EncoderSpec], LoadedEncoder] = field(default=None, compare=False, repr=False)  # type: ignore[assignment]
 
     def identity(self) -> dict[str, object]:
-        """Return everything that changes the bits of an embedding: no name, licence, path, batch or device."""
+        """Return everything that changes the bits of an embedding: no name, licence or path."""
         return {
             "contract": CONTRACT,
             "source": self.source,
@@ -103,8 +103,8 @@ class EncoderSpec:
 class LoadedEncoder:
     """An encoder ready to use.
 
-    encode: n uint8 images, each (S, S, 3) as `fit_input` gives, or (H, W, 3) for descriptors, to float32 (n, dim).
-        A vector depends on its image alone, to the bit: not on its batch, its place in it or the thread count.
+    encode: n uint8 images, each (S, S, 3) as `fit_input` gives, or (H, W, 3) for descriptors, to float32
+        (n, dim). A vector depends on its image alone, to the bit: not on its batch or its place in it.
     weights_digest: sha256 over the names and bytes of the weights; "" for descriptors.
     """
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TimmFacts:
-    """What timm itself says about a model: canonical id, output length, kind ("vit" or "cnn"), input, origin."""
+    """What timm itself says about a model: canonical id, output length, kind, input, origin."""
 
     model_id: str
     dim: int
@@ -59,7 +59,7 @@ def build_timm(spec: EncoderSpec) -> LoadedEncoder:
 
 
 def pooled(model: Any, pool: str, name: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return the forward pass (B, 3, S, S) to (B, d); "cls" and "mean" read the tokens of a vision transformer."""
+    """Return the forward pass (B, 3, S, S) to (B, d); "cls" and "mean" read a transformer's tokens."""
     if pool not in ("cls", "mean"):
         return model
     prefix = getattr(model, "num_prefix_tokens", None)
@@ -127,8 +127,9 @@ def _preprocess(config: dict[str, Any], model_id: str) -> Preprocess:
         or config["interpolation"] not in ("bicubic", "bilinear")
     ):
         raise EncoderError(
-            f"The input of '{model_id}' is not supported: {channels} x {height} x {width}, {config['crop_mode']}, "
-            f"{config['interpolation']}; expected 3 channels, a square, center or squash, bicubic or bilinear."
+            f"The input of '{model_id}' is not supported: {channels} x {height} x {width}, "
+            f"{config['crop_mode']}, {config['interpolation']}; expected 3 channels, a square, center or squash, "
+            "bicubic or bilinear."
         )
     return Preprocess(
         height, mode, config["crop_pct"], config["interpolation"], tuple(config["mean"]), tuple(config["std"])
@@ -146,7 +147,8 @@ def _check_known(model_id: str) -> None:
     tags = [m.partition(".")[2] for m in timm.list_models(f"{name}.*", pretrained=True)]
     if tag and tag not in tags:
         raise EncoderError(
-            f"Got weights tag '{tag}' of timm model '{name}'{did_you_mean(tag, tags) or '.'} It has: {', '.join(tags)}."
+            f"Got weights tag '{tag}' of timm model '{name}'{did_you_mean(tag, tags) or '.'} It "
+            f"has: {', '.join(tags)}."
         )
     # timm keeps weights trained with QuickGELU also under an architecture with plain GELU: silently other.
     twin = f"{name.replace('_clip_', '_clip_quickgelu_')}.{tag}"

@@ -53,7 +53,7 @@ def unchanged(path: str, weights: str, name: str) -> Path:
     found = f"sha256:{file_sha256(Path(path))}" if Path(path).is_file() else "no file"
     if found != weights:
         raise EncoderError(
-            f"The weights {path} of encoder '{name}' changed after it was resolved ({weights[:15]}... before, "
+            f"The weights {path} of encoder '{name}' changed after it was resolved ({weights[:15]} before, "
             f"{found[:15]} now); resolve it again."
         )
     return Path(path)
@@ -73,7 +73,8 @@ def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
 
             content: Any = load_file(path)
         else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            with quiet():
+                content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise unreadable(path, error) from None
     for wrapper in WRAPPERS:

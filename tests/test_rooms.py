@@ -18,7 +18,7 @@ LEVELS = {
     4: {"heads"},
     5: {"extract", "sweep"},
     6: {"statistics", "leaderboard", "markdown"},
-    7: {"run"},
+    7: {"pipeline"},
     8: {"cli", "__main__", "__init__"},
 }
 LEVEL_OF = {name: level for level, names in LEVELS.items() for name in names}
@@ -27,7 +27,7 @@ BESIDE = {
     ("datasets", "manifest"), ("instances", "datasets"), ("check", "datasets"), ("check", "manifest"),
     ("leaderboard", "statistics"), ("markdown", "leaderboard"), ("__main__", "cli"), ("export", "store"),
 }  # fmt: skip
-MAY_IMPORT_ENCODERS = {"extract", "run", "cli"}
+MAY_IMPORT_ENCODERS = {"extract", "pipeline", "cli"}
 HEAVY = {"torch", "timm", "open_clip", "torchvision", "xgboost", "faiss", "optuna", "lightly"}
 
 
