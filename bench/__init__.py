@@ -1,0 +1,15 @@
+"""Cell-Classifier: which frozen encoder and which classical head to trust on cell images.
+
+In a notebook, the steps of the command line are
+
+    from bench.pipeline import Source, extract_encoders, prepare, run
+    from bench.sweep import Protocol
+
+    result = run(Source("Data/raw"), Protocol(shots=(1, 5)), encoders=["color-stats", "resnet50"])
+    result.leaderboard.table          # pandas, one row per encoder x head x shots x noise
+
+and each of them is a plain function of tables and arrays: `bench.datasets.load_dataset`,
+`bench.instances.make_instances`, `bench.episodes.plan_splits`, `bench.heads.estimator.HeadClassifier`.
+"""
+
+__version__ = "0.1.0"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from bench.datasets import Dataset
-from bench.images import ImageError, read_image
+from bench.datasets import Dataset, conflicts_of, copies_of
+from bench.errors import BenchError
+from bench.images import ImageError, probe_image, read_image
 from bench.manifest import record_problems
 
 MANY_GROUPS = 10  # per class, from which encoders can be ranked
@@ -22,8 +25,11 @@ DECODERS = 4
 class DataCheck:
     """What `check_dataset` found.
 
-    classes: one row per class (class, rows, images, groups, sources). formats: one row per
-    (dtype, channels, pages) with its number of images. sizes: min, median, max of width and height.
+    dataset: as given, without the images that did not decode; they are in its problems. classes: one row
+    per class (class, rows, images, groups, sources). formats: one row per (dtype, channels, pages) with
+    its number of images. sizes: min, median, max of width and height.
+    duplicates: sets of paths of identical files. conflicts: sets of (path, label) where one region of
+    identical files has several labels. file_formats: images per 'JPEG', 'PNG', ...
     """
 
     dataset: Dataset
@@ -34,6 +40,14 @@ class DataCheck:
     tier: str
     tier_reason: str
     warnings: tuple[str, ...]
+    duplicates: tuple[tuple[str, ...], ...] = ()
+    conflicts: tuple[tuple[tuple[str, str], ...], ...] = ()
+    file_formats: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> pd.DataFrame:
+        """Every listed image that cannot be used: path, reason."""
+        return self.dataset.problems
 
 
 def tier_of(dataset: Dataset) -> tuple[str, str]:
@@ -44,7 +58,8 @@ def tier_of(dataset: Dataset) -> tuple[str, str]:
     if groups.min() < MANY_GROUPS:
         count = int(groups.min())
         return "T3", (
-            f"A case study: class '{fewest}' has {count} group{'s' * (count != 1)}, and below {MANY_GROUPS} groups a class "
+            f"A case study: class '{fewest}' has {count} group{'s' * (count != 1)}, "
+            f"and below {MANY_GROUPS} groups a class "
             "scores have wide exact intervals and methods are not ranked."
         )
     held = table.dropna(subset=["source"]).groupby("source")["label"].nunique()
@@ -58,14 +73,20 @@ def tier_of(dataset: Dataset) -> tuple[str, str]:
 
 
 def check_dataset(dataset: Dataset, cache: Path | None = None) -> DataCheck:
-    """Decode every image once and describe the dataset. Problems found are kept in the manifest below `cache`."""
+    """Decode every image once and describe the dataset. Problems found are kept in the manifest below `cache`.
+
+    Of an image with several pages the first is decoded, the one that is used. Raises BenchError when no
+    image can be decoded.
+    """
     paths = sorted(dataset.table["path"].unique())
     with ThreadPoolExecutor(DECODERS) as pool:
-        reasons = dict(zip(paths, pool.map(lambda path: _why_unreadable(dataset.root / path), paths), strict=True))
-    bad = {path: why for path, why in reasons.items() if why}
+        read = dict(zip(paths, pool.map(lambda path: _decode(dataset.root / path), paths), strict=True))
+    bad = {path: why for path, (_, why) in read.items() if why}
     record_problems(dataset.root, cache, bad)
     found = pd.DataFrame(sorted(bad.items()), columns=["path", "reason"])
     table = dataset.table[~dataset.table["path"].isin(bad)].reset_index(drop=True)
+    if table.empty:
+        raise BenchError(f"Got {len(paths)} images, none of which can be decoded (first: {paths[0]}: {bad[paths[0]]}).")
     dataset = replace(dataset, table=table, problems=pd.concat([dataset.problems, found], ignore_index=True))
     images = table.drop_duplicates("path")
     classes = table.groupby("label").agg(
@@ -76,16 +97,18 @@ def check_dataset(dataset: Dataset, cache: Path | None = None) -> DataCheck:
     tier, reason = tier_of(dataset)
     return DataCheck(
         dataset, classes.reset_index(names="class"), formats.reset_index(), sizes, table["group"].nunique(),
-        tier, reason, (*dataset.notes, *_warnings(table, images)),
+        tier, reason, (*dataset.notes, *_warnings(table, images)), copies_of(table), conflicts_of(table),
+        Counter(kind for kind, why in read.values() if not why),
     )  # fmt: skip
 
 
-def _why_unreadable(path: Path) -> str:
+def _decode(path: Path) -> tuple[str, str]:
+    """Return (file format, '') of an image that decodes, or ('', reason)."""
     try:
         read_image(path)
+        return probe_image(path).format, ""
     except ImageError as error:
-        return str(error)
-    return ""
+        return "", str(error)
 
 
 def _warnings(table: pd.DataFrame, images: pd.DataFrame) -> list[str]:
@@ -93,13 +116,14 @@ def _warnings(table: pd.DataFrame, images: pd.DataFrame) -> list[str]:
     sources = table.dropna(subset=["source"])
     if len(sources) and sources["source"].nunique() > 1 and (sources.groupby("source")["label"].nunique() == 1).all():
         found.append("every source holds one class only: class cannot be told from source (stain, lab, batch)")
-    if images["width"].nunique() > 1 and _told_by_size(images) > 0.8:
+    if len(images[["width", "height"]].drop_duplicates()) > 1 and _told_by_size(images) > 0.8:
         found.append("image size alone tells most classes apart: a score may only reflect how images were cropped")
     deep = images[images["pages"] > 1]
     if len(deep):
         found.append(f"{len(deep)} images have several pages; the first is used")
     if (images["channels"] > 3).any():
-        found.append(f"{int((images['channels'] > 3).sum())} images have more than three channels; the first three are used")
+        many = int((images["channels"] > 3).sum())
+        found.append(f"{many} images have more than three channels; the first three are used")
     return found
 
 

@@ -5,22 +5,15 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Column, Table
 
+from bench.console import console, errors, print_board, print_check, print_problems, progress_bars
 from bench.errors import BenchError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from bench.check import DataCheck
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,9 +24,6 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at a dataset before using it.")
 app.add_typer(data_app, name="data")
-WIDE = None if sys.stdout.isatty() else 160  # a file or a pipe has no width to fit into
-console = Console(highlight=False, soft_wrap=True, width=WIDE)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Data = Annotated[Path, typer.Option(help="A folder with one sub-folder per class, or a CSV with columns path,label.")]
 Instances = Annotated[str, typer.Option(help="What gets one embedding: whole, or tiles:SIZE[:STRIDE] in pixels.")]
@@ -43,7 +33,8 @@ GroupPattern = Annotated[
 GroupColumn = Annotated[str | None, typer.Option(help="Column of the CSV that names the slide or patient.")]
 Out = Annotated[Path, typer.Option(help="Folder for embeddings, runs and leaderboards.")]
 Encoders = Annotated[
-    list[str] | None, typer.Option("--encoder", "-e", help="Encoders, comma-separated or repeated; see `bench encoders`.")
+    list[str] | None,
+    typer.Option("--encoder", "-e", help="Encoders, comma-separated or repeated; see `bench encoders`."),
 ]
 Number = TypeVar("Number", int, float)
 DEFAULT_DATA = Path("Data/raw")
@@ -76,7 +67,7 @@ def quickstart(
 
     console.print(f"Drawing sample images of neuron, phloem, rbc and xylem into {folder / 'data'} ...")
     write_demo(folder / "data", DemoSpec())
-    with _progress() as report:
+    with progress_bars() as report:
         result = run(
             Source(folder / "data" / "raw", group_pattern=r"([^/]+)__"),
             Protocol(shots=(1, 2, 5), noise=(0.0, 0.4), seeds=10),
@@ -88,11 +79,13 @@ def quickstart(
             command="bench quickstart",
             on_progress=report,
         )
-    _print_board(result.leaderboard.table)
+    print_board(result.leaderboard.table)
     console.print(result.summary())
     console.print(f"\nAll of it: {result.folder / 'leaderboard.md'}\n\nNow your own images, one folder per class:\n")
     console.print("  bench data check --data Data/raw")
-    console.print("  bench run --data Data/raw --shots 1,2,5 --encoder dino,resnet50,color-stats,texture\n", markup=False)
+    console.print(
+        "  bench run --data Data/raw --shots 1,2,5 --encoder dino,resnet50,color-stats,texture\n", markup=False
+    )
 
 
 @data_app.command("check")
@@ -109,7 +102,7 @@ def data_check(
     cache = out / "store"
     dataset = load_dataset(data, group_pattern=group_pattern, group_column=group_column, cache=cache)
     check = check_dataset(dataset, cache)
-    _print_check(check)
+    print_check(check)
 
 
 @app.command("encoders")
@@ -155,12 +148,12 @@ def extract(
 
     specs = [resolve(name) for name in _encoder_names(encoder, required=True)]
     prepared = prepare(Source(data, instances, group_pattern, group_column), out)
-    with _progress() as report:
+    with progress_bars() as report:
         prepared, done = extract_encoders(prepared, specs, report)
     for name in done.made:
         if name not in done.failed:
             console.print(f"{name}: {done.reused[name]:,} reused, {done.made[name]:,} made", markup=False)
-    _print_problems(prepared.dataset.problems)
+    print_problems(prepared.dataset.problems)
     console.print(done.summary())
     if done.failed:
         raise BenchError("\n".join(done.failed.values()))
@@ -191,13 +184,13 @@ def run(
     protocol = Protocol(
         tuple(_numbers(shots, "--shots", int)), tuple(_numbers(noise, "--noise", float)), noise_kind, seeds, draw
     )
-    with _progress() as report:
+    with progress_bars() as report:
         result = run_all(
             Source(data, instances, group_pattern, group_column), protocol,
             encoders=_encoder_names(encoder), heads=_words(head), out=out, name=name, workers=workers,
             command=shlex.join(["bench", *sys.argv[1:]]), on_progress=report,
         )  # fmt: skip
-    _print_board(result.leaderboard.table)
+    print_board(result.leaderboard.table)
     for reason in result.refused:
         console.print(f"Not run: {reason}.", markup=False)
     for reason in result.extracted.failed.values():
@@ -246,65 +239,6 @@ def _numbers(text: str, option: str, kind: type[Number]) -> list[Number]:
         return sorted({kind(word) for word in _words(text)})
     except ValueError:
         example = "1,5,10" if kind is int else "0,0.2,0.4"
-        raise BenchError(f"Got {option} '{text}'; expected numbers separated by commas, e.g. {option} {example}.") from None
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function (what, done, total) that draws one bar with its remaining time per stage."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True) as bars:
-        stage = bars.add_task("reading images", total=None)
-        kinds = {"": stage}
-
-        def report(what: str, done: int, total: int) -> None:
-            kind = what.split()[0]
-            if kind not in kinds:
-                bars.update(stage, visible=False)
-                kinds[kind] = bars.add_task(what, total=total)
-            bars.update(kinds[kind], description=what, completed=done, total=total)
-
-        yield report
-
-
-def _print_board(board: pd.DataFrame) -> None:
-    """Print the rows with the most labels and no noise, best first."""
-    top = board[(board["shots"] == board["shots"].max()) & (board["noise"] == board["noise"].min())]
-    top = top.sort_values("balanced_accuracy", ascending=False, kind="stable")
-    shown = f"the first 20 of {len(top)} rows; " if len(top) > 20 else ""
-    table = Table("encoder", "head", "balanced accuracy", "95% interval", "spread", "ranks", "over trivial", box=box.SIMPLE)
-    for row in top.head(20).to_dict("records"):
-        rank = "" if row["rank_low"] != row["rank_low"] else f"{row['rank_low']:.0f}-{row['rank_high']:.0f}"
-        over = "" if row["delta_trivial"] != row["delta_trivial"] else f"{100 * row['delta_trivial']:+.1f}"
-        table.add_row(row["encoder"], row["head"], f"{100 * row['balanced_accuracy']:.1f}",
-                      f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}", f"{100 * row['spread']:.1f}",
-                      rank, over)  # fmt: skip
-    shots = int(top["shots"].iloc[0])
-    table.title = f"{shots} label{'s' * (shots != 1)} a class ({shown}{int(top['n_groups'].iloc[0])} groups tested)"
-    console.print(table)
-
-
-def _print_check(check: DataCheck) -> None:
-    dataset = check.dataset
-    classes = Table("class", "labelled regions", "images", "groups", "sources", box=box.SIMPLE)
-    for row in check.classes.to_dict("records"):
-        classes.add_row(*(str(row[name]) for name in ("class", "rows", "images", "groups", "sources")))
-    console.print(f"{dataset.name}: {dataset.table['path'].nunique()} images in {check.n_groups} groups", markup=False)
-    console.print(classes)
-    formats = Table("pixels", "channels", "pages", "images", box=box.SIMPLE)
-    for row in check.formats.to_dict("records"):
-        formats.add_row(*(str(row[name]) for name in ("dtype", "channels", "pages", "images")))
-    console.print(formats)
-    low, mid, high = (f"{row['width']:.0f} x {row['height']:.0f}" for row in check.sizes.to_dict("records"))
-    console.print(f"Width x height in pixels, each by itself: {low} smallest, {mid} median, {high} largest")
-    _print_problems(dataset.problems)
-    for warning in check.warnings:
-        console.print(f"Note: {warning}.", markup=False)
-    console.print(f"Tier {check.tier}. {check.tier_reason}", markup=False)
-
-
-def _print_problems(problems: pd.DataFrame) -> None:
-    for path, reason in problems[["path", "reason"]].itertuples(index=False):
-        console.print(f"Skipped {path}: {reason}", markup=False)
+        raise BenchError(
+            f"Got {option} '{text}'; expected numbers separated by commas, e.g. {option} {example}."
+        ) from None

@@ -6,8 +6,9 @@ Everything before this table knows files, everything after it knows rows.
 from __future__ import annotations
 
 import os
+import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,9 +32,10 @@ LAYOUT = "Expected <data>/<class>/<image>, e.g. Data/raw/neuron/a.png, or a CSV 
 class Dataset:
     """Labelled regions of images.
 
-    table: columns COLUMNS, sorted by path and box; x0..y1 (Int64) are NA for a whole image. level:
-    'expert' (the label was given for this region), 'inherited' or 'pseudo'. problems: path, reason of
-    every listed image that cannot be used. notes: what a user should know before believing a score.
+    table: columns COLUMNS, sorted by path and box; x0..y1 (Int64, x1 and y1 exclusive) are NA for a whole
+    image. level: 'expert' (the label was given for this region), 'inherited' or 'pseudo'. source, mask:
+    text or NA. split: 'train', 'val', 'test' or NA. problems: path, reason of every listed image that
+    cannot be used. notes: what a user should know before believing a score.
     """
 
     name: str
@@ -56,84 +58,141 @@ def load_dataset(
 
     group_pattern: regular expression searched in the relative path; its group named 'group', or the
     first group, or the whole match names the slide. group_column: the CSV column to use instead of
-    'group'. Without either each image is its own group. cache: where the manifest is kept; verify
-    reads every file again. Raises BenchError for a layout that cannot be understood.
+    'group'. Without either each image is its own group. Identical files always share a group. cache:
+    where the manifest is kept; verify reads every file again. Raises BenchError for a layout that
+    cannot be understood.
     """
     data = Path(data).expanduser()
     if not data.exists():
-        raise BenchError(f"Got --data {data}, which does not exist. {LAYOUT}")
+        near = [p.name for p in data.parent.iterdir()] if data.parent.is_dir() else []
+        raise BenchError(f"Got --data {data}, which does not exist{did_you_mean(data.name, near) or '.'} {LAYOUT}")
+    if group_pattern is not None and group_column is not None:
+        raise BenchError("Got both --group-pattern and --group-column; expected one of them.")
+    notes: list[str] = []
+    refused: dict[str, str] = {}
     if data.is_file():
-        root, (rows, notes) = data.parent, _read_csv(data, group_column)
-        name = data.parent.name if data.stem == "index" else data.stem
+        root, rows = data.parent, _read_csv(data, group_column, notes)
+        rows["path"], rows["mask"] = _posix(rows["path"]), _posix(rows["mask"])
     elif group_column:
-        raise BenchError(f"Got group column '{group_column}' for the folder {data}; expected a CSV. Use --group-pattern.")
+        raise BenchError(f"Got group column '{group_column}' for folder {data}; expected a CSV. Use --group-pattern.")
     else:
-        root, (rows, notes) = data, _read_folder(data)
-        name = data.resolve().parent.name if data.resolve().name == "raw" else data.resolve().name
-    rows, escaped = _inside(root, rows)
+        root, (rows, refused) = data, _read_folder(data, notes)
+    refused |= _refusals(root, rows["path"].unique())
+    rows = rows[~rows["path"].isin(refused)].reset_index(drop=True)
+    labels = set(rows["label"])
     files = scan(root, sorted(set(rows["path"])), cache, verify=verify)
     table = rows.merge(files.drop(columns=["size", "mtime_ns", "ctime_ns", "format"]), on="path", how="left")
     bad = table["problem"].notna()
-    problems = [escaped, table.loc[bad, ["path", "problem"]].rename(columns={"problem": "reason"}).drop_duplicates()]
-    table, outside, clipped = _clip_boxes(table[~bad])
-    problems.append(outside)
-    if clipped:
-        notes.append(f"{clipped} boxes reach beyond their image and were clipped to it")
+    unread = table.loc[bad, ["path", "problem"]].rename(columns={"problem": "reason"}).drop_duplicates()
+    table, outside = _clip_boxes(table[~bad], notes)
+    table, conflicting = _one_label_each(table, notes)
+    refusals = pd.DataFrame({"path": list(refused), "reason": list(refused.values())}, dtype="str")
+    problems = pd.concat([part.astype("str") for part in (refusals, unread, outside, conflicting)])
+    problems = problems.sort_values(["path", "reason"], ignore_index=True)
     if table.empty:
-        first = pd.concat(problems)["reason"].iloc[0]
-        raise BenchError(f"Got {bad.sum()} images in {data}, none of which can be used (first: {first}). {LAYOUT}")
-    table = _with_groups(table, group_pattern, notes)
-    table = _merge_copies(table, notes)
+        first = f"{problems['path'].iloc[0]}: {problems['reason'].iloc[0]}" if len(problems) else "no rows"
+        raise BenchError(f"Got {len(problems)} images in {data}, none of which can be used ({first}). {LAYOUT}")
+    _check_masks(root, table, notes)
+    table = _merge_copies(_with_groups(table, group_pattern, notes), notes)
     table = table.sort_values(["path", *BOX], kind="stable").reset_index(drop=True)[COLUMNS]
     classes = tuple(sorted(table["label"].unique()))
     if len(classes) < 2:
-        raise BenchError(f"Got one class, '{classes[0]}', in {data}; expected at least two. {LAYOUT}")
-    return Dataset(name, root, table, classes, pd.concat(problems, ignore_index=True), tuple(notes))
+        hint = _deeper(data, table)
+        raise BenchError(f"Got one class, '{classes[0]}', in {data}; expected at least two.{hint} {LAYOUT}")
+    notes += [f"class '{name}' has no usable image and was left out" for name in sorted(labels - set(classes))]
+    alike = {name.lower(): name for name in classes}
+    notes += [f"classes '{n}' and '{alike[n.lower()]}' differ in case only" for n in classes if alike[n.lower()] != n]
+    return Dataset(_name(data), root, table, classes, problems, tuple(notes))
 
 
-def _read_folder(root: Path) -> tuple[pd.DataFrame, list[str]]:
+def _name(data: Path) -> str:
+    full = data.resolve()
+    folder = full.parent if data.is_file() else full
+    folder = folder.parent if folder.name == "raw" else folder
+    name = full.stem if data.is_file() and full.stem.lower() != "index" else folder.name
+    return re.sub(r"[^\w.-]+", "_", name) or "data"
+
+
+def _deeper(data: Path, table: pd.DataFrame) -> str:
+    """Return a hint when the classes lie one folder further down than the one given."""
+    parts = table["path"].str.split("/")
+    inner = sorted({p[1] for p in parts if len(p) > 2}) if data.is_dir() else []
+    if len(inner) < 2:
+        return ""
+    inside = data / parts.iloc[0][0]
+    return f" Its sub-folders {', '.join(inner[:4])} look like classes, did you mean --data {inside}?"
+
+
+def _read_folder(root: Path, notes: list[str]) -> tuple[pd.DataFrame, dict[str, str]]:
     found: list[tuple[str, str]] = []
-    other = 0
-    for folder, subfolders, files in os.walk(root):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        inner = Path(folder).relative_to(root)
-        for name in sorted(files):
-            if name.startswith("."):
+    stray: list[str] = []
+    other: list[str] = []
+    refused: dict[str, str] = {}
+    folders = [""]
+    while folders:
+        inner = folders.pop()
+        for entry in os.scandir(root / inner):
+            path = f"{inner}/{entry.name}" if inner else entry.name
+            if entry.name.startswith("."):
                 continue
-            if Path(name).suffix.lower() not in IMAGE_SUFFIXES:
-                other += bool(inner.parts)
-                continue
-            if not inner.parts:
-                raise BenchError(f"Got the image {name} directly in {root}; its class is not told. {LAYOUT}")
-            found.append(((inner / name).as_posix(), inner.parts[0]))
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(path)
+            elif entry.is_dir():
+                refused[path] = "is a link to a folder, which is not followed; move the folder here"
+            elif os.path.splitext(entry.name)[1].lower() not in IMAGE_SUFFIXES:
+                other += [path] if inner else []
+            elif not path.isascii() and path.encode("utf-8", "replace").decode() != path:
+                refused[path.encode("utf-8", "backslashreplace").decode()] = "its name is not valid UTF-8; rename it"
+            elif inner:
+                found.append((path, path.split("/", 1)[0]))
+            else:
+                stray.append(path)
+    if stray and not found:
+        raise BenchError(f"Got the image {min(stray)} directly in {root}; its class is not told. {LAYOUT}")
     if not found:
-        raise BenchError(f"Got {root}, which holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}). {LAYOUT}")
-    rows = pd.DataFrame(found, columns=["path", "label"]).assign(level="expert")
+        why = "".join(f" {path} {reason}." for path, reason in sorted(refused.items())[:1])
+        raise BenchError(f"Got {root}, which holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}).{why} {LAYOUT}")
+    refused |= dict.fromkeys(stray, "lies outside the class folders, so its class is not told")
+    if other:
+        notes.append(f"{len(other)} files in class folders have no image ending and were ignored, e.g. {min(other)}")
+    masks = sorted({label for _, label in found if label.lower() in ("mask", "masks")})
+    notes += [f"folder '{name}' was taken for a class; give masks in a CSV column mask instead" for name in masks]
+    rows = pd.DataFrame(sorted(found), columns=["path", "label"]).assign(level="expert")
     for column in (*BOX, "group", "source", "split", "mask"):
         rows[column] = pd.array([pd.NA] * len(rows), dtype="Int64" if column in BOX else "string")
-    notes = [f"{other} files in the class folders have no image ending and were ignored"] if other else []
-    return rows, notes
+    return rows, refused
 
 
-def _read_csv(path: Path, group_column: str | None) -> tuple[pd.DataFrame, list[str]]:
+def _read_csv(path: Path, group_column: str | None, notes: list[str]) -> pd.DataFrame:
     try:
-        given = pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""])
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise BenchError(f"Got {path}, which is not a readable UTF-8 CSV ({error}). {LAYOUT}") from None
-    columns = {name.strip().lower(): given[name].str.strip() for name in given.columns}
+        with path.open(encoding="utf-8-sig") as file:
+            head = file.readline()
+        separator = "," if "," in head else next((mark for mark in ";\t" if mark in head), ",")
+        given = pd.read_csv(
+            path, sep=separator, dtype="string", keep_default_na=False, na_values=[""], encoding="utf-8-sig"
+        )
+    except (OSError, UnicodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        why = " ".join(str(error).split())
+        raise BenchError(f"Got {path}, which is not a readable UTF-8 CSV ({why}). {LAYOUT}") from None
+    if not isinstance(given.index, pd.RangeIndex):
+        raise BenchError(f"Got more fields than column names in {path.name}; expected one name for each.")
+    columns = {name.strip().lower(): given[name].str.strip().replace({"": pd.NA}) for name in given.columns}
     path_name = next((name for name in PATH_NAMES if name in columns), None)
     for name, there in (("path", path_name), ("label", "label" in columns)):
         if not there:
             raise BenchError(f"Got columns {', '.join(given.columns)} in {path.name}; expected a column '{name}'"
                              f"{did_you_mean(name, columns) or '.'} {LAYOUT}")
-    if group_column and group_column.lower() not in columns:
-        raise BenchError(f"Got group column '{group_column}'{did_you_mean(group_column, columns) or '.'} "
+    if given.empty:
+        raise BenchError(f"Got {path.name} without rows; expected one row per labelled image. {LAYOUT}")
+    if group_column and group_column.strip().lower() not in columns:
+        raise BenchError(f"Got group column '{group_column}'{did_you_mean(group_column.lower(), columns) or '.'} "
                          f"Expected one of: {', '.join(given.columns)}.")
     assert path_name is not None
     rows = pd.DataFrame({"path": columns[path_name], "label": columns["label"]})
     for name in ("source", "split", "mask", "level"):
         rows[name] = columns.get(name, pd.Series(pd.NA, index=rows.index, dtype="string"))
-    rows["group"] = columns.get((group_column or "group").lower(), pd.Series(pd.NA, index=rows.index, dtype="string"))
+    group = (group_column or "group").strip().lower()
+    rows["group"] = columns.get(group, pd.Series(pd.NA, index=rows.index, dtype="string"))
     rows["level"] = rows["level"].fillna("expert").str.lower()
     rows["split"] = rows["split"].str.lower()
     for name in ("path", "label"):
@@ -142,10 +201,12 @@ def _read_csv(path: Path, group_column: str | None) -> tuple[pd.DataFrame, list[
             raise BenchError(f"Got no {name} in line {line} of {path.name}; expected one in every line.")
     _one_of(rows["level"], LEVELS, "level", path)
     _one_of(rows["split"].dropna(), SPLITS, "split", path)
-    notes = []
+    rows["split"] = rows["split"].replace("valid", "val")
     if rows["group"].isna().any() and rows["group"].notna().any():
         notes.append(f"{rows['group'].isna().sum()} rows have no group; each of their images counts as its own")
-    return rows.join(_boxes(columns, path)), notes
+    if rows["split"].isna().any() and rows["split"].notna().any():
+        notes.append(f"{rows['split'].isna().sum()} rows have no split and stay unused")
+    return rows.join(_boxes(columns, path, notes))
 
 
 def _one_of(values: pd.Series, allowed: Sequence[str], name: str, path: Path) -> None:
@@ -155,45 +216,99 @@ def _one_of(values: pd.Series, allowed: Sequence[str], name: str, path: Path) ->
                          f"Expected one of {', '.join(allowed)}.")
 
 
-def _boxes(columns: dict[str, pd.Series], path: Path) -> pd.DataFrame:
+def _boxes(columns: dict[str, pd.Series], path: Path, notes: list[str]) -> pd.DataFrame:
     index = next(iter(columns.values())).index
+    none = pd.Series(pd.NA, index=index, dtype="string")
+    missing = [name for name in BOX if name not in columns]
     if "box" in columns:
-        parts = columns["box"].str.split(r"[\s,;]+", expand=True, regex=True).reindex(columns=range(4))
-        parts.columns = pd.Index(BOX)
+        text = columns["box"].str.strip("[]() ")
+        parts = text.str.split(r"[\s,;]+", expand=True, regex=True).reindex(columns=range(5))
+        if parts[4].notna().any():
+            line = int(np.flatnonzero(parts[4].notna())[0]) + 2
+            raise BenchError(f"Got a box of over four numbers in line {line} of {path.name}; expected x0 y0 x1 y1.")
+        parts = parts[range(4)].set_axis(BOX, axis=1)
+    elif missing and len(missing) < 4:
+        there = ", ".join(name for name in BOX if name in columns)
+        notes.append(f"columns {there} are no box without {', '.join(missing)} and were ignored")
+        parts = pd.DataFrame(dict.fromkeys(BOX, none))
     else:
-        parts = pd.DataFrame({name: columns.get(name, pd.Series(pd.NA, index=index)) for name in BOX})
+        parts = pd.DataFrame({name: columns.get(name, none) for name in BOX})
     try:
         box = parts.apply(pd.to_numeric).round().astype("Int64")
-    except (ValueError, TypeError) as error:
-        raise BenchError(f"Got a box in {path.name} that is not four numbers x0 y0 x1 y1 in pixels ({error}).") from None
+    except (ValueError, TypeError, OverflowError) as error:
+        message = f"Got a box in {path.name} that is not four numbers x0 y0 x1 y1 in pixels ({error})."
+        raise BenchError(message) from None
     partial = box.isna().any(axis=1) & box.notna().any(axis=1)
     if partial.any():
-        raise BenchError(f"Got an incomplete box in line {int(np.flatnonzero(partial)[0]) + 2} of {path.name}; expected x0, y0, x1 and y1.")
+        line = int(np.flatnonzero(partial)[0]) + 2
+        raise BenchError(f"Got an incomplete box in line {line} of {path.name}; expected x0, y0, x1 and y1.")
     return box
 
 
-def _inside(root: Path, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Keep the rows whose file lies in the data folder, links resolved; the others become problems."""
+def _posix(paths: pd.Series) -> pd.Series:
+    """Return paths with forward slashes and without './'; those with '..' stay as they are, to be refused."""
+    given = paths.str.replace("\\", "/", regex=False)
+    tidy = {path: path if ".." in path.split("/") else posixpath.normpath(path) for path in given.dropna().unique()}
+    return given.map(tidy).astype("string")
+
+
+def _refusals(root: Path, paths: Iterable[str]) -> dict[str, str]:
+    """Return path -> reason for those not below `root`, links resolved. Each folder is resolved once."""
     top = root.resolve()
+    inside: dict[str, bool] = {}
     refused = {}
-    for path in rows["path"].unique():
-        if Path(path).is_absolute() or not (root / path).resolve().is_relative_to(top):
-            refused[path] = "lies outside the data folder, so it is not read"
-    escaped = pd.DataFrame(sorted(refused.items()), columns=["path", "reason"])
-    return rows[~rows["path"].isin(refused)].reset_index(drop=True), escaped
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        if path.startswith("/") or re.match("[A-Za-z]:", path) or ".." in path.split("/"):
+            refused[path] = "is not a relative path below the data folder, so it is not read"
+            continue
+        if folder not in inside:
+            inside[folder] = (root / folder).resolve().is_relative_to(top)
+        full = root / path if not inside[folder] else os.path.join(root, path)
+        if not inside[folder] or (os.path.islink(full) and not Path(full).resolve().is_relative_to(top)):
+            refused[path] = "is a link to outside the data folder, so it is not read"
+    return refused
 
 
-def _clip_boxes(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
-    """Return (table with boxes inside their images, problems for those wholly outside, number clipped)."""
+def _check_masks(root: Path, table: pd.DataFrame, notes: list[str]) -> None:
+    masks = table["mask"].dropna().unique()
+    refused = _refusals(root, masks)
+    lost = sorted(mask for mask in masks if mask in refused or not (root / mask).is_file())
+    if lost:
+        notes.append(f"{len(lost)} masks are not files below the data folder and were ignored, e.g. {lost[0]}")
+        table["mask"] = table["mask"].where(~table["mask"].isin(lost))
+
+
+def _clip_boxes(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return (table with boxes inside their images, problems for those wholly outside)."""
     table = table.reset_index(drop=True)
     before = table[BOX].copy()
     for name, limit in (("x0", "width"), ("x1", "width"), ("y0", "height"), ("y1", "height")):
         table[name] = table[name].clip(lower=0).where(table[name].isna() | (table[name] <= table[limit]), table[limit])
     empty = ((table["x1"] <= table["x0"]) | (table["y1"] <= table["y0"])).fillna(False).astype(bool)
     text = before[empty].astype("string").agg(" ".join, axis=1) if empty.any() else pd.Series(dtype="string")
-    problems = pd.DataFrame({"path": table.loc[empty, "path"], "reason": "box " + text + " holds no pixel of the image"})
+    reason = "box " + text + " holds no pixel of the image"
+    problems = pd.DataFrame({"path": table.loc[empty, "path"], "reason": reason})
     clipped = int(((before != table[BOX]).fillna(False).any(axis=1) & ~empty).sum())
-    return table[~empty].reset_index(drop=True), problems, clipped
+    if clipped:
+        notes.append(f"{clipped} boxes reach beyond their image and were clipped to it")
+    if empty.sum() > 0.1 * max(1, before["x0"].notna().sum()):
+        notes.append(f"{empty.sum()} boxes lie outside their images: are they of the images these were cut from?")
+    entire = (table[["x0", "y0"]] == 0).all(axis=1) & (table["x1"] == table["width"]) & (table["y1"] == table["height"])
+    table.loc[entire.fillna(False).astype(bool), BOX] = pd.NA  # one name for one region: it is the whole image
+    return table[~empty].reset_index(drop=True), problems
+
+
+def _one_label_each(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Drop repeated rows; regions of one file that were given two labels become problems."""
+    single = table.drop_duplicates(["path", *BOX, "label"])
+    if len(single) < len(table):
+        notes.append(f"{len(table) - len(single)} rows repeat another row and were dropped")
+    torn = single.duplicated(["path", *BOX], keep=False)
+    reasons = single[torn].groupby(["path", *BOX], dropna=False)["label"].agg(lambda s: " and ".join(sorted(s)))
+    text = "one region has the labels " + reasons.astype("str").to_numpy(object)
+    problems = pd.DataFrame({"path": reasons.index.get_level_values("path"), "reason": text})
+    return single[~torn].reset_index(drop=True), problems
 
 
 def _with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> pd.DataFrame:
@@ -201,15 +316,17 @@ def _with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> 
         try:
             compiled = re.compile(pattern)
         except re.error as error:
-            raise BenchError(f"Got --group-pattern '{pattern}', not a regular expression ({error}). Try '([^/]+)__'.") from None
+            message = f"Got --group-pattern '{pattern}', not a regular expression ({error}). Try '([^/]+)__'."
+            raise BenchError(message) from None
+        part: str | int = "group" if "group" in compiled.groupindex else min(1, compiled.groups)
         matches = {path: compiled.search(path) for path in table["path"].unique()}
-        missed = [path for path, match in matches.items() if match is None]
+        group = {path: match[part] for path, match in matches.items() if match and match[part] is not None}
+        missed = sorted(matches.keys() - group.keys())
         if missed:
-            raise BenchError(f"Got --group-pattern '{pattern}', which does not match {len(missed)} of {len(matches)} paths, "
-                             f"e.g. '{missed[0]}'. Expected it to name a group in every path, e.g. '([^/]+)__'.")
-        named = "group" in compiled.groupindex
-        group = {path: match["group"] if named else match[1] if compiled.groups else match[0]
-                 for path, match in matches.items() if match}  # fmt: skip
+            raise BenchError(
+                f"Got --group-pattern '{pattern}', which does not match {len(missed)} of {len(matches)} paths, "
+                f"e.g. '{missed[0]}'. Expected it to name a group in every path, e.g. '([^/]+)__'."
+            )
         return table.assign(group=table["path"].map(group).astype("string"))
     if table["group"].isna().all():
         notes.append("no groups were given: every image counts as its own, which is too hopeful if several "
@@ -217,30 +334,42 @@ def _with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> 
     return table.assign(group=table["group"].fillna(table["path"]))
 
 
+def copies_of(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
+    """Return the sets of paths whose files are identical, each sorted."""
+    files = table[["path", "digest"]].drop_duplicates()
+    files = files[files["digest"].duplicated(keep=False)]
+    return tuple(sorted(tuple(sorted(paths)) for _, paths in files.groupby("digest")["path"]))
+
+
+def conflicts_of(table: pd.DataFrame) -> tuple[tuple[tuple[str, str], ...], ...]:
+    """Return the sets of (path, label) where one region of identical files has different labels."""
+    copied = table[table["path"].isin({path for paths in copies_of(table) for path in paths})]
+    torn = [part for _, part in copied.groupby(["digest", *BOX], dropna=False) if part["label"].nunique() > 1]
+    return tuple(sorted(tuple(sorted(zip(part["path"], part["label"], strict=True))) for part in torn))
+
+
 def _merge_copies(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     """Put identical files into one group, so that a copy is never both learned from and tested on."""
+    copies = copies_of(table)
+    if copies:
+        notes.append(f"{sum(map(len, copies))} files are exact copies of another, e.g. {copies[0][0]} = {copies[0][1]}")
+    for named in conflicts_of(table)[:5]:
+        text = ", ".join(f"{path} ({label})" for path, label in named)
+        notes.append(f"one image has two labels (conflicting): {text}")
+    pairs = table[["digest", "group"]].drop_duplicates()
+    pairs = pairs[pairs["digest"].duplicated(keep=False)]  # one content in several groups
+    if pairs.empty:
+        return table
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    files = table[["path", "digest", "group", "label"]].drop_duplicates()
-    copies = files[files["digest"].duplicated(keep=False)]
-    copies = copies[copies.groupby("digest")["path"].transform("nunique") > 1]
-    if copies.empty:
-        return table
-    n_files = copies["path"].nunique()
-    notes.append(f"{n_files} files are exact copies of another ({', '.join(sorted(copies['path'])[:2])}, ...)")
-    conflicts = copies.groupby("digest")["label"].nunique()
-    for digest in conflicts.index[conflicts > 1][:5]:
-        named = copies.loc[copies["digest"] == digest, ["path", "label"]].drop_duplicates()
-        notes.append("one image has two labels: " + ", ".join(f"{p} ({label})" for p, label in named.to_numpy()))
-    groups, g = np.unique(copies["group"].to_numpy(str), return_inverse=True)
-    _, d = np.unique(copies["digest"].to_numpy(str), return_inverse=True)
+    groups, g = np.unique(pairs["group"].to_numpy(str), return_inverse=True)
+    _, d = np.unique(pairs["digest"].to_numpy(str), return_inverse=True)
     n = len(groups)
     graph = coo_matrix((np.ones(len(g)), (g, n + d)), shape=(n + d.max() + 1,) * 2)
     _, component = connected_components(graph, directed=False)
     first: dict[int, str] = {}
     merged = {name: first.setdefault(int(c), name) for name, c in zip(groups.tolist(), component[:n], strict=True)}
     joined = sum(name != target for name, target in merged.items())
-    if joined:
-        notes.append(f"{joined} groups were joined to another that holds a copy, so that no copy straddles a split")
-    return table.assign(group=table["group"].replace(merged))
+    notes.append(f"{joined} groups were joined to another that holds a copy, so that no copy straddles a split")
+    return table.assign(group=table["group"].map(lambda name: merged.get(name, name)).astype("string"))

@@ -23,7 +23,8 @@ def export_embeddings(instances: pd.DataFrame, store: EmbeddingStore, key: str, 
     """
     out = Path(out)
     if out.suffix not in FORMATS:
-        raise BenchError(f"Got --out {out.name}{did_you_mean(out.suffix, FORMATS) or '.'} Expected a name ending in .npz or .parquet.")
+        near = did_you_mean(out.suffix, FORMATS) or "."
+        raise BenchError(f"Got --out {out.name}{near} Expected a name ending in .npz or .parquet.")
     X = store.read(key, list(instances["instance"]))
     table = instances[list(COLUMNS)]
     with replacing(out) as path:
@@ -37,5 +38,5 @@ def export_embeddings(instances: pd.DataFrame, store: EmbeddingStore, key: str, 
                 for name in COLUMNS
             }
             with path.open("wb") as file:
-                np.savez_compressed(file, embedding=X, **columns)
+                np.savez_compressed(file, **{"embedding": X, **columns})  # type: ignore[arg-type]
     return len(X)

@@ -159,5 +159,3 @@ def _prepare_image(path: Path, rows: pd.DataFrame, policies: Sequence[Preprocess
             policy: fit_input(views[policy.color, policy.channels, policy.window][box], policy) for policy in policies
         }
     return prepared
-
-

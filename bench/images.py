@@ -85,7 +85,7 @@ def read_image(path: Path | str, page: int = 0) -> np.ndarray:
     path = Path(path)
     info = probe_image(path)
     if not 0 <= page < info.pages:
-        raise ImageError(f"page {page} asked for; the file has {info.pages}")
+        raise ImageError(f"page {page} asked for; it has {info.pages}")
     with _plain_errors():
         if info.format == "TIFF":
             pixels = _read_tiff(path, page)
@@ -111,7 +111,7 @@ def _format(path: Path) -> str:
         if start.startswith(magic):
             return kind
     shown = repr(start[:7])[2:-1]
-    raise ImageError(f"not an image: the file starts with '{shown}'; expected JPEG, PNG, BMP or TIFF")
+    raise ImageError(f"not an image: the file starts with '{shown}', it is not a JPEG, PNG, BMP or TIFF")
 
 
 @contextmanager
@@ -217,6 +217,8 @@ def _read_tiff(path: Path, page: int) -> np.ndarray:
     height, width = (series.shape[i] for i in layout.spatial)
     pixels = stored.transpose(order).reshape(height, width, -1)
     if layout.palette:
+        if colormap is None:
+            raise ImageError("damaged or not supported: a palette TIFF without its palette")
         return (colormap[:, pixels[..., 0]] >> 8).astype(np.uint8).transpose(1, 2, 0)
     if inverted:
         pixels = pixels.dtype.type(2**bits - 1) - pixels

@@ -11,6 +11,7 @@ from bench.datasets import BOX, Dataset
 from bench.errors import BenchError
 from bench.seeds import content_name
 
+MAX_INSTANCES = 20_000_000
 COLUMNS = ["instance", "path", "digest", *BOX, "label", "level", "group", "source", "split", "image"]
 
 
@@ -19,21 +20,25 @@ def make_instances(dataset: Dataset, kind: str = "whole") -> pd.DataFrame:
 
     kind: 'whole' (the labelled region itself) or 'tiles:SIZE[:STRIDE]' in pixels (the tiles inside
     each region; margins left over are equal on both sides; along an axis shorter than SIZE a tile
-    takes the whole axis). `instance` names the content of the region: file digest and box, no path.
-    A tile inherits its image's label and says so in `level`. Raises BenchError for another kind.
+    takes the whole axis). `instance` names the content of the region: file digest and box, no path, so
+    two rows share it only where the content is the same. A region that is its whole image has no box.
+    A tile inherits its image's label and says so in `level`, unless it is the entire region; a tile
+    that two regions of one label share is made once. Raises BenchError for another kind.
     """
     table = dataset.table.assign(image=dataset.table["path"])
     if kind != "whole":
         table = _tiles(table, *_tile_size(kind))
     boxes = table[BOX].astype(object).where(table[BOX].notna(), None).to_numpy().tolist()
-    names = [content_name([digest, box]) for digest, box in zip(table["digest"], boxes, strict=True)]
+    regions = ["whole" if box[0] is None else box for box in boxes]
+    names = [content_name([digest, region]) for digest, region in zip(table["digest"], regions, strict=True)]
     return table.assign(instance=names)[COLUMNS].reset_index(drop=True)
 
 
 def _tile_size(kind: str) -> tuple[int, int]:
     match = re.fullmatch(r"tiles:([1-9]\d*)(?::([1-9]\d*))?", kind)
     if not match:
-        raise BenchError(f"Got instances '{kind}'; expected whole, or tiles:SIZE[:STRIDE] in pixels, e.g. tiles:128.")
+        raise BenchError(f"Got instances '{kind}'; expected whole (each labelled region), "
+                         "or tiles:SIZE[:STRIDE] in pixels, e.g. tiles:128 or tiles:128:64.")
     size = int(match[1])
     return size, int(match[2] or size)
 
@@ -43,6 +48,11 @@ def _tiles(table: pd.DataFrame, size: int, stride: int) -> pd.DataFrame:
     top = table["y0"].fillna(0).to_numpy(int)
     right = table["x1"].fillna(table["width"]).to_numpy(int)
     bottom = table["y1"].fillna(table["height"]).to_numpy(int)
+    count = sum(len(_starts(a, b, size, stride)) * len(_starts(c, d, size, stride))
+                for a, b, c, d in zip(left, right, top, bottom, strict=True))  # fmt: skip
+    if count > MAX_INSTANCES:
+        raise BenchError(f"Got tiles of {size} pixels every {stride}, which makes {count:,} instances; "
+                         f"expected at most {MAX_INSTANCES:,}. Use larger tiles or a larger stride.")
     rows, boxes = [], []
     for i in range(len(table)):
         for y0, y1 in _spans(top[i], bottom[i], size, stride):
@@ -55,12 +65,20 @@ def _tiles(table: pd.DataFrame, size: int, stride: int) -> pd.DataFrame:
     tiles["level"] = tiles["level"].where(entire, "inherited")
     for k, name in enumerate(BOX):
         tiles[name] = pd.array(box[:, k], dtype="Int64")
-    return tiles
+    whole = (box[:, :2] == 0).all(1) & (box[:, 2] == tiles["width"]) & (box[:, 3] == tiles["height"])
+    tiles.loc[whole, BOX] = pd.NA
+    # An expert's row before the same tile inherited from a larger region, then the table's order again.
+    best = tiles.assign(late=tiles["level"] == "inherited").sort_values("late", kind="stable")
+    return tiles.loc[np.sort(best.drop_duplicates(["path", *BOX, "label"]).index)]
 
 
 def _spans(low: int, high: int, size: int, stride: int) -> list[tuple[int, int]]:
+    return [(start, min(start + size, high)) for start in _starts(low, high, size, stride)]
+
+
+def _starts(low: int, high: int, size: int, stride: int) -> range:
     if high - low <= size:
-        return [(low, high)]
+        return range(low, low + 1)
     count = (high - low - size) // stride + 1
     first = low + (high - low - size - (count - 1) * stride) // 2
-    return [(first + i * stride, first + i * stride + size) for i in range(count)]
+    return range(first, first + count * stride, stride)

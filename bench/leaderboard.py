@@ -90,17 +90,17 @@ def build_leaderboard(
     return Leaderboard(board.reset_index(drop=True), ledger, _empty_reasons(board, facts, tested))
 
 
-def _score(
-    run: Path, block: Sequence[Unit], tested: Tested, classes: Sequence[str]
-) -> tuple[pd.DataFrame, list[Hits]]:
+def _score(run: Path, block: Sequence[Unit], tested: Tested, classes: Sequence[str]) -> tuple[pd.DataFrame, list[Hits]]:
     fits: list[pd.DataFrame] = []
     right: list[list[np.ndarray]] = [[] for _ in block[0].rates]
     total = np.zeros(0)
     for unit in block:
         predictions = read_unit(run, unit)
         if predictions is None:
-            raise BenchError(f"Predictions of {unit.encoder} x {unit.head} at {unit.shots} shots are missing or "
-                             f"unreadable in {run}. Run the same `bench run` again: it makes what is missing.")
+            raise BenchError(
+                f"Predictions of {unit.encoder} x {unit.head} at {unit.shots} shots are missing or "
+                f"unreadable in {run}. Run the same `bench run` again: it makes what is missing."
+            )
         fits.append(ledger_rows(unit, predictions, tested, classes))
         P = tested.pool(predictions.P)
         for r in range(len(unit.rates)):

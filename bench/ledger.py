@@ -121,8 +121,16 @@ def ledger_rows(unit: Unit, predictions: Predictions, tested: Tested, classes: S
     P = tested.pool(predictions.P)
     S, R = P.shape[:2]
     seed, rate = np.meshgrid(np.arange(S), np.arange(R), indexing="ij")
-    frame = pd.DataFrame({"unit": unit.name, "encoder": unit.encoder, "head": unit.head, "shots": unit.shots,
-                          "noise_kind": unit.noise_kind}, index=range(S * R))
+    frame = pd.DataFrame(
+        {
+            "unit": unit.name,
+            "encoder": unit.encoder,
+            "head": unit.head,
+            "shots": unit.shots,
+            "noise_kind": unit.noise_kind,
+        },
+        index=range(S * R),
+    )
     frame["noise"] = np.asarray(unit.rates)[rate.ravel()]
     frame["noise_realised"] = predictions.realised.ravel()
     frame["seed"] = seed.ravel()

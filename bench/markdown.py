@@ -23,10 +23,11 @@ def render_markdown(board: Leaderboard, facts: RunFacts, refused: Sequence[str],
     if len(table):
         first = table.iloc[0]
         unit = "images" if first["level"] == "image" else "instances"
+        exact = first["ci_method"] == "exact-mover"
+        method = "exact limits combined over classes" if exact else "two-way bootstrap over test groups and draws"
         parts += [
             f"Classes: {', '.join(facts.classes)}. Scored on {first['n_test']} {unit} in {first['n_groups']} groups, "
-            f"{len(table)} rows. Balanced accuracy in percent with its 95% interval "
-            f"({'exact limits combined over classes' if first['ci_method'] == 'exact-mover' else 'two-way bootstrap over test groups and draws'}); "
+            f"{len(table)} rows. Balanced accuracy in percent with its 95% interval ({method}); "
             f"guessing gives about {100 / len(facts.classes):.0f}.",
             "",
         ]
@@ -43,11 +44,11 @@ def _pivot(table: pd.DataFrame) -> str:
     shots = sorted(int(n) for n in table["shots"].unique())
     order = table[table["shots"] == shots[-1]].sort_values("balanced_accuracy", ascending=False, kind="stable")
     lines = [["encoder", "head", *[f"{n} label{'s' * (n != 1)} a class" for n in shots]]]
-    index = table.set_index(["encoder", "head", "shots"])
+    rows = {(r["encoder"], r["head"], r["shots"]): r for r in table.to_dict("records")}
     for encoder, head in order[["encoder", "head"]].itertuples(index=False):
         cells = []
         for n in shots:
-            row = index.loc[(encoder, head, n)]
+            row = rows[encoder, head, n]
             cells.append(f"{100 * row['balanced_accuracy']:.1f} [{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}]")
         lines.append([f"`{encoder}`", head, *cells])
     return table_lines(lines)
@@ -81,9 +82,10 @@ def _reading(board: Leaderboard) -> list[str]:
         "",
         "- A score is the mean over draws of the labelled examples; *spread* is its standard deviation from draw to "
         "draw, the luck of which examples you happened to label. It is not the interval.",
-        "- No image, slide or other group is on both sides of a split. Overlapping intervals mean: not told apart here.",
-        "- *over trivial* is the gap to the best row that knows no biology (colour, texture, random weights). Near zero, "
-        "the encoder adds nothing that stain or size does not give away.",
+        "- No image, slide or other group is on both sides of a split. Two methods whose ranks overlap are not told "
+        "apart here.",
+        "- *over trivial* is the gap to the best row that knows no biology (colour, texture, random weights). Near "
+        "zero, the encoder adds nothing that stain or size does not give away.",
         "- Hyper-parameters are the published defaults (`selection` fixed); nothing was tuned on these labels.",
     ]
     if board.empty:

@@ -164,11 +164,16 @@ def run(
         raise BenchError("No shot level can be drawn from this data.\n" + "\n".join(refused))
     folder = Path(out) / "runs" / (name or _run_name(prepared.dataset, source.instances))
     embedded = {
-        spec.name: Embedded(spec.name, spec.key, spec.scaling, prepared.store.read(spec.key, list(prepared.instances["instance"])))
+        spec.name: Embedded(
+            spec.name, spec.key, spec.scaling, prepared.store.read(spec.key, list(prepared.instances["instance"]))
+        )
         for spec in specs
     }
     reused, made = run_units(
-        sweep, embedded, folder, workers=workers,
+        sweep,
+        embedded,
+        folder,
+        workers=workers,
         on_progress=(lambda done, total: on_progress("fit", done, total)) if on_progress else None,
     )
     facts = _facts(prepared, source, sweep, specs)
@@ -188,7 +193,9 @@ def _facts(prepared: Prepared, source: Source, sweep: Sweep, specs: Sequence[Enc
     warnings = list(dataset.notes)
     if len(dataset.problems):
         some = "; ".join(f"{path}: {why}" for path, why in dataset.problems[["path", "reason"]].to_numpy()[:3].tolist())
-        warnings.append(f"{len(dataset.problems)} files were skipped ({some}{'; ...' if len(dataset.problems) > 3 else ''})")
+        warnings.append(
+            f"{len(dataset.problems)} files were skipped ({some}{'; ...' if len(dataset.problems) > 3 else ''})"
+        )
     known = {
         spec.name: EncoderFacts(spec.family, spec.dim, spec.trivial, prepared.store.cost(spec.key)) for spec in specs
     }
@@ -203,7 +210,9 @@ def _write_up(
     folder: Path, out: Path, sweep: Sweep, facts: RunFacts, refused: Sequence[str], command: str
 ) -> tuple[Leaderboard, bool]:
     """Write the run's tables unless they are there for these very units; returns (leaderboard, whether written)."""
-    signature = content_name([LEADERBOARD_FORMAT, [unit.name for unit in sweep.units], list(refused), list(facts.warnings)])
+    signature = content_name(
+        [LEADERBOARD_FORMAT, [unit.name for unit in sweep.units], list(refused), list(facts.warnings)]
+    )
     record = folder / "run.json"
     if record.exists() and json.loads(record.read_text()).get("signature") == signature:
         table = pd.read_csv(folder / "leaderboard.csv")

@@ -82,7 +82,9 @@ class EmbeddingStore:
         if emb.ndim != 2 or len(emb) != len(rows):
             raise BenchError(f"Got embeddings of shape {emb.shape} for {len(rows)} instances; expected one row each.")
         if not np.isfinite(emb).all():
-            raise BenchError(f"Got {int((~np.isfinite(emb)).any(1).sum())} embeddings that are not finite; none stored.")
+            raise BenchError(
+                f"Got {int((~np.isfinite(emb)).any(1).sum())} embeddings that are not finite; none stored."
+            )
         name = hashlib.sha256(rows.tobytes()).hexdigest()[:32]
         # One entry: safetensors writes several in an order that changes from run to run.
         header = {"shard": json.dumps({"format": FORMAT, "key": key, "sha256": _checksum(rows, emb)}, sort_keys=True)}

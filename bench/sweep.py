@@ -120,9 +120,7 @@ def plan_sweep(
                     "seeds": seeds,
                     "noise": [protocol.noise_kind, list(protocol.noise)],
                 }
-                units.append(
-                    Unit(encoder, head.name, n, seeds, protocol.noise, protocol.noise_kind, identity)
-                )
+                units.append(Unit(encoder, head.name, n, seeds, protocol.noise, protocol.noise_kind, identity))
     return Sweep(table, tuple(classes), plan, draws, protocol, tuple(units))
 
 
@@ -147,8 +145,17 @@ def run_units(
     items = sweep.table["instance"].to_numpy(str)
     with parallel_config("loky", n_jobs=min(workers, max(len(todo), 1)), inner_max_num_threads=1):
         jobs = (
-            delayed(_run_unit)(unit, embedded[unit.encoder], y, items, sweep.table["group"].to_numpy(str),
-                               len(sweep.classes), sweep.plan, _own_draws(sweep, unit), run)
+            delayed(_run_unit)(
+                unit,
+                embedded[unit.encoder],
+                y,
+                items,
+                sweep.table["group"].to_numpy(str),
+                len(sweep.classes),
+                sweep.plan,
+                _own_draws(sweep, unit),
+                run,
+            )
             for unit in todo
         )
         for count, _ in enumerate(Parallel(return_as="generator_unordered")(jobs), 1):
@@ -158,9 +165,7 @@ def run_units(
 
 
 def _own_draws(sweep: Sweep, unit: Unit) -> dict[tuple[int, str], np.ndarray]:
-    return {
-        (seed, split): rows for (n, seed, split), rows in sweep.draws.supports.items() if n == unit.shots
-    }
+    return {(seed, split): rows for (n, seed, split), rows in sweep.draws.supports.items() if n == unit.shots}
 
 
 def _run_unit(
@@ -197,7 +202,7 @@ def _run_unit(
                 Y = np.stack(noisy)  # (R, n)
                 scores = head.scores(X[rows], Y, X[split.test], n_classes, [head.default])[:, 0]
                 P[seed][:, np.searchsorted(tested, split.test)] = scores
-                realised[seed] += (Y != y[rows]).mean(1) / len(splits)
+                realised[seed] += (y[rows] != Y).mean(1) / len(splits)
                 drawn_from[seed] += len(np.unique(groups[rows])) / len(splits)
     if not np.isfinite(P).all():
         raise BenchError(f"Head '{unit.head}' gave probabilities that are not finite on '{unit.encoder}'.")

@@ -43,7 +43,8 @@ def timm_spec(
     """
     declared = EncoderSpec(
         name=name, family=family, source=f"{source}:{model_id}", dim=dim, preprocess=preprocess,
-        licence=licence, weights="random:0" if control else "pretrained", pretraining=pretraining, gated=gated,
+        licence=licence, weights="random:0" if control else "pretrained",
+        pretraining=pretraining, gated=gated,
         hub=f"timm/{model_id}" if hub is None else hub, build=build_timm,
     )  # fmt: skip
     return _variant(declared, options, kind, patch, control)

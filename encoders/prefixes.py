@@ -32,7 +32,7 @@ def timm_by_id(model_id: str, options: Mapping[str, str]) -> EncoderSpec:
 
 
 def hub_by_id(repo: str, options: Mapping[str, str]) -> EncoderSpec:
-    """Return the spec of a model saved on the Hugging Face hub by timm; reads, or fetches, its config.json."""
+    """Return the spec of a model saved on the Hugging Face hub by timm; reads or fetches config.json."""
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
         raise EncoderError(f"Got 'hf-hub:{repo}'; expected hf-hub:ORG/MODEL.")
     facts = timm_facts(repo, str(hub_file(repo, ("config.json",), f"hf-hub:{repo}").parent))

@@ -1,4 +1,4 @@
-"""From a decoded image to the uint8 input of an encoder, with numpy and Pillow only: no torch in its threads."""
+"""From a decoded image to the uint8 input of an encoder, with numpy and Pillow only: no torch."""
 
 from __future__ import annotations
 

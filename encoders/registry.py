@@ -45,7 +45,7 @@ _ENTRIES: dict[str, Entry] = {}
 
 
 def register(name: str) -> Callable[[F], F]:
-    """Register a function `(**options) -> EncoderSpec` as the encoder `name` (lower case, digits, - and .)."""
+    """Register a function `(**options) -> EncoderSpec` as the encoder `name` (lower case, digits, -, .)."""
 
     def mark(function: F) -> F:
         _add(name, function, function)
@@ -124,7 +124,7 @@ def _add(name: str, make: Callable[..., EncoderSpec], function: Callable[..., An
         return  # named by its file, so it may be called like one of ours
     if name in _ENTRIES and _ENTRIES[name].origin != entry.origin:
         raise EncoderError(
-            f"Encoder '{name}' is registered twice, by {_ENTRIES[name].origin} and {entry.origin}; rename one."
+            f"Encoder '{name}' is registered twice, by {_ENTRIES[name].origin} and {entry.origin}."
         )
     _ENTRIES[name] = entry
 
@@ -164,7 +164,7 @@ def _from_file(path: str, name: str, options: dict[str, str]) -> EncoderSpec:
     if name not in found:
         raise EncoderError(
             f"Got encoder '{name}' of {path}{did_you_mean(name, found) or '.'} The file registers: "
-            f"{', '.join(sorted(found)) or 'nothing; decorate a function with encoders.descriptor or .register'}."
+            f"{', '.join(sorted(found)) or 'nothing; decorate one with encoders.descriptor'}."
         )
     spec = found[name].make(**options)
     return replace(spec, name=f"{path}:{spec.name}", code=f"{spec.code}+{code}" if spec.code else code)

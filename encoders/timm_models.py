@@ -128,8 +128,8 @@ def _preprocess(config: dict[str, Any], model_id: str) -> Preprocess:
     ):
         raise EncoderError(
             f"The input of '{model_id}' is not supported: {channels} x {height} x {width}, "
-            f"{config['crop_mode']}, {config['interpolation']}; expected 3 channels, a square, center or squash, "
-            "bicubic or bilinear."
+            f"{config['crop_mode']}, {config['interpolation']}; expected 3 channels, a square, "
+            "center or squash, bicubic or bilinear."
         )
     return Preprocess(
         height, mode, config["crop_pct"], config["interpolation"], tuple(config["mean"]), tuple(config["std"])

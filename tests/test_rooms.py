@@ -17,7 +17,7 @@ LEVELS = {
     3: {"store", "ledger", "export"},
     4: {"heads"},
     5: {"extract", "sweep"},
-    6: {"statistics", "leaderboard", "markdown"},
+    6: {"statistics", "leaderboard", "markdown", "console"},
     7: {"pipeline"},
     8: {"cli", "__main__", "__init__"},
 }

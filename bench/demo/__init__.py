@@ -4,7 +4,8 @@ Four classes (neuron, phloem, rbc, xylem) on slides, each slide with its own sta
 
     spec.py      DemoSpec: the knobs, and random streams keyed by names
     layout.py    where cells lie
-    cells.py     how a cell looks (neurites.py: its dendrites)
+    cells.py     how a cell looks, between its class and the prototype; drawn on canvas.py by
+                 animals.py (with neurites.py) and plants.py
     slides.py    how a slide is stained and photographed
     scene.py     make_image: one image with masks, boxes and labels
     files.py     write_demo: a folder of them

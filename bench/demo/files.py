@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from bench.atomic import write_atomically
 from bench.demo.scene import CELL_COLUMNS, make_image
 from bench.demo.spec import CLASSES, DemoSpec, keyed_rng
 from bench.errors import BenchError
@@ -57,16 +58,16 @@ def write_demo(folder: str | os.PathLike[str], spec: DemoSpec | None = None) -> 
     if _claim(folder, spec) and _is_whole(folder, plan):
         return pd.read_csv(folder / "index.csv")
     index, cells = [], []
-    for row in plan.itertuples(index=False):
-        path, mask_path = f"raw/{row.label}/{row.name}", f"masks/{row.name}"
-        image = make_image(spec, row.true_label, row.slide, row.index)
-        _write(folder / path, _png(image.pixels))
-        _write(folder / mask_path, _png(image.mask))
-        index.append((path, row.label, row.true_label, row.group, image.source, mask_path))
+    for row in plan.to_dict("records"):
+        path, mask_path = f"raw/{row['label']}/{row['name']}", f"masks/{row['name']}"
+        image = make_image(spec, row["true_label"], row["slide"], row["index"])
+        write_atomically(folder / path, _png(image.pixels))
+        write_atomically(folder / mask_path, _png(image.mask))
+        index.append((path, row["label"], row["true_label"], row["group"], image.source, mask_path))
         cells.append(image.cells.drop(columns="cell").assign(path=path))
     table = pd.DataFrame(index, columns=list(INDEX_COLUMNS))
-    _write(folder / "cells.csv", _csv(pd.concat(cells)[["path", *CELL_COLUMNS[1:]]]))
-    _write(folder / "index.csv", _csv(table))  # last: where it is, everything is
+    write_atomically(folder / "cells.csv", _csv(pd.concat(cells)[["path", *CELL_COLUMNS[1:]]]))
+    write_atomically(folder / "index.csv", _csv(table))  # last: where it is, everything is
     return table
 
 
@@ -89,7 +90,7 @@ def _claim(folder: Path, spec: DemoSpec) -> bool:
             f"Got folder '{folder}', which already holds {', '.join(taken)}; expected a folder without them, so that "
             "no sample data mixes with yours. Choose another folder."
         )
-    _write(mark, text.encode())
+    write_atomically(mark, text.encode())
     return False
 
 
@@ -98,14 +99,6 @@ def _is_whole(folder: Path, plan: pd.DataFrame) -> bool:
     wanted = [folder / "index.csv", folder / "cells.csv", *(folder / "masks" / name for name in plan["name"])]
     wanted += [folder / "raw" / label / name for label, name in zip(plan["label"], plan["name"], strict=True)]
     return all(path.is_file() for path in wanted)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    draft.write_bytes(content)
-    os.replace(draft, path)
 
 
 def _png(array: np.ndarray) -> bytes:

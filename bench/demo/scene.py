@@ -82,7 +82,13 @@ def _kinds(spec: DemoSpec, image_class: str, count: int, rng: np.random.Generato
 
 
 def _slots(
-    image_class: str, section: str, count: int, size: tuple[int, int], unit: float, share: float, rng: np.random.Generator
+    image_class: str,
+    section: str,
+    count: int,
+    size: tuple[int, int],
+    unit: float,
+    share: float,
+    rng: np.random.Generator,
 ) -> list[Slot]:
     """Return the class's own layout, moved `share` of the way towards the scattered one."""
     loose = scatter(count, size, unit, rng)

@@ -89,7 +89,7 @@ def photograph(
     unit = min(dense.shape) / 192
     light = ndimage.gaussian_filter(light, (*[unit * 0.55 * np.exp(0.3 * trait["blur"])] * 2, 0))
     light = np.clip(light * _field(dense.shape, trait)[..., None], 0, 1)
-    level = (0.014 + 0.03 * difficulty) * np.exp(0.35 * trait["noise"])
+    level = (0.014 + 0.02 * difficulty + 0.05 * difficulty**2) * np.exp(0.35 * trait["noise"])
     shot = rng.standard_normal(light.shape, dtype=np.float32) * np.sqrt(0.25 + light)  # grows with the light
     return np.round(255 * np.clip(light + level * shot, 0, 1)).astype(np.uint8)
 

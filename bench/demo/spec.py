@@ -11,7 +11,7 @@ import numpy as np
 from bench.errors import BenchError, did_you_mean
 
 CLASSES = ("neuron", "phloem", "rbc", "xylem")
-SMALLEST_SIDE, LARGEST_SIDE = 48, 4096  # px; below, a cell is a blot; above, a typing error
+SMALLEST_SIDE, LARGEST_SIDE = 48, 2048  # px; below, a cell is a blot; above, one image takes GBs
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class DemoSpec:
 
     So two specs that differ in one knob are paired: the same cells in the same places, only harder, purer, ...
 
-    seed: int >= 0. images: per class, >= 1. slides: groups, 1..1000. size: (H, W) in px, 48..4096.
+    seed: int >= 0. images: per class, >= 1. slides: groups, 1..1000. size: (H, W) in px, 48..2048.
     cells: (fewest, most) per image, 1..200, uniform and the same for every class.
     difficulty: [0, 1], how far each cell is morphed from its class towards one common prototype
     (outline, inner structure, place), with less contrast and more noise on the way.
@@ -45,6 +45,7 @@ class DemoSpec:
     confounded: bool = False
 
     def __post_init__(self) -> None:
+        """Raise BenchError for a knob outside its range."""
         _whole("seed", self.seed, 0, 2**63 - 1)
         _whole("images", self.images, 1, 100_000)
         _whole("slides", self.slides, 1, 1000)

@@ -38,16 +38,16 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, self.y_ = np.unique(y, return_inverse=True)
-        self.X_ = X
+        self.X_ = np.asarray(X)
         return self
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return class probabilities (n_test, K) in the order of `classes_`."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X_test = np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
         [head] = get_heads([self.head])
         grid = [{**head.default, **(self.params or {})}]
-        return head.scores(self.X_, self.y_[None], X, len(self.classes_), grid)[0, 0]
+        return head.scores(self.X_, self.y_[None], X_test, len(self.classes_), grid)[0, 0]
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable class of each row, (n_test,)."""

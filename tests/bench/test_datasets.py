@@ -189,3 +189,61 @@ def test_real_microscopy_is_understood(shared, data, options, images, groups, ti
     check = check_dataset(load_dataset(shared / "data" / data, **options))
     assert (len(check.dataset.table), check.n_groups, check.tier) == (images, groups, tier)
     assert check.dataset.problems.empty
+
+
+def test_links_and_stray_images_are_told_and_never_vanish(folder, tmp_path, save_png):
+    save_png(tmp_path / "elsewhere" / "a.png")
+    os.symlink(tmp_path / "elsewhere", folder / "xylem")
+    save_png(folder / "stray.png", seed=5)
+    problems = load_dataset(folder).problems.set_index("path")["reason"]
+    assert "lies outside the class folders" in problems["stray.png"]
+    assert "link to a folder" in problems["xylem"]
+
+
+@pytest.mark.parametrize("path", ["../raw/rbc/slide0__0.png", "rbc/../rbc/slide0__0.png", "/etc/a.png", "C:\\a.png"])
+def test_a_path_that_is_not_below_the_csv_is_refused_even_if_it_leads_back(folder, path):
+    (folder / "l.csv").write_text(f"path,label\n{path},a\nrbc/slide0__0.png,a\nrbc/slide0__1.png,b\n")
+    dataset = load_dataset(folder / "l.csv")
+    assert len(dataset.problems) == 1
+    assert "not a relative path" in dataset.problems["reason"].iloc[0]
+    assert len(dataset.table) == 2
+
+
+def test_one_region_with_two_labels_is_a_problem_and_a_repeated_row_a_note(folder):
+    a, b = "rbc/slide0__0.png", "rbc/slide0__1.png"
+    lines = [f"{a},a,", f"{a},a,0 0 30 20", f"{b},b,", f"{b},a,", "rbc/slide1__2.png,b,"]
+    (folder / "l.csv").write_text("path,label,box\n" + "\n".join(lines))
+    dataset = load_dataset(folder / "l.csv")
+    assert dataset.table["path"].tolist() == [a, "rbc/slide1__2.png"]
+    assert dataset.table["x0"].isna().all()  # a box of the whole image is the whole image
+    assert dataset.problems.to_numpy().tolist() == [[b, "one region has the labels a and b"]]
+    assert any("1 rows repeat another row" in note for note in dataset.notes)
+
+
+def test_semicolons_capitals_and_the_spelling_valid_are_understood(folder):
+    text = "File;Label;Split\nrbc/slide0__0.png;a;VALID\nrbc/slide0__1.png;b;train\n"
+    (folder / "l.csv").write_text(text, encoding="utf-8-sig")
+    assert load_dataset(folder / "l.csv").table["split"].tolist() == ["val", "train"]
+
+
+def test_a_folder_above_the_classes_says_which_one_is_meant(folder):
+    with pytest.raises(BenchError, match=r"sub-folders neuron, rbc look like classes, did you mean --data .*raw"):
+        load_dataset(folder.parent)
+
+
+def test_the_table_is_the_same_whatever_order_the_disk_lists_files_in(folder, monkeypatch):
+    first = load_dataset(folder).table
+    real = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: _Reversed(real(path)))
+    pd.testing.assert_frame_equal(load_dataset(folder).table, first)
+
+
+class _Reversed(list):
+    def __init__(self, entries):
+        super().__init__(sorted(entries, key=lambda entry: entry.name, reverse=True))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageFile
 
 from bench.images import ImageError, probe_image, read_image
 
@@ -88,3 +91,66 @@ def test_a_file_that_is_no_image_says_what_it_is(tmp_path, content, reason):
 def test_a_missing_file_is_an_image_error(tmp_path):
     with pytest.raises(ImageError, match="cannot be opened"):
         read_image(tmp_path / "none.png")
+
+
+def test_a_package_that_lets_truncated_images_pass_does_not_reach_us(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    Image.fromarray(RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:6000])
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    with pytest.raises(ImageError, match="truncated"):
+        read_image(path)
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is False
+
+
+def test_too_many_pixels_are_refused_by_the_header_and_many_are_read_without_a_warning(tmp_path, recwarn):
+    Image.fromarray(np.zeros((9500, 9500), dtype=np.uint8)).save(tmp_path / "large.png")
+    assert read_image(tmp_path / "large.png").shape == (9500, 9500, 1)
+    header = struct.pack(">II5B", 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    bomb += struct.pack(">I", 8) + b"IDAT" + bytes(8) + struct.pack(">I", zlib.crc32(b"IDAT" + bytes(8)))
+    (tmp_path / "bomb.png").write_bytes(bomb)
+    with pytest.raises(ImageError, match="too many pixels: 60000 x 60000"):
+        probe_image(tmp_path / "bomb.png")
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_alpha_is_dropped_only_where_the_tiff_says_it_is_alpha(tmp_path):
+    pixels = RNG.integers(0, 256, (10, 12, 4), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "rgba.tif", pixels, photometric="rgb", extrasamples=["unassalpha"])
+    check(tmp_path / "rgba.tif", pixels[..., :3])
+    tifffile.imwrite(tmp_path / "four.tif", pixels, photometric="rgb", extrasamples=["unspecified"])
+    check(tmp_path / "four.tif", pixels)
+
+
+def test_palettes_bits_and_cmyk_are_expanded(tmp_path):
+    colours = RNG.integers(0, 65536, (3, 256), dtype=np.uint16)
+    index = RNG.integers(0, 256, (10, 12), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "palette.tif", index, photometric="palette", colormap=colours)
+    check(tmp_path / "palette.tif", (colours[:, index] >> 8).astype(np.uint8).transpose(1, 2, 0))
+    bits = index > 99
+    tifffile.imwrite(tmp_path / "bits.tif", bits)
+    check(tmp_path / "bits.tif", bits[..., None].astype(np.uint8) * 255)
+    Image.new("CMYK", (12, 10), (0, 255, 255, 0)).save(tmp_path / "cmyk.jpg", quality=100)
+    info, pixels = probe_image(tmp_path / "cmyk.jpg"), read_image(tmp_path / "cmyk.jpg")
+    assert pixels.shape == (info.height, info.width, info.channels) == (10, 12, 3)
+    assert (pixels[0, 0] > [200, -1, -1]).all()
+    assert (pixels[0, 0, 1:] < 60).all()
+
+
+@pytest.mark.parametrize("axes", ["ZCYX", "CZYX", "TZCYX"])
+def test_a_hyperstack_has_its_channels_last_and_the_rest_as_pages(tmp_path, axes):
+    shape = tuple({"T": 2, "Z": 5, "C": 3, "Y": 10, "X": 12}[axis] for axis in axes)
+    pixels = RNG.integers(0, 65536, shape, dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="minisblack", metadata={"axes": axes})
+    last = np.moveaxis(pixels, axes.index("C"), -1).reshape(-1, 10, 12, 3)
+    assert probe_image(tmp_path / "a.tif").pages == len(last)
+    for page in (0, 1, len(last) - 1):
+        np.testing.assert_array_equal(read_image(tmp_path / "a.tif", page), last[page])
+
+
+def test_a_text_file_shows_how_it_starts(tmp_path):
+    (tmp_path / "a.jpg").write_text("hello world")
+    with pytest.raises(ImageError, match=r"^not an image: the file starts with 'hello w'"):
+        read_image(tmp_path / "a.jpg")

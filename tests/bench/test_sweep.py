@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench import ledger
 from bench.errors import BenchError
 from bench.leaderboard import COLUMNS, EncoderFacts, RunFacts, build_leaderboard
-from bench import ledger
 from bench.ledger import read_unit
 from bench.sweep import Embedded, Protocol, plan_sweep, run_units, scale_rows
 

@@ -1,0 +1,86 @@
+"""What the command line shows: tables on standard output, progress and errors on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.check import DataCheck
+
+WIDE = None if sys.stdout.isatty() else 160  # a file or a pipe has no width to fit into
+console = Console(highlight=False, soft_wrap=True, width=WIDE)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function (what, done, total) that draws one bar with its remaining time per stage."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True) as bars:
+        stage = bars.add_task("reading images", total=None)
+        kinds = {"": stage}
+
+        def report(what: str, done: int, total: int) -> None:
+            kind = what.split()[0]
+            if kind not in kinds:
+                bars.update(stage, visible=False)
+                kinds[kind] = bars.add_task(what, total=total)
+            bars.update(kinds[kind], description=what, completed=done, total=total)
+
+        yield report
+
+
+def print_board(board: pd.DataFrame) -> None:
+    """Print the rows with the most labels and no noise, best first."""
+    top = board[(board["shots"] == board["shots"].max()) & (board["noise"] == board["noise"].min())]
+    top = top.sort_values("balanced_accuracy", ascending=False, kind="stable")
+    shown = f"the first 20 of {len(top)} rows; " if len(top) > 20 else ""
+    table = Table(
+        "encoder", "head", "balanced accuracy", "95% interval", "spread", "ranks", "over trivial", box=box.SIMPLE
+    )
+    for row in top.head(20).to_dict("records"):
+        rank = "" if row["rank_low"] != row["rank_low"] else f"{row['rank_low']:.0f}-{row['rank_high']:.0f}"
+        over = "" if row["delta_trivial"] != row["delta_trivial"] else f"{100 * row['delta_trivial']:+.1f}"
+        table.add_row(row["encoder"], row["head"], f"{100 * row['balanced_accuracy']:.1f}",
+                      f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}", f"{100 * row['spread']:.1f}",
+                      rank, over)  # fmt: skip
+    shots = int(top["shots"].iloc[0])
+    table.title = f"{shots} label{'s' * (shots != 1)} a class ({shown}{int(top['n_groups'].iloc[0])} groups tested)"
+    console.print(table)
+
+
+def print_check(check: DataCheck) -> None:
+    """Print what `bench data check` found."""
+    dataset = check.dataset
+    classes = Table("class", "labelled regions", "images", "groups", "sources", box=box.SIMPLE)
+    for row in check.classes.to_dict("records"):
+        classes.add_row(*(str(row[name]) for name in ("class", "rows", "images", "groups", "sources")))
+    console.print(f"{dataset.name}: {dataset.table['path'].nunique()} images in {check.n_groups} groups", markup=False)
+    console.print(classes)
+    formats = Table("pixels", "channels", "pages", "images", box=box.SIMPLE)
+    for row in check.formats.to_dict("records"):
+        formats.add_row(*(str(row[name]) for name in ("dtype", "channels", "pages", "images")))
+    console.print(formats)
+    low, mid, high = (f"{row['width']:.0f} x {row['height']:.0f}" for row in check.sizes.to_dict("records"))
+    console.print(f"Width x height in pixels, each by itself: {low} smallest, {mid} median, {high} largest")
+    print_problems(dataset.problems)
+    for warning in check.warnings:
+        console.print(f"Note: {warning}.", markup=False)
+    console.print(f"Tier {check.tier}. {check.tier_reason}", markup=False)
+
+
+def print_problems(problems: pd.DataFrame) -> None:
+    """Print a line per image that was skipped, with its reason."""
+    for path, reason in problems[["path", "reason"]].itertuples(index=False):
+        console.print(f"Skipped {path}: {reason}", markup=False)

@@ -1,0 +1,150 @@
+"""The command line as a user meets it: what it prints, what it leaves behind, how it refuses."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench import cli
+
+
+@pytest.fixture
+def bench(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+            raise SystemExit(0)
+        out, err = capsys.readouterr()
+        return int(stop.value.code or 0), " ".join((out + err).split())
+
+    return call
+
+
+@pytest.fixture
+def data(tmp_path, save_png):
+    for k, label in enumerate(("neuron", "rbc")):
+        for i in range(6):
+            save_png(tmp_path / "raw" / label / f"s{i}__0.png", seed=10 * k + i, size=(24, 24 + 8 * k))
+    return tmp_path / "raw"
+
+
+RUN = ("--encoder", "color-stats,thumbnail", "--head", "knn,centroid", "--shots", "1,2,50", "--noise", "0,0.4",
+       "--seeds", 3, "--workers", 1)  # fmt: skip
+
+
+def test_run_writes_a_leaderboard_and_says_what_it_did_not_run(bench, data, tmp_path):
+    code, text = bench("run", "--data", data, *RUN)
+    assert code == 0
+    assert "Not run: shots=50 asked of class 'neuron', which has 6 items" in text
+    assert "24 embeddings reused" not in text
+    run = tmp_path / "results" / "runs" / tmp_path.name
+    board = pd.read_csv(run / "leaderboard.csv")
+    assert len(board) == 2 * 2 * 2 * 2
+    assert set(board["shots"]) == {1, 2}
+    assert board["balanced_accuracy"].between(0, 1).all()
+    assert len(pd.read_parquet(run / "ledger.parquet")) == 2 * 2 * 2 * 2 * 3
+    text = (run / "leaderboard.md").read_text()
+    assert "Tier T3" in text
+    assert "shots=50 asked of class" in text
+    assert (tmp_path / "results" / "leaderboard.csv").exists()
+
+
+def test_the_same_run_again_does_nothing_and_says_so(bench, data, tmp_path):
+    bench("run", "--data", data, *RUN)
+    files = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in (tmp_path / "results").rglob("*") if p.is_file()}
+    code, text = bench("run", "--data", data, *RUN)
+    assert code == 0
+    assert "24 embeddings reused, 0 made; nothing to do; 8 blocks of fits reused, 0 made. Nothing to do:" in text
+    after = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in (tmp_path / "results").rglob("*") if p.is_file()}
+    assert {p for p in files if files[p] != after[p]} <= set((tmp_path / "results" / "store" / "manifests").iterdir())
+
+
+def test_without_an_encoder_a_run_takes_what_is_cached(bench, data):
+    code, text = bench("run", "--data", data, "--shots", "1")
+    assert code == 2
+    assert "no embeddings of this data are stored yet" in text
+    assert bench("extract", "--data", data, "--encoder", "thumbnail")[0] == 0
+    code, text = bench("run", "--data", data, "--shots", "1", "--head", "centroid", "--seeds", 2)
+    assert code == 0
+    assert "thumbnail" in text
+
+
+def test_extract_skips_what_cannot_be_read_and_finishes(bench, data):
+    (data / "rbc" / "zero.png").write_bytes(b"")
+    whole = (data / "rbc" / "s0__0.png").read_bytes()
+    (data / "rbc" / "cut.png").write_bytes(whole[: len(whole) * 2 // 3])
+    code, text = bench("extract", "--data", data, "--encoder", "thumbnail,color-stats")
+    assert code == 0
+    assert "Skipped rbc/zero.png: empty file (0 bytes)" in text
+    assert "Skipped rbc/cut.png: truncated" in text
+    assert "24 made" in text
+    code, text = bench("extract", "--data", data, "--encoder", "thumbnail,color-stats")
+    assert "24 embeddings reused, 0 made; nothing to do" in text
+
+
+def test_an_encoder_that_cannot_be_loaded_leaves_the_others_usable(bench, data, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    code, text = bench("extract", "--data", data, "--encoder", "dino,thumbnail")
+    assert code == 2
+    assert "thumbnail: 0 reused, 12 made" in text
+    assert "dino@weights=FILE" in text
+
+
+def test_export_gives_the_rows_of_the_table(bench, data, tmp_path):
+    bench("extract", "--data", data, "--encoder", "thumbnail")
+    for name in ("e.npz", "e.parquet"):
+        assert bench("export", "--data", data, "--encoder", "thumbnail", "--out", name)[0] == 0
+    arrays, table = np.load("e.npz"), pd.read_parquet("e.parquet")
+    assert arrays["embedding"].shape == (12, 192)
+    assert arrays["path"].tolist() == table["path"].tolist()
+    np.testing.assert_array_equal(np.stack(table["embedding"]), arrays["embedding"])
+    code, text = bench("export", "--data", data, "--encoder", "color-stats", "--out", "e.npz")
+    assert code == 2
+    assert "12 of 12 instances without an embedding" in text
+    assert bench("export", "--data", data, "--encoder", "thumbnail", "--out", "e.csv")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "--encoder", "colour-stats"), "Got encoder 'colour-stats', did you mean 'color-stats'?"),
+        (("run", "--encoder", "thumbnail", "--head", "knnn"), "Got head 'knnn', did you mean 'knn'?"),
+        (("run", "--encoder", "thumbnail", "--shots", "five"), "Got --shots 'five'"),
+        (("run", "--encoder", "thumbnail", "--noise", "20"), "Got noise rate 20.0"),
+        (("run", "--encoder", "thumbnail", "--noise-kind", "symetric"), "did you mean 'symmetric'"),
+        (("run", "--encoder", "thumbnail", "--instances", "tile:3"), "Got instances 'tile:3'"),
+        (("run", "--encoder", "thumbnail", "--draw", "wide"), "Got draw 'wide'"),
+        (("run", "--encoder", "thumbnail", "--shots", "50"), "No shot level can be drawn"),
+        (("extract",), "Got no --encoder"),
+        (("encoders", "--family", "clipp"), "Got family 'clipp'"),
+    ],
+)
+def test_a_mistake_is_named_exits_with_2_and_leaves_no_run(bench, data, tmp_path, arguments, message):
+    extra = () if arguments[0] == "encoders" else ("--data", data)
+    code, text = bench(*arguments, *extra)
+    assert code == 2
+    assert message in text
+    assert "Traceback" not in text
+    assert not (tmp_path / "results" / "runs").exists()
+
+
+def test_data_check_says_what_the_data_can_bear(bench, data):
+    code, text = bench("data", "check", "--data", data, "--group-pattern", "([^/]+)__")
+    assert code == 0
+    assert "12 images in 6 groups" in text
+    assert "image size alone tells most classes apart" in text
+    assert "Tier T3. A case study" in text
+
+
+def test_encoders_are_listed_with_what_is_here(bench):
+    code, text = bench("encoders")
+    assert code == 0
+    assert "dino" in text
+    assert "color-stats" in text
