@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -41,18 +42,28 @@ DEFAULT_DATA = Path("Data/raw")
 DEFAULT_OUT = Path("results")
 
 
+class Interrupted(BaseException):
+    """Ctrl-C. Not KeyboardInterrupt, which the command-line library would answer with 'Aborted!' and exit code 1."""
+
+
 def main() -> None:
     """Run the command line; foreseeable mistakes exit with 2 and Ctrl-C with 130, without a traceback."""
     from encoders.errors import EncoderError
 
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         app()
     except (BenchError, EncoderError) as error:
         errors.print(f"Error: {error}", markup=False)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except Interrupted:
         errors.print("Interrupted. What was finished is kept; the same command goes on from there.")
+        sys.stderr.flush()
         os._exit(130)  # decode and worker threads must not hold the exit back
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise Interrupted
 
 
 @app.command()
@@ -129,8 +140,8 @@ def list_encoders(
     if absent:
         console.print(f"{absent} are not here yet: their weights are fetched from the Hugging Face hub at first use, "
                       "or given by NAME@weights=FILE.", markup=False)  # fmt: skip
-    console.print("Also timm:MODEL, open_clip:MODEL/TAG, hf-hub:REPOSITORY and path/to/file.py:NAME. Any of them takes options: "
-                  "dino@size=448,color=grey.", markup=False)  # fmt: skip
+    console.print("Also timm:MODEL, open_clip:MODEL/TAG, hf-hub:REPOSITORY and path/to/file.py:NAME. "
+                  "Any of them takes options: dino@size=448,color=grey.", markup=False)  # fmt: skip
 
 
 @app.command()

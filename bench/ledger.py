@@ -27,6 +27,7 @@ from safetensors.numpy import load, save
 from bench.atomic import write_atomically
 from bench.metrics import METRICS, recalls
 from bench.seeds import content_name
+from bench.shards import checksum, header
 
 FORMAT = "cell-classifier predictions 1"
 
@@ -64,22 +65,25 @@ class Predictions:
 
 def write_unit(run: Path, unit: Unit, predictions: Predictions) -> None:
     """Commit a unit's predictions under its name."""
-    tensors = {"P": predictions.P, "realised": predictions.realised, "groups": predictions.groups}
-    header = {"unit": json.dumps({"format": FORMAT, "identity": unit.identity}, sort_keys=True)}
-    write_atomically(unit.path(run), save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, metadata=header))
+    tensors = {name: np.ascontiguousarray(array) for name, array in vars(predictions).items()}
+    about = {"format": FORMAT, "identity": unit.identity, "sha256": checksum(tensors)}
+    write_atomically(unit.path(run), save(tensors, metadata={"unit": json.dumps(about, sort_keys=True)}))
 
 
 def read_unit(run: Path, unit: Unit) -> Predictions | None:
-    """Return a unit's predictions, or None when it is missing; an unreadable file is set aside first."""
+    """Return a unit's predictions, or None when it is missing; a damaged file is set aside first."""
     path = unit.path(run)
     try:
-        tensors = load(path.read_bytes())
-        return Predictions(tensors["P"], tensors["realised"], tensors["groups"])
+        data = path.read_bytes()
+        tensors = load(data)
+        if json.loads(header(data)["unit"])["sha256"] == checksum(tensors):
+            return Predictions(**tensors)
     except FileNotFoundError:
         return None
-    except (SafetensorError, KeyError, ValueError):
-        path.replace(path.with_suffix(".corrupt"))
-        return None
+    except (SafetensorError, KeyError, ValueError, TypeError):
+        pass  # damaged in a way the checksum does not even get to see
+    path.replace(path.with_suffix(".corrupt"))
+    return None
 
 
 @dataclass(frozen=True)

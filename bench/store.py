@@ -24,6 +24,7 @@ from safetensors.numpy import load, save
 
 from bench.atomic import write_atomically
 from bench.errors import BenchError
+from bench.shards import checksum, header
 
 FORMAT = "cell-classifier embeddings 1"
 
@@ -85,11 +86,12 @@ class EmbeddingStore:
             raise BenchError(
                 f"Got {int((~np.isfinite(emb)).any(1).sum())} embeddings that are not finite; none stored."
             )
+        tensors = {"emb": emb, "instance": rows}
         name = hashlib.sha256(rows.tobytes()).hexdigest()[:32]
         # One entry: safetensors writes several in an order that changes from run to run.
-        header = {"shard": json.dumps({"format": FORMAT, "key": key, "sha256": _checksum(rows, emb)}, sort_keys=True)}
+        about = json.dumps({"format": FORMAT, "key": key, "sha256": checksum(tensors)}, sort_keys=True)
         path = self.folder(key) / f"{name}.safetensors"
-        write_atomically(path, save({"emb": emb, "instance": rows}, metadata=header))
+        write_atomically(path, save(tensors, metadata={"shard": about}))
         return path
 
     def shards(self, key: str) -> list[Shard]:
@@ -144,9 +146,9 @@ class EmbeddingStore:
         try:
             data = path.read_bytes()
             tensors = load(data)
-            header = json.loads(metadata(data)["shard"])
+            about = json.loads(header(data)["shard"])
             rows, emb = tensors["instance"], tensors["emb"]
-            sound = header["key"] == key and header["sha256"] == _checksum(rows, emb)
+            sound = about["key"] == key and about["sha256"] == checksum(tensors)
         except FileNotFoundError:
             return None  # another process set it aside between listing and reading
         except (SafetensorError, KeyError, ValueError, TypeError, OverflowError):
@@ -157,15 +159,3 @@ class EmbeddingStore:
             self.set_aside.append(aside)
             return None
         return Shard(emb, to_names(rows))
-
-
-def metadata(data: bytes) -> dict[str, str]:
-    """Return the text entries in the header of a safetensors file."""
-    return json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
-
-
-def _checksum(rows: np.ndarray, emb: np.ndarray) -> str:
-    digest = hashlib.sha256(repr(emb.shape).encode())
-    digest.update(rows.tobytes())
-    digest.update(emb.tobytes())
-    return digest.hexdigest()

@@ -1,4 +1,7 @@
-"""Controls: what an architecture without learning, or the bare pixels, are worth."""
+"""Controls: what an architecture without learning, or the bare pixels, are worth.
+
+The random networks have the input of their pretrained twins, so that only the weights differ.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from .spec import EncoderSpec, Preprocess
 def random_resnet18(**options: object) -> EncoderSpec:
     """ResNet-18 with random weights."""
     return timm_spec(
-        "resnet18", name="random-resnet18", family="control", dim=512, licence="none needed",
+        "resnet18.tv_in1k", name="random-resnet18", family="control", dim=512, licence="none needed",
         preprocess=imagenet_input(224, 0.875, "bilinear"), pretraining="none", options=options, control=True,
     )  # fmt: skip
 
@@ -22,7 +25,7 @@ def random_resnet18(**options: object) -> EncoderSpec:
 def random_resnet50(**options: object) -> EncoderSpec:
     """ResNet-50 with random weights."""
     return timm_spec(
-        "resnet50", name="random-resnet50", family="control", dim=2048, licence="none needed",
+        "resnet50.tv_in1k", name="random-resnet50", family="control", dim=2048, licence="none needed",
         preprocess=imagenet_input(224, 0.875, "bilinear"), pretraining="none", options=options, control=True,
     )  # fmt: skip
 
@@ -31,7 +34,7 @@ def random_resnet50(**options: object) -> EncoderSpec:
 def random_vit_small(**options: object) -> EncoderSpec:
     """ViT-S/16 with random weights."""
     return timm_spec(
-        "vit_small_patch16_224", name="random-vit-small", family="control", dim=384, licence="none needed",
+        "vit_small_patch16_224.augreg_in21k", name="random-vit-small", family="control", dim=384, licence="none needed",
         preprocess=Preprocess(224, "crop", 0.9, "bicubic", HALF, HALF), pretraining="none", options=options,
         kind="vit", patch=16, control=True,
     )  # fmt: skip

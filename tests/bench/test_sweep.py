@@ -68,10 +68,11 @@ def test_a_second_sweep_reuses_every_unit_and_a_lost_or_damaged_one_is_made_agai
     run_units(sweep, views, tmp_path)
     before = {unit.path(tmp_path): unit.path(tmp_path).read_bytes() for unit in sweep.units}
     assert run_units(sweep, views, tmp_path) == (12, 0)
-    lost, damaged = list(before)[:2]
+    lost, cut, flipped = list(before)[:3]
     lost.unlink()
-    damaged.write_bytes(before[damaged][:100])
-    assert run_units(sweep, views, tmp_path) == (10, 2)
+    cut.write_bytes(before[cut][:100])
+    flipped.write_bytes(before[flipped][:-1] + bytes([before[flipped][-1] ^ 1]))
+    assert run_units(sweep, views, tmp_path) == (9, 3)
     assert {path: path.read_bytes() for path in before} == before
 
 

@@ -104,6 +104,19 @@ def test_killed_extract_and_killed_run_end_with_the_bits_of_an_uninterrupted_one
     pd.testing.assert_frame_equal(*boards)
 
 
+def test_ctrl_c_exits_with_130_says_what_is_kept_and_loses_nothing(place):
+    process = start(place, "ctrl", "extract")
+    while len(list((place / "ctrl").rglob("*.safetensors"))) < 2:
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on from there" in " ".join(text.split())
+    assert "Traceback" not in text
+    assert not finish(place, "ctrl", "extract").startswith("0 embeddings reused")
+
+
 def test_two_extractions_into_one_store_at_once_both_finish_with_the_same_bits(place):
     both = [start(place, "pair", "extract") for _ in range(2)]
     for process in both:
