@@ -17,8 +17,8 @@ from bench.errors import BenchError, did_you_mean
 from bench.seeds import keyed_uniform
 
 FEW_GROUPS = 5  # at or below this many groups in a class every group is worth holding out once
-FIXED_TEST_GROUPS = 10
-FIXED_TEST_ITEMS = 100
+FIXED_TEST_GROUPS = 10  # a class; with fewer, folds test every group and waste none
+FIXED_TEST_ITEMS = 100  # a class
 LOGO_MAX_FOLDS = 60  # above this, leave-one-group-out costs more than grouped folds tell
 REPEATS = 10  # partitions of repeated grouped folds; seed s uses partition s % REPEATS
 REGIMES = ("spread", "concentrated")
@@ -82,9 +82,9 @@ def plan_splits(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
     if count > FEW_GROUPS:
         train, test = _folds(label, group, n_splits=3, seed=0)[0]
         items = min(int(np.sum(label[test] == name)) for name in classes)
-        n_groups = len(np.unique(group[test]))
+        n_groups = min(len(np.unique(group[test][label[test] == name])) for name in classes)
         if n_groups >= FIXED_TEST_GROUPS and items >= FIXED_TEST_ITEMS:
-            reason = f"a fixed third of the groups is the test: {n_groups} groups, at least {items} items a class"
+            reason = f"a fixed third of the groups is the test, at least {n_groups} groups and {items} items a class"
             return SplitPlan("fixed", reason, ((Split("fixed", train, test),),))
     every_group = np.unique(group)
     if count <= FEW_GROUPS and len(every_group) <= LOGO_MAX_FOLDS:

@@ -34,19 +34,25 @@ def random_resnet50(**options: object) -> EncoderSpec:
 def random_vit_small(**options: object) -> EncoderSpec:
     """ViT-S/16 with random weights."""
     return timm_spec(
-        "vit_small_patch16_224.augreg_in21k", name="random-vit-small", family="control", dim=384, licence="none needed",
-        preprocess=Preprocess(224, "crop", 0.9, "bicubic", HALF, HALF), pretraining="none", options=options,
-        kind="vit", patch=16, control=True,
+        "vit_small_patch16_224.augreg_in21k", name="random-vit-small", family="control", dim=384,
+        preprocess=Preprocess(224, "crop", 0.9, "bicubic", HALF, HALF), licence="none needed",
+        pretraining="none", options=options, kind="vit", patch=16, control=True,
     )  # fmt: skip
 
 
-@descriptor("thumbnail", dim=192, family="control", preprocess=Preprocess(8, "squash"))
+@descriptor("thumbnail", dim=192, family="control", preprocess=Preprocess(8, "squash"), scaling="unit")
 def thumbnail(image: np.ndarray) -> np.ndarray:
     """The image at 8 x 8 px in colour, 0..1."""
     return image.ravel() / 255
 
 
-@descriptor("raw-pixels", dim=1024, family="control", preprocess=Preprocess(32, "squash", color="grey"))
+@descriptor(
+    "raw-pixels",
+    dim=1024,
+    family="control",
+    preprocess=Preprocess(32, "squash", color="grey"),
+    scaling="unit",
+)
 def raw_pixels(image: np.ndarray) -> np.ndarray:
     """The image at 32 x 32 px in grey, 0..1."""
     return image[..., 0].ravel() / 255

@@ -44,9 +44,7 @@ def batched_encode(
                 x = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().float()  # (B, 3, S, S)
                 out = forward(x.div_(255).sub_(mean).div_(std)).float()  # (B, d)
             if out.shape != (BATCH, spec.dim):
-                raise EncoderError(
-                    f"Encoder '{spec.name}' declares dim={spec.dim} and gave {tuple(out.shape)}."
-                )
+                raise EncoderError(f"Encoder '{spec.name}' declares dim={spec.dim} and gave {tuple(out.shape)}.")
             vectors[start : start + len(block)] = out[: len(block)].numpy()
         check_finite(vectors, spec.name)
         return vectors

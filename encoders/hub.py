@@ -39,9 +39,7 @@ def availability(spec: EncoderSpec) -> str | None:
     if spec.hub and cached_file(spec.hub, WEIGHT_FILES[kind]):
         return None
     gate = ", and its licence has to be accepted there first" if spec.gated else ""
-    return (
-        f"weights not in the Hugging Face cache {cache_folder()}; fetched from {spec.hub} at first use{gate}"
-    )
+    return f"weights not in the Hugging Face cache {cache_folder()}; fetched from {spec.hub} at first use{gate}"
 
 
 def hub_file(repo: str, filenames: tuple[str, ...], name: str) -> Path:
@@ -142,9 +140,7 @@ def _download(repo: str, filenames: tuple[str, ...], name: str) -> Path:
                 "a token of that account (or log in with `hf auth login`)."
             ) from None
         except RepositoryNotFoundError:
-            raise EncoderError(
-                f"Got '{name}', and {endpoint()} has no {repo}, or hides it; check the name."
-            ) from None
+            raise EncoderError(f"Got '{name}', and {endpoint()} has no {repo}, or hides it; check the name.") from None
         except Exception as error:
             raise EncoderError(
                 f"The download of {repo}/{filename} for '{name}' failed ({type(error).__name__}: "

@@ -62,8 +62,7 @@ def open_clip_facts(model_name: str, tag: str) -> OpenClipFacts:
         base = model_name.removesuffix("-quickgelu")
         right = f"{base}-quickgelu" if pretrained.get("quick_gelu") else base
         raise EncoderError(
-            f"The weights '{tag}' were not trained with the activation of '{model_name}'; use "
-            f"open_clip:{right}/{tag}."
+            f"The weights '{tag}' were not trained with the activation of '{model_name}'; use open_clip:{right}/{tag}."
         )
     vision = config["vision_cfg"]
     return OpenClipFacts(
@@ -81,9 +80,7 @@ def _preprocess(size: Any, pretrained: dict[str, Any], model_name: str) -> Prepr
             f"The input of '{model_name}' is not supported: {size}, resize mode {pretrained['resize_mode']}; "
             "expected a square, shortest or squash."
         )
-    return Preprocess(
-        size, mode, 1.0, pretrained["interpolation"], tuple(pretrained["mean"]), tuple(pretrained["std"])
-    )
+    return Preprocess(size, mode, 1.0, pretrained["interpolation"], tuple(pretrained["mean"]), tuple(pretrained["std"]))
 
 
 def _create(model_name: str, spec: EncoderSpec, seed: int) -> Any:
@@ -99,8 +96,7 @@ def _create(model_name: str, spec: EncoderSpec, seed: int) -> Any:
                 )
             except Exception as error:
                 raise EncoderError(
-                    f"open_clip cannot build encoder '{spec.name}' ({type(error).__name__}: "
-                    f"{str(error)[:200]})."
+                    f"open_clip cannot build encoder '{spec.name}' ({type(error).__name__}: {str(error)[:200]})."
                 ) from None
 
 

@@ -20,9 +20,7 @@ def split_names(text: str) -> list[str]:
     variants: list[str] = []
     for piece in (piece.strip() for piece in text.split(",")):
         if not piece:
-            raise EncoderError(
-                f"Got an empty name in '{text}'; expected NAME[@key=value,...] between commas."
-            )
+            raise EncoderError(f"Got an empty name in '{text}'; expected NAME[@key=value,...] between commas.")
         if not _KEY_VALUE.match(piece):
             variants.append(piece)
         elif variants and "@" in variants[-1]:
@@ -39,9 +37,7 @@ def split_options(text: str) -> tuple[str, dict[str, str]]:
     for piece in rest.split(",") if at else []:
         key, equals, value = (part.strip() for part in piece.partition("="))
         if not key or not equals or not value:
-            raise EncoderError(
-                f"Got '{piece}' in '{text}'; expected key=value, as in {name}@size=448,color=grey."
-            )
+            raise EncoderError(f"Got '{piece}' in '{text}'; expected key=value, as in {name}@size=448,color=grey.")
         if key in options:
             raise EncoderError(f"Got '{key}' twice in '{text}'; give it once.")
         options[key] = value

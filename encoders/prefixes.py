@@ -47,9 +47,7 @@ def open_clip_by_id(model_and_tag: str, options: Mapping[str, str]) -> EncoderSp
     """Return the spec of any open_clip image tower, read from open_clip's tables (imports torch)."""
     model_name, slash, tag = model_and_tag.partition("/")
     if not slash or not tag:
-        raise EncoderError(
-            f"Got 'open_clip:{model_and_tag}'; expected open_clip:MODEL/TAG, as ViT-B-32/openai."
-        )
+        raise EncoderError(f"Got 'open_clip:{model_and_tag}'; expected open_clip:MODEL/TAG, as ViT-B-32/openai.")
     facts = open_clip_facts(model_name, tag)
     return open_clip_spec(
         model_and_tag, name=f"open_clip:{model_and_tag}", dim=facts.dim, preprocess=facts.preprocess,

@@ -109,9 +109,7 @@ def _entry(name: str) -> Entry:
     if name not in _ENTRIES and name in _plugins():
         _load_plugin(name)
     if name not in _ENTRIES:
-        raise EncoderError(
-            f"Got encoder '{name}'{did_you_mean(name, names()) or '.'} `bench encoders` lists all."
-        )
+        raise EncoderError(f"Got encoder '{name}'{did_you_mean(name, names()) or '.'} `bench encoders` lists all.")
     return _ENTRIES[name]
 
 
@@ -123,9 +121,7 @@ def _add(name: str, make: Callable[..., EncoderSpec], function: Callable[..., An
     if function.__module__.startswith(_USER_MODULE):
         return  # named by its file, so it may be called like one of ours
     if name in _ENTRIES and _ENTRIES[name].origin != entry.origin:
-        raise EncoderError(
-            f"Encoder '{name}' is registered twice, by {_ENTRIES[name].origin} and {entry.origin}."
-        )
+        raise EncoderError(f"Encoder '{name}' is registered twice, by {_ENTRIES[name].origin} and {entry.origin}.")
     _ENTRIES[name] = entry
 
 
@@ -149,8 +145,7 @@ def _load_plugin(name: str) -> None:
         point.load()  # its decorator registers it
     except Exception as error:
         raise EncoderError(
-            f"The plug-in of encoder '{name}' ({point.value}) cannot be imported "
-            f"({type(error).__name__}: {error})."
+            f"The plug-in of encoder '{name}' ({point.value}) cannot be imported ({type(error).__name__}: {error})."
         ) from error
 
 
@@ -189,9 +184,7 @@ def _user_module(file: Path, code: str) -> ModuleType:
         del sys.modules[module_name]
         if isinstance(error, EncoderError):
             raise
-        raise EncoderError(
-            f"The encoder file {file} cannot be run ({type(error).__name__}: {error})."
-        ) from error
+        raise EncoderError(f"The encoder file {file} cannot be run ({type(error).__name__}: {error}).") from error
     return module
 
 
@@ -217,9 +210,7 @@ def _build_descriptor(function: Callable[[np.ndarray], np.ndarray], spec: Encode
                     f"{np.shape(image)} ({type(error).__name__}: {error})."
                 ) from error
             if vector.shape != (spec.dim,):
-                raise EncoderError(
-                    f"Encoder '{spec.name}' declares dim={spec.dim} and gave shape {vector.shape}."
-                )
+                raise EncoderError(f"Encoder '{spec.name}' declares dim={spec.dim} and gave shape {vector.shape}.")
             vectors[row] = vector
         check_finite(vectors, spec.name)
         return vectors

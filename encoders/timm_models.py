@@ -49,9 +49,7 @@ def build_timm(spec: EncoderSpec) -> LoadedEncoder:
         model = _with_weights(architecture, kwargs, config, state, spec.name, spec.file, exact=True)
     else:
         path = _hub_weights(spec)
-        model = _with_weights(
-            architecture, kwargs, config, read_state_dict(path), spec.name, spec.hub, exact=False
-        )
+        model = _with_weights(architecture, kwargs, config, read_state_dict(path), spec.name, spec.hub, exact=False)
     model.eval().requires_grad_(False)
     return LoadedEncoder(
         spec, batched_encode(spec, pooled(model, spec.pool, spec.name)), state_digest(model.state_dict())
@@ -64,9 +62,7 @@ def pooled(model: Any, pool: str, name: str) -> Callable[[torch.Tensor], torch.T
         return model
     prefix = getattr(model, "num_prefix_tokens", None)
     if prefix is None or (pool == "cls" and not getattr(model, "has_class_token", prefix > 0)):
-        raise EncoderError(
-            f"Got pool={pool} for encoder '{name}', which has no such tokens; use pool=default."
-        )
+        raise EncoderError(f"Got pool={pool} for encoder '{name}', which has no such tokens; use pool=default.")
 
     def forward(x: torch.Tensor) -> torch.Tensor:
         tokens = model.forward_features(x)  # (B, prefix + patches, d)
@@ -91,9 +87,7 @@ def timm_facts(model_id: str, folder: str = "") -> TimmFacts:
             _check_known(model_id)
         try:
             with torch.device("meta"):
-                model: Any = timm.create_model(
-                    f"local-dir:{folder}" if folder else model_id, num_classes=0
-                ).eval()
+                model: Any = timm.create_model(f"local-dir:{folder}" if folder else model_id, num_classes=0).eval()
                 config = resolve_model_data_config(model)
                 dim = model(torch.empty(1, *config["input_size"])).shape[-1]
         except Exception as error:
@@ -104,9 +98,7 @@ def timm_facts(model_id: str, folder: str = "") -> TimmFacts:
     vit = hasattr(model, "num_prefix_tokens") and hasattr(model, "fc_norm")
     patch = model.patch_embed.patch_size[0] if vit and cfg.get("fixed_input_size") else 1
     return TimmFacts(
-        model_id=model_id
-        if folder
-        else ".".join(part for part in (cfg["architecture"], cfg.get("tag")) if part),
+        model_id=model_id if folder else ".".join(part for part in (cfg["architecture"], cfg.get("tag")) if part),
         dim=dim,
         kind="vit" if vit else "cnn",
         patch=patch,
@@ -120,12 +112,7 @@ def timm_facts(model_id: str, folder: str = "") -> TimmFacts:
 def _preprocess(config: dict[str, Any], model_id: str) -> Preprocess:
     channels, height, width = config["input_size"]
     mode = {"center": "crop", "squash": "squash"}.get(config["crop_mode"])
-    if (
-        channels != 3
-        or height != width
-        or mode is None
-        or config["interpolation"] not in ("bicubic", "bilinear")
-    ):
+    if channels != 3 or height != width or mode is None or config["interpolation"] not in ("bicubic", "bilinear"):
         raise EncoderError(
             f"The input of '{model_id}' is not supported: {channels} x {height} x {width}, "
             f"{config['crop_mode']}, {config['interpolation']}; expected 3 channels, a square, "
@@ -141,14 +128,11 @@ def _check_known(model_id: str) -> None:
 
     name, _, tag = model_id.partition(".")
     if not timm.is_model(name):
-        raise EncoderError(
-            f"Got timm model '{name}'{did_you_mean(name, timm.list_models()) or ', unknown to timm.'}"
-        )
+        raise EncoderError(f"Got timm model '{name}'{did_you_mean(name, timm.list_models()) or ', unknown to timm.'}")
     tags = [m.partition(".")[2] for m in timm.list_models(f"{name}.*", pretrained=True)]
     if tag and tag not in tags:
         raise EncoderError(
-            f"Got weights tag '{tag}' of timm model '{name}'{did_you_mean(tag, tags) or '.'} It "
-            f"has: {', '.join(tags)}."
+            f"Got weights tag '{tag}' of timm model '{name}'{did_you_mean(tag, tags) or '.'} It has: {', '.join(tags)}."
         )
     # timm keeps weights trained with QuickGELU also under an architecture with plain GELU: silently other.
     twin = f"{name.replace('_clip_', '_clip_quickgelu_')}.{tag}"
@@ -249,8 +233,6 @@ def _create(
 def wrong_keys(message: str) -> list[str]:
     """Return "missing x", "unexpected y", "shape of z" from the text of torch's load_state_dict error."""
     wrong = []
-    for kind, listed in re.findall(
-        r"(Missing|Unexpected) key\(s\) in state_dict: (.*?)\.\s*(?=\n|$)", message
-    ):
+    for kind, listed in re.findall(r"(Missing|Unexpected) key\(s\) in state_dict: (.*?)\.\s*(?=\n|$)", message):
         wrong += [f"{kind.lower()} {key}" for key in re.findall(r'"([^"]+)"', listed)]
     return wrong + [f"shape of {key}" for key in re.findall(r"size mismatch for (\S+?):", message)]

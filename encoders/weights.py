@@ -81,9 +81,7 @@ def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
     if not isinstance(content, Mapping) or not all(isinstance(v, torch.Tensor) for v in content.values()):
-        raise EncoderError(
-            f"Got weights {path}, which hold no plain mapping of names to tensors; export a state dict."
-        )
+        raise EncoderError(f"Got weights {path}, which hold no plain mapping of names to tensors; export a state dict.")
     return {_bare(name): tensor for name, tensor in content.items()}
 
 
@@ -95,9 +93,7 @@ def unreadable(path: Path, error: Exception) -> EncoderError:
             f"Weights {path} refused: not a weights-only file, reading it would run code or fail. "
             "Export its state dict with safetensors, or with torch.save(model.state_dict(), ...)."
         )
-    return EncoderError(
-        f"Weights {path} cannot be read ({type(error).__name__}: {text[:120]}); is the file complete?"
-    )
+    return EncoderError(f"Weights {path} cannot be read ({type(error).__name__}: {text[:120]}); is the file complete?")
 
 
 def mismatch(name: str, keys: Iterable[str], source: str) -> EncoderError:

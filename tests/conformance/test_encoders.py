@@ -1,9 +1,10 @@
-"""What every encoder promises, run on each that needs no network: new entries are covered by being registered."""
+"""What every encoder promises, run on each that needs no weights; a new entry is covered by being there."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -35,6 +36,17 @@ def _small_size(name: str) -> int:
     raise AssertionError(f"{name} takes no size up to 112")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """One thread suffices for small inputs, and is far faster where others use the machine too."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(params=[*FREE, *CHEAP], scope="module")
 def loaded(request: pytest.FixtureRequest) -> LoadedEncoder:
     return resolve(smallest(request.param)).load()
@@ -64,7 +76,8 @@ def test_every_kind_of_image_becomes_a_finite_float32_vector_of_the_declared_len
     vectors = loaded.encode(inputs(loaded.spec))
     assert vectors.shape == (len(specimens()), loaded.spec.dim) and vectors.dtype == np.float32
     assert np.isfinite(vectors).all()
-    assert len(np.unique(vectors, axis=0)) == len(vectors), "different images must not collapse"
+    textured = vectors[:5]  # of the last two a descriptor may know only that they are flat
+    assert len(np.unique(textured, axis=0)) == 5, "different images must not collapse"
 
 
 def test_encoding_again_and_loading_again_give_the_same_bits_in_any_order(loaded: LoadedEncoder) -> None:
@@ -88,7 +101,7 @@ def test_weights_have_a_digest_exactly_where_there_are_weights(loaded: LoadedEnc
 
 
 def choices(name: str) -> list[str]:
-    """Return one variant of `name` for every option it takes, as the error for an unknown option lists them."""
+    """Return one variant of `name` for every option that the error for an unknown one lists."""
     with pytest.raises(EncoderError) as caught:
         resolve(f"{name}@no_such_option=1")
     allowed = str(caught.value).rpartition(": ")[2].rstrip(".").split(", ")
@@ -113,9 +126,7 @@ def test_every_option_changes_the_key_and_the_name(name: str) -> None:
     assert len(variants) >= 2
     assert len({spec.key for spec in variants}) == len(variants)
     assert len({spec.name for spec in variants}) == len(variants)
-    assert all(resolve(spec.name) == spec for spec in variants), (
-        "the canonical name leads back to the variant"
-    )
+    assert all(resolve(spec.name) == spec for spec in variants), "the canonical name leads back to the variant"
 
 
 def test_every_key_is_the_same_in_another_process() -> None:

@@ -24,9 +24,7 @@ def noise(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 def blurred(image: np.ndarray) -> np.ndarray:
-    smooth = (
-        sum(np.roll(image.astype(float), (i, j), (0, 1)) for i in range(-2, 3) for j in range(-2, 3)) / 25
-    )
+    smooth = sum(np.roll(image.astype(float), (i, j), (0, 1)) for i in range(-2, 3) for j in range(-2, 3)) / 25
     return np.asarray(smooth).astype(np.uint8)
 
 

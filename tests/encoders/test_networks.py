@@ -157,9 +157,7 @@ def test_non_finite_vectors_are_refused_and_counted() -> None:
         batched_encode(spec, forward)(images)
 
 
-def test_the_same_seed_gives_the_same_weights_another_seed_others_and_the_callers_stream_is_left_alone() -> (
-    None
-):
+def test_the_same_seed_gives_the_same_weights_another_seed_others_and_the_callers_stream_is_left_alone() -> None:
     import torch
 
     torch.manual_seed(5)
@@ -242,9 +240,7 @@ def test_real_weights_give_the_features_that_timm_gives(shared: Path) -> None:
     crops = real_crops(shared, 64)
     assert len(crops) == 64 and len({crop.shape for crop in crops}) > 20
     overlay = {"file": str(file)}
-    model = timm.create_model(
-        "mobilenetv2_100", pretrained=True, pretrained_cfg_overlay=overlay, num_classes=0
-    )
+    model = timm.create_model("mobilenetv2_100", pretrained=True, pretrained_cfg_overlay=overlay, num_classes=0)
     transform: Any = create_transform(**resolve_model_data_config(model))
     with torch.inference_mode():
         batch = torch.stack([transform(Image.fromarray(crop)) for crop in crops])
@@ -254,6 +250,4 @@ def test_real_weights_give_the_features_that_timm_gives(shared: Path) -> None:
     vectors = encoder.encode([fit_input(as_rgb(crop, policy), policy) for crop in crops])
     assert vectors.dtype == np.float32 and vectors.shape == (64, 1280)
     assert centred_cosine(expected, vectors).min() > 0.9999
-    assert centred_cosine(expected, np.roll(expected, 1, axis=0)).mean() < 0.9, (
-        "the measure must tell images apart"
-    )
+    assert centred_cosine(expected, np.roll(expected, 1, axis=0)).mean() < 0.9, "the measure must tell images apart"

@@ -84,9 +84,7 @@ def test_any_real_image_becomes_uint8_rgb_of_its_own_size(image: np.ndarray, pol
     assert result.dtype == np.uint8 and result.shape == (*image.shape[:2], 3)
 
 
-@pytest.mark.parametrize(
-    "image", [np.zeros((0, 4, 3)), np.zeros(4), np.zeros((2, 2, 2, 3)), np.zeros((2, 2), complex)]
-)
+@pytest.mark.parametrize("image", [np.zeros((0, 4, 3)), np.zeros(4), np.zeros((2, 2, 2, 3)), np.zeros((2, 2), complex)])
 def test_what_is_no_image_is_refused_with_its_shape(image: np.ndarray) -> None:
     with pytest.raises(EncoderError, match="shape"):
         as_rgb(image, NATIVE)
@@ -104,9 +102,7 @@ def test_the_input_is_pixel_for_pixel_that_of_timm(
 
     crop = noise(*shape, 3)
     mode = "center" if resize == "crop" else "squash"
-    transform = create_transform(
-        size, interpolation=interpolation, crop_pct=fraction, crop_mode=mode, normalize=False
-    )
+    transform = create_transform(size, interpolation=interpolation, crop_pct=fraction, crop_mode=mode, normalize=False)
     expected = np.asarray(transform(Image.fromarray(crop))).transpose(1, 2, 0)
     ours = fit_input(crop, Preprocess(size, resize, fraction, interpolation))
     assert ours.shape == (size, size, 3) and np.array_equal(ours, expected)

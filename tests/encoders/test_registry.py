@@ -47,7 +47,8 @@ def test_every_registered_name_resolves_without_torch_and_at_once() -> None:
     code = (
         "import sys, time; t = time.perf_counter(); import encoders; imported = time.perf_counter() - t; "
         "specs = [encoders.resolve(n) for n in encoders.names()]; [encoders.availability(s) for s in specs]; "
-        "print(len(specs), imported, [m for m in ('torch', 'timm', 'open_clip', 'skimage') if m in sys.modules])"
+        "heavy = ('torch', 'timm', 'open_clip', 'skimage'); "
+        "print(len(specs), imported, [m for m in heavy if m in sys.modules])"
     )
     runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True) for _ in range(3)]
     count, _, loaded = runs[0].stdout.split(maxsplit=2)
@@ -174,9 +175,7 @@ def test_a_file_of_the_user_gives_an_encoder_without_any_edit_here(user_file: Pa
     assert "brightness" not in names()
 
 
-def test_the_content_of_a_users_file_is_in_the_key_and_its_path_is_not(
-    user_file: Path, tmp_path: Path
-) -> None:
+def test_the_content_of_a_users_file_is_in_the_key_and_its_path_is_not(user_file: Path, tmp_path: Path) -> None:
     (tmp_path / "copy").mkdir()
     copy = tmp_path / "copy" / "other.py"
     copy.write_text(USER_FILE)

@@ -1,4 +1,4 @@
-"""Weights: local files are checked and never run; the hub is asked once, briefly, and only when the cache is empty."""
+"""Weights: local files are checked and never run; the hub is asked once, briefly, if the cache is empty."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,7 @@ def test_a_local_checkpoint_is_identified_by_its_content_and_not_by_its_path(che
     assert resolve(f"resnet18@size=32,weights={copy}").key != moved.key
 
 
-def test_relative_paths_and_the_home_folder_are_understood(
-    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_relative_paths_and_the_home_folder_are_understood(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(checkpoint.parent)
     monkeypatch.setenv("HOME", str(checkpoint.parent))
     relative, home = (
@@ -126,7 +125,7 @@ def test_a_checkpoint_that_carries_code_is_refused_and_the_code_is_not_run(tmp_p
     plain.write_bytes(pickle.dumps(Malicious(proof)))
     torch.save({"state_dict": Malicious(proof)}, zipped)
     for file in (plain, zipped):
-        with pytest.raises(EncoderError, match="refused: not a weights-only file"):
+        with pytest.raises(EncoderError, match=r"refused: not a weights-only file"):
             resolve(f"{name}@weights={file}").load()
     assert not proof.exists()
     pickle.loads(plain.read_bytes())
@@ -135,9 +134,7 @@ def test_a_checkpoint_that_carries_code_is_refused_and_the_code_is_not_run(tmp_p
 
 @pytest.mark.parametrize("content", [b"", b"abc", b"\x08\0\0\0\0\0\0\0{}"])
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
-def test_a_damaged_checkpoint_is_an_error_that_names_the_file(
-    tmp_path: Path, content: bytes, suffix: str
-) -> None:
+def test_a_damaged_checkpoint_is_an_error_that_names_the_file(tmp_path: Path, content: bytes, suffix: str) -> None:
     file = tmp_path / f"cut{suffix}"
     file.write_bytes(content)
     with pytest.raises(EncoderError, match=f"cut{suffix}"):
@@ -146,7 +143,7 @@ def test_a_damaged_checkpoint_is_an_error_that_names_the_file(
 
 def test_a_file_that_is_no_checkpoint_by_its_name_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "weights.npz").write_bytes(b"x")
-    with pytest.raises(EncoderError, match="ending in .safetensors"):
+    with pytest.raises(EncoderError, match=r"ending in \.safetensors"):
         resolve(f"resnet18@weights={tmp_path}/weights.npz")
 
 
@@ -175,7 +172,7 @@ def test_the_digest_of_weights_sees_names_shapes_and_values(state: dict[str, Any
         assert state_digest(other) != digest
 
 
-# The hub -------------------------------------------------------------------------------------------------------
+# The hub
 
 
 @pytest.mark.parametrize("name", ["dino", "clip-vit-b16"])
@@ -194,9 +191,7 @@ def test_without_a_network_the_answer_comes_within_seconds_and_says_three_ways_o
     assert "Retrying" not in run.stderr and "Warning" not in run.stderr and run.stdout == ""
 
 
-@pytest.mark.parametrize(
-    "url", ["http://hub.invalid", "http://10.255.255.1", "http://127.0.0.1:9", "nonsense"]
-)
+@pytest.mark.parametrize("url", ["http://hub.invalid", "http://127.0.0.1:9", "nonsense"])
 def test_an_unreachable_hub_is_found_out_within_five_seconds(url: str) -> None:
     start = time.monotonic()
     assert hub.unreachable(url)
@@ -211,7 +206,7 @@ def test_a_hub_that_accepts_connections_and_never_answers_is_given_up(
     monkeypatch.setattr(hub, "PATIENCE", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         reason = hub.unreachable(f"http://127.0.0.1:{silent.getsockname()[1]}")
-    assert (reason and "no answer" in reason) or "timed out" in str(reason)
+    assert reason in ("no answer in 0 s", "timed out")
 
 
 def test_offline_mode_is_honoured_without_asking(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,14 +258,89 @@ def test_a_hub_model_in_timms_format_is_read_from_its_own_config(
     assert spec.load().weights_digest == spec.load().weights_digest != resolve(SMALL).load().weights_digest
 
 
-def test_an_unknown_hub_model_is_refused_without_a_network(
-    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unknown_hub_model_is_refused_without_a_network(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://hub.invalid")
-    with pytest.raises(EncoderError, match="Cannot reach http://hub.invalid"):
+    with pytest.raises(EncoderError, match=r"Cannot reach http://hub\.invalid"):
         resolve("hf-hub:lab/nothing")
 
 
 @pytest.mark.parametrize("name", ["color-stats", "random-resnet18", "dino@weights=random"])
 def test_what_needs_no_weights_is_always_available(name: str, empty_cache: Path) -> None:
     assert availability(resolve(name)) is None
+
+
+@pytest.fixture
+def mirror(
+    empty_cache: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[list[str], dict[str, Any]]]:
+    """A hub on this machine: yields the requests it got and the answer it gives, which tests may change."""
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+    from threading import Thread
+
+    content, requests = checkpoint.read_bytes(), []
+    answer: dict[str, Any] = {"status": 200, "headers": {}}
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def do_GET(self) -> None:
+            requests.append(f"{self.command} {self.path}")
+            found = self.path.endswith("model.safetensors")
+            status = answer["status"] if found or self.path == "/" else 404
+            self.send_response(200 if self.path == "/" else status)
+            headers = {"ETag": '"e1"', "X-Repo-Commit": "c" * 40, **answer["headers"]}
+            if status == 404:
+                headers.setdefault("X-Error-Code", "EntryNotFound")
+            for key, value in headers.items():
+                self.send_header(key, value)
+            body = content if found and status == 200 else b""
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    yield requests, answer
+    server.shutdown()
+    server.server_close()
+
+
+Mirror = tuple[list[str], dict[str, Any]]
+
+
+def test_weights_are_fetched_once_from_a_mirror_and_then_cached(mirror: Mirror, checkpoint: Path) -> None:
+    requests, _ = mirror
+    spec = resolve("resnet18@size=32")
+    digest = spec.load().weights_digest
+    assert digest == resolve(f"resnet18@size=32,weights={checkpoint}").load().weights_digest
+    assert any(r == "GET /timm/resnet18.tv_in1k/resolve/main/model.safetensors" for r in requests)
+    assert availability(spec) is None
+    requests.clear()
+    assert spec.load().weights_digest == digest and requests == []
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (403, "GatedRepo", "is gated: accept its licence at"),
+        (404, "RepoNotFound", "has no timm/resnet18.tv_in1k, or hides it"),
+        (404, "EntryNotFound", "holds none of model.safetensors, pytorch_model.bin"),
+        (400, "", "The download of timm/resnet18.tv_in1k/model.safetensors"),
+    ],
+)
+def test_what_the_hub_refuses_is_said_without_a_traceback(
+    mirror: Mirror, status: int, code: str, expected: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _, answer = mirror
+    answer.update(status=status, headers={"X-Error-Code": code})
+    with pytest.raises(EncoderError) as caught:
+        resolve("resnet18").load()
+    assert expected in str(caught.value)
+    assert "Retrying" not in capfd.readouterr().err
