@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LEVELS = {
     0: {"errors", "seeds", "atomic", "shards"},
     1: {"images"},
-    2: {"manifest", "datasets", "instances", "check", "demo", "episodes", "noise", "metrics"},
+    2: {"label_csv", "manifest", "datasets", "instances", "check", "demo", "episodes", "noise", "metrics"},
     3: {"store", "ledger", "export"},
     4: {"heads"},
     5: {"extract", "sweep"},
@@ -24,7 +24,7 @@ LEVELS = {
 LEVEL_OF = {name: level for level, names in LEVELS.items() for name in names}
 # Within a level these lean on each other in one direction only.
 BESIDE = {
-    ("datasets", "manifest"), ("instances", "datasets"), ("check", "datasets"), ("check", "manifest"),
+    ("datasets", "manifest"), ("datasets", "label_csv"), ("instances", "datasets"), ("check", "datasets"), ("check", "manifest"),
     ("leaderboard", "statistics"), ("markdown", "leaderboard"), ("__main__", "cli"), ("export", "store"),
 }  # fmt: skip
 MAY_IMPORT_ENCODERS = {"extract", "pipeline", "cli"}
