@@ -77,10 +77,10 @@ def quickstart(
     from bench.sweep import Protocol
 
     console.print(f"Drawing sample images of neuron, phloem, rbc and xylem into {folder / 'data'} ...")
-    write_demo(folder / "data", DemoSpec())
+    write_demo(folder / "demo", DemoSpec())
     with progress_bars() as report:
         result = run(
-            Source(folder / "data" / "raw", group_pattern=r"([^/]+)__"),
+            Source(folder / "demo" / "raw", group_pattern=r"([^/]+)__"),
             Protocol(shots=(1, 2, 5), noise=(0.0, 0.4), seeds=10),
             encoders=("color-stats", "texture", "random-resnet18"),
             heads=("knn", "centroid", "logreg"),

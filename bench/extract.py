@@ -43,7 +43,8 @@ class ExtractReport:
         if not made and not self.failed:
             text += "; nothing to do"
         if self.set_aside:
-            text += f"; {len(self.set_aside)} corrupt shards set aside and made again"
+            count = len(self.set_aside)
+            text += f"; {count} damaged shard{'s' * (count != 1)} set aside"
         return text
 
 

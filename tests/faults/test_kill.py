@@ -134,5 +134,5 @@ def test_a_shard_with_a_flipped_bit_is_made_again_and_said(place):
     data[-1] ^= 4
     shard.write_bytes(bytes(data))
     text = finish(place, "flip", "extract")
-    assert "1 corrupt shards set aside and made again" in text
+    assert "1 damaged shard set aside" in text
     assert bits(place, "flip") == before
