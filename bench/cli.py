@@ -127,8 +127,15 @@ def list_encoders(
     families = sorted({spec.family for spec in specs})
     if family and family not in families:
         raise BenchError(f"Got family '{family}'; expected one of {', '.join(families)}.")
-    table = Table(Column("name", no_wrap=True), "family", Column("dim", justify="right"), "licence", "pretrained on",
-                  Column("here", no_wrap=True), box=box.SIMPLE)  # fmt: skip
+    columns = (
+        Column("name", no_wrap=True),
+        Column("family", overflow="fold"),
+        Column("dim", justify="right"),
+        "licence",
+        "pretrained on",
+        Column("here", no_wrap=True),
+    )
+    table = Table(*columns, box=box.SIMPLE, pad_edge=False)
     absent = 0
     for spec in specs:
         if family in (None, spec.family):
@@ -136,7 +143,7 @@ def list_encoders(
             absent += why_not is not None
             here = "yes" if why_not is None else "gated" if spec.gated else "no"
             table.add_row(spec.name, spec.family, str(spec.dim), spec.licence, spec.pretraining, here)
-    console.print(table)
+    console.print(table, soft_wrap=False)
     if absent:
         console.print(f"{absent} are not here yet: their weights are fetched from the Hugging Face hub at first use, "
                       "or given by NAME@weights=FILE.", markup=False)  # fmt: skip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,9 +46,8 @@ def print_board(board: pd.DataFrame) -> None:
     top = board[(board["shots"] == board["shots"].max()) & (board["noise"] == board["noise"].min())]
     top = top.sort_values("balanced_accuracy", ascending=False, kind="stable")
     shown = f"the first 20 of {len(top)} rows; " if len(top) > 20 else ""
-    table = Table(
-        "encoder", "head", "balanced accuracy", "95% interval", "spread", "ranks", "over trivial", box=box.SIMPLE
-    )
+    heads = ("head", "balanced accuracy", "95% interval", "spread", "ranks", "over trivial")
+    table = Table(Column("encoder", overflow="fold", min_width=15), *heads, box=box.SIMPLE, pad_edge=False)
     for row in top.head(20).to_dict("records"):
         rank = "" if row["rank_low"] != row["rank_low"] else f"{row['rank_low']:.0f}-{row['rank_high']:.0f}"
         over = "" if row["delta_trivial"] != row["delta_trivial"] else f"{100 * row['delta_trivial']:+.1f}"
@@ -57,7 +56,7 @@ def print_board(board: pd.DataFrame) -> None:
                       rank, over)  # fmt: skip
     shots = int(top["shots"].iloc[0])
     table.title = f"{shots} label{'s' * (shots != 1)} a class ({shown}{int(top['n_groups'].iloc[0])} groups tested)"
-    console.print(table)
+    console.print(table, soft_wrap=False)
 
 
 def print_check(check: DataCheck) -> None:
@@ -67,11 +66,11 @@ def print_check(check: DataCheck) -> None:
     for row in check.classes.to_dict("records"):
         classes.add_row(*(str(row[name]) for name in ("class", "rows", "images", "groups", "sources")))
     console.print(f"{dataset.name}: {dataset.table['path'].nunique()} images in {check.n_groups} groups", markup=False)
-    console.print(classes)
+    console.print(classes, soft_wrap=False)
     formats = Table("pixels", "channels", "pages", "images", box=box.SIMPLE)
     for row in check.formats.to_dict("records"):
         formats.add_row(*(str(row[name]) for name in ("dtype", "channels", "pages", "images")))
-    console.print(formats)
+    console.print(formats, soft_wrap=False)
     low, mid, high = (f"{row['width']:.0f} x {row['height']:.0f}" for row in check.sizes.to_dict("records"))
     console.print(f"Width x height in pixels, each by itself: {low} smallest, {mid} median, {high} largest")
     print_problems(dataset.problems)
