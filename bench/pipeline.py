@@ -10,6 +10,7 @@ leaderboard.csv, leaderboard.md} and refreshes <out>/leaderboard.csv and .md. Em
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -143,6 +144,8 @@ def run(
     data the protocol cannot be run on, and EncoderError for an unknown encoder, before anything is written.
     """
     get_heads(heads)
+    if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
+        raise BenchError(f"Got run name '{name}'; expected letters, digits, '.', '_' or '-', as it names a folder.")
     specs = [resolve(text) for text in encoders]
     prepared = prepare(source, out)
     if not specs:

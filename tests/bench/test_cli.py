@@ -130,6 +130,7 @@ def test_export_gives_the_rows_of_the_table(bench, data, tmp_path):
         (("run", "--encoder", "thumbnail", "--instances", "tile:3"), "Got instances 'tile:3'"),
         (("run", "--encoder", "thumbnail", "--draw", "wide"), "Got draw 'wide'"),
         (("run", "--encoder", "thumbnail", "--shots", "50"), "No shot level can be drawn"),
+        (("run", "--encoder", "thumbnail", "--name", "../elsewhere"), "Got run name '../elsewhere'"),
         (("extract",), "Got no --encoder"),
         (("encoders", "--family", "clipp"), "Got family 'clipp'"),
     ],

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from encoders import EncoderError, EncoderSpec, LoadedEncoder, as_rgb, fit_input, names, resolve
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 FREE = [name for name in names() if resolve(name).trivial]
 NETWORKS = [name for name in names() if not resolve(name).trivial]
@@ -36,15 +37,6 @@ def _small_size(name: str) -> int:
     raise AssertionError(f"{name} takes no size up to 112")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """One thread suffices for small inputs, and is far faster where others use the machine too."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=[*FREE, *CHEAP], scope="module")
