@@ -15,15 +15,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.images import ImageError, read_image
+from bench.images import ImageError
+from bench.prepare import Prepared, prepare_image
 from bench.store import EmbeddingStore
-from encoders import EncoderError, EncoderSpec, LoadedEncoder, Preprocess
-from encoders.preprocess import as_rgb, fit_input
+from encoders import EncoderError, EncoderSpec, LoadedEncoder
 
 BLOCK = 512  # instances committed together: what a kill can cost, and 77 MB of prepared 224 px images
 DECODERS = 4
-
-Prepared = dict[str, dict[Preprocess, np.ndarray]]  # instance -> preprocessing -> uint8 (S, S, 3)
 
 
 @dataclass(frozen=True)
@@ -129,7 +127,7 @@ def _decoded_blocks(
         def begin(block: range) -> list[tuple[str, Future[Prepared]]]:
             rows = table.iloc[[r for r in block if wanted[r]]]
             return [
-                (str(path), pool.submit(_prepare_image, root / str(path), part, policies))
+                (str(path), pool.submit(prepare_image, root / str(path), part, policies))
                 for path, part in rows.groupby("path", sort=False)
             ]
 
@@ -144,19 +142,3 @@ def _decoded_blocks(
                 except ImageError as error:
                     problems[path] = str(error)
             yield block, images
-
-
-def _prepare_image(path: Path, rows: pd.DataFrame, policies: Sequence[Preprocess]) -> Prepared:
-    image = read_image(path)
-    views: dict[tuple[str, str, str], np.ndarray] = {}
-    prepared: Prepared = {}
-    for policy in policies:
-        view = (policy.color, policy.channels, policy.window)
-        if view not in views:
-            views[view] = as_rgb(image, policy)
-    for instance, x0, y0, x1, y1 in rows[["instance", "x0", "y0", "x1", "y1"]].itertuples(index=False):
-        box = np.s_[:, :] if pd.isna(x0) else np.s_[int(y0) : int(y1), int(x0) : int(x1)]
-        prepared[str(instance)] = {
-            policy: fit_input(views[policy.color, policy.channels, policy.window][box], policy) for policy in policies
-        }
-    return prepared

@@ -16,7 +16,7 @@ LEVELS = {
     2: {"label_csv", "manifest", "datasets", "instances", "check", "demo", "episodes", "noise", "metrics"},
     3: {"store", "ledger", "export"},
     4: {"heads"},
-    5: {"extract", "sweep"},
+    5: {"prepare", "extract", "sweep"},
     6: {"statistics", "leaderboard", "markdown", "console"},
     7: {"pipeline"},
     8: {"cli", "__main__", "__init__"},
@@ -26,8 +26,9 @@ LEVEL_OF = {name: level for level, names in LEVELS.items() for name in names}
 BESIDE = {
     ("datasets", "manifest"), ("datasets", "label_csv"), ("instances", "datasets"), ("check", "datasets"), ("check", "manifest"),
     ("leaderboard", "statistics"), ("markdown", "leaderboard"), ("__main__", "cli"), ("export", "store"),
+    ("extract", "prepare"),
 }  # fmt: skip
-MAY_IMPORT_ENCODERS = {"extract", "pipeline", "cli"}
+MAY_IMPORT_ENCODERS = {"prepare", "extract", "pipeline", "cli"}
 HEAVY = {"torch", "timm", "open_clip", "torchvision", "xgboost", "faiss", "optuna", "lightly"}
 
 
