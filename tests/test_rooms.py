@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = {
-    0: {"errors", "seeds", "atomic", "shards"},
+    0: {"errors", "seeds", "atomic", "shards", "claims"},
     1: {"images"},
     2: {"label_csv", "manifest", "datasets", "instances", "check", "demo", "episodes", "noise", "metrics"},
     3: {"store", "ledger", "export"},
