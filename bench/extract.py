@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from bench.images import ImageError
-from bench.prepare import Prepared, prepare_image
+from bench.prepare import Prepared, flat_views, join_views, prepare_image
 from bench.store import EmbeddingStore
 from encoders import EncoderError, EncoderSpec, LoadedEncoder
 
@@ -80,7 +80,8 @@ def extract(
             if not rows:
                 continue
             started = time.perf_counter()
-            vectors = encoder.encode([images[names[r]][encoder.spec.preprocess] for r in rows])
+            views, count = flat_views([images[names[r]][encoder.spec.preprocess] for r in rows])
+            vectors = join_views(encoder.encode(views), count)
             seconds[name] += time.perf_counter() - started
             store.write(encoder.spec.key, [names[r] for r in rows], vectors)
             made[name] += len(rows)

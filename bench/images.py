@@ -32,8 +32,9 @@ MAGIC = {
     b"II+\x00": "TIFF",
     b"MM\x00+": "TIFF",
 }
-# Reasons that lie in the machine and not in the file: they may be gone tomorrow, so they are not remembered.
-PASSING = ("cannot be opened", "missing codec")
+# Reasons that lie in the machine or in what was asked, not in the file: tomorrow they may be gone, so they
+# are not remembered.
+PASSING = ("cannot be opened", "missing codec", "no channel", "reading ")
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "F")
 
 warnings.filterwarnings("ignore", module=r"PIL\.")  # once, here: warnings.catch_warnings is not thread-safe

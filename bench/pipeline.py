@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from bench.instances import make_instances
 from bench.leaderboard import EncoderFacts, Leaderboard, RunFacts, build_leaderboard
 from bench.manifest import record_problems
 from bench.markdown import render_markdown, render_overview
+from bench.prepare import check_views
 from bench.seeds import content_name
 from bench.store import EmbeddingStore
 from bench.sweep import Embedded, Protocol, Sweep, plan_sweep, run_units
@@ -94,6 +95,7 @@ def extract_encoders(
         if on_progress:
             on_progress(f"extract {name}", done, total)
 
+    check_views(prepared.dataset.table[["path", "channels"]], specs)
     report = extract(prepared.instances, prepared.dataset.root, specs, prepared.store, on_progress=progress)
     if not report.problems:
         return prepared, report
@@ -106,6 +108,9 @@ def extract_encoders(
         problems=pd.concat([prepared.dataset.problems, found], ignore_index=True),
     )
     kept = prepared.instances[~prepared.instances["path"].isin(bad)].reset_index(drop=True)
+    if kept.empty:
+        path, reason = found.iloc[0]
+        raise BenchError(f"Got {len(bad)} images, none of which can be used (first: {path}: {reason}).")
     return replace(prepared, dataset=dataset, instances=kept), report
 
 
@@ -179,7 +184,7 @@ def run(
         workers=workers,
         on_progress=(lambda done, total: on_progress("fit", done, total)) if on_progress else None,
     )
-    facts = _facts(prepared, source, sweep, specs)
+    facts = _facts(prepared, source, sweep, specs, {name: one.X.shape[1] for name, one in embedded.items()})
     facts = replace(facts, warnings=(*facts.warnings, *extracted.failed.values()))
     board, fresh = _write_up(folder, Path(out), sweep, facts, refused, command)
     up_to_date = not (made or fresh or sum(extracted.made.values()))
@@ -190,7 +195,9 @@ def _run_name(dataset: Dataset, instances: str) -> str:
     return dataset.name if instances == "whole" else f"{dataset.name}-{instances.replace(':', '')}"
 
 
-def _facts(prepared: Prepared, source: Source, sweep: Sweep, specs: Sequence[EncoderSpec]) -> RunFacts:
+def _facts(
+    prepared: Prepared, source: Source, sweep: Sweep, specs: Sequence[EncoderSpec], width: Mapping[str, int]
+) -> RunFacts:
     dataset = prepared.dataset
     tier, reason = tier_of(dataset)
     warnings = list(dataset.notes)
@@ -200,7 +207,8 @@ def _facts(prepared: Prepared, source: Source, sweep: Sweep, specs: Sequence[Enc
             f"{len(dataset.problems)} files were skipped ({some}{'; ...' if len(dataset.problems) > 3 else ''})"
         )
     known = {
-        spec.name: EncoderFacts(spec.family, spec.dim, spec.trivial, prepared.store.cost(spec.key)) for spec in specs
+        spec.name: EncoderFacts(spec.family, width[spec.name], spec.trivial, prepared.store.cost(spec.key))
+        for spec in specs
     }
     return RunFacts(
         dataset=dataset.name, instances=source.instances, tier=tier, tier_reason=reason,

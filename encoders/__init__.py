@@ -8,7 +8,7 @@ vectors = encoder.encode([fit_input(as_rgb(image, spec.preprocess), spec.preproc
 from .errors import EncoderError
 from .hub import availability
 from .options import split_names
-from .preprocess import as_rgb, fit_input
+from .preprocess import as_rgb, as_views, fit_input
 from .registry import descriptor, names, register, resolve
 from .spec import EncoderSpec, LoadedEncoder, Preprocess
 
@@ -18,6 +18,7 @@ __all__ = [
     "LoadedEncoder",
     "Preprocess",
     "as_rgb",
+    "as_views",
     "availability",
     "descriptor",
     "fit_input",

@@ -12,7 +12,7 @@ from typing import Any
 
 from .errors import EncoderError
 from .open_clip_models import build_open_clip
-from .options import COLORS, WINDOWS, Reader, one_of, read_options, whole
+from .options import IMAGE_READERS, Reader, image_defaults, one_of, read_options, whole
 from .spec import EncoderSpec, Preprocess
 from .timm_models import build_timm
 from .weights import local_weights
@@ -67,17 +67,17 @@ def _variant(
 ) -> EncoderSpec:
     pre = declared.preprocess
     defaults = {
-        "size": pre.size, "pool": "default", "color": pre.color, "window": pre.window,
-        "weights": "random" if control else "pretrained", "seed": 0,
+        "size": pre.size, "pool": "default", "weights": "random" if control else "pretrained", "seed": 0,
+        **image_defaults(pre, given),
     }  # fmt: skip
     readers: dict[str, Reader] = {
-        "size": whole(32, 4096, patch), "pool": one_of(*POOLS[kind]), "color": one_of(*COLORS),
-        "window": one_of(*WINDOWS), "seed": whole(0, 2**32 - 1),
+        "size": whole(32, 4096, patch), "pool": one_of(*POOLS[kind]), "seed": whole(0, 2**32 - 1),
+        **IMAGE_READERS,
     }  # fmt: skip
     if not control:
         readers["weights"] = str
     values, name = read_options(declared.name, given, readers, defaults)
-    chosen: dict[str, Any] = {key: values[key] for key in ("size", "color", "window")}
+    chosen: dict[str, Any] = {key: values[key] for key in ("size", *IMAGE_READERS)}
     spec = replace(declared, name=name, pool=str(values["pool"]), preprocess=replace(pre, **chosen))
     return _weighted(spec, str(values["weights"]), values["seed"], "seed" in given)
 

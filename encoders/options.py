@@ -6,12 +6,15 @@ import re
 from collections.abc import Callable, Mapping
 
 from .errors import EncoderError, did_you_mean
+from .spec import Preprocess
 
 #: Reads one option's text; raises ValueError whose text says what was expected.
 Reader = Callable[[str], object]
 
 COLORS = ("rgb", "grey")
-WINDOWS = ("percentile", "range")
+WINDOWS = ("percentile", "percentile-each", "range")
+STACKS = ("first", "middle", "max", "mean")
+_NUMBER = r"-?[0-9]{1,12}(?:\.[0-9]{1,12})?"
 _KEY_VALUE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 
 
@@ -91,3 +94,50 @@ def whole(low: int, high: int, multiple: int = 1) -> Reader:
         return int(text)
 
     return read
+
+
+def read_window(text: str) -> tuple[float, float] | None:
+    """Return (low, high) of "LOW-HIGH", or None for the name of a window."""
+    match = re.fullmatch(f"({_NUMBER})-({_NUMBER})", text)
+    return (float(match[1]), float(match[2])) if match else None
+
+
+def window_text(text: str) -> str:
+    """Read the option window; the numbers of LOW-HIGH lose needless zeros, so that a window has one name."""
+    limits = read_window(text)
+    if text not in WINDOWS and (limits is None or limits[0] >= limits[1]):
+        raise ValueError(f"expected one of {', '.join(WINDOWS)}, or LOW-HIGH with LOW < HIGH, as 0-4095")
+    return text if limits is None else "-".join(repr(limit + 0.0).removesuffix(".0") for limit in limits)
+
+
+def channels_text(text: str) -> str:
+    """Read the option channels; names become lower case, for they are matched so."""
+    words = [word.strip().casefold() for word in text.removeprefix("each:").split("+")]
+    words = [str(int(word)) if re.fullmatch(r"[0-9]{1,4}", word) else word for word in words]
+    one_by_one = text.startswith("each:")
+    special = set(words) & {"auto", "each"}
+    if text not in ("auto", "each") and ("" in words or special or (len(words) > 3 and not one_by_one)):
+        raise ValueError(
+            "expected auto, each, each:A+B+..., or one to three channels A+B+C for red, green and blue, by name or "
+            "counted from 0 (Fiji's channel 1 is 0), as DNA+ER+Mito or 2+0+1"
+        )
+    return "each:" * one_by_one + "+".join(words)
+
+
+#: The options on how an image becomes an input, but its size; named as the fields of `Preprocess`.
+IMAGE_READERS: dict[str, Reader] = {
+    "color": one_of(*COLORS), "window": window_text, "channels": channels_text, "stack": one_of(*STACKS),
+}  # fmt: skip
+
+
+def image_defaults(declared: Preprocess, given: Mapping[str, object]) -> dict[str, object]:
+    """Return the defaults of `IMAGE_READERS`.
+
+    Channels that were chosen each have a window of their own unless one is given: they are mostly fluorescence,
+    whose channels have nothing to do with each other, and under a common window the brightest hides the rest.
+    Without a choice the window is common, so that the colours of a 16-bit colour image stay what they are.
+    """
+    defaults: dict[str, object] = {key: getattr(declared, key) for key in IMAGE_READERS}
+    if given.get("channels", "auto") != "auto" and declared.window == "percentile":
+        defaults["window"] = "percentile-each"
+    return defaults

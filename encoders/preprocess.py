@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from .errors import EncoderError
+from .options import read_window
 from .spec import Preprocess
 
 #: Beyond this ratio of sides only the centre is resized: a 1 x 10,000 px strip would else need gigabytes
@@ -14,12 +16,13 @@ from .spec import Preprocess
 LONGEST_RATIO = 20
 
 
-def as_rgb(image: np.ndarray, policy: Preprocess) -> np.ndarray:
-    """Map a whole image (H, W, C) or (H, W) of any real dtype to uint8 (H, W, 3), before it is cropped.
+def as_views(image: np.ndarray, policy: Preprocess, names: Sequence[str] = ()) -> list[np.ndarray]:
+    """Map a whole image (H, W, C) or (H, W) of any real dtype to its V views, uint8 (H, W, 3), before it is cropped.
 
-    uint8 keeps its values; other dtypes go through `policy.window`, jointly for the channels used, so that
-    the instances of one image stay comparable. Non-finite pixels become black. A constant image that is
-    not uint8 becomes black under "percentile".
+    V is 1 unless `policy.channels` asks for each channel. names: what the file calls its channels, if it does.
+    uint8 keeps its values unless the window is given in numbers. Non-finite pixels become black; so does a
+    constant image that is not uint8 under percentiles. A replicated channel may be a read-only view.
+    Raises EncoderError, whose text starts with "no channel" where the image lacks one that was asked for.
     """
     image = np.asarray(image)
     if image.ndim == 2:
@@ -28,14 +31,56 @@ def as_rgb(image: np.ndarray, policy: Preprocess) -> np.ndarray:
         raise EncoderError(
             f"Got an image of shape {image.shape} and dtype {image.dtype}; expected real numbers (H, W, C)."
         )
-    pixels = _to_uint8(image[..., :3], policy.window)
+    count = image.shape[2]
+    views = []
+    for picked in pick_channels(policy.channels, count, names):
+        part = image if picked == tuple(range(count)) else image[..., list(picked)]
+        views.append(_three_channels(_to_uint8(part, policy.window), policy.color))
+    return views
+
+
+def as_rgb(image: np.ndarray, policy: Preprocess, names: Sequence[str] = ()) -> np.ndarray:
+    """Return the one view, uint8 (H, W, 3), of an image under a policy that has one; as `as_views`."""
+    views = as_views(image, policy, names)
+    if len(views) != 1:
+        raise EncoderError(f"Got channels={policy.channels}, which makes {len(views)} views; use as_views.")
+    return np.ascontiguousarray(views[0])
+
+
+def pick_channels(channels: str, count: int, names: Sequence[str] = ()) -> list[tuple[int, ...]]:
+    """Return, for each view, the positions of its one to three channels among `count`; see `Preprocess`.
+
+    Channels are counted from 0: what Fiji calls channel 1 is 0. Names are matched without regard to case.
+    """
+    if channels == "auto":
+        return [tuple(range(min(count, 3)))]
+    if channels == "each":
+        return [(c,) for c in range(count)]
+    one_by_one = channels.startswith("each:")
+    picked = tuple(_position(word, count, names) for word in channels.removeprefix("each:").split("+"))
+    return [(c,) for c in picked] if one_by_one else [picked]
+
+
+def _position(word: str, count: int, names: Sequence[str]) -> int:
+    called = [name.strip().casefold() for name in names]
+    found = [int(word)] if word.isdecimal() else [c for c, name in enumerate(called) if name == word.casefold()]
+    if len(found) == 1 and found[0] < count:
+        return found[0]
+    listed = ", ".join(f"{c} {name}".strip() for c, name in enumerate(names)) or "0" + f" to {count - 1}" * (count > 1)
+    raise EncoderError(
+        f"no channel '{word}'{' without a second of that name' * (len(found) > 1)}; "
+        f"it has {listed} (counted from 0: Fiji's channel 1 is 0{', and it names none' * (not any(called))})"
+    )
+
+
+def _three_channels(pixels: np.ndarray, color: str) -> np.ndarray:
+    """Return uint8 (H, W, 3) of uint8 (H, W, 1 to 3)."""
+    shape = (*pixels.shape[:2], 3)
     if pixels.shape[2] == 1:
-        pixels = np.repeat(pixels, 3, axis=2)
-    elif pixels.shape[2] == 2:
+        return np.broadcast_to(pixels, shape)  # which is its own luma
+    if pixels.shape[2] == 2:
         pixels = np.concatenate([pixels, np.zeros_like(pixels[..., :1])], axis=2)
-    if policy.color == "grey":
-        pixels = np.repeat(luma(pixels)[..., np.newaxis], 3, axis=2)
-    return np.ascontiguousarray(pixels)
+    return np.broadcast_to(luma(pixels)[..., np.newaxis], shape) if color == "grey" else pixels
 
 
 def luma(pixels: np.ndarray) -> np.ndarray:
@@ -72,10 +117,13 @@ def fit_input(crop: np.ndarray, policy: Preprocess) -> np.ndarray:
 
 
 def _to_uint8(pixels: np.ndarray, window: str) -> np.ndarray:
-    if pixels.dtype == np.uint8:
-        return pixels
     if pixels.dtype == bool:
-        return pixels.astype(np.uint8) * 255
+        pixels = pixels.astype(np.uint8) * np.uint8(255)
+    if pixels.dtype == np.uint8 and read_window(window) is None:
+        return pixels
+    if window == "percentile-each" and pixels.shape[2] > 1:
+        channels = [_to_uint8(pixels[..., c : c + 1], window) for c in range(pixels.shape[2])]
+        return np.concatenate(channels, axis=2)
     values = pixels.astype(np.float32 if pixels.dtype.itemsize <= 2 else np.float64)
     finite = np.isfinite(values)
     if not finite.any():
@@ -89,6 +137,9 @@ def _to_uint8(pixels: np.ndarray, window: str) -> np.ndarray:
 
 
 def _window_limits(values: np.ndarray, dtype: np.dtype, window: str) -> tuple[float, float]:
+    given = read_window(window)
+    if given is not None:
+        return given
     if window == "range":
         return (0.0, 1.0) if dtype.kind == "f" else (float(np.iinfo(dtype).min), float(np.iinfo(dtype).max))
     low, high = (float(v) for v in np.percentile(values, [0.1, 99.9]))

@@ -22,7 +22,7 @@ import numpy as np
 
 from .encode import check_finite
 from .errors import EncoderError, did_you_mean
-from .options import COLORS, WINDOWS, Reader, one_of, read_options, split_options
+from .options import IMAGE_READERS, image_defaults, read_options, split_options
 from .spec import EncoderSpec, LoadedEncoder, Preprocess
 
 GROUP = "cell_classifier.encoders"
@@ -189,13 +189,12 @@ def _user_module(file: Path, code: str) -> ModuleType:
 
 
 def _descriptor_variant(declared: EncoderSpec, **options: object) -> EncoderSpec:
-    defaults = {"color": declared.preprocess.color, "window": declared.preprocess.window}
-    readers: dict[str, Reader] = {"window": one_of(*WINDOWS)}
-    if declared.preprocess.color == "rgb":  # what is defined on the luma has no colour variant
-        readers["color"] = one_of(*COLORS)
-    values, name = read_options(declared.name, options, readers, defaults)
-    preprocess = replace(declared.preprocess, color=str(values["color"]), window=str(values["window"]))
-    return replace(declared, name=name, preprocess=preprocess)
+    readers = dict(IMAGE_READERS)
+    if declared.preprocess.color == "grey":  # what is defined on the luma has no colour variant
+        del readers["color"]
+    values, name = read_options(declared.name, options, readers, image_defaults(declared.preprocess, options))
+    chosen: dict[str, Any] = {key: values[key] for key in IMAGE_READERS}
+    return replace(declared, name=name, preprocess=replace(declared.preprocess, **chosen))
 
 
 def _build_descriptor(function: Callable[[np.ndarray], np.ndarray], spec: EncoderSpec) -> LoadedEncoder:

@@ -26,8 +26,14 @@ class Preprocess:
     interpolation: "bilinear" or "bicubic", antialiased.
     mean, std: per channel, on values scaled to 0..1.
     color: "rgb", or "grey" (luma in all three channels).
-    channels: "auto" (1 channel: replicated; 2: red and green; 3 or more: the first three).
-    window: intensities other than uint8: "percentile" (.1-99.9 of the image) or "range" (all of the dtype).
+    channels: which channels make a view. "auto" (1 channel: replicated; 2: red and green; 3 or more: the first
+        three), "A+B+C" (one to three, by the file's name or counted from 0, to red, green, blue; one is
+        replicated), "each" (every channel is a view of its own, as replicated grey), "each:A+B" (only these).
+    window: what becomes black and white. "percentile" (.1-99.9 of the channels of a view together),
+        "percentile-each" (of every channel by itself), "range" (all of the dtype; 0..1 of floats), or
+        "LOW-HIGH" in the units of the file. All but the last leave uint8 as it is. Taken over the whole image,
+        after `stack`, so that the instances of an image stay comparable.
+    stack: the slice of a z stack: "first", "middle" (number n // 2 of n, from 0), or the "max" or "mean" over z.
     """
 
     size: int | None
@@ -39,6 +45,7 @@ class Preprocess:
     color: str = "rgb"
     channels: str = "auto"
     window: str = "percentile"
+    stack: str = "first"
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class EncoderSpec:
 
     name: base name plus the options that differ from its defaults, sorted: "dino@color=grey,size=448".
     source: where the architecture comes from, such as "timm:vit_small_patch16_224.dino".
-    dim: length d of the vector of one image.
+    dim: length d of the vector of one view; an instance with V views has V x d columns.
     pool: "default" (as its library does), "cls", "mean", "avg" or "max".
     weights: "pretrained", "random:SEED", "sha256:..." (a local file) or "none" (descriptors).
     scaling: what a head should do to the rows first: "unit" (centre, then L2-normalise each row) or
@@ -103,7 +110,7 @@ class EncoderSpec:
 class LoadedEncoder:
     """An encoder ready to use.
 
-    encode: n uint8 images, each (S, S, 3) as `fit_input` gives, or (H, W, 3) for descriptors, to float32
+    encode: n uint8 views, each (S, S, 3) as `fit_input` gives, or (H, W, 3) for descriptors, to float32
         (n, dim). A vector depends on its image alone, to the bit: not on its batch or its place in it.
     weights_digest: sha256 over the names and bytes of the weights; "" for descriptors.
     """

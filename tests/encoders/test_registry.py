@@ -97,7 +97,7 @@ def test_random_weights_make_a_control_of_any_network() -> None:
     [
         ("dinno", "Got encoder 'dinno', did you mean 'dino'? `bench encoders` lists all."),
         ("zzzzzz", "Got encoder 'zzzzzz'. `bench encoders` lists all."),
-        ("dino@sise=3", "did you mean 'size'? Options of 'dino': color, pool, seed, size, weights, window."),
+        ("dino@sise=3", "did you mean 'size'? Options of 'dino': channels, color, pool, seed, size, stack, weights, window."),
         (
             "dino@size=225",
             "Got size=225 for encoder 'dino'; expected a whole number from 32 to 4096 that is a",
@@ -112,7 +112,7 @@ def test_random_weights_make_a_control_of_any_network() -> None:
         ("dino@weights=nowhere.npz", "there is no file"),
         ("dino@seed=1", "it belongs to weights=random"),
         ("random-resnet18@weights=x.pt", "Got option 'weights'"),
-        ("texture@size=64", "Options of 'texture': window"),
+        ("texture@size=64", "Options of 'texture': channels, stack, window"),
         ("dino@", "expected key=value"),
         ("dino@size", "expected key=value"),
         ("dino@size=224,size=448", "Got 'size' twice"),
