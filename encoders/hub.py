@@ -1,19 +1,20 @@
 """Weights on the Hugging Face hub: found in its cache without a network, else fetched, else a clear refusal.
 
-huggingface_hub retries an unreachable host for 23 s and prints each attempt, so the hub is asked once first.
+The lookup of a host name has no time limit of its own, so the hub is asked once, with one, before a download.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import socket
 import threading
 from pathlib import Path
 
 from .errors import EncoderError
+from .hub_download import Wanted, download, wrong_digest
 from .spec import EncoderSpec
-from .weights import quiet
 
 #: Seconds for the question whether the hub can be reached, name lookup included.
 PATIENCE = 4.0
@@ -36,37 +37,68 @@ def availability(spec: EncoderSpec) -> str | None:
         return None if Path(spec.file).is_file() else f"no file {spec.file}"
     if spec.weights != "pretrained":
         return None
-    if spec.hub and cached_file(spec.hub, WEIGHT_FILES[kind]):
+    if spec.hub and cached_file(spec.hub, WEIGHT_FILES[kind], getattr(spec, "revision", "")):
         return None
     gate = ", and its licence has to be accepted there first" if spec.gated else ""
     return f"weights not in the Hugging Face cache {cache_folder()}; fetched from {spec.hub} at first use{gate}"
 
 
-def hub_file(repo: str, filenames: tuple[str, ...], name: str) -> Path:
-    """Return the path of the first of `filenames` in a hub repository: from the cache, else downloaded."""
-    found = cached_file(repo, filenames)
-    if found:
-        return found
+def hub_file(repo: str, filenames: tuple[str, ...], name: str, revision: str = "") -> Path:
+    """Return the path of the first of `filenames` in a hub repository: from the cache, else downloaded.
+
+    revision: branch, tag or commit ("" is main). A cached file whose digest is not its name is set aside.
+    """
+    damage = ""
+    while found := cached_file(repo, filenames, revision):
+        damage = _set_aside(found)
+        if not damage:
+            return found
+        logging.getLogger(__name__).warning(damage)
     reason = unreachable(endpoint())
     if reason:
+        lead = f"{damage} " if damage else ""
         raise EncoderError(
-            f"Cannot reach {endpoint()} ({reason}) for {repo} ({filenames[0]}) of encoder '{name}'. "
+            f"{lead}Cannot reach {endpoint()} ({reason}) for {repo} ({filenames[0]}) of encoder '{name}'. "
             f"Give weights from a file with {name.partition('@')[0]}@weights=FILE, or copy the Hugging Face "
             f"cache of another machine here (HF_HOME; looked in {cache_folder()}), or set HF_ENDPOINT to a "
             "mirror."
         )
-    return _download(repo, filenames, name)
+    for filename in filenames:
+        path = download(Wanted(repo, filename, revision, endpoint(), name), cache_folder())
+        if path:
+            return path
+    at = f" at revision {revision}" if revision else ""
+    raise EncoderError(f"{repo} holds none of {', '.join(filenames)}{at}, which encoder '{name}' needs.")
 
 
-def cached_file(repo: str, filenames: tuple[str, ...]) -> Path | None:
-    """Return the first of `filenames` in the Hugging Face cache, of revision `main` where that is known."""
+def cached_file(repo: str, filenames: tuple[str, ...], revision: str = "") -> Path | None:
+    """Return the first of `filenames` in the Hugging Face cache, of the revision; without one, of any where
+    it is not known which is main."""
     folder = cache_folder() / f"models--{repo.replace('/', '--')}"
-    main = folder / "refs" / "main"
-    if main.is_file():
-        snapshots = [folder / "snapshots" / main.read_text().strip()]
-    else:
-        snapshots = sorted(folder.glob("snapshots/*"))
-    return next((s / f for f in filenames for s in snapshots if (s / f).is_file()), None)
+    try:
+        ref = folder / "refs" / (revision or "main")
+        if ref.is_file():
+            snapshots = [folder / "snapshots" / ref.read_text().strip()]
+        else:
+            snapshots = [folder / "snapshots" / revision] if revision else sorted(folder.glob("snapshots/*"))
+        return next((s / f for f in filenames for s in snapshots if (s / f).is_file()), None)
+    except OSError:
+        return None  # a cache that cannot be read holds nothing for us
+
+
+def _set_aside(path: Path) -> str:
+    """Return "" for a sound file of the cache; rename one that is damaged and return what there is to say of it."""
+    blob = path.resolve()
+    found = wrong_digest(blob, blob.name)
+    if not found:
+        return ""
+    aside = blob.with_name(f"{blob.name}.corrupt")
+    what = f"The cached file {path} is damaged: its SHA-256 is {found[:16]}... and should be {blob.name[:16]}..."
+    try:
+        blob.replace(aside)
+    except OSError as error:
+        raise EncoderError(f"{what}, and it cannot be set aside ({error.strerror}); remove it.") from None
+    return f"{what}; it is set aside as {aside.name}."
 
 
 def cache_folder() -> Path:
@@ -115,35 +147,3 @@ def _short(reason: object) -> str:
     if isinstance(reason, socket.gaierror):
         return "its name cannot be looked up"
     return str(getattr(reason, "strerror", None) or reason)
-
-
-def _download(repo: str, filenames: tuple[str, ...], name: str) -> Path:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import (
-        EntryNotFoundError,
-        GatedRepoError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-    )
-
-    for filename in filenames:
-        try:
-            with quiet():
-                return Path(hf_hub_download(repo, filename, cache_dir=cache_folder(), endpoint=endpoint()))
-        except LocalEntryNotFoundError as error:
-            raise EncoderError(f"The download of {repo}/{filename} for '{name}' failed: {error}") from None
-        except EntryNotFoundError:
-            continue
-        except GatedRepoError:
-            raise EncoderError(
-                f"Encoder '{name}' is gated: accept its licence at {endpoint()}/{repo}, then set HF_TOKEN to "
-                "a token of that account (or log in with `hf auth login`)."
-            ) from None
-        except RepositoryNotFoundError:
-            raise EncoderError(f"Got '{name}', and {endpoint()} has no {repo}, or hides it; check the name.") from None
-        except Exception as error:
-            raise EncoderError(
-                f"The download of {repo}/{filename} for '{name}' failed ({type(error).__name__}: "
-                f"{str(error)[:200]}); run again: what is there already is kept."
-            ) from None
-    raise EncoderError(f"{repo} holds none of {', '.join(filenames)}, which encoder '{name}' needs.")

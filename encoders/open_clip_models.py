@@ -33,7 +33,7 @@ def build_open_clip(spec: EncoderSpec) -> LoadedEncoder:
         path = (
             unchanged(spec.file, spec.weights, spec.name)
             if spec.file
-            else hub_file(spec.hub, WEIGHT_FILES["open_clip"], spec.name)
+            else hub_file(spec.hub, WEIGHT_FILES["open_clip"], spec.name, getattr(spec, "revision", ""))
         )
         model = _create(model_name, spec, seed=0)
         _load(model, path, spec)

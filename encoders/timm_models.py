@@ -159,7 +159,8 @@ def _hub_weights(spec: EncoderSpec) -> Path:
             f"timm names no hub repository for '{spec.name}'; fetch its weights yourself and give them with "
             f"{spec.name.partition('@')[0]}@weights=FILE."
         )
-    return hub_file(spec.hub, WEIGHT_FILES[spec.source.partition(":")[0]], spec.name)
+    files = WEIGHT_FILES[spec.source.partition(":")[0]]
+    return hub_file(spec.hub, files, spec.name, getattr(spec, "revision", ""))
 
 
 def _random(architecture: str, kwargs: dict[str, Any], seed: int, name: str) -> Any:
