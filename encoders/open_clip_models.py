@@ -26,19 +26,23 @@ class OpenClipFacts:
 
 def build_open_clip(spec: EncoderSpec) -> LoadedEncoder:
     """Build the image tower of a spec with its projection; features are not normalised."""
+    visual = load_model(spec).visual.eval().requires_grad_(False)
+    return LoadedEncoder(spec, batched_encode(spec, visual), state_digest(visual.state_dict()))
+
+
+def load_model(spec: EncoderSpec) -> Any:
+    """Return open_clip's model of a spec, both towers, with its weights loaded or drawn."""
     model_name = spec.source.removeprefix("open_clip:").partition("/")[0]
     if spec.weights.startswith("random:"):
-        model = _create(model_name, spec, int(spec.weights.removeprefix("random:")))
-    else:
-        path = (
-            unchanged(spec.file, spec.weights, spec.name)
-            if spec.file
-            else hub_file(spec.hub, WEIGHT_FILES["open_clip"], spec.name, getattr(spec, "revision", ""))
-        )
-        model = _create(model_name, spec, seed=0)
-        _load(model, path, spec)
-    visual = model.visual.eval().requires_grad_(False)
-    return LoadedEncoder(spec, batched_encode(spec, visual), state_digest(visual.state_dict()))
+        return _create(model_name, spec, int(spec.weights.removeprefix("random:")))
+    path = (
+        unchanged(spec.file, spec.weights, spec.name)
+        if spec.file
+        else hub_file(spec.hub, WEIGHT_FILES["open_clip"], spec.name, getattr(spec, "revision", ""))
+    )
+    model = _create(model_name, spec, seed=0)
+    _load(model, path, spec)
+    return model
 
 
 def open_clip_facts(model_name: str, tag: str) -> OpenClipFacts:
