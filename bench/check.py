@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ import pandas as pd
 
 from bench.datasets import Dataset, conflicts_of, copies_of
 from bench.errors import BenchError
-from bench.images import ImageError, probe_image, read_image
+from bench.images import COLORS, ImageError, ImageInfo, open_image
 from bench.manifest import record_problems
 
 MANY_GROUPS = 10  # per class, from which encoders can be ranked
@@ -81,7 +81,8 @@ def check_dataset(dataset: Dataset, cache: Path | None = None) -> DataCheck:
     paths = sorted(dataset.table["path"].unique())
     with ThreadPoolExecutor(DECODERS) as pool:
         read = dict(zip(paths, pool.map(lambda path: _decode(dataset.root / path), paths), strict=True))
-    bad = {path: why for path, (_, why) in read.items() if why}
+    bad = {path: why for path, why in read.items() if isinstance(why, str)}
+    infos = [info for info in read.values() if isinstance(info, ImageInfo)]
     record_problems(dataset.root, cache, bad)
     found = pd.DataFrame(sorted(bad.items()), columns=["path", "reason"])
     table = dataset.table[~dataset.table["path"].isin(bad)].reset_index(drop=True)
@@ -97,18 +98,41 @@ def check_dataset(dataset: Dataset, cache: Path | None = None) -> DataCheck:
     tier, reason = tier_of(dataset)
     return DataCheck(
         dataset, classes.reset_index(names="class"), formats.reset_index(), sizes, table["group"].nunique(),
-        tier, reason, (*dataset.notes, *_warnings(table, images)), copies_of(table), conflicts_of(table),
-        Counter(kind for kind, why in read.values() if not why),
+        tier, reason, (*dataset.notes, *_warnings(table, images), *_choices(infos)), copies_of(table),
+        conflicts_of(table), Counter(info.format for info in infos),
     )  # fmt: skip
 
 
-def _decode(path: Path) -> tuple[str, str]:
-    """Return (file format, '') of an image that decodes, or ('', reason)."""
+def _decode(path: Path) -> ImageInfo | str:
+    """Return the header of an image that decodes, or the reason why it does not."""
     try:
-        read_image(path)
-        return probe_image(path).format, ""
+        with open_image(path) as picture:
+            picture.project()
+            return picture.info
     except ImageError as error:
-        return "", str(error)
+        return str(error)
+
+
+def _choices(infos: Sequence[ImageInfo]) -> list[str]:
+    """Return what is taken of images that hold more than an encoder is given, and how to take something else."""
+    found = []
+    pages = [info for info in infos if info.pages > 1]
+    if pages:
+        most = max(info.slices for info in pages)
+        found.append(
+            f"{len(pages)} images have several pages (up to {most} slices along z); the first slice of the first time "
+            "point or series is used, or what the encoder's option stack says: @stack=middle, max or mean"
+        )
+    if any(info.channels > 3 for info in infos):
+        found.append(
+            f"{sum(info.channels > 3 for info in infos)} images have more than three channels; the first three are "
+            "used, or what the encoder's option channels says: @channels=2+0+1, or each for each by itself"
+        )
+    named = Counter(info.names for info in infos if info.names not in ((), COLORS))
+    for names, count in named.most_common(1):
+        listed = ", ".join(f"{i} {name}".strip() for i, name in enumerate(names))
+        found.append(f"the channels of {count} images are called {listed}; @channels= takes names and numbers")
+    return found
 
 
 def _warnings(table: pd.DataFrame, images: pd.DataFrame) -> list[str]:
@@ -118,12 +142,6 @@ def _warnings(table: pd.DataFrame, images: pd.DataFrame) -> list[str]:
         found.append("every source holds one class only: class cannot be told from source (stain, lab, batch)")
     if len(images[["width", "height"]].drop_duplicates()) > 1 and _told_by_size(images) > 0.8:
         found.append("image size alone tells most classes apart: a score may only reflect how images were cropped")
-    deep = images[images["pages"] > 1]
-    if len(deep):
-        found.append(f"{len(deep)} images have several pages; the first is used")
-    if (images["channels"] > 3).any():
-        many = int((images["channels"] > 3).sum())
-        found.append(f"{many} images have more than three channels; the first three are used")
     return found
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.images import ImageError, read_image
+from bench.images import ImageError, open_image
 from encoders import EncoderError, EncoderSpec, Preprocess
 from encoders.preprocess import as_views, fit_input
 
@@ -22,12 +22,13 @@ def prepare_image(path: Path, rows: pd.DataFrame, policies: Sequence[Preprocess]
     uint8 (V, S, S, 3), or (V, H, W, 3) where the policy has no size; V is 1 unless each channel is a view.
     Raises ImageError, also where the image lacks a channel that a policy names.
     """
-    image = read_image(path)
     views: dict[tuple[str, ...], list[np.ndarray]] = {}
+    with open_image(path) as picture:
+        stacks = {stack: picture.project(stack) for stack in {policy.stack for policy in policies}}
     for policy in policies:
         if _view_of(policy) not in views:
             try:
-                views[_view_of(policy)] = as_views(image, policy)
+                views[_view_of(policy)] = as_views(stacks[policy.stack], policy, picture.info.names)
             except EncoderError as error:
                 raise ImageError(str(error)) from None
     prepared: Prepared = {}

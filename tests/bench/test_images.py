@@ -57,15 +57,6 @@ def test_a_four_channel_tiff_keeps_four_channels_planar_or_not(tmp_path):
     check(tmp_path / "last.tif", pixels.transpose(1, 2, 0))
 
 
-def test_a_stack_says_its_pages_and_gives_the_one_asked_for(tmp_path):
-    pixels = RNG.integers(0, 256, (5, 10, 12), dtype=np.uint8)
-    tifffile.imwrite(tmp_path / "z.tif", pixels, photometric="minisblack")
-    assert probe_image(tmp_path / "z.tif").pages == 5
-    np.testing.assert_array_equal(read_image(tmp_path / "z.tif", 3)[..., 0], pixels[3])
-    with pytest.raises(ImageError, match="page 5 asked for; it has 5"):
-        read_image(tmp_path / "z.tif", 5)
-
-
 @pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "tif"])
 @pytest.mark.parametrize("keep", [0.3, 0.6, 0.95])
 def test_a_truncated_file_is_an_error_and_never_half_an_image(tmp_path, suffix, keep):
@@ -79,7 +70,7 @@ def test_a_truncated_file_is_an_error_and_never_half_an_image(tmp_path, suffix, 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "empty file"), (b"hello, I am text", "not a JPEG, PNG, BMP or TIFF"), (b"II*\x00\xff\xff", "damaged")],
+    [(b"", "empty file"), (b"hello, I am text", "none of JPEG, PNG, BMP, TIFF"), (b"II*\x00\xff\xff", "damaged")],
 )
 def test_a_file_that_is_no_image_says_what_it_is(tmp_path, content, reason):
     path = tmp_path / "a.jpg"
@@ -137,17 +128,6 @@ def test_palettes_bits_and_cmyk_are_expanded(tmp_path):
     assert pixels.shape == (info.height, info.width, info.channels) == (10, 12, 3)
     assert (pixels[0, 0] > [200, -1, -1]).all()
     assert (pixels[0, 0, 1:] < 60).all()
-
-
-@pytest.mark.parametrize("axes", ["ZCYX", "CZYX", "TZCYX"])
-def test_a_hyperstack_has_its_channels_last_and_the_rest_as_pages(tmp_path, axes):
-    shape = tuple({"T": 2, "Z": 5, "C": 3, "Y": 10, "X": 12}[axis] for axis in axes)
-    pixels = RNG.integers(0, 65536, shape, dtype=np.uint16)
-    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="minisblack", metadata={"axes": axes})
-    last = np.moveaxis(pixels, axes.index("C"), -1).reshape(-1, 10, 12, 3)
-    assert probe_image(tmp_path / "a.tif").pages == len(last)
-    for page in (0, 1, len(last) - 1):
-        np.testing.assert_array_equal(read_image(tmp_path / "a.tif", page), last[page])
 
 
 def test_a_text_file_shows_how_it_starts(tmp_path):

@@ -1,0 +1,21 @@
+"""Files to arrays: every image format a microscopist is likely to have, and a plain reason when one fails.
+
+Arrays are (H, W, C) in the file's own depth: uint8, uint16 or float32. Nothing is windowed or converted
+to RGB here; that is part of an encoder variant. Files are data: nothing in them is run, and nothing they
+name is opened.
+"""
+
+from bench.images.formats import IMAGE_SUFFIXES, open_image, probe_image, read_image
+from bench.images.picture import COLORS, PASSING, ImageError, ImageInfo, Picture
+
+__all__ = [
+    "COLORS",
+    "IMAGE_SUFFIXES",
+    "PASSING",
+    "ImageError",
+    "ImageInfo",
+    "Picture",
+    "open_image",
+    "probe_image",
+    "read_image",
+]

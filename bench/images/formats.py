@@ -1,0 +1,94 @@
+"""The door to all formats: a file is known by how it starts, opened once, and refused when too large."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from bench.images.bioformats import open_bioformat
+from bench.images.picture import ImageError, ImageInfo, Picture, plain_errors
+from bench.images.pillow import open_pillow
+from bench.images.tiff import open_tiff
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".czi", ".nd2", ".lif"})
+MAX_PIXELS = 178_000_000  # above this a file is a decompression bomb, or a whole slide
+MAX_VALUES = 4 * MAX_PIXELS  # height x width x channels
+MAGIC = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"BM": "BMP",
+    b"II*\x00": "TIFF",
+    b"MM\x00*": "TIFF",
+    b"II+\x00": "TIFF",
+    b"MM\x00+": "TIFF",
+    b"ZISRAWFILE": "CZI",
+    b"\xda\xce\xbe\x0a": "ND2",
+    b"\x70\x00\x00\x00": "LIF",
+}
+#: From an open file, its format and what closes with it to the picture; only the header is read.
+OPENERS: dict[str, Callable[[BinaryIO, str, ExitStack], Picture]] = {
+    "JPEG": open_pillow,
+    "PNG": open_pillow,
+    "BMP": open_pillow,
+    "TIFF": open_tiff,
+    "CZI": open_bioformat,
+    "ND2": open_bioformat,
+    "LIF": open_bioformat,
+}
+
+
+@contextmanager
+def open_image(path: Path | str) -> Iterator[Picture]:
+    """Open an image and read its header; its pixels are read when asked for. Raises ImageError."""
+    with ExitStack() as opened:
+        with plain_errors():
+            file = opened.enter_context(Path(path).open("rb"))
+            kind = _format(file)
+            file.seek(0)
+            picture = OPENERS[kind](file, kind, opened)
+            _check_size(picture.info)
+        yield picture
+
+
+def probe_image(path: Path | str) -> ImageInfo:
+    """Read the header alone. Raises ImageError."""
+    with open_image(path) as picture:
+        return picture.info
+
+
+def read_image(path: Path | str, stack: str = "first") -> np.ndarray:
+    """Return the pixels (H, W, C), C >= 1, C-contiguous; uint8, uint16 or float32. Raises ImageError.
+
+    The pixels are those stored: EXIF orientation is not applied, so that boxes keep their meaning. An
+    alpha channel of PNG and BMP is dropped, palettes are expanded, CMYK JPEG becomes RGB, bits become 0/255.
+    A TIFF keeps all its channels, last, but one that it marks as alpha; where white is stored as zero
+    the integers are inverted; other integers and floats become float32. Of several series, scenes or time
+    points the first is taken. stack: what is made of the slices along z, see `Picture.project`.
+    """
+    with open_image(path) as picture:
+        return picture.project(stack)
+
+
+def _format(file: BinaryIO) -> str:
+    start = file.read(16)
+    if not start:
+        raise ImageError("empty file (0 bytes)")
+    for magic, kind in MAGIC.items():
+        if start.startswith(magic):
+            return kind
+    shown = repr(start[:7])[2:-1]
+    known = ", ".join(dict.fromkeys(MAGIC.values()))
+    raise ImageError(f"not an image: the file starts with '{shown}', it is none of {known}")
+
+
+def _check_size(info: ImageInfo) -> None:
+    pixels = info.height * info.width
+    if pixels > MAX_PIXELS or pixels * info.channels > MAX_VALUES:
+        raise ImageError(
+            f"too many pixels: {info.width} x {info.height} in {info.channels} channels; "
+            f"at most {MAX_PIXELS / 1e6:.0f} million are read, cut it into tiles"
+        )

@@ -1,0 +1,114 @@
+"""An opened image, whatever its format: its header, its planes, and one array out of a stack of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+
+from bench.errors import BenchError
+
+# Reasons that lie in the machine or in what was asked, not in the file: tomorrow they may be gone, so they
+# are not remembered.
+PASSING = ("cannot be opened", "missing codec", "no channel", "reading ")
+COLORS = ("red", "green", "blue")  # what the channels of a colour image are called
+Plane = Callable[[int], np.ndarray]
+
+
+class ImageError(BenchError):
+    """An image that cannot be read; the text is the reason, one line."""
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What the header says of the array that `Picture.project` returns.
+
+    pages: planes, time points and the like of which one array is made; slices: those of them along z, which
+    are what is projected (pages without a meaning count as z; of all else the first is taken). dtype:
+    'uint8', 'uint16' or 'float32'. format: 'JPEG', 'PNG', 'BMP', 'TIFF', 'CZI', 'ND2' or 'LIF'. names: what
+    the file calls its channels, in order; empty where it does not say.
+    """
+
+    height: int
+    width: int
+    channels: int
+    pages: int
+    dtype: str
+    format: str
+    slices: int = 1
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image that is open. plane: z to the pixels (H, W, C) of that slice, at the first time point."""
+
+    info: ImageInfo
+    plane: Plane
+
+    def project(self, stack: str = "first") -> np.ndarray:
+        """Return the pixels (H, W, C), C >= 1, C-contiguous; uint8, uint16 or float32. Raises ImageError.
+
+        stack: 'first', 'middle' (slice n // 2 of n, counted from 0), 'max' or 'mean' over the slices; a mean
+        of integers is rounded.
+        """
+        if stack not in PROJECTIONS:
+            raise ImageError(f"projection '{stack}' asked for; expected one of {', '.join(PROJECTIONS)}")
+        with plain_errors():
+            return np.ascontiguousarray(PROJECTIONS[stack](lambda z: to_depth(self.plane(z)), self.info.slices))
+
+
+def _max(plane: Plane, slices: int) -> np.ndarray:
+    return reduce(np.fmax, map(plane, range(slices)))  # fmax: a pixel that is NaN in one slice is not lost
+
+
+def _mean(plane: Plane, slices: int) -> np.ndarray:
+    first = plane(0)
+    total = first.astype(np.float64)
+    for z in range(1, slices):
+        total += plane(z)
+    total /= slices
+    return (np.rint(total) if first.dtype.kind == "u" else total).astype(first.dtype)
+
+
+PROJECTIONS: dict[str, Callable[[Plane, int], np.ndarray]] = {
+    "first": lambda plane, slices: plane(0),
+    "middle": lambda plane, slices: plane(slices // 2),
+    "max": _max,
+    "mean": _mean,
+}
+
+
+def to_depth(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels as uint8, uint16 or float32, keeping every value that fits."""
+    if pixels.dtype == bool:
+        return pixels.astype(np.uint8) * np.uint8(255)
+    if pixels.dtype in (np.uint8, np.uint16):
+        return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+    if pixels.dtype.kind in "iuf":
+        return pixels.astype(np.float32)
+    raise ImageError(f"pixels of type {pixels.dtype}; expected integers or floats")
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn whatever a codec raises on a damaged file into an ImageError of one line."""
+    for name in ("tifffile", "bioio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # they log what they then raise
+    try:
+        yield
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # arbitrary bytes make codecs raise nearly every type there is
+        if isinstance(error, OSError) and error.errno is not None:
+            raise ImageError(f"cannot be opened: {error.strerror}") from None
+        text = " ".join((str(error) or type(error).__name__).split())[:160]
+        if "requires the 'imagecodecs'" in text or type(error).__name__ == "DelayedImportError":
+            raise ImageError(f"missing codec: {text}") from None
+        cut = ("truncated", "too small", "failed to read", "unexpected end", "not enough data", "eof")
+        what = "truncated" if any(sign in text.lower() for sign in cut) else "damaged or not supported"
+        raise ImageError(f"{what}: {text}") from None
