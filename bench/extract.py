@@ -64,8 +64,7 @@ def extract(
     names = table["instance"].to_numpy(str)
     missing: dict[str, np.ndarray] = {}
     for spec in specs:
-        present = store.present(spec.key)
-        missing[spec.name] = np.array([name not in present for name in names], dtype=bool)
+        missing[spec.name] = ~store.has(spec.key, names)
     loaded, failed = _load([spec for spec in specs if missing[spec.name].any()], store)
     reused = {spec.name: int((~missing[spec.name]).sum()) for spec in specs}
     made = dict.fromkeys(reused, 0)

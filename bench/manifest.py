@@ -18,7 +18,6 @@ import pandas as pd
 import pyarrow
 
 from bench.atomic import replacing
-from bench.errors import BenchError
 from bench.images import PASSING, ImageError, probe_image
 
 STAT = ["size", "mtime_ns", "ctime_ns"]
@@ -162,8 +161,5 @@ def _save(root: Path, cache: Path | None, table: pd.DataFrame) -> None:
     if place is None:
         return
     text = {name: table[name].astype("str") for name in ("path", "digest", "dtype", "format", "problem")}
-    try:
-        with replacing(place) as temporary:
-            table.assign(**text)[STORED].to_parquet(temporary, index=False)
-    except OSError as error:
-        raise BenchError(f"Got the cache folder {cache}, which cannot be written ({error.strerror}).") from None
+    with replacing(place) as temporary:
+        table.assign(**text)[STORED].to_parquet(temporary, index=False)

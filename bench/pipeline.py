@@ -116,10 +116,9 @@ def extract_encoders(
 
 def cached_encoders(prepared: Prepared) -> list[EncoderSpec]:
     """Return the encoders whose embeddings of every instance are stored."""
-    wanted = set(prepared.instances["instance"])
     found = []
-    for name, key in prepared.store.variants().items():
-        if not wanted <= prepared.store.present(key):
+    for key, name in prepared.store.variants().items():
+        if not prepared.store.has(key, prepared.instances["instance"]).all():
             continue
         try:
             spec = resolve(name)

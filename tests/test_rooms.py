@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = {
-    0: {"errors", "seeds", "atomic", "shards", "claims"},
+    0: {"errors", "seeds", "atomic", "shards", "shard_index", "claims"},
     1: {"images"},
     2: {"label_csv", "manifest", "datasets", "instances", "check", "demo", "episodes", "noise", "metrics"},
     3: {"store", "ledger", "export"},
@@ -26,6 +26,7 @@ LEVEL_OF = {name: level for level, names in LEVELS.items() for name in names}
 BESIDE = {
     ("datasets", "manifest"), ("datasets", "label_csv"), ("instances", "datasets"), ("check", "datasets"), ("check", "manifest"),
     ("leaderboard", "statistics"), ("markdown", "leaderboard"), ("__main__", "cli"), ("export", "store"),
+    ("atomic", "errors"), ("shard_index", "atomic"), ("shard_index", "errors"), ("shard_index", "shards"),
     ("extract", "prepare"),
 }  # fmt: skip
 MAY_IMPORT_ENCODERS = {"prepare", "extract", "pipeline", "cli"}

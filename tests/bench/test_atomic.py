@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from bench.atomic import replacing, write_atomically
+from bench.errors import BenchError
 
 
 def test_the_file_holds_what_was_written_and_nothing_else_is_left(tmp_path):
@@ -47,3 +50,21 @@ def test_many_writers_of_one_file_leave_the_whole_of_one_of_them(tmp_path):
         list(pool.map(lambda data: write_atomically(tmp_path / "a.bin", data), contents))
     assert (tmp_path / "a.bin").read_bytes() in contents
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (errno.ENOSPC, "no space left in .* free some there.*what was finished is kept"),
+        (errno.EDQUOT, "no space left"),
+        (errno.EACCES, r"cannot be written \(Permission denied\)"),
+        (errno.EROFS, r"cannot be written \(Read-only file system\)"),
+    ],
+)
+def test_a_refusal_of_the_file_system_is_told_and_leaves_what_was(tmp_path, code, text):
+    write_atomically(tmp_path / "a.bin", b"old")
+    with pytest.raises(BenchError, match=text), replacing(tmp_path / "a.bin") as temporary:
+        temporary.write_bytes(b"half")
+        raise OSError(code, os.strerror(code))
+    assert (tmp_path / "a.bin").read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]

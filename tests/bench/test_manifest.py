@@ -113,5 +113,5 @@ def test_a_manifest_that_cannot_be_read_or_is_of_another_form_is_made_again(root
 
 def test_a_cache_that_cannot_be_written_is_named(root, tmp_path):
     (tmp_path / "c").write_text("a file, not a folder")
-    with pytest.raises(BenchError, match=r"cache folder .* cannot be written"):
+    with pytest.raises(BenchError, match=r"manifests, where .* cannot be written .*expected a folder"):
         scan(root, PATHS, tmp_path / "c")
