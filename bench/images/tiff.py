@@ -26,11 +26,7 @@ def open_tiff(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
 
     tiff = opened.enter_context(tifffile.TiffFile(file, _multifile=False))
     series = tiff.series[0]
-    if tiff.is_ome and series.kind != "ome" and len(tiff.pages) > 1:
-        raise ImageError(
-            "an OME-TIFF whose description does not fit its pages, as when an image is spread over several "
-            "files; save it as one file"
-        )
+    _check_description(tiff, series)
     layout = _layout(series)
     size = {i: series.shape[i] for i in layout.pages}
     slices = [size[i] for i in layout.z]
@@ -73,6 +69,19 @@ class _Layout:
         if self.white is not None:
             pixels = pixels.dtype.type(self.white) - pixels
         return np.delete(pixels, self.alpha, axis=2) if self.alpha else pixels
+
+
+def _check_description(tiff: Any, series: Any) -> None:
+    """Refuse pages that the library took for what they are not, since their description could not be followed."""
+    pages = len(tiff.pages)
+    if tiff.is_ome and series.kind != "ome" and pages > 1:
+        raise ImageError(
+            "an OME-TIFF whose description does not fit its pages, as when an image is spread over several "
+            "files; save it as one file"
+        )
+    listed = int((tiff.imagej_metadata or {}).get("images", 1)) if tiff.is_imagej else 1
+    if listed > pages and series.kind != "imagej":
+        raise ImageError(f"truncated: ImageJ lists {listed} planes, and the file holds {pages} of them")
 
 
 def _layout(series: Any) -> _Layout:

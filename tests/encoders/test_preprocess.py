@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from encoders import EncoderError, Preprocess, as_rgb, fit_input
+from encoders import EncoderError, Preprocess, as_rgb, as_views, fit_input
 
 NATIVE = Preprocess(size=None)
 GREY = Preprocess(size=None, color="grey")
@@ -138,3 +138,91 @@ def test_preprocessing_needs_no_torch() -> None:
         "assert 'PIL' in sys.modules and 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+POLICIES = st.sampled_from(["percentile", "percentile-each", "range", "0-4095", "-20-20.5", "100-101"])
+IMAGES = hnp.arrays(
+    st.sampled_from([np.uint16, np.int16, np.float32]),
+    st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(1, 5)),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(IMAGES, POLICIES)
+def test_a_window_keeps_the_order_of_the_values_of_a_channel_and_maps_into_0_to_255(
+    image: np.ndarray, window: str
+) -> None:
+    with np.errstate(all="ignore"):
+        for c, view in enumerate(as_views(image, Preprocess(size=None, channels="each", window=window))):
+            value, shown = image[..., c].ravel(), view[..., 0].ravel().astype(int)
+            finite = np.isfinite(value)
+            order = np.argsort(value[finite], kind="stable")
+            assert (np.diff(shown[finite][order]) >= 0).all() and (view[..., 0] == view[..., 2]).all()
+            assert not shown[~finite].any()
+
+
+@settings(max_examples=60, deadline=None)
+@given(IMAGES, POLICIES, st.booleans())
+def test_each_channel_is_bit_for_bit_the_channel_chosen_alone(image: np.ndarray, window: str, grey: bool) -> None:
+    def views(channels: str) -> list[np.ndarray]:
+        color = "grey" if grey else "rgb"
+        return as_views(image, Preprocess(size=None, channels=channels, window=window, color=color))
+
+    with np.errstate(all="ignore"):
+        each = views("each")
+        count = image.shape[2]
+        assert len(each) == count
+        assert all(np.array_equal(each[c], views(str(c))[0]) for c in range(count))
+        backwards = "each:" + "+".join(map(str, reversed(range(count))))
+        assert all(np.array_equal(a, b) for a, b in zip(views(backwards), reversed(each), strict=True))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    hnp.arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(3, 5))),
+    st.permutations(range(3)),
+    st.sampled_from(["percentile", "percentile-each", "range", "0-255"]),
+)
+def test_uint8_keeps_its_values_and_chosen_channels_their_places(
+    image: np.ndarray, order: list[int], window: str
+) -> None:
+    policy = Preprocess(size=None, channels="+".join(map(str, order)), window=window)
+    assert np.array_equal(as_rgb(image, policy), image[..., order])
+
+
+def test_a_window_in_numbers_applies_to_uint8_too_and_reaches_both_ends() -> None:
+    image = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    shown = as_rgb(image, Preprocess(size=None, window="50-150"))[..., 0].ravel()
+    assert not shown[:51].any() and (shown[150:] == 255).all() and (np.diff(shown[50:151].astype(int)) > 0).all()
+    deep = np.array([[0, 4095, 2047.5, 70000]], np.float32)
+    assert as_rgb(deep, Preprocess(size=None, window="0-4095"))[0, :, 0].tolist() == [0, 255, 128, 255]
+
+
+def test_percentiles_of_each_channel_show_a_dim_one_beside_a_bright_one() -> None:
+    draw = np.random.default_rng(0).integers
+    image = np.stack([draw(0, 60000, (50, 50)), draw(0, 300, (50, 50))], axis=2).astype(np.uint16)
+    joint, own = (as_rgb(image, Preprocess(size=None, window=w)) for w in ("percentile", "percentile-each"))
+    assert joint[..., 1].max() <= 2 and own[..., 1].max() == 255
+    assert np.array_equal(own[..., 1], as_rgb(image, Preprocess(size=None, channels="1"))[..., 0])
+
+
+def test_channels_are_chosen_by_name_in_any_case_or_counted_from_0() -> None:
+    image, names = noise(6, 4, 4), ("DNA", "Golgi ", "", "2")
+
+    def chosen(channels: str) -> np.ndarray:
+        return as_rgb(image, Preprocess(size=None, channels=channels), names)
+
+    assert np.array_equal(chosen("golgi+dna+3"), image[..., [1, 0, 3]])
+    assert np.array_equal(chosen("2"), np.repeat(image[..., 2:3], 3, axis=2)), "a number is a position, not a name"
+    red_green = chosen("3+dna")
+    assert np.array_equal(red_green[..., :2], image[..., [3, 0]]) and not red_green[..., 2].any()
+    with pytest.raises(EncoderError, match=r"no channel 'er'; it has 0 DNA, 1 Golgi, 2, 3 2 \(counted from 0: Fiji's"):
+        chosen("er")
+    with pytest.raises(EncoderError, match="no channel '4'; it has 0 DNA"):
+        chosen("4")
+    with pytest.raises(EncoderError, match="no channel '1'; it has 0 .* and it names none"):
+        as_rgb(image[..., 0], Preprocess(size=None, channels="1"))
+    with pytest.raises(EncoderError, match="without a second of that name"):
+        as_rgb(image, Preprocess(size=None, channels="dna"), ("dna", "DNA", "", ""))
+    with pytest.raises(EncoderError, match="makes 4 views; use as_views"):
+        chosen("each")

@@ -1,0 +1,88 @@
+"""Files of microscopes go through bioio, which may be absent: one layout, one scene, and a plain reason."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+from bench.datasets import load_dataset
+from bench.images import ImageError, probe_image, read_image
+from bench.images.bioformats import PLUGINS, picture_of
+
+RNG = np.random.default_rng(0)
+START = {"CZI": b"ZISRAWFILE", "ND2": b"\xda\xce\xbe\x0a", "LIF": b"\x70\x00\x00\x00"}
+
+
+class BioImage:
+    """What is documented of bioio's class, on an array in memory."""
+
+    def __init__(self, data, dims, channel_names=None, scenes=("Image:0",)):
+        self.data, self.dims = data, SimpleNamespace(order=dims)
+        self.shape, self.dtype, self.channel_names, self.scenes = data.shape, data.dtype, channel_names, scenes
+
+    def get_image_data(self, order, **at):
+        fixed = tuple(at.get(axis, slice(None)) for axis in self.dims.order)
+        left = [axis for axis in self.dims.order if axis not in at]
+        return self.data[fixed].transpose([left.index(axis) for axis in order])
+
+
+def test_channels_come_last_by_name_and_slices_are_projected():
+    data = RNG.integers(0, 4096, (2, 3, 4, 10, 12)).astype(np.uint16)
+    picture = picture_of(BioImage(data, "TCZYX", ["DNA", "ER", "Mito"], ("a", "b")), "ND2")
+    info = picture.info
+    assert (info.height, info.width, info.channels, info.slices, info.pages) == (10, 12, 3, 4, 16)
+    assert (info.dtype, info.format, info.names) == ("uint16", "ND2", ("DNA", "ER", "Mito"))
+    np.testing.assert_array_equal(picture.project("max"), data[0].max(1).transpose(1, 2, 0))
+    np.testing.assert_array_equal(picture.project("middle"), data[0, :, 2].transpose(1, 2, 0))
+
+
+def test_names_that_bioio_makes_up_are_none():
+    picture = picture_of(BioImage(np.zeros((1, 2, 1, 5, 5), np.uint8), "TCZYX", ["Channel:0:0", "Channel:0:1"]), "LIF")
+    assert picture.info.names == ()
+
+
+@pytest.mark.parametrize(("kind", "order"), [("ND2", slice(None)), ("CZI", slice(None, None, -1))])
+def test_colour_is_red_green_and_blue_although_a_czi_has_blue_first(kind, order):
+    data = RNG.integers(0, 256, (1, 1, 1, 6, 7, 3), dtype=np.uint8)
+    picture = picture_of(BioImage(data, "TCZYXS", ["Channel:0"]), kind)
+    assert picture.info.names == ("red", "green", "blue")
+    np.testing.assert_array_equal(picture.project(), data[0, 0, 0][..., order])
+
+
+@pytest.mark.parametrize("kind", PLUGINS)
+def test_the_plug_in_of_the_format_is_named_and_no_other_is_tried(kind, tmp_path, monkeypatch):
+    path = tmp_path / f"a.{kind.lower()}"
+    path.write_bytes(START[kind] + bytes(50))
+    bioio, plugin = ModuleType("bioio"), ModuleType(PLUGINS[kind][0])
+    plugin.Reader = object()
+    opened = []
+    data = RNG.integers(0, 256, (1, 2, 1, 5, 5), dtype=np.uint8)
+    bioio.BioImage = lambda image, reader: opened.append((image, reader)) or BioImage(data, "TCZYX")
+    monkeypatch.setitem(sys.modules, "bioio", bioio)
+    monkeypatch.setitem(sys.modules, PLUGINS[kind][0], plugin)
+    np.testing.assert_array_equal(read_image(path), data[0, :, 0].transpose(1, 2, 0))
+    assert opened == [(str(path), plugin.Reader)]
+
+
+@pytest.mark.parametrize("kind", PLUGINS)
+def test_without_the_plug_in_the_file_is_a_problem_that_says_what_to_install(kind, tmp_path, monkeypatch, save_png):
+    monkeypatch.setitem(sys.modules, "bioio", None)
+    for label in "ab":
+        save_png(tmp_path / "data" / label / "0.png", seed=ord(label))
+    (tmp_path / "data" / "a" / f"cell.{kind.lower()}").write_bytes(START[kind] + bytes(50))
+    problems = load_dataset(tmp_path / "data", cache=tmp_path / "c").problems
+    expected = f"reading {kind} needs `pip install 'cell-classifier[{PLUGINS[kind][1]}]'`"
+    assert problems.to_dict("records") == [{"path": f"a/cell.{kind.lower()}", "reason": expected}]
+
+
+def test_a_microscope_file_that_is_damaged_is_an_image_error(tmp_path, monkeypatch):
+    (tmp_path / "a.nd2").write_bytes(START["ND2"])
+    bioio, plugin = ModuleType("bioio"), ModuleType("bioio_nd2")
+    plugin.Reader = object()
+    monkeypatch.setitem(sys.modules, "bioio", bioio)  # without BioImage: whatever goes wrong inside
+    monkeypatch.setitem(sys.modules, "bioio_nd2", plugin)
+    with pytest.raises(ImageError, match="damaged or not supported"):
+        probe_image(tmp_path / "a.nd2")
