@@ -187,6 +187,12 @@ def run(
     noise_kind: Annotated[str, typer.Option(help="How labels go wrong: symmetric.")] = "symmetric",
     seeds: Annotated[int | None, typer.Option(help="Draws per shot level (default 30, 20 or 10 by shots).")] = None,
     draw: Annotated[str, typer.Option(help="spread: over as many groups as possible; concentrated: few.")] = "spread",
+    zero_shot: Annotated[
+        bool, typer.Option("--zero-shot", help="Also class names in words instead of labels, for open_clip encoders.")
+    ] = False,
+    prompts: Annotated[
+        Path | None, typer.Option(help="The words for --zero-shot: a file that starts as `bench prompts > FILE`.")
+    ] = None,
     instances: Instances = "whole",
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
@@ -205,7 +211,8 @@ def run(
     with progress_bars() as report:
         result = run_all(
             Source(data, instances, group_pattern, group_column), protocol,
-            encoders=_encoder_names(encoder), heads=_words(head), out=out, name=name, workers=workers,
+            encoders=_encoder_names(encoder), heads=_words(head), out=out, name=name,
+            zero_shot=prompts or zero_shot, workers=workers,
             command=shlex.join(["bench", *sys.argv[1:]]), on_progress=report,
         )  # fmt: skip
     print_board(result.leaderboard.table)
@@ -217,6 +224,16 @@ def run(
         console.print(f"Skipped {path}: {reason}", markup=False)
     console.print(result.summary())
     console.print(f"Leaderboard: {result.folder / 'leaderboard.md'}")
+
+
+@app.command()
+def prompts(data: Data = DEFAULT_DATA, out: Out = DEFAULT_OUT) -> None:
+    """Print the words that `bench run --zero-shot` uses for each class, as a file to edit and give to --prompts."""
+    from bench.datasets import load_dataset
+    from bench.prompts import prompts_file
+
+    dataset = load_dataset(data, cache=out / "store")
+    typer.echo(prompts_file(sorted(dataset.table["label"].unique())), nl=False)
 
 
 @app.command()

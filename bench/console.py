@@ -42,8 +42,13 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def print_board(board: pd.DataFrame) -> None:
-    """Print the rows with the most labels and no noise, best first."""
-    top = board[(board["shots"] == board["shots"].max()) & (board["noise"] == board["noise"].min())]
+    """Print the rows without labels, where there are any, and those with the most, no noise, best first."""
+    clean = board[board["noise"] == board["noise"].min()]
+    for shots in sorted({int(n) for n in clean["shots"]} & {0, int(clean["shots"].max())}):
+        _print_rows(clean[clean["shots"] == shots], shots)
+
+
+def _print_rows(top: pd.DataFrame, shots: int) -> None:
     top = top.sort_values("balanced_accuracy", ascending=False, kind="stable")
     shown = f"the first 20 of {len(top)} rows; " if len(top) > 20 else ""
     heads = ("head", "balanced accuracy", "95% interval", "spread", "ranks", "over trivial")
@@ -51,10 +56,9 @@ def print_board(board: pd.DataFrame) -> None:
     for row in top.head(20).to_dict("records"):
         rank = "" if row["rank_low"] != row["rank_low"] else f"{row['rank_low']:.0f}-{row['rank_high']:.0f}"
         over = "" if row["delta_trivial"] != row["delta_trivial"] else f"{100 * row['delta_trivial']:+.1f}"
+        spread = "" if row["spread"] != row["spread"] else f"{100 * row['spread']:.1f}"
         table.add_row(row["encoder"], row["head"], f"{100 * row['balanced_accuracy']:.1f}",
-                      f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}", f"{100 * row['spread']:.1f}",
-                      rank, over)  # fmt: skip
-    shots = int(top["shots"].iloc[0])
+                      f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}", spread, rank, over)  # fmt: skip
     table.title = f"{shots} label{'s' * (shots != 1)} a class ({shown}{int(top['n_groups'].iloc[0])} groups tested)"
     console.print(table, soft_wrap=False)
 

@@ -58,6 +58,7 @@ class RunFacts:
     classes: tuple[str, ...]
     encoders: Mapping[str, EncoderFacts]
     warnings: tuple[str, ...] = ()
+    prompts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of the zero-shot rows
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,9 @@ def _compare(
             low, high = float(lows[m]), float(highs[m])
         row: dict[str, object] = {
             "dataset": facts.dataset, "encoder": unit.encoder, "family": known.family, "head": unit.head,
-            "selection": "fixed", "instances": facts.instances, "level": tested.level, "draw": facts.draw,
-            "split": facts.split_rule, "shots": unit.shots, "support_groups": own["support_groups"].mean(),
+            "selection": unit.identity["selection"], "instances": facts.instances, "level": tested.level,
+            "draw": facts.draw if unit.shots else "none", "split": facts.split_rule, "shots": unit.shots,
+            "support_groups": own["support_groups"].mean(),
             "noise_kind": unit.noise_kind, "noise": rate, "noise_realised": own["noise_realised"].mean(),
             "seeds": unit.seeds, "n_test": len(tested.y), "n_groups": n_groups,
             "ci_low": low, "ci_high": high, "ci_method": "exact-mover" if exact else "two-way-bootstrap",
@@ -162,6 +164,8 @@ def _empty_reasons(board: pd.DataFrame, facts: RunFacts, tested: Tested) -> dict
         reasons["delta_trivial"] = "no descriptor or control took part; add e.g. --encoder color-stats"
     elif any(known.trivial for known in facts.encoders.values()):
         reasons["delta_trivial"] = "empty for descriptors and controls themselves: they are what it is measured against"
+        if not board["shots"].all():
+            reasons["delta_trivial"] += "; and at 0 labels unless a control has a text tower"
     if board["ms_per_image"].isna().any():
         reasons["ms_per_image"] = "the embeddings came from elsewhere and their cost was not measured here"
     if (board["seeds"] == 1).any():

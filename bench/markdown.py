@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,24 +43,31 @@ def render_markdown(board: Leaderboard, facts: RunFacts, refused: Sequence[str],
 def _pivot(table: pd.DataFrame) -> str:
     """Return encoder x head rows with one column per shot level, best at the most shots first."""
     shots = sorted(int(n) for n in table["shots"].unique())
-    order = table[table["shots"] == shots[-1]].sort_values("balanced_accuracy", ascending=False, kind="stable")
+    order = table.sort_values(["shots", "balanced_accuracy"], ascending=False, kind="stable")
+    order = order.drop_duplicates(["encoder", "head"])  # zero-shot rows have no more labels to be ordered by
     lines = [["encoder", "head", *[f"{n} label{'s' * (n != 1)} a class" for n in shots]]]
     rows = {(r["encoder"], r["head"], r["shots"]): r for r in table.to_dict("records")}
     for encoder, head in order[["encoder", "head"]].itertuples(index=False):
         cells = []
         for n in shots:
-            row = rows[encoder, head, n]
-            cells.append(f"{100 * row['balanced_accuracy']:.1f} [{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}]")
+            row = rows.get((encoder, head, n))
+            cells.append(_with_interval(row) if row else "")
         lines.append([f"`{encoder}`", head, *cells])
     return table_lines(lines)
 
 
+def _with_interval(row: Mapping[Hashable, Any]) -> str:
+    return f"{100 * row['balanced_accuracy']:.1f} [{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}]"
+
+
 def _scores(table: pd.DataFrame) -> str:
-    part = table[(table["shots"] == table["shots"].max()) & (table["noise"] == table["noise"].min())]
+    part = table[table["shots"].isin([0, table["shots"].max()]) & (table["noise"] == table["noise"].min())]
+    part = part.sort_values(["shots", "balanced_accuracy"], ascending=False, kind="stable")
     lines = [["encoder", "head", "rank", "BA", "spread", "macro F1", "MCC", "AUROC", "log loss", "Brier",
               "over trivial", "dim", "ms/image"]]  # fmt: skip
     for row in part.to_dict("records"):
-        rank = "" if np.isnan(row["rank_low"]) else f"{row['rank_low']:.0f}-{row['rank_high']:.0f}"
+        alone = np.isnan(row["rank_low"]) or not row["shots"]  # ranked among those with as many labels
+        rank = "" if alone else f"{row['rank_low']:.0f}-{row['rank_high']:.0f}"
         numbers = [f"{row[c]:.3f}" for c in ("macro_f1", "mcc", "auroc", "log_loss", "brier")]
         over = "" if np.isnan(row["delta_trivial"]) else f"{100 * row['delta_trivial']:+.1f}"
         spread = "" if np.isnan(row["spread"]) else f"{100 * row['spread']:.1f}"
@@ -88,6 +96,12 @@ def _reading(board: Leaderboard) -> list[str]:
         "zero, the encoder adds nothing that stain or size does not give away.",
         "- Hyper-parameters are the published defaults (`selection` fixed); nothing was tuned on these labels.",
     ]
+    if not board.table["shots"].all():
+        parts.append(
+            "- *0 labels a class* (`zero-shot`) compares images with class names in words: cosine to the mean of a "
+            "class's prompts, softmax at the scale of the model (for SigLIP its sigmoids, divided by their sum). The "
+            "prompts are in `run.json` (`selection` prompts); the labels are only used to score."
+        )
     if board.empty:
         parts += ["", "Empty fields", ""]
         parts += [f"- `{name}`: {reason}." for name, reason in board.empty.items()]

@@ -28,10 +28,12 @@ from bench.leaderboard import EncoderFacts, Leaderboard, RunFacts, build_leaderb
 from bench.manifest import record_problems
 from bench.markdown import render_markdown, render_overview
 from bench.prepare import check_views
+from bench.prompts import Prompts, make_prompts
 from bench.seeds import content_name
 from bench.store import EmbeddingStore
 from bench.sweep import Embedded, Protocol, Sweep, plan_sweep, run_units
-from encoders import EncoderError, EncoderSpec, resolve
+from bench.zero_shot import plan_zero_shot, run_zero_shot
+from encoders import EncoderError, EncoderSpec, TextEncoder, has_text_tower, resolve, text_encoder
 
 DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
 LEADERBOARD_FORMAT = 1  # raised when the same predictions would be written up differently
@@ -137,6 +139,7 @@ def run(
     heads: Sequence[str] = DEFAULT_HEADS,
     out: Path | str = "results",
     name: str | None = None,
+    zero_shot: bool | Path = False,
     workers: int = 1,
     command: str = "",
     on_progress: OnProgress | None = None,
@@ -144,7 +147,8 @@ def run(
     """Run the protocol on a source and write its leaderboard.
 
     encoders: names or variants, e.g. "dino@size=448"; none takes all that are cached for this data.
-    name: folder below <out>/runs (default: from the data and the instances). Raises BenchError for
+    name: folder below <out>/runs (default: from the data and the instances). zero_shot: add a row with 0 labels
+    for every encoder with a text tower, with the default prompts or those of a file. Raises BenchError for
     data the protocol cannot be run on, and EncoderError for an unknown encoder, before anything is written.
     """
     get_heads(heads)
@@ -159,15 +163,17 @@ def run(
                 "Got no --encoder, and no embeddings of this data are stored yet; expected at least one, "
                 "e.g. --encoder color-stats,texture,random-resnet18. `bench encoders` lists them."
             )
+    prompts = _prompts(prepared, specs, zero_shot)
     prepared, extracted = extract_encoders(prepared, specs, on_progress)
     if len(extracted.failed) == len(specs):
         raise BenchError("No encoder could be loaded.\n" + "\n".join(extracted.failed.values()))
     specs = [spec for spec in specs if spec.name not in extracted.failed]
+    prompts = prompts if any(map(has_text_tower, specs)) else {}
     classes = tuple(sorted(prepared.instances["label"].unique()))
     keys = {spec.name: (spec.key, spec.scaling) for spec in specs}
     sweep = plan_sweep(prepared.instances, classes, protocol, keys, heads)
     refused = tuple(sweep.draws.refused.values())
-    if not sweep.units:
+    if not sweep.units and not prompts:
         raise BenchError("No shot level can be drawn from this data.\n" + "\n".join(refused))
     folder = Path(out) / "runs" / (name or _run_name(prepared.dataset, source.instances))
     embedded = {
@@ -183,8 +189,11 @@ def run(
         workers=workers,
         on_progress=(lambda done, total: on_progress("fit", done, total)) if on_progress else None,
     )
+    if prompts:
+        sweep, counts = _without_labels(sweep, specs, embedded, prompts, prepared.store, folder)
+        reused, made = reused + counts[0], made + counts[1]
     facts = _facts(prepared, source, sweep, specs, {name: one.X.shape[1] for name, one in embedded.items()})
-    facts = replace(facts, warnings=(*facts.warnings, *extracted.failed.values()))
+    facts = replace(facts, warnings=(*facts.warnings, *extracted.failed.values()), prompts=prompts)
     board, fresh = _write_up(folder, Path(out), sweep, facts, refused, command)
     up_to_date = not (made or fresh or sum(extracted.made.values()))
     return RunResult(folder, board, refused, extracted, reused, made, up_to_date)
@@ -192,6 +201,41 @@ def run(
 
 def _run_name(dataset: Dataset, instances: str) -> str:
     return dataset.name if instances == "whole" else f"{dataset.name}-{instances.replace(':', '')}"
+
+
+def _prompts(prepared: Prepared, specs: Sequence[EncoderSpec], zero_shot: bool | Path) -> Prompts:
+    """Return the prompts of every class, none without --zero-shot; BenchError where nothing can read them."""
+    if zero_shot is False:
+        return {}
+    if not any(has_text_tower(spec) for spec in specs):
+        raise BenchError(
+            f"Got --zero-shot with {', '.join(spec.name for spec in specs)}, of which none has a text tower; expected "
+            "one of open_clip, e.g. --encoder clip-vit-b16 or --encoder open_clip:MODEL/TAG."
+        )
+    classes = sorted(prepared.instances["label"].unique())
+    return make_prompts(classes, None if zero_shot is True else zero_shot)
+
+
+def _without_labels(
+    sweep: Sweep,
+    specs: Sequence[EncoderSpec],
+    embedded: Mapping[str, Embedded],
+    prompts: Prompts,
+    store: EmbeddingStore,
+    folder: Path,
+) -> tuple[Sweep, tuple[int, int]]:
+    """Do the zero-shot units; returns the sweep with them, and (reused, made)."""
+    able = {spec.name: spec for spec in specs if has_text_tower(spec)}
+    units = plan_zero_shot(sweep, {name: spec.key for name, spec in able.items()}, prompts)
+
+    def load(name: str) -> TextEncoder:
+        spec = able[name]
+        tower = text_encoder(spec)
+        store.declare(spec.key, spec.identity(), tower.weights_digest, name)  # the weights the images were seen with
+        return tower
+
+    counts = run_zero_shot(sweep, units, embedded, prompts, load, folder)
+    return replace(sweep, units=(*sweep.units, *units)), counts
 
 
 def _facts(
@@ -238,6 +282,7 @@ def _write_up(
         "signature": signature, "command": command, "dataset": facts.dataset, "instances": facts.instances,
         "classes": facts.classes, "tier": facts.tier, "split": facts.split_rule, "refused": list(refused),
         "warnings": list(facts.warnings), "empty_fields": dict(board.empty), "units": len(sweep.units),
+        "prompts": dict(facts.prompts),
     }  # fmt: skip
     write_atomically(record, json.dumps(about, indent=1).encode())  # last: it says that the rest is there
     refresh_overview(out)

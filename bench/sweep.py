@@ -97,9 +97,7 @@ def plan_sweep(
     """Plan splits, draws and units. encoders: name -> (variant key, scaling)."""
     plan = plan_splits(table, classes)
     draws = draw_supports(table, classes, plan, protocol.shots, seeds=protocol.seeds, regime=protocol.draw)
-    columns = ["instance", "label", "group", "split", "level", "image"]
-    rows = table[columns].astype(object).where(table[columns].notna(), None).to_numpy().tolist()
-    data = content_name([list(classes), rows])
+    data = data_name(table, classes)
     units = []
     for n in protocol.shots:
         if n in draws.refused:
@@ -122,6 +120,13 @@ def plan_sweep(
                 }
                 units.append(Unit(encoder, head.name, n, seeds, protocol.noise, protocol.noise_kind, identity))
     return Sweep(table, tuple(classes), plan, draws, protocol, tuple(units))
+
+
+def data_name(table: pd.DataFrame, classes: Sequence[str]) -> str:
+    """Return the name of what is learned from and scored: the instances, their labels, groups and splits."""
+    columns = ["instance", "label", "group", "split", "level", "image"]
+    rows = table[columns].astype(object).where(table[columns].notna(), None).to_numpy().tolist()
+    return content_name([list(classes), rows])
 
 
 def run_units(

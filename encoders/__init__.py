@@ -7,6 +7,7 @@ vectors = encoder.encode([fit_input(as_rgb(image, spec.preprocess), spec.preproc
 
 from .errors import EncoderError
 from .hub import availability
+from .open_clip_text import TextEncoder, has_text_tower, text_encoder
 from .options import split_names
 from .preprocess import as_rgb, as_views, fit_input
 from .registry import descriptor, names, register, resolve
@@ -17,13 +18,16 @@ __all__ = [
     "EncoderSpec",
     "LoadedEncoder",
     "Preprocess",
+    "TextEncoder",
     "as_rgb",
     "as_views",
     "availability",
     "descriptor",
     "fit_input",
+    "has_text_tower",
     "names",
     "register",
     "resolve",
     "split_names",
+    "text_encoder",
 ]

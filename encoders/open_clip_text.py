@@ -90,7 +90,7 @@ def _tokenizer(spec: EncoderSpec) -> Any:
 
 def _tokens(tokenizer: Any, texts: list[str]) -> Any:
     """Return int64 (n, context length); a text that would be cut short is refused, as far as it can be told."""
-    length = getattr(tokenizer, "context_length", None)
+    length = getattr(tokenizer, "context_length", None) or 0
     for text in texts if hasattr(tokenizer, "encode") and length else ():
         count = len(tokenizer.encode(text)) + 2  # its start and end
         if count > length:

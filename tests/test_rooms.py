@@ -13,10 +13,11 @@ ROOT = Path(__file__).resolve().parents[1]
 LEVELS = {
     0: {"errors", "seeds", "atomic", "shards", "shard_index", "claims"},
     1: {"images"},
-    2: {"label_csv", "manifest", "datasets", "instances", "check", "demo", "episodes", "noise", "metrics"},
+    2: {"label_csv", "manifest", "datasets", "instances", "check", "demo", "episodes", "noise", "metrics",
+        "prompts"},
     3: {"store", "ledger", "export"},
     4: {"heads"},
-    5: {"prepare", "extract", "sweep"},
+    5: {"prepare", "extract", "sweep", "zero_shot"},
     6: {"statistics", "leaderboard", "markdown", "console"},
     7: {"pipeline"},
     8: {"cli", "__main__", "__init__"},
@@ -27,7 +28,7 @@ BESIDE = {
     ("datasets", "manifest"), ("datasets", "label_csv"), ("instances", "datasets"), ("check", "datasets"), ("check", "manifest"),
     ("leaderboard", "statistics"), ("markdown", "leaderboard"), ("__main__", "cli"), ("export", "store"),
     ("atomic", "errors"), ("shard_index", "atomic"), ("shard_index", "errors"), ("shard_index", "shards"),
-    ("extract", "prepare"),
+    ("extract", "prepare"), ("zero_shot", "sweep"),
 }  # fmt: skip
 MAY_IMPORT_ENCODERS = {"prepare", "extract", "pipeline", "cli"}
 HEAVY = {"torch", "timm", "open_clip", "torchvision", "xgboost", "faiss", "optuna", "lightly"}
