@@ -39,7 +39,7 @@ def _plugin(source: BinaryIO, kind: str) -> Any:
     from PIL import BmpImagePlugin, ImageFile, JpegImagePlugin, PngImagePlugin
 
     ImageFile.LOAD_TRUNCATED_IMAGES = False  # other packages set it, and half an image then passes for whole
-    plugins = {
+    plugins: dict[str, Any] = {
         "PNG": PngImagePlugin.PngImageFile, "JPEG": JpegImagePlugin.JpegImageFile, "BMP": BmpImagePlugin.BmpImageFile,
     }  # fmt: skip
     return plugins[kind](source)
