@@ -44,7 +44,12 @@ def download(wanted: Wanted, cache: Path) -> Path | None:
 
     EncoderError for everything else that goes wrong; what has come so far is kept for the next call.
     """
-    from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        GatedRepoError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     where, name = f"{wanted.endpoint}/{wanted.repo}", wanted.name
     try:
@@ -62,12 +67,18 @@ def download(wanted: Wanted, cache: Path) -> Path | None:
             f"Got '{name}', and {wanted.endpoint} has no {wanted.repo}, or hides it; check the name, and HF_TOKEN if "
             "it is private."
         ) from None
+    except RevisionNotFoundError:
+        raise EncoderError(
+            f"Got '{name}', and {where} has no revision '{wanted.revision}'; expected a commit."
+        ) from None
     except EncoderError:
         raise
     except Exception as error:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        hint = "check HF_TOKEN, then run again" if status in (401, 403) else "run again"
         raise EncoderError(
-            f"The download of {wanted} for '{name}' failed ({_short(error)}) with the cache {cache}; run again: what "
-            "has come so far is kept."
+            f"The download of {wanted} for '{name}' failed ({_short(error)}) with the cache {cache}; {hint}: what has "
+            "come so far is kept."
         ) from None
 
 

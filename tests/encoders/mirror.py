@@ -137,7 +137,7 @@ def trickle(handler: Handler, content: bytes, start: int) -> None:
 LFS: dict[str, Answer] = {"truncated": truncate, "corrupt": corrupt, "dropped": drop, "drops often": drop_often,
                           "stalls": stall, "trickles": trickle}  # fmt: skip
 STATUS = {"gated": (401, "GatedRepo"), "no repository": (404, "RepoNotFound"), "no file": (404, "EntryNotFound"),
-          "out of order": (503, ""), "forbidden": (403, "")}  # fmt: skip
+          "no revision": (404, "RevisionNotFound"), "out of order": (503, ""), "forbidden": (403, "")}  # fmt: skip
 
 
 @contextmanager

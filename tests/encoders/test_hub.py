@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +112,9 @@ def test_a_file_is_fetched_once_of_one_commit_and_then_found_without_asking(mirr
         ("gated", ("is gated: accept its licence at http://127.0.0.1", "HF_TOKEN")),
         ("no repository", ("has no lab/net, or hides it",)),
         ("no file", ("holds none of model.safetensors, pytorch_model.bin",)),
-        ("out of order", ("503",)),
-        ("forbidden", ("403",)),
+        ("no revision", ("lab/net has no revision ''",)),
+        ("out of order", ("503", "run again")),
+        ("forbidden", ("403", "check HF_TOKEN")),
         ("silent", ("ReadTimeout",)),
     ],
 )  # fmt: skip
@@ -162,6 +164,22 @@ def test_a_cached_file_that_was_damaged_is_never_used(mirror: Any, fetch: Fetch,
     assert done.returncode != 0 and "is damaged" in done.stderr and "HF_HUB_OFFLINE is set" in done.stderr
     assert not blob.exists()
     assert_sound(fetch(), tmp_path)
+
+
+def test_two_processes_that_want_the_same_file_fetch_it_once(mirror: Any, fetch: Fetch, tmp_path: Path) -> None:
+    mirror.fault = "trickles"
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(fetch), pool.submit(fetch)]:
+            assert_sound(done.result(), tmp_path)
+    assert mirror.sent == len(CONTENT)
+
+
+def test_a_file_system_without_links_holds_the_file_itself(mirror: Any, fetch: Fetch, tmp_path: Path) -> None:
+    linkless = "import os, pathlib\ndef refuse(*args): raise OSError\npathlib.Path.symlink_to = os.symlink = refuse\n"
+    for _ in range(2):
+        done = fetch(first=linkless)
+        assert done.returncode == 0 and Path(done.stdout.strip()).read_bytes() == CONTENT
+    assert mirror.sent == len(CONTENT) and not Path(done.stdout.strip()).is_symlink()
 
 
 def test_a_gated_file_is_had_with_a_token(mirror: Any, fetch: Fetch, tmp_path: Path) -> None:
