@@ -7,37 +7,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from .networks import HALF, imagenet_input, timm_spec
-from .registry import descriptor, register
-from .spec import EncoderSpec, Preprocess
+from .catalogue import enter
+from .networks import HALF, Network, imagenet_input
+from .registry import descriptor
+from .spec import Preprocess
 
+TORCHVISION = imagenet_input(224, 0.875, "bilinear")
 
-@register("random-resnet18")
-def random_resnet18(**options: object) -> EncoderSpec:
-    """ResNet-18 with random weights."""
-    return timm_spec(
-        "resnet18.tv_in1k", name="random-resnet18", family="control", dim=512, licence="none needed",
-        preprocess=imagenet_input(224, 0.875, "bilinear"), pretraining="none", options=options, control=True,
-    )  # fmt: skip
-
-
-@register("random-resnet50")
-def random_resnet50(**options: object) -> EncoderSpec:
-    """ResNet-50 with random weights."""
-    return timm_spec(
-        "resnet50.tv_in1k", name="random-resnet50", family="control", dim=2048, licence="none needed",
-        preprocess=imagenet_input(224, 0.875, "bilinear"), pretraining="none", options=options, control=True,
-    )  # fmt: skip
-
-
-@register("random-vit-small")
-def random_vit_small(**options: object) -> EncoderSpec:
-    """ViT-S/16 with random weights."""
-    return timm_spec(
-        "vit_small_patch16_224.augreg_in21k", name="random-vit-small", family="control", dim=384,
-        preprocess=Preprocess(224, "crop", 0.9, "bicubic", HALF, HALF), licence="none needed",
-        pretraining="none", options=options, kind="vit", patch=16, control=True,
-    )  # fmt: skip
+enter(
+    "control",
+    Network("random-resnet18", "timm:resnet18.tv_in1k", 512, 11.2, TORCHVISION, "none needed", "none",
+            "ResNet-18 with random weights", control=True),
+    Network("random-resnet50", "timm:resnet50.tv_in1k", 2048, 23.5, TORCHVISION, "none needed", "none",
+            "ResNet-50 with random weights", control=True),
+    Network("random-vit-small", "timm:vit_small_patch16_224.augreg_in21k", 384, 21.7,
+            Preprocess(224, "crop", 0.9, "bicubic", HALF, HALF), "none needed", "none",
+            "ViT-S/16 with random weights", "vit", 16, control=True),
+)  # fmt: skip
 
 
 @descriptor("thumbnail", dim=192, family="control", preprocess=Preprocess(8, "squash"), scaling="unit")

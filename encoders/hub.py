@@ -21,7 +21,9 @@ PATIENCE = 4.0
 WEIGHT_FILES = {
     "timm": ("model.safetensors", "pytorch_model.bin"),
     "hf-hub": ("model.safetensors", "pytorch_model.bin"),
+    "file": (),
     "open_clip": ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"),
+    "open_clip-hub": ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"),
 }
 
 
@@ -30,7 +32,7 @@ def availability(spec: EncoderSpec) -> str | None:
     kind = spec.source.partition(":")[0]
     if kind not in WEIGHT_FILES:
         return None
-    library = "open_clip" if kind == "open_clip" else "timm"
+    library = "open_clip" if kind.startswith("open_clip") else "timm"
     if importlib.util.find_spec(library) is None:
         return f"{library} is not installed"
     if spec.file:
@@ -39,6 +41,9 @@ def availability(spec: EncoderSpec) -> str | None:
         return None
     if spec.hub and cached_file(spec.hub, WEIGHT_FILES[kind], getattr(spec, "revision", "")):
         return None
+    if not spec.hub:
+        address = spec.source.removeprefix("file:") if kind == "file" else "its authors"
+        return f"weights to be fetched by you from {address} and given as {spec.name.partition('@')[0]}@weights=FILE"
     gate = ", and its licence has to be accepted there first" if spec.gated else ""
     return f"weights not in the Hugging Face cache {cache_folder()}; fetched from {spec.hub} at first use{gate}"
 

@@ -1,17 +1,18 @@
-"""From a declared network and a user's options to a spec: `timm_spec` and `open_clip_spec`.
+"""A network as one row of plain data, and from a row and a user's options to a spec: `Network`, `network_spec`.
 
-Dimension and preprocessing are declared by the entry, not asked of the library, so that naming and comparing
+Dimension and preprocessing are declared by the row, not asked of the library, so that naming and comparing
 encoders needs neither torch nor timm; a test holds each declaration against the library.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .errors import EncoderError
-from .open_clip_models import build_open_clip
+from .open_clip_models import CLIP_MEAN, CLIP_STD, build_open_clip, build_open_clip_tower
 from .options import IMAGE_READERS, Reader, image_defaults, one_of, read_options, whole
 from .spec import EncoderSpec, Preprocess
 from .timm_models import build_timm
@@ -19,10 +20,19 @@ from .weights import local_weights
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
-CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
-#: The poolings offered: of a convolutional network's map, of a transformer's tokens, of a projected tower.
-POOLS = {"cnn": ("default", "avg", "max"), "vit": ("default", "cls", "mean"), "clip": ("default",)}
+#: The poolings offered, the first by default: of a map, of tokens with and without a class token, none to choose.
+POOLS = {
+    "cnn": ("default", "avg", "max"),
+    "vit": ("default", "cls", "mean", "cls+mean"),
+    "vit-both": ("cls+mean", "cls", "mean"),
+    "tokens": ("default", "mean"),
+    "fixed": ("default",),
+}
+BUILDERS = {
+    "timm": build_timm, "hf-hub": build_timm, "file": build_timm,
+    "open_clip": build_open_clip, "open_clip-hub": build_open_clip_tower,
+}  # fmt: skip
 
 
 def imagenet_input(size: int, crop_fraction: float, interpolation: str = "bicubic") -> Preprocess:
@@ -30,36 +40,59 @@ def imagenet_input(size: int, crop_fraction: float, interpolation: str = "bicubi
     return Preprocess(size, "crop", crop_fraction, interpolation, IMAGENET_MEAN, IMAGENET_STD)
 
 
-def timm_spec(
-    model_id: str, *, name: str, family: str, dim: int, preprocess: Preprocess, licence: str,
-    pretraining: str, options: Mapping[str, object], kind: str = "cnn", patch: int = 1, gated: bool = False,
-    control: bool = False, source: str = "timm", hub: str | None = None,
-) -> EncoderSpec:  # fmt: skip
-    """Return the spec of a timm network.
+def clip_input(size: int, interpolation: str = "bicubic") -> Preprocess:
+    """Return the most common input of open_clip's towers: shorter side to the size, centre crop."""
+    return Preprocess(size, "crop", 1.0, interpolation, CLIP_MEAN, CLIP_STD)
 
-    model_id: timm's name with its weights tag. kind: "cnn" or "vit", for the poolings offered.
-    patch: what the input size has to be a multiple of. control: weights are drawn, never loaded.
-    source: "timm" or "hf-hub". hub: Hugging Face repository of the weights, by default timm's own.
+
+def declared_architecture(name: str, **arguments: object) -> str:
+    """Return timm's name of an architecture and the arguments that make it another, as one canonical text."""
+    return f"{name} {json.dumps(arguments, sort_keys=True)}"
+
+
+@dataclass(frozen=True)
+class Network:
+    """What is declared of a pretrained network; the fields that `EncoderSpec` has too are explained there.
+
+    source: "timm:MODEL.TAG"; "hf-hub:REPOSITORY" (saved by timm); "open_clip:MODEL/TAG"; "open_clip-hub:REPOSITORY"
+        (saved by open_clip); or "file:ADDRESS", weights that the user fetches and gives as NAME@weights=FILE.
+    dim: of the default pooling. params: millions of parameters of what is run, the classifier left out.
+    hub: Hugging Face repository of the weights; None for the one that the source names, or timm's own.
+    kind: what pooling there is to choose, a key of POOLS. patch: what the input size has to be a multiple of.
+    control: weights are drawn, never loaded.
     """
-    declared = EncoderSpec(
-        name=name, family=family, source=f"{source}:{model_id}", dim=dim, preprocess=preprocess,
-        licence=licence, weights="random:0" if control else "pretrained",
-        pretraining=pretraining, gated=gated,
-        hub=f"timm/{model_id}" if hub is None else hub, build=build_timm,
-    )  # fmt: skip
-    return _variant(declared, options, kind, patch, control)
+
+    name: str
+    source: str
+    dim: int
+    params: float
+    preprocess: Preprocess
+    licence: str
+    pretraining: str
+    about: str
+    kind: str = "cnn"
+    patch: int = 1
+    hub: str | None = None
+    gated: bool = False
+    architecture: str = ""
+    checked: str = "library"
+    revision: str = ""
+    family: str = "other"
+    control: bool = False
 
 
-def open_clip_spec(
-    model_and_tag: str, *, name: str, dim: int, preprocess: Preprocess, licence: str, pretraining: str,
-    hub: str, options: Mapping[str, object], patch: int = 1,
-) -> EncoderSpec:  # fmt: skip
-    """Return the spec of the image tower of an open_clip model, "MODEL/TAG", after its projection."""
+def network_spec(row: Network, options: Mapping[str, object]) -> EncoderSpec:
+    """Return the spec of a declared network under a user's options."""
+    library, _, model_id = row.source.partition(":")
+    hubs = {"timm": f"timm/{model_id}", "hf-hub": model_id, "open_clip-hub": model_id}
     declared = EncoderSpec(
-        name=name, family="clip", source=f"open_clip:{model_and_tag}", dim=dim, preprocess=preprocess,
-        weights="pretrained", licence=licence, pretraining=pretraining, hub=hub, build=build_open_clip,
+        name=row.name, family=row.family, source=row.source, dim=row.dim, preprocess=row.preprocess,
+        weights="random:0" if row.control else "pretrained", pool=POOLS[row.kind][0], licence=row.licence,
+        pretraining=row.pretraining, gated=row.gated, hub=hubs.get(library, "") if row.hub is None else row.hub,
+        revision=row.revision, architecture=row.architecture, params=row.params, checked=row.checked,
+        about=row.about, build=BUILDERS[library],
     )  # fmt: skip
-    return _variant(declared, options, "clip", patch)
+    return _variant(declared, options, row.kind, row.patch, row.control)
 
 
 def _variant(
@@ -67,7 +100,7 @@ def _variant(
 ) -> EncoderSpec:
     pre = declared.preprocess
     defaults = {
-        "size": pre.size, "pool": "default", "weights": "random" if control else "pretrained", "seed": 0,
+        "size": pre.size, "pool": declared.pool, "weights": "random" if control else "pretrained", "seed": 0,
         **image_defaults(pre, given),
     }  # fmt: skip
     readers: dict[str, Reader] = {
@@ -78,26 +111,28 @@ def _variant(
         readers["weights"] = str
     values, name = read_options(declared.name, given, readers, defaults)
     chosen: dict[str, Any] = {key: values[key] for key in ("size", *IMAGE_READERS)}
-    spec = replace(declared, name=name, pool=str(values["pool"]), preprocess=replace(pre, **chosen))
+    pool = str(values["pool"])
+    dim = declared.dim // _tokens(declared.pool) * _tokens(pool)
+    spec = replace(declared, name=name, dim=dim, pool=pool, preprocess=replace(pre, **chosen))
     return _weighted(spec, str(values["weights"]), values["seed"], "seed" in given)
+
+
+def _tokens(pool: str) -> int:
+    return pool.count("+") + 1
 
 
 def _weighted(spec: EncoderSpec, weights: str, seed: object, seed_given: bool) -> EncoderSpec:
     if weights == "random":
         return replace(
             spec, weights=f"random:{seed}", family="control", trivial=True,
-            pretraining="none (random weights)", hub="", gated=False,
+            pretraining="none (random weights)", hub="", revision="", gated=False,
         )  # fmt: skip
     if seed_given:
         raise EncoderError(f"Got a seed for encoder '{spec.name}'; it belongs to weights=random.")
     if weights == "pretrained":
         return spec
     path, digest = local_weights(weights)
-    return replace(
-        spec,
-        weights=digest,
-        file=path,
-        licence="unknown (local file)",
-        pretraining="unknown (local file)",
-        gated=False,
-    )
+    spec = replace(spec, weights=digest, file=path, revision="", gated=False)
+    if spec.source.startswith("file:"):  # such a file is how this entry is used
+        return spec
+    return replace(spec, licence="unknown (local file)", pretraining="unknown (local file)")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from .errors import EncoderError
 from .hub import hub_file
-from .networks import open_clip_spec, timm_spec
+from .networks import Network, network_spec
 from .open_clip_models import open_clip_facts
 from .spec import EncoderSpec
 from .timm_models import timm_facts
@@ -24,11 +24,12 @@ _FAMILIES = (
 def timm_by_id(model_id: str, options: Mapping[str, str]) -> EncoderSpec:
     """Return the spec of any timm model, its dimension and input read from timm (imports torch)."""
     facts = timm_facts(model_id)
-    return timm_spec(
-        facts.model_id, name=f"timm:{model_id}", family=family_of(facts.model_id), dim=facts.dim,
-        preprocess=facts.preprocess, licence=facts.licence, pretraining=facts.tag or "unknown",
-        options=options, kind=facts.kind, patch=facts.patch, hub=facts.hub,
+    row = Network(
+        f"timm:{model_id}", f"timm:{facts.model_id}", facts.dim, facts.params, facts.preprocess, facts.licence,
+        facts.tag or "unknown", "as timm describes it", kind=facts.kind, patch=facts.patch, hub=facts.hub,
+        family=family_of(facts.model_id),
     )  # fmt: skip
+    return network_spec(row, options)
 
 
 def hub_by_id(repo: str, options: Mapping[str, str]) -> EncoderSpec:
@@ -36,11 +37,12 @@ def hub_by_id(repo: str, options: Mapping[str, str]) -> EncoderSpec:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
         raise EncoderError(f"Got 'hf-hub:{repo}'; expected hf-hub:ORG/MODEL.")
     facts = timm_facts(repo, str(hub_file(repo, ("config.json",), f"hf-hub:{repo}").parent))
-    return timm_spec(
-        repo, name=f"hf-hub:{repo}", family=family_of(repo), dim=facts.dim, preprocess=facts.preprocess,
-        licence=facts.licence, pretraining="unknown", options=options, kind=facts.kind, patch=facts.patch,
-        source="hf-hub", hub=repo,
+    row = Network(
+        f"hf-hub:{repo}", f"hf-hub:{repo}", facts.dim, facts.params, facts.preprocess, facts.licence, "unknown",
+        "as its config.json describes it", kind=facts.kind, patch=facts.patch, family=family_of(repo),
+        checked="declared: config.json of the repository",
     )  # fmt: skip
+    return network_spec(row, options)
 
 
 def open_clip_by_id(model_and_tag: str, options: Mapping[str, str]) -> EncoderSpec:
@@ -49,10 +51,11 @@ def open_clip_by_id(model_and_tag: str, options: Mapping[str, str]) -> EncoderSp
     if not slash or not tag:
         raise EncoderError(f"Got 'open_clip:{model_and_tag}'; expected open_clip:MODEL/TAG, as ViT-B-32/openai.")
     facts = open_clip_facts(model_name, tag)
-    return open_clip_spec(
-        model_and_tag, name=f"open_clip:{model_and_tag}", dim=facts.dim, preprocess=facts.preprocess,
-        licence="unknown", pretraining=tag, hub=facts.hub, options=options, patch=facts.patch,
+    row = Network(
+        f"open_clip:{model_and_tag}", f"open_clip:{model_and_tag}", facts.dim, 0, facts.preprocess, "unknown", tag,
+        "as open_clip describes it", kind="fixed", patch=facts.patch, hub=facts.hub, family="clip",
     )  # fmt: skip
+    return network_spec(row, options)
 
 
 def family_of(model_id: str) -> str:

@@ -69,6 +69,7 @@ def descriptor(
         declared = EncoderSpec(
             name=name, family=family, source=f"descriptor:{name}", dim=dim, preprocess=policy, weights="none",
             scaling=scaling, licence="none needed", pretraining="none", trivial=True, code=str(version),
+            checked="code", about=(function.__doc__ or "").strip().partition("\n")[0],
             build=partial(_build_descriptor, function),
         )  # fmt: skip
         _add(name, partial(_descriptor_variant, declared), function)

@@ -16,6 +16,16 @@ FAMILIES = (
     "imagenet", "self-supervised", "clip", "microscopy", "pathology", "descriptor", "control", "other",
 )  # fmt: skip
 
+#: Any use; terms of its own, to be read; research only; no commercial use; not stated.
+LICENCE_CLASSES = ("open", "custom", "research", "non-commercial", "unknown")
+_CLASS_OF_LICENCE = {
+    "none needed": "open", "mit": "open", "apache-2.0": "open", "bsd-3-clause": "open", "cc-by-4.0": "open",
+    "dinov3-license": "custom", "apple-ascl": "custom", "apple-amlr": "research",
+    "cc-by-nc-4.0": "non-commercial", "cc-by-nc-nd-4.0": "non-commercial", "cc-by-nc-sa-4.0": "non-commercial",
+    "owkin-non-commercial": "non-commercial", "kaiko-non-commercial": "non-commercial",
+    "lunit-non-commercial": "non-commercial",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Preprocess:
@@ -55,13 +65,18 @@ class EncoderSpec:
     name: base name plus the options that differ from its defaults, sorted: "dino@color=grey,size=448".
     source: where the architecture comes from, such as "timm:vit_small_patch16_224.dino".
     dim: length d of the vector of one view; an instance with V views has V x d columns.
-    pool: "default" (as its library does), "cls", "mean", "avg" or "max".
+    pool: "default" (as its library does), "cls", "mean", "cls+mean" (one after the other), "avg" or "max".
     weights: "pretrained", "random:SEED", "sha256:..." (a local file) or "none" (descriptors).
     scaling: what a head should do to the rows first: "unit" (centre, then L2-normalise each row) or
         "standard" (standardise each feature).
     trivial: true for descriptors and controls, the panel a learned encoder has to beat.
     code: identity of code outside this package's contract: a descriptor's version, a user file's sha256.
+    architecture: timm's or open_clip's description of the network where `source` does not tell, else "".
+    revision: commit of the hub repository; "" for main.
     hub, file: Hugging Face repository and local file of the weights ("" when none); not part of the identity.
+    params: millions of parameters (0: none or not known). about: one line, with the paper.
+    checked: "library" where a test compares all that is declared here with timm or open_clip; "code" for
+        descriptors; else "declared: " and where it is from, as nothing at hand could confirm it.
     """
 
     name: str
@@ -78,12 +93,18 @@ class EncoderSpec:
     gated: bool = False
     trivial: bool = False
     code: str = ""
+    architecture: str = ""
+    revision: str = ""
+    params: float = field(default=0, compare=False)
+    checked: str = field(default="", compare=False)
+    about: str = field(default="", compare=False)
     hub: str = field(default="", compare=False)
     file: str = field(default="", compare=False, repr=False)
     build: Callable[[EncoderSpec], LoadedEncoder] = field(default=None, compare=False, repr=False)  # type: ignore[assignment]
 
     def identity(self) -> dict[str, object]:
         """Return everything that changes the bits of an embedding: no name, licence or path."""
+        declared = {"architecture": self.architecture, "revision": self.revision}
         return {
             "contract": CONTRACT,
             "source": self.source,
@@ -93,7 +114,13 @@ class EncoderSpec:
             "weights": self.weights,
             "precision": self.precision,
             "code": self.code,
+            **{name: value for name, value in declared.items() if value},
         }
+
+    @property
+    def licence_class(self) -> str:
+        """One of LICENCE_CLASSES; the licence of the weights, not that of the images they were trained on."""
+        return _CLASS_OF_LICENCE.get(self.licence.lower(), "unknown")
 
     @property
     def key(self) -> str:

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TimmFacts:
-    """What timm itself says about a model: canonical id, output length, kind, input, origin."""
+    """What timm itself says about a model: canonical id, output length, millions of parameters, kind, input, origin."""
 
     model_id: str
     dim: int
+    params: float
     kind: str
     patch: int
     preprocess: Preprocess
@@ -36,20 +37,20 @@ class TimmFacts:
 
 def build_timm(spec: EncoderSpec) -> LoadedEncoder:
     """Build the network of a spec, load or draw its weights, and wrap it for `encode`."""
-    architecture, config = _architecture(spec.source, spec.name)
-    kwargs: dict[str, Any] = {"num_classes": 0}
+    architecture, config, kwargs = _architecture(spec)
+    kwargs["num_classes"] = 0
     if config.get("fixed_input_size"):
         kwargs["img_size"] = spec.preprocess.size
     if spec.pool in ("avg", "max"):
         kwargs["global_pool"] = spec.pool
     if spec.weights.startswith("random:"):
         model = _random(architecture, kwargs, int(spec.weights.removeprefix("random:")), spec.name)
-    elif spec.file:
-        state = read_state_dict(unchanged(spec.file, spec.weights, spec.name))
-        model = _with_weights(architecture, kwargs, config, state, spec.name, spec.file, exact=True)
     else:
-        path = _hub_weights(spec)
-        model = _with_weights(architecture, kwargs, config, read_state_dict(path), spec.name, spec.hub, exact=False)
+        path = unchanged(spec.file, spec.weights, spec.name) if spec.file else _hub_weights(spec)
+        # What a row declares of an architecture no library vouches for: a key in excess may be a layer it lacks.
+        exact = bool(spec.file or spec.architecture)
+        source = spec.file or spec.hub
+        model = _with_weights(architecture, kwargs, config, read_state_dict(path), spec.name, source, exact=exact)
     model.eval().requires_grad_(False)
     return LoadedEncoder(
         spec, batched_encode(spec, pooled(model, spec.pool, spec.name)), state_digest(model.state_dict())
@@ -57,17 +58,20 @@ def build_timm(spec: EncoderSpec) -> LoadedEncoder:
 
 
 def pooled(model: Any, pool: str, name: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return the forward pass (B, 3, S, S) to (B, d); "cls" and "mean" read a transformer's tokens."""
-    if pool not in ("cls", "mean"):
+    """Return the forward pass (B, 3, S, S) to (B, d); "cls", "mean" and "cls+mean" read a transformer's tokens."""
+    parts = pool.split("+")
+    if not set(parts) <= {"cls", "mean"}:
         return model
     prefix = getattr(model, "num_prefix_tokens", None)
-    if prefix is None or (pool == "cls" and not getattr(model, "has_class_token", prefix > 0)):
+    if prefix is None or ("cls" in parts and not getattr(model, "has_class_token", prefix > 0)):
         raise EncoderError(f"Got pool={pool} for encoder '{name}', which has no such tokens; use pool=default.")
+    import torch
 
     def forward(x: torch.Tensor) -> torch.Tensor:
         tokens = model.forward_features(x)  # (B, prefix + patches, d)
-        vector = tokens[:, 0] if pool == "cls" else tokens[:, prefix:].mean(dim=1)
-        return model.fc_norm(vector)  # the identity where the norm came before pooling
+        read = {"cls": lambda: tokens[:, 0], "mean": lambda: tokens[:, prefix:].mean(dim=1)}
+        # fc_norm is the identity where the norm came before pooling
+        return torch.cat([model.fc_norm(read[part]()) for part in parts], dim=1)
 
     return forward
 
@@ -95,12 +99,15 @@ def timm_facts(model_id: str, folder: str = "") -> TimmFacts:
                 f"timm cannot build '{model_id}' ({type(error).__name__}: {str(error)[:200]})."
             ) from None
     cfg = model.pretrained_cfg
-    vit = hasattr(model, "num_prefix_tokens") and hasattr(model, "fc_norm")
+    prefix = getattr(model, "num_prefix_tokens", None)
+    vit = prefix is not None and hasattr(model, "fc_norm")
+    kind = "vit" if getattr(model, "has_class_token", prefix) else "tokens"
     patch = model.patch_embed.patch_size[0] if vit and cfg.get("fixed_input_size") else 1
     return TimmFacts(
         model_id=model_id if folder else ".".join(part for part in (cfg["architecture"], cfg.get("tag")) if part),
         dim=dim,
-        kind="vit" if vit else "cnn",
+        params=round(sum(p.numel() for p in model.parameters()) / 1e6, 1),
+        kind=kind if vit else "cnn",
         patch=patch,
         preprocess=_preprocess(config, model_id),
         hub="" if folder else cfg.get("hf_hub_id") or "",
@@ -140,27 +147,38 @@ def _check_known(model_id: str) -> None:
         raise EncoderError(f"'{model_id}' runs GELU on weights that need QuickGELU; use timm:{twin}.")
 
 
-def _architecture(source: str, name: str) -> tuple[str, dict[str, Any]]:
+def _architecture(spec: EncoderSpec) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Return the name to build, what timm says of its weights, and the arguments that make it another."""
     import timm
 
-    kind, _, model_id = source.partition(":")
+    kind, _, model_id = spec.source.partition(":")
+    if spec.architecture:
+        model_id, _, text = spec.architecture.partition(" ")
+        kwargs = json.loads(text)
+        if "mlp_layer" in kwargs:  # timm takes the other layers by name, this one as a class
+            kwargs["mlp_layer"] = getattr(timm.layers, kwargs["mlp_layer"])
+        return model_id, {"fixed_input_size": True, "classifier": "head"}, kwargs
     if kind == "hf-hub":
-        folder = hub_file(model_id, ("config.json",), name).parent
+        folder = hub_file(model_id, ("config.json",), spec.name, spec.revision).parent
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        return f"local-dir:{folder}", config.get("pretrained_cfg", config)
+        return f"local-dir:{folder}", config.get("pretrained_cfg", config), {}
     with quiet():
         cfg = timm.get_pretrained_cfg(model_id)
-    return model_id, cfg.to_dict() if cfg else {}
+    return model_id, cfg.to_dict() if cfg else {}, {}
 
 
 def _hub_weights(spec: EncoderSpec) -> Path:
     if not spec.hub:
         raise EncoderError(
-            f"timm names no hub repository for '{spec.name}'; fetch its weights yourself and give them with "
+            f"No hub holds the weights of '{spec.name}'; fetch them yourself{_address(spec.source)} and give them with "
             f"{spec.name.partition('@')[0]}@weights=FILE."
         )
     files = WEIGHT_FILES[spec.source.partition(":")[0]]
     return hub_file(spec.hub, files, spec.name, getattr(spec, "revision", ""))
+
+
+def _address(source: str) -> str:
+    return f" from {source.removeprefix('file:')}" if source.startswith("file:") else ""
 
 
 def _random(architecture: str, kwargs: dict[str, Any], seed: int, name: str) -> Any:

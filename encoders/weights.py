@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     import torch
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
-#: What trainers wrap a state dict in, and what data-parallel and compiled models put before its names.
-WRAPPERS = ("state_dict", "model")
-PREFIXES = ("module.", "_orig_mod.")
+#: What trainers wrap a state dict in, what data-parallel and compiled models and DINOv2's trainer put before its
+#: names, and the parts that only its training needs.
+WRAPPERS = ("state_dict", "model", "teacher")
+PREFIXES = ("module.", "_orig_mod.", "backbone.")
+TRAINING_ONLY = ("dino_head.", "ibot_head.")
 
 
 def local_weights(text: str) -> tuple[str, str]:
@@ -82,7 +84,7 @@ def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
             content = content[wrapper]
     if not isinstance(content, Mapping) or not all(isinstance(v, torch.Tensor) for v in content.values()):
         raise EncoderError(f"Got weights {path}, which hold no plain mapping of names to tensors; export a state dict.")
-    return {_bare(name): tensor for name, tensor in content.items()}
+    return {_bare(name): tensor for name, tensor in content.items() if not name.startswith(TRAINING_ONLY)}
 
 
 def unreadable(path: Path, error: Exception) -> EncoderError:

@@ -15,14 +15,14 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 FREE = [name for name in names() if resolve(name).trivial]
 NETWORKS = [name for name in names() if not resolve(name).trivial]
 #: Of the networks that need weights, one of each architecture that is cheap to draw at random.
-CHEAP = ["mobilenetv2", "resnet18", "dinov2-small", "clip-vit-b16"]
+CHEAP = ["mobilenetv2", "resnet18", "dinov2-small", "clip-vit-b16", "dinobloom-s", "biomedclip"]
 
 
 def smallest(name: str) -> str:
     """Return the variant of an encoder that is cheap to run: random weights, a small input."""
     spec = resolve(name)
     options = [] if spec.trivial else ["weights=random"]
-    if spec.source.startswith(("timm:", "open_clip:")):
+    if not spec.source.startswith("descriptor:"):
         options.append(f"size={_small_size(name)}")
     return name + ("@" + ",".join(options) if options else "")
 
@@ -98,7 +98,7 @@ def choices(name: str) -> list[str]:
         resolve(f"{name}@no_such_option=1")
     allowed = str(caught.value).rpartition(": ")[2].rstrip(".").split(", ")
     values = {
-        "color": "grey", "window": "0-4095", "channels": "each", "stack": "max", "weights": "random", "pool": _another_pool(name), "size": "112",
+        "color": "grey", "window": "0-4095", "channels": "each", "stack": "max", "weights": "random", "pool": _another_pool(name), "size": "448",
         "seed": "7" if "weights" not in allowed else "7,weights=random",
     }  # fmt: skip
     assert set(allowed) <= set(values), f"say here how to vary the new option of {name}"
@@ -108,8 +108,7 @@ def choices(name: str) -> list[str]:
 def _another_pool(name: str) -> str:
     with pytest.raises(EncoderError) as caught:
         resolve(f"{name}@pool=no_such_pool")
-    offered = str(caught.value).rpartition("one of ")[2].rstrip(".").split(", ")
-    return offered[-1] if offered[-1] in ("max", "mean") else ""
+    return str(caught.value).rpartition("one of ")[2].rstrip(".").split(", ")[-1].removeprefix("default")
 
 
 @pytest.mark.parametrize("name", names())

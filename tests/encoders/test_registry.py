@@ -131,7 +131,7 @@ def test_a_mistake_is_answered_with_the_value_and_what_was_expected(text: str, e
 USER_FILE = """
 import numpy as np
 from encoders import descriptor, register
-from encoders.networks import imagenet_input, timm_spec
+from encoders.networks import Network, imagenet_input, network_spec
 
 @descriptor("brightness", dim=1)
 def brightness(image):
@@ -139,9 +139,8 @@ def brightness(image):
 
 @register("dino")
 def mine(**options):
-    return timm_spec("vit_small_patch16_224.dino", name="dino", family="other", dim=384,
-                     licence="x", pretraining="x", preprocess=imagenet_input(224, 1.0), options=options,
-                     kind="vit", patch=16)
+    return network_spec(Network("dino", "timm:vit_small_patch16_224.dino", 384, 21.7, imagenet_input(224, 1.0), "x",
+                                "x", "x", "vit", 16), options)
 
 @descriptor("bad-shape", dim=2)
 def bad_shape(image):
