@@ -8,20 +8,24 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from bench.errors import BenchError, did_you_mean
 from bench.images import IMAGE_SUFFIXES
 from bench.label_csv import BOX, LAYOUT, read_label_csv
-from bench.manifest import scan
+from bench.manifest import positions, scan, stat_entry, stat_files
 
 COLUMNS = ["path", "digest", *BOX, "label", "level", "group", "source", "split", "mask",
            "height", "width", "channels", "pages", "dtype"]  # fmt: skip
+FROM_FILE = ["digest", "height", "width", "channels", "pages", "dtype", "problem"]
+OUTSIDE = "is a link to outside the data folder, so it is not read"
 
 
 @dataclass(frozen=True)
@@ -69,15 +73,24 @@ def load_dataset(
     if data.is_file():
         root, rows = data.parent, read_label_csv(data, group_column, notes)
         rows["path"], rows["mask"] = _posix(rows["path"]), _posix(rows["mask"])
+        refused = _refusals(root, rows["path"].unique())
+        paths = sorted(set(rows["path"]) - refused.keys())
+        stat, links = stat_files(root, paths)
     elif group_column:
         raise BenchError(f"Got group column '{group_column}' for folder {data}; expected a CSV. Use --group-pattern.")
     else:
-        root, (rows, refused) = data, _read_folder(data, notes)
-    refused |= _refusals(root, rows["path"].unique())
-    rows = rows[~rows["path"].isin(refused)].reset_index(drop=True)
-    labels = set(rows["label"])
-    files = scan(root, sorted(set(rows["path"])), cache, verify=verify)
-    table = rows.merge(files.drop(columns=["size", "mtime_ns", "ctime_ns", "format"]), on="path", how="left")
+        root, (rows, stat, links, refused) = data, _read_folder(data, notes)
+        paths = rows["path"].tolist()
+    outward = {link for link in links if not (root / link).resolve().is_relative_to(root.resolve())}
+    if outward:
+        stat, paths = stat[[path not in outward for path in paths]], [path for path in paths if path not in outward]
+        refused |= dict.fromkeys(outward, OUTSIDE)
+    if refused:
+        rows = rows[~rows["path"].isin(refused)].reset_index(drop=True)
+    labels = set(rows["label"].unique())
+    files = scan(root, paths, cache, stat=stat, verify=verify)[["path", *FROM_FILE]]
+    at = positions(rows["path"].tolist(), pa.chunked_array([pa.array(files["path"])]))
+    table = pd.concat([rows, files.iloc[at].reset_index(drop=True)[FROM_FILE]], axis=1)
     bad = table["problem"].notna()
     unread = table.loc[bad, ["path", "problem"]].rename(columns={"problem": "reason"}).drop_duplicates()
     table, outside = _clip_boxes(table[~bad], notes)
@@ -90,7 +103,9 @@ def load_dataset(
         raise BenchError(f"Got {len(problems)} images in {data}, none of which can be used ({first}). {LAYOUT}")
     _check_masks(root, table, notes)
     table = _merge_copies(_with_groups(table, group_pattern, notes), notes)
-    table = table.sort_values(["path", *BOX], kind="stable").reset_index(drop=True)[COLUMNS]
+    if not (table["path"].is_monotonic_increasing and table["path"].is_unique):
+        table = table.sort_values(["path", *BOX], kind="stable")
+    table = table.reset_index(drop=True)[COLUMNS]
     classes = tuple(sorted(table["label"].unique()))
     if len(classes) < 2:
         hint = _deeper(data, table)
@@ -119,44 +134,56 @@ def _deeper(data: Path, table: pd.DataFrame) -> str:
     return f" Its sub-folders {', '.join(inner[:4])} look like classes, did you mean --data {inside}?"
 
 
-def _read_folder(root: Path, notes: list[str]) -> tuple[pd.DataFrame, dict[str, str]]:
-    found: list[tuple[str, str]] = []
+def _read_folder(root: Path, notes: list[str]) -> tuple[pd.DataFrame, np.ndarray, set[str], dict[str, str]]:
+    """Return (rows sorted by path, their stat int64 (n, 3), paths that are links, path -> why refused)."""
+    paths: list[str] = []
+    labels: list[str] = []
+    stats = array("q")
+    links: set[str] = set()
     stray: list[str] = []
     other: list[str] = []
     refused: dict[str, str] = {}
     folders = [""]
     while folders:
         inner = folders.pop()
+        label, before = inner.split("/", 1)[0], f"{inner}/" if inner else ""
         for entry in os.scandir(root / inner):
-            path = f"{inner}/{entry.name}" if inner else entry.name
-            if entry.name.startswith("."):
+            name = entry.name
+            path = before + name
+            if name[0] == ".":
                 continue
             if entry.is_dir(follow_symlinks=False):
                 folders.append(path)
-            elif entry.is_dir():
+            elif entry.is_symlink() and entry.is_dir():
                 refused[path] = "is a link to a folder, which is not followed; move the folder here"
-            elif os.path.splitext(entry.name)[1].lower() not in IMAGE_SUFFIXES:
+            elif name[name.rfind(".") :].lower() not in IMAGE_SUFFIXES:
                 other += [path] if inner else []
             elif not path.isascii() and path.encode("utf-8", "replace").decode() != path:
                 refused[path.encode("utf-8", "backslashreplace").decode()] = "its name is not valid UTF-8; rename it"
             elif inner:
-                found.append((path, path.split("/", 1)[0]))
+                paths.append(path)
+                labels.append(label)
+                stats.extend(stat_entry(entry))
+                if entry.is_symlink():
+                    links.add(path)
             else:
                 stray.append(path)
-    if stray and not found:
+    if stray and not paths:
         raise BenchError(f"Got the image {min(stray)} directly in {root}; its class is not told. {LAYOUT}")
-    if not found:
+    if not paths:
         why = "".join(f" {path} {reason}." for path, reason in sorted(refused.items())[:1])
         raise BenchError(f"Got {root}, which holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}).{why} {LAYOUT}")
     refused |= dict.fromkeys(stray, "lies outside the class folders, so its class is not told")
     if other:
         notes.append(f"{len(other)} files in class folders have no image ending and were ignored, e.g. {min(other)}")
-    masks = sorted({label for _, label in found if label.lower() in ("mask", "masks")})
+    masks = sorted({label for label in set(labels) if label.lower() in ("mask", "masks")})
     notes += [f"folder '{name}' was taken for a class; give masks in a CSV column mask instead" for name in masks]
-    rows = pd.DataFrame(sorted(found), columns=["path", "label"]).assign(level="expert")
+    rows = pd.DataFrame({"path": pd.Series(paths, dtype="str"), "label": pd.Series(labels, dtype="str")})
+    order = rows["path"].argsort(kind="stable").to_numpy()
+    rows = rows.iloc[order].reset_index(drop=True).assign(level="expert")
     for column in (*BOX, "group", "source", "split", "mask"):
-        rows[column] = pd.array([pd.NA] * len(rows), dtype="Int64" if column in BOX else "string")
-    return rows, refused
+        rows[column] = pd.Series(pd.NA, index=rows.index, dtype="Int64" if column in BOX else "string")
+    return rows, np.frombuffer(stats, np.int64).reshape(-1, 3)[order], links, refused
 
 
 def _posix(paths: pd.Series) -> pd.Series:
@@ -167,27 +194,31 @@ def _posix(paths: pd.Series) -> pd.Series:
 
 
 def _refusals(root: Path, paths: Iterable[str]) -> dict[str, str]:
-    """Return path -> reason for those not below `root`, links resolved. Each folder is resolved once."""
+    """Return path -> reason for those not below `root`, links to folders resolved, each folder once."""
     top = root.resolve()
     inside: dict[str, bool] = {}
     refused = {}
     for path in paths:
         folder = path.rpartition("/")[0]
-        if path.startswith("/") or re.match("[A-Za-z]:", path) or ".." in path.split("/"):
+        if path[:1] == "/" or (path[1:2] == ":" and path[0].isalpha()) or ".." in path.split("/"):
             refused[path] = "is not a relative path below the data folder, so it is not read"
             continue
         if folder not in inside:
             inside[folder] = (root / folder).resolve().is_relative_to(top)
-        full = root / path if not inside[folder] else os.path.join(root, path)
-        if not inside[folder] or (os.path.islink(full) and not Path(full).resolve().is_relative_to(top)):
-            refused[path] = "is a link to outside the data folder, so it is not read"
+        if not inside[folder] and not (root / path).resolve().is_relative_to(top):
+            refused[path] = OUTSIDE
     return refused
 
 
 def _check_masks(root: Path, table: pd.DataFrame, notes: list[str]) -> None:
     masks = table["mask"].dropna().unique()
+    top = root.resolve()
     refused = _refusals(root, masks)
-    lost = sorted(mask for mask in masks if mask in refused or not (root / mask).is_file())
+    lost = sorted(
+        mask
+        for mask in masks
+        if mask in refused or not (root / mask).is_file() or not (root / mask).resolve().is_relative_to(top)
+    )
     if lost:
         notes.append(f"{len(lost)} masks are not files below the data folder and were ignored, e.g. {lost[0]}")
         table["mask"] = table["mask"].where(~table["mask"].isin(lost))
@@ -196,6 +227,8 @@ def _check_masks(root: Path, table: pd.DataFrame, notes: list[str]) -> None:
 def _clip_boxes(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return (table with boxes inside their images, problems for those wholly outside)."""
     table = table.reset_index(drop=True)
+    if table[BOX].isna().all(axis=None):
+        return table, pd.DataFrame({"path": [], "reason": []}, dtype="str")
     before = table[BOX].copy()
     for name, limit in (("x0", "width"), ("x1", "width"), ("y0", "height"), ("y1", "height")):
         table[name] = table[name].clip(lower=0).where(table[name].isna() | (table[name] <= table[limit]), table[limit])
@@ -215,6 +248,8 @@ def _clip_boxes(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, pd
 
 def _one_label_each(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Drop repeated rows; regions of one file that were given two labels become problems."""
+    if table["path"].is_unique:
+        return table, pd.DataFrame({"path": [], "reason": []}, dtype="str")
     single = table.drop_duplicates(["path", *BOX, "label"])
     if len(single) < len(table):
         notes.append(f"{len(table) - len(single)} rows repeat another row and were dropped")
@@ -233,7 +268,7 @@ def _with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> 
             message = f"Got --group-pattern '{pattern}', not a regular expression ({error}). Try '([^/]+)__'."
             raise BenchError(message) from None
         part: str | int = "group" if "group" in compiled.groupindex else min(1, compiled.groups)
-        matches = {path: compiled.search(path) for path in table["path"].unique()}
+        matches = {path: compiled.search(path) for path in table["path"].unique().tolist()}
         group = {path: match[part] for path, match in matches.items() if match and match[part] is not None}
         missed = sorted(matches.keys() - group.keys())
         if missed:
@@ -243,8 +278,10 @@ def _with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> 
             )
         return table.assign(group=table["path"].map(group).astype("string"))
     if table["group"].isna().all():
-        notes.append("no groups were given: every image counts as its own, which is too hopeful if several "
-                     "come from one slide or patient (--group-pattern)")
+        notes.append(
+            "no groups were given: every image counts as its own, which is too hopeful if several "
+            "come from one slide or patient (--group-pattern)"
+        )
     return table.assign(group=table["group"].fillna(table["path"]))
 
 
@@ -264,6 +301,8 @@ def conflicts_of(table: pd.DataFrame) -> tuple[tuple[tuple[str, str], ...], ...]
 
 def _merge_copies(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     """Put identical files into one group, so that a copy is never both learned from and tested on."""
+    if table["digest"].is_unique:
+        return table
     copies = copies_of(table)
     if copies:
         notes.append(f"{sum(map(len, copies))} files are exact copies of another, e.g. {copies[0][0]} = {copies[0][1]}")

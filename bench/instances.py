@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 import numpy as np
@@ -9,7 +10,6 @@ import pandas as pd
 
 from bench.datasets import BOX, Dataset
 from bench.errors import BenchError
-from bench.seeds import content_name
 
 MAX_INSTANCES = 20_000_000
 COLUMNS = ["instance", "path", "digest", *BOX, "label", "level", "group", "source", "split", "image"]
@@ -28,17 +28,29 @@ def make_instances(dataset: Dataset, kind: str = "whole") -> pd.DataFrame:
     table = dataset.table.assign(image=dataset.table["path"])
     if kind != "whole":
         table = _tiles(table, *_tile_size(kind))
-    boxes = table[BOX].astype(object).where(table[BOX].notna(), None).to_numpy().tolist()
-    regions = ["whole" if box[0] is None else box for box in boxes]
-    names = [content_name([digest, region]) for digest, region in zip(table["digest"], regions, strict=True)]
+    names = pd.Series(_names(table), index=table.index, dtype="str")
     return table.assign(instance=names)[COLUMNS].reset_index(drop=True)
+
+
+def _names(table: pd.DataFrame) -> list[str]:
+    """Return `bench.seeds.content_name([digest, "whole" or [x0, y0, x1, y1]])` of each row, its JSON written here.
+
+    Ten times as fast as asking for each: a hundred thousand names are all that a run with nothing to do does.
+    """
+    boxed = table["x0"].notna().to_numpy()
+    regions = np.full(len(table), '"whole"', dtype=object)
+    regions[boxed] = [f"[{a},{b},{c},{d}]" for a, b, c, d in table.loc[boxed, BOX].to_numpy(np.int64).tolist()]
+    texts = (f'["{digest}",{region}]' for digest, region in zip(table["digest"].tolist(), regions, strict=True))
+    return [hashlib.sha256(text.encode()).hexdigest()[:32] for text in texts]
 
 
 def _tile_size(kind: str) -> tuple[int, int]:
     match = re.fullmatch(r"tiles:([1-9]\d*)(?::([1-9]\d*))?", kind)
     if not match:
-        raise BenchError(f"Got instances '{kind}'; expected whole (each labelled region), "
-                         "or tiles:SIZE[:STRIDE] in pixels, e.g. tiles:128 or tiles:128:64.")
+        raise BenchError(
+            f"Got instances '{kind}'; expected whole (each labelled region), "
+            "or tiles:SIZE[:STRIDE] in pixels, e.g. tiles:128 or tiles:128:64."
+        )
     size = int(match[1])
     return size, int(match[2] or size)
 
@@ -51,8 +63,10 @@ def _tiles(table: pd.DataFrame, size: int, stride: int) -> pd.DataFrame:
     count = sum(len(_starts(a, b, size, stride)) * len(_starts(c, d, size, stride))
                 for a, b, c, d in zip(left, right, top, bottom, strict=True))  # fmt: skip
     if count > MAX_INSTANCES:
-        raise BenchError(f"Got tiles of {size} pixels every {stride}, which makes {count:,} instances; "
-                         f"expected at most {MAX_INSTANCES:,}. Use larger tiles or a larger stride.")
+        raise BenchError(
+            f"Got tiles of {size} pixels every {stride}, which makes {count:,} instances; "
+            f"expected at most {MAX_INSTANCES:,}. Use larger tiles or a larger stride."
+        )
     rows, boxes = [], []
     for i in range(len(table)):
         for y0, y1 in _spans(top[i], bottom[i], size, stride):

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import numpy as np
-from scipy.stats import rankdata
 
 Metric = Callable[[np.ndarray, np.ndarray], np.ndarray]
 EPS = 1e-7  # probabilities are clipped here in log_loss: a vote share of 0 costs 16 nats, not infinity
@@ -59,6 +58,8 @@ def mcc(P: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def auroc(P: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Macro one-vs-rest area under the ROC curve (Mann-Whitney, ties count half); in [0, 1]."""
+    from scipy.stats import rankdata  # a second to import, more than a command with nothing to do takes
+
     areas = []
     for k in np.unique(y):
         positive = y == k

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import beta
 
 RESAMPLES = 2000
 BOOTSTRAP_FROM = 10  # test groups in the smallest class; with fewer, percentiles of resamples are too narrow
@@ -70,6 +69,8 @@ def percentile_interval(samples: np.ndarray, level: float = LEVEL) -> tuple[np.n
 
 def clopper_pearson(successes: float, trials: float, level: float = LEVEL) -> tuple[float, float]:
     """Return exact binomial limits (Clopper and Pearson 1934); a mean count over draws may be fractional."""
+    from scipy.stats import beta
+
     tail = (1 - level) / 2
     low = beta.ppf(tail, successes, trials - successes + 1) if successes > 0 else 0.0
     high = beta.ppf(1 - tail, successes + 1, trials - successes) if successes < trials else 1.0
