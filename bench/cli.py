@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from rich import box
-from rich.table import Column, Table
 
 from bench.console import console, errors, print_board, print_check, print_problems, progress_bars
 from bench.errors import BenchError
@@ -118,37 +116,30 @@ def data_check(
 
 @app.command("encoders")
 def list_encoders(
-    family: Annotated[str | None, typer.Option(help="Show one family only.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Show this encoder or variant in full.")] = None,
+    family: Annotated[str | None, typer.Option(help="One family only: pathology, microscopy, clip, ...")] = None,
+    licence: Annotated[
+        str, typer.Option(help="What the weights may be used for: open, custom, research, non-commercial, unknown.")
+    ] = "",
+    max_params: Annotated[float | None, typer.Option(min=0, help="At most so many million parameters.")] = None,
+    here: Annotated[bool, typer.Option("--here", help="Only what can be used now, without a download.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Everything known, as CSV.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table.")] = False,
 ) -> None:
-    """List the encoders: name, family, dimension, licence, and whether their weights are here."""
-    from encoders import availability, names, resolve
+    """List the encoders: size, licence, what they were pretrained on, and whether their weights are here."""
+    from bench import listing
+    from encoders import resolve
 
-    specs = [resolve(name) for name in names()]
-    families = sorted({spec.family for spec in specs})
-    if family and family not in families:
-        raise BenchError(f"Got family '{family}'; expected one of {', '.join(families)}.")
-    columns = (
-        Column("name", no_wrap=True),
-        Column("family", overflow="fold"),
-        Column("dim", justify="right"),
-        "licence",
-        "pretrained on",
-        Column("here", no_wrap=True),
-    )
-    table = Table(*columns, box=box.SIMPLE, pad_edge=False)
-    absent = 0
-    for spec in specs:
-        if family in (None, spec.family):
-            why_not = availability(spec)
-            absent += why_not is not None
-            here = "yes" if why_not is None else "gated" if spec.gated else "no"
-            table.add_row(spec.name, spec.family, str(spec.dim), spec.licence, spec.pretraining, here)
-    console.print(table, soft_wrap=False)
-    if absent:
-        console.print(f"{absent} are not here yet: their weights are fetched from the Hugging Face hub at first use, "
-                      "or given by NAME@weights=FILE.", markup=False)  # fmt: skip
-    console.print("Also timm:MODEL, open_clip:MODEL/TAG, hf-hub:REPOSITORY and path/to/file.py:NAME. "
-                  "Any of them takes options: dino@size=448,color=grey.", markup=False)  # fmt: skip
+    if name:
+        console.print(listing.in_full(resolve(name)), soft_wrap=False)
+        return
+    specs, problems = listing.catalogue()
+    chosen = listing.choose(specs, listing.Wish(family, _words(licence), max_params, here))
+    if csv or markdown:
+        typer.echo(listing.as_csv(chosen) if csv else listing.markdown(chosen), nl=False)
+        return
+    console.print(listing.table(chosen, console.width), soft_wrap=False)
+    console.print(f"{len(chosen)} of {len(specs)} encoders.", *listing.NOTES, *problems, sep="\n", markup=False)
 
 
 @app.command()

@@ -78,7 +78,7 @@ enter(
     Network("lunit-dino-s8", "hf-hub:1aurent/vit_small_patch8_224.lunit_dino", 384, 21.7, LUNIT,
             "lunit-non-commercial", TCGA, "DINO ViT-S/8 on tissue (Kang et al. 2023), class token", "vit", 8,
             architecture=declared_architecture("vit_small_patch8_224"), checked=PORT),
-    Network("quiltnet-b32", "open_clip-hub:wisdomik/QuiltNet-B-32", 512, 87.8, clip_input(224), "MIT",
+    Network("quiltnet-b32", "open_clip-hub:wisdomik/QuiltNet-B-32", 512, 87.8, clip_input(224), "unknown",
             "Quilt-1M tissue images with captions", "QuiltNet ViT-B/32 (Ikezogwo et al. 2023)", "fixed", 32,
             architecture=json.dumps(QUILTNET), checked=OPEN_CLIP),
 )  # fmt: skip

@@ -75,8 +75,8 @@ class EncoderSpec:
     revision: commit of the hub repository; "" for main.
     hub, file: Hugging Face repository and local file of the weights ("" when none); not part of the identity.
     params: millions of parameters (0: none or not known). about: one line, with the paper.
-    checked: "library" where a test compares all that is declared here with timm or open_clip; "code" for
-        descriptors; else "declared: " and where it is from, as nothing at hand could confirm it.
+    checked: "library" where a test compares network, dimension, size, input and pooling with timm or open_clip;
+        "code" for descriptors; else "declared: " and where it is from, as nothing at hand could confirm it.
     """
 
     name: str

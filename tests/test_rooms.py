@@ -19,7 +19,7 @@ LEVELS = {
     4: {"heads"},
     5: {"prepare", "extract", "sweep", "zero_shot"},
     6: {"statistics", "leaderboard", "markdown", "console"},
-    7: {"pipeline"},
+    7: {"listing", "pipeline"},
     8: {"cli", "__main__", "__init__"},
 }
 LEVEL_OF = {name: level for level, names in LEVELS.items() for name in names}
@@ -30,7 +30,7 @@ BESIDE = {
     ("atomic", "errors"), ("shard_index", "atomic"), ("shard_index", "errors"), ("shard_index", "shards"),
     ("extract", "prepare"), ("zero_shot", "sweep"),
 }  # fmt: skip
-MAY_IMPORT_ENCODERS = {"prepare", "extract", "pipeline", "cli"}
+MAY_IMPORT_ENCODERS = {"prepare", "extract", "listing", "pipeline", "cli"}
 HEAVY = {"torch", "timm", "open_clip", "torchvision", "xgboost", "faiss", "optuna", "lightly"}
 
 

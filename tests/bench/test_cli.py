@@ -157,3 +157,12 @@ def test_encoders_are_listed_with_what_is_here(bench):
     assert code == 0
     assert "dino" in text
     assert "color-stats" in text
+    code, text = bench("encoders", "--licence", "open,custom", "--max-params", "30", "--family", "clip")
+    assert code == 0 and "0 of " in text
+    code, text = bench("encoders", "--here", "--family", "descriptor", "--markdown")
+    assert code == 0 and "| descriptor | texture | 58 | any |" in text
+    code, text = bench("encoders", "--here", "--family", "descriptor", "--csv")
+    assert code == 0 and "descriptor:texture" in text
+    code, text = bench("encoders", "virchow2@pool=cls")
+    assert code == 0 and "class token" in text and "paige-ai/Virchow2" in text
+    assert bench("encoders", "dinno") == (2, "Error: Got encoder 'dinno', did you mean 'dino'? `bench encoders` lists all.")
