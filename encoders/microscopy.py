@@ -12,9 +12,9 @@ from .catalogue import enter
 from .networks import Network, clip_input, declared_architecture, imagenet_input
 
 DINOV2 = imagenet_input(224, 1.0)
-OPEN_CLIP = "declared: model card; compared with the repository's open_clip_config.json when loaded"
+OPEN_CLIP = "declared: refused when loaded unless the repository's open_clip_config.json says the same"
 REDDINO = "declared: the authors' export to timm (github.com/Snarci/RedDino)"
-DINOBLOOM = "declared: paper and training code (github.com/marrlab/DinoBloom)"
+DINOBLOOM = "declared: the authors' evaluation code (github.com/marrlab/DinoBloom)"
 #: The authors' code is Apache-2.0, the configuration saved with the weights says CC-BY-NC-4.0.
 REDDINO_LICENCE = "Apache-2.0 or CC-BY-NC-4.0"
 ZENODO = "file:https://zenodo.org/records/10908163/files/DinoBloom-"
@@ -39,7 +39,8 @@ def reddino(size: str, dim: int, params: float) -> Network:
 def dinobloom(letter: str, size: str, dim: int, params: float) -> Network:
     """Return the row of one size of DinoBloom."""
     return Network(
-        f"dinobloom-{letter.lower()}", f"{ZENODO}{letter}.pth", dim, params, DINOV2, "unknown", BLOOD,
+        f"dinobloom-{letter.lower()}", f"{ZENODO}{letter}.pth", dim, params, imagenet_input(224, 1.0, "bilinear"),
+        "unknown", BLOOD,
         f"DinoBloom, DINOv2 ViT-{letter}/14 on blood and marrow (Koch et al. 2024), class token", "vit", 14,
         architecture=declared_architecture(f"vit_{size}_patch14_dinov2"), checked=DINOBLOOM,
     )  # fmt: skip

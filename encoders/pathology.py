@@ -1,7 +1,7 @@
 """Networks pretrained on tiles of tissue slides, most of them behind a licence to be accepted on the hub.
 
-None can be compared with a library here: architecture and input are those that the authors' own loading code gives
-timm, and `checked` says so. Weights that do not fit the architecture, key by key, are refused.
+None can be compared with a library here: architecture and input are those that published code gives timm to load
+it, and `checked` says so. Weights that do not fit the architecture, key by key, are refused.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from .catalogue import enter
 from .networks import HALF, Network, clip_input, declared_architecture, imagenet_input
 from .spec import Preprocess
 
-CARD = "declared: the authors' code for loading it with timm"
-PORT = "declared: weights and normalisation as published, the whole tile as input; a port to timm by 1aurent"
-OPEN_CLIP = "declared: model card; compared with the repository's open_clip_config.json when loaded"
+CARD = "declared: published code that loads it with timm (github.com/mahmoodlab/TRIDENT)"
+PORT = "declared: published architecture and normalisation, the whole tile as input; a port to timm by 1aurent"
+OPEN_CLIP = "declared: refused when loaded unless the repository's open_clip_config.json says the same"
 WHOLE, BICUBIC = imagenet_input(224, 1.0, "bilinear"), imagenet_input(224, 1.0)
 KAIKO = Preprocess(224, "crop", 1.0, "bilinear", HALF, HALF)
 LUNIT = Preprocess(

@@ -99,7 +99,7 @@ def test_the_csv_holds_everything_and_the_markdown_the_table(specs):
 def test_an_encoder_in_full_says_why_it_is_not_here_and_how_it_was_checked():
     text = " ".join(drawn(listing.in_full(resolve("virchow2@pool=cls")), 200).split())
     for said in ("virchow2@pool=cls", "dimension 1280", "pooling class token", "gated yes", "revision main",
-                 "declared: the authors' code", "licence has to be accepted there first"):  # fmt: skip
+                 "declared: published code", "licence has to be accepted there first"):  # fmt: skip
         assert said in text
     text = " ".join(drawn(listing.in_full(resolve("dinobloom-b")), 200).split())
     assert "from https://zenodo.org/records/10908163/files/DinoBloom-B.pth and given as dinobloom-b@weights=FILE" in text
