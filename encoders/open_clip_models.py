@@ -12,6 +12,7 @@ from typing import Any
 
 from .encode import batched_encode
 from .errors import EncoderError, did_you_mean
+from .facts import remembered
 from .hub import WEIGHT_FILES, hub_file
 from .spec import EncoderSpec, LoadedEncoder, Preprocess
 from .timm_models import wrong_keys
@@ -120,6 +121,7 @@ def _own_config(spec: EncoderSpec) -> dict[str, Any]:
     return told
 
 
+@remembered(OpenClipFacts, "open_clip_torch")
 def open_clip_facts(model_name: str, tag: str) -> OpenClipFacts:
     """Read output length, input and hub repository of a model and weights tag from open_clip's own tables."""
     with quiet():

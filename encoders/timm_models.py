@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .encode import batched_encode
 from .errors import EncoderError, did_you_mean
+from .facts import remembered
 from .hub import WEIGHT_FILES, hub_file
 from .spec import EncoderSpec, LoadedEncoder, Preprocess
 from .weights import mismatch, quiet, read_state_dict, state_digest, unchanged
@@ -76,12 +77,17 @@ def pooled(model: Any, pool: str, name: str) -> Callable[[torch.Tensor], torch.T
     return forward
 
 
-@lru_cache(maxsize=64)
 def timm_facts(model_id: str, folder: str = "") -> TimmFacts:
     """Read what timm says about a model, from a network built without memory for its weights.
 
     model_id: as in timm ("vit_small_patch16_224.dino"); folder: of a hub model's config.json, or "".
     """
+    config = (Path(folder) / "config.json").read_bytes() if folder else b""
+    return _ask_timm(model_id, folder, hashlib.sha256(config).hexdigest())
+
+
+@remembered(TimmFacts, "timm")
+def _ask_timm(model_id: str, folder: str, config_digest: str) -> TimmFacts:
     import timm
     import torch
     from timm.data import resolve_model_data_config
