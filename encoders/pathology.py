@@ -34,9 +34,8 @@ GIGAPATH = declared_architecture("vit_giant_patch14_dinov2", patch_size=16, mlp_
 QUILTNET = {"embed_dim": 512, "vision_cfg": {"image_size": 224, "layers": 12, "width": 768, "patch_size": 32}}
 
 
-def kaiko(size: str, letter: str, patch: int, dim: int, params: float) -> Network:
-    """Return the row of one of the plain vision transformers of kaiko."""
-    name = f"vit_{size}_patch{patch}_224"
+def kaiko(name: str, letter: str, patch: int, dim: int, params: float) -> Network:
+    """Return the row of one of the vision transformers of kaiko; name: its architecture in timm."""
     return Network(
         f"kaiko-vit{letter}{patch}", f"hf-hub:1aurent/{name}.kaiko_ai_towards_large_pathology_fms", dim, params, KAIKO,
         "kaiko-non-commercial", TCGA, f"kaiko ViT-{letter.upper()}/{patch} (Aben et al. 2024), class token", "vit",
@@ -70,8 +69,9 @@ enter(
     Network("phikon", "hf-hub:1aurent/vit_base_patch16_224.owkin_pancancer", 768, 85.8, WHOLE, "owkin-non-commercial",
             TCGA, "Phikon ViT-B/16, iBOT on 16 cancers (Filiot et al. 2023), class token", "vit", 16,
             architecture=declared_architecture("vit_base_patch16_224"), checked=PORT),
-    kaiko("small", "s", 16, 384, 21.7), kaiko("small", "s", 8, 384, 21.7),
-    kaiko("base", "b", 16, 768, 85.8), kaiko("base", "b", 8, 768, 85.8),
+    kaiko("vit_small_patch16_224", "s", 16, 384, 21.7), kaiko("vit_small_patch8_224", "s", 8, 384, 21.7),
+    kaiko("vit_base_patch16_224", "b", 16, 768, 85.8), kaiko("vit_base_patch8_224", "b", 8, 768, 85.8),
+    kaiko("vit_large_patch14_reg4_dinov2", "l", 14, 1024, 303.2),
     Network("lunit-dino-s16", "hf-hub:1aurent/vit_small_patch16_224.lunit_dino", 384, 21.7, LUNIT,
             "lunit-non-commercial", TCGA, "DINO ViT-S/16 on tissue (Kang et al. 2023), class token", "vit", 16,
             architecture=declared_architecture("vit_small_patch16_224"), checked=PORT),
