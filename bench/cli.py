@@ -13,6 +13,7 @@ import typer
 
 from bench.console import console, errors, print_board, print_check, print_problems, progress_bars
 from bench.errors import BenchError
+from bench.store_cli import app as store_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at a dataset before using it.")
 app.add_typer(data_app, name="data")
+app.add_typer(store_app, name="store")
 
 Data = Annotated[Path, typer.Option(help="A folder with one sub-folder per class, or a CSV with columns path,label.")]
 Instances = Annotated[str, typer.Option(help="What gets one embedding: whole, or tiles:SIZE[:STRIDE] in pixels.")]
@@ -35,6 +37,7 @@ Encoders = Annotated[
     list[str] | None,
     typer.Option("--encoder", "-e", help="Encoders, comma-separated or repeated; see `bench encoders`."),
 ]
+Verify = Annotated[bool, typer.Option("--verify", help="Read every file and every stored embedding again.")]
 Number = TypeVar("Number", int, float)
 DEFAULT_DATA = Path("Data/raw")
 DEFAULT_OUT = Path("results")
@@ -103,13 +106,14 @@ def data_check(
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
     out: Out = DEFAULT_OUT,
+    verify: Annotated[bool, typer.Option("--verify", help="Read every file again, also unchanged ones.")] = False,
 ) -> None:
     """Show classes, counts, sizes, bit depths, groups, duplicates and unreadable files, and what the data can bear."""
     from bench.check import check_dataset
     from bench.datasets import load_dataset
 
     cache = out / "store"
-    dataset = load_dataset(data, group_pattern=group_pattern, group_column=group_column, cache=cache)
+    dataset = load_dataset(data, group_pattern=group_pattern, group_column=group_column, cache=cache, verify=verify)
     check = check_dataset(dataset, cache)
     print_check(check)
 
@@ -150,13 +154,14 @@ def extract(
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
     out: Out = DEFAULT_OUT,
+    verify: Verify = False,
 ) -> None:
     """Embed every image (or tile) with the encoders and keep the embeddings."""
     from bench.pipeline import Source, extract_encoders, prepare
     from encoders import resolve
 
     specs = [resolve(name) for name in _encoder_names(encoder, required=True)]
-    prepared = prepare(Source(data, instances, group_pattern, group_column), out)
+    prepared = prepare(Source(data, instances, group_pattern, group_column, verify), out)
     with progress_bars() as report:
         prepared, done = extract_encoders(prepared, specs, report)
     for name in done.made:
@@ -188,6 +193,7 @@ def run(
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
     out: Out = DEFAULT_OUT,
+    verify: Verify = False,
     name: Annotated[str | None, typer.Option(help="Name of the run's folder below <out>/runs.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that fit heads.")] = os.cpu_count() or 1,
 ) -> None:
@@ -201,7 +207,7 @@ def run(
     )
     with progress_bars() as report:
         result = run_all(
-            Source(data, instances, group_pattern, group_column), protocol,
+            Source(data, instances, group_pattern, group_column, verify), protocol,
             encoders=_encoder_names(encoder), heads=_words(head), out=out, name=name,
             zero_shot=prompts or zero_shot, workers=workers,
             command=shlex.join(["bench", *sys.argv[1:]]), on_progress=report,

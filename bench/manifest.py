@@ -31,6 +31,7 @@ COLUMNS = ["path", *STAT, *FACTS]
 STORED = [*COLUMNS, "read_ns"]
 NUMBERS = {*STAT, *HEADER, "read_ns"}
 ABSENT = (-1, 0, 0)
+ROOT = b"root"
 DIRTY_NS = 2_000_000_000
 READERS = 4
 BLOCK = 20_000  # files read between two writings of the table: what Ctrl-C can cost
@@ -198,5 +199,17 @@ def _save(root: Path, cache: Path | None, table: pd.DataFrame) -> None:
     if place is None:
         return
     text = {name: table[name].astype("str") for name in ("path", "digest", "dtype", "format", "problem")}
+    made = pa.Table.from_pandas(table.assign(**text)[STORED], preserve_index=False)
     with replacing(place) as temporary:
-        table.assign(**text)[STORED].to_parquet(temporary, index=False)
+        pq.write_table(made.replace_schema_metadata({ROOT: str(root.resolve())}), temporary)
+
+
+def forgotten_manifests(cache: Path) -> list[tuple[Path, str]]:
+    """Return (manifest, folder) for each manifest below `cache` that is about a folder that is gone."""
+    found = []
+    for path in sorted((cache / "manifests").glob("*.parquet")):
+        with suppress(OSError, pa.ArrowException):
+            root = (pq.read_schema(path).metadata or {}).get(ROOT, b"").decode()
+            if root and not os.path.lexists(root):
+                found.append((path, root))
+    return found

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from bench.atomic import replacing, write_atomically
@@ -30,7 +31,7 @@ from bench.markdown import render_markdown, render_overview
 from bench.prepare import check_views
 from bench.prompts import Prompts, make_prompts
 from bench.seeds import content_name
-from bench.store import EmbeddingStore
+from bench.store import DamagedRows, EmbeddingStore
 from bench.sweep import Embedded, Protocol, Sweep, plan_sweep, run_units
 from bench.zero_shot import plan_zero_shot, run_zero_shot
 from encoders import EncoderError, EncoderSpec, TextEncoder, has_text_tower, resolve, text_encoder
@@ -49,6 +50,7 @@ class Source:
     instances: str = "whole"
     group_pattern: str | None = None
     group_column: str | None = None
+    verify: bool = False  # read every file and every stored embedding again
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,11 @@ def prepare(source: Source, out: Path | str = "results") -> Prepared:
     """Read the dataset table and cut it into instances. The cache and the store lie in `out`."""
     store = EmbeddingStore(Path(out) / "store")
     dataset = load_dataset(
-        source.data, group_pattern=source.group_pattern, group_column=source.group_column, cache=store.root
-    )
+        source.data, group_pattern=source.group_pattern, group_column=source.group_column, cache=store.root,
+        verify=source.verify,
+    )  # fmt: skip
+    for key in store.variants() if source.verify else ():
+        store.verify(key)
     return Prepared(dataset, make_instances(dataset, source.instances), store, store.root)
 
 
@@ -164,7 +169,7 @@ def run(
                 "e.g. --encoder color-stats,texture,random-resnet18. `bench encoders` lists them."
             )
     prompts = _prompts(prepared, specs, zero_shot)
-    prepared, extracted = extract_encoders(prepared, specs, on_progress)
+    prepared, extracted, X = _embed(prepared, specs, on_progress)
     if len(extracted.failed) == len(specs):
         raise BenchError("No encoder could be loaded.\n" + "\n".join(extracted.failed.values()))
     specs = [spec for spec in specs if spec.name not in extracted.failed]
@@ -176,12 +181,7 @@ def run(
     if not sweep.units and not prompts:
         raise BenchError("No shot level can be drawn from this data.\n" + "\n".join(refused))
     folder = Path(out) / "runs" / (name or _run_name(prepared.dataset, source.instances))
-    embedded = {
-        spec.name: Embedded(
-            spec.name, spec.key, spec.scaling, prepared.store.read(spec.key, list(prepared.instances["instance"]))
-        )
-        for spec in specs
-    }
+    embedded = {spec.name: Embedded(spec.name, spec.key, spec.scaling, X[spec.name]) for spec in specs}
     reused, made = run_units(
         sweep,
         embedded,
@@ -197,6 +197,29 @@ def run(
     board, fresh = _write_up(folder, Path(out), sweep, facts, refused, command)
     up_to_date = not (made or fresh or sum(extracted.made.values()))
     return RunResult(folder, board, refused, extracted, reused, made, up_to_date)
+
+
+def _embed(
+    prepared: Prepared, specs: Sequence[EncoderSpec], on_progress: OnProgress | None
+) -> tuple[Prepared, ExtractReport, dict[str, np.ndarray]]:
+    """Extract what is missing and read all of it; what turns out damaged when it is read is made again, once."""
+    prepared, report = extract_encoders(prepared, specs, on_progress)
+
+    def read() -> dict[str, np.ndarray]:
+        names = prepared.instances["instance"].tolist()
+        return {spec.name: prepared.store.read(spec.key, names) for spec in specs if spec.name not in report.failed}
+
+    try:
+        return prepared, report, read()
+    except DamagedRows:
+        first = report
+    for spec in specs:
+        prepared.store.verify(spec.key)
+    prepared, report = extract_encoders(prepared, specs, on_progress)
+    made = {name: count + first.made[name] for name, count in report.made.items()}
+    reused = {name: count - first.made[name] for name, count in report.reused.items()}
+    problems = {**first.problems, **report.problems}
+    return prepared, replace(report, made=made, reused=reused, problems=problems), read()
 
 
 def _run_name(dataset: Dataset, instances: str) -> str:

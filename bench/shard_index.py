@@ -40,17 +40,17 @@ class Index:
 
     @cached_property
     def _order(self) -> np.ndarray:
-        return np.argsort(_as_text(self.rows), kind="stable")
+        return np.argsort(row_codes(self.rows), kind="stable")
 
     @cached_property
     def _sorted(self) -> np.ndarray:
-        return _as_text(self.rows)[self._order]
+        return row_codes(self.rows)[self._order]
 
     def find(self, wanted: np.ndarray) -> np.ndarray:
         """Return the position of each wanted row, uint8 (m, 16), among `rows`: int64 (m,), -1 where there is none."""
         if not len(self.rows) or not len(wanted):
             return np.full(len(wanted), -1)
-        text = _as_text(wanted)
+        text = row_codes(wanted)
         at = np.minimum(np.searchsorted(self._sorted, text), len(self.rows) - 1)
         return np.where(self._sorted[at] == text, self._order[at], -1)
 
@@ -126,6 +126,6 @@ def _listing(folder: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _as_text(rows: np.ndarray) -> np.ndarray:
+def row_codes(rows: np.ndarray) -> np.ndarray:
     """Return uint8 (n, 16) as (n,) of 16 bytes that sort and compare; numpy pads with zeros, so none is lost."""
     return np.ascontiguousarray(rows).view(f"S{WIDTH}").ravel()

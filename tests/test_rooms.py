@@ -13,20 +13,19 @@ ROOT = Path(__file__).resolve().parents[1]
 LEVELS = {
     0: {"errors", "seeds", "atomic", "shards", "shard_index", "claims"},
     1: {"images"},
-    2: {"label_csv", "manifest", "datasets", "instances", "check", "demo", "episodes", "noise", "metrics",
-        "prompts"},
+    2: {"label_csv", "manifest", "datasets", "instances", "check", "demo", "episodes", "noise", "metrics", "prompts"},
     3: {"store", "ledger", "export"},
-    4: {"heads"},
+    4: {"inventory", "heads"},
     5: {"prepare", "extract", "sweep", "zero_shot"},
     6: {"statistics", "leaderboard", "markdown", "console"},
     7: {"listing", "pipeline"},
-    8: {"cli", "__main__", "__init__"},
+    8: {"cli", "store_cli", "__main__", "__init__"},
 }
 LEVEL_OF = {name: level for level, names in LEVELS.items() for name in names}
 # Within a level these lean on each other in one direction only.
 BESIDE = {
     ("datasets", "manifest"), ("datasets", "label_csv"), ("instances", "datasets"), ("check", "datasets"), ("check", "manifest"),
-    ("leaderboard", "statistics"), ("markdown", "leaderboard"), ("__main__", "cli"), ("export", "store"),
+    ("leaderboard", "statistics"), ("markdown", "leaderboard"), ("__main__", "cli"), ("cli", "store_cli"), ("export", "store"),
     ("atomic", "errors"), ("shard_index", "atomic"), ("shard_index", "errors"), ("shard_index", "shards"),
     ("extract", "prepare"), ("zero_shot", "sweep"),
 }  # fmt: skip
