@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from bench.check import DataCheck
 
 WIDE = None if sys.stdout.isatty() else 160  # a file or a pipe has no width to fit into
-console = Console(highlight=False, soft_wrap=True, width=WIDE)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+console = Console(highlight=False, emoji=False, soft_wrap=True, width=WIDE)
+errors = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
 @contextmanager
