@@ -38,6 +38,7 @@ Encoders = Annotated[
     typer.Option("--encoder", "-e", help="Encoders, comma-separated or repeated; see `bench encoders`."),
 ]
 Verify = Annotated[bool, typer.Option("--verify", help="Read every file and every stored embedding again.")]
+Device = Annotated[str, typer.Option(help="Where encoders run: auto, cpu, cuda or cuda:N.")]
 Number = TypeVar("Number", int, float)
 DEFAULT_DATA = Path("Data/raw")
 DEFAULT_OUT = Path("results")
@@ -154,6 +155,7 @@ def extract(
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
     out: Out = DEFAULT_OUT,
+    device: Device = "auto",
     verify: Verify = False,
 ) -> None:
     """Embed every image (or tile) with the encoders and keep the embeddings."""
@@ -163,7 +165,7 @@ def extract(
     specs = [resolve(name) for name in _encoder_names(encoder, required=True)]
     prepared = prepare(Source(data, instances, group_pattern, group_column, verify), out)
     with progress_bars() as report:
-        prepared, done = extract_encoders(prepared, specs, report)
+        prepared, done = extract_encoders(prepared, specs, device, report)
     for name in done.made:
         if name not in done.failed:
             console.print(f"{name}: {done.reused[name]:,} reused, {done.made[name]:,} made", markup=False)
@@ -193,6 +195,7 @@ def run(
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
     out: Out = DEFAULT_OUT,
+    device: Device = "auto",
     verify: Verify = False,
     name: Annotated[str | None, typer.Option(help="Name of the run's folder below <out>/runs.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that fit heads.")] = os.cpu_count() or 1,
@@ -209,7 +212,7 @@ def run(
         result = run_all(
             Source(data, instances, group_pattern, group_column, verify), protocol,
             encoders=_encoder_names(encoder), heads=_words(head), out=out, name=name,
-            zero_shot=prompts or zero_shot, workers=workers,
+            zero_shot=prompts or zero_shot, device=device, workers=workers,
             command=shlex.join(["bench", *sys.argv[1:]]), on_progress=report,
         )  # fmt: skip
     print_board(result.leaderboard.table)

@@ -94,7 +94,7 @@ def prepare(source: Source, out: Path | str = "results") -> Prepared:
 
 
 def extract_encoders(
-    prepared: Prepared, specs: Sequence[EncoderSpec], on_progress: OnProgress | None = None
+    prepared: Prepared, specs: Sequence[EncoderSpec], device: str = "auto", on_progress: OnProgress | None = None
 ) -> tuple[Prepared, ExtractReport]:
     """Embed what is missing. Images that turn out undecodable are recorded and leave the instances."""
 
@@ -103,7 +103,9 @@ def extract_encoders(
             on_progress(f"extract {name}", done, total)
 
     check_views(prepared.dataset.table[["path", "channels"]], specs)
-    report = extract(prepared.instances, prepared.dataset.root, specs, prepared.store, on_progress=progress)
+    report = extract(
+        prepared.instances, prepared.dataset.root, specs, prepared.store, device=device, on_progress=progress
+    )
     if not report.problems:
         return prepared, report
     record_problems(prepared.dataset.root, prepared.cache, dict(report.problems))
@@ -145,6 +147,7 @@ def run(
     out: Path | str = "results",
     name: str | None = None,
     zero_shot: bool | Path = False,
+    device: str = "auto",
     workers: int = 1,
     command: str = "",
     on_progress: OnProgress | None = None,
@@ -169,7 +172,7 @@ def run(
                 "e.g. --encoder color-stats,texture,random-resnet18. `bench encoders` lists them."
             )
     prompts = _prompts(prepared, specs, zero_shot)
-    prepared, extracted, X = _embed(prepared, specs, on_progress)
+    prepared, extracted, X = _embed(prepared, specs, device, on_progress)
     if len(extracted.failed) == len(specs):
         raise BenchError("No encoder could be loaded.\n" + "\n".join(extracted.failed.values()))
     specs = [spec for spec in specs if spec.name not in extracted.failed]
@@ -200,10 +203,10 @@ def run(
 
 
 def _embed(
-    prepared: Prepared, specs: Sequence[EncoderSpec], on_progress: OnProgress | None
+    prepared: Prepared, specs: Sequence[EncoderSpec], device: str, on_progress: OnProgress | None
 ) -> tuple[Prepared, ExtractReport, dict[str, np.ndarray]]:
     """Extract what is missing and read all of it; what turns out damaged when it is read is made again, once."""
-    prepared, report = extract_encoders(prepared, specs, on_progress)
+    prepared, report = extract_encoders(prepared, specs, device, on_progress)
 
     def read() -> dict[str, np.ndarray]:
         names = prepared.instances["instance"].tolist()
@@ -215,7 +218,7 @@ def _embed(
         first = report
     for spec in specs:
         prepared.store.verify(spec.key)
-    prepared, report = extract_encoders(prepared, specs, on_progress)
+    prepared, report = extract_encoders(prepared, specs, device, on_progress)
     made = {name: count + first.made[name] for name, count in report.made.items()}
     reused = {name: count - first.made[name] for name, count in report.reused.items()}
     problems = {**first.problems, **report.problems}

@@ -1,4 +1,4 @@
-"""One image file to the inputs of every encoder: decoded once, windowed once per view, cut and resized."""
+"""One image file to the inputs of every encoder: decoded once, windowed once per view; instances cut and resized."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from bench.images import ImageError, open_image
 from encoders import EncoderError, EncoderSpec, Preprocess
 from encoders.preprocess import as_views, fit_input
 
-Prepared = dict[str, dict[Preprocess, np.ndarray]]  # instance -> preprocessing -> uint8 (V, S, S, 3)
+Views = dict[tuple[str, ...], list[np.ndarray]]  # what `_view_of` reads of a policy -> V times uint8 (H, W, 3)
+Box = tuple[int, int, int, int] | None  # x0, y0, x1, y1 in pixels, the ends excluded; None for the whole image
 
 
-def prepare_image(path: Path, rows: pd.DataFrame, policies: Sequence[Preprocess]) -> Prepared:
-    """Return the views of the instances `rows` (columns instance, x0, y0, x1, y1) of one image, by policy.
+def open_views(path: Path, policies: Sequence[Preprocess]) -> Views:
+    """Decode one image and make its views: one unless each channel is a view of its own.
 
-    uint8 (V, S, S, 3), or (V, H, W, 3) where the policy has no size; V is 1 unless each channel is a view.
     Raises ImageError, also where the image lacks a channel that a policy names.
     """
-    views: dict[tuple[str, ...], list[np.ndarray]] = {}
+    views: Views = {}
     with open_image(path) as picture:
         stacks = {stack: picture.project(stack) for stack in {policy.stack for policy in policies}}
     for policy in policies:
@@ -31,13 +31,13 @@ def prepare_image(path: Path, rows: pd.DataFrame, policies: Sequence[Preprocess]
                 views[_view_of(policy)] = as_views(stacks[policy.stack], policy, picture.info.names)
             except EncoderError as error:
                 raise ImageError(str(error)) from None
-    prepared: Prepared = {}
-    for instance, x0, y0, x1, y1 in rows[["instance", "x0", "y0", "x1", "y1"]].itertuples(index=False):
-        box = np.s_[:, :] if pd.isna(x0) else np.s_[int(y0) : int(y1), int(x0) : int(x1)]
-        prepared[str(instance)] = {
-            policy: np.stack([fit_input(view[box], policy) for view in views[_view_of(policy)]]) for policy in policies
-        }
-    return prepared
+    return views
+
+
+def cut(views: Views, box: Box, policy: Preprocess) -> np.ndarray:
+    """Return the views of one instance, uint8 (V, S, S, 3), or (V, H, W, 3) where the policy has no size."""
+    where = np.s_[:, :] if box is None else np.s_[box[1] : box[3], box[0] : box[2]]
+    return np.stack([fit_input(view[where], policy) for view in views[_view_of(policy)]])
 
 
 def _view_of(policy: Preprocess) -> tuple[str, ...]:

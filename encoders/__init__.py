@@ -9,23 +9,27 @@ from .errors import EncoderError
 from .hub import availability
 from .open_clip_text import TextEncoder, has_text_tower, text_encoder
 from .options import split_names
+from .placement import find_placement, one_thread_each
 from .preprocess import as_rgb, as_views, fit_input
 from .registry import descriptor, names, register, resolve
-from .spec import EncoderSpec, LoadedEncoder, Preprocess
+from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
 
 __all__ = [
     "EncoderError",
     "EncoderSpec",
     "LoadedEncoder",
+    "Placement",
     "Preprocess",
     "TextEncoder",
     "as_rgb",
     "as_views",
     "availability",
     "descriptor",
+    "find_placement",
     "fit_input",
     "has_text_tower",
     "names",
+    "one_thread_each",
     "register",
     "resolve",
     "split_names",

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .encode import batched_encode
+from .encode import network_encoder
 from .errors import EncoderError, did_you_mean
 from .facts import remembered
 from .hub import WEIGHT_FILES, hub_file
-from .spec import EncoderSpec, LoadedEncoder, Preprocess
+from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
 from .timm_models import wrong_keys
 from .weights import mismatch, quiet, read_state_dict, state_digest, unchanged, unreadable
 
@@ -33,10 +33,10 @@ class OpenClipFacts:
     hub: str
 
 
-def build_open_clip(spec: EncoderSpec) -> LoadedEncoder:
+def build_open_clip(spec: EncoderSpec, placement: Placement) -> LoadedEncoder:
     """Build the image tower of a spec with its projection; features are not normalised."""
     visual = load_model(spec).visual.eval().requires_grad_(False)
-    return LoadedEncoder(spec, batched_encode(spec, visual), state_digest(visual.state_dict()))
+    return network_encoder(spec, visual, state_digest(visual.state_dict()), placement)
 
 
 def load_model(spec: EncoderSpec) -> Any:
@@ -52,7 +52,7 @@ def load_model(spec: EncoderSpec) -> Any:
     return model
 
 
-def build_open_clip_tower(spec: EncoderSpec) -> LoadedEncoder:
+def build_open_clip_tower(spec: EncoderSpec, placement: Placement) -> LoadedEncoder:
     """Build the image tower that `spec.architecture` describes, without the text tower and what that would need.
 
     architecture: JSON with embed_dim and vision_cfg as in open_clip_config.json. With weights, that file of theirs,
@@ -66,7 +66,7 @@ def build_open_clip_tower(spec: EncoderSpec) -> LoadedEncoder:
         _load_tower(visual, _weights_file(spec), spec)
     _fit_trunk(visual, spec)
     visual.eval().requires_grad_(False)
-    return LoadedEncoder(spec, batched_encode(spec, visual), state_digest(visual.state_dict()))
+    return network_encoder(spec, visual, state_digest(visual.state_dict()), placement)
 
 
 def _weights_file(spec: EncoderSpec) -> Path:

@@ -1,4 +1,4 @@
-"""From a decoded image to the uint8 input of an encoder, with numpy and Pillow only: no torch."""
+"""From a decoded image to the uint8 input of an encoder: channels, windows, resizing, cropping."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from .errors import EncoderError
 from .options import read_window
+from .resize import resize
 from .spec import Preprocess
 
 #: Beyond this ratio of sides only the centre is resized: a 1 x 10,000 px strip would else need gigabytes
@@ -96,8 +97,6 @@ def fit_input(crop: np.ndarray, policy: Preprocess) -> np.ndarray:
     """
     if policy.size is None:
         return crop
-    from PIL import Image
-
     size, resized = policy.size, math.floor(policy.size / policy.crop_fraction)
     if policy.resize == "crop":
         crop = _cut_strip(crop)
@@ -108,12 +107,9 @@ def fit_input(crop: np.ndarray, policy: Preprocess) -> np.ndarray:
         target = (resized, int(resized * height / width))
     else:
         target = (int(resized * width / height), resized)
-    picture = Image.fromarray(np.ascontiguousarray(crop))
-    if picture.size != target:
-        method = Image.Resampling.BICUBIC if policy.interpolation == "bicubic" else Image.Resampling.BILINEAR
-        picture = picture.resize(target, method)
+    pixels = resize(crop, *target, policy.interpolation)
     left, top = (round((side - size) / 2) for side in target)
-    return np.asarray(picture.crop((left, top, left + size, top + size)))
+    return np.ascontiguousarray(pixels[top : top + size, left : left + size])
 
 
 def _to_uint8(pixels: np.ndarray, window: str) -> np.ndarray:

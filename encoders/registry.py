@@ -23,7 +23,7 @@ import numpy as np
 from .encode import check_finite
 from .errors import EncoderError, did_you_mean
 from .options import IMAGE_READERS, image_defaults, read_options, split_options
-from .spec import EncoderSpec, LoadedEncoder, Preprocess
+from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
 
 GROUP = "cell_classifier.encoders"
 _USER_MODULE = "encoders_user_"
@@ -198,7 +198,9 @@ def _descriptor_variant(declared: EncoderSpec, **options: object) -> EncoderSpec
     return replace(declared, name=name, preprocess=replace(declared.preprocess, **chosen))
 
 
-def _build_descriptor(function: Callable[[np.ndarray], np.ndarray], spec: EncoderSpec) -> LoadedEncoder:
+def _build_descriptor(
+    function: Callable[[np.ndarray], np.ndarray], spec: EncoderSpec, placement: Placement
+) -> LoadedEncoder:
     def encode(images: Any) -> np.ndarray:
         vectors = np.empty((len(images), spec.dim), np.float32)
         for row, image in enumerate(images):

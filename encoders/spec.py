@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
 #: Version of what `encode` promises. Raise it when the same spec would give other vectors than before.
-CONTRACT: int = 1
+CONTRACT: int = 2
 
 FAMILIES = (
     "imagenet", "self-supervised", "clip", "microscopy", "pathology", "descriptor", "control", "other",
 )  # fmt: skip
+
+PRECISIONS = ("float32", "bfloat16")
+BACKENDS = ("torch", "openvino")
 
 #: Any use; terms of its own, to be read; research only; no commercial use; not stated.
 LICENCE_CLASSES = ("open", "custom", "research", "non-commercial", "unknown")
@@ -59,6 +62,19 @@ class Preprocess:
 
 
 @dataclass(frozen=True)
+class Placement:
+    """Where an encoder runs; no part of its identity.
+
+    device: "cpu", "cuda" or "cuda:N". workers: threads that may call `encode` at once (CPU). images: how many
+    will come, as far as known, so that dear preparations are made only for many.
+    """
+
+    device: str = "cpu"
+    workers: int = 1
+    images: int = 0
+
+
+@dataclass(frozen=True)
 class EncoderSpec:
     """An encoder variant: everything needed to name, compare and load it, and nothing loaded yet.
 
@@ -69,6 +85,7 @@ class EncoderSpec:
     weights: "pretrained", "random:SEED", "sha256:..." (a local file) or "none" (descriptors).
     scaling: what a head should do to the rows first: "unit" (centre, then L2-normalise each row) or
         "standard" (standardise each feature).
+    precision: "float32", or "bfloat16" for the products of a network. backend: "torch" or "openvino" (CPU).
     trivial: true for descriptors and controls, the panel a learned encoder has to beat.
     code: identity of code outside this package's contract: a descriptor's version, a user file's sha256.
     architecture: timm's or open_clip's description of the network where `source` does not tell, else "".
@@ -88,6 +105,7 @@ class EncoderSpec:
     pool: str = "default"
     scaling: str = "unit"
     precision: str = "float32"
+    backend: str = "torch"
     licence: str = "unknown"
     pretraining: str = "unknown"
     gated: bool = False
@@ -100,7 +118,7 @@ class EncoderSpec:
     about: str = field(default="", compare=False)
     hub: str = field(default="", compare=False)
     file: str = field(default="", compare=False, repr=False)
-    build: Callable[[EncoderSpec], LoadedEncoder] = field(default=None, compare=False, repr=False)  # type: ignore[assignment]
+    build: Callable[[EncoderSpec, Placement], LoadedEncoder] = field(default=None, compare=False, repr=False)  # type: ignore[assignment]
 
     def identity(self) -> dict[str, object]:
         """Return everything that changes the bits of an embedding: no name, licence or path."""
@@ -115,6 +133,7 @@ class EncoderSpec:
             "precision": self.precision,
             "code": self.code,
             **{name: value for name, value in declared.items() if value},
+            **({"backend": self.backend} if self.backend != "torch" else {}),
         }
 
     @property
@@ -128,9 +147,14 @@ class EncoderSpec:
         text = json.dumps(self.identity(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
-    def load(self) -> LoadedEncoder:
+    @property
+    def reference(self) -> EncoderSpec:
+        """What this variant is held against: the same in float32 by torch, itself where it is that already."""
+        return replace(self, precision="float32", backend="torch")
+
+    def load(self, placement: Placement | None = None) -> LoadedEncoder:
         """Build the encoder and load its weights; EncoderError when they cannot be had."""
-        return self.build(self)
+        return self.build(self, placement or Placement())
 
 
 @dataclass(frozen=True)
@@ -140,8 +164,10 @@ class LoadedEncoder:
     encode: n uint8 views, each (S, S, 3) as `fit_input` gives, or (H, W, 3) for descriptors, to float32
         (n, dim). A vector depends on its image alone, to the bit: not on its batch or its place in it.
     weights_digest: sha256 over the names and bytes of the weights; "" for descriptors.
+    parallel: `encode` may be called from several threads at once, each keeping one core busy.
     """
 
     spec: EncoderSpec
     encode: Callable[[Sequence[np.ndarray]], np.ndarray]
     weights_digest: str
+    parallel: bool = True

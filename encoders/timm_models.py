@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .encode import batched_encode
+from .encode import network_encoder
 from .errors import EncoderError, did_you_mean
 from .facts import remembered
 from .hub import WEIGHT_FILES, hub_file
-from .spec import EncoderSpec, LoadedEncoder, Preprocess
+from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
 from .weights import mismatch, quiet, read_state_dict, state_digest, unchanged
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class TimmFacts:
     tag: str
 
 
-def build_timm(spec: EncoderSpec) -> LoadedEncoder:
+def build_timm(spec: EncoderSpec, placement: Placement) -> LoadedEncoder:
     """Build the network of a spec, load or draw its weights, and wrap it for `encode`."""
     architecture, config, kwargs = _architecture(spec)
     kwargs["num_classes"] = 0
@@ -53,13 +53,12 @@ def build_timm(spec: EncoderSpec) -> LoadedEncoder:
         source = spec.file or spec.hub
         model = _with_weights(architecture, kwargs, config, read_state_dict(path), spec.name, source, exact=exact)
     model.eval().requires_grad_(False)
-    return LoadedEncoder(
-        spec, batched_encode(spec, pooled(model, spec.pool, spec.name)), state_digest(model.state_dict())
-    )
+    digest = state_digest(model.state_dict())
+    return network_encoder(spec, pooled(model, spec.pool, spec.name), digest, placement)
 
 
-def pooled(model: Any, pool: str, name: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return the forward pass (B, 3, S, S) to (B, d); "cls", "mean" and "cls+mean" read a transformer's tokens."""
+def pooled(model: Any, pool: str, name: str) -> Any:
+    """Return the module (B, 3, S, S) to (B, d); "cls", "mean" and "cls+mean" read a transformer's tokens."""
     parts = pool.split("+")
     if not set(parts) <= {"cls", "mean"}:
         return model
@@ -68,13 +67,18 @@ def pooled(model: Any, pool: str, name: str) -> Callable[[torch.Tensor], torch.T
         raise EncoderError(f"Got pool={pool} for encoder '{name}', which has no such tokens; use pool=default.")
     import torch
 
-    def forward(x: torch.Tensor) -> torch.Tensor:
-        tokens = model.forward_features(x)  # (B, prefix + patches, d)
-        read = {"cls": lambda: tokens[:, 0], "mean": lambda: tokens[:, prefix:].mean(dim=1)}
-        # fc_norm is the identity where the norm came before pooling
-        return torch.cat([model.fc_norm(read[part]()) for part in parts], dim=1)
+    class Pooled(torch.nn.Module):  # defined here, as importing this file must not import torch
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
 
-    return forward
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            tokens = self.model.forward_features(x)  # (B, prefix + patches, d)
+            read = {"cls": tokens[:, 0], "mean": tokens[:, prefix:].mean(dim=1)}
+            # fc_norm is the identity where the norm came before pooling
+            return torch.cat([self.model.fc_norm(read[part]) for part in parts], dim=1)
+
+    return Pooled().eval()
 
 
 def timm_facts(model_id: str, folder: str = "") -> TimmFacts:

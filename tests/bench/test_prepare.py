@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bench.errors import BenchError
 from bench.images import ImageError
 from bench.pipeline import Source, extract_encoders, prepare, run
-from bench.prepare import check_views, flat_views, join_views, prepare_image
+from bench.prepare import check_views, cut, flat_views, join_views, open_views
 from bench.sweep import Protocol
 from encoders import Preprocess, as_views, resolve
 
@@ -44,7 +44,8 @@ def test_a_file_becomes_the_views_that_each_policy_asks_for(tmp_path):
         Preprocess(size=16, channels="each:3+0"),
         Preprocess(size=None),
     ]
-    views = prepare_image(tmp_path / "a.ome.tif", WHOLE, policies)["i"]
+    opened = open_views(tmp_path / "a.ome.tif", policies)
+    views = {policy: cut(opened, None, policy) for policy in policies}
     assert [views[p].shape for p in policies] == [(1, 24, 20, 3), (4, 24, 20, 3), (2, 16, 16, 3), (1, 24, 20, 3)]
     assert all(v.dtype == np.uint8 for v in views.values())
     by_number = as_views(pixels[0].transpose(1, 2, 0), Preprocess(size=None, channels="2+0", window="percentile-each"))
@@ -55,19 +56,16 @@ def test_a_file_becomes_the_views_that_each_policy_asks_for(tmp_path):
 
 def test_the_instances_of_an_image_share_its_window(tmp_path):
     save(tmp_path / "a.ome.tif")
-    rows = pd.DataFrame(
-        [["left", 0, 0, 10, 24], ["right", 10, 0, 20, 24], ["all", None, None, None, None]], columns=WHOLE.columns
-    )
     policy = Preprocess(size=None, channels="each")
-    views = prepare_image(tmp_path / "a.ome.tif", rows, [policy])
-    both = np.concatenate([views["left"][policy], views["right"][policy]], axis=2)
-    np.testing.assert_array_equal(both, views["all"][policy])
+    views = open_views(tmp_path / "a.ome.tif", [policy])
+    left, right, whole = (cut(views, box, policy) for box in ((0, 0, 10, 24), (10, 0, 20, 24), None))
+    np.testing.assert_array_equal(np.concatenate([left, right], axis=2), whole)
 
 
 def test_a_channel_that_a_file_lacks_is_an_image_error_that_names_those_there_are(tmp_path):
     save(tmp_path / "a.ome.tif")
     with pytest.raises(ImageError, match=r"no channel 'golgi'; it has 0 DNA, 1 ER, 2 Mito, 3 Actin \(counted from 0"):
-        prepare_image(tmp_path / "a.ome.tif", WHOLE, [Preprocess(size=None, channels="golgi")])
+        open_views(tmp_path / "a.ome.tif", [Preprocess(size=None, channels="golgi")])
 
 
 @given(st.integers(1, 5), st.integers(1, 4), st.integers(1, 6))

@@ -99,6 +99,7 @@ def choices(name: str) -> list[str]:
     allowed = str(caught.value).rpartition(": ")[2].rstrip(".").split(", ")
     values = {
         "color": "grey", "window": "0-4095", "channels": "each", "stack": "max", "weights": "random", "pool": _another_pool(name), "size": "448",
+        "precision": "bfloat16", "backend": "openvino",
         "seed": "7" if "weights" not in allowed else "7,weights=random",
     }  # fmt: skip
     assert set(allowed) <= set(values), f"say here how to vary the new option of {name}"

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from encoders import EncoderError, LoadedEncoder, as_rgb, fit_input, resolve
-from encoders.encode import BATCH, batched_encode
+from encoders.backends import CPU_BATCH
+from encoders.encode import network_encoder
 from encoders.prefixes import family_of
+from encoders.spec import Placement
 
 
 def test_a_prefix_names_the_same_encoder_as_its_entry() -> None:
@@ -87,7 +89,7 @@ def test_the_bits_of_a_vector_depend_on_its_image_alone(encoder: LoadedEncoder, 
     alone = np.concatenate([encoder.encode([image]) for image in images[:3]] + [together[3:]])
     in_fives = np.concatenate([encoder.encode(images[:5]), encoder.encode(images[5:])])
     in_reverse = encoder.encode(images[::-1])[::-1]
-    across_a_batch_border = encoder.encode([images[0]] * (BATCH - 3) + images)[-7:]
+    across_a_batch_border = encoder.encode([images[0]] * (CPU_BATCH - 3) + images)[-7:]
     for other in (alone, in_fives, in_reverse, across_a_batch_border):
         assert other.tobytes() == together.tobytes()
     for count in (1, 2):
@@ -108,12 +110,13 @@ def test_non_finite_vectors_are_refused_and_counted() -> None:
 
     spec = resolve("random-resnet18@size=32")
 
-    def forward(x: torch.Tensor) -> torch.Tensor:
-        return torch.where(x.mean(dim=(1, 2, 3)) > 0, torch.nan, 0.0)[:, None].expand(-1, spec.dim)
+    class Always(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.where(x.mean(dim=(1, 2, 3)) > 0, torch.nan, 0.0)[:, None].expand(-1, spec.dim)
 
     images = [np.full((32, 32, 3), value, np.uint8) for value in (0, 255, 255)]
     with pytest.raises(EncoderError, match=r"2 of 3 images .the first at position 1"):
-        batched_encode(spec, forward)(images)
+        network_encoder(spec, Always(), "", Placement()).encode(images)
 
 
 def test_the_same_seed_gives_the_same_weights_another_seed_others_and_the_callers_stream_is_left_alone() -> None:

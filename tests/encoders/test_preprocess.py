@@ -94,7 +94,7 @@ def test_what_is_no_image_is_refused_with_its_shape(image: np.ndarray) -> None:
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 @pytest.mark.parametrize("resize", ["crop", "squash"])
 @pytest.mark.parametrize(("size", "fraction"), [(224, 0.875), (224, 0.9), (64, 1.0), (35, 0.95)])
-def test_the_input_is_pixel_for_pixel_that_of_timm(
+def test_the_input_is_that_of_timm_pixel_for_pixel_or_within_one_level_where_it_shrinks_to_half(
     shape: tuple[int, int], interpolation: str, resize: str, size: int, fraction: float
 ) -> None:
     from PIL import Image
@@ -105,7 +105,9 @@ def test_the_input_is_pixel_for_pixel_that_of_timm(
     transform = create_transform(size, interpolation=interpolation, crop_pct=fraction, crop_mode=mode, normalize=False)
     expected = np.asarray(transform(Image.fromarray(crop))).transpose(1, 2, 0)
     ours = fit_input(crop, Preprocess(size, resize, fraction, interpolation))
-    assert ours.shape == (size, size, 3) and np.array_equal(ours, expected)
+    assert ours.shape == (size, size, 3)
+    halved = min(shape) >= 2 * int(size / fraction)
+    assert np.abs(ours.astype(int) - expected).max() <= int(halved)
 
 
 def test_the_input_is_pixel_for_pixel_that_of_open_clip() -> None:

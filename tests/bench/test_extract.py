@@ -1,0 +1,121 @@
+"""Extraction: each image decoded once, each row in its place, whatever fails or is there already."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import bench.inputs
+from bench.datasets import load_dataset
+from bench.extract import BLOCK, extract
+from bench.instances import make_instances
+from bench.store import EmbeddingStore
+from encoders import LoadedEncoder, resolve
+
+
+@pytest.fixture
+def data(tmp_path):
+    rng = np.random.default_rng(0)
+    for label in ("neuron", "rbc"):
+        for i in range(2):
+            path = tmp_path / "raw" / label / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 256, (130, 140, 3), dtype=np.uint8)).save(path)
+    return load_dataset(tmp_path / "raw")
+
+
+def test_an_image_of_many_tiles_is_opened_once_for_all_encoders_and_every_tile_gets_its_own_vector(data, tmp_path, monkeypatch):
+    opened = Counter()
+    whole = bench.inputs.open_views
+    monkeypatch.setattr(bench.inputs, "open_views", lambda path, policies: opened.update([path]) or whole(path, policies))
+    table = make_instances(data, "tiles:10")
+    assert len(table) == 4 * 13 * 14 > BLOCK
+    store, specs = EmbeddingStore(tmp_path / "store"), [resolve("thumbnail"), resolve("color-stats")]
+    report = extract(table, data.root, specs, store)
+    assert set(opened.values()) == {1} and len(opened) == 4
+    assert report.made == {"thumbnail": len(table), "color-stats": len(table)}
+    means = store.read(specs[1].key, table["instance"])[:, :3]
+    for i in (0, 300, len(table) - 1):
+        row = table.iloc[i]
+        pixels = np.asarray(Image.open(data.root / row["path"]))[row["y0"] : row["y1"], row["x0"] : row["x1"]]
+        np.testing.assert_allclose(means[i], pixels.mean((0, 1)) / 255, atol=1e-6)
+
+
+def test_what_lacks_in_one_encoder_alone_is_made_for_it_alone(data, tmp_path):
+    table, store = make_instances(data, "tiles:10"), EmbeddingStore(tmp_path / "store")
+    first, second = resolve("thumbnail"), resolve("color-stats")
+    extract(table.iloc[:100], data.root, [first], store)
+    report = extract(table, data.root, [first, second], store)
+    assert report.reused == {"thumbnail": 100, "color-stats": 0}
+    assert report.made == {"thumbnail": len(table) - 100, "color-stats": len(table)}
+    other = EmbeddingStore(tmp_path / "other")
+    extract(table, data.root, [first], other)
+    assert store.read(first.key, table["instance"]).tobytes() == other.read(first.key, table["instance"]).tobytes()
+
+
+def test_an_encoder_that_workers_must_not_share_is_run_by_one_thread_with_the_same_rows(data, tmp_path):
+    import threading
+    from dataclasses import replace
+
+    spec, threads = resolve("color-stats"), set()
+    loaded = spec.load()
+
+    def encode(images):
+        threads.add(threading.current_thread())
+        return loaded.encode(images)
+
+    alone = replace(spec, build=lambda s, placement: LoadedEncoder(s, encode, "", parallel=False))
+    table = make_instances(data, "tiles:10")
+    stores = [EmbeddingStore(tmp_path / name) for name in ("a", "b")]
+    for store, one in zip(stores, (spec, alone), strict=True):
+        extract(table, data.root, [one], store)
+    assert threads == {threading.main_thread()}
+    a, b = (store.read(spec.key, table["instance"]) for store in stores)
+    assert a.tobytes() == b.tobytes()
+
+
+def test_an_image_that_cannot_be_decoded_is_told_and_the_rows_of_the_others_stay_in_place(data, tmp_path):
+    (data.root / "rbc" / "0.png").write_bytes((data.root / "rbc" / "1.png").read_bytes()[:2000])
+    table, store = make_instances(data, "tiles:10"), EmbeddingStore(tmp_path / "store")
+    spec = resolve("color-stats")
+    report = extract(table, data.root, [spec], store)
+    assert list(report.problems) == ["rbc/0.png"] and "truncated" in report.problems["rbc/0.png"]
+    good = table[table["path"] != "rbc/0.png"]
+    assert report.made[spec.name] == len(good) and report.reused[spec.name] == 0
+    row = good.iloc[-1]
+    pixels = np.asarray(Image.open(data.root / row["path"]))[row["y0"] : row["y1"], row["x0"] : row["x1"]]
+    np.testing.assert_allclose(store.read(spec.key, [row["instance"]])[0, :3], pixels.mean((0, 1)) / 255, atol=1e-6)
+
+
+def test_what_another_process_holds_is_left_to_it_and_counted_as_reused(data, tmp_path):
+    import threading
+    import time
+
+    table, spec = make_instances(data, "tiles:10"), resolve("color-stats")
+    theirs, ours = EmbeddingStore(tmp_path / "store"), EmbeddingStore(tmp_path / "store")
+    whole = EmbeddingStore(tmp_path / "whole")
+    extract(table, data.root, [spec], whole)
+    shards = sorted((tmp_path / "whole" / spec.key).glob("*.safetensors"))
+    assert len(shards) == 2
+    from bench.shards import shard_name
+    from bench.store import to_rows
+
+    names = table.sort_values(["digest", "instance"], kind="stable")["instance"].to_numpy(str)[:BLOCK]
+    with theirs.claims() as claims:
+        assert claims.take(f"{spec.key}-{shard_name(to_rows(names))}")
+        reports = []
+        thread = threading.Thread(target=lambda: reports.append(extract(table, data.root, [spec], ours)))
+        thread.start()
+        deadline = time.monotonic() + 60
+        while not list((tmp_path / "store" / spec.key).glob("*.safetensors")):
+            assert time.monotonic() < deadline and thread.is_alive()
+            time.sleep(0.01)
+        assert thread.is_alive(), "it waits for the block that is held"
+        theirs.write(spec.key, names, whole.read(spec.key, names))
+    thread.join(60)
+    [report] = reports
+    assert report.made[spec.name] == len(table) - BLOCK and report.reused[spec.name] == BLOCK
+    assert {p.name for p in shards} == {p.name for p in (tmp_path / "store" / spec.key).glob("*.safetensors")}
