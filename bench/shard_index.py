@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +20,7 @@ import numpy as np
 
 from bench.atomic import replacing
 from bench.errors import BenchError
-from bench.shards import WIDTH, DamagedShard, read_rows
+from bench.shards import WIDTH, DamagedShard, Head, read_rows
 
 FILE = "index.npz"
 WORTH_WRITING = 16  # shards that had to be opened
@@ -87,11 +88,11 @@ def refresh(index: Index, folder: Path, key: str) -> tuple[Index, dict[Path, str
     kept = [i for name, i in known.items() if now.get(name) == tuple(index.stat[i, :2].tolist())]
     if len(kept) == len(known) == len(now):
         return index, {}
-    starts = index.ends - index.stat[:, 2]
-    parts = {str(index.names[i]): (index.stat[i], index.rows[starts[i] : index.ends[i]]) for i in kept}
+    if len(kept) < len(known):
+        index = _part(index, kept)
     damaged: dict[Path, str] = {}
-    opened = 0
-    for name in now.keys() - parts.keys():
+    added: dict[str, tuple[Head, np.ndarray]] = {}
+    for name in sorted(now.keys() - {str(index.names[i]) for i in range(len(index.names))}):
         path = folder / f"{name}.safetensors"
         try:
             found = read_rows(path, key)
@@ -101,17 +102,37 @@ def refresh(index: Index, folder: Path, key: str) -> tuple[Index, dict[Path, str
             damaged[path] = str(error)
             continue
         if found is not None:
-            head, rows = found
-            parts[name] = (np.array([head.size, head.mtime_ns, head.n, head.d]), rows)
-            opened += 1
-    if not parts:
-        return EMPTY, damaged
-    names = sorted(parts)
-    made = Index(np.array(names), np.stack([parts[n][0] for n in names]), np.concatenate([parts[n][1] for n in names]))
-    if opened >= WORTH_WRITING:
+            added[name] = found
+    made = _extended(index, added) if added else index
+    if len(added) >= WORTH_WRITING:
         with suppress(BenchError), replacing(folder / FILE) as path, path.open("wb") as file:
             np.savez(file, names=made.names, stat=made.stat, rows=made.rows)
     return made, damaged
+
+
+def _part(index: Index, kept: list[int]) -> Index:
+    """Return the index of some of its shards."""
+    starts = index.ends - index.stat[:, 2]
+    rows = [index.rows[starts[i] : index.ends[i]] for i in kept]
+    return Index(index.names[kept], index.stat[kept], np.concatenate(rows)) if kept else EMPTY
+
+
+def _extended(index: Index, added: Mapping[str, tuple[Head, np.ndarray]]) -> Index:
+    """Return the index with more shards at its end. Its order is merged, not sorted anew: this happens per block."""
+    rows = np.concatenate([rows for _, rows in added.values()])
+    stat = np.array([(head.size, head.mtime_ns, head.n, head.d) for head, _ in added.values()], np.int64)
+    made = Index(
+        np.concatenate([index.names, np.array(list(added))]),
+        np.concatenate([index.stat, stat]),
+        np.concatenate([index.rows, rows]),
+    )
+    if "_sorted" in vars(index):
+        codes = row_codes(rows)
+        order = np.argsort(codes, kind="stable")
+        at = np.searchsorted(index._sorted, codes[order], side="right")
+        vars(made)["_sorted"] = np.insert(index._sorted, at, codes[order])
+        vars(made)["_order"] = np.insert(index._order, at, order + len(index.rows))
+    return made
 
 
 def _listing(folder: Path) -> dict[str, tuple[int, int]]:

@@ -170,6 +170,27 @@ def test_a_variant_has_one_width(tmp_path):
         blind.read(KEY, names(1, 2))
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(["write", "remove"]), st.sets(st.integers(0, 20), min_size=1, max_size=6)),
+        max_size=12,
+    )
+)
+def test_an_index_that_grew_shard_by_shard_knows_what_one_made_at_once_knows(tmp_path_factory, steps):
+    store = EmbeddingStore(tmp_path_factory.mktemp("store"))
+    everything = names(*range(22))
+    for action, numbers in steps:
+        if action == "write":
+            store.write(KEY, names(*numbers), rows(*numbers))
+        else:
+            store.shard_path(KEY, names(*numbers)).unlink(missing_ok=True)
+        there = store.has(KEY, everything)
+        assert there.tolist() == EmbeddingStore(store.root).has(KEY, everything).tolist()
+        kept = np.flatnonzero(there).tolist()
+        np.testing.assert_array_equal(store.read(KEY, names(*kept)), rows(*kept) if kept else np.zeros((0, 0)))
+
+
 def many(store: EmbeddingStore, count: int) -> None:
     for n in range(count):
         store.write(KEY, names(n), rows(n))
