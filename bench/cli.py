@@ -156,6 +156,9 @@ def extract(
     group_column: GroupColumn = None,
     out: Out = DEFAULT_OUT,
     device: Device = "auto",
+    keep_pixels: Annotated[
+        bool, typer.Option("--keep-pixels", help="Keep the decoded images too, 150 kB each at 224 px.")
+    ] = False,
     verify: Verify = False,
 ) -> None:
     """Embed every image (or tile) with the encoders and keep the embeddings."""
@@ -165,7 +168,7 @@ def extract(
     specs = [resolve(name) for name in _encoder_names(encoder, required=True)]
     prepared = prepare(Source(data, instances, group_pattern, group_column, verify), out)
     with progress_bars() as report:
-        prepared, done = extract_encoders(prepared, specs, device, report)
+        prepared, done = extract_encoders(prepared, specs, device, report, keep_pixels=keep_pixels)
     for name in done.made:
         if name not in done.failed:
             console.print(f"{name}: {done.reused[name]:,} reused, {done.made[name]:,} made", markup=False)

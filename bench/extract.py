@@ -23,6 +23,7 @@ from joblib import cpu_count
 from bench.claims import Claims
 from bench.gate import check_precision
 from bench.inputs import Inputs, Prepared
+from bench.pixels import PixelCache
 from bench.prepare import flat_views, join_views
 from bench.shards import shard_name
 from bench.store import EmbeddingStore, to_rows
@@ -82,6 +83,7 @@ def extract(
     store: EmbeddingStore,
     *,
     device: str = "auto",
+    keep_pixels: bool = False,
     on_progress: Callable[[int, int, str], None] | None = None,
 ) -> ExtractReport:
     """Embed every instance with every encoder, doing only what the store lacks.
@@ -89,6 +91,7 @@ def extract(
     instances: table of `bench.instances.make_instances`, paths relative to `root`. An encoder that
     cannot be loaded is reported and the others go on; so is an image that cannot be decoded. What
     another process on this store is working on is left to it. device: see `find_placement`.
+    keep_pixels: keep the prepared images too, for encoders to come.
     on_progress(done, total, encoder name) counts embeddings.
     """
     table = instances.sort_values(["digest", "instance"], kind="stable").drop_duplicates("instance")
@@ -103,7 +106,8 @@ def extract(
     total = sum(int(rows.sum()) for rows in todo.values())
     seconds = dict.fromkeys(made, 0.0)
     problems: dict[str, str] = {}
-    inputs = Inputs(table, root, list(dict.fromkeys(encoder.spec.preprocess for encoder in loaded)))
+    policies = list(dict.fromkeys(encoder.spec.preprocess for encoder in loaded))
+    inputs = Inputs(table, root, policies, PixelCache(store.root / "pixels", keep=keep_pixels))
     with store.claims() as claims, one_thread_each(), _workers(placement.workers) as pool:
         blocks = _claim_blocks(names, todo, {e.spec.name: e.spec.key for e in loaded}, store, claims)
         for block, chunks in _work(blocks, loaded, inputs, pool, placement.workers):
@@ -234,7 +238,7 @@ def _chunk(rows: np.ndarray, block: _Block, loaded: Sequence[LoadedEncoder], inp
     wanted: dict[Preprocess, set[int]] = {}
     for encoder in loaded:
         wanted.setdefault(encoder.spec.preprocess, set()).update(own.get(encoder.spec.name, ()))
-    prepared, problems = inputs.get(wanted)
+    prepared, problems = inputs.get({policy: sorted(some) for policy, some in wanted.items()})
     vectors: Vectors = {}
     seconds: dict[str, float] = {}
     left: Prepared = {}

@@ -14,6 +14,7 @@ import pandas as pd
 
 from bench.atomic import write_atomically
 from bench.inputs import Inputs
+from bench.pixels import PixelCache
 from bench.prepare import flat_views
 from bench.store import EmbeddingStore
 from encoders import EncoderError, LoadedEncoder, Placement
@@ -43,7 +44,8 @@ def check_precision(
     if spec.reference == spec or record.exists():
         return
     rows = np.unique(np.linspace(0, len(table) - 1, IMAGES).astype(int)).tolist()
-    inputs = Inputs(table.iloc[rows], root, [spec.preprocess])
+    cache = PixelCache(store.root / "pixels", keep=False)
+    inputs = Inputs(table.iloc[rows], root, [spec.preprocess], cache)
     prepared, _ = inputs.get({spec.preprocess: range(len(rows))})
     views = flat_views(list(prepared[spec.preprocess].values()))[0] if prepared[spec.preprocess] else []
     if len(views) < FEWEST:

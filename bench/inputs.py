@@ -13,6 +13,7 @@ import pandas as pd
 
 from bench.datasets import BOX
 from bench.images import ImageError
+from bench.pixels import PixelCache
 from bench.prepare import Box, Views, cut, open_views
 from encoders import Preprocess
 
@@ -20,14 +21,16 @@ Prepared = dict[Preprocess, dict[int, np.ndarray]]  # policy -> row -> uint8 (V,
 
 
 class Inputs:
-    """The inputs of the rows of an instance table, which are N and have the columns path and BOX.
+    """The inputs of the rows of an instance table, which has the columns instance, path and BOX.
 
     Rows of one image should be asked for close together: its views are kept until all its rows were given.
     """
 
-    def __init__(self, table: pd.DataFrame, root: Path, policies: Sequence[Preprocess]) -> None:
+    def __init__(self, table: pd.DataFrame, root: Path, policies: Sequence[Preprocess], cache: PixelCache) -> None:
         self.root = root
         self.policies = tuple(policies)
+        self.cache = cache
+        self._names = table["instance"].to_numpy(str)
         self._paths = table["path"].to_numpy(str)
         boxes = table[BOX].to_numpy(dtype=np.int64, na_value=-1)
         self._boxes: list[Box] = [None if x0 < 0 else (x0, y0, x1, y1) for x0, y0, x1, y1 in boxes.tolist()]
@@ -35,22 +38,29 @@ class Inputs:
         self._open: dict[str, Future[Views]] = {}
         self._lock = threading.Lock()
 
-    def get(self, wanted: Mapping[Preprocess, Collection[int]]) -> tuple[Prepared, dict[str, str]]:
+    def get(self, wanted: Mapping[Preprocess, Sequence[int]]) -> tuple[Prepared, dict[str, str]]:
         """Return the inputs of some rows for each policy, and path -> reason of images that cannot be read."""
-        prepared: Prepared = {policy: {} for policy in wanted}
+        prepared: Prepared = {}
         problems: dict[str, str] = {}
-        rows = sorted({row for rows in wanted.values() for row in rows})
+        for policy, rows in wanted.items():
+            names = [str(self._names[row]) for row in rows]
+            kept = self.cache.read(policy, names) if rows else {}
+            prepared[policy] = {row: kept[name] for row, name in zip(rows, names, strict=True) if name in kept}
+            if len(kept) < len(rows):
+                prepared[policy] |= self._decode(policy, [row for row in rows if row not in prepared[policy]], problems)
+                self.cache.write(policy, names, {str(self._names[row]): v for row, v in prepared[policy].items()})
+        self._let_go({row for rows in wanted.values() for row in rows})
+        return prepared, problems
+
+    def _decode(self, policy: Preprocess, rows: Sequence[int], problems: dict[str, str]) -> dict[int, np.ndarray]:
+        made = {}
         for row in rows:
             path = self._paths[row]
             try:
-                views = self._views(path)
-                for policy, some in wanted.items():
-                    if row in some:
-                        prepared[policy][row] = cut(views, self._boxes[row], policy)
+                made[row] = cut(self._views(path), self._boxes[row], policy)
             except ImageError as error:
                 problems[path] = str(error)
-        self._let_go(rows)
-        return prepared, problems
+        return made
 
     def _views(self, path: str) -> Views:
         with self._lock:
@@ -63,7 +73,7 @@ class Inputs:
                 future.set_exception(error)
         return future.result()
 
-    def _let_go(self, rows: Sequence[int]) -> None:
+    def _let_go(self, rows: Collection[int]) -> None:
         given = Counter(self._paths[row] for row in rows)
         with self._lock:
             for path, count in given.items():

@@ -94,7 +94,12 @@ def prepare(source: Source, out: Path | str = "results") -> Prepared:
 
 
 def extract_encoders(
-    prepared: Prepared, specs: Sequence[EncoderSpec], device: str = "auto", on_progress: OnProgress | None = None
+    prepared: Prepared,
+    specs: Sequence[EncoderSpec],
+    device: str = "auto",
+    on_progress: OnProgress | None = None,
+    *,
+    keep_pixels: bool = False,
 ) -> tuple[Prepared, ExtractReport]:
     """Embed what is missing. Images that turn out undecodable are recorded and leave the instances."""
 
@@ -104,8 +109,9 @@ def extract_encoders(
 
     check_views(prepared.dataset.table[["path", "channels"]], specs)
     report = extract(
-        prepared.instances, prepared.dataset.root, specs, prepared.store, device=device, on_progress=progress
-    )
+        prepared.instances, prepared.dataset.root, specs, prepared.store,
+        device=device, keep_pixels=keep_pixels, on_progress=progress,
+    )  # fmt: skip
     if not report.problems:
         return prepared, report
     record_problems(prepared.dataset.root, prepared.cache, dict(report.problems))

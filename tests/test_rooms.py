@@ -16,7 +16,7 @@ LEVELS = {
     2: {"label_csv", "manifest", "datasets", "instances", "check", "demo", "episodes", "noise", "metrics", "prompts"},
     3: {"store", "ledger", "export"},
     4: {"inventory", "heads"},
-    5: {"prepare", "inputs", "gate", "extract", "sweep", "zero_shot"},
+    5: {"prepare", "pixels", "inputs", "gate", "extract", "sweep", "zero_shot"},
     6: {"statistics", "leaderboard", "markdown", "console"},
     7: {"listing", "pipeline"},
     8: {"cli", "store_cli", "__main__", "__init__"},
@@ -27,9 +27,9 @@ BESIDE = {
     ("datasets", "manifest"), ("datasets", "label_csv"), ("instances", "datasets"), ("check", "datasets"), ("check", "manifest"),
     ("leaderboard", "statistics"), ("markdown", "leaderboard"), ("__main__", "cli"), ("cli", "store_cli"), ("export", "store"),
     ("atomic", "errors"), ("shard_index", "atomic"), ("shard_index", "errors"), ("shard_index", "shards"),
-    ("extract", "prepare"), ("inputs", "prepare"), ("gate", "inputs"), ("gate", "prepare"), ("extract", "inputs"), ("extract", "gate"), ("zero_shot", "sweep"),
+    ("extract", "prepare"), ("inputs", "prepare"), ("inputs", "pixels"), ("gate", "pixels"), ("extract", "pixels"), ("gate", "inputs"), ("gate", "prepare"), ("extract", "inputs"), ("extract", "gate"), ("zero_shot", "sweep"),
 }  # fmt: skip
-MAY_IMPORT_ENCODERS = {"prepare", "inputs", "gate", "extract", "listing", "pipeline", "cli"}
+MAY_IMPORT_ENCODERS = {"prepare", "pixels", "inputs", "gate", "extract", "listing", "pipeline", "cli"}
 HEAVY = {"torch", "timm", "open_clip", "torchvision", "xgboost", "faiss", "optuna", "lightly"}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import multiprocessing
 import os
 import re
@@ -13,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench import extract
 from bench.pipeline import Source, extract_encoders, prepare
 from bench.store import EmbeddingStore, to_names
 from encoders import resolve
@@ -61,9 +59,22 @@ def test_two_extractions_into_one_store_at_once_both_finish_with_the_same_bits(p
         made += int(re.findall(r"reused, ([\d,]+) made", text)[-1].replace(",", ""))
     place.finish("single", "extract")
     assert place.bits("pair") == place.bits("single")
-    if "claims" in inspect.getsource(extract):  # they share the work as well
-        total = 2 * 9 * 16**2
-        assert total <= made <= 1.25 * total
+    total = 2 * 9 * 16**2
+    assert total <= made <= 1.25 * total  # they shared the work
+
+
+def test_of_two_extractions_one_is_killed_and_the_other_takes_over_what_it_had_claimed(place):
+    one, other = (place.start("shared", "extract") for _ in range(2))
+    while len(list((place.folder / "shared").rglob("*.safetensors"))) < 2:
+        assert one.poll() is None
+        time.sleep(0.005)
+    os.killpg(one.pid, signal.SIGKILL)
+    one.communicate()
+    text, _ = other.communicate(timeout=300)
+    assert other.returncode == 0, text
+    place.finish("single", "extract")
+    assert place.bits("shared") == place.bits("single")
+    assert list((place.folder / "shared" / "store" / "claims").glob("*.claim")) == []
 
 
 def extract_in(folder: Path, out: str) -> None:

@@ -1,0 +1,57 @@
+"""Kept pixels are the bytes that decoding gives, or they are not used."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import bench.inputs
+from bench.datasets import load_dataset
+from bench.extract import extract
+from bench.instances import make_instances
+from bench.store import EmbeddingStore
+from encoders import resolve
+
+
+@pytest.fixture
+def data(tmp_path):
+    rng = np.random.default_rng(0)
+    for label in ("neuron", "rbc"):
+        for i in range(30):
+            path = tmp_path / "raw" / label / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(path)
+    return load_dataset(tmp_path / "raw")
+
+
+def embed(data, root, name, **options):
+    store, spec, table = EmbeddingStore(root), resolve(name), make_instances(data)
+    report = extract(table, data.root, [spec], store, device="cpu", **options)
+    assert report.made[spec.name] == 60
+    return store.read(spec.key, table["instance"]).tobytes()
+
+
+def test_a_second_encoder_of_the_same_input_opens_no_image_and_gets_the_same_bits(data, tmp_path, monkeypatch):
+    first, second = "random-resnet18@size=32", "random-resnet18@size=32,seed=1"
+    plain = embed(data, tmp_path / "plain", second)
+    embed(data, tmp_path / "kept", first, keep_pixels=True)
+    assert len(list((tmp_path / "kept" / "pixels").rglob("*.safetensors"))) == 2
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.inputs, "open_views", lambda *_: pytest.fail("an image was opened"))
+        assert embed(data, tmp_path / "kept", second) == plain
+    assert embed(data, tmp_path / "kept", "random-resnet18@size=64") != plain, "another input is another policy"
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-9], lambda b: b[:-9] + bytes([b[-9] ^ 1]) + b[-8:], lambda b: b"", lambda b: b"x" * 99])
+def test_a_damaged_chunk_is_decoded_again(data, tmp_path, damage):
+    plain = embed(data, tmp_path / "plain", "random-resnet18@size=32,seed=1")
+    embed(data, tmp_path / "kept", "random-resnet18@size=32", keep_pixels=True)
+    for path in (tmp_path / "kept" / "pixels").rglob("*.safetensors"):
+        path.write_bytes(damage(path.read_bytes()))
+    assert embed(data, tmp_path / "kept", "random-resnet18@size=32,seed=1", keep_pixels=True) == plain
+
+
+def test_nothing_is_kept_unasked(data, tmp_path):
+    embed(data, tmp_path / "store", "random-resnet18@size=32")
+    assert not (tmp_path / "store" / "pixels").exists()
