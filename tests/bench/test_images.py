@@ -134,3 +134,29 @@ def test_a_text_file_shows_how_it_starts(tmp_path):
     (tmp_path / "a.jpg").write_text("hello world")
     with pytest.raises(ImageError, match=r"^not an image: the file starts with 'hello w'"):
         read_image(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "1"])
+@pytest.mark.parametrize("clear", [False, True])
+def test_png_of_every_kind_has_the_pixels_that_pillow_gives(tmp_path, mode, clear):
+    drawn = np.random.default_rng(0).integers(0, 256, (40, 50, 4), dtype=np.uint8)
+    transparency = {"L": 7, "P": 7, "RGB": (1, 2, 3)}
+    options = {"transparency": transparency[mode]} if clear and mode in transparency else {}
+    Image.fromarray(drawn, "RGBA").convert(mode).save(tmp_path / "a.png", **options)
+    expected = Image.open(tmp_path / "a.png")
+    expected.info.pop("transparency", None)
+    grey = mode in ("L", "LA", "1")
+    expected = np.asarray(expected.convert("L" if grey else "RGB"))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), expected[..., None] if grey else expected)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"quality": 30}])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_jpeg_of_every_kind_has_the_pixels_that_pillow_gives_with_and_without_bytes_after_its_end(tmp_path, mode, options):
+    drawn = np.random.default_rng(0).integers(0, 256, (41, 53, 3), dtype=np.uint8)
+    Image.fromarray(drawn).convert(mode).save(tmp_path / "a.jpg", **options)
+    expected = np.asarray(Image.open(tmp_path / "a.jpg")).reshape(41, 53, -1)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.jpg"), expected)
+    with (tmp_path / "a.jpg").open("ab") as file:
+        file.write(b"\0\0")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.jpg"), expected)
