@@ -99,6 +99,8 @@ def extract(
     missing = {spec.name: ~store.has(spec.key, names) for spec in specs}
     made = dict.fromkeys(missing, 0)
     wanted = [spec for spec in specs if missing[spec.name].any()]
+    if not wanted:
+        return ExtractReport(dict.fromkeys(made, len(names)), made, set_aside=tuple(store.set_aside))
     # Descriptors need no torch, which finding a GPU would import.
     placement = find_placement(device if any(s.weights != "none" for s in wanted) else "cpu", cpu_count(), len(table))
     loaded, failed = _load(wanted, store, placement, table, root)

@@ -58,7 +58,7 @@ def list_variants(store: EmbeddingStore) -> list[Variant]:
 
 
 def find_leftovers(out: Path, encoders: Iterable[str] = ()) -> list[Leftover]:
-    """Return what can be removed from a results folder without a loss, and all of the variants named `encoders`."""
+    """Return what can be removed from a results folder without a loss, and all of the variants in `encoders`, by name or key."""
     store = EmbeddingStore(out / "store")
     named = _variants_named(store, encoders)
     gone = {leftover.path for leftover in named}
@@ -92,7 +92,7 @@ def _variants_named(store: EmbeddingStore, encoders: Iterable[str]) -> list[Left
     variants = store.variants()
     found = []
     for name in encoders:
-        keys = [key for key, own in variants.items() if own == name]
+        keys = [key for key, own in variants.items() if name in (own, key, key[:8])]
         if not keys:
             near = did_you_mean(name, variants.values()) or "."
             raise BenchError(f"Got --encoder {name}, of which nothing is stored{near} `bench store` lists what is.")

@@ -27,13 +27,15 @@ def show(context: typer.Context, out: Out = None) -> None:
     if context.invoked_subcommand:
         return
     place = _folder(context, None)
-    columns = (Column("name", overflow="fold"), Column("source", overflow="fold"), *(
+    columns = (Column("name", overflow="fold"), Column("key", no_wrap=True), Column("source", overflow="fold"), *(
         Column(name, justify="right") for name in ("rows", "width", "shards", "size", "ms/image")))  # fmt: skip
     table = Table(*columns, box=box.SIMPLE, pad_edge=False)
     variants = list_variants(EmbeddingStore(place / "store"))
     for one in variants:
         cost = "" if one.ms != one.ms else f"{one.ms:.2f}"
-        table.add_row(one.name, one.source, f"{one.rows:,}", str(one.width), str(one.shards), _size(one.bytes), cost)
+        table.add_row(
+            one.name, one.key[:8], one.source, f"{one.rows:,}", str(one.width), str(one.shards), _size(one.bytes), cost
+        )
     console.print(table, soft_wrap=False)
     console.print(f"{len(variants)} variants, {_size(sum(one.bytes for one in variants))} in {place / 'store'}")
 
@@ -62,7 +64,8 @@ def clean(
     context: typer.Context,
     out: Out = None,
     encoder: Annotated[
-        list[str] | None, typer.Option("--encoder", "-e", help="Also all embeddings of this variant; repeatable.")
+        list[str] | None,
+        typer.Option("--encoder", "-e", help="Also all embeddings of this variant, by name or key; repeatable."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Really remove it; without, it is only listed.")] = False,
 ) -> None:

@@ -58,7 +58,7 @@ def test_a_variant_is_told_by_rows_width_size_and_cost(store, tmp_path):
     assert one.bytes == sum(path.stat().st_size for path in store.folder(KEY).iterdir())
     code, text, _ = bench("store", "--out", tmp_path)
     assert code == 0
-    assert "x timm:x 3 3 3" in text and "2.50" in text and "1 variants" in text
+    assert "x kkkkkkkk timm:x 3 3 3" in text and "2.50" in text and "1 variants" in text
     assert isinstance(bench("store", "--out", tmp_path / "no")[2], BenchError)
 
 
@@ -134,6 +134,7 @@ def test_a_variant_is_removed_by_name_and_whole(store, tmp_path):
     with pytest.raises(BenchError, match="Got --encoder xx, of which nothing is stored, did you mean 'x'"):
         find_leftovers(tmp_path, ["xx"])
     [one] = find_leftovers(tmp_path, ["x"])
+    assert find_leftovers(tmp_path, [KEY[:8]])[0].path == one.path
     assert one.path == store.folder(KEY)
     assert remove([one]) == one.bytes
     assert list(store.root.iterdir()) == []
