@@ -5,10 +5,8 @@ Everything before this table knows files, everything after it knows rows.
 
 from __future__ import annotations
 
-import os
 import posixpath
 import re
-from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +16,9 @@ import pandas as pd
 import pyarrow as pa
 
 from bench.errors import BenchError, did_you_mean
-from bench.images import IMAGE_SUFFIXES
 from bench.label_csv import BOX, LAYOUT, read_label_csv
-from bench.manifest import positions, scan, stat_entry, stat_files
+from bench.label_folder import read_label_folder
+from bench.manifest import positions, scan, stat_files
 
 COLUMNS = ["path", "digest", *BOX, "label", "level", "group", "source", "split", "mask",
            "height", "width", "channels", "pages", "dtype"]  # fmt: skip
@@ -79,7 +77,7 @@ def load_dataset(
     elif group_column:
         raise BenchError(f"Got group column '{group_column}' for folder {data}; expected a CSV. Use --group-pattern.")
     else:
-        root, (rows, stat, links, refused) = data, _read_folder(data, notes)
+        root, (rows, stat, links, refused) = data, read_label_folder(data, notes)
         paths = rows["path"].tolist()
     outward = {link for link in links if not (root / link).resolve().is_relative_to(root.resolve())}
     if outward:
@@ -132,58 +130,6 @@ def _deeper(data: Path, table: pd.DataFrame) -> str:
         return ""
     inside = data / parts.iloc[0][0]
     return f" Its sub-folders {', '.join(inner[:4])} look like classes, did you mean --data {inside}?"
-
-
-def _read_folder(root: Path, notes: list[str]) -> tuple[pd.DataFrame, np.ndarray, set[str], dict[str, str]]:
-    """Return (rows sorted by path, their stat int64 (n, 3), paths that are links, path -> why refused)."""
-    paths: list[str] = []
-    labels: list[str] = []
-    stats = array("q")
-    links: set[str] = set()
-    stray: list[str] = []
-    other: list[str] = []
-    refused: dict[str, str] = {}
-    folders = [""]
-    while folders:
-        inner = folders.pop()
-        label, before = inner.split("/", 1)[0], f"{inner}/" if inner else ""
-        for entry in os.scandir(root / inner):
-            name = entry.name
-            path = before + name
-            if name[0] == ".":
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(path)
-            elif entry.is_symlink() and entry.is_dir():
-                refused[path] = "is a link to a folder, which is not followed; move the folder here"
-            elif name[name.rfind(".") :].lower() not in IMAGE_SUFFIXES:
-                other += [path] if inner else []
-            elif not path.isascii() and path.encode("utf-8", "replace").decode() != path:
-                refused[path.encode("utf-8", "backslashreplace").decode()] = "its name is not valid UTF-8; rename it"
-            elif inner:
-                paths.append(path)
-                labels.append(label)
-                stats.extend(stat_entry(entry))
-                if entry.is_symlink():
-                    links.add(path)
-            else:
-                stray.append(path)
-    if stray and not paths:
-        raise BenchError(f"Got the image {min(stray)} directly in {root}; its class is not told. {LAYOUT}")
-    if not paths:
-        why = "".join(f" {path} {reason}." for path, reason in sorted(refused.items())[:1])
-        raise BenchError(f"Got {root}, which holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}).{why} {LAYOUT}")
-    refused |= dict.fromkeys(stray, "lies outside the class folders, so its class is not told")
-    if other:
-        notes.append(f"{len(other)} files in class folders have no image ending and were ignored, e.g. {min(other)}")
-    masks = sorted({label for label in set(labels) if label.lower() in ("mask", "masks")})
-    notes += [f"folder '{name}' was taken for a class; give masks in a CSV column mask instead" for name in masks]
-    rows = pd.DataFrame({"path": pd.Series(paths, dtype="str"), "label": pd.Series(labels, dtype="str")})
-    order = rows["path"].argsort(kind="stable").to_numpy()
-    rows = rows.iloc[order].reset_index(drop=True).assign(level="expert")
-    for column in (*BOX, "group", "source", "split", "mask"):
-        rows[column] = pd.Series(pd.NA, index=rows.index, dtype="Int64" if column in BOX else "string")
-    return rows, np.frombuffer(stats, np.int64).reshape(-1, 3)[order], links, refused
 
 
 def _posix(paths: pd.Series) -> pd.Series:

@@ -58,7 +58,10 @@ def list_variants(store: EmbeddingStore) -> list[Variant]:
 
 
 def find_leftovers(out: Path, encoders: Iterable[str] = ()) -> list[Leftover]:
-    """Return what can be removed from a results folder without a loss, and all of the variants in `encoders`, by name or key."""
+    """Return what can be removed from a results folder without a loss, and all of the variants in `encoders`.
+
+    encoders: names or keys, as `list_variants` gives them.
+    """
     store = EmbeddingStore(out / "store")
     named = _variants_named(store, encoders)
     gone = {leftover.path for leftover in named}

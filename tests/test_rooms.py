@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LEVELS = {
     0: {"errors", "seeds", "atomic", "shards", "shard_index", "claims"},
     1: {"images"},
-    2: {"label_csv", "manifest", "datasets", "instances", "check", "demo", "episodes", "noise", "metrics", "prompts"},
+    2: {"label_csv", "label_folder", "manifest", "datasets", "instances", "check", "demo", "episodes", "noise", "metrics", "prompts"},
     3: {"store", "ledger", "export"},
     4: {"inventory", "heads"},
     5: {"prepare", "pixels", "inputs", "gate", "extract", "sweep", "zero_shot"},
@@ -24,7 +24,8 @@ LEVELS = {
 LEVEL_OF = {name: level for level, names in LEVELS.items() for name in names}
 # Within a level these lean on each other in one direction only.
 BESIDE = {
-    ("datasets", "manifest"), ("datasets", "label_csv"), ("instances", "datasets"), ("check", "datasets"), ("check", "manifest"),
+    ("datasets", "manifest"), ("datasets", "label_csv"), ("datasets", "label_folder"),
+    ("label_folder", "label_csv"), ("label_folder", "manifest"), ("instances", "datasets"), ("check", "datasets"), ("check", "manifest"),
     ("leaderboard", "statistics"), ("markdown", "leaderboard"), ("__main__", "cli"), ("cli", "store_cli"), ("export", "store"),
     ("atomic", "errors"), ("shard_index", "atomic"), ("shard_index", "errors"), ("shard_index", "shards"),
     ("extract", "prepare"), ("inputs", "prepare"), ("inputs", "pixels"), ("gate", "pixels"), ("extract", "pixels"), ("gate", "inputs"), ("gate", "prepare"), ("extract", "inputs"), ("extract", "gate"), ("zero_shot", "sweep"),
