@@ -27,7 +27,16 @@ from bench.pixels import PixelCache
 from bench.prepare import flat_views, join_views
 from bench.shards import shard_name
 from bench.store import EmbeddingStore, to_rows
-from encoders import EncoderError, EncoderSpec, LoadedEncoder, Placement, Preprocess, find_placement, one_thread_each
+from encoders import (
+    EncoderError,
+    EncoderSpec,
+    LoadedEncoder,
+    Placement,
+    Preprocess,
+    find_placement,
+    hardware,
+    one_thread_each,
+)
 
 BLOCK = 512  # instances committed together: what a kill can cost
 CHUNK = 32  # instances that a worker takes through at once
@@ -130,7 +139,7 @@ def extract(
     for encoder in loaded:
         name = encoder.spec.name
         if made[name]:
-            store.note_cost(encoder.spec.key, 1000 * seconds[name] / made[name])
+            store.note_cost(encoder.spec.key, 1000 * seconds[name] / made[name], hardware(placement))
     bad = np.isin(table["path"].to_numpy(str), list(problems))
     left = {name: int((rows & bad).sum()) if name not in failed else int(rows.sum()) for name, rows in missing.items()}
     reused = {name: len(names) - left[name] - made[name] for name in made}  # by others while we ran, too

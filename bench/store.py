@@ -163,11 +163,12 @@ class EmbeddingStore:
         identity = (_record(self.folder(key) / "spec.json") or {}).get("identity", {})
         return str(identity.get("source", key))
 
-    def note_cost(self, key: str, ms_per_instance: float) -> None:
-        """Keep the first measured cost of a variant."""
+    def note_cost(self, key: str, ms_per_instance: float, hardware: str) -> None:
+        """Keep the first measured cost of a variant, and what it was measured on."""
         path = self.folder(key) / "cost.json"
         if _record(path) is None:
-            write_atomically(path, json.dumps({"ms_per_image": round(ms_per_instance, 4)}).encode())
+            about = {"ms_per_image": round(ms_per_instance, 4), "hardware": hardware}
+            write_atomically(path, json.dumps(about).encode())
 
     def cost(self, key: str) -> float:
         """Return the measured milliseconds per instance, NaN when unknown."""

@@ -9,7 +9,7 @@ from .errors import EncoderError
 from .hub import availability
 from .open_clip_text import TextEncoder, has_text_tower, text_encoder
 from .options import split_names
-from .placement import find_placement, one_thread_each
+from .placement import find_placement, hardware, one_thread_each
 from .preprocess import as_rgb, as_views, fit_input
 from .registry import descriptor, names, register, resolve
 from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
@@ -27,6 +27,7 @@ __all__ = [
     "descriptor",
     "find_placement",
     "fit_input",
+    "hardware",
     "has_text_tower",
     "names",
     "one_thread_each",

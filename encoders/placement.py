@@ -30,6 +30,15 @@ def find_placement(device: str, workers: int, images: int = 0) -> Placement:
     return Placement(device, workers, images)
 
 
+def hardware(placement: Placement) -> str:
+    """Return what a measured time was measured on, e.g. "cpu, AVX512, 2 workers" or a GPU's name."""
+    torch = sys.modules.get("torch")
+    if placement.device != "cpu" and torch is not None:
+        return str(torch.cuda.get_device_name(placement.device))
+    level = f", {torch.backends.cpu.get_cpu_capability()}" if torch is not None else ""
+    return f"cpu{level}, {placement.workers} workers"
+
+
 @contextmanager
 def one_thread_each() -> Iterator[None]:
     """Give every thread that computes one core: N threads of one core each are faster than one thread of N.

@@ -42,7 +42,7 @@ def store(tmp_path):
     store.declare(KEY, {"source": "timm:x"}, "a", "x")
     store.write(KEY, names(1, 2), rows(1, 2))
     store.write(KEY, names(3), rows(3))
-    store.note_cost(KEY, 2.5)
+    store.note_cost(KEY, 2.5, "cpu")
     return store
 
 

@@ -297,7 +297,7 @@ def test_a_damaged_record_is_written_again(tmp_path, name, content):
     store = EmbeddingStore(tmp_path)
     for _ in range(2):
         store.declare(KEY, {"source": "timm:x"}, "a" * 64, "x")
-        store.note_cost(KEY, 2.5)
+        store.note_cost(KEY, 2.5, "cpu")
         assert (store.variants(), store.describe(KEY), store.cost(KEY)) == ({KEY: "x"}, "timm:x", 2.5)
         (store.folder(KEY) / name).write_bytes(content)
     assert store.variants() == {} or np.isnan(store.cost(KEY))

@@ -69,8 +69,8 @@ def write_images(folder: Path, suffix: str, count: int, source: Path | None) -> 
     else:
         from bench.demo import DemoSpec, write_demo
 
-        drawn = write_demo(folder / "drawn", DemoSpec())
-        large = Image.open(next((drawn if isinstance(drawn, Path) else folder / "drawn").rglob("*.png"))).convert("RGB")
+        write_demo(folder / "drawn", DemoSpec())
+        large = Image.open(next((folder / "drawn" / "raw").rglob("*.png"))).convert("RGB")
     side = min(size, *large.size)
     for i in range(count):
         x, y = (int(rng.integers(0, length - side + 1)) for length in large.size)
@@ -92,10 +92,10 @@ def measure(name: str, given: argparse.Namespace, table: pd.DataFrame, place: Pa
         spec = resolve(f"{name}{joint}precision={way}")
         encoder = spec.load(placement)
         loaded[way] = replace(spec, build=lambda _, __, encoder=encoder: encoder)
-    inputs = prepare(table, loaded[next(iter(loaded))], None)
+    inputs = prepare(table, next(iter(loaded.values())))
     plain = naive_network(name)
     passes: dict[str, Callable[[], object]] = {
-        "decode": lambda: prepare(table, next(iter(loaded.values())), None),
+        "decode": lambda: prepare(table, next(iter(loaded.values()))),
         "naive": lambda: naive_loop(plain, table, given),
     }
     for way, spec in loaded.items():
@@ -136,7 +136,7 @@ def workers() -> int:
     return cpu_count()
 
 
-def prepare(table: pd.DataFrame, spec: object, _: object) -> list[np.ndarray]:
+def prepare(table: pd.DataFrame, spec: object) -> list[np.ndarray]:
     """Decode and fit all images on all cores; returns uint8 (S, S, 3) each."""
     from bench.inputs import Inputs
     from bench.pixels import PixelCache
@@ -162,16 +162,13 @@ def forward_only(spec: object, images: list[np.ndarray], placement: object) -> N
 
 def pipeline(spec: object, table: pd.DataFrame, store: Path, device: str, **options: bool) -> None:
     """Extract from files into a store, committing as always; the gate has been passed."""
-    from bench import gate
     from bench.extract import extract
     from bench.store import EmbeddingStore
 
-    kept, gate.LEAST = gate.LEAST, dict.fromkeys(gate.LEAST, -1.0)
     folder = EmbeddingStore(store).folder(spec.key)  # type: ignore[attr-defined]
     folder.mkdir(parents=True)
     (folder / "gate.json").write_text("{}")
     report = extract(table, Path(table["root"].iloc[0]), [spec], EmbeddingStore(store), device=device, **options)  # type: ignore[list-item]
-    gate.LEAST = kept
     assert sum(report.made.values()) == len(table)
 
 
