@@ -2,7 +2,8 @@
 
 In a notebook, the steps of the command line are
 
-    from bench.pipeline import Source, extract_encoders, prepare, run
+    from bench.embed import Source, extract_encoders, prepare
+    from bench.pipeline import run
     from bench.sweep import Protocol
 
     result = run(Source("Data/raw"), Protocol(shots=(1, 5)), encoders=["color-stats", "resnet50"])

@@ -162,7 +162,7 @@ def extract(
     verify: Verify = False,
 ) -> None:
     """Embed every image (or tile) with the encoders and keep the embeddings."""
-    from bench.pipeline import Source, extract_encoders, prepare
+    from bench.embed import Source, extract_encoders, prepare
     from encoders import resolve
 
     specs = [resolve(name) for name in _encoder_names(encoder, required=True)]
@@ -250,8 +250,8 @@ def export(
     results: Annotated[Path, typer.Option(help="Folder that holds the embeddings.")] = DEFAULT_OUT,
 ) -> None:
     """Write stored embeddings with path, label, group and split to one file."""
+    from bench.embed import Source, prepare
     from bench.export import export_embeddings
-    from bench.pipeline import Source, prepare
     from encoders import resolve
 
     prepared = prepare(Source(data, instances, group_pattern, group_column), results)

@@ -11,57 +11,30 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from bench.atomic import replacing, write_atomically
 from bench.check import tier_of
-from bench.datasets import Dataset, load_dataset
+from bench.datasets import Dataset
+from bench.embed import OnProgress, Prepared, Source, cached_encoders, embed, prepare
 from bench.errors import BenchError
-from bench.extract import ExtractReport, extract
+from bench.extract import ExtractReport
 from bench.heads import get_heads
-from bench.instances import make_instances
 from bench.leaderboard import EncoderFacts, Leaderboard, RunFacts, build_leaderboard
-from bench.manifest import record_problems
 from bench.markdown import render_markdown, render_overview
-from bench.prepare import check_views
 from bench.prompts import Prompts, make_prompts
 from bench.seeds import content_name
-from bench.store import DamagedRows, EmbeddingStore
+from bench.store import EmbeddingStore
 from bench.sweep import Embedded, Protocol, Sweep, plan_sweep, run_units
 from bench.zero_shot import plan_zero_shot, run_zero_shot
-from encoders import EncoderError, EncoderSpec, TextEncoder, has_text_tower, resolve, text_encoder
+from encoders import EncoderSpec, TextEncoder, has_text_tower, resolve, text_encoder
 
 DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
 LEADERBOARD_FORMAT = 1  # raised when the same predictions would be written up differently
-
-OnProgress = Callable[[str, int, int], None]  # what, done, total
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where the images are and what one instance of them is."""
-
-    data: Path
-    instances: str = "whole"
-    group_pattern: str | None = None
-    group_column: str | None = None
-    verify: bool = False  # read every file and every stored embedding again
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A dataset cut into instances, with undecodable images left out."""
-
-    dataset: Dataset
-    instances: pd.DataFrame
-    store: EmbeddingStore
-    cache: Path
-
 
 @dataclass(frozen=True)
 class RunResult:
@@ -79,69 +52,6 @@ class RunResult:
         """Return one line: what was reused and what was made."""
         text = f"{self.extracted.summary()}; {self.units_reused} blocks of fits reused, {self.units_made} made"
         return f"{text}. Nothing to do: {self.folder} is up to date" if self.up_to_date else text
-
-
-def prepare(source: Source, out: Path | str = "results") -> Prepared:
-    """Read the dataset table and cut it into instances. The cache and the store lie in `out`."""
-    store = EmbeddingStore(Path(out) / "store")
-    dataset = load_dataset(
-        source.data, group_pattern=source.group_pattern, group_column=source.group_column, cache=store.root,
-        verify=source.verify,
-    )  # fmt: skip
-    for key in store.variants() if source.verify else ():
-        store.verify(key)
-    return Prepared(dataset, make_instances(dataset, source.instances), store, store.root)
-
-
-def extract_encoders(
-    prepared: Prepared,
-    specs: Sequence[EncoderSpec],
-    device: str = "auto",
-    on_progress: OnProgress | None = None,
-    *,
-    keep_pixels: bool = False,
-) -> tuple[Prepared, ExtractReport]:
-    """Embed what is missing. Images that turn out undecodable are recorded and leave the instances."""
-
-    def progress(done: int, total: int, name: str) -> None:
-        if on_progress:
-            on_progress(f"extract {name}", done, total)
-
-    check_views(prepared.dataset.table[["path", "channels"]], specs)
-    report = extract(
-        prepared.instances, prepared.dataset.root, specs, prepared.store,
-        device=device, keep_pixels=keep_pixels, on_progress=progress,
-    )  # fmt: skip
-    if not report.problems:
-        return prepared, report
-    record_problems(prepared.dataset.root, prepared.cache, dict(report.problems))
-    bad = set(report.problems)
-    found = pd.DataFrame(sorted(report.problems.items()), columns=["path", "reason"])
-    dataset = replace(
-        prepared.dataset,
-        table=prepared.dataset.table[~prepared.dataset.table["path"].isin(bad)].reset_index(drop=True),
-        problems=pd.concat([prepared.dataset.problems, found], ignore_index=True),
-    )
-    kept = prepared.instances[~prepared.instances["path"].isin(bad)].reset_index(drop=True)
-    if kept.empty:
-        path, reason = found.iloc[0]
-        raise BenchError(f"Got {len(bad)} images, none of which can be used (first: {path}: {reason}).")
-    return replace(prepared, dataset=dataset, instances=kept), report
-
-
-def cached_encoders(prepared: Prepared) -> list[EncoderSpec]:
-    """Return the encoders whose embeddings of every instance are stored."""
-    found = []
-    for key, name in prepared.store.variants().items():
-        if not prepared.store.has(key, prepared.instances["instance"]).all():
-            continue
-        try:
-            spec = resolve(name)
-        except EncoderError:
-            continue  # e.g. its weights file has moved; it can be named explicitly
-        if spec.key == key:
-            found.append(spec)
-    return found
 
 
 def run(
@@ -178,7 +88,7 @@ def run(
                 "e.g. --encoder color-stats,texture,random-resnet18. `bench encoders` lists them."
             )
     prompts = _prompts(prepared, specs, zero_shot)
-    prepared, extracted, X = _embed(prepared, specs, device, on_progress)
+    prepared, extracted, X = embed(prepared, specs, device, on_progress)
     if len(extracted.failed) == len(specs):
         raise BenchError("No encoder could be loaded.\n" + "\n".join(extracted.failed.values()))
     specs = [spec for spec in specs if spec.name not in extracted.failed]
@@ -206,29 +116,6 @@ def run(
     board, fresh = _write_up(folder, Path(out), sweep, facts, refused, command)
     up_to_date = not (made or fresh or sum(extracted.made.values()))
     return RunResult(folder, board, refused, extracted, reused, made, up_to_date)
-
-
-def _embed(
-    prepared: Prepared, specs: Sequence[EncoderSpec], device: str, on_progress: OnProgress | None
-) -> tuple[Prepared, ExtractReport, dict[str, np.ndarray]]:
-    """Extract what is missing and read all of it; what turns out damaged when it is read is made again, once."""
-    prepared, report = extract_encoders(prepared, specs, device, on_progress)
-
-    def read() -> dict[str, np.ndarray]:
-        names = prepared.instances["instance"].tolist()
-        return {spec.name: prepared.store.read(spec.key, names) for spec in specs if spec.name not in report.failed}
-
-    try:
-        return prepared, report, read()
-    except DamagedRows:
-        first = report
-    for spec in specs:
-        prepared.store.verify(spec.key)
-    prepared, report = extract_encoders(prepared, specs, device, on_progress)
-    made = {name: count + first.made[name] for name, count in report.made.items()}
-    reused = {name: count - first.made[name] for name, count in report.reused.items()}
-    problems = {**first.problems, **report.problems}
-    return prepared, replace(report, made=made, reused=reused, problems=problems), read()
 
 
 def _run_name(dataset: Dataset, instances: str) -> str:

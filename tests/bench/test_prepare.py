@@ -9,9 +9,10 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.embed import Source, extract_encoders, prepare
 from bench.errors import BenchError
 from bench.images import ImageError
-from bench.pipeline import Source, extract_encoders, prepare, run
+from bench.pipeline import run
 from bench.prepare import check_views, cut, flat_views, join_views, open_views
 from bench.sweep import Protocol
 from encoders import Preprocess, as_views, resolve

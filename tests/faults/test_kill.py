@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.pipeline import Source, extract_encoders, prepare
+from bench.embed import Source, extract_encoders, prepare
 from bench.store import EmbeddingStore, to_names
 from encoders import resolve
 

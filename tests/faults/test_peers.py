@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from bench.claims import Claims
 from bench.cli import app
+from bench.embed import Source, extract_encoders, prepare
 from bench.errors import BenchError
-from bench.pipeline import Source, extract_encoders, prepare, run
+from bench.pipeline import run
 from bench.store import EmbeddingStore
 from bench.sweep import Protocol
 from encoders import EncoderSpec, resolve

@@ -1,0 +1,128 @@
+"""From a source to embeddings: read it, cut it into instances, embed what is missing, read all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.datasets import Dataset, load_dataset
+from bench.errors import BenchError
+from bench.extract import ExtractReport, extract
+from bench.instances import make_instances
+from bench.manifest import record_problems
+from bench.prepare import check_views
+from bench.store import DamagedRows, EmbeddingStore
+from encoders import EncoderError, EncoderSpec, resolve
+
+OnProgress = Callable[[str, int, int], None]  # what, done, total
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the images are and what one instance of them is."""
+
+    data: Path
+    instances: str = "whole"
+    group_pattern: str | None = None
+    group_column: str | None = None
+    verify: bool = False  # read every file and every stored embedding again
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A dataset cut into instances, with undecodable images left out."""
+
+    dataset: Dataset
+    instances: pd.DataFrame
+    store: EmbeddingStore
+    cache: Path
+
+
+def prepare(source: Source, out: Path | str = "results") -> Prepared:
+    """Read the dataset table and cut it into instances. The cache and the store lie in `out`."""
+    store = EmbeddingStore(Path(out) / "store")
+    dataset = load_dataset(
+        source.data, group_pattern=source.group_pattern, group_column=source.group_column, cache=store.root,
+        verify=source.verify,
+    )  # fmt: skip
+    for key in store.variants() if source.verify else ():
+        store.verify(key)
+    return Prepared(dataset, make_instances(dataset, source.instances), store, store.root)
+
+
+def extract_encoders(
+    prepared: Prepared,
+    specs: Sequence[EncoderSpec],
+    device: str = "auto",
+    on_progress: OnProgress | None = None,
+    *,
+    keep_pixels: bool = False,
+) -> tuple[Prepared, ExtractReport]:
+    """Embed what is missing. Images that turn out undecodable are recorded and leave the instances."""
+
+    def progress(done: int, total: int, name: str) -> None:
+        if on_progress:
+            on_progress(f"extract {name}", done, total)
+
+    check_views(prepared.dataset.table[["path", "channels"]], specs)
+    report = extract(
+        prepared.instances, prepared.dataset.root, specs, prepared.store,
+        device=device, keep_pixels=keep_pixels, on_progress=progress,
+    )  # fmt: skip
+    if not report.problems:
+        return prepared, report
+    record_problems(prepared.dataset.root, prepared.cache, dict(report.problems))
+    bad = set(report.problems)
+    found = pd.DataFrame(sorted(report.problems.items()), columns=["path", "reason"])
+    dataset = replace(
+        prepared.dataset,
+        table=prepared.dataset.table[~prepared.dataset.table["path"].isin(bad)].reset_index(drop=True),
+        problems=pd.concat([prepared.dataset.problems, found], ignore_index=True),
+    )
+    kept = prepared.instances[~prepared.instances["path"].isin(bad)].reset_index(drop=True)
+    if kept.empty:
+        path, reason = found.iloc[0]
+        raise BenchError(f"Got {len(bad)} images, none of which can be used (first: {path}: {reason}).")
+    return replace(prepared, dataset=dataset, instances=kept), report
+
+
+def cached_encoders(prepared: Prepared) -> list[EncoderSpec]:
+    """Return the encoders whose embeddings of every instance are stored."""
+    found = []
+    for key, name in prepared.store.variants().items():
+        if not prepared.store.has(key, prepared.instances["instance"]).all():
+            continue
+        try:
+            spec = resolve(name)
+        except EncoderError:
+            continue  # e.g. its weights file has moved; it can be named explicitly
+        if spec.key == key:
+            found.append(spec)
+    return found
+
+
+def embed(
+    prepared: Prepared, specs: Sequence[EncoderSpec], device: str, on_progress: OnProgress | None
+) -> tuple[Prepared, ExtractReport, dict[str, np.ndarray]]:
+    """Extract what is missing and read all of it; what turns out damaged when it is read is made again, once."""
+    prepared, report = extract_encoders(prepared, specs, device, on_progress)
+
+    def read() -> dict[str, np.ndarray]:
+        names = prepared.instances["instance"].tolist()
+        return {spec.name: prepared.store.read(spec.key, names) for spec in specs if spec.name not in report.failed}
+
+    try:
+        return prepared, report, read()
+    except DamagedRows:
+        first = report
+    for spec in specs:
+        prepared.store.verify(spec.key)
+    prepared, report = extract_encoders(prepared, specs, device, on_progress)
+    made = {name: count + first.made[name] for name, count in report.made.items()}
+    reused = {name: count - first.made[name] for name, count in report.reused.items()}
+    problems = {**first.problems, **report.problems}
+    return prepared, replace(report, made=made, reused=reused, problems=problems), read()
