@@ -16,7 +16,7 @@ from bench.atomic import write_atomically
 from bench.inputs import Inputs
 from bench.pixels import PixelCache
 from bench.prepare import flat_views
-from bench.store import EmbeddingStore
+from bench.store import PIXELS, EmbeddingStore
 from encoders import EncoderError, LoadedEncoder, Placement
 
 IMAGES = 64
@@ -44,7 +44,7 @@ def check_precision(
     if spec.reference == spec or record.exists():
         return
     rows = np.unique(np.linspace(0, len(table) - 1, IMAGES).astype(int)).tolist()
-    cache = PixelCache(store.root / "pixels", keep=False)
+    cache = PixelCache(store.root / PIXELS, keep=False)
     inputs = Inputs(table.iloc[rows], root, [spec.preprocess], cache)
     prepared, _ = inputs.get({spec.preprocess: range(len(rows))})
     views = flat_views(list(prepared[spec.preprocess].values()))[0] if prepared[spec.preprocess] else []

@@ -17,7 +17,7 @@ from bench.errors import BenchError, did_you_mean
 from bench.manifest import forgotten_manifests
 from bench.shard_index import row_codes
 from bench.shards import DamagedShard, read_rows, read_shard
-from bench.store import EmbeddingStore
+from bench.store import PIXELS, EmbeddingStore
 
 SILENT_S = 3600.0  # a writer touches its file all the time; the name does not tell on which machine it ran
 
@@ -57,13 +57,20 @@ def list_variants(store: EmbeddingStore) -> list[Variant]:
     return sorted(found, key=lambda variant: (variant.name, variant.key))
 
 
-def find_leftovers(out: Path, encoders: Iterable[str] = ()) -> list[Leftover]:
+def pixel_bytes(store: EmbeddingStore) -> int:
+    """Return how many bytes the kept pixels take."""
+    return _size(store.root / PIXELS)
+
+
+def find_leftovers(out: Path, encoders: Iterable[str] = (), *, pixels: bool = False) -> list[Leftover]:
     """Return what can be removed from a results folder without a loss, and all of the variants in `encoders`.
 
-    encoders: names or keys, as `list_variants` gives them.
+    encoders: names or keys, as `list_variants` gives them. pixels: also the decoded images that were kept.
     """
     store = EmbeddingStore(out / "store")
     named = _variants_named(store, encoders)
+    if pixels and (store.root / PIXELS).is_dir():
+        named.append(Leftover(store.root / PIXELS, "decoded images, made again when needed", pixel_bytes(store)))
     gone = {leftover.path for leftover in named}
     rest = [*_unfinished(out), *_set_aside(out), *_forgotten(store.root), *_dead_claims(store), *_superseded(store)]
     return named + [leftover for leftover in rest if not gone & {leftover.path, *leftover.path.parents}]

@@ -28,7 +28,12 @@ def read_label_folder(root: Path, notes: list[str]) -> tuple[pd.DataFrame, np.nd
     while folders:
         inner = folders.pop()
         label, before = inner.split("/", 1)[0], f"{inner}/" if inner else ""
-        for entry in os.scandir(root / inner):
+        try:
+            entries = os.scandir(root / inner)
+        except OSError as error:
+            refused[inner or "."] = f"is a folder that cannot be listed ({error.strerror})"
+            continue
+        for entry in entries:
             name = entry.name
             path = before + name
             if name[0] == ".":

@@ -28,6 +28,8 @@ from bench.shard_index import FILE as INDEX_FILE
 from bench.shard_index import Index, load_index, refresh
 from bench.shards import FORMAT, WIDTH, DamagedShard, pack, read_shard, shard_name
 
+PIXELS = "pixels"  # folder of the store that holds prepared images instead of embeddings
+
 
 class DamagedRows(BenchError):
     """Embeddings that were to be read turned out damaged; they are missing now, and can be made again."""

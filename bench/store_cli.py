@@ -20,7 +20,7 @@ DEFAULT_OUT = Path("results")
 @app.callback(invoke_without_command=True)
 def show(context: typer.Context, out: Out = None) -> None:
     """Show what is stored per encoder: rows, width, size and milliseconds per image; check it, or clean it."""
-    from bench.inventory import list_variants
+    from bench.inventory import list_variants, pixel_bytes
     from bench.store import EmbeddingStore
 
     context.obj = out
@@ -30,7 +30,8 @@ def show(context: typer.Context, out: Out = None) -> None:
     columns = (Column("name", overflow="fold"), Column("key", no_wrap=True), Column("source", overflow="fold"), *(
         Column(name, justify="right") for name in ("rows", "width", "shards", "size", "ms/image")))  # fmt: skip
     table = Table(*columns, box=box.SIMPLE, pad_edge=False)
-    variants = list_variants(EmbeddingStore(place / "store"))
+    store = EmbeddingStore(place / "store")
+    variants = list_variants(store)
     for one in variants:
         cost = "" if one.ms != one.ms else f"{one.ms:.2f}"
         table.add_row(
@@ -38,6 +39,8 @@ def show(context: typer.Context, out: Out = None) -> None:
         )
     console.print(table, soft_wrap=False)
     console.print(f"{len(variants)} variants, {_size(sum(one.bytes for one in variants))} in {place / 'store'}")
+    if pixel_bytes(store):
+        console.print(f"{_size(pixel_bytes(store))} of decoded images, kept by --keep-pixels")
 
 
 @app.command()
@@ -67,12 +70,13 @@ def clean(
         list[str] | None,
         typer.Option("--encoder", "-e", help="Also all embeddings of this variant, by name or key; repeatable."),
     ] = None,
+    pixels: Annotated[bool, typer.Option("--pixels", help="Also the decoded images that --keep-pixels kept.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Really remove it; without, it is only listed.")] = False,
 ) -> None:
     """List what serves nobody: unfinished and damaged files, dead claims, shards whose rows are all in others."""
     from bench.inventory import find_leftovers, remove
 
-    leftovers = find_leftovers(_folder(context, out), encoder or ())
+    leftovers = find_leftovers(_folder(context, out), encoder or (), pixels=pixels)
     for one in leftovers:
         console.print(f"{_size(one.bytes):>9}  {one.path}  ({one.why})", markup=False)
     if not leftovers:

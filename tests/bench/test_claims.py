@@ -54,7 +54,7 @@ def grow_old(folder: Path, name: str = "*") -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from("abc"), st.sampled_from(["take", "done", "die"]))))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_name_has_one_living_holder_and_is_free_when_it_has_none(tmp_path_factory, steps):
     folder = tmp_path_factory.mktemp("claims")
     workers = {i: Claims(folder) for i in range(3)}

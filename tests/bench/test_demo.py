@@ -45,7 +45,7 @@ def test_an_image_is_a_function_of_its_arguments_and_not_of_the_calls_before_it(
     assert len({image.pixels.tobytes() for image in forward.values()}) == len(keys)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     image_class=st.sampled_from(CLASSES),
     index=st.integers(0, 10_000),

@@ -26,7 +26,7 @@ tables = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(table=tables, regime=st.sampled_from(REGIMES))
 def test_no_group_is_ever_on_both_sides_and_every_row_is_tested_at_most_once(table, regime):
     plan = plan_splits(table, ["a", "b"])
@@ -39,7 +39,7 @@ def test_no_group_is_ever_on_both_sides_and_every_row_is_tested_at_most_once(tab
             assert not set(group[split.train]) & set(group[split.test])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(table=tables, regime=st.sampled_from(REGIMES))
 def test_a_larger_draw_contains_the_smaller_one_and_every_class_has_its_shots(table, regime):
     plan = plan_splits(table, ["a", "b"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.datasets import BOX, COLUMNS, Dataset, load_dataset
@@ -28,7 +28,6 @@ def dataset_of(*rows: tuple[str, int, int, list[int] | None, str]) -> Dataset:
 sizes = st.integers(1, 150)
 
 
-@settings(deadline=None)
 @given(sizes, sizes, st.integers(1, 70), st.integers(1, 70), st.booleans())
 def test_tiles_lie_in_the_region_once_each_and_are_the_same_every_time(height, width, size, stride, boxed):
     box = [width // 3, height // 3, width, height] if boxed and width > 2 and height > 2 else None

@@ -16,7 +16,7 @@ from bench import shards
 from bench.claims import Claims
 from bench.cli import app
 from bench.errors import BenchError
-from bench.inventory import find_leftovers, list_variants, remove
+from bench.inventory import find_leftovers, list_variants, pixel_bytes, remove
 from bench.manifest import scan
 from bench.store import EmbeddingStore
 
@@ -156,3 +156,13 @@ def test_a_manifest_names_its_folder(tmp_path):
     table = scan(tmp_path / "data", ["a.png"], tmp_path)
     [path] = (tmp_path / "manifests").iterdir()
     assert pd.read_parquet(path)["path"].tolist() == table["path"].tolist()
+
+
+def test_kept_pixels_are_shown_and_go_only_when_asked_for(tmp_path):
+    chunk = tmp_path / "store" / "pixels" / "a" / "b.safetensors"
+    chunk.parent.mkdir(parents=True)
+    chunk.write_bytes(b"12345")
+    assert pixel_bytes(EmbeddingStore(tmp_path / "store")) == 5
+    assert find_leftovers(tmp_path) == []
+    assert remove(find_leftovers(tmp_path, pixels=True)) == 5
+    assert not chunk.exists() and not list((tmp_path / "store").glob("*pixels*"))

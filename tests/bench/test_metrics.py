@@ -21,7 +21,7 @@ ORACLES = {
 
 
 @pytest.mark.parametrize("name", metrics.METRICS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), n_classes=st.integers(2, 5), n=st.integers(6, 40), rounded=st.booleans())
 def test_a_metric_equals_its_reference_on_every_slice(name, seed, n_classes, n, rounded):
     rng = np.random.default_rng(seed)

@@ -65,7 +65,7 @@ def test_a_hyperstack_of_imagej_is_read_slice_by_slice_and_keeps_the_names_of_it
         np.testing.assert_array_equal(read_image(tmp_path / "a.tif", stack), expected(stack, slices(pixels, "TZCYX")))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 6), st.sampled_from([np.uint8, np.uint16, np.float32]), st.integers(0, 2**32 - 1))
 def test_a_projection_lies_between_the_slices_and_of_one_slice_is_that_slice(tmp_path_factory, count, dtype, seed):
     z = np.random.default_rng(seed).integers(0, 256, (count, 5, 4)).astype(dtype)

@@ -35,7 +35,7 @@ def test_names_survive_the_way_to_bytes_and_back(raw):
     assert to_names(to_rows([b.hex() for b in raw])) == [b.hex() for b in raw]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(order=st.permutations(range(9)), cut=st.integers(1, 8))
 def test_a_row_comes_back_under_its_own_name_whatever_the_shards_and_the_order(tmp_path_factory, order, cut):
     store = EmbeddingStore(tmp_path_factory.mktemp("store"))
@@ -111,7 +111,7 @@ def test_verifying_reads_every_embedding(tmp_path):
     assert store.has(KEY, names(0, 1, 2)).tolist() == [True, False, True]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(at=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_whichever_bit_flips_no_wrong_row_is_served(tmp_path_factory, at, bit):
     store = EmbeddingStore(tmp_path_factory.mktemp("store"))
@@ -170,7 +170,7 @@ def test_a_variant_has_one_width(tmp_path):
         blind.read(KEY, names(1, 2))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     steps=st.lists(
         st.tuples(st.sampled_from(["write", "remove"]), st.sets(st.integers(0, 20), min_size=1, max_size=6)),

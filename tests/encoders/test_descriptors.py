@@ -28,7 +28,7 @@ def blurred(image: np.ndarray) -> np.ndarray:
     return np.asarray(smooth).astype(np.uint8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     hnp.arrays(np.uint8, st.tuples(st.integers(1, 20), st.integers(1, 20), st.just(3))),
     st.sampled_from(NAMES),

@@ -70,7 +70,7 @@ def test_non_finite_pixels_are_black_and_do_not_move_the_window() -> None:
     assert not result[3, 4].any() and not result[5, 6].any() and result[9, 9, 0] == 255
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     hnp.arrays(
         st.sampled_from([np.uint8, np.uint16, np.int16, np.int32, np.float32, np.float64, np.bool_]),
@@ -149,7 +149,7 @@ IMAGES = hnp.arrays(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(IMAGES, POLICIES)
 def test_a_window_keeps_the_order_of_the_values_of_a_channel_and_maps_into_0_to_255(
     image: np.ndarray, window: str
@@ -163,7 +163,7 @@ def test_a_window_keeps_the_order_of_the_values_of_a_channel_and_maps_into_0_to_
             assert not shown[~finite].any()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(IMAGES, POLICIES, st.booleans())
 def test_each_channel_is_bit_for_bit_the_channel_chosen_alone(image: np.ndarray, window: str, grey: bool) -> None:
     def views(channels: str) -> list[np.ndarray]:
@@ -179,7 +179,7 @@ def test_each_channel_is_bit_for_bit_the_channel_chosen_alone(image: np.ndarray,
         assert all(np.array_equal(a, b) for a, b in zip(views(backwards), reversed(each), strict=True))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     hnp.arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(3, 5))),
     st.permutations(range(3)),
