@@ -16,6 +16,7 @@ import pandas as pd
 from bench.episodes import Draws, SplitPlan, default_seeds, draw_supports, plan_splits
 from bench.errors import BenchError
 from bench.heads import get_heads
+from bench.heads.support import Support
 from bench.ledger import Predictions, Unit, read_unit, write_unit
 from bench.noise import check_noise, flip_labels
 from bench.seeds import content_name
@@ -205,7 +206,7 @@ def _run_unit(
                     for rate in unit.rates
                 ]
                 Y = np.stack(noisy)  # (R, n)
-                scores = head.scores(X[rows], Y, X[split.test], n_classes, [head.default])[:, 0]
+                scores = head.scores(Support(X[rows], X[split.test]), Y, n_classes, [head.default]).P[:, 0]
                 P[seed][:, np.searchsorted(tested, split.test)] = scores
                 realised[seed] += (y[rows] != Y).mean(1) / len(splits)
                 drawn_from[seed] += len(np.unique(groups[rows])) / len(splits)

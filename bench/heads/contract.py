@@ -1,6 +1,6 @@
 """The contract every head keeps.
 
-A head turns one support matrix and many label vectors into class probabilities for a test matrix.
+A head turns one support and many label vectors into class probabilities for the test rows.
 Letters: n support rows, d dimensions, m label vectors (noise rates share their rows), L grid points,
 K classes. K is fixed by the dataset: a class that noise removed from a support set keeps its column.
 """
@@ -9,23 +9,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from bench.heads.support import Support
+
 Params = Mapping[str, Any]
+
+
+class Scored(NamedTuple):
+    """What a head gives: class probabilities P (m, L, n_test, K), float64, rows summing to 1.
+
+    gap, iterations (m, L): of heads that iterate, the relative duality or gradient gap they stopped at and after
+    how many steps; None for the others.
+    """
+
+    P: np.ndarray
+    gap: np.ndarray | None = None
+    iterations: np.ndarray | None = None
 
 
 class Scores(Protocol):
     """The batched function of a head."""
 
     def __call__(
-        self, X: np.ndarray, Y: np.ndarray, X_test: np.ndarray, n_classes: int, grid: Sequence[Params]
-    ) -> np.ndarray:
-        """Return class probabilities (m, L, n_test, K), float64, rows summing to 1.
+        self, support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]
+    ) -> Scored:
+        """Score the test rows for every label vector and setting.
 
-        X: float (n, d). Y: int (m, n) in [0, K). X_test: float (n_test, d). grid: L settings, each
-        with every hyper-parameter of the head.
+        support: X (n, d) and X_test (n_test, d), and the products of the two that heads share. Y: int (m, n)
+        in [0, K). grid: L settings, each with every hyper-parameter of the head. What one (label vector,
+        setting) gives must not depend, to the bit, on the others.
         """
         ...
 
@@ -34,8 +49,11 @@ class Scores(Protocol):
 class Head:
     """One classical model on embeddings: one file in `bench/heads`, which binds it to the name HEAD.
 
-    default: the published setting used under selection 'fixed'. version: raised when the numbers the
-    head gives change, so that results of an older version are never mistaken for current ones.
+    default: the published setting used under selection 'fixed'. grid: the published settings that the other
+    kinds of selection choose from; empty where there is nothing to choose. loo: class probabilities of every
+    support row by the head learned without it, P (m, L, n, K), in closed form; None where there is none.
+    version: raised when the numbers the head gives change, so that results of an older version are never
+    mistaken for current ones.
     """
 
     name: str
@@ -43,6 +61,8 @@ class Head:
     scores: Scores
     default: Params
     version: int = 1
+    grid: tuple[Params, ...] = ()
+    loo: Scores | None = None
 
 
 def one_hot(Y: np.ndarray, n_classes: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bench.heads import get_heads
+from bench.heads.support import Support
 
 
 class HeadClassifier(ClassifierMixin, BaseEstimator):
@@ -47,7 +48,7 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         X_test = np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
         [head] = get_heads([self.head])
         grid = [{**head.default, **(self.params or {})}]
-        return head.scores(self.X_, self.y_[None], X_test, len(self.classes_), grid)[0, 0]
+        return head.scores(Support(self.X_, X_test), self.y_[None], len(self.classes_), grid).P[0, 0]
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable class of each row, (n_test,)."""

@@ -11,15 +11,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.heads.contract import Head, Params
+from bench.heads.contract import Head, Params, Scored
+from bench.heads.support import Support
 
 FULL_AT = 50  # labels a class from which the library's own regularisation is used
 
 
-def scores(X: np.ndarray, Y: np.ndarray, X_test: np.ndarray, n_classes: int, grid: Sequence[Params]) -> np.ndarray:
+def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
     """Return probabilities (m, L, n_test, K); see `bench.heads.contract.Scores`."""
-    X, X_test = X.astype(np.float32), X_test.astype(np.float32)
-    return np.stack([np.stack([_fit(X, y, X_test, n_classes, g) for g in grid]) for y in Y])
+    X, X_test = support.X.astype(np.float32), support.X_test.astype(np.float32)
+    return Scored(np.stack([np.stack([_fit(X, y, X_test, n_classes, g) for g in grid]) for y in Y]))
 
 
 def _fit(X: np.ndarray, y: np.ndarray, X_test: np.ndarray, n_classes: int, setting: Params) -> np.ndarray:

@@ -12,6 +12,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from bench.errors import BenchError
 from bench.heads import all_heads, get_heads
 from bench.heads.estimator import HeadClassifier
+from bench.heads.support import Support
 
 HEADS = sorted(all_heads())
 
@@ -25,7 +26,7 @@ def blobs(n: int, d: int, n_classes: int, seed: int = 0) -> tuple[np.ndarray, np
 
 def score(name: str, X: np.ndarray, Y: np.ndarray, X_test: np.ndarray, n_classes: int) -> np.ndarray:
     head = all_heads()[name]
-    return head.scores(X, Y, X_test, n_classes, [head.default])
+    return head.scores(Support(X, X_test), Y, n_classes, [head.default]).P
 
 
 @pytest.mark.parametrize("name", HEADS)
