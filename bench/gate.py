@@ -17,7 +17,7 @@ from bench.inputs import Inputs
 from bench.pixels import PixelCache
 from bench.prepare import flat_views
 from bench.store import PIXELS, EmbeddingStore
-from encoders import EncoderError, LoadedEncoder, Placement
+from encoders import EncoderError, EncoderSpec, LoadedEncoder, Placement
 
 IMAGES = 64
 FEWEST = 8
@@ -51,14 +51,19 @@ def check_precision(
     if len(views) < FEWEST:
         raise EncoderError(
             f"Got {len(views)} images for encoder '{spec.name}'; expected at least {FEWEST}, on which to see whether "
-            f"precision={spec.precision} by {spec.backend} keeps its embeddings. Leave that option out."
+            f"{_changed(spec)} keeps its embeddings. Leave that out."
         )
     cosine = float(centred_cosine(encoder.encode(views), spec.reference.load(placement).encode(views)).mean())
     if not cosine >= LEAST[spec.precision]:
         raise EncoderError(
             f"Encoder '{spec.name}' changes its embeddings: their mean centred cosine to float32 by torch is "
-            f"{cosine:.4f} on {len(views)} images; expected at least {LEAST[spec.precision]}. Leave out "
-            f"precision={spec.precision} or backend={spec.backend}."
+            f"{cosine:.4f} on {len(views)} images; expected at least {LEAST[spec.precision]}. Leave out {_changed(spec)}."
         )
     about = {"centred_cosine": cosine, "images": len(views), "least": LEAST[spec.precision]}
     write_atomically(record, json.dumps(about).encode())
+
+
+def _changed(spec: EncoderSpec) -> str:
+    """Return the options by which a variant differs from its reference, as the user wrote them."""
+    named = {"precision": spec.precision, "backend": spec.backend}
+    return " and ".join(f"{name}={value}" for name, value in named.items() if getattr(spec.reference, name) != value)

@@ -56,6 +56,7 @@ def test_a_variant_that_changes_its_embeddings_is_refused_with_the_measure_and_n
     report, folder = run(tmp_path, 6)
     assert report.made == {REDUCED: 0} and not list(folder.glob("*.safetensors")) and not (folder / "gate.json").exists()
     assert "mean centred cosine to float32 by torch is 0.9" in report.failed[REDUCED]
+    assert report.failed[REDUCED].endswith("Leave out precision=bfloat16.")
 
 
 def test_too_few_images_to_tell_are_said_to_be(tmp_path):
