@@ -57,7 +57,8 @@ def check_precision(
     if not cosine >= LEAST[spec.precision]:
         raise EncoderError(
             f"Encoder '{spec.name}' changes its embeddings: their mean centred cosine to float32 by torch is "
-            f"{cosine:.4f} on {len(views)} images; expected at least {LEAST[spec.precision]}. Leave out {_changed(spec)}."
+            f"{cosine:.4f} on {len(views)} images; expected at least {LEAST[spec.precision]}. "
+            f"Leave out {_changed(spec)}."
         )
     about = {"centred_cosine": cosine, "images": len(views), "least": LEAST[spec.precision]}
     write_atomically(record, json.dumps(about).encode())
