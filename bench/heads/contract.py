@@ -8,7 +8,7 @@ K classes. K is fixed by the dataset: a class that noise removed from a support 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -46,11 +46,25 @@ class Scores(Protocol):
 
 
 @dataclass(frozen=True)
+class Range:
+    """The values a hyper-parameter may be tuned over: low to high, both included, or one of `choices`.
+
+    Whole numbers where low and high are int. log: values are tried evenly in their logarithm.
+    """
+
+    low: float = 0
+    high: float = 0
+    log: bool = False
+    choices: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
 class Head:
     """One classical model on embeddings: one file in `bench/heads`, which binds it to the name HEAD.
 
     default: the published setting used under selection 'fixed'. grid: the published settings that the other
-    kinds of selection choose from; empty where there is nothing to choose. loo: class probabilities of every
+    kinds of selection choose from; empty where there is nothing to choose. space: what `bench tune` searches;
+    parameters left out stay at their default. loo: class probabilities of every
     support row by the head learned without it, P (m, L, n, K), in closed form; None where there is none.
     version: raised when the numbers the head gives change, so that results of an older version are never
     mistaken for current ones.
@@ -63,6 +77,7 @@ class Head:
     version: int = 1
     grid: tuple[Params, ...] = ()
     loo: Scores | None = None
+    space: Mapping[str, Range] = field(default_factory=dict)
 
 
 def one_hot(Y: np.ndarray, n_classes: int) -> np.ndarray:
