@@ -1,31 +1,86 @@
-"""Nearest class centroid by cosine similarity (Snell et al. 2017; Wang et al. 2019, SimpleShot).
+"""Nearest class centroid (Snell et al. 2017; Wang et al. 2019, SimpleShot).
 
-The probabilities are a softmax of the cosines at a fixed temperature: they rank, they are not calibrated.
+metric 'euclidean' is the nearest mean, on rows as they come: centred and of unit length these are SimpleShot's CL2N,
+unscaled ones its plain variant. 'cosine' gives every centroid length 1 first: the mean of scattered rows is short,
+and by distance a short centroid attracts whatever is far from all; labels that noise has mixed do that to their
+class. One head, because they share all sums and differ in a factor and an offset.
+
+The probabilities are a softmax at a fixed temperature of the cosine or of -distance^2 / 2, which for unit rows
+live on one scale: they rank, they are not calibrated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product as pairs
 
 import numpy as np
 
 from bench.heads.contract import Head, Params, Scored, one_hot, softmax
-from bench.heads.support import Support
+from bench.heads.support import Support, lengths, product
 
 
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
-    """Return softmax(cosine / temperature) (m, L, n_test, K); a class without support rows gets 0."""
-    X, X_test = support.X, support.X_test
+    """Return softmax(similarity / temperature) (m, L, n_test, K); a class without support rows gets 0."""
+    X = support.X.astype(np.float64, copy=False)
     members = one_hot(Y, n_classes)  # (m, n, K)
-    count = members.sum(1)  # (m, K)
-    centroid = members.transpose(0, 2, 1) @ X / np.maximum(count, 1)[..., None]  # (m, K, d)
-    norm = np.linalg.norm(centroid, axis=-1, keepdims=True)
-    centroid = centroid / np.where(norm > 0, norm, 1)
-    length = np.linalg.norm(X_test, axis=1, keepdims=True)
-    unit = X_test / np.where(length > 0, length, 1)
-    cosine = unit @ centroid.transpose(0, 2, 1)  # (m, n_test, K)
-    cosine = np.where((count > 0)[:, None, :], cosine, -np.inf)
-    return Scored(np.stack([softmax(cosine / float(setting["temperature"])) for setting in grid], axis=1))
+    count = members.sum(1)[:, None]  # (m, 1, K)
+    total = members.swapaxes(1, 2) @ X  # (m, K, d)
+    square = (total * total).sum(-1)[:, None]  # (m, 1, K)
+    inner = product(support.X_test, total.reshape(-1, X.shape[1]).T)  # (n_test, m K)
+    inner = inner.reshape(len(inner), len(Y), n_classes).swapaxes(0, 1)
+    return Scored(_probabilities(inner, square, count, lengths(support.X_test), grid))
 
 
-HEAD = Head("centroid", "nearest class centroid, cosine", scores, {"temperature": 0.1})
+def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
+    """Return the same for every support row, its group subtracted from the sums; uniform if nothing is left."""
+    gram, groups = support.gram, support.groups
+    P = []
+    for y in Y:
+        members = one_hot(y, n_classes)  # (n, K)
+        pair, of_row = np.unique(groups * n_classes + y, return_inverse=True)  # group and class
+        order = np.argsort(of_row, kind="stable")
+        starts = np.searchsorted(of_row[order], np.arange(len(pair)))
+        with_pair = np.add.reduceat(gram[:, order], starts, axis=1)  # (n, pairs), inner products with a pair's sum
+        inner = gram @ members  # (n, K)
+        square = (members * inner).sum(0)  # (K,)
+        shape = (groups.max() + 1, n_classes)
+        own_square, own_inner, own_count = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        group, label = pair // n_classes, pair % n_classes
+        own_count[group, label] = np.bincount(of_row)
+        own_square[group, label] = np.bincount(of_row, with_pair[np.arange(len(y)), of_row])
+        own_inner[group, label] = np.bincount(of_row, inner[np.arange(len(y)), y])
+        left = members.sum(0) - own_count[groups]
+        square = square - 2 * own_inner[groups] + own_square[groups]
+        mine = group == groups[:, None]  # (n, pairs)
+        inner = inner - np.where(mine, with_pair, 0) @ np.eye(n_classes)[label]
+        P.append(_probabilities(inner[None], square[None], left[None], np.sqrt(gram.diagonal()), grid)[0])
+    return Scored(np.stack(P))
+
+
+def _probabilities(
+    inner: np.ndarray, square: np.ndarray, count: np.ndarray, length: np.ndarray, grid: Sequence[Params]
+) -> np.ndarray:
+    """Return probabilities (m, L, p, K) of p rows.
+
+    inner (m, p, K): inner products with the sum of a class; square, count: squared length of that sum and its
+    number of rows, (m, 1, K), or (m, p, K) where they differ by row. length (p,): of the rows.
+    """
+    safe = np.maximum(count, 1)
+    norm = np.sqrt(np.maximum(square, 0))
+    cosine = inner / np.where(norm > 0, norm, 1) / np.where(length > 0, length, 1)[:, None]
+    by_metric = {"cosine": cosine, "euclidean": inner / safe - square / safe**2 / 2}
+    none = (count.sum(-1) == 0)[..., None]  # nothing learned
+    shut = np.where((count > 0) | none, 0, -np.inf)
+    return np.stack([softmax(by_metric[g["metric"]] / float(g["temperature"]) + shut) for g in grid], axis=1)
+
+
+HEAD = Head(
+    "centroid",
+    "nearest class centroid, cosine or Euclidean",
+    scores,
+    {"metric": "cosine", "temperature": 0.1},
+    version=2,
+    grid=tuple({"metric": metric, "temperature": t} for metric, t in pairs(("cosine", "euclidean"), (0.03, 0.1, 0.3))),
+    loo=loo,
+)

@@ -64,8 +64,8 @@ class Head:
 
     default: the published setting used under selection 'fixed'. grid: the published settings that the other
     kinds of selection choose from; empty where there is nothing to choose. space: what `bench tune` searches;
-    parameters left out stay at their default. loo: class probabilities of every
-    support row by the head learned without it, P (m, L, n, K), in closed form; None where there is none.
+    parameters left out stay at their default. loo: class probabilities of every support row by the head learned
+    without it and its group (`Support.groups`), P (m, L, n, K), in closed form; None where there is none.
     version: raised when the numbers the head gives change, so that results of an older version are never
     mistaken for current ones.
     """

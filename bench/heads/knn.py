@@ -1,8 +1,8 @@
 """k nearest neighbours by cosine similarity, votes weighted by exp(similarity / T).
 
 The protocol of Wu et al. 2018 (sec. 3.4) that DINO also uses, with its T = 0.07. k is a default for
-few labels and is cut to n where the support is smaller. One similarity matrix serves every label
-vector and every k.
+few labels and is cut to n where the support is smaller. The neighbours are found once, at the largest
+k; another k or label vector is a look-up of their labels.
 """
 
 from __future__ import annotations
@@ -11,44 +11,103 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.heads.contract import Head, Params, Scored, one_hot
-from bench.heads.support import Support
+from bench.heads.contract import Head, Params, Scored
+from bench.heads.support import Support, lengths
 
 TEMPERATURE = 0.07
 FAISS_FROM = 20_000  # support rows from which the full similarity matrix costs more than faiss's heap
+BLOCK = 2**18  # similarities ranked at a time, few enough to stay in a core's cache
 
 
 def nearest(support: Support, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Return (cosine, index of the support row), both (n_test, k), most similar first.
 
-    Exact; ties in the matrix product go to the earlier support row. From FAISS_FROM support rows on
-    faiss searches instead, without an (n_test, n) matrix.
+    Exact, in float32; ties go to the earlier support row. From FAISS_FROM support rows on faiss searches instead,
+    without an (n_test, n) matrix; ties are then in order as well, but which of several equal rows is the k-th is
+    for faiss to choose.
     """
-    if len(support.X) >= FAISS_FROM:
-        import faiss
+    if support.shape[0] < FAISS_FROM:
+        return rank(support.cosine, k)
+    import faiss
 
-        index = faiss.IndexFlatIP(support.X.shape[1])
-        index.add(np.ascontiguousarray(_unit(support.X), dtype=np.float32))
-        similarity, neighbour = index.search(np.ascontiguousarray(_unit(support.X_test), dtype=np.float32), k)
-        return similarity.astype(np.float64), neighbour
-    similarity = support.cosine  # (n_test, n)
-    neighbour = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
+    index = faiss.IndexFlatIP(support.shape[1])
+    index.add(_unit(support.X))
+    similarity, neighbour = index.search(_unit(support.X_test), k)
+    order = np.lexsort((neighbour, -similarity))
+    return np.take_along_axis(similarity, order, 1), np.take_along_axis(neighbour, order, 1)
+
+
+def rank(similarity: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the k largest of every row of similarity, float32 (p, n), and their columns, both (p, k), best first.
+
+    Ties go to the earlier column: similarity and column are packed into one whole number, upper and lower half, so
+    that no two are equal and a partition finds exactly the right ones.
+    """
+    p, n = similarity.shape
+    column = np.arange(n - 1, -1, -1)
+    best = np.empty((p, k), np.int64)
+    step = max(1, BLOCK // n)
+    for i in range(0, p, step):
+        bits = (similarity[i : i + step] + np.float32(0)).view(np.int32)  # + 0 makes 0 of -0
+        keys = (bits ^ (bits >> 31 & 0x7FFFFFFF)).astype(np.int64)  # rises as the float does
+        keys <<= 32
+        keys |= column
+        if k < n:
+            keys.partition(n - k, axis=1)
+        best[i : i + step] = keys[:, n - k :]
+    best.sort(axis=1)
+    neighbour = n - 1 - (best[:, ::-1] & 0xFFFFFFFF)
     return np.take_along_axis(similarity, neighbour, 1), neighbour
-
-
-def _unit(X: np.ndarray) -> np.ndarray:
-    norm = np.linalg.norm(X, axis=1, keepdims=True)
-    return X / np.where(norm > 0, norm, 1)
 
 
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
     """Return vote shares (m, L, n_test, K); see `bench.heads.contract.Scores`."""
-    ks = [min(int(setting["k"]), len(support.X)) for setting in grid]
-    similarity, neighbour = nearest(support, max(ks))
-    weight = np.exp((similarity - similarity[:, :1]) / TEMPERATURE)  # (n_test, k), first is 1
-    votes = weight[None, :, :, None] * one_hot(Y, n_classes)[:, neighbour]  # (m, n_test, k, K)
-    out = np.stack([votes[:, :, :k].sum(2) for k in ks], axis=1)  # (m, L, n_test, K)
-    return Scored(out / out.sum(-1, keepdims=True))
+    ks = _neighbours(grid, support.shape[0])
+    return Scored(_vote(*nearest(support, max(ks)), Y, n_classes, ks))
 
 
-HEAD = Head("knn", "k nearest neighbours, cosine, similarity-weighted votes", scores, {"k": 5}, version=2)
+def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
+    """Return vote shares for every support row by the rows outside its group; uniform if there are none."""
+    similarity = np.where(support.groups[:, None] == support.groups, np.float32(-np.inf), support.own_cosine)
+    ks = _neighbours(grid, support.shape[0])
+    return Scored(_vote(*rank(similarity, max(ks)), Y, n_classes, ks))
+
+
+def _neighbours(grid: Sequence[Params], n: int) -> list[int]:
+    return [min(int(setting["k"]), n) for setting in grid]
+
+
+def _vote(
+    similarity: np.ndarray, neighbour: np.ndarray, Y: np.ndarray, n_classes: int, ks: Sequence[int]
+) -> np.ndarray:
+    """Return vote shares (m, L, p, K) of the first k neighbours, for k in ks. similarity, neighbour: (p, max(ks)).
+
+    A neighbour at -inf has no vote; without any the shares are uniform.
+    """
+    m, p = len(Y), len(neighbour)
+    closest = similarity[:, :1].astype(np.float64)
+    weight = np.exp((similarity - np.where(np.isfinite(closest), closest, 0)) / TEMPERATURE)  # (p, k), first is 1
+    cast = Y[:, neighbour] + n_classes * np.arange(m * p).reshape(m, p, 1)  # (m, p, k), one ballot box per (m, p, K)
+    out = np.empty((m, len(ks), p, n_classes))
+    for i, k in enumerate(ks):
+        ballots = np.broadcast_to(weight[:, :k], (m, p, k))
+        votes = np.bincount(cast[:, :, :k].ravel(), ballots.ravel(), m * p * n_classes)
+        out[:, i] = votes.reshape(m, p, n_classes)
+    total = out.sum(-1, keepdims=True)
+    return np.where(total > 0, out / np.where(total > 0, total, 1), 1 / n_classes)
+
+
+def _unit(X: np.ndarray) -> np.ndarray:
+    length = lengths(X)[:, None]
+    return np.ascontiguousarray(X / np.where(length > 0, length, 1), dtype=np.float32)
+
+
+HEAD = Head(
+    "knn",
+    "k nearest neighbours, cosine, similarity-weighted votes",
+    scores,
+    {"k": 5},
+    version=3,
+    grid=tuple({"k": k} for k in (1, 3, 5, 10, 20)),
+    loo=loo,
+)
