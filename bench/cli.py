@@ -7,13 +7,17 @@ import shlex
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from bench.console import console, errors, print_board, print_check, print_problems, progress_bars
+from bench.console import console, errors, print_board, print_check, print_forecast, print_problems, progress_bars
 from bench.errors import BenchError
 from bench.store_cli import app as store_app
+from bench.tune_cli import tune
+
+if TYPE_CHECKING:
+    from bench.ensembles import Ensemble
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,6 +29,7 @@ app = typer.Typer(
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at a dataset before using it.")
 app.add_typer(data_app, name="data")
 app.add_typer(store_app, name="store")
+app.command()(tune)
 
 Data = Annotated[Path, typer.Option(help="A folder with one sub-folder per class, or a CSV with columns path,label.")]
 Instances = Annotated[str, typer.Option(help="What gets one embedding: whole, or tiles:SIZE[:STRIDE] in pixels.")]
@@ -188,6 +193,20 @@ def run(
     noise_kind: Annotated[str, typer.Option(help="How labels go wrong: symmetric.")] = "symmetric",
     seeds: Annotated[int | None, typer.Option(help="Draws per shot level (default 30, 20 or 10 by shots).")] = None,
     draw: Annotated[str, typer.Option(help="spread: over as many groups as possible; concentrated: few.")] = "spread",
+    select: Annotated[
+        str,
+        typer.Option(
+            help="How settings are chosen, rows of their own for each: fixed (published), loo or inner-cv (on the "
+            "examples), transfer (on other runs), oracle (on the test; never ranked)."
+        ),
+    ] = "fixed",
+    transfer: Annotated[
+        list[Path] | None, typer.Option(help="A run of other data with --select oracle, for --select transfer. Repeat.")
+    ] = None,
+    ensemble: Annotated[
+        list[str] | None,
+        typer.Option(help="concat:a,b (vectors side by side) or mean:a,b (of log-probabilities) of encoders. Repeat."),
+    ] = None,
     zero_shot: Annotated[
         bool, typer.Option("--zero-shot", help="Also class names in words instead of labels, for open_clip encoders.")
     ] = False,
@@ -202,20 +221,38 @@ def run(
     verify: Verify = False,
     name: Annotated[str | None, typer.Option(help="Name of the run's folder below <out>/runs.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that fit heads.")] = os.cpu_count() or 1,
+    memory: Annotated[
+        float | None, typer.Option(min=0, help="GB for all of them, by estimate (default: half of the machine's).")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count the fits and estimate the time; embed and fit nothing.")
+    ] = False,
 ) -> None:
-    """Train every head on few, partly wrong labels over every encoder and write the leaderboard."""
-    from bench.pipeline import Source
+    """Train every head on few, partly wrong labels over every encoder and write the leaderboard.
+
+    Run it in several processes, or on machines that share the folder, and they share the work.
+    """
+    from bench.pipeline import Source, forecast_run
     from bench.pipeline import run as run_all
     from bench.sweep import Protocol
 
     protocol = Protocol(
-        tuple(_numbers(shots, "--shots", int)), tuple(_numbers(noise, "--noise", float)), noise_kind, seeds, draw
-    )
+        tuple(_numbers(shots, "--shots", int)), tuple(_numbers(noise, "--noise", float)), noise_kind, seeds, draw,
+        tuple(dict.fromkeys(_words(select))), tuple(transfer or ()),
+    )  # fmt: skip
+    source = Source(data, instances, group_pattern, group_column, verify)
+    encoders, heads, ensembles = _encoder_names(encoder), _words(head), _ensembles(ensemble)
+    if dry_run:
+        found = forecast_run(
+            source, protocol, encoders=encoders, heads=heads, ensembles=ensembles, out=out, name=name, workers=workers,
+            memory=memory,
+        )  # fmt: skip
+        print_forecast(found)
+        return
     with progress_bars() as report:
         result = run_all(
-            Source(data, instances, group_pattern, group_column, verify), protocol,
-            encoders=_encoder_names(encoder), heads=_words(head), out=out, name=name,
-            zero_shot=prompts or zero_shot, device=device, workers=workers,
+            source, protocol, encoders=encoders, heads=heads, ensembles=ensembles, out=out, name=name,
+            zero_shot=prompts or zero_shot, device=device, workers=workers, memory=memory,
             command=shlex.join(["bench", *sys.argv[1:]]), on_progress=report,
         )  # fmt: skip
     print_board(result.leaderboard.table)
@@ -270,6 +307,14 @@ def _encoder_names(given: list[str] | None, *, required: bool = False) -> list[s
     if required and not found:
         raise BenchError("Got no --encoder; expected at least one, e.g. --encoder dino. `bench encoders` lists them.")
     return list(dict.fromkeys(found))
+
+
+def _ensembles(given: list[str] | None) -> list[Ensemble]:
+    from bench.ensembles import Ensemble
+    from encoders import split_names
+
+    parts = (text.partition(":") for text in given or ())
+    return [Ensemble(kind, tuple(dict.fromkeys(split_names(names)))) for kind, _, names in parts]
 
 
 def _numbers(text: str, option: str, kind: type[Number]) -> list[Number]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.check import DataCheck
+    from bench.forecast import Forecast
 
 WIDE = None if sys.stdout.isatty() else 160  # a file or a pipe has no width to fit into
 console = Console(highlight=False, emoji=False, soft_wrap=True, width=WIDE)
@@ -23,16 +24,17 @@ errors = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function (what, done, total) that draws one bar with its remaining time per stage."""
+    """Yield a function (what, done, total) that draws one bar with its remaining time per stage, and per head."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True) as bars:
+    # A unit of fits may take minutes: the time left is estimated from the last ten.
+    with Progress(*columns, console=errors, transient=True, speed_estimate_period=600) as bars:
         stage = bars.add_task("reading images", total=None)
         kinds = {"": stage}
 
         def report(what: str, done: int, total: int) -> None:
-            kind = what.split()[0]
+            kind = what if what.startswith("fit ") else what.split()[0]
             if kind not in kinds:
                 bars.update(stage, visible=False)
                 kinds[kind] = bars.add_task(what, total=total)
@@ -87,3 +89,23 @@ def print_problems(problems: pd.DataFrame) -> None:
     """Print a line per image that was skipped, with its reason."""
     for path, reason in problems[["path", "reason"]].itertuples(index=False):
         console.print(f"Skipped {path}: {reason}", markup=False)
+
+
+def print_forecast(forecast: Forecast) -> None:
+    """Print the fits of a sweep by head and shots, what is done already and about how long the rest takes."""
+    names = ("head", "selection", "labels a class", "encoders", "seeds", "splits", "noise rates", "fits", "done", "min")
+    table = Table(*(Column(name, justify="left" if i < 2 else "right") for i, name in enumerate(names)), box=box.SIMPLE)
+    for row in forecast.table.to_dict("records"):
+        counts = (f"{row[name]:,}" for name in ("shots", "encoders", "seeds", "splits", "noise", "fits", "done"))
+        table.add_row(row["head"], row["selection"], *counts, f"{row['seconds'] / 60:.1f}")
+    console.print(table, soft_wrap=False)
+    for reason in forecast.refused:
+        console.print(f"Not run: {reason}.", markup=False)
+    for encoder, count in forecast.missing.items():
+        console.print(f"Not embedded yet: {count:,} instances with {encoder}; random rows were timed.", markup=False)
+    fits, done = forecast.table["fits"].sum(), forecast.table["done"].sum()
+    console.print(
+        f"{fits:,} fits, {done:,} done already. About {forecast.seconds / 60:.1f} minutes for the rest with "
+        f"{forecast.at_once} process{'es' * (forecast.at_once > 1)}, an estimate from one draw of each kind"
+        f"{' (embedding comes on top)' if forecast.missing else ''}; about {forecast.bytes / 1e6:,.0f} MB to store."
+    )

@@ -106,14 +106,23 @@ def cached_encoders(prepared: Prepared) -> list[EncoderSpec]:
 
 
 def embed(
-    prepared: Prepared, specs: Sequence[EncoderSpec], device: str, on_progress: OnProgress | None
+    prepared: Prepared,
+    specs: Sequence[EncoderSpec],
+    device: str,
+    on_progress: OnProgress | None,
+    keep: Callable[[str, np.ndarray], np.ndarray] = lambda key, X: X,
 ) -> tuple[Prepared, ExtractReport, dict[str, np.ndarray]]:
-    """Extract what is missing and read all of it; what turns out damaged when it is read is made again, once."""
+    """Extract what is missing and read all of it; what turns out damaged when it is read is made again, once.
+
+    keep: variant key and embeddings to what is returned of them, encoder by encoder, so that they need not all be in
+    memory at once.
+    """
     prepared, report = extract_encoders(prepared, specs, device, on_progress)
 
     def read() -> dict[str, np.ndarray]:
         names = prepared.instances["instance"].tolist()
-        return {spec.name: prepared.store.read(spec.key, names) for spec in specs if spec.name not in report.failed}
+        loaded = [spec for spec in specs if spec.name not in report.failed]
+        return {spec.name: keep(spec.key, prepared.store.read(spec.key, names)) for spec in loaded}
 
     try:
         return prepared, report, read()

@@ -1,7 +1,7 @@
 """From stored predictions to the leaderboard: a table, and Markdown that a person can read.
 
 A pure function of the run's units, the instance table and a few facts about the encoders: nothing is
-refitted. One row per encoder x head x shots x noise.
+refitted. One row per encoder x head x selection x shots x noise; 'oracle' rows take part in no comparison.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.ledger import Tested, Unit, ledger_rows, read_unit, tested_items
+from bench.ledger import Tested, Unit, read_part, read_unit, tested_items, write_part
 from bench.metrics import METRICS
 from bench.statistics import (
     BOOTSTRAP_FROM,
@@ -66,7 +66,6 @@ class Leaderboard:
     """The leaderboard of one run and why some of its fields are empty."""
 
     table: pd.DataFrame
-    ledger: pd.DataFrame
     empty: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -78,17 +77,15 @@ def build_leaderboard(
     table: instances; test_rows: the tested positions in it. Raises BenchError for a missing unit.
     """
     tested = tested_items(table, test_rows, facts.classes)
-    ledgers, rows = [], []
+    rows: list[dict[str, object]] = []
     for shots in sorted({unit.shots for unit in units}):
         block = [unit for unit in units if unit.shots == shots]
         fits, hits = _score(run, block, tested, facts.classes)
-        ledgers.append(fits)
         for r, rate in enumerate(block[0].rates):
             rows += _compare(block, fits[fits["noise"] == rate], rate, hits[r], tested, facts)
     board = pd.DataFrame(rows, columns=list(COLUMNS))
     board = board.sort_values(["shots", "noise", "balanced_accuracy"], ascending=[True, True, False], kind="stable")
-    ledger = pd.concat(ledgers, ignore_index=True) if ledgers else pd.DataFrame()
-    return Leaderboard(board.reset_index(drop=True), ledger, _empty_reasons(board, facts, tested))
+    return Leaderboard(board.reset_index(drop=True), _empty_reasons(board, facts, tested))
 
 
 def _score(run: Path, block: Sequence[Unit], tested: Tested, classes: Sequence[str]) -> tuple[pd.DataFrame, list[Hits]]:
@@ -102,7 +99,8 @@ def _score(run: Path, block: Sequence[Unit], tested: Tested, classes: Sequence[s
                 f"Predictions of {unit.encoder} x {unit.head} at {unit.shots} shots are missing or "
                 f"unreadable in {run}. Run the same `bench run` again: it makes what is missing."
             )
-        fits.append(ledger_rows(unit, predictions, tested, classes))
+        rows = read_part(run, unit)
+        fits.append(write_part(run, unit, predictions, tested, classes) if rows is None else rows)
         P = tested.pool(predictions.P)
         for r in range(len(unit.rates)):
             counted, total = count_hits(P[:, r], tested.y, tested.group)
@@ -123,7 +121,8 @@ def _compare(
     else:
         samples = two_way_bootstrap(hits)
         lows, highs = percentile_interval(samples)
-        rank_low, rank_high = rank_intervals(samples)
+        ranked = [m for m, unit in enumerate(block) if unit.selection != "oracle"]
+        ranks = dict(zip(ranked, zip(*rank_intervals(samples[ranked]), strict=True), strict=True)) if ranked else {}
     rows: list[dict[str, object]] = []
     for m, unit in enumerate(block):
         own = fits[fits["unit"] == unit.name]
@@ -132,31 +131,35 @@ def _compare(
             low, high = few_groups_interval(own[recall_columns].mean().to_numpy(), groups_of[present])
         else:
             low, high = float(lows[m]), float(highs[m])
+        rank = (np.nan, np.nan) if exact or m not in ranks else ranks[m]
         row: dict[str, object] = {
             "dataset": facts.dataset, "encoder": unit.encoder, "family": known.family, "head": unit.head,
-            "selection": unit.identity["selection"], "instances": facts.instances, "level": tested.level,
+            "selection": unit.selection, "instances": facts.instances, "level": tested.level,
             "draw": facts.draw if unit.shots else "none", "split": facts.split_rule, "shots": unit.shots,
             "support_groups": own["support_groups"].mean(),
             "noise_kind": unit.noise_kind, "noise": rate, "noise_realised": own["noise_realised"].mean(),
             "seeds": unit.seeds, "n_test": len(tested.y), "n_groups": n_groups,
             "ci_low": low, "ci_high": high, "ci_method": "exact-mover" if exact else "two-way-bootstrap",
             "spread": own["balanced_accuracy"].std() if len(own) > 1 else np.nan,
-            "rank_low": np.nan if exact else rank_low[m], "rank_high": np.nan if exact else rank_high[m],
+            "rank_low": rank[0], "rank_high": rank[1],
             "dim": known.dim, "ms_per_image": known.ms_per_image,
         }  # fmt: skip
         row |= {name: own[name].mean() for name in METRICS}
         rows.append(row)
-    trivial = [row for row in rows if facts.encoders[str(row["encoder"])].trivial]
+    trivial = [row for row in rows if facts.encoders[str(row["encoder"])].trivial and row["selection"] != "oracle"]
     best = max((float(row["balanced_accuracy"]) for row in trivial), default=np.nan)  # type: ignore[arg-type]
     for row in rows:
-        learned = not facts.encoders[str(row["encoder"])].trivial
+        learned = not facts.encoders[str(row["encoder"])].trivial and row["selection"] != "oracle"
         row["delta_trivial"] = float(row["balanced_accuracy"]) - best if learned else np.nan  # type: ignore[arg-type]
     return rows
 
 
 def _empty_reasons(board: pd.DataFrame, facts: RunFacts, tested: Tested) -> dict[str, str]:
     reasons = {}
-    if len(board) and board["rank_low"].isna().all():
+    oracle = board["selection"] == "oracle"
+    if oracle.any():
+        reasons["rank_low, rank_high, delta_trivial"] = "oracle rows saw the test labels and are compared with nothing"
+    if (~oracle).any() and board.loc[~oracle, "rank_low"].isna().all():
         reasons["rank_low, rank_high"] = (
             f"a class has fewer than {BOOTSTRAP_FROM} test groups: methods are not ranked on so little"
         )

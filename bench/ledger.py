@@ -1,19 +1,21 @@
 """The ledger of fits and their stored predictions.
 
-The unit of work is (dataset, split plan, encoder variant, head, shots, noise): all its draws. Its
-output is one file named by the content of that description:
+The unit of work is (dataset, split plan, encoder variant, head, selection, shots, noise): all its draws. Its
+output is two files named by the content of that description:
 
-    predictions/<unit>.safetensors   P float16 (S, R, N, K): seeds, noise rates, tested rows, classes
-                                     realised float32 (S, R): share of support labels really flipped
-                                     groups int32 (S,): groups the support was drawn from (mean over splits)
+    predictions/<unit>.safetensors   `Predictions`; of P the float16 nearest to what the head gave
+    ledger/<part>.parquet            one row per fit (seed, noise rate): metrics, gap, iterations, setting
 
-A unit is complete when its file has its name, so a sweep that was killed goes on where it stopped.
-The ledger is a pure function of the units and the tested rows: one row per (unit, seed, rate).
+A unit is complete when its predictions have their name, so a sweep that was killed goes on where it stopped.
+The parts of the ledger are pure functions of the units and the tested rows: one that is missing is made again.
+Files are never changed, so runs of several machines are merged by copying their folders into one.
 """
 
 from __future__ import annotations
 
+import io
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -29,7 +33,8 @@ from bench.metrics import METRICS, recalls
 from bench.seeds import content_name
 from bench.shards import checksum, header
 
-FORMAT = "cell-classifier predictions 1"
+FORMAT = "cell-classifier predictions 2"
+LEDGER_FORMAT = "cell-classifier ledger 2"  # changed when the same predictions would give other rows
 
 
 @dataclass(frozen=True)
@@ -53,19 +58,40 @@ class Unit:
         """Return where the unit's output lies in a run's folder."""
         return run / "predictions" / f"{self.name}.safetensors"
 
+    def part(self, run: Path) -> Path:
+        """Return where the unit's rows of the ledger lie."""
+        return run / "ledger" / f"{content_name([LEDGER_FORMAT, self.name])}.parquet"
+
+    @property
+    def selection(self) -> str:
+        """How the settings were chosen; see `bench.selection`."""
+        return str(self.identity["selection"])
+
+    @property
+    def settings(self) -> list[dict[str, Any]]:
+        """The settings there were to choose from."""
+        return list(self.identity["head"][2]) if len(self.identity["head"]) > 2 else []
+
 
 @dataclass(frozen=True)
 class Predictions:
-    """The stored output of one unit."""
+    """The stored output of one unit: S seeds, R noise rates, F splits a seed, N tested rows, K classes, L settings.
+
+    The optional ones are None of units that nothing was fitted for.
+    """
 
     P: np.ndarray  # float16 (S, R, N, K)
-    realised: np.ndarray  # float32 (S, R)
-    groups: np.ndarray  # float32 (S,)
+    realised: np.ndarray  # float32 (S, R): share of support labels really flipped
+    groups: np.ndarray  # float32 (S,): groups the support was drawn from, mean over splits
+    gap: np.ndarray | None = None  # float32 (S, R, F): see `bench.heads.contract.Scored`; NaN where there is none
+    iterations: np.ndarray | None = None  # int32 (S, R, F); -1 where there are none
+    chosen: np.ndarray | None = None  # int16 (S, R, F): which of the unit's settings
+    losses: np.ndarray | None = None  # float32 (S, R, L): the log losses it was chosen by, mean over splits
 
 
 def write_unit(run: Path, unit: Unit, predictions: Predictions) -> None:
     """Commit a unit's predictions under its name."""
-    tensors = {name: np.ascontiguousarray(array) for name, array in vars(predictions).items()}
+    tensors = {name: np.ascontiguousarray(array) for name, array in vars(predictions).items() if array is not None}
     about = {"format": FORMAT, "identity": unit.identity, "sha256": checksum(tensors)}
     write_atomically(unit.path(run), save(tensors, metadata={"unit": json.dumps(about, sort_keys=True)}))
 
@@ -130,6 +156,7 @@ def ledger_rows(unit: Unit, predictions: Predictions, tested: Tested, classes: S
             "unit": unit.name,
             "encoder": unit.encoder,
             "head": unit.head,
+            "selection": unit.selection,
             "shots": unit.shots,
             "noise_kind": unit.noise_kind,
         },
@@ -139,9 +166,65 @@ def ledger_rows(unit: Unit, predictions: Predictions, tested: Tested, classes: S
     frame["noise_realised"] = predictions.realised.ravel()
     frame["seed"] = seed.ravel()
     frame["support_groups"] = predictions.groups[seed.ravel()]
+    frame["setting"], frame["losses"] = _settings(unit, predictions, S * R), _losses(unit, predictions, S * R)
+    frame["gap"], frame["iterations"] = np.nan, np.nan
+    if predictions.gap is not None and predictions.iterations is not None:
+        frame["gap"] = predictions.gap.max(-1).ravel().astype(np.float64)  # the worst of the splits
+        steps = predictions.iterations.max(-1).ravel()
+        frame["iterations"] = np.where(steps >= 0, steps, np.nan)
     for name, metric in METRICS.items():
         frame[name] = metric(P, tested.y).ravel()
     recall = recalls(P, tested.y).reshape(S * R, -1)
     for k, name in enumerate(classes):
         frame[f"recall:{name}"] = recall[:, k]
     return frame
+
+
+def _settings(unit: Unit, predictions: Predictions, fits: int) -> list[str]:
+    """Return what was chosen in every fit as JSON; where splits differ, every setting with its number of splits."""
+    if predictions.chosen is None:
+        return [""] * fits
+    texts = [json.dumps(setting, sort_keys=True) for setting in unit.settings]
+    counts = [Counter(own.tolist()) for own in predictions.chosen.reshape(fits, -1)]
+    return [
+        texts[next(iter(own))] if len(own) == 1 else "; ".join(f"{texts[i]} x{n}" for i, n in sorted(own.items()))
+        for own in counts
+    ]
+
+
+def _losses(unit: Unit, predictions: Predictions, fits: int) -> list[str]:
+    """Return the log loss of every setting that was chosen from, as JSON."""
+    if predictions.losses is None:
+        return [""] * fits
+    texts = [json.dumps(setting, sort_keys=True) for setting in unit.settings]
+    values = predictions.losses.reshape(fits, -1).astype(float).round(6).tolist()
+    return [json.dumps(dict(zip(texts, own, strict=True))) for own in values]
+
+
+def write_part(
+    run: Path, unit: Unit, predictions: Predictions, tested: Tested, classes: Sequence[str]
+) -> pd.DataFrame:
+    """Commit a unit's rows of the ledger and return them."""
+    rows = ledger_rows(unit, predictions, tested, classes)
+    file = io.BytesIO()
+    rows.to_parquet(file, index=False, write_page_checksum=True)
+    write_atomically(unit.part(run), file.getvalue())
+    return rows
+
+
+def read_part(run: Path, unit: Unit) -> pd.DataFrame | None:
+    """Return a unit's rows of the ledger, None where they are missing or damaged."""
+    try:
+        return _read(unit.part(run))
+    except (OSError, pa.ArrowException):
+        return None
+
+
+def read_ledger(run: Path) -> pd.DataFrame:
+    """Return every row of a run's ledger, those of earlier sweeps in its folder included."""
+    parts = [_read(path) for path in sorted((run / "ledger").glob("*.parquet"))]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return pq.read_table(path, page_checksum_verification=True).to_pandas()

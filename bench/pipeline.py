@@ -2,7 +2,7 @@
 
     load_dataset -> make_instances -> extract -> plan_sweep -> run_units -> build_leaderboard
 
-A run writes <out>/runs/<name>/{run.json, ledger.parquet, instances.parquet, predictions/,
+A run writes <out>/runs/<name>/{run.json, ledger/, instances.parquet, predictions/,
 leaderboard.csv, leaderboard.md} and refreshes <out>/leaderboard.csv and .md. Embeddings lie in
 <out>/store and serve every run.
 """
@@ -11,30 +11,35 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from bench.atomic import replacing, write_atomically
 from bench.check import tier_of
 from bench.datasets import Dataset
 from bench.embed import OnProgress, Prepared, Source, cached_encoders, embed, prepare
+from bench.ensembles import Concat, Ensemble, plan_means, run_means
 from bench.errors import BenchError
 from bench.extract import ExtractReport
+from bench.forecast import Forecast, forecast
 from bench.heads import get_heads
 from bench.leaderboard import EncoderFacts, Leaderboard, RunFacts, build_leaderboard
 from bench.markdown import render_markdown, render_overview
 from bench.prompts import Prompts, make_prompts
+from bench.schedule import mapped, run_units
 from bench.seeds import content_name
 from bench.store import EmbeddingStore
-from bench.sweep import Embedded, Protocol, Sweep, plan_sweep, run_units
+from bench.sweep import Embedded, Protocol, Sweep, View, plan_sweep
 from bench.zero_shot import plan_zero_shot, run_zero_shot
 from encoders import EncoderSpec, TextEncoder, has_text_tower, resolve, text_encoder
 
 DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
-LEADERBOARD_FORMAT = 1  # raised when the same predictions would be written up differently
+LEADERBOARD_FORMAT = 2  # raised when the same predictions would be written up differently
 
 @dataclass(frozen=True)
 class RunResult:
@@ -60,62 +65,136 @@ def run(
     *,
     encoders: Sequence[str] = (),
     heads: Sequence[str] = DEFAULT_HEADS,
+    ensembles: Sequence[Ensemble] = (),
     out: Path | str = "results",
     name: str | None = None,
     zero_shot: bool | Path = False,
     device: str = "auto",
     workers: int = 1,
+    memory: float | None = None,
     command: str = "",
     on_progress: OnProgress | None = None,
 ) -> RunResult:
     """Run the protocol on a source and write its leaderboard.
 
     encoders: names or variants, e.g. "dino@size=448"; none takes all that are cached for this data.
-    name: folder below <out>/runs (default: from the data and the instances). zero_shot: add a row with 0 labels
-    for every encoder with a text tower, with the default prompts or those of a file. Raises BenchError for
-    data the protocol cannot be run on, and EncoderError for an unknown encoder, before anything is written.
+    ensembles: of encoders, whose own rows are made as well. name: folder below <out>/runs (default: from the data
+    and the instances). zero_shot: add a row with 0 labels for every encoder with a text tower, with the default
+    prompts or those of a file. workers, memory: see `bench.schedule.run_units`. Raises BenchError for data the
+    protocol cannot be run on, and EncoderError for an unknown encoder, before anything is written.
     """
+    prepared, specs, ensembles = _resolve(source, encoders, heads, ensembles, out, name)
+    prompts = _prompts(prepared, specs, zero_shot)
+    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
+        there = Path(folder)
+        prepared, extracted, X = embed(prepared, specs, device, on_progress, lambda key, X: mapped(X, there, key))
+        if len(extracted.failed) == len(specs):
+            raise BenchError("No encoder could be loaded.\n" + "\n".join(extracted.failed.values()))
+        specs = [spec for spec in specs if spec.name not in extracted.failed]
+        ensembles = [ensemble for ensemble in ensembles if not set(ensemble.members) & set(extracted.failed)]
+        prompts = prompts if any(map(has_text_tower, specs)) else {}
+        embedded = {spec.name: Embedded(spec.name, spec.key, spec.scaling, X[spec.name]) for spec in specs}
+        views = _views(embedded, ensembles)
+        sweep = _plan(prepared, protocol, views, heads)
+        refused = tuple(sweep.draws.refused.values())
+        if not sweep.units and not prompts:
+            raise BenchError("No shot level can be drawn from this data.\n" + "\n".join(refused))
+        run_folder = Path(out) / "runs" / (name or _run_name(prepared.dataset, source.instances))
+        reused, made = run_units(
+            sweep,
+            views,
+            run_folder,
+            workers=workers,
+            memory=memory,
+            on_progress=(lambda head, done, total: on_progress(f"fit {head}", done, total)) if on_progress else None,
+        )
+        means = plan_means(sweep, ensembles)
+        counts = [run_means(means, run_folder)]
+        sweep = replace(sweep, units=(*sweep.units, *(unit for unit, _ in means)))
+        if prompts:
+            sweep, more = _without_labels(sweep, specs, embedded, prompts, prepared.store, run_folder)
+            counts.append(more)
+    reused, made = (first + sum(some) for first, some in zip((reused, made), zip(*counts, strict=True), strict=True))
+    known = _encoder_facts(prepared.store, specs, {spec.name: views[spec.name].width for spec in specs}, ensembles)
+    facts = _facts(prepared, source, sweep, known)
+    facts = replace(facts, warnings=(*facts.warnings, *extracted.failed.values()), prompts=prompts)
+    board, fresh = _write_up(run_folder, Path(out), sweep, facts, refused, command)
+    up_to_date = not (made or fresh or sum(extracted.made.values()))
+    return RunResult(run_folder, board, refused, extracted, reused, made, up_to_date)
+
+
+def forecast_run(
+    source: Source,
+    protocol: Protocol,
+    *,
+    encoders: Sequence[str] = (),
+    heads: Sequence[str] = DEFAULT_HEADS,
+    ensembles: Sequence[Ensemble] = (),
+    out: Path | str = "results",
+    name: str | None = None,
+    workers: int = 1,
+    memory: float | None = None,
+) -> Forecast:
+    """Say what the same call of `run` would fit and about how long it would take; embeds and writes nothing.
+
+    Rows drawn at random, as wide as the embeddings, are timed where embeddings are missing.
+    """
+    prepared, specs, ensembles = _resolve(source, encoders, heads, ensembles, out, name)
+    names = prepared.instances["instance"].tolist()
+    rng = np.random.default_rng(0)
+    embedded, missing = {}, {}
+    for spec in specs:
+        lacks = int((~prepared.store.has(spec.key, names)).sum())
+        if lacks:
+            missing[spec.name] = lacks
+        X = rng.standard_normal((len(names), spec.dim)).astype("f4") if lacks else prepared.store.read(spec.key, names)
+        embedded[spec.name] = Embedded(spec.name, spec.key, spec.scaling, X)
+    views = _views(embedded, ensembles)
+    run_folder = Path(out) / "runs" / (name or _run_name(prepared.dataset, source.instances))
+    found = forecast(_plan(prepared, protocol, views, heads), views, run_folder, workers=workers, memory=memory)
+    return replace(found, missing=missing)
+
+
+def _resolve(
+    source: Source,
+    encoders: Sequence[str],
+    heads: Sequence[str],
+    ensembles: Sequence[Ensemble],
+    out: Path | str,
+    name: str | None,
+) -> tuple[Prepared, list[EncoderSpec], list[Ensemble]]:
+    """Read the data, and return what the names stand for; the members of ensembles are encoders as well."""
     get_heads(heads)
     if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
         raise BenchError(f"Got run name '{name}'; expected letters, digits, '.', '_' or '-', as it names a folder.")
     specs = [resolve(text) for text in encoders]
+    members = [[resolve(text) for text in ensemble.members] for ensemble in ensembles]
+    called = [replace(one, members=tuple(s.name for s in own)) for one, own in zip(ensembles, members, strict=True)]
     prepared = prepare(source, out)
+    specs = specs or (cached_encoders(prepared) if not members else [])
+    specs = list({spec.name: spec for own in (specs, *members) for spec in own}.values())
     if not specs:
-        specs = cached_encoders(prepared)
-        if not specs:
-            raise BenchError(
-                "Got no --encoder, and no embeddings of this data are stored yet; expected at least one, "
-                "e.g. --encoder color-stats,texture,random-resnet18. `bench encoders` lists them."
-            )
-    prompts = _prompts(prepared, specs, zero_shot)
-    prepared, extracted, X = embed(prepared, specs, device, on_progress)
-    if len(extracted.failed) == len(specs):
-        raise BenchError("No encoder could be loaded.\n" + "\n".join(extracted.failed.values()))
-    specs = [spec for spec in specs if spec.name not in extracted.failed]
-    prompts = prompts if any(map(has_text_tower, specs)) else {}
+        raise BenchError(
+            "Got no --encoder, and no embeddings of this data are stored yet; expected at least one, "
+            "e.g. --encoder color-stats,texture,random-resnet18. `bench encoders` lists them."
+        )
+    return prepared, specs, called
+
+
+def _views(embedded: Mapping[str, Embedded], ensembles: Sequence[Ensemble]) -> dict[str, View]:
+    """Return what heads learn from, by name: every encoder, and those that are several side by side."""
+    joined = [
+        Concat(ensemble.name, tuple(embedded[name] for name in ensemble.members))
+        for ensemble in ensembles
+        if ensemble.kind == "concat"
+    ]
+    return {**embedded, **{view.name: view for view in joined}}
+
+
+def _plan(prepared: Prepared, protocol: Protocol, views: Mapping[str, View], heads: Sequence[str]) -> Sweep:
     classes = tuple(sorted(prepared.instances["label"].unique()))
-    keys = {spec.name: (spec.key, spec.scaling) for spec in specs}
-    sweep = plan_sweep(prepared.instances, classes, protocol, keys, heads)
-    refused = tuple(sweep.draws.refused.values())
-    if not sweep.units and not prompts:
-        raise BenchError("No shot level can be drawn from this data.\n" + "\n".join(refused))
-    folder = Path(out) / "runs" / (name or _run_name(prepared.dataset, source.instances))
-    embedded = {spec.name: Embedded(spec.name, spec.key, spec.scaling, X[spec.name]) for spec in specs}
-    reused, made = run_units(
-        sweep,
-        embedded,
-        folder,
-        workers=workers,
-        on_progress=(lambda done, total: on_progress("fit", done, total)) if on_progress else None,
-    )
-    if prompts:
-        sweep, counts = _without_labels(sweep, specs, embedded, prompts, prepared.store, folder)
-        reused, made = reused + counts[0], made + counts[1]
-    facts = _facts(prepared, source, sweep, specs, {name: one.X.shape[1] for name, one in embedded.items()})
-    facts = replace(facts, warnings=(*facts.warnings, *extracted.failed.values()), prompts=prompts)
-    board, fresh = _write_up(folder, Path(out), sweep, facts, refused, command)
-    up_to_date = not (made or fresh or sum(extracted.made.values()))
-    return RunResult(folder, board, refused, extracted, reused, made, up_to_date)
+    keys = {name: (view.key, view.scaling) for name, view in views.items()}
+    return plan_sweep(prepared.instances, classes, protocol, keys, heads)
 
 
 def _run_name(dataset: Dataset, instances: str) -> str:
@@ -157,9 +236,21 @@ def _without_labels(
     return replace(sweep, units=(*sweep.units, *units)), counts
 
 
-def _facts(
-    prepared: Prepared, source: Source, sweep: Sweep, specs: Sequence[EncoderSpec], width: Mapping[str, int]
-) -> RunFacts:
+def _encoder_facts(
+    store: EmbeddingStore, specs: Sequence[EncoderSpec], width: Mapping[str, int], ensembles: Sequence[Ensemble]
+) -> dict[str, EncoderFacts]:
+    known = {
+        spec.name: EncoderFacts(spec.family, width[spec.name], spec.trivial, store.cost(spec.key)) for spec in specs
+    }
+    for ensemble in ensembles:
+        own = [known[name] for name in ensemble.members]
+        trivial = all(one.trivial for one in own)
+        dim, cost = sum(one.dim for one in own), sum(one.ms_per_image for one in own)
+        known[ensemble.name] = EncoderFacts("ensemble", dim, trivial, cost)
+    return known
+
+
+def _facts(prepared: Prepared, source: Source, sweep: Sweep, known: Mapping[str, EncoderFacts]) -> RunFacts:
     dataset = prepared.dataset
     tier, reason = tier_of(dataset)
     warnings = list(dataset.notes)
@@ -168,10 +259,6 @@ def _facts(
         warnings.append(
             f"{len(dataset.problems)} files were skipped ({some}{'; ...' if len(dataset.problems) > 3 else ''})"
         )
-    known = {
-        spec.name: EncoderFacts(spec.family, width[spec.name], spec.trivial, prepared.store.cost(spec.key))
-        for spec in specs
-    }
     return RunFacts(
         dataset=dataset.name, instances=source.instances, tier=tier, tier_reason=reason,
         split_rule=sweep.plan.rule, split_reason=sweep.plan.reason, draw=sweep.protocol.draw,
@@ -189,10 +276,8 @@ def _write_up(
     record = folder / "run.json"
     if record.exists() and json.loads(record.read_text()).get("signature") == signature:
         table = pd.read_csv(folder / "leaderboard.csv")
-        return Leaderboard(table, pd.read_parquet(folder / "ledger.parquet")), False
+        return Leaderboard(table), False
     board = build_leaderboard(folder, sweep.units, sweep.table, sweep.plan.test_rows(), facts)
-    with replacing(folder / "ledger.parquet") as path:
-        board.ledger.to_parquet(path, index=False)
     with replacing(folder / "instances.parquet") as path:
         sweep.table.to_parquet(path, index=False)
     write_atomically(folder / "leaderboard.csv", board.table.to_csv(index=False, float_format="%.6g").encode())

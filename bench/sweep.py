@@ -1,39 +1,48 @@
-"""Many fits: every encoder x head x shots x noise, over all draws, in units that survive a kill.
+"""Plan many fits: every encoder x head x shots, over all draws and noise rates, as units named by content.
 
-`plan_units` names the work, `run_units` does what is missing. A unit's numbers depend on its own
-description alone: not on the number of workers, the order, or what else is in the sweep.
+`plan_sweep` names the work, `bench.schedule.run_units` does what is missing. A unit's numbers depend on
+its own description alone: not on the number of workers, the order, or what else is in the sweep.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Protocol as Interface
 
 import numpy as np
 import pandas as pd
 
 from bench.episodes import Draws, SplitPlan, default_seeds, draw_supports, plan_splits
 from bench.errors import BenchError
-from bench.heads import get_heads
-from bench.heads.support import Support
-from bench.ledger import Predictions, Unit, read_unit, write_unit
-from bench.noise import check_noise, flip_labels
+from bench.heads import Params, get_heads
+from bench.ledger import Unit
+from bench.noise import check_noise
 from bench.seeds import content_name
+from bench.selection import check_selection, refuse_shots, settings_of
+from bench.transfer import learn_settings
 
-VERSION = 1  # raised when the same description would give other numbers
+VERSION = 2  # raised when the same description would give other numbers
 SCALING = ("unit", "standard")
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is asked of every encoder and head. seeds=None takes `bench.episodes.default_seeds`."""
+    """What is asked of every encoder and head. seeds=None takes `bench.episodes.default_seeds`.
+
+    select: how settings are chosen, each kind a row of its own; see `bench.selection`. transfer: the runs that
+    'transfer' learns from.
+    """
 
     shots: tuple[int, ...]
     noise: tuple[float, ...] = (0.0,)
     noise_kind: str = "symmetric"
     seeds: int | None = None
     draw: str = "spread"
+    select: tuple[str, ...] = ("fixed",)
+    transfer: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         check_noise(self.noise_kind, self.noise)
@@ -43,6 +52,36 @@ class Protocol:
             raise BenchError(f"Got seeds {self.seeds}; expected at least 1 (leave it out for 30, 20 or 10 by shots).")
         if not self.noise:
             raise BenchError("Got no noise rate; expected at least one, e.g. --noise 0.")
+        if not self.select:
+            raise BenchError("Got no --select; expected at least one, e.g. --select fixed.")
+        if ("transfer" in self.select) != bool(self.transfer):
+            raise BenchError("Got --select transfer or --transfer RUN without the other; expected both or none.")
+
+
+class View(Interface):
+    """What heads learn from: one encoder's embeddings, or several made one; see `bench.ensembles`."""
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+
+    @property
+    def key(self) -> str:
+        """What names it by content."""
+
+    @property
+    def scaling(self) -> str:
+        """How it is scaled."""
+
+    @property
+    def width(self) -> int:
+        """Columns d."""
+
+    def scaled(self, train: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        """Return the rows as heads see them, (N, d), scaled by statistics of the training rows."""
+
+    def broken(self) -> int:
+        """Return how many rows hold a number that is not finite."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +92,19 @@ class Embedded:
     key: str
     scaling: str  # 'unit' | 'standard', see `scale_rows`
     X: np.ndarray  # float32 (N, d), row i for row i of the table
+
+    @property
+    def width(self) -> int:
+        """Columns d."""
+        return self.X.shape[1]
+
+    def scaled(self, train: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        """Return the rows as heads see them, (N, d); see `scale_rows`."""
+        return scale_rows(self.X, train, groups, self.scaling)
+
+    def broken(self) -> int:
+        """Return how many rows hold a number that is not finite."""
+        return sum(int((~np.isfinite(self.X[i : i + 8192])).any(1).sum()) for i in range(0, len(self.X), 8192))
 
 
 @dataclass(frozen=True)
@@ -66,9 +118,14 @@ class Sweep:
     protocol: Protocol
     units: tuple[Unit, ...]
 
+    @cached_property
+    def y(self) -> np.ndarray:
+        """Class indices int64 (N,) of the table's rows."""
+        return pd.Categorical(self.table["label"], categories=list(self.classes)).codes.astype(np.int64)
+
 
 def scale_rows(X: np.ndarray, train: np.ndarray, groups: np.ndarray, scaling: str) -> np.ndarray:
-    """Return X (N, d) scaled by statistics of the training rows alone; labels are not used.
+    """Return X (N, d) scaled by statistics of the training rows alone, in its own type; labels are not used.
 
     Every training group weighs the same, so that one large image cut into hundreds of tiles does not
     set the centre. groups: (N,).
@@ -83,9 +140,11 @@ def scale_rows(X: np.ndarray, train: np.ndarray, groups: np.ndarray, scaling: st
     centred = X - weight @ X[train]
     if scaling == "standard":
         deviation = np.sqrt(weight @ centred[train] ** 2)
-        return centred / np.where(deviation > 0, deviation, 1) / np.sqrt(X.shape[1])
-    norm = np.linalg.norm(centred, axis=1, keepdims=True)
-    return centred / np.where(norm > 0, norm, 1)
+        centred /= np.where(deviation > 0, deviation, 1) * np.sqrt(X.shape[1])
+    else:
+        norm = np.linalg.norm(centred, axis=1, keepdims=True)
+        centred /= np.where(norm > 0, norm, 1)
+    return centred.astype(X.dtype, copy=False)
 
 
 def plan_sweep(
@@ -96,31 +155,47 @@ def plan_sweep(
     heads: Sequence[str],
 ) -> Sweep:
     """Plan splits, draws and units. encoders: name -> (variant key, scaling)."""
+    chosen = get_heads(heads)
+    for kind in protocol.select:
+        check_selection(kind, chosen)
+    learned: Mapping[tuple[str, int], Params] = {}
+    if protocol.transfer:
+        learned = learn_settings(protocol.transfer, chosen, protocol.shots, table["instance"].tolist())
     plan = plan_splits(table, classes)
     draws = draw_supports(table, classes, plan, protocol.shots, seeds=protocol.seeds, regime=protocol.draw)
     data = data_name(table, classes)
+    group = table["group"].to_numpy(str)
+    refused = dict(draws.refused)
     units = []
     for n in protocol.shots:
         if n in draws.refused:
             continue
-        for encoder, (key, scaling) in encoders.items():
-            for head in get_heads(heads):
-                seeds = protocol.seeds or default_seeds(n)
-                identity = {
-                    "data": data,
-                    "rule": plan.rule,
-                    "protocol": VERSION,
-                    "scaling": scaling,
-                    "encoder": key,
-                    "head": [head.name, head.version, dict(head.default)],
-                    "selection": "fixed",
-                    "shots": n,
-                    "draw": protocol.draw,
-                    "seeds": seeds,
-                    "noise": [protocol.noise_kind, list(protocol.noise)],
-                }
-                units.append(Unit(encoder, head.name, n, seeds, protocol.noise, protocol.noise_kind, identity))
-    return Sweep(table, tuple(classes), plan, draws, protocol, tuple(units))
+        seeds = protocol.seeds or default_seeds(n)
+        supports = [group[rows] for (shots, _, _), rows in draws.supports.items() if shots == n]
+        for kind in protocol.select:
+            why = refuse_shots(kind, n, supports, len(classes))
+            if why:
+                refused[n] = "; ".join(filter(None, (refused.get(n), why)))
+                continue
+            for encoder, (key, scaling) in encoders.items():
+                for head in chosen:
+                    settings = (learned[head.name, n],) if kind == "transfer" else settings_of(kind, head)
+                    identity = {
+                        "data": data,
+                        "rule": plan.rule,
+                        "protocol": VERSION,
+                        "scaling": scaling,
+                        "encoder": key,
+                        "head": [head.name, head.version, [dict(setting) for setting in settings]],
+                        "selection": kind,
+                        "shots": n,
+                        "draw": protocol.draw,
+                        "seeds": seeds,
+                        "noise": [protocol.noise_kind, list(protocol.noise)],
+                    }
+                    unit = Unit(encoder, head.name, n, seeds, protocol.noise, protocol.noise_kind, identity)
+                    units.append(unit)
+    return Sweep(table, tuple(classes), plan, Draws(draws.supports, refused), protocol, tuple(units))
 
 
 def data_name(table: pd.DataFrame, classes: Sequence[str]) -> str:
@@ -128,88 +203,3 @@ def data_name(table: pd.DataFrame, classes: Sequence[str]) -> str:
     columns = ["instance", "label", "group", "split", "level", "image"]
     rows = table[columns].astype(object).where(table[columns].notna(), None).to_numpy().tolist()
     return content_name([list(classes), rows])
-
-
-def run_units(
-    sweep: Sweep,
-    embedded: Mapping[str, Embedded],
-    run: Path,
-    *,
-    workers: int = 1,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> tuple[int, int]:
-    """Do the units that have no output yet; returns (reused, made). One BLAS thread per worker."""
-    from joblib import Parallel, delayed, parallel_config
-
-    todo = [unit for unit in sweep.units if read_unit(run, unit) is None]
-    done = len(sweep.units) - len(todo)
-    if on_progress:
-        on_progress(done, len(sweep.units))
-    # Dear heads first, so that the last worker is not left alone with the longest unit.
-    todo.sort(key=lambda unit: (unit.head != "xgboost", -unit.shots))
-    y = pd.Categorical(sweep.table["label"], categories=list(sweep.classes)).codes.astype(np.int64)
-    items = sweep.table["instance"].to_numpy(str)
-    with parallel_config("loky", n_jobs=min(workers, max(len(todo), 1)), inner_max_num_threads=1):
-        jobs = (
-            delayed(_run_unit)(
-                unit,
-                embedded[unit.encoder],
-                y,
-                items,
-                sweep.table["group"].to_numpy(str),
-                len(sweep.classes),
-                sweep.plan,
-                _own_draws(sweep, unit),
-                run,
-            )
-            for unit in todo
-        )
-        for count, _ in enumerate(Parallel(return_as="generator_unordered")(jobs), 1):
-            if on_progress:
-                on_progress(done + count, len(sweep.units))
-    return done, len(todo)
-
-
-def _own_draws(sweep: Sweep, unit: Unit) -> dict[tuple[int, str], np.ndarray]:
-    return {(seed, split): rows for (n, seed, split), rows in sweep.draws.supports.items() if n == unit.shots}
-
-
-def _run_unit(
-    unit: Unit,
-    embedded: Embedded,
-    y: np.ndarray,
-    items: np.ndarray,
-    groups: np.ndarray,
-    n_classes: int,
-    plan: SplitPlan,
-    supports: Mapping[tuple[int, str], np.ndarray],
-    run: Path,
-) -> None:
-    from threadpoolctl import threadpool_limits
-
-    [head] = get_heads([unit.head])
-    tested = plan.test_rows()
-    P = np.full((unit.seeds, len(unit.rates), len(tested), n_classes), np.nan, np.float16)
-    realised = np.zeros((unit.seeds, len(unit.rates)), np.float32)
-    drawn_from = np.zeros(unit.seeds, np.float32)
-    scaled: dict[str, np.ndarray] = {}
-    with threadpool_limits(1):
-        for seed in range(unit.seeds):
-            splits = plan.splits(seed)
-            for split in splits:
-                if split.name not in scaled:
-                    scaled[split.name] = scale_rows(embedded.X, split.train, groups, embedded.scaling)
-                X = scaled[split.name]
-                rows = supports[seed, split.name]
-                noisy = [
-                    flip_labels(y[rows], items[rows].tolist(), n_classes, kind=unit.noise_kind, rate=rate, seed=seed)
-                    for rate in unit.rates
-                ]
-                Y = np.stack(noisy)  # (R, n)
-                scores = head.scores(Support(X[rows], X[split.test]), Y, n_classes, [head.default]).P[:, 0]
-                P[seed][:, np.searchsorted(tested, split.test)] = scores
-                realised[seed] += (y[rows] != Y).mean(1) / len(splits)
-                drawn_from[seed] += len(np.unique(groups[rows])) / len(splits)
-    if not np.isfinite(P).all():
-        raise BenchError(f"Head '{unit.head}' gave probabilities that are not finite on '{unit.encoder}'.")
-    write_unit(run, unit, Predictions(P, realised, drawn_from))

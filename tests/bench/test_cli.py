@@ -53,7 +53,7 @@ def test_run_writes_a_leaderboard_and_says_what_it_did_not_run(bench, data, tmp_
     assert len(board) == 2 * 2 * 2 * 2
     assert set(board["shots"]) == {1, 2}
     assert board["balanced_accuracy"].between(0, 1).all()
-    assert len(pd.read_parquet(run / "ledger.parquet")) == 2 * 2 * 2 * 2 * 3
+    assert len(pd.read_parquet(run / "ledger")) == 2 * 2 * 2 * 2 * 3
     text = (run / "leaderboard.md").read_text()
     assert "Tier T3" in text
     assert "shots=50 asked of class" in text

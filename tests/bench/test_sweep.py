@@ -12,7 +12,8 @@ from bench import ledger
 from bench.errors import BenchError
 from bench.leaderboard import COLUMNS, EncoderFacts, RunFacts, build_leaderboard
 from bench.ledger import read_unit
-from bench.sweep import Embedded, Protocol, plan_sweep, run_units, scale_rows
+from bench.schedule import run_units
+from bench.sweep import Embedded, Protocol, plan_sweep, scale_rows
 
 CLASSES = ("a", "b", "c")
 

@@ -1,0 +1,102 @@
+"""What a sweep would take: its fits, those done already, and an estimate of the time from one draw of each kind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+
+from bench.fit import Material, episode_of, pool_of
+from bench.heads import get_heads
+from bench.ledger import Unit
+from bench.schedule import check_finite, cut_tasks, fits_of, material_of, memory_budget
+from bench.selection import choose
+from bench.sweep import Sweep, View
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """table: one row per (head, selection, shots): encoders, seeds, splits a draw, noise rates, fits, done, seconds.
+
+    seconds: of one process, for what is left. at_once: processes that would run. bytes: of the predictions still to
+    be stored. missing: encoder -> instances without an embedding; random rows were timed instead of these.
+    """
+
+    table: pd.DataFrame
+    at_once: int
+    bytes: float
+    refused: tuple[str, ...]
+    missing: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """Estimated wall time."""
+        return float(self.table["seconds"].sum()) / self.at_once
+
+
+def forecast(
+    sweep: Sweep, views: Mapping[str, View], run: Path, *, workers: int = 1, memory: float | None = None
+) -> Forecast:
+    """Count the fits of a sweep and time one draw of every head, selection and shot level at every width."""
+    todo = [unit for unit in sweep.units if not unit.path(run).exists()]
+    left = {unit.name for unit in todo}
+    check_finite([views[name] for name in dict.fromkeys(unit.encoder for unit in todo)])
+    budget = memory_budget() if memory is None else memory * 1e9
+    at_once = cut_tasks(todo, sweep, views, workers, budget)[1] if todo else 1
+    seconds = _seconds(todo, sweep, views, run)
+    rows = [
+        {
+            "head": unit.head, "selection": unit.selection, "shots": unit.shots, "encoders": 1, "seeds": unit.seeds,
+            "splits": len(sweep.plan.repeats[0]), "noise": len(unit.rates), "fits": fits_of(unit, sweep),
+            "done": fits_of(unit, sweep) * (unit.name not in left), "seconds": seconds.get(unit.name, 0.0),
+        }
+        for unit in sweep.units
+    ]  # fmt: skip
+    by = ["head", "selection", "shots", "seeds", "splits", "noise"]
+    columns = [*by, "encoders", "fits", "done", "seconds"]
+    table = pd.DataFrame(rows, columns=columns).groupby(by, sort=False, as_index=False).sum()
+    stored = sum(2.0 * unit.seeds * len(unit.rates) for unit in todo) * len(sweep.plan.test_rows()) * len(sweep.classes)
+    return Forecast(table, at_once, stored, tuple(sweep.draws.refused.values()))
+
+
+def _seconds(todo: Sequence[Unit], sweep: Sweep, views: Mapping[str, View], run: Path) -> dict[str, float]:
+    """Return unit name -> estimated seconds, from the first encoder of every width."""
+    found: dict[str, float] = {}
+    material = material_of(sweep, run)
+    for width in sorted({views[unit.encoder].width for unit in todo}):
+        alike = [unit for unit in todo if views[unit.encoder].width == width]
+        kinds = {(unit.head, unit.selection, unit.shots): unit for unit in reversed(alike)}
+        timed = _timed(list(kinds.values()), views[alike[0].encoder], sweep, material)
+        for unit in alike:
+            found[unit.name] = timed[kinds[unit.head, unit.selection, unit.shots].name]
+    return found
+
+
+def _timed(units: Sequence[Unit], view: View, sweep: Sweep, material: Material) -> dict[str, float]:
+    from threadpoolctl import threadpool_limits
+
+    [first, *_] = sweep.plan.repeats[0]
+    found = {}
+    with threadpool_limits(1):
+        started = time.perf_counter()
+        pool = pool_of(view.scaled(first.train, material.groups), material)
+        visits = sum(map(len, sweep.plan.repeats))
+        # Scaling is done once a split for all heads of a shot level.
+        shared = (time.perf_counter() - started) * visits / len({(unit.head, unit.selection) for unit in units})
+        levels = sorted({unit.shots for unit in units})
+        # Libraries are imported and a pool's products made at the first use: a draw of the smallest level goes first.
+        for warm, shots in ((True, levels[0]), *((False, n) for n in levels)):
+            rows = sweep.draws.supports[shots, 0, first.name]
+            support = pool.support(rows, first.test)
+            for unit in [unit for unit in units if unit.shots == shots]:
+                started = time.perf_counter()
+                episode = episode_of(unit, 0, rows, support, material)
+                truth = material.y[first.test] if unit.selection == "oracle" else None
+                [head] = get_heads([unit.head])
+                choose(unit.selection, head, unit.settings, replace(episode, truth=truth))
+                draws = unit.seeds * len(sweep.plan.repeats[0])
+                found[unit.name] = 0.0 if warm else shared + draws * (time.perf_counter() - started)
+    return found
