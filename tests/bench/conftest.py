@@ -1,12 +1,17 @@
-"""Small images that files are made of."""
+"""Small images that files are made of, and small sweeps."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
+
+from bench.sweep import Embedded, Protocol, Sweep, plan_sweep
 
 
 @pytest.fixture
@@ -17,3 +22,46 @@ def save_png():
         return path
 
     return save
+
+
+@pytest.fixture
+def make_table():
+    def make(classes: Sequence[str], groups: int, items: int, level: str = "expert") -> pd.DataFrame:
+        rows = [(name, f"{name}{g}", f"{name}{g}-{i}") for name in classes for g in range(groups) for i in range(items)]
+        table = pd.DataFrame(rows, columns=["label", "group", "path"])
+        table["instance"] = [hashlib.sha256(p.encode()).hexdigest()[:32] for p in table["path"]]
+        image = table["group"] if level == "inherited" else table["path"]
+        return table.assign(split=pd.NA, level=level, image=image)
+
+    return make
+
+
+@pytest.fixture
+def make_view():
+    def make(table: pd.DataFrame, name: str, signal: float, d: int = 24) -> Embedded:
+        rng = np.random.default_rng(len(name))
+        X = signal * np.eye(d)[pd.Categorical(table["label"]).codes] + rng.normal(size=(len(table), d)) / np.sqrt(d)
+        return Embedded(name, hashlib.sha256(name.encode()).hexdigest()[:32], "unit", (X + 5).astype(np.float32))
+
+    return make
+
+
+@pytest.fixture
+def make_sweep(make_table, make_view):
+    """A sweep over K classes of `groups` groups of `items` rows; encoders by name with the distance of their classes."""
+
+    def make(
+        protocol: Protocol,
+        heads: Sequence[str],
+        *,
+        K: int = 3,
+        groups: int = 12,
+        items: int = 4,
+        encoders: dict[str, float] | None = None,
+    ) -> tuple[Sweep, dict[str, Embedded]]:
+        table = make_table("abcdefgh"[:K], groups, items)
+        views = {name: make_view(table, name, signal) for name, signal in (encoders or {"strong": 3.0}).items()}
+        keys = {name: (view.key, view.scaling) for name, view in views.items()}
+        return plan_sweep(table, tuple("abcdefgh"[:K]), protocol, keys, heads), views
+
+    return make

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
-import pandas as pd
 import pytest
 
 from bench import ledger
 from bench.errors import BenchError
+from bench.heads.support import Pool
 from bench.leaderboard import COLUMNS, EncoderFacts, RunFacts, build_leaderboard
 from bench.ledger import read_unit
 from bench.schedule import run_units
-from bench.sweep import Embedded, Protocol, plan_sweep, scale_rows
+from bench.sweep import Protocol, plan_sweep, scale_rows
 
 CLASSES = ("a", "b", "c")
-
-
-def make_table(groups: int, items: int, level: str = "expert") -> pd.DataFrame:
-    rows = [(label, f"{label}{g}", f"{label}{g}-{i}") for label in CLASSES for g in range(groups) for i in range(items)]
-    table = pd.DataFrame(rows, columns=["label", "group", "path"])
-    table["instance"] = [hashlib.sha256(p.encode()).hexdigest()[:32] for p in table["path"]]
-    return table.assign(split=pd.NA, level=level, image=table["group"] if level == "inherited" else table["path"])
-
-
-def embed(table: pd.DataFrame, name: str, signal: float, d: int = 24) -> Embedded:
-    rng = np.random.default_rng(len(name))
-    y = pd.Categorical(table["label"]).codes
-    X = signal * np.eye(d)[y] + rng.normal(size=(len(table), d)) / np.sqrt(d) + 5
-    return Embedded(name, hashlib.sha256(name.encode()).hexdigest()[:32], "unit", X.astype(np.float32))
 
 
 def facts(names: dict[str, bool]) -> RunFacts:
@@ -38,12 +22,9 @@ def facts(names: dict[str, bool]) -> RunFacts:
 
 
 @pytest.fixture
-def sweep_of_two():
-    table = make_table(12, 4)
-    views = {name: embed(table, name, signal) for name, signal in (("weak", 0.1), ("strong", 3.0))}
-    keys = {name: (view.key, view.scaling) for name, view in views.items()}
+def sweep_of_two(make_sweep):
     protocol = Protocol((1, 4), (0.0, 0.4), seeds=4)
-    return plan_sweep(table, CLASSES, protocol, keys, ["knn", "centroid", "logreg"]), views
+    return make_sweep(protocol, ["knn", "centroid", "logreg"], encoders={"weak": 0.1, "strong": 3.0})
 
 
 def predictions(sweep, run):
@@ -64,12 +45,40 @@ def test_the_number_of_workers_and_the_company_do_not_change_a_bit(sweep_of_two,
         assert found.P.tobytes() == one[name].P.tobytes()
 
 
+@pytest.mark.parametrize("K", [2, 3, 4, 8])
+@pytest.mark.parametrize("groups", [8, 40])  # folds; one fixed split
+def test_the_numbers_of_a_unit_are_its_own_for_any_number_of_classes(K, groups, make_sweep, tmp_path):
+    protocol = Protocol((2, 6), (0.0, 0.4), seeds=2, select=("fixed", "oracle"))
+    heads = ["knn", "centroid", "ridge", "lda", "logreg"]
+    sweep, views = make_sweep(protocol, heads, K=K, groups=groups, items=8)
+    assert sweep.plan.rule == ("folds" if groups == 8 else "fixed")
+    run_units(sweep, views, tmp_path / "all")
+    for head, shots, kind in (("logreg", 6, "fixed"), ("knn", 2, "oracle"), ("lda", 6, "oracle"), ("ridge", 2, "fixed")):
+        only = Protocol((shots,), (0.0, 0.4), seeds=2, select=(kind,))
+        alone, _ = make_sweep(only, [head], K=K, groups=groups, items=8)
+        run_units(alone, views, tmp_path / "alone")
+        [unit] = alone.units
+        one, other = read_unit(tmp_path / "all", unit), read_unit(tmp_path / "alone", unit)
+        for name, array in vars(one).items():
+            assert np.array_equal(array, getattr(other, name), equal_nan=name == "gap") if array is not None else True
+
+
+def test_heads_noise_rates_and_kinds_of_selection_share_one_support_a_draw(make_sweep, tmp_path, monkeypatch):
+    protocol = Protocol((2, 5), (0.0, 0.2, 0.4), seeds=3, select=("fixed", "oracle"))
+    sweep, views = make_sweep(protocol, ["knn", "centroid", "ridge"])
+    made = []
+    original = Pool.support
+    monkeypatch.setattr(Pool, "support", lambda self, *a: made.append(a) or original(self, *a))
+    run_units(sweep, views, tmp_path)
+    assert len(made) == 2 * 3 * len(sweep.plan.repeats[0])
+
+
 def test_a_second_sweep_reuses_every_unit_and_a_lost_or_damaged_one_is_made_again(sweep_of_two, tmp_path):
     sweep, views = sweep_of_two
     run_units(sweep, views, tmp_path)
-    before = {unit.path(tmp_path): unit.path(tmp_path).read_bytes() for unit in sweep.units}
+    before = {path: path.read_bytes() for unit in sweep.units for path in (unit.path(tmp_path), unit.part(tmp_path))}
     assert run_units(sweep, views, tmp_path) == (12, 0)
-    lost, cut, flipped = list(before)[:3]
+    lost, cut, flipped = [unit.path(tmp_path) for unit in sweep.units][:3]
     lost.unlink()
     cut.write_bytes(before[cut][:100])
     flipped.write_bytes(before[flipped][:-1] + bytes([before[flipped][-1] ^ 1]))
@@ -105,9 +114,9 @@ def test_the_leaderboard_has_every_column_and_puts_signal_first_and_noise_last(s
     assert board[board["encoder"] == "weak"]["delta_trivial"].isna().all()
 
 
-def test_few_groups_get_exact_intervals_and_no_ranks(tmp_path):
-    table = make_table(3, 5)
-    view = embed(table, "strong", 5.0)
+def test_few_groups_get_exact_intervals_and_no_ranks(tmp_path, make_table, make_view):
+    table = make_table(CLASSES, 3, 5)
+    view = make_view(table, "strong", 5.0)
     sweep = plan_sweep(table, CLASSES, Protocol((1,), seeds=3), {"strong": (view.key, "unit")}, ["centroid"])
     assert sweep.plan.rule == "leave-one-group-out"
     run_units(sweep, {"strong": view}, tmp_path)
@@ -120,8 +129,8 @@ def test_few_groups_get_exact_intervals_and_no_ranks(tmp_path):
     assert "rank_low, rank_high" in board.empty
 
 
-def test_tiles_are_scored_as_the_image_they_come_from():
-    table = make_table(3, 5, level="inherited")
+def test_tiles_are_scored_as_the_image_they_come_from(make_table):
+    table = make_table(CLASSES, 3, 5, "inherited")
     tested = ledger.tested_items(table, np.arange(len(table)), CLASSES)
     assert tested.level == "image"
     assert len(tested.y) == 9
@@ -152,7 +161,9 @@ def test_a_large_group_does_not_set_the_centre():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [({"shots": ()}, "Got shots"), ({"shots": (0,)}, "Got shots"), ({"shots": (1,), "seeds": 0}, "Got seeds 0"),
-     ({"shots": (1,), "noise": (2.0,)}, "Got noise rate 2.0"), ({"shots": (1,), "noise": ()}, "no noise rate")],
+     ({"shots": (1,), "noise": (2.0,)}, "Got noise rate 2.0"), ({"shots": (1,), "noise": ()}, "no noise rate"),
+     ({"shots": (1,), "select": ("transfer",)}, "--select transfer or --transfer"),
+     ({"shots": (1,), "select": ()}, "no --select")],
 )  # fmt: skip
 def test_impossible_protocols_are_refused(arguments, message):
     with pytest.raises(BenchError, match=message):

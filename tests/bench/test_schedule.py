@@ -1,0 +1,156 @@
+"""Tasks are cut by processes and memory, share what they can, and give the same bits however they are cut."""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from bench import fit
+from bench.errors import BenchError
+from bench.forecast import forecast
+from bench.ledger import read_unit
+from bench.schedule import cut_tasks, mapped, run_units, task_bytes
+from bench.sweep import Protocol
+
+HEADS = ["knn", "centroid", "ridge"]
+
+
+def bits(sweep, run):
+    return {unit.name: unit.path(run).read_bytes() for unit in sweep.units}
+
+
+def test_an_encoder_is_one_task_where_one_split_serves_all_draws(make_sweep):
+    sweep, views = make_sweep(Protocol((1, 4)), HEADS, groups=40, items=10, encoders={"a": 1, "bb": 2})
+    tasks, at_once = cut_tasks(sweep.units, sweep, views, 1, 1e12)
+    assert [len(task) for task in tasks] == [6, 6] and at_once == 1
+
+
+def test_a_shot_level_is_a_task_where_there_are_several_splits(make_sweep):
+    sweep, views = make_sweep(Protocol((1, 4)), HEADS, encoders={"a": 1, "bb": 2})
+    tasks, _ = cut_tasks(sweep.units, sweep, views, 1, 1e12)
+    assert all(len({(unit.encoder, unit.shots) for unit in task}) == 1 for task in tasks) and len(tasks) == 4
+
+
+def test_tasks_are_cut_until_every_process_has_two_and_none_is_lost(make_sweep):
+    sweep, views = make_sweep(Protocol((1, 4)), HEADS)
+    tasks, at_once = cut_tasks(sweep.units, sweep, views, 3, 1e12)
+    assert len(tasks) == 6 and at_once == 3
+    assert sorted(unit.name for task in tasks for unit in task) == sorted(unit.name for unit in sweep.units)
+
+
+def test_less_memory_means_fewer_tasks_at_once_and_too_little_is_refused(make_sweep):
+    sweep, views = make_sweep(Protocol((1, 4)), HEADS)
+    one = max(task_bytes((unit,), sweep, views["strong"]) for unit in sweep.units)
+    at_once = [cut_tasks(sweep.units, sweep, views, 3, budget)[1] for budget in (1.01 * one, 2.2 * one, 3.3 * one)]
+    assert at_once == [1, 2, 3]
+    with pytest.raises(BenchError, match=r"Got a budget of 0.0 GB.*give --memory at least"):
+        cut_tasks(sweep.units, sweep, views, 3, one / 10)
+
+
+def test_a_task_whose_predictions_would_not_fit_is_cut(make_sweep, monkeypatch):
+    sweep, views = make_sweep(Protocol((1, 4)), HEADS)
+    monkeypatch.setattr("bench.schedule.PROCESS", 0.0)
+    monkeypatch.setattr("bench.schedule._kept", lambda task, sweep: 1e9 * len(task))
+    tasks, at_once = cut_tasks(sweep.units, sweep, views, 1, 2.5e9)
+    assert max(map(len, tasks)) <= 2 and at_once == 1
+
+
+def test_however_tasks_are_cut_the_bits_are_the_same(make_sweep, tmp_path):
+    sweep, views = make_sweep(Protocol((1, 4), (0.0, 0.4), seeds=3), [*HEADS, "logreg"])
+    run_units(sweep, views, tmp_path / "one")
+    run_units(sweep, views, tmp_path / "many", workers=2, memory=50)
+    assert bits(sweep, tmp_path / "one") == bits(sweep, tmp_path / "many")
+
+
+def test_embeddings_mapped_from_a_file_give_the_same_bits(make_sweep, tmp_path):
+    sweep, views = make_sweep(Protocol((2,), seeds=2), HEADS)
+    run_units(sweep, views, tmp_path / "array")
+    view = replace(views["strong"], X=mapped(views["strong"].X, tmp_path, "strong"))
+    assert isinstance(view.X, np.memmap)
+    run_units(sweep, {"strong": view}, tmp_path / "mapped", workers=2)
+    assert bits(sweep, tmp_path / "array") == bits(sweep, tmp_path / "mapped")
+
+
+def test_embeddings_that_are_not_finite_are_refused_with_the_encoder_and_their_number(make_sweep, tmp_path):
+    sweep, views = make_sweep(Protocol((1,), seeds=1), ["knn"])
+    X = views["strong"].X.copy()
+    X[3, 0], X[5, 1], X[5, 2] = np.nan, np.inf, np.nan
+    with pytest.raises(BenchError, match="Got 2 embeddings of 'strong' that hold NaN or infinity"):
+        run_units(sweep, {"strong": replace(views["strong"], X=X)}, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_complete_before_a_failure_is_kept(make_sweep, tmp_path, monkeypatch):
+    sweep, views = make_sweep(Protocol((1, 2, 4), seeds=2), HEADS, groups=40, items=10)
+    original, calls = fit.choose, []
+
+    def fail_late(*arguments):
+        calls.append(arguments)
+        if len(calls) > 8:  # in the second of three shot levels
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    monkeypatch.setattr(fit, "choose", fail_late)
+    with pytest.raises(KeyboardInterrupt):
+        run_units(sweep, views, tmp_path)
+    monkeypatch.undo()
+    done = [unit for unit in sweep.units if read_unit(tmp_path, unit) is not None]
+    assert {unit.shots for unit in done} == {4} and len(done) == 3
+    assert not list((tmp_path / "claims").glob("*.claim"))
+    assert run_units(sweep, views, tmp_path) == (3, 6)
+
+
+def test_two_processes_on_one_run_share_its_units(make_sweep, tmp_path):
+    sweep, views = make_sweep(Protocol((1, 2, 4, 6), (0.0, 0.4), seeds=6), [*HEADS, "logreg"], encoders={"a": 1, "bb": 3})
+    counts = multiprocessing.get_context("fork").Queue()
+
+    def work() -> None:
+        counts.put(run_units(sweep, views, tmp_path / "both"))
+
+    both = [multiprocessing.get_context("fork").Process(target=work) for _ in range(2)]
+    for process in both:
+        process.start()
+    found = [counts.get(timeout=120) for _ in both]
+    for process in both:
+        process.join()
+    assert [sum(count) for count in found] == [len(sweep.units)] * 2
+    assert sum(made for _, made in found) == len(sweep.units)  # nothing was made twice
+    run_units(sweep, views, tmp_path / "one")
+    assert bits(sweep, tmp_path / "both") == bits(sweep, tmp_path / "one")
+
+
+def test_progress_is_told_by_head_in_fits_and_ends_with_all_of_them(make_sweep, tmp_path):
+    sweep, views = make_sweep(Protocol((1, 4), (0.0, 0.4), seeds=3), HEADS)
+    told: list[tuple[str, int, int]] = []
+    run_units(sweep, views, tmp_path, on_progress=lambda *what: told.append(what))
+    for head in HEADS:
+        done = [count for name, count, total in told if name == head and total == 2 * 3 * 2 * 5]
+        assert done[0] == 0 and done[-1] == 2 * 3 * 2 * 5
+        assert all(a <= b for a, b in pairwise(done))
+
+
+def test_a_forecast_counts_the_fits_and_what_is_done_and_fits_nothing(make_sweep, tmp_path):
+    protocol = Protocol((1, 4), (0.0, 0.4), seeds=3)
+    sweep, views = make_sweep(protocol, HEADS, encoders={"a": 1, "bb": 2})
+    before = forecast(sweep, views, tmp_path)
+    assert before.table["fits"].sum() == 2 * len(HEADS) * 2 * 3 * 2 * 5
+    assert before.table["done"].sum() == 0 and before.seconds > 0
+    assert not list(tmp_path.iterdir())
+    run_units(make_sweep(protocol, HEADS, encoders={"a": 1})[0], views, tmp_path)
+    half = forecast(sweep, views, tmp_path)
+    assert half.table["done"].tolist() == [3 * 2 * 5] * 6
+    assert half.bytes == before.bytes / 2
+    run_units(sweep, views, tmp_path)
+    assert forecast(sweep, views, tmp_path).seconds == 0
+
+
+def test_a_head_that_gives_no_number_is_named(make_sweep, tmp_path, monkeypatch):
+    sweep, views = make_sweep(Protocol((1,), seeds=1), ["knn"])
+    original = fit.choose
+    monkeypatch.setattr(fit, "choose", lambda *a: original(*a)._replace(P=np.full_like(original(*a).P, np.nan)))
+    with pytest.raises(BenchError, match="Head 'knn' gave probabilities that are not finite on 'strong'"):
+        run_units(sweep, views, tmp_path)
