@@ -1,0 +1,278 @@
+"""Tune one head on one half of the groups, and tell on the other half what it was worth.
+
+    prepare -> embed -> split_halves -> run_study (tuning half) -> published against tuned (evaluation half)
+
+No group, so no label, is in both halves. Writes <out>/tune/<name>/{study.journal, trials.csv, importance.csv,
+tuned.json, report.md} and, where asked for, history.png and importance.png.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.atomic import replacing, write_atomically
+from bench.embed import OnProgress, Source, embed, prepare
+from bench.episodes import default_seeds, draw_supports, plan_splits
+from bench.errors import BenchError
+from bench.halves import split_halves
+from bench.heads import Head, Params, all_heads, get_heads
+from bench.ledger import tested_items
+from bench.markdown import table_lines
+from bench.metrics import balanced_accuracy, log_loss
+from bench.seeds import content_name
+from bench.statistics import (
+    BOOTSTRAP_FROM,
+    Hits,
+    count_hits,
+    few_groups_interval,
+    percentile_interval,
+    two_way_bootstrap,
+)
+from bench.study import Half, Task, importance, read_trials, run_study
+from bench.sweep import Embedded, data_name
+from encoders import resolve
+
+VERSION = 1  # raised when the same description would give other numbers
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What is tuned: a head on an encoder, at `shots` labels a class. episodes=None: as many draws as a run has."""
+
+    encoder: str
+    head: str = "xgboost"
+    shots: int = 10
+    trials: int = 40
+    episodes: int | None = None
+    draw: str = "spread"
+
+    def __post_init__(self) -> None:
+        for name in ("shots", "trials", "episodes"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise BenchError(f"Got {name} {value}; expected a whole number from 1, e.g. --{name} 10.")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A setting on the evaluation half: mean over draws, with the 95% interval of its balanced accuracy."""
+
+    balanced_accuracy: float
+    low: float
+    high: float
+    log_loss: float
+
+    def texts(self) -> tuple[str, str, str]:
+        """Return balanced accuracy in percent, its interval, and log loss, as they are shown."""
+        interval = f"{100 * self.low:.0f}-{100 * self.high:.0f}"
+        return f"{100 * self.balanced_accuracy:.1f}", interval, f"{self.log_loss:.3f}"
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a study found. gain: balanced accuracy, tuned minus published; its interval is NaN with too few groups."""
+
+    folder: Path
+    setting: Params
+    trials: pd.DataFrame
+    importance: Mapping[str, float]
+    published: Compared
+    tuned: Compared
+    gain: tuple[float, float, float]
+    halves: tuple[int, int]  # groups
+    made: int
+
+
+def tune(
+    source: Source,
+    aim: Aim,
+    *,
+    out: Path | str = "results",
+    name: str | None = None,
+    device: str = "auto",
+    workers: int = 1,
+    plots: bool = False,
+    on_progress: OnProgress | None = None,
+) -> Tuned:
+    """Search the space of a head until its study has `aim.trials` trials; the same call goes on where it stopped.
+
+    Raises BenchError for a head without a space, for data whose groups do not suffice for two halves, and for a
+    `name` under which something else was tuned; EncoderError for an unknown encoder.
+    """
+    [head] = get_heads([aim.head])
+    if not head.space:
+        able = ", ".join(one.name for one in all_heads().values() if one.space)
+        raise BenchError(f"Got head '{head.name}', which declares no space to search; expected one of: {able}.")
+    if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
+        raise BenchError(f"Got study name '{name}'; expected letters, digits, '.', '_' or '-', as it names a folder.")
+    draw_figures = _figures() if plots else None
+    spec = resolve(aim.encoder)
+    prepared, extracted, X = embed(prepare(source, out), [spec], device, on_progress)
+    if extracted.failed:
+        raise BenchError("\n".join(extracted.failed.values()))
+    table = prepared.instances
+    classes = tuple(sorted(table["label"].unique()))
+    tuning, evaluation = split_halves(table, classes)
+    view = Embedded(spec.name, spec.key, spec.scaling, X[spec.name])
+    episodes = aim.episodes or default_seeds(aim.shots)
+    inner = _half(table, classes, view, tuning, aim, episodes, official=False)
+    outer = _half(table, classes, view, evaluation, aim, episodes, official=True)
+    if shared := set(inner.groups) & set(outer.groups):
+        raise AssertionError(f"groups {sorted(shared)} are in both halves")
+    identity = {
+        "version": VERSION, "data": data_name(table, classes), "encoder": spec.key, "scaling": spec.scaling,
+        "head": [head.name, head.version, dict(head.default)],
+        "space": {key: asdict(space) for key, space in head.space.items()},
+        "shots": aim.shots, "draw": aim.draw, "episodes": episodes,
+    }  # fmt: skip
+    short = re.sub(r"\W+", "-", f"{prepared.dataset.name}-{spec.name.split('@')[0]}-{head.name}-{aim.shots}")
+    folder = Path(out) / "tune" / (name or f"{short}-{content_name(identity)[:6]}")
+    task = Task(folder, head.name, inner, episodes, identity)
+    made = run_study(task, aim.trials, workers, (lambda d, t: on_progress("tune", d, t)) if on_progress else None)
+    trials = read_trials(task)
+    complete = trials[trials["state"] == "complete"]
+    best = complete.sort_values("log_loss", kind="stable").iloc[0]
+    setting = {**head.default, **{key: type(head.default[key])(best[key]) for key in head.space}}
+    published, tuned, gain = _compare(outer, head, setting, episodes)
+    halves = (len(set(inner.groups)), len(set(outer.groups)))
+    result = Tuned(folder, setting, trials, importance(task), published, tuned, gain, halves, made)
+    _write(result, head, identity, aim)
+    if draw_figures:
+        draw_figures(result)
+    return result
+
+
+def _half(
+    table: pd.DataFrame, classes: Sequence[str], view: Embedded, rows: np.ndarray, aim: Aim, episodes: int, *,
+    official: bool,
+) -> Half:  # fmt: skip
+    """Cut one half out of the table. official: keep to the table's own split, which only the evaluation can."""
+    part = table.iloc[rows].reset_index(drop=True)
+    plan = plan_splits(part if official else part.assign(split=None), classes)
+    draws = draw_supports(part, classes, plan, [aim.shots], seeds=episodes, regime=aim.draw)
+    if draws.refused:
+        side = "evaluation" if official else "tuning"
+        raise BenchError(f"In the {side} half of the groups: {draws.refused[aim.shots]}. Use fewer --shots.")
+    return Half(
+        Embedded(view.name, view.key, view.scaling, view.X[rows]),
+        pd.Categorical(part["label"], categories=list(classes)).codes.astype(np.int64),
+        part["group"].to_numpy(str), len(classes), plan, draws,
+        tested_items(part, plan.test_rows(), classes), aim.shots,
+    )  # fmt: skip
+
+
+def _compare(
+    half: Half, head: Head, setting: Params, episodes: int
+) -> tuple[Compared, Compared, tuple[float, float, float]]:
+    """Return (published, tuned, (gain, low, high)) over paired draws, with intervals that resample groups and draws."""
+    P = np.stack([half.score(head, [head.default, setting], seed) for seed in range(episodes)], axis=1)  # (2, S, N, K)
+    tested = half.tested
+    counted = [count_hits(own, tested.y, tested.group) for own in P]
+    hits = Hits(np.stack([right for right, _ in counted]), counted[0][1])
+    score = balanced_accuracy(P, tested.y).mean(1)
+    gain = float(score[1] - score[0])
+    n_groups = (hits.total > 0).sum(0)
+    present = n_groups > 0
+    if n_groups[present].min() < BOOTSTRAP_FROM:
+        recall = hits.right.sum(2).mean(1)[:, present] / hits.total.sum(0)[present]  # (2, K)
+        limits = np.array([few_groups_interval(own, n_groups[present]) for own in recall])
+        apart = (gain, np.nan, np.nan)
+    else:
+        samples = two_way_bootstrap(hits)
+        limits = np.stack(percentile_interval(samples), axis=1)
+        low, high = percentile_interval(samples[1] - samples[0])
+        apart = (gain, float(low), float(high))
+    loss = log_loss(P, tested.y).mean(1)
+    first, second = (
+        Compared(float(score[i]), float(limits[i, 0]), float(limits[i, 1]), float(loss[i])) for i in range(2)
+    )
+    return first, second, apart
+
+
+def _write(result: Tuned, head: Head, identity: Mapping[str, Any], aim: Aim) -> None:
+    folder = result.folder
+    shares = pd.DataFrame({"parameter": list(result.importance), "importance": list(result.importance.values())})
+    write_atomically(folder / "trials.csv", result.trials.to_csv(index=False, float_format="%.6g").encode())
+    write_atomically(folder / "importance.csv", shares.to_csv(index=False, float_format="%.6g").encode())
+    about = {
+        "head": head.name, "version": head.version, "params": dict(result.setting), "published": dict(head.default),
+        "encoder": aim.encoder, "study": dict(identity), "trials": len(result.trials),
+        "evaluation": {"published": asdict(result.published), "tuned": asdict(result.tuned),
+                       "gain": [None if np.isnan(value) else value for value in result.gain]},
+    }  # fmt: skip
+    write_atomically(folder / "tuned.json", json.dumps(about, indent=1).encode())
+    write_atomically(folder / "report.md", render(result, head, aim).encode())
+
+
+def render(result: Tuned, head: Head, aim: Aim) -> str:
+    """Return the Markdown of a study: what it was worth, the setting, importance, and every trial."""
+    rows = [["setting", "balanced accuracy", "95% interval", "log loss", *head.default]]
+    both = (("published", result.published, head.default), ("tuned", result.tuned, result.setting))
+    rows += [[what, *compared.texts(), *map(_text, setting.values())] for what, compared, setting in both]
+    history = [list(result.trials.columns)]
+    history += [list(map(_text, row)) for row in result.trials.itertuples(index=False)]
+    parts = [
+        f"# {head.name} on {aim.encoder}, tuned at {aim.shots} labels a class", "",
+        f"{len(result.trials)} trials on {result.halves[0]} groups; both settings below are evaluated on the other "
+        f"{result.halves[1]}, of which no label was tuned on.", "", table_lines(rows), "", verdict(result), "",
+        "## Which parameters matter", "",
+        table_lines([["parameter", "share of the variance of the log loss"],
+                     *[[name, f"{share:.2f}"] for name, share in result.importance.items()]])
+        if result.importance else "The complete trials are too few or too alike to tell.", "",
+        "## Trials", "",
+        "Means over episodes; a pruned trial ended early, as it did clearly worse than the best on the same draws.",
+        "", table_lines(history),
+    ]  # fmt: skip
+    return "\n".join(parts) + "\n"
+
+
+def _text(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def verdict(result: Tuned) -> str:
+    """Return one sentence: whether tuning was worth it."""
+    gain, low, high = (100 * value for value in result.gain)
+    if np.isnan(low):
+        return (
+            f"Tuning changed balanced accuracy by {gain:+.1f} points; a class has fewer than {BOOTSTRAP_FROM} tested "
+            "groups, too few for an interval of the difference."
+        )
+    said = "" if low > 0 or high < 0 else ", an interval that includes no gain at all"
+    return f"Tuning changed balanced accuracy by {gain:+.1f} points (95% interval {low:+.1f} to {high:+.1f}{said})."
+
+
+def _figures() -> Any:
+    """Return a function that draws history.png and importance.png of a result into its folder."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise BenchError("Got --plots without matplotlib; expected it installed: pip install '.[plots]'.") from None
+
+    def draw(result: Tuned) -> None:
+        figure = Figure(figsize=(6, 4), layout="constrained")
+        axes = figure.add_subplot(xlabel="trial", ylabel="log loss (mean over episodes)")
+        for state, marker in (("complete", "o"), ("pruned", "x")):
+            own = result.trials[result.trials["state"] == state]
+            axes.plot(own["trial"], own["log_loss"], marker, label=state)
+        complete = result.trials[result.trials["state"] == "complete"]
+        axes.step(complete["trial"], complete["log_loss"].cummin(), where="post", label="best so far")
+        axes.legend()
+        shares = Figure(figsize=(6, 3), layout="constrained")
+        names = list(result.importance)[::-1]
+        shares.add_subplot(xlabel="share of the variance of the log loss").barh(
+            names, [result.importance[name] for name in names]
+        )
+        for kind, drawn in (("history", figure), ("importance", shares)):
+            with replacing(result.folder / f"{kind}.png") as path:
+                drawn.savefig(path, format="png", dpi=150)
+
+    return draw

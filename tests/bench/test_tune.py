@@ -1,0 +1,145 @@
+"""`bench tune`: from images to a setting and what it was worth."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench import cli
+from bench import tune as tuning
+from bench.embed import Source
+from bench.errors import BenchError
+from bench.study import Half
+from bench.tune import Aim, tune
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("tune")
+    rng = np.random.default_rng(0)
+    for k, label in enumerate(("neuron", "rbc")):
+        for slide in range(6):
+            for i in range(3):
+                path = folder / "raw" / label / f"{label}{slide}__{i}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                pixels = rng.integers(0, 200, (16, 16, 3)) + 20 * k
+                Image.fromarray(pixels.astype(np.uint8)).save(path)
+    return folder / "raw"
+
+
+def source(data) -> Source:
+    return Source(data, group_pattern=r"([^/]+)__")
+
+
+AIM = Aim("thumbnail", shots=2, trials=3, episodes=2)
+
+
+def test_no_group_is_both_tuned_on_and_evaluated_on(data, tmp_path, monkeypatch):
+    seen: list[set[str]] = []
+    score = Half.score
+
+    def watched(self, head, settings, seed):
+        seen.append(set(self.groups))
+        return score(self, head, settings, seed)
+
+    monkeypatch.setattr(Half, "score", watched)
+    result = tune(source(data), AIM, out=tmp_path)
+    assert len(seen) == 3 * 2 + 2
+    tuned_on, evaluated_on = set.union(*seen[:6]), set.union(*seen[6:])
+    assert (len(tuned_on), len(evaluated_on)) == result.halves == (6, 6)
+    assert not tuned_on & evaluated_on
+
+
+def test_the_command_writes_all_of_it_and_goes_on(data, tmp_path, monkeypatch, capsys):
+    def call(*more: object) -> tuple[int, str]:
+        options = ("--encoder", "thumbnail", "--shots", 2, "--episodes", 2, "--workers", 1, "--name", "first")
+        given = ("tune", "--data", data, "--group-pattern", r"([^/]+)__", "--out", tmp_path, *options, *more)
+        monkeypatch.setattr(sys, "argv", ["bench", *map(str, given)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        out, err = capsys.readouterr()
+        return int(stop.value.code or 0), " ".join((out + err).split())
+
+    code, text = call("--trials", 2)
+    assert code == 0
+    assert "0 trials reused, 2 made" in text
+    assert "too few for an interval of the difference" in text
+    code, text = call("--trials", 4)
+    assert code == 0
+    assert "2 trials reused, 2 made" in text
+    folder = tmp_path / "tune" / "first"
+    assert len(pd.read_csv(folder / "trials.csv")) == 4
+    about = json.loads((folder / "tuned.json").read_text())
+    assert about["params"].keys() == about["published"].keys()
+    assert type(about["params"]["rounds"]) is int
+    assert "of which no label was tuned on" in (folder / "report.md").read_text()
+    code, text = call("--trials", 4, "--shots", 1)
+    assert code == 2
+    assert "a study of other shots; expected the same data" in text
+
+
+def test_what_is_evaluated_is_the_published_and_the_best_complete_setting(data, tmp_path):
+    result = tune(source(data), AIM, out=tmp_path)
+    complete = result.trials[result.trials["state"] == "complete"]
+    best = complete.sort_values("log_loss").iloc[0]
+    assert all(result.setting[name] == best[name] for name in result.setting)
+    assert result.published.low <= result.published.balanced_accuracy <= result.published.high
+    assert result.gain[0] == pytest.approx(result.tuned.balanced_accuracy - result.published.balanced_accuracy)
+    assert np.isnan(result.gain[1:]).all()
+
+
+@pytest.mark.parametrize(
+    ("aim", "message"),
+    [
+        (Aim("thumbnail", head="centroid"), "Got head 'centroid', which declares no space to search"),
+        (Aim("thumbnail", head="xgbost"), "did you mean 'xgboost'"),
+        (Aim("thumbnail", shots=50), "In the tuning half of the groups: shots=50 asked of class 'neuron'"),
+    ],
+)
+def test_what_cannot_be_tuned_is_refused_with_the_reason(data, tmp_path, aim, message):
+    with pytest.raises(BenchError, match=message):
+        tune(source(data), aim, out=tmp_path)
+    assert not (tmp_path / "tune").exists()
+
+
+@pytest.mark.parametrize("wrong", [{"shots": 0}, {"trials": 0}, {"episodes": -1}])
+def test_counts_below_one_are_refused(wrong):
+    with pytest.raises(BenchError, match=f"Got {next(iter(wrong))}"):
+        Aim("thumbnail", **wrong)
+
+
+def test_data_with_too_few_groups_for_two_halves_are_refused(data, tmp_path):
+    with pytest.raises(BenchError, match="with 3 groups in all, .* what is tuned on is never evaluated on"):
+        tune(Source(data, group_pattern=r"__(\d)"), AIM, out=tmp_path)
+
+
+def test_a_name_that_is_no_folder_is_refused(data, tmp_path):
+    with pytest.raises(BenchError, match="Got study name '../x'"):
+        tune(source(data), AIM, out=tmp_path, name="../x")
+
+
+def test_plots_without_matplotlib_are_refused_before_any_work(data, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(BenchError, match=r"pip install '.\[plots\]'"):
+        tune(source(data), AIM, out=tmp_path, plots=True)
+    assert not (tmp_path / "store").exists()
+
+
+def test_plots_are_drawn_where_asked_for(data, tmp_path):
+    pytest.importorskip("matplotlib")
+    result = tune(source(data), AIM, out=tmp_path, plots=True)
+    assert {path.name for path in result.folder.glob("*.png")} == {"history.png", "importance.png"}
+
+
+def test_the_verdict_says_when_an_interval_includes_no_gain(data, tmp_path):
+    from dataclasses import replace
+
+    result = tune(source(data), AIM, out=tmp_path)
+    assert "includes no gain" in tuning.verdict(replace(result, gain=(0.01, -0.02, 0.04)))
+    assert "includes no gain" not in tuning.verdict(replace(result, gain=(0.03, 0.02, 0.04)))
