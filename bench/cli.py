@@ -188,7 +188,9 @@ def run(
     shots: Annotated[str, typer.Option(help="Labelled examples a class, e.g. 1,5,10.")] = "1,5,10",
     data: Data = DEFAULT_DATA,
     encoder: Encoders = None,
-    head: Annotated[str, typer.Option(help="Heads: knn, centroid, logreg, xgboost.")] = "knn,centroid,logreg,xgboost",
+    head: Annotated[
+        str, typer.Option(help="Heads: centroid, knn, ridge, lda, logreg, xgboost, and others; one file each.")
+    ] = "knn,centroid,logreg,xgboost",
     noise: Annotated[str, typer.Option(help="Shares of wrong training labels, e.g. 0,0.2,0.4.")] = "0",
     noise_kind: Annotated[str, typer.Option(help="How labels go wrong: symmetric.")] = "symmetric",
     seeds: Annotated[int | None, typer.Option(help="Draws per shot level (default 30, 20 or 10 by shots).")] = None,

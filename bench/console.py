@@ -51,6 +51,8 @@ def print_board(board: pd.DataFrame) -> None:
 
 
 def _print_rows(top: pd.DataFrame, shots: int) -> None:
+    from bench.markdown import head_label
+
     top = top.sort_values("balanced_accuracy", ascending=False, kind="stable")
     shown = f"the first 20 of {len(top)} rows; " if len(top) > 20 else ""
     heads = ("head", "balanced accuracy", "95% interval", "spread", "ranks", "over trivial")
@@ -59,7 +61,7 @@ def _print_rows(top: pd.DataFrame, shots: int) -> None:
         rank = "" if row["rank_low"] != row["rank_low"] else f"{row['rank_low']:.0f}-{row['rank_high']:.0f}"
         over = "" if row["delta_trivial"] != row["delta_trivial"] else f"{100 * row['delta_trivial']:+.1f}"
         spread = "" if row["spread"] != row["spread"] else f"{100 * row['spread']:.1f}"
-        table.add_row(row["encoder"], row["head"], f"{100 * row['balanced_accuracy']:.1f}",
+        table.add_row(row["encoder"], head_label(row), f"{100 * row['balanced_accuracy']:.1f}",
                       f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}", spread, rank, over)  # fmt: skip
     table.title = f"{shots} label{'s' * (shots != 1)} a class ({shown}{int(top['n_groups'].iloc[0])} groups tested)"
     console.print(table, soft_wrap=False)

@@ -10,10 +10,19 @@ import pandas as pd
 
 from bench.leaderboard import Leaderboard, RunFacts
 
+SELECTION = {
+    "fixed": "Hyper-parameters are the published defaults (`selection` fixed) unless a head says otherwise.",
+    "loo": "*(loo)*: the setting with the least log loss on the labelled examples, each predicted without its group.",
+    "inner-cv": "*(inner-cv)*: the setting with the least log loss in folds of the labelled examples, by group.",
+    "transfer": "*(transfer)*: the setting with the least log loss on other data.",
+    "oracle": "*(oracle)*: the setting with the least log loss on the test itself. It used labels that nobody has: it "
+    "shows what choosing could reach, and is not ranked.",
+}
+
 
 def render_markdown(board: Leaderboard, facts: RunFacts, refused: Sequence[str], command: str) -> str:
     """Return the Markdown of one run. refused: why a shot level that was asked for has no rows."""
-    table = board.table
+    table = board.table.assign(head=board.table.apply(head_label, axis=1))
     parts = [f"# {facts.dataset}: which encoder and head to trust", ""]
     parts += [f"`{command}`", ""] if command else []
     parts += [f"**Tier {facts.tier}.** {facts.tier_reason}", ""]
@@ -38,6 +47,11 @@ def render_markdown(board: Leaderboard, facts: RunFacts, refused: Sequence[str],
         parts += ["## All scores at the most labels, clean", "", _scores(table), ""]
     parts += _reading(board)
     return "\n".join(parts).rstrip() + "\n"
+
+
+def head_label(row: Mapping[Hashable, Any] | pd.Series) -> str:
+    """Return the head, with how its settings were chosen where that is not the usual way."""
+    return row["head"] if row["selection"] in ("fixed", "prompts") else f"{row['head']} ({row['selection']})"
 
 
 def _pivot(table: pd.DataFrame) -> str:
@@ -94,8 +108,9 @@ def _reading(board: Leaderboard) -> list[str]:
         "apart here.",
         "- *over trivial* is the gap to the best row that knows no biology (colour, texture, random weights). Near "
         "zero, the encoder adds nothing that stain or size does not give away.",
-        "- Hyper-parameters are the published defaults (`selection` fixed); nothing was tuned on these labels.",
     ]
+    kinds = [kind for kind in SELECTION if (board.table["selection"] == kind).any()]
+    parts += [f"- {SELECTION[kind]}" for kind in kinds]
     if not board.table["shots"].all():
         parts.append(
             "- *0 labels a class* (`zero-shot`) compares images with class names in words: cosine to the mean of a "
@@ -112,7 +127,9 @@ def render_overview(table: pd.DataFrame, top: int = 5) -> str:
     """Return the best rows of every dataset at its most labels, clean, from merged leaderboards."""
     parts = ["# Leaderboard", "", f"The {top} best rows per dataset, at the most labels a class, labels clean.", ""]
     for (dataset, instances), rows in table.groupby(["dataset", "instances"], sort=True):
-        rows = rows[rows["noise"] == rows["noise"].min()]
+        rows = rows[(rows["noise"] == rows["noise"].min()) & (rows["selection"] != "oracle")]
+        if rows.empty:
+            continue
         rows = rows[rows["shots"] == rows["shots"].max()]
         best = rows.sort_values("balanced_accuracy", ascending=False, kind="stable").head(top)
         shots = int(best["shots"].iloc[0])
@@ -120,7 +137,7 @@ def render_overview(table: pd.DataFrame, top: int = 5) -> str:
         lines = [["encoder", "head", "balanced accuracy", "95% interval", "groups tested"]]
         for row in best.to_dict("records"):
             interval = f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}"
-            lines.append([f"`{row['encoder']}`", row["head"], f"{100 * row['balanced_accuracy']:.1f}", interval,
+            lines.append([f"`{row['encoder']}`", head_label(row), f"{100 * row['balanced_accuracy']:.1f}", interval,
                           str(row["n_groups"])])  # fmt: skip
         parts += [table_lines(lines), ""]
     return "\n".join(parts).rstrip() + "\n"

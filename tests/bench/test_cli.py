@@ -70,6 +70,38 @@ def test_the_same_run_again_does_nothing_and_says_so(bench, data, tmp_path):
     assert {p for p in files if files[p] != after[p]} <= set((tmp_path / "results" / "store" / "manifests").iterdir())
 
 
+def test_a_dry_run_counts_the_fits_and_writes_nothing(bench, data, tmp_path):
+    code, text = bench("run", "--data", data, *RUN, "--dry-run", "--ensemble", "concat:color-stats,thumbnail")
+    assert code == 0
+    assert "Not embedded yet: 12 instances with color-stats; random rows were timed." in text
+    fits = 3 * 2 * 2 * 2 * 3 * 5  # views, heads, shots, noise rates, seeds, splits
+    assert f"{fits:,} fits, 0 done already. About" in text and "an estimate from one draw of each kind" in text
+    assert "Not run: shots=50 asked of class 'neuron'" in text
+    assert not (tmp_path / "results" / "runs").exists()
+    bench("run", "--data", data, *RUN)
+    code, text = bench("run", "--data", data, *RUN, "--dry-run")
+    assert f"{fits * 2 // 3:,} fits, {fits * 2 // 3:,} done already. About 0.0 minutes" in text
+
+
+def test_ensembles_and_kinds_of_selection_are_rows(bench, data, tmp_path):
+    more = ("--ensemble", "concat:color-stats,thumbnail", "--ensemble", "mean:thumbnail,color-stats")
+    command = ("run", "--data", data, *more, "--head", "knn,ridge", "--shots", "2", "--seeds", 2, "--workers", 1,
+               "--select", "fixed,oracle", "--name", "mine")  # fmt: skip
+    code, text = bench(*command)
+    assert code == 0
+    assert "concat(color-stats, thumbnail)" in text and "mean(thumbnail, color-stats)" in text
+    assert "knn (oracle)" in text
+    board = pd.read_csv(tmp_path / "results" / "runs" / "mine" / "leaderboard.csv")
+    assert len(board) == 4 * 2 * 2
+    assert set(board["selection"]) == {"fixed", "oracle"}
+    assert board.set_index("encoder")["dim"].loc["concat(color-stats, thumbnail)"].iloc[0] == 192 + board[
+        board["encoder"] == "color-stats"]["dim"].iloc[0]  # fmt: skip
+    assert "(oracle)" not in (tmp_path / "results" / "leaderboard.md").read_text()
+    assert "is not ranked" in (tmp_path / "results" / "runs" / "mine" / "leaderboard.md").read_text()
+    code, text = bench(*command)
+    assert "16 blocks of fits reused, 0 made. Nothing to do" in text
+
+
 def test_without_an_encoder_a_run_takes_what_is_cached(bench, data):
     code, text = bench("run", "--data", data, "--shots", "1")
     assert code == 2
@@ -131,6 +163,11 @@ def test_export_gives_the_rows_of_the_table(bench, data, tmp_path):
         (("run", "--encoder", "thumbnail", "--draw", "wide"), "Got draw 'wide'"),
         (("run", "--encoder", "thumbnail", "--shots", "50"), "No shot level can be drawn"),
         (("run", "--encoder", "thumbnail", "--name", "../elsewhere"), "Got run name '../elsewhere'"),
+        (("run", "--encoder", "thumbnail", "--select", "lo"), "Got --select 'lo', did you mean 'loo'?"),
+        (("run", "--encoder", "thumbnail", "--select", "loo"), "Got --select loo with --head"),
+        (("run", "--encoder", "thumbnail", "--select", "transfer"), "without the other"),
+        (("run", "--ensemble", "sum:thumbnail,color-stats"), "Got --ensemble 'sum:thumbnail,color-stats'"),
+        (("run", "--encoder", "thumbnail", "--shots", "1", "--memory", "0.01"), "Got a budget of 0.0 GB"),
         (("extract",), "Got no --encoder"),
         (("encoders", "--family", "clipp"), "Got family 'clipp'"),
     ],

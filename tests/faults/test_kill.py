@@ -50,6 +50,23 @@ def test_ctrl_c_exits_with_130_says_what_is_kept_and_loses_nothing(place):
     assert not place.finish("ctrl", "extract").startswith("0 embeddings reused")
 
 
+def test_ctrl_c_during_the_fits_exits_with_130_leaves_no_process_behind_and_keeps_every_finished_unit(place):
+    process = place.start("stopped", "run")
+    made = lambda: len(list((place.folder / "stopped").rglob("predictions/*.safetensors")))  # noqa: E731
+    while made() < 3:
+        assert process.poll() is None
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to the workers as well
+    text, _ = process.communicate(timeout=60)  # returns when no worker holds the output open any more
+    assert process.returncode == 130
+    assert "the same command goes on from there" in " ".join(text.split())
+    assert "Traceback" not in text
+    kept = made()
+    time.sleep(0.5)
+    assert made() == kept < 18
+    assert f"{kept} blocks of fits reused, {18 - kept} made" in place.finish("stopped", "run")
+
+
 def test_two_extractions_into_one_store_at_once_both_finish_with_the_same_bits(place):
     both = [place.start("pair", "extract") for _ in range(2)]
     made = 0
