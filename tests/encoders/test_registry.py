@@ -97,7 +97,8 @@ def test_random_weights_make_a_control_of_any_network() -> None:
     [
         ("dinno", "Got encoder 'dinno', did you mean 'dino'? `bench encoders` lists all."),
         ("zzzzzz", "Got encoder 'zzzzzz'. `bench encoders` lists all."),
-        ("dino@sise=3", "did you mean 'size'? Options of 'dino': channels, color, pool, seed, size, stack, weights, window."),
+        ("dino@sise=3", "did you mean 'size'? Options of 'dino': backend, channels, color, pool, precision, seed, "
+         "size, stack, weights, window."),
         (
             "dino@size=225",
             "Got size=225 for encoder 'dino'; expected a whole number from 32 to 4096 that is a",
