@@ -14,7 +14,6 @@ the study that was not cut.
 from __future__ import annotations
 
 import json
-import os
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -33,6 +32,7 @@ from bench.heads import Head, Params, get_heads
 from bench.heads.contract import Range
 from bench.heads.support import Support
 from bench.ledger import Tested
+from bench.locks import JournalLock, file_lock
 from bench.metrics import balanced_accuracy, log_loss
 from bench.seeds import content_name, keyed_uniform
 from bench.sweep import Embedded
@@ -91,7 +91,7 @@ def run_study(task: Task, trials: int, workers: int = 1, on_progress: Callable[[
     try:
         task.folder.mkdir(parents=True, exist_ok=True)
         while True:
-            with _locked(task.folder / "study.lock"):
+            with file_lock(task.folder / "study.lock"):
                 going = _going(task)
             done = sum(trial.state.is_finished() for trial in going)
             if on_progress:
@@ -166,9 +166,8 @@ def _run_trial(task: Task, total: int) -> bool:
 
 def _next_trial(task: Task, total: int) -> tuple[optuna.Study, optuna.Trial, Any] | None:
     import optuna
-    from filelock import FileLock
 
-    with _locked(task.folder / "study.lock"):
+    with file_lock(task.folder / "study.lock"):
         going = _going(task)
         study = _open(task)
         if len(going) >= total:
@@ -181,7 +180,7 @@ def _next_trial(task: Task, total: int) -> tuple[optuna.Study, optuna.Trial, Any
             published = {name: head.default[name] for name in head.space}
             study.enqueue_trial(published, user_attrs={"default": True})
         trial = study.ask({name: _distribution(space) for name, space in head.space.items()})
-        lock = FileLock(task.folder / f"trial-{trial.number}.lock")
+        lock = file_lock(task.folder / f"trial-{trial.number}.lock")
         lock.acquire(timeout=0)
         return study, trial, lock
 
@@ -223,7 +222,7 @@ def _open(task: Task) -> optuna.Study:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            backend = JournalFileBackend(str(path), lock_obj=_Lock(path))  # type: ignore[arg-type]
+            backend = JournalFileBackend(str(path), lock_obj=JournalLock(path))  # type: ignore[arg-type]
             storage = optuna.storages.JournalStorage(backend)
             pruner = optuna.pruners.WilcoxonPruner(p_threshold=P_WORSE)
         study = optuna.create_study(
@@ -246,12 +245,12 @@ def _open(task: Task) -> optuna.Study:
 
 def _going(task: Task) -> list[optuna.trial.FrozenTrial]:
     """Return the trials that ended or are being made; those whose maker died are marked as failed. Under study.lock."""
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
     study = _open(task)
     [failed] = _states("FAIL")
     for trial in study.get_trials(deepcopy=False, states=_states("RUNNING")):
-        lock = FileLock(task.folder / f"trial-{trial.number}.lock")
+        lock = file_lock(task.folder / f"trial-{trial.number}.lock")
         with suppress(Timeout):
             lock.acquire(timeout=0)
             study.tell(trial.number, state=failed)
@@ -273,44 +272,3 @@ def _distribution(space: Range) -> optuna.distributions.BaseDistribution:
         return CategoricalDistribution(space.choices)
     kind = IntDistribution if isinstance(space.low, int) and isinstance(space.high, int) else FloatDistribution
     return kind(space.low, space.high, log=space.log)  # type: ignore[arg-type]
-
-
-class _Lock:
-    """The lock of a journal: let go of by the system when its holder dies, and mended by the next who takes it.
-
-    Optuna's own locks are files, which after a kill hold everybody up for half a minute; and what a writer that was
-    killed left of a line would spoil the next one.
-    """
-
-    def __init__(self, path: Path) -> None:
-        from filelock import FileLock
-
-        self._path = path
-        self._lock = FileLock(path.with_suffix(".journal.lock"))
-
-    def acquire(self) -> bool:
-        """Wait for the lock; then cut off what follows the last whole line."""
-        self._lock.acquire()
-        with self._path.open("rb+") as file:
-            size = end = file.seek(0, os.SEEK_END)
-            while end:
-                start = max(0, end - 4096)
-                file.seek(start)
-                at = file.read(end - start).rfind(b"\n")
-                if at >= 0:
-                    end = start + at + 1
-                    break
-                end = start
-            if end < size:
-                file.truncate(end)
-        return True
-
-    def release(self) -> None:
-        """Let go."""
-        self._lock.release()
-
-
-def _locked(path: Path) -> Any:
-    from filelock import FileLock
-
-    return FileLock(path)

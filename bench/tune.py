@@ -88,6 +88,7 @@ class Tuned:
     tuned: Compared
     gain: tuple[float, float, float]
     halves: tuple[int, int]  # groups
+    published_is_best: bool  # on the tuning half
     made: int
 
 
@@ -143,7 +144,8 @@ def tune(
     setting = {**head.default, **{key: type(head.default[key])(best[key]) for key in head.space}}
     published, tuned, gain = _compare(outer, head, setting, episodes)
     halves = (len(set(inner.groups)), len(set(outer.groups)))
-    result = Tuned(folder, setting, trials, importance(task), published, tuned, gain, halves, made)
+    none_better = bool(best["default"])
+    result = Tuned(folder, setting, trials, importance(task), published, tuned, gain, halves, none_better, made)
     _write(result, head, identity, aim)
     if draw_figures:
         draw_figures(result)
@@ -240,6 +242,8 @@ def _text(value: object) -> str:
 
 def verdict(result: Tuned) -> str:
     """Return one sentence: whether tuning was worth it."""
+    if result.published_is_best:
+        return "No setting that was tried did better than the published one on the tuning half."
     gain, low, high = (100 * value for value in result.gain)
     if np.isnan(low):
         return (

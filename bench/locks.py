@@ -1,0 +1,50 @@
+"""Locks that the system lets go of when their holder dies, by kill -9 as well."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+
+def file_lock(path: Path) -> BaseFileLock:
+    """Return a lock on a file, a context manager that waits; `acquire(timeout=0)` raises filelock.Timeout instead."""
+    from filelock import FileLock
+
+    return FileLock(path)
+
+
+class JournalLock:
+    """The lock of an Optuna journal, which whoever takes it next mends.
+
+    Optuna's own locks are files, which after a kill hold everybody up for half a minute; and what a writer that was
+    killed left of a line would spoil the next one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = file_lock(path.with_name(f"{path.name}.lock"))
+
+    def acquire(self) -> bool:
+        """Wait for the lock; then cut off what follows the last whole line."""
+        self._lock.acquire()
+        with self._path.open("rb+") as file:
+            size = end = file.seek(0, os.SEEK_END)
+            while end:
+                start = max(0, end - 4096)
+                file.seek(start)
+                at = file.read(end - start).rfind(b"\n")
+                if at >= 0:
+                    end = start + at + 1
+                    break
+                end = start
+            if end < size:
+                file.truncate(end)
+        return True
+
+    def release(self) -> None:
+        """Let go."""
+        self._lock.release()
