@@ -12,25 +12,25 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = {
     0: {"errors", "seeds", "atomic", "shards", "shard_index", "claims", "locks"},
-    1: {"images"},
+    1: {"images", "linalg"},
     2: {"label_csv", "label_folder", "manifest", "datasets", "instances", "check", "demo", "episodes", "halves", "noise", "metrics", "prompts"},
     3: {"store", "ledger", "export"},
     4: {"inventory", "heads"},
     5: {"prepare", "pixels", "inputs", "gate", "extract", "selection", "transfer", "sweep", "fit", "schedule", "forecast", "ensembles", "zero_shot"},
     6: {"statistics", "leaderboard", "markdown", "console", "study"},
     7: {"listing", "embed", "pipeline", "tune"},
-    8: {"cli", "store_cli", "tune_cli", "__main__", "__init__"},
+    8: {"options", "run_cli", "cli", "store_cli", "tune_cli", "__main__", "__init__"},
 }
 LEVEL_OF = {name: level for level, names in LEVELS.items() for name in names}
 # Within a level these lean on each other in one direction only.
 BESIDE = {
     ("datasets", "manifest"), ("datasets", "label_csv"), ("datasets", "label_folder"),
     ("label_folder", "label_csv"), ("label_folder", "manifest"), ("instances", "datasets"), ("check", "datasets"), ("check", "manifest"),
-    ("leaderboard", "statistics"), ("markdown", "leaderboard"), ("console", "markdown"), ("__main__", "cli"), ("cli", "store_cli"), ("cli", "tune_cli"), ("tune", "embed"), ("export", "store"),
+    ("leaderboard", "statistics"), ("markdown", "leaderboard"), ("console", "markdown"), ("__main__", "cli"), ("cli", "store_cli"), ("cli", "run_cli"), ("cli", "options"), ("run_cli", "options"), ("cli", "tune_cli"), ("tune", "embed"), ("export", "store"),
     ("atomic", "errors"), ("shard_index", "atomic"), ("shard_index", "errors"), ("shard_index", "shards"),
     ("pipeline", "embed"), ("extract", "prepare"), ("inputs", "prepare"), ("inputs", "pixels"), ("gate", "pixels"), ("extract", "pixels"), ("gate", "inputs"), ("gate", "prepare"), ("extract", "inputs"), ("extract", "gate"), ("zero_shot", "sweep"), ("sweep", "selection"), ("sweep", "transfer"), ("fit", "sweep"), ("fit", "selection"), ("schedule", "fit"), ("schedule", "sweep"), ("ensembles", "sweep"), ("forecast", "fit"), ("forecast", "schedule"), ("forecast", "selection"), ("forecast", "sweep"),
 }  # fmt: skip
-MAY_IMPORT_ENCODERS = {"prepare", "pixels", "inputs", "gate", "extract", "listing", "embed", "pipeline", "tune", "cli"}
+MAY_IMPORT_ENCODERS = {"prepare", "pixels", "inputs", "gate", "extract", "listing", "embed", "pipeline", "tune", "cli", "options"}
 HEAVY = {"torch", "timm", "open_clip", "torchvision", "xgboost", "faiss", "optuna", "lightly"}
 
 

@@ -1,0 +1,47 @@
+"""Logistic regression by generalised cross-entropy (Zhang & Sabuncu 2018): (1 - p^q) / q for p of the own label.
+
+q towards 0 is cross-entropy, q = 1 the mean absolute error, which a wrong label moves no more than any other. The
+loss is not convex: every fit starts at W = 0, and its `gap` tells how flat f is there, not how far the best is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.heads.contract import Head, Params, Scored
+from bench.heads.logreg import scores_by
+from bench.heads.support import Support
+from bench.linalg import Loss
+
+
+def generalised(q: float) -> Loss:
+    """Return the `bench.linalg.Loss` (1 - p^q) / q, q in (0, 1]."""
+
+    def loss(S: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        flat = S.reshape(-1)
+        S -= S.max(1)[:, None]
+        np.exp(S, out=S)
+        S /= S.sum(1)[:, None]
+        trust = flat[own] ** np.float32(q)  # (P, n)
+        w = ((1 - S) * S * trust[:, None]).mean(2)
+        flat[own] -= 1
+        S *= trust[:, None]
+        return (1 - trust) / np.float32(q), w
+
+    return loss
+
+
+def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
+    """Return probabilities (m, L, n_test, K); see `bench.heads.contract.Scores`."""
+    return scores_by("q", generalised, 0.0, support, Y, n_classes, grid)
+
+
+HEAD = Head(
+    "logreg-gce",
+    "logistic regression by generalised cross-entropy",
+    scores,
+    {"l2": 0.003, "q": 0.7},
+    grid=tuple({"l2": l2, "q": q} for q in (0.4, 0.7) for l2 in (1e-2, 3e-3, 1e-3, 3e-4)),
+)

@@ -1,0 +1,72 @@
+"""Confident learning (Northcutt et al. 2021): find the labels that are likely wrong, leave them out, fit again.
+
+Logistic regression that has not seen a row says how likely each class is for it (five folds). A row counts as class j
+if p_j is at least the mean p_j of the rows labelled j, and the largest such. That gives how many rows labelled i are
+really j; so many, those with the largest p_j - p_i, are left out (prune by noise rate), and logistic regression is
+fitted to the rest. A class with fewer labels than folds keeps all of them, and every class keeps one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.heads.contract import Head, Params, Scored
+from bench.heads.logreg import fit_and_score
+from bench.heads.support import Support
+
+FOLDS = 5
+
+
+def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
+    """Return probabilities (m, L, n_test, K); see `bench.heads.contract.Scores`."""
+    l2 = [float(g["l2"]) for g in grid]
+    unseen = _unseen(support.X, Y, n_classes, l2)  # (m, L, n, K)
+    parts = []
+    for j, strength in enumerate(l2):
+        kept = np.stack([keep_rows(y, P[j]) for y, P in zip(Y, unseen, strict=True)]).astype(np.float64)
+        weight = kept / kept.mean(1, keepdims=True)
+        parts.append(fit_and_score(support, Y, n_classes, [strength], weight=weight))
+    return Scored(*(np.concatenate(arrays, 1) for arrays in zip(*parts, strict=True)))
+
+
+def _unseen(X: np.ndarray, Y: np.ndarray, n_classes: int, l2: Sequence[float]) -> np.ndarray:
+    """Return the probabilities of every row (m, L, n, K) by the fits without its fold; row i is in fold i mod FOLDS."""
+    n = len(X)
+    out = np.full((len(Y), len(l2), n, n_classes), 1 / n_classes)
+    fold = np.arange(n) % FOLDS
+    for held in (fold == k for k in range(min(FOLDS, n))):
+        if not held.all():
+            out[:, :, held] = fit_and_score(Support(X[~held], X[held]), Y[:, ~held], n_classes, l2).P
+    return out
+
+
+def keep_rows(y: np.ndarray, P: np.ndarray) -> np.ndarray:
+    """Return which rows to keep, bool (n,), given labels y (n,) and probabilities P (n, K) by fits without the row."""
+    n, K = P.shape
+    labelled = np.bincount(y, minlength=K)
+    threshold = np.array([P[y == k, k].mean() if labelled[k] else np.inf for k in range(K)])
+    confident = np.where(threshold - 1e-9 <= P, P, -1)
+    sure = confident.max(1) >= 0
+    joint = np.zeros((K, K))
+    np.add.at(joint, (y[sure], confident.argmax(1)[sure]), 1)
+    rate = joint / np.maximum(joint.sum(1, keepdims=True), 1)
+    kept = np.ones(n, bool)
+    for i in np.flatnonzero(labelled >= FOLDS):
+        rows = np.flatnonzero(y == i)
+        for j in np.flatnonzero(np.arange(K) != i):
+            count = round(rate[i, j] * labelled[i])
+            margin = P[rows, j] - P[rows, i]
+            kept[rows[np.argsort(-margin, kind="stable")[:count]]] = False
+        kept[rows[P[rows, i].argmax()]] = True
+    return kept
+
+
+HEAD = Head(
+    "prune-refit",
+    "logistic regression without the labels that confident learning doubts",
+    scores,
+    {"l2": 0.01},
+    grid=tuple({"l2": l2} for l2 in (1e-1, 1e-2, 1e-3, 1e-4)),
+)
