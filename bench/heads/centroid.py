@@ -17,7 +17,8 @@ from itertools import product as pairs
 import numpy as np
 
 from bench.heads.contract import Head, Params, Scored, one_hot, softmax
-from bench.heads.support import Support, lengths, product
+from bench.heads.span import product
+from bench.heads.support import Support, lengths
 
 
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:

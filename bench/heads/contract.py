@@ -85,7 +85,8 @@ def one_hot(Y: np.ndarray, n_classes: int) -> np.ndarray:
     return np.eye(n_classes)[Y]
 
 
-def softmax(scores: np.ndarray) -> np.ndarray:
-    """Return exp(scores) normalised over the last axis, computed without overflow."""
-    shifted = np.exp(scores - scores.max(-1, keepdims=True))
-    return shifted / shifted.sum(-1, keepdims=True)
+def softmax(scores: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Return exp(scores) normalised over an axis, computed without overflow."""
+    shifted = np.exp(scores - scores.max(axis, keepdims=True))
+    shifted /= shifted.sum(axis, keepdims=True)
+    return shifted

@@ -21,7 +21,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.heads.contract import Head, Params, Scored, one_hot, softmax
-from bench.heads.support import Span, Support
+from bench.heads.span import Span
+from bench.heads.support import Support
 
 
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
@@ -46,9 +47,9 @@ def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Param
     QDQ = np.ascontiguousarray(Q.swapaxes(1, 2))[:, None] @ DQ  # (m, L, K, K)
     core = np.linalg.inv(np.eye(K) - a[..., None] * QDQ) / np.sqrt(safe)[:, None, None]
     offset = np.log(safe / n)[:, None] - np.einsum("mlij,mlji->mli", QDQ, core) / np.sqrt(safe)[:, None] / 2
-    logits = span.at_test((DQ @ core).transpose(2, 0, 1, 3).reshape(len(span.e), -1))
-    logits = logits.reshape(-1, m, L, K).transpose(1, 2, 0, 3) + offset[:, :, None]
-    return Scored(softmax(np.where((counts > 0)[:, None, None], logits, -np.inf)))
+    logits = span.at_test((DQ @ core).swapaxes(2, 3).reshape(-1, len(span.e)).T).T.reshape(m, L, K, -1)
+    logits += np.where(counts > 0, 0, -np.inf)[:, None, :, None] + offset[..., None]
+    return Scored(softmax(logits, axis=2).swapaxes(2, 3))
 
 
 def _shrinkages(

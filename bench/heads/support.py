@@ -1,71 +1,18 @@
 """What the heads of one draw share: the support rows, the test rows, and the products of the two.
 
-With n support rows in d dimensions, everything a linear or a distance-based head needs lies in the span of the
-support. X X' = U diag(e) U' (n < d), or X'X = V diag(e) V' (n >= d); in both cases Z = X V has r = min(n, d)
-orthogonal columns of squared length e, and a test row x becomes x V. Inner products with the support are kept, so
-an L2-regularised optimum is found exactly in r coordinates, for every label vector and every strength.
-
 A `Pool` holds the rows of one split; its inner products are made once and sliced by every draw.
 """
 
 from __future__ import annotations
 
-from functools import cached_property, reduce
+from functools import cached_property
 
 import numpy as np
 
+from bench.heads.span import Banded, Span, span_of_gram
+
 BUDGET = 2**31  # bytes of inner products a pool may keep, enough for 13,000 rows
-BLOCK = 2048  # rows of the pool multiplied at a time
-TILE = 32  # columns of a right-hand side multiplied at a time
-
-
-def product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """Return A (p, q) @ B (q, c), float64.
-
-    Every call of BLAS is of one shape, (p, q) @ (q, TILE), because a product of another width may round a column
-    differently: so a column of the answer is the same to the bit whatever the other columns of B are.
-    """
-    q, c = B.shape
-    tiles = -(-c // TILE)
-    padded = np.zeros((q, tiles * TILE))
-    padded[:, :c] = B
-    done = A.astype(np.float64, copy=False) @ np.ascontiguousarray(padded.reshape(q, tiles, TILE).swapaxes(0, 1))
-    return done.swapaxes(0, 1).reshape(len(A), -1)[:, :c]
-
-
-class Span:
-    """Coordinates in the span of the support, float64: Z (n, r), Z_test (n_test, r), r >= 1.
-
-    e (r,) rising, Z'Z = diag(e). Z and Z_test come as one or two factors to be multiplied; the methods go through
-    the factors, which for a few columns is cheaper than Z itself.
-    """
-
-    def __init__(self, e: np.ndarray, factors: tuple[np.ndarray, ...], test_factors: tuple[np.ndarray, ...]) -> None:
-        self.e = e
-        self._factors = factors
-        self._test_factors = test_factors
-
-    @cached_property
-    def Z(self) -> np.ndarray:
-        """Coordinates of the support, (n, r)."""
-        return reduce(np.matmul, self._factors)
-
-    @cached_property
-    def Z_test(self) -> np.ndarray:
-        """Coordinates of the test rows, (n_test, r)."""
-        return reduce(np.matmul, self._test_factors)
-
-    def project(self, T: np.ndarray) -> np.ndarray:
-        """Return Z' T (r, c) of T (n, c), each column alike to the bit whatever the others."""
-        return reduce(lambda done, factor: product(factor.T, done), self._factors, T)
-
-    def at_support(self, W: np.ndarray) -> np.ndarray:
-        """Return Z W (n, c) of W (r, c), each column alike to the bit whatever the others."""
-        return reduce(lambda done, factor: product(factor, done), reversed(self._factors), W)
-
-    def at_test(self, W: np.ndarray) -> np.ndarray:
-        """Return Z_test W (n_test, c) of W (r, c), each column alike to the bit whatever the others."""
-        return reduce(lambda done, factor: product(factor, done), reversed(self._test_factors), W)
+BLOCK = 512  # test rows whose cosines are made at a time
 
 
 class Support:
@@ -130,20 +77,16 @@ class Support:
         return _cosine(self.gram, length, length)
 
     @cached_property
+    def banded(self) -> Banded:
+        """Coordinates of the support with tridiagonal products, of d >= 2 dimensions; half the work of the span."""
+        X = self.X.astype(np.float64, copy=False)
+        return Banded(X.T @ X, X, self.X_test.astype(np.float64, copy=False))
+
+    @cached_property
     def span(self) -> Span:
         """Coordinates in the span of the support; directions without length (to rounding) are left out."""
         n, d = self.shape
-        if n < d:
-            e, U = np.linalg.eigh(self.gram)
-            kept = _kept(e, n)
-            e, U = e[kept], U[:, kept]
-            root = np.sqrt(np.where(e > 0, e, 1))  # e is 0 where all rows have length 0
-            return Span(e, (U * np.sqrt(e),), (self.cross, U / root))
-        X = self.X.astype(np.float64, copy=False)
-        e, V = np.linalg.eigh(X.T @ X)
-        kept = _kept(e, n)
-        V = V[:, kept]
-        return Span(e[kept], (X, V), (self.X_test.astype(np.float64, copy=False), V))
+        return self.banded.span() if n >= d >= 2 else span_of_gram(self.gram, self.cross)
 
 
 class Pool:
@@ -157,7 +100,7 @@ class Pool:
         self.X = X
         self.groups = groups
         self.keeps_products = 12 * len(X) ** 2 <= budget
-        self._tested: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self._tested: Tested | None = None
 
     def support(self, rows: np.ndarray, test: np.ndarray) -> Support:
         """Return the draw of these support rows and test rows, both positions in the pool."""
@@ -169,27 +112,38 @@ class Pool:
     @cached_property
     def gram(self) -> np.ndarray:
         """Inner products of all pairs, float64 (N, N), symmetric to the bit."""
-        N = len(self.X)
-        gram = np.empty((N, N))
-        blocks = [slice(i, min(i + BLOCK, N)) for i in range(0, N, BLOCK)]
-        for i, a in enumerate(blocks):
-            A = self.X[a].astype(np.float64, copy=False)
-            gram[a, a] = A @ A.T
-            for b in blocks[:i]:
-                gram[a, b] = A @ self.X[b].astype(np.float64, copy=False).T
-                gram[b, a] = gram[a, b].T
-        return gram
+        X = self.X.astype(np.float64, copy=False)
+        return X @ X.T
 
-    def tested(self, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the test rows (n_test, d) and their cosines with all rows, float32 (n_test, N); the last are kept."""
-        if self._tested is None or not np.array_equal(self._tested[0], test):
-            length = np.sqrt(np.maximum(self.gram.diagonal(), 0))
-            cosine = np.empty((len(test), len(self.X)), np.float32)
-            for i in range(0, len(test), BLOCK):
-                block = test[i : i + BLOCK]
-                cosine[i : i + BLOCK] = _cosine(self.gram[block], length[block], length)
-            self._tested = (test.copy(), self.X[test], cosine)
-        return self._tested[1:]
+    def tested(self, test: np.ndarray) -> Tested:
+        """Return what all draws with these test rows share; that of the last test rows asked for is kept."""
+        if self._tested is None or not np.array_equal(self._tested.rows, test):
+            self._tested = Tested(self, test.copy())
+        return self._tested
+
+
+class Tested:
+    """Test rows of a pool."""
+
+    def __init__(self, pool: Pool, rows: np.ndarray) -> None:
+        self._pool = pool
+        self.rows = rows
+
+    @cached_property
+    def X(self) -> np.ndarray:
+        """The rows, (n_test, d)."""
+        return self._pool.X[self.rows]
+
+    @cached_property
+    def cosine(self) -> np.ndarray:
+        """Their cosines with all rows of the pool, float32 (n_test, N)."""
+        gram = self._pool.gram
+        length = np.sqrt(np.maximum(gram.diagonal(), 0))
+        cosine = np.empty((len(self.rows), len(gram)), np.float32)
+        for i in range(0, len(self.rows), BLOCK):
+            block = self.rows[i : i + BLOCK]
+            cosine[i : i + BLOCK] = _cosine(gram[block], length[block], length)
+        return cosine
 
 
 class _Drawn(Support):
@@ -211,7 +165,7 @@ class _Drawn(Support):
 
     @cached_property
     def X_test(self) -> np.ndarray:  # type: ignore[override]
-        return self._pool.tested(self._test)[0]
+        return self._pool.tested(self._test).X
 
     @cached_property
     def gram(self) -> np.ndarray:
@@ -219,11 +173,11 @@ class _Drawn(Support):
 
     @cached_property
     def cross(self) -> np.ndarray:
-        return self._pool.gram[np.ix_(self._test, self._rows)]
+        return self._pool.gram[np.ix_(self._rows, self._test)].T  # symmetric; reads n rows
 
     @cached_property
     def cosine(self) -> np.ndarray:
-        return np.take(self._pool.tested(self._test)[1], self._rows, axis=1)
+        return np.take(self._pool.tested(self._test).cosine, self._rows, axis=1)
 
 
 def lengths(X: np.ndarray) -> np.ndarray:
@@ -236,11 +190,3 @@ def _cosine(inner: np.ndarray, length: np.ndarray, other: np.ndarray) -> np.ndar
     scaled = inner / np.where(other > 0, other, 1)
     scaled /= np.where(length > 0, length, 1)[:, None]
     return scaled.astype(np.float32)
-
-
-def _kept(e: np.ndarray, n: int) -> np.ndarray:
-    """Return which eigenvalues (rising) are more than rounding of the largest; that one always."""
-    np.maximum(e, 0, out=e)
-    kept = e > e[-1] * n * np.finfo(np.float64).eps
-    kept[-1] = True
-    return kept

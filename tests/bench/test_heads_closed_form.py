@@ -17,7 +17,8 @@ from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from bench.heads import all_heads
 from bench.heads.contract import Scored
 from bench.heads.knn import rank
-from bench.heads.support import Pool, Support, product
+from bench.heads.span import product
+from bench.heads.support import Pool, Support
 
 CLOSED = ("centroid", "knn", "lda", "ridge")
 SHAPES = [(40, 12, 3), (12, 60, 2), (30, 30, 4), (64, 200, 8), (400, 100, 8)]
@@ -199,7 +200,7 @@ def test_a_pool_keeps_products_only_within_its_budget():
     assert not Pool(np.ones((10, 2)), budget=1199).keeps_products
 
 
-def test_a_pool_multiplies_block_by_block_and_follows_a_change_of_test_rows(monkeypatch):
+def test_a_pool_makes_cosines_block_by_block_and_follows_a_change_of_test_rows(monkeypatch):
     monkeypatch.setattr("bench.heads.support.BLOCK", 7)
     X = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
     pool = Pool(X)
@@ -246,6 +247,33 @@ def test_a_column_of_a_product_is_the_same_to_the_bit_beside_any_others():
             for place in (0, width // 2, width - 1):
                 B[:, place] = b
                 assert np.array_equal(product(A, B)[:, place], alone)
+
+
+@pytest.mark.parametrize(("n", "d"), [(5, 1), (9, 2), (50, 7), (7, 50), (200, 200)])
+def test_coordinates_keep_inner_products_and_solve_shifted_systems(n, d):
+    rng = np.random.default_rng(0)
+    X, X_test, W = rng.normal(size=(n, d)), rng.normal(size=(6, d)), rng.normal(size=(min(n, d), 3))
+    support = Support(X, X_test)
+    span = support.span
+    np.testing.assert_allclose(span.Z.T @ span.Z, np.diag(span.e), atol=1e-8)
+    np.testing.assert_allclose(span.Z_test @ span.Z.T, X_test @ X.T, atol=1e-8)
+    for some in [span] + [support.banded] * (n >= d >= 2):
+        Z = some.Z
+        W = W[: Z.shape[1]]
+        np.testing.assert_allclose(Z @ Z.T, X @ X.T, atol=1e-8)
+        np.testing.assert_allclose(some.total(), Z.sum(0), atol=1e-10)
+        np.testing.assert_allclose(some.project(X), Z.T @ X, atol=1e-10)
+        np.testing.assert_allclose(some.at_support(W), Z @ W, atol=1e-10)
+        np.testing.assert_allclose(some.at_test(W), some.Z_test @ W, atol=1e-8)
+        for shift, solved in zip((1e-3, 2.0), some.solve(np.array([1e-3, 2.0]), W.T), strict=True):
+            np.testing.assert_allclose((Z.T @ Z + shift * np.eye(len(W))) @ solved.T, W, atol=1e-7)
+
+
+def test_a_penalty_below_rounding_leaves_out_the_directions_that_rounding_made():
+    X = 1e6 * np.repeat(np.random.default_rng(0).normal(size=(40, 2)), 4, axis=1)
+    P = scored("ridge", Support(X, X), np.arange(40)[None] % 2, 2, [{"alpha": 1e-12}])
+    thin = scored("ridge", Support(X[:, ::4], X[:, ::4]), np.arange(40)[None] % 2, 2, [{"alpha": 1e-12}])
+    np.testing.assert_allclose(P, thin, atol=1e-6)
 
 
 def test_a_flat_or_repeated_table_has_no_spurious_directions():

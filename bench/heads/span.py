@@ -1,0 +1,134 @@
+"""Coordinates of a support in which linear heads are solved at once for every label vector and strength.
+
+X X' = U diag(e) U' (n < d), or X'X = V diag(e) V' (n >= d); in both cases Z = X V has r = min(n, d) orthogonal columns
+of squared length e, and a test row x becomes x V. Inner products with the support are kept, so an L2-regularised
+optimum is found exactly in r coordinates. X'X = Q T Q' with a tridiagonal T (Golub and Van Loan 2013, sec. 8.3.1) is
+half of the work of finding V, and enough where (X'X + s I)^-1 is all that is asked for; V is found from it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cached_property, reduce
+
+import numpy as np
+
+TILE = 32  # columns of a right-hand side multiplied at a time
+
+
+def product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    """Return A (p, q) @ B (q, c), float64, each column contiguous.
+
+    Every call of BLAS is of one shape, (p, q) @ (q, TILE), because a product of another width may round a column
+    differently: so a column of the answer is the same to the bit whatever the other columns of B are.
+    """
+    q, c = B.shape
+    A = A.astype(np.float64, copy=False)
+    out, tile = np.empty((c, len(A))), np.zeros((q, TILE))
+    for i in range(0, c, TILE):
+        width = min(TILE, c - i)
+        tile[:, :width] = B[:, i : i + width]
+        out[i : i + width] = (A @ tile).T[:width]
+    return out.T
+
+
+class Coordinates(ABC):
+    """Coordinates of the support Z (n, r) and of the test rows Z_test (n_test, r), float64, r >= 1.
+
+    Both come as one or two factors to be multiplied; the methods go through the factors, which for a few columns is
+    cheaper than Z itself.
+    """
+
+    def __init__(self, factors: tuple[np.ndarray, ...], test_factors: tuple[np.ndarray, ...]) -> None:
+        self._factors = factors
+        self._test_factors = test_factors
+
+    @cached_property
+    def Z(self) -> np.ndarray:
+        """Coordinates of the support, (n, r)."""
+        return reduce(np.matmul, self._factors)
+
+    @cached_property
+    def Z_test(self) -> np.ndarray:
+        """Coordinates of the test rows, (n_test, r)."""
+        return reduce(np.matmul, self._test_factors)
+
+    def project(self, T: np.ndarray) -> np.ndarray:
+        """Return Z' T (r, c) of T (n, c), each column alike to the bit whatever the others."""
+        return reduce(lambda done, factor: product(factor.T, done), self._factors, T)
+
+    def total(self) -> np.ndarray:
+        """Return Z' 1, the sum of the coordinates of all rows, (r,)."""
+        return reduce(lambda done, factor: factor.T @ done, self._factors, np.ones(len(self._factors[0])))
+
+    def at_support(self, W: np.ndarray) -> np.ndarray:
+        """Return Z W (n, c) of W (r, c), each column alike to the bit whatever the others."""
+        return reduce(lambda done, factor: product(factor, done), reversed(self._factors), W)
+
+    def at_test(self, W: np.ndarray) -> np.ndarray:
+        """Return Z_test W (n_test, c) of W (r, c), each column alike to the bit whatever the others."""
+        return reduce(lambda done, factor: product(factor, done), reversed(self._test_factors), W)
+
+    @abstractmethod
+    def solve(self, shifts: np.ndarray, B: np.ndarray) -> np.ndarray:
+        """Return B (Z'Z + s I)^-1 (L, c, r) for the rows of B (c, r) and every s > 0 of shifts (L,)."""
+
+
+class Span(Coordinates):
+    """Orthogonal coordinates in the span of the support: Z'Z = diag(e), e (r,) rising."""
+
+    def __init__(self, e: np.ndarray, factors: tuple[np.ndarray, ...], test_factors: tuple[np.ndarray, ...]) -> None:
+        super().__init__(factors, test_factors)
+        self.e = e
+
+    def solve(self, shifts: np.ndarray, B: np.ndarray) -> np.ndarray:
+        """Return B (Z'Z + s I)^-1; see `Coordinates`."""
+        return B * (1 / (self.e + shifts[:, None]))[:, None]
+
+
+class Banded(Coordinates):
+    """Coordinates Z = X Q with a tridiagonal Z'Z, of scatter X'X (d, d), d >= 2, and rows X and X_test."""
+
+    def __init__(self, scatter: np.ndarray, X: np.ndarray, X_test: np.ndarray) -> None:
+        from scipy.linalg import lapack
+
+        d = len(scatter)
+        reflectors, self._diagonal, self._beside, tau, _ = lapack.dsytrd(scatter, lower=1, lwork=64 * d)
+        Q = np.eye(d)
+        Q[1:, 1:] = lapack.dorgqr(reflectors[1:, :-1], tau, lwork=64 * d)[0]
+        super().__init__((X, Q), (X_test, Q))
+
+    def span(self) -> Span:
+        """Return the orthogonal coordinates of the same support."""
+        from scipy.linalg import eigh_tridiagonal
+
+        (X, Q), (X_test, _) = self._factors, self._test_factors
+        e, V = eigh_tridiagonal(self._diagonal, self._beside, lapack_driver="stevd", check_finite=False)
+        e, V = _kept(e, Q @ V, len(X))
+        return Span(e, (X, V), (X_test, V))
+
+    def solve(self, shifts: np.ndarray, B: np.ndarray) -> np.ndarray:
+        """Return B (Z'Z + s I)^-1; see `Coordinates`. s is raised to the rounding of Z'Z, which no answer outlives."""
+        from scipy.linalg import lapack
+
+        rounding = len(self._diagonal) * np.finfo(np.float64).eps * self._diagonal.sum()
+        out = np.empty((len(shifts), *B.shape))
+        for i, shift in enumerate(shifts):
+            *factors, _ = lapack.dpttrf(self._diagonal + max(shift, rounding), self._beside)
+            out[i] = lapack.dpttrs(*factors, B.T)[0].T
+        return out
+
+
+def span_of_gram(gram: np.ndarray, cross: np.ndarray) -> Span:
+    """Return the span of a support given its inner products, with itself (n, n) and with the test rows (n_test, n)."""
+    e, U = _kept(*np.linalg.eigh(gram), len(gram))
+    root = np.sqrt(np.where(e > 0, e, 1))  # e is 0 where all rows have length 0
+    return Span(e, (U * np.sqrt(e),), (cross, U / root))
+
+
+def _kept(e: np.ndarray, vectors: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the eigenvalues (rising) that are more than rounding of the largest; that one always."""
+    e = np.maximum(e, 0)
+    kept = e > e[-1] * n * np.finfo(np.float64).eps
+    kept[-1] = True
+    return e[kept], vectors[:, kept]
