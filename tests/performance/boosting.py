@@ -61,7 +61,7 @@ def main() -> None:
           f"tuned down {total[2]:.1f} s, ratio {total[2] / total[1]:.1f}")  # fmt: skip
 
 
-def synthetic(d: int = 768, K: int = 8, N: int = 4000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def synthetic(d: int = 768, K: int = 8, N: int = 8000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return X (N, d), y, groups: class means and variation in 60 directions of falling strength, and some noise."""
     rng = np.random.default_rng(0)
     y = np.arange(N) % K
