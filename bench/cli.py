@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
-from bench.console import console, errors, print_board, print_check, print_forecast, print_problems, progress_bars
+from bench.console import console, errors, print_board, print_check, print_problems, progress_bars
 from bench.errors import BenchError
+from bench.options import (
+    DEFAULT_DATA,
+    DEFAULT_OUT,
+    Data,
+    Device,
+    Encoders,
+    GroupColumn,
+    GroupPattern,
+    Instances,
+    Out,
+    Verify,
+    encoder_names,
+    words,
+)
+from bench.run_cli import run
 from bench.store_cli import app as store_app
 from bench.tune_cli import tune
-
-if TYPE_CHECKING:
-    from bench.ensembles import Ensemble
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,24 +40,6 @@ app = typer.Typer(
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at a dataset before using it.")
 app.add_typer(data_app, name="data")
 app.add_typer(store_app, name="store")
-app.command()(tune)
-
-Data = Annotated[Path, typer.Option(help="A folder with one sub-folder per class, or a CSV with columns path,label.")]
-Instances = Annotated[str, typer.Option(help="What gets one embedding: whole, or tiles:SIZE[:STRIDE] in pixels.")]
-GroupPattern = Annotated[
-    str | None, typer.Option(help="Regular expression on the path whose first (...) names the slide or patient.")
-]
-GroupColumn = Annotated[str | None, typer.Option(help="Column of the CSV that names the slide or patient.")]
-Out = Annotated[Path, typer.Option(help="Folder for embeddings, runs and leaderboards.")]
-Encoders = Annotated[
-    list[str] | None,
-    typer.Option("--encoder", "-e", help="Encoders, comma-separated or repeated; see `bench encoders`."),
-]
-Verify = Annotated[bool, typer.Option("--verify", help="Read every file and every stored embedding again.")]
-Device = Annotated[str, typer.Option(help="Where encoders run: auto, cpu, cuda or cuda:N.")]
-Number = TypeVar("Number", int, float)
-DEFAULT_DATA = Path("Data/raw")
-DEFAULT_OUT = Path("results")
 
 
 class Interrupted(BaseException):
@@ -144,7 +137,7 @@ def list_encoders(
         console.print(listing.in_full(resolve(name)), soft_wrap=False)
         return
     specs, problems = listing.catalogue()
-    chosen = listing.choose(specs, listing.Wish(family, _words(licence), max_params, here))
+    chosen = listing.choose(specs, listing.Wish(family, words(licence), max_params, here))
     if csv or markdown:
         typer.echo(listing.as_csv(chosen) if csv else listing.markdown(chosen), nl=False)
         return
@@ -170,7 +163,7 @@ def extract(
     from bench.embed import Source, extract_encoders, prepare
     from encoders import resolve
 
-    specs = [resolve(name) for name in _encoder_names(encoder, required=True)]
+    specs = [resolve(name) for name in encoder_names(encoder, required=True)]
     prepared = prepare(Source(data, instances, group_pattern, group_column, verify), out)
     with progress_bars() as report:
         prepared, done = extract_encoders(prepared, specs, device, report, keep_pixels=keep_pixels)
@@ -183,89 +176,8 @@ def extract(
         raise BenchError("\n".join(done.failed.values()))
 
 
-@app.command()
-def run(
-    shots: Annotated[str, typer.Option(help="Labelled examples a class, e.g. 1,5,10.")] = "1,5,10",
-    data: Data = DEFAULT_DATA,
-    encoder: Encoders = None,
-    head: Annotated[
-        str, typer.Option(help="Heads: centroid, knn, ridge, lda, logreg, xgboost, and others; one file each.")
-    ] = "knn,centroid,logreg,xgboost",
-    noise: Annotated[str, typer.Option(help="Shares of wrong training labels, e.g. 0,0.2,0.4.")] = "0",
-    noise_kind: Annotated[str, typer.Option(help="How labels go wrong: symmetric.")] = "symmetric",
-    seeds: Annotated[int | None, typer.Option(help="Draws per shot level (default 30, 20 or 10 by shots).")] = None,
-    draw: Annotated[str, typer.Option(help="spread: over as many groups as possible; concentrated: few.")] = "spread",
-    select: Annotated[
-        str,
-        typer.Option(
-            help="How settings are chosen, rows of their own for each: fixed (published), loo or inner-cv (on the "
-            "examples), transfer (on other runs), oracle (on the test; never ranked)."
-        ),
-    ] = "fixed",
-    transfer: Annotated[
-        list[Path] | None, typer.Option(help="A run of other data with --select oracle, for --select transfer. Repeat.")
-    ] = None,
-    ensemble: Annotated[
-        list[str] | None,
-        typer.Option(help="concat:a,b (vectors side by side) or mean:a,b (of log-probabilities) of encoders. Repeat."),
-    ] = None,
-    zero_shot: Annotated[
-        bool, typer.Option("--zero-shot", help="Also class names in words instead of labels, for open_clip encoders.")
-    ] = False,
-    prompts: Annotated[
-        Path | None, typer.Option(help="The words for --zero-shot: a file that starts as `bench prompts > FILE`.")
-    ] = None,
-    instances: Instances = "whole",
-    group_pattern: GroupPattern = None,
-    group_column: GroupColumn = None,
-    out: Out = DEFAULT_OUT,
-    device: Device = "auto",
-    verify: Verify = False,
-    name: Annotated[str | None, typer.Option(help="Name of the run's folder below <out>/runs.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that fit heads.")] = os.cpu_count() or 1,
-    memory: Annotated[
-        float | None, typer.Option(min=0, help="GB for all of them, by estimate (default: half of the machine's).")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Count the fits and estimate the time; embed and fit nothing.")
-    ] = False,
-) -> None:
-    """Train every head on few, partly wrong labels over every encoder and write the leaderboard.
-
-    Run it in several processes, or on machines that share the folder, and they share the work.
-    """
-    from bench.pipeline import Source, forecast_run
-    from bench.pipeline import run as run_all
-    from bench.sweep import Protocol
-
-    protocol = Protocol(
-        tuple(_numbers(shots, "--shots", int)), tuple(_numbers(noise, "--noise", float)), noise_kind, seeds, draw,
-        tuple(dict.fromkeys(_words(select))), tuple(transfer or ()),
-    )  # fmt: skip
-    source = Source(data, instances, group_pattern, group_column, verify)
-    encoders, heads, ensembles = _encoder_names(encoder), _words(head), _ensembles(ensemble)
-    if dry_run:
-        found = forecast_run(
-            source, protocol, encoders=encoders, heads=heads, ensembles=ensembles, out=out, name=name, workers=workers,
-            memory=memory,
-        )  # fmt: skip
-        print_forecast(found)
-        return
-    with progress_bars() as report:
-        result = run_all(
-            source, protocol, encoders=encoders, heads=heads, ensembles=ensembles, out=out, name=name,
-            zero_shot=prompts or zero_shot, device=device, workers=workers, memory=memory,
-            command=shlex.join(["bench", *sys.argv[1:]]), on_progress=report,
-        )  # fmt: skip
-    print_board(result.leaderboard.table)
-    for reason in result.refused:
-        console.print(f"Not run: {reason}.", markup=False)
-    for reason in result.extracted.failed.values():
-        console.print(f"Left out: {reason}", markup=False)
-    for path, reason in result.extracted.problems.items():
-        console.print(f"Skipped {path}: {reason}", markup=False)
-    console.print(result.summary())
-    console.print(f"Leaderboard: {result.folder / 'leaderboard.md'}")
+app.command()(run)
+app.command()(tune)
 
 
 @app.command()
@@ -296,34 +208,3 @@ def export(
     prepared = prepare(Source(data, instances, group_pattern, group_column), results)
     count = export_embeddings(prepared.instances, prepared.store, resolve(encoder).key, to)
     console.print(f"{count:,} embeddings written to {to}")
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _encoder_names(given: list[str] | None, *, required: bool = False) -> list[str]:
-    from encoders import split_names
-
-    found = [name for text in given or () for name in split_names(text)]
-    if required and not found:
-        raise BenchError("Got no --encoder; expected at least one, e.g. --encoder dino. `bench encoders` lists them.")
-    return list(dict.fromkeys(found))
-
-
-def _ensembles(given: list[str] | None) -> list[Ensemble]:
-    from bench.ensembles import Ensemble
-    from encoders import split_names
-
-    parts = (text.partition(":") for text in given or ())
-    return [Ensemble(kind, tuple(dict.fromkeys(split_names(names)))) for kind, _, names in parts]
-
-
-def _numbers(text: str, option: str, kind: type[Number]) -> list[Number]:
-    try:
-        return sorted({kind(word) for word in _words(text)})
-    except ValueError:
-        example = "1,5,10" if kind is int else "0,0.2,0.4"
-        raise BenchError(
-            f"Got {option} '{text}'; expected numbers separated by commas, e.g. {option} {example}."
-        ) from None

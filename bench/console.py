@@ -93,13 +93,19 @@ def print_problems(problems: pd.DataFrame) -> None:
         console.print(f"Skipped {path}: {reason}", markup=False)
 
 
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
 def print_forecast(forecast: Forecast) -> None:
     """Print the fits of a sweep by head and shots, what is done already and about how long the rest takes."""
-    names = ("head", "selection", "labels a class", "encoders", "seeds", "splits", "noise rates", "fits", "done", "min")
+    names = ("head", "selection", "labels", "encoders", "seeds", "splits", "noise rates", "fits", "done", "time")
     table = Table(*(Column(name, justify="left" if i < 2 else "right") for i, name in enumerate(names)), box=box.SIMPLE)
     for row in forecast.table.to_dict("records"):
         counts = (f"{row[name]:,}" for name in ("shots", "encoders", "seeds", "splits", "noise", "fits", "done"))
-        table.add_row(row["head"], row["selection"], *counts, f"{row['seconds'] / 60:.1f}")
+        table.add_row(row["head"], row["selection"], *counts, _duration(row["seconds"]))
     console.print(table, soft_wrap=False)
     for reason in forecast.refused:
         console.print(f"Not run: {reason}.", markup=False)
@@ -107,7 +113,7 @@ def print_forecast(forecast: Forecast) -> None:
         console.print(f"Not embedded yet: {count:,} instances with {encoder}; random rows were timed.", markup=False)
     fits, done = forecast.table["fits"].sum(), forecast.table["done"].sum()
     console.print(
-        f"{fits:,} fits, {done:,} done already. About {forecast.seconds / 60:.1f} minutes for the rest with "
+        f"{fits:,} fits, {done:,} done already. About {_duration(forecast.seconds)} for the rest with "
         f"{forecast.at_once} process{'es' * (forecast.at_once > 1)}, an estimate from one draw of each kind"
         f"{' (embedding comes on top)' if forecast.missing else ''}; about {forecast.bytes / 1e6:,.0f} MB to store."
     )

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from bench.fit import Material, episode_of, pool_of
 from bench.heads import get_heads
-from bench.ledger import Unit
+from bench.ledger import Predictions, Unit, ledger_rows
 from bench.schedule import check_finite, cut_tasks, fits_of, material_of, memory_budget
 from bench.selection import choose
 from bench.sweep import Sweep, View
@@ -86,6 +87,7 @@ def _timed(units: Sequence[Unit], view: View, sweep: Sweep, material: Material) 
         visits = sum(map(len, sweep.plan.repeats))
         # Scaling is done once a split for all heads of a shot level.
         shared = (time.perf_counter() - started) * visits / len({(unit.head, unit.selection) for unit in units})
+        scored = _time_to_score(units[0], material)
         levels = sorted({unit.shots for unit in units})
         # Libraries are imported and a pool's products made at the first use: a draw of the smallest level goes first.
         for warm, shots in ((True, levels[0]), *((False, n) for n in levels)):
@@ -97,6 +99,17 @@ def _timed(units: Sequence[Unit], view: View, sweep: Sweep, material: Material) 
                 truth = material.y[first.test] if unit.selection == "oracle" else None
                 [head] = get_heads([unit.head])
                 choose(unit.selection, head, unit.settings, replace(episode, truth=truth))
-                draws = unit.seeds * len(sweep.plan.repeats[0])
-                found[unit.name] = 0.0 if warm else shared + draws * (time.perf_counter() - started)
+                fits = unit.seeds * len(sweep.plan.repeats[0]) * (time.perf_counter() - started)
+                found[unit.name] = 0.0 if warm else shared + fits + unit.seeds * scored
     return found
+
+
+def _time_to_score(unit: Unit, material: Material) -> float:
+    """Return the seconds that the metrics of one seed take."""
+    shape = (1, len(unit.rates), len(material.tested.item))
+    P = np.random.default_rng(0).dirichlet(np.ones(len(material.classes)), shape).astype(np.float16)
+    one = Predictions(P, np.zeros(shape[:2], np.float32), np.zeros(1, np.float32))
+    ledger_rows(unit, one, material.tested, material.classes)  # imports
+    started = time.perf_counter()
+    ledger_rows(unit, one, material.tested, material.classes)
+    return time.perf_counter() - started

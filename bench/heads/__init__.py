@@ -20,7 +20,9 @@ __all__ = ["Head", "Params", "all_heads", "get_heads"]
 @cache
 def all_heads() -> Mapping[str, Head]:
     """Return every head by name, sorted."""
-    modules = (import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__))
+    # Not the estimator: it is no head, and imports scikit-learn.
+    names = [found.name for found in iter_modules(__path__) if found.name != "estimator"]
+    modules = (import_module(f"{__name__}.{name}") for name in names)
     heads = [module.HEAD for module in modules if hasattr(module, "HEAD")]
     heads += [point.load() for point in entry_points(group="cell_classifier.heads")]
     return {head.name: head for head in sorted(heads, key=lambda head: head.name)}

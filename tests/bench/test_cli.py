@@ -80,7 +80,7 @@ def test_a_dry_run_counts_the_fits_and_writes_nothing(bench, data, tmp_path):
     assert not (tmp_path / "results" / "runs").exists()
     bench("run", "--data", data, *RUN)
     code, text = bench("run", "--data", data, *RUN, "--dry-run")
-    assert f"{fits * 2 // 3:,} fits, {fits * 2 // 3:,} done already. About 0.0 minutes" in text
+    assert f"{fits * 2 // 3:,} fits, {fits * 2 // 3:,} done already. About 0 s" in text
 
 
 def test_ensembles_and_kinds_of_selection_are_rows(bench, data, tmp_path):

@@ -1,0 +1,113 @@
+"""`bench run`: from images to a leaderboard, or what that would take."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.console import console, print_board, print_forecast, progress_bars
+from bench.options import (
+    DEFAULT_DATA,
+    DEFAULT_OUT,
+    Data,
+    Device,
+    Encoders,
+    GroupColumn,
+    GroupPattern,
+    Instances,
+    Out,
+    Verify,
+    encoder_names,
+    ensembles,
+    numbers,
+    words,
+)
+
+
+def run(
+    shots: Annotated[str, typer.Option(help="Labelled examples a class, e.g. 1,5,10.")] = "1,5,10",
+    data: Data = DEFAULT_DATA,
+    encoder: Encoders = None,
+    head: Annotated[
+        str, typer.Option(help="Heads: centroid, knn, ridge, lda, logreg, xgboost, and others; one file each.")
+    ] = "knn,centroid,logreg,xgboost",
+    noise: Annotated[str, typer.Option(help="Shares of wrong training labels, e.g. 0,0.2,0.4.")] = "0",
+    noise_kind: Annotated[str, typer.Option(help="How labels go wrong: symmetric.")] = "symmetric",
+    seeds: Annotated[int | None, typer.Option(help="Draws per shot level (default 30, 20 or 10 by shots).")] = None,
+    draw: Annotated[str, typer.Option(help="spread: over as many groups as possible; concentrated: few.")] = "spread",
+    select: Annotated[
+        str,
+        typer.Option(
+            help="How settings are chosen, rows of their own for each: fixed (published), loo or inner-cv (on the "
+            "examples), transfer (on other runs), oracle (on the test; never ranked)."
+        ),
+    ] = "fixed",
+    transfer: Annotated[
+        list[Path] | None, typer.Option(help="A run of other data with --select oracle, for --select transfer. Repeat.")
+    ] = None,
+    ensemble: Annotated[
+        list[str] | None,
+        typer.Option(help="concat:a,b (vectors side by side) or mean:a,b (of log-probabilities) of encoders. Repeat."),
+    ] = None,
+    zero_shot: Annotated[
+        bool, typer.Option("--zero-shot", help="Also class names in words instead of labels, for open_clip encoders.")
+    ] = False,
+    prompts: Annotated[
+        Path | None, typer.Option(help="The words for --zero-shot: a file that starts as `bench prompts > FILE`.")
+    ] = None,
+    instances: Instances = "whole",
+    group_pattern: GroupPattern = None,
+    group_column: GroupColumn = None,
+    out: Out = DEFAULT_OUT,
+    device: Device = "auto",
+    verify: Verify = False,
+    name: Annotated[str | None, typer.Option(help="Name of the run's folder below <out>/runs.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that fit heads.")] = os.cpu_count() or 1,
+    memory: Annotated[
+        float | None, typer.Option(min=0, help="GB for all of them, by estimate (default: half of the machine's).")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count the fits and estimate the time; embed and fit nothing.")
+    ] = False,
+) -> None:
+    """Train every head on few, partly wrong labels over every encoder and write the leaderboard.
+
+    Run it in several processes, or on machines that share the folder, and they share the work.
+    """
+    from bench.pipeline import Source, forecast_run
+    from bench.pipeline import run as run_all
+    from bench.sweep import Protocol
+
+    protocol = Protocol(
+        tuple(numbers(shots, "--shots", int)), tuple(numbers(noise, "--noise", float)), noise_kind, seeds, draw,
+        tuple(dict.fromkeys(words(select))), tuple(transfer or ()),
+    )  # fmt: skip
+    source = Source(data, instances, group_pattern, group_column, verify)
+    encoders, heads, joined = encoder_names(encoder), words(head), ensembles(ensemble)
+    if dry_run:
+        found = forecast_run(
+            source, protocol, encoders=encoders, heads=heads, ensembles=joined, out=out, name=name, workers=workers,
+            memory=memory,
+        )  # fmt: skip
+        print_forecast(found)
+        return
+    with progress_bars() as report:
+        result = run_all(
+            source, protocol, encoders=encoders, heads=heads, ensembles=joined, out=out, name=name,
+            zero_shot=prompts or zero_shot, device=device, workers=workers, memory=memory,
+            command=shlex.join(["bench", *sys.argv[1:]]), on_progress=report,
+        )  # fmt: skip
+    print_board(result.leaderboard.table)
+    for reason in result.refused:
+        console.print(f"Not run: {reason}.", markup=False)
+    for reason in result.extracted.failed.values():
+        console.print(f"Left out: {reason}", markup=False)
+    for path, reason in result.extracted.problems.items():
+        console.print(f"Skipped {path}: {reason}", markup=False)
+    console.print(result.summary())
+    console.print(f"Leaderboard: {result.folder / 'leaderboard.md'}")
