@@ -67,6 +67,20 @@ def test_ctrl_c_during_the_fits_exits_with_130_leaves_no_process_behind_and_keep
     assert f"{kept} blocks of fits reused, {18 - kept} made" in place.finish("stopped", "run")
 
 
+def test_of_two_runs_one_is_killed_and_the_other_finishes_its_units_with_the_same_bits(place):
+    place.finish("alone", "run")
+    one, other = (place.start("together", "run") for _ in range(2))
+    while len(list((place.folder / "together").rglob("predictions/*.safetensors"))) < 2:
+        assert one.poll() is None
+        time.sleep(0.005)
+    os.killpg(one.pid, signal.SIGKILL)
+    one.communicate()
+    text, _ = other.communicate(timeout=300)
+    assert other.returncode == 0, text
+    assert place.bits("together") == place.bits("alone")
+    assert not list((place.folder / "together").rglob("*.claim"))
+
+
 def test_two_extractions_into_one_store_at_once_both_finish_with_the_same_bits(place):
     both = [place.start("pair", "extract") for _ in range(2)]
     made = 0
