@@ -92,10 +92,11 @@ class Banded(Coordinates):
     def __init__(self, scatter: np.ndarray, X: np.ndarray, X_test: np.ndarray) -> None:
         from scipy.linalg import lapack
 
-        d = len(scatter)
-        reflectors, self._diagonal, self._beside, tau, _ = lapack.dsytrd(scatter, lower=1, lwork=64 * d)
-        Q = np.eye(d)
-        Q[1:, 1:] = lapack.dorgqr(reflectors[1:, :-1], tau, lwork=64 * d)[0]
+        size = 64 * len(scatter)  # of the work space, as LAPACK wants it
+        reflectors, self._diagonal, self._beside, tau, _ = lapack.dsytrd(scatter.T, lower=1, lwork=size)
+        Q = np.zeros(scatter.shape)
+        Q[0, 0] = 1
+        Q[1:, 1:] = lapack.dorgqr(np.asfortranarray(reflectors[1:, :-1]), tau, lwork=size, overwrite_a=1)[0]
         super().__init__((X, Q), (X_test, Q))
 
     def span(self) -> Span:
