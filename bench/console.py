@@ -51,9 +51,10 @@ def print_board(board: pd.DataFrame) -> None:
 
 
 def _print_rows(top: pd.DataFrame, shots: int) -> None:
+    from bench.leaderboard import best_first
     from bench.markdown import head_label
 
-    top = top.sort_values("balanced_accuracy", ascending=False, kind="stable")
+    top = best_first(top)
     shown = f"the first 20 of {len(top)} rows; " if len(top) > 20 else ""
     heads = ("head", "balanced accuracy", "95% interval", "spread", "ranks", "over trivial")
     table = Table(Column("encoder", overflow="fold", min_width=15), *heads, box=box.SIMPLE, pad_edge=False)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.leaderboard import Leaderboard, RunFacts
+from bench.leaderboard import Leaderboard, RunFacts, best_first
 
 SELECTION = {
     "fixed": "Hyper-parameters are the published defaults (`selection` fixed) unless a head says otherwise.",
@@ -57,7 +57,7 @@ def head_label(row: Mapping[Hashable, Any] | pd.Series) -> str:
 def _pivot(table: pd.DataFrame) -> str:
     """Return encoder x head rows with one column per shot level, best at the most shots first."""
     shots = sorted(int(n) for n in table["shots"].unique())
-    order = table.sort_values(["shots", "balanced_accuracy"], ascending=False, kind="stable")
+    order = best_first(table).sort_values("shots", ascending=False, kind="stable")
     order = order.drop_duplicates(["encoder", "head"])  # zero-shot rows have no more labels to be ordered by
     lines = [["encoder", "head", *[f"{n} label{'s' * (n != 1)} a class" for n in shots]]]
     rows = {(r["encoder"], r["head"], r["shots"]): r for r in table.to_dict("records")}
@@ -76,7 +76,7 @@ def _with_interval(row: Mapping[Hashable, Any]) -> str:
 
 def _scores(table: pd.DataFrame) -> str:
     part = table[table["shots"].isin([0, table["shots"].max()]) & (table["noise"] == table["noise"].min())]
-    part = part.sort_values(["shots", "balanced_accuracy"], ascending=False, kind="stable")
+    part = best_first(part).sort_values("shots", ascending=False, kind="stable")
     lines = [["encoder", "head", "rank", "BA", "spread", "macro F1", "MCC", "AUROC", "log loss", "Brier",
               "over trivial", "dim", "ms/image"]]  # fmt: skip
     for row in part.to_dict("records"):

@@ -26,7 +26,7 @@ LEVEL_OF = {name: level for level, names in LEVELS.items() for name in names}
 BESIDE = {
     ("datasets", "manifest"), ("datasets", "label_csv"), ("datasets", "label_folder"),
     ("label_folder", "label_csv"), ("label_folder", "manifest"), ("instances", "datasets"), ("check", "datasets"), ("check", "manifest"),
-    ("leaderboard", "statistics"), ("markdown", "leaderboard"), ("console", "markdown"), ("__main__", "cli"), ("cli", "store_cli"), ("cli", "run_cli"), ("cli", "options"), ("run_cli", "options"), ("cli", "tune_cli"), ("tune", "embed"), ("export", "store"),
+    ("leaderboard", "statistics"), ("markdown", "leaderboard"), ("console", "markdown"), ("console", "leaderboard"), ("__main__", "cli"), ("cli", "store_cli"), ("cli", "run_cli"), ("cli", "options"), ("run_cli", "options"), ("cli", "tune_cli"), ("tune", "embed"), ("export", "store"),
     ("atomic", "errors"), ("shard_index", "atomic"), ("shard_index", "errors"), ("shard_index", "shards"),
     ("pipeline", "embed"), ("extract", "prepare"), ("inputs", "prepare"), ("inputs", "pixels"), ("gate", "pixels"), ("extract", "pixels"), ("gate", "inputs"), ("gate", "prepare"), ("extract", "inputs"), ("extract", "gate"), ("zero_shot", "sweep"), ("sweep", "selection"), ("sweep", "transfer"), ("fit", "sweep"), ("fit", "selection"), ("schedule", "fit"), ("schedule", "sweep"), ("ensembles", "sweep"), ("forecast", "fit"), ("forecast", "schedule"), ("forecast", "selection"), ("forecast", "sweep"),
 }  # fmt: skip

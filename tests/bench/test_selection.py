@@ -140,6 +140,7 @@ def test_every_kind_is_a_row_and_the_ledger_says_what_was_chosen(make_sweep, tmp
     oracle = board.table["selection"] == "oracle"
     assert board.table.loc[oracle, "rank_low"].isna().all() and board.table.loc[~oracle, "rank_low"].notna().all()
     assert board.table["rank_high"].max() <= 6
+    assert oracle.groupby(board.table["noise"]).apply(lambda own: own.is_monotonic_increasing).all()  # below all others
     assert any("oracle" in why for why in board.empty.values())
 
 

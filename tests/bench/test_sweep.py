@@ -7,6 +7,7 @@ import pytest
 
 from bench import ledger
 from bench.errors import BenchError
+from bench.heads import all_heads
 from bench.heads.support import Pool
 from bench.leaderboard import COLUMNS, EncoderFacts, RunFacts, build_leaderboard
 from bench.ledger import read_unit
@@ -127,6 +128,18 @@ def test_few_groups_get_exact_intervals_and_no_ranks(tmp_path, make_table, make_
     assert row["ci_low"] < 0.8
     assert np.isnan(row["rank_low"])
     assert "rank_low, rank_high" in board.empty
+
+
+@pytest.mark.parametrize("select", ["fixed", "loo", "inner-cv", "oracle"])
+def test_classes_that_vanish_and_supports_of_one_class_stop_no_selection(select, make_sweep, tmp_path):
+    able = [name for name, head in all_heads().items() if name != "xgboost" and (select != "loo" or head.loo)]
+    sweep, views = make_sweep(Protocol((3,), (0.0, 0.9), seeds=4, select=(select,)), able, K=2, groups=9)
+    run_units(sweep, views, tmp_path)
+    realised = read_unit(tmp_path, sweep.units[0]).realised[:, 1]
+    assert realised.max() > 0.8
+    ledger_of = ledger.read_ledger(tmp_path)
+    assert len(ledger_of) == len(able) * 4 * 2
+    assert ledger_of["log_loss"].notna().all()
 
 
 def test_tiles_are_scored_as_the_image_they_come_from(make_table):
