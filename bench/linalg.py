@@ -11,7 +11,8 @@ by L-BFGS (Nocedal & Wright 2006, alg. 7.4). What makes it fast:
     diag(w_k e_i / n + l2) is close to the Hessian, and exactly the Hessian at W = 0 for cross-entropy. It is
     renewed at every step, scaled by the newest pair (their eq. 7.20), and the unit step is tried first.
 (B) All problems step at once: one step is two matrix products, P K rows wide.
-(C) A weak l2 starts from stronger ones: W is nearly linear in log(l2), so two solutions foretell the next.
+(C) A weak l2 starts from stronger ones: W is nearly linear in log(l2), so two solutions foretell the next. Small
+    problems solve all l2 at once instead.
 
 What one (problem, l2) gives does not depend on the others, to the bit: every product is made of calls of one fixed
 shape, the path of (C) lies on a ladder that is the same for every list of l2, and nothing else mixes problems.
@@ -29,12 +30,13 @@ from bench.errors import BenchError
 
 TILE = 32  # rows of one call of a matrix product, at least: the narrowest that runs at nearly full speed
 REGISTERS = 16  # a multiple of this many rows leaves no remainder that BLAS would round in another way
-PAIRS = 5
+PAIRS = 4
 TOLERANCE = 1e-6  # on how far f may be above its minimum, as a share of its penalty: W is right to 1e-3 of its length
 ROUNDING = 1e-12  # the same as a share of f, where W is 0
 MOST_STEPS = 1000
 SLACK = 8 * float(np.finfo(np.float32).eps)  # rounding of f, as a share of f: what a step may seem to rise
 LEAST_WEIGHT = 1e-6  # of the curvature w_k, where all rows are far from the boundary of class k
+SMALL = 100_000  # n r K below which a step costs its calls and not its work: all l2 start at W = 0, side by side
 LADDER_TOP = 1e-2  # from here up W = 0 is as good a start as any
 LADDER_STEP = 10 ** (-2 / 3)
 
@@ -84,8 +86,6 @@ class Stage:
 
 def plan_path(l2: Sequence[float], top: float = LADDER_TOP) -> list[Stage]:
     """Return the stages that lead to every wanted l2, strongest first. Rungs: top * LADDER_STEP ** j."""
-    if min(l2) <= 0:
-        raise BenchError(f"Got l2={min(l2):g}, expected more than 0; take a small one such as 1e-6.")
     stages: list[Stage] = []
     rung, rungs_done = top, 0
     for at in sorted(range(len(l2)), key=lambda j: -l2[j]):
@@ -158,54 +158,65 @@ def minimise(
     """Minimise f for every label vector of Y, int (P, n), and every l2 > 0.
 
     A class without rows keeps W = 0 and takes no part. top: the l2 from which on `plan_path` starts from stronger
-    ones; 0 never does. weight (P, n): of the rows, mean 1; all alike if None. gap (P, L): (f - minimum) / f is at
-    most this: the duality gap ||gradient||^2 / (2 l2), which bounds it for a convex loss, and a term for the
-    intercepts from their curvature. steps (P, L): evaluations of f. Products are float32, sums over rows float64.
+    ones; 0 starts them all at W = 0. weight (P, n): of the rows, mean 1; all alike if None. gap (P, L):
+    (f - minimum) / f is at most this: the duality gap ||gradient||^2 / (2 l2), which bounds it for a convex loss, and
+    a term for the intercepts from their curvature. steps (P, L): evaluations of f. Products are float32, sums over
+    rows float64. BenchError if an l2 is not above 0.
     """
+    if min(l2) <= 0:
+        raise BenchError(f"Got l2={min(l2):g}, expected more than 0; take a small one such as 1e-6.")
     unique, place = np.unique(np.asarray(l2, float), return_inverse=True)
-    solving = _Solving(rows, Y, n_classes, plan_path(unique.tolist(), top), loss, weight)
-    while solving.active:
-        solving.step()
+    if top == 0 or rows.Zt.size * n_classes < SMALL:
+        tracks = [[Stage(value, None, False, at)] for at, value in enumerate(unique.tolist())]
+    else:
+        tracks = [plan_path(unique.tolist(), top)]
+    solving = _Solving(rows, Y, n_classes, tracks, loss, weight)
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):  # a step too long is made shorter
+        while solving.active:
+            solving.step()
     W, gap, steps = solving.solved
     return Solved(W[:, place], gap[:, place], steps[:, place])
 
 
-STATE = ("problem", "stage", "steps", "Y", "weight", "penalty", "w", "W", "G", "D", "f", "slope", "t", "gamma")
+STATE = ("problem", "track", "stage", "steps", "Y", "weight", "penalty", "w", "W", "G", "D", "f", "slope", "t", "gamma")
 HISTORY = ("rungs", "S_pairs", "Y_pairs", "inverse")  # (anything, slots, ...)
 
 
 class _Solving:
-    """The problems that are not yet solved, one a slot."""
+    """What is not yet solved: each problem on each track, a list of stages, has a slot."""
 
     def __init__(
         self,
         rows: Rows,
         Y: np.ndarray,
         n_classes: int,
-        stages: list[Stage],
+        tracks: list[list[Stage]],
         loss: Loss,
         weight: np.ndarray | None,
     ) -> None:
         P, (r, n), K = len(Y), rows.Zt.shape, n_classes
-        self.rows, self.stages, self.loss, self.n_classes = rows, stages, loss, K
+        self.rows, self.tracks, self.loss, self.n_classes = rows, tracks, loss, K
         self.curvature = rows.curvature * np.float32(K / max(K - 1, 1))  # so that diag(p) - pp' is met at W = 0
-        L = sum(stage.at is not None for stage in stages)
+        L, T = sum(stage.at is not None for stages in tracks for stage in stages), len(tracks)
         self.solved = Solved(np.zeros((P, L, K, r), np.float32), np.zeros((P, L)), np.zeros((P, L), int))
-        self.problem, self.Y = np.arange(P), Y
+        self.problem, self.track = np.divmod(np.arange(P * T), T)
+        self.Y = Y[self.problem]
         self.weight = np.ones((P, n), np.float32) if weight is None else weight.astype(np.float32)
+        self.weight = self.weight[self.problem]
         self.weighted = weight is not None
-        self.W, self.G, self.D = (np.zeros((P, K, r), np.float32) for _ in range(3))
-        self.rungs = np.zeros((2, P, K, r), np.float32)  # the last two solutions on the ladder
-        self.S_pairs, self.Y_pairs = (np.zeros((PAIRS, P, K * r), np.float32) for _ in range(2))
-        self.inverse = np.zeros((PAIRS, P), np.float32)  # 1 / s'y, 0 where there is no pair
-        self.gamma, self.t = np.ones(P), np.ones(P, np.float32)
-        self.penalty = np.zeros((P, 1, r), np.float32)
-        self.w = np.zeros((P, K, 1), np.float32)
-        self.f, self.slope = np.full(P, np.inf), np.zeros(P)
-        self.stage, self.steps = np.full(P, -1), np.zeros(P, int)
+        slots = P * T
+        self.W, self.G, self.D = (np.zeros((slots, K, r), np.float32) for _ in range(3))
+        self.rungs = np.zeros((2, slots, K, r), np.float32)  # the last two solutions on the ladder
+        self.S_pairs, self.Y_pairs = (np.zeros((PAIRS, slots, K * r), np.float32) for _ in range(2))
+        self.inverse = np.zeros((PAIRS, slots), np.float32)  # 1 / s'y, 0 where there is no pair
+        self.gamma, self.t = np.ones(slots), np.ones(slots, np.float32)
+        self.penalty = np.zeros((slots, 1, r), np.float32)
+        self.w = np.zeros((slots, K, 1), np.float32)
+        self.f, self.slope = np.full(slots, np.inf), np.zeros(slots)
+        self.stage, self.steps = np.full(slots, -1), np.zeros(slots, int)
         self.age = 0
         self._place_labels()
-        for slot in range(P):
+        for slot in range(slots):
             self._start_next(slot)
 
     @property
@@ -242,9 +253,8 @@ class _Solving:
         self.age += 1
         self.steps += 1
         down = f <= self.f + 1e-4 * self.t * self.slope + SLACK * np.abs(self.f)
-        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-            shorter = np.nan_to_num(-0.5 * self.slope * self.t / (f - self.f - self.slope * self.t), nan=0.1)
-        self.t = np.where(down, 1, self.t * np.clip(shorter, 0.1, 0.5)).astype(np.float32)
+        shorter = np.fmin(np.fmax(-0.5 * self.slope * self.t / (f - self.f - self.slope * self.t), 0.1), 0.5)
+        self.t = np.where(down, 1, self.t * shorter).astype(np.float32)
         first = ~np.isfinite(self.f)
         took = slice(None) if down.all() else down
         self.W[took], self.G[took], self.w[took], self.f[took] = trial[took], G[took], w[took], f[took]
@@ -285,7 +295,7 @@ class _Solving:
         return np.negative(q, out=q).reshape(self.G.shape)
 
     def _finish(self, slot: int, gap: float) -> None:
-        stage, problem = self.stages[self.stage[slot]], self.problem[slot]
+        stage, problem = self.tracks[self.track[slot]][self.stage[slot]], self.problem[slot]
         if stage.at is not None:
             self.solved.W[problem, stage.at] = self.W[slot]
             self.solved.gap[problem, stage.at] = gap
@@ -296,9 +306,11 @@ class _Solving:
 
     def _start_next(self, slot: int) -> None:
         self.stage[slot] += 1
-        if self.stage[slot] == len(self.stages):
+        stages = self.tracks[self.track[slot]]
+        if self.stage[slot] == len(stages):
+            self.problem[slot] = -1
             return
-        stage = self.stages[self.stage[slot]]
+        stage = stages[self.stage[slot]]
         last, before = self.rungs[:, slot]
         self.W[slot] = 0 if stage.ahead is None else last + np.float32(stage.ahead) * (last - before)
         self.penalty[slot, 0, :-1] = stage.l2
@@ -306,7 +318,7 @@ class _Solving:
         self.f[slot], self.slope[slot], self.steps[slot] = np.inf, 0, 0
 
     def _leave_out_solved(self) -> None:
-        kept = self.stage < len(self.stages)
+        kept = self.problem >= 0
         if kept.all():
             return
         for name in STATE:

@@ -40,9 +40,11 @@ def objective(X: np.ndarray, y: np.ndarray, l2: float, W: np.ndarray, b: np.ndar
     return losses.mean() + l2 / 2 * (W**2).sum()
 
 
+@pytest.mark.parametrize("small", [0, 10**9])
 @pytest.mark.parametrize(("n", "d"), [(20, 60), (90, 15)])
 @pytest.mark.parametrize("K", [2, 3, 8])
-def test_every_l2_of_the_grid_reaches_what_scikit_learn_converges_to(n, d, K):
+def test_every_l2_of_the_grid_reaches_what_scikit_learn_converges_to(n, d, K, small, monkeypatch):
+    monkeypatch.setattr("bench.linalg.SMALL", small)
     X, y = draw(n, d, K)
     X_test = draw(200, d, K, 1)[0]
     P, gap, _ = fit_and_score(Support(X, X_test), y[None], K, L2)
@@ -54,8 +56,10 @@ def test_every_l2_of_the_grid_reaches_what_scikit_learn_converges_to(n, d, K):
     assert gap.max() <= 1e-6
 
 
+@pytest.mark.parametrize("small", [0, 10**9])
 @pytest.mark.parametrize(("n", "d", "K"), [(24, 60, 3), (90, 15, 8)])
-def test_the_gap_is_no_smaller_than_the_true_distance_to_the_minimum(n, d, K):
+def test_the_gap_is_no_smaller_than_the_true_distance_to_the_minimum(n, d, K, small, monkeypatch):
+    monkeypatch.setattr("bench.linalg.SMALL", small)
     X, y = draw(n, d, K)
     e, V = np.linalg.eigh(X.T @ X)
     Z = X @ V
@@ -69,8 +73,10 @@ def test_the_gap_is_no_smaller_than_the_true_distance_to_the_minimum(n, d, K):
         assert solved.gap[0, at] <= 1e-6
 
 
+@pytest.mark.parametrize("small", [0, 10**9])
 @pytest.mark.parametrize("K", [2, 3, 4, 8, 20])
-def test_a_fit_does_not_depend_on_the_other_labels_or_settings_to_the_bit(K):
+def test_a_fit_does_not_depend_on_the_other_labels_or_settings_to_the_bit(K, small, monkeypatch):
+    monkeypatch.setattr("bench.linalg.SMALL", small)
     X, y = draw(60, 40, K)
     support = Support(X, draw(30, 40, K, 1)[0])
     Y = np.stack([y, np.roll(y, 1), (y + 1) % K, np.roll(y, 7), np.roll(y, 2)])
