@@ -100,21 +100,15 @@ def run(
         if not sweep.units and not prompts:
             raise BenchError("No shot level can be drawn from this data.\n" + "\n".join(refused))
         run_folder = Path(out) / "runs" / (name or _run_name(prepared.dataset, source.instances))
-        reused, made = run_units(
-            sweep,
-            views,
-            run_folder,
-            workers=workers,
-            memory=memory,
-            on_progress=(lambda head, done, total: on_progress(f"fit {head}", done, total)) if on_progress else None,
-        )
+        tell = (lambda head, done, total: on_progress(f"fit {head}", done, total)) if on_progress else None
+        counts = [run_units(sweep, views, run_folder, workers=workers, memory=memory, on_progress=tell)]
         means = plan_means(sweep, ensembles)
-        counts = [run_means(means, run_folder)]
+        counts.append(run_means(means, run_folder))
         sweep = replace(sweep, units=(*sweep.units, *(unit for unit, _ in means)))
         if prompts:
             sweep, more = _without_labels(sweep, specs, embedded, prompts, prepared.store, run_folder)
             counts.append(more)
-    reused, made = (first + sum(some) for first, some in zip((reused, made), zip(*counts, strict=True), strict=True))
+    reused, made = (sum(column) for column in zip(*counts, strict=True))
     known = _encoder_facts(prepared.store, specs, {spec.name: views[spec.name].width for spec in specs}, ensembles)
     facts = _facts(prepared, source, sweep, known)
     facts = replace(facts, warnings=(*facts.warnings, *extracted.failed.values()), prompts=prompts)

@@ -34,7 +34,7 @@ def run(
     data: Data = DEFAULT_DATA,
     encoder: Encoders = None,
     head: Annotated[
-        str, typer.Option(help="Heads: centroid, knn, ridge, lda, logreg, xgboost, and others; one file each.")
+        str, typer.Option(help="Heads: centroid, knn, ridge, lda, logreg, xgboost, ...; a wrong name lists all.")
     ] = "knn,centroid,logreg,xgboost",
     noise: Annotated[str, typer.Option(help="Shares of wrong training labels, e.g. 0,0.2,0.4.")] = "0",
     noise_kind: Annotated[str, typer.Option(help="How labels go wrong: symmetric.")] = "symmetric",
