@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 
 from bench import fit
+from bench.ensembles import Ensemble, plan_means, run_means
 from bench.errors import BenchError
 from bench.heads import all_heads, get_heads
 from bench.heads.contract import Head, Scored
 from bench.heads.support import Support
 from bench.leaderboard import EncoderFacts, RunFacts, build_leaderboard
-from bench.ledger import read_ledger, read_unit
+from bench.ledger import read_ledger, read_unit, tested_items, write_part
 from bench.schedule import run_units
 from bench.selection import Episode, choose, fold_of, refuse_shots
 from bench.sweep import Protocol
@@ -153,9 +154,15 @@ def test_a_sweep_hands_no_test_label_to_selection(make_sweep, tmp_path, monkeypa
 
 
 def test_settings_are_learned_from_oracle_runs_of_other_data_and_never_of_this(make_sweep, make_table, make_view, tmp_path):
-    elsewhere, views = make_sweep(Protocol((2, 6), seeds=2, select=("oracle",)), ["knn"], K=2, encoders={"x": 0.3})
+    some = {"x": 0.3, "yy": 0.5}
+    elsewhere, views = make_sweep(Protocol((2, 6), seeds=2, select=("oracle",)), ["knn"], K=2, encoders=some)
     run = tmp_path / "elsewhere"
     run_units(elsewhere, views, run)
+    means = plan_means(elsewhere, [Ensemble("mean", ("x", "yy"))])
+    run_means(means, run)  # rows that no setting was chosen for
+    for unit, _ in means:
+        tested = tested_items(elsewhere.table, elsewhere.plan.test_rows(), elsewhere.classes)
+        write_part(run, unit, read_unit(run, unit), tested, elsewhere.classes)
     here, own = make_sweep(Protocol((3,), seeds=2), ["knn"], groups=9)
     protocol = Protocol((3,), seeds=2, select=("transfer",), transfer=(run,))
     with pytest.raises(BenchError, match="holds no run"):
@@ -166,7 +173,7 @@ def test_settings_are_learned_from_oracle_runs_of_other_data_and_never_of_this(m
     other = elsewhere.table.assign(instance=[f"{i:032x}" for i in range(len(elsewhere.table))])
     other.to_parquet(run / "instances.parquet")
     sweep, _ = make_sweep(protocol, ["knn"], groups=9)
-    rows = read_ledger(run).query("shots == 2")  # nearer to 3 than 6 is
+    rows = read_ledger(run).query("shots == 2 and losses != ''")  # nearer to 3 than 6 is
     means = pd.DataFrame([json.loads(text) for text in rows["losses"]]).mean()
     [unit] = sweep.units
     assert unit.settings == [json.loads(means.idxmin())]
