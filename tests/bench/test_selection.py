@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import fit
+from bench import fit, ledger
 from bench.ensembles import Ensemble, plan_means, run_means
 from bench.errors import BenchError
 from bench.heads import all_heads, get_heads
 from bench.heads.contract import Head, Scored
 from bench.heads.support import Support
 from bench.leaderboard import EncoderFacts, RunFacts, build_leaderboard
-from bench.ledger import read_ledger, read_unit, tested_items, write_part
+from bench.ledger import read_ledger, read_unit, write_part
 from bench.schedule import run_units
 from bench.selection import Episode, choose, fold_of, refuse_shots
 from bench.sweep import Protocol
@@ -122,10 +122,10 @@ def test_every_kind_is_a_row_and_the_ledger_says_what_was_chosen(make_sweep, tmp
     kinds = ("fixed", "loo", "inner-cv", "oracle")
     sweep, views = make_sweep(Protocol((4,), (0.0, 0.4), seeds=3, select=kinds), ["ridge", "knn"], groups=40, items=10)
     run_units(sweep, views, tmp_path)
-    ledger = read_ledger(tmp_path)
-    assert set(ledger["selection"]) == set(kinds)
+    rows = read_ledger(tmp_path)
+    assert set(rows["selection"]) == set(kinds)
     grids = {head.name: list(map(dict, head.grid)) for head in get_heads(["ridge", "knn"])}
-    for row in ledger.to_dict("records"):
+    for row in rows.to_dict("records"):
         setting = json.loads(row["setting"])  # one split: one setting a fit
         if row["selection"] == "fixed":
             assert setting == dict(all_heads()[row["head"]].default) and row["losses"] == ""
@@ -133,7 +133,7 @@ def test_every_kind_is_a_row_and_the_ledger_says_what_was_chosen(make_sweep, tmp
             losses = {json.dumps(s, sort_keys=True): 0 for s in grids[row["head"]]} | json.loads(row["losses"])
             assert len(losses) == len(grids[row["head"]])
             assert losses[json.dumps(setting, sort_keys=True)] == min(losses.values())
-    best = ledger.pivot_table(index=["head", "noise", "seed"], columns="selection", values="log_loss")
+    best = rows.pivot_table(index=["head", "noise", "seed"], columns="selection", values="log_loss")
     assert (best["oracle"] <= best[["fixed", "loo", "inner-cv"]].min(axis=1) + 1e-3).all()
     facts = RunFacts("d", "whole", "T1", "r", "fixed", "r", "spread", ("a", "b", "c"),
                      {"strong": EncoderFacts("control", 24, True, 1.0)})  # fmt: skip
@@ -161,7 +161,7 @@ def test_settings_are_learned_from_oracle_runs_of_other_data_and_never_of_this(m
     means = plan_means(elsewhere, [Ensemble("mean", ("x", "yy"))])
     run_means(means, run)  # rows that no setting was chosen for
     for unit, _ in means:
-        tested = tested_items(elsewhere.table, elsewhere.plan.test_rows(), elsewhere.classes)
+        tested = ledger.tested_items(elsewhere.table, elsewhere.plan.test_rows(), elsewhere.classes)
         write_part(run, unit, read_unit(run, unit), tested, elsewhere.classes)
     here, own = make_sweep(Protocol((3,), seeds=2), ["knn"], groups=9)
     protocol = Protocol((3,), seeds=2, select=("transfer",), transfer=(run,))
