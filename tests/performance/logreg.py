@@ -1,7 +1,7 @@
 """How fast is logistic regression, next to a loop of scikit-learn fits? Prints Markdown; run it when nothing else runs.
 
     OMP_NUM_THREADS=1 python tests/performance/logreg.py                       synthetic embeddings
-    OMP_NUM_THREADS=1 python tests/performance/logreg.py --embeddings E.npz    real ones: arrays emb (N, d), label (N,)
+    OMP_NUM_THREADS=1 python tests/performance/logreg.py --embeddings E.npz    real ones: what `bench export` writes
 
 Every case is one draw with m label vectors (shares of wrong labels) and ten strengths: all of them by this engine,
 from the rows to the probabilities of the test rows, and one by one by LogisticRegression at tol 1e-8 on float64 rows
@@ -37,7 +37,7 @@ def main() -> None:
     """Measure every case and print one line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", default=CASES, help="classes x shots x dimensions, separated by commas")
-    parser.add_argument("--embeddings", type=Path, help="npz with emb (N, d) and label (N,)")
+    parser.add_argument("--embeddings", type=Path, help="NAME.npz of `bench export`")
     parser.add_argument("--shots", default="1,10,50", help="for --embeddings")
     parser.add_argument("--noise", default="0,0.1,0.2,0.4")
     parser.add_argument("--rounds", type=int, default=3)
@@ -146,7 +146,7 @@ def synthetic(cases: str, rates: list[float]) -> Iterator[Case]:
 def stored(path: Path, shots: str, rates: list[float]) -> Iterator[Case]:
     """Yield draws of stored embeddings; up to 1000 of the other rows are tested."""
     arrays = np.load(path)
-    emb, label = arrays["emb"], np.unique(arrays["label"], return_inverse=True)[1]
+    emb, label = arrays["embedding"], np.unique(arrays["label"], return_inverse=True)[1]
     K = int(label.max()) + 1
     for each in (int(number) for number in shots.split(",")):
         order = np.random.default_rng(0).permutation(len(label))
