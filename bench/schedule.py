@@ -61,6 +61,7 @@ def run_units(
         todo = [unit for unit in todo if not unit.path(run).exists()]
         if todo and not finished:
             time.sleep(WAIT_S)
+    Claims(run / "claims").sweep()  # of who was killed between committing a unit and letting go of it
     return len(sweep.units) - made, made
 
 
