@@ -3,10 +3,10 @@
 In a notebook, the steps of the command line are
 
     from bench.embed import Source, extract_encoders, prepare
-    from bench.pipeline import run
+    from bench.pipeline import Request, run
     from bench.sweep import Protocol
 
-    result = run(Source("Data/raw"), Protocol(shots=(1, 5)), encoders=["color-stats", "resnet50"])
+    result = run(Request(Source("Data/raw"), Protocol(shots=(1, 5)), encoders=["color-stats", "resnet50"]))
     result.leaderboard.table          # pandas, one row per encoder x head x shots x noise
 
 and each of them is a plain function of tables and arrays: `bench.datasets.load_dataset`,

@@ -73,23 +73,21 @@ def quickstart(
 ) -> None:
     """Make sample microscopy images and take them all the way to a leaderboard, without a network."""
     from bench.demo import DemoSpec, write_demo
-    from bench.pipeline import Source, run
+    from bench.pipeline import Request, Source, run
     from bench.sweep import Protocol
 
-    console.print(f"Drawing sample images of neuron, phloem, rbc and xylem into {folder / 'data'} ...")
+    console.print(f"Drawing sample images of neuron, phloem, rbc and xylem into {folder / 'demo'} ...")
     write_demo(folder / "demo", DemoSpec())
     with progress_bars() as report:
-        result = run(
+        request = Request(
             Source(folder / "demo" / "raw", group_pattern=r"([^/]+)__"),
             Protocol(shots=(1, 2, 5), noise=(0.0, 0.4), seeds=10),
             encoders=("color-stats", "texture", "random-resnet18"),
             heads=("knn", "centroid", "logreg"),
             out=folder / "results",
             name="quickstart",
-            workers=workers,
-            command="bench quickstart",
-            on_progress=report,
         )
+        result = run(request, workers=workers, command="bench quickstart", on_progress=report)
     print_board(result.leaderboard.table)
     console.print(result.summary())
     console.print(f"\nAll of it: {result.folder / 'leaderboard.md'}\n\nNow your own images, one folder per class:\n")

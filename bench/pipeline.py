@@ -41,6 +41,27 @@ from encoders import EncoderSpec, TextEncoder, has_text_tower, resolve, text_enc
 DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
 LEADERBOARD_FORMAT = 2  # raised when the same predictions would be written up differently
 
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of `run`: which data, encoders and heads under which protocol, and where the results go.
+
+    encoders: names or variants, e.g. "dino@size=448"; none takes all that are cached for this data. ensembles: of
+    encoders, whose own rows are made as well. zero_shot: add a row with 0 labels for every encoder with a text
+    tower, with the default prompts or those of a file. name: folder below <out>/runs (default: from the data and
+    the instances).
+    """
+
+    source: Source
+    protocol: Protocol
+    encoders: Sequence[str] = ()
+    heads: Sequence[str] = DEFAULT_HEADS
+    ensembles: Sequence[Ensemble] = ()
+    zero_shot: bool | Path = False
+    out: Path | str = "results"
+    name: str | None = None
+
+
 @dataclass(frozen=True)
 class RunResult:
     """What a run made: the folder, the leaderboard, and what was reused."""
@@ -60,31 +81,22 @@ class RunResult:
 
 
 def run(
-    source: Source,
-    protocol: Protocol,
+    request: Request,
     *,
-    encoders: Sequence[str] = (),
-    heads: Sequence[str] = DEFAULT_HEADS,
-    ensembles: Sequence[Ensemble] = (),
-    out: Path | str = "results",
-    name: str | None = None,
-    zero_shot: bool | Path = False,
     device: str = "auto",
     workers: int = 1,
     memory: float | None = None,
     command: str = "",
     on_progress: OnProgress | None = None,
 ) -> RunResult:
-    """Run the protocol on a source and write its leaderboard.
+    """Do what is asked and write the leaderboard.
 
-    encoders: names or variants, e.g. "dino@size=448"; none takes all that are cached for this data.
-    ensembles: of encoders, whose own rows are made as well. name: folder below <out>/runs (default: from the data
-    and the instances). zero_shot: add a row with 0 labels for every encoder with a text tower, with the default
-    prompts or those of a file. workers, memory: see `bench.schedule.run_units`. Raises BenchError for data the
-    protocol cannot be run on, and EncoderError for an unknown encoder, before anything is written.
+    device: "auto", "cpu", "cuda" or "cuda:N". workers, memory: see `bench.schedule.run_units`. command: as the user
+    typed it, for the record. Raises BenchError for data the protocol cannot be run on, and EncoderError for an
+    unknown encoder, before anything is written.
     """
-    prepared, specs, ensembles = _resolve(source, encoders, heads, ensembles, out, name)
-    prompts = _prompts(prepared, specs, zero_shot)
+    prepared, specs, ensembles = _resolve(request)
+    prompts = _prompts(prepared, specs, request.zero_shot)
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         there = Path(folder)
         prepared, extracted, X = embed(prepared, specs, device, on_progress, lambda key, X: mapped(X, there, key))
@@ -95,11 +107,11 @@ def run(
         prompts = prompts if any(map(has_text_tower, specs)) else {}
         embedded = {spec.name: Embedded(spec.name, spec.key, spec.scaling, X[spec.name]) for spec in specs}
         views = _views(embedded, ensembles)
-        sweep = _plan(prepared, protocol, views, heads)
+        sweep = _plan(prepared, request, views)
         refused = tuple(sweep.draws.refused.values())
         if not sweep.units and not prompts:
             raise BenchError("No shot level can be drawn from this data.\n" + "\n".join(refused))
-        run_folder = Path(out) / "runs" / (name or _run_name(prepared.dataset, source.instances))
+        run_folder = _run_folder(request, prepared.dataset)
         tell = (lambda head, done, total: on_progress(f"fit {head}", done, total)) if on_progress else None
         counts = [run_units(sweep, views, run_folder, workers=workers, memory=memory, on_progress=tell)]
         means = plan_means(sweep, ensembles)
@@ -110,30 +122,19 @@ def run(
             counts.append(more)
     reused, made = (sum(column) for column in zip(*counts, strict=True))
     known = _encoder_facts(prepared.store, specs, {spec.name: views[spec.name].width for spec in specs}, ensembles)
-    facts = _facts(prepared, source, sweep, known)
+    facts = _facts(prepared, request.source, sweep, known)
     facts = replace(facts, warnings=(*facts.warnings, *extracted.failed.values()), prompts=prompts)
-    board, fresh = _write_up(run_folder, Path(out), sweep, facts, refused, command)
+    board, fresh = _write_up(run_folder, Path(request.out), sweep, facts, refused, command)
     up_to_date = not (made or fresh or sum(extracted.made.values()))
     return RunResult(run_folder, board, refused, extracted, reused, made, up_to_date)
 
 
-def forecast_run(
-    source: Source,
-    protocol: Protocol,
-    *,
-    encoders: Sequence[str] = (),
-    heads: Sequence[str] = DEFAULT_HEADS,
-    ensembles: Sequence[Ensemble] = (),
-    out: Path | str = "results",
-    name: str | None = None,
-    workers: int = 1,
-    memory: float | None = None,
-) -> Forecast:
+def forecast_run(request: Request, *, workers: int = 1, memory: float | None = None) -> Forecast:
     """Say what the same call of `run` would fit and about how long it would take; embeds and writes nothing.
 
     Rows drawn at random, as wide as the embeddings, are timed where embeddings are missing.
     """
-    prepared, specs, ensembles = _resolve(source, encoders, heads, ensembles, out, name)
+    prepared, specs, ensembles = _resolve(request)
     names = prepared.instances["instance"].tolist()
     rng = np.random.default_rng(0)
     embedded, missing = {}, {}
@@ -144,27 +145,21 @@ def forecast_run(
         X = rng.standard_normal((len(names), spec.dim)).astype("f4") if lacks else prepared.store.read(spec.key, names)
         embedded[spec.name] = Embedded(spec.name, spec.key, spec.scaling, X)
     views = _views(embedded, ensembles)
-    run_folder = Path(out) / "runs" / (name or _run_name(prepared.dataset, source.instances))
-    found = forecast(_plan(prepared, protocol, views, heads), views, run_folder, workers=workers, memory=memory)
+    run_folder = _run_folder(request, prepared.dataset)
+    found = forecast(_plan(prepared, request, views), views, run_folder, workers=workers, memory=memory)
     return replace(found, missing=missing)
 
 
-def _resolve(
-    source: Source,
-    encoders: Sequence[str],
-    heads: Sequence[str],
-    ensembles: Sequence[Ensemble],
-    out: Path | str,
-    name: str | None,
-) -> tuple[Prepared, list[EncoderSpec], list[Ensemble]]:
+def _resolve(request: Request) -> tuple[Prepared, list[EncoderSpec], list[Ensemble]]:
     """Read the data, and return what the names stand for; the members of ensembles are encoders as well."""
-    get_heads(heads)
+    get_heads(request.heads)
+    name, ensembles = request.name, request.ensembles
     if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
         raise BenchError(f"Got run name '{name}'; expected letters, digits, '.', '_' or '-', as it names a folder.")
-    specs = [resolve(text) for text in encoders]
+    specs = [resolve(text) for text in request.encoders]
     members = [[resolve(text) for text in ensemble.members] for ensemble in ensembles]
     called = [replace(one, members=tuple(s.name for s in own)) for one, own in zip(ensembles, members, strict=True)]
-    prepared = prepare(source, out)
+    prepared = prepare(request.source, request.out)
     specs = specs or (cached_encoders(prepared) if not members else [])
     specs = list({spec.name: spec for own in (specs, *members) for spec in own}.values())
     if not specs:
@@ -185,14 +180,16 @@ def _views(embedded: Mapping[str, Embedded], ensembles: Sequence[Ensemble]) -> d
     return {**embedded, **{view.name: view for view in joined}}
 
 
-def _plan(prepared: Prepared, protocol: Protocol, views: Mapping[str, View], heads: Sequence[str]) -> Sweep:
+def _plan(prepared: Prepared, request: Request, views: Mapping[str, View]) -> Sweep:
     classes = tuple(sorted(prepared.instances["label"].unique()))
     keys = {name: (view.key, view.scaling) for name, view in views.items()}
-    return plan_sweep(prepared.instances, classes, protocol, keys, heads)
+    return plan_sweep(prepared.instances, classes, request.protocol, keys, request.heads)
 
 
-def _run_name(dataset: Dataset, instances: str) -> str:
-    return dataset.name if instances == "whole" else f"{dataset.name}-{instances.replace(':', '')}"
+def _run_folder(request: Request, dataset: Dataset) -> Path:
+    instances = request.source.instances
+    default = dataset.name if instances == "whole" else f"{dataset.name}-{instances.replace(':', '')}"
+    return Path(request.out) / "runs" / (request.name or default)
 
 
 def _prompts(prepared: Prepared, specs: Sequence[EncoderSpec], zero_shot: bool | Path) -> Prompts:

@@ -79,7 +79,7 @@ def run(
 
     Run it in several processes, or on machines that share the folder, and they share the work.
     """
-    from bench.pipeline import Source, forecast_run
+    from bench.pipeline import Request, Source, forecast_run
     from bench.pipeline import run as run_all
     from bench.sweep import Protocol
 
@@ -88,18 +88,15 @@ def run(
         tuple(dict.fromkeys(words(select))), tuple(transfer or ()),
     )  # fmt: skip
     source = Source(data, instances, group_pattern, group_column, verify)
-    encoders, heads, joined = encoder_names(encoder), words(head), ensembles(ensemble)
+    request = Request(
+        source, protocol, encoder_names(encoder), words(head), ensembles(ensemble), prompts or zero_shot, out, name
+    )
     if dry_run:
-        found = forecast_run(
-            source, protocol, encoders=encoders, heads=heads, ensembles=joined, out=out, name=name, workers=workers,
-            memory=memory,
-        )  # fmt: skip
-        print_forecast(found)
+        print_forecast(forecast_run(request, workers=workers, memory=memory))
         return
     with progress_bars() as report:
         result = run_all(
-            source, protocol, encoders=encoders, heads=heads, ensembles=joined, out=out, name=name,
-            zero_shot=prompts or zero_shot, device=device, workers=workers, memory=memory,
+            request, device=device, workers=workers, memory=memory,
             command=shlex.join(["bench", *sys.argv[1:]]), on_progress=report,
         )  # fmt: skip
     print_board(result.leaderboard.table)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bench.embed import Source, extract_encoders, prepare
 from bench.errors import BenchError
 from bench.images import ImageError
-from bench.pipeline import run
+from bench.pipeline import Request, run
 from bench.prepare import check_views, cut, flat_views, join_views, open_views
 from bench.sweep import Protocol
 from encoders import Preprocess, as_views, resolve
@@ -114,10 +114,8 @@ def test_files_that_lack_a_channel_are_problems_that_are_not_remembered_and_the_
 
 
 def test_the_leaderboard_says_how_many_columns_were_stored(tmp_path):
-    result = run(
-        Source(folder(tmp_path / "data")), Protocol((1,), seeds=1), encoders=["texture@channels=each", "texture"],
-        heads=["centroid"], out=tmp_path / "out",
-    )  # fmt: skip
+    source, encoders = Source(folder(tmp_path / "data")), ["texture@channels=each", "texture"]
+    result = run(Request(source, Protocol((1,), seeds=1), encoders, ["centroid"], out=tmp_path / "out"))
     assert dict(result.leaderboard.table[["encoder", "dim"]].to_numpy()) == {
         "texture@channels=each": 232,
         "texture": 58,

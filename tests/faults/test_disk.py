@@ -17,7 +17,7 @@ from PIL import Image
 
 from bench import ledger, manifest
 from bench.errors import BenchError
-from bench.pipeline import Source, run
+from bench.pipeline import Request, Source, run
 from bench.store import EmbeddingStore
 from bench.sweep import Protocol
 
@@ -80,8 +80,8 @@ def data(tmp_path) -> Path:
 
 
 def small_run(data: Path, **more: object):
-    return run(Source(data / "raw", **more), Protocol((1,), seeds=2), encoders=["thumbnail", "color-stats"],
-               heads=["knn"], out=data / "out")  # fmt: skip
+    source, encoders = Source(data / "raw", **more), ["thumbnail", "color-stats"]
+    return run(Request(source, Protocol((1,), seeds=2), encoders, ["knn"], out=data / "out"))
 
 
 WRITERS = {

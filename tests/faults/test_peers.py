@@ -18,7 +18,7 @@ from bench.claims import Claims
 from bench.cli import app
 from bench.embed import Source, extract_encoders, prepare
 from bench.errors import BenchError
-from bench.pipeline import run
+from bench.pipeline import Request, run
 from bench.store import EmbeddingStore
 from bench.sweep import Protocol
 from encoders import EncoderSpec, resolve
@@ -52,7 +52,7 @@ def spec(name: str) -> EncoderSpec:
 
 
 def small_run(encoders: list[str], **more: object):
-    return run(Source(Path("raw"), "tiles:8"), Protocol((1,), seeds=2), encoders=encoders, heads=["knn"], **more)
+    return run(Request(Source(Path("raw"), "tiles:8"), Protocol((1,), seeds=2), encoders, ["knn"], **more))
 
 
 def extract(*names: str):
