@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
 
 import numpy as np
@@ -17,13 +18,9 @@ from encoders import LoadedEncoder, resolve
 
 
 @pytest.fixture
-def data(tmp_path):
-    rng = np.random.default_rng(0)
-    for label in ("neuron", "rbc"):
-        for i in range(2):
-            path = tmp_path / "raw" / label / f"{i}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(rng.integers(0, 256, (130, 140, 3), dtype=np.uint8)).save(path)
+def data(tmp_path, save_png):
+    for i in range(4):
+        save_png(tmp_path / "raw" / ("neuron", "rbc")[i % 2] / f"{i // 2}.png", seed=i, size=(130, 140))
     return load_dataset(tmp_path / "raw")
 
 
@@ -119,3 +116,28 @@ def test_what_another_process_holds_is_left_to_it_and_counted_as_reused(data, tm
     [report] = reports
     assert report.made[spec.name] == len(table) - BLOCK and report.reused[spec.name] == BLOCK
     assert {p.name for p in shards} == {p.name for p in (tmp_path / "store" / spec.key).glob("*.safetensors")}
+
+
+def test_few_images_are_open_at_a_time_and_each_is_opened_once_for_two_inputs(tmp_path, save_png, monkeypatch):
+    for i in range(50):
+        save_png(tmp_path / "raw" / ("neuron", "rbc")[i % 2] / f"{i}.png", seed=i)
+    data, opened, alive = load_dataset(tmp_path / "raw"), Counter(), weakref.WeakSet()
+
+    class Seen(dict):
+        pass
+
+    def watched(path, policies):
+        opened.update([path])
+        most.append(len(alive))
+        views = Seen(whole(path, policies))
+        alive.add(views)
+        return views
+
+    whole, most = bench.inputs.open_views, []
+    Seen.__hash__ = object.__hash__
+    monkeypatch.setattr(bench.inputs, "open_views", watched)
+    monkeypatch.setattr("bench.extract.cpu_count", lambda: 2)
+    specs = [resolve("thumbnail"), resolve("raw-pixels"), resolve("color-stats")]
+    report = extract(make_instances(data), data.root, specs, EmbeddingStore(tmp_path / "store"))
+    assert sum(report.made.values()) == 150 and set(opened.values()) == {1}
+    assert max(most) <= 6

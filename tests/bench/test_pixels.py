@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from PIL import Image
 
 import bench.inputs
 from bench.datasets import load_dataset
@@ -15,13 +13,9 @@ from encoders import resolve
 
 
 @pytest.fixture
-def data(tmp_path):
-    rng = np.random.default_rng(0)
-    for label in ("neuron", "rbc"):
-        for i in range(30):
-            path = tmp_path / "raw" / label / f"{i}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(path)
+def data(tmp_path, save_png):
+    for i in range(60):
+        save_png(tmp_path / "raw" / ("neuron", "rbc")[i % 2] / f"{i}.png", seed=i, size=(40, 40))
     return load_dataset(tmp_path / "raw")
 
 
