@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from bench import cli
 from bench.sweep import Embedded, Protocol, Sweep, plan_sweep
 
 
@@ -65,3 +67,19 @@ def make_sweep(make_table, make_view):
         return plan_sweep(table, tuple("abcdefgh"[:K]), protocol, keys, heads), views
 
     return make
+
+
+@pytest.fixture
+def bench(capsys, monkeypatch, tmp_path):
+    """Return a function (arguments) -> (exit code, what was printed) that is the command line, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+            raise SystemExit(0)
+        out, err = capsys.readouterr()
+        return int(stop.value.code or 0), " ".join((out + err).split())
+
+    return call

@@ -11,24 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import cli
-
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def bench(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-            raise SystemExit(0)
-        out, err = capsys.readouterr()
-        return int(stop.value.code or 0), " ".join((out + err).split())
-
-    return call
 
 
 @pytest.fixture

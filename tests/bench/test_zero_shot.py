@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import cli
 from bench.prompts import TEMPLATES, make_prompts
 from bench.zero_shot import class_vectors, zero_shot_scores
 
@@ -51,21 +50,6 @@ def data(tmp_path, save_png):
         for i in range(4):
             save_png(tmp_path / "raw" / label / f"{i}.png", seed=10 * k + i, size=(40, 40))
     return tmp_path / "raw"
-
-
-@pytest.fixture
-def bench(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-            raise SystemExit(0)
-        out, err = capsys.readouterr()
-        return int(stop.value.code or 0), " ".join((out + err).split())
-
-    return call
 
 
 RUN = ("--head", "centroid", "--shots", "1,2", "--noise", "0,0.4", "--seeds", 2, "--workers", 1, "--name", "r")
