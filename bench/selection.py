@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ import numpy as np
 
 from bench.errors import BenchError, did_you_mean
 from bench.heads import Head, Params, all_heads
+from bench.heads.contract import Scored
 from bench.heads.support import Support
 from bench.metrics import log_loss
 
@@ -42,6 +44,20 @@ class Episode:
     groups: np.ndarray
     truth: np.ndarray | None = None
 
+    @cached_property
+    def folds(self) -> tuple[tuple[np.ndarray, Support], ...]:
+        """Which rows are held out, bool (n,), and the support of the others; made once, for every head."""
+        fold, X = fold_of(self.groups, self.n_classes), self.support.X
+        # Products sliced from those of the whole support would not pay: heads share these, and the time is in solving.
+        return tuple((fold == f, Support(X[fold != f], X[fold == f])) for f in range(fold.max() + 1))
+
+
+class Judged(NamedTuple):
+    """What a criterion found: losses (m, L) of all settings, and the test rows at all of them if it scored those."""
+
+    losses: np.ndarray
+    test: Scored | None = None
+
 
 class Chosen(NamedTuple):
     """P (m, n_test, K) at the chosen settings, chosen (m,): which those are, losses (m, L) or None: why.
@@ -56,31 +72,35 @@ class Chosen(NamedTuple):
     iterations: np.ndarray
 
 
-Criterion = Callable[[Head, Sequence[Params], Episode], np.ndarray]  # -> losses (m, L)
+Criterion = Callable[[Head, Sequence[Params], Episode], Judged]
 
 
-def leave_one_out(head: Head, settings: Sequence[Params], episode: Episode) -> np.ndarray:
-    """Return the log loss (m, L) of the support rows, each predicted without its group."""
+def leave_one_out(head: Head, settings: Sequence[Params], episode: Episode) -> Judged:
+    """Judge by the log loss of the support rows, each predicted without its group."""
     assert head.loo is not None
     P = head.loo(episode.support, episode.Y, episode.n_classes, settings).P
-    return np.stack([log_loss(own, y) for own, y in zip(P, episode.Y, strict=True)])
+    return Judged(_own_loss(P, episode.Y))
 
 
-def inner_folds(head: Head, settings: Sequence[Params], episode: Episode) -> np.ndarray:
-    """Return the log loss (m, L) of the support rows, each predicted without its fold of groups."""
-    fold = fold_of(episode.groups, episode.n_classes)
-    P = np.empty((len(episode.Y), len(settings), len(fold), episode.n_classes))
-    for f in range(fold.max() + 1):
-        held, rest = fold == f, fold != f
-        inner = Support(episode.support.X[rest], episode.support.X[held])
-        P[:, :, held] = head.scores(inner, episode.Y[:, rest], episode.n_classes, settings).P
-    return np.stack([log_loss(own, y) for own, y in zip(P, episode.Y, strict=True)])
+def inner_folds(head: Head, settings: Sequence[Params], episode: Episode) -> Judged:
+    """Judge by the log loss of the support rows, each predicted without its fold of groups."""
+    m, n = episode.Y.shape
+    P = np.empty((m, len(settings), n, episode.n_classes))
+    for held, inner in episode.folds:
+        P[:, :, held] = head.scores(inner, episode.Y[:, ~held], episode.n_classes, settings).P
+    return Judged(_own_loss(P, episode.Y))
 
 
-def on_the_test(head: Head, settings: Sequence[Params], episode: Episode) -> np.ndarray:
-    """Return the log loss (m, L) of the test rows."""
+def on_the_test(head: Head, settings: Sequence[Params], episode: Episode) -> Judged:
+    """Judge by the log loss of the test rows."""
     assert episode.truth is not None
-    return log_loss(head.scores(episode.support, episode.Y, episode.n_classes, settings).P, episode.truth)
+    scored = head.scores(episode.support, episode.Y, episode.n_classes, settings)
+    return Judged(log_loss(scored.P, episode.truth), scored)
+
+
+def _own_loss(P: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """Return the log loss (m, L) of probabilities P (m, L, n, K) of the support, each label vector's under itself."""
+    return np.stack([log_loss(own, y) for own, y in zip(P, Y, strict=True)])
 
 
 CRITERIA: Mapping[str, Criterion | None] = MappingProxyType(
@@ -90,26 +110,34 @@ CRITERIA: Mapping[str, Criterion | None] = MappingProxyType(
 
 def choose(kind: str, head: Head, settings: Sequence[Params], episode: Episode) -> Chosen:
     """Choose a setting for every label vector and score the test rows with it."""
-    m = len(episode.Y)
+    m, Y = len(episode.Y), episode.Y
     criterion = CRITERIA[kind]
-    losses = criterion(head, settings, episode) if criterion else None
-    index = np.zeros(m, np.int64)
-    if losses is not None:
-        index = losses.argmin(1)
-        own = [i for i, setting in enumerate(settings) if setting == head.default]
-        if own:
-            index[losses[:, own[0]] == losses.min(1)] = own[0]
+    judged = criterion(head, settings, episode) if criterion else None
+    index = np.zeros(m, np.int64) if judged is None else _least(judged.losses, settings, head.default)
     P = np.empty((m, len(episode.support.X_test), episode.n_classes))
     gap, iterations = np.full(m, np.nan), np.full(m, -1)
     for i in np.unique(index):
-        at = index == i
-        scored = head.scores(episode.support, episode.Y[at], episode.n_classes, [settings[i]])
-        P[at] = scored.P[:, 0]
+        at = np.flatnonzero(index == i)
+        if judged is not None and judged.test is not None:
+            scored, rows, column = judged.test, at, i
+        else:
+            scored = head.scores(episode.support, Y[at], episode.n_classes, [settings[i]])
+            rows, column = np.arange(len(at)), 0
+        P[at] = scored.P[rows, column]
         if scored.gap is not None:
-            gap[at] = scored.gap[:, 0]
+            gap[at] = scored.gap[rows, column]
         if scored.iterations is not None:
-            iterations[at] = scored.iterations[:, 0]
-    return Chosen(P, index, losses, gap, iterations)
+            iterations[at] = scored.iterations[rows, column]
+    return Chosen(P, index, None if judged is None else judged.losses, gap, iterations)
+
+
+def _least(losses: np.ndarray, settings: Sequence[Params], default: Params) -> np.ndarray:
+    """Return the setting (m,) with the least of its losses (m, L); of equals the default, else the earliest."""
+    index = losses.argmin(1)
+    own = [i for i, setting in enumerate(settings) if setting == default]
+    if own:
+        index[losses[:, own[0]] == losses.min(1)] = own[0]
+    return index
 
 
 def fold_of(groups: np.ndarray, n_classes: int) -> np.ndarray:

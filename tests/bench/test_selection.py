@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -64,6 +65,32 @@ def test_only_the_oracle_looks_at_the_test_and_it_picks_what_is_best_there():
     for kind in ("fixed", "loo", "inner-cv"):
         settings = (STUB.default,) if kind == "fixed" else GRID
         assert np.array_equal(choose(kind, STUB, settings, blind).P, choose(kind, STUB, settings, sighted).P)
+
+
+def test_the_oracle_scores_the_test_once_and_gives_what_scoring_again_would_give():
+    rng = np.random.default_rng(0)
+    X, X_test, y = rng.normal(size=(18, 40)), rng.normal(size=(30, 40)), np.repeat([0, 1, 2], 6)
+    Y = np.stack([y, np.roll(y, 1), rng.permutation(y), rng.permutation(y)])
+    for head in get_heads(["knn", "centroid", "ridge", "lda", "logreg"]):
+        calls = []
+        watched = replace(head, scores=lambda *a, own=head.scores, seen=calls: seen.append(a) or own(*a))
+        drawn = Episode(Support(X, X_test), Y, 3, np.arange(18), rng.integers(0, 3, 30))
+        found = choose("oracle", watched, head.grid, drawn)
+        assert len(calls) == 1
+        for m, i in enumerate(found.chosen):
+            again = head.scores(Support(X, X_test), Y[m : m + 1], 3, [head.grid[i]])
+            assert np.array_equal(found.P[m], again.P[0, 0])
+            if again.gap is not None:
+                assert (found.gap[m], found.iterations[m]) == (again.gap[0, 0], again.iterations[0, 0])
+
+
+def test_heads_share_the_folds_of_a_draw(monkeypatch):
+    made = []
+    monkeypatch.setattr("bench.selection.Support", lambda *a: made.append(a) or Support(*a))
+    drawn = episode(2)
+    for head in (STUB, STUB, STUB):
+        choose("inner-cv", head, GRID, drawn)
+    assert len(made) == 4
 
 
 def test_equal_losses_go_to_the_default():
