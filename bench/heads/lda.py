@@ -12,17 +12,27 @@ sqrt(n_k) times the mean of class k. With a = (1 - s) / n and D = 1 / (a e + s t
 
 so that one decomposition of the support serves every label vector and every s, and each costs a K x K solution.
 Without scatter within classes (one row each) C is that of all rows about their mean, which is then all there is.
+
+Leaving out the q rows Z_g takes Z_g' Z_g from diag(e) and changes Q. With B = [Z_g', Q] of the other rows (r, q + K),
+n C = diag(e) - B B', and with their n, a and D
+
+    B' S^-1 B = V (I - a V)^-1,      V = B' D B
+
+holds every product that the logits of the rows left out are made of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from bench.heads.contract import Head, Params, Scored, one_hot, softmax
 from bench.heads.span import Span
 from bench.heads.support import Support
+
+FLOOR = 1e-6  # of 'auto', which is 0 where rows lie alike about their means, as two of one class do: S has an inverse
 
 
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
@@ -60,6 +70,86 @@ def _shrinkages(
     return np.array([auto if g["shrinkage"] == "auto" else float(g["shrinkage"]) for g in grid])
 
 
+def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
+    """Return the same for every support row by the analysis without its group; uniform if nothing is left.
+
+    Exactly that of a refit, s = 'auto' included: it is that of the rows that are left.
+    """
+    groups = support.groups
+    P = np.full((len(Y), len(grid), len(groups), n_classes), 1 / n_classes)
+    size = np.bincount(groups)
+    for q in np.unique(size[size < len(groups)]):  # all groups of q rows together
+        rows = np.argsort(groups, kind="stable")[size[np.sort(groups)] == q].reshape(-1, q)  # (G, q)
+        for j, y in enumerate(Y):
+            P[j][:, rows] = _without(support, y, rows, n_classes, grid)
+    return Scored(P)
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """What is left of one label vector without the rows of each of G groups, (G, q), of n rows left each.
+
+    left (G, K): rows a class; R (G, q + K, q + K): B = U R, for the columns U = [Z_g', sums over all rows (r, K)].
+    """
+
+    Z: np.ndarray  # (G, q, r)
+    sums: np.ndarray
+    left: np.ndarray
+    R: np.ndarray
+
+    def inner(self, D: np.ndarray) -> np.ndarray:
+        """Return B' diag(D) B (G, q + K, q + K) for D (G, r)."""
+        (G, q, r), K = self.Z.shape, self.sums.shape[1]
+        weighted = self.Z * D[:, None]
+        W = np.empty((G, q + K, q + K))
+        W[:, :q, :q] = weighted @ self.Z.swapaxes(1, 2)
+        W[:, :q, q:] = (weighted.reshape(-1, r) @ self.sums).reshape(G, q, K)
+        W[:, q:, :q] = W[:, :q, q:].swapaxes(1, 2)
+        W[:, q:, q:] = (D @ (self.sums[:, :, None] * self.sums[:, None]).reshape(r, -1)).reshape(G, K, K)
+        return self.R.swapaxes(1, 2) @ W @ self.R
+
+
+def _rest(span: Span, y: np.ndarray, rows: np.ndarray, n_classes: int) -> _Rest:
+    (G, q), K = rows.shape, n_classes
+    T = one_hot(y, K)
+    gone = T[rows]  # (G, q, K)
+    left = T.sum(0) - gone.sum(1)
+    scale = np.where(left > 0, 1 / np.sqrt(np.maximum(left, 1)), 0)  # (G, K)
+    R = np.zeros((G, q + K, q + K))
+    R[:, :q, :q] = np.eye(q)
+    R[:, :q, q:] = -gone * scale[:, None]
+    R[:, q:, q:] = np.eye(K) * scale[:, None]
+    return _Rest(span.Z[rows], span.project(T), left, R)
+
+
+def _without(support: Support, y: np.ndarray, rows: np.ndarray, n_classes: int, grid: Sequence[Params]) -> np.ndarray:
+    """Return the probabilities (L, G, q, K) of the rows (G, q) of each group by the analysis without them."""
+    span, d, (G, q), n = support.span, support.shape[1], rows.shape, len(y) - rows.shape[1]
+    rest = _rest(span, y, rows, n_classes)
+    safe = np.maximum(rest.left, 1)
+    BB = rest.inner(np.ones((G, len(span.e))))
+    parts = np.diagonal(BB, axis1=1, axis2=2)  # (G, q + K)
+    everything = span.e.sum() - parts[:, :q].sum(1)  # (G,)
+    least = np.maximum(1e-10 * everything, 1e-12 * span.e.sum())  # less is rounding
+    root = np.sqrt(rest.left)[:, None]
+    total = (root @ BB[:, q:, q:] @ root.swapaxes(1, 2))[:, 0, 0] / n  # squared length of all rows' sum, over n
+    within = everything - parts[:, q:].sum(1)  # trace of n C
+    scattered = within > least
+    trace = np.where(scattered, within, everything - total)
+    trace = np.where(trace > least, trace, n * d)
+    shut = np.where(rest.left > 0, 0, -np.inf)
+    auto = _ledoit_wolf_of_rest(support, y, rows, rest, BB) if any(g["shrinkage"] == "auto" for g in grid) else 0.0
+    P = np.empty((len(grid), *rows.shape, n_classes))
+    for i, setting in enumerate(grid):
+        s = np.where(scattered, auto if setting["shrinkage"] == "auto" else float(setting["shrinkage"]), 1.0)
+        a = ((1 - s) / n)[:, None]
+        V = rest.inner(1 / (a * span.e + (s * trace / (n * d))[:, None]))
+        products = np.linalg.solve(np.eye(V.shape[1]) - a[..., None] * V, V[:, :, q:])  # B' S^-1 Q
+        offset = np.log(safe / n) - np.diagonal(products[:, q:], axis1=1, axis2=2) / safe / 2
+        P[i] = softmax(products[:, :q] / np.sqrt(safe)[:, None] + (offset + shut)[:, None])
+    return P
+
+
 def ledoit_wolf(span: Span, shape: tuple[int, int], y: np.ndarray, Q: np.ndarray, counts: np.ndarray) -> float:
     """Return Ledoit and Wolf's shrinkage of the covariance within classes, from products of the span alone.
 
@@ -68,13 +158,32 @@ def ledoit_wolf(span: Span, shape: tuple[int, int], y: np.ndarray, Q: np.ndarray
     n, d = shape
     means = Q / np.sqrt(counts)  # (r, K)
     own = (span.Z * span.Z).sum(-1) - 2 * span.at_support(means)[np.arange(n), y] + (means**2).sum(0)[y]
-    of_rows = (np.maximum(own, 0) ** 2).sum() / n  # mean fourth power of a row's length
     inner = Q.T @ Q
     total = (span.e**2).sum() - 2 * (span.e[:, None] * Q**2).sum() + (inner**2).sum()
-    squared = total / n**2  # of all entries of C
     trace = (span.e.sum() - (Q**2).sum()) / n
+    return float(_intensity((np.maximum(own, 0) ** 2).sum() / n, total / n**2, trace, n, d))
+
+
+def _ledoit_wolf_of_rest(support: Support, y: np.ndarray, rows: np.ndarray, rest: _Rest, BB: np.ndarray) -> np.ndarray:
+    """Return the same (G,) of the rows that are left without those of each group. BB: B'B."""
+    span, gram, (G, q), n, d = support.span, support.gram, rows.shape, len(y) - rows.shape[1], support.shape[1]
+    safe = np.maximum(rest.left, 1)
+    with_sum = span.at_support(rest.sums)[np.arange(len(y)), y]  # of every row with the sum of its class
+    with_sum = with_sum - (gram[rows] * (y[rows][:, :, None] == y)).sum(1)  # (G, n + q)
+    parts = np.diagonal(BB, axis1=1, axis2=2)  # (G, q + K)
+    own = gram.diagonal() - 2 * with_sum / safe[:, y] + (parts[:, q:] / safe)[:, y]
+    own[np.arange(G)[:, None], rows] = 0
+    by_e = np.trace(rest.inner(np.broadcast_to(span.e, (G, len(span.e)))), axis1=1, axis2=2)
+    total = (span.e**2).sum() - 2 * by_e + (BB**2).sum((1, 2))
+    trace = (span.e.sum() - parts.sum(1)) / n
+    return _intensity((np.maximum(own, 0) ** 2).sum(1) / n, total / n**2, trace, n, d)
+
+
+def _intensity(of_rows: np.ndarray, squared: np.ndarray, trace: np.ndarray, n: int, d: int) -> np.ndarray:
+    """Return s. of_rows: mean fourth power of a row's length; squared: of all entries of C, summed; trace: of C."""
     distance = squared - trace**2 / d  # from C to its target
-    return float(np.clip((of_rows - squared) / n / distance, 0, 1)) if distance > 1e-14 * squared else 1.0
+    told = distance > 1e-14 * squared
+    return np.where(told, np.clip((of_rows - squared) / n / np.where(told, distance, 1), FLOOR, 1), 1.0)
 
 
 HEAD = Head(
@@ -83,4 +192,5 @@ HEAD = Head(
     scores,
     {"shrinkage": 0.7},  # 'auto' trusts its labels: with wrong ones it shrinks too little
     grid=tuple({"shrinkage": s} for s in ("auto", 0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 1.0)),
+    loo=loo,
 )

@@ -135,8 +135,8 @@ def test_a_level_that_cannot_be_selected_at_is_refused_and_the_others_are_run(ma
 
 
 def test_heads_that_cannot_select_are_refused_with_those_that_can(make_sweep, monkeypatch):
-    with pytest.raises(BenchError, match=r"Got --select loo with --head lda; expected heads .*ridge.*inner-cv"):
-        make_sweep(Protocol((2,), select=("loo",)), ["ridge", "lda"])
+    with pytest.raises(BenchError, match=r"Got --select loo with --head logreg; expected heads .*ridge.*inner-cv"):
+        make_sweep(Protocol((2,), select=("loo",)), ["ridge", "logreg"])
     bare = {**all_heads(), "bare": Head("bare", "", said, {"sure": 0.5})}
     monkeypatch.setattr("bench.heads.all_heads", lambda: bare)
     with pytest.raises(BenchError, match="Got --select oracle with --head bare; expected heads with a grid"):
