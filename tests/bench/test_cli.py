@@ -85,6 +85,20 @@ def test_ensembles_and_kinds_of_selection_are_rows(bench, data, tmp_path):
     assert "16 blocks of fits reused, 0 made. Nothing to do" in text
 
 
+def test_a_level_without_groups_to_leave_out_is_told_and_the_others_go_on(bench, data, tmp_path):
+    command = ("run", "--data", data, "--encoder", "thumbnail", "--head", "ridge,lda", "--select", "loo", "--seeds", 2)
+    code, text = bench(*command, "--shots", "1,2", "--workers", 1, "--name", "some")
+    assert code == 0
+    said = "shots=1 with --select loo: a draw has a class from 1 group, and 2 are needed to leave groups out"
+    assert f"Not run: {said}." in text
+    board = pd.read_csv(tmp_path / "results" / "runs" / "some" / "leaderboard.csv")
+    assert set(board["shots"]) == {2} and set(board["selection"]) == {"loo"}
+    assert f"- {said}" in (tmp_path / "results" / "runs" / "some" / "leaderboard.md").read_text()
+    code, text = bench(*command, "--shots", "1", "--name", "none")
+    assert code == 2
+    assert f"No shot level can be drawn from this data. {said}" in text
+
+
 def test_without_an_encoder_a_run_takes_what_is_cached(bench, data):
     code, text = bench("run", "--data", data, "--shots", "1")
     assert code == 2
