@@ -9,35 +9,38 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bench import ladder
+from bench.backend import Array, backend_of
 from bench.heads.contract import Head, Params, Scored
 from bench.heads.logreg import scores_by
 from bench.heads.support import Support
-from bench.linalg import LADDER_TOP, Loss
+from bench.linalg import Loss
 
 
 def smoothed(smoothing: float) -> Loss:
     """Return the `bench.linalg.Loss` of cross-entropy with labels smoothed by a share in [0, 1)."""
 
-    def loss(S: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        flat = S.reshape(-1)
-        present = np.isfinite(S[:, :, :1])
-        each = (smoothing / present.sum(1, keepdims=True) * present).astype(np.float32)  # (P, K, 1)
-        S -= S.max(1)[:, None]
-        aim = np.float32(1 - smoothing) * flat[own] + (each * np.where(present, S, 0)).sum(1)
-        np.exp(S, out=S)
+    def loss(S: Array, own: Array) -> tuple[Array, Array]:
+        on = backend_of(S)
+        xp = on.xp
+        here = on.float32(S[:, :, :1] > -xp.inf)  # (P, K, 1), 1 for a class that has a label
+        each = smoothing * here / here.sum(1)[:, None]
+        S -= xp.amax(S, 1)[:, None]
+        aim = (1 - smoothing) * xp.take(S, own) + (each * xp.where(here > 0, S, 0.0)).sum(1)
+        xp.exp(S, out=S)
         total = S.sum(1)
         S /= total[:, None]
-        w = S.mean(2) - np.vecdot(S, S) / S.shape[2]
+        w = S.mean(2) - xp.linalg.vecdot(S, S) / S.shape[2]
         S -= each
-        flat[own] -= np.float32(1 - smoothing)
-        return np.log(total) - aim, w
+        on.set_at(S, own, xp.take(S, own) - (1 - smoothing))
+        return xp.log(total) - aim, w
 
     return loss
 
 
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
     """Return probabilities (m, L, n_test, K); see `bench.heads.contract.Scores`."""
-    return scores_by("smoothing", smoothed, LADDER_TOP, support, Y, n_classes, grid)
+    return scores_by("smoothing", smoothed, ladder.TOP, support, Y, n_classes, grid)
 
 
 HEAD = Head(
@@ -45,5 +48,6 @@ HEAD = Head(
     "logistic regression on smoothed labels",
     scores,
     {"l2": 0.01, "smoothing": 0.1},
+    version=2,
     grid=tuple({"l2": l2, "smoothing": smoothing} for smoothing in (0.1, 0.3) for l2 in (1e-1, 1e-2, 1e-3, 1e-4)),
 )

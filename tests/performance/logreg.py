@@ -27,6 +27,7 @@ from threadpoolctl import threadpool_limits
 from bench.heads.logreg import GRID, scores
 from bench.heads.support import Support
 from bench.linalg import Rows, minimise
+from bench.heads.logreg import cross_entropy
 
 L2 = [g["l2"] for g in GRID]
 CASES = "8x1x768,8x10x768,8x50x768,8x200x768,3x50x768,20x10x768,20x50x768"
@@ -106,7 +107,7 @@ def loop(
 def loss_gap(X: np.ndarray, Y: np.ndarray, models: list[LogisticRegression]) -> float:
     """Return the largest (f - f') / f' of this engine's W against the models'."""
     span = Support(X, X[:1]).span
-    W = minimise(Rows.of(span.Z, span.e), Y, int(Y.max()) + 1, L2).W.astype(np.float64)
+    W = minimise(Rows.of(span.Z, span.e), Y, int(Y.max()) + 1, L2, cross_entropy).W.astype(np.float64)
     worst = -np.inf
     for at, model in enumerate(models):
         i, j = divmod(at, len(L2))

@@ -1,0 +1,106 @@
+"""What the batched solver needs of an array library: numpy on a CPU, torch on a GPU.
+
+The two name most things alike (`xp.add(a, b, out=c)`, `xp.exp`, `xp.amax`); here is what they do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+Array = Any  # numpy.ndarray or torch.Tensor
+
+REGISTERS = 16  # a multiple of this many rows leaves no remainder that BLAS would round in another way
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Arrays of one library on one device.
+
+    xp: the library. together: problems in one call of a matrix product: what keeps the device busy and is not often
+    left empty, as a sweep has about four noise rates. send, fetch: an array to the device, and back to numpy.
+    set_at(A, at, values): assign where `at` points in the flattened A, as `xp.take` reads. dots(a, b): inner products
+    of float32 a and b (P, ...), to numpy float64 (P,). row_means: means over the last axis, summed in float64, to
+    numpy. float32: of another type.
+    """
+
+    xp: Any
+    together: int
+    send: Callable[[np.ndarray], Array]
+    fetch: Callable[[Array], np.ndarray]
+    set_at: Callable[[Array, Array, Array], None]
+    dots: Callable[[Array, Array], np.ndarray]
+    row_means: Callable[[Array], np.ndarray]
+    float32: Callable[[Array], Array]
+
+    def empty(self, *shape: int) -> Array:
+        """Return room for float32."""
+        return self.send(np.empty(shape, np.float32))
+
+    def zeros(self, *shape: int) -> Array:
+        """Return zeros, float32."""
+        return self.send(np.zeros(shape, np.float32))
+
+    def product(self, A: Array, B: Array) -> Array:
+        """Return A @ B for A (P, K, r) and B (r, c) as (P, K, c), each problem's bits whatever P is.
+
+        The rows are cut into calls of one shape, filled up with zeros.
+        """
+        (P, K, r), c = A.shape, B.shape[1]
+        rows = -(-self.together * K // REGISTERS) * REGISTERS
+        together = rows // K
+        calls = -(-P // together)
+        if P % together == 0 and together * K == rows:
+            filled = A.reshape(calls, rows, r)
+        else:
+            filled, whole = self.zeros(calls, rows, r), P // together
+            filled[:whole, : together * K] = A[: whole * together].reshape(whole, together * K, r)
+            if whole < calls:
+                filled[whole, : (P - whole * together) * K] = A[whole * together :].reshape(-1, r)
+        out = self.empty(calls, rows, c)
+        for one, place in zip(filled, out, strict=True):
+            self.xp.matmul(one, B, out=place)
+        return out[:, : together * K].reshape(-1, K, c)[:P]
+
+
+def _numpy() -> Backend:
+    return Backend(
+        xp=np,
+        together=4,
+        send=np.asarray,
+        fetch=np.asarray,
+        set_at=np.put,
+        dots=lambda a, b: np.vecdot(a.reshape(len(a), -1), b.reshape(len(b), -1)).astype(np.float64),
+        row_means=lambda a: a.mean(-1, dtype=np.float64),
+        float32=lambda a: a.astype(np.float32),
+    )
+
+
+@cache
+def _torch(device: str) -> Backend:
+    import torch
+
+    return Backend(
+        xp=torch,
+        together=64,
+        send=lambda a: torch.from_numpy(np.ascontiguousarray(a)).to(device),
+        fetch=lambda a: a.cpu().numpy(),
+        set_at=lambda A, at, values: A.put_(at, values),
+        dots=lambda a, b: (a * b).flatten(1).sum(1, dtype=torch.float64).cpu().numpy(),
+        row_means=lambda a: a.mean(-1, dtype=torch.float64).cpu().numpy(),
+        float32=lambda a: a.float(),
+    )
+
+
+NUMPY = _numpy()
+
+
+def backend_of(what: Array | str) -> Backend:
+    """Return the backend of an array, or of a device: "cpu" is numpy, anything else torch's name of it."""
+    if isinstance(what, np.ndarray) or what == "cpu":
+        return NUMPY
+    return _torch(what if isinstance(what, str) else str(what.device))

@@ -1,0 +1,47 @@
+"""Which strengths of a penalty lead to the wanted ones: a weak one starts from where stronger ones ended.
+
+The optimum is nearly linear in log(l2), so two solutions foretell the next. All paths climb down one ladder, whatever
+strengths are wanted, so that what is found for one does not depend on the others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+TOP = 1e-2  # from here up W = 0 is as good a start as any
+STEP = 10 ** (-2 / 3)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One l2 of the path. ahead: how far to go on along the last two rungs, in rungs; None starts at W = 0."""
+
+    l2: float
+    ahead: float | None
+    is_rung: bool
+    at: int | None  # place among the wanted l2; None for a rung that is only passed
+
+
+def plan_path(l2: Sequence[float], top: float = TOP) -> list[Stage]:
+    """Return the stages that lead to every wanted l2, strongest first. Rungs: top * STEP ** j."""
+    stages: list[Stage] = []
+    rung, rungs_done = top, 0
+    for at in sorted(range(len(l2)), key=lambda j: -l2[j]):
+        if l2[at] > top * (1 + 1e-9):
+            stages.append(Stage(l2[at], None, False, at))
+            continue
+        while rung >= l2[at] * (1 - 1e-9):
+            start = None if rungs_done == 0 else 0.0 if rungs_done == 1 else 1.0
+            stages.append(Stage(rung, start, True, None))
+            rungs_done += 1
+            rung = top * STEP**rungs_done
+        last = stages[-1]
+        if last.is_rung and last.at is None and abs(last.l2 / l2[at] - 1) < 1e-9:
+            stages[-1] = replace(last, at=at)
+            continue
+        above = rung / STEP
+        ahead = math.log(l2[at] / above) / math.log(STEP) if rungs_done > 1 else 0.0
+        stages.append(Stage(l2[at], ahead, False, at))
+    return stages
