@@ -184,3 +184,12 @@ def test_arrays_of_torch_give_what_arrays_of_numpy_give(loss, small, monkeypatch
     length = np.linalg.norm(ours.W, axis=(2, 3))
     assert (np.linalg.norm(ours.W - theirs.W, axis=(2, 3)) <= 0.02 * length + 1e-6).all()
     assert theirs.gap.max() <= 1e-5
+
+
+@pytest.mark.parametrize(("n", "d"), [(20, 60), (90, 15)])
+def test_a_support_on_another_device_is_scored_alike(n, d):
+    pytest.importorskip("torch")
+    X, y = draw(n, d, 3)
+    X_test = draw(50, d, 3, 1)[0]
+    plain = fit_and_score(Support(X, X_test), y[None], 3, L2).P
+    np.testing.assert_allclose(fit_and_score(Support(X, X_test, device="cpu:0"), y[None], 3, L2).P, plain, atol=0.01)
