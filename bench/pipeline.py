@@ -35,6 +35,7 @@ from bench.schedule import mapped, run_units
 from bench.seeds import content_name
 from bench.store import EmbeddingStore
 from bench.sweep import Embedded, Protocol, Sweep, View, plan_sweep
+from bench.tuned import leave_out
 from bench.zero_shot import plan_zero_shot, run_zero_shot
 from encoders import EncoderSpec, TextEncoder, has_text_tower, resolve, text_encoder
 
@@ -73,6 +74,7 @@ class RunResult:
     units_reused: int
     units_made: int
     up_to_date: bool  # nothing at all was left to do
+    left_out: str = ""  # which groups take no part because settings were tuned on them
 
     def summary(self) -> str:
         """Return one line: what was reused and what was made."""
@@ -95,7 +97,7 @@ def run(
     typed it, for the record. Raises BenchError for data the protocol cannot be run on, and EncoderError for an
     unknown encoder, before anything is written.
     """
-    prepared, specs, ensembles = _resolve(request)
+    prepared, specs, ensembles, left_out = _resolve(request)
     prompts = _prompts(prepared, specs, request.zero_shot)
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         there = Path(folder)
@@ -126,7 +128,7 @@ def run(
     facts = replace(facts, warnings=(*facts.warnings, *extracted.failed.values()), prompts=prompts)
     board, fresh = _write_up(run_folder, Path(request.out), sweep, facts, refused, command)
     up_to_date = not (made or fresh or sum(extracted.made.values()))
-    return RunResult(run_folder, board, refused, extracted, reused, made, up_to_date)
+    return RunResult(run_folder, board, refused, extracted, reused, made, up_to_date, left_out)
 
 
 def forecast_run(request: Request, *, workers: int = 1, memory: float | None = None) -> Forecast:
@@ -134,7 +136,7 @@ def forecast_run(request: Request, *, workers: int = 1, memory: float | None = N
 
     Rows drawn at random, as wide as the embeddings, are timed where embeddings are missing.
     """
-    prepared, specs, ensembles = _resolve(request)
+    prepared, specs, ensembles, _ = _resolve(request)
     names = prepared.instances["instance"].tolist()
     rng = np.random.default_rng(0)
     embedded, missing = {}, {}
@@ -150,8 +152,11 @@ def forecast_run(request: Request, *, workers: int = 1, memory: float | None = N
     return replace(found, missing=missing)
 
 
-def _resolve(request: Request) -> tuple[Prepared, list[EncoderSpec], list[Ensemble]]:
-    """Read the data, and return what the names stand for; the members of ensembles are encoders as well."""
+def _resolve(request: Request) -> tuple[Prepared, list[EncoderSpec], list[Ensemble], str]:
+    """Read the data, and return what the names stand for; the members of ensembles are encoders as well.
+
+    Last comes what is left out of the data because settings were tuned on it, see `bench.tuned`, or "".
+    """
     get_heads(request.heads)
     name, ensembles = request.name, request.ensembles
     if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
@@ -160,6 +165,8 @@ def _resolve(request: Request) -> tuple[Prepared, list[EncoderSpec], list[Ensemb
     members = [[resolve(text) for text in ensemble.members] for ensemble in ensembles]
     called = [replace(one, members=tuple(s.name for s in own)) for one, own in zip(ensembles, members, strict=True)]
     prepared = prepare(request.source, request.out)
+    dataset, instances, left_out = leave_out(prepared.dataset, prepared.instances, request.protocol.tuned)
+    prepared = replace(prepared, dataset=dataset, instances=instances)
     specs = specs or (cached_encoders(prepared) if not members else [])
     specs = list({spec.name: spec for own in (specs, *members) for spec in own}.values())
     if not specs:
@@ -167,7 +174,7 @@ def _resolve(request: Request) -> tuple[Prepared, list[EncoderSpec], list[Ensemb
             "Got no --encoder, and no embeddings of this data are stored yet; expected at least one, "
             "e.g. --encoder color-stats,texture,random-resnet18. `bench encoders` lists them."
         )
-    return prepared, specs, called
+    return prepared, specs, called, left_out
 
 
 def _views(embedded: Mapping[str, Embedded], ensembles: Sequence[Ensemble]) -> dict[str, View]:

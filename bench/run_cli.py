@@ -44,11 +44,18 @@ def run(
         str,
         typer.Option(
             help="How settings are chosen, rows of their own for each: fixed (published), loo or inner-cv (on the "
-            "examples), transfer (on other runs), oracle (on the test; never ranked)."
+            "examples), transfer (on other runs), tuned (see --params), oracle (on the test; never ranked)."
         ),
     ] = "fixed",
     transfer: Annotated[
         list[Path] | None, typer.Option(help="A run of other data with --select oracle, for --select transfer. Repeat.")
+    ] = None,
+    params: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A tuned.json of `bench tune`, for rows of their own (tuned). Groups it was tuned on are left out of "
+            "the whole run. Repeat."
+        ),
     ] = None,
     ensemble: Annotated[
         list[str] | None,
@@ -85,7 +92,7 @@ def run(
 
     protocol = Protocol(
         tuple(numbers(shots, "--shots", int)), tuple(numbers(noise, "--noise", float)), noise_kind, seeds, draw,
-        tuple(dict.fromkeys(words(select))), tuple(transfer or ()),
+        tuple(dict.fromkeys([*words(select), *["tuned"] * bool(params)])), tuple(transfer or ()), tuple(params or ()),
     )  # fmt: skip
     source = Source(data, instances, group_pattern, group_column, verify)
     request = Request(
@@ -100,6 +107,8 @@ def run(
             command=shlex.join(["bench", *sys.argv[1:]]), on_progress=report,
         )  # fmt: skip
     print_board(result.leaderboard.table)
+    if result.left_out:
+        console.print(f"Left out: {result.left_out}.", markup=False)
     for reason in result.refused:
         console.print(f"Not run: {reason}.", markup=False)
     for reason in result.extracted.failed.values():

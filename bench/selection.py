@@ -4,6 +4,7 @@
     loo        every support row predicted by the head learned without its group, in closed form
     inner-cv   cross-validation over the groups of the support; no group is on both sides
     transfer   the setting with the least log loss on other data; learned before, see `bench.transfer`
+    tuned      the setting that `bench tune` found on groups that take no part; see `bench.tuned`
     oracle     the setting with the least log loss on the test rows: what selection could reach, never ranked
 
 The criterion is the log loss of the labels that the head learns from, wrong ones included; accuracy ties on few
@@ -104,7 +105,14 @@ def _own_loss(P: np.ndarray, Y: np.ndarray) -> np.ndarray:
 
 
 CRITERIA: Mapping[str, Criterion | None] = MappingProxyType(
-    {"fixed": None, "loo": leave_one_out, "inner-cv": inner_folds, "transfer": None, "oracle": on_the_test}
+    {
+        "fixed": None,
+        "loo": leave_one_out,
+        "inner-cv": inner_folds,
+        "transfer": None,
+        "tuned": None,
+        "oracle": on_the_test,
+    }
 )
 
 
@@ -172,7 +180,7 @@ def check_selection(kind: str, heads: Sequence[Head]) -> None:
 
 
 def _able(kind: str, head: Head) -> bool:
-    return kind == "fixed" or (bool(head.grid) and (kind != "loo" or head.loo is not None))
+    return kind in ("fixed", "tuned") or (bool(head.grid) and (kind != "loo" or head.loo is not None))
 
 
 def refuse_shots(kind: str, shots: int, supports: Sequence[np.ndarray], n_classes: int) -> str:

@@ -23,6 +23,7 @@ from bench.noise import check_noise
 from bench.seeds import content_name
 from bench.selection import check_selection, refuse_shots, settings_of
 from bench.transfer import learn_settings
+from bench.tuned import tuned_settings
 
 VERSION = 2  # raised when the same description would give other numbers
 SCALING = ("unit", "standard")
@@ -33,7 +34,7 @@ class Protocol:
     """What is asked of every encoder and head. seeds=None takes `bench.episodes.default_seeds`.
 
     select: how settings are chosen, each kind a row of its own; see `bench.selection`. transfer: the runs that
-    'transfer' learns from.
+    'transfer' learns from. tuned: the files of `bench tune` that 'tuned' takes settings from; see `bench.tuned`.
     """
 
     shots: tuple[int, ...]
@@ -43,6 +44,7 @@ class Protocol:
     draw: str = "spread"
     select: tuple[str, ...] = ("fixed",)
     transfer: tuple[Path, ...] = ()
+    tuned: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         check_noise(self.noise_kind, self.noise)
@@ -56,6 +58,8 @@ class Protocol:
             raise BenchError("Got no --select; expected at least one, e.g. --select fixed.")
         if ("transfer" in self.select) != bool(self.transfer):
             raise BenchError("Got --select transfer or --transfer RUN without the other; expected both or none.")
+        if ("tuned" in self.select) != bool(self.tuned):
+            raise BenchError("Got --select tuned or --params FILE without the other; expected both or none.")
 
 
 class View(Interface):
@@ -158,9 +162,14 @@ def plan_sweep(
     chosen = get_heads(heads)
     for kind in protocol.select:
         check_selection(kind, chosen)
-    learned: Mapping[tuple[str, int], Params] = {}
+    given: dict[str, Mapping[tuple[str, int], Params]] = {}  # kind -> (head, shots) -> setting
     if protocol.transfer:
-        learned = learn_settings(protocol.transfer, chosen, protocol.shots, table["instance"].tolist())
+        given["transfer"] = learn_settings(protocol.transfer, chosen, protocol.shots, table["instance"].tolist())
+    if protocol.tuned:
+        given["tuned"] = tuned_settings(protocol.tuned, chosen, protocol.shots, table)
+        idle = [head.name for head in chosen if (head.name, protocol.shots[0]) not in given["tuned"]]
+        if idle and protocol.select == ("tuned",):
+            raise BenchError(f"Got --select tuned with --head {','.join(idle)}, of which no --params holds a setting.")
     plan = plan_splits(table, classes)
     draws = draw_supports(table, classes, plan, protocol.shots, seeds=protocol.seeds, regime=protocol.draw)
     data = data_name(table, classes)
@@ -179,7 +188,9 @@ def plan_sweep(
                 continue
             for encoder, (key, scaling) in encoders.items():
                 for head in chosen:
-                    settings = (learned[head.name, n],) if kind == "transfer" else settings_of(kind, head)
+                    if kind in given and (head.name, n) not in given[kind]:
+                        continue  # nothing was tuned for it
+                    settings = (given[kind][head.name, n],) if kind in given else settings_of(kind, head)
                     identity = {
                         "data": data,
                         "rule": plan.rule,

@@ -3,12 +3,12 @@
     prepare -> embed -> split_halves -> run_study (tuning half) -> published against tuned (evaluation half)
 
 No group, so no label, is in both halves. Writes <out>/tune/<name>/{study.journal, trials.csv, importance.csv,
-tuned.json, report.md} and, where asked for, history.png and importance.png.
+tuned.json, tuned_on.csv, report.md} and, where asked for, history.png and importance.png. The setting goes on to
+`bench run --params tuned.json`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -38,6 +38,7 @@ from bench.statistics import (
 )
 from bench.study import Half, Task, importance, read_trials, run_study
 from bench.sweep import Embedded, data_name
+from bench.tuned import write_tuned
 from encoders import resolve
 
 VERSION = 1  # raised when the same description would give other numbers
@@ -146,7 +147,13 @@ def tune(
     halves = (len(set(inner.groups)), len(set(outer.groups)))
     none_better = bool(best["default"])
     result = Tuned(folder, setting, trials, importance(task), published, tuned, gain, halves, none_better, made)
-    _write(result, head, identity, aim)
+    tuned_on = {
+        "data": prepared.dataset.name, "instances": source.instances, "encoder": spec.name, "encoder_key": spec.key,
+        "shots": aim.shots, "draw": aim.draw, "episodes": episodes, "trials": len(trials),
+        "log_loss": float(best["log_loss"]), "study": "study.journal",
+    }  # fmt: skip
+    _write(result, head, aim)
+    write_tuned(folder, head, setting, table.iloc[tuning], tuned_on, _worth(result, head))
     if draw_figures:
         draw_figures(result)
     return result
@@ -199,19 +206,19 @@ def _compare(
     return first, second, apart
 
 
-def _write(result: Tuned, head: Head, identity: Mapping[str, Any], aim: Aim) -> None:
+def _write(result: Tuned, head: Head, aim: Aim) -> None:
     folder = result.folder
     shares = pd.DataFrame({"parameter": list(result.importance), "importance": list(result.importance.values())})
     write_atomically(folder / "trials.csv", result.trials.to_csv(index=False, float_format="%.6g").encode())
     write_atomically(folder / "importance.csv", shares.to_csv(index=False, float_format="%.6g").encode())
-    about = {
-        "head": head.name, "version": head.version, "params": dict(result.setting), "published": dict(head.default),
-        "encoder": aim.encoder, "study": dict(identity), "trials": len(result.trials),
-        "evaluation": {"published": asdict(result.published), "tuned": asdict(result.tuned),
-                       "gain": [None if np.isnan(value) else value for value in result.gain]},
-    }  # fmt: skip
-    write_atomically(folder / "tuned.json", json.dumps(about, indent=1).encode())
     write_atomically(folder / "report.md", render(result, head, aim).encode())
+
+
+def _worth(result: Tuned, head: Head) -> dict[str, Any]:
+    """Return what tuned.json says of the evaluation half, beside the published setting."""
+    gain = [None if np.isnan(value) else value for value in result.gain]
+    both = {"published": asdict(result.published), "tuned": asdict(result.tuned), "gain": gain}
+    return {"published": {head.name: dict(head.default)}, "evaluation": both}
 
 
 def render(result: Tuned, head: Head, aim: Aim) -> str:

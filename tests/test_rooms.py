@@ -16,7 +16,7 @@ LEVELS = {
     2: {"label_csv", "label_folder", "manifest", "datasets", "instances", "check", "demo", "episodes", "halves", "noise", "metrics", "prompts"},
     3: {"store", "ledger", "export"},
     4: {"inventory", "heads"},
-    5: {"prepare", "pixels", "inputs", "gate", "extract", "selection", "transfer", "sweep", "fit", "schedule", "forecast", "ensembles", "zero_shot"},
+    5: {"prepare", "pixels", "inputs", "gate", "extract", "selection", "transfer", "tuned", "sweep", "fit", "schedule", "forecast", "ensembles", "zero_shot"},
     6: {"statistics", "leaderboard", "markdown", "console", "study"},
     7: {"listing", "embed", "pipeline", "tune"},
     8: {"options", "run_cli", "cli", "store_cli", "tune_cli", "__main__", "__init__"},
@@ -28,7 +28,7 @@ BESIDE = {
     ("label_folder", "label_csv"), ("label_folder", "manifest"), ("instances", "datasets"), ("check", "datasets"), ("check", "manifest"),
     ("leaderboard", "statistics"), ("markdown", "leaderboard"), ("console", "markdown"), ("console", "leaderboard"), ("__main__", "cli"), ("cli", "store_cli"), ("cli", "run_cli"), ("cli", "options"), ("run_cli", "options"), ("cli", "tune_cli"), ("tune", "embed"), ("export", "store"),
     ("atomic", "errors"), ("shard_index", "atomic"), ("shard_index", "errors"), ("shard_index", "shards"),
-    ("pipeline", "embed"), ("extract", "prepare"), ("inputs", "prepare"), ("inputs", "pixels"), ("gate", "pixels"), ("extract", "pixels"), ("gate", "inputs"), ("gate", "prepare"), ("extract", "inputs"), ("extract", "gate"), ("zero_shot", "sweep"), ("sweep", "selection"), ("sweep", "transfer"), ("fit", "sweep"), ("fit", "selection"), ("schedule", "fit"), ("schedule", "sweep"), ("ensembles", "sweep"), ("forecast", "fit"), ("forecast", "schedule"), ("forecast", "selection"), ("forecast", "sweep"),
+    ("pipeline", "embed"), ("extract", "prepare"), ("inputs", "prepare"), ("inputs", "pixels"), ("gate", "pixels"), ("extract", "pixels"), ("gate", "inputs"), ("gate", "prepare"), ("extract", "inputs"), ("extract", "gate"), ("zero_shot", "sweep"), ("sweep", "selection"), ("sweep", "transfer"), ("sweep", "tuned"), ("fit", "sweep"), ("fit", "selection"), ("schedule", "fit"), ("schedule", "sweep"), ("ensembles", "sweep"), ("forecast", "fit"), ("forecast", "schedule"), ("forecast", "selection"), ("forecast", "sweep"),
 }  # fmt: skip
 MAY_IMPORT_ENCODERS = {"prepare", "pixels", "inputs", "gate", "extract", "listing", "embed", "pipeline", "tune", "cli", "options"}
 HEAVY = {"torch", "timm", "open_clip", "torchvision", "xgboost", "faiss", "optuna", "lightly"}

@@ -75,8 +75,11 @@ def test_the_command_writes_all_of_it_and_goes_on(data, tmp_path, monkeypatch, c
     folder = tmp_path / "tune" / "first"
     assert len(pd.read_csv(folder / "trials.csv")) == 4
     about = json.loads((folder / "tuned.json").read_text())
-    assert about["params"].keys() == about["published"].keys()
-    assert type(about["params"]["rounds"]) is int
+    assert about["settings"]["xgboost"].keys() == about["published"]["xgboost"].keys()
+    assert type(about["settings"]["xgboost"]["rounds"]) is int
+    assert about["tuned_on"]["labels"] == {"neuron": 9, "rbc": 9}
+    complete = pd.read_csv(folder / "trials.csv").query("state == 'complete'")
+    assert about["tuned_on"]["log_loss"] == pytest.approx(complete["log_loss"].min(), abs=1e-5)
     assert "of which no label was tuned on" in (folder / "report.md").read_text()
     code, text = call("--trials", 4, "--shots", 1)
     assert code == 2
