@@ -49,10 +49,11 @@ def write_tuned(
 ) -> None:
     """Write both files into a folder. labels: the rows of the instance table that were tuned on."""
     used = labels[LABELS].drop_duplicates()
+    counts = labels["label"].value_counts().sort_index().to_dict()
     about = {
         "format": FORMAT, "settings": {head.name: dict(setting)}, "versions": {head.name: head.version},
-        "tuned_on": {**tuned_on, "labels": labels["label"].value_counts(sort=False).sort_index().to_dict(),
-                     "groups": labels["group"].nunique(), "labels_file": LABELS_FILE, "images": _name(used["digest"])},
+        "tuned_on": {**tuned_on, "labels": counts, "groups": labels["group"].nunique(), "labels_file": LABELS_FILE,
+                     "labels_digest": _name(used["digest"])},
         **more,
     }  # fmt: skip
     write_atomically(folder / LABELS_FILE, used.to_csv(index=False).encode())
@@ -70,7 +71,7 @@ def read_tuned(path: Path) -> TunedSettings:
         if about["format"] != FORMAT:
             raise ValueError(f"format {about['format']!r}")
         settings, versions, tuned_on = about["settings"], about["versions"], about["tuned_on"]
-        labels, images = path.parent / Path(tuned_on["labels_file"]).name, tuned_on["images"]
+        labels, images = path.parent / Path(tuned_on["labels_file"]).name, tuned_on["labels_digest"]
         given = {name: dict(setting) for name, setting in settings.items()}
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise BenchError(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.heads.contract import Head, Params, Scored
+from bench.heads.contract import Head, Params, Range, Scored
 from bench.heads.support import Support, lengths
 
 TEMPERATURE = 0.07
@@ -110,4 +110,5 @@ HEAD = Head(
     version=3,
     grid=tuple({"k": k} for k in (1, 3, 5, 10, 20)),
     loo=loo,
+    space={"k": Range(1, 50, log=True)},
 )

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.heads.contract import Head, Params, Scored, one_hot, softmax
+from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
 from bench.heads.span import Span
 from bench.heads.support import Support
 
@@ -193,4 +193,5 @@ HEAD = Head(
     {"shrinkage": 0.7},  # 'auto' trusts its labels: with wrong ones it shrinks too little
     grid=tuple({"shrinkage": s} for s in ("auto", 0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 1.0)),
     loo=loo,
+    space={"shrinkage": Range(0.01, 1.0)},
 )

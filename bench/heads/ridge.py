@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.heads.contract import Head, Params, Scored, one_hot, softmax
+from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
 from bench.heads.span import Coordinates
 from bench.heads.support import Support
 
@@ -126,4 +126,5 @@ HEAD = Head(
     {"alpha": 0.03},
     grid=tuple({"alpha": alpha} for alpha in (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3)),
     loo=loo,
+    space={"alpha": Range(1e-5, 1.0, log=True)},
 )

@@ -13,8 +13,11 @@ from bench import cli
 from bench import tune as tuning
 from bench.embed import Source
 from bench.errors import BenchError
+from bench.heads import all_heads
+from bench.heads.support import Support
 from bench.study import Half
 from bench.tune import Aim, tune
+from bench.tuned import read_tuned
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +40,7 @@ def source(data) -> Source:
     return Source(data, group_pattern=r"([^/]+)__")
 
 
+TUNABLE = [name for name, head in all_heads().items() if head.space]
 AIM = Aim("thumbnail", shots=2, trials=3, episodes=2)
 
 
@@ -94,6 +98,29 @@ def test_what_is_evaluated_is_the_published_and_the_best_complete_setting(data, 
     assert result.published.low <= result.published.balanced_accuracy <= result.published.high
     assert result.gain[0] == pytest.approx(result.tuned.balanced_accuracy - result.published.balanced_accuracy)
     assert np.isnan(result.gain[1:]).all()
+
+
+@pytest.mark.parametrize("name", TUNABLE)
+def test_a_head_works_everywhere_in_its_space_which_holds_the_published_setting(name):
+    head = all_heads()[name]
+    assert head.space.keys() <= head.default.keys()
+    rng = np.random.default_rng(0)
+    support, Y = Support(rng.normal(size=(12, 20)), rng.normal(size=(5, 20))), np.arange(12)[None] % 3
+    for key, space in head.space.items():
+        ends = space.choices or (space.low, space.high)
+        assert head.default[key] in space.choices or space.low <= head.default[key] <= space.high
+        P = head.scores(support, Y, 3, [{**head.default, key: type(head.default[key])(value)} for value in ends]).P
+        assert np.isfinite(P).all()
+        assert not np.array_equal(P[0, 0], P[0, -1])
+
+
+@pytest.mark.parametrize("name", ["knn", "ridge", "lda"])
+def test_a_closed_form_is_tuned_and_its_setting_can_be_used(data, tmp_path, name):
+    result = tune(source(data), Aim("thumbnail", head=name, shots=2, trials=6, episodes=3), out=tmp_path)
+    assert len(result.trials) == 6
+    assert result.trials["state"].isin(["complete", "pruned"]).all()
+    assert set(result.importance) <= set(all_heads()[name].space)
+    assert read_tuned(result.folder / "tuned.json").settings == {name: dict(result.setting)}
 
 
 @pytest.mark.parametrize(
