@@ -27,7 +27,7 @@ Supports = Mapping[tuple[int, int, str], np.ndarray]  # (shots, seed, split) -> 
 class Material:
     """What every task of a sweep needs besides embeddings. Of the table's N rows: y (N,) class indices, names, groups.
 
-    test_rows: the positions that are tested, rising; tested: what they are scored as.
+    test_rows: the positions that are tested, rising; tested: what they are scored as. device: see `Support`.
     """
 
     y: np.ndarray
@@ -38,6 +38,7 @@ class Material:
     test_rows: np.ndarray
     tested: Tested
     run: Path
+    device: str = "cpu"
 
 
 @dataclass
@@ -106,7 +107,8 @@ def pool_of(X: np.ndarray, material: Material) -> Pool:
     One split serves all draws, so the products of all pairs pay; of many splits, each serves a few draws. The data
     alone decides, as numbers from sliced products may differ in the last bit.
     """
-    return Pool(X, material.groups, BUDGET if sum(map(len, material.plan.repeats)) == 1 else 0)
+    budget = BUDGET if sum(map(len, material.plan.repeats)) == 1 else 0
+    return Pool(X, material.groups, budget, material.device)
 
 
 def _levels(units: Sequence[Unit]) -> list[int]:

@@ -37,7 +37,7 @@ from bench.store import EmbeddingStore
 from bench.sweep import Embedded, Protocol, Sweep, View, plan_sweep
 from bench.tuned import leave_out
 from bench.zero_shot import plan_zero_shot, run_zero_shot
-from encoders import EncoderSpec, TextEncoder, has_text_tower, resolve, text_encoder
+from encoders import EncoderSpec, TextEncoder, find_placement, has_text_tower, resolve, text_encoder
 
 DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
 LEADERBOARD_FORMAT = 2  # raised when the same predictions would be written up differently
@@ -86,6 +86,7 @@ def run(
     request: Request,
     *,
     device: str = "auto",
+    fit_device: str = "cpu",
     workers: int = 1,
     memory: float | None = None,
     command: str = "",
@@ -93,11 +94,12 @@ def run(
 ) -> RunResult:
     """Do what is asked and write the leaderboard.
 
-    device: "auto", "cpu", "cuda" or "cuda:N". workers, memory: see `bench.schedule.run_units`. command: as the user
-    typed it, for the record. Raises BenchError for data the protocol cannot be run on, and EncoderError for an
-    unknown encoder, before anything is written.
+    device: "auto", "cpu", "cuda" or "cuda:N". fit_device: "cpu", or a GPU for the heads that can. workers, memory: see
+    `bench.schedule.run_units`. command: as the user typed it. Raises BenchError for data the protocol cannot be run
+    on, and EncoderError for an unknown encoder or device, before anything is written.
     """
     prepared, specs, ensembles, left_out = _resolve(request)
+    fit_device = find_placement(fit_device, workers).device
     prompts = _prompts(prepared, specs, request.zero_shot)
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         there = Path(folder)
@@ -115,7 +117,9 @@ def run(
             raise BenchError("No shot level can be drawn from this data.\n" + "\n".join(refused))
         run_folder = _run_folder(request, prepared.dataset)
         tell = (lambda head, done, total: on_progress(f"fit {head}", done, total)) if on_progress else None
-        counts = [run_units(sweep, views, run_folder, workers=workers, memory=memory, on_progress=tell)]
+        counts = [
+            run_units(sweep, views, run_folder, workers=workers, memory=memory, device=fit_device, on_progress=tell)
+        ]
         means = plan_means(sweep, ensembles)
         counts.append(run_means(means, run_folder))
         sweep = replace(sweep, units=(*sweep.units, *(unit for unit, _ in means)))

@@ -72,6 +72,9 @@ def run(
     group_column: GroupColumn = None,
     out: Out = DEFAULT_OUT,
     device: Device = "auto",
+    fit_device: Annotated[
+        str, typer.Option(help="Where logistic regression is solved: cpu, or cuda for many classes and labels.")
+    ] = "cpu",
     verify: Verify = False,
     name: Annotated[str | None, typer.Option(help="Name of the run's folder below <out>/runs.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that fit heads.")] = os.cpu_count() or 1,
@@ -103,7 +106,7 @@ def run(
         return
     with progress_bars() as report:
         result = run_all(
-            request, device=device, workers=workers, memory=memory,
+            request, device=device, fit_device=fit_device, workers=workers, memory=memory,
             command=shlex.join(["bench", *sys.argv[1:]]), on_progress=report,
         )  # fmt: skip
     print_board(result.leaderboard.table)

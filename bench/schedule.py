@@ -39,19 +39,22 @@ def run_units(
     *,
     workers: int = 1,
     memory: float | None = None,
+    device: str = "cpu",
     on_progress: OnProgress | None = None,
 ) -> tuple[int, int]:
     """Do the units that have no output yet; returns (reused, made), where made by another process counts as reused.
 
     workers: processes, each with one BLAS thread. memory: GB for all of them, by estimate (default: half of the
-    machine's); it decides how many tasks run at once. Raises BenchError for embeddings that are not finite.
+    machine's); it decides how many tasks run at once. device: where heads that can are fitted, "cpu" or torch's name
+    of a GPU; units are not named by it, so what one device has made the other takes as it is. Raises BenchError for
+    embeddings that are not finite.
     """
     todo = [unit for unit in sweep.units if read_unit(run, unit) is None]
     progress = _Progress(sweep, todo, on_progress)
     if not todo:
         return len(sweep.units), 0
     check_finite([views[name] for name in dict.fromkeys(unit.encoder for unit in todo)])
-    material = material_of(sweep, run)
+    material = material_of(sweep, run, device)
     budget = memory_budget() if memory is None else memory * 1e9
     made = 0
     while todo:
@@ -65,12 +68,12 @@ def run_units(
     return len(sweep.units) - made, made
 
 
-def material_of(sweep: Sweep, run: Path) -> Material:
+def material_of(sweep: Sweep, run: Path, device: str = "cpu") -> Material:
     """Return what the tasks of a sweep need of its table."""
     rows = sweep.plan.test_rows()
     return Material(
         sweep.y, sweep.table["instance"].to_numpy(str), sweep.table["group"].to_numpy(str), sweep.classes, sweep.plan,
-        rows, tested_items(sweep.table, rows, sweep.classes), run,
+        rows, tested_items(sweep.table, rows, sweep.classes), run, device,
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ def find_placement(device: str, workers: int, images: int = 0) -> Placement:
     if device == "auto":
         device = "cuda" if count else "cpu"
     elif int(device.partition(":")[2] or 0) >= count:
-        raise EncoderError(f"Got device '{device}', and torch finds {count} GPUs here; use --device cpu.")
+        raise EncoderError(f"Got device '{device}', and torch finds {count} GPUs here; use cpu.")
     return Placement(device, workers, images)
 
 

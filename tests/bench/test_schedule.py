@@ -66,6 +66,16 @@ def test_however_tasks_are_cut_the_bits_are_the_same(make_sweep, tmp_path):
     assert bits(sweep, tmp_path / "one") == bits(sweep, tmp_path / "many")
 
 
+def test_another_device_for_fitting_reaches_the_heads_and_scores_alike(make_sweep, tmp_path):
+    pytest.importorskip("torch")
+    sweep, views = make_sweep(Protocol((4,), seeds=2), ["logreg"])
+    run_units(sweep, views, tmp_path / "plain")
+    run_units(sweep, views, tmp_path / "other", device="cpu:0")  # by torch
+    plain, other = (read_unit(tmp_path / name, sweep.units[0]) for name in ("plain", "other"))
+    np.testing.assert_allclose(other.P.astype(float), plain.P.astype(float), atol=0.01)
+    assert not np.array_equal(other.gap, plain.gap)  # the last bits tell the libraries apart
+
+
 def test_embeddings_mapped_from_a_file_give_the_same_bits(make_sweep, tmp_path):
     sweep, views = make_sweep(Protocol((2,), seeds=2), HEADS)
     run_units(sweep, views, tmp_path / "array")
