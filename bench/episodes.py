@@ -7,13 +7,14 @@ is never on both sides. A draw takes the first `shots` rows of one keyed orderin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError, did_you_mean
+from bench.folds import deal_groups
 from bench.seeds import keyed_uniform
 
 FEW_GROUPS = 5  # at or below this many groups in a class every group is worth holding out once
@@ -67,38 +68,41 @@ def plan_splits(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
     it holds >= 10 groups and >= 100 items of every class; leave-one-group-out where a class has
     <= 5 groups; else 5 grouped, stratified folds, repeated. Raises BenchError for a class with one group.
     """
-    label, group = table["label"].to_numpy(str), table["group"].to_numpy(str)
     if table["split"].notna().any():
         return _official(table)
-    groups_of = {name: np.unique(group[label == name]) for name in classes}
-    fewest = min(groups_of, key=lambda name: len(groups_of[name]))
-    count = len(groups_of[fewest])
+    label, group = table["label"].to_numpy(str), table["group"].to_numpy(str)
+    names, of_row = np.unique(group, return_inverse=True)
+    present, code = np.unique(label, return_inverse=True)
+    counts = np.zeros((len(names), len(present)), np.int64)  # of every group and class
+    np.add.at(counts, (of_row, code), 1)
+    at = {name: i for i, name in enumerate(present.tolist())}
+    n_groups = {name: int((counts[:, at[name]] > 0).sum()) if name in at else 0 for name in classes}
+    fewest = min(n_groups, key=lambda name: n_groups[name])
+    count = n_groups[fewest]
     if count < 2:
         raise BenchError(
             f"Got class '{fewest}' with {count} group{'s' * (count != 1)}; expected at least 2, one to learn from "
             "and one to be tested on. Add images of that class, or leave the class out."
         )
-    everything = np.arange(len(table))
     if count > FEW_GROUPS:
-        train, test = _folds(label, group, n_splits=3, seed=0)[0]
-        items = min(int(np.sum(label[test] == name)) for name in classes)
-        n_groups = min(len(np.unique(group[test][label[test] == name])) for name in classes)
-        if n_groups >= FIXED_TEST_GROUPS and items >= FIXED_TEST_ITEMS:
-            reason = f"a fixed third of the groups is the test, at least {n_groups} groups and {items} items a class"
-            return SplitPlan("fixed", reason, ((Split("fixed", train, test),),))
-    every_group = np.unique(group)
-    if count <= FEW_GROUPS and len(every_group) <= LOGO_MAX_FOLDS:
-        held_out = tuple(
-            Split(f"without:{name}", everything[group != name], everything[group == name]) for name in every_group
-        )
-        reason = f"class '{fewest}' has only {count} groups: each of the {len(every_group)} is held out in turn"
+        tested = deal_groups(counts, 3, [0])[0] == 0  # by group
+        part = counts[tested][:, [at[name] for name in classes]]
+        held, items = int((part > 0).sum(0).min()), int(part.sum(0).min())
+        if held >= FIXED_TEST_GROUPS and items >= FIXED_TEST_ITEMS:
+            reason = f"a fixed third of the groups is the test, at least {held} groups and {items} items a class"
+            return SplitPlan("fixed", reason, ((_split("fixed", tested[of_row]),),))
+    if count <= FEW_GROUPS and len(names) <= LOGO_MAX_FOLDS:
+        held_out = tuple(_split(f"without:{name}", of_row == i) for i, name in enumerate(names))
+        reason = f"class '{fewest}' has only {count} groups: each of the {len(names)} is held out in turn"
         return SplitPlan("leave-one-group-out", reason, (held_out,))
     k = min(FEW_GROUPS, count)
-    repeats = tuple(
-        tuple(Split(f"fold{i}of{k}:{r}", *pair) for i, pair in enumerate(_folds(label, group, n_splits=k, seed=r)))
-        for r in range(REPEATS)
-    )
+    fold = deal_groups(counts, k, range(REPEATS))[:, of_row]
+    repeats = tuple(tuple(_split(f"fold{i}of{k}:{r}", fold[r] == i) for i in range(k)) for r in range(REPEATS))
     return SplitPlan("folds", f"{k} stratified folds by group, {REPEATS} partitions", repeats)
+
+
+def _split(name: str, tested: np.ndarray) -> Split:
+    return Split(name, np.flatnonzero(~tested), np.flatnonzero(tested))
 
 
 def _official(table: pd.DataFrame) -> SplitPlan:
@@ -118,13 +122,6 @@ def _official(table: pd.DataFrame) -> SplitPlan:
     return SplitPlan("official", "the split given in the table", ((Split("official", train, test),),), notes)
 
 
-def _folds(label: np.ndarray, group: np.ndarray, *, n_splits: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    folds = StratifiedGroupKFold(n_splits=n_splits, shuffle=True, random_state=seed)
-    return [(train, test) for train, test in folds.split(label, label, group)]
-
-
 def order_items(items: Sequence[str], groups: np.ndarray, key: Sequence[object], regime: str) -> np.ndarray:
     """Return a permutation (n,) of the rows of one class; its prefixes are the nested draws.
 
@@ -132,10 +129,15 @@ def order_items(items: Sequence[str], groups: np.ndarray, key: Sequence[object],
     concentrated: all rows of one group before the next. Groups and rows within a group are shuffled
     by keyed hash.
     """
-    if regime not in REGIMES:
-        raise BenchError(f"Got draw '{regime}'{did_you_mean(regime, REGIMES) or '.'} Expected spread or concentrated.")
-    names, inverse = np.unique(groups, return_inverse=True)
-    of_group = keyed_uniform((*key, "group"), [str(name) for name in names])[inverse]
+    names, inverse = np.unique(groups.astype(str), return_inverse=True)
+    return _order(names.tolist(), inverse, items, key, regime)
+
+
+def _order(
+    names: Sequence[str], group: np.ndarray, items: Sequence[str], key: Sequence[object], regime: str
+) -> np.ndarray:
+    """Return the same for rows whose group (n,) is a position in `names`."""
+    of_group = keyed_uniform((*key, "group"), names)[group]
     of_item = keyed_uniform((*key, "item"), items)
     by_group = np.lexsort((of_item, of_group))
     if regime == "concentrated":
@@ -146,11 +148,58 @@ def order_items(items: Sequence[str], groups: np.ndarray, key: Sequence[object],
     return by_group[np.lexsort((of_group[by_group], turn))]
 
 
+class Supports(Mapping[tuple[int, int, str], np.ndarray]):
+    """Support rows by (shots, seed, split): row positions, class by class in class order, drawn when asked for.
+
+    A run that has nothing left to do asks for none of them.
+    """
+
+    def __init__(
+        self, table: pd.DataFrame, classes: Sequence[str], plan: SplitPlan, seeds: Mapping[int, int], regime: str
+    ) -> None:
+        """table: columns label, group, instance. seeds: shots -> draws, for levels that every class can fill."""
+        self._classes, self._plan, self._seeds, self._regime = tuple(classes), plan, dict(seeds), regime
+        self._class = _codes(table, classes)
+        self._groups, self._group = np.unique(table["group"].to_numpy(str), return_inverse=True)
+        self._items = table["instance"].to_numpy(object)
+        self._trained = {split.name: split.train for repeat in plan.repeats for split in repeat}
+        self._drawn: dict[tuple[int, str], np.ndarray] = {}  # (seed, split) -> rows (K, most shots)
+
+    def __iter__(self) -> Iterator[tuple[int, int, str]]:
+        for seed in range(max(self._seeds.values(), default=0)):
+            for split in self._plan.splits(seed):
+                yield from ((shots, seed, split.name) for shots, count in self._seeds.items() if seed < count)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __getitem__(self, key: tuple[int, int, str]) -> np.ndarray:
+        shots, seed, name = key
+        if seed not in range(self._seeds[shots]):
+            raise KeyError(key)
+        if (seed, name) not in self._drawn:
+            self._drawn[seed, name] = np.stack([self._order(seed, name, k) for k in range(len(self._classes))])
+        return self._drawn[seed, name][:, :shots].ravel()
+
+    def _order(self, seed: int, name: str, k: int) -> np.ndarray:
+        """Return as many rows of class k as are asked for at most, in the order of a draw."""
+        rows = self._trained[name][self._class[self._trained[name]] == k]
+        present, own = np.unique(self._group[rows], return_inverse=True)
+        key = ("support", name, seed, self._classes[k])
+        order = _order(self._groups[present].tolist(), own, self._items[rows].tolist(), key, self._regime)
+        return rows[order[: max(self._seeds)]]
+
+
+def _codes(table: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
+    """Return the class of every row as its place in `classes`, -1 for another, (N,)."""
+    return pd.Categorical(table["label"].to_numpy(object), categories=list(classes)).codes.astype(np.int64)
+
+
 @dataclass(frozen=True)
 class Draws:
     """Support rows for every (shots, seed, split): row positions, class by class in class order."""
 
-    supports: dict[tuple[int, int, str], np.ndarray]
+    supports: Mapping[tuple[int, int, str], np.ndarray]
     refused: dict[int, str]  # shots -> the reason why no balanced draw of that size exists
 
 
@@ -168,34 +217,21 @@ def draw_supports(
     Never oversamples: a shot level that one class cannot fill in one split is refused as a whole,
     with the class, its count and the split in the reason. seeds: draws per level (None: `default_seeds`).
     """
-    label, group = table["label"].to_numpy(str), table["group"].to_numpy(str)
-    items = table["instance"].to_numpy(str)
-    refused = {n: why for n in shots if (why := _shortage(label, group, classes, plan, n))}
-    wanted = {n: seeds or default_seeds(n) for n in shots if n not in refused}
-    supports: dict[tuple[int, int, str], np.ndarray] = {}
-    for seed in range(max(wanted.values(), default=0)):
-        for split in plan.splits(seed):
-            ordered = []
-            for name in classes:
-                rows = split.train[label[split.train] == name]
-                key = ("support", split.name, seed, name)
-                ordered.append(rows[order_items([items[r] for r in rows], group[rows], key, regime)])
-            for n, n_seeds in wanted.items():
-                if seed < n_seeds:
-                    supports[n, seed, split.name] = np.concatenate([rows[:n] for rows in ordered])
-    return Draws(supports, refused)
-
-
-def _shortage(label: np.ndarray, group: np.ndarray, classes: Sequence[str], plan: SplitPlan, shots: int) -> str:
-    """Return why no balanced draw of `shots` exists, naming the class that runs out first, or ""."""
+    if regime not in REGIMES:
+        raise BenchError(f"Got draw '{regime}'{did_you_mean(regime, REGIMES) or '.'} Expected spread or concentrated.")
+    code = _codes(table, classes)
+    left = {split.name: np.bincount(code[split.train] + 1, minlength=len(classes) + 1)[1:] for repeat in plan.repeats
+            for split in repeat}  # fmt: skip
     count, split, name = min(
-        (int(np.sum(label[split.train] == name)), split.name, name)
-        for repeat in plan.repeats for split in repeat for name in classes
-    )  # fmt: skip
-    if count >= shots:
-        return ""
-    total, n_groups = int(np.sum(label == name)), len(np.unique(group[label == name]))
-    return (
-        f"shots={shots} asked of class '{name}', which has {total} items in {n_groups} groups and "
-        f"{count} left to learn from in split '{split}'; the balanced series stops before {shots}"
+        (int(own[k]), split, name) for split, own in left.items() for k, name in enumerate(classes)
     )
+    refused = {}
+    for n in (n for n in shots if count < n):
+        rows = code == list(classes).index(name)
+        n_groups = table["group"][rows].nunique()
+        refused[n] = (
+            f"shots={n} asked of class '{name}', which has {rows.sum()} items in {n_groups} groups and "
+            f"{count} left to learn from in split '{split}'; the balanced series stops before {n}"
+        )
+    wanted = {n: seeds or default_seeds(n) for n in shots if n not in refused}
+    return Draws(Supports(table, classes, plan, wanted, regime), refused)

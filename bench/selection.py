@@ -13,7 +13,7 @@ rows. Equal losses go to the default, then to the earlier setting. Only 'oracle'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -183,9 +183,11 @@ def _able(kind: str, head: Head) -> bool:
     return kind in ("fixed", "tuned") or (bool(head.grid) and (kind != "loo" or head.loo is not None))
 
 
-def refuse_shots(kind: str, shots: int, supports: Sequence[np.ndarray], n_classes: int) -> str:
+def refuse_shots(kind: str, shots: int, supports: Iterable[np.ndarray], n_classes: int) -> str:
     """Return why settings cannot be chosen this way at a shot level, or "". supports: groups (n,) of every draw."""
     needed = MIN_GROUPS.get(kind, 0)
+    if not needed:
+        return ""  # without a look at the draws, which are made when asked for
     fewest = min((_fewest_groups(groups, n_classes) for groups in supports), default=0)
     if fewest >= needed:
         return ""

@@ -180,8 +180,8 @@ def plan_sweep(
         if n in draws.refused:
             continue
         seeds = protocol.seeds or default_seeds(n)
-        supports = [group[rows] for (shots, _, _), rows in draws.supports.items() if shots == n]
         for kind in protocol.select:
+            supports = (group[draws.supports[key]] for key in draws.supports if key[0] == n)
             why = refuse_shots(kind, n, supports, len(classes))
             if why:
                 refused[n] = "; ".join(filter(None, (refused.get(n), why)))

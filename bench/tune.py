@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +170,7 @@ def _half(
     if draws.refused:
         side = "evaluation" if official else "tuning"
         raise BenchError(f"In the {side} half of the groups: {draws.refused[aim.shots]}. Use fewer --shots.")
+    draws = replace(draws, supports=dict(draws.supports))  # drawn here and not in every trial
     return Half(
         Embedded(view.name, view.key, view.scaling, view.X[rows]),
         pd.Categorical(part["label"], categories=list(classes)).codes.astype(np.int64),

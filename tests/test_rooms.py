@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = {
     0: {"errors", "seeds", "backend", "ladder", "atomic", "shards", "shard_index", "claims", "locks"},
-    1: {"images", "linalg"},
+    1: {"images", "folds", "linalg"},
     2: {"label_csv", "label_folder", "manifest", "datasets", "instances", "check", "demo", "episodes", "halves", "noise", "metrics", "prompts"},
     3: {"store", "ledger", "export"},
     4: {"inventory", "heads"},

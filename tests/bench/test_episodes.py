@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench import episodes
 from bench.episodes import REGIMES, draw_supports, order_items, plan_splits
 from bench.errors import BenchError
+from bench.seeds import content_name
 
 
 def make_table(groups_per_class: dict[str, int], items_per_group: int, split: list[str] | None = None) -> pd.DataFrame:
@@ -77,6 +79,58 @@ def test_spread_takes_one_item_of_each_group_before_a_second_and_concentrated_ex
     assert all(len(set(spread[i : i + 4])) == 4 for i in range(0, 20, 4))
     dense = groups[order_items(items, groups, ("k",), "concentrated")]
     assert all(len(set(dense[i : i + 5])) == 1 for i in range(0, 20, 5))
+
+
+def mixed(groups: int, items: int, classes: str, split: list[str] | None = None) -> pd.DataFrame:
+    """Rows of unequally many classes, in random groups; each its own where there are as many groups as rows."""
+    rng = np.random.default_rng(0)
+    group = rng.integers(0, groups, items)
+    share = np.arange(1, len(classes) + 1) / np.arange(1, len(classes) + 1).sum()
+    table = pd.DataFrame({
+        "instance": [f"i{n:05d}" for n in range(items)], "label": np.array(list(classes))[rng.choice(len(classes), items, p=share)],
+        "group": [str(n) for n in range(items)] if groups == items else [f"slide {g}" for g in group],
+    })  # fmt: skip
+    return table.assign(split=split)
+
+
+OFFICIAL = ["train", "test", "train", "valid", "train"] * 60
+BEFORE = [  # table, rule, digest of the splits and draws: spread, concentrated; made once and never to change
+    (lambda: mixed(25, 400, "abc"), "folds", "e963fe90853fb3c4bbb7af7513a2c590", "12715c598dd1710654969b5cb1ca71d6"),
+    (lambda: mixed(300, 330, "abcdefgh"), "folds", "9557ff709b44839c2e79852e329cd8d9", "9557ff709b44839c2e79852e329cd8d9"),
+    (lambda: mixed(150, 150, "ab"), "folds", "5ed1d8484f192891cc7d54d064c229cd", "5ed1d8484f192891cc7d54d064c229cd"),
+    (lambda: mixed(120, 1500, "ab"), "fixed", "0d30dfc945b94bfe7d0d77d4b2e944ec", "66d925c9df2eb2654d34901af92c5201"),
+    (lambda: mixed(5, 60, "abc"), "leave-one-group-out", "564fdb4e678f81165ddb6998ec91e93f", "f2431b683936c2c6a0b154a67a161771"),
+    (lambda: mixed(300, 300, "ab", OFFICIAL), "official", "d67f8df36a1b23e24a9c2d32298bfd23", "d67f8df36a1b23e24a9c2d32298bfd23"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "rule", "spread", "concentrated"), BEFORE, ids=[row[1] for row in BEFORE])
+def test_splits_and_draws_are_what_they_always_were(make, rule, spread, concentrated):
+    table = make()
+    classes = sorted(set(table["label"]))
+    plan = plan_splits(table, classes)
+    assert plan.rule == rule
+    splits = [[[s.name, s.train.tolist(), s.test.tolist()] for s in repeat] for repeat in plan.repeats]
+    for regime, digest in (("spread", spread), ("concentrated", concentrated)):
+        draws = draw_supports(table, classes, plan, [1, 5, 10, 40], seeds=12, regime=regime)
+        drawn = sorted([*map(str, key), rows.tolist()] for key, rows in draws.supports.items())
+        found = [plan.rule, plan.reason, plan.notes, splits, drawn, sorted(draws.refused.items())]
+        assert content_name(found) == digest
+
+
+def test_supports_are_drawn_when_they_are_asked_for_and_once(monkeypatch):
+    table = make_table({"a": 12, "b": 12}, 3)
+    asked = []
+    hashed = episodes.keyed_uniform
+    monkeypatch.setattr(episodes, "keyed_uniform", lambda key, items: asked.append(tuple(key)) or hashed(key, items))
+    supports = draw_supports(table, ["a", "b"], plan_splits(table, ["a", "b"]), [2, 5], seeds=3).supports
+    assert len(supports) == len(list(supports)) == 2 * 3 * 5
+    assert not asked
+    first = supports[5, 0, "fold0of5:0"]
+    assert np.array_equal(first[[0, 1, 5, 6]], supports[2, 0, "fold0of5:0"])
+    assert len(asked) == len(set(asked)) == 2 * 2  # groups and items of two classes
+    for nothing in ((3, 0, "fold0of5:0"), (5, 3, "fold0of5:3"), (5, 0, "fixed"), (5, -1, "fold0of5:0")):
+        assert nothing not in supports
 
 
 def test_seeds_differ():
