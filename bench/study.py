@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ from bench.ledger import Tested
 from bench.locks import JournalLock, file_lock
 from bench.metrics import balanced_accuracy, log_loss
 from bench.seeds import content_name, keyed_uniform
-from bench.sweep import Embedded
+from bench.sweep import Embedded, Scaling, scaling_of
 
 if TYPE_CHECKING:
     import optuna
@@ -57,14 +58,21 @@ class Half:
     tested: Tested
     shots: int
 
+    @cached_property
+    def scalings(self) -> Mapping[str, Scaling]:
+        """How rows are scaled, by split; the same for every trial."""
+        X, scaling = self.view.X, self.view.scaling
+        splits = (split for repeat in self.plan.repeats for split in repeat)
+        return {split.name: scaling_of(X, split.train, self.groups, scaling) for split in splits}
+
     def score(self, head: Head, settings: list[Params], seed: int) -> np.ndarray:
         """Return class probabilities (L, n_items, K) of the scored items by draw number `seed` at L settings."""
         rows = self.plan.test_rows()
         P = np.zeros((len(settings), len(rows), self.n_classes))
         for split in self.plan.splits(seed):
-            X = self.view.scaled(split.train, self.groups)
+            scaled = self.scalings[split.name].of
             support = self.draws.supports[self.shots, seed, split.name]
-            drawn = Support(X[support], X[split.test])
+            drawn = Support(scaled(self.view.X[support]), scaled(self.view.X[split.test]))
             own = head.scores(drawn, self.y[support][None], self.n_classes, settings).P[0]
             P[:, np.searchsorted(rows, split.test)] = own
         if not np.isfinite(P).all():
@@ -88,6 +96,7 @@ def run_study(task: Task, trials: int, workers: int = 1, on_progress: Callable[[
     from joblib import Parallel, delayed
 
     made = 0
+    _ = task.half.scalings  # made once, here, and sent to every worker with the rest
     try:
         task.folder.mkdir(parents=True, exist_ok=True)
         while True:

@@ -137,18 +137,38 @@ def scale_rows(X: np.ndarray, train: np.ndarray, groups: np.ndarray, scaling: st
     standard: each feature to mean 0 and variance 1, divided by sqrt(d), for descriptors whose
     features have unlike units; both give rows of about length 1.
     """
+    return scaling_of(X, train, groups, scaling).of(X)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What training rows say of how to scale a row: minus mean (d,), over divisor (d,) or, without one, to length 1."""
+
+    mean: np.ndarray
+    divisor: np.ndarray | None
+
+    def of(self, X: np.ndarray) -> np.ndarray:
+        """Return rows X (p, d) scaled, in their own type; what becomes of a row does not depend on the others."""
+        centred = X - self.mean
+        if self.divisor is not None:
+            centred /= self.divisor
+        else:
+            norm = np.linalg.norm(centred, axis=1, keepdims=True)
+            centred /= np.where(norm > 0, norm, 1)
+        return centred.astype(X.dtype, copy=False)
+
+
+def scaling_of(X: np.ndarray, train: np.ndarray, groups: np.ndarray, scaling: str) -> Scaling:
+    """Return the statistics of the training rows that `scale_rows` scales by."""
     if scaling not in SCALING:
         raise BenchError(f"Got scaling '{scaling}'; expected one of {', '.join(SCALING)}.")
     _, group, size = np.unique(groups[train], return_inverse=True, return_counts=True)
     weight = 1 / (len(size) * size[group])
-    centred = X - weight @ X[train]
-    if scaling == "standard":
-        deviation = np.sqrt(weight @ centred[train] ** 2)
-        centred /= np.where(deviation > 0, deviation, 1) * np.sqrt(X.shape[1])
-    else:
-        norm = np.linalg.norm(centred, axis=1, keepdims=True)
-        centred /= np.where(norm > 0, norm, 1)
-    return centred.astype(X.dtype, copy=False)
+    mean = weight @ X[train]
+    if scaling == "unit":
+        return Scaling(mean, None)
+    deviation = np.sqrt(weight @ (X[train] - mean) ** 2)
+    return Scaling(mean, np.where(deviation > 0, deviation, 1) * np.sqrt(X.shape[1]))
 
 
 def plan_sweep(

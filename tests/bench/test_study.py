@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -125,6 +127,15 @@ def test_a_file_that_is_no_journal_is_refused(half, tmp_path):
     (tmp_path / "study.journal").write_text("hello\nhello\n")
     with pytest.raises(BenchError, match="is not a journal of trials"):
         run_study(task(half, tmp_path), 1)
+
+
+@pytest.mark.parametrize("scaling", ["unit", "standard"])
+def test_the_rows_of_an_episode_are_scaled_as_a_sweep_scales_them_to_the_bit(half, scaling):
+    view = Embedded("e", "k", scaling, half.view.X)
+    scalings = replace(half, view=view).scalings
+    for split in half.plan.splits(0):
+        some = np.r_[split.test, split.train[::3]]
+        assert np.array_equal(scalings[split.name].of(view.X[some]), view.scaled(split.train, half.groups)[some])
 
 
 def test_ranges_are_whole_numbers_fractions_or_choices():
