@@ -2,7 +2,8 @@
 
 The protocol of Wu et al. 2018 (sec. 3.4) that DINO also uses, with its T = 0.07. k is a default for
 few labels and is cut to n where the support is smaller. The neighbours are found once, at the largest
-k; another k or label vector is a look-up of their labels.
+k; another k or label vector is a look-up of their labels. Rows that are equally near share the last places, so that
+the order of the support decides nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.heads.contract import Head, Params, Range, Scored
+from bench.heads.contract import Head, Params, Range, Scored, one_hot
 from bench.heads.support import Support, lengths
 
 TEMPERATURE = 0.07
@@ -24,7 +25,7 @@ def nearest(support: Support, k: int) -> tuple[np.ndarray, np.ndarray]:
 
     Exact, in float32; ties go to the earlier support row. From FAISS_FROM support rows on faiss searches instead,
     without an (n_test, n) matrix; ties are then in order as well, but which of several equal rows is the k-th is
-    for faiss to choose.
+    for faiss to choose, and that one alone votes.
     """
     if support.shape[0] < FAISS_FROM:
         return rank(support.cosine, k)
@@ -62,15 +63,18 @@ def rank(similarity: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
     """Return vote shares (m, L, n_test, K); see `bench.heads.contract.Scores`."""
-    ks = _neighbours(grid, support.shape[0])
-    return Scored(_vote(*nearest(support, max(ks)), Y, n_classes, ks))
+    n = support.shape[0]
+    ks = _neighbours(grid, n)
+    found = nearest(support, min(max(ks) + 1, n))
+    return Scored(_vote(*found, Y, n_classes, ks, support.cosine if n < FAISS_FROM else None))
 
 
 def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
     """Return vote shares for every support row by the rows outside its group; uniform if there are none."""
     similarity = np.where(support.groups[:, None] == support.groups, np.float32(-np.inf), support.own_cosine)
-    ks = _neighbours(grid, support.shape[0])
-    return Scored(_vote(*rank(similarity, max(ks)), Y, n_classes, ks))
+    n = support.shape[0]
+    ks = _neighbours(grid, n)
+    return Scored(_vote(*rank(similarity, min(max(ks) + 1, n)), Y, n_classes, ks, similarity))
 
 
 def _neighbours(grid: Sequence[Params], n: int) -> list[int]:
@@ -78,23 +82,44 @@ def _neighbours(grid: Sequence[Params], n: int) -> list[int]:
 
 
 def _vote(
-    similarity: np.ndarray, neighbour: np.ndarray, Y: np.ndarray, n_classes: int, ks: Sequence[int]
+    similarity: np.ndarray,
+    neighbour: np.ndarray,
+    Y: np.ndarray,
+    n_classes: int,
+    ks: Sequence[int],
+    everything: np.ndarray | None,
 ) -> np.ndarray:
-    """Return vote shares (m, L, p, K) of the first k neighbours, for k in ks. similarity, neighbour: (p, max(ks)).
+    """Return vote shares (m, L, p, K) of the first k neighbours, for k in ks. similarity, neighbour: (p, max(ks) + 1).
 
-    A neighbour at -inf has no vote; without any the shares are uniform.
+    A neighbour at -inf has no vote; without any the shares are uniform. everything (p, n): similarities with all rows,
+    so that rows as near as the k-th share what the nearer ones leave of the k votes; None lets the first ones vote.
     """
     m, p = len(Y), len(neighbour)
     closest = similarity[:, :1].astype(np.float64)
-    weight = np.exp((similarity - np.where(np.isfinite(closest), closest, 0)) / TEMPERATURE)  # (p, k), first is 1
+    closest = np.where(np.isfinite(closest), closest, 0)
+    weight = np.exp((similarity - closest) / TEMPERATURE)  # (p, k), first is 1
     cast = Y[:, neighbour] + n_classes * np.arange(m * p).reshape(m, p, 1)  # (m, p, k), one ballot box per (m, p, K)
     out = np.empty((m, len(ks), p, n_classes))
     for i, k in enumerate(ks):
         ballots = np.broadcast_to(weight[:, :k], (m, p, k))
         votes = np.bincount(cast[:, :, :k].ravel(), ballots.ravel(), m * p * n_classes)
         out[:, i] = votes.reshape(m, p, n_classes)
+        if everything is None or k == similarity.shape[1]:
+            continue
+        tied = np.flatnonzero((similarity[:, k - 1] == similarity[:, k]) & np.isfinite(similarity[:, k]))
+        step = max(1, BLOCK // everything.shape[1])
+        for rows in (tied[j : j + step] for j in range(0, len(tied), step)):
+            shared = _shared(everything[rows], similarity[rows, k - 1, None], closest[rows], k)
+            out[:, i, rows] = shared @ one_hot(Y, n_classes)
     total = out.sum(-1, keepdims=True)
     return np.where(total > 0, out / np.where(total > 0, total, 1), 1 / n_classes)
+
+
+def _shared(similarity: np.ndarray, last: np.ndarray, closest: np.ndarray, k: int) -> np.ndarray:
+    """Return the votes of all n rows, (p, n): k in all before weighting, shared by those at the last similarity."""
+    nearer, level = similarity > last, similarity == last
+    each = (k - nearer.sum(1, keepdims=True)) / level.sum(1, keepdims=True)
+    return np.exp((similarity - closest) / TEMPERATURE) * (nearer + each * level)
 
 
 def _unit(X: np.ndarray) -> np.ndarray:
@@ -107,7 +132,7 @@ HEAD = Head(
     "k nearest neighbours, cosine, similarity-weighted votes",
     scores,
     {"k": 5},
-    version=3,
+    version=4,
     grid=tuple({"k": k} for k in (1, 3, 5, 10, 20)),
     loo=loo,
     space={"k": Range(1, 50, log=True)},
