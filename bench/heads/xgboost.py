@@ -10,6 +10,8 @@ all of them and, at few labels, far better: with all of them every tree asks the
 coordinates of `Support.span` would be faster still and lose up to nine points at 5 labels a class, measured on
 networks' embeddings: they start from the same few axes.
 The rows are binned once for all label vectors and settings, and settings that differ in rounds share their trees.
+A split lies in the middle between two rows. The library puts it at the upper one, which gives the class of the lower
+one all of the gap, and with it about a point of accuracy away at 1 label a class.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Param
     """Return probabilities (m, L, n_test, K); see `bench.heads.contract.Scores`."""
     import xgboost
 
-    X = np.ascontiguousarray(support.X, dtype=np.float32)
+    X = _middles(np.asarray(support.X, np.float32))
     X_test = np.ascontiguousarray(support.X_test, dtype=np.float32)
     binned = xgboost.QuantileDMatrix(X, max_bin=BINS, nthread=1)
     P = np.zeros((len(Y), len(grid), len(X_test), n_classes))
@@ -49,6 +51,24 @@ def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Param
             for at, count in rounds.items():
                 P[m, at][:, present] = _predict(model, X_test, count)
     return Scored(P / P.sum(-1, keepdims=True))
+
+
+def _middles(X: np.ndarray) -> np.ndarray:
+    """Return X float32 (n, d), every value the middle between itself and the next smaller one of its column.
+
+    The library splits at values of the rows it is given: at these, the rows of X fall as they did.
+    """
+    order = np.argsort(X, axis=0)
+    rising = np.take_along_axis(X, order, 0)
+    below, own = rising[:-1], rising[1:]
+    middle = below / 2 + own / 2
+    cut = rising.copy()
+    cut[1:] = np.where(middle > below, middle, own)
+    first = np.zeros(X.shape, np.intp)  # place of the first row of the same value
+    first[1:] = np.where(own > below, np.arange(1, len(X))[:, None], 0)
+    out = np.empty(X.shape, np.float32)
+    np.put_along_axis(out, order, np.take_along_axis(cut, np.maximum.accumulate(first, 0), 0), 0)
+    return out
 
 
 def _by_trees(grid: Sequence[Params]) -> list[tuple[Params, list[int]]]:
@@ -102,7 +122,7 @@ HEAD = Head(
     "gradient-boosted trees",
     scores,
     DEFAULT,
-    version=2,
+    version=3,
     grid=tuple(
         {**DEFAULT, "eta": eta, "full_at": full_at, "rounds": rounds}
         for eta in (0.1, 0.2)
