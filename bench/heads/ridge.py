@@ -47,7 +47,7 @@ class _Solved:
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
     """Return probabilities (m, L, n_test, K); see `bench.heads.contract.Scores`."""
     n, d = support.shape
-    coordinates = support.banded if n >= d >= 2 else support.span
+    coordinates = support.banded if n >= d else support.span
     solved = _solve(coordinates, Y, n_classes, grid)
     F = _scores(coordinates.at_test, solved)
     return Scored(_probabilities(F, solved.slope, solved.counts[:, None, :, None]).swapaxes(2, 3))

@@ -87,16 +87,16 @@ class Span(Coordinates):
 
 
 class Banded(Coordinates):
-    """Coordinates Z = X Q with a tridiagonal Z'Z, of scatter X'X (d, d), d >= 2, and rows X and X_test."""
+    """Coordinates Z = X Q with a tridiagonal Z'Z, of scatter X'X (d, d) and rows X and X_test."""
 
     def __init__(self, scatter: np.ndarray, X: np.ndarray, X_test: np.ndarray) -> None:
         from scipy.linalg import lapack
 
         size = 64 * len(scatter)  # of the work space, as LAPACK wants it
         reflectors, self._diagonal, self._beside, tau, _ = lapack.dsytrd(scatter.T, lower=1, lwork=size)
-        Q = np.zeros(scatter.shape)
-        Q[0, 0] = 1
-        Q[1:, 1:] = lapack.dorgqr(np.asfortranarray(reflectors[1:, :-1]), tau, lwork=size, overwrite_a=1)[0]
+        Q = np.eye(len(scatter))
+        if len(tau):  # LAPACK refuses what is empty
+            Q[1:, 1:] = lapack.dorgqr(np.asfortranarray(reflectors[1:, :-1]), tau, lwork=size, overwrite_a=1)[0]
         super().__init__((X, Q), (X_test, Q))
 
     def span(self) -> Span:
@@ -113,9 +113,10 @@ class Banded(Coordinates):
         from scipy.linalg import lapack
 
         rounding = len(self._diagonal) * np.finfo(np.float64).eps * self._diagonal.sum()
+        beside = self._beside if len(self._beside) else np.zeros(1)
         out = np.empty((len(shifts), *B.shape))
         for i, shift in enumerate(shifts):
-            *factors, _ = lapack.dpttrf(self._diagonal + max(shift, rounding), self._beside)
+            *factors, _ = lapack.dpttrf(self._diagonal + max(shift, rounding), beside)
             out[i] = lapack.dpttrs(*factors, B.T)[0].T
         return out
 

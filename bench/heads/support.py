@@ -85,7 +85,7 @@ class Support:
 
     @cached_property
     def banded(self) -> Banded:
-        """Coordinates of the support with tridiagonal products, of d >= 2 dimensions; half the work of the span."""
+        """Coordinates of the support with tridiagonal products; half the work of the span."""
         X = self.X.astype(np.float64, copy=False)
         return Banded(X.T @ X, X, self.X_test.astype(np.float64, copy=False))
 
@@ -93,7 +93,7 @@ class Support:
     def span(self) -> Span:
         """Coordinates in the span of the support; directions without length (to rounding) are left out."""
         n, d = self.shape
-        return self.banded.span() if n >= d >= 2 else span_of_gram(self.gram, self.cross)
+        return self.banded.span() if n >= d else span_of_gram(self.gram, self.cross)
 
     @cached_property
     def turned(self) -> tuple[np.ndarray, np.ndarray]:
