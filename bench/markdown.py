@@ -15,6 +15,7 @@ SELECTION = {
     "loo": "*(loo)*: the setting with the least log loss on the labelled examples, each predicted without its group.",
     "inner-cv": "*(inner-cv)*: the setting with the least log loss in folds of the labelled examples, by group.",
     "transfer": "*(transfer)*: the setting with the least log loss on other data.",
+    "tuned": "*(tuned)*: the setting that `bench tune` found on groups that no row here uses.",
     "oracle": "*(oracle)*: the setting with the least log loss on the test itself. It used labels that nobody has: it "
     "shows what choosing could reach, and is not ranked.",
 }

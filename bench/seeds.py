@@ -26,9 +26,10 @@ def keyed_uniform(key: Sequence[object], items: Sequence[str]) -> np.ndarray:
     key: any JSON-able sequence, e.g. ("support", seed, "rbc"). items: n strings.
     Returns float64 (n,), the top 53 bits of a keyed BLAKE2b of each item.
     """
-    secret = hashlib.sha256(json.dumps(list(key)).encode()).digest()
-    bits = [
-        int.from_bytes(hashlib.blake2b(item.encode(), digest_size=8, key=secret).digest(), "big") >> 11
-        for item in items
-    ]
-    return np.array(bits, dtype=np.float64) / float(1 << 53)
+    start = hashlib.blake2b(digest_size=8, key=hashlib.sha256(json.dumps(list(key)).encode()).digest())
+    digests = bytearray()
+    for item in items:
+        hasher = start.copy()
+        hasher.update(item.encode())
+        digests += hasher.digest()
+    return (np.frombuffer(digests, ">u8") >> 11) / float(1 << 53)

@@ -16,7 +16,7 @@ from itertools import product as pairs
 
 import numpy as np
 
-from bench.heads.contract import Head, Params, Scored, one_hot, softmax
+from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
 from bench.heads.span import product
 from bench.heads.support import Support, lengths
 
@@ -84,4 +84,5 @@ HEAD = Head(
     version=2,
     grid=tuple({"metric": metric, "temperature": t} for metric, t in pairs(("cosine", "euclidean"), (0.03, 0.1, 0.3))),
     loo=loo,
+    space={"metric": Range(choices=("cosine", "euclidean")), "temperature": Range(0.01, 1.0, log=True)},
 )

@@ -15,7 +15,7 @@ import numpy as np
 
 from bench import ladder
 from bench.backend import Array, backend_of
-from bench.heads.contract import Head, Params, Scored, softmax
+from bench.heads.contract import Head, Params, Range, Scored, softmax
 from bench.heads.support import Support
 from bench.linalg import Loss, minimise
 
@@ -89,4 +89,7 @@ def scores_by(
     return Scored(*(np.concatenate(arrays, 1)[:, place] for arrays in zip(*parts, strict=True)))
 
 
-HEAD = Head("logreg", "multinomial logistic regression, L2", scores, {"l2": 0.01}, version=4, grid=GRID)
+SPACE = {"l2": Range(1e-6, 1.0, log=True)}
+HEAD = Head(
+    "logreg", "multinomial logistic regression, L2", scores, {"l2": 0.01}, version=4, grid=GRID, space=SPACE
+)

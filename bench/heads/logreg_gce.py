@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.backend import Array, backend_of
-from bench.heads.contract import Head, Params, Scored
-from bench.heads.logreg import scores_by
+from bench.heads.contract import Head, Params, Range, Scored
+from bench.heads.logreg import SPACE, scores_by
 from bench.heads.support import Support
 from bench.linalg import Loss
 
@@ -48,4 +48,5 @@ HEAD = Head(
     {"l2": 0.003, "q": 0.7},
     version=2,
     grid=tuple({"l2": l2, "q": q} for q in (0.4, 0.7) for l2 in (1e-2, 3e-3, 1e-3, 3e-4)),
+    space={**SPACE, "q": Range(0.05, 0.95)},
 )

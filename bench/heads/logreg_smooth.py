@@ -11,8 +11,8 @@ import numpy as np
 
 from bench import ladder
 from bench.backend import Array, backend_of
-from bench.heads.contract import Head, Params, Scored
-from bench.heads.logreg import scores_by
+from bench.heads.contract import Head, Params, Range, Scored
+from bench.heads.logreg import SPACE, scores_by
 from bench.heads.support import Support
 from bench.linalg import Loss
 
@@ -50,4 +50,5 @@ HEAD = Head(
     {"l2": 0.01, "smoothing": 0.1},
     version=2,
     grid=tuple({"l2": l2, "smoothing": smoothing} for smoothing in (0.1, 0.3) for l2 in (1e-1, 1e-2, 1e-3, 1e-4)),
+    space={**SPACE, "smoothing": Range(0.0, 0.5)},
 )

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.heads.contract import Head, Params, Scored
-from bench.heads.logreg import fit_and_score
+from bench.heads.logreg import SPACE, fit_and_score
 from bench.heads.support import Support
 
 FOLDS = 5
@@ -72,4 +72,5 @@ HEAD = Head(
     {"l2": 0.01},
     version=2,
     grid=tuple({"l2": l2} for l2 in (1e-1, 1e-2, 1e-3, 1e-4)),
+    space=SPACE,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -126,7 +127,6 @@ def test_a_closed_form_is_tuned_and_its_setting_can_be_used(data, tmp_path, name
 @pytest.mark.parametrize(
     ("aim", "message"),
     [
-        (Aim("thumbnail", head="centroid"), "Got head 'centroid', which declares no space to search"),
         (Aim("thumbnail", head="xgbost"), "did you mean 'xgboost'"),
         (Aim("thumbnail", shots=50), "In the tuning half of the groups: shots=50 asked of class 'neuron'"),
     ],
@@ -135,6 +135,12 @@ def test_what_cannot_be_tuned_is_refused_with_the_reason(data, tmp_path, aim, me
     with pytest.raises(BenchError, match=message):
         tune(source(data), aim, out=tmp_path)
     assert not (tmp_path / "tune").exists()
+
+
+def test_a_head_without_a_space_is_refused(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.heads.all_heads", lambda: {"bare": replace(all_heads()["centroid"], name="bare", space={})})
+    with pytest.raises(BenchError, match="Got head 'bare', which declares no space to search"):
+        tune(source(data), Aim("thumbnail", head="bare"), out=tmp_path)
 
 
 @pytest.mark.parametrize("wrong", [{"shots": 0}, {"trials": 0}, {"episodes": -1}])
