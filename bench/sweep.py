@@ -25,8 +25,9 @@ from bench.selection import check_selection, refuse_shots, settings_of
 from bench.transfer import learn_settings
 from bench.tuned import tuned_settings
 
-VERSION = 2  # raised when the same description would give other numbers
+VERSION = 3  # raised when the same description would give other numbers
 SCALING = ("unit", "standard")
+ROUNDING = 1e-9  # a deviation this small, as a share of the mean, is the rounding of equal numbers
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,8 @@ def scale_rows(X: np.ndarray, train: np.ndarray, groups: np.ndarray, scaling: st
     set the centre. groups: (N,).
     unit: minus the training mean, then each row to length 1 (SimpleShot's CL2N, Wang et al. 2019).
     standard: each feature to mean 0 and variance 1, divided by sqrt(d), for descriptors whose
-    features have unlike units; both give rows of about length 1.
+    features have unlike units; both give rows of about length 1. A feature that is constant on the
+    training rows, and a row that is their mean, becomes 0.
     """
     return scaling_of(X, train, groups, scaling).of(X)
 
@@ -154,7 +156,7 @@ class Scaling:
             centred /= self.divisor
         else:
             norm = np.linalg.norm(centred, axis=1, keepdims=True)
-            centred /= np.where(norm > 0, norm, 1)
+            centred /= np.where(norm > ROUNDING * np.linalg.norm(self.mean), norm, np.inf)
         return centred.astype(X.dtype, copy=False)
 
 
@@ -168,7 +170,8 @@ def scaling_of(X: np.ndarray, train: np.ndarray, groups: np.ndarray, scaling: st
     if scaling == "unit":
         return Scaling(mean, None)
     deviation = np.sqrt(weight @ (X[train] - mean) ** 2)
-    return Scaling(mean, np.where(deviation > 0, deviation, 1) * np.sqrt(X.shape[1]))
+    varies = deviation > ROUNDING * np.abs(mean)
+    return Scaling(mean, np.where(varies, deviation * np.sqrt(X.shape[1]), np.inf))
 
 
 def plan_sweep(

@@ -164,6 +164,21 @@ def test_scaling_looks_at_the_training_rows_alone():
         assert np.array_equal(one, two)
 
 
+@pytest.mark.parametrize("value", [0.1, 5.0, 1e6])
+def test_a_feature_that_is_constant_where_it_is_learned_from_tells_nothing(value):
+    X = np.random.default_rng(0).normal(size=(40, 6))
+    X[:, 2], X[35:, 2] = value, 2 * value
+    groups = np.arange(40).astype(str)
+    scaled = scale_rows(X, np.arange(30), groups, "standard")
+    assert (scaled[:, 2] == 0).all()
+    assert (np.abs(scaled) < 5).all()
+
+
+def test_rows_that_are_all_alike_become_zero():
+    X = np.tile(np.random.default_rng(0).normal(size=6), (20, 1)).astype(np.float32)
+    assert (scale_rows(X, np.arange(15), np.arange(20).astype(str), "unit") == 0).all()
+
+
 def test_a_large_group_does_not_set_the_centre():
     X = np.r_[np.zeros((100, 2)), np.full((2, 2), 4.0)]
     groups = np.array(["big"] * 100 + ["small"] * 2)
