@@ -227,4 +227,4 @@ def read_ledger(run: Path) -> pd.DataFrame:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    return pq.read_table(path, page_checksum_verification=True).to_pandas()
+    return pq.read_table(path.absolute(), page_checksum_verification=True).to_pandas()

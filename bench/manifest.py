@@ -186,7 +186,7 @@ def _load(root: Path, cache: Path | None) -> pa.Table:
     place = _place(root, cache)
     try:
         if place is not None:
-            table = pq.read_table(place, use_threads=False)
+            table = pq.read_table(place.absolute(), use_threads=False)
             if table.schema.names == STORED:
                 return table
     except (OSError, ValueError, pa.ArrowException):
@@ -201,7 +201,7 @@ def _save(root: Path, cache: Path | None, table: pd.DataFrame) -> None:
     text = {name: table[name].astype("str") for name in ("path", "digest", "dtype", "format", "problem")}
     made = pa.Table.from_pandas(table.assign(**text)[STORED], preserve_index=False)
     with replacing(place) as temporary:
-        pq.write_table(made.replace_schema_metadata({ROOT: str(root.resolve())}), temporary)
+        pq.write_table(made.replace_schema_metadata({ROOT: str(root.resolve())}), temporary.absolute())
 
 
 def forgotten_manifests(cache: Path) -> list[tuple[Path, str]]:
@@ -209,7 +209,7 @@ def forgotten_manifests(cache: Path) -> list[tuple[Path, str]]:
     found = []
     for path in sorted((cache / "manifests").glob("*.parquet")):
         with suppress(OSError, pa.ArrowException):
-            root = (pq.read_schema(path).metadata or {}).get(ROOT, b"").decode()
+            root = (pq.read_schema(path.absolute()).metadata or {}).get(ROOT, b"").decode()
             if root and not os.path.lexists(root):
                 found.append((path, root))
     return found
