@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from rows import Case, Draw
@@ -18,7 +19,7 @@ OF_TESTED = ("X", "cosine", "turned")
 OTHERS = ("knn", "centroid", "ridge", "lda")  # what a head may stand beside; they make all that draws share
 
 
-def clock(run: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
+def clock(run: Callable[[], Any]) -> tuple[float, Any]:
     """Return the CPU seconds of this thread and the answer."""
     started = time.thread_time()
     answer = run()
