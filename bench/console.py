@@ -108,6 +108,8 @@ def print_forecast(forecast: Forecast) -> None:
         counts = (f"{row[name]:,}" for name in ("shots", "encoders", "seeds", "splits", "noise", "fits", "done"))
         table.add_row(row["head"], row["selection"], *counts, _duration(row["seconds"]))
     console.print(table, soft_wrap=False)
+    if forecast.left_out:
+        console.print(f"Left out: {forecast.left_out}.", markup=False)
     for reason in forecast.refused:
         console.print(f"Not run: {reason}.", markup=False)
     for encoder, count in forecast.missing.items():

@@ -23,7 +23,8 @@ class Forecast:
     """table: one row per (head, selection, shots): encoders, seeds, splits a draw, noise rates, fits, done, seconds.
 
     seconds: of one process, for what is left. at_once: processes that would run. bytes: of the predictions still to
-    be stored. missing: encoder -> instances without an embedding; random rows were timed instead of these.
+    be stored. missing: encoder -> instances without an embedding; random rows were timed instead of these. left_out:
+    what the run would leave out of the data.
     """
 
     table: pd.DataFrame
@@ -31,6 +32,7 @@ class Forecast:
     bytes: float
     refused: tuple[str, ...]
     missing: Mapping[str, int] = field(default_factory=dict)
+    left_out: str = ""
 
     @property
     def seconds(self) -> float:

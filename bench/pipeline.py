@@ -9,7 +9,6 @@ leaderboard.csv, leaderboard.md} and refreshes <out>/leaderboard.csv and .md. Em
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -17,9 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from bench.atomic import replacing, write_atomically
 from bench.check import tier_of
 from bench.datasets import Dataset
 from bench.embed import OnProgress, Prepared, Source, cached_encoders, embed, prepare
@@ -28,19 +25,17 @@ from bench.errors import BenchError
 from bench.extract import ExtractReport
 from bench.forecast import Forecast, forecast
 from bench.heads import get_heads
-from bench.leaderboard import EncoderFacts, Leaderboard, RunFacts, build_leaderboard
-from bench.markdown import render_markdown, render_overview
+from bench.leaderboard import EncoderFacts, Leaderboard, RunFacts
 from bench.prompts import Prompts, make_prompts
 from bench.schedule import mapped, run_units
-from bench.seeds import content_name
 from bench.store import EmbeddingStore
 from bench.sweep import Embedded, Protocol, Sweep, View, plan_sweep
 from bench.tuned import leave_out
+from bench.write_up import write_up
 from bench.zero_shot import plan_zero_shot, run_zero_shot
 from encoders import EncoderSpec, TextEncoder, find_placement, has_text_tower, resolve, text_encoder
 
 DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
-LEADERBOARD_FORMAT = 2  # raised when the same predictions would be written up differently
 
 
 @dataclass(frozen=True)
@@ -130,7 +125,7 @@ def run(
     known = _encoder_facts(prepared.store, specs, {spec.name: views[spec.name].width for spec in specs}, ensembles)
     facts = _facts(prepared, request.source, sweep, known)
     facts = replace(facts, warnings=(*facts.warnings, *extracted.failed.values()), prompts=prompts)
-    board, fresh = _write_up(run_folder, Path(request.out), sweep, facts, refused, command)
+    board, fresh = write_up(run_folder, Path(request.out), sweep, facts, refused, command)
     up_to_date = not (made or fresh or sum(extracted.made.values()))
     return RunResult(run_folder, board, refused, extracted, reused, made, up_to_date, left_out)
 
@@ -140,7 +135,7 @@ def forecast_run(request: Request, *, workers: int = 1, memory: float | None = N
 
     Rows drawn at random, as wide as the embeddings, are timed where embeddings are missing.
     """
-    prepared, specs, ensembles, _ = _resolve(request)
+    prepared, specs, ensembles, left_out = _resolve(request)
     names = prepared.instances["instance"].tolist()
     rng = np.random.default_rng(0)
     embedded, missing = {}, {}
@@ -153,7 +148,7 @@ def forecast_run(request: Request, *, workers: int = 1, memory: float | None = N
     views = _views(embedded, ensembles)
     run_folder = _run_folder(request, prepared.dataset)
     found = forecast(_plan(prepared, request, views), views, run_folder, workers=workers, memory=memory)
-    return replace(found, missing=missing)
+    return replace(found, missing=missing, left_out=left_out)
 
 
 def _resolve(request: Request) -> tuple[Prepared, list[EncoderSpec], list[Ensemble], str]:
@@ -266,38 +261,3 @@ def _facts(prepared: Prepared, source: Source, sweep: Sweep, known: Mapping[str,
         split_rule=sweep.plan.rule, split_reason=sweep.plan.reason, draw=sweep.protocol.draw,
         classes=sweep.classes, encoders=known, warnings=(*warnings, *sweep.plan.notes),
     )  # fmt: skip
-
-
-def _write_up(
-    folder: Path, out: Path, sweep: Sweep, facts: RunFacts, refused: Sequence[str], command: str
-) -> tuple[Leaderboard, bool]:
-    """Write the run's tables unless they are there for these very units; returns (leaderboard, whether written)."""
-    signature = content_name(
-        [LEADERBOARD_FORMAT, [unit.name for unit in sweep.units], list(refused), list(facts.warnings)]
-    )
-    record = folder / "run.json"
-    if record.exists() and json.loads(record.read_text()).get("signature") == signature:
-        table = pd.read_csv(folder / "leaderboard.csv")
-        return Leaderboard(table), False
-    board = build_leaderboard(folder, sweep.units, sweep.table, sweep.plan.test_rows(), facts)
-    with replacing(folder / "instances.parquet") as path:
-        sweep.table.to_parquet(path, index=False)
-    write_atomically(folder / "leaderboard.csv", board.table.to_csv(index=False, float_format="%.6g").encode())
-    write_atomically(folder / "leaderboard.md", render_markdown(board, facts, refused, command).encode())
-    about = {
-        "signature": signature, "command": command, "dataset": facts.dataset, "instances": facts.instances,
-        "classes": facts.classes, "tier": facts.tier, "split": facts.split_rule, "refused": list(refused),
-        "warnings": list(facts.warnings), "empty_fields": dict(board.empty), "units": len(sweep.units),
-        "prompts": dict(facts.prompts),
-    }  # fmt: skip
-    write_atomically(record, json.dumps(about, indent=1).encode())  # last: it says that the rest is there
-    refresh_overview(out)
-    return board, True
-
-
-def refresh_overview(out: Path) -> None:
-    """Rewrite <out>/leaderboard.csv and .md from the leaderboards of all runs below it."""
-    boards = [pd.read_csv(path) for path in sorted((out / "runs").glob("*/leaderboard.csv"))]
-    merged = pd.concat(boards, ignore_index=True)
-    write_atomically(out / "leaderboard.csv", merged.to_csv(index=False, float_format="%.6g").encode())
-    write_atomically(out / "leaderboard.md", render_overview(merged).encode())
