@@ -21,6 +21,7 @@ from bench.heads.support import Pool
 SEEDS = 20  # draws a shot level of the sweep that a pool's products are shared by
 SAME_MODEL = tuple(name for name in LOOPS if name != "xgboost")  # which has settings of its own; accuracy is compared
 HERE, ADDED = "here", "here, if added"
+TOO_LONG = 10
 AGAIN, SHORT = 3, 1.0  # times that what takes this engine less than so many seconds is run in a row
 
 
@@ -45,8 +46,8 @@ class Measured:
     accuracy: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def median(self, way: str) -> float:
-        """Return the median seconds of a draw."""
-        return float(np.median(self.seconds[way]))
+        """Return the median seconds of a draw; NaN of a loop that was not run."""
+        return float(np.median(self.seconds[way] or np.nan))
 
     @property
     def with_pool(self) -> float:
@@ -59,7 +60,8 @@ def measure_case(
 ) -> tuple[list[Measured], Mapping[str, float]]:
     """Return what was measured, and the seconds of the pool's parts. A first round of the fewest shots warms up.
 
-    patience: seconds from which on a loop is not repeated on other draws.
+    patience: seconds from which on a loop is not repeated on other draws; after TOO_LONG times as many it is not run
+    at more shots.
     """
     known = {(n, seed): drawn for n in shots for seed in range(draws) if (drawn := draw(case, n, seed, rates))}
     shots = [n for n in shots if (n, 0) in known]
@@ -74,13 +76,18 @@ def measure_case(
             found[name, n].pool = sum(parts[part] for part in used) / (SEEDS * len(shots))
         one_draw(Measured(case, name, shots[0], settings_of(name)), pool, known[shots[0], 0], 0, patience)
     for seed in range(draws):
-        for n in shots:
+        slow: set[tuple[str, str]] = set()
+        for n in sorted(shots):
             for name in heads:
-                one_draw(found[name, n], pool, known[n, seed], seed, patience)
+                one = found[name, n]
+                one_draw(one, pool, known[n, seed], seed, patience, [way for at, way in slow if at == name])
+                slow |= {(name, way) for way in LOOPS[name] if max(one.seconds[way], default=0) > TOO_LONG * patience}
     return list(found.values()), parts
 
 
-def one_draw(measured: Measured, pool: Pool, drawn: Draw, turn: int, patience: float) -> None:
+def one_draw(
+    measured: Measured, pool: Pool, drawn: Draw, turn: int, patience: float, without: Sequence[str] = ()
+) -> None:
     """Run every way, another one first at every turn, and add what is found.
 
     A loop runs once: it is many fits in a row. This engine's one call is repeated at once where it is short, as a sweep
@@ -102,9 +109,8 @@ def one_draw(measured: Measured, pool: Pool, drawn: Draw, turn: int, patience: f
         seconds, answers[way] = clock(partial(loops[way].run, X, drawn.Y, X_test, settings))
         return seconds, answers[way].predicted
 
-    ways = [
-        way for way in (HERE, *loops, ADDED) if way not in loops or max(measured.seconds[way], default=0) < patience
-    ]
+    slow = [way for way in loops if max(measured.seconds[way], default=0) >= patience]
+    ways = [way for way in (HERE, *loops, ADDED) if way not in slow and way not in without]
     predicted = {}
     for at in range(len(ways)):
         way = ways[(at + turn) % len(ways)]

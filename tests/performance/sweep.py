@@ -10,7 +10,8 @@ thread, medians over the draws. `here`: the head alone, with its part of what al
 all pairs, axes), as of 20 draws a shot level. `if added`: where other heads have used the same draw. Equal classes:
 the share of test rows, its least and its mean over label vectors, settings and draws, against the first loop; `its
 own` is that of the second loop. The gap is (f - f') / f' for this engine's loss f and the first loop's f', the largest;
-in brackets what the engine tells. Accuracy is balanced, on clean labels, the mean over settings.
+in brackets what the engine tells. Accuracy is balanced, on clean labels, the mean over settings. A loop that takes
+longer than --patience seconds is run on one draw, and one that takes ten times as long not at more shots.
 """
 
 from __future__ import annotations
@@ -76,9 +77,7 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--heads", default=HEADS, help=f"of {', '.join(LOOPS)}")
     parser.add_argument("--noise", default="0,0.1,0.2,0.4", help="a label vector for each rate")
     parser.add_argument("--draws", type=int, default=3)
-    parser.add_argument(
-        "--patience", type=float, default=4, help="seconds from which on a loop is run on one draw only"
-    )
+    parser.add_argument("--patience", type=float, default=4, help="seconds, see above")
     parser.add_argument("--embeddings", type=Path, nargs="*", default=[], help="draw from these, not from made-up rows")
     parser.add_argument("--group-separator", default="__", help="the group is the file's name up to here")
     parser.add_argument("--memory", default="50", help="shots at which peak memory is measured; '' for none")

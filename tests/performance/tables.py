@@ -20,12 +20,12 @@ def table(header: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
 
 def ms(seconds: float) -> str:
     """Return milliseconds with three digits."""
-    return f"{1000 * seconds:.3g}" if seconds < 1 else f"{1000 * seconds:.0f}"
+    return "" if np.isnan(seconds) else f"{1000 * seconds:.3g}" if seconds < 1 else f"{1000 * seconds:.0f}"
 
 
 def times(ratio: float) -> str:
     """Return a ratio with two or three digits."""
-    return f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
+    return "" if np.isnan(ratio) else f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
 
 
 def by_shots(some: Sequence[Measured]) -> str:
@@ -75,11 +75,11 @@ def apart(some: Sequence[Measured]) -> str:
 
 
 def totals(found: Sequence[Measured]) -> str:
-    """Return one line a case and head: a draw of every shot level, beside the target."""
+    """Return one line a case and head: a draw of every shot level at which the first loop ran, beside the target."""
     header = ["rows", "K", "d", "head", "here, ms", "of it the pool", "ratio", "target", "ratio if added",
               "to the second loop", "equal classes: least", "mean", "largest loss gap (told), evaluations", "accuracy, points"]  # fmt: skip
     lines = []
-    for some in grouped(found):
+    for some in grouped([one for one in found if one.seconds[next(iter(LOOPS[one.head]))]]):
         one = some[0]
         first, second = LOOPS[one.head]
         here, added, a, b = (
@@ -129,8 +129,8 @@ def growth(found: Sequence[Measured]) -> str:
     }
     lines = []
     for name in dict.fromkeys(one.head for one in found):
-        own = [one for one in found if one.head == name]
         first = next(iter(LOOPS[name]))
+        own = [one for one in found if one.head == name and one.seconds[first]]
         for axis, of in axes.items():
             others = [each for key, each in axes.items() if key != axis]
             along: dict[tuple[object, ...], list[Measured]] = {}
