@@ -179,15 +179,16 @@ class _Solving:
         sy = self.on.dots(move, change)
         self.steps += 1
         down = f <= self.f + 1e-4 * self.t * self.slope + SLACK * np.abs(self.f)
-        shorter = np.fmin(np.fmax(-0.5 * self.slope * self.t / (f - self.f - self.slope * self.t), 0.1), 0.5)
-        paired = down & np.isfinite(self.f) & (sy > 0)
-        self.t = np.where(down, 1, self.t * shorter).astype(np.float32)
-        self.f, self.sy = np.where(down, f, self.f), np.where(paired, sy, self.sy)
-        self._keep(paired, s=move, y=change)
-        self._keep(down, W=trial, G=G, w=w)
+        if not down.all():
+            shorter = np.fmin(np.fmax(-0.5 * self.slope * self.t / (f - self.f - self.slope * self.t), 0.1), 0.5)
+            self.t = np.where(down, 1, self.t * shorter).astype(np.float32)
+        elif move is not self.D:
+            self.t = np.ones_like(self.t)
+        pair = down & ((sy > 0) | np.isinf(self.f))  # of length 0 at the start, which is none
+        self._keep(pair, s=move, y=change, sy=sy)
+        self._keep(down, W=trial, G=G, w=w, f=f)
         D, slope = self._direction()
-        self._keep(down, D=D)
-        self.slope = np.where(down, slope, self.slope)
+        self._keep(down, D=D, slope=slope)
         if not down.all():
             squared = self.on.dots(self.penalty * self.W, self.W)
         above = self._above()
@@ -203,12 +204,14 @@ class _Solving:
             self._leave_out_solved()
 
     def _keep(self, at: np.ndarray, **new: Array) -> None:
-        """Replace the slots at which `at` is true of the arrays so called."""
+        """Replace the slots at which `at` is true of what is so called: arrays, or a number of every slot."""
         everywhere = at.all()
         for name, values in new.items():
             if everywhere:
                 setattr(self, name, values)
-            elif at.any():
+            elif isinstance(values, np.ndarray) and values.ndim == 1:
+                setattr(self, name, np.where(at, values, getattr(self, name)))
+            else:
                 setattr(self, name, self.on.xp.where(self.on.send(at)[:, None, None], values, getattr(self, name)))
 
     def _each(self, numbers: np.ndarray) -> Array:
