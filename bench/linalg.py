@@ -13,7 +13,6 @@ by L-BFGS with one pair (Nocedal & Wright 2006, sec. 7.2, "memoryless"). What ma
     longer memory gains nothing: 4 and 12 pairs took as many steps as 1.
 (B) All problems step at once: one step is two matrix products, P K rows wide.
 (C) A weak l2 starts from stronger ones (`bench.ladder`). Small problems solve all l2 at once instead.
-(D) When the gradient is small enough, the step that it asks for is taken too, unseen: half of the error left is gone.
 
 What one (problem, l2) gives does not depend on the others, to the bit: every product is made of calls of one fixed
 shape, all l2 lie on one ladder, and nothing else mixes problems. The arrays are numpy's on a CPU and torch's on a GPU
@@ -33,7 +32,7 @@ from bench.backend import Array, backend_of
 from bench.errors import BenchError
 from bench.ladder import Stage, plan_path
 
-TOLERANCE = 5e-6  # on how far f may be above its minimum, as a share of its penalty: W is right to 2e-3 of its length
+TOLERANCE = 2e-6  # on how far f may be above its minimum, as a share of its penalty: W is right to 1e-3 of its length
 ROUNDING = 1e-12  # the same as a share of f, where W is 0
 MOST_STEPS = 1000
 SLACK = 8 * float(np.finfo(np.float32).eps)  # rounding of f, as a share of f: what a step may seem to rise
@@ -88,8 +87,8 @@ def minimise(
     A class without rows keeps W = 0 and takes no part. top: the l2 from which on `plan_path` starts from stronger
     ones; 0 starts them all at W = 0. weight (P, n): of the rows, mean 1; all alike if None. gap (P, L):
     (f - minimum) / f is at most this: the duality gap ||gradient||^2 / (2 l2), which bounds it for a convex loss, and
-    a term for the intercepts from their curvature, both before the last step (D). steps (P, L): evaluations of f.
-    Products are float32, sums over rows float64. BenchError if an l2 is not above 0.
+    a term for the intercepts from their curvature. steps (P, L): evaluations of f. Products are float32, sums over
+    rows float64. BenchError if an l2 is not above 0.
     """
     if min(l2) <= 0:
         raise BenchError(f"Got l2={min(l2):g}, expected more than 0; take a small one such as 1e-6.")
@@ -194,11 +193,9 @@ class _Solving:
         above = self._above()
         # Where l2 outweighs the curvature, so do the weights that no row sees.
         seen = squared * np.minimum(1, self.steepest / self.l2)
-        near = down & (above <= np.maximum(0.5 * TOLERANCE * seen, ROUNDING * self.f))
-        over = near | (self.t < 1e-4) | (self.steps >= MOST_STEPS)
+        near = above <= np.maximum(0.5 * TOLERANCE * seen, ROUNDING * self.f)
+        over = (down & near) | (self.t < 1e-4) | (self.steps >= MOST_STEPS)
         for slot in np.flatnonzero(over):
-            if near[slot]:
-                self.W[slot] += self.D[slot]
             self._finish(int(slot), above[slot] / max(self.f[slot], np.finfo(np.float32).tiny))
         if over.any():
             self._leave_out_solved()

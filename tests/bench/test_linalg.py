@@ -56,7 +56,7 @@ def test_every_l2_of_the_grid_reaches_what_scikit_learn_converges_to(n, d, K, sm
         reference[:, np.unique(y)] = converged(X, y, l2).predict_proba(X_test)
         np.testing.assert_allclose(P[0, at], reference, atol=0.01)
         assert (P[0, at].argmax(1) == reference.argmax(1)).mean() >= 0.99
-    assert gap.max() <= 1e-5
+    assert gap.max() <= 4e-6
 
 
 @pytest.mark.parametrize("small", [0, 10**9])
@@ -73,7 +73,7 @@ def test_the_gap_is_no_smaller_than_the_true_distance_to_the_minimum(n, d, K, sm
         best = converged(X, y, l2)
         lowest = objective(X, y, l2, best.coef_, best.intercept_)
         assert (reached - lowest) / lowest <= solved.gap[0, at] + 1e-7
-        assert solved.gap[0, at] <= 1e-5
+        assert solved.gap[0, at] <= 4e-6
 
 
 @pytest.mark.parametrize("small", [0, 10**9])
@@ -183,7 +183,7 @@ def test_arrays_of_torch_give_what_arrays_of_numpy_give(loss, small, monkeypatch
     ours, theirs = (minimise(rows, Y, 3, [0.1, 1e-2, 1e-3, 1e-4], loss, weight=weight) for rows in (plain, turned))
     length = np.linalg.norm(ours.W, axis=(2, 3))
     assert (np.linalg.norm(ours.W - theirs.W, axis=(2, 3)) <= 0.02 * length + 1e-6).all()
-    assert theirs.gap.max() <= 1e-5
+    assert theirs.gap.max() <= 4e-6
 
 
 @pytest.mark.parametrize(("n", "d"), [(20, 60), (90, 15)])
