@@ -87,7 +87,7 @@ def small_run(data: Path, **more: object):
 WRITERS = {
     "store": "bench.store.write_atomically",
     "ledger": f"{ledger.__name__}.write_atomically",
-    "leaderboard": "bench.pipeline.write_atomically",
+    "leaderboard": "bench.write_up.write_atomically",
     "manifest": f"{manifest.__name__}.pq.write_table",
 }
 
