@@ -14,7 +14,8 @@ import numpy as np
 
 Array = Any  # numpy.ndarray or torch.Tensor
 
-REGISTERS = 16  # a multiple of this many rows leaves no remainder that BLAS would round in another way
+REGISTERS = 16  # of most BLAS, a multiple of this many rows leaves no remainder that is rounded in another way
+FEW = 4096  # numbers in a factor below which one row may come out alike by chance
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,36 @@ class Backend:
         """Return zeros, float32."""
         return self.send(np.zeros(shape, np.float32))
 
-    def product(self, A: Array, B: Array) -> Array:
+    def layout(self, K: int, B: Array) -> tuple[int, int]:
+        """Return how many problems of K rows share a call of `product` by B (r, c), and the rows of the call.
+
+        BLAS may round a row by its place among the others (OpenBLAS for AVX2 has two kinds of places, for AVX-512 one).
+        So the largest call is taken in which equal rows come out equal wherever they stand, as it is found by trying.
+        """
+        together = self.together
+        while together > 1:
+            for rows in dict.fromkeys((-(-together * K // REGISTERS) * REGISTERS, together * K)):
+                if self._alike_in_every_place(rows, B):
+                    return together, rows
+            together //= 2
+        return 1, K
+
+    def _alike_in_every_place(self, rows: int, B: Array) -> bool:
+        r, c = B.shape
+        for seed in range(1 if r * c > FEW else 8):
+            row = np.random.default_rng(seed).standard_normal(r, np.float32)
+            out = self.xp.matmul(self.send(np.broadcast_to(row, (rows, r)).copy()), B)
+            if not (out == out[:1]).all():
+                return False
+        return True
+
+    def product(self, A: Array, B: Array, layout: tuple[int, int] | None = None) -> Array:
         """Return A @ B for A (P, K, r) and B (r, c) as (P, K, c), each problem's bits whatever P is.
 
-        The rows are cut into calls of one shape, filled up with zeros.
+        The rows are cut into calls of one shape, filled up with zeros. layout: that of `layout`, if it is known.
         """
         (P, K, r), c = A.shape, B.shape[1]
-        rows = -(-self.together * K // REGISTERS) * REGISTERS
-        together = rows // K
+        together, rows = layout or self.layout(K, B)
         calls = -(-P // together)
         if P % together == 0 and together * K == rows:
             filled = A.reshape(calls, rows, r)

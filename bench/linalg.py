@@ -125,6 +125,7 @@ class _Solving:
         P, (r, n), K = len(Y), rows.Zt.shape, n_classes
         self.on = backend_of(rows.Zt)
         self.rows, self.tracks, self.loss, self.n_classes = rows, tracks, loss, K
+        self.layouts = self.on.layout(K, rows.Zt), self.on.layout(K, rows.mean_Z)
         self.curvature = rows.curvature * (K / max(K - 1, 1))  # so that diag(p) - pp' is met at W = 0
         self.steepest = float(self.curvature[:-1].max()) / K if r > 1 else 0.0  # the most w_k e_i / n can be at W = 0
         L, T = sum(stage.at is not None for stages in tracks for stage in stages), len(tracks)
@@ -156,14 +157,14 @@ class _Solving:
 
     def _evaluate(self, W: Array) -> tuple[np.ndarray, Array, Array, np.ndarray]:
         """Return f (slots,), its gradient and the curvature w (slots, K, 1) at W, and twice the penalty in f."""
-        S = self.on.product(W, self.rows.Zt)  # (slots, K, n)
+        S = self.on.product(W, self.rows.Zt, self.layouts[0])  # (slots, K, n)
         for slot, k in self.absent:
             S[slot, k] = -np.inf
         losses, w = self.loss(S, self.own)
         if self.weighted:
             losses *= self.weight
             S *= self.weight[:, None]
-        G = self.on.product(S, self.rows.mean_Z)
+        G = self.on.product(S, self.rows.mean_Z, self.layouts[1])
         shrink = self.penalty * W
         G += shrink
         squared = self.on.dots(shrink, W)

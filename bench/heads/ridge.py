@@ -2,13 +2,17 @@
 
     minimise over W (d, K), b (K):   (1/n) ||T - X W - 1 b'||^2  +  alpha ||W||^2      T (n, K) one-hot
 
-alpha does not drift with n; scikit-learn's is n alpha, and its targets are 2 T - 1, which changes no argmax. In
-coordinates Z where S = (Z'Z + n alpha I)^-1 is cheap (`bench.heads.span`), and with z = Z'1, A = Z'T:
+alpha does not drift with n; scikit-learn's is n alpha, and its targets are 2 T - 1, which changes no argmax. With fewer
+rows than dimensions W = X'V, and with M = (X X' + n alpha I)^-1
+
+    b = T'M1 / (1'M1),    V = M (T - 1 b')
+
+Otherwise, in coordinates Z (`bench.heads.span`) with S = (Z'Z + n alpha I)^-1, z = Z'1 and A = Z'T:
 
     w = n - z'Sz,    b = (1'T - z'SA) / w,    W = S A - S z b'
 
-so that an alpha and label vector costs r K products and K columns of a matrix product. The hat matrix is
-H = Z S Z' + v v'/w with v = 1 - Z S z, and leaving out the rows g makes their residuals (I - H_gg)^-1 (T - F)_g.
+Leaving rows out is done in the span, where S is diagonal. The hat matrix is H = Z S Z' + v v'/w with v = 1 - Z S z, and
+leaving out the rows g makes their residuals (I - H_gg)^-1 (T - F)_g.
 
 Probabilities are softmax(c F / 0.1), where c >= 1, the slope of T on the fitted F, undoes the shrinkage: they rank as
 F does, for every alpha on the scale of the labels, and are not calibrated.
@@ -22,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
-from bench.heads.span import Coordinates
+from bench.heads.span import Coordinates, product, solve_shifted
 from bench.heads.support import Support
 
 TEMPERATURE = 0.1  # as of the head `centroid`
@@ -47,10 +51,35 @@ class _Solved:
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
     """Return probabilities (m, L, n_test, K); see `bench.heads.contract.Scores`."""
     n, d = support.shape
-    coordinates = support.banded if n >= d else support.span
-    solved = _solve(coordinates, Y, n_classes, grid)
-    F = _scores(coordinates.at_test, solved)
-    return Scored(_probabilities(F, solved.slope, solved.counts[:, None, :, None]).swapaxes(2, 3))
+    counts = one_hot(Y, n_classes).sum(1)  # (m, K)
+    if n < d:
+        F, slope = _from_products(support, Y, n_classes, grid)
+    else:
+        solved = _solve(support.plain, Y, n_classes, grid)
+        F, slope = _scores(support.plain.at_test, solved), solved.slope
+    return Scored(_probabilities(F, slope, counts[:, None, :, None]).swapaxes(2, 3))
+
+
+def _from_products(
+    support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return F (m, L, K, n_test) and the slope c (m, L) from inner products of rows alone."""
+    (m, n), K = Y.shape, n_classes
+    alpha = _strengths(n, grid)
+    T = np.ascontiguousarray(one_hot(Y, K).swapaxes(1, 2)).reshape(-1, n)  # (m K, n); sums round as memory lies
+    solved = solve_shifted(support.gram, alpha, np.ones(n), T)  # (L, 1 + m K, n)
+    M1 = solved[:, :1]
+    b = (T * M1).sum(-1) / M1.sum(-1)  # (L, m K)
+    V = (solved[:, 1:] - b[..., None] * M1).reshape(-1, m, K, n)
+    V = np.ascontiguousarray(V.swapaxes(0, 1))  # (m, L, K, n)
+    b = b.reshape(-1, m, K).swapaxes(0, 1)
+    centred = (T - T.mean(-1, keepdims=True)).reshape(m, 1, K, n)
+    fitted = centred - alpha[:, None, None] * V  # F of the support about its mean
+    by_scores = (fitted**2).sum(-1).sum(-1)
+    told = by_scores > 1e-20 * (centred**2).sum(-1).sum(-1)  # more than rounding
+    slope = _slope((centred * fitted).sum(-1).sum(-1), by_scores, told)
+    F = product(support.cross, V.reshape(-1, n).T).T.reshape(*V.shape[:3], -1)
+    return F + b[..., None], slope
 
 
 def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
@@ -77,13 +106,18 @@ def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params])
     return Scored(_probabilities(F.swapaxes(2, 3), solved.slope, left).swapaxes(2, 3))
 
 
+def _strengths(n: int, grid: Sequence[Params]) -> np.ndarray:
+    """Return n alpha of every setting, (L,)."""
+    return n * np.array([float(setting["alpha"]) for setting in grid])
+
+
 def _solve(coordinates: Coordinates, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> _Solved:
     m, n = Y.shape
-    alpha = n * np.array([float(setting["alpha"]) for setting in grid])  # (L,)
+    alpha = _strengths(n, grid)
     T = one_hot(Y, n_classes)  # (m, n, K)
     counts = T.sum(1)  # (m, K)
     z, A = coordinates.total(), coordinates.project(T.swapaxes(0, 1).reshape(n, -1)).T  # (r,), (m K, r)
-    solved = coordinates.solve(alpha, np.concatenate([z[None], A]))  # (L, 1 + m K, r)
+    solved = coordinates.solve(alpha, z, A)  # (L, 1 + m K, r)
     A = A.reshape(m, n_classes, -1)  # (m, K, r)
     Sz = solved[:, 0]
     w = n - (Sz * z).sum(-1)  # (L,)
@@ -94,8 +128,12 @@ def _solve(coordinates: Coordinates, Y: np.ndarray, n_classes: int, grid: Sequen
     products = A[:, None] - b[..., None] * z - alpha[:, None, None] * W  # Z'Z W
     by_scores = ((W * products).sum(-1) - (z * W).sum(-1) ** 2 / n).sum(-1)  # of centred scores with themselves
     fitted = np.abs(centred).max((1, 2)) > 1e-10 * np.abs(A).max((1, 2))  # more than rounding
-    slope = np.where(fitted[:, None], by_labels / np.where(fitted[:, None], by_scores, 1), 1)
-    return _Solved(W, b, counts, Sz, w, alpha, slope)
+    return _Solved(W, b, counts, Sz, w, alpha, _slope(by_labels, by_scores, fitted[:, None]))
+
+
+def _slope(by_labels: np.ndarray, by_scores: np.ndarray, told: np.ndarray) -> np.ndarray:
+    """Return c (m, L) from inner products of the centred scores with labels and themselves; 1 where nothing is told."""
+    return np.where(told, by_labels / np.where(told, by_scores, 1), 1)
 
 
 def _scores(at: Callable[[np.ndarray], np.ndarray], solved: _Solved) -> np.ndarray:

@@ -2,8 +2,7 @@
 
 X X' = U diag(e) U' (n < d), or X'X = V diag(e) V' (n >= d); in both cases Z = X V has r = min(n, d) orthogonal columns
 of squared length e, and a test row x becomes x V. Inner products with the support are kept, so an L2-regularised
-optimum is found exactly in r coordinates. X'X = Q T Q' with a tridiagonal T (Golub and Van Loan 2013, sec. 8.3.1) is
-half of the work of finding V, and enough where (X'X + s I)^-1 is all that is asked for; V is found from it.
+optimum is found exactly in r coordinates. Where (X'X + s I)^-1 is all that is asked for, no V is needed.
 """
 
 from __future__ import annotations
@@ -70,8 +69,8 @@ class Coordinates(ABC):
         return reduce(lambda done, factor: product(factor, done), reversed(self._test_factors), W)
 
     @abstractmethod
-    def solve(self, shifts: np.ndarray, B: np.ndarray) -> np.ndarray:
-        """Return B (Z'Z + s I)^-1 (L, c, r) for the rows of B (c, r) and every s > 0 of shifts (L,)."""
+    def solve(self, shifts: np.ndarray, first: np.ndarray, B: np.ndarray) -> np.ndarray:
+        """Return C (Z'Z + s I)^-1 (L, 1 + c, r), where C has the row `first` (r,) and those of B (c, r), for all s > 0."""
 
 
 class Span(Coordinates):
@@ -81,44 +80,50 @@ class Span(Coordinates):
         super().__init__(factors, test_factors)
         self.e = e
 
-    def solve(self, shifts: np.ndarray, B: np.ndarray) -> np.ndarray:
-        """Return B (Z'Z + s I)^-1; see `Coordinates`."""
-        return B * (1 / (self.e + shifts[:, None]))[:, None]
+    def solve(self, shifts: np.ndarray, first: np.ndarray, B: np.ndarray) -> np.ndarray:
+        """Return C (Z'Z + s I)^-1; see `Coordinates`."""
+        return np.concatenate([first[None], B]) * (1 / (self.e + shifts[:, None]))[:, None]
 
 
-class Banded(Coordinates):
-    """Coordinates Z = X Q with a tridiagonal Z'Z, of scatter X'X (d, d) and rows X and X_test."""
+class Plain(Coordinates):
+    """The rows themselves, X (n, d) and X_test: Z = X, of scatter X'X (d, d)."""
 
-    def __init__(self, scatter: np.ndarray, X: np.ndarray, X_test: np.ndarray) -> None:
-        from scipy.linalg import lapack
+    def __init__(self, X: np.ndarray, X_test: np.ndarray) -> None:
+        super().__init__((X,), (X_test,))
+        self.scatter = X.T @ X
 
-        size = 64 * len(scatter)  # of the work space, as LAPACK wants it
-        reflectors, self._diagonal, self._beside, tau, _ = lapack.dsytrd(scatter.T, lower=1, lwork=size)
-        Q = np.eye(len(scatter))
-        if len(tau):  # LAPACK refuses what is empty
-            Q[1:, 1:] = lapack.dorgqr(np.asfortranarray(reflectors[1:, :-1]), tau, lwork=size, overwrite_a=1)[0]
-        super().__init__((X, Q), (X_test, Q))
+    def solve(self, shifts: np.ndarray, first: np.ndarray, B: np.ndarray) -> np.ndarray:
+        """Return C (X'X + s I)^-1; see `Coordinates`."""
+        return solve_shifted(self.scatter, shifts, first, B)
 
     def span(self) -> Span:
         """Return the orthogonal coordinates of the same support."""
-        from scipy.linalg import eigh_tridiagonal
-
-        (X, Q), (X_test, _) = self._factors, self._test_factors
-        e, V = eigh_tridiagonal(self._diagonal, self._beside, lapack_driver="stevd", check_finite=False)
-        e, V = _kept(e, Q @ V, len(X))
+        (X,), (X_test,) = self._factors, self._test_factors
+        e, V = _kept(*np.linalg.eigh(self.scatter), len(X))
         return Span(e, (X, V), (X_test, V))
 
-    def solve(self, shifts: np.ndarray, B: np.ndarray) -> np.ndarray:
-        """Return B (Z'Z + s I)^-1; see `Coordinates`. s is raised to the rounding of Z'Z, which no answer outlives."""
-        from scipy.linalg import lapack
 
-        rounding = len(self._diagonal) * np.finfo(np.float64).eps * self._diagonal.sum()
-        beside = self._beside if len(self._beside) else np.zeros(1)
-        out = np.empty((len(shifts), *B.shape))
-        for i, shift in enumerate(shifts):
-            *factors, _ = lapack.dpttrf(self._diagonal + max(shift, rounding), beside)
-            out[i] = lapack.dpttrs(*factors, B.T)[0].T
-        return out
+def solve_shifted(A: np.ndarray, shifts: np.ndarray, first: np.ndarray, B: np.ndarray) -> np.ndarray:
+    """Return C (A + s I)^-1 (L, 1 + c, r), where C has the row `first` (r,) and those of B (c, r), for all s of shifts.
+
+    A (r, r) is symmetric and not negative. By one Cholesky factor a shift: ten of them take no longer than eigenvectors.
+    s is raised to the rounding of A, which no answer outlives. A row of B is alike to the bit whatever the others and
+    the other shifts are: TILE of them are solved at a time.
+    """
+    from scipy.linalg import lapack
+
+    least = len(A) * float(np.finfo(np.float64).eps) * max(float(np.trace(A)), 1e-300)
+    out, tile = np.empty((len(shifts), 1 + len(B), len(A))), np.zeros((TILE, len(A)))
+    shifted, diagonal = A.copy(), A.diagonal()
+    for solved, shift in zip(out, shifts, strict=True):
+        np.fill_diagonal(shifted, diagonal + max(shift, least))
+        factor, _ = lapack.dpotrf(shifted.T, lower=1, clean=0)
+        solved[0] = lapack.dpotrs(factor, first, lower=1)[0]
+        for i in range(0, len(B), TILE):
+            width = min(TILE, len(B) - i)
+            tile[:width] = B[i : i + width]
+            solved[1 + i : 1 + i + width] = lapack.dpotrs(factor, tile.T, lower=1)[0].T[:width]
+    return out
 
 
 def span_of_gram(gram: np.ndarray, cross: np.ndarray) -> Span:

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from bench.backend import Array, backend_of
-from bench.heads.span import Banded, Span, span_of_gram
+from bench.heads.span import Plain, Span, span_of_gram
 from bench.linalg import Rows
 
 BUDGET = 2**31  # bytes of inner products a pool may keep, enough for 13,000 rows
@@ -84,16 +84,15 @@ class Support:
         return _cosine(self.gram, length, length)
 
     @cached_property
-    def banded(self) -> Banded:
-        """Coordinates of the support with tridiagonal products; half the work of the span."""
-        X = self.X.astype(np.float64, copy=False)
-        return Banded(X.T @ X, X, self.X_test.astype(np.float64, copy=False))
+    def plain(self) -> Plain:
+        """The rows as coordinates, with their scatter X'X."""
+        return Plain(self.X.astype(np.float64, copy=False), self.X_test.astype(np.float64, copy=False))
 
     @cached_property
     def span(self) -> Span:
         """Coordinates in the span of the support; directions without length (to rounding) are left out."""
         n, d = self.shape
-        return self.banded.span() if n >= d else span_of_gram(self.gram, self.cross)
+        return self.plain.span() if n >= d else span_of_gram(self.gram, self.cross)
 
     @cached_property
     def turned(self) -> tuple[np.ndarray, np.ndarray]:
