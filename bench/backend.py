@@ -26,7 +26,7 @@ class Backend:
     left empty, as a sweep has about four noise rates. send, fetch: an array to the device, and back to numpy.
     set_at(A, at, values): assign where `at` points in the flattened A, as `xp.take` reads. dots(a, b): inner products
     of float32 a and b (P, ...), to numpy float64 (P,). row_means: means over the last axis, summed in float64, to
-    numpy. float32: of another type.
+    numpy. float32, float64: of another type. room(A, shape): uninitialised, of the type and the place of A.
     """
 
     xp: Any
@@ -37,10 +37,8 @@ class Backend:
     dots: Callable[[Array, Array], np.ndarray]
     row_means: Callable[[Array], np.ndarray]
     float32: Callable[[Array], Array]
-
-    def empty(self, *shape: int) -> Array:
-        """Return room for float32."""
-        return self.send(np.empty(shape, np.float32))
+    float64: Callable[[Array], Array]
+    room: Callable[[Array, tuple[int, ...]], Array]
 
     def zeros(self, *shape: int) -> Array:
         """Return zeros, float32."""
@@ -63,8 +61,9 @@ class Backend:
     def _alike_in_every_place(self, rows: int, B: Array) -> bool:
         r, c = B.shape
         for seed in range(1 if r * c > FEW else 8):
-            row = np.random.default_rng(seed).standard_normal(r, np.float32)
-            out = self.xp.matmul(self.send(np.broadcast_to(row, (rows, r)).copy()), B)
+            A = self.room(B, (rows, r))
+            A[:] = self.send(np.random.default_rng(seed).standard_normal(r, np.float32))
+            out = self.xp.matmul(A, B)
             if not (out == out[:1]).all():
                 return False
         return True
@@ -80,11 +79,12 @@ class Backend:
         if P % together == 0 and together * K == rows:
             filled = A.reshape(calls, rows, r)
         else:
-            filled, whole = self.zeros(calls, rows, r), P // together
+            filled, whole = self.room(A, (calls, rows, r)), P // together
+            filled[:] = 0
             filled[:whole, : together * K] = A[: whole * together].reshape(whole, together * K, r)
             if whole < calls:
                 filled[whole, : (P - whole * together) * K] = A[whole * together :].reshape(-1, r)
-        out = self.empty(calls, rows, c)
+        out = self.room(A, (calls, rows, c))
         for one, place in zip(filled, out, strict=True):
             self.xp.matmul(one, B, out=place)
         return out[:, : together * K].reshape(-1, K, c)[:P]
@@ -100,6 +100,8 @@ def _numpy() -> Backend:
         dots=lambda a, b: np.vecdot(a.reshape(len(a), -1), b.reshape(len(b), -1)).astype(np.float64),
         row_means=lambda a: a.mean(-1, dtype=np.float64),
         float32=lambda a: a.astype(np.float32),
+        float64=lambda a: a.astype(np.float64),
+        room=lambda A, shape: np.empty(shape, A.dtype),
     )
 
 
@@ -116,6 +118,8 @@ def _torch(device: str) -> Backend:
         dots=lambda a, b: (a * b).flatten(1).sum(1, dtype=torch.float64).cpu().numpy(),
         row_means=lambda a: a.mean(-1, dtype=torch.float64).cpu().numpy(),
         float32=lambda a: a.float(),
+        float64=lambda a: a.double(),
+        room=lambda A, shape: A.new_empty(shape),
     )
 
 

@@ -59,10 +59,15 @@ class Rows:
         Only the intercepts notice the centring, and it makes the constant orthogonal to the rest.
         """
         n, send = len(Z), backend_of(device).send
-        mean = Z.mean(0)
+        mean = mean_row(Z)
         full = np.column_stack([Z - mean, np.ones(n)])
         curvature = np.append(np.maximum(e / n - mean**2, 0), 1).astype(np.float32)
         return cls(send(np.ascontiguousarray(full.T, np.float32)), send((full / n).astype(np.float32)), send(curvature))
+
+
+def mean_row(Z: np.ndarray) -> np.ndarray:
+    """Return the mean of the rows of Z (n, r), of its type; of equal rows it is that row, to the bit."""
+    return Z.mean(0, dtype=np.float64).astype(Z.dtype)
 
 
 class Solved(NamedTuple):

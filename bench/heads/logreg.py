@@ -61,12 +61,11 @@ def fit_and_score(
     solved = minimise(rows, Y, n_classes, l2, loss, top, weight)
     m, L, K, r = solved.W.shape
     on = backend_of(support.device)
-    S = on.fetch(on.product(on.send(solved.W.reshape(m * L, K, r)), Zt_test)).reshape(m, L, K, -1)
+    W = on.float64(on.send(solved.W.reshape(m * L, K, r)))  # so that a test row's company is not seen in its answer
+    S = on.fetch(on.product(W, on.float64(Zt_test))).reshape(m, L, K, -1)
     absent = (Y[:, None, :] != np.arange(K)[:, None]).all(2)  # (m, K)
     S.swapaxes(1, 2)[absent] = -np.inf
-    P = softmax(S, 2).swapaxes(2, 3).astype(np.float64)
-    P /= P.sum(-1, keepdims=True)
-    return Scored(P, solved.gap, solved.steps)
+    return Scored(softmax(S, 2).swapaxes(2, 3), solved.gap, solved.steps)
 
 
 def scores_by(

@@ -70,7 +70,7 @@ class Coordinates(ABC):
 
     @abstractmethod
     def solve(self, shifts: np.ndarray, first: np.ndarray, B: np.ndarray) -> np.ndarray:
-        """Return C (Z'Z + s I)^-1 (L, 1 + c, r), where C has the row `first` (r,) and those of B (c, r), for all s > 0."""
+        """Return C (Z'Z + s I)^-1 (L, 1 + c, r) for all s > 0; C has the row `first` (r,) and those of B (c, r)."""
 
 
 class Span(Coordinates):
@@ -106,7 +106,7 @@ class Plain(Coordinates):
 def solve_shifted(A: np.ndarray, shifts: np.ndarray, first: np.ndarray, B: np.ndarray) -> np.ndarray:
     """Return C (A + s I)^-1 (L, 1 + c, r), where C has the row `first` (r,) and those of B (c, r), for all s of shifts.
 
-    A (r, r) is symmetric and not negative. By one Cholesky factor a shift: ten of them take no longer than eigenvectors.
+    A (r, r) is symmetric, not negative. By one Cholesky factor a shift: ten of them take no longer than eigenvectors.
     s is raised to the rounding of A, which no answer outlives. A row of B is alike to the bit whatever the others and
     the other shifts are: TILE of them are solved at a time.
     """

@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.backend import Array, backend_of
 from bench.heads.span import Plain, Span, span_of_gram
-from bench.linalg import Rows
+from bench.linalg import Rows, mean_row
 
 BUDGET = 2**31  # bytes of inner products a pool may keep, enough for 13,000 rows
 BLOCK = 512  # test rows whose cosines are made at a time
@@ -101,7 +101,7 @@ class Support:
         On these axes the support's rows are nearly so. They are made once for all draws, and so take a draw nothing.
         """
         axes = principal_axes(self.X) if self._axes_of is None else self._axes_of.axes
-        return self.X.astype(np.float32) @ axes, self.X_test.astype(np.float32) @ axes
+        return turn(self.X, axes), turn(self.X_test, axes)
 
     @cached_property
     def linear(self) -> tuple[Rows, Array]:
@@ -117,7 +117,7 @@ class Support:
             Z, Z_test = self.turned
             e = np.vecdot(Z.T, Z.T).astype(np.float64)
         centred = np.ones((Z.shape[1] + 1, len(Z_test)), np.float32)
-        np.subtract(Z_test.T, Z.mean(0)[:, None], out=centred[:-1], casting="same_kind")
+        np.subtract(Z_test.T, mean_row(Z)[:, None], out=centred[:-1], casting="same_kind")
         return Rows.of(Z, e, self.device), backend_of(self.device).send(centred)
 
 
@@ -152,13 +152,13 @@ class Pool:
 
     @cached_property
     def axes(self) -> np.ndarray:
-        """Orthonormal axes on which the rows are uncorrelated, float32 (d, d)."""
+        """Orthonormal axes on which the rows are uncorrelated, float64 (d, d)."""
         return principal_axes(self.X)
 
     @cached_property
     def turned(self) -> np.ndarray:
         """All rows on these axes, float32 (N, d)."""
-        return self.X.astype(np.float32, copy=False) @ self.axes
+        return turn(self.X, self.axes)
 
     def tested(self, test: np.ndarray) -> Tested:
         """Return what all draws with these test rows share; that of the last test rows asked for is kept."""
@@ -236,9 +236,14 @@ class _Drawn(Support):
 
 
 def principal_axes(X: np.ndarray) -> np.ndarray:
-    """Return the eigenvectors of X'X for X (N, d), as columns, float32 (d, d)."""
+    """Return the eigenvectors of X'X for X (N, d), as columns, float64 (d, d)."""
     X = X.astype(np.float64, copy=False)
-    return np.linalg.eigh(X.T @ X)[1].astype(np.float32)
+    return np.linalg.eigh(X.T @ X)[1]
+
+
+def turn(X: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """Return X (N, d) on these axes, float32 (N, d); multiplied in float64, so that equal rows stay equal."""
+    return (X.astype(np.float64, copy=False) @ axes).astype(np.float32)
 
 
 def lengths(X: np.ndarray) -> np.ndarray:
