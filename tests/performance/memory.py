@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
     case = Case("", file["X"], file["y"], file["rows"], file["test"])
     small = Draw(np.arange(4), np.eye(2, 4, dtype=int))
     with threadpool_limits(1):
-        run(Case("", case.X[:64], case.y[:64] % 2, np.arange(4), np.arange(4, 8)), small, name, way)
+        run(Case("", case.X[:64], np.arange(64) % 2, np.arange(4), np.arange(4, 8)), small, name, way)
         before = peak_mb()
         run(case, Draw(file["rows"], file["Y"]), name, way)
     print(peak_mb() - before)
