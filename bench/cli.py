@@ -86,6 +86,7 @@ def quickstart(
             heads=("knn", "centroid", "logreg"),
             out=folder / "results",
             name="quickstart",
+            trivial=False,
         )
         result = run(request, workers=workers, command="bench quickstart", on_progress=report)
     print_board(result.leaderboard.table)

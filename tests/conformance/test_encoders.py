@@ -14,6 +14,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 FREE = [name for name in names() if resolve(name).trivial]
 NETWORKS = [name for name in names() if not resolve(name).trivial]
+SAYS_NOTHING = {"constant"}  # different images collapse, as they are meant to
 #: Of the networks that need weights, one of each architecture that is cheap to draw at random.
 CHEAP = ["mobilenetv2", "resnet18", "dinov2-small", "clip-vit-b16", "dinobloom-s", "biomedclip"]
 
@@ -68,6 +69,8 @@ def test_every_kind_of_image_becomes_a_finite_float32_vector_of_the_declared_len
     vectors = loaded.encode(inputs(loaded.spec))
     assert vectors.shape == (len(specimens()), loaded.spec.dim) and vectors.dtype == np.float32
     assert np.isfinite(vectors).all()
+    if loaded.spec.name in SAYS_NOTHING:
+        return
     textured = vectors[:5]  # of the last two a descriptor may know only that they are flat
     assert len(np.unique(textured, axis=0)) == 5, "different images must not collapse"
 
