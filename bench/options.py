@@ -23,7 +23,8 @@ Encoders = Annotated[
     list[str] | None,
     typer.Option(
         "--encoder", "-e", help="Encoders, comma-separated or repeated; see `bench encoders`. `trivial` is a panel of "
-        "cheap ones: colour, texture, focus, pixels, size, and a constant."
+        "cheap ones: colour, texture, focus, pixels, size, and a constant. NAME@intervene=zscore takes the stain away, "
+        "NAME@intervene=shuffle the morphology; NAME@color=grey the colour."
     ),
 ]
 Verify = Annotated[bool, typer.Option("--verify", help="Read every file and every stored embedding again.")]
