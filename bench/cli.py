@@ -26,6 +26,7 @@ from bench.options import (
     encoder_names,
     words,
 )
+from bench.proxies_cli import proxies
 from bench.run_cli import run
 from bench.store_cli import app as store_app
 from bench.tune_cli import tune
@@ -177,6 +178,7 @@ def extract(
 
 app.command()(run)
 app.command()(tune)
+app.command()(proxies)
 
 
 @app.command()
