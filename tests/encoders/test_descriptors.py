@@ -62,6 +62,8 @@ def test_a_panel_is_the_names_it_stands_for_each_once() -> None:
     assert expand(["dino", "texture", "trivial"]) == ["dino", *dict.fromkeys(["texture", *PANELS["trivial"]])]
     with pytest.raises(EncoderError, match="takes no options"):
         expand(["trivial@color=grey"])
+    with pytest.raises(EncoderError, match="a panel, where one encoder is wanted; name one of constant,"):
+        resolve("trivial")
 
 
 def test_color_stats_are_the_moments_they_say() -> None:
