@@ -26,6 +26,7 @@ from bench.options import (
     encoder_names,
     words,
 )
+from bench.proxies_cli import proxies
 from bench.run_cli import run
 from bench.store_cli import app as store_app
 from bench.tune_cli import tune
@@ -86,6 +87,7 @@ def quickstart(
             heads=("knn", "centroid", "logreg"),
             out=folder / "results",
             name="quickstart",
+            trivial=False,
         )
         result = run(request, workers=workers, command="bench quickstart", on_progress=report)
     print_board(result.leaderboard.table)
@@ -176,6 +178,7 @@ def extract(
 
 app.command()(run)
 app.command()(tune)
+app.command()(proxies)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from bench.errors import BenchError
-from encoders import EncoderError, EncoderSpec, availability, names, resolve
+from encoders import PANELS, EncoderError, EncoderSpec, availability, names, resolve
 from encoders.errors import did_you_mean
 from encoders.spec import FAMILIES, LICENCE_CLASSES
 
@@ -73,6 +73,7 @@ NOTES = (
     "there; by hand: you fetch a file. `bench encoders NAME` tells all of one.",
     "Also timm:MODEL, open_clip:MODEL/TAG, hf-hub:REPOSITORY and path/to/file.py:NAME. Any of them takes options: "
     "dino@size=448,color=grey; dino@weights=FILE.",
+    f"trivial stands for {', '.join(PANELS['trivial'])}; `bench run` adds them unless --no-trivial.",
 )
 
 

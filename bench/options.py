@@ -21,7 +21,11 @@ GroupColumn = Annotated[str | None, typer.Option(help="Column of the CSV that na
 Out = Annotated[Path, typer.Option(help="Folder for embeddings, runs and leaderboards.")]
 Encoders = Annotated[
     list[str] | None,
-    typer.Option("--encoder", "-e", help="Encoders, comma-separated or repeated; see `bench encoders`."),
+    typer.Option(
+        "--encoder", "-e", help="Encoders, comma-separated or repeated; see `bench encoders`. `trivial` is a panel of "
+        "cheap ones: colour, texture, focus, pixels, size, and a constant. NAME@intervene=zscore takes the stain away, "
+        "NAME@intervene=shuffle the morphology; NAME@color=grey the colour."
+    ),
 ]
 Verify = Annotated[bool, typer.Option("--verify", help="Read every file and every stored embedding again.")]
 Device = Annotated[str, typer.Option(help="Where encoders run: auto, cpu, cuda or cuda:N.")]
@@ -36,13 +40,13 @@ def words(text: str) -> list[str]:
 
 
 def encoder_names(given: list[str] | None, *, required: bool = False) -> list[str]:
-    """Return the encoders of repeated or comma-separated options, each once; none only where none is required."""
-    from encoders import split_names
+    """Return the encoders of repeated or comma-separated options, each once, panels expanded; none only if allowed."""
+    from encoders import expand, split_names
 
     found = [name for text in given or () for name in split_names(text)]
     if required and not found:
         raise BenchError("Got no --encoder; expected at least one, e.g. --encoder dino. `bench encoders` lists them.")
-    return list(dict.fromkeys(found))
+    return expand(found)
 
 
 def ensembles(given: list[str] | None) -> list[Ensemble]:

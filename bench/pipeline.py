@@ -33,7 +33,16 @@ from bench.sweep import Embedded, Protocol, Sweep, View, plan_sweep
 from bench.tuned import leave_out
 from bench.write_up import write_up
 from bench.zero_shot import plan_zero_shot, run_zero_shot
-from encoders import EncoderSpec, TextEncoder, find_placement, has_text_tower, resolve, text_encoder
+from encoders import (
+    PANELS,
+    EncoderSpec,
+    TextEncoder,
+    expand,
+    find_placement,
+    has_text_tower,
+    resolve,
+    text_encoder,
+)
 
 DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
 
@@ -42,7 +51,8 @@ DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
 class Request:
     """What is asked of `run`: which data, encoders and heads under which protocol, and where the results go.
 
-    encoders: names or variants, e.g. "dino@size=448"; none takes all that are cached for this data. ensembles: of
+    encoders: names or variants, e.g. "dino@size=448"; none takes all that are cached for this data. trivial: add the
+    panel of that name, what every encoder has to beat, see `encoders.panels`. ensembles: of
     encoders, whose own rows are made as well. zero_shot: add a row with 0 labels for every encoder with a text
     tower, with the default prompts or those of a file. name: folder below <out>/runs (default: from the data and
     the instances).
@@ -56,6 +66,7 @@ class Request:
     zero_shot: bool | Path = False
     out: Path | str = "results"
     name: str | None = None
+    trivial: bool = True
 
 
 @dataclass(frozen=True)
@@ -93,13 +104,14 @@ def run(
     `bench.schedule.run_units`. command: as the user typed it. Raises BenchError for data the protocol cannot be run
     on, and EncoderError for an unknown encoder or device, before anything is written.
     """
-    prepared, specs, ensembles, left_out = _resolve(request)
+    prepared, asked, ensembles, left_out = _resolve(request)
+    specs = _with_panel(asked, request)
     fit_device = find_placement(fit_device, workers).device
-    prompts = _prompts(prepared, specs, request.zero_shot)
+    prompts = _prompts(prepared, asked, request.zero_shot)
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         there = Path(folder)
         prepared, extracted, X = embed(prepared, specs, device, on_progress, lambda key, X: mapped(X, there, key))
-        if len(extracted.failed) == len(specs):
+        if {spec.name for spec in asked} <= extracted.failed.keys():
             raise BenchError("No encoder could be loaded.\n" + "\n".join(extracted.failed.values()))
         specs = [spec for spec in specs if spec.name not in extracted.failed]
         ensembles = [ensemble for ensemble in ensembles if not set(ensemble.members) & set(extracted.failed)]
@@ -135,7 +147,8 @@ def forecast_run(request: Request, *, workers: int = 1, memory: float | None = N
 
     Rows drawn at random, as wide as the embeddings, are timed where embeddings are missing.
     """
-    prepared, specs, ensembles, left_out = _resolve(request)
+    prepared, asked, ensembles, left_out = _resolve(request)
+    specs = _with_panel(asked, request)
     names = prepared.instances["instance"].tolist()
     rng = np.random.default_rng(0)
     embedded, missing = {}, {}
@@ -160,7 +173,7 @@ def _resolve(request: Request) -> tuple[Prepared, list[EncoderSpec], list[Ensemb
     name, ensembles = request.name, request.ensembles
     if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
         raise BenchError(f"Got run name '{name}'; expected letters, digits, '.', '_' or '-', as it names a folder.")
-    specs = [resolve(text) for text in request.encoders]
+    specs = [resolve(text) for text in expand(request.encoders)]
     members = [[resolve(text) for text in ensemble.members] for ensemble in ensembles]
     called = [replace(one, members=tuple(s.name for s in own)) for one, own in zip(ensembles, members, strict=True)]
     prepared = prepare(request.source, request.out)
@@ -174,6 +187,11 @@ def _resolve(request: Request) -> tuple[Prepared, list[EncoderSpec], list[Ensemb
             "e.g. --encoder color-stats,texture,random-resnet18. `bench encoders` lists them."
         )
     return prepared, specs, called, left_out
+
+
+def _with_panel(asked: Sequence[EncoderSpec], request: Request) -> list[EncoderSpec]:
+    added = [resolve(name) for name in PANELS["trivial"]] if request.trivial else []
+    return list({spec.name: spec for spec in (*asked, *added)}.values())
 
 
 def _views(embedded: Mapping[str, Embedded], ensembles: Sequence[Ensemble]) -> dict[str, View]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -53,5 +52,5 @@ class PixelCache:
         write_atomically(self._path(policy, instances), save(tensors, metadata={"chunk": about}))
 
     def _path(self, policy: Preprocess, instances: Sequence[str]) -> Path:
-        what = {name: value for name, value in asdict(policy).items() if name not in ("mean", "std")}
+        what = {name: value for name, value in policy.identity().items() if name not in ("mean", "std")}
         return self.root / content_name([FORMAT, what]) / f"{shard_name(to_rows(instances))}.safetensors"

@@ -41,7 +41,7 @@ def cut(views: Views, box: Box, policy: Preprocess) -> np.ndarray:
 
 
 def _view_of(policy: Preprocess) -> tuple[str, ...]:
-    return policy.stack, policy.channels, policy.window, policy.color
+    return policy.stack, policy.channels, policy.window, policy.color, policy.intervene
 
 
 def flat_views(inputs: Sequence[np.ndarray]) -> tuple[list[np.ndarray], int]:

@@ -57,6 +57,14 @@ def run(
             "the whole run. Repeat."
         ),
     ] = None,
+    trivial: Annotated[
+        bool,
+        typer.Option(
+            "--trivial/--no-trivial",
+            help="Add what every encoder has to beat, the panel `trivial`: constant (guessing), image-size, "
+            "color-stats, color-histogram, grey-histogram, focus-spectrum, texture, thumbnail, raw-pixels.",
+        ),
+    ] = True,
     ensemble: Annotated[
         list[str] | None,
         typer.Option(help="concat:a,b (vectors side by side) or mean:a,b (of log-probabilities) of encoders. Repeat."),
@@ -99,7 +107,8 @@ def run(
     )  # fmt: skip
     source = Source(data, instances, group_pattern, group_column, verify)
     request = Request(
-        source, protocol, encoder_names(encoder), words(head), ensembles(ensemble), prompts or zero_shot, out, name
+        source, protocol, encoder_names(encoder), words(head), ensembles(ensemble), prompts or zero_shot, out, name,
+        trivial,
     )
     if dry_run:
         print_forecast(forecast_run(request, workers=workers, memory=memory))

@@ -9,12 +9,14 @@ from .errors import EncoderError
 from .hub import availability
 from .open_clip_text import TextEncoder, has_text_tower, text_encoder
 from .options import split_names
+from .panels import PANELS, expand
 from .placement import find_placement, hardware, one_thread_each
 from .preprocess import as_rgb, as_views, fit_input
 from .registry import descriptor, names, register, resolve
 from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
 
 __all__ = [
+    "PANELS",
     "EncoderError",
     "EncoderSpec",
     "LoadedEncoder",
@@ -25,6 +27,7 @@ __all__ = [
     "as_views",
     "availability",
     "descriptor",
+    "expand",
     "find_placement",
     "fit_input",
     "hardware",

@@ -1,4 +1,4 @@
-"""Controls: what an architecture without learning, or the bare pixels, are worth.
+"""Controls: what guessing, the size of an image, its bare pixels, or an architecture without learning are worth.
 
 The random networks have the input of their pretrained twins, so that only the weights differ.
 """
@@ -24,6 +24,22 @@ enter(
             Preprocess(224, "crop", 0.9, "bicubic", HALF, HALF), "none needed", "none",
             "ViT-S/16 with random weights", "vit", 16, control=True),
 )  # fmt: skip
+
+
+@descriptor("constant", dim=1, family="control")
+def constant(image: np.ndarray) -> list[float]:
+    """The same number for every image: every head on it shows what guessing by the labels' shares gives."""
+    return [1.0]
+
+
+@descriptor("image-size", dim=3, family="control")
+def image_size(image: np.ndarray) -> np.ndarray:
+    """Logarithms of width, height and width / height in pixels, of the instance: what its frame gives away.
+
+    An encoder sees pixels and no file, so that bytes per pixel, the rest of a file's metadata, are out of its reach.
+    """
+    height, width = np.log(image.shape[:2])
+    return np.array([width, height, width - height])
 
 
 @descriptor("thumbnail", dim=192, family="control", preprocess=Preprocess(8, "squash"), scaling="unit")

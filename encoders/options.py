@@ -14,6 +14,7 @@ Reader = Callable[[str], object]
 COLORS = ("rgb", "grey")
 WINDOWS = ("percentile", "percentile-each", "range")
 STACKS = ("first", "middle", "max", "mean")
+INTERVENTIONS = ("none", "zscore", "shuffle")
 _NUMBER = r"-?[0-9]{1,12}(?:\.[0-9]{1,12})?"
 _KEY_VALUE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 
@@ -127,6 +128,7 @@ def channels_text(text: str) -> str:
 #: The options on how an image becomes an input, but its size; named as the fields of `Preprocess`.
 IMAGE_READERS: dict[str, Reader] = {
     "color": one_of(*COLORS), "window": window_text, "channels": channels_text, "stack": one_of(*STACKS),
+    "intervene": one_of(*INTERVENTIONS),
 }  # fmt: skip
 
 

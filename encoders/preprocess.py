@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .errors import EncoderError
+from .interventions import shuffle, zscore
 from .options import read_window
 from .resize import resize
 from .spec import Preprocess
@@ -36,7 +37,10 @@ def as_views(image: np.ndarray, policy: Preprocess, names: Sequence[str] = ()) -
     views = []
     for picked in pick_channels(policy.channels, count, names):
         part = image if picked == tuple(range(count)) else image[..., list(picked)]
-        views.append(_three_channels(_to_uint8(part, policy.window), policy.color))
+        pixels = _to_uint8(part, policy.window)
+        if policy.intervene == "zscore":
+            pixels = zscore(pixels)  # before the luma, whose weights would mix stains
+        views.append(_three_channels(pixels, policy.color))
     return views
 
 
@@ -93,11 +97,14 @@ def luma(pixels: np.ndarray) -> np.ndarray:
 def fit_input(crop: np.ndarray, policy: Preprocess) -> np.ndarray:
     """Resize and centre-crop uint8 (H, W, 3) to (S, S, 3), as the transforms of timm and open_clip do.
 
-    With `policy.size` None the crop is returned as it is.
+    With `policy.size` None the crop is returned as it is, but for an intervention that moves its patches.
     """
-    if policy.size is None:
-        return crop
-    size, resized = policy.size, math.floor(policy.size / policy.crop_fraction)
+    fitted = crop if policy.size is None else _resized(crop, policy, policy.size)
+    return shuffle(fitted) if policy.intervene == "shuffle" else fitted
+
+
+def _resized(crop: np.ndarray, policy: Preprocess, size: int) -> np.ndarray:
+    resized = math.floor(size / policy.crop_fraction)
     if policy.resize == "crop":
         crop = _cut_strip(crop)
     height, width = crop.shape[:2]

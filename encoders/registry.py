@@ -23,6 +23,7 @@ import numpy as np
 from .encode import check_finite
 from .errors import EncoderError, did_you_mean
 from .options import IMAGE_READERS, image_defaults, read_options, split_options
+from .panels import PANELS
 from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
 
 GROUP = "cell_classifier.encoders"
@@ -109,6 +110,9 @@ def _entry(name: str) -> Entry:
     _discover()
     if name not in _ENTRIES and name in _plugins():
         _load_plugin(name)
+    if name in PANELS:
+        own = ", ".join(PANELS[name])
+        raise EncoderError(f"Got '{name}', a panel, where one encoder is wanted; name one of {own}.")
     if name not in _ENTRIES:
         raise EncoderError(f"Got encoder '{name}'{did_you_mean(name, names()) or '.'} `bench encoders` lists all.")
     return _ENTRIES[name]

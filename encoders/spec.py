@@ -47,6 +47,8 @@ class Preprocess:
         "LOW-HIGH" in the units of the file. All but the last leave uint8 as it is. Taken over the whole image,
         after `stack`, so that the instances of an image stay comparable.
     stack: the slice of a z stack: "first", "middle" (number n // 2 of n, from 0), or the "max" or "mean" over z.
+    intervene: what is taken away to see whether it mattered: "none"; "zscore" (the whole image's mean and contrast of
+        each channel); "shuffle" (of the input as the encoder sees it, where its patches stand). See `interventions`.
     """
 
     size: int | None
@@ -59,6 +61,11 @@ class Preprocess:
     channels: str = "auto"
     window: str = "percentile"
     stack: str = "first"
+    intervene: str = "none"
+
+    def identity(self) -> dict[str, object]:
+        """Return every field; `intervene` only where there is one, so that what was stored before keeps its name."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("intervene", "none")}
 
 
 @dataclass(frozen=True)
@@ -127,7 +134,7 @@ class EncoderSpec:
             "contract": CONTRACT,
             "source": self.source,
             "dim": self.dim,
-            "preprocess": asdict(self.preprocess),
+            "preprocess": self.preprocess.identity(),
             "pool": self.pool,
             "weights": self.weights,
             "precision": self.precision,

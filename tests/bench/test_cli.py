@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from encoders import PANELS
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -23,7 +25,7 @@ def data(tmp_path, save_png):
 
 
 RUN = ("--encoder", "color-stats,thumbnail", "--head", "knn,centroid", "--shots", "1,2,50", "--noise", "0,0.4",
-       "--seeds", 3, "--workers", 1)  # fmt: skip
+       "--seeds", 3, "--workers", 1, "--no-trivial")  # fmt: skip
 
 
 def test_run_writes_a_leaderboard_and_says_what_it_did_not_run(bench, data, tmp_path):
@@ -41,6 +43,30 @@ def test_run_writes_a_leaderboard_and_says_what_it_did_not_run(bench, data, tmp_
     assert "Tier T3" in text
     assert "shots=50 asked of class" in text
     assert (tmp_path / "results" / "leaderboard.csv").exists()
+
+
+def test_a_run_adds_what_every_encoder_has_to_beat(bench, data, tmp_path):
+    command = ("run", "--data", data, "--encoder", "texture@window=range", "--head", "centroid", "--shots", "1",
+               "--seeds", 2, "--workers", 1)  # fmt: skip
+    assert bench(*command, "--no-trivial", "--name", "bare")[0] == 0
+    assert bench(*command, "--name", "full")[0] == 0
+    bare, full = (pd.read_csv(tmp_path / "results" / "runs" / name / "leaderboard.csv") for name in ("bare", "full"))
+    assert set(bare["encoder"]) == {"texture@window=range"}
+    assert set(full["encoder"]) == {"texture@window=range", *PANELS["trivial"]}
+    assert full.set_index("encoder")["balanced_accuracy"]["constant"] == 0.5
+    code, text = bench(*command, "--name", "full")
+    assert "0 made; nothing to do" in text and "Nothing to do" in text
+    assert bench("extract", "--data", data, "--encoder", "trivial")[0] == 0
+    code, text = bench("extract", "--data", data, "--encoder", "trivial@color=grey")
+    assert code == 2 and "a panel takes no options" in text
+
+
+def test_a_run_whose_encoders_all_fail_is_no_run_of_the_panel_alone(data, tmp_path):
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf"), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "bench", "run", "--data", data, "--encoder", "dino", "--shots", "1"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "No encoder could be loaded" in done.stderr and not (tmp_path / "results" / "runs").exists()
 
 
 def test_the_same_run_again_does_nothing_and_says_so(bench, data, tmp_path):
@@ -69,7 +95,7 @@ def test_a_dry_run_counts_the_fits_and_writes_nothing(bench, data, tmp_path):
 def test_ensembles_and_kinds_of_selection_are_rows(bench, data, tmp_path):
     more = ("--ensemble", "concat:color-stats,thumbnail", "--ensemble", "mean:thumbnail,color-stats")
     command = ("run", "--data", data, *more, "--head", "knn,ridge", "--shots", "2", "--seeds", 2, "--workers", 1,
-               "--select", "fixed,oracle", "--name", "mine")  # fmt: skip
+               "--select", "fixed,oracle", "--name", "mine", "--no-trivial")  # fmt: skip
     code, text = bench(*command)
     assert code == 0
     assert "concat(color-stats, thumbnail)" in text and "mean(thumbnail, color-stats)" in text
@@ -86,7 +112,8 @@ def test_ensembles_and_kinds_of_selection_are_rows(bench, data, tmp_path):
 
 
 def test_a_level_without_groups_to_leave_out_is_told_and_the_others_go_on(bench, data, tmp_path):
-    command = ("run", "--data", data, "--encoder", "thumbnail", "--head", "ridge,lda", "--select", "loo", "--seeds", 2)
+    command = ("run", "--data", data, "--encoder", "thumbnail", "--head", "ridge,lda", "--select", "loo", "--seeds", 2,
+               "--no-trivial")  # fmt: skip
     code, text = bench(*command, "--shots", "1,2", "--workers", 1, "--name", "some")
     assert code == 0
     said = "shots=1 with --select loo: a draw has a class from 1 group, and 2 are needed to leave groups out"

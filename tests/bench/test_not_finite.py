@@ -9,7 +9,7 @@ import pytest
 
 from bench.store import EmbeddingStore
 
-RUN = ("--head", "knn,ridge", "--shots", "1,2", "--seeds", 2, "--workers", 1)
+RUN = ("--head", "knn,ridge", "--shots", "1,2", "--seeds", 2, "--workers", 1, "--no-trivial")
 PLUGIN = """
 from encoders import descriptor
 

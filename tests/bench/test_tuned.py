@@ -55,7 +55,8 @@ def rewrite(file: Path, **changes: object) -> None:
 def test_a_run_on_the_tuned_data_leaves_its_groups_out_and_gives_the_figures_of_the_study(bench, studied, tmp_path):
     folder, result = studied
     command = ("run", "--data", folder / "slides", "--group-pattern", PATTERN, "--encoder", ENCODER, "--head",
-               "xgboost,knn", "--shots", 2, "--seeds", 4, "--workers", 1, "--params", result.folder / "tuned.json")  # fmt: skip
+               "xgboost,knn", "--shots", 2, "--seeds", 4, "--workers", 1, "--params", result.folder / "tuned.json",
+               "--no-trivial")  # fmt: skip
     assert "Left out: 30 of 60 instances" in bench(*command, "--dry-run")[1]
     code, text = bench(*command)
     assert code == 0, text
@@ -79,7 +80,7 @@ def test_a_run_on_the_tuned_data_leaves_its_groups_out_and_gives_the_figures_of_
 def test_other_data_are_used_whole(studied, tmp_path):
     other = draw_slides(tmp_path / "other", 1, slides=4)
     protocol = Protocol((1, 2), seeds=2, select=("fixed", "tuned"), tuned=(studied[1].folder / "tuned.json",))
-    request = Request(Source(other, group_pattern=PATTERN), protocol, [ENCODER], ["xgboost"], out=tmp_path)
+    request = Request(Source(other, group_pattern=PATTERN), protocol, [ENCODER], ["xgboost"], out=tmp_path, trivial=False)
     result = run(request)
     assert result.left_out == ""
     assert result.folder.name == "other"
@@ -92,7 +93,7 @@ def test_one_image_that_was_tuned_on_leaves_its_slide_out(studied, tmp_path):
     path = pd.read_csv(studied[1].folder / "tuned_on.csv").query("label == 'rbc'")["path"].iloc[0]
     shutil.copy(studied[0] / "slides" / path, other / "rbc" / "rbc2__9.png")
     protocol = Protocol((1,), seeds=2, select=("tuned",), tuned=(studied[1].folder / "tuned.json",))
-    request = Request(Source(other, group_pattern=PATTERN), protocol, [ENCODER], ["xgboost"], out=tmp_path)
+    request = Request(Source(other, group_pattern=PATTERN), protocol, [ENCODER], ["xgboost"], out=tmp_path, trivial=False)
     result = run(request)
     assert result.left_out.startswith("4 of 31 instances, in 1 group on whose labels")
     assert "rbc2" not in set(pd.read_parquet(result.folder / "instances.parquet")["group"])
@@ -105,7 +106,7 @@ def test_a_class_of_which_nothing_is_left_is_named(studied, file, tmp_path):
     for path in used.query("label == 'rbc'")["path"]:
         shutil.copy(studied[0] / "slides" / path, tmp_path / "some" / path)
     protocol = Protocol((1,), seeds=2, select=("tuned",), tuned=(file,))
-    request = Request(Source(tmp_path / "some", group_pattern=PATTERN), protocol, [ENCODER], ["xgboost"], out=tmp_path)
+    request = Request(Source(tmp_path / "some", group_pattern=PATTERN), protocol, [ENCODER], ["xgboost"], out=tmp_path, trivial=False)
     with pytest.raises(BenchError, match="tuned on labels in every group of class 'rbc'"):
         run(request)
 

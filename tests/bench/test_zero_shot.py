@@ -52,7 +52,8 @@ def data(tmp_path, save_png):
     return tmp_path / "raw"
 
 
-RUN = ("--head", "centroid", "--shots", "1,2", "--noise", "0,0.4", "--seeds", 2, "--workers", 1, "--name", "r")
+RUN = ("--head", "centroid", "--shots", "1,2", "--noise", "0,0.4", "--seeds", 2, "--workers", 1, "--name", "r",
+       "--no-trivial")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", list(MODELS))
@@ -160,7 +161,8 @@ def test_tiles_are_scored_as_the_image_they_come_from(bench, data, tiny, tmp_pat
 
 def test_without_a_draw_there_is_still_what_needs_none(bench, data, tiny, tmp_path):
     encoder = f"open_clip:tiny-clip/drawn@weights={tiny['tiny-clip']}"
-    code, text = bench("run", "--zero-shot", "--data", data, "--encoder", encoder, "--shots", 50, "--name", "r")
+    code, text = bench("run", "--zero-shot", "--data", data, "--encoder", encoder, "--shots", 50, "--name", "r",
+                       "--no-trivial")  # fmt: skip
     assert code == 0 and "Not run: shots=50" in text and "0 labels a class" in text
     assert len(pd.read_csv(tmp_path / "results" / "runs" / "r" / "leaderboard.csv")) == 1
 

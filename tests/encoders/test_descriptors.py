@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from encoders import as_rgb, fit_input, names, resolve
+from encoders import PANELS, EncoderError, as_rgb, expand, fit_input, names, resolve
 
 NAMES = [name for name in names() if resolve(name).weights == "none"]
 ENCODERS = {name: resolve(name).load() for name in NAMES}
@@ -45,9 +45,25 @@ def test_a_constant_image_has_a_finite_description(name: str, value: int) -> Non
     assert np.isfinite(describe(name, np.full((30, 20, 3), value, np.uint8))).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"constant", "image-size"}))
 def test_two_different_images_have_different_descriptions(name: str) -> None:
     assert not np.array_equal(describe(name, noise(40, 40, 3)), describe(name, blurred(noise(40, 40, 3))))
+
+
+def test_the_constant_knows_nothing_and_the_size_of_an_image_only_that() -> None:
+    assert describe("constant", noise(3, 4, 3)) == describe("constant", noise(9, 9, 3)) == [1]
+    vector = describe("image-size", noise(20, 50, 3))
+    assert np.allclose(np.exp(vector), [50, 20, 2.5])
+    assert np.array_equal(vector, describe("image-size", noise(20, 50, 3, seed=1)))
+
+
+def test_a_panel_is_the_names_it_stands_for_each_once() -> None:
+    assert set(PANELS["trivial"]) == set(NAMES), "every descriptor and control without weights is cheap"
+    assert expand(["dino", "texture", "trivial"]) == ["dino", *dict.fromkeys(["texture", *PANELS["trivial"]])]
+    with pytest.raises(EncoderError, match="takes no options"):
+        expand(["trivial@color=grey"])
+    with pytest.raises(EncoderError, match="a panel, where one encoder is wanted; name one of constant,"):
+        resolve("trivial")
 
 
 def test_color_stats_are_the_moments_they_say() -> None:

@@ -46,6 +46,7 @@ class Place:
             "knn,centroid,logreg",
             "--workers",
             "2",
+            "--no-trivial",
         ]
         return [*base, *(sweep if verb == "run" else []), *more]
 

@@ -81,7 +81,7 @@ def data(tmp_path) -> Path:
 
 def small_run(data: Path, **more: object):
     source, encoders = Source(data / "raw", **more), ["thumbnail", "color-stats"]
-    return run(Request(source, Protocol((1,), seeds=2), encoders, ["knn"], out=data / "out"))
+    return run(Request(source, Protocol((1,), seeds=2), encoders, ["knn"], out=data / "out", trivial=False))
 
 
 WRITERS = {

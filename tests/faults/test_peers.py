@@ -52,7 +52,7 @@ def spec(name: str) -> EncoderSpec:
 
 
 def small_run(encoders: list[str], **more: object):
-    return run(Request(Source(Path("raw"), "tiles:8"), Protocol((1,), seeds=2), encoders, ["knn"], **more))
+    return run(Request(Source(Path("raw"), "tiles:8"), Protocol((1,), seeds=2), encoders, ["knn"], trivial=False, **more))
 
 
 def extract(*names: str):
