@@ -45,7 +45,9 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
 
 def print_board(board: pd.DataFrame) -> None:
     """Print the rows without labels, where there are any, and those with the most, no noise, best first."""
-    clean = board[board["noise"] == board["noise"].min()]
+    from bench.leaderboard import cleanest
+
+    clean = cleanest(board)
     for shots in sorted({int(n) for n in clean["shots"]} & {0, int(clean["shots"].max())}):
         _print_rows(clean[clean["shots"] == shots], shots)
 
@@ -102,11 +104,11 @@ def _duration(seconds: float) -> str:
 
 def print_forecast(forecast: Forecast) -> None:
     """Print the fits of a sweep by head and shots, what is done already and about how long the rest takes."""
-    names = ("head", "selection", "labels", "encoders", "seeds", "splits", "noise rates", "fits", "done", "time")
-    table = Table(*(Column(name, justify="left" if i < 2 else "right") for i, name in enumerate(names)), box=box.SIMPLE)
+    names = ("head", "selection", "noise", "labels", "encoders", "seeds", "splits", "rates", "fits", "done", "time")
+    table = Table(*(Column(name, justify="left" if i < 3 else "right") for i, name in enumerate(names)), box=box.SIMPLE)
     for row in forecast.table.to_dict("records"):
         counts = (f"{row[name]:,}" for name in ("shots", "encoders", "seeds", "splits", "noise", "fits", "done"))
-        table.add_row(row["head"], row["selection"], *counts, _duration(row["seconds"]))
+        table.add_row(row["head"], row["selection"], row["noise_kind"], *counts, _duration(row["seconds"]))
     console.print(table, soft_wrap=False)
     if forecast.left_out:
         console.print(f"Left out: {forecast.left_out}.", markup=False)

@@ -94,7 +94,8 @@ def plan_means(sweep: Sweep, ensembles: Sequence[Ensemble]) -> tuple[tuple[Unit,
             alike = {
                 unit.encoder: unit
                 for unit in sweep.units
-                if (unit.head, unit.shots, unit.selection) == (first.head, first.shots, first.selection)
+                if (unit.head, unit.shots, unit.selection, unit.noise_kind)
+                == (first.head, first.shots, first.selection, first.noise_kind)
             }
             members = tuple(alike[name] for name in ensemble.members)
             identity = {"mean": [unit.name for unit in members], "head": [first.head], "selection": first.selection}

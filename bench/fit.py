@@ -1,6 +1,7 @@
 """One task of a sweep: units of one encoder, fitted on shared supports, each committed as soon as it is complete.
 
-A support is made once per (split, seed, shots) and serves every head, every noise rate and every kind of selection.
+A support is made once per (split, seed, shots) and serves every head, every kind and rate of noise and every kind of
+selection.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from bench.errors import BenchError
 from bench.heads import Head, get_heads
 from bench.heads.support import BUDGET, Pool, Support
 from bench.ledger import Predictions, Tested, Unit, write_part, write_unit
-from bench.noise import flip_labels
+from bench.noise import NoiseContext, flip_labels
 from bench.selection import Chosen, Episode, choose
 from bench.sweep import View
 
@@ -27,7 +28,8 @@ Supports = Mapping[tuple[int, int, str], np.ndarray]  # (shots, seed, split) -> 
 class Material:
     """What every task of a sweep needs besides embeddings. Of the table's N rows: y (N,) class indices, names, groups.
 
-    test_rows: the positions that are tested, rising; tested: what they are scored as. device: see `Support`.
+    test_rows: the positions that are tested, rising; tested: what they are scored as. partner (K,): the class that
+    each is mistaken for, see `bench.noise`. device: see `Support`.
     """
 
     y: np.ndarray
@@ -37,6 +39,7 @@ class Material:
     plan: SplitPlan
     test_rows: np.ndarray
     tested: Tested
+    partner: np.ndarray
     run: Path
     device: str = "cpu"
 
@@ -51,7 +54,7 @@ class _Output:
     gap: np.ndarray  # float32 (S, R, F)
     iterations: np.ndarray  # int32 (S, R, F)
     chosen: np.ndarray  # int16 (S, R, F)
-    realised: np.ndarray  # float32 (S, R)
+    realised: np.ndarray  # float32 (S, R, K)
     groups: np.ndarray  # float32 (S,)
     losses: list[tuple[int, np.ndarray]] = field(default_factory=list)  # seed, (R, L) of every split
 
@@ -122,16 +125,26 @@ def _output(unit: Unit, material: Material) -> _Output:
     per_fit = (unit.seeds, rates, folds)
     return _Output(
         unit, head, np.full(shape, np.nan, np.float16), np.full(per_fit, np.nan, np.float32),
-        np.full(per_fit, -1, np.int32), np.zeros(per_fit, np.int16), np.zeros(per_fit[:2], np.float32),
-        np.zeros(unit.seeds, np.float32),
+        np.full(per_fit, -1, np.int32), np.zeros(per_fit, np.int16),
+        np.zeros((*per_fit[:2], len(material.classes)), np.float32), np.zeros(unit.seeds, np.float32),
     )  # fmt: skip
 
 
 def episode_of(unit: Unit, seed: int, rows: np.ndarray, support: Support, material: Material) -> Episode:
     """Return a draw with its labels at all noise rates of the unit, without the labels of the test rows."""
-    y, items, n_classes = material.y[rows], material.items[rows].tolist(), len(material.classes)
-    Y = [flip_labels(y, items, n_classes, kind=unit.noise_kind, rate=rate, seed=seed) for rate in unit.rates]
-    return Episode(support, np.stack(Y), n_classes, material.groups[rows])
+    groups, n_classes = material.groups[rows], len(material.classes)
+    draw = NoiseContext(material.y[rows], material.items[rows].tolist(), groups, n_classes, seed, material.partner)
+    Y = np.stack([flip_labels(draw, unit.noise_kind, rate) for rate in unit.rates])
+    return Episode(support, Y, n_classes, groups)
+
+
+def flipped_share(y: np.ndarray, Y: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return the share of the labels of every true class that are wrong, (R, K). y (n,): true; Y (R, n): learned from.
+
+    0 of a class that the draw has no example of.
+    """
+    of_class = np.eye(n_classes)[y]  # (n, K)
+    return (y != Y) @ of_class / np.maximum(of_class.sum(0), 1)
 
 
 def _fit_draw(
@@ -145,13 +158,17 @@ def _fit_draw(
     """Fit one draw with every head. which: (seed, split); rows: of the table; at: the tested rows it is scored on."""
     seed, f = which
     share = 1 / len(material.plan.repeats[0])
-    blind = episode_of(outputs[0].unit, seed, rows, support, material)
-    sighted = replace(blind, truth=material.y[material.test_rows[at]])
-    for output in outputs:
-        episode = sighted if output.unit.selection == "oracle" else blind
-        output.add(seed, f, at, choose(output.unit.selection, output.head, output.unit.settings, episode))
-        output.realised[seed] += share * (material.y[rows] != blind.Y).mean(1)
-        output.groups[seed] += share * len(np.unique(blind.groups))
+    y, K = material.y[rows], len(material.classes)
+    for kind in dict.fromkeys(output.unit.noise_kind for output in outputs):
+        own = [output for output in outputs if output.unit.noise_kind == kind]
+        blind = episode_of(own[0].unit, seed, rows, support, material)
+        sighted = replace(blind, truth=material.y[material.test_rows[at]])
+        realised = share * flipped_share(y, blind.Y, K)
+        for output in own:
+            episode = sighted if output.unit.selection == "oracle" else blind
+            output.add(seed, f, at, choose(output.unit.selection, output.head, output.unit.settings, episode))
+            output.realised[seed] += realised
+            output.groups[seed] += share * len(np.unique(blind.groups))
 
 
 def _commit(output: _Output, material: Material) -> None:

@@ -20,7 +20,8 @@ from bench.sweep import Sweep, View
 
 @dataclass(frozen=True)
 class Forecast:
-    """table: one row per (head, selection, shots): encoders, seeds, splits a draw, noise rates, fits, done, seconds.
+    """table: one row per (head, selection, noise kind, shots): encoders, seeds, splits a draw, noise rates, fits, done,
+    seconds.
 
     seconds: of one process, for what is left. at_once: processes that would run. bytes: of the predictions still to
     be stored. missing: encoder -> instances without an embedding; random rows were timed instead of these. left_out:
@@ -52,13 +53,14 @@ def forecast(
     seconds = _seconds(todo, sweep, views, run)
     rows = [
         {
-            "head": unit.head, "selection": unit.selection, "shots": unit.shots, "encoders": 1, "seeds": unit.seeds,
+            "head": unit.head, "selection": unit.selection, "noise_kind": unit.noise_kind, "shots": unit.shots,
+            "encoders": 1, "seeds": unit.seeds,
             "splits": len(sweep.plan.repeats[0]), "noise": len(unit.rates), "fits": fits_of(unit, sweep),
             "done": fits_of(unit, sweep) * (unit.name not in left), "seconds": seconds.get(unit.name, 0.0),
         }
         for unit in sweep.units
     ]  # fmt: skip
-    by = ["head", "selection", "shots", "seeds", "splits", "noise"]
+    by = ["head", "selection", "noise_kind", "shots", "seeds", "splits", "noise"]
     columns = [*by, "encoders", "fits", "done", "seconds"]
     table = pd.DataFrame(rows, columns=columns).groupby(by, sort=False, as_index=False).sum()
     stored = sum(2.0 * unit.seeds * len(unit.rates) for unit in todo) * len(sweep.plan.test_rows()) * len(sweep.classes)
@@ -71,11 +73,15 @@ def _seconds(todo: Sequence[Unit], sweep: Sweep, views: Mapping[str, View], run:
     material = material_of(sweep, run)
     for width in sorted({views[unit.encoder].width for unit in todo}):
         alike = [unit for unit in todo if views[unit.encoder].width == width]
-        kinds = {(unit.head, unit.selection, unit.shots): unit for unit in reversed(alike)}
+        kinds = {_kind(unit): unit for unit in reversed(alike)}
         timed = _timed(list(kinds.values()), views[alike[0].encoder], sweep, material)
         for unit in alike:
-            found[unit.name] = timed[kinds[unit.head, unit.selection, unit.shots].name]
+            found[unit.name] = timed[kinds[_kind(unit)].name]
     return found
+
+
+def _kind(unit: Unit) -> tuple[str, str, str, int]:
+    return unit.head, unit.selection, unit.noise_kind, unit.shots
 
 
 def _timed(units: Sequence[Unit], view: View, sweep: Sweep, material: Material) -> dict[str, float]:
@@ -88,8 +94,8 @@ def _timed(units: Sequence[Unit], view: View, sweep: Sweep, material: Material) 
         pool = pool_of(view.scaled(first.train, material.groups), material)
         visits = sum(map(len, sweep.plan.repeats))
         # Scaling is done once a split for all heads of a shot level.
-        shared = (time.perf_counter() - started) * visits / len({(unit.head, unit.selection) for unit in units})
-        scored = _time_to_score(units[0], material)
+        shared = (time.perf_counter() - started) * visits / len({_kind(unit)[:-1] for unit in units})
+        scored = _time_to_score(units[0], material) / len(units[0].rates)
         levels = sorted({unit.shots for unit in units})
         # Libraries are imported and a pool's products made at the first use: a draw of the smallest level goes first.
         for warm, shots in ((True, levels[0]), *((False, n) for n in levels)):
@@ -102,7 +108,7 @@ def _timed(units: Sequence[Unit], view: View, sweep: Sweep, material: Material) 
                 [head] = get_heads([unit.head])
                 choose(unit.selection, head, unit.settings, replace(episode, truth=truth))
                 fits = unit.seeds * len(sweep.plan.repeats[0]) * (time.perf_counter() - started)
-                found[unit.name] = 0.0 if warm else shared + fits + unit.seeds * scored
+                found[unit.name] = 0.0 if warm else shared + fits + unit.seeds * len(unit.rates) * scored
     return found
 
 
@@ -110,7 +116,7 @@ def _time_to_score(unit: Unit, material: Material) -> float:
     """Return the seconds that the metrics of one seed take."""
     shape = (1, len(unit.rates), len(material.tested.item))
     P = np.random.default_rng(0).dirichlet(np.ones(len(material.classes)), shape).astype(np.float16)
-    one = Predictions(P, np.zeros(shape[:2], np.float32), np.zeros(1, np.float32))
+    one = Predictions(P, np.zeros((*shape[:2], P.shape[-1]), np.float32), np.zeros(1, np.float32))
     ledger_rows(unit, one, material.tested, material.classes)  # imports
     started = time.perf_counter()
     ledger_rows(unit, one, material.tested, material.classes)

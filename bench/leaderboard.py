@@ -59,6 +59,7 @@ class RunFacts:
     encoders: Mapping[str, EncoderFacts]
     warnings: tuple[str, ...] = ()
     prompts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of the zero-shot rows
+    noise: Mapping[str, str] = field(default_factory=dict)  # kind -> how labels go wrong
 
 
 @dataclass(frozen=True)
@@ -72,19 +73,19 @@ class Leaderboard:
 def build_leaderboard(
     run: Path, units: Sequence[Unit], table: pd.DataFrame, test_rows: np.ndarray, facts: RunFacts
 ) -> Leaderboard:
-    """Score every unit of a run and compare those that share shots and noise.
+    """Score every unit of a run and compare those that share shots and noise. Clean labels are of no kind of noise.
 
     table: instances; test_rows: the tested positions in it. Raises BenchError for a missing unit.
     """
     tested = tested_items(table, test_rows, facts.classes)
     rows: list[dict[str, object]] = []
-    for shots in sorted({unit.shots for unit in units}):
-        block = [unit for unit in units if unit.shots == shots]
+    for shots, kind in dict.fromkeys((unit.shots, unit.noise_kind) for unit in units):
+        block = [unit for unit in units if (unit.shots, unit.noise_kind) == (shots, kind)]
         fits, hits = _score(run, block, tested, facts.classes)
         for r, rate in enumerate(block[0].rates):
             rows += _compare(block, fits[fits["noise"] == rate], rate, hits[r], tested, facts)
     board = pd.DataFrame(rows, columns=list(COLUMNS))
-    board = best_first(board).sort_values(["shots", "noise"], kind="stable")
+    board = best_first(board).sort_values(["shots", "noise", "noise_kind"], kind="stable")
     return Leaderboard(board.reset_index(drop=True), _empty_reasons(board, facts, tested))
 
 
@@ -92,6 +93,12 @@ def best_first(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows of a leaderboard sorted by balanced accuracy, those of the oracle after all others."""
     order = pd.DataFrame({"oracle": rows["selection"] == "oracle", "score": -rows["balanced_accuracy"]})
     return rows.loc[order.sort_values(["oracle", "score"], kind="stable").index]
+
+
+def cleanest(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a leaderboard at its lowest noise rate; where that is not 0, of one kind of noise."""
+    least = rows[rows["noise"] == rows["noise"].min()]
+    return least[least["noise"].eq(0) | least["noise_kind"].eq(least["noise_kind"].min())]
 
 
 def _score(run: Path, block: Sequence[Unit], tested: Tested, classes: Sequence[str]) -> tuple[pd.DataFrame, list[Hits]]:
@@ -143,7 +150,8 @@ def _compare(
             "selection": unit.selection, "instances": facts.instances, "level": tested.level,
             "draw": facts.draw if unit.shots else "none", "split": facts.split_rule, "shots": unit.shots,
             "support_groups": own["support_groups"].mean(),
-            "noise_kind": unit.noise_kind, "noise": rate, "noise_realised": own["noise_realised"].mean(),
+            "noise_kind": unit.noise_kind if rate else "none", "noise": rate,
+            "noise_realised": own["noise_realised"].mean(),
             "seeds": unit.seeds, "n_test": len(tested.y), "n_groups": n_groups,
             "ci_low": low, "ci_high": high, "ci_method": "exact-mover" if exact else "two-way-bootstrap",
             "spread": own["balanced_accuracy"].std() if len(own) > 1 else np.nan,

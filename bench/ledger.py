@@ -33,8 +33,8 @@ from bench.metrics import METRICS, recalls
 from bench.seeds import content_name
 from bench.shards import checksum, header
 
-FORMAT = "cell-classifier predictions 2"
-LEDGER_FORMAT = "cell-classifier ledger 2"  # changed when the same predictions would give other rows
+FORMAT = "cell-classifier predictions 3"
+LEDGER_FORMAT = "cell-classifier ledger 3"  # changed when the same predictions would give other rows
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Predictions:
     """
 
     P: np.ndarray  # float16 (S, R, N, K)
-    realised: np.ndarray  # float32 (S, R): share of support labels really flipped
+    realised: np.ndarray  # float32 (S, R, K): share of the support labels of each class really flipped
     groups: np.ndarray  # float32 (S,): groups the support was drawn from, mean over splits
     gap: np.ndarray | None = None  # float32 (S, R, F): see `bench.heads.contract.Scored`; NaN where there is none
     iterations: np.ndarray | None = None  # int32 (S, R, F); -1 where there are none
@@ -147,7 +147,7 @@ def tested_items(table: pd.DataFrame, rows: np.ndarray, classes: Sequence[str]) 
 
 
 def ledger_rows(unit: Unit, predictions: Predictions, tested: Tested, classes: Sequence[str]) -> pd.DataFrame:
-    """Return one row per fit (seed, rate) with its metrics and per-class recalls."""
+    """Return one row per fit (seed, rate) with its metrics, per-class recalls and shares of wrong labels."""
     P = tested.pool(predictions.P)
     S, R = P.shape[:2]
     seed, rate = np.meshgrid(np.arange(S), np.arange(R), indexing="ij")
@@ -158,12 +158,13 @@ def ledger_rows(unit: Unit, predictions: Predictions, tested: Tested, classes: S
             "head": unit.head,
             "selection": unit.selection,
             "shots": unit.shots,
-            "noise_kind": unit.noise_kind,
         },
         index=range(S * R),
     )
     frame["noise"] = np.asarray(unit.rates)[rate.ravel()]
-    frame["noise_realised"] = predictions.realised.ravel()
+    frame["noise_kind"] = np.where(frame["noise"] > 0, unit.noise_kind, "none")
+    realised = predictions.realised.reshape(S * R, -1)
+    frame["noise_realised"] = realised.mean(-1)  # a draw has as many labels of every class
     frame["seed"] = seed.ravel()
     frame["support_groups"] = predictions.groups[seed.ravel()]
     frame["setting"], frame["losses"] = _settings(unit, predictions, S * R), _losses(unit, predictions, S * R)
@@ -177,6 +178,8 @@ def ledger_rows(unit: Unit, predictions: Predictions, tested: Tested, classes: S
     recall = recalls(P, tested.y).reshape(S * R, -1)
     for k, name in enumerate(classes):
         frame[f"recall:{name}"] = recall[:, k]
+    for k, name in enumerate(classes):
+        frame[f"noise_realised:{name}"] = realised[:, k]
     return frame
 
 

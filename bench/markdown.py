@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.leaderboard import Leaderboard, RunFacts, best_first
+from bench.leaderboard import Leaderboard, RunFacts, best_first, cleanest
 
+HURT = 5  # methods in the table of what wrong labels cost
 SELECTION = {
     "fixed": "Hyper-parameters are the published defaults (`selection` fixed) unless a head says otherwise.",
     "loo": "*(loo)*: the setting with the least log loss on the labelled examples, each predicted without its group.",
@@ -21,8 +22,13 @@ SELECTION = {
 }
 
 
-def render_markdown(board: Leaderboard, facts: RunFacts, refused: Sequence[str], command: str) -> str:
-    """Return the Markdown of one run. refused: why a shot level that was asked for has no rows."""
+def render_markdown(
+    board: Leaderboard, facts: RunFacts, refused: Sequence[str], command: str, hurt: pd.DataFrame | None = None
+) -> str:
+    """Return the Markdown of one run.
+
+    refused: why a shot level that was asked for has no rows. hurt: what `bench.robustness` says of the table.
+    """
     table = board.table.assign(head=board.table.apply(head_label, axis=1))
     parts = [f"# {facts.dataset}: which encoder and head to trust", ""]
     parts += [f"`{command}`", ""] if command else []
@@ -42,9 +48,11 @@ def render_markdown(board: Leaderboard, facts: RunFacts, refused: Sequence[str],
             f"guessing gives about {100 / len(facts.classes):.0f}.",
             "",
         ]
-        for noise in sorted(table["noise"].unique()):
-            parts += [f"## {noise:.0%} wrong labels" if noise else "## Clean labels", ""]
-            parts += [_pivot(table[table["noise"] == noise]), ""]
+        for (noise, kind), own in table.groupby(["noise", "noise_kind"], sort=True):
+            named = "" if set(table["noise_kind"]) <= {"none", "symmetric"} else f", {kind}"
+            parts += [f"## {noise:.0%} wrong labels{named}" if noise else "## Clean labels", "", _pivot(own), ""]
+        if hurt is not None and (hurt["selection"] != "oracle").any():
+            parts += ["## How wrong labels hurt", "", *_hurt(hurt, facts.noise), ""]
         parts += ["## All scores at the most labels, clean", "", _scores(table), ""]
     parts += _reading(board)
     return "\n".join(parts).rstrip() + "\n"
@@ -76,7 +84,8 @@ def _with_interval(row: Mapping[Hashable, Any]) -> str:
 
 
 def _scores(table: pd.DataFrame) -> str:
-    part = table[table["shots"].isin([0, table["shots"].max()]) & (table["noise"] == table["noise"].min())]
+    part = cleanest(table)
+    part = part[part["shots"].isin([0, table["shots"].max()])]
     part = best_first(part).sort_values("shots", ascending=False, kind="stable")
     lines = [["encoder", "head", "rank", "BA", "spread", "macro F1", "MCC", "AUROC", "log loss", "Brier",
               "over trivial", "dim", "ms/image"]]  # fmt: skip
@@ -90,6 +99,39 @@ def _scores(table: pd.DataFrame) -> str:
         lines.append([f"`{row['encoder']}`", row["head"], rank, f"{100 * row['balanced_accuracy']:.1f}", spread,
                       *numbers, over, str(row["dim"]), cost])  # fmt: skip
     return table_lines(lines)
+
+
+def _hurt(hurt: pd.DataFrame, noise: Mapping[str, str]) -> list[str]:
+    """Return the best rows on clean labels at the most shots, and how far the order of all can be trusted."""
+    shots = int(hurt["shots"].max())
+    part = hurt[(hurt["shots"] == shots) & (hurt["selection"] != "oracle")]
+    best = part.drop_duplicates(["encoder", "head", "selection"]).nlargest(HURT, "clean")
+    part = best[["encoder", "head", "selection"]].merge(part, sort=False)
+    lines = [["encoder", "head", "wrong labels", "clean BA", "drop at most", "skill kept", "mean kept", "half lost at"]]
+    agreement = []
+    drops = [name for name in map(str, part.columns) if name.startswith("drop@")]
+    for row in part.to_dict("records"):
+        last = max(float(name[5:]) for name in drops if not np.isnan(row[name]))
+        kept, area, half = row[f"retained@{last:g}"], row["retained_area"], row["breakdown"]
+        beyond = "" if np.isnan(row["breakdown_beyond"]) else f"> {100 * last:.0f}%"
+        lines.append([
+            f"`{row['encoder']}`", head_label(row), row["noise_kind"], f"{100 * row['clean']:.1f}",
+            f"{100 * row[f'drop@{last:g}']:.1f} at {100 * last:.0f}%", "" if np.isnan(kept) else f"{100 * kept:.0f}%",
+            "" if np.isnan(area) else f"{100 * area:.0f}%", beyond if np.isnan(half) else f"{100 * half:.0f}%",
+        ])  # fmt: skip
+    for kind, own in part.groupby("noise_kind", sort=False):
+        taus = {float(name[5:]): own[f"kendall_tau@{name[5:]}"].dropna() for name in drops}
+        said = ", ".join(f"{tau.iloc[0]:.2f} at {100 * rate:.0f}%" for rate, tau in taus.items() if len(tau))
+        agreement += [f"{kind} {said}"] * bool(said)
+    tau = f" Kendall tau of the order of all methods with their clean order: {'; '.join(agreement)}." * bool(agreement)
+    return [
+        table_lines(lines), "",
+        f"At {shots} label{'s' * (shots != 1)} a class, the {len(best)} best on clean labels. *Skill kept* is balanced "
+        "accuracy above guessing, as a share of what it is on clean labels: at the highest rate, and its mean over the "
+        "rates; empty where clean labels already give no more than guessing. *Half lost at*: the rate of wrong labels "
+        f"at which it falls below half.{tau} All of it: `robustness.csv`.", "",
+        *[f"- *{kind}*: {text}." for kind, text in noise.items()],
+    ]  # fmt: skip
 
 
 def table_lines(lines: Sequence[Sequence[str]]) -> str:
@@ -128,7 +170,7 @@ def render_overview(table: pd.DataFrame, top: int = 5) -> str:
     """Return the best rows of every dataset at its most labels, clean, from merged leaderboards."""
     parts = ["# Leaderboard", "", f"The {top} best rows per dataset, at the most labels a class, labels clean.", ""]
     for (dataset, instances), rows in table.groupby(["dataset", "instances"], sort=True):
-        rows = rows[(rows["noise"] == rows["noise"].min()) & (rows["selection"] != "oracle")]
+        rows = cleanest(rows[rows["selection"] != "oracle"])
         if rows.empty:
             continue
         rows = rows[rows["shots"] == rows["shots"].max()]

@@ -1,13 +1,19 @@
 """Label noise on training labels. Test labels are never touched.
 
-Noise is nested: every item carries one uniform number u and one wrong class per seed, and is flipped
-iff u < rate. A higher rate therefore keeps all the flips of a lower one, and the curves over rates
-are paired. Adding a kind is adding one function to `KINDS`.
+A kind of noise takes a draw of labelled examples and a rate and says which labels go wrong and into what. Every
+number it needs is a keyed hash of names (`bench.seeds`), so that labels are wrong alike for every encoder and head,
+and nested: a label that is wrong at one rate is wrong, in the same way, at every higher one. The number of classes
+stays what it is where all labels of a class went wrong. Adding a kind is adding one function to `KINDS`.
+
+    symmetric    any other class, each as likely
+    asymmetric   the class it is mistaken for (Patrini et al. 2017, sec. 5; by default Han et al. 2018's "pair" noise)
+    group        all examples of a class in a group (slide, image) alike: a slide whose label was swapped
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -15,38 +21,183 @@ import numpy as np
 from bench.errors import BenchError, did_you_mean
 from bench.seeds import keyed_uniform
 
-NoiseKind = Callable[[np.ndarray, Sequence[str], int, float, int], np.ndarray]
+Pairs = Sequence[tuple[str, str]]  # (class, the class it is mistaken for)
 
 
-def symmetric(y: np.ndarray, items: Sequence[str], n_classes: int, rate: float, seed: int) -> np.ndarray:
+@dataclass(frozen=True)
+class NoiseContext:
+    """A draw of n labelled examples, and all that a kind of noise may know of it.
+
+    y: int (n,) in [0, K), the true classes. items, groups: what the examples and their groups are called, n each.
+    partner: int (K,), the class that each is mistaken for, itself where it is mistaken for none; see `partners`.
+    """
+
+    y: np.ndarray
+    items: Sequence[str]
+    groups: np.ndarray
+    n_classes: int
+    seed: int
+    partner: np.ndarray
+
+
+def symmetric(draw: NoiseContext, rate: float) -> np.ndarray:
     """Flip each label with probability `rate` to one of the other classes, uniformly.
 
-    y: int (n,) in [0, K). Returns a new int (n,). The true class keeps its plurality below
-    rate = (K - 1) / K.
+    The true class keeps its plurality below rate = (K - 1) / K.
     """
-    if n_classes < 2 or rate == 0:
-        return y.copy()
-    flipped = keyed_uniform(("symmetric", "flip", seed), items) < rate
-    step = 1 + np.floor(keyed_uniform(("symmetric", "target", seed), items) * (n_classes - 1)).astype(y.dtype)
-    return np.where(flipped, (y + step) % n_classes, y)
+    target = keyed_uniform(("symmetric", "target", draw.seed), draw.items)
+    return np.where(_unlucky(draw, rate), _other_class(draw.y, target, draw.n_classes), draw.y)
 
 
-KINDS: Mapping[str, NoiseKind] = MappingProxyType({"symmetric": symmetric})
+def asymmetric(draw: NoiseContext, rate: float) -> np.ndarray:
+    """Flip each label with probability `rate` to the partner of its class: the same labels as `symmetric` does.
+
+    From rate = 0.5 the true class has lost its plurality where two classes are each other's partner.
+    """
+    return np.where(_unlucky(draw, rate), draw.partner[draw.y], draw.y)
 
 
-def check_noise(kind: str, rates: Sequence[float]) -> None:
-    """Raise BenchError unless `kind` is known and every rate lies in [0, 1)."""
-    if kind not in KINDS:
-        known = ", ".join(KINDS)
-        raise BenchError(f"Got noise kind '{kind}'{did_you_mean(kind, KINDS) or '.'} Expected one of: {known}.")
+def group(draw: NoiseContext, rate: float) -> np.ndarray:
+    """Flip all labels that a class has in a group to one other class, in so many groups that items are at `rate`.
+
+    The groups of a class, in keyed order, lie end to end on [0, 1), each as long as its share of the class's
+    examples; one with start s and length l is flipped iff s + v l < rate, where v is one uniform number per class,
+    keyed by the name of the first. So the flipped share of a class is `rate` in expectation whatever the sizes of the
+    groups, and less than one group away from it. The order is the same for all classes: a group of several tends to
+    go wrong in all of them. As a draw of more shots has other shares, flips are not nested over shots.
+    """
+    noisy = draw.y.copy()
+    for k in np.unique(draw.y).tolist():
+        own = np.flatnonzero(draw.y == k)
+        names, which, size = np.unique(draw.groups[own].astype(str), return_inverse=True, return_counts=True)
+        called = names.tolist()
+        order = np.argsort(keyed_uniform(("group", "order", draw.seed), called), kind="stable")
+        [v] = keyed_uniform(("group", "start", draw.seed, k), [called[order[0]]])
+        length = size / len(own)
+        start = np.empty(len(names))
+        start[order] = np.cumsum(length[order]) - length[order]
+        target = keyed_uniform(("group", "target", draw.seed, k), called)
+        wrong = _other_class(np.full(len(names), k), target, draw.n_classes)
+        noisy[own] = np.where(start + v * length < rate, wrong, k)[which]
+    return noisy
+
+
+def _unlucky(draw: NoiseContext, rate: float) -> np.ndarray:
+    """Return which labels (n,) go wrong where each does so by itself; the same ones for every such kind."""
+    return keyed_uniform(("symmetric", "flip", draw.seed), draw.items) < rate
+
+
+def _other_class(y: np.ndarray, u: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return for each class in y the one of the others that u in [0, 1) points to."""
+    return (y + 1 + np.floor(u * (n_classes - 1)).astype(y.dtype)) % n_classes
+
+
+@dataclass(frozen=True)
+class NoiseKind:
+    """flip: (draw, rate) to the labels that are learned from, (n,). limit: the highest rate that means anything.
+
+    says: what goes wrong, for the reader of a leaderboard.
+    """
+
+    flip: Callable[[NoiseContext, float], np.ndarray]
+    says: str
+    limit: float = 1.0
+
+
+KINDS: Mapping[str, NoiseKind] = MappingProxyType(
+    {
+        "symmetric": NoiseKind(symmetric, "a label is wrong by itself, and any other class is as likely"),
+        "asymmetric": NoiseKind(asymmetric, "a label is wrong by itself, and names the class it is mistaken for", 0.5),
+        "group": NoiseKind(group, "all labels of a class in a group (slide, image) are wrong together and alike"),
+    }
+)
+
+
+def check_noise(kinds: Sequence[str], rates: Sequence[float], confusable: Pairs = ()) -> None:
+    """Raise BenchError unless the kinds are known and every rate is one that all of them can have."""
+    if not kinds:
+        raise BenchError("Got no noise kind; expected at least one, e.g. --noise-kind symmetric.")
+    for kind in kinds:
+        if kind not in KINDS:
+            known = ", ".join(KINDS)
+            raise BenchError(f"Got noise kind '{kind}'{did_you_mean(kind, KINDS) or '.'} Expected one of: {known}.")
+    if not rates:
+        raise BenchError("Got no noise rate; expected at least one, e.g. --noise 0.")
     for rate in rates:
         if not 0 <= rate < 1:
             raise BenchError(f"Got noise rate {rate}; expected a share of wrong labels in [0, 1), e.g. 0.2.")
+        for kind in kinds:
+            if rate > KINDS[kind].limit:
+                raise BenchError(
+                    f"Got noise rate {rate} with --noise-kind {kind}; expected at most {KINDS[kind].limit}, above "
+                    "which the wrong class is in the majority. Run the higher rates without it."
+                )
+    if len(kinds) > 1 and not max(rates):
+        raise BenchError(
+            f"Got --noise-kind {','.join(kinds)} with clean labels alone; expected a rate above 0, e.g. --noise 0,0.2."
+        )
+    if confusable and "asymmetric" not in kinds:
+        raise BenchError(
+            f"Got --confusable with --noise-kind {','.join(kinds)}; expected it with asymmetric, which alone uses it."
+        )
 
 
-def flip_labels(
-    y: np.ndarray, items: Sequence[str], n_classes: int, *, kind: str, rate: float, seed: int
-) -> np.ndarray:
-    """Return a copy of the labels y (n,) with noise of `kind` at `rate`; items name the n rows."""
-    check_noise(kind, [rate])
-    return KINDS[kind](y, items, n_classes, rate, seed)
+def read_pairs(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of a text such as "a>b,b>a"."""
+    pairs = []
+    for word in filter(None, map(str.strip, text.split(","))):
+        true, arrow, taken_for = (part.strip() for part in word.partition(">"))
+        if not (true and arrow and taken_for):
+            raise BenchError(f"Got --confusable '{word}'; expected CLASS>CLASS, e.g. --confusable 'rbc>phloem'.")
+        pairs.append((true, taken_for))
+    return tuple(pairs)
+
+
+def partners(classes: Sequence[str], confusable: Pairs = ()) -> np.ndarray:
+    """Return the class that each is mistaken for, int (K,).
+
+    With pairs, a class that no pair begins with is mistaken for none. Without, each is mistaken for the next in
+    alphabetical order, the last for the first: a stand-in that knows nothing of what the classes look like.
+    Raises BenchError for a class that is not there, that is mistaken for itself, or that has two partners.
+    """
+    K = len(classes)
+    if not confusable:
+        order = sorted(range(K), key=lambda k: classes[k])
+        return np.array([order[(order.index(k) + 1) % K] for k in range(K)])
+    partner = np.arange(K)
+    for true, taken_for in confusable:
+        for name in (true, taken_for):
+            if name not in classes:
+                hint = did_you_mean(name, classes) or "."
+                raise BenchError(f"Got --confusable with class '{name}'{hint} Expected one of: {', '.join(classes)}.")
+        k, other = classes.index(true), classes.index(taken_for)
+        if k == other:
+            raise BenchError(f"Got --confusable '{true}>{true}'; expected two different classes.")
+        if partner[k] != k:
+            raise BenchError(
+                f"Got --confusable with '{true}>{classes[partner[k]]}' and '{true}>{taken_for}'; expected one partner "
+                "a class."
+            )
+        partner[k] = other
+    return partner
+
+
+def describe_noise(kinds: Sequence[str], classes: Sequence[str], confusable: Pairs = ()) -> dict[str, str]:
+    """Return kind -> how labels go wrong in this data, in words."""
+    said = {kind: known.says for kind, known in KINDS.items() if kind in kinds}
+    if "asymmetric" in said:
+        partner = partners(classes, confusable)
+        taken = ", ".join(f"{classes[k]} for {classes[to]}" for k, to in enumerate(partner) if k != to)
+        spared = [classes[k] for k, to in enumerate(partner) if k == to]
+        whence = "" if confusable else " (no pairs were given: each for the next in alphabetical order)"
+        rest = f"; labels of {', '.join(spared)} stay right, so fewer are wrong than the rate says" if spared else ""
+        said["asymmetric"] += f": {taken}{whence}{rest}"
+    return said
+
+
+def flip_labels(draw: NoiseContext, kind: str, rate: float) -> np.ndarray:
+    """Return a copy of the draw's labels, int (n,), with noise of `kind` at `rate`."""
+    check_noise([kind], [rate])
+    if draw.n_classes < 2 or rate == 0:
+        return draw.y.copy()
+    return KINDS[kind].flip(draw, rate)

@@ -3,7 +3,7 @@
     load_dataset -> make_instances -> extract -> plan_sweep -> run_units -> build_leaderboard
 
 A run writes <out>/runs/<name>/{run.json, ledger/, instances.parquet, predictions/,
-leaderboard.csv, leaderboard.md} and refreshes <out>/leaderboard.csv and .md. Embeddings lie in
+leaderboard.csv, leaderboard.md, robustness.csv} and refreshes <out>/leaderboard.csv and .md. Embeddings lie in
 <out>/store and serve every run.
 """
 
@@ -26,6 +26,7 @@ from bench.extract import ExtractReport
 from bench.forecast import Forecast, forecast
 from bench.heads import get_heads
 from bench.leaderboard import EncoderFacts, Leaderboard, RunFacts
+from bench.noise import describe_noise
 from bench.prompts import Prompts, make_prompts
 from bench.schedule import mapped, run_units
 from bench.store import EmbeddingStore
@@ -274,8 +275,10 @@ def _facts(prepared: Prepared, source: Source, sweep: Sweep, known: Mapping[str,
         warnings.append(
             f"{len(dataset.problems)} files were skipped ({some}{'; ...' if len(dataset.problems) > 3 else ''})"
         )
+    asked = sweep.protocol
+    noise = describe_noise(asked.noise_kinds, sweep.classes, asked.confusable) if max(asked.noise) else {}
     return RunFacts(
         dataset=dataset.name, instances=source.instances, tier=tier, tier_reason=reason,
         split_rule=sweep.plan.rule, split_reason=sweep.plan.reason, draw=sweep.protocol.draw,
-        classes=sweep.classes, encoders=known, warnings=(*warnings, *sweep.plan.notes),
+        classes=sweep.classes, encoders=known, warnings=(*warnings, *sweep.plan.notes), noise=noise,
     )  # fmt: skip

@@ -37,7 +37,20 @@ def run(
         str, typer.Option(help="Heads: centroid, knn, ridge, lda, logreg, xgboost, ...; a wrong name lists all.")
     ] = "knn,centroid,logreg,xgboost",
     noise: Annotated[str, typer.Option(help="Shares of wrong training labels, e.g. 0,0.2,0.4.")] = "0",
-    noise_kind: Annotated[str, typer.Option(help="How labels go wrong: symmetric.")] = "symmetric",
+    noise_kind: Annotated[
+        str,
+        typer.Option(
+            help="How labels go wrong, rows of their own for each: symmetric (any other class), asymmetric (the class "
+            "it is mistaken for), group (whole slides or images alike)."
+        ),
+    ] = "symmetric",
+    confusable: Annotated[
+        str,
+        typer.Option(
+            help="For asymmetric: which class is mistaken for which, e.g. 'a>b,b>a' (default: each for the next in "
+            "alphabetical order)."
+        ),
+    ] = "",
     seeds: Annotated[int | None, typer.Option(help="Draws per shot level (default 30, 20 or 10 by shots).")] = None,
     draw: Annotated[str, typer.Option(help="spread: over as many groups as possible; concentrated: few.")] = "spread",
     select: Annotated[
@@ -97,13 +110,16 @@ def run(
 
     Run it in several processes, or on machines that share the folder, and they share the work.
     """
+    from bench.noise import read_pairs
     from bench.pipeline import Request, Source, forecast_run
     from bench.pipeline import run as run_all
     from bench.sweep import Protocol
 
     protocol = Protocol(
-        tuple(numbers(shots, "--shots", int)), tuple(numbers(noise, "--noise", float)), noise_kind, seeds, draw,
+        tuple(numbers(shots, "--shots", int)), tuple(numbers(noise, "--noise", float)),
+        tuple(dict.fromkeys(words(noise_kind))), seeds, draw,
         tuple(dict.fromkeys([*words(select), *["tuned"] * bool(params)])), tuple(transfer or ()), tuple(params or ()),
+        read_pairs(confusable),
     )  # fmt: skip
     source = Source(data, instances, group_pattern, group_column, verify)
     request = Request(

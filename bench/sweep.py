@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from typing import Protocol as Interface
 
 import numpy as np
@@ -19,7 +20,7 @@ from bench.episodes import Draws, SplitPlan, default_seeds, draw_supports, plan_
 from bench.errors import BenchError
 from bench.heads import Params, get_heads
 from bench.ledger import Unit
-from bench.noise import check_noise
+from bench.noise import KINDS, check_noise, partners
 from bench.seeds import content_name
 from bench.selection import check_selection, refuse_shots, settings_of
 from bench.transfer import learn_settings
@@ -34,33 +35,39 @@ ROUNDING = 1e-9  # a deviation this small, as a share of the mean, is the roundi
 class Protocol:
     """What is asked of every encoder and head. seeds=None takes `bench.episodes.default_seeds`.
 
+    noise_kinds: how labels go wrong, each kind a row of its own; see `bench.noise`. confusable: pairs of classes of
+    which the first is mistaken for the second, for 'asymmetric'.
     select: how settings are chosen, each kind a row of its own; see `bench.selection`. transfer: the runs that
     'transfer' learns from. tuned: the files of `bench tune` that 'tuned' takes settings from; see `bench.tuned`.
     """
 
     shots: tuple[int, ...]
     noise: tuple[float, ...] = (0.0,)
-    noise_kind: str = "symmetric"
+    noise_kinds: tuple[str, ...] = ("symmetric",)
     seeds: int | None = None
     draw: str = "spread"
     select: tuple[str, ...] = ("fixed",)
     transfer: tuple[Path, ...] = ()
     tuned: tuple[Path, ...] = ()
+    confusable: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        check_noise(self.noise_kind, self.noise)
+        check_noise(self.noise_kinds, self.noise, self.confusable)
         if not self.shots or min(self.shots) < 1:
             raise BenchError(f"Got shots {list(self.shots)}; expected whole numbers from 1, e.g. --shots 1,5,10.")
         if self.seeds is not None and self.seeds < 1:
             raise BenchError(f"Got seeds {self.seeds}; expected at least 1 (leave it out for 30, 20 or 10 by shots).")
-        if not self.noise:
-            raise BenchError("Got no noise rate; expected at least one, e.g. --noise 0.")
         if not self.select:
             raise BenchError("Got no --select; expected at least one, e.g. --select fixed.")
         if ("transfer" in self.select) != bool(self.transfer):
             raise BenchError("Got --select transfer or --transfer RUN without the other; expected both or none.")
         if ("tuned" in self.select) != bool(self.tuned):
             raise BenchError("Got --select tuned or --params FILE without the other; expected both or none.")
+
+    def rates(self) -> dict[str, tuple[float, ...]]:
+        """Return noise kind -> its rates. Clean labels are of all kinds alike, and fitted with the first."""
+        kinds = [kind for kind in KINDS if kind in self.noise_kinds]
+        return {kind: self.noise if kind == kinds[0] else tuple(filter(None, self.noise)) for kind in kinds}
 
 
 class View(Interface):
@@ -127,6 +134,11 @@ class Sweep:
     def y(self) -> np.ndarray:
         """Class indices int64 (N,) of the table's rows."""
         return pd.Categorical(self.table["label"], categories=list(self.classes)).codes.astype(np.int64)
+
+    @cached_property
+    def partner(self) -> np.ndarray:
+        """The class that each is mistaken for, int (K,)."""
+        return partners(self.classes, self.protocol.confusable)
 
 
 def scale_rows(X: np.ndarray, train: np.ndarray, groups: np.ndarray, scaling: str) -> np.ndarray:
@@ -196,6 +208,7 @@ def plan_sweep(
     plan = plan_splits(table, classes)
     draws = draw_supports(table, classes, plan, protocol.shots, seeds=protocol.seeds, regime=protocol.draw)
     data = data_name(table, classes)
+    noises = _noises(protocol, classes)
     group = table["group"].to_numpy(str)
     refused = dict(draws.refused)
     units = []
@@ -214,22 +227,31 @@ def plan_sweep(
                     if kind in given and (head.name, n) not in given[kind]:
                         continue  # nothing was tuned for it
                     settings = (given[kind][head.name, n],) if kind in given else settings_of(kind, head)
-                    identity = {
-                        "data": data,
-                        "rule": plan.rule,
-                        "protocol": VERSION,
-                        "scaling": scaling,
-                        "encoder": key,
-                        "head": [head.name, head.version, [dict(setting) for setting in settings]],
-                        "selection": kind,
-                        "shots": n,
-                        "draw": protocol.draw,
-                        "seeds": seeds,
-                        "noise": [protocol.noise_kind, list(protocol.noise)],
-                    }
-                    unit = Unit(encoder, head.name, n, seeds, protocol.noise, protocol.noise_kind, identity)
-                    units.append(unit)
+                    for noise_kind, (rates, noise) in noises.items():
+                        identity = {
+                            "data": data,
+                            "rule": plan.rule,
+                            "protocol": VERSION,
+                            "scaling": scaling,
+                            "encoder": key,
+                            "head": [head.name, head.version, [dict(setting) for setting in settings]],
+                            "selection": kind,
+                            "shots": n,
+                            "draw": protocol.draw,
+                            "seeds": seeds,
+                            "noise": noise,
+                        }
+                        units.append(Unit(encoder, head.name, n, seeds, rates, noise_kind, identity))
     return Sweep(table, tuple(classes), plan, Draws(draws.supports, refused), protocol, tuple(units))
+
+
+def _noises(protocol: Protocol, classes: Sequence[str]) -> dict[str, tuple[tuple[float, ...], list[Any]]]:
+    """Return noise kind -> (its rates, what names it by content)."""
+    found: dict[str, tuple[tuple[float, ...], list[Any]]] = {}
+    partner = partners(classes, protocol.confusable)
+    for kind, rates in protocol.rates().items():
+        found[kind] = rates, [kind, list(rates), *[partner.tolist()] * (kind == "asymmetric")]
+    return found
 
 
 def data_name(table: pd.DataFrame, classes: Sequence[str]) -> str:

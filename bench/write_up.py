@@ -11,10 +11,11 @@ import pandas as pd
 from bench.atomic import replacing, write_atomically
 from bench.leaderboard import Leaderboard, RunFacts, build_leaderboard
 from bench.markdown import render_markdown, render_overview
+from bench.robustness import robustness
 from bench.seeds import content_name
 from bench.sweep import Sweep
 
-FORMAT = 2  # raised when the same predictions would be written up differently
+FORMAT = 3  # raised when the same predictions would be written up differently
 
 
 def write_up(
@@ -30,12 +31,17 @@ def write_up(
     with replacing(folder / "instances.parquet") as path:
         sweep.table.to_parquet(path, index=False)
     write_atomically(folder / "leaderboard.csv", board.table.to_csv(index=False, float_format="%.6g").encode())
-    write_atomically(folder / "leaderboard.md", render_markdown(board, facts, refused, command).encode())
+    hurt = robustness(board.table, 1 / len(facts.classes))
+    if len(hurt):
+        write_atomically(folder / "robustness.csv", hurt.to_csv(index=False, float_format="%.6g").encode())
+    else:
+        (folder / "robustness.csv").unlink(missing_ok=True)  # of an earlier run at more rates
+    write_atomically(folder / "leaderboard.md", render_markdown(board, facts, refused, command, hurt).encode())
     about = {
         "signature": signature, "command": command, "dataset": facts.dataset, "instances": facts.instances,
         "classes": facts.classes, "tier": facts.tier, "split": facts.split_rule, "refused": list(refused),
         "warnings": list(facts.warnings), "empty_fields": dict(board.empty), "units": len(sweep.units),
-        "prompts": dict(facts.prompts),
+        "prompts": dict(facts.prompts), "noise": dict(facts.noise),
     }  # fmt: skip
     write_atomically(record, json.dumps(about, indent=1).encode())  # last: it says that the rest is there
     refresh_overview(out)

@@ -84,7 +84,8 @@ def run_zero_shot(
         P = zero_shot_scores(X, vectors, tower.logit_scale, tower.logit_bias).astype(np.float16)
         if not np.isfinite(P).all():
             raise BenchError(f"The text tower of '{unit.encoder}' gave scores that are not finite; check its weights.")
-        write_unit(run, unit, Predictions(P[None, None], np.zeros((1, 1), np.float32), np.zeros(1, np.float32)))
+        right = np.zeros((1, 1, P.shape[-1]), np.float32)  # no label that could be wrong
+        write_unit(run, unit, Predictions(P[None, None], right, np.zeros(1, np.float32)))
     return len(units) - len(todo), len(todo)
 
 

@@ -111,6 +111,26 @@ def test_ensembles_and_kinds_of_selection_are_rows(bench, data, tmp_path):
     assert "16 blocks of fits reused, 0 made. Nothing to do" in text
 
 
+def test_kinds_of_noise_are_rows_and_what_they_cost_is_a_table(bench, data, tmp_path):
+    command = ("run", "--data", data, "--encoder", "color-stats,thumbnail", "--head", "knn,ridge", "--shots", "2",
+               "--seeds", 2, "--workers", 1, "--noise-kind", "group,symmetric,asymmetric", "--name", "r")  # fmt: skip
+    more = ("--noise", "0,0.25,0.5", "--confusable", "rbc>neuron")
+    code, text = bench(*command, *more)
+    assert code == 0 and "12 made" in text
+    run = tmp_path / "results" / "runs" / "r"
+    counts = pd.read_csv(run / "leaderboard.csv")[["noise_kind", "noise"]].value_counts().to_dict()
+    kinds = ("symmetric", "asymmetric", "group")
+    assert counts == {("none", 0.0): 4} | {(kind, rate): 4 for kind in kinds for rate in (0.25, 0.5)}
+    hurt = pd.read_csv(run / "robustness.csv")
+    assert len(hurt) == 2 * 2 * 3 and {"drop@0.25", "retained@0.5", "kendall_tau@0.5", "breakdown"} <= set(hurt)
+    text = (run / "leaderboard.md").read_text()
+    assert "## 25% wrong labels, group" in text and "## How wrong labels hurt" in text
+    assert "rbc for neuron; labels of neuron stay right" in text
+    assert "12 blocks of fits reused, 0 made. Nothing to do" in bench(*command, *more)[1]
+    assert bench(*command[:-4], "--noise", "0.25", "--name", "r")[0] == 0
+    assert not (run / "robustness.csv").exists()
+
+
 def test_a_level_without_groups_to_leave_out_is_told_and_the_others_go_on(bench, data, tmp_path):
     command = ("run", "--data", data, "--encoder", "thumbnail", "--head", "ridge,lda", "--select", "loo", "--seeds", 2,
                "--no-trivial")  # fmt: skip
@@ -183,6 +203,11 @@ def test_export_gives_the_rows_of_the_table(bench, data, tmp_path):
         (("run", "--encoder", "thumbnail", "--shots", "five"), "Got --shots 'five'"),
         (("run", "--encoder", "thumbnail", "--noise", "20"), "Got noise rate 20.0"),
         (("run", "--encoder", "thumbnail", "--noise-kind", "symetric"), "did you mean 'symmetric'"),
+        (("run", "--encoder", "thumbnail", "--noise-kind", "group", "--confusable", "rbc>neuron"), "Got --confusable"),
+        (
+            ("run", "--encoder", "thumbnail", "--noise-kind", "asymmetric", "--confusable", "rbd>neuron"),
+            "Got --confusable with class 'rbd', did you mean 'rbc'?",
+        ),
         (("run", "--encoder", "thumbnail", "--instances", "tile:3"), "Got instances 'tile:3'"),
         (("run", "--encoder", "thumbnail", "--draw", "wide"), "Got draw 'wide'"),
         (("run", "--encoder", "thumbnail", "--shots", "50"), "No shot level can be drawn"),

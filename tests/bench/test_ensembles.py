@@ -54,17 +54,18 @@ def test_one_member_that_excludes_a_class_does_not_make_the_mean_undefined():
 
 
 def test_a_mean_is_made_from_what_is_stored_and_once(make_sweep, tmp_path):
-    sweep, views = make_sweep(Protocol((1, 2), (0.0, 0.4), seeds=2, select=("fixed", "oracle")), ["knn", "ridge"],
-                              encoders=BOTH)  # fmt: skip
+    protocol = Protocol((1, 2), (0.0, 0.4), ("symmetric", "group"), seeds=2, select=("fixed", "oracle"))
+    sweep, views = make_sweep(protocol, ["knn", "ridge"], encoders=BOTH)
     planned = plan_means(sweep, [Ensemble("mean", ("weak", "strong"))])
-    assert len(planned) == 2 * 2 * 2
+    assert len(planned) == 2 * 2 * 2 * 2
     with pytest.raises(BenchError, match=r"Predictions of mean\(weak, strong\) are missing"):
         run_means(planned, tmp_path)
     run_units(sweep, views, tmp_path)
-    assert run_means(planned, tmp_path) == (0, 8)
-    assert run_means(planned, tmp_path) == (8, 0)
+    assert run_means(planned, tmp_path) == (0, 16)
+    assert run_means(planned, tmp_path) == (16, 0)
     for unit, members in planned:
-        assert {(m.head, m.shots, m.selection) for m in members} == {(unit.head, unit.shots, unit.selection)}
+        alike = {(m.head, m.shots, m.selection, m.noise_kind) for m in members}
+        assert alike == {(unit.head, unit.shots, unit.selection, unit.noise_kind)}
         P = mean_probabilities([read_unit(tmp_path, member).P for member in members])
         np.testing.assert_allclose(read_unit(tmp_path, unit).P, P, atol=1e-3)
 

@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from bench.leaderboard import EncoderFacts, RunFacts, build_leaderboard
@@ -39,6 +40,18 @@ def test_a_row_is_a_fit_with_its_gap_iterations_and_setting(done):
     assert rows.loc[~iterates, ["gap", "iterations"]].isna().all().all()
 
 
+def test_the_share_of_wrong_labels_is_told_by_class_and_as_their_mean(make_sweep, tmp_path):
+    protocol = Protocol((4,), (0.0, 0.25), ("asymmetric",), seeds=20, confusable=(("a", "b"),))
+    sweep, views = make_sweep(protocol, ["knn"])
+    run_units(sweep, views, tmp_path)
+    rows = read_ledger(tmp_path)
+    own = rows[[f"noise_realised:{name}" for name in "abc"]]
+    np.testing.assert_allclose(rows["noise_realised"], own.mean(axis=1), atol=1e-6)
+    assert (own[rows["noise"] == 0] == 0).all(axis=None) and set(rows.loc[rows["noise"] == 0, "noise_kind"]) == {"none"}
+    share = own[rows["noise_kind"] == "asymmetric"].mean()
+    assert abs(share["noise_realised:a"] - 0.25) < 0.1 and (share[1:] == 0).all()
+
+
 def test_where_the_splits_of_a_draw_chose_differently_every_setting_is_told_with_its_number(make_sweep, tmp_path):
     sweep, views = make_sweep(Protocol((4,), (0.4,), seeds=4, select=("oracle",)), ["knn"], encoders={"weak": 0.3})
     run_units(sweep, views, tmp_path)
@@ -54,8 +67,10 @@ def test_a_part_that_is_lost_or_damaged_is_made_again_from_the_predictions(done,
     before = board_of(sweep, run)
     part = sweep.units[0].part(run)
     content = part.read_bytes()
-    at = len(content) // 3
-    damaged = {"cut": content[: 2 * at], "flipped": content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :]}
+    columns = pq.read_metadata(part).row_group(0)
+    held = next(c for c in map(columns.column, range(columns.num_columns)) if c.path_in_schema == "log_loss")
+    at = held.data_page_offset + held.total_compressed_size // 2  # among values, not in what describes a page
+    damaged = {"cut": content[: 2 * len(content) // 3], "flipped": content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :]}
     part.unlink() if damage == "lost" else part.write_bytes(damaged[damage])
     pd.testing.assert_frame_equal(board_of(sweep, run), before)
     assert part.read_bytes() == content

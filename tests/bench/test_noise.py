@@ -2,54 +2,151 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import BenchError
-from bench.noise import KINDS, check_noise, flip_labels
+from bench.noise import KINDS, NoiseContext, check_noise, describe_noise, flip_labels, partners, read_pairs
 
-ITEMS = [f"item{i}" for i in range(3000)]
+CLASSES = ("neuron", "phloem", "rbc", "xylem")
+BY_ITEM = ("symmetric", "asymmetric")
+
+
+def draw_of(n: int = 200, K: int = 4, groups: int = 12, seed: int = 0) -> NoiseContext:
+    """n examples in turn of K classes, on slides of unlike sizes that may hold several classes."""
+    slide = np.floor(groups * (np.arange(n) / n) ** 2).astype(int)
+    names = np.array([f"slide{i}" for i in slide])
+    return NoiseContext(np.arange(n) % K, [f"item{i}" for i in range(n)], names, K, seed, (np.arange(K) + 1) % K)
+
+
+def taken(draw: NoiseContext, rows: np.ndarray) -> NoiseContext:
+    return replace(draw, y=draw.y[rows], items=[draw.items[i] for i in rows], groups=draw.groups[rows])
+
+
+DRAWS = st.builds(draw_of, st.integers(1, 80), st.integers(2, 6), st.integers(1, 12), st.integers(0, 5))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@given(seed=st.integers(0, 5), low=st.floats(0, 0.5), more=st.floats(0, 0.45), n_classes=st.integers(2, 6))
-def test_a_higher_rate_keeps_every_flip_of_a_lower_one(kind, seed, low, more, n_classes):
-    y = np.arange(200) % n_classes
-    items = ITEMS[:200]
-    few = flip_labels(y, items, n_classes, kind=kind, rate=low, seed=seed)
-    many = flip_labels(y, items, n_classes, kind=kind, rate=low + more, seed=seed)
-    flipped = few != y
+@given(draw=DRAWS, low=st.floats(0, 0.5), more=st.floats(0, 1))
+def test_a_higher_rate_keeps_every_flip_of_a_lower_one(kind, draw, low, more):
+    limit = min(KINDS[kind].limit, 0.999)
+    few, many = (flip_labels(draw, kind, rate) for rate in (min(low, limit), min(low + more, limit)))
+    flipped = few != draw.y
     assert np.array_equal(few[flipped], many[flipped])
-    assert many.min() >= 0
-    assert many.max() < n_classes
+    assert many.min() >= 0 and many.max() < draw.n_classes
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_realised_rate_is_the_rate_asked_for(kind):
-    y = np.arange(len(ITEMS)) % 4
-    for rate in (0.1, 0.4):
-        realised = np.mean(flip_labels(y, ITEMS, 4, kind=kind, rate=rate, seed=1) != y)
-        assert abs(realised - rate) < 4 * np.sqrt(rate * (1 - rate) / len(ITEMS))
+@given(draw=DRAWS, rate=st.floats(0, 0.5), shuffle=st.randoms(use_true_random=False))
+def test_the_order_of_the_examples_changes_no_label(kind, draw, rate, shuffle):
+    rows = list(range(len(draw.y)))
+    shuffle.shuffle(rows)
+    assert np.array_equal(flip_labels(draw, kind, rate)[rows], flip_labels(taken(draw, np.array(rows)), kind, rate))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(draw=DRAWS)
+def test_at_rate_0_every_label_stays_and_the_draw_itself_is_never_changed(kind, draw):
+    before = draw.y.copy()
+    assert np.array_equal(flip_labels(draw, kind, 0.0), before)
+    flip_labels(draw, kind, 0.5)
+    assert np.array_equal(draw.y, before)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("n", "groups"), [(4, 4), (60, 3), (400, 12)])
+@pytest.mark.parametrize("rate", [0.1, 0.4])
+def test_the_realised_rate_of_every_class_is_the_rate_asked_for_in_the_mean_over_seeds(kind, n, groups, rate):
+    shares = []
+    for seed in range(400):
+        draw = draw_of(n, 4, groups, seed)
+        wrong = flip_labels(draw, kind, rate) != draw.y
+        shares.append([wrong[draw.y == k].mean() for k in range(4)])
+    error = np.std(shares, axis=0) / np.sqrt(len(shares))
+    assert (np.abs(np.mean(shares, axis=0) - rate) < 4 * error).all()
+
+
+@pytest.mark.parametrize("kind", BY_ITEM)
+@given(draw=DRAWS, rate=st.floats(0, 0.5), data=st.data())
+def test_where_labels_go_wrong_one_by_one_the_company_does_not_matter(kind, draw, rate, data):
+    rows = np.array(data.draw(st.lists(st.integers(0, len(draw.y) - 1), min_size=1, unique=True)))
+    alone = replace(taken(draw, rows), groups=np.array(["elsewhere"] * len(rows)))
+    assert np.array_equal(flip_labels(draw, kind, rate)[rows], flip_labels(alone, kind, rate))
 
 
 def test_symmetric_noise_reaches_every_other_class_equally_often():
-    y = np.zeros(len(ITEMS), int)
-    noisy = flip_labels(y, ITEMS, 4, kind="symmetric", rate=0.9, seed=0)
-    counts = np.bincount(noisy, minlength=4)[1:]
+    draw = replace(draw_of(3000), y=np.zeros(3000, int))
+    counts = np.bincount(flip_labels(draw, "symmetric", 0.9), minlength=4)[1:]
     assert counts.min() > 0.85 * counts.mean()
 
 
-def test_a_label_is_flipped_alike_in_whatever_company_it_is_drawn():
-    y = np.arange(100) % 3
-    whole = flip_labels(y, ITEMS[:100], 3, kind="symmetric", rate=0.5, seed=3)
-    part = flip_labels(y[40:60], ITEMS[40:60], 3, kind="symmetric", rate=0.5, seed=3)
-    assert np.array_equal(whole[40:60], part)
+@given(draw=DRAWS, rate=st.floats(0.01, 0.5))
+def test_asymmetric_noise_flips_the_labels_that_symmetric_noise_does_to_the_partner(draw, rate):
+    one, other = flip_labels(draw, "asymmetric", rate), flip_labels(draw, "symmetric", rate)
+    assert np.array_equal(one != draw.y, other != draw.y)
+    assert set(one[one != draw.y] - draw.partner[draw.y[one != draw.y]]) <= {0}
 
 
-def test_wrong_kinds_and_rates_are_named():
-    with pytest.raises(BenchError, match="did you mean 'symmetric'"):
-        check_noise("symetric", [0.1])
-    with pytest.raises(BenchError, match=r"Got noise rate 1\.5"):
-        check_noise("symmetric", [1.5])
+def test_a_class_without_a_partner_keeps_its_labels():
+    draw = replace(draw_of(400), partner=partners(CLASSES, [("rbc", "phloem")]))
+    noisy = flip_labels(draw, "asymmetric", 0.4)
+    assert set(draw.y[noisy != draw.y]) == {2} and set(noisy[noisy != draw.y]) == {1}
+
+
+@given(draw=DRAWS, rate=st.floats(0.01, 0.95))
+def test_group_noise_flips_all_or_none_of_a_class_in_a_group_and_is_less_than_one_group_off(draw, rate):
+    noisy = flip_labels(draw, "group", rate)
+    for k in np.unique(draw.y):
+        own = draw.y == k
+        sizes = []
+        for name in np.unique(draw.groups[own]):
+            labels = noisy[own & (draw.groups == name)]
+            assert len(set(labels)) == 1
+            sizes.append(len(labels))
+        assert abs((noisy[own] != k).sum() - rate * own.sum()) <= max(sizes) + 1e-9
+
+
+def test_group_noise_can_take_a_class_away_and_the_classes_stay_as_many():
+    gone = [np.bincount(flip_labels(draw_of(8, 4, 8, seed), "group", 0.9), minlength=4) for seed in range(20)]
+    assert any((counts == 0).any() for counts in gone) and all(len(counts) == 4 for counts in gone)
+
+
+def test_without_pairs_each_class_is_mistaken_for_the_next_in_alphabetical_order():
+    assert partners(CLASSES).tolist() == [1, 2, 3, 0]
+    assert partners(("b", "c", "a")).tolist() == [1, 2, 0]
+    assert "neuron for phloem, phloem for rbc" in describe_noise(["asymmetric"], CLASSES)["asymmetric"]
+
+
+def test_pairs_are_read_from_text_and_told_with_the_classes_they_spare():
+    pairs = read_pairs(" rbc>phloem, phloem > rbc,")
+    assert pairs == (("rbc", "phloem"), ("phloem", "rbc"))
+    assert partners(CLASSES, pairs).tolist() == [0, 2, 1, 3]
+    assert "labels of neuron, xylem stay right" in describe_noise(["asymmetric"], CLASSES, pairs)["asymmetric"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("rbc", "Got --confusable 'rbc'; expected CLASS>CLASS"), (">rbc", "Got --confusable '>rbc'"),
+     ("rbd>xylem", "Got --confusable with class 'rbd', did you mean 'rbc'"), ("rbc>rbc", "two different classes"),
+     ("rbc>xylem,rbc>neuron", "expected one partner a class")],
+)  # fmt: skip
+def test_pairs_that_make_no_sense_are_refused(text, message):
+    with pytest.raises(BenchError, match=message):
+        partners(CLASSES, read_pairs(text))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "rates", "pairs", "message"),
+    [(["symetric"], [0.1], (), "did you mean 'symmetric'"), (["symmetric"], [1.5], (), r"Got noise rate 1\.5"),
+     ([], [0.1], (), "Got no noise kind"), (["group"], [], (), "Got no noise rate"),
+     (["symmetric", "asymmetric"], [0.2, 0.6], (), r"Got noise rate 0\.6 with --noise-kind asymmetric"),
+     (["symmetric", "group"], [0.0], (), "with clean labels alone"),
+     (["group"], [0.1], (("a", "b"),), "Got --confusable with --noise-kind group")],
+)  # fmt: skip
+def test_wrong_kinds_and_rates_are_named(kinds, rates, pairs, message):
+    with pytest.raises(BenchError, match=message):
+        check_noise(kinds, rates, pairs)

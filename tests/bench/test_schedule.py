@@ -158,6 +158,13 @@ def test_a_forecast_counts_the_fits_and_what_is_done_and_fits_nothing(make_sweep
     assert forecast(sweep, views, tmp_path).seconds == 0
 
 
+def test_a_forecast_tells_kinds_of_noise_apart_and_counts_clean_labels_once(make_sweep, tmp_path):
+    sweep, views = make_sweep(Protocol((1,), (0.0, 0.2, 0.4), ("symmetric", "group"), seeds=3), HEADS)
+    table = forecast(sweep, views, tmp_path).table
+    assert table.groupby("noise_kind")["fits"].unique().to_dict() == {"symmetric": [3 * 3 * 5], "group": [2 * 3 * 5]}
+    assert (table["encoders"] == 1).all() and (table["seconds"] > 0).all()
+
+
 def test_a_head_that_gives_no_number_is_named(make_sweep, tmp_path, monkeypatch):
     sweep, views = make_sweep(Protocol((1,), seeds=1), ["knn"])
     original = fit.choose

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench import ledger
+from bench import fit, ledger
 from bench.errors import BenchError
 from bench.heads import all_heads
 from bench.heads.support import Pool
 from bench.leaderboard import COLUMNS, EncoderFacts, RunFacts, build_leaderboard
 from bench.ledger import read_unit
+from bench.noise import KINDS
 from bench.schedule import run_units
 from bench.sweep import Protocol, plan_sweep, scale_rows
 
@@ -130,12 +131,64 @@ def test_few_groups_get_exact_intervals_and_no_ranks(tmp_path, make_table, make_
     assert "rank_low, rank_high" in board.empty
 
 
+def test_kinds_of_noise_share_supports_and_clean_labels_and_change_nothing_of_each_other(
+    make_sweep, tmp_path, monkeypatch
+):
+    protocol = Protocol((2,), (0.0, 0.2, 0.4), ("group", "asymmetric", "symmetric"), seeds=3)
+    heads = ["knn", "logreg"]
+    sweep, views = make_sweep(protocol, heads, groups=40, items=8)
+    made, original = [], Pool.support
+    monkeypatch.setattr(Pool, "support", lambda *a: made.append(a) or original(*a))
+    run_units(sweep, views, tmp_path / "all")
+    assert len(made) == 3
+    rates = {(unit.noise_kind, unit.rates) for unit in sweep.units}
+    assert rates == {("symmetric", (0.0, 0.2, 0.4)), ("asymmetric", (0.2, 0.4)), ("group", (0.2, 0.4))}
+    for kind in ("symmetric", "group"):
+        alone, _ = make_sweep(Protocol((2,), (0.0, 0.2, 0.4), (kind,), seeds=3), heads, groups=40, items=8)
+        run_units(alone, views, tmp_path / kind)
+        for one, other in zip(alone.units, [u for u in sweep.units if u.noise_kind == kind], strict=True):
+            own, all_kinds = read_unit(tmp_path / kind, one), read_unit(tmp_path / "all", other)
+            assert np.array_equal(own.P[:, -2:], all_kinds.P[:, -2:])
+            assert np.array_equal(own.realised[:, -2:], all_kinds.realised[:, -2:])
+    assert len({unit.name for unit in sweep.units}) == 6
+    board = build_leaderboard(
+        tmp_path / "all", sweep.units, sweep.table, sweep.plan.test_rows(), facts({"strong": False})
+    ).table
+    assert len(board) == 2 * (1 + 3 * 2) and not board.duplicated(["head", "noise_kind", "noise"]).any()
+    assert set(board.loc[board["noise"] == 0, "noise_kind"]) == {"none"}
+
+
+def test_pairs_that_are_confused_name_the_units_of_asymmetric_noise_alone(make_sweep):
+    kinds = ("symmetric", "asymmetric")
+    names = []
+    for pairs in ((), (("a", "b"),), (("a", "b"), ("b", "c"), ("c", "a"))):  # the last are what no pairs stand for
+        sweep, _ = make_sweep(Protocol((2,), (0.0, 0.2), kinds, confusable=pairs), ["knn"])
+        names.append([unit.name for unit in sweep.units])
+    assert names[0] == names[2] and names[0][0] == names[1][0] and names[0][1] != names[1][1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_go_wrong_alike_for_every_encoder_and_head(kind, make_sweep, tmp_path):
+    sweep, views = make_sweep(Protocol((3,), (0.0, 0.4), (kind,), seeds=3), ["knn", "ridge"],
+                              encoders={"weak": 0.1, "strong": 3.0})  # fmt: skip
+    seen = []
+    original = fit.choose
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit, "choose", lambda *a: seen.append(a[-1].Y) or original(*a))
+        run_units(sweep, views, tmp_path)
+    weak, strong = seen[: len(seen) // 2], seen[len(seen) // 2 :]
+    assert len(seen) == 2 * 2 * 3 * 5 and all(map(np.array_equal, weak, strong))
+    assert all(map(np.array_equal, seen[::2], seen[1::2]))  # the two heads of a draw
+    wrong = [read_unit(tmp_path, unit).realised for unit in sweep.units]
+    assert all(np.array_equal(wrong[0], other) for other in wrong) and wrong[0].shape == (3, 2, 3)
+
+
 @pytest.mark.parametrize("select", ["fixed", "loo", "inner-cv", "oracle"])
 def test_classes_that_vanish_and_supports_of_one_class_stop_no_selection(select, make_sweep, tmp_path):
     able = [name for name, head in all_heads().items() if name != "xgboost" and (select != "loo" or head.loo)]
     sweep, views = make_sweep(Protocol((3,), (0.0, 0.9), seeds=4, select=(select,)), able, K=2, groups=9)
     run_units(sweep, views, tmp_path)
-    realised = read_unit(tmp_path, sweep.units[0]).realised[:, 1]
+    realised = read_unit(tmp_path, sweep.units[0]).realised[:, 1].mean(-1)
     assert realised.max() > 0.8
     ledger_of = ledger.read_ledger(tmp_path)
     assert len(ledger_of) == len(able) * 4 * 2
@@ -190,6 +243,7 @@ def test_a_large_group_does_not_set_the_centre():
     ("arguments", "message"),
     [({"shots": ()}, "Got shots"), ({"shots": (0,)}, "Got shots"), ({"shots": (1,), "seeds": 0}, "Got seeds 0"),
      ({"shots": (1,), "noise": (2.0,)}, "Got noise rate 2.0"), ({"shots": (1,), "noise": ()}, "no noise rate"),
+     ({"shots": (1,), "noise_kinds": ()}, "no noise kind"),
      ({"shots": (1,), "select": ("transfer",)}, "--select transfer or --transfer"),
      ({"shots": (1,), "select": ()}, "no --select")],
 )  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.noise import flip_labels
+from bench.noise import NoiseContext, flip_labels, partners
 from bench.sweep import scale_rows
 
 TESTED = 1000  # rows
@@ -94,5 +94,7 @@ def draw(case: Case, shots: int, seed: int, rates: list[float]) -> Draw | None:
         return None
     rows = np.concatenate([some[:shots] for some in of_class])
     items = rows.astype(str).tolist()
-    Y = [flip_labels(case.y[rows], items, case.K, kind="symmetric", rate=rate, seed=seed) for rate in rates]
+    classes = [f"{k:03}" for k in range(case.K)]
+    labels = NoiseContext(case.y[rows], items, np.array(items), case.K, seed, partners(classes))
+    Y = [flip_labels(labels, "symmetric", rate) for rate in rates]
     return Draw(rows, np.stack(Y))

@@ -27,7 +27,7 @@ from sweep import numbers
 from tables import table, times
 from threadpoolctl import threadpool_limits
 
-from bench.noise import flip_labels
+from bench.noise import NoiseContext, flip_labels
 from bench.schedule import run_units
 from bench.sweep import Embedded, Protocol, Sweep, plan_sweep
 
@@ -141,15 +141,16 @@ def cpu_seconds() -> float:
 def loop_seconds(name: str, sweep: Sweep, view: Embedded, given: argparse.Namespace) -> np.ndarray:
     """Return the CPU seconds of every loop of a head (2,): those of the first seeds, multiplied."""
     [[split]] = sweep.plan.repeats
-    X = view.scaled(split.train, sweep.table["group"].to_numpy(str))
+    groups = sweep.table["group"].to_numpy(str)
+    X = view.scaled(split.train, groups)
     items, K, out = sweep.table["instance"].to_numpy(str), len(sweep.classes), np.zeros(2)
     with threadpool_limits(1):
         for (_, seed, _), rows in sweep.draws.supports.items():
             if seed >= given.loop_seeds:
                 continue
-            kind, rates = sweep.protocol.noise_kind, sweep.protocol.noise
-            y, own = sweep.y[rows], items[rows].tolist()
-            Y = np.stack([flip_labels(y, own, K, kind=kind, rate=rate, seed=seed) for rate in rates])
+            draw = NoiseContext(sweep.y[rows], items[rows].tolist(), groups[rows], K, seed, sweep.partner)
+            [(kind, rates)] = sweep.protocol.rates().items()
+            Y = np.stack([flip_labels(draw, kind, rate) for rate in rates])
             for at, loop in enumerate(LOOPS[name].values()):
                 own_X, X_test = X[rows].astype(loop.dtype), X[split.test].astype(loop.dtype)
                 started = time.thread_time()
