@@ -112,7 +112,7 @@ def test_ensembles_and_kinds_of_selection_are_rows(bench, data, tmp_path):
 
 
 def test_kinds_of_noise_are_rows_and_what_they_cost_is_a_table(bench, data, tmp_path):
-    command = ("run", "--data", data, "--encoder", "color-stats,thumbnail", "--head", "knn,ridge", "--shots", "2",
+    command = ("run", "--data", data, "--encoder", "color-stats,thumbnail", "--no-trivial", "--head", "knn,ridge", "--shots", "2",
                "--seeds", 2, "--workers", 1, "--noise-kind", "group,symmetric,asymmetric", "--name", "r")  # fmt: skip
     more = ("--noise", "0,0.25,0.5", "--confusable", "rbc>neuron")
     code, text = bench(*command, *more)
