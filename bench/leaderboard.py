@@ -13,24 +13,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.chance import share_of_answers
+from bench.compare import Answers, compare
 from bench.errors import BenchError
+from bench.flags import flags
+from bench.intervals import T_FROM
 from bench.ledger import Tested, Unit, read_part, read_unit, tested_items, write_part
 from bench.metrics import METRICS
-from bench.statistics import (
-    BOOTSTRAP_FROM,
-    Hits,
-    count_hits,
-    few_groups_interval,
-    percentile_interval,
-    rank_intervals,
-    two_way_bootstrap,
-)
+from bench.statistics import Hits, count_hits
 
 COLUMNS = (
     "dataset", "encoder", "family", "head", "selection", "instances", "level", "draw", "split", "shots",
-    "support_groups", "noise_kind", "noise", "noise_realised", "seeds", "n_test", "n_groups",
-    "balanced_accuracy", "ci_low", "ci_high", "ci_method", "spread", "rank_low", "rank_high",
-    "macro_f1", "mcc", "auroc", "log_loss", "brier", "delta_trivial", "dim", "ms_per_image",
+    "support_items", "support_groups", "support_n_eff", "noise_kind", "noise", "noise_realised", "seeds", "n_test",
+    "n_groups", "n_eff", "icc", "balanced_accuracy", "ci_low", "ci_high", "ci_method", "spread", "p_chance",
+    "rank_low", "rank_high", "p_best", "held_out_best", "macro_f1", "mcc", "auroc", "log_loss", "brier",
+    "delta_trivial", "delta_low", "delta_high", "dim", "ms_per_image",
 )  # fmt: skip
 
 
@@ -64,10 +61,11 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """The leaderboard of one run and why some of its fields are empty."""
+    """The leaderboard of one run, why some of its fields are empty, and what to know first (see `bench.flags`)."""
 
     table: pd.DataFrame
     empty: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, str] = field(default_factory=dict)
 
 
 def build_leaderboard(
@@ -81,12 +79,14 @@ def build_leaderboard(
     rows: list[dict[str, object]] = []
     for shots, kind in dict.fromkeys((unit.shots, unit.noise_kind) for unit in units):
         block = [unit for unit in units if (unit.shots, unit.noise_kind) == (shots, kind)]
-        fits, hits = _score(run, block, tested, facts.classes)
+        fits, answers = _score(run, block, tested, facts)
         for r, rate in enumerate(block[0].rates):
-            rows += _compare(block, fits[fits["noise"] == rate], rate, hits[r], tested, facts)
+            rows += _rows(block, fits[fits["noise"] == rate], rate, answers[r], tested, facts)
     board = pd.DataFrame(rows, columns=list(COLUMNS))
     board = best_first(board).sort_values(["shots", "noise", "noise_kind"], kind="stable")
-    return Leaderboard(board.reset_index(drop=True), _empty_reasons(board, facts, tested))
+    trivial = {name for name, known in facts.encoders.items() if known.trivial}
+    raised = flags(board, trivial, 1 / len(facts.classes))
+    return Leaderboard(board.reset_index(drop=True), _empty_reasons(board, facts), raised)
 
 
 def best_first(rows: pd.DataFrame) -> pd.DataFrame:
@@ -101,9 +101,11 @@ def cleanest(rows: pd.DataFrame) -> pd.DataFrame:
     return least[least["noise"].eq(0) | least["noise_kind"].eq(least["noise_kind"].min())]
 
 
-def _score(run: Path, block: Sequence[Unit], tested: Tested, classes: Sequence[str]) -> tuple[pd.DataFrame, list[Hits]]:
+def _score(run: Path, block: Sequence[Unit], tested: Tested, facts: RunFacts) -> tuple[pd.DataFrame, list[Answers]]:
+    """Return the ledger's rows of units that share shots and kind of noise, and their answers at every rate."""
     fits: list[pd.DataFrame] = []
     right: list[list[np.ndarray]] = [[] for _ in block[0].rates]
+    shares: list[list[np.ndarray]] = [[] for _ in block[0].rates]
     total = np.zeros(0)
     for unit in block:
         predictions = read_unit(run, unit)
@@ -113,69 +115,59 @@ def _score(run: Path, block: Sequence[Unit], tested: Tested, classes: Sequence[s
                 f"unreadable in {run}. Run the same `bench run` again: it makes what is missing."
             )
         rows = read_part(run, unit)
-        fits.append(write_part(run, unit, predictions, tested, classes) if rows is None else rows)
+        fits.append(write_part(run, unit, predictions, tested, facts.classes) if rows is None else rows)
         P = tested.pool(predictions.P)
         for r in range(len(unit.rates)):
             counted, total = count_hits(P[:, r], tested.y, tested.group)
             right[r].append(counted)
-    return pd.concat(fits, ignore_index=True), [Hits(np.stack(counted), total) for counted in right]
+            shares[r].append(share_of_answers(P[:, r]))
+    compared = np.array([unit.selection != "oracle" for unit in block])
+    trivial = np.array([facts.encoders[unit.encoder].trivial for unit in block])
+    answers = [
+        Answers(Hits(np.stack(counted), total), np.stack(taken), tested.y, tested.group, compared, trivial)
+        for counted, taken in zip(right, shares, strict=True)
+    ]
+    return pd.concat(fits, ignore_index=True), answers
 
 
-def _compare(
-    block: Sequence[Unit], fits: pd.DataFrame, rate: float, hits: Hits, tested: Tested, facts: RunFacts
+def _rows(
+    block: Sequence[Unit], fits: pd.DataFrame, rate: float, answers: Answers, tested: Tested, facts: RunFacts
 ) -> list[dict[str, object]]:
     """Return the rows of all methods at one shot level and noise rate."""
-    n_groups = len(np.unique(tested.group))
-    groups_of = np.array([len(np.unique(tested.group[tested.y == k])) for k in range(len(facts.classes))])
-    present = groups_of > 0
-    exact = groups_of[present].min() < BOOTSTRAP_FROM
-    if exact:
-        recall_columns = [f"recall:{name}" for name, there in zip(facts.classes, present, strict=True) if there]
-    else:
-        samples = two_way_bootstrap(hits)
-        lows, highs = percentile_interval(samples)
-        ranked = [m for m, unit in enumerate(block) if unit.selection != "oracle"]
-        ranks = dict(zip(ranked, zip(*rank_intervals(samples[ranked]), strict=True), strict=True)) if ranked else {}
     rows: list[dict[str, object]] = []
-    for m, unit in enumerate(block):
+    n_groups = len(np.unique(tested.group))
+    for unit, found in zip(block, compare(answers).to_dict("records"), strict=True):
         own = fits[fits["unit"] == unit.name]
         known = facts.encoders[unit.encoder]
-        if exact:
-            low, high = few_groups_interval(own[recall_columns].mean().to_numpy(), groups_of[present])
-        else:
-            low, high = float(lows[m]), float(highs[m])
-        rank = (np.nan, np.nan) if exact or m not in ranks else ranks[m]
+        items, groups = unit.shots * len(facts.classes), own["support_groups"].mean()
         row: dict[str, object] = {
             "dataset": facts.dataset, "encoder": unit.encoder, "family": known.family, "head": unit.head,
             "selection": unit.selection, "instances": facts.instances, "level": tested.level,
             "draw": facts.draw if unit.shots else "none", "split": facts.split_rule, "shots": unit.shots,
-            "support_groups": own["support_groups"].mean(),
+            "support_items": items, "support_groups": groups,
+            "support_n_eff": items / (1 + max(items / groups - 1, 0) * found["icc"]) if items else np.nan,
             "noise_kind": unit.noise_kind if rate else "none", "noise": rate,
             "noise_realised": own["noise_realised"].mean(),
             "seeds": unit.seeds, "n_test": len(tested.y), "n_groups": n_groups,
-            "ci_low": low, "ci_high": high, "ci_method": "exact-mover" if exact else "two-way-bootstrap",
             "spread": own["balanced_accuracy"].std() if len(own) > 1 else np.nan,
-            "rank_low": rank[0], "rank_high": rank[1],
             "dim": known.dim, "ms_per_image": known.ms_per_image,
         }  # fmt: skip
-        row |= {name: own[name].mean() for name in METRICS}
-        rows.append(row)
-    trivial = [row for row in rows if facts.encoders[str(row["encoder"])].trivial and row["selection"] != "oracle"]
-    best = max((float(row["balanced_accuracy"]) for row in trivial), default=np.nan)  # type: ignore[arg-type]
-    for row in rows:
-        learned = not facts.encoders[str(row["encoder"])].trivial and row["selection"] != "oracle"
-        row["delta_trivial"] = float(row["balanced_accuracy"]) - best if learned else np.nan  # type: ignore[arg-type]
+        rows.append(
+            row | {str(name): value for name, value in found.items()} | {name: own[name].mean() for name in METRICS}
+        )
     return rows
 
 
-def _empty_reasons(board: pd.DataFrame, facts: RunFacts, tested: Tested) -> dict[str, str]:
+def _empty_reasons(board: pd.DataFrame, facts: RunFacts) -> dict[str, str]:
     reasons = {}
     oracle = board["selection"] == "oracle"
     if oracle.any():
-        reasons["rank_low, rank_high, delta_trivial"] = "oracle rows saw the test labels and are compared with nothing"
+        reasons["p_chance, rank_low, rank_high, p_best, delta_trivial"] = (
+            "oracle rows saw the test labels and are compared with nothing"
+        )
     if (~oracle).any() and board.loc[~oracle, "rank_low"].isna().all():
-        reasons["rank_low, rank_high"] = (
-            f"a class has fewer than {BOOTSTRAP_FROM} test groups: methods are not ranked on so little"
+        reasons["rank_low, rank_high, p_best, held_out_best"] = (
+            f"a class has fewer than {T_FROM} test groups: methods are not ranked on so little"
         )
     if not any(known.trivial for known in facts.encoders.values()):
         reasons["delta_trivial"] = "no descriptor or control took part; add e.g. --encoder color-stats"
@@ -183,6 +175,8 @@ def _empty_reasons(board: pd.DataFrame, facts: RunFacts, tested: Tested) -> dict
         reasons["delta_trivial"] = "empty for descriptors and controls themselves: they are what it is measured against"
         if not board["shots"].all():
             reasons["delta_trivial"] += "; and at 0 labels unless a control has a text tower"
+    if board["icc"].isna().all():
+        reasons["icc"] = "no group holds two items of a class; `n_eff` is their number"
     if board["ms_per_image"].isna().any():
         reasons["ms_per_image"] = "the embeddings came from elsewhere and their cost was not measured here"
     if (board["seeds"] == 1).any():

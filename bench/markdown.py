@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.flags import summary
 from bench.leaderboard import Leaderboard, RunFacts, best_first, cleanest
 
 HURT = 5  # methods in the table of what wrong labels cost
@@ -23,29 +24,31 @@ SELECTION = {
 
 
 def render_markdown(
-    board: Leaderboard, facts: RunFacts, refused: Sequence[str], command: str, hurt: pd.DataFrame | None = None
+    board: Leaderboard, facts: RunFacts, cautions: Sequence[str], command: str, hurt: pd.DataFrame | None = None
 ) -> str:
     """Return the Markdown of one run.
 
-    refused: why a shot level that was asked for has no rows. hurt: what `bench.robustness` says of the table.
+    cautions: what a reader has to know first, sentences without a full stop. hurt: what `bench.robustness` says
+    of the table.
     """
     table = board.table.assign(head=board.table.apply(head_label, axis=1))
     parts = [f"# {facts.dataset}: which encoder and head to trust", ""]
     parts += [f"`{command}`", ""] if command else []
     parts += [f"**Tier {facts.tier}.** {facts.tier_reason}", ""]
     parts += [f"**Split: {facts.split_rule}.** {facts.split_reason}.", ""]
-    cautions = [*facts.warnings, *refused]
     if cautions:
-        parts += ["**Read this first**", "", *[f"- {text}" for text in cautions], ""]
+        parts += ["**Read this first**", "", *[f"- {text.removesuffix('.')}." for text in cautions], ""]
     if len(table):
         first = table.iloc[0]
         unit = "images" if first["level"] == "image" else "instances"
         exact = first["ci_method"] == "exact-mover"
-        method = "exact limits combined over classes" if exact else "two-way bootstrap over test groups and draws"
+        method = "exact limits combined over classes" if exact else "over test groups and draws, t on the log odds"
         parts += [
-            f"Classes: {', '.join(facts.classes)}. Scored on {first['n_test']} {unit} in {first['n_groups']} groups, "
-            f"{len(table)} rows. Balanced accuracy in percent with its 95% interval ({method}); "
+            f"Classes: {', '.join(facts.classes)}. Scored on {first['n_test']} {unit} in {first['n_groups']} groups"
+            f"{_worth(table)}, {len(table)} rows. Balanced accuracy in percent with its 95% interval ({method}); "
             f"guessing gives about {100 / len(facts.classes):.0f}.",
+            "",
+            summary(board.table),
             "",
         ]
         for (noise, kind), own in table.groupby(["noise", "noise_kind"], sort=True):
@@ -56,6 +59,15 @@ def render_markdown(
         parts += ["## All scores at the most labels, clean", "", _scores(table), ""]
     parts += _reading(board)
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _worth(table: pd.DataFrame) -> str:
+    """Return what the tested items are worth, as items of one group are answered alike."""
+    own = table[(table["selection"] != "oracle") & table["icc"].notna()]
+    if own.empty:
+        return ""
+    n_eff, icc = own["n_eff"].median(), own["icc"].median()
+    return f", worth about {n_eff:.0f} independent ones (answers within a group correlate by {icc:.2f})"
 
 
 def head_label(row: Mapping[Hashable, Any] | pd.Series) -> str:
@@ -87,18 +99,26 @@ def _scores(table: pd.DataFrame) -> str:
     part = cleanest(table)
     part = part[part["shots"].isin([0, table["shots"].max()])]
     part = best_first(part).sort_values("shots", ascending=False, kind="stable")
-    lines = [["encoder", "head", "rank", "BA", "spread", "macro F1", "MCC", "AUROC", "log loss", "Brier",
-              "over trivial", "dim", "ms/image"]]  # fmt: skip
+    lines = [["encoder", "head", "rank", "P(best)", "BA", "spread", "p", "macro F1", "MCC", "AUROC", "log loss",
+              "Brier", "over trivial", "dim", "ms/image"]]  # fmt: skip
     for row in part.to_dict("records"):
         alone = np.isnan(row["rank_low"]) or not row["shots"]  # ranked among those with as many labels
         rank = "" if alone else f"{row['rank_low']:.0f}-{row['rank_high']:.0f}"
         numbers = [f"{row[c]:.3f}" for c in ("macro_f1", "mcc", "auroc", "log_loss", "brier")]
-        over = "" if np.isnan(row["delta_trivial"]) else f"{100 * row['delta_trivial']:+.1f}"
+        best = "" if alone or np.isnan(row["p_best"]) else f"{row['p_best']:.2f}"
+        p = "" if np.isnan(row["p_chance"]) else f"{row['p_chance']:.2g}"
         spread = "" if np.isnan(row["spread"]) else f"{100 * row['spread']:.1f}"
         cost = "" if np.isnan(row["ms_per_image"]) else f"{row['ms_per_image']:.1f}"
-        lines.append([f"`{row['encoder']}`", row["head"], rank, f"{100 * row['balanced_accuracy']:.1f}", spread,
-                      *numbers, over, str(row["dim"]), cost])  # fmt: skip
+        lines.append([f"`{row['encoder']}`", row["head"], rank, best, f"{100 * row['balanced_accuracy']:.1f}", spread,
+                      p, *numbers, _over(row), str(row["dim"]), cost])  # fmt: skip
     return table_lines(lines)
+
+
+def _over(row: Mapping[Hashable, Any]) -> str:
+    """Return the gap to the best trivial row with its interval."""
+    if np.isnan(row["delta_trivial"]):
+        return ""
+    return f"{100 * row['delta_trivial']:+.1f} [{100 * row['delta_low']:+.0f} to {100 * row['delta_high']:+.0f}]"
 
 
 def _hurt(hurt: pd.DataFrame, noise: Mapping[str, str]) -> list[str]:
@@ -147,10 +167,13 @@ def _reading(board: Leaderboard) -> list[str]:
         "",
         "- A score is the mean over draws of the labelled examples; *spread* is its standard deviation from draw to "
         "draw, the luck of which examples you happened to label. It is not the interval.",
-        "- No image, slide or other group is on both sides of a split. Two methods whose ranks overlap are not told "
-        "apart here.",
-        "- *over trivial* is the gap to the best row that knows no biology (colour, texture, random weights). Near "
-        "zero, the encoder adds nothing that stain or size does not give away.",
+        "- No image, slide or other group is on both sides of a split. *rank*: the places that a row may truly hold, "
+        "given all differences and their intervals; rows whose ranks overlap are not told apart here. *P(best)*: how "
+        "often it comes first when groups and draws are resampled.",
+        "- *p*: how often labels that mean nothing give a best row as good as this one (whole groups exchange their "
+        "labels; adjusted for the number of rows).",
+        "- *over trivial* is the paired gap to the best row that knows no biology (colour, texture, random weights), "
+        "with its 95% interval. Near zero, the encoder adds nothing that stain or size does not give away.",
     ]
     kinds = [kind for kind in SELECTION if (board.table["selection"] == kind).any()]
     parts += [f"- {SELECTION[kind]}" for kind in kinds]

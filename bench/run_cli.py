@@ -135,6 +135,8 @@ def run(
             command=shlex.join(["bench", *sys.argv[1:]]), on_progress=report,
         )  # fmt: skip
     print_board(result.leaderboard.table)
+    for text in result.leaderboard.flags.values():
+        console.print(f"Note: {text.replace('**', '')}.", markup=False)
     if result.left_out:
         console.print(f"Left out: {result.left_out}.", markup=False)
     for reason in result.refused:

@@ -1,8 +1,6 @@
-"""Intervals for balanced accuracy, with the group as the unit of evidence.
+"""Comparing methods on the same test: counts of right answers, joint resamples, ranks.
 
-From 10 test groups a class: a two-way bootstrap over test groups and support draws, the same
-resamples for every method, so that differences and ranks are paired. Below that an interval that
-needs no resampling: exact limits of every class's recall, combined.
+Methods are resampled together, test groups and draws at once, so that differences and ranks are paired.
 """
 
 from __future__ import annotations
@@ -12,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 RESAMPLES = 2000
-BOOTSTRAP_FROM = 10  # test groups in the smallest class; with fewer, percentiles of resamples are too narrow
 LEVEL = 0.95
+BLOCK = 2**24  # numbers held at once while ranks are found
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def two_way_bootstrap(hits: Hits, *, resamples: int = RESAMPLES, seed: int = 0) 
     out = np.empty((M, resamples))
     for m in range(M):
         right = of_group @ hits.right[m].transpose(1, 0, 2).reshape(G, S * K)  # (B, S*K)
-        recall = np.einsum("bs,bsk->bk", of_draw, right.reshape(-1, S, K)) * inverse
+        recall = (of_draw[:, None] @ right.reshape(-1, S, K))[:, 0] * inverse
         out[m] = np.nanmean(recall, 1)
     return out
 
@@ -67,38 +65,73 @@ def percentile_interval(samples: np.ndarray, level: float = LEVEL) -> tuple[np.n
     return low, high
 
 
-def clopper_pearson(successes: float, trials: float, level: float = LEVEL) -> tuple[float, float]:
-    """Return exact binomial limits (Clopper and Pearson 1934); a mean count over draws may be fractional."""
-    from scipy.stats import beta
+def rank_intervals(
+    mean: np.ndarray, samples: np.ndarray, df: float, level: float = LEVEL
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (low, high) int (M,): ranks that a method may truly have, 1 is best; equal methods share the better rank.
 
-    tail = (1 - level) / 2
-    low = beta.ppf(tail, successes, trials - successes + 1) if successes > 0 else 0.0
-    high = beta.ppf(1 - tail, successes + 1, trials - successes) if successes < trials else 1.0
-    return float(low), float(high)
-
-
-def few_groups_interval(recall: np.ndarray, n_groups: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
-    """Return limits of the mean of K recalls, each known from few groups.
-
-    recall (K,): mean over draws. n_groups (K,): test groups of the class; every group counts as one
-    observation however many items it holds, the cautious reading when items of a group are alike.
-    Exact limits per class are combined by the MOVER rule (Zou and Donner 2008, eq. 3 with weights 1/K):
-    low = mean - sqrt(sum((recall - low_k)^2)) / K, and likewise above.
+    mean (M,): scores; samples (M, B): the same under joint resamples; df: degrees of freedom of what was resampled.
+    A method is as low as the methods that are surely better leave it and as high as those surely worse (Mogstad,
+    Romano, Shaikh and Wilhelm 2024, section 3). Sure is a difference beyond the largest of all its differences that
+    resampling gives at `level`, each divided by its deviation, and by t instead of the normal where groups are few.
     """
-    limits = np.array([clopper_pearson(r * n, n, level) for r, n in zip(recall, n_groups, strict=True)])
-    mean = float(np.mean(recall))
-    below = float(np.sqrt(np.sum((recall - limits[:, 0]) ** 2))) / len(recall)
-    above = float(np.sqrt(np.sum((limits[:, 1] - recall) ** 2))) / len(recall)
-    return max(0.0, mean - below), min(1.0, mean + above)
+    from scipy.stats import norm, t
+
+    M, B = samples.shape
+    low, high = np.ones(M, int), np.full(M, M)
+    if M == 1:
+        return low, high
+    wide = float(t.ppf((1 + level) / 2, df) / norm.ppf((1 + level) / 2))
+    centred = (samples - samples.mean(1, keepdims=True)).astype(np.float32)
+    gram = (centred @ centred.T).astype(float) / B
+    deviation = np.sqrt(np.maximum(np.diag(gram)[:, None] + np.diag(gram) - 2 * gram, 0))
+    deviation[deviation < 1e-6] = 0  # what float32 leaves of equal rows
+    with np.errstate(divide="ignore"):
+        inverse = np.where(deviation > 0, 1 / deviation, 0).astype(np.float32)
+    step = max(1, BLOCK // M)
+    for j in range(M):
+        largest = np.concatenate([
+            (np.abs(centred[:, at : at + step] - centred[j, at : at + step]) * inverse[j][:, None]).max(0)
+            for at in range(0, B, step)
+        ])  # fmt: skip
+        reach = wide * np.quantile(largest, level) * deviation[j]
+        ahead = mean - mean[j]
+        low[j] += int((ahead > np.maximum(reach, 1e-9)).sum())
+        high[j] -= int((-ahead > np.maximum(reach, 1e-9)).sum())
+    return low, high
 
 
-def rank_intervals(samples: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """Return (low, high) int (M,): the range of each method's rank over the resamples, 1 is best.
+def chance_of_best(samples: np.ndarray) -> np.ndarray:
+    """Return (M,): the share of resamples (M, B) in which a method is the best; methods that tie share it."""
+    top = samples >= samples.max(0) - 1e-12
+    return (top / top.sum(0)).mean(1)
 
-    samples (M, B). Ties share the better rank. Percentiles are rounded outwards.
+
+def held_out_best(hits: Hits, *, halvings: int = 200, seed: int = 0) -> float:
+    """Return what the method that is best on one half of the test groups scores on the other, mean over halvings.
+
+    The best of many is best by luck as well; this score is not. A half takes every other group of each class in a
+    random order, so classes stay represented. NaN where a class has one group only.
     """
-    better = (samples[None, :, :] > samples[:, None, :]).sum(1)  # (M, B): methods ahead of this one
-    tail = (1 - level) / 2
-    low = np.quantile(better, tail, axis=1, method="lower") + 1
-    high = np.quantile(better, 1 - tail, axis=1, method="higher") + 1
-    return low.astype(int), high.astype(int)
+    _, _, G, K = hits.right.shape
+    if (hits.total > 0).sum(0)[hits.total.sum(0) > 0].min() < 2:
+        return float("nan")
+    rng = np.random.default_rng(seed)
+    right = hits.right.mean(1)  # (M, G, K)
+    main = hits.total.argmax(1)
+    scores = []
+    for _ in range(halvings):
+        order = rng.permutation(G)
+        order = order[np.argsort(main[order], kind="stable")]
+        one = np.zeros(G, bool)
+        one[order[rng.integers(2) :: 2]] = True
+        a, b = (_balanced(right[:, side], hits.total[side]) for side in (one, ~one))
+        scores += [b[np.nanargmax(a)], a[np.nanargmax(b)]]
+    return float(np.nanmean(scores))
+
+
+def _balanced(right: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """Return (M,) from right (M, G, K) and total (G, K)."""
+    items = total.sum(0)
+    with np.errstate(invalid="ignore"):
+        return np.nanmean(right.sum(1) / np.where(items > 0, items, np.nan), 1)

@@ -24,18 +24,12 @@ from bench.episodes import default_seeds, draw_supports, plan_splits
 from bench.errors import BenchError
 from bench.halves import split_halves
 from bench.heads import Head, Params, all_heads, get_heads
+from bench.intervals import T_FROM, difference_intervals, few_groups_interval, recalls_by_group, score_intervals
 from bench.ledger import tested_items
 from bench.markdown import table_lines
 from bench.metrics import balanced_accuracy, log_loss
 from bench.seeds import content_name
-from bench.statistics import (
-    BOOTSTRAP_FROM,
-    Hits,
-    count_hits,
-    few_groups_interval,
-    percentile_interval,
-    two_way_bootstrap,
-)
+from bench.statistics import Hits, count_hits
 from bench.study import Half, Task, importance, read_trials, run_study
 from bench.sweep import Embedded, data_name
 from bench.tuned import write_tuned
@@ -182,7 +176,7 @@ def _half(
 def _compare(
     half: Half, head: Head, setting: Params, episodes: int
 ) -> tuple[Compared, Compared, tuple[float, float, float]]:
-    """Return (published, tuned, (gain, low, high)) over paired draws, with intervals that resample groups and draws."""
+    """Return (published, tuned, (gain, low, high)) over paired draws, with intervals over groups and draws."""
     P = np.stack([half.score(head, [head.default, setting], seed) for seed in range(episodes)], axis=1)  # (2, S, N, K)
     tested = half.tested
     counted = [count_hits(own, tested.y, tested.group) for own in P]
@@ -190,16 +184,13 @@ def _compare(
     score = balanced_accuracy(P, tested.y).mean(1)
     gain = float(score[1] - score[0])
     n_groups = (hits.total > 0).sum(0)
-    present = n_groups > 0
-    if n_groups[present].min() < BOOTSTRAP_FROM:
-        recall = hits.right.sum(2).mean(1)[:, present] / hits.total.sum(0)[present]  # (2, K)
-        limits = np.array([few_groups_interval(own, n_groups[present]) for own in recall])
+    if n_groups[n_groups > 0].min() < T_FROM:
+        limits = np.array([few_groups_interval(*recalls_by_group(hits, m)) for m in range(2)])
         apart = (gain, np.nan, np.nan)
     else:
-        samples = two_way_bootstrap(hits)
-        limits = np.stack(percentile_interval(samples), axis=1)
-        low, high = percentile_interval(samples[1] - samples[0])
-        apart = (gain, float(low), float(high))
+        limits = np.stack(score_intervals(hits), axis=1)
+        low, high, _ = difference_intervals(Hits(hits.right[1:] - hits.right[:1], hits.total))
+        apart = (gain, float(low[0]), float(high[0]))
     loss = log_loss(P, tested.y).mean(1)
     first, second = (
         Compared(float(score[i]), float(limits[i, 0]), float(limits[i, 1]), float(loss[i])) for i in range(2)
@@ -255,7 +246,7 @@ def verdict(result: Tuned) -> str:
     gain, low, high = (100 * value for value in result.gain)
     if np.isnan(low):
         return (
-            f"Tuning changed balanced accuracy by {gain:+.1f} points; a class has fewer than {BOOTSTRAP_FROM} tested "
+            f"Tuning changed balanced accuracy by {gain:+.1f} points; a class has fewer than {T_FROM} tested "
             "groups, too few for an interval of the difference."
         )
     said = "" if low > 0 or high < 0 else ", an interval that includes no gain at all"

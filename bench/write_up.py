@@ -15,7 +15,7 @@ from bench.robustness import robustness
 from bench.seeds import content_name
 from bench.sweep import Sweep
 
-FORMAT = 3  # raised when the same predictions would be written up differently
+FORMAT = 4  # raised when the same predictions would be written up differently
 
 
 def write_up(
@@ -24,9 +24,9 @@ def write_up(
     """Write the run's tables unless they are there for these very units; returns (leaderboard, whether written)."""
     signature = content_name([FORMAT, [unit.name for unit in sweep.units], list(refused), list(facts.warnings)])
     record = folder / "run.json"
-    if record.exists() and json.loads(record.read_text()).get("signature") == signature:
-        table = pd.read_csv(folder / "leaderboard.csv")
-        return Leaderboard(table), False
+    known = json.loads(record.read_text()) if record.exists() else {}
+    if known.get("signature") == signature:
+        return Leaderboard(pd.read_csv(folder / "leaderboard.csv"), known["empty_fields"], known["flags"]), False
     board = build_leaderboard(folder, sweep.units, sweep.table, sweep.plan.test_rows(), facts)
     with replacing(folder / "instances.parquet") as path:
         sweep.table.to_parquet(path, index=False)
@@ -36,11 +36,15 @@ def write_up(
         write_atomically(folder / "robustness.csv", hurt.to_csv(index=False, float_format="%.6g").encode())
     else:
         (folder / "robustness.csv").unlink(missing_ok=True)  # of an earlier run at more rates
-    write_atomically(folder / "leaderboard.md", render_markdown(board, facts, refused, command, hurt).encode())
+    write_atomically(
+        folder / "leaderboard.md",
+        render_markdown(board, facts, [*board.flags.values(), *facts.warnings, *refused], command, hurt).encode(),
+    )
     about = {
         "signature": signature, "command": command, "dataset": facts.dataset, "instances": facts.instances,
         "classes": facts.classes, "tier": facts.tier, "split": facts.split_rule, "refused": list(refused),
-        "warnings": list(facts.warnings), "empty_fields": dict(board.empty), "units": len(sweep.units),
+        "warnings": list(facts.warnings), "flags": dict(board.flags), "empty_fields": dict(board.empty),
+        "units": len(sweep.units),
         "prompts": dict(facts.prompts), "noise": dict(facts.noise),
     }  # fmt: skip
     write_atomically(record, json.dumps(about, indent=1).encode())  # last: it says that the rest is there

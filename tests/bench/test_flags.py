@@ -1,0 +1,58 @@
+"""What is said before the first number, and what is not."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from bench.flags import flags, headline, summary, trivial_share
+
+TRIVIAL = {"color-stats", "constant"}
+
+
+def board(learned: float, simple: float, p: float = 0.001, rank: int = 2, **more: object) -> pd.DataFrame:
+    rows = [("deep", learned, p), ("wide", learned - 0.1, p), ("third", learned - 0.2, p), ("color-stats", simple, p)]
+    table = pd.DataFrame(rows, columns=["encoder", "balanced_accuracy", "p_chance"])
+    table = table.assign(head="knn", selection="fixed", shots=5, noise=0.0, noise_kind="none", p_best=0.8)
+    table["held_out_best"] = learned - 0.02
+    table["rank_low"] = [1, rank, 3, 4]
+    table["ci_low"], table["ci_high"] = table["balanced_accuracy"] - 0.03, table["balanced_accuracy"] + 0.03
+    return table.assign(**more)
+
+
+def test_nothing_is_said_of_a_sound_table():
+    assert flags(board(0.85, 0.5), TRIVIAL, 0.25) == {}
+
+
+def test_a_trivial_row_with_most_of_the_skill_is_named():
+    table = board(0.9, 0.8)
+    assert abs(trivial_share(table, TRIVIAL, 0.25) - 0.55 / 0.65) < 1e-12
+    raised = flags(table, TRIVIAL, 0.25)
+    assert list(raised) == ["solvable-by-appearance"]
+    assert "color-stats" in raised["solvable-by-appearance"]
+    assert "85%" in raised["solvable-by-appearance"]
+
+
+def test_appearance_is_not_judged_where_no_encoder_took_part_or_none_has_skill():
+    only = board(0.9, 0.8)
+    assert flags(only[only["encoder"] == "color-stats"], TRIVIAL, 0.25) == {}
+    raised = flags(board(0.3, 0.29, p=0.4), TRIVIAL, 0.25)
+    assert "solvable-by-appearance" not in raised
+    assert "Believe no row" in raised["no-better-than-chance"]
+
+
+def test_a_table_without_room_to_tell_encoders_apart_is_called_saturated():
+    assert "may be at 99" in flags(board(0.96, 0.5), TRIVIAL, 0.25)["saturated"]
+    assert "2 of 3 encoders" in flags(board(0.85, 0.5, rank=1), TRIVIAL, 0.25)["saturated"]
+    assert "points behind" in flags(board(0.9, 0.87), TRIVIAL, 0.25)["saturated"]
+
+
+def test_the_headline_is_the_cleanest_and_has_the_most_labels_and_no_oracle():
+    table = pd.concat([board(0.8, 0.5), board(0.9, 0.5, shots=20), board(0.7, 0.4, shots=20, noise=0.2),
+                       board(0.99, 0.5, shots=20, selection="oracle"), board(0.95, 0.5, shots=0)])  # fmt: skip
+    rows = headline(table)
+    assert (rows[["shots", "noise"]] == [20, 0.0]).all(axis=None)
+    assert rows["balanced_accuracy"].iloc[0] == 0.9
+    text = summary(table)
+    assert "`deep` with knn, 90.0 [87-93]" in text
+    assert "scores 88.0 on the other half" in text
+    assert "80% of resamples" in text
