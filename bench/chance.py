@@ -1,8 +1,13 @@
 """Is anything better than chance? A permutation test over groups, because 1/K is not what guessing gives.
 
-Holding a group out takes its class out of the training side, so that on data without any signal leave-one-group-out
-scores below 1/K; and tiles of one image are right or wrong together, so that a score of a few images is far from 1/K
-by luck alone. The answers stay as they are and the true labels change places, whole groups at a time.
+Tiles of one image are right or wrong together, so that a score of a few images is far from 1/K by luck alone. The
+answers stay as they are and the true labels change places, whole groups at a time.
+
+That is exact where the tested groups were not learned from (a fixed split). In folds, and where each group is held out
+in turn, two groups that are alike are both right when they are of one class and both wrong when not, since each was
+learned from to answer for the other: nothing is refitted here, so that this is not seen. A score that is a quadratic
+form y'Wy in the labels has then twice the variance that y fixed on one side gives, if W is symmetric, and never more
+((w_ij + w_ji)^2 <= 2 w_ij^2 + 2 w_ji^2); deviations are widened by the root of 2 accordingly.
 """
 
 from __future__ import annotations
@@ -23,11 +28,18 @@ def share_of_answers(P: np.ndarray) -> np.ndarray:
 
 
 def chance_test(
-    shares: np.ndarray, y: np.ndarray, group: np.ndarray, *, permutations: int = PERMUTATIONS, seed: int = 0
+    shares: np.ndarray,
+    y: np.ndarray,
+    group: np.ndarray,
+    *,
+    in_turn: bool = False,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
 ) -> np.ndarray:
     """Return p (M,): how often the best of M methods does as well as this one when labels mean nothing.
 
-    shares (M, N, K): see `share_of_answers`; y (N,): true classes; group (N,). Groups of one class exchange their
+    shares (M, N, K): see `share_of_answers`; y (N,): true classes; group (N,). in_turn: tested groups were learned
+    from in other folds, see above. Groups of one class exchange their
     classes, and in a group of several classes its items do; the permutations are the same for every method. A score
     is compared with the largest of all methods' in each permutation (Westfall and Young 1993, section 2.3), so that of
     methods without skill any is below .05 in one comparison out of twenty. p >= 1 / (permutations + 1).
@@ -35,11 +47,12 @@ def chance_test(
     M, N, K = shares.shape
     there = np.bincount(y, minlength=K) > 0
     observed = _score(shares, y[None], there)[:, 0]
-    beyond = np.zeros(M)
     flat = np.ascontiguousarray(shares.transpose(2, 1, 0))  # (K, N, M)
-    for labels in _permuted(y, group, permutations, seed, max(1, BLOCK // N)):
-        largest = _score_flat(flat, labels, there).max(1)  # (R,)
-        beyond += (largest[:, None] >= observed - 1e-6).sum(0)
+    blocks = _permuted(y, group, permutations, seed, max(1, BLOCK // N))
+    score = np.concatenate([_score_flat(flat, labels, there) for labels in blocks])  # (R, M)
+    if in_turn:
+        score = score.mean(0) + np.sqrt(2) * (score - score.mean(0))
+    beyond = (score.max(1)[:, None] >= observed - 1e-6).sum(0)
     return (1 + beyond) / (1 + permutations)
 
 

@@ -34,7 +34,8 @@ class Answers:
     """The answers of M methods with the same labels to the same N items of K classes.
 
     hits: counts; shares (M, N, K): see `bench.chance`; y, group (N,). compared (M,): whether a method takes part in
-    comparisons; those of the oracle do not. trivial (M,): whether it knows no biology.
+    comparisons; those of the oracle do not. trivial (M,): whether it knows no biology. in_turn: whether tested groups
+    were learned from in other folds.
     """
 
     hits: Hits
@@ -43,6 +44,7 @@ class Answers:
     group: np.ndarray
     compared: np.ndarray
     trivial: np.ndarray
+    in_turn: bool = False
 
     def few_groups(self) -> bool:
         """Whether a class has too few test groups for methods to be ranked."""
@@ -64,7 +66,9 @@ def compare(answers: Answers) -> pd.DataFrame:
     ranked = np.flatnonzero(answers.compared)
     if not len(ranked):
         return rows
-    rows.loc[ranked, "p_chance"] = chance_test(answers.shares[ranked], answers.y, answers.group)
+    rows.loc[ranked, "p_chance"] = chance_test(
+        answers.shares[ranked], answers.y, answers.group, in_turn=answers.in_turn
+    )
     if not few:
         own = Hits(hits.right[ranked], hits.total)
         spread, samples = spread_of(own), two_way_bootstrap(own)

@@ -83,7 +83,7 @@ def _saturated(rows: pd.DataFrame, trivial: set[str]) -> str:
     if learned.empty:
         return ""
     best, why = learned.iloc[0], []
-    if best["ci_high"] >= CEILING:
+    if best["ci_high"] >= CEILING and not np.isnan(best["rank_low"]):  # exact limits of few groups are always wide
         why.append(f"the best may be at {100 * best['ci_high']:.0f}")
     first = learned.groupby("encoder")["rank_low"].min().eq(1)
     if len(first) > 2 and first.mean() >= 0.5:

@@ -29,6 +29,7 @@ COLUMNS = (
     "rank_low", "rank_high", "p_best", "held_out_best", "macro_f1", "mcc", "auroc", "log_loss", "brier",
     "delta_trivial", "delta_low", "delta_high", "dim", "ms_per_image",
 )  # fmt: skip
+IN_TURN = ("folds", "leave-one-group-out")  # split rules under which a tested group is learned from in other folds
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,9 @@ def _score(run: Path, block: Sequence[Unit], tested: Tested, facts: RunFacts) ->
             shares[r].append(share_of_answers(P[:, r]))
     compared = np.array([unit.selection != "oracle" for unit in block])
     trivial = np.array([facts.encoders[unit.encoder].trivial for unit in block])
+    in_turn = facts.split_rule in IN_TURN
     answers = [
-        Answers(Hits(np.stack(counted), total), np.stack(taken), tested.y, tested.group, compared, trivial)
+        Answers(Hits(np.stack(counted), total), np.stack(taken), tested.y, tested.group, compared, trivial, in_turn)
         for counted, taken in zip(right, shares, strict=True)
     ]
     return pd.concat(fits, ignore_index=True), answers

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.flags import summary
-from bench.leaderboard import Leaderboard, RunFacts, best_first, cleanest
+from bench.leaderboard import IN_TURN, Leaderboard, RunFacts, best_first, cleanest
 
 HURT = 5  # methods in the table of what wrong labels cost
 SELECTION = {
@@ -175,6 +175,11 @@ def _reading(board: Leaderboard) -> list[str]:
         "- *over trivial* is the paired gap to the best row that knows no biology (colour, texture, random weights), "
         "with its 95% interval. Near zero, the encoder adds nothing that stain or size does not give away.",
     ]
+    if set(board.table["split"]) & set(IN_TURN):
+        parts.append(
+            "- Every group is tested once and learned from otherwise. Intervals take the answers to two groups as "
+            "independent, which they then are not quite: read them as somewhat too narrow. *p* allows for it."
+        )
     kinds = [kind for kind in SELECTION if (board.table["selection"] == kind).any()]
     parts += [f"- {SELECTION[kind]}" for kind in kinds]
     if not board.table["shots"].all():

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import pandas as pd
+import json
 
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from bench.cli import app
+from bench.demo import DemoSpec, write_demo
 from bench.flags import flags, headline, summary, trivial_share
 
 TRIVIAL = {"color-stats", "constant"}
@@ -56,3 +62,18 @@ def test_the_headline_is_the_cleanest_and_has_the_most_labels_and_no_oracle():
     assert "`deep` with knn, 90.0 [87-93]" in text
     assert "scores 88.0 on the other half" in text
     assert "80% of resamples" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("confounded", [True, False])
+def test_a_stain_that_gives_the_class_away_is_flagged_and_an_honest_set_is_not(confounded, shared, tmp_path):
+    spec = DemoSpec(images=24, slides=24, difficulty=0.0, confounded=confounded)
+    write_demo(tmp_path / "data", spec)
+    encoder = f"timm:mobilenetv2_100@weights={shared / 'weights' / 'mobilenetv2_100.safetensors'}"
+    words = ["run", "--data", str(tmp_path / "data" / "raw"), "--group-pattern", r"([^/]+)__", "--shots", "10", "--seeds", "5"]
+    words += ["--encoder", encoder, "--head", "logreg", "--workers", "1", "--out", str(tmp_path / "out"), "--name", "one"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    raised = json.loads((tmp_path / "out" / "runs" / "one" / "run.json").read_text())["flags"]
+    assert ("solvable-by-appearance" in raised) is confounded
+    assert ("Solvable by appearance" in (tmp_path / "out" / "runs" / "one" / "leaderboard.md").read_text()) is confounded

@@ -128,7 +128,7 @@ def test_few_groups_get_exact_intervals_and_no_ranks(tmp_path, make_table, make_
     assert row["balanced_accuracy"] > 0.95
     assert row["ci_low"] < 0.8
     assert np.isnan(row["rank_low"])
-    assert "rank_low, rank_high" in board.empty
+    assert "rank_low, rank_high, p_best, held_out_best" in board.empty
 
 
 def test_kinds_of_noise_share_supports_and_clean_labels_and_change_nothing_of_each_other(
