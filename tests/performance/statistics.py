@@ -1,0 +1,69 @@
+"""Seconds and peak memory to compare all rows of a large leaderboard: intervals, ranks, P(best), the test against chance.
+
+    python tests/performance/statistics.py --rows 5000 --blocks 10 --resamples 10000
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+
+import numpy as np
+
+from bench.chance import chance_test
+from bench.intervals import difference_intervals, score_intervals, spread_of
+from bench.statistics import Hits, chance_of_best, held_out_best, rank_intervals, two_way_bootstrap
+
+GROUPS, CLASSES, ITEMS, DRAWS = 120, 4, 2, 20
+
+
+def case(methods: int, seed: int) -> tuple[Hits, np.ndarray, np.ndarray, np.ndarray]:
+    """Return (hits, shares, y, group) of made-up answers of so many methods."""
+    rng = np.random.default_rng(seed)
+    total = np.full((GROUPS, CLASSES), ITEMS)
+    p = np.clip(rng.uniform(0.4, 0.9, (methods, 1, 1, 1)) + 0.1 * rng.standard_normal((1, 1, GROUPS, 1)), 0, 1)
+    right = rng.binomial(ITEMS, p, (methods, DRAWS, GROUPS, CLASSES)).astype(float)
+    y = np.tile(np.repeat(np.arange(CLASSES), ITEMS), GROUPS)
+    group = np.repeat(np.arange(GROUPS), CLASSES * ITEMS)
+    return Hits(right, total), rng.dirichlet(np.ones(CLASSES), (methods, len(y))).astype(np.float32), y, group
+
+
+def measure(methods: int, seed: int, resamples: int) -> dict[str, float]:
+    """Return CPU seconds of every step of one comparison."""
+    hits, shares, y, group = case(methods, seed)
+    clock = [time.process_time()]
+    score_intervals(hits)
+    clock.append(time.process_time())
+    difference_intervals(Hits(hits.right - hits.right[:1], hits.total))
+    clock.append(time.process_time())
+    samples = two_way_bootstrap(hits, resamples=resamples)
+    clock.append(time.process_time())
+    rank_intervals(spread_of(hits).mean, samples, 30.0)
+    clock.append(time.process_time())
+    chance_of_best(samples)
+    held_out_best(hits)
+    clock.append(time.process_time())
+    chance_test(shares, y, group)
+    clock.append(time.process_time())
+    names = ("intervals", "paired gaps", "bootstrap", "ranks", "P(best), held-out", "chance")
+    return dict(zip(names, np.diff(clock).tolist(), strict=True))
+
+
+def main() -> None:
+    """Print CPU seconds of every step, summed over comparisons of rows / blocks methods each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=5000)
+    parser.add_argument("--blocks", type=int, default=10, help="comparisons: shots x noise")
+    parser.add_argument("--resamples", type=int, default=10_000)
+    asked = parser.parse_args()
+    parts = [measure(asked.rows // asked.blocks, block, asked.resamples) for block in range(asked.blocks)]
+    seconds = {name: sum(part[name] for part in parts) for name in parts[0]}
+    whole = sum(seconds.values())
+    for name, value in seconds.items():
+        print(f"{name:18} {value:8.1f} CPU s  {100 * value / whole:4.0f}%")
+    print(f"{'all':18} {whole:8.1f} CPU s, {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.1f} GB at most")
+
+
+if __name__ == "__main__":
+    main()
