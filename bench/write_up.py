@@ -2,50 +2,76 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from bench.atomic import replacing, write_atomically
+from bench.atomic import write_atomically
+from bench.efficiency import efficiency
 from bench.leaderboard import Leaderboard, RunFacts, build_leaderboard
 from bench.markdown import render_markdown, render_overview
+from bench.pairs import compare_with_best
+from bench.record import Account, read_about, read_account, write_account
 from bench.robustness import robustness
+from bench.sections import efficiency_section, pairs_section
 from bench.seeds import content_name
 from bench.sweep import Sweep
 
-FORMAT = 3  # raised when the same predictions would be written up differently
+FORMAT = 4  # raised when the same predictions would be written up differently
 
 
 def write_up(
     folder: Path, out: Path, sweep: Sweep, facts: RunFacts, refused: Sequence[str], command: str
 ) -> tuple[Leaderboard, bool]:
     """Write the run's tables unless they are there for these very units; returns (leaderboard, whether written)."""
-    signature = content_name([FORMAT, [unit.name for unit in sweep.units], list(refused), list(facts.warnings)])
-    record = folder / "run.json"
-    if record.exists() and json.loads(record.read_text()).get("signature") == signature:
+    account = Account(sweep.units, sweep.table, sweep.plan, facts, tuple(refused), command)
+    if read_about(folder).get("signature") == _signature(account):
         table = pd.read_csv(folder / "leaderboard.csv")
         return Leaderboard(table), False
-    board = build_leaderboard(folder, sweep.units, sweep.table, sweep.plan.test_rows(), facts)
-    with replacing(folder / "instances.parquet") as path:
-        sweep.table.to_parquet(path, index=False)
-    write_atomically(folder / "leaderboard.csv", board.table.to_csv(index=False, float_format="%.6g").encode())
-    hurt = robustness(board.table, 1 / len(facts.classes))
-    if len(hurt):
-        write_atomically(folder / "robustness.csv", hurt.to_csv(index=False, float_format="%.6g").encode())
-    else:
-        (folder / "robustness.csv").unlink(missing_ok=True)  # of an earlier run at more rates
-    write_atomically(folder / "leaderboard.md", render_markdown(board, facts, refused, command, hurt).encode())
-    about = {
-        "signature": signature, "command": command, "dataset": facts.dataset, "instances": facts.instances,
-        "classes": facts.classes, "tier": facts.tier, "split": facts.split_rule, "refused": list(refused),
-        "warnings": list(facts.warnings), "empty_fields": dict(board.empty), "units": len(sweep.units),
-        "prompts": dict(facts.prompts), "noise": dict(facts.noise),
-    }  # fmt: skip
-    write_atomically(record, json.dumps(about, indent=1).encode())  # last: it says that the rest is there
+    board = _write_tables(folder, account)
     refresh_overview(out)
     return board, True
+
+
+def rebuild(folder: Path) -> Leaderboard:
+    """Write a run's tables anew from its stored predictions; nothing is fitted. BenchError where some are missing."""
+    return _write_tables(folder, read_account(folder))
+
+
+def is_current(folder: Path) -> bool:
+    """Return whether a run's tables are as this version writes them."""
+    return read_about(folder).get("format") == FORMAT
+
+
+def _signature(account: Account) -> str:
+    units = [unit.name for unit in account.units]
+    return content_name([FORMAT, units, list(account.refused), list(account.facts.warnings)])
+
+
+def _write_tables(folder: Path, account: Account) -> Leaderboard:
+    facts, null = account.facts, 1 / len(account.facts.classes)
+    board = build_leaderboard(folder, account.units, account.table, account.plan.test_rows(), facts)
+    hurt, gained = robustness(board.table, null), efficiency(board.table, null)
+    pairs, why = compare_with_best(folder, account)
+    tables = {"leaderboard": board.table, "robustness": hurt, "efficiency": gained, "pairs": pairs}
+    for name, table in tables.items():
+        write_table(folder / f"{name}.csv", table)
+    sections = [*efficiency_section(gained), *pairs_section(pairs, why)]
+    text = render_markdown(board, facts, account.refused, account.command, hurt, sections)
+    write_atomically(folder / "leaderboard.md", text.encode())
+    write_account(
+        folder, account, {"signature": _signature(account), "format": FORMAT, "empty_fields": dict(board.empty)}
+    )
+    return board
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV; where it has no rows, remove that of an earlier run."""
+    if len(table):
+        write_atomically(path, table.to_csv(index=False, float_format="%.6g").encode())
+    else:
+        path.unlink(missing_ok=True)
 
 
 def refresh_overview(out: Path) -> None:
