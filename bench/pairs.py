@@ -3,7 +3,7 @@
 Every method of a shot level on the cleanest labels is compared with the best one of that level. What is resampled is
 what the split allows:
 
-    fixed, official   the paired two-way bootstrap over test groups and draws, from BOOTSTRAP_FROM groups in a class
+    fixed, official   the paired two-way bootstrap over test groups and draws, from FEWEST_GROUPS in a class
     folds             the corrected resampled t-test (Nadeau and Bengio 2003, section 3): the variance of the
                       differences over J folds counts (1/J + n_test/n_train)-fold, as folds that share most of what they
                       learn from and all of what they are tested on are not J observations (for repeats of folds:
@@ -29,8 +29,9 @@ from bench.episodes import SplitPlan
 from bench.errors import BenchError
 from bench.ledger import Tested, Unit, read_unit, tested_items
 from bench.record import AGAIN, Account
-from bench.statistics import BOOTSTRAP_FROM, LEVEL, Hits, percentile_interval, two_way_bootstrap
+from bench.statistics import LEVEL, Hits, percentile_interval, two_way_bootstrap
 
+FEWEST_GROUPS = 10  # tested of every class; with fewer, percentiles of resamples are too narrow
 METHOD = ("encoder", "head", "selection")
 COLUMNS = ["shots", "noise", *(f"{name}_{side}" for side in "ab" for name in METHOD), "difference", "ci_low", "ci_high",
            "p", "p_holm", "method"]  # fmt: skip
@@ -91,8 +92,8 @@ def refusal(plan: SplitPlan, tested: Tested) -> str:
     if plan.rule not in WAYS:
         return f"split {plan.rule}: each group is one observation, and there are too few to tell methods apart"
     fewest = min(len(np.unique(tested.group[tested.y == k])) for k in np.unique(tested.y))
-    if WAYS[plan.rule] is by_bootstrap and fewest < BOOTSTRAP_FROM:
-        return f"a class has {fewest} test groups, and the bootstrap needs {BOOTSTRAP_FROM}"
+    if WAYS[plan.rule] is by_bootstrap and fewest < FEWEST_GROUPS:
+        return f"a class has {fewest} test groups, and the bootstrap needs {FEWEST_GROUPS}"
     return ""
 
 

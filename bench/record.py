@@ -21,6 +21,7 @@ from bench.errors import BenchError
 from bench.leaderboard import EncoderFacts, RunFacts
 from bench.ledger import Unit
 from bench.shards import header
+from bench.sweep import data_name
 
 UNITS = ["unit", "encoder", "head", "selection", "shots", "seeds", "noise_kind", "rates"]
 AGAIN = "Run the same `bench run` again: it fits only what is missing, and writes its tables anew."
@@ -50,8 +51,9 @@ def write_account(folder: Path, account: Account, about: dict[str, Any]) -> None
     facts = account.facts
     more = {
         "command": account.command, "dataset": facts.dataset, "instances": facts.instances, "classes": facts.classes,
-        "tier": facts.tier, "split": facts.split_rule, "refused": account.refused, "warnings": facts.warnings,
-        "units": len(account.units), "prompts": dict(facts.prompts), "noise": dict(facts.noise), "facts": asdict(facts),
+        "data": data_name(account.table, facts.classes), "tier": facts.tier, "split": facts.split_rule,
+        "refused": account.refused, "warnings": facts.warnings, "units": len(account.units),
+        "prompts": dict(facts.prompts), "noise": dict(facts.noise), "facts": asdict(facts),
     }  # fmt: skip
     write_atomically(folder / "run.json", json.dumps(about | more, indent=1).encode())
 

@@ -7,18 +7,21 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.across import Across
 from bench.atomic import write_atomically
 from bench.efficiency import efficiency
 from bench.leaderboard import Leaderboard, RunFacts, build_leaderboard
 from bench.markdown import render_markdown, render_overview
+from bench.merge import find_runs, merge_runs, read_runs
+from bench.overview import render_merged
 from bench.pairs import compare_with_best
-from bench.record import Account, read_about, read_account, write_account
+from bench.record import Account, read_about, read_account, read_units, write_account
 from bench.robustness import robustness
 from bench.sections import efficiency_section, pairs_section
 from bench.seeds import content_name
 from bench.sweep import Sweep
 
-FORMAT = 4  # raised when the same predictions would be written up differently
+FORMAT = 5  # raised when the same predictions would be written up differently
 
 
 def write_up(
@@ -26,7 +29,7 @@ def write_up(
 ) -> tuple[Leaderboard, bool]:
     """Write the run's tables unless they are there for these very units; returns (leaderboard, whether written)."""
     account = Account(sweep.units, sweep.table, sweep.plan, facts, tuple(refused), command)
-    if read_about(folder).get("signature") == _signature(account):
+    if read_about(folder).get("signature") == _signature(account) and not read_units(folder).empty:
         table = pd.read_csv(folder / "leaderboard.csv")
         return Leaderboard(table), False
     board = _write_tables(folder, account)
@@ -76,7 +79,13 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 def refresh_overview(out: Path) -> None:
     """Rewrite <out>/leaderboard.csv and .md from the leaderboards of all runs below it."""
-    boards = [pd.read_csv(path) for path in sorted((out / "runs").glob("*/leaderboard.csv"))]
-    merged = pd.concat(boards, ignore_index=True)
-    write_atomically(out / "leaderboard.csv", merged.to_csv(index=False, float_format="%.6g").encode())
-    write_atomically(out / "leaderboard.md", render_overview(merged).encode())
+    merged = merge_runs(read_runs(find_runs(out, [])))
+    write_table(out / "leaderboard.csv", merged.table)
+    write_atomically(out / "leaderboard.md", render_overview(merged.table).encode())
+
+
+def write_merged(out: Path, table: pd.DataFrame, found: Across, notes: Sequence[str]) -> None:
+    """Write <out>/leaderboard.csv and .md of merged runs, and across.csv and across_pairs.csv."""
+    for name, one in (("leaderboard", table), ("across", found.methods), ("across_pairs", found.pairs)):
+        write_table(out / f"{name}.csv", one)
+    write_atomically(out / "leaderboard.md", render_merged(table, found, notes).encode())

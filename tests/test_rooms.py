@@ -17,16 +17,16 @@ LEVELS = {
     3: {"store", "ledger", "export"},
     4: {"inventory", "heads"},
     5: {"prepare", "pixels", "inputs", "gate", "extract", "selection", "transfer", "tuned", "sweep", "fit", "schedule", "forecast", "ensembles", "zero_shot"},
-    6: {"statistics", "robustness", "efficiency", "leaderboard", "record", "pairs", "markdown", "sections", "write_up", "console", "study", "proxies"},
+    6: {"statistics", "robustness", "efficiency", "leaderboard", "record", "pairs", "calibration", "merge", "across", "markdown", "sections", "overview", "write_up", "console", "study", "proxies"},
     7: {"listing", "embed", "pipeline", "tune"},
-    8: {"options", "run_cli", "cli", "store_cli", "tune_cli", "proxies_cli", "__main__", "__init__"},
+    8: {"options", "run_cli", "cli", "store_cli", "tune_cli", "proxies_cli", "leaderboard_cli", "__main__", "__init__"},
 }
 LEVEL_OF = {name: level for level, names in LEVELS.items() for name in names}
 # Within a level these lean on each other in one direction only.
 BESIDE = {
     ("datasets", "manifest"), ("datasets", "label_csv"), ("datasets", "label_folder"),
     ("label_folder", "label_csv"), ("label_folder", "manifest"), ("instances", "datasets"), ("check", "datasets"), ("check", "manifest"),
-    ("leaderboard", "statistics"), ("markdown", "leaderboard"), ("write_up", "leaderboard"), ("write_up", "robustness"), ("write_up", "efficiency"), ("write_up", "record"), ("write_up", "sections"), ("record", "leaderboard"), ("write_up", "pairs"), ("pairs", "record"), ("pairs", "statistics"), ("sections", "markdown"), ("write_up", "markdown"), ("console", "markdown"), ("console", "leaderboard"), ("__main__", "cli"), ("cli", "store_cli"), ("cli", "run_cli"), ("cli", "options"), ("run_cli", "options"), ("cli", "tune_cli"), ("cli", "proxies_cli"), ("proxies_cli", "options"), ("tune", "embed"), ("export", "store"),
+    ("leaderboard", "statistics"), ("markdown", "leaderboard"), ("write_up", "leaderboard"), ("write_up", "robustness"), ("write_up", "efficiency"), ("write_up", "record"), ("write_up", "sections"), ("record", "leaderboard"), ("write_up", "pairs"), ("write_up", "merge"), ("write_up", "across"), ("write_up", "overview"), ("calibration", "record"), ("calibration", "statistics"), ("merge", "record"), ("across", "pairs"), ("across", "statistics"), ("overview", "across"), ("overview", "leaderboard"), ("overview", "markdown"), ("overview", "sections"), ("cli", "leaderboard_cli"), ("leaderboard_cli", "options"), ("pairs", "record"), ("pairs", "statistics"), ("sections", "markdown"), ("write_up", "markdown"), ("console", "markdown"), ("console", "leaderboard"), ("__main__", "cli"), ("cli", "store_cli"), ("cli", "run_cli"), ("cli", "options"), ("run_cli", "options"), ("cli", "tune_cli"), ("cli", "proxies_cli"), ("proxies_cli", "options"), ("tune", "embed"), ("export", "store"),
     ("atomic", "errors"), ("shard_index", "atomic"), ("shard_index", "errors"), ("shard_index", "shards"),
     ("pipeline", "embed"), ("extract", "prepare"), ("inputs", "prepare"), ("inputs", "pixels"), ("gate", "pixels"), ("extract", "pixels"), ("gate", "inputs"), ("gate", "prepare"), ("extract", "inputs"), ("extract", "gate"), ("zero_shot", "sweep"), ("sweep", "selection"), ("sweep", "transfer"), ("sweep", "tuned"), ("fit", "sweep"), ("fit", "selection"), ("schedule", "fit"), ("schedule", "sweep"), ("ensembles", "sweep"), ("forecast", "fit"), ("forecast", "schedule"), ("forecast", "selection"), ("forecast", "sweep"),
 }  # fmt: skip
