@@ -12,6 +12,7 @@ import typer
 
 from bench.console import console, errors, print_board, print_check, print_problems, progress_bars
 from bench.errors import BenchError
+from bench.leaderboard_cli import leaderboard
 from bench.options import (
     DEFAULT_DATA,
     DEFAULT_OUT,
@@ -179,6 +180,7 @@ def extract(
 app.command()(run)
 app.command()(tune)
 app.command()(proxies)
+app.command()(leaderboard)
 
 
 @app.command()

@@ -24,12 +24,13 @@ SELECTION = {
 
 
 def render_markdown(
-    board: Leaderboard, facts: RunFacts, cautions: Sequence[str], command: str, hurt: pd.DataFrame | None = None
-) -> str:
+    board: Leaderboard, facts: RunFacts, cautions: Sequence[str], command: str, hurt: pd.DataFrame | None = None,
+    sections: Sequence[str] = (),
+) -> str:  # fmt: skip
     """Return the Markdown of one run.
 
     cautions: what a reader has to know first, sentences without a full stop. hurt: what `bench.robustness` says
-    of the table.
+    of the table. sections: lines of more of them, see `bench.sections`.
     """
     table = board.table.assign(head=board.table.apply(head_label, axis=1))
     parts = [f"# {facts.dataset}: which encoder and head to trust", ""]
@@ -56,6 +57,7 @@ def render_markdown(
             parts += [f"## {noise:.0%} wrong labels{named}" if noise else "## Clean labels", "", _pivot(own), ""]
         if hurt is not None and (hurt["selection"] != "oracle").any():
             parts += ["## How wrong labels hurt", "", *_hurt(hurt, facts.noise), ""]
+        parts += sections
         parts += ["## All scores at the most labels, clean", "", _scores(table), ""]
     parts += _reading(board)
     return "\n".join(parts).rstrip() + "\n"

@@ -2,59 +2,91 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from bench.atomic import replacing, write_atomically
+from bench.across import Across
+from bench.atomic import write_atomically
+from bench.efficiency import efficiency
 from bench.leaderboard import Leaderboard, RunFacts, build_leaderboard
 from bench.markdown import render_markdown, render_overview
+from bench.merge import find_runs, merge_runs, read_runs
+from bench.overview import render_merged
+from bench.pairs import compare_with_best
+from bench.record import Account, read_about, read_account, read_units, write_account
 from bench.robustness import robustness
+from bench.sections import efficiency_section, pairs_section
 from bench.seeds import content_name
 from bench.sweep import Sweep
 
-FORMAT = 4  # raised when the same predictions would be written up differently
+FORMAT = 6  # raised when the same predictions would be written up differently
 
 
 def write_up(
     folder: Path, out: Path, sweep: Sweep, facts: RunFacts, refused: Sequence[str], command: str
 ) -> tuple[Leaderboard, bool]:
     """Write the run's tables unless they are there for these very units; returns (leaderboard, whether written)."""
-    signature = content_name([FORMAT, [unit.name for unit in sweep.units], list(refused), list(facts.warnings)])
-    record = folder / "run.json"
-    known = json.loads(record.read_text()) if record.exists() else {}
-    if known.get("signature") == signature:
-        return Leaderboard(pd.read_csv(folder / "leaderboard.csv"), known["empty_fields"], known["flags"]), False
-    board = build_leaderboard(folder, sweep.units, sweep.table, sweep.plan.test_rows(), facts)
-    with replacing(folder / "instances.parquet") as path:
-        sweep.table.to_parquet(path, index=False)
-    write_atomically(folder / "leaderboard.csv", board.table.to_csv(index=False, float_format="%.6g").encode())
-    hurt = robustness(board.table, 1 / len(facts.classes))
-    if len(hurt):
-        write_atomically(folder / "robustness.csv", hurt.to_csv(index=False, float_format="%.6g").encode())
-    else:
-        (folder / "robustness.csv").unlink(missing_ok=True)  # of an earlier run at more rates
-    write_atomically(
-        folder / "leaderboard.md",
-        render_markdown(board, facts, [*board.flags.values(), *facts.warnings, *refused], command, hurt).encode(),
-    )
-    about = {
-        "signature": signature, "command": command, "dataset": facts.dataset, "instances": facts.instances,
-        "classes": facts.classes, "tier": facts.tier, "split": facts.split_rule, "refused": list(refused),
-        "warnings": list(facts.warnings), "flags": dict(board.flags), "empty_fields": dict(board.empty),
-        "units": len(sweep.units),
-        "prompts": dict(facts.prompts), "noise": dict(facts.noise),
-    }  # fmt: skip
-    write_atomically(record, json.dumps(about, indent=1).encode())  # last: it says that the rest is there
+    account = Account(sweep.units, sweep.table, sweep.plan, facts, tuple(refused), command)
+    about = read_about(folder)
+    if about.get("signature") == _signature(account) and not read_units(folder).empty:
+        return Leaderboard(pd.read_csv(folder / "leaderboard.csv"), about["empty_fields"], about["flags"]), False
+    board = _write_tables(folder, account)
     refresh_overview(out)
     return board, True
 
 
+def rebuild(folder: Path) -> Leaderboard:
+    """Write a run's tables anew from its stored predictions; nothing is fitted. BenchError where some are missing."""
+    return _write_tables(folder, read_account(folder))
+
+
+def is_current(folder: Path) -> bool:
+    """Return whether a run's tables are as this version writes them."""
+    return read_about(folder).get("format") == FORMAT
+
+
+def _signature(account: Account) -> str:
+    units = [unit.name for unit in account.units]
+    return content_name([FORMAT, units, list(account.refused), list(account.facts.warnings)])
+
+
+def _write_tables(folder: Path, account: Account) -> Leaderboard:
+    facts, null = account.facts, 1 / len(account.facts.classes)
+    board = build_leaderboard(folder, account.units, account.table, account.plan.test_rows(), facts)
+    hurt, gained = robustness(board.table, null), efficiency(board.table, null)
+    pairs, why = compare_with_best(folder, account)
+    tables = {"leaderboard": board.table, "robustness": hurt, "efficiency": gained, "pairs": pairs}
+    for name, table in tables.items():
+        write_table(folder / f"{name}.csv", table)
+    sections = [*efficiency_section(gained), *pairs_section(pairs, why)]
+    cautions = [*board.flags.values(), *facts.warnings, *account.refused]
+    text = render_markdown(board, facts, cautions, account.command, hurt, sections)
+    write_atomically(folder / "leaderboard.md", text.encode())
+    about = {"signature": _signature(account), "format": FORMAT, "empty_fields": dict(board.empty),
+             "flags": dict(board.flags)}  # fmt: skip
+    write_account(folder, account, about)
+    return board
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV; where it has no rows, remove that of an earlier run."""
+    if len(table):
+        write_atomically(path, table.to_csv(index=False, float_format="%.6g").encode())
+    else:
+        path.unlink(missing_ok=True)
+
+
 def refresh_overview(out: Path) -> None:
     """Rewrite <out>/leaderboard.csv and .md from the leaderboards of all runs below it."""
-    boards = [pd.read_csv(path) for path in sorted((out / "runs").glob("*/leaderboard.csv"))]
-    merged = pd.concat(boards, ignore_index=True)
-    write_atomically(out / "leaderboard.csv", merged.to_csv(index=False, float_format="%.6g").encode())
-    write_atomically(out / "leaderboard.md", render_overview(merged).encode())
+    merged = merge_runs(read_runs(find_runs(out, [])))
+    write_table(out / "leaderboard.csv", merged.table)
+    write_atomically(out / "leaderboard.md", render_overview(merged.table).encode())
+
+
+def write_merged(out: Path, table: pd.DataFrame, found: Across, notes: Sequence[str]) -> None:
+    """Write <out>/leaderboard.csv and .md of merged runs, and across.csv and across_pairs.csv."""
+    for name, one in (("leaderboard", table), ("across", found.methods), ("across_pairs", found.pairs)):
+        write_table(out / f"{name}.csv", one)
+    write_atomically(out / "leaderboard.md", render_merged(table, found, notes).encode())

@@ -17,9 +17,9 @@ LEVELS = {
     3: {"store", "ledger", "export"},
     4: {"inventory", "heads"},
     5: {"prepare", "pixels", "inputs", "gate", "extract", "selection", "transfer", "tuned", "sweep", "fit", "schedule", "forecast", "ensembles", "zero_shot"},
-    6: {"statistics", "intervals", "chance", "compare", "flags", "robustness", "leaderboard", "markdown", "write_up", "console", "study", "proxies"},
+    6: {"statistics", "intervals", "chance", "compare", "flags", "robustness", "leaderboard", "markdown", "write_up", "console", "study", "proxies", "efficiency", "record", "pairs", "calibration", "merge", "across", "sections", "overview"},
     7: {"listing", "embed", "pipeline", "tune"},
-    8: {"options", "run_cli", "cli", "store_cli", "tune_cli", "proxies_cli", "__main__", "__init__"},
+    8: {"options", "run_cli", "cli", "store_cli", "tune_cli", "proxies_cli", "__main__", "__init__", "leaderboard_cli"},
 }
 LEVEL_OF = {name: level for level, names in LEVELS.items() for name in names}
 # Within a level these lean on each other in one direction only.
@@ -29,6 +29,7 @@ BESIDE = {
     ("intervals", "statistics"), ("compare", "statistics"), ("compare", "intervals"), ("compare", "chance"), ("leaderboard", "statistics"), ("leaderboard", "intervals"), ("leaderboard", "chance"), ("leaderboard", "compare"), ("leaderboard", "flags"), ("markdown", "flags"), ("markdown", "leaderboard"), ("write_up", "leaderboard"), ("write_up", "robustness"), ("write_up", "markdown"), ("console", "markdown"), ("console", "leaderboard"), ("__main__", "cli"), ("cli", "store_cli"), ("cli", "run_cli"), ("cli", "options"), ("run_cli", "options"), ("cli", "tune_cli"), ("cli", "proxies_cli"), ("proxies_cli", "options"), ("tune", "embed"), ("export", "store"),
     ("atomic", "errors"), ("shard_index", "atomic"), ("shard_index", "errors"), ("shard_index", "shards"),
     ("pipeline", "embed"), ("extract", "prepare"), ("inputs", "prepare"), ("inputs", "pixels"), ("gate", "pixels"), ("extract", "pixels"), ("gate", "inputs"), ("gate", "prepare"), ("extract", "inputs"), ("extract", "gate"), ("zero_shot", "sweep"), ("sweep", "selection"), ("sweep", "transfer"), ("sweep", "tuned"), ("fit", "sweep"), ("fit", "selection"), ("schedule", "fit"), ("schedule", "sweep"), ("ensembles", "sweep"), ("forecast", "fit"), ("forecast", "schedule"), ("forecast", "selection"), ("forecast", "sweep"),
+    ("across", "pairs"), ("across", "statistics"), ("calibration", "record"), ("calibration", "statistics"), ("cli", "leaderboard_cli"), ("leaderboard_cli", "options"), ("merge", "record"), ("overview", "across"), ("overview", "leaderboard"), ("overview", "markdown"), ("overview", "sections"), ("pairs", "record"), ("pairs", "statistics"), ("pairs", "intervals"), ("record", "leaderboard"), ("sections", "markdown"), ("write_up", "across"), ("write_up", "efficiency"), ("write_up", "merge"), ("write_up", "overview"), ("write_up", "pairs"), ("write_up", "record"), ("write_up", "sections"),
 }  # fmt: skip
 MAY_IMPORT_ENCODERS = {"prepare", "pixels", "inputs", "gate", "extract", "listing", "embed", "pipeline", "tune", "cli", "options", "proxies_cli"}
 HEAVY = {"torch", "timm", "open_clip", "torchvision", "xgboost", "faiss", "optuna", "lightly"}

@@ -42,6 +42,8 @@ def test_run_writes_a_leaderboard_and_says_what_it_did_not_run(bench, data, tmp_
     text = (run / "leaderboard.md").read_text()
     assert "Tier T3" in text
     assert "shots=50 asked of class" in text
+    assert "## What more labels bring" in text and len(pd.read_csv(run / "efficiency.csv")) == 2 * 2 * 2
+    assert "## Which methods differ from the best one" in text and len(pd.read_csv(run / "pairs.csv")) == 2 * 3
     assert (tmp_path / "results" / "leaderboard.csv").exists()
 
 
