@@ -12,7 +12,7 @@ from bench.datasets import BOX, Dataset
 from bench.errors import BenchError
 
 MAX_INSTANCES = 20_000_000
-COLUMNS = ["instance", "path", "digest", *BOX, "label", "level", "group", "source", "split", "image"]
+COLUMNS = ["instance", "path", "digest", *BOX, "label", "level", "group", "source", "split", "image", "cell_label"]
 
 
 def make_instances(dataset: Dataset, kind: str = "whole") -> pd.DataFrame:
@@ -22,14 +22,21 @@ def make_instances(dataset: Dataset, kind: str = "whole") -> pd.DataFrame:
     each region; margins left over are equal on both sides; along an axis shorter than SIZE a tile
     takes the whole axis). `instance` names the content of the region: file digest and box, no path, so
     two rows share it only where the content is the same. A region that is its whole image has no box.
+    `cell_label`: the expert's label of the cell where the dataset labels regions and not images, else NA.
     A tile inherits its image's label and says so in `level`, unless it is the entire region; a tile
     that two regions of one label share is made once. Raises BenchError for another kind.
     """
-    table = dataset.table.assign(image=dataset.table["path"])
+    own = dataset.table["label"].where(_of_cells(dataset.table))
+    table = dataset.table.assign(image=dataset.table["path"], cell_label=own.astype("string"))
     if kind != "whole":
         table = _tiles(table, *_tile_size(kind))
     names = pd.Series(_names(table), index=table.index, dtype="str")
     return table.assign(instance=names)[COLUMNS].reset_index(drop=True)
+
+
+def _of_cells(table: pd.DataFrame) -> pd.Series:
+    """Return which rows of a dataset table an expert labelled as a region of an image, bool (N,)."""
+    return table["x0"].notna() & (table["level"] == "expert")
 
 
 def _names(table: pd.DataFrame) -> list[str]:
@@ -77,6 +84,7 @@ def _tiles(table: pd.DataFrame, size: int, stride: int) -> pd.DataFrame:
     box = np.array(boxes, dtype=np.int64).reshape(-1, 4)
     entire = (box == np.stack([left, top, right, bottom], 1)[rows]).all(1)
     tiles["level"] = tiles["level"].where(entire, "inherited")
+    tiles["cell_label"] = tiles["cell_label"].where(entire)
     for k, name in enumerate(BOX):
         tiles[name] = pd.array(box[:, k], dtype="Int64")
     whole = (box[:, :2] == 0).all(1) & (box[:, 2] == tiles["width"]) & (box[:, 3] == tiles["height"])
