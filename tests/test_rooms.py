@@ -12,9 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = {
     0: {"errors", "seeds", "backend", "ladder", "atomic", "shards", "shard_index", "claims", "locks"},
-    1: {"images", "folds", "linalg"},
+    1: {"images", "folds", "linalg", "segment", "overlap", "cellpose"},
     2: {"label_csv", "label_folder", "manifest", "datasets", "check", "demo", "episodes", "halves", "noise", "metrics", "prompts"},
-    3: {"store", "ledger", "export", "cells", "windows", "tiles", "instances"},
+    3: {"store", "ledger", "export", "cells", "cell_cache", "masks", "segmented", "windows", "tiles", "instances"},
     4: {"inventory", "heads"},
     5: {"prepare", "pixels", "inputs", "gate", "extract", "selection", "transfer", "tuned", "sweep", "fit", "schedule", "forecast", "ensembles", "zero_shot"},
     6: {"statistics", "robustness", "leaderboard", "markdown", "write_up", "console", "study", "proxies"},
@@ -25,7 +25,7 @@ LEVEL_OF = {name: level for level, names in LEVELS.items() for name in names}
 # Within a level these lean on each other in one direction only.
 BESIDE = {
     ("datasets", "manifest"), ("datasets", "label_csv"), ("datasets", "label_folder"),
-    ("label_folder", "label_csv"), ("label_folder", "manifest"), ("instances", "cells"), ("instances", "windows"), ("instances", "tiles"), ("tiles", "windows"), ("check", "datasets"), ("check", "manifest"),
+    ("label_folder", "label_csv"), ("label_folder", "manifest"), ("instances", "cells"), ("instances", "windows"), ("instances", "tiles"), ("instances", "masks"), ("instances", "segmented"), ("masks", "cells"), ("masks", "cell_cache"), ("segmented", "cells"), ("segmented", "cell_cache"), ("segmented", "masks"), ("tiles", "windows"), ("check", "datasets"), ("check", "manifest"),
     ("leaderboard", "statistics"), ("markdown", "leaderboard"), ("write_up", "leaderboard"), ("write_up", "robustness"), ("write_up", "markdown"), ("console", "markdown"), ("console", "leaderboard"), ("__main__", "cli"), ("cli", "store_cli"), ("cli", "run_cli"), ("cli", "options"), ("run_cli", "options"), ("cli", "tune_cli"), ("cli", "proxies_cli"), ("proxies_cli", "options"), ("tune_cli", "options"), ("tune", "embed"), ("export", "store"),
     ("atomic", "errors"), ("shard_index", "atomic"), ("shard_index", "errors"), ("shard_index", "shards"),
     ("pipeline", "embed"), ("extract", "prepare"), ("inputs", "prepare"), ("inputs", "pixels"), ("gate", "pixels"), ("extract", "pixels"), ("gate", "inputs"), ("gate", "prepare"), ("extract", "inputs"), ("extract", "gate"), ("zero_shot", "sweep"), ("sweep", "selection"), ("sweep", "transfer"), ("sweep", "tuned"), ("fit", "sweep"), ("fit", "selection"), ("schedule", "fit"), ("schedule", "sweep"), ("ensembles", "sweep"), ("forecast", "fit"), ("forecast", "schedule"), ("forecast", "selection"), ("forecast", "sweep"),
