@@ -26,9 +26,9 @@ DEFAULT_MOST = 200  # cells of one image
 COLUMNS = ["instance", "path", "digest", *BOX, "label", "level", "group", "source", "split", "image", "cell_label"]
 EXPECTED = (
     "expected whole (each labelled region); tiles:SIZE[:STRIDE][:fg] in pixels, e.g. tiles:128 or tiles:128:64 "
-    "(fg=0.1: only those of which a tenth is foreground); or a window around each cell of boxes, masks, segments or cellpose:model=FILE: "
-    "boxes:64 (pixels), boxes:10um, boxes:fit, or boxes (the size comes from the data). Options of segments: "
-    "foreground=dark|bright, threshold=otsu, min=AREA, border=drop"
+    "(fg=0.1: only those of which a tenth is foreground); or a window around each cell of boxes, masks, segments or "
+    "cellpose:model=FILE: boxes:64 (pixels), boxes:10um, boxes:fit, or boxes (the size comes from the data). Options of "
+    "segments: foreground=dark|bright, threshold=otsu, min=AREA, border=drop"
 )
 OnProgress = Callable[[str, int, int], None]  # what, done, total
 
@@ -106,6 +106,13 @@ def cut_instances(
         )  # fmt: skip
     dataset = _without(dataset, rows, reasons, asked)
     return Instances(dataset, rows[COLUMNS].reset_index(drop=True), tuple(asked.notes))
+
+
+def count_instances(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per class: class, images, instances, and their least, median and most of one image."""
+    per_image = table.groupby(["label", "path"]).size()
+    counts = per_image.groupby("label").agg(["size", "sum", "min", "median", "max"]).reset_index()
+    return counts.set_axis(["class", "images", "instances", "least", "median", "most"], axis=1)
 
 
 def _whole(dataset: Dataset, asked: Asked) -> tuple[pd.DataFrame, dict[str, str]]:

@@ -32,7 +32,7 @@ def masks_of(
 ) -> Found:
     """Return a cell for each value of each mask. Raises BenchError where no image has a mask."""
     images = dataset.table.drop_duplicates("path").set_index("path")
-    root, of_image, reasons = _files(dataset, images, source.masks)
+    root, of_image, reasons = mask_files(dataset, images, source.masks)
     files = scan(root, of_image.values(), cache).set_index("path")
     for path, mask in of_image.items():
         about, image = files.loc[mask], images.loc[path]
@@ -97,7 +97,9 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     return {"box": found["box"], "area": found["area"], "pieces": np.array(pieces)}
 
 
-def _files(dataset: Dataset, images: pd.DataFrame, folder: Path | None) -> tuple[Path, dict[str, str], dict[str, str]]:
+def mask_files(
+    dataset: Dataset, images: pd.DataFrame, folder: Path | None
+) -> tuple[Path, dict[str, str], dict[str, str]]:
     """Return (folder, image -> its mask below it, image -> why it has none)."""
     if folder is None:
         known = images["mask"].dropna()

@@ -17,9 +17,9 @@ Instances = Annotated[
     str,
     typer.Option(
         help="What gets one embedding: whole; tiles:SIZE[:STRIDE] in pixels, tiles:128:fg without empty ones; or a "
-        "window around each cell: boxes (--cells), masks (--masks, or the column mask), segments (found by a threshold), "
-        "cellpose:model=FILE. boxes:64 is in pixels, boxes:10um needs a column um_per_px, boxes:fit is as large as the "
-        "cell, boxes alone one size from the data."
+        "window around each cell: boxes (--cells), masks (--masks, or the column mask), segments (found by a "
+        "threshold), cellpose:model=FILE. boxes:64 is in pixels, boxes:10um needs a column um_per_px, boxes:fit is as "
+        "large as the cell, boxes alone one size from the data."
     ),
 ]
 Cells = Annotated[Path | None, typer.Option(help="CSV of cells for --instances boxes: path,x0,y0,x1,y1 (pixels).")]
