@@ -27,8 +27,8 @@ COLUMNS = ["instance", "path", "digest", *BOX, "label", "level", "group", "sourc
 EXPECTED = (
     "expected whole (each labelled region); tiles:SIZE[:STRIDE][:fg] in pixels, e.g. tiles:128 or tiles:128:64 "
     "(fg=0.1: only those of which a tenth is foreground); or a window around each cell of boxes, masks, segments or "
-    "cellpose:model=FILE: boxes:64 (pixels), boxes:10um, boxes:fit, or boxes (the size comes from the data). Options of "
-    "segments: foreground=dark|bright, threshold=otsu, min=AREA, border=drop"
+    "cellpose:model=FILE: boxes:64 (pixels), boxes:10um, boxes:fit, or boxes (the size comes from the data). "
+    "Options of segments: foreground=dark|bright, threshold=otsu, min=AREA, border=drop"
 )
 OnProgress = Callable[[str, int, int], None]  # what, done, total
 
@@ -159,7 +159,7 @@ def _cells(dataset: Dataset, asked: Asked) -> tuple[pd.DataFrame, dict[str, str]
 def _with_labels(table: pd.DataFrame, found: Found) -> pd.DataFrame:
     """Return a row per cell with its box, and all else of the labelled region that it lies in."""
     if found.own:
-        return table.assign(cell_label=found.cells["cell_label"].to_numpy())
+        return table.assign(cell_label=found.cells["cell_label"].array)
     cells = found.cells.assign(path=found.cells["path"].astype(table["path"].dtype))
     rows = table.merge(cells, on="path", suffixes=("_of_region", ""))
     middle = {axis: (rows[f"{axis}0"] + rows[f"{axis}1"]) / 2 for axis in "xy"}
