@@ -104,6 +104,7 @@ def cut_instances(
             0, f"{len(rows):,} cells of {len(count):,} images, {count.min()} to {count.max()} an image, "
             f"median {count.median():g}"
         )  # fmt: skip
+    asked.notes.extend(_told_apart(rows))
     dataset = _without(dataset, rows, reasons, asked)
     return Instances(dataset, rows[COLUMNS].reset_index(drop=True), tuple(asked.notes))
 
@@ -195,6 +196,18 @@ def _at_most(rows: pd.DataFrame, most: int | None, notes: list[str]) -> pd.DataF
         "by hash (--max-instances)"
     )
     return kept
+
+
+def _told_apart(rows: pd.DataFrame) -> list[str]:
+    """Return how often cells are not of the class of their image, where experts labelled cells by the same names."""
+    known = rows[rows["cell_label"].notna() & (rows["level"] == "inherited")]
+    if not known["cell_label"].isin(set(rows["label"])).any():
+        return []
+    wrong = (known["cell_label"].astype("str") != known["label"].astype("str")).mean()
+    return [
+        f"{wrong:.0%} of the {len(known):,} cells that an expert labelled are not of the class of their image, which "
+        "they inherit: so many labels of cells are wrong"
+    ]
 
 
 def _without(dataset: Dataset, rows: pd.DataFrame, reasons: dict[str, str], asked: Asked) -> Dataset:

@@ -86,7 +86,7 @@ def test_what_cannot_be_used_is_listed_and_the_rest_goes_on(data, cells):
     cut = cut_instances(data, "boxes:16", CellSource(cells(*GOOD, *bad), "kind"))
     assert len(cut.table) == len(GOOD) + 1
     assert cut.dataset.problems.to_numpy().tolist() == [
-        ["a/1.png", "2 of its cells left out: box 70 5 80 15 holds no pixel of the image"]
+        ["a/1.png", "only 2 of its cells: box 70 5 80 15 holds no pixel of the image"]
     ]
     assert any(note.startswith("1 cells are of 1 files that are not in the data, e.g. c/9.png") for note in cut.notes)
     assert any(note.startswith("1 boxes reach beyond their image") for note in cut.notes)
@@ -122,6 +122,19 @@ def test_boxes_that_nobody_gave_are_asked_for(data, tmp_path):
         cut_instances(data, "boxes")
     with pytest.raises(BenchError, match="cels.csv, which is no file"):
         cut_instances(data, "boxes", CellSource(tmp_path / "cels.csv"))
+
+
+def test_how_many_inherited_labels_are_wrong_is_told_where_cells_have_labels_by_the_same_names(data, cells):
+    lines = [line[:-1] + label for line, label in zip(GOOD, "axaba", strict=True) if line[-1] != ","]
+    cut = cut_instances(data, "boxes:16", CellSource(cells(*lines, "b/3.png,10,10,20,20,b"), "kind"))
+    assert cut.notes[-1].startswith("40% of the 5 cells that an expert labelled are not of the class of their image")
+
+
+def test_an_image_all_of_whose_boxes_lie_outside_falls_out(data, cells):
+    cut = cut_instances(data, "boxes:16", CellSource(cells(*GOOD[:3], "b/3.png,90,1,99,9,x", GOOD[4])))
+    assert cut.dataset.problems.to_numpy().tolist() == [
+        ["b/3.png", "no cell: box 90 1 99 9 holds no pixel of the image"]
+    ]
 
 
 def test_files_are_found_by_their_names_where_these_are_enough(data, cells):
