@@ -10,18 +10,31 @@ from typing import Annotated
 
 import typer
 
-from bench.console import console, errors, print_board, print_check, print_problems, progress_bars
+from bench.console import (
+    console,
+    errors,
+    print_board,
+    print_check,
+    print_instances,
+    print_notes,
+    print_problems,
+    progress_bars,
+)
 from bench.errors import BenchError
 from bench.leaderboard_cli import leaderboard
 from bench.options import (
     DEFAULT_DATA,
     DEFAULT_OUT,
+    CellColumn,
+    Cells,
     Data,
     Device,
     Encoders,
     GroupColumn,
     GroupPattern,
     Instances,
+    Masks,
+    MaxInstances,
     Out,
     Verify,
     encoder_names,
@@ -29,6 +42,7 @@ from bench.options import (
 )
 from bench.proxies_cli import proxies
 from bench.run_cli import run
+from bench.segment_cli import segment
 from bench.store_cli import app as store_app
 from bench.tune_cli import tune
 
@@ -106,16 +120,32 @@ def data_check(
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
     out: Out = DEFAULT_OUT,
+    instances: Instances = "whole",
+    cells: Cells = None,
+    cell_column: CellColumn = None,
+    masks: Masks = None,
+    max_instances: MaxInstances = None,
     verify: Annotated[bool, typer.Option("--verify", help="Read every file again, also unchanged ones.")] = False,
 ) -> None:
     """Show classes, counts, sizes, bit depths, groups, duplicates and unreadable files, and what the data can bear."""
+    from dataclasses import replace
+
+    from bench.cells import CellSource
     from bench.check import check_dataset
     from bench.datasets import load_dataset
+    from bench.instances import count_instances, cut_instances
 
     cache = out / "store"
     dataset = load_dataset(data, group_pattern=group_pattern, group_column=group_column, cache=cache, verify=verify)
     check = check_dataset(dataset, cache)
-    print_check(check)
+    if instances == "whole":
+        print_check(check)
+        return
+    told = CellSource(cells, cell_column, masks, max_instances)
+    with progress_bars() as report:
+        cut = cut_instances(check.dataset, instances, told, cache, report)
+    print_check(replace(check, dataset=cut.dataset, warnings=(*check.warnings, *cut.notes)))
+    print_instances(count_instances(cut.table), cut.table["cell_label"].dropna())
 
 
 @app.command("encoders")
@@ -151,6 +181,10 @@ def extract(
     encoder: Encoders = None,
     data: Data = DEFAULT_DATA,
     instances: Instances = "whole",
+    cells: Cells = None,
+    cell_column: CellColumn = None,
+    masks: Masks = None,
+    max_instances: MaxInstances = None,
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
     out: Out = DEFAULT_OUT,
@@ -161,17 +195,20 @@ def extract(
     verify: Verify = False,
 ) -> None:
     """Embed every image (or tile) with the encoders and keep the embeddings."""
+    from bench.cells import CellSource
     from bench.embed import Source, extract_encoders, prepare
     from encoders import resolve
 
     specs = [resolve(name) for name in encoder_names(encoder, required=True)]
-    prepared = prepare(Source(data, instances, group_pattern, group_column, verify), out)
+    told = CellSource(cells, cell_column, masks, max_instances)
     with progress_bars() as report:
+        prepared = prepare(Source(data, instances, group_pattern, group_column, verify, told), out, report)
         prepared, done = extract_encoders(prepared, specs, device, report, keep_pixels=keep_pixels)
     for name in done.made:
         if name not in done.failed:
             console.print(f"{name}: {done.reused[name]:,} reused, {done.made[name]:,} made", markup=False)
     print_problems(prepared.dataset.problems)
+    print_notes(prepared.notes)
     console.print(done.summary())
     if done.failed:
         raise BenchError("\n".join(done.failed.values()))
@@ -181,6 +218,7 @@ app.command()(run)
 app.command()(tune)
 app.command()(proxies)
 app.command()(leaderboard)
+app.command()(segment)
 
 
 @app.command()
@@ -199,15 +237,22 @@ def export(
     encoder: Annotated[str, typer.Option("--encoder", "-e", help="One encoder or variant.")],
     data: Data = DEFAULT_DATA,
     instances: Instances = "whole",
+    cells: Cells = None,
+    cell_column: CellColumn = None,
+    masks: Masks = None,
+    max_instances: MaxInstances = None,
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
     results: Annotated[Path, typer.Option(help="Folder that holds the embeddings.")] = DEFAULT_OUT,
 ) -> None:
     """Write stored embeddings with path, label, group and split to one file."""
+    from bench.cells import CellSource
     from bench.embed import Source, prepare
     from bench.export import export_embeddings
     from encoders import resolve
 
-    prepared = prepare(Source(data, instances, group_pattern, group_column), results)
+    told = CellSource(cells, cell_column, masks, max_instances)
+    with progress_bars() as report:
+        prepared = prepare(Source(data, instances, group_pattern, group_column, cells=told), results, report)
     count = export_embeddings(prepared.instances, prepared.store, resolve(encoder).key, to)
     console.print(f"{count:,} embeddings written to {to}")

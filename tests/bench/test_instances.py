@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bench.datasets import BOX, COLUMNS, Dataset, load_dataset
 from bench.errors import BenchError
+from bench.instances import COLUMNS as INSTANCE_COLUMNS
 from bench.instances import make_instances
 from bench.seeds import content_name
 
@@ -70,13 +71,23 @@ def test_a_tile_that_two_boxes_of_one_label_share_is_made_once_from_the_expert()
     assert tiles["level"].tolist() == ["expert", "inherited"]
 
 
+def test_only_a_region_that_an_expert_labelled_has_a_cell_label():
+    rows = dataset_of(("x", 64, 256, [0, 0, 64, 64], "a"), ("x", 64, 256, [0, 0, 128, 64], "b"), ("y", 64, 64, None, "a"))
+    inherited = Dataset("i", None, rows.table.assign(level="inherited"), rows.classes, rows.problems, ())
+    whole, tiles = make_instances(rows, "whole"), make_instances(rows, "tiles:64")
+    assert list(whole.columns) == INSTANCE_COLUMNS
+    assert whole["cell_label"].fillna("NA").tolist() == ["a", "b", "NA"]
+    assert tiles["cell_label"].fillna("NA").tolist() == ["a", "NA", "NA", "NA"]
+    assert make_instances(inherited, "whole")["cell_label"].isna().all()
+
+
 def test_the_grid_is_centred():
     tiles = make_instances(dataset_of(("x", 10, 100, None, "a")), "tiles:30")
     assert list(zip(tiles["x0"], tiles["x1"], strict=True)) == [(5, 35), (35, 65), (65, 95)]
     assert set(zip(tiles["y0"], tiles["y1"], strict=True)) == {(0, 10)}
 
 
-@pytest.mark.parametrize("kind", ["tiles", "tiles:0", "tiles:-4", "tiles:64:0", "tiles:64:x", "boxes", "", "Whole"])
+@pytest.mark.parametrize("kind", ["tiles", "tiles:0", "tiles:-4", "tiles:64:0", "tiles:64:x", "", "Whole", "whole:8", "boxes:0", "boxes:8:9", "boxes:9mm", "boxes:0um"])
 def test_a_kind_that_is_none_is_refused_with_examples(kind):
     with pytest.raises(BenchError, match=rf"Got instances '{kind}'; expected whole .* tiles:128:64"):
         make_instances(dataset_of(("x", 30, 40, None, "a")), kind)
