@@ -15,7 +15,7 @@ from bench import ledger
 from bench.episodes import plan_splits
 from bench.errors import BenchError
 from bench.metrics import balanced_accuracy
-from bench.pairs import Block, by_groups, by_folds, corrected_t, fold_parts, folds_of, holm, refusal
+from bench.pairs import Block, by_folds, by_groups, corrected_t, fold_parts, folds_of, holm, refusal
 
 CLASSES = ("a", "b", "c")
 
