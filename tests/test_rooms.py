@@ -12,11 +12,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = {
     0: {"errors", "seeds", "backend", "ladder", "atomic", "shards", "shard_index", "claims", "locks"},
-    1: {"images", "folds", "linalg"},
+    1: {"images", "folds", "linalg", "bags"},
     2: {"label_csv", "label_folder", "manifest", "datasets", "instances", "check", "demo", "episodes", "halves", "noise", "metrics", "prompts"},
     3: {"store", "ledger", "export"},
     4: {"inventory", "heads"},
-    5: {"prepare", "pixels", "inputs", "gate", "extract", "selection", "transfer", "tuned", "sweep", "fit", "schedule", "forecast", "ensembles", "zero_shot"},
+    5: {"prepare", "pixels", "inputs", "gate", "extract", "selection", "transfer", "tuned", "sweep", "fit", "schedule", "forecast", "ensembles", "zero_shot", "bag_heads"},
     6: {"statistics", "robustness", "leaderboard", "markdown", "write_up", "console", "study", "proxies"},
     7: {"listing", "embed", "pipeline", "tune"},
     8: {"options", "run_cli", "cli", "store_cli", "tune_cli", "proxies_cli", "__main__", "__init__"},
