@@ -10,17 +10,21 @@ from typing import Annotated
 
 import typer
 
-from bench.console import console, errors, print_board, print_check, print_problems, progress_bars
+from bench.console import console, errors, print_board, print_check, print_notes, print_problems, progress_bars
 from bench.errors import BenchError
 from bench.options import (
     DEFAULT_DATA,
     DEFAULT_OUT,
+    CellColumn,
+    Cells,
     Data,
     Device,
     Encoders,
     GroupColumn,
     GroupPattern,
     Instances,
+    Masks,
+    MaxInstances,
     Out,
     Verify,
     encoder_names,
@@ -150,6 +154,10 @@ def extract(
     encoder: Encoders = None,
     data: Data = DEFAULT_DATA,
     instances: Instances = "whole",
+    cells: Cells = None,
+    cell_column: CellColumn = None,
+    masks: Masks = None,
+    max_instances: MaxInstances = None,
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
     out: Out = DEFAULT_OUT,
@@ -160,17 +168,20 @@ def extract(
     verify: Verify = False,
 ) -> None:
     """Embed every image (or tile) with the encoders and keep the embeddings."""
+    from bench.cells import CellSource
     from bench.embed import Source, extract_encoders, prepare
     from encoders import resolve
 
     specs = [resolve(name) for name in encoder_names(encoder, required=True)]
-    prepared = prepare(Source(data, instances, group_pattern, group_column, verify), out)
+    told = CellSource(cells, cell_column, masks, max_instances)
     with progress_bars() as report:
+        prepared = prepare(Source(data, instances, group_pattern, group_column, verify, told), out, report)
         prepared, done = extract_encoders(prepared, specs, device, report, keep_pixels=keep_pixels)
     for name in done.made:
         if name not in done.failed:
             console.print(f"{name}: {done.reused[name]:,} reused, {done.made[name]:,} made", markup=False)
     print_problems(prepared.dataset.problems)
+    print_notes(prepared.notes)
     console.print(done.summary())
     if done.failed:
         raise BenchError("\n".join(done.failed.values()))
@@ -197,15 +208,22 @@ def export(
     encoder: Annotated[str, typer.Option("--encoder", "-e", help="One encoder or variant.")],
     data: Data = DEFAULT_DATA,
     instances: Instances = "whole",
+    cells: Cells = None,
+    cell_column: CellColumn = None,
+    masks: Masks = None,
+    max_instances: MaxInstances = None,
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
     results: Annotated[Path, typer.Option(help="Folder that holds the embeddings.")] = DEFAULT_OUT,
 ) -> None:
     """Write stored embeddings with path, label, group and split to one file."""
+    from bench.cells import CellSource
     from bench.embed import Source, prepare
     from bench.export import export_embeddings
     from encoders import resolve
 
-    prepared = prepare(Source(data, instances, group_pattern, group_column), results)
+    told = CellSource(cells, cell_column, masks, max_instances)
+    with progress_bars() as report:
+        prepared = prepare(Source(data, instances, group_pattern, group_column, cells=told), results, report)
     count = export_embeddings(prepared.instances, prepared.store, resolve(encoder).key, to)
     console.print(f"{count:,} embeddings written to {to}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -85,9 +85,14 @@ def print_check(check: DataCheck) -> None:
     low, mid, high = (f"{row['width']:.0f} x {row['height']:.0f}" for row in check.sizes.to_dict("records"))
     console.print(f"Width x height in pixels, each by itself: {low} smallest, {mid} median, {high} largest")
     print_problems(dataset.problems)
-    for warning in check.warnings:
-        console.print(f"Note: {warning}.", markup=False)
+    print_notes(check.warnings)
     console.print(f"Tier {check.tier}. {check.tier_reason}", markup=False)
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Print a line per thing that a user should know."""
+    for note in notes:
+        console.print(f"Note: {note}.", markup=False)
 
 
 def print_problems(problems: pd.DataFrame) -> None:

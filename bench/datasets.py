@@ -20,7 +20,7 @@ from bench.label_csv import BOX, LAYOUT, read_label_csv
 from bench.label_folder import read_label_folder
 from bench.manifest import positions, scan, stat_files
 
-COLUMNS = ["path", "digest", *BOX, "label", "level", "group", "source", "split", "mask",
+COLUMNS = ["path", "digest", *BOX, "label", "level", "group", "source", "split", "mask", "um_per_px",
            "height", "width", "channels", "pages", "dtype"]  # fmt: skip
 FROM_FILE = ["digest", "height", "width", "channels", "pages", "dtype", "problem"]
 OUTSIDE = "is a link to outside the data folder, so it is not read"
@@ -32,7 +32,8 @@ class Dataset:
 
     table: columns COLUMNS, sorted by path and box; x0..y1 (Int64, x1 and y1 exclusive) are NA for a whole
     image. level: 'expert' (the label was given for this region), 'inherited' or 'pseudo'. source, mask:
-    text or NA. split: 'train', 'val', 'test' or NA. problems: path, reason of every listed image that
+    text or NA. um_per_px: micrometres per pixel (Float64) or NA. split: 'train', 'val', 'test' or NA.
+    problems: path, reason of every listed image that
     cannot be used. notes: what a user should know before believing a score.
     """
 
@@ -70,8 +71,8 @@ def load_dataset(
     refused: dict[str, str] = {}
     if data.is_file():
         root, rows = data.parent, read_label_csv(data, group_column, notes)
-        rows["path"], rows["mask"] = _posix(rows["path"]), _posix(rows["mask"])
-        refused = _refusals(root, rows["path"].unique())
+        rows["path"], rows["mask"] = posix_paths(rows["path"]), posix_paths(rows["mask"])
+        refused = refuse_paths(root, rows["path"].unique())
         paths = sorted(set(rows["path"]) - refused.keys())
         stat, links = stat_files(root, paths)
     elif group_column:
@@ -91,7 +92,7 @@ def load_dataset(
     table = pd.concat([rows, files.iloc[at].reset_index(drop=True)[FROM_FILE]], axis=1)
     bad = table["problem"].notna()
     unread = table.loc[bad, ["path", "problem"]].rename(columns={"problem": "reason"}).drop_duplicates()
-    table, outside = _clip_boxes(table[~bad], notes)
+    table, outside = clip_boxes(table[~bad], notes)
     table, conflicting = _one_label_each(table, notes)
     refusals = pd.DataFrame({"path": list(refused), "reason": list(refused.values())}, dtype="str")
     problems = pd.concat([part.astype("str") for part in (refusals, unread, outside, conflicting)])
@@ -132,14 +133,14 @@ def _deeper(data: Path, table: pd.DataFrame) -> str:
     return f" Its sub-folders {', '.join(inner[:4])} look like classes, did you mean --data {inside}?"
 
 
-def _posix(paths: pd.Series) -> pd.Series:
+def posix_paths(paths: pd.Series) -> pd.Series:
     """Return paths with forward slashes and without './'; those with '..' stay as they are, to be refused."""
     given = paths.str.replace("\\", "/", regex=False)
     tidy = {path: path if ".." in path.split("/") else posixpath.normpath(path) for path in given.dropna().unique()}
     return given.map(tidy).astype("string")
 
 
-def _refusals(root: Path, paths: Iterable[str]) -> dict[str, str]:
+def refuse_paths(root: Path, paths: Iterable[str]) -> dict[str, str]:
     """Return path -> reason for those not below `root`, links to folders resolved, each folder once."""
     top = root.resolve()
     inside: dict[str, bool] = {}
@@ -159,7 +160,7 @@ def _refusals(root: Path, paths: Iterable[str]) -> dict[str, str]:
 def _check_masks(root: Path, table: pd.DataFrame, notes: list[str]) -> None:
     masks = table["mask"].dropna().unique()
     top = root.resolve()
-    refused = _refusals(root, masks)
+    refused = refuse_paths(root, masks)
     lost = sorted(
         mask
         for mask in masks
@@ -170,8 +171,11 @@ def _check_masks(root: Path, table: pd.DataFrame, notes: list[str]) -> None:
         table["mask"] = table["mask"].where(~table["mask"].isin(lost))
 
 
-def _clip_boxes(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return (table with boxes inside their images, problems for those wholly outside)."""
+def clip_boxes(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return (table with boxes inside their images, problems for those wholly outside).
+
+    table: columns path, BOX, width, height, any others. A box that is its entire image becomes NA.
+    """
     table = table.reset_index(drop=True)
     if table[BOX].isna().all(axis=None):
         return table, pd.DataFrame({"path": [], "reason": []}, dtype="str")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from bench.cells import CellSource
 from bench.datasets import Dataset, load_dataset
 from bench.errors import BenchError
 from bench.extract import ExtractReport, extract
-from bench.instances import make_instances
+from bench.instances import cut_instances
 from bench.manifest import record_problems
 from bench.prepare import check_views
 from bench.store import DamagedRows, EmbeddingStore
@@ -30,6 +31,7 @@ class Source:
     group_pattern: str | None = None
     group_column: str | None = None
     verify: bool = False  # read every file and every stored embedding again
+    cells: CellSource = field(default_factory=CellSource)
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,10 @@ class Prepared:
     instances: pd.DataFrame
     store: EmbeddingStore
     cache: Path
+    notes: tuple[str, ...] = ()  # how the instances were made
 
 
-def prepare(source: Source, out: Path | str = "results") -> Prepared:
+def prepare(source: Source, out: Path | str = "results", on_progress: OnProgress | None = None) -> Prepared:
     """Read the dataset table and cut it into instances. The cache and the store lie in `out`."""
     store = EmbeddingStore(Path(out) / "store")
     dataset = load_dataset(
@@ -51,7 +54,8 @@ def prepare(source: Source, out: Path | str = "results") -> Prepared:
     )  # fmt: skip
     for key in store.variants() if source.verify else ():
         store.verify(key)
-    return Prepared(dataset, make_instances(dataset, source.instances), store, store.root)
+    cut = cut_instances(dataset, source.instances, source.cells, store.root, on_progress)
+    return Prepared(cut.dataset, cut.table, store, store.root, cut.notes)
 
 
 def extract_encoders(

@@ -95,7 +95,10 @@ def fit_design(
                         np.add.at(right[level][at, seed], (unit, y), P.argmax(1) == y)
                 done += 1
                 on_progress(done, visits)
-    image, cell = (Hits(*_without_untested(right[level], total[level])) for level in ("image", "cell"))
+    there = {level: total[level].sum(1) > 0 for level in total}
+    if design.paired:  # one list of groups for both, so that one resample of it serves both
+        there = dict.fromkeys(there, there["image"] | there["cell"])
+    image, cell = (Hits(right[level][:, :, there[level]], total[level][there[level]]) for level in ("image", "cell"))
     return Outcome(tuple(planned), image, cell)
 
 
@@ -127,11 +130,6 @@ def _totals(design: Design, level: str) -> np.ndarray:
     total = np.zeros((groups, len(design.classes)), np.int64)
     np.add.at(total, (unit, y), 1)
     return total
-
-
-def _without_untested(right: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    kept = total.sum(1) > 0
-    return right[:, :, kept], total[kept]
 
 
 def _check(bags: np.ndarray, cells: np.ndarray, method: Method) -> None:

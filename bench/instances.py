@@ -3,40 +3,190 @@
 from __future__ import annotations
 
 import hashlib
-import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from bench.cells import CellSource, Found, boxes_of
 from bench.datasets import BOX, Dataset
 from bench.errors import BenchError
+from bench.seeds import keyed_uniform
+from bench.tiles import cut_tiles, read_tiles
+from bench.windows import Window, cut_windows, set_boxes
 
-MAX_INSTANCES = 20_000_000
+DEFAULT_MOST = 200  # cells of one image
 COLUMNS = ["instance", "path", "digest", *BOX, "label", "level", "group", "source", "split", "image", "cell_label"]
+EXPECTED = (
+    "expected whole (each labelled region), tiles:SIZE[:STRIDE] in pixels, e.g. tiles:128 or tiles:128:64, or boxes, "
+    "a window around each cell: boxes:64 (pixels), boxes:10um, boxes:fit, or boxes (the size comes from the data)"
+)
+OnProgress = Callable[[str, int, int], None]  # what, done, total
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a kind of instances: the words after its name, where cells are told, and what has been noted."""
+
+    kind: str
+    words: tuple[str, ...]
+    source: CellSource
+    cache: Path | None = None
+    on_progress: OnProgress | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def refuse(self) -> BenchError:
+        """Return the error for words that are not understood."""
+        return BenchError(f"Got instances '{self.kind}'; {EXPECTED}.")
+
+
+@dataclass(frozen=True)
+class Instances:
+    """table: one row per region, columns COLUMNS. dataset: as given, without the images that have no instance, which
+    are in its problems. notes: how the instances were made, which is among the dataset's notes too.
+    """
+
+    dataset: Dataset
+    table: pd.DataFrame
+    notes: tuple[str, ...]
 
 
 def make_instances(dataset: Dataset, kind: str = "whole") -> pd.DataFrame:
-    """Return the instance table: one row per region, columns COLUMNS.
+    """Return the table of `cut_instances` where nothing but the dataset is needed for it."""
+    return cut_instances(dataset, kind).table
 
-    kind: 'whole' (the labelled region itself) or 'tiles:SIZE[:STRIDE]' in pixels (the tiles inside
-    each region; margins left over are equal on both sides; along an axis shorter than SIZE a tile
-    takes the whole axis). `instance` names the content of the region: file digest and box, no path, so
-    two rows share it only where the content is the same. A region that is its whole image has no box.
-    `cell_label`: the expert's label of the cell where the dataset labels regions and not images, else NA.
-    A tile inherits its image's label and says so in `level`, unless it is the entire region; a tile
-    that two regions of one label share is made once. Raises BenchError for another kind.
+
+def cut_instances(
+    dataset: Dataset,
+    kind: str = "whole",
+    source: CellSource | None = None,
+    cache: Path | None = None,
+    on_progress: OnProgress | None = None,
+) -> Instances:
+    """Cut the images of a dataset into instances.
+
+    kind: 'whole' (the labelled region itself), 'tiles:SIZE[:STRIDE]' (see `bench.tiles`), or a kind of cells with
+    the window around each (see `bench.windows`), 'boxes[:WINDOW]'. `instance` names the content of the region: file
+    digest and box, no path, so two rows share it only where the content is the same. A region that is its
+    whole image has no box. `image` is the bag. `level` is 'inherited' for a part of what was labelled. `cell_label`:
+    the expert's label of the cell, NA where unknown. cache: folder that keeps what was found in images. Raises
+    BenchError for another kind, and where a class is left without an instance.
     """
-    own = dataset.table["label"].where(_of_cells(dataset.table))
-    table = dataset.table.assign(image=dataset.table["path"], cell_label=own.astype("string"))
-    if kind != "whole":
-        table = _tiles(table, *_tile_size(kind))
-    names = pd.Series(_names(table), index=table.index, dtype="str")
-    return table.assign(instance=names)[COLUMNS].reset_index(drop=True)
+    name, *words = kind.split(":")
+    source = source or CellSource()
+    asked = Asked(kind, tuple(words), source, cache, on_progress)
+    if name not in KINDS:
+        raise asked.refuse()
+    rows, reasons = KINDS[name](dataset, asked)
+    rows = rows.assign(instance=pd.Series(_names(rows), index=rows.index, dtype="str"))
+    most = source.most if source.most is not None else DEFAULT_MOST if name in FINDERS else None
+    rows = _at_most(rows, most, asked.notes)
+    if name in FINDERS and len(rows):
+        count = rows.groupby("path").size()
+        asked.notes.insert(
+            0, f"{len(rows):,} cells of {len(count):,} images, {count.min()} to {count.max()} an image, "
+            f"median {count.median():g}"
+        )  # fmt: skip
+    dataset = _without(dataset, rows, reasons, asked)
+    return Instances(dataset, rows[COLUMNS].reset_index(drop=True), tuple(asked.notes))
 
 
-def _of_cells(table: pd.DataFrame) -> pd.Series:
-    """Return which rows of a dataset table an expert labelled as a region of an image, bool (N,)."""
-    return table["x0"].notna() & (table["level"] == "expert")
+def _whole(dataset: Dataset, asked: Asked) -> tuple[pd.DataFrame, dict[str, str]]:
+    if asked.words:
+        raise asked.refuse()
+    return _of_regions(dataset), {}
+
+
+def _tiles(dataset: Dataset, asked: Asked) -> tuple[pd.DataFrame, dict[str, str]]:
+    size = read_tiles(asked.words)
+    if size is None:
+        raise asked.refuse()
+    return cut_tiles(_of_regions(dataset), size), {}
+
+
+def _of_regions(dataset: Dataset) -> pd.DataFrame:
+    table = dataset.table
+    own = table["label"].where(table["x0"].notna() & (table["level"] == "expert"))  # a region, and not an image
+    return table.assign(image=table["path"], cell_label=own.astype("string"))
+
+
+def _cells(dataset: Dataset, asked: Asked) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return a row per cell whose box is the window around it, sorted, and path -> why it has fewer cells."""
+    window = Window.parse(asked.words[0] if asked.words else "")
+    if window is None or len(asked.words) > 1:
+        raise asked.refuse()
+    found = FINDERS[asked.kind.split(":")[0]](dataset, asked)
+    asked.notes.extend(found.notes)
+    rows = _with_labels(dataset.table, found)
+    if rows.empty:
+        return rows.assign(image=rows["path"]), dict(found.reasons)
+    box = cut_windows(rows, window, asked.notes)
+    rows = set_boxes(rows.assign(image=rows["path"]), box).sort_values(
+        ["path", *BOX], kind="stable", na_position="first"
+    )
+    return _merge_windows(rows, asked.notes), dict(found.reasons)
+
+
+def _with_labels(table: pd.DataFrame, found: Found) -> pd.DataFrame:
+    """Return a row per cell with its box, and all else of the labelled region that it lies in."""
+    if found.own:
+        return table.assign(cell_label=found.cells["cell_label"].to_numpy())
+    cells = found.cells.assign(path=found.cells["path"].astype(table["path"].dtype))
+    rows = table.merge(cells, on="path", suffixes=("_of_region", ""))
+    middle = {axis: (rows[f"{axis}0"] + rows[f"{axis}1"]) / 2 for axis in "xy"}
+    inside = pd.Series(True, index=rows.index)
+    for axis in "xy":
+        low, high = rows[f"{axis}0_of_region"], rows[f"{axis}1_of_region"]
+        inside &= (low.isna() | ((low <= middle[axis]) & (middle[axis] < high))).fillna(True).astype(bool)
+    scale = rows["um_per_px"].fillna(rows["um_per_px_of_region"])
+    return rows[inside].assign(level="inherited", um_per_px=scale[inside]).reset_index(drop=True)
+
+
+def _merge_windows(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Keep one row of those that have the same window, with their cell's label where they agree."""
+    by = ["path", *BOX, "label"]
+    again = rows.duplicated(by)
+    if not again.any():
+        return rows
+    labels = rows.groupby(by, dropna=False, sort=False)["cell_label"]
+    agreed = labels.transform("first").where(labels.transform("nunique") == 1)
+    notes.append(f"{int(again.sum())} cells have the very window of another and are one instance with it")
+    return rows.assign(cell_label=agreed)[~again]
+
+
+def _at_most(rows: pd.DataFrame, most: int | None, notes: list[str]) -> pd.DataFrame:
+    """Keep so many rows of each image, drawn by keyed hash of their content."""
+    if most is None or not len(rows) or rows.groupby("path").size().max() <= most:
+        return rows
+    drawn = pd.Series(keyed_uniform(("instances of an image",), rows["instance"].tolist()), index=rows.index)
+    kept = rows[drawn.groupby(rows["path"]).rank(method="first") <= most]
+    images = (rows.groupby("path").size() > most).sum()
+    notes.append(
+        f"{len(rows) - len(kept):,} instances of {images} images were left out: {most} of one image are kept, drawn "
+        "by hash (--max-instances)"
+    )
+    return kept
+
+
+def _without(dataset: Dataset, rows: pd.DataFrame, reasons: dict[str, str], asked: Asked) -> Dataset:
+    """Return the dataset without the images that have no instance; BenchError where a class is lost."""
+    paths = dataset.table["path"]
+    empty = sorted(set(paths) - set(rows["path"]))
+    reasons = {**{path: "no cell was found in it" for path in empty}, **reasons}
+    lost = sorted(set(dataset.table["label"]) - set(rows["label"]))
+    if lost:
+        first = dataset.table.loc[dataset.table["label"] == lost[0], "path"].iloc[0]
+        raise BenchError(
+            f"Got --instances {asked.kind}, which leaves no instance of class '{lost[0]}' "
+            f"({first}: {reasons.get(first, 'no cell was found in it')}). Expected cells in images of every class: add "
+            "some, leave the class out, or use --instances whole."
+        )
+    found = pd.DataFrame(sorted(reasons.items()), columns=["path", "reason"], dtype="str")
+    problems = pd.concat([dataset.problems, found], ignore_index=True) if len(found) else dataset.problems
+    table = dataset.table[~paths.isin(empty)].reset_index(drop=True) if empty else dataset.table
+    return replace(dataset, table=table, problems=problems, notes=(*dataset.notes, *asked.notes))
 
 
 def _names(table: pd.DataFrame) -> list[str]:
@@ -51,56 +201,13 @@ def _names(table: pd.DataFrame) -> list[str]:
     return [hashlib.sha256(text.encode()).hexdigest()[:32] for text in texts]
 
 
-def _tile_size(kind: str) -> tuple[int, int]:
-    match = re.fullmatch(r"tiles:([1-9]\d*)(?::([1-9]\d*))?", kind)
-    if not match:
-        raise BenchError(
-            f"Got instances '{kind}'; expected whole (each labelled region), "
-            "or tiles:SIZE[:STRIDE] in pixels, e.g. tiles:128 or tiles:128:64."
-        )
-    size = int(match[1])
-    return size, int(match[2] or size)
-
-
-def _tiles(table: pd.DataFrame, size: int, stride: int) -> pd.DataFrame:
-    left = table["x0"].fillna(0).to_numpy(int)
-    top = table["y0"].fillna(0).to_numpy(int)
-    right = table["x1"].fillna(table["width"]).to_numpy(int)
-    bottom = table["y1"].fillna(table["height"]).to_numpy(int)
-    count = sum(len(_starts(a, b, size, stride)) * len(_starts(c, d, size, stride))
-                for a, b, c, d in zip(left, right, top, bottom, strict=True))  # fmt: skip
-    if count > MAX_INSTANCES:
-        raise BenchError(
-            f"Got tiles of {size} pixels every {stride}, which makes {count:,} instances; "
-            f"expected at most {MAX_INSTANCES:,}. Use larger tiles or a larger stride."
-        )
-    rows, boxes = [], []
-    for i in range(len(table)):
-        for y0, y1 in _spans(top[i], bottom[i], size, stride):
-            for x0, x1 in _spans(left[i], right[i], size, stride):
-                rows.append(i)
-                boxes.append((x0, y0, x1, y1))
-    tiles = table.iloc[rows].reset_index(drop=True)
-    box = np.array(boxes, dtype=np.int64).reshape(-1, 4)
-    entire = (box == np.stack([left, top, right, bottom], 1)[rows]).all(1)
-    tiles["level"] = tiles["level"].where(entire, "inherited")
-    tiles["cell_label"] = tiles["cell_label"].where(entire)
-    for k, name in enumerate(BOX):
-        tiles[name] = pd.array(box[:, k], dtype="Int64")
-    whole = (box[:, :2] == 0).all(1) & (box[:, 2] == tiles["width"]) & (box[:, 3] == tiles["height"])
-    tiles.loc[whole, BOX] = pd.NA
-    # An expert's row before the same tile inherited from a larger region, then the table's order again.
-    best = tiles.assign(late=tiles["level"] == "inherited").sort_values("late", kind="stable")
-    return tiles.loc[np.sort(best.drop_duplicates(["path", *BOX, "label"]).index)]
-
-
-def _spans(low: int, high: int, size: int, stride: int) -> list[tuple[int, int]]:
-    return [(start, min(start + size, high)) for start in _starts(low, high, size, stride)]
-
-
-def _starts(low: int, high: int, size: int, stride: int) -> range:
-    if high - low <= size:
-        return range(low, low + 1)
-    count = (high - low - size) // stride + 1
-    first = low + (high - low - size - (count - 1) * stride) // 2
-    return range(first, first + count * stride, stride)
+#: How cells are found, by the name of a kind.
+FINDERS: dict[str, Callable[[Dataset, Asked], Found]] = {
+    "boxes": lambda dataset, asked: boxes_of(dataset, asked.source)
+}
+#: From a dataset to rows with BOX, and path -> why an image has fewer of them.
+KINDS: dict[str, Callable[[Dataset, Asked], tuple[pd.DataFrame, dict[str, str]]]] = {
+    "whole": _whole,
+    "tiles": _tiles,
+    **dict.fromkeys(FINDERS, _cells),
+}

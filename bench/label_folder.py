@@ -69,4 +69,5 @@ def read_label_folder(root: Path, notes: list[str]) -> tuple[pd.DataFrame, np.nd
     rows = rows.iloc[order].reset_index(drop=True).assign(level="expert")
     for column in (*BOX, "group", "source", "split", "mask"):
         rows[column] = pd.Series(pd.NA, index=rows.index, dtype="Int64" if column in BOX else "string")
+    rows["um_per_px"] = pd.Series(pd.NA, index=rows.index, dtype="Float64")
     return rows, np.frombuffer(stats, np.int64).reshape(-1, 3)[order], links, refused

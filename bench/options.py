@@ -13,7 +13,21 @@ if TYPE_CHECKING:
     from bench.ensembles import Ensemble
 
 Data = Annotated[Path, typer.Option(help="A folder with one sub-folder per class, or a CSV with columns path,label.")]
-Instances = Annotated[str, typer.Option(help="What gets one embedding: whole, or tiles:SIZE[:STRIDE] in pixels.")]
+Instances = Annotated[
+    str,
+    typer.Option(
+        help="What gets one embedding: whole; tiles:SIZE[:STRIDE] in pixels; or a window around each cell of --cells: "
+        "boxes:64 (pixels), boxes:10um, boxes:fit (as large as the cell), or boxes (one size, from the data)."
+    ),
+]
+Cells = Annotated[Path | None, typer.Option(help="CSV of cells for --instances boxes: path,x0,y0,x1,y1 (pixels).")]
+CellColumn = Annotated[str | None, typer.Option(help="Column of --cells with an expert's label of each cell.")]
+Masks = Annotated[
+    Path | None, typer.Option(help="Folder of masks for --instances masks, named as their images; a value a cell.")
+]
+MaxInstances = Annotated[
+    int | None, typer.Option(min=1, help="Instances kept of one image, by hash (default: 200 cells, all tiles).")
+]
 GroupPattern = Annotated[
     str | None, typer.Option(help="Regular expression on the path whose first (...) names the slide or patient.")
 ]

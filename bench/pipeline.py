@@ -82,6 +82,7 @@ class RunResult:
     units_made: int
     up_to_date: bool  # nothing at all was left to do
     left_out: str = ""  # which groups take no part because settings were tuned on them
+    notes: tuple[str, ...] = ()  # how the instances were made
 
     def summary(self) -> str:
         """Return one line: what was reused and what was made."""
@@ -105,7 +106,7 @@ def run(
     `bench.schedule.run_units`. command: as the user typed it. Raises BenchError for data the protocol cannot be run
     on, and EncoderError for an unknown encoder or device, before anything is written.
     """
-    prepared, asked, ensembles, left_out = _resolve(request)
+    prepared, asked, ensembles, left_out = _resolve(request, on_progress)
     specs = _with_panel(asked, request)
     fit_device = find_placement(fit_device, workers).device
     prompts = _prompts(prepared, asked, request.zero_shot)
@@ -140,7 +141,7 @@ def run(
     facts = replace(facts, warnings=(*facts.warnings, *extracted.failed.values()), prompts=prompts)
     board, fresh = write_up(run_folder, Path(request.out), sweep, facts, refused, command)
     up_to_date = not (made or fresh or sum(extracted.made.values()))
-    return RunResult(run_folder, board, refused, extracted, reused, made, up_to_date, left_out)
+    return RunResult(run_folder, board, refused, extracted, reused, made, up_to_date, left_out, prepared.notes)
 
 
 def forecast_run(request: Request, *, workers: int = 1, memory: float | None = None) -> Forecast:
@@ -165,7 +166,9 @@ def forecast_run(request: Request, *, workers: int = 1, memory: float | None = N
     return replace(found, missing=missing, left_out=left_out)
 
 
-def _resolve(request: Request) -> tuple[Prepared, list[EncoderSpec], list[Ensemble], str]:
+def _resolve(
+    request: Request, on_progress: OnProgress | None = None
+) -> tuple[Prepared, list[EncoderSpec], list[Ensemble], str]:
     """Read the data, and return what the names stand for; the members of ensembles are encoders as well.
 
     Last comes what is left out of the data because settings were tuned on it, see `bench.tuned`, or "".
@@ -177,7 +180,7 @@ def _resolve(request: Request) -> tuple[Prepared, list[EncoderSpec], list[Ensemb
     specs = [resolve(text) for text in expand(request.encoders)]
     members = [[resolve(text) for text in ensemble.members] for ensemble in ensembles]
     called = [replace(one, members=tuple(s.name for s in own)) for one, own in zip(ensembles, members, strict=True)]
-    prepared = prepare(request.source, request.out)
+    prepared = prepare(request.source, request.out, on_progress)
     dataset, instances, left_out = leave_out(prepared.dataset, prepared.instances, request.protocol.tuned)
     prepared = replace(prepared, dataset=dataset, instances=instances)
     specs = specs or (cached_encoders(prepared) if not members else [])
@@ -213,7 +216,7 @@ def _plan(prepared: Prepared, request: Request, views: Mapping[str, View]) -> Sw
 
 def _run_folder(request: Request, dataset: Dataset) -> Path:
     instances = request.source.instances
-    default = dataset.name if instances == "whole" else f"{dataset.name}-{instances.replace(':', '')}"
+    default = dataset.name if instances == "whole" else f"{dataset.name}-{re.sub(r'[^a-zA-Z0-9.]', '', instances)}"
     return Path(request.out) / "runs" / (request.name or default)
 
 

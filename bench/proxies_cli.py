@@ -14,12 +14,16 @@ from bench.errors import BenchError
 from bench.options import (
     DEFAULT_DATA,
     DEFAULT_OUT,
+    CellColumn,
+    Cells,
     Data,
     Device,
     Encoders,
     GroupColumn,
     GroupPattern,
     Instances,
+    Masks,
+    MaxInstances,
     Out,
     encoder_names,
 )
@@ -40,6 +44,10 @@ def proxies(
     data: Data = DEFAULT_DATA,
     encoder: Encoders = None,
     instances: Instances = "whole",
+    cells: Cells = None,
+    cell_column: CellColumn = None,
+    masks: Masks = None,
+    max_instances: MaxInstances = None,
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
     run: Annotated[
@@ -63,12 +71,15 @@ def proxies(
     import numpy as np
     import pandas as pd
 
+    from bench.cells import CellSource
     from bench.embed import Source, cached_encoders, embed, prepare
     from bench.proxies import PROXIES, cka_matrix, measure, selection_regret
     from bench.sweep import scale_rows
     from encoders import resolve
 
-    prepared = prepare(Source(data, instances, group_pattern, group_column), out)
+    told = CellSource(cells, cell_column, masks, max_instances)
+    with progress_bars() as report:
+        prepared = prepare(Source(data, instances, group_pattern, group_column, cells=told), out, report)
     specs = [resolve(name) for name in encoder_names(encoder)] or cached_encoders(prepared)
     specs = list({spec.name: spec for spec in specs}.values())
     if not specs:

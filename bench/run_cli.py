@@ -10,16 +10,20 @@ from typing import Annotated
 
 import typer
 
-from bench.console import console, print_board, print_forecast, progress_bars
+from bench.console import console, print_board, print_forecast, print_notes, progress_bars
 from bench.options import (
     DEFAULT_DATA,
     DEFAULT_OUT,
+    CellColumn,
+    Cells,
     Data,
     Device,
     Encoders,
     GroupColumn,
     GroupPattern,
     Instances,
+    Masks,
+    MaxInstances,
     Out,
     Verify,
     encoder_names,
@@ -89,6 +93,10 @@ def run(
         Path | None, typer.Option(help="The words for --zero-shot: a file that starts as `bench prompts > FILE`.")
     ] = None,
     instances: Instances = "whole",
+    cells: Cells = None,
+    cell_column: CellColumn = None,
+    masks: Masks = None,
+    max_instances: MaxInstances = None,
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
     out: Out = DEFAULT_OUT,
@@ -110,6 +118,7 @@ def run(
 
     Run it in several processes, or on machines that share the folder, and they share the work.
     """
+    from bench.cells import CellSource
     from bench.noise import read_pairs
     from bench.pipeline import Request, Source, forecast_run
     from bench.pipeline import run as run_all
@@ -121,7 +130,9 @@ def run(
         tuple(dict.fromkeys([*words(select), *["tuned"] * bool(params)])), tuple(transfer or ()), tuple(params or ()),
         read_pairs(confusable),
     )  # fmt: skip
-    source = Source(data, instances, group_pattern, group_column, verify)
+    source = Source(
+        data, instances, group_pattern, group_column, verify, CellSource(cells, cell_column, masks, max_instances)
+    )
     request = Request(
         source, protocol, encoder_names(encoder), words(head), ensembles(ensemble), prompts or zero_shot, out, name,
         trivial,
@@ -143,5 +154,6 @@ def run(
         console.print(f"Left out: {reason}", markup=False)
     for path, reason in result.extracted.problems.items():
         console.print(f"Skipped {path}: {reason}", markup=False)
+    print_notes(result.notes)
     console.print(result.summary())
     console.print(f"Leaderboard: {result.folder / 'leaderboard.md'}")

@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table
 
 from bench.console import console, progress_bars
+from bench.options import CellColumn, Cells, Instances, Masks, MaxInstances
 
 if TYPE_CHECKING:
     from bench.tune import Tuned
@@ -28,7 +29,11 @@ def tune(
     trials: Annotated[int, typer.Option(help="Settings to try in all, those of earlier calls included.")] = 40,
     episodes: Annotated[int | None, typer.Option(help="Draws a setting is scored on (default 30, 20 or 10).")] = None,
     draw: Annotated[str, typer.Option(help="spread: over as many groups as possible; concentrated: few.")] = "spread",
-    instances: Annotated[str, typer.Option(help="What gets one embedding: whole, or tiles:SIZE[:STRIDE].")] = "whole",
+    instances: Instances = "whole",
+    cells: Cells = None,
+    cell_column: CellColumn = None,
+    masks: Masks = None,
+    max_instances: MaxInstances = None,
     group_pattern: Annotated[str | None, typer.Option(help="Regular expression; its first (...) is the slide.")] = None,
     group_column: Annotated[str | None, typer.Option(help="Column of the CSV that names the slide.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for embeddings and studies.")] = Path("results"),
@@ -38,12 +43,14 @@ def tune(
     plots: Annotated[bool, typer.Option("--plots", help="Also draw history.png and importance.png.")] = False,
 ) -> None:
     """Tune a head on half of the groups and compare it with the published setting on the other half."""
+    from bench.cells import CellSource
     from bench.embed import Source
     from bench.tune import Aim
     from bench.tune import tune as tune_all
 
     aim = Aim(encoder, head, shots, trials, episodes, draw)
-    source = Source(data, instances, group_pattern, group_column)
+    told = CellSource(cells, cell_column, masks, max_instances)
+    source = Source(data, instances, group_pattern, group_column, cells=told)
     with progress_bars() as report:
         result = tune_all(
             source, aim, out=out, name=name, device=device, workers=workers, plots=plots, on_progress=report

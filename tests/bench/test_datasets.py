@@ -15,7 +15,8 @@ from bench import manifest
 from bench.check import check_dataset
 from bench.datasets import load_dataset
 from bench.errors import BenchError
-from bench.instances import _spans, make_instances
+from bench.instances import make_instances
+from bench.tiles import _spans
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def test_the_grid_is_centred():
     assert set(zip(tiles["y0"], tiles["y1"], strict=True)) == {(0, 10)}
 
 
-@pytest.mark.parametrize("kind", ["tiles", "tiles:0", "tiles:-4", "tiles:64:0", "tiles:64:x", "boxes", "", "Whole"])
+@pytest.mark.parametrize("kind", ["tiles", "tiles:0", "tiles:-4", "tiles:64:0", "tiles:64:x", "", "Whole", "whole:8", "boxes:0", "boxes:8:9", "boxes:9mm", "boxes:0um"])
 def test_a_kind_that_is_none_is_refused_with_examples(kind):
     with pytest.raises(BenchError, match=rf"Got instances '{kind}'; expected whole .* tiles:128:64"):
         make_instances(dataset_of(("x", 30, 40, None, "a")), kind)
