@@ -83,18 +83,23 @@ class Levels:
             )
 
     @property
-    def least(self) -> tuple[int, int]:
-        """The fewest labels of images and of cells that are not none."""
-        return min(filter(None, self.images)), min(filter(None, self.cells))
+    def middle(self) -> tuple[int, int]:
+        """The lower median of the numbers above 0, of images and of cells."""
+        images, cells = _above_0(self.images), _above_0(self.cells)
+        return images[(len(images) - 1) // 2], cells[(len(cells) - 1) // 2]
 
 
-def usable_classes(table: pd.DataFrame, levels: Levels) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the classes whose images and cells fill the lowest levels while a third is tested, and why others do not.
+def usable_classes(
+    table: pd.DataFrame, levels: Levels, named: Sequence[str] = ()
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the classes that are taken, and why others are not.
 
-    table: columns image, label, group, cell_label. A class needs as many images, and cells, in at least two groups.
+    table: columns image, label, group, cell_label. A class needs two groups of images and of labelled cells and, unless
+    it is `named`, images and cells that fill the middle levels while a third is tested: a rarer one would stop the
+    series of all.
     """
     kept, notes = [], []
-    least = [max(2, int(np.ceil(level / KEPT_TO_LEARN))) for level in levels.least]
+    least = [1 if named else int(np.ceil(level / KEPT_TO_LEARN)) for level in levels.middle]
     for name in sorted(table["label"].unique()):
         own, cells = table[table["label"] == name], table[table["cell_label"].eq(name).fillna(False).to_numpy(bool)]
         images = own["image"].nunique()
@@ -103,9 +108,10 @@ def usable_classes(table: pd.DataFrame, levels: Levels) -> tuple[tuple[str, ...]
             kept.append(name)
             continue
         notes.append(
-            f"class '{name}' is left out, with its images: it has {images} images and {len(cells)} labelled cells in "
-            f"{groups} groups, and the lowest levels need {least[0]} and {least[1]} in 2, a third of them to be tested"
-        )
+            f"class '{name}' is left out, with its images: {images} images and {len(cells)} labelled cells in {groups} "
+            f"groups, where {least[0]} and {least[1]} in 2 are needed" + ("" if named else
+            " (for the middle of the levels asked for, a third being tested); --classes can name it all the same")
+        )  # fmt: skip
     if len(kept) < 2:
         raise BenchError(
             f"Got {len(kept)} classes with enough images and labelled cells; expected 2. " + "; ".join(notes) + ". "
@@ -137,9 +143,7 @@ def design_images(table: pd.DataFrame, classes: Sequence[str], levels: Levels) -
         arenas[split.name] = Arena(
             np.flatnonzero(learned), bags.take(split.test), unit[first][split.test], known[tested[known]]
         )
-        cell_splits[split.name] = Split(
-            split.name, np.flatnonzero(learned[known]), np.flatnonzero(tested[known])
-        )
+        cell_splits[split.name] = Split(split.name, np.flatnonzero(learned[known]), np.flatnonzero(tested[known]))
     cell_plan = SplitPlan(
         plan.rule, plan.reason, tuple(tuple(cell_splits[split.name] for split in own) for own in plan.repeats)
     )
@@ -163,7 +167,8 @@ def _left(
     """Return the levels of images and of cells that can be drawn, and why others cannot; BenchError if none can."""
     kept = [tuple(n for n in _above_0(own) if n not in refused)
             for own, refused in ((levels.images, images), (levels.cells, cells))]  # fmt: skip
-    why = [*(f"image labels: {text}" for text in images.values()), *(f"cell labels: {text}" for text in cells.values())]
+    named = (("image labels", images), ("cell labels", cells))
+    why = [f"{what}: {refused[min(refused)]}" for what, refused in named if refused]
     if not all(kept):
         raise BenchError("Got levels of which none can be drawn; expected lower ones. " + "; ".join(why))
     return kept[0], kept[1], tuple(why)
@@ -215,7 +220,13 @@ def simulate_images(table: pd.DataFrame, classes: Sequence[str], levels: Levels,
 
 
 def _assemble(
-    names: np.ndarray, y: np.ndarray, rows: np.ndarray, n_classes: int, count: int, recipe: Recipe, key: Sequence[object]
+    names: np.ndarray,
+    y: np.ndarray,
+    rows: np.ndarray,
+    n_classes: int,
+    count: int,
+    recipe: Recipe,
+    key: Sequence[object],
 ) -> Bags:
     """Return `count` bags of every class, class by class, each of `recipe.size` of the rows (n,).
 
@@ -250,13 +261,11 @@ def _assemble(
     return make_bags(np.concatenate(bag), np.repeat(np.arange(n_classes), count), np.concatenate(members))
 
 
-def structural_noise(
-    table: pd.DataFrame, resamples: int = 2000
-) -> pd.DataFrame:
+def structural_noise(table: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """Return per class of images, and over all ('all'), the share of cells that do not show their image's label.
 
-    table: columns label, cell_label, group; cells without a cell label take no part. low, high: 95% interval by a
-    bootstrap over groups, NaN with fewer than 2. Columns: label, cells, groups, noise, low, high.
+    table: columns label, cell_label, group; cells without a cell label take no part. noise_low, noise_high: 95% interval
+    by a bootstrap over groups, NaN with fewer than 2. Columns: label, cells, groups, noise, noise_low, noise_high.
     """
     known = table[table["cell_label"].notna()]
     wrong = (known["cell_label"].astype(str) != known["label"].astype(str)).to_numpy()
@@ -270,4 +279,4 @@ def structural_noise(
             weight = np.random.default_rng(0).multinomial(len(cells), np.full(len(cells), 1 / len(cells)), resamples)
             low, high = np.quantile((weight @ bad) / (weight @ cells), [0.025, 0.975])
         rows.append((name, int(cells.sum()), len(cells), bad.sum() / cells.sum(), low, high))
-    return pd.DataFrame(rows, columns=["label", "cells", "groups", "noise", "low", "high"])
+    return pd.DataFrame(rows, columns=["label", "cells", "groups", "noise", "noise_low", "noise_high"])

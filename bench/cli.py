@@ -12,6 +12,7 @@ import typer
 
 from bench.console import console, errors, print_board, print_check, print_notes, print_problems, progress_bars
 from bench.errors import BenchError
+from bench.granularity_cli import granularity
 from bench.options import (
     DEFAULT_DATA,
     DEFAULT_OUT,
@@ -190,6 +191,7 @@ def extract(
 app.command()(run)
 app.command()(tune)
 app.command()(proxies)
+app.command()(granularity)
 
 
 @app.command()

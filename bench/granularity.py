@@ -59,9 +59,7 @@ def plan_methods(heads: Sequence[BagHead], design: Design) -> tuple[dict[Method,
                 f"{head.least_bags}, below which it learns which images it has seen"
             )
         mixed = design.cell_levels if head.mixes else ()
-        planned |= {
-            Method(head.name, m, c): head for m in design.image_levels if m not in few for c in (0, *mixed)
-        }
+        planned |= {Method(head.name, m, c): head for m in design.image_levels if m not in few for c in (0, *mixed)}
     return planned, tuple(refused)
 
 
@@ -108,9 +106,7 @@ def _draw(design: Design, arena: Arena, X: np.ndarray, method: Method, which: tu
         rows = design.cells[(method.cells, *which)]
         cells = bags_of_one(rows, design.cell_y[rows])
     bags = design.images[(method.images, *which)] if method.images else cells
-    return Draw(
-        X, bags, cells if method.images else no_bags(), len(design.classes), arena.test_bags, arena.test_cells
-    )
+    return Draw(X, bags, cells if method.images else no_bags(), len(design.classes), arena.test_bags, arena.test_cells)
 
 
 def _tested(design: Design, arena: Arena, level: str) -> tuple[np.ndarray, np.ndarray]:
