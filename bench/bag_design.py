@@ -264,8 +264,8 @@ def _assemble(
 def structural_noise(table: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """Return per class of images, and over all ('all'), the share of cells that do not show their image's label.
 
-    table: columns label, cell_label, group; cells without a cell label take no part. noise_low, noise_high: 95% interval
-    by a bootstrap over groups, NaN with fewer than 2. Columns: label, cells, groups, noise, noise_low, noise_high.
+    table: columns label, cell_label, group; cells without a cell label take no part. Columns: label, cells, groups,
+    noise, and noise_low and noise_high, its 95% interval by a bootstrap over groups, NaN with fewer than 2.
     """
     known = table[table["cell_label"].notna()]
     wrong = (known["cell_label"].astype(str) != known["label"].astype(str)).to_numpy()

@@ -18,15 +18,13 @@ import numpy as np
 from bench.bag_heads.contract import BagHead, BagScored, Draw
 from bench.bags import Bags, bag_softmax, bag_sums
 from bench.heads.contract import softmax
-from bench.heads.support import Support
 
 
 def scores(draw: Draw, settings: Mapping[str, Any]) -> BagScored:
     """Learn attention and classes together; a class that the draw lacks gets 0."""
     learned, tested = draw.bags, draw.test_bags
-    span = Support(draw.X[learned.rows], draw.X[draw.scored_rows]).span
-    X_test = span.Z_test.astype(np.float64)
-    V, U, w, C, c = _train(span.Z.astype(np.float64), learned, draw.n_classes, settings)
+    X, X_test = (draw.X[rows].astype(np.float64) for rows in (learned.rows, draw.scored_rows))
+    V, U, w, C, c = _train(X, learned, draw.n_classes, settings)
     shut = np.where(np.isin(np.arange(draw.n_classes), learned.y), 0, -np.inf)
     members, cells = np.split(X_test, [len(tested.rows)])
     gate = (np.tanh(members @ V) / (1 + np.exp(-(members @ U)))) @ w
@@ -36,17 +34,17 @@ def scores(draw: Draw, settings: Mapping[str, Any]) -> BagScored:
     )
 
 
-def _train(Z: np.ndarray, bags: Bags, n_classes: int, settings: Mapping[str, Any]) -> list[np.ndarray]:
-    """Return V, U (r, hidden), w (hidden,), C (r, K), c (K,), learned from the bags' members Z (M, r)."""
+def _train(X: np.ndarray, bags: Bags, n_classes: int, settings: Mapping[str, Any]) -> list[np.ndarray]:
+    """Return V, U (d, hidden), w (hidden,), C (d, K), c (K,), learned from the bags' members X (M, d)."""
     import torch
     from scipy.optimize import minimize
 
-    hidden, r = settings["hidden"], Z.shape[1]
-    shapes = [(r, hidden), (r, hidden), (hidden,), (r, n_classes), (n_classes,)]
+    hidden, d = settings["hidden"], X.shape[1]
+    shapes = [(d, hidden), (d, hidden), (hidden,), (d, n_classes), (n_classes,)]
     ends = np.cumsum([np.prod(shape) for shape in shapes])
     start = np.random.default_rng(0).standard_normal(ends[-1]) * 0.1
     start[ends[2] :] = 0
-    rows, y, of_member = torch.from_numpy(Z), torch.from_numpy(bags.y), torch.from_numpy(bags.of_member)
+    rows, y, of_member = torch.from_numpy(X), torch.from_numpy(bags.y), torch.from_numpy(bags.of_member)
 
     def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
         whole = torch.from_numpy(theta).requires_grad_()

@@ -11,8 +11,7 @@ Scores s_ik = w_k x_i + b_k of member i and class k; y_b the label of bag b; wei
     f = (1/B) sum_b v_b loss_b + (l2 / 2) ||W||^2, not convex
 
 minimised by L-BFGS (scipy) with the gradient written out. It starts at W = 0 with intercepts at which every class is
-as likely as any in an image of the usual size, so there is nothing random in it. The W of every minimum lies in the
-span of the members, so it is found there.
+as likely as any in an image of the usual size, so there is nothing random in it.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ import numpy as np
 from bench.bag_heads.contract import BagHead, BagScored, Draw, normalised
 from bench.bags import Bags, bag_softmax, bag_sums
 from bench.heads.contract import softmax
-from bench.heads.support import Support
 
 MOST_STEPS = 500
 TOLERANCE = 1e-7  # on the gradient's largest entry
@@ -76,7 +74,7 @@ def log_sum_exp(S: np.ndarray, bags: Bags, r: float) -> np.ndarray:
 def objective(
     theta: np.ndarray, Z: np.ndarray, bags: Bags, weight: np.ndarray, loss: Callable[..., Any], l2: float
 ) -> tuple[float, np.ndarray]:
-    """Return f and its gradient at theta, (r + 1) x K flattened, the last row the intercepts. Z (M, r): members."""
+    """Return f and its gradient at theta, (d + 1) x K flattened, the last row the intercepts. Z (M, d): members."""
     W = theta.reshape(Z.shape[1] + 1, -1)
     losses, by_S = loss(Z @ W[:-1] + W[-1], bags)
     by_S *= (weight / len(bags))[bags.of_member][:, None]
@@ -92,8 +90,7 @@ def scores(loss: Pooled, answer: Answer, either: bool, draw: Draw, settings: Map
     present, y = np.unique(learned.y, return_inverse=True)
     K = len(present)
     bags = Bags(np.arange(len(learned.rows)), learned.start, y)
-    support = Support(draw.X[learned.rows], draw.X[draw.scored_rows])
-    Z, Z_test = support.span.Z.astype(np.float64), support.span.Z_test.astype(np.float64)
+    Z, Z_test = (draw.X[rows].astype(np.float64) for rows in (learned.rows, draw.scored_rows))
     start = np.zeros((Z.shape[1] + 1, K))
     if either:
         start[-1] = np.log(np.expm1(np.log(K / max(K - 1, 0.5)) / np.median(bags.size)))
