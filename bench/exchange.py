@@ -16,6 +16,8 @@ from bench.bag_heads import BagHead
 from bench.granularity import Method, OnProgress, Outcome, fit_design, plan_methods
 from bench.statistics import BOOTSTRAP_FROM, Hits, percentile_interval, two_way_bootstrap
 
+ROUNDING = 1e-12  # accuracies this close are equal
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -71,11 +73,11 @@ def equal_cells(levels: Sequence[int], curve: np.ndarray, reached: np.ndarray) -
     rising = np.stack([isotonic_regression(own).x for own in curve.T])  # (B, C)
     found = np.empty(len(reached))
     for b, (own, goal) in enumerate(zip(rising, reached, strict=True)):
-        i = int(np.searchsorted(own, goal))  # own[i - 1] < goal <= own[i]
+        i = int(np.searchsorted(own, goal - ROUNDING))  # the first level that reaches it
         if i == len(own):
             found[b] = np.inf
         elif i == 0:
-            found[b] = log[0] if goal == own[0] else -np.inf
+            found[b] = log[0] if goal >= own[0] - ROUNDING else -np.inf
         else:
             found[b] = log[i - 1] + (goal - own[i - 1]) / (own[i] - own[i - 1]) * (log[i] - log[i - 1])
     return np.exp2(found, where=np.isfinite(found), out=found)
