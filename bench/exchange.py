@@ -14,8 +14,9 @@ import pandas as pd
 from bench.bag_design import Design
 from bench.bag_heads import BagHead
 from bench.granularity import Method, OnProgress, Outcome, fit_design, plan_methods
-from bench.statistics import BOOTSTRAP_FROM, Hits, percentile_interval, two_way_bootstrap
+from bench.statistics import Hits, percentile_interval, two_way_bootstrap
 
+ENOUGH_GROUPS = 10  # test groups of every class; with fewer, percentiles of resamples are too narrow
 ROUNDING = 1e-12  # accuracies this close are equal
 
 
@@ -23,7 +24,7 @@ ROUNDING = 1e-12  # accuracies this close are equal
 class Samples:
     """Balanced accuracy of every method: value (M,), samples (M, B), spread (M,) between draws, NaN of one draw.
 
-    enough: whether every class has test groups enough for intervals by resampling; `bench.statistics.BOOTSTRAP_FROM`.
+    enough: whether every class has `ENOUGH_GROUPS` test groups, so that resamples give intervals.
     """
 
     value: np.ndarray
@@ -36,7 +37,7 @@ def sample(hits: Hits) -> Samples:
     """Return balanced accuracies with their two-way bootstrap over test groups and draws, paired over the methods."""
     total = hits.total.sum(0)
     by_draw = np.nanmean(hits.right.sum(2) / np.where(total > 0, total, np.nan), -1)  # (M, S)
-    few = (hits.total > 0).sum(0)[total > 0].min() < BOOTSTRAP_FROM
+    few = (hits.total > 0).sum(0)[total > 0].min() < ENOUGH_GROUPS
     return Samples(by_draw.mean(1), two_way_bootstrap(hits), by_draw.std(1, ddof=1), not few)
 
 
