@@ -28,6 +28,7 @@ from bench.statistics import (
 
 COLUMNS = (
     "dataset", "encoder", "family", "head", "selection", "instances", "level", "draw", "split", "shots",
+    "shot_unit",
     "support_groups", "noise_kind", "noise", "noise_realised", "seeds", "n_test", "n_groups",
     "balanced_accuracy", "ci_low", "ci_high", "ci_method", "spread", "rank_low", "rank_high",
     "macro_f1", "mcc", "auroc", "log_loss", "brier", "delta_trivial", "dim", "ms_per_image",
@@ -150,6 +151,7 @@ def _compare(
             "selection": unit.selection, "instances": facts.instances, "level": tested.level,
             "draw": facts.draw if unit.shots else "none", "split": facts.split_rule, "shots": unit.shots,
             "support_groups": own["support_groups"].mean(),
+            "shot_unit": unit.shot_unit if unit.shots else "none",
             "noise_kind": unit.noise_kind if rate else "none", "noise": rate,
             "noise_realised": own["noise_realised"].mean(),
             "seeds": unit.seeds, "n_test": len(tested.y), "n_groups": n_groups,
