@@ -65,10 +65,10 @@ def boxes_of(dataset: Dataset, source: CellSource) -> Found:
     sizes = table.drop_duplicates("path").set_index("path")[["width", "height"]]
     cells = cells.dropna(subset="path").join(sizes, on="path").reset_index(drop=True)
     cells, outside = clip_boxes(cells, notes)
-    count, first = outside.groupby("path")["reason"].agg(["size", "first"]).T.to_numpy() if len(outside) else ([], [])
+    kept = set(cells["path"])
     reasons = {
-        path: f"{n} of its cells left out: {why}"
-        for path, n, why in zip(sorted(outside["path"].unique()), count, first, strict=True)
+        str(path): f"only {len(part)} of its cells: {part.iloc[0]}" if path in kept else f"no cell: {part.iloc[0]}"
+        for path, part in outside.groupby("path")["reason"]
     }
     return Found(cells.drop(columns=["width", "height"]), reasons, tuple(notes))
 

@@ -10,7 +10,16 @@ from typing import Annotated
 
 import typer
 
-from bench.console import console, errors, print_board, print_check, print_notes, print_problems, progress_bars
+from bench.console import (
+    console,
+    errors,
+    print_board,
+    print_check,
+    print_instances,
+    print_notes,
+    print_problems,
+    progress_bars,
+)
 from bench.errors import BenchError
 from bench.granularity_cli import granularity
 from bench.options import (
@@ -33,6 +42,7 @@ from bench.options import (
 )
 from bench.proxies_cli import proxies
 from bench.run_cli import run
+from bench.segment_cli import segment
 from bench.store_cli import app as store_app
 from bench.tune_cli import tune
 
@@ -110,16 +120,32 @@ def data_check(
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
     out: Out = DEFAULT_OUT,
+    instances: Instances = "whole",
+    cells: Cells = None,
+    cell_column: CellColumn = None,
+    masks: Masks = None,
+    max_instances: MaxInstances = None,
     verify: Annotated[bool, typer.Option("--verify", help="Read every file again, also unchanged ones.")] = False,
 ) -> None:
     """Show classes, counts, sizes, bit depths, groups, duplicates and unreadable files, and what the data can bear."""
+    from dataclasses import replace
+
+    from bench.cells import CellSource
     from bench.check import check_dataset
     from bench.datasets import load_dataset
+    from bench.instances import count_instances, cut_instances
 
     cache = out / "store"
     dataset = load_dataset(data, group_pattern=group_pattern, group_column=group_column, cache=cache, verify=verify)
     check = check_dataset(dataset, cache)
-    print_check(check)
+    if instances == "whole":
+        print_check(check)
+        return
+    told = CellSource(cells, cell_column, masks, max_instances)
+    with progress_bars() as report:
+        cut = cut_instances(check.dataset, instances, told, cache, report)
+    print_check(replace(check, dataset=cut.dataset, warnings=(*check.warnings, *cut.notes)))
+    print_instances(count_instances(cut.table), cut.table["cell_label"].dropna())
 
 
 @app.command("encoders")
@@ -192,6 +218,7 @@ app.command()(run)
 app.command()(tune)
 app.command()(proxies)
 app.command()(granularity)
+app.command()(segment)
 
 
 @app.command()

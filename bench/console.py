@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -87,6 +88,19 @@ def print_check(check: DataCheck) -> None:
     print_problems(dataset.problems)
     print_notes(check.warnings)
     console.print(f"Tier {check.tier}. {check.tier_reason}", markup=False)
+
+
+def print_instances(counts: pd.DataFrame, cells: Iterable[str]) -> None:
+    """Print the instances of every class, and cells: the labels that experts gave cells."""
+    names = ("class", "images", "instances", "least", "median", "most")
+    table = Table(*names, box=box.SIMPLE, title="Instances, and how many an image has")
+    for row in counts.to_dict("records"):
+        table.add_row(*(f"{row[name]:,g}" if isinstance(row[name], float) else str(row[name]) for name in names))
+    console.print(table, soft_wrap=False)
+    counted = Counter(cells).most_common()
+    if counted:
+        listed = ", ".join(f"{name} {count:,}" for name, count in counted)
+        console.print(f"Labels that experts gave cells: {listed}", markup=False)
 
 
 def print_notes(notes: Iterable[str]) -> None:

@@ -5,23 +5,30 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from bench.cellpose import load_cellpose, read_cellpose
 from bench.cells import CellSource, Found, boxes_of
 from bench.datasets import BOX, Dataset
 from bench.errors import BenchError
+from bench.masks import masks_of
 from bench.seeds import keyed_uniform
-from bench.tiles import cut_tiles, read_tiles
+from bench.segment import Segmenter, segment
+from bench.segmented import foreground_shares, segments_of
+from bench.tiles import cut_tiles, read_tiles, with_foreground
 from bench.windows import Window, cut_windows, set_boxes
 
 DEFAULT_MOST = 200  # cells of one image
 COLUMNS = ["instance", "path", "digest", *BOX, "label", "level", "group", "source", "split", "image", "cell_label"]
 EXPECTED = (
-    "expected whole (each labelled region), tiles:SIZE[:STRIDE] in pixels, e.g. tiles:128 or tiles:128:64, or boxes, "
-    "a window around each cell: boxes:64 (pixels), boxes:10um, boxes:fit, or boxes (the size comes from the data)"
+    "expected whole (each labelled region); tiles:SIZE[:STRIDE][:fg] in pixels, e.g. tiles:128 or tiles:128:64 "
+    "(fg=0.1: only those of which a tenth is foreground); or a window around each cell of boxes, masks, segments or "
+    "cellpose:model=FILE: boxes:64 (pixels), boxes:10um, boxes:fit, or boxes (the size comes from the data). "
+    "Options of segments: foreground=dark|bright, threshold=otsu, min=AREA, border=drop"
 )
 OnProgress = Callable[[str, int, int], None]  # what, done, total
 
@@ -36,6 +43,14 @@ class Asked:
     cache: Path | None = None
     on_progress: OnProgress | None = None
     notes: list[str] = field(default_factory=list)
+
+    def tell(self, what: str) -> Callable[[int, int], None]:
+        """Return what counts (done, total) of something that takes time."""
+        return lambda done, total: self.on_progress(what, done, total) if self.on_progress else None
+
+    def options(self) -> tuple[str, ...]:
+        """Return the words that are name=value."""
+        return tuple(word for word in self.words if "=" in word)
 
     def refuse(self) -> BenchError:
         """Return the error for words that are not understood."""
@@ -67,12 +82,12 @@ def cut_instances(
 ) -> Instances:
     """Cut the images of a dataset into instances.
 
-    kind: 'whole' (the labelled region itself), 'tiles:SIZE[:STRIDE]' (see `bench.tiles`), or a kind of cells with
-    the window around each (see `bench.windows`), 'boxes[:WINDOW]'. `instance` names the content of the region: file
-    digest and box, no path, so two rows share it only where the content is the same. A region that is its
-    whole image has no box. `image` is the bag. `level` is 'inherited' for a part of what was labelled. `cell_label`:
-    the expert's label of the cell, NA where unknown. cache: folder that keeps what was found in images. Raises
-    BenchError for another kind, and where a class is left without an instance.
+    kind: 'whole' (the labelled region itself), 'tiles:SIZE[:STRIDE][:fg]' (see `bench.tiles`), or a kind of
+    cells, 'boxes', 'masks', 'segments' or 'cellpose', with the window around each (see `bench.windows`).
+    `instance` names the content of the region: file digest and box, no path, so two rows share it only where the
+    content is the same. A region that is its whole image has no box. `image` is the bag. `level` is 'inherited' for
+    a part of what was labelled. `cell_label`: the expert's label of the cell, NA where unknown. cache: folder that
+    keeps what was found in images. Raises BenchError for another kind, and where a class is left without an instance.
     """
     name, *words = kind.split(":")
     source = source or CellSource()
@@ -89,8 +104,16 @@ def cut_instances(
             0, f"{len(rows):,} cells of {len(count):,} images, {count.min()} to {count.max()} an image, "
             f"median {count.median():g}"
         )  # fmt: skip
+    asked.notes.extend(_told_apart(rows))
     dataset = _without(dataset, rows, reasons, asked)
     return Instances(dataset, rows[COLUMNS].reset_index(drop=True), tuple(asked.notes))
+
+
+def count_instances(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per class: class, images, instances, and their least, median and most of one image."""
+    per_image = table.groupby(["label", "path"]).size()
+    counts = per_image.groupby("label").agg(["size", "sum", "min", "median", "max"]).reset_index()
+    return counts.set_axis(["class", "images", "instances", "least", "median", "most"], axis=1)
 
 
 def _whole(dataset: Dataset, asked: Asked) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -100,10 +123,14 @@ def _whole(dataset: Dataset, asked: Asked) -> tuple[pd.DataFrame, dict[str, str]
 
 
 def _tiles(dataset: Dataset, asked: Asked) -> tuple[pd.DataFrame, dict[str, str]]:
-    size = read_tiles(asked.words)
-    if size is None:
+    read = read_tiles(asked.words)
+    if read is None:
         raise asked.refuse()
-    return cut_tiles(_of_regions(dataset), size), {}
+    tiles = cut_tiles(_of_regions(dataset), read[:2])
+    if read[2] is not None:
+        share = foreground_shares(dataset, tiles, asked.cache, asked.tell("look for foreground"))
+        tiles = with_foreground(tiles, share, read[2], asked.notes)
+    return tiles, {}
 
 
 def _of_regions(dataset: Dataset) -> pd.DataFrame:
@@ -114,8 +141,9 @@ def _of_regions(dataset: Dataset) -> pd.DataFrame:
 
 def _cells(dataset: Dataset, asked: Asked) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return a row per cell whose box is the window around it, sorted, and path -> why it has fewer cells."""
-    window = Window.parse(asked.words[0] if asked.words else "")
-    if window is None or len(asked.words) > 1:
+    sizes = [word for word in asked.words if "=" not in word]
+    window = Window.parse(sizes[0] if sizes else "")
+    if window is None or len(sizes) > 1:
         raise asked.refuse()
     found = FINDERS[asked.kind.split(":")[0]](dataset, asked)
     asked.notes.extend(found.notes)
@@ -132,7 +160,7 @@ def _cells(dataset: Dataset, asked: Asked) -> tuple[pd.DataFrame, dict[str, str]
 def _with_labels(table: pd.DataFrame, found: Found) -> pd.DataFrame:
     """Return a row per cell with its box, and all else of the labelled region that it lies in."""
     if found.own:
-        return table.assign(cell_label=found.cells["cell_label"].to_numpy())
+        return table.assign(cell_label=found.cells["cell_label"].array)
     cells = found.cells.assign(path=found.cells["path"].astype(table["path"].dtype))
     rows = table.merge(cells, on="path", suffixes=("_of_region", ""))
     middle = {axis: (rows[f"{axis}0"] + rows[f"{axis}1"]) / 2 for axis in "xy"}
@@ -170,6 +198,18 @@ def _at_most(rows: pd.DataFrame, most: int | None, notes: list[str]) -> pd.DataF
     return kept
 
 
+def _told_apart(rows: pd.DataFrame) -> list[str]:
+    """Return how often cells are not of the class of their image, where experts labelled cells by the same names."""
+    known = rows[rows["cell_label"].notna() & (rows["level"] == "inherited")]
+    if not known["cell_label"].isin(set(rows["label"])).any():
+        return []
+    wrong = (known["cell_label"].astype("str") != known["label"].astype("str")).mean()
+    return [
+        f"{wrong:.0%} of the {len(known):,} cells that an expert labelled are not of the class of their image, which "
+        "they inherit: so many labels of cells are wrong"
+    ]
+
+
 def _without(dataset: Dataset, rows: pd.DataFrame, reasons: dict[str, str], asked: Asked) -> Dataset:
     """Return the dataset without the images that have no instance; BenchError where a class is lost."""
     paths = dataset.table["path"]
@@ -201,9 +241,39 @@ def _names(table: pd.DataFrame) -> list[str]:
     return [hashlib.sha256(text.encode()).hexdigest()[:32] for text in texts]
 
 
+def _boxes(dataset: Dataset, asked: Asked) -> Found:
+    if asked.options():
+        raise asked.refuse()
+    return boxes_of(dataset, asked.source)
+
+
+def _masks(dataset: Dataset, asked: Asked) -> Found:
+    if asked.options():
+        raise asked.refuse()
+    return masks_of(dataset, asked.source, asked.cache, asked.tell("read masks"))
+
+
+def _segments(dataset: Dataset, asked: Asked) -> Found:
+    how = Segmenter.parse(asked.options())
+    if how is None:
+        raise asked.refuse()
+    find = partial(segment, how=how)
+    return segments_of(dataset, how.identity(), find, asked.cache, asked.tell("segment images"))
+
+
+def _cellpose(dataset: Dataset, asked: Asked) -> Found:
+    model = read_cellpose(asked.options())
+    if model is None:
+        raise asked.refuse()
+    return segments_of(dataset, *load_cellpose(model), asked.cache, asked.tell("segment images"))
+
+
 #: How cells are found, by the name of a kind.
 FINDERS: dict[str, Callable[[Dataset, Asked], Found]] = {
-    "boxes": lambda dataset, asked: boxes_of(dataset, asked.source)
+    "boxes": _boxes,
+    "masks": _masks,
+    "segments": _segments,
+    "cellpose": _cellpose,
 }
 #: From a dataset to rows with BOX, and path -> why an image has fewer of them.
 KINDS: dict[str, Callable[[Dataset, Asked], tuple[pd.DataFrame, dict[str, str]]]] = {

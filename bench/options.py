@@ -16,8 +16,10 @@ Data = Annotated[Path, typer.Option(help="A folder with one sub-folder per class
 Instances = Annotated[
     str,
     typer.Option(
-        help="What gets one embedding: whole; tiles:SIZE[:STRIDE] in pixels; or a window around each cell of --cells: "
-        "boxes:64 (pixels), boxes:10um, boxes:fit (as large as the cell), or boxes (one size, from the data)."
+        help="What gets one embedding: whole; tiles:SIZE[:STRIDE] in pixels, tiles:128:fg without empty ones; or a "
+        "window around each cell: boxes (--cells), masks (--masks, or the column mask), segments (found by a "
+        "threshold), cellpose:model=FILE. boxes:64 is in pixels, boxes:10um needs a column um_per_px, boxes:fit is as "
+        "large as the cell, boxes alone one size from the data."
     ),
 ]
 Cells = Annotated[Path | None, typer.Option(help="CSV of cells for --instances boxes: path,x0,y0,x1,y1 (pixels).")]

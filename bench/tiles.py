@@ -13,12 +13,33 @@ from bench.label_csv import BOX
 from bench.windows import set_boxes
 
 MAX_INSTANCES = 20_000_000
+FOREGROUND = 0.1
 
 
-def read_tiles(words: Sequence[str]) -> tuple[int, int] | None:
-    """Return (size, stride) of ("128",) or ("128", "64"); None for other words."""
-    match = re.fullmatch(r"([1-9]\d*)(?::([1-9]\d*))?", ":".join(words))
-    return (int(match[1]), int(match[2] or match[1])) if match else None
+def read_tiles(words: Sequence[str]) -> tuple[int, int, float | None] | None:
+    """Return (size, stride, least share of foreground or None) of words such as ("128", "64", "fg=0.2").
+
+    "fg" alone is FOREGROUND. None for words that are not understood.
+    """
+    match = re.fullmatch(r"([1-9]\d*)(?::([1-9]\d*))?(?::(fg)(?:=(0?\.\d+|0|1))?)?", ":".join(words))
+    if not match:
+        return None
+    least = None if not match[3] else FOREGROUND if match[4] is None else float(match[4])
+    return int(match[1]), int(match[2] or match[1]), least
+
+
+def with_foreground(tiles: pd.DataFrame, share: np.ndarray, least: float, notes: list[str]) -> pd.DataFrame:
+    """Keep the tiles of which at least so much is foreground, and the best one of every image. share: (n,) or NaN."""
+    own = pd.Series(share, index=tiles.index)
+    enough = own.isna() | (own >= least)  # of an image that cannot be read nothing is known; extraction will tell
+    best = own.fillna(-1).groupby(tiles["path"]).idxmax()
+    kept = enough | tiles.index.isin(best)
+    alone = tiles.loc[kept & ~enough, "path"].nunique()
+    notes.append(
+        f"{int((~kept).sum()):,} of {len(tiles):,} tiles were left out, as less than {least:.0%} of them is foreground"
+        + f"; of {alone} images the best tile is kept though it has less" * bool(alone)
+    )
+    return tiles[kept]
 
 
 def cut_tiles(table: pd.DataFrame, spacing: tuple[int, int]) -> pd.DataFrame:

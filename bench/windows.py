@@ -78,7 +78,7 @@ def _sizes(longest: np.ndarray, scale: np.ndarray, window: Window, notes: list[s
     size = window.size
     if size is None:
         sides = longest * scale if in_um else longest
-        size = float(np.quantile(sides, COVERED, method="higher")) * (1 + MARGIN)
+        size = float(np.quantile(sides, COVERED, method="inverted_cdf")) * (1 + MARGIN)
         size = float(f"{size:.3g}") if in_um else float(np.ceil(size))
         unit, example = ("um", f"{size:g}um") if in_um else ("px", f"{size:.0f}")
         notes.append(

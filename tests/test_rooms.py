@@ -12,23 +12,24 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = {
     0: {"errors", "seeds", "backend", "ladder", "atomic", "shards", "shard_index", "claims", "locks"},
-    1: {"images", "folds", "linalg", "bags"},
+    1: {"images", "folds", "linalg", "segment", "overlap", "cellpose", "bags"},
     2: {"label_csv", "label_folder", "manifest", "datasets", "check", "demo", "episodes", "halves", "noise", "metrics", "prompts"},
-    3: {"store", "ledger", "export", "cells", "windows", "tiles", "instances"},
-    4: {"inventory", "heads"},
+    3: {"store", "ledger", "export", "cells", "cell_cache", "masks", "segmented", "windows", "tiles", "instances"},
+    4: {"inventory", "heads", "outlines"},
     5: {"prepare", "pixels", "inputs", "gate", "extract", "selection", "transfer", "tuned", "sweep", "fit", "schedule", "forecast", "ensembles", "zero_shot", "bag_heads", "bag_design"},
     6: {"statistics", "robustness", "leaderboard", "markdown", "write_up", "console", "study", "proxies", "granularity", "exchange", "granularity_report"},
     7: {"listing", "embed", "pipeline", "tune", "granularity_run"},
-    8: {"options", "run_cli", "cli", "store_cli", "tune_cli", "proxies_cli", "granularity_cli", "__main__", "__init__"},
+    8: {"options", "run_cli", "cli", "store_cli", "tune_cli", "proxies_cli", "segment_cli", "granularity_cli", "__main__", "__init__"},
 }
 LEVEL_OF = {name: level for level, names in LEVELS.items() for name in names}
 # Within a level these lean on each other in one direction only.
 BESIDE = {
     ("datasets", "manifest"), ("datasets", "label_csv"), ("datasets", "label_folder"),
-    ("label_folder", "label_csv"), ("label_folder", "manifest"), ("instances", "cells"), ("instances", "windows"), ("instances", "tiles"), ("tiles", "windows"), ("check", "datasets"), ("check", "manifest"),
-    ("leaderboard", "statistics"), ("markdown", "leaderboard"), ("write_up", "leaderboard"), ("write_up", "robustness"), ("write_up", "markdown"), ("console", "markdown"), ("console", "leaderboard"), ("__main__", "cli"), ("cli", "store_cli"), ("cli", "run_cli"), ("cli", "options"), ("run_cli", "options"), ("cli", "tune_cli"), ("cli", "proxies_cli"), ("proxies_cli", "options"), ("cli", "granularity_cli"), ("granularity_cli", "options"), ("granularity", "statistics"), ("exchange", "statistics"), ("exchange", "granularity"), ("granularity_report", "exchange"), ("granularity_report", "granularity"), ("granularity_report", "markdown"), ("tune_cli", "options"), ("tune", "embed"), ("export", "store"),
+    ("label_folder", "label_csv"), ("label_folder", "manifest"), ("instances", "cells"), ("instances", "windows"), ("instances", "tiles"), ("instances", "masks"), ("instances", "segmented"), ("masks", "cells"), ("masks", "cell_cache"), ("segmented", "cells"), ("segmented", "cell_cache"), ("segmented", "masks"), ("tiles", "windows"), ("check", "datasets"), ("check", "manifest"),
+    ("leaderboard", "statistics"), ("markdown", "leaderboard"), ("write_up", "leaderboard"), ("write_up", "robustness"), ("write_up", "markdown"), ("console", "markdown"), ("console", "leaderboard"), ("__main__", "cli"), ("cli", "store_cli"), ("cli", "run_cli"), ("cli", "options"), ("run_cli", "options"), ("cli", "tune_cli"), ("cli", "segment_cli"), ("segment_cli", "options"), ("cli", "proxies_cli"), ("proxies_cli", "options"), ("tune_cli", "options"), ("tune", "embed"), ("export", "store"),
+    ("cli", "granularity_cli"), ("granularity_cli", "options"), ("granularity_run", "embed"), ("granularity", "statistics"), ("exchange", "statistics"), ("exchange", "granularity"), ("granularity_report", "markdown"),
     ("atomic", "errors"), ("shard_index", "atomic"), ("shard_index", "errors"), ("shard_index", "shards"),
-    ("pipeline", "embed"), ("granularity_run", "embed"), ("extract", "prepare"), ("inputs", "prepare"), ("inputs", "pixels"), ("gate", "pixels"), ("extract", "pixels"), ("gate", "inputs"), ("gate", "prepare"), ("extract", "inputs"), ("extract", "gate"), ("zero_shot", "sweep"), ("sweep", "selection"), ("sweep", "transfer"), ("sweep", "tuned"), ("fit", "sweep"), ("fit", "selection"), ("schedule", "fit"), ("schedule", "sweep"), ("ensembles", "sweep"), ("forecast", "fit"), ("forecast", "schedule"), ("forecast", "selection"), ("forecast", "sweep"),
+    ("pipeline", "embed"), ("extract", "prepare"), ("inputs", "prepare"), ("inputs", "pixels"), ("gate", "pixels"), ("extract", "pixels"), ("gate", "inputs"), ("gate", "prepare"), ("extract", "inputs"), ("extract", "gate"), ("zero_shot", "sweep"), ("sweep", "selection"), ("sweep", "transfer"), ("sweep", "tuned"), ("fit", "sweep"), ("fit", "selection"), ("schedule", "fit"), ("schedule", "sweep"), ("ensembles", "sweep"), ("forecast", "fit"), ("forecast", "schedule"), ("forecast", "selection"), ("forecast", "sweep"),
 }  # fmt: skip
 MAY_IMPORT_ENCODERS = {"prepare", "pixels", "inputs", "gate", "extract", "listing", "embed", "pipeline", "tune", "cli", "options", "proxies_cli", "granularity_run"}
 HEAVY = {"torch", "timm", "open_clip", "torchvision", "xgboost", "faiss", "optuna", "lightly", "matplotlib"}

@@ -1,0 +1,95 @@
+"""What was found in an image, kept by content, so that no image is looked at twice.
+
+    <root>/cells/<name>.npz      box int32 (n, 4), area int64 (n,), labels uint16 or uint32 (H, W), or other arrays
+
+A name is made of the content of the image and of everything the result depends on. A file appears whole or not at
+all; one that cannot be read is made again.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from joblib import cpu_count
+
+from bench.atomic import write_atomically
+from bench.images import ImageError
+
+FOLDER = "cells"
+Arrays = Mapping[str, np.ndarray]
+
+
+def read_kept(root: Path | None, name: str, keys: Iterable[str]) -> dict[str, np.ndarray] | None:
+    """Return some arrays of what is kept by that name, None where it is not kept or not sound."""
+    if root is None:
+        return None
+    try:
+        with np.load(root / FOLDER / f"{name}.npz", allow_pickle=False) as kept:
+            return {key: kept[key] for key in keys}
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def keep(root: Path | None, name: str, arrays: Arrays) -> None:
+    """Keep arrays by a name."""
+    if root is not None:
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **dict(arrays))  # type: ignore[arg-type]
+        write_atomically(root / FOLDER / f"{name}.npz", buffer.getvalue())
+
+
+def look_at(
+    root: Path | None,
+    wanted: Mapping[str, str],
+    keys: Iterable[str],
+    make: Callable[[str], Arrays],
+    tell: Callable[[int, int], None],
+) -> Iterator[tuple[str, dict[str, np.ndarray] | str]]:
+    """Yield (path, arrays, or the reason of an ImageError) for every path, in order, making only what is not kept.
+
+    wanted: path -> name. keys: which arrays are wanted. make: path to all arrays, from several threads.
+    tell(done, total) counts those that are made.
+    """
+    keys = tuple(keys)
+    kept = {path: read_kept(root, name, keys) for path, name in wanted.items()}
+    lacking = [path for path in kept if kept[path] is None]
+
+    def one(path: str) -> dict[str, np.ndarray] | str:
+        try:
+            made = make(path)
+        except ImageError as error:
+            return str(error)
+        keep(root, wanted[path], made)
+        return {key: np.asarray(made[key]) for key in keys}
+
+    pool = ThreadPoolExecutor(cpu_count(), thread_name_prefix="cells")
+    try:
+        futures = {path: pool.submit(one, path) for path in lacking}
+        for path, found in kept.items():
+            if found is not None:
+                yield path, found
+                continue
+            yield path, futures.pop(path).result()
+            tell(len(lacking) - len(futures), len(lacking))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # of Ctrl-C: do not go on
+
+
+def cells_of(labels: np.ndarray) -> dict[str, np.ndarray]:
+    """Return box int32 (n, 4) x0, y0, x1, y1 and area int64 (n,) of the values above 0 of a label image, by value.
+
+    labels: non-negative integers (H, W). Also the labels, in the smallest type that holds them.
+    """
+    from scipy.ndimage import find_objects
+
+    values, code = np.unique(labels, return_inverse=True)
+    code = code.reshape(labels.shape) + int(not len(values) or values[0] != 0)  # 0 is the background, if there is none
+    slices = find_objects(code.astype(np.int32))
+    box = np.array([(x.start, y.start, x.stop, y.stop) for y, x in slices], np.int32).reshape(-1, 4)
+    kind = np.uint16 if len(slices) < 2**16 else np.uint32
+    return {"box": box, "area": np.bincount(code.ravel())[1:], "labels": code.astype(kind)}

@@ -1,0 +1,168 @@
+"""A classical segmenter: contrast to the background, threshold, distance transform, watershed.
+
+It needs cells that stand out from a plain background. Transparent cells (phase or interference contrast), tissue that
+fills the image, and cells of many sizes at once are beyond it: look at what it finds before using it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+VERSION = 1  # raised when the same pixels would give other cells
+LONGEST = 1024  # pixels along an image, beyond twice which a half, a third, ... of them is looked at
+FOREGROUND = ("auto", "dark", "bright")
+THRESHOLD = ("local", "otsu")
+BORDER = ("keep", "drop")
+NEAR = 0.5  # centres of two cells are at least so many typical radii apart
+LOCAL = 1.3  # sigma of the local mean, in typical radii
+SMOOTH = 1 / 12  # sigma of the smoothed distance transform, in typical radii
+SMALL = 0.1  # least area, as a share of that of a typical disc
+SMALLEST = 20  # and in pixels
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """Settings. foreground: cells are darker or brighter than the background; auto: whatever differs from it.
+
+    threshold: 'otsu', one for the image, or 'local', which also asks for more than the mean around a pixel, so that
+    cells that touch come apart. min: least area in pixels; 0: a tenth of a typical cell. border: whether cells that
+    touch the border of the image are kept.
+    """
+
+    foreground: str = "auto"
+    threshold: str = "local"
+    min: int = 0
+    border: str = "keep"
+
+    @classmethod
+    def parse(cls, words: Sequence[str]) -> Segmenter | None:
+        """Return the settings of words such as "min=50" and "border=drop"; None where one is not understood."""
+        given: dict[str, str] = dict(word.partition("=")[::2] for word in words)
+        if len(given) < len(words) or not all(re.fullmatch(CHOICES.get(k, "(?!)"), v) for k, v in given.items()):
+            return None
+        least = int(given.pop("min", 0))
+        return cls(**given, min=least)
+
+    def identity(self) -> list[object]:
+        """Return what names the result for given pixels."""
+        return ["segments", VERSION, asdict(self)]
+
+
+CHOICES = {
+    "foreground": "|".join(FOREGROUND), "threshold": "|".join(THRESHOLD), "border": "|".join(BORDER), "min": r"\d{1,9}",
+}  # fmt: skip
+
+
+def segment(pixels: np.ndarray, how: Segmenter | None = None) -> np.ndarray:
+    """Return the cells of an image as labels, int32 (H, W): 0 the background, 1 ... n the cells.
+
+    pixels: (H, W, C) of any real dtype. Deterministic. The typical radius r, on which everything is scaled, is measured
+    twice: after a first local threshold, and after the one that it scales.
+    """
+    from skimage.feature import peak_local_max
+    from skimage.segmentation import clear_border, watershed
+
+    how = how or Segmenter()
+    step = max(1, max(pixels.shape[:2]) // LONGEST)
+    contrast = contrast_of(pixels[::step, ::step], how.foreground)
+    above = contrast > _otsu(contrast)
+    cells, distance, radius = _apart(above & (contrast > _local_mean(contrast, max(contrast.shape) / 40)))
+    if how.threshold == "otsu":
+        cells, distance, radius = _apart(above)
+    elif radius:
+        cells, distance, radius = _apart(above & (contrast > _local_mean(contrast, LOCAL * radius)))
+    if not radius:
+        return np.zeros(pixels.shape[:2], np.int32)
+    hills = _gaussian(distance, max(1.0, SMOOTH * radius))
+    peaks = peak_local_max(hills, min_distance=max(2, int(NEAR * radius)), labels=cells, exclude_border=False)
+    seeds = np.zeros(cells.shape, np.int32)
+    seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
+    labels = watershed(-hills, seeds, mask=cells > 0)
+    if how.border == "drop":
+        labels = clear_border(labels)
+    least = how.min / step**2 if how.min else max(SMALLEST, SMALL * np.pi * radius**2)
+    labels = _large(labels, least)
+    if step > 1:
+        labels = labels.repeat(step, 0).repeat(step, 1)[: pixels.shape[0], : pixels.shape[1]]
+    return np.ascontiguousarray(labels, dtype=np.int32)
+
+
+def foreground_of(pixels: np.ndarray) -> np.ndarray:
+    """Return where an image differs from its background, bool (H, W): above Otsu's threshold of the contrast."""
+    contrast = contrast_of(pixels, "auto")
+    return contrast > _otsu(contrast)
+
+
+def contrast_of(pixels: np.ndarray, foreground: str) -> np.ndarray:
+    """Return the distance of every pixel to the colour of the background, float32 (H, W), pixels scaled to [0, 1].
+
+    The background is the commonest brightness, so it must fill more of the image than anything as even. 'dark',
+    'bright': only what is darker or brighter, in the mean over channels.
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    x = np.nan_to_num(pixels.astype(np.float32))
+    low, high = np.percentile(x[::4, ::4], [0.1, 99.9])
+    x = (x - low) / max(float(high - low), 1e-6)
+    x = np.stack([_gaussian(x[..., c], 1.0) for c in range(x.shape[2])], 2)
+    mean = x.mean(2)
+    count, edge = np.histogram(mean, 256, (0, 1))
+    mode = edge[gaussian_filter1d(count.astype(float), 2).argmax()]
+    near = np.abs(mean - mode) < 0.02
+    background = np.median(x[near] if near.any() else x.reshape(-1, x.shape[2]), axis=0)
+    if foreground == "auto":
+        return np.sqrt(((x - background) ** 2).sum(2))
+    sign = 1 if foreground == "bright" else -1
+    return np.maximum(sign * (mean - background.mean()), 0)
+
+
+def _otsu(contrast: np.ndarray) -> float:
+    """Return Otsu's threshold on the square root, which gives faint cells beside bright ones a chance."""
+    from skimage.filters import threshold_otsu
+
+    root = np.sqrt(contrast)
+    return float(threshold_otsu(root) ** 2) if root.max() > root.min() else float("inf")
+
+
+def _gaussian(x: np.ndarray, sigma: float) -> np.ndarray:
+    from scipy.ndimage import gaussian_filter
+
+    return gaussian_filter(x, sigma, truncate=3.0)
+
+
+def _local_mean(x: np.ndarray, sigma: float) -> np.ndarray:
+    """Return two box means after another, nearly a Gaussian of that sigma and much faster."""
+    from scipy.ndimage import uniform_filter
+
+    width = round(sigma * 6**0.5) | 1  # two boxes of width w have the variance (w^2 - 1) / 6
+    return uniform_filter(uniform_filter(x, width), width)
+
+
+def _apart(above: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return the pieces of a foreground, opened and filled, as labels (H, W), their distance to its edge, and the
+    typical radius: the median over pieces, leaving out those below a third of the one where half of the area lies.
+    """
+    from scipy import ndimage
+
+    filled = ndimage.binary_fill_holes(ndimage.binary_opening(above))
+    labels, count = ndimage.label(filled)
+    distance = ndimage.distance_transform_edt(filled).astype(np.float32)
+    if not count:
+        return labels, distance, 0.0
+    radius = np.zeros(count + 1, np.float32)
+    np.maximum.at(radius, labels.ravel(), distance.ravel())
+    radius, area = radius[1:], np.bincount(labels.ravel())[1:]
+    order = np.argsort(radius, kind="stable")
+    half = radius[order][np.searchsorted(np.cumsum(area[order]), area.sum() / 2)]
+    return labels, distance, float(np.median(radius[radius >= 0.3 * half]))
+
+
+def _large(labels: np.ndarray, least: float) -> np.ndarray:
+    """Return labels without those of a smaller area, numbered anew from 1 in their order."""
+    keep = np.bincount(labels.ravel()) >= least
+    keep[0] = False
+    return (np.cumsum(keep) * keep)[labels]

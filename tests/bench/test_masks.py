@@ -1,0 +1,196 @@
+"""Cells by masks: every kind of file that holds labels, and a plain reason for those that do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from bench import cell_cache, masks
+from bench.cell_cache import cells_of, look_at, read_kept
+from bench.cells import CellSource
+from bench.datasets import BOX, load_dataset
+from bench.errors import BenchError
+from bench.images import ImageError
+from bench.instances import cut_instances
+from bench.masks import read_mask
+
+
+def labels(dtype: type, *values: int) -> np.ndarray:
+    """An image 40 x 60 with squares of 6 pixels of these values in a row."""
+    mask = np.zeros((40, 60), dtype)
+    for i, value in enumerate(values):
+        mask[10:16, 8 * i + 1 : 8 * i + 7] = value
+    return mask
+
+
+@pytest.fixture
+def data(tmp_path, save_png):
+    for seed, path in enumerate(("a/1.png", "a/2.png", "b/3.png", "b/4.png")):
+        save_png(tmp_path / "raw" / path, seed, (40, 60))
+    return tmp_path / "raw"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of good masks, named as the images."""
+    (tmp_path / "masks").mkdir()
+    for i in (1, 2, 3, 4):
+        Image.fromarray(labels(np.uint8, *range(1, i + 1))).save(tmp_path / "masks" / f"{i}.png")
+    return tmp_path / "masks"
+
+
+def cut(data: Path, folder: Path | None, kind: str = "masks:8", **more: object):
+    return cut_instances(load_dataset(data), kind, CellSource(masks=folder), **more)
+
+
+def test_every_value_is_one_cell_with_the_window_around_its_box(data, folder):
+    made = cut(data, folder)
+    assert made.table.groupby("path").size().to_dict() == {"a/1.png": 1, "a/2.png": 2, "b/3.png": 3, "b/4.png": 4}
+    assert made.table.loc[made.table["path"] == "a/2.png", BOX].to_numpy(int).tolist() == [
+        [0, 9, 8, 17],
+        [8, 9, 16, 17],
+    ]
+    assert made.table["cell_label"].isna().all() and set(made.table["level"]) == {"inherited"}
+    assert made.dataset.problems.empty
+
+
+@pytest.mark.parametrize("values", [(1, 2, 3), (300, 7, 65535), (2**20, 5, 2**24 - 1)])
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_masks_of_8_16_and_32_bits_hold_the_same_cells(tmp_path, values, ending):
+    dtype = next(kind for kind in (np.uint8, np.uint16, np.uint32) if max(values) <= np.iinfo(kind).max)
+    mask = labels(dtype, *values)
+    path = tmp_path / f"m.{ending}"
+    if ending == "tif":
+        tifffile.imwrite(path, mask)
+    elif dtype == np.uint32:
+        pytest.skip("PNG has 16 bits at most")
+    else:
+        Image.fromarray(mask).save(path)
+    assert np.array_equal(read_mask(path), mask)
+    found = cells_of(read_mask(path))
+    order = np.argsort(np.argsort(values))
+    assert found["box"][order].tolist() == [[8 * i + 1, 10, 8 * i + 7, 16] for i in range(3)]
+    assert found["area"].tolist() == [36] * 3
+
+
+def test_a_mask_without_background_and_an_empty_one():
+    assert cells_of(np.full((4, 5), 7))["box"].tolist() == [[0, 0, 5, 4]]
+    assert len(cells_of(np.zeros((4, 5), int))["box"]) == 0
+    assert cells_of(np.array([[3, 3], [9, 0]]))["labels"].tolist() == [[1, 1], [2, 0]]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda p: Image.fromarray(labels(np.uint8)).save(p), "no cell: its mask 2.png is empty"),
+        (
+            lambda p: Image.fromarray(labels(np.uint8, 1)[:30]).save(p),
+            "its mask 2.png is 60 x 30 pixels, the image 60 x 40",
+        ),
+        (
+            lambda p: Image.fromarray(np.stack([labels(np.uint8, 1)] * 3, 2)).save(p),
+            "its mask 2.png has 3 channels; expected one",
+        ),
+        (lambda p: Image.fromarray(labels(np.uint8, 1)).save(p, "JPEG"), "its mask 2.png is a JPEG"),
+        (lambda p: p.write_bytes(p.read_bytes()[:80]), "its mask 2.png: "),
+        (lambda p: p.write_text("no"), "its mask 2.png: not an image"),
+        (lambda p: p.unlink(), "no cell: no mask in masks has its name"),
+    ],
+)
+def test_a_mask_that_is_none_is_listed_with_the_reason_and_its_image_falls_out(data, folder, spoil, reason):
+    spoil(folder / "2.png")
+    made = cut(data, folder)
+    assert made.dataset.problems["path"].tolist() == ["a/2.png"]
+    assert made.dataset.problems["reason"].iloc[0].startswith(reason)
+    assert "a/2.png" not in set(made.table["path"]) | set(made.dataset.table["path"])
+    (folder / "1.png").unlink()
+    with pytest.raises(
+        BenchError, match=r"Got --instances masks:8, which leaves no instance of class 'a' \(a/1.png: no"
+    ):
+        cut(data, folder)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"), [(0.5, "no whole numbers"), (-1.0, "from -1 to 0"), (2.0**24, "0 to 16777215")]
+)
+def test_values_that_cannot_be_labels_are_refused(tmp_path, values, message):
+    tifffile.imwrite(tmp_path / "m.tif", labels(np.float32, values))
+    with pytest.raises(ImageError, match=message):
+        read_mask(tmp_path / "m.tif")
+
+
+def test_one_value_in_several_pieces_is_one_cell_and_a_note(data, folder):
+    Image.fromarray(labels(np.uint8, 255, 255)).save(folder / "3.png")
+    made = cut(data, folder)
+    assert (made.table["path"] == "b/3.png").sum() == 1
+    assert any(
+        "1 masks hold one value in several pieces, taken for one cell, e.g. 3.png" in note for note in made.notes
+    )
+
+
+def test_masks_of_the_csv_and_masks_that_are_nowhere(data, folder, tmp_path):
+    lines = [f"raw/{path},{path[0]},masks/{path[2]}.png" for path in ("a/1.png", "a/2.png", "b/3.png")]
+    (tmp_path / "index.csv").write_text("\n".join(["path,label,mask", *lines, "raw/b/4.png,b,"]) + "\n")
+    made = cut(tmp_path / "index.csv", None)
+    assert len(made.table) == 6
+    assert made.dataset.problems.to_numpy().tolist() == [["raw/b/4.png", "no cell: it has no mask in the CSV"]]
+    with pytest.raises(BenchError, match="no image of .* has a mask. Expected a column mask in the CSV, or --masks"):
+        cut(data, None)
+    with pytest.raises(BenchError, match="which is no folder"):
+        cut(data, tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BenchError, match="where no file is named as an image, e.g. as a/1.png"):
+        cut(data, tmp_path / "empty")
+
+
+def test_masks_in_folders_of_the_classes_are_not_mixed_up(data, folder, save_png):
+    save_png(data / "b" / "1.png", 9, (40, 60))
+    for name, value in (("a", (1, 2)), ("b", (1, 2, 3, 4, 5))):
+        (folder / name).mkdir()
+        Image.fromarray(labels(np.uint8, *value)).save(folder / name / "1.png")
+    count = cut(data, folder).table.groupby("path").size()
+    assert count["a/1.png"] == 2 and count["b/1.png"] == 5 and count["b/4.png"] == 4
+
+
+def test_what_was_found_is_kept_by_content_and_made_again_when_damaged(data, folder, tmp_path, monkeypatch):
+    store = tmp_path / "store"
+    first = cut(data, folder, cache=store).table
+    monkeypatch.setattr(masks, "read_mask", lambda path: pytest.fail("a mask was read again"))
+    assert cut(data, folder, cache=store).table.equals(first)
+    monkeypatch.undo()
+    kept = sorted((store / cell_cache.FOLDER).glob("*.npz"))
+    assert len(kept) == 4
+    for path, damage in zip(kept, (b"", b"x" * 99, kept[2].read_bytes()[:-30], kept[3].read_bytes()), strict=True):
+        path.write_bytes(damage)
+    assert cut(data, folder, cache=store).table.equals(first)
+    Image.fromarray(labels(np.uint8, 9)).save(folder / "4.png")
+    assert (cut(data, folder, cache=store).table["path"] == "b/4.png").sum() == 1
+
+
+def test_an_image_that_cannot_be_read_is_told_and_not_kept(tmp_path):
+    def make(path: str) -> dict[str, np.ndarray]:
+        if path == "bad":
+            raise ImageError("damaged")
+        return {"box": np.zeros((1, 4)), "other": np.zeros(3)}
+
+    told: list[tuple[int, int]] = []
+    for _ in range(2):
+        found = dict(look_at(tmp_path, {"bad": "x", "good": "y"}, ("box",), make, lambda *at: told.append(at)))
+        assert found["bad"] == "damaged" and list(found["good"]) == ["box"]
+    assert told == [(1, 2), (2, 2), (1, 1)]
+    assert read_kept(tmp_path, "x", ("box",)) is None and read_kept(tmp_path, "y", ("none",)) is None
+
+
+def test_real_masks_give_the_cells_that_were_counted(shared):
+    import pandas as pd
+
+    folder = shared / "data" / "nuclei_fields"
+    index = pd.read_csv(folder / "index.csv").set_index("file").iloc[:6]
+    dataset = load_dataset(folder / "index.csv")
+    few = dataset.table[dataset.table["path"].isin(index.index)]
+    for row in few.to_dict("records"):
+        assert len(cells_of(read_mask(folder / row["mask"]))["box"]) == index.loc[row["path"], "n_nuclei"]
