@@ -21,6 +21,7 @@ from bench.console import (
     progress_bars,
 )
 from bench.errors import BenchError
+from bench.granularity_cli import granularity
 from bench.leaderboard_cli import leaderboard
 from bench.options import (
     DEFAULT_DATA,
@@ -218,6 +219,7 @@ app.command()(run)
 app.command()(tune)
 app.command()(proxies)
 app.command()(leaderboard)
+app.command()(granularity)
 app.command()(segment)
 
 

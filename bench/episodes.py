@@ -8,7 +8,7 @@ is never on both sides. A draw takes the first `shots` rows of one keyed orderin
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ FIXED_TEST_ITEMS = 100  # a class
 LOGO_MAX_FOLDS = 60  # above this, leave-one-group-out costs more than grouped folds tell
 REPEATS = 10  # partitions of repeated grouped folds; seed s uses partition s % REPEATS
 REGIMES = ("spread", "concentrated")
+UNITS = ("instance", "image")  # what a shot is; the first is the usual one
 
 
 @dataclass(frozen=True)
@@ -211,14 +212,25 @@ def draw_supports(
     *,
     seeds: int | None = None,
     regime: str = "spread",
+    unit: str = "instance",
 ) -> Draws:
     """Draw `shots` rows a class from each split's training side, for every seed.
 
     Never oversamples: a shot level that one class cannot fill in one split is refused as a whole,
-    with the class, its count and the split in the reason. seeds: draws per level (None: `default_seeds`).
+    with the class, its count and the split in the reason. seeds: draws per level (None: `default_seeds`). unit: what is
+    counted, 'instance' (a row) or 'image': then a draw holds all rows of `shots` images a class, and the table needs a
+    column image.
     """
     if regime not in REGIMES:
         raise BenchError(f"Got draw '{regime}'{did_you_mean(regime, REGIMES) or '.'} Expected spread or concentrated.")
+    if unit not in UNITS:
+        raise BenchError(f"Got shot unit '{unit}'{did_you_mean(unit, UNITS) or '.'} Expected instance or image.")
+    if unit == "image":
+        images, of_row = _images(table)
+        by_image = _plan_of(plan, of_row, len(images))
+        drawn = draw_supports(images, classes, by_image, shots, seeds=seeds, regime=regime)
+        refused = {n: why.replace(" items in ", " images in ") for n, why in drawn.refused.items()}
+        return Draws(_WholeImages(drawn.supports, of_row), refused)
     code = _codes(table, classes)
     left = {split.name: np.bincount(code[split.train] + 1, minlength=len(classes) + 1)[1:] for repeat in plan.repeats
             for split in repeat}  # fmt: skip
@@ -235,3 +247,45 @@ def draw_supports(
         )
     wanted = {n: seeds or default_seeds(n) for n in shots if n not in refused}
     return Draws(Supports(table, classes, plan, wanted, regime), refused)
+
+
+def image_names(table: pd.DataFrame) -> np.ndarray:
+    """Return for every row what names its image by content, text (N,): the first of its instances' names."""
+    return table.groupby(["image", "label"])["instance"].transform("min").to_numpy(str)
+
+
+def _images(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return a table with one row per image and label, and the image of every row as a position in it, (N,)."""
+    of_row = table.groupby(["image", "label"], sort=False).ngroup()
+    named = table[["label", "group"]].assign(instance=image_names(table))
+    return named[~of_row.duplicated()].reset_index(drop=True), of_row.to_numpy()
+
+
+def _plan_of(plan: SplitPlan, of_row: np.ndarray, count: int) -> SplitPlan:
+    """Return the plan with positions of images for those of rows."""
+
+    def of_images(split: Split) -> Split:
+        sides = (np.bincount(of_row[side], minlength=count) > 0 for side in (split.train, split.test))
+        return Split(split.name, *map(np.flatnonzero, sides))
+
+    return replace(plan, repeats=tuple(tuple(map(of_images, splits)) for splits in plan.repeats))
+
+
+class _WholeImages(Mapping[tuple[int, int, str], np.ndarray]):
+    """Supports of images as supports of their rows, image by image."""
+
+    def __init__(self, images: Mapping[tuple[int, int, str], np.ndarray], of_row: np.ndarray) -> None:
+        self._images = images
+        self._rows = np.argsort(of_row, kind="stable")
+        self._end = np.cumsum(np.bincount(of_row))
+
+    def __iter__(self) -> Iterator[tuple[int, int, str]]:
+        return iter(self._images)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, key: tuple[int, int, str]) -> np.ndarray:
+        drawn = self._images[key]
+        start = np.append(0, self._end)[drawn]
+        return np.concatenate([self._rows[a:b] for a, b in zip(start, self._end[drawn], strict=True)])

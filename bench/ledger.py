@@ -68,6 +68,11 @@ class Unit:
         return str(self.identity["selection"])
 
     @property
+    def shot_unit(self) -> str:
+        """What its shots count; see `bench.episodes.draw_supports`."""
+        return str(self.identity.get("shot unit", "instance"))
+
+    @property
     def settings(self) -> list[dict[str, Any]]:
         """The settings there were to choose from."""
         return list(self.identity["head"][2]) if len(self.identity["head"]) > 2 else []

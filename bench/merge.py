@@ -18,7 +18,7 @@ from bench.errors import BenchError
 from bench.ledger import read_ledger
 from bench.record import AGAIN, read_about, read_units
 
-PROTOCOL = ["instances", "level", "draw", "split", "data"]
+PROTOCOL = ["instances", "level", "draw", "shot_unit", "split", "data"]
 ROW = ["encoder", "head", "selection", "shots", "noise_kind", "noise"]
 WITHIN = ("rank_low", "rank_high", "p_best", "held_out_best", "p_chance", "delta_trivial", "delta_low", "delta_high")
 # What a row owes to the other rows of its run.
@@ -160,4 +160,5 @@ def _several_protocols(table: pd.DataFrame) -> list[str]:
 
 
 def _protocol(row: pd.Series) -> str:
-    return f"{row['instances']} scored by {row['level']}, draw {row['draw']}, split {row['split']}"
+    drawn = f"{row['draw']} by {row['shot_unit']}"
+    return f"{row['instances']} scored by {row['level']}, draw {drawn}, split {row['split']}"

@@ -57,6 +57,9 @@ def run(
     ] = "",
     seeds: Annotated[int | None, typer.Option(help="Draws per shot level (default 30, 20 or 10 by shots).")] = None,
     draw: Annotated[str, typer.Option(help="spread: over as many groups as possible; concentrated: few.")] = "spread",
+    shot_unit: Annotated[
+        str, typer.Option(help="What --shots counts: instance (a tile or cell), or image, with all its tiles or cells.")
+    ] = "instance",
     select: Annotated[
         str,
         typer.Option(
@@ -128,7 +131,7 @@ def run(
         tuple(numbers(shots, "--shots", int)), tuple(numbers(noise, "--noise", float)),
         tuple(dict.fromkeys(words(noise_kind))), seeds, draw,
         tuple(dict.fromkeys([*words(select), *["tuned"] * bool(params)])), tuple(transfer or ()), tuple(params or ()),
-        read_pairs(confusable),
+        read_pairs(confusable), shot_unit,
     )  # fmt: skip
     source = Source(
         data, instances, group_pattern, group_column, verify, CellSource(cells, cell_column, masks, max_instances)

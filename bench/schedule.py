@@ -19,6 +19,7 @@ from threading import Event, Thread
 import numpy as np
 
 from bench.claims import Claims
+from bench.episodes import image_names
 from bench.errors import BenchError
 from bench.fit import Material, Supports, fit_units
 from bench.heads.support import BUDGET
@@ -71,8 +72,11 @@ def run_units(
 def material_of(sweep: Sweep, run: Path, device: str = "cpu") -> Material:
     """Return what the tasks of a sweep need of its table."""
     rows = sweep.plan.test_rows()
+    # Labels go wrong as they were given: where they are of images, with all rows of the image.
+    by_image = sweep.protocol.shot_unit == "image"
+    items = image_names(sweep.table) if by_image else sweep.table["instance"].to_numpy(str)
     return Material(
-        sweep.y, sweep.table["instance"].to_numpy(str), sweep.table["group"].to_numpy(str), sweep.classes, sweep.plan,
+        sweep.y, items, sweep.table["group"].to_numpy(str), sweep.classes, sweep.plan,
         rows, tested_items(sweep.table, rows, sweep.classes), sweep.partner, run, device,
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ from typing import Protocol as Interface
 import numpy as np
 import pandas as pd
 
-from bench.episodes import Draws, SplitPlan, default_seeds, draw_supports, plan_splits
+from bench.episodes import UNITS, Draws, SplitPlan, default_seeds, draw_supports, plan_splits
 from bench.errors import BenchError
 from bench.heads import Params, get_heads
 from bench.ledger import Unit
@@ -39,6 +39,7 @@ class Protocol:
     which the first is mistaken for the second, for 'asymmetric'.
     select: how settings are chosen, each kind a row of its own; see `bench.selection`. transfer: the runs that
     'transfer' learns from. tuned: the files of `bench tune` that 'tuned' takes settings from; see `bench.tuned`.
+    shot_unit: what `shots` counts, see `bench.episodes.draw_supports`.
     """
 
     shots: tuple[int, ...]
@@ -50,6 +51,7 @@ class Protocol:
     transfer: tuple[Path, ...] = ()
     tuned: tuple[Path, ...] = ()
     confusable: tuple[tuple[str, str], ...] = ()
+    shot_unit: str = "instance"
 
     def __post_init__(self) -> None:
         check_noise(self.noise_kinds, self.noise, self.confusable)
@@ -206,7 +208,9 @@ def plan_sweep(
         if idle and protocol.select == ("tuned",):
             raise BenchError(f"Got --select tuned with --head {','.join(idle)}, of which no --params holds a setting.")
     plan = plan_splits(table, classes)
-    draws = draw_supports(table, classes, plan, protocol.shots, seeds=protocol.seeds, regime=protocol.draw)
+    draws = draw_supports(
+        table, classes, plan, protocol.shots, seeds=protocol.seeds, regime=protocol.draw, unit=protocol.shot_unit
+    )
     data = data_name(table, classes)
     noises = _noises(protocol, classes)
     group = table["group"].to_numpy(str)
@@ -240,6 +244,7 @@ def plan_sweep(
                             "draw": protocol.draw,
                             "seeds": seeds,
                             "noise": noise,
+                            **({"shot unit": protocol.shot_unit} if protocol.shot_unit != UNITS[0] else {}),
                         }
                         units.append(Unit(encoder, head.name, n, seeds, rates, noise_kind, identity))
     return Sweep(table, tuple(classes), plan, Draws(draws.supports, refused), protocol, tuple(units))

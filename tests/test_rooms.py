@@ -12,14 +12,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = {
     0: {"errors", "seeds", "backend", "ladder", "atomic", "shards", "shard_index", "claims", "locks"},
-    1: {"images", "folds", "linalg", "segment", "overlap", "cellpose"},
+    1: {"images", "folds", "linalg", "segment", "overlap", "cellpose", "bags"},
     2: {"label_csv", "label_folder", "manifest", "datasets", "check", "demo", "episodes", "halves", "noise", "metrics", "prompts"},
     3: {"store", "ledger", "export", "cells", "cell_cache", "masks", "segmented", "windows", "tiles", "instances"},
     4: {"inventory", "heads", "outlines"},
-    5: {"prepare", "pixels", "inputs", "gate", "extract", "selection", "transfer", "tuned", "sweep", "fit", "schedule", "forecast", "ensembles", "zero_shot"},
-    6: {"statistics", "intervals", "chance", "compare", "flags", "robustness", "leaderboard", "markdown", "write_up", "console", "study", "proxies", "efficiency", "record", "pairs", "calibration", "merge", "across", "sections", "overview"},
-    7: {"listing", "embed", "pipeline", "tune"},
-    8: {"options", "run_cli", "cli", "store_cli", "tune_cli", "proxies_cli", "__main__", "__init__", "leaderboard_cli", "segment_cli"},
+    5: {"prepare", "pixels", "inputs", "gate", "extract", "selection", "transfer", "tuned", "sweep", "fit", "schedule", "forecast", "ensembles", "zero_shot", "bag_heads", "bag_design"},
+    6: {"statistics", "intervals", "chance", "compare", "flags", "robustness", "leaderboard", "markdown", "write_up", "console", "study", "proxies", "efficiency", "record", "pairs", "calibration", "merge", "across", "sections", "overview", "granularity", "exchange", "granularity_report"},
+    7: {"listing", "embed", "pipeline", "tune", "granularity_run"},
+    8: {"options", "run_cli", "cli", "store_cli", "tune_cli", "proxies_cli", "__main__", "__init__", "leaderboard_cli", "segment_cli", "granularity_cli"},
 }
 LEVEL_OF = {name: level for level, names in LEVELS.items() for name in names}
 # Within a level these lean on each other in one direction only.
@@ -31,8 +31,9 @@ BESIDE = {
     ("pipeline", "embed"), ("extract", "prepare"), ("inputs", "prepare"), ("inputs", "pixels"), ("gate", "pixels"), ("extract", "pixels"), ("gate", "inputs"), ("gate", "prepare"), ("extract", "inputs"), ("extract", "gate"), ("zero_shot", "sweep"), ("sweep", "selection"), ("sweep", "transfer"), ("sweep", "tuned"), ("fit", "sweep"), ("fit", "selection"), ("schedule", "fit"), ("schedule", "sweep"), ("ensembles", "sweep"), ("forecast", "fit"), ("forecast", "schedule"), ("forecast", "selection"), ("forecast", "sweep"),
     ("across", "pairs"), ("across", "statistics"), ("calibration", "record"), ("calibration", "statistics"), ("cli", "leaderboard_cli"), ("leaderboard_cli", "options"), ("merge", "record"), ("overview", "across"), ("overview", "leaderboard"), ("overview", "markdown"), ("overview", "sections"), ("pairs", "record"), ("pairs", "statistics"), ("pairs", "intervals"), ("record", "leaderboard"), ("sections", "markdown"), ("write_up", "across"), ("write_up", "efficiency"), ("write_up", "merge"), ("write_up", "overview"), ("write_up", "pairs"), ("write_up", "record"), ("write_up", "sections"),
     ("cli", "segment_cli"), ("instances", "cells"), ("instances", "masks"), ("instances", "segmented"), ("instances", "tiles"), ("instances", "windows"), ("masks", "cell_cache"), ("masks", "cells"), ("segment_cli", "options"), ("segmented", "cell_cache"), ("segmented", "cells"), ("segmented", "masks"), ("tiles", "windows"), ("tune_cli", "options"),
+    ("cli", "granularity_cli"), ("exchange", "granularity"), ("exchange", "statistics"), ("granularity", "statistics"), ("granularity_cli", "options"), ("granularity_report", "markdown"), ("granularity_run", "embed"),
 }  # fmt: skip
-MAY_IMPORT_ENCODERS = {"prepare", "pixels", "inputs", "gate", "extract", "listing", "embed", "pipeline", "tune", "cli", "options", "proxies_cli"}
+MAY_IMPORT_ENCODERS = {"prepare", "pixels", "inputs", "gate", "extract", "listing", "embed", "pipeline", "tune", "cli", "options", "proxies_cli", "granularity_run"}
 HEAVY = {"torch", "timm", "open_clip", "torchvision", "xgboost", "faiss", "optuna", "lightly"}
 
 

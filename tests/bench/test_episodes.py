@@ -166,3 +166,35 @@ def test_shots_a_class_cannot_fill_are_refused_with_its_name_and_count():
     draws = draw_supports(table, ["a", "b"], plan_splits(table, ["a", "b"]), [2, 3], seeds=2)
     assert {shots for shots, _, _ in draws.supports} == {2}
     assert "class 'a', which has 4 items in 2 groups and 2 left" in draws.refused[3]
+
+
+def test_shots_may_count_images_with_all_their_rows(make_table):
+    table = make_table("ab", 6, 3, level="inherited")  # a group is an image of three rows
+    plan = plan_splits(table, ["a", "b"])
+    drawn = draw_supports(table, ["a", "b"], plan, [1, 2, 9], seeds=3, unit="image")
+    assert drawn.supports
+    for (shots, seed, split), rows in drawn.supports.items():
+        images = table.loc[rows, "image"]
+        assert images.nunique() == 2 * shots
+        assert sorted(rows) == np.flatnonzero(table["image"].isin(images)).tolist()
+        assert table.loc[rows, "label"].value_counts().tolist() == [3 * shots] * 2
+        assert set(rows) <= set(next(s.train for s in plan.splits(seed) if s.name == split))
+        assert set(rows) <= set(drawn.supports[2, seed, split])
+    assert "which has 6 images in 6 groups" in drawn.refused[9]
+
+
+def test_images_are_drawn_alike_whatever_the_order_of_the_rows(make_table):
+    table = make_table("ab", 6, 3, level="inherited")
+    turned = table.sample(frac=1, random_state=0).reset_index(drop=True)
+    first, other = (
+        draw_supports(t, ["a", "b"], plan_splits(t, ["a", "b"]), [2], seeds=4, unit="image").supports
+        for t in (table, turned)
+    )
+    for key, rows in first.items():
+        assert set(table.loc[rows, "path"]) == set(turned.loc[other[key], "path"])
+
+
+def test_an_unknown_unit_is_refused(make_table):
+    table = make_table("ab", 6, 3)
+    with pytest.raises(BenchError, match="did you mean 'image'"):
+        draw_supports(table, ["a", "b"], plan_splits(table, ["a", "b"]), [1], unit="imge")

@@ -12,7 +12,7 @@ from bench.heads.support import Pool
 from bench.leaderboard import COLUMNS, EncoderFacts, RunFacts, build_leaderboard
 from bench.ledger import read_unit
 from bench.noise import KINDS
-from bench.schedule import run_units
+from bench.schedule import material_of, run_units
 from bench.sweep import Protocol, plan_sweep, scale_rows
 
 CLASSES = ("a", "b", "c")
@@ -55,7 +55,12 @@ def test_the_numbers_of_a_unit_are_its_own_for_any_number_of_classes(K, groups, 
     sweep, views = make_sweep(protocol, heads, K=K, groups=groups, items=8)
     assert sweep.plan.rule == ("folds" if groups == 8 else "fixed")
     run_units(sweep, views, tmp_path / "all")
-    for head, shots, kind in (("logreg", 6, "fixed"), ("knn", 2, "oracle"), ("lda", 6, "oracle"), ("ridge", 2, "fixed")):
+    for head, shots, kind in (
+        ("logreg", 6, "fixed"),
+        ("knn", 2, "oracle"),
+        ("lda", 6, "oracle"),
+        ("ridge", 2, "fixed"),
+    ):
         only = Protocol((shots,), (0.0, 0.4), seeds=2, select=(kind,))
         alone, _ = make_sweep(only, [head], K=K, groups=groups, items=8)
         run_units(alone, views, tmp_path / "alone")
@@ -250,3 +255,29 @@ def test_a_large_group_does_not_set_the_centre():
 def test_impossible_protocols_are_refused(arguments, message):
     with pytest.raises(BenchError, match=message):
         Protocol(**arguments)
+
+
+def test_shots_of_images_are_units_of_their_own_and_the_usual_ones_keep_their_names(make_table, make_view, tmp_path):
+    table = make_table("abc", 8, 3, level="inherited")
+    view = make_view(table, "strong", 1.0)
+    plans = {
+        unit: plan_sweep(
+            table,
+            "abc",
+            Protocol((2,), (0.0, 0.4), seeds=2, shot_unit=unit),
+            {"strong": (view.key, view.scaling)},
+            ["knn"],
+        )
+        for unit in ("instance", "image")
+    }
+    names = {unit: sweep.units[0].name for unit, sweep in plans.items()}
+    assert names["instance"] != names["image"]
+    assert "shot unit" not in plans["instance"].units[0].identity
+    sweep = plans["image"]
+    run_units(sweep, {"strong": view}, tmp_path)
+    found = read_unit(tmp_path, sweep.units[0])
+    assert found.P.shape[:2] == (2, 2)
+    named = table.assign(item=material_of(sweep, tmp_path).items).groupby("image")["item"]
+    assert (named.nunique() == 1).all()  # so that labels of one image go wrong together
+    assert named.first().is_unique
+    assert sweep.units[0].shot_unit == "image"

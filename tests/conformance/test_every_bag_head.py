@@ -1,0 +1,146 @@
+"""What every bag head keeps, whatever it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench.bag_heads import Draw, all_bag_heads, get_bag_heads
+from bench.bag_heads.contract import no_bags
+from bench.bags import Bags, bags_of_one, make_bags
+from bench.errors import BenchError
+
+K, D = 3, 12
+MIXING = [name for name, head in all_bag_heads().items() if head.mixes]
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def draw() -> Draw:
+    """12 images of 2 to 6 cells, most of which show the image's class; 9 of them are scored, and 20 cells."""
+    rng = np.random.default_rng(3)
+    y = np.tile(np.arange(K), 7)
+    bag = np.repeat(np.arange(len(y)), rng.integers(2, 7, len(y)))
+    shows = np.where(rng.random(len(bag)) < 0.8, y[bag], rng.integers(0, K, len(bag)))
+    X = np.eye(K, D)[shows] * 3 + rng.standard_normal((len(bag), D))
+    X = (X / np.linalg.norm(X, axis=1, keepdims=True)).astype("f4")
+    bags = make_bags(bag, y)
+    cells = rng.permutation(len(bag))[:20]
+    return Draw(X, bags.take(np.arange(12)), no_bags(), K, bags.take(np.arange(12, 21)), cells)
+
+
+def fit(name: str, draw: Draw):
+    head = all_bag_heads()[name]
+    return head.scores(draw, head.settings)
+
+
+@pytest.mark.parametrize("name", all_bag_heads())
+def test_probabilities_of_images_and_cells(name, draw):
+    found = fit(name, draw)
+    assert found.bags.shape == (9, K)
+    assert found.cells.shape == (20, K)
+    for P in found:
+        assert (P >= 0).all()
+        np.testing.assert_allclose(P.sum(1), 1, atol=1e-12)
+    assert (found.bags.argmax(1) == draw.test_bags.y).mean() > 0.6
+
+
+@pytest.mark.parametrize("name", all_bag_heads())
+def test_is_the_same_again(name, draw):
+    for one, other in zip(fit(name, draw), fit(name, draw), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", all_bag_heads())
+def test_the_order_of_cells_in_an_image_means_nothing(name, draw):
+    def shuffled(bags: Bags) -> Bags:
+        order = np.lexsort((np.random.default_rng(0).random(len(bags.rows)), bags.of_member))
+        return replace(bags, rows=bags.rows[order])
+
+    other = replace(draw, bags=shuffled(draw.bags), test_bags=shuffled(draw.test_bags))
+    assert (other.bags.rows != draw.bags.rows).any()
+    for one, P in zip(fit(name, draw), fit(name, other), strict=True):
+        np.testing.assert_allclose(one, P, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", sorted(set(all_bag_heads()) - {"noisy-or"}))
+def test_an_image_whose_cells_are_there_twice_is_scored_alike(name, draw):
+    tested = draw.test_bags
+    twice = Bags(np.repeat(tested.rows, 2), tested.start * 2, tested.y)
+    np.testing.assert_allclose(fit(name, draw).bags, fit(name, replace(draw, test_bags=twice)).bags, atol=1e-6)
+
+
+def test_noisy_or_counts_cells_so_that_twice_is_more(draw):
+    """Two cells that may show a class are more than one."""
+    tested = draw.test_bags
+    twice = replace(draw, test_bags=Bags(np.repeat(tested.rows, 2), tested.start * 2, tested.y))
+    assert not np.allclose(fit("noisy-or", draw).bags, fit("noisy-or", twice).bags, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", all_bag_heads())
+def test_a_cell_is_scored_as_an_image_of_one(name, draw):
+    one = replace(draw, test_bags=bags_of_one(draw.test_cells, np.zeros(20, int)))
+    found = fit(name, one)
+    if name == "inherit-vote":  # an image of one cell is certain
+        np.testing.assert_array_equal(found.bags.argmax(1), found.cells.argmax(1))
+    else:
+        np.testing.assert_allclose(found.bags, found.cells, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", all_bag_heads())
+def test_a_class_that_the_draw_lacks_keeps_its_column_at_0(name, draw):
+    found = fit(name, replace(draw, bags=draw.bags.take(np.flatnonzero(draw.bags.y != 1))))
+    for P in found:
+        assert P.shape[1] == K
+        assert (P[:, 1] == 0).all()
+        np.testing.assert_allclose(P.sum(1), 1, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", all_bag_heads())
+def test_labels_of_what_is_scored_are_not_looked_at(name, draw):
+    other = replace(draw, test_bags=replace(draw.test_bags, y=draw.test_bags.y[::-1]))
+    np.testing.assert_array_equal(fit(name, draw).bags, fit(name, other).bags)
+
+
+@pytest.mark.parametrize("name", MIXING)
+def test_labelled_cells_move_a_head_that_mixes(name, draw):
+    cells = bags_of_one(draw.test_cells, (draw.test_cells * 7) % K)
+    assert not np.allclose(fit(name, draw).cells, fit(name, replace(draw, cells=cells)).cells, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", MIXING)
+def test_a_head_that_mixes_learns_from_cells_alone(name, draw):
+    y = draw.bags.y[draw.bags.of_member]
+    alone = replace(draw, bags=no_bags(), cells=bags_of_one(draw.bags.rows, y))
+    found = fit(name, alone)
+    assert (found.bags.argmax(1) == draw.test_bags.y).mean() > 0.6
+
+
+def test_images_of_one_cell_are_labelled_cells_to_every_head(draw):
+    ones = bags_of_one(draw.bags.rows, draw.bags.y[draw.bags.of_member])
+    plain = fit("mean-pool", replace(draw, bags=ones)).cells
+    for name in ("inherit", "joint"):
+        np.testing.assert_allclose(fit(name, replace(draw, bags=ones)).cells, plain, atol=1e-6)
+
+
+def test_images_and_cells_weigh_the_same_together(draw):
+    mixed = replace(draw, cells=bags_of_one(np.arange(5), np.arange(5) % K))
+    weight = mixed.weight
+    assert weight.mean() == pytest.approx(1)
+    assert weight[:12].sum() == pytest.approx(weight[12:].sum())
+
+
+def test_a_head_can_rest_on_another():
+    [head] = get_bag_heads(["mean-pool:centroid"])
+    assert (head.name, head.base) == ("mean-pool:centroid", "centroid")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("meanpool", "did you mean"), ("joint:knn", "rests on no other head"), ("mean-pool:centroidd", "Got head")],
+)
+def test_a_name_that_is_none_is_refused(name, message):
+    with pytest.raises(BenchError, match=message):
+        get_bag_heads([name])
