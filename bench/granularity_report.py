@@ -17,6 +17,11 @@ ABOUT_RATES = (
     "`rate`: labels of images worth one label of a cell, with its 95% interval (two-way bootstrap over test groups and "
     "draws); `<` and `>` where that lies outside the levels that were asked for."
 )
+ABOUT_LEVELS = (
+    "Cell level: cells whose class is known and one of these, each by itself; image level: images. Both are of groups "
+    "that nothing was learned from. Where there are labels of cells alone, the head that a bag head rests on learns "
+    "from them, and an image is scored by the mean probability of its cells. To every head a cell is an image of one."
+)
 ABOUT_COST = (
     "Mixes that no cheaper one equals, chosen on the test and so a little too hopeful. By one kind of label alone: the "
     "best that as many minutes reach."
@@ -25,7 +30,10 @@ ABOUT_COST = (
 
 @dataclass(frozen=True)
 class Story:
-    """What is told beside the tables. noise: of `bench.bag_design.structural_noise`, None for simulated images."""
+    """What is told beside the tables. heads: name -> what it does.
+
+    noise: of `bench.bag_design.structural_noise`, None for simulated images.
+    """
 
     title: str
     command: str
@@ -33,6 +41,7 @@ class Story:
     split: str
     notes: tuple[str, ...]
     minutes: dict[str, float]
+    heads: dict[str, str]
     noise: pd.DataFrame | None
 
 
@@ -47,6 +56,14 @@ def render(story: Story, curves: pd.DataFrame, rates: pd.DataFrame, frontier: pd
         parts += ["**Read this first**", "", *[f"- {note}" for note in story.notes], ""]
     if story.noise is not None:
         parts += ["## Cells that do not show their image's label", "", table_lines(_noise(story.noise)), ""]
+    parts += [
+        "## What is compared",
+        "",
+        ABOUT_LEVELS,
+        "",
+        *[f"- `{name}`: {does}" for name, does in story.heads.items()],
+        "",
+    ]
     for (encoder, purity), own in curves.groupby(["encoder", "purity"], sort=False, dropna=False):
         shown = f", purity {purity:g}" if purity == purity else ""
         parts += [f"## {encoder}{shown}", "", "### Labels of one kind alone", "", table_lines(_alone(own)), ""]

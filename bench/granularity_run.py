@@ -107,7 +107,8 @@ def run(request: Request, device: str, command: str, on_progress: OnProgress) ->
     told = tuple(dict.fromkeys([*notes, *extracted.failed.values()]))
     split = f"{design.plan.rule}, {design.plan.reason}"
     noise = None if recipes else structural_noise(table)
-    story = Story(prepared.dataset.name, command, classes, split, told, request.minutes, noise)
+    about = {head.name: head.summary for head in heads}
+    story = Story(prepared.dataset.name, command, classes, split, told, request.minutes, about, noise)
     tables = {
         what: pd.concat([getattr(own, what) for own in found], ignore_index=True)
         for what in ("curves", "rates", "frontier")
