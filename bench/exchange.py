@@ -41,14 +41,19 @@ def sample(hits: Hits) -> Samples:
     return Samples(by_draw.mean(1), two_way_bootstrap(hits), by_draw.std(1, ddof=1), not few)
 
 
-def curve_table(outcome: Outcome, image: Samples, cell: Samples, paired: bool) -> pd.DataFrame:
-    """Return one row per method: columns head, images, cells, and NAME, NAME_low, NAME_high for three figures.
+def curve_table(
+    outcome: Outcome, base_of: Mapping[str, str], image: Samples, cell: Samples, paired: bool
+) -> pd.DataFrame:
+    """Return one row per method: columns head, base, images, cells, and NAME, NAME_low, NAME_high for three figures.
+
+    base_of: bag head -> the head that learns from cell labels alone, and is its own base.
 
     NAME: cell (balanced accuracy at cell level), image (at image level), gap (image - cell; its limits from the same
     resamples where both are counted by the same groups, `paired`, else from independent ones); also cell_sd and
     image_sd, between draws. Limits are NaN where test groups are too few.
     """
     table = pd.DataFrame(outcome.methods, columns=Method._fields)
+    table.insert(1, "base", [base_of.get(name, name) for name in table["head"]])
     other = image.samples if paired else image.samples[:, ::-1]  # resample b of one with another of the other
     figures = {
         "cell": (cell.value, cell.samples, cell.enough),
@@ -179,7 +184,8 @@ def measure(
     planned, refused = plan_methods(heads, design)
     outcome = fit_design(design, scaled, planned, on_progress)
     image, cell = sample(outcome.image), sample(outcome.cell)
-    curves = curve_table(outcome, image, cell, design.paired)
-    rates = exchange_rates(outcome.methods, {head.name: head.base for head in heads}, cell)
+    base_of = {head.name: head.base for head in heads}
+    curves = curve_table(outcome, base_of, image, cell, design.paired)
+    rates = exchange_rates(outcome.methods, base_of, cell)
     rates = rates.merge(curves.query("cells == 0")[["head", "images", "image"]], on=["head", "images"])
     return Findings(curves, rates, frontier(curves, minutes, len(design.classes)), refused)

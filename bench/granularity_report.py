@@ -17,6 +17,11 @@ ABOUT_RATES = (
     "`rate`: labels of images worth one label of a cell, with its 95% interval (two-way bootstrap over test groups and "
     "draws); `<` and `>` where that lies outside the levels that were asked for."
 )
+ABOUT_LEVELS = (
+    "Cell level: cells whose class is known and one of these, each by itself; image level: images. Both are of groups "
+    "that nothing was learned from. Where there are labels of cells alone, the head that a bag head rests on learns "
+    "from them, and an image is scored by the mean probability of its cells. To every head a cell is an image of one."
+)
 ABOUT_COST = (
     "Mixes that no cheaper one equals, chosen on the test and so a little too hopeful. By one kind of label alone: the "
     "best that as many minutes reach."
@@ -25,7 +30,10 @@ ABOUT_COST = (
 
 @dataclass(frozen=True)
 class Story:
-    """What is told beside the tables. noise: of `bench.bag_design.structural_noise`, None for simulated images."""
+    """What is told beside the tables. heads: name -> what it does.
+
+    noise: of `bench.bag_design.structural_noise`, None for simulated images.
+    """
 
     title: str
     command: str
@@ -33,6 +41,7 @@ class Story:
     split: str
     notes: tuple[str, ...]
     minutes: dict[str, float]
+    heads: dict[str, str]
     noise: pd.DataFrame | None
 
 
@@ -47,11 +56,18 @@ def render(story: Story, curves: pd.DataFrame, rates: pd.DataFrame, frontier: pd
         parts += ["**Read this first**", "", *[f"- {note}" for note in story.notes], ""]
     if story.noise is not None:
         parts += ["## Cells that do not show their image's label", "", table_lines(_noise(story.noise)), ""]
+    parts += [
+        "## What is compared",
+        "",
+        ABOUT_LEVELS,
+        "",
+        *[f"- `{name}`: {does}" for name, does in story.heads.items()],
+        "",
+    ]
     for (encoder, purity), own in curves.groupby(["encoder", "purity"], sort=False, dropna=False):
         shown = f", purity {purity:g}" if purity == purity else ""
         parts += [f"## {encoder}{shown}", "", "### Labels of one kind alone", "", table_lines(_alone(own)), ""]
-        mixed = own[(own["images"] > 0) & own["head"].isin(own.loc[(own["images"] > 0) & (own["cells"] > 0), "head"])]
-        for head in mixed["head"].unique():
+        for head in _mixing(own):
             parts += [f"### Cell level by `{head}`, labels of both kinds", "", table_lines(_both(own, head)), ""]
         at = (rates["encoder"] == encoder) & ((rates["purity"] == purity) | (purity != purity))
         parts += ["### Exchange rate", "", ABOUT_RATES, "", table_lines(_rates(rates[at])), ""]
@@ -87,9 +103,20 @@ def _alone(curves: pd.DataFrame) -> list[list[str]]:
     return lines
 
 
+def _mixing(curves: pd.DataFrame) -> list[str]:
+    """Return the heads that learned from labels of both kinds at once."""
+    return list(curves.loc[(curves["images"] > 0) & (curves["cells"] > 0), "head"].unique())
+
+
+def _with_base(curves: pd.DataFrame, head: str) -> pd.DataFrame:
+    """Return the rows of a bag head after those of its base, which has no labels of images."""
+    own = curves[curves["head"] == head]
+    base = curves[(curves["images"] == 0) & (curves["head"] == own["base"].iloc[0])]
+    return pd.concat([base, own])
+
+
 def _both(curves: pd.DataFrame, head: str) -> list[list[str]]:
-    base = curves[curves["images"] == 0]
-    own = pd.concat([base[base["head"] == "logreg"], curves[curves["head"] == head]])
+    own = _with_base(curves, head)
     levels = sorted(own["cells"].unique())
     lines = [["image labels a class", *(f"{c} cell labels" for c in levels)]]
     for m, rows in own.groupby("images"):
@@ -121,7 +148,7 @@ def _cost(frontier: pd.DataFrame) -> list[list[str]]:
 def draw_curves(curves: pd.DataFrame, n_classes: int) -> bytes | None:
     """Return a PNG of cell level over cell labels, a panel per encoder, purity and head that learns from both.
 
-    None where matplotlib (extra 'plots') is absent.
+    Where none does, a panel per head. None where matplotlib (extra 'plots') is absent.
     """
     try:
         from matplotlib.figure import Figure
@@ -135,11 +162,8 @@ def draw_curves(curves: pd.DataFrame, n_classes: int) -> bytes | None:
         levels = sorted({0, *own["cells"]})
         for m, rows in own.groupby("images"):
             at = [levels.index(c) for c in rows["cells"]]
-            line = axes.errorbar(
-                at, 100 * rows["cell"], 100 * np.nan_to_num(np.abs(rows[["cell_low", "cell_high"]].to_numpy()
-                - rows[["cell"]].to_numpy())).T, marker="o", ms=3, capsize=2, label=f"{m} image labels"
-            )  # fmt: skip
-            line.lines[0].set_alpha(0.9)
+            reach = rows[["cell_low", "cell_high"]].sub(rows["cell"], axis=0).abs().fillna(0).to_numpy().T
+            axes.errorbar(at, 100 * rows["cell"], 100 * reach, marker="o", ms=3, capsize=2, label=f"{m} image labels")
         axes.axhline(100 / n_classes, color="grey", lw=0.8, ls=":")
         axes.set_xticks(range(len(levels)), map(str, levels))
         axes.set(title=title, xlabel="cell labels a class", ylabel="cell level, balanced accuracy (%)")
@@ -152,9 +176,7 @@ def draw_curves(curves: pd.DataFrame, n_classes: int) -> bytes | None:
 def _panels(curves: pd.DataFrame) -> Sequence[tuple[str, pd.DataFrame]]:
     found = []
     for (encoder, purity), own in curves.groupby(["encoder", "purity"], sort=False, dropna=False):
-        base = own[own["images"] == 0]
-        for head in own.loc[own["images"] > 0, "head"].unique():
+        for head in _mixing(own) or own.loc[own["images"] > 0, "head"].unique():
             title = f"{head}, purity {purity:g}" if purity == purity else f"{str(encoder).partition('@')[0]}, {head}"
-            rows = pd.concat([base[base["head"] == base["head"].iloc[0]], own[own["head"] == head]])
-            found.append((title, rows))
+            found.append((title, _with_base(own, head)))
     return found

@@ -24,7 +24,7 @@ from bench.bag_design import (
 from bench.bag_heads import get_bag_heads
 from bench.embed import OnProgress, Source, cached_encoders, embed, prepare
 from bench.errors import BenchError, did_you_mean
-from bench.exchange import Findings, measure
+from bench.exchange import ENOUGH_GROUPS, Findings, measure
 from bench.granularity_report import Story, draw_curves, render
 from bench.sweep import Embedded
 from encoders import resolve
@@ -100,10 +100,15 @@ def run(request: Request, device: str, command: str, on_progress: OnProgress) ->
                 one.insert(1, "purity", recipe.purity if recipe else np.nan)
             found.append(own)
             notes += [*own.refused, *design.refused]
+            if own.curves["cell_low"].isna().any():
+                notes.append(
+                    f"no intervals: a class has fewer than {ENOUGH_GROUPS} test groups, too few to be resampled"
+                )
     told = tuple(dict.fromkeys([*notes, *extracted.failed.values()]))
     split = f"{design.plan.rule}, {design.plan.reason}"
     noise = None if recipes else structural_noise(table)
-    story = Story(prepared.dataset.name, command, classes, split, told, request.minutes, noise)
+    about = {head.name: head.summary for head in heads}
+    story = Story(prepared.dataset.name, command, classes, split, told, request.minutes, about, noise)
     tables = {
         what: pd.concat([getattr(own, what) for own in found], ignore_index=True)
         for what in ("curves", "rates", "frontier")
