@@ -66,7 +66,7 @@ def across(scores: pd.DataFrame) -> Across:
             continue
         out = own[list(METHOD)].drop_duplicates().shape[0] - len(names)
         if out:
-            notes.append(f"{named}: {out} methods lack a row in one of {', '.join(datasets)} and are left out")
+            notes.append(f"{named}: {out} methods lack a row in one of the {len(datasets)} datasets and are left out")
         level |= {"datasets": len(datasets)}
         table = rate(A)
         methods.append(pd.concat([pd.DataFrame(names, columns=list(METHOD)), table], axis=1).assign(**level))

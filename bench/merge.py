@@ -105,7 +105,7 @@ def draw_scores(runs: Sequence[StoredRun], merged: Merged) -> tuple[pd.DataFrame
         newest = own[PROTOCOL].iloc[int(own["run"].map(made).to_numpy().argmax())]
         kept = own[(own[PROTOCOL] == newest).all(axis=1)]
         if len(kept) < len(own):
-            notes.append(f"{dataset}: across datasets its rows with {_protocol(newest)} count, those of its newest run")
+            notes.append(f"{dataset}: across datasets only its newest run counts ({_protocol(newest)})")
         for run in (run for run in runs if run.name in set(kept["run"])):
             units = read_units(run.folder)["unit"]
             if units.empty:
@@ -154,7 +154,7 @@ def _several_protocols(table: pd.DataFrame) -> list[str]:
         found = own[PROTOCOL].drop_duplicates()
         if len(found) > 1:
             said = "; ".join(dict.fromkeys(_protocol(row) for _, row in found.iterrows()))
-            other = " on other images, labels or groups" if found["data"].nunique() > 1 else ""
+            other = " on other images, labels or groups" * bool(found.groupby("instances")["data"].nunique().max() > 1)
             notes.append(f"{dataset}: rows under {len(found)} protocols{other} ({said}) are not to be compared")
     return notes
 

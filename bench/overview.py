@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from bench.across import FEWEST, Across
+from bench.across import FEWEST, LEVEL, Across
 from bench.leaderboard import cleanest
 from bench.markdown import head_label, render_overview, table_lines
 from bench.sections import ALPHA
@@ -56,11 +56,16 @@ def shown_level(methods: pd.DataFrame) -> pd.DataFrame:
 
 
 def _told_apart(pairs: pd.DataFrame, part: pd.DataFrame) -> str:
-    level = part.iloc[0]
-    own = pairs[(pairs["shots"] == level["shots"]) & (pairs["noise"] == level["noise"])]
+    own = pairs[(pairs[LEVEL] == part[LEVEL].iloc[0]).all(axis=1)]
     if own.empty:
         return f"Whether that would hold on other datasets is not tested on fewer than {FEWEST}."
-    count = int((own["p_holm"] < ALPHA).sum())
+    count, least = int((own["p_holm"] < ALPHA).sum()), 0.5 ** (int(own["datasets"].iloc[0]) - 1)
+    if least * len(own) >= ALPHA:
+        return (
+            f"Of {len(own)} pairs of methods none can be told apart: over {own['datasets'].iloc[0]} datasets no p of "
+            f"the signed-rank test is below {least:.2g}, and Holm's correction takes it times {len(own)}. Join runs "
+            "with fewer methods, or more datasets (`across_pairs.csv`)."
+        )
     return (
         f"By the signed-rank test over datasets, {count} of {len(own)} pairs of methods differ (p by Holm below "
         f"{ALPHA}; `across_pairs.csv`)."

@@ -3,7 +3,7 @@
     load_dataset -> make_instances -> extract -> plan_sweep -> run_units -> build_leaderboard
 
 A run writes <out>/runs/<name>/{run.json, ledger/, instances.parquet, predictions/,
-leaderboard.csv, leaderboard.md, robustness.csv} and refreshes <out>/leaderboard.csv and .md. Embeddings lie in
+leaderboard.csv, leaderboard.md, pairs.csv, ...} and refreshes <out>/leaderboard.csv and .md. Embeddings lie in
 <out>/store and serve every run.
 """
 
