@@ -126,8 +126,8 @@ def design_images(table: pd.DataFrame, classes: Sequence[str], levels: Levels) -
     table: columns instance, image, digest, label, group, split, cell_label; a row is a cell, `label` its image's. Only
     rows of images of the classes.
     """
-    first = ~table["image"].duplicated().to_numpy()
-    bag = pd.factorize(table["image"])[0]
+    first = ~table.duplicated(["image", "label"]).to_numpy()
+    bag = table.groupby(["image", "label"], sort=False).ngroup().to_numpy()
     of_bag = table[first].reset_index(drop=True).assign(instance=lambda rows: rows["digest"])
     codes = {name: k for k, name in enumerate(classes)}
     bags = make_bags(bag, of_bag["label"].map(codes).to_numpy(np.int64))

@@ -67,8 +67,10 @@ def curve_table(
     return table.assign(cell_sd=cell.spread, image_sd=image.spread)
 
 
-def equal_cells(levels: Sequence[int], curve: np.ndarray, reached: np.ndarray) -> np.ndarray:
+def equal_cells(levels: Sequence[int], curve: np.ndarray, reached: np.ndarray, chance: float = 0) -> np.ndarray:
     """Return how many cell labels a class reach these accuracies, (B,): -inf below the lowest level, inf above all.
+
+    What is no better than `chance` needs no label, and so is below the lowest level.
 
     levels (C,), rising, above 0; curve (C, B): accuracies at them; reached (B,). Each curve is made to rise by
     isotonic regression, and read off between levels in proportion to log2 of the labels.
@@ -80,7 +82,9 @@ def equal_cells(levels: Sequence[int], curve: np.ndarray, reached: np.ndarray) -
     found = np.empty(len(reached))
     for b, (own, goal) in enumerate(zip(rising, reached, strict=True)):
         i = int(np.searchsorted(own, goal - ROUNDING))  # the first level that reaches it
-        if i == len(own):
+        if goal <= chance + ROUNDING:
+            found[b] = -np.inf
+        elif i == len(own):
             found[b] = np.inf
         elif i == 0:
             found[b] = log[0] if goal >= own[0] - ROUNDING else -np.inf
@@ -89,7 +93,9 @@ def equal_cells(levels: Sequence[int], curve: np.ndarray, reached: np.ndarray) -
     return np.exp2(found, where=np.isfinite(found), out=found)
 
 
-def exchange_rates(methods: Sequence[Method], base_of: Mapping[str, str], cell: Samples) -> pd.DataFrame:
+def exchange_rates(
+    methods: Sequence[Method], base_of: Mapping[str, str], cell: Samples, n_classes: int
+) -> pd.DataFrame:
     """Return what image labels alone are worth: one row per bag head and number of image labels.
 
     base_of: bag head -> the head that learns from cell labels alone. Columns: head, images, cell (accuracy), cells
@@ -107,10 +113,10 @@ def exchange_rates(methods: Sequence[Method], base_of: Mapping[str, str], cell: 
         levels = sorted(other.cells for other in methods if other.head == base and not other.images)
         curve = [at[Method(base, 0, c)] for c in levels]
         own = at[method]
-        [equal] = equal_cells(levels, cell.value[curve][:, None], cell.value[[own]])
+        [equal] = equal_cells(levels, cell.value[curve][:, None], cell.value[[own]], 1 / n_classes)
         low = high = np.nan
         if cell.enough:
-            drawn = equal_cells(levels, cell.samples[curve], cell.samples[own])
+            drawn = equal_cells(levels, cell.samples[curve], cell.samples[own], 1 / n_classes)
             low = np.quantile(drawn, 0.025, method="lower")
             high = np.quantile(drawn, 0.975, method="higher")
         limits = np.array([equal, high, low])
@@ -186,6 +192,6 @@ def measure(
     image, cell = sample(outcome.image), sample(outcome.cell)
     base_of = {head.name: head.base for head in heads}
     curves = curve_table(outcome, base_of, image, cell, design.paired)
-    rates = exchange_rates(outcome.methods, base_of, cell)
+    rates = exchange_rates(outcome.methods, base_of, cell, len(design.classes))
     rates = rates.merge(curves.query("cells == 0")[["head", "images", "image"]], on=["head", "images"])
     return Findings(curves, rates, frontier(curves, minutes, len(design.classes)), refused)

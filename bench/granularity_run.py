@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from bench.errors import BenchError, did_you_mean
 from bench.exchange import ENOUGH_GROUPS, Findings, measure
 from bench.granularity_report import Story, draw_curves, render
 from bench.sweep import Embedded
-from encoders import resolve
+from encoders import EncoderSpec, resolve
 
 DEFAULT_SIZE = 10  # cells of a simulated image
 
@@ -70,7 +70,7 @@ class Result:
 
 def run(request: Request, device: str, command: str, on_progress: OnProgress) -> Result:
     """Do all of it. Raises BenchError for data that the question cannot be asked of, before anything is embedded."""
-    heads, recipes = get_bag_heads(request.heads), request.recipes
+    heads = get_bag_heads(request.heads)
     prepared = prepare(request.source, request.out, on_progress)
     specs = [resolve(text) for text in request.encoders] or cached_encoders(prepared)
     if not specs:
@@ -79,42 +79,47 @@ def run(request: Request, device: str, command: str, on_progress: OnProgress) ->
             "dino,trivial."
         )
     folder = _folder(request, prepared.dataset.name)
-    _choose(prepared.instances, request)
+    _plan(prepared.instances, request)  # what cannot be asked is refused here
     specs = list({spec.name: spec for spec in specs}.values())
     prepared, extracted, X = embed(prepared, specs, device, on_progress)
     if not X:
         raise BenchError("No encoder could be loaded.\n" + "\n".join(extracted.failed.values()))
-    rows, classes, why = _choose(prepared.instances, request)
-    table = prepared.instances.iloc[rows].reset_index(drop=True)
-    if recipes:
-        table = table.assign(label=_label_of_cell(table))
-    notes = [*prepared.dataset.notes, *why]
-    found: list[Findings] = []
-    for recipe, design in _designs(table, classes, request.levels, recipes):
-        for spec in (spec for spec in specs if spec.name in X):
-            view = Embedded(spec.name, spec.key, spec.scaling, X[spec.name][rows])
-            scaled = partial(_scaled, view, design.group)
-            own = measure(design, heads, scaled, request.minutes, partial(on_progress, f"fit {spec.name}"))
-            for one in (own.curves, own.rates, own.frontier):
-                one.insert(0, "encoder", spec.name)
-                one.insert(1, "purity", recipe.purity if recipe else np.nan)
-            found.append(own)
-            notes += [*own.refused, *design.refused]
-            if own.curves["cell_low"].isna().any():
-                notes.append(
-                    f"no intervals: a class has fewer than {ENOUGH_GROUPS} test groups, too few to be resampled"
-                )
+    plan = _plan(prepared.instances, request)
+    found = list(_findings(plan, [spec for spec in specs if spec.name in X], X, request, on_progress))
+    notes = [*prepared.dataset.notes, *plan.notes]
+    for own in found:
+        notes += own.refused
+        if own.curves["cell_low"].isna().any():
+            notes.append(f"no intervals: a class has fewer than {ENOUGH_GROUPS} test groups, too few to be resampled")
+    design = next(iter(plan.designs.values()))
+    notes += design.refused
     told = tuple(dict.fromkeys([*notes, *extracted.failed.values()]))
     split = f"{design.plan.rule}, {design.plan.reason}"
-    noise = None if recipes else structural_noise(table)
+    noise = None if request.recipes else structural_noise(plan.table)
     about = {head.name: head.summary for head in heads}
-    story = Story(prepared.dataset.name, command, classes, split, told, request.minutes, about, noise)
+    story = Story(prepared.dataset.name, command, design.classes, split, told, request.minutes, about, noise)
     tables = {
         what: pd.concat([getattr(own, what) for own in found], ignore_index=True)
         for what in ("curves", "rates", "frontier")
     }
     _write(folder, story, tables)
     return Result(folder, tables["rates"], told, prepared.dataset.problems)
+
+
+def _findings(
+    plan: _Plan, specs: Sequence[EncoderSpec], X: Mapping[str, np.ndarray], request: Request, on_progress: OnProgress
+) -> Iterator[Findings]:
+    """Yield the tables of every purity and encoder, with columns that name them."""
+    heads = get_bag_heads(request.heads)
+    for purity, design in plan.designs.items():
+        for spec in specs:
+            view = Embedded(spec.name, spec.key, spec.scaling, X[spec.name][plan.rows])
+            scaled = partial(_scaled, view, design.group)
+            own = measure(design, heads, scaled, request.minutes, partial(on_progress, f"fit {spec.name}"))
+            for one in (own.curves, own.rates, own.frontier):
+                one.insert(0, "encoder", spec.name)
+                one.insert(1, "purity", purity)
+            yield own
 
 
 def _scaled(view: Embedded, group: np.ndarray, train: np.ndarray) -> np.ndarray:
@@ -134,6 +139,29 @@ def _label_of_cell(table: pd.DataFrame) -> pd.Series:
     """Return the expert's label of the cell in each row, text or NA; where rows are whole, what was labelled."""
     own = table["cell_label"]
     return own if own.notna().any() else table["label"].where(table["level"] == "expert").astype("string")
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """rows: positions in the instance table that take part. table: these; `label` is the cell's where simulated.
+
+    designs: by purity, NaN where images are as they are.
+    """
+
+    rows: np.ndarray
+    table: pd.DataFrame
+    notes: tuple[str, ...]
+    designs: Mapping[float, Design]
+
+
+def _plan(instances: pd.DataFrame, request: Request) -> _Plan:
+    rows, classes, notes = _choose(instances, request)
+    table = instances.iloc[rows].reset_index(drop=True)
+    if not request.recipes:
+        return _Plan(rows, table, notes, {np.nan: design_images(table, classes, request.levels)})
+    table = table.assign(label=_label_of_cell(table))
+    designs = {one.purity: simulate_images(table, classes, request.levels, one) for one in request.recipes}
+    return _Plan(rows, table, notes, designs)
 
 
 def _choose(table: pd.DataFrame, request: Request) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
@@ -168,15 +196,6 @@ def _choose(table: pd.DataFrame, request: Request) -> tuple[np.ndarray, tuple[st
             "their images, and not scored at cell level",
         )
     return kept, classes, notes
-
-
-def _designs(
-    table: pd.DataFrame, classes: Sequence[str], levels: Levels, recipes: Sequence[Recipe]
-) -> Iterator[tuple[Recipe | None, Design]]:
-    if not recipes:
-        yield None, design_images(table, classes, levels)
-    for recipe in recipes:
-        yield recipe, simulate_images(table, classes, levels, recipe)
 
 
 def _write(folder: Path, story: Story, tables: dict[str, pd.DataFrame]) -> None:

@@ -37,14 +37,14 @@ class Draw:
 
     @property
     def weight(self) -> np.ndarray:
-        """Weights of `learned`, mean 1, float64: images together weigh as much as cells together.
+        """Weights of `learned`, mean 1, float64: a label of an image weighs what one of a cell weighs, or less.
 
-        So that the many images do not drown the few cells, whatever their numbers.
+        Less where images are more than cells: then both weigh the same together, so that the many images do not drown
+        the few cells. (Half of the weight to a few images beside many cells loses accuracy at cell level.)
         """
         n, c = len(self.bags), len(self.cells)
-        if not n or not c:
-            return np.ones(n + c)
-        return np.repeat([(n + c) / (2 * n), (n + c) / (2 * c)], [n, c])
+        weight = np.repeat([min(1, c / n) if n and c else 1.0, 1.0], [n, c])
+        return weight / weight.mean() if len(weight) else weight
 
     @property
     def scored_rows(self) -> np.ndarray:

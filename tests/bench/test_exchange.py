@@ -85,3 +85,8 @@ def test_no_mix_of_the_frontier_is_beaten_by_a_cheaper_one():
     ]  # fmt: skip
     np.testing.assert_allclose(found["alone_image"], [np.nan, 0.6, 0.6])
     np.testing.assert_allclose(found["alone_cell"], [0.5, 0.5, 0.5])
+
+
+def test_what_is_no_better_than_guessing_is_worth_no_cell():
+    found = equal_cells([1, 2], np.array([[0.5], [0.5]]), np.array([0.5]), 0.5)
+    np.testing.assert_array_equal(found, [-np.inf])
