@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.fit import Material, episode_of, pool_of
+from bench.fit import Drawn, Material, parts_of, pool_of
 from bench.heads import get_heads
 from bench.ledger import Predictions, Unit, ledger_rows
 from bench.schedule import check_finite, cut_tasks, fits_of, material_of, memory_budget
@@ -99,14 +99,13 @@ def _timed(units: Sequence[Unit], view: View, sweep: Sweep, material: Material) 
         levels = sorted({unit.shots for unit in units})
         # Libraries are imported and a pool's products made at the first use: a draw of the smallest level goes first.
         for warm, shots in ((True, levels[0]), *((False, n) for n in levels)):
-            rows = sweep.draws.supports[shots, 0, first.name]
-            support = pool.support(rows, first.test)
+            drawn = Drawn(0, first, sweep.draws.supports[shots, 0, first.name], pool)
             for unit in [unit for unit in units if unit.shots == shots]:
                 started = time.perf_counter()
-                episode = episode_of(unit, 0, rows, support, material)
                 truth = material.y[first.test] if unit.selection == "oracle" else None
                 [head] = get_heads([unit.head])
-                choose(unit.selection, head, unit.settings, replace(episode, truth=truth))
+                for part in parts_of(unit, drawn, material):
+                    choose(unit.selection, head, unit.settings, replace(part.episode, truth=truth))
                 fits = unit.seeds * len(sweep.plan.repeats[0]) * (time.perf_counter() - started)
                 found[unit.name] = 0.0 if warm else shared + fits + unit.seeds * len(unit.rates) * scored
     return found

@@ -24,9 +24,10 @@ from bench.ensembles import Concat, Ensemble, plan_means, run_means
 from bench.errors import BenchError
 from bench.extract import ExtractReport
 from bench.forecast import Forecast, forecast
+from bench.foreign import hold_out
 from bench.heads import get_heads
 from bench.leaderboard import EncoderFacts, Leaderboard, RunFacts
-from bench.noise import describe_noise
+from bench.mistakes import check_spaces, describe_noise
 from bench.prompts import Prompts, make_prompts
 from bench.schedule import mapped, run_units
 from bench.store import EmbeddingStore
@@ -108,7 +109,7 @@ def run(
     prepared, asked, ensembles, left_out = _resolve(request)
     specs = _with_panel(asked, request)
     fit_device = find_placement(fit_device, workers).device
-    prompts = _prompts(prepared, asked, request.zero_shot)
+    prompts = _prompts(_classes(prepared, request), asked, request.zero_shot)
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         there = Path(folder)
         prepared, extracted, X = embed(prepared, specs, device, on_progress, lambda key, X: mapped(X, there, key))
@@ -179,7 +180,7 @@ def _resolve(request: Request) -> tuple[Prepared, list[EncoderSpec], list[Ensemb
     called = [replace(one, members=tuple(s.name for s in own)) for one, own in zip(ensembles, members, strict=True)]
     prepared = prepare(request.source, request.out)
     dataset, instances, left_out = leave_out(prepared.dataset, prepared.instances, request.protocol.tuned)
-    prepared = replace(prepared, dataset=dataset, instances=instances)
+    prepared = replace(prepared, dataset=hold_out(dataset, request.protocol.foreign), instances=instances)
     specs = specs or (cached_encoders(prepared) if not members else [])
     specs = list({spec.name: spec for own in (specs, *members) for spec in own}.values())
     if not specs:
@@ -192,7 +193,9 @@ def _resolve(request: Request) -> tuple[Prepared, list[EncoderSpec], list[Ensemb
 
 def _with_panel(asked: Sequence[EncoderSpec], request: Request) -> list[EncoderSpec]:
     added = [resolve(name) for name in PANELS["trivial"]] if request.trivial else []
-    return list({spec.name: spec for spec in (*asked, *added)}.values())
+    specs = {spec.name: spec for spec in (*asked, *added)}
+    check_spaces(request.protocol.spaces(), [name for name, spec in specs.items() if spec.trivial])
+    return list(specs.values())
 
 
 def _views(embedded: Mapping[str, Embedded], ensembles: Sequence[Ensemble]) -> dict[str, View]:
@@ -206,9 +209,14 @@ def _views(embedded: Mapping[str, Embedded], ensembles: Sequence[Ensemble]) -> d
 
 
 def _plan(prepared: Prepared, request: Request, views: Mapping[str, View]) -> Sweep:
-    classes = tuple(sorted(prepared.instances["label"].unique()))
+    classes = _classes(prepared, request)
     keys = {name: (view.key, view.scaling) for name, view in views.items()}
-    return plan_sweep(prepared.instances, classes, request.protocol, keys, request.heads)
+    spaces = {name: views[name] for name in request.protocol.spaces()}
+    return plan_sweep(prepared.instances, classes, request.protocol, keys, request.heads, spaces)
+
+
+def _classes(prepared: Prepared, request: Request) -> tuple[str, ...]:
+    return tuple(sorted(set(prepared.instances["label"]) - set(request.protocol.foreign)))
 
 
 def _run_folder(request: Request, dataset: Dataset) -> Path:
@@ -217,7 +225,7 @@ def _run_folder(request: Request, dataset: Dataset) -> Path:
     return Path(request.out) / "runs" / (request.name or default)
 
 
-def _prompts(prepared: Prepared, specs: Sequence[EncoderSpec], zero_shot: bool | Path) -> Prompts:
+def _prompts(classes: Sequence[str], specs: Sequence[EncoderSpec], zero_shot: bool | Path) -> Prompts:
     """Return the prompts of every class, none without --zero-shot; BenchError where nothing can read them."""
     if zero_shot is False:
         return {}
@@ -226,7 +234,6 @@ def _prompts(prepared: Prepared, specs: Sequence[EncoderSpec], zero_shot: bool |
             f"Got --zero-shot with {', '.join(spec.name for spec in specs)}, of which none has a text tower; expected "
             "one of open_clip, e.g. --encoder clip-vit-b16 or --encoder open_clip:MODEL/TAG."
         )
-    classes = sorted(prepared.instances["label"].unique())
     return make_prompts(classes, None if zero_shot is True else zero_shot)
 
 
@@ -276,7 +283,9 @@ def _facts(prepared: Prepared, source: Source, sweep: Sweep, known: Mapping[str,
             f"{len(dataset.problems)} files were skipped ({some}{'; ...' if len(dataset.problems) > 3 else ''})"
         )
     asked = sweep.protocol
-    noise = describe_noise(asked.noise_kinds, sweep.classes, asked.confusable) if max(asked.noise) else {}
+    noise = (
+        describe_noise(asked.noise_kinds, sweep.classes, sweep.mistakes, asked.confusable) if max(asked.noise) else {}
+    )
     return RunFacts(
         dataset=dataset.name, instances=source.instances, tier=tier, tier_reason=reason,
         split_rule=sweep.plan.rule, split_reason=sweep.plan.reason, draw=sweep.protocol.draw,

@@ -41,15 +41,20 @@ def run(
         str,
         typer.Option(
             help="How labels go wrong, rows of their own for each: symmetric (any other class), asymmetric (the class "
-            "it is mistaken for), group (whole slides or images alike)."
+            "it is mistaken for), group (whole slides or images alike), instance-dependent (by what an item looks "
+            "like), open-set (items of --foreign classes take the place of examples)."
         ),
     ] = "symmetric",
     confusable: Annotated[
         str,
         typer.Option(
-            help="For asymmetric: which class is mistaken for which, e.g. 'a>b,b>a' (default: each for the next in "
-            "alphabetical order)."
+            help="For asymmetric: which class is mistaken for which, e.g. 'a>b,b>a'; auto: as colour, texture and "
+            "thumbnail confuse them; or the names of descriptors to go by (default: each for the next in alphabetical "
+            "order)."
         ),
+    ] = "",
+    foreign: Annotated[
+        str, typer.Option(help="For open-set: classes that are no classes but what is put among the examples.")
     ] = "",
     seeds: Annotated[int | None, typer.Option(help="Draws per shot level (default 30, 20 or 10 by shots).")] = None,
     draw: Annotated[str, typer.Option(help="spread: over as many groups as possible; concentrated: few.")] = "spread",
@@ -110,7 +115,7 @@ def run(
 
     Run it in several processes, or on machines that share the folder, and they share the work.
     """
-    from bench.noise import read_pairs
+    from bench.partners import read_confusable
     from bench.pipeline import Request, Source, forecast_run
     from bench.pipeline import run as run_all
     from bench.sweep import Protocol
@@ -119,11 +124,18 @@ def run(
         tuple(numbers(shots, "--shots", int)), tuple(numbers(noise, "--noise", float)),
         tuple(dict.fromkeys(words(noise_kind))), seeds, draw,
         tuple(dict.fromkeys([*words(select), *["tuned"] * bool(params)])), tuple(transfer or ()), tuple(params or ()),
-        read_pairs(confusable),
+        read_confusable(confusable), tuple(words(foreign)),
     )  # fmt: skip
     source = Source(data, instances, group_pattern, group_column, verify)
     request = Request(
-        source, protocol, encoder_names(encoder), words(head), ensembles(ensemble), prompts or zero_shot, out, name,
+        source,
+        protocol,
+        encoder_names(encoder),
+        words(head),
+        ensembles(ensemble),
+        prompts or zero_shot,
+        out,
+        name,
         trivial,
     )
     if dry_run:

@@ -73,7 +73,8 @@ def material_of(sweep: Sweep, run: Path, device: str = "cpu") -> Material:
     rows = sweep.plan.test_rows()
     return Material(
         sweep.y, sweep.table["instance"].to_numpy(str), sweep.table["group"].to_numpy(str), sweep.classes, sweep.plan,
-        rows, tested_items(sweep.table, rows, sweep.classes), sweep.partner, run, device,
+        rows, tested_items(sweep.table, rows, sweep.classes), sweep.mistakes, run, device,
+        sweep.foreign,
     )  # fmt: skip
 
 

@@ -7,20 +7,23 @@ its own description alone: not on the number of workers, the order, or what else
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 from typing import Protocol as Interface
 
 import numpy as np
 import pandas as pd
 
-from bench.episodes import Draws, SplitPlan, default_seeds, draw_supports, plan_splits
+from bench.episodes import Draws, SplitPlan, class_codes, default_seeds, draw_supports, plan_splits
 from bench.errors import BenchError
+from bench.foreign import foreign_rows, too_few_foreign
 from bench.heads import Params, get_heads
 from bench.ledger import Unit
-from bench.noise import KINDS, check_noise, partners
+from bench.mistakes import Mistakes, find_mistakes, looked_at
+from bench.noise import KINDS, check_foreign, check_noise
+from bench.partners import descriptors_in
 from bench.seeds import content_name
 from bench.selection import check_selection, refuse_shots, settings_of
 from bench.transfer import learn_settings
@@ -36,7 +39,8 @@ class Protocol:
     """What is asked of every encoder and head. seeds=None takes `bench.episodes.default_seeds`.
 
     noise_kinds: how labels go wrong, each kind a row of its own; see `bench.noise`. confusable: pairs of classes of
-    which the first is mistaken for the second, for 'asymmetric'.
+    which the first is mistaken for the second, or descriptors that are to find them, for 'asymmetric'.
+    foreign: labels that are no classes and whose items 'open-set' puts among the examples.
     select: how settings are chosen, each kind a row of its own; see `bench.selection`. transfer: the runs that
     'transfer' learns from. tuned: the files of `bench tune` that 'tuned' takes settings from; see `bench.tuned`.
     """
@@ -49,10 +53,12 @@ class Protocol:
     select: tuple[str, ...] = ("fixed",)
     transfer: tuple[Path, ...] = ()
     tuned: tuple[Path, ...] = ()
-    confusable: tuple[tuple[str, str], ...] = ()
+    confusable: tuple[tuple[str, str], ...] | tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_noise(self.noise_kinds, self.noise, self.confusable)
+        check_foreign(self.noise_kinds, self.foreign)
         if not self.shots or min(self.shots) < 1:
             raise BenchError(f"Got shots {list(self.shots)}; expected whole numbers from 1, e.g. --shots 1,5,10.")
         if self.seeds is not None and self.seeds < 1:
@@ -68,6 +74,10 @@ class Protocol:
         """Return noise kind -> its rates. Clean labels are of all kinds alike, and fitted with the first."""
         kinds = [kind for kind in KINDS if kind in self.noise_kinds]
         return {kind: self.noise if kind == kinds[0] else tuple(filter(None, self.noise)) for kind in kinds}
+
+    def spaces(self) -> tuple[str, ...]:
+        """Return the descriptors that noise looks at, which have to take part; see `bench.mistakes`."""
+        return tuple(dict.fromkeys([*descriptors_in(self.confusable), *looked_at(self.noise_kinds)]))
 
 
 class View(Interface):
@@ -129,16 +139,18 @@ class Sweep:
     draws: Draws
     protocol: Protocol
     units: tuple[Unit, ...]
+    mistakes: Mistakes
+
+    @cached_property
+    def foreign(self) -> dict[str, np.ndarray]:
+        """Split to the rows of no class that open-set noise takes from."""
+        splits = {split.name: split for repeat in self.plan.repeats for split in repeat}
+        return {name: foreign_rows(self.table, self.classes, split.test) for name, split in splits.items()}
 
     @cached_property
     def y(self) -> np.ndarray:
         """Class indices int64 (N,) of the table's rows."""
-        return pd.Categorical(self.table["label"], categories=list(self.classes)).codes.astype(np.int64)
-
-    @cached_property
-    def partner(self) -> np.ndarray:
-        """The class that each is mistaken for, int (K,)."""
-        return partners(self.classes, self.protocol.confusable)
+        return class_codes(self.table, self.classes)
 
 
 def scale_rows(X: np.ndarray, train: np.ndarray, groups: np.ndarray, scaling: str) -> np.ndarray:
@@ -192,8 +204,9 @@ def plan_sweep(
     protocol: Protocol,
     encoders: Mapping[str, tuple[str, str]],
     heads: Sequence[str],
+    spaces: Mapping[str, View] = MappingProxyType({}),
 ) -> Sweep:
-    """Plan splits, draws and units. encoders: name -> (variant key, scaling)."""
+    """Plan splits, draws and units. encoders: name -> (variant key, scaling). spaces: those of `Protocol.spaces`."""
     chosen = get_heads(heads)
     for kind in protocol.select:
         check_selection(kind, chosen)
@@ -208,14 +221,18 @@ def plan_sweep(
     plan = plan_splits(table, classes)
     draws = draw_supports(table, classes, plan, protocol.shots, seeds=protocol.seeds, regime=protocol.draw)
     data = data_name(table, classes)
-    noises = _noises(protocol, classes)
     group = table["group"].to_numpy(str)
+    y, seen = class_codes(table, classes), looked_at(protocol.noise_kinds)
+    mistakes = find_mistakes(plan, y, group, classes, protocol.confusable, spaces, seen)
+    sweep = Sweep(table, tuple(classes), plan, draws, protocol, (), mistakes)
     refused = dict(draws.refused)
     units = []
     for n in protocol.shots:
         if n in draws.refused:
             continue
         seeds = protocol.seeds or default_seeds(n)
+        noises, why = _noises_at(sweep, n)
+        refused |= {n: why} if why else {}
         for kind in protocol.select:
             supports = (group[draws.supports[key]] for key in draws.supports if key[0] == n)
             why = refuse_shots(kind, n, supports, len(classes))
@@ -227,7 +244,7 @@ def plan_sweep(
                     if kind in given and (head.name, n) not in given[kind]:
                         continue  # nothing was tuned for it
                     settings = (given[kind][head.name, n],) if kind in given else settings_of(kind, head)
-                    for noise_kind, (rates, noise) in noises.items():
+                    for noise_kind, rates in noises.items():
                         identity = {
                             "data": data,
                             "rule": plan.rule,
@@ -239,19 +256,24 @@ def plan_sweep(
                             "shots": n,
                             "draw": protocol.draw,
                             "seeds": seeds,
-                            "noise": noise,
+                            "noise": mistakes.identity(noise_kind, rates),
                         }
                         units.append(Unit(encoder, head.name, n, seeds, rates, noise_kind, identity))
-    return Sweep(table, tuple(classes), plan, Draws(draws.supports, refused), protocol, tuple(units))
+    return replace(sweep, draws=Draws(draws.supports, refused), units=tuple(units))
 
 
-def _noises(protocol: Protocol, classes: Sequence[str]) -> dict[str, tuple[tuple[float, ...], list[Any]]]:
-    """Return noise kind -> (its rates, what names it by content)."""
-    found: dict[str, tuple[tuple[float, ...], list[Any]]] = {}
-    partner = partners(classes, protocol.confusable)
-    for kind, rates in protocol.rates().items():
-        found[kind] = rates, [kind, list(rates), *[partner.tolist()] * (kind == "asymmetric")]
-    return found
+def _noises_at(sweep: Sweep, shots: int) -> tuple[dict[str, tuple[float, ...]], str]:
+    """Return (kinds of noise with their rates that a shot level can have, why others are missing or "")."""
+    rates = sweep.protocol.rates()
+    replaced = [kind for kind in rates if KINDS[kind].replaces]
+    if not replaced or shots * len(sweep.classes) <= min(map(len, sweep.foreign.values())):
+        return rates, ""
+    draws = ((seed, split, rows) for (n, seed, split), rows in sweep.draws.supports.items() if n == shots)
+    items = sweep.table["instance"].to_numpy(object)
+    why = too_few_foreign(draws, sweep.foreign, items, max(sweep.protocol.noise))
+    if not why:
+        return rates, ""
+    return {kind: own for kind, own in rates.items() if kind not in replaced}, f"shots={shots} with {why}"
 
 
 def data_name(table: pd.DataFrame, classes: Sequence[str]) -> str:
