@@ -84,6 +84,8 @@ class _Output:
     chosen: np.ndarray  # int16 (S, R, F)
     realised: np.ndarray  # float32 (S, R, K)
     groups: np.ndarray  # float32 (S,)
+    labels: np.ndarray  # float32 (S, K)
+    wrong: np.ndarray  # float32 (S, R)
     losses: list[tuple[int, slice, np.ndarray]] = field(default_factory=list)  # seed, rates, (R, L) of every split
 
     def add(self, seed: int, f: int, at: np.ndarray, rates: slice, scored: Chosen) -> None:
@@ -100,7 +102,8 @@ class _Output:
             losses = np.zeros((self.unit.seeds, len(self.unit.rates), settings), np.float32)
             for seed, rates, own in self.losses:
                 losses[seed, rates] += own / self.gap.shape[-1]
-        return Predictions(self.P, self.realised, self.groups, self.gap, self.iterations, self.chosen, losses)
+        more = (self.labels, self.wrong) if self.unit.series == "budget" else ()
+        return Predictions(self.P, self.realised, self.groups, self.gap, self.iterations, self.chosen, losses, *more)
 
 
 def fit_units(
@@ -155,6 +158,7 @@ def _output(unit: Unit, material: Material) -> _Output:
         unit, head, np.full(shape, np.nan, np.float16), np.full(per_fit, np.nan, np.float32),
         np.full(per_fit, -1, np.int32), np.zeros(per_fit, np.int16),
         np.zeros((*per_fit[:2], len(material.classes)), np.float32), np.zeros(unit.seeds, np.float32),
+        np.zeros((unit.seeds, len(material.classes)), np.float32), np.zeros(per_fit[:2], np.float32),
     )  # fmt: skip
 
 
@@ -202,6 +206,7 @@ def _fit_draw(outputs: Sequence[_Output], f: int, drawn: Drawn, at: np.ndarray, 
     seed = drawn.seed
     share = 1 / len(material.plan.repeats[0])
     truth, K = material.y[material.test_rows[at]], len(material.classes)
+    y = material.y[drawn.rows]
     n_groups = share * len(np.unique(material.groups[drawn.rows]))
     for kind in dict.fromkeys(output.unit.noise_kind for output in outputs):
         own = [output for output in outputs if output.unit.noise_kind == kind]
@@ -211,9 +216,11 @@ def _fit_draw(outputs: Sequence[_Output], f: int, drawn: Drawn, at: np.ndarray, 
                 episode = sighted if output.unit.selection == "oracle" else blind
                 chosen = choose(output.unit.selection, output.head, output.unit.settings, episode)
                 output.add(seed, f, at, rates, chosen)
-                output.realised[seed, rates] += share * wrong_share(material.y[drawn.rows], wrong, K)
+                output.realised[seed, rates] += share * wrong_share(y, wrong, K)
+                output.wrong[seed, rates] += share * wrong.mean(1)
         for output in own:
             output.groups[seed] += n_groups
+            output.labels[seed] += share * np.bincount(y, minlength=K)
 
 
 def _commit(output: _Output, material: Material) -> None:

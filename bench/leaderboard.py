@@ -16,6 +16,7 @@ import pandas as pd
 from bench.errors import BenchError
 from bench.ledger import Tested, Unit, read_part, read_unit, tested_items, write_part
 from bench.metrics import METRICS
+from bench.sources import RANDOM
 from bench.statistics import (
     BOOTSTRAP_FROM,
     Hits,
@@ -27,7 +28,7 @@ from bench.statistics import (
 )
 
 COLUMNS = (
-    "dataset", "encoder", "family", "head", "selection", "instances", "level", "draw", "split", "shots",
+    "dataset", "encoder", "family", "head", "selection", "instances", "level", "draw", "split", "series", "shots",
     "support_groups", "noise_kind", "noise", "noise_realised", "seeds", "n_test", "n_groups",
     "balanced_accuracy", "ci_low", "ci_high", "ci_method", "spread", "rank_low", "rank_high",
     "macro_f1", "mcc", "auroc", "log_loss", "brier", "delta_trivial", "dim", "ms_per_image",
@@ -79,13 +80,13 @@ def build_leaderboard(
     """
     tested = tested_items(table, test_rows, facts.classes)
     rows: list[dict[str, object]] = []
-    for shots, kind in dict.fromkeys((unit.shots, unit.noise_kind) for unit in units):
-        block = [unit for unit in units if (unit.shots, unit.noise_kind) == (shots, kind)]
+    for level in dict.fromkeys((unit.series, unit.shots, unit.noise_kind) for unit in units):
+        block = [unit for unit in units if (unit.series, unit.shots, unit.noise_kind) == level]
         fits, hits = _score(run, block, tested, facts.classes)
         for r, rate in enumerate(block[0].rates):
             rows += _compare(block, fits[fits["noise"] == rate], rate, hits[r], tested, facts)
     board = pd.DataFrame(rows, columns=list(COLUMNS))
-    board = best_first(board).sort_values(["shots", "noise", "noise_kind"], kind="stable")
+    board = best_first(board).sort_values(["series", "shots", "noise", "noise_kind"], kind="stable")
     return Leaderboard(board.reset_index(drop=True), _empty_reasons(board, facts, tested))
 
 
@@ -93,6 +94,12 @@ def best_first(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows of a leaderboard sorted by balanced accuracy, those of the oracle after all others."""
     order = pd.DataFrame({"oracle": rows["selection"] == "oracle", "score": -rows["balanced_accuracy"]})
     return rows.loc[order.sort_values(["oracle", "score"], kind="stable").index]
+
+
+def main_series(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with as many labels of every class, or those of a budget where there are no others."""
+    balanced = rows["series"] != "budget"
+    return rows[balanced] if (balanced & (rows["shots"] > 0)).any() else rows
 
 
 def cleanest(rows: pd.DataFrame) -> pd.DataFrame:
@@ -134,7 +141,7 @@ def _compare(
     else:
         samples = two_way_bootstrap(hits)
         lows, highs = percentile_interval(samples)
-        ranked = [m for m, unit in enumerate(block) if unit.selection != "oracle"]
+        ranked = [m for m, unit in enumerate(block) if unit.selection != "oracle" and facts.split_rule != RANDOM]
         ranks = dict(zip(ranked, zip(*rank_intervals(samples[ranked]), strict=True), strict=True)) if ranked else {}
     rows: list[dict[str, object]] = []
     for m, unit in enumerate(block):
@@ -148,7 +155,8 @@ def _compare(
         row: dict[str, object] = {
             "dataset": facts.dataset, "encoder": unit.encoder, "family": known.family, "head": unit.head,
             "selection": unit.selection, "instances": facts.instances, "level": tested.level,
-            "draw": facts.draw if unit.shots else "none", "split": facts.split_rule, "shots": unit.shots,
+            "draw": facts.draw if unit.shots else "none", "split": facts.split_rule, "series": unit.series,
+            "shots": unit.shots,
             "support_groups": own["support_groups"].mean(),
             "noise_kind": unit.noise_kind if rate else "none", "noise": rate,
             "noise_realised": own["noise_realised"].mean(),
@@ -173,7 +181,9 @@ def _empty_reasons(board: pd.DataFrame, facts: RunFacts, tested: Tested) -> dict
     oracle = board["selection"] == "oracle"
     if oracle.any():
         reasons["rank_low, rank_high, delta_trivial"] = "oracle rows saw the test labels and are compared with nothing"
-    if (~oracle).any() and board.loc[~oracle, "rank_low"].isna().all():
+    if facts.split_rule == RANDOM:
+        reasons["rank_low, rank_high"] = "items were split at random: a diagnostic, of which nothing is ranked"
+    elif (~oracle).any() and board.loc[~oracle, "rank_low"].isna().all():
         reasons["rank_low, rank_high"] = (
             f"a class has fewer than {BOOTSTRAP_FROM} test groups: methods are not ranked on so little"
         )

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.budget import lacking
 from bench.check import tier_of
 from bench.datasets import Dataset
 from bench.embed import OnProgress, Prepared, Source, cached_encoders, embed, prepare
@@ -30,6 +31,7 @@ from bench.leaderboard import EncoderFacts, Leaderboard, RunFacts
 from bench.mistakes import check_spaces, describe_noise
 from bench.prompts import Prompts, make_prompts
 from bench.schedule import mapped, run_units
+from bench.sources import RANDOM, source_warnings
 from bench.store import EmbeddingStore
 from bench.sweep import Embedded, Protocol, Sweep, View, plan_sweep
 from bench.tuned import leave_out
@@ -46,6 +48,7 @@ from encoders import (
     text_encoder,
 )
 
+NAMED_AFTER = {"group": "", "source": "-by-source", RANDOM: "-random-split"}  # kind of split to the end of a run's name
 DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
 
 
@@ -121,7 +124,7 @@ def run(
         embedded = {spec.name: Embedded(spec.name, spec.key, spec.scaling, X[spec.name]) for spec in specs}
         views = _views(embedded, ensembles)
         sweep = _plan(prepared, request, views)
-        refused = tuple(sweep.draws.refused.values())
+        refused = sweep.refused
         if not sweep.units and not prompts:
             raise BenchError("No shot level can be drawn from this data.\n" + "\n".join(refused))
         run_folder = _run_folder(request, prepared.dataset)
@@ -222,7 +225,7 @@ def _classes(prepared: Prepared, request: Request) -> tuple[str, ...]:
 def _run_folder(request: Request, dataset: Dataset) -> Path:
     instances = request.source.instances
     default = dataset.name if instances == "whole" else f"{dataset.name}-{instances.replace(':', '')}"
-    return Path(request.out) / "runs" / (request.name or default)
+    return Path(request.out) / "runs" / (request.name or default + NAMED_AFTER[request.protocol.split])
 
 
 def _prompts(classes: Sequence[str], specs: Sequence[EncoderSpec], zero_shot: bool | Path) -> Prompts:
@@ -282,6 +285,8 @@ def _facts(prepared: Prepared, source: Source, sweep: Sweep, known: Mapping[str,
         warnings.append(
             f"{len(dataset.problems)} files were skipped ({some}{'; ...' if len(dataset.problems) > 3 else ''})"
         )
+    warnings += source_warnings(dataset.table)
+    warnings += lacking(sweep.budget, sweep.y, sweep.classes)
     asked = sweep.protocol
     noise = (
         describe_noise(asked.noise_kinds, sweep.classes, sweep.mistakes, asked.confusable) if max(asked.noise) else {}

@@ -13,9 +13,10 @@ from bench.leaderboard import Leaderboard, RunFacts, build_leaderboard
 from bench.markdown import render_markdown, render_overview
 from bench.robustness import robustness
 from bench.seeds import content_name
+from bench.sources import RANDOM
 from bench.sweep import Sweep
 
-FORMAT = 3  # raised when the same predictions would be written up differently
+FORMAT = 4  # raised when the same predictions would be written up differently
 
 
 def write_up(
@@ -52,5 +53,6 @@ def refresh_overview(out: Path) -> None:
     """Rewrite <out>/leaderboard.csv and .md from the leaderboards of all runs below it."""
     boards = [pd.read_csv(path) for path in sorted((out / "runs").glob("*/leaderboard.csv"))]
     merged = pd.concat(boards, ignore_index=True)
+    merged["series"] = merged["series"].fillna("balanced") if "series" in merged else "balanced"  # of older runs
     write_atomically(out / "leaderboard.csv", merged.to_csv(index=False, float_format="%.6g").encode())
-    write_atomically(out / "leaderboard.md", render_overview(merged).encode())
+    write_atomically(out / "leaderboard.md", render_overview(merged[merged["split"] != RANDOM]).encode())

@@ -12,12 +12,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = {
     0: {"errors", "seeds", "backend", "ladder", "atomic", "shards", "shard_index", "claims", "locks"},
-    1: {"images", "folds", "linalg"},
-    2: {"label_csv", "label_folder", "manifest", "datasets", "instances", "check", "demo", "episodes", "halves", "noise", "partners", "instance_noise", "foreign", "mistakes", "metrics", "prompts"},
+    1: {"images", "folds", "linalg", "scaling"},
+    2: {"label_csv", "label_folder", "manifest", "datasets", "instances", "check", "demo", "episodes", "budget", "halves", "noise", "partners", "instance_noise", "foreign", "mistakes", "sources", "metrics", "prompts"},
     3: {"store", "ledger", "export"},
     4: {"inventory", "heads"},
     5: {"prepare", "pixels", "inputs", "gate", "extract", "selection", "transfer", "tuned", "sweep", "fit", "schedule", "forecast", "ensembles", "zero_shot"},
-    6: {"statistics", "robustness", "leaderboard", "markdown", "write_up", "console", "study", "proxies"},
+    6: {"statistics", "robustness", "leak", "leaderboard", "markdown", "write_up", "console", "study", "proxies"},
     7: {"listing", "embed", "pipeline", "tune"},
     8: {"options", "run_cli", "cli", "store_cli", "tune_cli", "proxies_cli", "__main__", "__init__"},
 }
@@ -26,7 +26,7 @@ LEVEL_OF = {name: level for level, names in LEVELS.items() for name in names}
 BESIDE = {
     ("datasets", "manifest"), ("datasets", "label_csv"), ("datasets", "label_folder"),
     ("label_folder", "label_csv"), ("label_folder", "manifest"), ("instances", "datasets"), ("check", "datasets"), ("check", "manifest"),
-    ("noise", "partners"), ("noise", "instance_noise"), ("foreign", "noise"), ("foreign", "datasets"), ("mistakes", "noise"), ("mistakes", "partners"), ("mistakes", "episodes"),
+    ("budget", "episodes"), ("sources", "episodes"), ("noise", "partners"), ("noise", "instance_noise"), ("foreign", "noise"), ("foreign", "datasets"), ("mistakes", "noise"), ("mistakes", "partners"), ("mistakes", "episodes"),
     ("leaderboard", "statistics"), ("markdown", "leaderboard"), ("write_up", "leaderboard"), ("write_up", "robustness"), ("write_up", "markdown"), ("console", "markdown"), ("console", "leaderboard"), ("__main__", "cli"), ("cli", "store_cli"), ("cli", "run_cli"), ("cli", "options"), ("run_cli", "options"), ("cli", "tune_cli"), ("cli", "proxies_cli"), ("proxies_cli", "options"), ("tune", "embed"), ("export", "store"),
     ("atomic", "errors"), ("shard_index", "atomic"), ("shard_index", "errors"), ("shard_index", "shards"),
     ("pipeline", "embed"), ("extract", "prepare"), ("inputs", "prepare"), ("inputs", "pixels"), ("gate", "pixels"), ("extract", "pixels"), ("gate", "inputs"), ("gate", "prepare"), ("extract", "inputs"), ("extract", "gate"), ("zero_shot", "sweep"), ("sweep", "selection"), ("sweep", "transfer"), ("sweep", "tuned"), ("fit", "sweep"), ("fit", "selection"), ("schedule", "fit"), ("schedule", "sweep"), ("ensembles", "sweep"), ("forecast", "fit"), ("forecast", "schedule"), ("forecast", "selection"), ("forecast", "sweep"),

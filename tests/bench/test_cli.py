@@ -150,6 +150,27 @@ def test_noise_by_what_items_look_like_and_by_foreign_items_are_rows_that_say_wh
     assert "Nothing to do" in bench(*command)[1]
 
 
+def test_the_leak_audit_writes_both_splits_and_ranks_nothing_in_the_random_one(bench, tmp_path, save_png):
+    for label in ("neuron", "rbc"):
+        for slide in range(30):
+            for i in range(4):  # cells of a slide look alike
+                save_png(tmp_path / "raw" / label / f"{label}{slide}__{i}.png", seed=slide + 100 * (label == "rbc"))
+    command = ("run", "--data", tmp_path / "raw", "--group-pattern", "([^/]+)__", "--encoder", "thumbnail", "--no-trivial",
+               "--head", "knn", "--shots", "20", "--budget", "60", "--seeds", 3, "--workers", 1, "--name", "r")  # fmt: skip
+    code, text = bench(*command, "--leak")
+    assert code == 0 and "Leak audit" in text
+    runs = tmp_path / "results" / "runs"
+    leak = pd.read_csv(runs / "r" / "leak.csv")
+    assert len(leak) == 2 and (leak["leak"] > 0.05).all()
+    random = pd.read_csv(runs / "r-random-split" / "leaderboard.csv")
+    assert set(random["split"]) == {"random"} and random["rank_low"].isna().all()
+    said = (runs / "r-random-split" / "leaderboard.md").read_text()
+    assert "DIAGNOSTIC, NOT A RESULT" in said and "nothing is ranked" in said and "60 labels in all" in said
+    own = pd.read_csv(runs / "r" / "leaderboard.csv").set_index("series")["balanced_accuracy"]
+    overview = (tmp_path / "results" / "leaderboard.md").read_text()
+    assert f"{100 * own['balanced']:.1f}" in overview and overview.count("`thumbnail`") == 1
+
+
 def test_a_level_without_groups_to_leave_out_is_told_and_the_others_go_on(bench, data, tmp_path):
     command = ("run", "--data", data, "--encoder", "thumbnail", "--head", "ridge,lda", "--select", "loo", "--seeds", 2,
                "--no-trivial")  # fmt: skip
@@ -233,6 +254,9 @@ def test_export_gives_the_rows_of_the_table(bench, data, tmp_path):
         ),
         (("run", "--encoder", "thumbnail", "--noise-kind", "asymmetric", "--confusable", "dino"), "of which dino is no"),
         (("run", "--encoder", "thumbnail", "--noise-kind", "open-set", "--foreign", "rbd"), "did you mean 'rbc'?"),
+        (("run", "--encoder", "thumbnail", "--budget", "0"), "Got budgets [0]"),
+        (("run", "--encoder", "thumbnail", "--split", "source"), "Got --split source, and 12 of 12 items have no source"),
+        (("run", "--encoder", "thumbnail", "--split", "random", "--leak"), "Got --leak with --split random"),
         (("run", "--encoder", "thumbnail", "--instances", "tile:3"), "Got instances 'tile:3'"),
         (("run", "--encoder", "thumbnail", "--draw", "wide"), "Got draw 'wide'"),
         (("run", "--encoder", "thumbnail", "--shots", "50"), "No shot level can be drawn"),
