@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from encoders import PANELS
 
@@ -150,18 +151,22 @@ def test_noise_by_what_items_look_like_and_by_foreign_items_are_rows_that_say_wh
     assert "Nothing to do" in bench(*command)[1]
 
 
-def test_the_leak_audit_writes_both_splits_and_ranks_nothing_in_the_random_one(bench, tmp_path, save_png):
+def test_the_leak_audit_writes_both_splits_and_ranks_nothing_in_the_random_one(bench, tmp_path):
+    rng = np.random.default_rng(0)
     for label in ("neuron", "rbc"):
+        (tmp_path / "raw" / label).mkdir(parents=True)
         for slide in range(30):
-            for i in range(4):  # cells of a slide look alike
-                save_png(tmp_path / "raw" / label / f"{label}{slide}__{i}.png", seed=slide + 100 * (label == "rbc"))
+            looks = rng.integers(20, 230, (24, 24, 3))
+            for i in range(4):  # cells of a slide are nearly the same
+                cell = (looks + rng.integers(0, 20, looks.shape)).astype(np.uint8)
+                Image.fromarray(cell).save(tmp_path / "raw" / label / f"{label}{slide}__{i}.png")
     command = ("run", "--data", tmp_path / "raw", "--group-pattern", "([^/]+)__", "--encoder", "thumbnail", "--no-trivial",
                "--head", "knn", "--shots", "20", "--budget", "60", "--seeds", 3, "--workers", 1, "--name", "r")  # fmt: skip
     code, text = bench(*command, "--leak")
     assert code == 0 and "Leak audit" in text
     runs = tmp_path / "results" / "runs"
     leak = pd.read_csv(runs / "r" / "leak.csv")
-    assert len(leak) == 2 and (leak["leak"] > 0.05).all()
+    assert len(leak) == 2 and (leak["leak"] > 0.1).all()
     random = pd.read_csv(runs / "r-random-split" / "leaderboard.csv")
     assert set(random["split"]) == {"random"} and random["rank_low"].isna().all()
     said = (runs / "r-random-split" / "leaderboard.md").read_text()

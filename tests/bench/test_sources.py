@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench import ledger
 from bench.errors import BenchError
 from bench.leak import leak_table
-from bench.ledger import tested_items
 from bench.sources import class_source_nmi, plan_sources, regroup, source_warnings
 from bench.sweep import Protocol, plan_sweep
 
@@ -79,7 +79,7 @@ def test_foreign_items_are_on_no_side_of_a_split_by_source():
 
 def test_a_sweep_by_source_has_the_source_for_the_unit_of_its_evidence():
     sweep = plan_sweep(table_of(CROSSED), ("a", "b"), Protocol((2,), split="source"), {"e": ("k", "unit")}, ["knn"])
-    tested = tested_items(sweep.table, sweep.plan.test_rows(), sweep.classes)
+    tested = ledger.tested_items(sweep.table, sweep.plan.test_rows(), sweep.classes)
     assert set(tested.group) == {"lab1", "lab2", "lab3"}
 
 
