@@ -22,7 +22,8 @@ from bench.statistics import percentile_interval
 
 BINS = 15
 RESAMPLES = 400
-COLUMNS = ["encoder", "head", "selection", "shots", "noise_kind", "noise", "ece", "ece_null_low", "ece_null_high"]
+COLUMNS = ["encoder", "head", "selection", "series", "shots", "noise_kind", "noise", "ece", "ece_null_low",
+           "ece_null_high"]  # fmt: skip
 
 
 def ece(P: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -70,7 +71,8 @@ def calibration(
         for r, rate in enumerate(unit.rates):
             kind = unit.noise_kind if rate else "none"
             error = float(ece(P[:, r], tested.y).mean())
-            rows.append((unit.encoder, unit.head, unit.selection, unit.shots, kind, rate, error, *null_band(P[:, r])))
+            row = (unit.encoder, unit.head, unit.selection, unit.series, unit.shots, kind, rate)
+            rows.append((*row, error, *null_band(P[:, r])))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

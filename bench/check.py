@@ -15,6 +15,7 @@ from bench.datasets import Dataset, conflicts_of, copies_of
 from bench.errors import BenchError
 from bench.images import COLORS, ImageError, ImageInfo, open_image
 from bench.manifest import record_problems
+from bench.sources import source_warnings
 
 MANY_GROUPS = 10  # per class, from which encoders can be ranked
 MANY_SOURCES = 3  # labs or stains that hold every class, from which a class can be told from its source
@@ -136,10 +137,7 @@ def _choices(infos: Sequence[ImageInfo]) -> list[str]:
 
 
 def _warnings(table: pd.DataFrame, images: pd.DataFrame) -> list[str]:
-    found = []
-    sources = table.dropna(subset=["source"])
-    if len(sources) and sources["source"].nunique() > 1 and (sources.groupby("source")["label"].nunique() == 1).all():
-        found.append("every source holds one class only: class cannot be told from source (stain, lab, batch)")
+    found = source_warnings(table)
     if len(images[["width", "height"]].drop_duplicates()) > 1 and _told_by_size(images) > 0.8:
         found.append("image size alone tells most classes apart: a score may only reflect how images were cropped")
     return found

@@ -46,16 +46,16 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
 
 def print_board(board: pd.DataFrame) -> None:
     """Print the rows without labels, where there are any, and those with the most, no noise, best first."""
-    from bench.leaderboard import cleanest
+    from bench.rows import cleanest, main_series
 
-    clean = cleanest(board)
+    clean = cleanest(main_series(board))
     for shots in sorted({int(n) for n in clean["shots"]} & {0, int(clean["shots"].max())}):
         _print_rows(clean[clean["shots"] == shots], shots)
 
 
 def _print_rows(top: pd.DataFrame, shots: int) -> None:
-    from bench.leaderboard import best_first
     from bench.markdown import head_label
+    from bench.rows import best_first, labels_of
 
     top = best_first(top)
     shown = f"the first 20 of {len(top)} rows; " if len(top) > 20 else ""
@@ -67,7 +67,23 @@ def _print_rows(top: pd.DataFrame, shots: int) -> None:
         spread = "" if row["spread"] != row["spread"] else f"{100 * row['spread']:.1f}"
         table.add_row(row["encoder"], head_label(row), f"{100 * row['balanced_accuracy']:.1f}",
                       f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}", spread, rank, over)  # fmt: skip
-    table.title = f"{shots} label{'s' * (shots != 1)} a class ({shown}{int(top['n_groups'].iloc[0])} groups tested)"
+    table.title = f"{labels_of(top, shots)} ({shown}{int(top['n_groups'].iloc[0])} groups tested)"
+    console.print(table, soft_wrap=False)
+
+
+def print_leak(leak: pd.DataFrame) -> None:
+    """Print what a split at random scores higher than one by group, at the most labels, clean."""
+    from bench.markdown import head_label
+    from bench.rows import cleanest, labels_of, main_series
+
+    rows = cleanest(main_series(leak))
+    rows = rows[rows["shots"] == rows["shots"].max()]
+    names = ("split by group", "split at random", "leak")
+    table = Table("encoder", "head", *(Column(name, justify="right") for name in names), box=box.SIMPLE, pad_edge=False)
+    for row in rows.head(20).to_dict("records"):
+        scores = (f"{100 * row['by_group']:.1f}", f"{100 * row['at_random']:.1f}", f"{100 * row['leak']:+.1f}")
+        table.add_row(row["encoder"], head_label(row), *scores)
+    table.title = f"Leak audit: balanced accuracy at {labels_of(rows, int(rows['shots'].max()))}, largest leak first"
     console.print(table, soft_wrap=False)
 
 
@@ -126,7 +142,8 @@ def print_forecast(forecast: Forecast) -> None:
     names = ("head", "selection", "noise", "labels", "encoders", "seeds", "splits", "rates", "fits", "done", "time")
     table = Table(*(Column(name, justify="left" if i < 3 else "right") for i, name in enumerate(names)), box=box.SIMPLE)
     for row in forecast.table.to_dict("records"):
-        counts = (f"{row[name]:,}" for name in ("shots", "encoders", "seeds", "splits", "noise", "fits", "done"))
+        counts = [f"{row[name]:,}" for name in ("shots", "encoders", "seeds", "splits", "noise", "fits", "done")]
+        counts[0] += " in all" * (row["series"] == "budget")
         table.add_row(row["head"], row["selection"], row["noise_kind"], *counts, _duration(row["seconds"]))
     console.print(table, soft_wrap=False)
     if forecast.left_out:

@@ -1,7 +1,7 @@
 """What more labels bring: a pure function from a leaderboard to one row per method and noise, over its shot levels.
 
 BA(n) is the balanced accuracy at n labels a class, n_1 < ... < n_R the levels above 0 and null what guessing gets. Of
-every dataset x encoder x head x selection x noise kind x noise that has two levels or more:
+every dataset x encoder x head x selection x series x noise kind x noise that has two levels or more:
 
     area                 area under BA over log2 n by the trapezoid rule, divided by log2(n_R / n_1): the mean score
                          over the range, every doubling of the labels weighing the same
@@ -20,8 +20,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-METHOD = ["dataset", "encoder", "head", "selection", "noise_kind", "noise"]
-SETTING = ["dataset", "noise_kind", "noise"]  # what the best method is looked for in
+METHOD = ["dataset", "encoder", "head", "selection", "series", "noise_kind", "noise"]
+SETTING = ["dataset", "series", "noise_kind", "noise"]  # what the best method is looked for in
 SHARE = 0.9
 COLUMNS = [*METHOD, "shots_low", "shots_high", "area", "n90", "n90_in", "n90_best", "n90_best_in"]
 

@@ -94,15 +94,16 @@ def plan_means(sweep: Sweep, ensembles: Sequence[Ensemble]) -> tuple[tuple[Unit,
             alike = {
                 unit.encoder: unit
                 for unit in sweep.units
-                if (unit.head, unit.shots, unit.selection, unit.noise_kind)
-                == (first.head, first.shots, first.selection, first.noise_kind)
+                if (unit.head, unit.series, unit.shots, unit.selection, unit.noise_kind)
+                == (first.head, first.series, first.shots, first.selection, first.noise_kind)
             }
             members = tuple(alike[name] for name in ensemble.members)
             identity = {"mean": [unit.name for unit in members], "head": [first.head], "selection": first.selection}
             identity |= {name: first.identity[name] for name in ("shot unit",) if name in first.identity}
             unit = Unit(
-                ensemble.name, first.head, first.shots, first.seeds, first.rates, first.noise_kind, identity
-            )
+                ensemble.name, first.head, first.shots, first.seeds, first.rates, first.noise_kind, identity,
+                first.series,
+            )  # fmt: skip
             found.append((unit, members))
     return tuple(found)
 
@@ -117,7 +118,8 @@ def run_means(planned: Sequence[tuple[Unit, tuple[Unit, ...]]], run: Path) -> tu
         there = [one for one in stored if one is not None]
         if len(there) < len(stored):
             raise BenchError(f"Predictions of {unit.encoder} are missing in {run}; run the same command again.")
+        first = there[0]
         P = mean_probabilities([one.P for one in there]).astype(np.float16)
-        write_unit(run, unit, Predictions(P, there[0].realised, there[0].groups))
+        write_unit(run, unit, Predictions(P, first.realised, first.groups, labels=first.labels, wrong=first.wrong))
         made += 1
     return len(planned) - made, made

@@ -63,12 +63,15 @@ def default_seeds(shots: int) -> int:
 
 
 def plan_splits(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
-    """Choose the outer splits of an instance table with columns label, group, split.
+    """Choose the outer splits of an instance table with columns label, group, split. Rows of other classes are in none.
 
     In this order: official splits where the table has them; a fixed group-disjoint test third where
     it holds >= 10 groups and >= 100 items of every class; leave-one-group-out where a class has
     <= 5 groups; else 5 grouped, stratified folds, repeated. Raises BenchError for a class with one group.
     """
+    rows = np.flatnonzero(table["label"].isin(list(classes)).to_numpy())
+    if len(rows) < len(table):
+        return _placed(plan_splits(table.iloc[rows], classes), rows)
     if table["split"].notna().any():
         return _official(table)
     label, group = table["label"].to_numpy(str), table["group"].to_numpy(str)
@@ -100,6 +103,14 @@ def plan_splits(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
     fold = deal_groups(counts, k, range(REPEATS))[:, of_row]
     repeats = tuple(tuple(_split(f"fold{i}of{k}:{r}", fold[r] == i) for i in range(k)) for r in range(REPEATS))
     return SplitPlan("folds", f"{k} stratified folds by group, {REPEATS} partitions", repeats)
+
+
+def _placed(plan: SplitPlan, rows: np.ndarray) -> SplitPlan:
+    """Return a plan of some rows of a table as one of the table."""
+    repeats = tuple(
+        tuple(Split(split.name, rows[split.train], rows[split.test]) for split in repeat) for repeat in plan.repeats
+    )
+    return replace(plan, repeats=repeats)
 
 
 def _split(name: str, tested: np.ndarray) -> Split:
@@ -160,7 +171,7 @@ class Supports(Mapping[tuple[int, int, str], np.ndarray]):
     ) -> None:
         """table: columns label, group, instance. seeds: shots -> draws, for levels that every class can fill."""
         self._classes, self._plan, self._seeds, self._regime = tuple(classes), plan, dict(seeds), regime
-        self._class = _codes(table, classes)
+        self._class = class_codes(table, classes)
         self._groups, self._group = np.unique(table["group"].to_numpy(str), return_inverse=True)
         self._items = table["instance"].to_numpy(object)
         self._trained = {split.name: split.train for repeat in plan.repeats for split in repeat}
@@ -191,9 +202,10 @@ class Supports(Mapping[tuple[int, int, str], np.ndarray]):
         return rows[order[: max(self._seeds)]]
 
 
-def _codes(table: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
-    """Return the class of every row as its place in `classes`, -1 for another, (N,)."""
-    return pd.Categorical(table["label"].to_numpy(object), categories=list(classes)).codes.astype(np.int64)
+def class_codes(table: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
+    """Return the class of every row as its place in `classes`, -1 for another, int64 (N,)."""
+    labels = pd.Index(table["label"].to_numpy(object), dtype=object)
+    return pd.Index(list(classes), dtype=object).get_indexer(labels).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -231,7 +243,7 @@ def draw_supports(
         drawn = draw_supports(images, classes, by_image, shots, seeds=seeds, regime=regime)
         refused = {n: why.replace(" items in ", " images in ") for n, why in drawn.refused.items()}
         return Draws(_WholeImages(drawn.supports, of_row), refused)
-    code = _codes(table, classes)
+    code = class_codes(table, classes)
     left = {split.name: np.bincount(code[split.train] + 1, minlength=len(classes) + 1)[1:] for repeat in plan.repeats
             for split in repeat}  # fmt: skip
     count, split, name = min(

@@ -8,15 +8,22 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bench.rows import labels_of, main_series
+from bench.sources import RANDOM
+
 BY_APPEARANCE = 0.8  # the share of the skill that a trivial method has as well
 CEILING = 0.98  # an upper limit from which there is nothing left to win
 NEAR = 0.05  # how far behind the best a trivial method still spoils the comparison
 ALPHA = 0.05
 
 
+
 def headline(board: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that take part in the headline comparison, best first; none of the oracle or without labels."""
-    rows = board[(board["selection"] != "oracle") & (board["shots"] > 0)]
+    rows = main_series(board)
+    rows = rows[(rows["selection"] != "oracle") & (rows["shots"] > 0) & (rows["split"] != RANDOM)]
+    if rows.empty:
+        return rows
     rows = rows[rows["shots"] == rows["shots"].max()]
     rows = rows[rows["noise"] == rows["noise"].min()]
     if rows["noise"].gt(0).any():
@@ -106,9 +113,9 @@ def summary(board: pd.DataFrame) -> str:
     if rows.empty:
         return ""
     best = rows.iloc[0]
-    shots = int(best["shots"])
+    labels = labels_of(rows, int(best["shots"]))
     text = (
-        f"Best at {shots} label{'s' * (shots != 1)} a class: `{best['encoder']}` with {best['head']}, "
+        f"Best at {labels}: `{best['encoder']}` with {best['head']}, "
         f"{100 * best['balanced_accuracy']:.1f} [{100 * best['ci_low']:.0f}-{100 * best['ci_high']:.0f}]"
     )
     if not np.isnan(best["p_best"]):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.fit import Material, episode_of, pool_of
+from bench.fit import Drawn, Material, parts_of, pool_of
 from bench.heads import get_heads
 from bench.ledger import Predictions, Unit, ledger_rows
 from bench.schedule import check_finite, cut_tasks, fits_of, material_of, memory_budget
@@ -53,18 +53,18 @@ def forecast(
     seconds = _seconds(todo, sweep, views, run)
     rows = [
         {
-            "head": unit.head, "selection": unit.selection, "noise_kind": unit.noise_kind, "shots": unit.shots,
-            "encoders": 1, "seeds": unit.seeds,
+            "head": unit.head, "selection": unit.selection, "noise_kind": unit.noise_kind, "series": unit.series,
+            "shots": unit.shots, "encoders": 1, "seeds": unit.seeds,
             "splits": len(sweep.plan.repeats[0]), "noise": len(unit.rates), "fits": fits_of(unit, sweep),
             "done": fits_of(unit, sweep) * (unit.name not in left), "seconds": seconds.get(unit.name, 0.0),
         }
         for unit in sweep.units
     ]  # fmt: skip
-    by = ["head", "selection", "noise_kind", "shots", "seeds", "splits", "noise"]
+    by = ["head", "selection", "noise_kind", "series", "shots", "seeds", "splits", "noise"]
     columns = [*by, "encoders", "fits", "done", "seconds"]
     table = pd.DataFrame(rows, columns=columns).groupby(by, sort=False, as_index=False).sum()
     stored = sum(2.0 * unit.seeds * len(unit.rates) for unit in todo) * len(sweep.plan.test_rows()) * len(sweep.classes)
-    return Forecast(table, at_once, stored, tuple(sweep.draws.refused.values()))
+    return Forecast(table, at_once, stored, sweep.refused)
 
 
 def _seconds(todo: Sequence[Unit], sweep: Sweep, views: Mapping[str, View], run: Path) -> dict[str, float]:
@@ -80,8 +80,8 @@ def _seconds(todo: Sequence[Unit], sweep: Sweep, views: Mapping[str, View], run:
     return found
 
 
-def _kind(unit: Unit) -> tuple[str, str, str, int]:
-    return unit.head, unit.selection, unit.noise_kind, unit.shots
+def _kind(unit: Unit) -> tuple[str, str, str, str, int]:
+    return unit.head, unit.selection, unit.noise_kind, unit.series, unit.shots
 
 
 def _timed(units: Sequence[Unit], view: View, sweep: Sweep, material: Material) -> dict[str, float]:
@@ -96,17 +96,16 @@ def _timed(units: Sequence[Unit], view: View, sweep: Sweep, material: Material) 
         # Scaling is done once a split for all heads of a shot level.
         shared = (time.perf_counter() - started) * visits / len({_kind(unit)[:-1] for unit in units})
         scored = _time_to_score(units[0], material) / len(units[0].rates)
-        levels = sorted({unit.shots for unit in units})
+        levels = sorted({(unit.labels(len(sweep.classes)), unit.series, unit.shots) for unit in units})
         # Libraries are imported and a pool's products made at the first use: a draw of the smallest level goes first.
-        for warm, shots in ((True, levels[0]), *((False, n) for n in levels)):
-            rows = sweep.draws.supports[shots, 0, first.name]
-            support = pool.support(rows, first.test)
-            for unit in [unit for unit in units if unit.shots == shots]:
+        for warm, (_, series, shots) in ((True, levels[0]), *((False, level) for level in levels)):
+            drawn = Drawn(0, first, sweep.draws_of(series).supports[shots, 0, first.name], pool)
+            for unit in [unit for unit in units if (unit.series, unit.shots) == (series, shots)]:
                 started = time.perf_counter()
-                episode = episode_of(unit, 0, rows, support, material)
                 truth = material.y[first.test] if unit.selection == "oracle" else None
                 [head] = get_heads([unit.head])
-                choose(unit.selection, head, unit.settings, replace(episode, truth=truth))
+                for part in parts_of(unit, drawn, material):
+                    choose(unit.selection, head, unit.settings, replace(part.episode, truth=truth))
                 fits = unit.seeds * len(sweep.plan.repeats[0]) * (time.perf_counter() - started)
                 found[unit.name] = 0.0 if warm else shared + fits + unit.seeds * len(unit.rates) * scored
     return found

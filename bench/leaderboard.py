@@ -20,16 +20,19 @@ from bench.flags import flags
 from bench.intervals import T_FROM
 from bench.ledger import Tested, Unit, read_part, read_unit, tested_items, write_part
 from bench.metrics import METRICS
+from bench.rows import best_first
+from bench.sources import RANDOM
 from bench.statistics import Hits, count_hits
 
 COLUMNS = (
-    "dataset", "encoder", "family", "head", "selection", "instances", "level", "draw", "split", "shots",
-    "shot_unit", "support_items", "support_groups", "support_n_eff", "noise_kind", "noise", "noise_realised", "seeds",
-    "n_test", "n_groups", "n_eff", "icc", "balanced_accuracy", "ci_low", "ci_high", "ci_method", "spread", "p_chance",
-    "rank_low", "rank_high", "p_best", "held_out_best", "macro_f1", "mcc", "auroc", "log_loss", "brier",
+    "dataset", "encoder", "family", "head", "selection", "instances", "level", "draw", "split", "series",
+    "shots", "shot_unit", "support_items", "support_groups", "support_n_eff", "noise_kind", "noise", "noise_realised",
+    "seeds", "n_test", "n_groups", "n_eff", "icc", "balanced_accuracy", "ci_low", "ci_high", "ci_method", "spread",
+    "p_chance", "rank_low", "rank_high", "p_best", "held_out_best", "macro_f1", "mcc", "auroc", "log_loss", "brier",
     "delta_trivial", "delta_low", "delta_high", "dim", "ms_per_image",
 )  # fmt: skip
-IN_TURN = ("folds", "leave-one-group-out")  # split rules under which a tested group is learned from in other folds
+# Split rules under which a tested group is learned from in other folds.
+IN_TURN = ("folds", "leave-one-group-out", "leave-one-source-out")
 
 
 @dataclass(frozen=True)
@@ -78,28 +81,18 @@ def build_leaderboard(
     """
     tested = tested_items(table, test_rows, facts.classes)
     rows: list[dict[str, object]] = []
-    for shots, kind in dict.fromkeys((unit.shots, unit.noise_kind) for unit in units):
-        block = [unit for unit in units if (unit.shots, unit.noise_kind) == (shots, kind)]
+    for level in dict.fromkeys((unit.series, unit.shots, unit.noise_kind) for unit in units):
+        block = [unit for unit in units if (unit.series, unit.shots, unit.noise_kind) == level]
         fits, answers = _score(run, block, tested, facts)
         for r, rate in enumerate(block[0].rates):
             rows += _rows(block, fits[fits["noise"] == rate], rate, answers[r], tested, facts)
     board = pd.DataFrame(rows, columns=list(COLUMNS))
-    board = best_first(board).sort_values(["shots", "noise", "noise_kind"], kind="stable")
+    board = best_first(board).sort_values(["series", "shots", "noise", "noise_kind"], kind="stable")
     trivial = {name for name, known in facts.encoders.items() if known.trivial}
     raised = flags(board, trivial, 1 / len(facts.classes))
     return Leaderboard(board.reset_index(drop=True), _empty_reasons(board, facts), raised)
 
 
-def best_first(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of a leaderboard sorted by balanced accuracy, those of the oracle after all others."""
-    order = pd.DataFrame({"oracle": rows["selection"] == "oracle", "score": -rows["balanced_accuracy"]})
-    return rows.loc[order.sort_values(["oracle", "score"], kind="stable").index]
-
-
-def cleanest(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of a leaderboard at its lowest noise rate; where that is not 0, of one kind of noise."""
-    least = rows[rows["noise"] == rows["noise"].min()]
-    return least[least["noise"].eq(0) | least["noise_kind"].eq(least["noise_kind"].min())]
 
 
 def _score(run: Path, block: Sequence[Unit], tested: Tested, facts: RunFacts) -> tuple[pd.DataFrame, list[Answers]]:
@@ -122,7 +115,7 @@ def _score(run: Path, block: Sequence[Unit], tested: Tested, facts: RunFacts) ->
             counted, total = count_hits(P[:, r], tested.y, tested.group)
             right[r].append(counted)
             shares[r].append(share_of_answers(P[:, r]))
-    compared = np.array([unit.selection != "oracle" for unit in block])
+    compared = np.array([unit.selection != "oracle" and facts.split_rule != RANDOM for unit in block])
     trivial = np.array([facts.encoders[unit.encoder].trivial for unit in block])
     in_turn = facts.split_rule in IN_TURN
     answers = [
@@ -141,12 +134,12 @@ def _rows(
     for unit, found in zip(block, compare(answers).to_dict("records"), strict=True):
         own = fits[fits["unit"] == unit.name]
         known = facts.encoders[unit.encoder]
-        items, groups = unit.shots * len(facts.classes), own["support_groups"].mean()
+        items, groups = unit.labels(len(facts.classes)), own["support_groups"].mean()
         row: dict[str, object] = {
             "dataset": facts.dataset, "encoder": unit.encoder, "family": known.family, "head": unit.head,
             "selection": unit.selection, "instances": facts.instances, "level": tested.level,
-            "draw": facts.draw if unit.shots else "none", "split": facts.split_rule, "shots": unit.shots,
-            "shot_unit": unit.shot_unit if unit.shots else "none",
+            "draw": facts.draw if unit.shots else "none", "split": facts.split_rule, "series": unit.series,
+            "shots": unit.shots, "shot_unit": unit.shot_unit if unit.shots else "none",
             "support_items": items, "support_groups": groups,
             "support_n_eff": items / (1 + max(items / groups - 1, 0) * found["icc"]) if items else np.nan,
             "noise_kind": unit.noise_kind if rate else "none", "noise": rate,
@@ -168,7 +161,11 @@ def _empty_reasons(board: pd.DataFrame, facts: RunFacts) -> dict[str, str]:
         reasons["p_chance, rank_low, rank_high, p_best, delta_trivial"] = (
             "oracle rows saw the test labels and are compared with nothing"
         )
-    if (~oracle).any() and board.loc[~oracle, "rank_low"].isna().all():
+    if facts.split_rule == RANDOM:
+        reasons["p_chance, rank_low, rank_high, p_best, held_out_best, delta_trivial"] = (
+            "items were split at random: a diagnostic, of which nothing is compared"
+        )
+    elif (~oracle).any() and board.loc[~oracle, "rank_low"].isna().all():
         reasons["rank_low, rank_high, p_best, held_out_best"] = (
             f"a class has fewer than {T_FROM} test groups: methods are not ranked on so little"
         )

@@ -95,8 +95,8 @@ def _calibrated(stored: list[StoredRun], merged: Merged) -> Merged:
 
 def _print_best(merged: pd.DataFrame) -> None:
     """Print the best row of every dataset at its most labels, clean."""
-    from bench.leaderboard import cleanest
     from bench.markdown import head_label
+    from bench.rows import cleanest
 
     names = ("labels", "balanced accuracy", "95% interval", "groups tested")
     table = Table("dataset", Column("best encoder", overflow="fold", min_width=15), "head",

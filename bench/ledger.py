@@ -34,7 +34,7 @@ from bench.seeds import content_name
 from bench.shards import checksum, header
 
 FORMAT = "cell-classifier predictions 3"
-LEDGER_FORMAT = "cell-classifier ledger 3"  # changed when the same predictions would give other rows
+LEDGER_FORMAT = "cell-classifier ledger 4"  # changed when the same predictions would give other rows
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,11 @@ class Unit:
     rates: tuple[float, ...]
     noise_kind: str
     identity: Mapping[str, Any]
+    series: str = "balanced"  # 'budget': `shots` counts the labels of all classes
+
+    def labels(self, n_classes: int) -> int:
+        """Return the labels of a draw."""
+        return self.shots if self.series == "budget" else self.shots * n_classes
 
     @property
     def name(self) -> str:
@@ -92,6 +97,8 @@ class Predictions:
     iterations: np.ndarray | None = None  # int32 (S, R, F); -1 where there are none
     chosen: np.ndarray | None = None  # int16 (S, R, F): which of the unit's settings
     losses: np.ndarray | None = None  # float32 (S, R, L): the log losses it was chosen by, mean over splits
+    labels: np.ndarray | None = None  # float32 (S, K): labels of each class, mean over splits; None: equally many
+    wrong: np.ndarray | None = None  # float32 (S, R): share of all labels really flipped; None: the mean of `realised`
 
 
 def write_unit(run: Path, unit: Unit, predictions: Predictions) -> None:
@@ -162,6 +169,7 @@ def ledger_rows(unit: Unit, predictions: Predictions, tested: Tested, classes: S
             "encoder": unit.encoder,
             "head": unit.head,
             "selection": unit.selection,
+            "series": unit.series,
             "shots": unit.shots,
         },
         index=range(S * R),
@@ -169,7 +177,7 @@ def ledger_rows(unit: Unit, predictions: Predictions, tested: Tested, classes: S
     frame["noise"] = np.asarray(unit.rates)[rate.ravel()]
     frame["noise_kind"] = np.where(frame["noise"] > 0, unit.noise_kind, "none")
     realised = predictions.realised.reshape(S * R, -1)
-    frame["noise_realised"] = realised.mean(-1)  # a draw has as many labels of every class
+    frame["noise_realised"] = realised.mean(-1) if predictions.wrong is None else predictions.wrong.ravel()
     frame["seed"] = seed.ravel()
     frame["support_groups"] = predictions.groups[seed.ravel()]
     frame["setting"], frame["losses"] = _settings(unit, predictions, S * R), _losses(unit, predictions, S * R)
@@ -185,6 +193,9 @@ def ledger_rows(unit: Unit, predictions: Predictions, tested: Tested, classes: S
         frame[f"recall:{name}"] = recall[:, k]
     for k, name in enumerate(classes):
         frame[f"noise_realised:{name}"] = realised[:, k]
+    if predictions.labels is not None:
+        for k, name in enumerate(classes):
+            frame[f"labels:{name}"] = predictions.labels[seed.ravel(), k]
     return frame
 
 

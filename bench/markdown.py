@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from bench.flags import summary
-from bench.leaderboard import IN_TURN, Leaderboard, RunFacts, best_first, cleanest
+from bench.leaderboard import IN_TURN, Leaderboard, RunFacts
+from bench.rows import best_first, cleanest, labels_of, main_series
+from bench.sources import RANDOM
 
 HURT = 5  # methods in the table of what wrong labels cost
 SELECTION = {
@@ -52,9 +54,11 @@ def render_markdown(
             summary(board.table),
             "",
         ]
-        for (noise, kind), own in table.groupby(["noise", "noise_kind"], sort=True):
-            named = "" if set(table["noise_kind"]) <= {"none", "symmetric"} else f", {kind}"
-            parts += [f"## {noise:.0%} wrong labels{named}" if noise else "## Clean labels", "", _pivot(own), ""]
+        for (series, noise, kind), own in table.groupby(["series", "noise", "noise_kind"], sort=True):
+            named = f", {kind}" * bool(noise and not set(table["noise_kind"]) <= {"none", "symmetric"})
+            named += ", a budget of labels in all" * (series == "budget")
+            said = f"{noise:.0%} wrong labels" if noise else "Clean labels"
+            parts += [f"## {said}{named}", "", _pivot(own), ""]
         if hurt is not None and (hurt["selection"] != "oracle").any():
             parts += ["## How wrong labels hurt", "", *_hurt(hurt, facts.noise), ""]
         parts += sections
@@ -77,12 +81,13 @@ def head_label(row: Mapping[Hashable, Any] | pd.Series) -> str:
     return row["head"] if row["selection"] in ("fixed", "prompts") else f"{row['head']} ({row['selection']})"
 
 
+
 def _pivot(table: pd.DataFrame) -> str:
     """Return encoder x head rows with one column per shot level, best at the most shots first."""
     shots = sorted(int(n) for n in table["shots"].unique())
     order = best_first(table).sort_values("shots", ascending=False, kind="stable")
     order = order.drop_duplicates(["encoder", "head"])  # zero-shot rows have no more labels to be ordered by
-    lines = [["encoder", "head", *[f"{n} label{'s' * (n != 1)} a class" for n in shots]]]
+    lines = [["encoder", "head", *[labels_of(table, n) for n in shots]]]
     rows = {(r["encoder"], r["head"], r["shots"]): r for r in table.to_dict("records")}
     for encoder, head in order[["encoder", "head"]].itertuples(index=False):
         cells = []
@@ -98,7 +103,7 @@ def _with_interval(row: Mapping[Hashable, Any]) -> str:
 
 
 def _scores(table: pd.DataFrame) -> str:
-    part = cleanest(table)
+    part = cleanest(table := main_series(table))
     part = part[part["shots"].isin([0, table["shots"].max()])]
     part = best_first(part).sort_values("shots", ascending=False, kind="stable")
     lines = [["encoder", "head", "rank", "P(best)", "BA", "spread", "p", "macro F1", "MCC", "AUROC", "log loss",
@@ -125,6 +130,7 @@ def _over(row: Mapping[Hashable, Any]) -> str:
 
 def _hurt(hurt: pd.DataFrame, noise: Mapping[str, str]) -> list[str]:
     """Return the best rows on clean labels at the most shots, and how far the order of all can be trusted."""
+    hurt = main_series(hurt)
     shots = int(hurt["shots"].max())
     part = hurt[(hurt["shots"] == shots) & (hurt["selection"] != "oracle")]
     best = part.drop_duplicates(["encoder", "head", "selection"]).nlargest(HURT, "clean")
@@ -148,7 +154,7 @@ def _hurt(hurt: pd.DataFrame, noise: Mapping[str, str]) -> list[str]:
     tau = f" Kendall tau of the order of all methods with their clean order: {'; '.join(agreement)}." * bool(agreement)
     return [
         table_lines(lines), "",
-        f"At {shots} label{'s' * (shots != 1)} a class, the {len(best)} best on clean labels. *Skill kept* is balanced "
+        f"At {labels_of(hurt, shots)}, the {len(best)} best on clean labels. *Skill kept* is balanced "
         "accuracy above guessing, as a share of what it is on clean labels: at the highest rate, and its mean over the "
         "rates; empty where clean labels already give no more than guessing. *Half lost at*: the rate of wrong labels "
         f"at which it falls below half.{tau} All of it: `robustness.csv`.", "",
@@ -169,7 +175,10 @@ def _reading(board: Leaderboard) -> list[str]:
         "",
         "- A score is the mean over draws of the labelled examples; *spread* is its standard deviation from draw to "
         "draw, the luck of which examples you happened to label. It is not the interval.",
-        "- No image, slide or other group is on both sides of a split. *rank*: the places that a row may truly hold, "
+        "- Slides are on both sides of this split: nothing here may be reported or compared."
+        if (board.table["split"] == RANDOM).any()
+        else "- No image, slide or other group is on both sides of a split.",
+        "- *rank*: the places that a row may truly hold, "
         "given all differences and their intervals; rows whose ranks overlap are not told apart here. *P(best)*: how "
         "often it comes first when groups and draws are resampled.",
         "- *p*: how often labels that mean nothing give a best row as good as this one (whole groups exchange their "
@@ -200,13 +209,13 @@ def render_overview(table: pd.DataFrame, top: int = 5) -> str:
     """Return the best rows of every dataset at its most labels, clean, from merged leaderboards."""
     parts = ["# Leaderboard", "", f"The {top} best rows per dataset, at the most labels a class, labels clean.", ""]
     for (dataset, instances), rows in table.groupby(["dataset", "instances"], sort=True):
-        rows = cleanest(rows[rows["selection"] != "oracle"])
+        rows = cleanest(main_series(rows[rows["selection"] != "oracle"]))
         if rows.empty:
             continue
         rows = rows[rows["shots"] == rows["shots"].max()]
         best = rows.sort_values("balanced_accuracy", ascending=False, kind="stable").head(top)
         shots = int(best["shots"].iloc[0])
-        parts += [f"## {dataset} ({instances}), {shots} label{'s' * (shots != 1)} a class", ""]
+        parts += [f"## {dataset} ({instances}), {labels_of(best, shots)}", ""]
         lines = [["encoder", "head", "balanced accuracy", "95% interval", "groups tested"]]
         for row in best.to_dict("records"):
             interval = f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}"

@@ -17,9 +17,10 @@ import pandas as pd
 from bench.errors import BenchError
 from bench.ledger import read_ledger
 from bench.record import AGAIN, read_about, read_units
+from bench.sources import RANDOM
 
 PROTOCOL = ["instances", "level", "draw", "shot_unit", "split", "data"]
-ROW = ["encoder", "head", "selection", "shots", "noise_kind", "noise"]
+ROW = ["encoder", "head", "selection", "series", "shots", "noise_kind", "noise"]
 WITHIN = ("rank_low", "rank_high", "p_best", "held_out_best", "p_chance", "delta_trivial", "delta_low", "delta_high")
 # What a row owes to the other rows of its run.
 
@@ -96,9 +97,11 @@ def merge_runs(runs: Sequence[StoredRun]) -> Merged:
 def draw_scores(runs: Sequence[StoredRun], merged: Merged) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return the score of every draw of the rows of a merged table, as `bench.across` takes them, and what is left out.
 
-    Of a dataset under several protocols the one of its newest run counts; 'oracle' rows take no part.
+    Of a dataset under several protocols the one of its newest run counts; rows of the oracle, of a budget and of a
+    random split take no part.
     """
     rows = merged.table[(merged.table["selection"] != "oracle") & (merged.table["shots"] > 0)]
+    rows = rows[(rows["series"] != "budget") & (rows["split"] != RANDOM)]  # of other labels, and no result
     made = {run.name: run.made for run in runs}
     parts, notes = [], []
     for dataset, own in rows.groupby("dataset", sort=True):

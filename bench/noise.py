@@ -8,20 +8,23 @@ stays what it is where all labels of a class went wrong. Adding a kind is adding
     symmetric    any other class, each as likely
     asymmetric   the class it is mistaken for (Patrini et al. 2017, sec. 5; by default Han et al. 2018's "pair" noise)
     group        all examples of a class in a group (slide, image) alike: a slide whose label was swapped
+    instance-dependent  some items are likelier than others, and their looks say what they are taken for; see
+                 `bench.instance_noise`
+    open-set     the item is foreign (debris, background) and its label one of the set; see `bench.foreign`
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
 
 from bench.errors import BenchError, did_you_mean
+from bench.instance_noise import flip_rates, targets
+from bench.partners import Confusable
 from bench.seeds import keyed_uniform
-
-Pairs = Sequence[tuple[str, str]]  # (class, the class it is mistaken for)
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class NoiseContext:
     """A draw of n labelled examples, and all that a kind of noise may know of it.
 
     y: int (n,) in [0, K), the true classes. items, groups: what the examples and their groups are called, n each.
-    partner: int (K,), the class that each is mistaken for, itself where it is mistaken for none; see `partners`.
+    partner: int (K,), the class that each is mistaken for, itself where it is mistaken for none; see `bench.partners`.
+    looks: name of a space of cheap descriptors to the examples' rows in it, (n, d); see `bench.instance_noise`.
     """
 
     y: np.ndarray
@@ -38,6 +42,7 @@ class NoiseContext:
     n_classes: int
     seed: int
     partner: np.ndarray
+    looks: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def symmetric(draw: NoiseContext, rate: float) -> np.ndarray:
@@ -46,7 +51,7 @@ def symmetric(draw: NoiseContext, rate: float) -> np.ndarray:
     The true class keeps its plurality below rate = (K - 1) / K.
     """
     target = keyed_uniform(("symmetric", "target", draw.seed), draw.items)
-    return np.where(_unlucky(draw, rate), _other_class(draw.y, target, draw.n_classes), draw.y)
+    return np.where(lots(draw.items, draw.seed) < rate, _other_class(draw.y, target, draw.n_classes), draw.y)
 
 
 def asymmetric(draw: NoiseContext, rate: float) -> np.ndarray:
@@ -54,7 +59,7 @@ def asymmetric(draw: NoiseContext, rate: float) -> np.ndarray:
 
     From rate = 0.5 the true class has lost its plurality where two classes are each other's partner.
     """
-    return np.where(_unlucky(draw, rate), draw.partner[draw.y], draw.y)
+    return np.where(lots(draw.items, draw.seed) < rate, draw.partner[draw.y], draw.y)
 
 
 def group(draw: NoiseContext, rate: float) -> np.ndarray:
@@ -82,9 +87,21 @@ def group(draw: NoiseContext, rate: float) -> np.ndarray:
     return noisy
 
 
-def _unlucky(draw: NoiseContext, rate: float) -> np.ndarray:
-    """Return which labels (n,) go wrong where each does so by itself; the same ones for every such kind."""
-    return keyed_uniform(("symmetric", "flip", draw.seed), draw.items) < rate
+def instance_dependent(draw: NoiseContext, rate: float) -> np.ndarray:
+    """Flip each label with a probability of its own, `rate` in the mean, to the class that its looks point to."""
+    u = keyed_uniform(("instance-dependent", "rate", draw.seed), draw.items)
+    wrong = targets(draw.looks, draw.y, draw.items, draw.n_classes, draw.seed)
+    return np.where(lots(draw.items, draw.seed) < flip_rates(u, rate), wrong, draw.y)
+
+
+def open_set(draw: NoiseContext, rate: float) -> np.ndarray:
+    """Leave all labels as they are: it is the items that are replaced, in the places that `symmetric` flips."""
+    return draw.y.copy()
+
+
+def lots(items: Sequence[str], seed: int) -> np.ndarray:
+    """Return one uniform number per item, (n,): where labels go wrong one by one, it is those below the rate."""
+    return keyed_uniform(("symmetric", "flip", seed), items)
 
 
 def _other_class(y: np.ndarray, u: np.ndarray, n_classes: int) -> np.ndarray:
@@ -96,12 +113,15 @@ def _other_class(y: np.ndarray, u: np.ndarray, n_classes: int) -> np.ndarray:
 class NoiseKind:
     """flip: (draw, rate) to the labels that are learned from, (n,). limit: the highest rate that means anything.
 
-    says: what goes wrong, for the reader of a leaderboard.
+    says: what goes wrong, for the reader of a leaderboard. looks: whether it needs `NoiseContext.looks`. replaces:
+    whether it is the items that go wrong and not their labels; see `bench.foreign`.
     """
 
     flip: Callable[[NoiseContext, float], np.ndarray]
     says: str
     limit: float = 1.0
+    looks: bool = False
+    replaces: bool = False
 
 
 KINDS: Mapping[str, NoiseKind] = MappingProxyType(
@@ -109,11 +129,22 @@ KINDS: Mapping[str, NoiseKind] = MappingProxyType(
         "symmetric": NoiseKind(symmetric, "a label is wrong by itself, and any other class is as likely"),
         "asymmetric": NoiseKind(asymmetric, "a label is wrong by itself, and names the class it is mistaken for", 0.5),
         "group": NoiseKind(group, "all labels of a class in a group (slide, image) are wrong together and alike"),
+        "instance-dependent": NoiseKind(
+            instance_dependent,
+            "each item has its own rate of wrong labels (truncated normal, sd .1), and its looks say what it is taken "
+            "for (Xia et al. 2020)",
+            looks=True,
+        ),
+        "open-set": NoiseKind(
+            open_set,
+            "an example is replaced by an item of no class, under the label of the one it replaces",
+            replaces=True,
+        ),
     }
 )
 
 
-def check_noise(kinds: Sequence[str], rates: Sequence[float], confusable: Pairs = ()) -> None:
+def check_noise(kinds: Sequence[str], rates: Sequence[float], confusable: Confusable = ()) -> None:
     """Raise BenchError unless the kinds are known and every rate is one that all of them can have."""
     if not kinds:
         raise BenchError("Got no noise kind; expected at least one, e.g. --noise-kind symmetric.")
@@ -142,57 +173,16 @@ def check_noise(kinds: Sequence[str], rates: Sequence[float], confusable: Pairs 
         )
 
 
-def read_pairs(text: str) -> tuple[tuple[str, str], ...]:
-    """Return the pairs of a text such as "a>b,b>a"."""
-    pairs = []
-    for word in filter(None, map(str.strip, text.split(","))):
-        true, arrow, taken_for = (part.strip() for part in word.partition(">"))
-        if not (true and arrow and taken_for):
-            raise BenchError(f"Got --confusable '{word}'; expected CLASS>CLASS, e.g. --confusable 'rbc>phloem'.")
-        pairs.append((true, taken_for))
-    return tuple(pairs)
-
-
-def partners(classes: Sequence[str], confusable: Pairs = ()) -> np.ndarray:
-    """Return the class that each is mistaken for, int (K,).
-
-    With pairs, a class that no pair begins with is mistaken for none. Without, each is mistaken for the next in
-    alphabetical order, the last for the first: a stand-in that knows nothing of what the classes look like.
-    Raises BenchError for a class that is not there, that is mistaken for itself, or that has two partners.
-    """
-    K = len(classes)
-    if not confusable:
-        order = sorted(range(K), key=lambda k: classes[k])
-        return np.array([order[(order.index(k) + 1) % K] for k in range(K)])
-    partner = np.arange(K)
-    for true, taken_for in confusable:
-        for name in (true, taken_for):
-            if name not in classes:
-                hint = did_you_mean(name, classes) or "."
-                raise BenchError(f"Got --confusable with class '{name}'{hint} Expected one of: {', '.join(classes)}.")
-        k, other = classes.index(true), classes.index(taken_for)
-        if k == other:
-            raise BenchError(f"Got --confusable '{true}>{true}'; expected two different classes.")
-        if partner[k] != k:
-            raise BenchError(
-                f"Got --confusable with '{true}>{classes[partner[k]]}' and '{true}>{taken_for}'; expected one partner "
-                "a class."
-            )
-        partner[k] = other
-    return partner
-
-
-def describe_noise(kinds: Sequence[str], classes: Sequence[str], confusable: Pairs = ()) -> dict[str, str]:
-    """Return kind -> how labels go wrong in this data, in words."""
-    said = {kind: known.says for kind, known in KINDS.items() if kind in kinds}
-    if "asymmetric" in said:
-        partner = partners(classes, confusable)
-        taken = ", ".join(f"{classes[k]} for {classes[to]}" for k, to in enumerate(partner) if k != to)
-        spared = [classes[k] for k, to in enumerate(partner) if k == to]
-        whence = "" if confusable else " (no pairs were given: each for the next in alphabetical order)"
-        rest = f"; labels of {', '.join(spared)} stay right, so fewer are wrong than the rate says" if spared else ""
-        said["asymmetric"] += f": {taken}{whence}{rest}"
-    return said
+def check_foreign(kinds: Sequence[str], foreign: Sequence[str]) -> None:
+    """Raise BenchError where foreign classes are named without a kind of noise that uses them, or the reverse."""
+    if any(KINDS[kind].replaces for kind in kinds) == bool(foreign):
+        return
+    if foreign:
+        raise BenchError(f"Got --foreign {','.join(foreign)} with --noise-kind {','.join(kinds)}; add open-set.")
+    raise BenchError(
+        "Got --noise-kind open-set without --foreign; expected the classes whose items are put among the examples and "
+        "that are classes no longer, e.g. --foreign debris,background."
+    )
 
 
 def flip_labels(draw: NoiseContext, kind: str, rate: float) -> np.ndarray:

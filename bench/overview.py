@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bench.across import FEWEST, LEVEL, Across
-from bench.leaderboard import cleanest
 from bench.markdown import head_label, render_overview, table_lines
+from bench.rows import cleanest
 from bench.sections import ALPHA
 
 TOP = 10  # methods in the table across datasets

@@ -75,6 +75,8 @@ def compare_with_best(run: Path, account: Account) -> tuple[pd.DataFrame, str]:
     """
     tested = tested_items(account.table, account.plan.test_rows(), account.facts.classes)
     units = [unit for unit in account.units if unit.selection != "oracle" and unit.shots]
+    series = [unit for unit in units if unit.series == "balanced"]
+    units = series or units  # not to be compared: a budget means other labels
     least = min((min(unit.rates) for unit in units), default=0.0)
     units = [unit for unit in units if min(unit.rates) == least and unit.noise_kind == units[0].noise_kind]
     why = refusal(account.plan, tested)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.budget import lacking
 from bench.check import tier_of
 from bench.datasets import Dataset
 from bench.embed import OnProgress, Prepared, Source, cached_encoders, embed, prepare
@@ -24,11 +25,13 @@ from bench.ensembles import Concat, Ensemble, plan_means, run_means
 from bench.errors import BenchError
 from bench.extract import ExtractReport
 from bench.forecast import Forecast, forecast
+from bench.foreign import hold_out
 from bench.heads import get_heads
 from bench.leaderboard import EncoderFacts, Leaderboard, RunFacts
-from bench.noise import describe_noise
+from bench.mistakes import check_spaces, describe_noise
 from bench.prompts import Prompts, make_prompts
 from bench.schedule import mapped, run_units
+from bench.sources import RANDOM, source_warnings
 from bench.store import EmbeddingStore
 from bench.sweep import Embedded, Protocol, Sweep, View, plan_sweep
 from bench.tuned import leave_out
@@ -45,6 +48,7 @@ from encoders import (
     text_encoder,
 )
 
+NAMED_AFTER = {"group": "", "source": "-by-source", RANDOM: "-random-split"}  # kind of split to the end of a run's name
 DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
 
 
@@ -109,7 +113,7 @@ def run(
     prepared, asked, ensembles, left_out = _resolve(request, on_progress)
     specs = _with_panel(asked, request)
     fit_device = find_placement(fit_device, workers).device
-    prompts = _prompts(prepared, asked, request.zero_shot)
+    prompts = _prompts(_classes(prepared, request), asked, request.zero_shot)
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         there = Path(folder)
         prepared, extracted, X = embed(prepared, specs, device, on_progress, lambda key, X: mapped(X, there, key))
@@ -121,7 +125,7 @@ def run(
         embedded = {spec.name: Embedded(spec.name, spec.key, spec.scaling, X[spec.name]) for spec in specs}
         views = _views(embedded, ensembles)
         sweep = _plan(prepared, request, views)
-        refused = tuple(sweep.draws.refused.values())
+        refused = sweep.refused
         if not sweep.units and not prompts:
             raise BenchError("No shot level can be drawn from this data.\n" + "\n".join(refused))
         run_folder = _run_folder(request, prepared.dataset)
@@ -182,7 +186,7 @@ def _resolve(
     called = [replace(one, members=tuple(s.name for s in own)) for one, own in zip(ensembles, members, strict=True)]
     prepared = prepare(request.source, request.out, on_progress)
     dataset, instances, left_out = leave_out(prepared.dataset, prepared.instances, request.protocol.tuned)
-    prepared = replace(prepared, dataset=dataset, instances=instances)
+    prepared = replace(prepared, dataset=hold_out(dataset, request.protocol.foreign), instances=instances)
     specs = specs or (cached_encoders(prepared) if not members else [])
     specs = list({spec.name: spec for own in (specs, *members) for spec in own}.values())
     if not specs:
@@ -195,7 +199,9 @@ def _resolve(
 
 def _with_panel(asked: Sequence[EncoderSpec], request: Request) -> list[EncoderSpec]:
     added = [resolve(name) for name in PANELS["trivial"]] if request.trivial else []
-    return list({spec.name: spec for spec in (*asked, *added)}.values())
+    specs = {spec.name: spec for spec in (*asked, *added)}
+    check_spaces(request.protocol.spaces(), [name for name, spec in specs.items() if spec.trivial])
+    return list(specs.values())
 
 
 def _views(embedded: Mapping[str, Embedded], ensembles: Sequence[Ensemble]) -> dict[str, View]:
@@ -209,18 +215,23 @@ def _views(embedded: Mapping[str, Embedded], ensembles: Sequence[Ensemble]) -> d
 
 
 def _plan(prepared: Prepared, request: Request, views: Mapping[str, View]) -> Sweep:
-    classes = tuple(sorted(prepared.instances["label"].unique()))
+    classes = _classes(prepared, request)
     keys = {name: (view.key, view.scaling) for name, view in views.items()}
-    return plan_sweep(prepared.instances, classes, request.protocol, keys, request.heads)
+    spaces = {name: views[name] for name in request.protocol.spaces()}
+    return plan_sweep(prepared.instances, classes, request.protocol, keys, request.heads, spaces)
+
+
+def _classes(prepared: Prepared, request: Request) -> tuple[str, ...]:
+    return tuple(sorted(set(prepared.instances["label"]) - set(request.protocol.foreign)))
 
 
 def _run_folder(request: Request, dataset: Dataset) -> Path:
     instances = request.source.instances
     default = dataset.name if instances == "whole" else f"{dataset.name}-{re.sub(r'[^a-zA-Z0-9.]', '', instances)}"
-    return Path(request.out) / "runs" / (request.name or default)
+    return Path(request.out) / "runs" / (request.name or default + NAMED_AFTER[request.protocol.split])
 
 
-def _prompts(prepared: Prepared, specs: Sequence[EncoderSpec], zero_shot: bool | Path) -> Prompts:
+def _prompts(classes: Sequence[str], specs: Sequence[EncoderSpec], zero_shot: bool | Path) -> Prompts:
     """Return the prompts of every class, none without --zero-shot; BenchError where nothing can read them."""
     if zero_shot is False:
         return {}
@@ -229,7 +240,6 @@ def _prompts(prepared: Prepared, specs: Sequence[EncoderSpec], zero_shot: bool |
             f"Got --zero-shot with {', '.join(spec.name for spec in specs)}, of which none has a text tower; expected "
             "one of open_clip, e.g. --encoder clip-vit-b16 or --encoder open_clip:MODEL/TAG."
         )
-    classes = sorted(prepared.instances["label"].unique())
     return make_prompts(classes, None if zero_shot is True else zero_shot)
 
 
@@ -278,8 +288,12 @@ def _facts(prepared: Prepared, source: Source, sweep: Sweep, known: Mapping[str,
         warnings.append(
             f"{len(dataset.problems)} files were skipped ({some}{'; ...' if len(dataset.problems) > 3 else ''})"
         )
+    warnings += source_warnings(dataset.table)
+    warnings += lacking(sweep.budget, sweep.y, sweep.classes)
     asked = sweep.protocol
-    noise = describe_noise(asked.noise_kinds, sweep.classes, asked.confusable) if max(asked.noise) else {}
+    noise = (
+        describe_noise(asked.noise_kinds, sweep.classes, sweep.mistakes, asked.confusable) if max(asked.noise) else {}
+    )
     return RunFacts(
         dataset=dataset.name, instances=source.instances, tier=tier, tier_reason=reason,
         split_rule=sweep.plan.rule, split_reason=sweep.plan.reason, draw=sweep.protocol.draw,

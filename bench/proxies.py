@@ -191,6 +191,7 @@ def selection_regret(proxies: pd.DataFrame, board: pd.DataFrame) -> pd.DataFrame
     are equally good by the proxy are equally likely chosen, and so are all for the proxy 'chance'; one without a value
     is never chosen. BenchError where fewer than two encoders are in both.
     """
+    board = board[board["series"] == "balanced"] if "series" in board else board
     there = board[(board["selection"] != "oracle") & (board["shots"] > 0) & board["encoder"].isin(proxies.index)]
     if there["encoder"].nunique() < 2:
         known = ", ".join(sorted(set(board["encoder"])))

@@ -16,14 +16,15 @@ from typing import Any
 import pandas as pd
 
 from bench.atomic import replacing, write_atomically
-from bench.episodes import SplitPlan, plan_splits
+from bench.episodes import SplitPlan
 from bench.errors import BenchError
 from bench.leaderboard import EncoderFacts, RunFacts
 from bench.ledger import Unit
 from bench.shards import header
+from bench.sources import plan_of_rule
 from bench.sweep import data_name
 
-UNITS = ["unit", "encoder", "head", "selection", "shots", "seeds", "noise_kind", "rates"]
+UNITS = ["unit", "encoder", "head", "selection", "shots", "seeds", "noise_kind", "rates", "series"]
 AGAIN = "Run the same `bench run` again: it fits only what is missing, and writes its tables anew."
 
 
@@ -44,9 +45,10 @@ def write_account(folder: Path, account: Account, about: dict[str, Any]) -> None
     with replacing(folder / "instances.parquet") as path:
         account.table.to_parquet(path, index=False)
     rows = [
-        (one.name, one.encoder, one.head, one.selection, one.shots, one.seeds, one.noise_kind, json.dumps(one.rates))
+        (one.name, one.encoder, one.head, one.selection, one.shots, one.seeds, one.noise_kind, json.dumps(one.rates),
+         one.series)
         for one in account.units
-    ]
+    ]  # fmt: skip
     write_atomically(folder / "units.csv", pd.DataFrame(rows, columns=UNITS).to_csv(index=False).encode())
     facts = account.facts
     more = {
@@ -78,7 +80,7 @@ def read_account(folder: Path) -> Account:
     facts = RunFacts(**(kept | lists | {"encoders": encoders, "prompts": prompts}))
     table = pd.read_parquet(io.BytesIO((folder / "instances.parquet").read_bytes()))
     units = tuple(_unit(folder, row) for row in read_units(folder).to_dict("records"))
-    plan = plan_splits(table, facts.classes)
+    plan = plan_of_rule(table, facts.classes, facts.split_rule)
     return Account(units, table, plan, facts, tuple(about["refused"]), about["command"])
 
 
@@ -99,5 +101,5 @@ def _unit(folder: Path, row: dict[Any, Any]) -> Unit:
             f"Got {folder} without the predictions of {row['encoder']} x {row['head']} at {row['shots']} shots, or "
             f"with a damaged file of them. {AGAIN}"
         ) from error
-    rates = tuple(json.loads(row["rates"]))
-    return Unit(row["encoder"], row["head"], row["shots"], row["seeds"], rates, row["noise_kind"], identity)
+    first = (row[name] for name in ("encoder", "head", "shots", "seeds"))
+    return Unit(*first, tuple(json.loads(row["rates"])), row["noise_kind"], identity, row["series"])

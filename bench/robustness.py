@@ -1,7 +1,7 @@
 """What wrong labels cost: a pure function from a leaderboard to one row per method and kind of noise.
 
 BA(n) is the balanced accuracy at noise rate n as asked for, r_1 < ... < r_R the rates above 0 and null what guessing
-gets. Of every dataset x encoder x head x selection x shots x noise kind:
+gets. Of every dataset x encoder x head x selection x series x shots x noise kind:
 
     drop@n            BA(0) - BA(n)
     retained@n        the skill that is kept, (BA(n) - null) / (BA(0) - null); below 0 where it is worse than guessing
@@ -20,8 +20,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-METHOD = ["dataset", "encoder", "head", "selection", "shots"]
-SETTING = ["dataset", "shots", "noise_kind"]  # what methods are ranked within
+METHOD = ["dataset", "encoder", "head", "selection", "series", "shots"]
+SETTING = ["dataset", "series", "shots", "noise_kind"]  # what methods are ranked within
 HALF = 0.5  # the skill kept below which a method has broken down
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.console import console, print_board, print_forecast, print_notes, progress_bars
+from bench.console import console, print_board, print_forecast, print_leak, print_notes, progress_bars
+from bench.errors import BenchError
 from bench.options import (
     DEFAULT_DATA,
     DEFAULT_OUT,
@@ -32,9 +34,17 @@ from bench.options import (
     words,
 )
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.pipeline import Request, RunResult
+
 
 def run(
     shots: Annotated[str, typer.Option(help="Labelled examples a class, e.g. 1,5,10.")] = "1,5,10",
+    budget: Annotated[
+        str, typer.Option(help="Also labels in all, e.g. 20,50: of the classes as they come, rare ones rarely.")
+    ] = "",
     data: Data = DEFAULT_DATA,
     encoder: Encoders = None,
     head: Annotated[
@@ -45,17 +55,32 @@ def run(
         str,
         typer.Option(
             help="How labels go wrong, rows of their own for each: symmetric (any other class), asymmetric (the class "
-            "it is mistaken for), group (whole slides or images alike)."
+            "it is mistaken for), group (whole slides or images alike), instance-dependent (by what an item looks "
+            "like), open-set (items of --foreign classes take the place of examples)."
         ),
     ] = "symmetric",
     confusable: Annotated[
         str,
         typer.Option(
-            help="For asymmetric: which class is mistaken for which, e.g. 'a>b,b>a' (default: each for the next in "
-            "alphabetical order)."
+            help="For asymmetric: which class is mistaken for which, e.g. 'a>b,b>a'; auto: as colour, texture and "
+            "thumbnail confuse them; or the names of descriptors to go by (default: each for the next in alphabetical "
+            "order)."
         ),
     ] = "",
+    foreign: Annotated[
+        str, typer.Option(help="For open-set: classes that are no classes but what is put among the examples.")
+    ] = "",
     seeds: Annotated[int | None, typer.Option(help="Draws per shot level (default 30, 20 or 10 by shots).")] = None,
+    split: Annotated[
+        str,
+        typer.Option(
+            help="What is never both learned from and tested: group (slide, patient), source (each lab or stain held "
+            "out in turn). random ignores groups: a diagnostic, never ranked."
+        ),
+    ] = "group",
+    leak: Annotated[
+        bool, typer.Option("--leak", help="Also the random split, and what it scores too high: leak.csv.")
+    ] = False,
     draw: Annotated[str, typer.Option(help="spread: over as many groups as possible; concentrated: few.")] = "spread",
     shot_unit: Annotated[
         str, typer.Option(help="What --shots counts: instance (a tile or cell), or image, with all its tiles or cells.")
@@ -122,16 +147,17 @@ def run(
     Run it in several processes, or on machines that share the folder, and they share the work.
     """
     from bench.cells import CellSource
-    from bench.noise import read_pairs
+    from bench.partners import read_confusable
     from bench.pipeline import Request, Source, forecast_run
     from bench.pipeline import run as run_all
+    from bench.sources import DIAGNOSTIC
     from bench.sweep import Protocol
 
     protocol = Protocol(
         tuple(numbers(shots, "--shots", int)), tuple(numbers(noise, "--noise", float)),
         tuple(dict.fromkeys(words(noise_kind))), seeds, draw,
         tuple(dict.fromkeys([*words(select), *["tuned"] * bool(params)])), tuple(transfer or ()), tuple(params or ()),
-        read_pairs(confusable), shot_unit,
+        read_confusable(confusable), tuple(words(foreign)), tuple(numbers(budget, "--budget", int)), split, shot_unit,
     )  # fmt: skip
     source = Source(
         data, instances, group_pattern, group_column, verify, CellSource(cells, cell_column, masks, max_instances)
@@ -139,18 +165,22 @@ def run(
     request = Request(
         source, protocol, encoder_names(encoder), words(head), ensembles(ensemble), prompts or zero_shot, out, name,
         trivial,
-    )
+    )  # fmt: skip
+    if leak and split != "group":
+        raise BenchError(f"Got --leak with --split {split}; expected --split group, which random is held against.")
     if dry_run:
         print_forecast(forecast_run(request, workers=workers, memory=memory))
         return
+    how: dict[str, Any] = {"device": device, "fit_device": fit_device, "workers": workers, "memory": memory}
+    command = shlex.join(["bench", *sys.argv[1:]])
     with progress_bars() as report:
-        result = run_all(
-            request, device=device, fit_device=fit_device, workers=workers, memory=memory,
-            command=shlex.join(["bench", *sys.argv[1:]]), on_progress=report,
-        )  # fmt: skip
+        result = run_all(request, command=command, on_progress=report, **how)
+        leaked = _audit(request, result, command, on_progress=report, **how) if leak else None
     print_board(result.leaderboard.table)
     for text in result.leaderboard.flags.values():
         console.print(f"Note: {text.replace('**', '')}.", markup=False)
+    if split == "random":
+        console.print(f"{DIAGNOSTIC}.", markup=False)
     if result.left_out:
         console.print(f"Left out: {result.left_out}.", markup=False)
     for reason in result.refused:
@@ -162,3 +192,20 @@ def run(
     print_notes(result.notes)
     console.print(result.summary())
     console.print(f"Leaderboard: {result.folder / 'leaderboard.md'}")
+    if leaked is not None:
+        print_leak(leaked)
+        console.print(f"All of it: {result.folder / 'leak.csv'}")
+
+
+def _audit(request: Request, result: RunResult, command: str, **how: Any) -> pd.DataFrame:
+    """Run the same on items split at random, and write beside the run what that scores too high."""
+    from bench.atomic import write_atomically
+    from bench.leak import leak_table
+    from bench.pipeline import run as run_all
+
+    name = request.name and f"{request.name}-random-split"
+    other = replace(request, protocol=replace(request.protocol, split="random"), name=name)
+    at_random = run_all(other, command=command, **how)
+    table = leak_table(result.leaderboard.table, at_random.leaderboard.table)
+    write_atomically(result.folder / "leak.csv", table.to_csv(index=False, float_format="%.6g").encode())
+    return table

@@ -77,7 +77,8 @@ def material_of(sweep: Sweep, run: Path, device: str = "cpu") -> Material:
     items = image_names(sweep.table) if by_image else sweep.table["instance"].to_numpy(str)
     return Material(
         sweep.y, items, sweep.table["group"].to_numpy(str), sweep.classes, sweep.plan,
-        rows, tested_items(sweep.table, rows, sweep.classes), sweep.partner, run, device,
+        rows, tested_items(sweep.table, rows, sweep.classes), sweep.mistakes, run, device,
+        sweep.foreign,
     )  # fmt: skip
 
 
@@ -137,9 +138,7 @@ def fits_of(unit: Unit, sweep: Sweep) -> int:
     return unit.seeds * len(unit.rates) * len(sweep.plan.repeats[0])
 
 
-def _run_tasks(
-    cut: tuple[list[Task], int], sweep: Sweep, views: Mapping[str, View], material: Material
-) -> int:
+def _run_tasks(cut: tuple[list[Task], int], sweep: Sweep, views: Mapping[str, View], material: Material) -> int:
     """Run tasks, so many at once, and return how many units were made here."""
     from joblib import Parallel, delayed, parallel_config
 
@@ -156,8 +155,8 @@ def _run_tasks(
 
 
 def _own_draws(sweep: Sweep, task: Task) -> Supports:
-    levels = {unit.shots for unit in task}
-    return {key: rows for key, rows in sweep.draws.supports.items() if key[0] in levels}
+    levels, [series] = {unit.shots for unit in task}, {unit.series for unit in task}
+    return {key: rows for key, rows in sweep.draws_of(series).supports.items() if key[0] in levels}
 
 
 def _run_task(task: Task, view: View, supports: Supports, material: Material, parent: int) -> int:
@@ -176,14 +175,15 @@ def cut_tasks(
 ) -> tuple[list[Task], int]:
     """Return (tasks, dear ones first; how many run at once).
 
-    A task begins as an encoder's units, of one shot level where a plan has several splits (as none is then complete
-    before the last split). The dearest is halved while there are fewer than two a process, or while it would not fit.
+    A task begins as an encoder's units of one series, and of one shot level where a plan has several splits (as none
+    is then complete before the last split). The dearest is halved while there are fewer than two a process, or while
+    it would not fit.
     Raises BenchError where one unit alone would take more memory than the budget of bytes.
     """
-    together: dict[tuple[str, int], list[Unit]] = {}
+    together: dict[tuple[str, str, int], list[Unit]] = {}
     one_split = sum(map(len, sweep.plan.repeats)) == 1
     for unit in sorted(units, key=lambda unit: -unit.shots):
-        together.setdefault((unit.encoder, 0 if one_split else unit.shots), []).append(unit)
+        together.setdefault((unit.encoder, unit.series, 0 if one_split else unit.shots), []).append(unit)
     tasks = [tuple(some) for some in together.values()]
 
     def size(task: Task) -> float:
@@ -226,7 +226,7 @@ def task_bytes(task: Task, sweep: Sweep, view: View) -> float:
     """Return the estimated bytes that a task takes besides what is mapped from files."""
     n_rows, K = len(sweep.table), len(sweep.classes)
     split = max(len(split.test) for splits in sweep.plan.repeats for split in splits)
-    n = K * max(unit.shots for unit in task)
+    n = max(unit.labels(K) for unit in task)
     rates = max(len(unit.rates) for unit in task)
     settings = max(len(unit.settings) for unit in task)
     scaled = n_rows * view.width * (8 + 4 + 4)  # float64 while the mean is taken, the float32 result, the test rows

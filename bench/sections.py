@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bench.markdown import head_label, table_lines
+from bench.rows import main_series
 
 SHOWN = 5  # methods in a section's table
 ALPHA = 0.05
@@ -22,7 +23,8 @@ METHODS: Mapping[str, str] = MappingProxyType(
 
 def efficiency_section(gained: pd.DataFrame) -> list[str]:
     """Return the lines of what `bench.efficiency` says of a run on its cleanest labels; none without a curve."""
-    part = gained[gained["selection"] != "oracle"]
+    part = main_series(gained.assign(shots=gained["shots_high"]))
+    part = part[part["selection"] != "oracle"]
     part = part[part["noise"] == part["noise"].min()]
     if part.empty:
         return []

@@ -183,11 +183,15 @@ def _able(kind: str, head: Head) -> bool:
     return kind in ("fixed", "tuned") or (bool(head.grid) and (kind != "loo" or head.loo is not None))
 
 
-def refuse_shots(kind: str, shots: int, supports: Iterable[np.ndarray], n_classes: int) -> str:
-    """Return why settings cannot be chosen this way at a shot level, or "". supports: groups (n,) of every draw."""
+def refuse_shots(
+    kind: str, shots: int, supports: Iterable[np.ndarray], n_classes: int, series: str = "balanced"
+) -> str:
+    """Return why settings cannot be chosen this way at a level, or "". supports: groups (n,) of every draw."""
     needed = MIN_GROUPS.get(kind, 0)
     if not needed:
         return ""  # without a look at the draws, which are made when asked for
+    if series == "budget":
+        return f"--budget {shots} with --select {kind}: a draw may have too few groups of a class to leave some out"
     fewest = min((_fewest_groups(groups, n_classes) for groups in supports), default=0)
     if fewest >= needed:
         return ""

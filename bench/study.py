@@ -35,8 +35,9 @@ from bench.heads.support import Support
 from bench.ledger import Tested
 from bench.locks import JournalLock, file_lock
 from bench.metrics import balanced_accuracy, log_loss
+from bench.scaling import Scaling, scaling_of
 from bench.seeds import content_name, keyed_uniform
-from bench.sweep import Embedded, Scaling, scaling_of
+from bench.sweep import Embedded
 
 if TYPE_CHECKING:
     import optuna

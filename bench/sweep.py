@@ -7,28 +7,32 @@ its own description alone: not on the number of workers, the order, or what else
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 from typing import Protocol as Interface
 
 import numpy as np
 import pandas as pd
 
-from bench.episodes import UNITS, Draws, SplitPlan, default_seeds, draw_supports, plan_splits
+from bench.budget import draw_budget
+from bench.episodes import UNITS, Draws, SplitPlan, class_codes, default_seeds, draw_supports
 from bench.errors import BenchError
+from bench.foreign import foreign_rows, too_few_foreign
 from bench.heads import Params, get_heads
 from bench.ledger import Unit
-from bench.noise import KINDS, check_noise, partners
+from bench.mistakes import Mistakes, find_mistakes, looked_at
+from bench.noise import KINDS, check_foreign, check_noise
+from bench.partners import descriptors_in
+from bench.scaling import scale_rows
 from bench.seeds import content_name
 from bench.selection import check_selection, refuse_shots, settings_of
+from bench.sources import PLANS, check_split, regroup
 from bench.transfer import learn_settings
 from bench.tuned import tuned_settings
 
 VERSION = 3  # raised when the same description would give other numbers
-SCALING = ("unit", "standard")
-ROUNDING = 1e-9  # a deviation this small, as a share of the mean, is the rounding of equal numbers
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,9 @@ class Protocol:
     """What is asked of every encoder and head. seeds=None takes `bench.episodes.default_seeds`.
 
     noise_kinds: how labels go wrong, each kind a row of its own; see `bench.noise`. confusable: pairs of classes of
-    which the first is mistaken for the second, for 'asymmetric'.
+    which the first is mistaken for the second, or descriptors that are to find them, for 'asymmetric'.
+    foreign: labels that are no classes and whose items 'open-set' puts among the examples. budget: labels in all, a
+    series of its own; see `bench.budget`. split: what is never on both sides; see `bench.sources`.
     select: how settings are chosen, each kind a row of its own; see `bench.selection`. transfer: the runs that
     'transfer' learns from. tuned: the files of `bench tune` that 'tuned' takes settings from; see `bench.tuned`.
     shot_unit: what `shots` counts, see `bench.episodes.draw_supports`.
@@ -50,13 +56,20 @@ class Protocol:
     select: tuple[str, ...] = ("fixed",)
     transfer: tuple[Path, ...] = ()
     tuned: tuple[Path, ...] = ()
-    confusable: tuple[tuple[str, str], ...] = ()
+    confusable: tuple[tuple[str, str], ...] | tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+    budget: tuple[int, ...] = ()
+    split: str = "group"
     shot_unit: str = "instance"
 
     def __post_init__(self) -> None:
         check_noise(self.noise_kinds, self.noise, self.confusable)
-        if not self.shots or min(self.shots) < 1:
+        check_foreign(self.noise_kinds, self.foreign)
+        check_split(self.split)
+        if not (self.shots or self.budget) or min(self.shots, default=1) < 1:
             raise BenchError(f"Got shots {list(self.shots)}; expected whole numbers from 1, e.g. --shots 1,5,10.")
+        if min(self.budget, default=1) < 1:
+            raise BenchError(f"Got budgets {list(self.budget)}; expected whole numbers from 1, e.g. --budget 20,50.")
         if self.seeds is not None and self.seeds < 1:
             raise BenchError(f"Got seeds {self.seeds}; expected at least 1 (leave it out for 30, 20 or 10 by shots).")
         if not self.select:
@@ -70,6 +83,10 @@ class Protocol:
         """Return noise kind -> its rates. Clean labels are of all kinds alike, and fitted with the first."""
         kinds = [kind for kind in KINDS if kind in self.noise_kinds]
         return {kind: self.noise if kind == kinds[0] else tuple(filter(None, self.noise)) for kind in kinds}
+
+    def spaces(self) -> tuple[str, ...]:
+        """Return the descriptors that noise looks at, which have to take part; see `bench.mistakes`."""
+        return tuple(dict.fromkeys([*descriptors_in(self.confusable), *looked_at(self.noise_kinds)]))
 
 
 class View(Interface):
@@ -131,61 +148,28 @@ class Sweep:
     draws: Draws
     protocol: Protocol
     units: tuple[Unit, ...]
+    mistakes: Mistakes
+    budget: Draws = field(default_factory=lambda: Draws({}, {}))
+
+    def draws_of(self, series: str) -> Draws:
+        """Return the draws of a series: 'balanced', or 'budget' (see `bench.budget`)."""
+        return self.budget if series == "budget" else self.draws
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Why what was asked for has no units."""
+        return (*self.draws.refused.values(), *self.budget.refused.values())
+
+    @cached_property
+    def foreign(self) -> dict[str, np.ndarray]:
+        """Split to the rows of no class that open-set noise takes from."""
+        splits = {split.name: split for repeat in self.plan.repeats for split in repeat}
+        return {name: foreign_rows(self.table, self.classes, split.test) for name, split in splits.items()}
 
     @cached_property
     def y(self) -> np.ndarray:
         """Class indices int64 (N,) of the table's rows."""
-        return pd.Categorical(self.table["label"], categories=list(self.classes)).codes.astype(np.int64)
-
-    @cached_property
-    def partner(self) -> np.ndarray:
-        """The class that each is mistaken for, int (K,)."""
-        return partners(self.classes, self.protocol.confusable)
-
-
-def scale_rows(X: np.ndarray, train: np.ndarray, groups: np.ndarray, scaling: str) -> np.ndarray:
-    """Return X (N, d) scaled by statistics of the training rows alone, in its own type; labels are not used.
-
-    Every training group weighs the same, so that one large image cut into hundreds of tiles does not
-    set the centre. groups: (N,).
-    unit: minus the training mean, then each row to length 1 (SimpleShot's CL2N, Wang et al. 2019).
-    standard: each feature to mean 0 and variance 1, divided by sqrt(d), for descriptors whose
-    features have unlike units; both give rows of about length 1. A feature that is constant on the
-    training rows, and a row that is their mean, becomes 0.
-    """
-    return scaling_of(X, train, groups, scaling).of(X)
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """What training rows say of how to scale a row: minus mean (d,), over divisor (d,) or, without one, to length 1."""
-
-    mean: np.ndarray
-    divisor: np.ndarray | None
-
-    def of(self, X: np.ndarray) -> np.ndarray:
-        """Return rows X (p, d) scaled, in their own type; what becomes of a row does not depend on the others."""
-        centred = X - self.mean
-        if self.divisor is not None:
-            centred /= self.divisor
-        else:
-            norm = np.linalg.norm(centred, axis=1, keepdims=True)
-            centred /= np.where(norm > ROUNDING * np.linalg.norm(self.mean), norm, np.inf)
-        return centred.astype(X.dtype, copy=False)
-
-
-def scaling_of(X: np.ndarray, train: np.ndarray, groups: np.ndarray, scaling: str) -> Scaling:
-    """Return the statistics of the training rows that `scale_rows` scales by."""
-    if scaling not in SCALING:
-        raise BenchError(f"Got scaling '{scaling}'; expected one of {', '.join(SCALING)}.")
-    _, group, size = np.unique(groups[train], return_inverse=True, return_counts=True)
-    weight = 1 / (len(size) * size[group])
-    mean = weight @ X[train]
-    if scaling == "unit":
-        return Scaling(mean, None)
-    deviation = np.sqrt(weight @ (X[train] - mean) ** 2)
-    varies = deviation > ROUNDING * np.abs(mean)
-    return Scaling(mean, np.where(varies, deviation * np.sqrt(X.shape[1]), np.inf))
+        return class_codes(self.table, self.classes)
 
 
 def plan_sweep(
@@ -194,44 +178,57 @@ def plan_sweep(
     protocol: Protocol,
     encoders: Mapping[str, tuple[str, str]],
     heads: Sequence[str],
+    spaces: Mapping[str, View] = MappingProxyType({}),
 ) -> Sweep:
-    """Plan splits, draws and units. encoders: name -> (variant key, scaling)."""
+    """Plan splits, draws and units. encoders: name -> (variant key, scaling). spaces: those of `Protocol.spaces`."""
     chosen = get_heads(heads)
     for kind in protocol.select:
         check_selection(kind, chosen)
+    table = regroup(table, protocol.split)
+    group, y = table["group"].to_numpy(str), class_codes(table, classes)
+    levels = [*protocol.shots, *(_per_class(n, classes) for n in protocol.budget)]
     given: dict[str, Mapping[tuple[str, int], Params]] = {}  # kind -> (head, shots) -> setting
     if protocol.transfer:
-        given["transfer"] = learn_settings(protocol.transfer, chosen, protocol.shots, table["instance"].tolist())
+        given["transfer"] = learn_settings(protocol.transfer, chosen, levels, table["instance"].tolist())
     if protocol.tuned:
-        given["tuned"] = tuned_settings(protocol.tuned, chosen, protocol.shots, table)
-        idle = [head.name for head in chosen if (head.name, protocol.shots[0]) not in given["tuned"]]
+        given["tuned"] = tuned_settings(protocol.tuned, chosen, levels, table)
+        idle = [head.name for head in chosen if (head.name, levels[0]) not in given["tuned"]]
         if idle and protocol.select == ("tuned",):
             raise BenchError(f"Got --select tuned with --head {','.join(idle)}, of which no --params holds a setting.")
-    plan = plan_splits(table, classes)
-    draws = draw_supports(
-        table, classes, plan, protocol.shots, seeds=protocol.seeds, regime=protocol.draw, unit=protocol.shot_unit
-    )
+    plan = PLANS[protocol.split](table, classes)
+    seeds, regime = protocol.seeds, protocol.draw
+    draws = {
+        "balanced": draw_supports(
+            table, classes, plan, protocol.shots, seeds=seeds, regime=regime, unit=protocol.shot_unit
+        ),
+        "budget": draw_budget(table, classes, plan, protocol.budget, seeds=seeds, regime=regime),
+    }
+    seen = looked_at(protocol.noise_kinds)
+    mistakes = find_mistakes(plan, y, group, classes, protocol.confusable, spaces, seen)
+    sweep = Sweep(table, tuple(classes), plan, draws["balanced"], protocol, (), mistakes, draws["budget"])
     data = data_name(table, classes)
-    noises = _noises(protocol, classes)
-    group = table["group"].to_numpy(str)
-    refused = dict(draws.refused)
+    refused = {series: dict(own.refused) for series, own in draws.items()}
     units = []
-    for n in protocol.shots:
-        if n in draws.refused:
+    for series, n in [*(("balanced", n) for n in protocol.shots), *(("budget", n) for n in protocol.budget)]:
+        if n in draws[series].refused:
             continue
-        seeds = protocol.seeds or default_seeds(n)
+        budget = series == "budget"
+        shots = _per_class(n, classes) if budget else n
+        count = protocol.seeds or default_seeds(shots)
+        noises, why = _noises_at(sweep, series, n)
+        refused[series] |= {n: why} if why else {}
         for kind in protocol.select:
-            supports = (group[draws.supports[key]] for key in draws.supports if key[0] == n)
-            why = refuse_shots(kind, n, supports, len(classes))
+            own = draws[series].supports
+            why = refuse_shots(kind, n, (group[own[key]] for key in own if key[0] == n), len(classes), series)
             if why:
-                refused[n] = "; ".join(filter(None, (refused.get(n), why)))
+                refused[series][n] = "; ".join(filter(None, (refused[series].get(n), why)))
                 continue
             for encoder, (key, scaling) in encoders.items():
                 for head in chosen:
-                    if kind in given and (head.name, n) not in given[kind]:
+                    if kind in given and (head.name, shots) not in given[kind]:
                         continue  # nothing was tuned for it
-                    settings = (given[kind][head.name, n],) if kind in given else settings_of(kind, head)
-                    for noise_kind, (rates, noise) in noises.items():
+                    settings = (given[kind][head.name, shots],) if kind in given else settings_of(kind, head)
+                    for noise_kind, rates in noises.items():
                         identity = {
                             "data": data,
                             "rule": plan.rule,
@@ -242,21 +239,35 @@ def plan_sweep(
                             "selection": kind,
                             "shots": n,
                             "draw": protocol.draw,
-                            "seeds": seeds,
-                            "noise": noise,
+                            "seeds": count,
+                            "noise": mistakes.identity(noise_kind, rates),
                             **({"shot unit": protocol.shot_unit} if protocol.shot_unit != UNITS[0] else {}),
+                            **({"series": series} if budget else {}),
                         }
-                        units.append(Unit(encoder, head.name, n, seeds, rates, noise_kind, identity))
-    return Sweep(table, tuple(classes), plan, Draws(draws.supports, refused), protocol, tuple(units))
+                        units.append(Unit(encoder, head.name, n, count, rates, noise_kind, identity, series))
+    balanced, budget_draws = (replace(draws[series], refused=refused[series]) for series in draws)
+    return replace(sweep, draws=balanced, budget=budget_draws, units=tuple(units))
 
 
-def _noises(protocol: Protocol, classes: Sequence[str]) -> dict[str, tuple[tuple[float, ...], list[Any]]]:
-    """Return noise kind -> (its rates, what names it by content)."""
-    found: dict[str, tuple[tuple[float, ...], list[Any]]] = {}
-    partner = partners(classes, protocol.confusable)
-    for kind, rates in protocol.rates().items():
-        found[kind] = rates, [kind, list(rates), *[partner.tolist()] * (kind == "asymmetric")]
-    return found
+def _per_class(labels: int, classes: Sequence[str]) -> int:
+    """Return the shots that so many labels in all are in the mean of a class, at least 1."""
+    return max(1, labels // len(classes))
+
+
+def _noises_at(sweep: Sweep, series: str, level: int) -> tuple[dict[str, tuple[float, ...]], str]:
+    """Return (kinds of noise with their rates that a level can have, why others are missing or "")."""
+    rates = sweep.protocol.rates()
+    replaced = [kind for kind in rates if KINDS[kind].replaces]
+    labels = level if series == "budget" else level * len(sweep.classes)
+    if not replaced or labels <= min(map(len, sweep.foreign.values())):
+        return rates, ""
+    draws = ((seed, split, rows) for (n, seed, split), rows in sweep.draws_of(series).supports.items() if n == level)
+    items = sweep.table["instance"].to_numpy(object)
+    why = too_few_foreign(draws, sweep.foreign, items, max(sweep.protocol.noise))
+    if not why:
+        return rates, ""
+    asked = f"--budget {level}" if series == "budget" else f"shots={level}"
+    return {kind: own for kind, own in rates.items() if kind not in replaced}, f"{asked} with {why}"
 
 
 def data_name(table: pd.DataFrame, classes: Sequence[str]) -> str:

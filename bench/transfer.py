@@ -35,7 +35,8 @@ def learn_settings(
                 f"Got --transfer {run}, which has {shared} instances of this very data; expected other data, as "
                 "settings learned on it have seen its labels."
             )
-        ledgers[run] = ledger[(ledger["selection"] == "oracle") & (ledger["losses"] != "")]  # means of units have none
+        known = (ledger["selection"] == "oracle") & (ledger["losses"] != "")  # means of units have none
+        ledgers[run] = ledger[known & (ledger["series"] == "balanced" if "series" in ledger else True)]
     return {(head.name, n): _least(head, n, ledgers) for head in heads for n in shots}
 
 

@@ -19,9 +19,10 @@ from bench.record import Account, read_about, read_account, read_units, write_ac
 from bench.robustness import robustness
 from bench.sections import efficiency_section, pairs_section
 from bench.seeds import content_name
+from bench.sources import RANDOM
 from bench.sweep import Sweep
 
-FORMAT = 6  # raised when the same predictions would be written up differently
+FORMAT = 7  # raised when the same predictions would be written up differently
 
 
 def write_up(
@@ -82,7 +83,7 @@ def refresh_overview(out: Path) -> None:
     """Rewrite <out>/leaderboard.csv and .md from the leaderboards of all runs below it."""
     merged = merge_runs(read_runs(find_runs(out, [])))
     write_table(out / "leaderboard.csv", merged.table)
-    write_atomically(out / "leaderboard.md", render_overview(merged.table).encode())
+    write_atomically(out / "leaderboard.md", render_overview(merged.table[merged.table["split"] != RANDOM]).encode())
 
 
 def write_merged(out: Path, table: pd.DataFrame, found: Across, notes: Sequence[str]) -> None:

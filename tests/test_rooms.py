@@ -12,12 +12,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = {
     0: {"errors", "seeds", "backend", "ladder", "atomic", "shards", "shard_index", "claims", "locks"},
-    1: {"images", "folds", "linalg", "segment", "overlap", "cellpose", "bags"},
-    2: {"label_csv", "label_folder", "manifest", "datasets", "check", "demo", "episodes", "halves", "noise", "metrics", "prompts"},
+    1: {"images", "folds", "linalg", "segment", "overlap", "cellpose", "bags", "scaling"},
+    2: {"label_csv", "label_folder", "manifest", "datasets", "check", "demo", "episodes", "halves", "noise", "metrics", "prompts", "instances", "budget", "partners", "instance_noise", "foreign", "mistakes", "sources"},
     3: {"store", "ledger", "export", "cells", "cell_cache", "masks", "segmented", "windows", "tiles", "instances"},
     4: {"inventory", "heads", "outlines"},
     5: {"prepare", "pixels", "inputs", "gate", "extract", "selection", "transfer", "tuned", "sweep", "fit", "schedule", "forecast", "ensembles", "zero_shot", "bag_heads", "bag_design"},
-    6: {"statistics", "intervals", "chance", "compare", "flags", "robustness", "leaderboard", "markdown", "write_up", "console", "study", "proxies", "efficiency", "record", "pairs", "calibration", "merge", "across", "sections", "overview", "granularity", "exchange", "granularity_report"},
+    6: {"statistics", "intervals", "chance", "compare", "flags", "rows", "robustness", "leaderboard", "markdown", "write_up", "console", "study", "proxies", "efficiency", "record", "pairs", "calibration", "merge", "across", "sections", "overview", "granularity", "exchange", "granularity_report", "leak"},
     7: {"listing", "embed", "pipeline", "tune", "granularity_run"},
     8: {"options", "run_cli", "cli", "store_cli", "tune_cli", "proxies_cli", "__main__", "__init__", "leaderboard_cli", "segment_cli", "granularity_cli"},
 }
@@ -32,6 +32,8 @@ BESIDE = {
     ("across", "pairs"), ("across", "statistics"), ("calibration", "record"), ("calibration", "statistics"), ("cli", "leaderboard_cli"), ("leaderboard_cli", "options"), ("merge", "record"), ("overview", "across"), ("overview", "leaderboard"), ("overview", "markdown"), ("overview", "sections"), ("pairs", "record"), ("pairs", "statistics"), ("pairs", "intervals"), ("record", "leaderboard"), ("sections", "markdown"), ("write_up", "across"), ("write_up", "efficiency"), ("write_up", "merge"), ("write_up", "overview"), ("write_up", "pairs"), ("write_up", "record"), ("write_up", "sections"),
     ("cli", "segment_cli"), ("instances", "cells"), ("instances", "masks"), ("instances", "segmented"), ("instances", "tiles"), ("instances", "windows"), ("masks", "cell_cache"), ("masks", "cells"), ("segment_cli", "options"), ("segmented", "cell_cache"), ("segmented", "cells"), ("segmented", "masks"), ("tiles", "windows"), ("tune_cli", "options"),
     ("cli", "granularity_cli"), ("exchange", "granularity"), ("exchange", "statistics"), ("granularity", "statistics"), ("granularity_cli", "options"), ("granularity_report", "markdown"), ("granularity_run", "embed"),
+    ("budget", "episodes"), ("check", "sources"), ("foreign", "datasets"), ("foreign", "noise"), ("mistakes", "episodes"), ("mistakes", "noise"), ("mistakes", "partners"), ("noise", "instance_noise"), ("noise", "partners"), ("sources", "episodes"),
+    ("leaderboard", "rows"), ("markdown", "rows"), ("flags", "rows"), ("console", "rows"), ("overview", "rows"), ("sections", "rows"),
 }  # fmt: skip
 MAY_IMPORT_ENCODERS = {"prepare", "pixels", "inputs", "gate", "extract", "listing", "embed", "pipeline", "tune", "cli", "options", "proxies_cli", "granularity_run"}
 HEAVY = {"torch", "timm", "open_clip", "torchvision", "xgboost", "faiss", "optuna", "lightly"}

@@ -43,7 +43,7 @@ def joint_scores(draw: Draw, settings: Mapping[str, Any]) -> BagScored:
 HEADS = (
     BagHead("mean-pool", "mean embedding of the image, then a head", scores, {"base": "logreg"}),
     BagHead(
-        "joint", "logreg on mean embeddings of images and on labelled cells; more images than cells weigh as much together",
+        "joint", "logreg on mean embeddings of images and on labelled cells; more images than cells weigh as much",
         joint_scores, {"l2": 0.01}, mixes=True,
     ),
 )  # fmt: skip

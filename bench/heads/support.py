@@ -137,9 +137,13 @@ class Pool:
         self.keeps_products = 12 * len(X) ** 2 <= budget
         self._tested: Tested | None = None
 
-    def support(self, rows: np.ndarray, test: np.ndarray) -> Support:
-        """Return the draw of these support rows and test rows, both positions in the pool."""
-        groups = None if self.groups is None else self.groups[rows]
+    def support(self, rows: np.ndarray, test: np.ndarray, groups: np.ndarray | None = None) -> Support:
+        """Return the draw of these support rows and test rows, both positions in the pool.
+
+        groups (n,): of the support rows, where they are not to be the pool's.
+        """
+        if groups is None and self.groups is not None:
+            groups = self.groups[rows]
         if self.keeps_products:
             return _Drawn(self, rows, test, groups)
         return Support(self.X[rows], self.X[test], groups=groups, pool=self, device=self.device)

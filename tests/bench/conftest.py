@@ -50,7 +50,8 @@ def make_view():
 
 @pytest.fixture
 def make_sweep(make_table, make_view):
-    """A sweep over K classes of `groups` groups of `items` rows; encoders by name with the distance of their classes."""
+    """A sweep over K classes of `groups` groups of `items` rows, and as many of every foreign class; encoders by name
+    with the distance of their classes."""
 
     def make(
         protocol: Protocol,
@@ -61,10 +62,11 @@ def make_sweep(make_table, make_view):
         items: int = 4,
         encoders: dict[str, float] | None = None,
     ) -> tuple[Sweep, dict[str, Embedded]]:
-        table = make_table("abcdefgh"[:K], groups, items)
+        table = make_table(["abcdefgh"[k] for k in range(K)] + list(protocol.foreign), groups, items)
         views = {name: make_view(table, name, signal) for name, signal in (encoders or {"strong": 3.0}).items()}
         keys = {name: (view.key, view.scaling) for name, view in views.items()}
-        return plan_sweep(table, tuple("abcdefgh"[:K]), protocol, keys, heads), views
+        spaces = {name: make_view(table, name, 1.0) for name in protocol.spaces()}
+        return plan_sweep(table, tuple("abcdefgh"[:K]), protocol, keys, heads, spaces), views
 
     return make
 

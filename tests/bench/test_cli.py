@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from encoders import PANELS
 
@@ -133,6 +134,50 @@ def test_kinds_of_noise_are_rows_and_what_they_cost_is_a_table(bench, data, tmp_
     assert not (run / "robustness.csv").exists()
 
 
+def test_noise_by_what_items_look_like_and_by_foreign_items_are_rows_that_say_whence(bench, data, tmp_path, save_png):
+    for i in range(4):
+        save_png(data / "debris" / f"d{i}__0.png", seed=50 + i)
+    command = ("run", "--data", data, "--encoder", "color-histogram,texture,thumbnail", "--no-trivial", "--head", "centroid",
+               "--shots", "2", "--seeds", 2, "--workers", 1, "--noise", "0,0.4", "--noise-kind",
+               "asymmetric,instance-dependent,open-set", "--confusable", "auto", "--foreign", "debris")  # fmt: skip
+    code, text = bench(*command)
+    assert code == 0 and "9 made" in text
+    [run] = (tmp_path / "results" / "runs").iterdir()
+    assert run.name.endswith("-without-debris")
+    table = pd.read_csv(run / "leaderboard.csv")
+    assert set(table["noise_kind"]) == {"none", "asymmetric", "instance-dependent", "open-set"}
+    assert set(table["n_test"]) == {12}
+    said = (run / "leaderboard.md").read_text()
+    assert "neuron for rbc, rbc for neuron (as the nearest centroid in color-histogram, texture, thumbnail" in said
+    assert "in the mean over color-histogram, texture, thumbnail" in said and "4 items of debris are foreign" in said
+    assert "Nothing to do" in bench(*command)[1]
+
+
+def test_the_leak_audit_writes_both_splits_and_ranks_nothing_in_the_random_one(bench, tmp_path):
+    rng = np.random.default_rng(0)
+    for label in ("neuron", "rbc"):
+        (tmp_path / "raw" / label).mkdir(parents=True)
+        for slide in range(30):
+            looks = rng.integers(20, 230, (24, 24, 3))
+            for i in range(4):  # cells of a slide are nearly the same
+                cell = (looks + rng.integers(0, 20, looks.shape)).astype(np.uint8)
+                Image.fromarray(cell).save(tmp_path / "raw" / label / f"{label}{slide}__{i}.png")
+    command = ("run", "--data", tmp_path / "raw", "--group-pattern", "([^/]+)__", "--encoder", "thumbnail", "--no-trivial",
+               "--head", "knn", "--shots", "20", "--budget", "60", "--seeds", 3, "--workers", 1, "--name", "r")  # fmt: skip
+    code, text = bench(*command, "--leak")
+    assert code == 0 and "Leak audit" in text
+    runs = tmp_path / "results" / "runs"
+    leak = pd.read_csv(runs / "r" / "leak.csv")
+    assert len(leak) == 2 and (leak["leak"] > 0.1).all()
+    random = pd.read_csv(runs / "r-random-split" / "leaderboard.csv")
+    assert set(random["split"]) == {"random"} and random["rank_low"].isna().all()
+    said = (runs / "r-random-split" / "leaderboard.md").read_text()
+    assert "DIAGNOSTIC, NOT A RESULT" in said and "nothing is ranked" in said and "60 labels in all" in said
+    own = pd.read_csv(runs / "r" / "leaderboard.csv").set_index("series")["balanced_accuracy"]
+    overview = (tmp_path / "results" / "leaderboard.md").read_text()
+    assert f"{100 * own['balanced']:.1f}" in overview and overview.count("`thumbnail`") == 1
+
+
 def test_a_level_without_groups_to_leave_out_is_told_and_the_others_go_on(bench, data, tmp_path):
     command = ("run", "--data", data, "--encoder", "thumbnail", "--head", "ridge,lda", "--select", "loo", "--seeds", 2,
                "--no-trivial")  # fmt: skip
@@ -210,6 +255,15 @@ def test_export_gives_the_rows_of_the_table(bench, data, tmp_path):
             ("run", "--encoder", "thumbnail", "--noise-kind", "asymmetric", "--confusable", "rbd>neuron"),
             "Got --confusable with class 'rbd', did you mean 'rbc'?",
         ),
+        (
+            ("run", "--encoder", "thumbnail", "--no-trivial", "--noise-kind", "instance-dependent"),
+            "of which color-histogram, texture are no descriptor or control of this run",
+        ),
+        (("run", "--encoder", "thumbnail", "--noise-kind", "asymmetric", "--confusable", "dino"), "of which dino is no"),
+        (("run", "--encoder", "thumbnail", "--noise-kind", "open-set", "--foreign", "rbd"), "did you mean 'rbc'?"),
+        (("run", "--encoder", "thumbnail", "--budget", "0"), "Got budgets [0]"),
+        (("run", "--encoder", "thumbnail", "--split", "source"), "Got --split source, and 12 of 12 items have no source"),
+        (("run", "--encoder", "thumbnail", "--split", "random", "--leak"), "Got --leak with --split random"),
         (("run", "--encoder", "thumbnail", "--instances", "tile:3"), "Got instances 'tile:3'"),
         (("run", "--encoder", "thumbnail", "--draw", "wide"), "Got draw 'wide'"),
         (("run", "--encoder", "thumbnail", "--shots", "50"), "No shot level can be drawn"),

@@ -16,7 +16,7 @@ NULL = 0.25
 def board(scores: dict[str, list[float]], kind: str = "symmetric", selection: str = "fixed") -> pd.DataFrame:
     """One head per encoder, with its scores at rates 0, 0.2 and 0.4."""
     rows = [
-        {"dataset": "d", "encoder": name, "head": "knn", "selection": selection, "shots": 5,
+        {"dataset": "d", "encoder": name, "head": "knn", "selection": selection, "series": "balanced", "shots": 5,
          "noise_kind": kind if rate else "none", "noise": rate, "balanced_accuracy": ba, "ci_low": ba - 0.05}
         for name, own in scores.items() for rate, ba in zip((0.0, 0.2, 0.4), own, strict=True)
     ]  # fmt: skip

@@ -174,15 +174,16 @@ def test_pairs_that_are_confused_name_the_units_of_asymmetric_noise_alone(make_s
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_labels_go_wrong_alike_for_every_encoder_and_head(kind, make_sweep, tmp_path):
-    sweep, views = make_sweep(Protocol((3,), (0.0, 0.4), (kind,), seeds=3), ["knn", "ridge"],
-                              encoders={"weak": 0.1, "strong": 3.0})  # fmt: skip
+    replaces = KINDS[kind].replaces
+    protocol = Protocol((3,), (0.0, 0.4), (kind,), seeds=3, foreign=("debris",) * replaces)
+    sweep, views = make_sweep(protocol, ["knn", "ridge"], encoders={"weak": 0.1, "strong": 3.0})
     seen = []
     original = fit.choose
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fit, "choose", lambda *a: seen.append(a[-1].Y) or original(*a))
         run_units(sweep, views, tmp_path)
     weak, strong = seen[: len(seen) // 2], seen[len(seen) // 2 :]
-    assert len(seen) == 2 * 2 * 3 * 5 and all(map(np.array_equal, weak, strong))
+    assert len(seen) == 2 * 2 * 3 * 5 * (1 + replaces) and all(map(np.array_equal, weak, strong))
     assert all(map(np.array_equal, seen[::2], seen[1::2]))  # the two heads of a draw
     wrong = [read_unit(tmp_path, unit).realised for unit in sweep.units]
     assert all(np.array_equal(wrong[0], other) for other in wrong) and wrong[0].shape == (3, 2, 3)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.noise import NoiseContext, flip_labels, partners
+from bench.noise import NoiseContext, flip_labels
+from bench.partners import partners
 from bench.sweep import scale_rows
 
 TESTED = 1000  # rows

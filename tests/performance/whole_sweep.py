@@ -148,7 +148,8 @@ def loop_seconds(name: str, sweep: Sweep, view: Embedded, given: argparse.Namesp
         for (_, seed, _), rows in sweep.draws.supports.items():
             if seed >= given.loop_seeds:
                 continue
-            draw = NoiseContext(sweep.y[rows], items[rows].tolist(), groups[rows], K, seed, sweep.partner)
+            partner = sweep.mistakes.partner[split.name]
+            draw = NoiseContext(sweep.y[rows], items[rows].tolist(), groups[rows], K, seed, partner)
             [(kind, rates)] = sweep.protocol.rates().items()
             Y = np.stack([flip_labels(draw, kind, rate) for rate in rates])
             for at, loop in enumerate(LOOPS[name].values()):

@@ -1,0 +1,57 @@
+"""How rows of an encoder are scaled before heads see them, by statistics of the training rows alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.errors import BenchError
+
+SCALING = ("unit", "standard")
+ROUNDING = 1e-9  # a deviation this small, as a share of the mean, is the rounding of equal numbers
+
+
+def scale_rows(X: np.ndarray, train: np.ndarray, groups: np.ndarray, scaling: str) -> np.ndarray:
+    """Return X (N, d) scaled by statistics of the training rows alone, in its own type; labels are not used.
+
+    Every training group weighs the same, so that one large image cut into hundreds of tiles does not
+    set the centre. groups: (N,).
+    unit: minus the training mean, then each row to length 1 (SimpleShot's CL2N, Wang et al. 2019).
+    standard: each feature to mean 0 and variance 1, divided by sqrt(d), for descriptors whose
+    features have unlike units; both give rows of about length 1. A feature that is constant on the
+    training rows, and a row that is their mean, becomes 0.
+    """
+    return scaling_of(X, train, groups, scaling).of(X)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What training rows say of how to scale a row: minus mean (d,), over divisor (d,) or, without one, to length 1."""
+
+    mean: np.ndarray
+    divisor: np.ndarray | None
+
+    def of(self, X: np.ndarray) -> np.ndarray:
+        """Return rows X (p, d) scaled, in their own type; what becomes of a row does not depend on the others."""
+        centred = X - self.mean
+        if self.divisor is not None:
+            centred /= self.divisor
+        else:
+            norm = np.linalg.norm(centred, axis=1, keepdims=True)
+            centred /= np.where(norm > ROUNDING * np.linalg.norm(self.mean), norm, np.inf)
+        return centred.astype(X.dtype, copy=False)
+
+
+def scaling_of(X: np.ndarray, train: np.ndarray, groups: np.ndarray, scaling: str) -> Scaling:
+    """Return the statistics of the training rows that `scale_rows` scales by."""
+    if scaling not in SCALING:
+        raise BenchError(f"Got scaling '{scaling}'; expected one of {', '.join(SCALING)}.")
+    _, group, size = np.unique(groups[train], return_inverse=True, return_counts=True)
+    weight = 1 / (len(size) * size[group])
+    mean = weight @ X[train]
+    if scaling == "unit":
+        return Scaling(mean, None)
+    deviation = np.sqrt(weight @ (X[train] - mean) ** 2)
+    varies = deviation > ROUNDING * np.abs(mean)
+    return Scaling(mean, np.where(varies, deviation * np.sqrt(X.shape[1]), np.inf))
