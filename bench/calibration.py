@@ -2,7 +2,7 @@
 
 The error (ECE, Guo et al. 2017, eq. 3) sorts items by the probability of the class they were given into BINS bins of
 equal width and takes the mean over items of |mean probability - share that is right| of their bin. It is never 0: a
-model whose probabilities are all true shows .04 at 1000 items and .2 at 50. So each value comes with its null band, the
+model whose probabilities are all true shows about .03 at 1000 items and .14 at 50. So each value has a null band, the
 central 95% of what the same probabilities show when labels are drawn from them. Bins of equal width, as the
 probabilities of kNN are a few values, which bins of equal size would cut apart.
 """

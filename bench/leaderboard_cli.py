@@ -103,11 +103,13 @@ def _print_best(merged: pd.DataFrame) -> None:
                   *(Column(name, justify="right") for name in names), box=box.SIMPLE, pad_edge=False)  # fmt: skip
     for (dataset, instances), own in merged[merged["selection"] != "oracle"].groupby(["dataset", "instances"]):
         clean = cleanest(own)
+        if clean.empty:
+            continue  # written before noise was a column
         row = clean[clean["shots"] == clean["shots"].max()].nlargest(1, "balanced_accuracy").iloc[0]
         named = dataset if instances == "whole" else f"{dataset} ({instances})"
         interval = f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}"
         score = f"{100 * row['balanced_accuracy']:.1f}"
-        table.add_row(str(named), row["encoder"], head_label(row), str(row["shots"]), score, interval,
+        table.add_row(str(named), row["encoder"], head_label(row), f"{row['shots']:.0f}", score, interval,
                       str(row["n_groups"]))  # fmt: skip
     console.print(table, soft_wrap=False)
 
