@@ -1,4 +1,4 @@
-"""A classical segmenter: contrast to the background, threshold, distance transform, watershed.
+"""A classical segmenter: contrast to the background, threshold (Otsu 1979), distance transform, watershed.
 
 It needs cells that stand out from a plain background. Transparent cells (phase or interference contrast), tissue that
 fills the image, and cells of many sizes at once are beyond it: look at what it finds before using it.
@@ -89,11 +89,9 @@ def _by_otsu(above: np.ndarray, contrast: np.ndarray) -> tuple[np.ndarray, float
 def _by_local_mean(above: np.ndarray, contrast: np.ndarray) -> tuple[np.ndarray, float]:
     """Return the same above the local mean as well, whose width is that of what a first one finds."""
     *_, radius = _apart(above & (contrast > _local_mean(contrast, max(contrast.shape) / 40)))
-    return (
-        _split(*_apart(above & (contrast > _local_mean(contrast, LOCAL * radius))))
-        if radius
-        else _by_otsu(above, contrast)
-    )
+    if not radius:
+        return _by_otsu(above, contrast)
+    return _split(*_apart(above & (contrast > _local_mean(contrast, LOCAL * radius))))
 
 
 THRESHOLD = {"local": _by_local_mean, "otsu": _by_otsu}
