@@ -9,9 +9,9 @@ all; one that cannot be read is made again.
 from __future__ import annotations
 
 import io
-import zipfile
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from bench.atomic import write_atomically
 from bench.images import ImageError
 
 FOLDER = "cells"
+AHEAD = 4  # images a thread that are looked at before they are asked for
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -31,7 +32,7 @@ def read_kept(root: Path | None, name: str, keys: Iterable[str]) -> dict[str, np
     try:
         with np.load(root / FOLDER / f"{name}.npz", allow_pickle=False) as kept:
             return {key: kept[key] for key in keys}
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+    except Exception:  # damaged bytes make zipfile raise nearly every type there is
         return None
 
 
@@ -56,8 +57,8 @@ def look_at(
     tell(done, total) counts those that are made.
     """
     keys = tuple(keys)
-    kept = {path: read_kept(root, name, keys) for path, name in wanted.items()}
-    lacking = [path for path in kept if kept[path] is None]
+    lacking = [path for path, name in wanted.items() if not _is_kept(root, name, keys)]
+    left, futures = deque(lacking), dict[str, Future[dict[str, np.ndarray] | str]]()
 
     def one(path: str) -> dict[str, np.ndarray] | str:
         try:
@@ -69,15 +70,27 @@ def look_at(
 
     pool = ThreadPoolExecutor(cpu_count(), thread_name_prefix="cells")
     try:
-        futures = {path: pool.submit(one, path) for path in lacking}
-        for path, found in kept.items():
-            if found is not None:
-                yield path, found
-                continue
-            yield path, futures.pop(path).result()
-            tell(len(lacking) - len(futures), len(lacking))
+        for path, name in wanted.items():
+            while left and len(futures) < AHEAD * cpu_count():
+                ahead = left.popleft()
+                futures[ahead] = pool.submit(one, ahead)
+            if path in futures:
+                yield path, futures.pop(path).result()
+                tell(len(lacking) - len(left) - len(futures), len(lacking))
+            else:
+                yield path, read_kept(root, name, keys) or one(path)  # damaged inside, where only reading it tells
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # of Ctrl-C: do not go on
+
+
+def _is_kept(root: Path | None, name: str, keys: Iterable[str]) -> bool:
+    if root is None:
+        return False
+    try:
+        with np.load(root / FOLDER / f"{name}.npz", allow_pickle=False) as kept:
+            return set(keys) <= set(kept.files)
+    except Exception:  # as above
+        return False
 
 
 def cells_of(labels: np.ndarray) -> dict[str, np.ndarray]:

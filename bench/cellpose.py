@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -42,8 +43,10 @@ def load_cellpose(model: Path) -> tuple[list[object], Callable[[np.ndarray], np.
     with model.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:32]
     network = CellposeModel(gpu=False, pretrained_model=str(model))
+    one_at_a_time = Lock()
 
     def find(pixels: np.ndarray) -> np.ndarray:
-        return np.asarray(network.eval(pixels[..., :3])[0]).astype(np.int64)
+        with one_at_a_time:
+            return np.asarray(network.eval(pixels[..., :3])[0]).astype(np.int64)
 
     return ["cellpose", version("cellpose"), digest], find

@@ -1,4 +1,4 @@
-"""A classical segmenter: contrast to the background, threshold, distance transform, watershed.
+"""A classical segmenter: contrast to the background, threshold (Otsu 1979), distance transform, watershed.
 
 It needs cells that stand out from a plain background. Transparent cells (phase or interference contrast), tissue that
 fills the image, and cells of many sizes at once are beyond it: look at what it finds before using it.
@@ -15,26 +15,27 @@ import numpy as np
 VERSION = 1  # raised when the same pixels would give other cells
 LONGEST = 1024  # pixels along an image, beyond twice which a half, a third, ... of them is looked at
 FOREGROUND = ("auto", "dark", "bright")
-THRESHOLD = ("local", "otsu")
 BORDER = ("keep", "drop")
 NEAR = 0.5  # centres of two cells are at least so many typical radii apart
 LOCAL = 1.3  # sigma of the local mean, in typical radii
 SMOOTH = 1 / 12  # sigma of the smoothed distance transform, in typical radii
-SMALL = 0.1  # least area, as a share of that of a typical disc
+SMALL = 0.3  # least area, as a share of that of a typical disc
 SMALLEST = 20  # and in pixels
+LARGEST = 200  # cells whose shape is looked at
 
 
 @dataclass(frozen=True)
 class Segmenter:
     """Settings. foreground: cells are darker or brighter than the background; auto: whatever differs from it.
 
-    threshold: 'otsu', one for the image, or 'local', which also asks for more than the mean around a pixel, so that
-    cells that touch come apart. min: least area in pixels; 0: a tenth of a typical cell. border: whether cells that
+    threshold: 'otsu', one for the image; 'local', which also asks for more than the mean around a pixel, so that
+    cells that touch come apart; auto: of both the one whose cells are more convex. min: least area in pixels; 0: a
+    third of a typical cell. border: whether cells that
     touch the border of the image are kept.
     """
 
     foreground: str = "auto"
-    threshold: str = "local"
+    threshold: str = "auto"
     min: int = 0
     border: str = "keep"
 
@@ -53,42 +54,70 @@ class Segmenter:
 
 
 CHOICES = {
-    "foreground": "|".join(FOREGROUND), "threshold": "|".join(THRESHOLD), "border": "|".join(BORDER), "min": r"\d{1,9}",
+    "foreground": "|".join(FOREGROUND), "threshold": "auto|local|otsu", "border": "|".join(BORDER), "min": r"\d{1,9}",
 }  # fmt: skip
 
 
 def segment(pixels: np.ndarray, how: Segmenter | None = None) -> np.ndarray:
     """Return the cells of an image as labels, int32 (H, W): 0 the background, 1 ... n the cells.
 
-    pixels: (H, W, C) of any real dtype. Deterministic. The typical radius r, on which everything is scaled, is measured
-    twice: after a first local threshold, and after the one that it scales.
+    pixels: (H, W, C) of any real dtype. Deterministic. Everything is scaled by the typical radius of what lies above
+    the threshold.
     """
-    from skimage.feature import peak_local_max
-    from skimage.segmentation import clear_border, watershed
-
     how = how or Segmenter()
     step = max(1, max(pixels.shape[:2]) // LONGEST)
     contrast = contrast_of(pixels[::step, ::step], how.foreground)
     above = contrast > _otsu(contrast)
-    cells, distance, radius = _apart(above & (contrast > _local_mean(contrast, max(contrast.shape) / 40)))
-    if how.threshold == "otsu":
-        cells, distance, radius = _apart(above)
-    elif radius:
-        cells, distance, radius = _apart(above & (contrast > _local_mean(contrast, LOCAL * radius)))
-    if not radius:
-        return np.zeros(pixels.shape[:2], np.int32)
-    hills = _gaussian(distance, max(1.0, SMOOTH * radius))
-    peaks = peak_local_max(hills, min_distance=max(2, int(NEAR * radius)), labels=cells, exclude_border=False)
-    seeds = np.zeros(cells.shape, np.int32)
-    seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
-    labels = watershed(-hills, seeds, mask=cells > 0)
+    tried = [THRESHOLD[name](above, contrast) for name in ([how.threshold] if how.threshold != "auto" else THRESHOLD)]
+    labels, radius = max(tried, key=lambda one: _solidity(one[0])) if len(tried) > 1 else tried[0]
     if how.border == "drop":
+        from skimage.segmentation import clear_border
+
         labels = clear_border(labels)
     least = how.min / step**2 if how.min else max(SMALLEST, SMALL * np.pi * radius**2)
     labels = _large(labels, least)
     if step > 1:
         labels = labels.repeat(step, 0).repeat(step, 1)[: pixels.shape[0], : pixels.shape[1]]
     return np.ascontiguousarray(labels, dtype=np.int32)
+
+
+def _by_otsu(above: np.ndarray, contrast: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the cells (H, W) above one threshold, and their typical radius."""
+    return _split(*_apart(above))
+
+
+def _by_local_mean(above: np.ndarray, contrast: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the same above the local mean as well, whose width is that of what a first one finds."""
+    *_, radius = _apart(above & (contrast > _local_mean(contrast, max(contrast.shape) / 40)))
+    if not radius:
+        return _by_otsu(above, contrast)
+    return _split(*_apart(above & (contrast > _local_mean(contrast, LOCAL * radius))))
+
+
+THRESHOLD = {"local": _by_local_mean, "otsu": _by_otsu}
+
+
+def _split(pieces: np.ndarray, distance: np.ndarray, radius: float) -> tuple[np.ndarray, float]:
+    """Cut pieces of foreground where the distance to their edge has several hills, by watershed; and the radius."""
+    from skimage.feature import peak_local_max
+    from skimage.segmentation import watershed
+
+    if not radius:
+        return pieces, radius
+    hills = _gaussian(distance, max(1.0, SMOOTH * radius))
+    peaks = peak_local_max(hills, min_distance=max(2, int(NEAR * radius)), labels=pieces, exclude_border=False)
+    seeds = np.zeros(pieces.shape, np.int32)
+    seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
+    return watershed(-hills, seeds, mask=pieces > 0), radius
+
+
+def _solidity(labels: np.ndarray) -> float:
+    """Return the mean over cells of area by area of the convex hull, weighted by area; 0 without a cell."""
+    from skimage.measure import regionprops
+
+    cells = sorted(regionprops(labels), key=lambda cell: -cell.area)[:LARGEST]
+    areas = np.array([cell.area for cell in cells])
+    return float(areas @ [cell.solidity for cell in cells] / areas.sum()) if len(cells) else 0.0
 
 
 def foreground_of(pixels: np.ndarray) -> np.ndarray:

@@ -38,7 +38,7 @@ def segments_of(
     reasons = {path: found for path, found in looked.items() if isinstance(found, str)}
     parts = [(path, found["box"]) for path, found in looked.items() if not isinstance(found, str)]
     reasons |= {path: "no cell: the segmenter found none" for path, box in parts if not len(box)}
-    note = "cells were found by a program, which may be wrong: `bench segment --out FOLDER` draws what segments are"
+    note = "cells were found by a program, which errs (`bench segment --out FOLDER` draws what `segments` finds)"
     return Found(table_of(parts, images), reasons, (note,))
 
 

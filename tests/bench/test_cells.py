@@ -11,11 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+import bench.inputs
 from bench.cells import CellSource
 from bench.datasets import BOX, load_dataset
 from bench.errors import BenchError
+from bench.extract import extract
 from bench.instances import COLUMNS, cut_instances
+from bench.store import EmbeddingStore
 from bench.windows import Window, cut_windows
+from encoders import resolve
 
 
 @pytest.fixture
@@ -240,6 +244,33 @@ def test_real_fields_are_cut_into_their_cells(shared):
     assert len(cut.table) > 4500 and cut.table["path"].nunique() == 348
     assert cut.table["cell_label"].value_counts().idxmax() == "RBC"
     assert ((cut.table["x1"] - cut.table["x0"]) == 96).all()
+
+
+def test_an_image_is_decoded_once_for_all_its_cells_and_each_gets_the_vector_of_its_own_pixels(
+    data, cells, tmp_path, monkeypatch
+):
+    opened: list[str] = []
+    whole = bench.inputs.open_views
+    monkeypatch.setattr(
+        bench.inputs, "open_views", lambda path, policies: opened.append(path.name) or whole(path, policies)
+    )
+    many = [f"{path},{x},9,{x + 8},17,x" for path in ("a/1.png", "b/3.png") for x in range(0, 50, 2)]
+    table = cut_instances(data, "boxes:8", CellSource(cells(*many))).table
+    spec, store = resolve("color-stats"), EmbeddingStore(tmp_path / "store")
+    extract(table, data.root, [spec], store)
+    assert len(table) == 50 and sorted(opened) == ["1.png", "3.png"]
+    x = store.read(spec.key, table["instance"].tolist())
+    for row in (0, 17, 49):
+        one = table.iloc[row]
+        pixels = np.asarray(Image.open(data.root / one["path"]))[one["y0"] : one["y1"], one["x0"] : one["x1"]]
+        (tmp_path / "crop" / "c").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "crop" / "d").mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / "crop" / "c" / "1.png")
+        Image.fromarray(pixels).save(tmp_path / "crop" / "d" / "2.png")
+        crop = cut_instances(load_dataset(tmp_path / "crop")).table.iloc[:1]
+        own = EmbeddingStore(tmp_path / f"own{row}")
+        extract(crop, tmp_path / "crop", [spec], own)
+        assert np.array_equal(own.read(spec.key, crop["instance"].tolist())[0], x[row])
 
 
 def test_a_run_on_cells_is_scored_by_image_and_a_second_one_does_nothing(data, cells, bench):

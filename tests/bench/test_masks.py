@@ -171,6 +171,18 @@ def test_what_was_found_is_kept_by_content_and_made_again_when_damaged(data, fol
     assert (cut(data, folder, cache=store).table["path"] == "b/4.png").sum() == 1
 
 
+def test_a_kept_file_with_any_damaged_byte_is_made_again_or_is_as_it_was(tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = {"box": rng.integers(0, 9, (40, 4)), "area": rng.integers(0, 9, 40)}
+    cell_cache.keep(tmp_path, "x", arrays)
+    path = tmp_path / cell_cache.FOLDER / "x.npz"
+    whole = path.read_bytes()
+    for at in range(0, len(whole), 3):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xA5]) + whole[at + 1 :])
+        ((_, found),) = look_at(tmp_path, {"p": "x"}, arrays, lambda path: arrays, lambda done, total: None)
+        assert all(np.array_equal(found[key], arrays[key]) for key in arrays)
+
+
 def test_an_image_that_cannot_be_read_is_told_and_not_kept(tmp_path):
     def make(path: str) -> dict[str, np.ndarray]:
         if path == "bad":
