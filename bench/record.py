@@ -101,5 +101,5 @@ def _unit(folder: Path, row: dict[Any, Any]) -> Unit:
             f"Got {folder} without the predictions of {row['encoder']} x {row['head']} at {row['shots']} shots, or "
             f"with a damaged file of them. {AGAIN}"
         ) from error
-    first = (row[name] for name in ("encoder", "head", "shots", "seeds"))
-    return Unit(*first, tuple(json.loads(row["rates"])), row["noise_kind"], identity, row["series"])
+    rates, kind = tuple(json.loads(row["rates"])), row["noise_kind"]
+    return Unit(row["encoder"], row["head"], row["shots"], row["seeds"], rates, kind, identity, row["series"])

@@ -2,10 +2,11 @@
 
     a_i = softmax over the bag of  w'(tanh(V x_i) * sigmoid(U x_i)),   z = sum_i a_i x_i,   classes: softmax(C z + c)
 
-A cell alone has attention 1, so its classes are softmax(C x + c). All bags are learned from at once: the mean
-cross-entropy plus l2/2 of all weights but c, by L-BFGS and torch's gradient, from a start by a fixed seed. (Adam, as
-in the paper, takes steps as large along directions of noise: on frozen embeddings of few images it did far worse.) With
-few images the network learns which images it has seen, hence `least_bags`.
+A cell alone has attention 1, so its classes are softmax(C x + c). Rows are scaled as in `bench.bag_heads.mean_pool`.
+All bags are learned from at once: the mean cross-entropy plus l2/2 of all weights but c, by L-BFGS and torch's
+gradient, from a start by a fixed seed. (Adam, as in the paper, takes steps as large along directions of noise: on
+frozen embeddings of few images it did far worse.) With few images the network learns which images it has seen, hence
+`least_bags`.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ from typing import Any
 import numpy as np
 
 from bench.bag_heads.contract import BagHead, BagScored, Draw
-from bench.bags import Bags, bag_softmax, bag_sums
+from bench.bag_heads.mean_pool import typical_length
+from bench.bags import Bags, bag_means, bag_softmax, bag_sums
 from bench.heads.contract import softmax
 
 
 def scores(draw: Draw, settings: Mapping[str, Any]) -> BagScored:
     """Learn attention and classes together; a class that the draw lacks gets 0."""
     learned, tested = draw.bags, draw.test_bags
-    X, X_test = (draw.X[rows].astype(np.float64) for rows in (learned.rows, draw.scored_rows))
+    length = typical_length(bag_means(draw.X[learned.rows], learned))
+    X, X_test = (draw.X[rows].astype(np.float64) / length for rows in (learned.rows, draw.scored_rows))
     V, U, w, C, c = _train(X, learned, draw.n_classes, settings)
     shut = np.where(np.isin(np.arange(draw.n_classes), learned.y), 0, -np.inf)
     members, cells = np.split(X_test, [len(tested.rows)])

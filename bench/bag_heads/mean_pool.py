@@ -1,4 +1,8 @@
-"""Mean pooling: an image is the mean of its cells' embeddings, and any head learns from these."""
+"""Mean pooling: an image is the mean of its cells' embeddings, and any head learns from these.
+
+Means of scattered rows are short, so that a penalty meant for rows of length 1 would weigh many times as much on them:
+all rows are divided by one number, the root mean square length of what is learned from (1 for cells of length 1).
+"""
 
 from __future__ import annotations
 
@@ -16,9 +20,15 @@ from bench.heads.support import Support
 
 def pooled(draw: Draw, learned: Bags) -> Support:
     """Return means of the learned bags as support; test bags' means, then test cells, as its test rows."""
-    X = draw.X
+    X, means = draw.X, _means(draw.X, learned)
     tested = np.concatenate([_means(X, draw.test_bags), X[draw.test_cells]])
-    return Support(_means(X, learned), tested)
+    length = typical_length(means)
+    return Support(means / length, tested / length)
+
+
+def typical_length(X: np.ndarray) -> float:
+    """Return the root mean square length of rows X (n, d), 1 where all are 0; of its type."""
+    return np.sqrt((X.astype(np.float64) ** 2).sum(1).mean()).astype(X.dtype) or X.dtype.type(1)
 
 
 def _means(X: np.ndarray, bags: Bags) -> np.ndarray:
@@ -43,7 +53,7 @@ def joint_scores(draw: Draw, settings: Mapping[str, Any]) -> BagScored:
 HEADS = (
     BagHead("mean-pool", "mean embedding of the image, then a head", scores, {"base": "logreg"}),
     BagHead(
-        "joint", "logreg on mean embeddings of images and on labelled cells; more images than cells weigh as much",
+        "joint", "logreg on mean embeddings of images and on labelled cells, which never weigh less together",
         joint_scores, {"l2": 0.01}, mixes=True,
     ),
 )  # fmt: skip

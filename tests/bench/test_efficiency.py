@@ -15,8 +15,8 @@ NULL = 0.5
 
 def board(scores: dict[str, list[float]], shots=(1, 2, 8), selection: str = "fixed", noise: float = 0.0) -> pd.DataFrame:
     rows = [
-        {"dataset": "d", "encoder": name, "head": "knn", "selection": selection, "shots": n, "noise": noise,
-         "noise_kind": "symmetric" if noise else "none", "balanced_accuracy": ba, "ci_low": ba - 0.05}
+        {"dataset": "d", "encoder": name, "head": "knn", "selection": selection, "series": "balanced", "shots": n,
+         "noise": noise, "noise_kind": "symmetric" if noise else "none", "balanced_accuracy": ba, "ci_low": ba - 0.05}
         for name, own in scores.items() for n, ba in zip(shots, own, strict=True)
     ]  # fmt: skip
     return pd.DataFrame(rows)

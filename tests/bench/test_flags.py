@@ -18,7 +18,8 @@ TRIVIAL = {"color-stats", "constant"}
 def board(learned: float, simple: float, p: float = 0.001, rank: int = 2, **more: object) -> pd.DataFrame:
     rows = [("deep", learned, p), ("wide", learned - 0.1, p), ("third", learned - 0.2, p), ("color-stats", simple, p)]
     table = pd.DataFrame(rows, columns=["encoder", "balanced_accuracy", "p_chance"])
-    table = table.assign(head="knn", selection="fixed", shots=5, noise=0.0, noise_kind="none", p_best=0.8)
+    table = table.assign(head="knn", selection="fixed", series="balanced", split="fixed", shots=5, noise=0.0, noise_kind="none")
+    table["p_best"] = 0.8
     table["held_out_best"] = learned - 0.02
     table["rank_low"] = [1, rank, 3, 4]
     table["ci_low"], table["ci_high"] = table["balanced_accuracy"] - 0.03, table["balanced_accuracy"] + 0.03
