@@ -1,8 +1,8 @@
 """What a class has to do with where it comes from (lab, stain, batch), and splits by another unit than the group.
 
-    group    no slide or patient is both learned from and tested; see `bench.episodes`
-    source   every source that holds two classes or more is held out in turn: what holds in a place never seen
-    random   items whatever their group: a diagnostic of how much of a score is knowing the slide, never a result
+group    no slide or patient is both learned from and tested; see `bench.episodes`
+source   every source that holds two classes or more is held out in turn: what holds in a place never seen
+random   items whatever their group: a diagnostic of how much of a score is knowing the slide, never a result
 """
 
 from __future__ import annotations

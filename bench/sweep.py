@@ -163,6 +163,8 @@ class Sweep:
     @cached_property
     def foreign(self) -> dict[str, np.ndarray]:
         """Split to the rows of no class that open-set noise takes from."""
+        if not self.protocol.foreign:
+            return {}
         splits = {split.name: split for repeat in self.plan.repeats for split in repeat}
         return {name: foreign_rows(self.table, self.classes, split.test) for name, split in splits.items()}
 

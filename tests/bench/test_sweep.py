@@ -187,6 +187,8 @@ def test_labels_go_wrong_alike_for_every_encoder_and_head(kind, make_sweep, tmp_
     assert all(map(np.array_equal, seen[::2], seen[1::2]))  # the two heads of a draw
     wrong = [read_unit(tmp_path, unit).realised for unit in sweep.units]
     assert all(np.array_equal(wrong[0], other) for other in wrong) and wrong[0].shape == (3, 2, 3)
+    tested = ledger.tested_items(sweep.table, sweep.plan.test_rows(), sweep.classes)
+    assert [sweep.classes[k] for k in tested.y] == sweep.table["label"].iloc[sweep.plan.test_rows()].tolist()
 
 
 @pytest.mark.parametrize("select", ["fixed", "loo", "inner-cv", "oracle"])
