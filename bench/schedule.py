@@ -50,6 +50,7 @@ def run_units(
     of a GPU; units are not named by it, so what one device has made the other takes as it is. Raises BenchError for
     embeddings that are not finite.
     """
+    run = run.absolute()  # a process that is used again is where it was started
     todo = [unit for unit in sweep.units if read_unit(run, unit) is None]
     progress = _Progress(sweep, todo, on_progress)
     if not todo:

@@ -18,7 +18,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,6 +97,7 @@ def run_study(task: Task, trials: int, workers: int = 1, on_progress: Callable[[
     from joblib import Parallel, delayed
 
     made = 0
+    task = replace(task, folder=task.folder.absolute())  # a process that is used again is where it was started
     _ = task.half.scalings  # made once, here, and sent to every worker with the rest
     try:
         task.folder.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -171,3 +172,12 @@ def test_a_head_that_gives_no_number_is_named(make_sweep, tmp_path, monkeypatch)
     monkeypatch.setattr(fit, "choose", lambda *a: original(*a)._replace(P=np.full_like(original(*a).P, np.nan)))
     with pytest.raises(BenchError, match="Head 'knn' gave probabilities that are not finite on 'strong'"):
         run_units(sweep, views, tmp_path)
+
+
+def test_processes_that_are_used_again_write_where_the_caller_is_now(make_sweep, tmp_path, monkeypatch):
+    sweep, views = make_sweep(Protocol((1,), seeds=2), ["centroid", "knn"])
+    for place in ("here", "there"):
+        (tmp_path / place).mkdir()
+        monkeypatch.chdir(tmp_path / place)
+        assert run_units(sweep, views, Path("run"), workers=2) == (0, len(sweep.units))
+        assert all(unit.path(tmp_path / place / "run").exists() for unit in sweep.units)
