@@ -1,6 +1,6 @@
 """Seconds and peak memory to compare all rows of a large leaderboard: intervals, ranks, P(best), the test against chance.
 
-    python tests/performance/statistics.py --rows 5000 --blocks 10 --resamples 10000
+    python tests/performance/comparison.py --rows 5000 --blocks 10 --resamples 10000
 """
 
 from __future__ import annotations
