@@ -98,7 +98,7 @@ def _saturated(rows: pd.DataFrame, trivial: set[str]) -> str:
     simple = rows.loc[rows["encoder"].isin(trivial), "balanced_accuracy"].max()
     if not np.isnan(simple) and best["balanced_accuracy"] - simple < NEAR:
         why.append(
-            f"a trivial row is {100 * (best['balanced_accuracy'] - simple):.1f} points behind the best or nearer"
+            f"a trivial row is only {100 * (best['balanced_accuracy'] - simple):.1f} points behind the best"
         )
     if not why:
         return ""
