@@ -2,15 +2,15 @@
 
 In a notebook, the steps of the command line are
 
-    from bench.embed import Source, extract_encoders, prepare
+    from bench.embeddings.embed import Source, extract_encoders, prepare
     from bench.pipeline import Request, run
-    from bench.sweep import Protocol
+    from bench.fitting.sweep import Protocol
 
     result = run(Request(Source("Data/raw"), Protocol(shots=(1, 5)), encoders=["color-stats", "resnet50"]))
     result.leaderboard.table          # pandas, one row per encoder x head x shots x noise
 
-and each of them is a plain function of tables and arrays: `bench.datasets.load_dataset`,
-`bench.instances.make_instances`, `bench.episodes.plan_splits`, `bench.heads.estimator.HeadClassifier`.
+and each of them is a plain function of tables and arrays: `bench.data.datasets.load_dataset`,
+`bench.data.instances.make_instances`, `bench.draws.episodes.plan_splits`, `bench.heads.estimator.HeadClassifier`.
 """
 
 __version__ = "0.1.0"

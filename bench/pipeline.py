@@ -17,26 +17,27 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.budget import lacking
-from bench.check import tier_of
-from bench.datasets import Dataset
-from bench.embed import OnProgress, Prepared, Source, cached_encoders, embed, prepare
-from bench.ensembles import Concat, Ensemble, plan_means, run_means
+from bench.data.check import tier_of
+from bench.data.datasets import Dataset
+from bench.data.separability import source_warnings
+from bench.draws.budget import lacking
+from bench.draws.foreign import hold_out
+from bench.draws.mistakes import check_spaces, describe_noise
+from bench.draws.sources import RANDOM
+from bench.embeddings.embed import OnProgress, Prepared, Source, cached_encoders, embed, prepare
+from bench.embeddings.extract import ExtractReport
+from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
-from bench.extract import ExtractReport
-from bench.forecast import Forecast, forecast
-from bench.foreign import hold_out
+from bench.fitting.ensembles import Concat, Ensemble, plan_means, run_means
+from bench.fitting.forecast import Forecast, forecast
+from bench.fitting.prompts import Prompts, make_prompts
+from bench.fitting.schedule import mapped, run_units
+from bench.fitting.sweep import Embedded, Protocol, Sweep, View, plan_sweep
+from bench.fitting.tuned import leave_out
+from bench.fitting.zero_shot import plan_zero_shot, run_zero_shot
 from bench.heads import get_heads
-from bench.leaderboard import EncoderFacts, Leaderboard, RunFacts
-from bench.mistakes import check_spaces, describe_noise
-from bench.prompts import Prompts, make_prompts
-from bench.schedule import mapped, run_units
-from bench.sources import RANDOM, source_warnings
-from bench.store import EmbeddingStore
-from bench.sweep import Embedded, Protocol, Sweep, View, plan_sweep
-from bench.tuned import leave_out
-from bench.write_up import write_up
-from bench.zero_shot import plan_zero_shot, run_zero_shot
+from bench.report.leaderboard import EncoderFacts, Leaderboard, RunFacts
+from bench.report.write_up import write_up
 from encoders import (
     PANELS,
     EncoderSpec,
@@ -107,8 +108,8 @@ def run(
     """Do what is asked and write the leaderboard.
 
     device: "auto", "cpu", "cuda" or "cuda:N". fit_device: "cpu", or a GPU for the heads that can. workers, memory: see
-    `bench.schedule.run_units`. command: as the user typed it. Raises BenchError for data the protocol cannot be run
-    on, and EncoderError for an unknown encoder or device, before anything is written.
+    `bench.fitting.schedule.run_units`. command: as the user typed it. Raises BenchError for data the protocol cannot be
+    run on, and EncoderError for an unknown encoder or device, before anything is written.
     """
     prepared, asked, ensembles, left_out = _resolve(request, on_progress)
     specs = _with_panel(asked, request)
@@ -175,7 +176,7 @@ def _resolve(
 ) -> tuple[Prepared, list[EncoderSpec], list[Ensemble], str]:
     """Read the data, and return what the names stand for; the members of ensembles are encoders as well.
 
-    Last comes what is left out of the data because settings were tuned on it, see `bench.tuned`, or "".
+    Last comes what is left out of the data because settings were tuned on it, see `bench.fitting.tuned`, or "".
     """
     get_heads(request.heads)
     name, ensembles = request.name, request.ensembles

@@ -18,21 +18,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.atomic import replacing, write_atomically
-from bench.embed import OnProgress, Source, embed, prepare
-from bench.episodes import default_seeds, draw_supports, plan_splits
+from bench.disk.atomic import replacing, write_atomically
+from bench.draws.episodes import default_seeds, draw_supports, plan_splits
+from bench.draws.halves import split_halves
+from bench.embeddings.embed import OnProgress, Source, embed, prepare
 from bench.errors import BenchError
-from bench.halves import split_halves
+from bench.fitting.ledger import tested_items
+from bench.fitting.metrics import balanced_accuracy, log_loss
+from bench.fitting.study import Half, Task, importance, read_trials, run_study
+from bench.fitting.sweep import Embedded, data_name
+from bench.fitting.tuned import write_tuned
 from bench.heads import Head, Params, all_heads, get_heads
-from bench.intervals import T_FROM, difference_intervals, few_groups_interval, recalls_by_group, score_intervals
-from bench.ledger import tested_items
-from bench.markdown import table_lines
-from bench.metrics import balanced_accuracy, log_loss
+from bench.report.intervals import T_FROM, difference_intervals, few_groups_interval, recalls_by_group, score_intervals
+from bench.report.markdown import table_lines
+from bench.report.statistics import Hits, count_hits
 from bench.seeds import content_name
-from bench.statistics import Hits, count_hits
-from bench.study import Half, Task, importance, read_trials, run_study
-from bench.sweep import Embedded, data_name
-from bench.tuned import write_tuned
 from encoders import resolve
 
 VERSION = 1  # raised when the same description would give other numbers

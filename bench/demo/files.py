@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from bench.atomic import write_atomically
 from bench.demo.scene import CELL_COLUMNS, make_image
 from bench.demo.spec import CLASSES, DemoSpec, keyed_rng
+from bench.disk.atomic import write_atomically
 from bench.errors import BenchError
 from bench.seeds import keyed_uniform
 

@@ -4,7 +4,8 @@
 
 l2 does not drift with n; scikit-learn's C is 1 / (l2 n), and 2 / (l2 n) with two classes, for which it keeps one
 weight vector and not two of opposite sign. The optimal W lies in the span of the support rows, so the problem is
-solved exactly in the coordinates of `Support.linear`, for all label vectors and all l2 at once (`bench.linalg`).
+solved exactly in the coordinates of `Support.linear`, for all label vectors and all l2 at once
+(`bench.solvers.linalg`).
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bench import ladder
-from bench.backend import Array, backend_of
 from bench.heads.contract import Head, Params, Range, Scored, softmax
 from bench.heads.support import Support
-from bench.linalg import Loss, minimise
+from bench.solvers import ladder
+from bench.solvers.backend import Array, backend_of
+from bench.solvers.linalg import Loss, minimise
 
 GRID = tuple({"l2": float(10 ** (-2 * j / 3))} for j in range(10))  # 1 to 1e-6; 0.01 is the fourth
 
 
 def cross_entropy(S: Array, own: Array) -> tuple[Array, Array]:
-    """The `bench.linalg.Loss` -log softmax(S)[own]; exact to rounding for rows far on either side of the boundary."""
+    """The `linalg.Loss` -log softmax(S)[own]; exact to rounding for rows far on either side of the boundary."""
     on = backend_of(S)
     xp = on.xp
     top = xp.amax(S, 1)  # (P, n)
@@ -56,7 +57,7 @@ def fit_and_score(
     top: float = ladder.TOP,
     weight: np.ndarray | None = None,
 ) -> Scored:
-    """Return probabilities (m, len(l2), n_test, K) of the linear model with this loss; see `bench.linalg.minimise`."""
+    """Return probabilities (m, len(l2), n_test, K) of the linear model with this loss; see `linalg.minimise`."""
     rows, Zt_test = support.linear
     solved = minimise(rows, Y, n_classes, l2, loss, top, weight)
     m, L, K, r = solved.W.shape

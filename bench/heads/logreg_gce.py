@@ -10,15 +10,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.backend import Array, backend_of
 from bench.heads.contract import Head, Params, Range, Scored
 from bench.heads.logreg import SPACE, scores_by
 from bench.heads.support import Support
-from bench.linalg import Loss
+from bench.solvers.backend import Array, backend_of
+from bench.solvers.linalg import Loss
 
 
 def generalised(q: float) -> Loss:
-    """Return the `bench.linalg.Loss` (1 - p^q) / q, q in (0, 1]."""
+    """Return the `bench.solvers.linalg.Loss` (1 - p^q) / q, q in (0, 1]."""
 
     def loss(S: Array, own: Array) -> tuple[Array, Array]:
         on = backend_of(S)

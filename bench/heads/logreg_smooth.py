@@ -9,16 +9,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench import ladder
-from bench.backend import Array, backend_of
 from bench.heads.contract import Head, Params, Range, Scored
 from bench.heads.logreg import SPACE, scores_by
 from bench.heads.support import Support
-from bench.linalg import Loss
+from bench.solvers import ladder
+from bench.solvers.backend import Array, backend_of
+from bench.solvers.linalg import Loss
 
 
 def smoothed(smoothing: float) -> Loss:
-    """Return the `bench.linalg.Loss` of cross-entropy with labels smoothed by a share in [0, 1)."""
+    """Return the `bench.solvers.linalg.Loss` of cross-entropy with labels smoothed by a share in [0, 1)."""
 
     def loss(S: Array, own: Array) -> tuple[Array, Array]:
         on = backend_of(S)

@@ -9,9 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from bench.backend import Array, backend_of
 from bench.heads.span import Plain, Span, span_of_gram
-from bench.linalg import Rows, mean_row
+from bench.solvers.backend import Array, backend_of
+from bench.solvers.linalg import Rows, mean_row
 
 BUDGET = 2**31  # bytes of inner products a pool may keep, enough for 13,000 rows
 BLOCK = 512  # test rows whose cosines are made at a time
@@ -105,7 +105,7 @@ class Support:
 
     @cached_property
     def linear(self) -> tuple[Rows, Array]:
-        """What `bench.linalg` solves linear heads with: the rows, and the test rows alike, float32 (r, n_test).
+        """What `bench.solvers.linalg` solves linear heads with: the rows, and the test rows alike, float32 (r, n_test).
 
         In the span of fewer rows than dimensions, else turned; both keep every inner product. The last is the 1 of
         the intercept.

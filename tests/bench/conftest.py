@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench import cli
-from bench.sweep import Embedded, Protocol, Sweep, plan_sweep
+from bench.cli import app as cli
+from bench.fitting.sweep import Embedded, Protocol, Sweep, plan_sweep
 
 
 @pytest.fixture

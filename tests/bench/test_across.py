@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, wilcoxon
 
-from bench.across import COLUMNS, PAIRS, across, common, improvement, rate, signed_rank_p
+from bench.report.across import COLUMNS, PAIRS, across, common, improvement, rate, signed_rank_p
 
 
 def draws(scores: dict[str, dict[str, list[float]]], shots: int = 5, noise: float = 0.0) -> pd.DataFrame:

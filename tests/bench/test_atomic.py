@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bench.atomic import replacing, write_atomically
+from bench.disk.atomic import replacing, write_atomically
 from bench.errors import BenchError
 
 

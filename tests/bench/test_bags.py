@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import check_grad
 
-from bench.bag_heads.pooled_logits import log_sum_exp_loss, noisy_or_loss, objective
-from bench.bags import bag_means, bag_softmax, join_bags, make_bags, mean_log_odds, mean_probability, vote
 from bench.errors import BenchError
+from bench.granularity.bags import bag_means, bag_softmax, join_bags, make_bags, mean_log_odds, mean_probability, vote
+from bench.granularity.heads.pooled_logits import log_sum_exp_loss, noisy_or_loss, objective
 
 membership = st.integers(1, 6).flatmap(
     lambda B: st.permutations(range(B)).flatmap(

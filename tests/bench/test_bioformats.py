@@ -8,7 +8,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from bench.datasets import load_dataset
+from bench.data.datasets import load_dataset
 from bench.images import ImageError, probe_image, read_image
 from bench.images.bioformats import PLUGINS, picture_of
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.budget import draw_budget, lacking
-from bench.episodes import REGIMES, class_codes, plan_splits
+from bench.draws.budget import draw_budget, lacking
+from bench.draws.episodes import REGIMES, class_codes, plan_splits
 from bench.errors import BenchError
+from bench.fitting.ledger import read_ledger, read_unit
+from bench.fitting.schedule import run_units
+from bench.fitting.sweep import Protocol, plan_sweep
 from bench.heads import all_heads
-from bench.ledger import read_ledger, read_unit
-from bench.schedule import run_units
-from bench.sweep import Protocol, plan_sweep
 
 
 def uneven(a: int, b: int, groups: int = 20) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.calibration import BINS, ece, null_band
+from bench.report.calibration import BINS, ece, null_band
 
 
 def two_classes(sure: np.ndarray) -> np.ndarray:

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-import bench.inputs
-from bench.cells import CellSource
-from bench.datasets import BOX, load_dataset
+import bench.embeddings.inputs
+from bench.data.cells import CellSource
+from bench.data.datasets import BOX, load_dataset
+from bench.data.instances import COLUMNS, cut_instances
+from bench.data.windows import Window, cut_windows
+from bench.embeddings.extract import extract
+from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
-from bench.extract import extract
-from bench.instances import COLUMNS, cut_instances
-from bench.store import EmbeddingStore
-from bench.windows import Window, cut_windows
 from encoders import resolve
 
 
@@ -250,9 +250,9 @@ def test_an_image_is_decoded_once_for_all_its_cells_and_each_gets_the_vector_of_
     data, cells, tmp_path, monkeypatch
 ):
     opened: list[str] = []
-    whole = bench.inputs.open_views
+    whole = bench.embeddings.inputs.open_views
     monkeypatch.setattr(
-        bench.inputs, "open_views", lambda path, policies: opened.append(path.name) or whole(path, policies)
+        bench.embeddings.inputs, "open_views", lambda path, policies: opened.append(path.name) or whole(path, policies)
     )
     many = [f"{path},{x},9,{x + 8},17,x" for path in ("a/1.png", "b/3.png") for x in range(0, 50, 2)]
     table = cut_instances(data, "boxes:8", CellSource(cells(*many))).table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.chance import _permuted, chance_test, share_of_answers
+from bench.report.chance import _permuted, chance_test, share_of_answers
 
 
 def answers(rng: np.random.Generator, n_groups: int, alike: float, classes: int = 4, items: int = 20) -> np.ndarray:
@@ -49,5 +49,5 @@ def test_skill_is_found_and_does_not_depend_on_how_many_permutations_are_held_at
     p = chance_test(shares, y, group.astype(str), permutations=499)
     assert p[0] == 1 / 500
     assert p[1] == 1
-    monkeypatch.setattr("bench.chance.BLOCK", 120 * 499)
+    monkeypatch.setattr("bench.report.chance.BLOCK", 120 * 499)
     assert np.array_equal(p, chance_test(shares, y, group.astype(str), permutations=499))

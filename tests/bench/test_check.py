@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.check import check_dataset
-from bench.datasets import load_dataset
+from bench.data.check import check_dataset
+from bench.data.datasets import load_dataset
 from bench.errors import BenchError
 
 

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import claims
-from bench.claims import STALE_S, Claims
+from bench.disk import claims
+from bench.disk.claims import STALE_S, Claims
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLDER = """
 import sys, time
-from bench.claims import Claims
+from bench.disk.claims import Claims
 claims = Claims(sys.argv[1])
 print([claims.take(name) for name in sys.argv[2:]], flush=True)
 time.sleep(300)

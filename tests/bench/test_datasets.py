@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import manifest
-from bench.check import check_dataset
-from bench.datasets import load_dataset
+from bench.data import manifest
+from bench.data.check import check_dataset
+from bench.data.datasets import load_dataset
+from bench.data.instances import make_instances
+from bench.data.tiles import _spans
 from bench.errors import BenchError
-from bench.instances import make_instances
-from bench.tiles import _spans
 
 
 @pytest.fixture
@@ -261,7 +261,7 @@ def test_a_folder_that_cannot_be_listed_is_told_and_the_others_are_read(folder, 
             raise PermissionError(13, "Permission denied", str(path))
         return scandir(path)
 
-    monkeypatch.setattr("bench.label_folder.os.scandir", guarded)
+    monkeypatch.setattr("bench.data.label_folder.os.scandir", guarded)
     dataset = load_dataset(folder)
     assert len(dataset.table) == before
     told = [f"{inside.name}/locked", "is a folder that cannot be listed (Permission denied)"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.efficiency import COLUMNS, area_over_log2, efficiency, labels_needed
+from bench.report.efficiency import COLUMNS, area_over_log2, efficiency, labels_needed
 
 NULL = 0.5
 

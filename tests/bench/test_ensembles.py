@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from bench.ensembles import Concat, Ensemble, mean_probabilities, plan_means, run_means
 from bench.errors import BenchError
-from bench.ledger import read_unit
-from bench.schedule import run_units
-from bench.sweep import Protocol, plan_sweep
+from bench.fitting.ensembles import Concat, Ensemble, mean_probabilities, plan_means, run_means
+from bench.fitting.ledger import read_unit
+from bench.fitting.schedule import run_units
+from bench.fitting.sweep import Protocol, plan_sweep
 
 BOTH = {"weak": 0.5, "strong": 3.0}
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import episodes
-from bench.episodes import REGIMES, draw_supports, order_items, plan_splits
+from bench.draws import episodes
+from bench.draws.episodes import REGIMES, draw_supports, order_items, plan_splits
 from bench.errors import BenchError
 from bench.seeds import content_name
 

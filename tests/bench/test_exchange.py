@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.bag_design import Levels, Recipe, simulate_images
-from bench.bag_heads import get_bag_heads
-from bench.exchange import equal_cells, frontier, measure
+from bench.granularity.design import Levels, Recipe, simulate_images
+from bench.granularity.exchange import equal_cells, frontier, measure
+from bench.granularity.heads import get_bag_heads
 
 MINUTES = {"image": 0.1, "cell": 0.5}
 HEADS = ["mean-pool:centroid"]

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import bench.inputs
-from bench.datasets import load_dataset
-from bench.extract import BLOCK, extract
-from bench.instances import make_instances
-from bench.store import EmbeddingStore
+import bench.embeddings.inputs
+from bench.data.datasets import load_dataset
+from bench.data.instances import make_instances
+from bench.embeddings.extract import BLOCK, extract
+from bench.embeddings.store import EmbeddingStore
 from encoders import LoadedEncoder, resolve
 
 
@@ -26,8 +26,8 @@ def data(tmp_path, save_png):
 
 def test_an_image_of_many_tiles_is_opened_once_for_all_encoders_and_every_tile_gets_its_own_vector(data, tmp_path, monkeypatch):
     opened = Counter()
-    whole = bench.inputs.open_views
-    monkeypatch.setattr(bench.inputs, "open_views", lambda path, policies: opened.update([path]) or whole(path, policies))
+    whole = bench.embeddings.inputs.open_views
+    monkeypatch.setattr(bench.embeddings.inputs, "open_views", lambda path, policies: opened.update([path]) or whole(path, policies))
     table = make_instances(data, "tiles:10")
     assert len(table) == 4 * 13 * 14 > BLOCK
     store, specs = EmbeddingStore(tmp_path / "store"), [resolve("thumbnail"), resolve("color-stats")]
@@ -97,8 +97,8 @@ def test_what_another_process_holds_is_left_to_it_and_counted_as_reused(data, tm
     extract(table, data.root, [spec], whole)
     shards = sorted((tmp_path / "whole" / spec.key).glob("*.safetensors"))
     assert len(shards) == 2
-    from bench.shards import shard_name
-    from bench.store import to_rows
+    from bench.disk.shards import shard_name
+    from bench.embeddings.store import to_rows
 
     names = table.sort_values(["digest", "instance"], kind="stable")["instance"].to_numpy(str)[:BLOCK]
     with theirs.claims() as claims:
@@ -133,10 +133,10 @@ def test_few_images_are_open_at_a_time_and_each_is_opened_once_for_two_inputs(tm
         alive.add(views)
         return views
 
-    whole, most = bench.inputs.open_views, []
+    whole, most = bench.embeddings.inputs.open_views, []
     Seen.__hash__ = object.__hash__
-    monkeypatch.setattr(bench.inputs, "open_views", watched)
-    monkeypatch.setattr("bench.extract.cpu_count", lambda: 2)
+    monkeypatch.setattr(bench.embeddings.inputs, "open_views", watched)
+    monkeypatch.setattr("bench.embeddings.extract.cpu_count", lambda: 2)
     specs = [resolve("thumbnail"), resolve("raw-pixels"), resolve("color-stats")]
     report = extract(make_instances(data), data.root, specs, EmbeddingStore(tmp_path / "store"))
     assert sum(report.made.values()) == 150 and set(opened.values()) == {1}

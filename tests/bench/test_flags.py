@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from bench.cli import app
+from bench.cli.app import app
 from bench.demo import DemoSpec, write_demo
-from bench.flags import flags, headline, summary, trivial_share
+from bench.report.flags import flags, headline, summary, trivial_share
 
 TRIVIAL = {"color-stats", "constant"}
 

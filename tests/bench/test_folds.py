@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.folds import deal_groups
+from bench.draws.folds import deal_groups
 
 
 @settings(max_examples=60)

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import fit
+from bench.draws.foreign import deal_foreign, foreign_rows, hold_out, replace_rows
+from bench.draws.noise import check_foreign, lots
 from bench.errors import BenchError
-from bench.fit import Drawn, parts_of, pool_of
-from bench.foreign import deal_foreign, foreign_rows, hold_out, replace_rows
-from bench.ledger import read_unit
-from bench.noise import check_foreign, lots
-from bench.schedule import material_of, run_units
-from bench.sweep import Protocol
+from bench.fitting import fit
+from bench.fitting.fit import Drawn, parts_of, pool_of
+from bench.fitting.ledger import read_unit
+from bench.fitting.schedule import material_of, run_units
+from bench.fitting.sweep import Protocol
 
 OPEN = Protocol((3,), (0.0, 0.2, 0.5), ("symmetric", "open-set"), seeds=4, foreign=("debris", "dust"))
 
@@ -78,7 +78,7 @@ def test_foreign_rows_are_neither_tested_nor_drawn_and_change_neither_splits_nor
 
 
 def test_splits_lie_where_the_rows_of_the_classes_do_wherever_foreign_rows_stand(make_table):
-    from bench.episodes import plan_splits
+    from bench.draws.episodes import plan_splits
 
     table = make_table(["a", "b"], 12, 3)
     mixed = pd.concat([make_table(["dust"], 2, 2), table], ignore_index=True)
@@ -93,7 +93,7 @@ def test_a_level_with_too_few_foreign_items_is_refused_and_the_other_kinds_go_on
     few, _ = make_sweep(replace(OPEN, shots=(1, 20), foreign=("debris",)), ["knn"], items=40, groups=12)
     assert not few.draws.refused  # 480 foreign items
     table = few.table[(few.table["label"] != "debris") | (few.table["path"].str.endswith("-0"))]
-    from bench.sweep import plan_sweep
+    from bench.fitting.sweep import plan_sweep
 
     short = plan_sweep(table.reset_index(drop=True), few.classes, few.protocol, {"e": ("k", "unit")}, ["knn"])
     assert {(unit.shots, unit.noise_kind) for unit in short.units} == {
@@ -113,7 +113,7 @@ def test_settings_are_chosen_with_foreign_items_among_the_examples(select, make_
 
 
 def test_wrong_foreign_classes_are_named(tmp_path, save_png):
-    from bench.datasets import load_dataset
+    from bench.data.datasets import load_dataset
 
     for i, name in enumerate(("rbc", "xylem", "debris")):
         save_png(tmp_path / name / "one.png", i)

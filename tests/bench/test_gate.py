@@ -7,11 +7,11 @@ import json
 import numpy as np
 from PIL import Image
 
-from bench.datasets import load_dataset
-from bench.extract import extract
-from bench.gate import centred_cosine
-from bench.instances import make_instances
-from bench.store import EmbeddingStore
+from bench.data.datasets import load_dataset
+from bench.data.instances import make_instances
+from bench.embeddings.extract import extract
+from bench.embeddings.gate import centred_cosine
+from bench.embeddings.store import EmbeddingStore
 from encoders import resolve
 
 REDUCED = "random-resnet18@precision=bfloat16,size=32"
@@ -52,7 +52,7 @@ def test_a_variant_that_passes_is_used_and_the_measure_is_kept(tmp_path):
 
 
 def test_a_variant_that_changes_its_embeddings_is_refused_with_the_measure_and_nothing_is_stored(tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.gate.LEAST", {"bfloat16": 0.9999999})
+    monkeypatch.setattr("bench.embeddings.gate.LEAST", {"bfloat16": 0.9999999})
     report, folder = run(tmp_path, 6)
     assert report.made == {REDUCED: 0} and not list(folder.glob("*.safetensors")) and not (folder / "gate.json").exists()
     assert "mean centred cosine to float32 by torch is 0.9" in report.failed[REDUCED]

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from bench.bag_design import Levels, Recipe, design_images, simulate_images, structural_noise, usable_classes
-from bench.bag_heads import get_bag_heads
 from bench.errors import BenchError
-from bench.exchange import measure
-from bench.granularity import Method, fit_design, plan_methods
+from bench.granularity.design import Levels, Recipe, design_images, simulate_images, structural_noise, usable_classes
+from bench.granularity.exchange import measure
+from bench.granularity.fits import Method, fit_design, plan_methods
+from bench.granularity.heads import get_bag_heads
 
 CLASSES = ("a", "b", "c")
 LEVELS = Levels((0, 1, 3), (0, 1, 2, 4), 4)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.draws.halves import split_halves
 from bench.errors import BenchError
-from bench.halves import split_halves
 
 
 def table(pairs: list[tuple[str, str]], split: list[str | None] | None = None) -> pd.DataFrame:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.instance_noise import flip_rates, targets
-from bench.sweep import Protocol, plan_sweep
+from bench.draws.instance_noise import flip_rates, targets
+from bench.fitting.sweep import Protocol, plan_sweep
 
 GRID = (np.arange(20000) + 0.5) / 20000
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.datasets import BOX, COLUMNS, Dataset, load_dataset
+from bench.data.datasets import BOX, COLUMNS, Dataset, load_dataset
+from bench.data.instances import COLUMNS as INSTANCE_COLUMNS
+from bench.data.instances import make_instances
 from bench.errors import BenchError
-from bench.instances import COLUMNS as INSTANCE_COLUMNS
-from bench.instances import make_instances
 from bench.seeds import content_name
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, ttest_1samp, ttest_rel
 
-from bench.intervals import (
+from bench.report.intervals import (
     clopper_pearson,
     difference_intervals,
     exact_difference,
@@ -18,7 +18,7 @@ from bench.intervals import (
     score_intervals,
     spread_of,
 )
-from bench.statistics import Hits
+from bench.report.statistics import Hits
 
 
 def study(rng: np.random.Generator, n_groups: int, n_draws: int, gap: float = 0.0) -> Hits:

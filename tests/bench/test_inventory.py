@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from bench import shards
-from bench.claims import Claims
-from bench.cli import app
+from bench.cli.app import app
+from bench.data.manifest import scan
+from bench.disk import shards
+from bench.disk.claims import Claims
+from bench.embeddings.inventory import find_leftovers, list_variants, pixel_bytes, remove
+from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
-from bench.inventory import find_leftovers, list_variants, pixel_bytes, remove
-from bench.manifest import scan
-from bench.store import EmbeddingStore
 
 KEY = "k" * 32
 HOURS = time.time() - 2 * 3600

@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from bench.leaderboard import EncoderFacts, RunFacts, build_leaderboard
-from bench.ledger import read_ledger, read_part, read_unit
-from bench.schedule import run_units
-from bench.sweep import Protocol
+from bench.fitting.ledger import read_ledger, read_part, read_unit
+from bench.fitting.schedule import run_units
+from bench.fitting.sweep import Protocol
+from bench.report.leaderboard import EncoderFacts, RunFacts, build_leaderboard
 
 FACTS = RunFacts("d", "whole", "T1", "r", "fixed", "r", "spread", ("a", "b", "c"),
                  {"strong": EncoderFacts("control", 24, True, 1.0)})  # fmt: skip

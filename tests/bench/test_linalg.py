@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from bench import ladder
-from bench.backend import NUMPY, backend_of
 from bench.errors import BenchError
 from bench.heads.logreg import GRID, cross_entropy, fit_and_score
 from bench.heads.logreg_gce import generalised
 from bench.heads.logreg_smooth import smoothed
 from bench.heads.support import Support
-from bench.ladder import plan_path
-from bench.linalg import Rows, minimise
+from bench.solvers import ladder
+from bench.solvers.backend import NUMPY, backend_of
+from bench.solvers.ladder import plan_path
+from bench.solvers.linalg import Rows, minimise
 
 L2 = [g["l2"] for g in GRID]
 
@@ -47,7 +47,7 @@ def objective(X: np.ndarray, y: np.ndarray, l2: float, W: np.ndarray, b: np.ndar
 @pytest.mark.parametrize(("n", "d"), [(20, 60), (90, 15)])
 @pytest.mark.parametrize("K", [2, 3, 8])
 def test_every_l2_of_the_grid_reaches_what_scikit_learn_converges_to(n, d, K, small, monkeypatch):
-    monkeypatch.setattr("bench.linalg.SMALL", small)
+    monkeypatch.setattr("bench.solvers.linalg.SMALL", small)
     X, y = draw(n, d, K)
     X_test = draw(200, d, K, 1)[0]
     P, gap, _ = fit_and_score(Support(X, X_test), y[None], K, L2)
@@ -62,7 +62,7 @@ def test_every_l2_of_the_grid_reaches_what_scikit_learn_converges_to(n, d, K, sm
 @pytest.mark.parametrize("small", [0, 10**9])
 @pytest.mark.parametrize(("n", "d", "K"), [(24, 60, 3), (90, 15, 8)])
 def test_the_gap_is_no_smaller_than_the_true_distance_to_the_minimum(n, d, K, small, monkeypatch):
-    monkeypatch.setattr("bench.linalg.SMALL", small)
+    monkeypatch.setattr("bench.solvers.linalg.SMALL", small)
     X, y = draw(n, d, K)
     e, V = np.linalg.eigh(X.T @ X)
     Z = X @ V
@@ -79,7 +79,7 @@ def test_the_gap_is_no_smaller_than_the_true_distance_to_the_minimum(n, d, K, sm
 @pytest.mark.parametrize("small", [0, 10**9])
 @pytest.mark.parametrize("K", [2, 3, 4, 8, 20])
 def test_a_fit_does_not_depend_on_the_other_labels_or_settings_to_the_bit(K, small, monkeypatch):
-    monkeypatch.setattr("bench.linalg.SMALL", small)
+    monkeypatch.setattr("bench.solvers.linalg.SMALL", small)
     X, y = draw(60, 40, K)
     support = Support(X, draw(30, 40, K, 1)[0])
     Y = np.stack([y, np.roll(y, 1), (y + 1) % K, np.roll(y, 7), np.roll(y, 2)])
@@ -172,7 +172,7 @@ def test_an_l2_of_zero_is_refused():
 @pytest.mark.parametrize("small", [0, 10**9])
 def test_arrays_of_torch_give_what_arrays_of_numpy_give(loss, small, monkeypatch):
     torch = pytest.importorskip("torch")
-    monkeypatch.setattr("bench.linalg.SMALL", small)
+    monkeypatch.setattr("bench.solvers.linalg.SMALL", small)
     X, y = draw(40, 12, 3)
     e, V = np.linalg.eigh(X.T @ X)
     Y = np.stack([y, (y + 1) % 3, 2 * (y > 0)])

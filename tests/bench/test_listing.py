@@ -11,9 +11,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from bench import listing
+from bench.cli import listing
+from bench.cli.listing import Wish
 from bench.errors import BenchError
-from bench.listing import Wish
 from encoders import resolve
 from encoders.spec import FAMILIES, LICENCE_CLASSES
 
@@ -136,7 +136,7 @@ def test_a_broken_plug_in_is_named_and_harms_no_other(tmp_path, monkeypatch):
 
 def test_listing_loads_no_deep_learning_library_and_no_table_library():
     code = (
-        "import sys; sys.argv = ['bench', 'encoders']\nfrom bench import cli\n"
+        "import sys; sys.argv = ['bench', 'encoders']\nfrom bench.cli import app as cli\n"
         "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
         "print([m for m in ('torch', 'timm', 'open_clip', 'pandas', 'huggingface_hub') if m in sys.modules])"
     )

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from bench import manifest
+from bench.data import manifest
+from bench.data.manifest import COLUMNS, record_problems, scan
 from bench.errors import BenchError
-from bench.manifest import COLUMNS, record_problems, scan
 
 PATHS = ["a/0.png", "a/1.png", "b/0.png"]
 

@@ -9,14 +9,14 @@ import pytest
 import tifffile
 from PIL import Image
 
-from bench import cell_cache, masks
-from bench.cell_cache import cells_of, look_at, read_kept
-from bench.cells import CellSource
-from bench.datasets import BOX, load_dataset
+from bench.data import cell_cache, masks
+from bench.data.cell_cache import cells_of, look_at, read_kept
+from bench.data.cells import CellSource
+from bench.data.datasets import BOX, load_dataset
+from bench.data.instances import cut_instances
+from bench.data.masks import read_mask
 from bench.errors import BenchError
 from bench.images import ImageError
-from bench.instances import cut_instances
-from bench.masks import read_mask
 
 
 def labels(dtype: type, *values: int) -> np.ndarray:

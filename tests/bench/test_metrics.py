@@ -8,7 +8,7 @@ import sklearn.metrics as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import metrics
+from bench.fitting import metrics
 
 ORACLES = {
     "balanced_accuracy": lambda P, y: reference.balanced_accuracy_score(y, P.argmax(1)),

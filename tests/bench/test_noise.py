@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.draws.mistakes import Mistakes, describe_noise
+from bench.draws.noise import KINDS, NoiseContext, check_noise, flip_labels
+from bench.draws.partners import partners, read_pairs
 from bench.errors import BenchError
-from bench.mistakes import Mistakes, describe_noise
-from bench.noise import KINDS, NoiseContext, check_noise, flip_labels
-from bench.partners import partners, read_pairs
 
 CLASSES = ("neuron", "phloem", "rbc", "xylem")
 BY_ITEM = ("symmetric", "asymmetric", "instance-dependent")

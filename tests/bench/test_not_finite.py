@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.store import EmbeddingStore
+from bench.embeddings.store import EmbeddingStore
 
 RUN = ("--head", "knn,ridge", "--shots", "1,2", "--seeds", 2, "--workers", 1, "--no-trivial")
 PLUGIN = """

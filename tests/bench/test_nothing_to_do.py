@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CODE = """
 import sys
-from bench.cli import main
+from bench.cli.app import main
 try:
     main()
 finally:

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 
-from bench import ledger
-from bench.episodes import plan_splits
+from bench.draws.episodes import plan_splits
 from bench.errors import BenchError
-from bench.metrics import balanced_accuracy
-from bench.pairs import Block, by_folds, by_groups, corrected_t, fold_parts, folds_of, holm, refusal
+from bench.fitting import ledger
+from bench.fitting.metrics import balanced_accuracy
+from bench.report.pairs import Block, by_folds, by_groups, corrected_t, fold_parts, folds_of, holm, refusal
 
 CLASSES = ("a", "b", "c")
 

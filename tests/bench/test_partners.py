@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.draws.mistakes import check_spaces
+from bench.draws.partners import SPACES, confused_partners, describe_partners, read_confusable
 from bench.errors import BenchError
-from bench.mistakes import check_spaces
-from bench.partners import SPACES, confused_partners, describe_partners, read_confusable
-from bench.sweep import Protocol, plan_sweep
+from bench.fitting.sweep import Protocol, plan_sweep
 
 PLACES = np.array([[0, 0], [1, 0], [9, 9], [9, 8]], float)  # classes 0 and 1 are near, and 2 and 3
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-import bench.inputs
-from bench.datasets import load_dataset
-from bench.extract import extract
-from bench.instances import make_instances
-from bench.store import EmbeddingStore
+import bench.embeddings.inputs
+from bench.data.datasets import load_dataset
+from bench.data.instances import make_instances
+from bench.embeddings.extract import extract
+from bench.embeddings.store import EmbeddingStore
 from encoders import resolve
 
 
@@ -32,7 +32,7 @@ def test_a_second_encoder_of_the_same_input_opens_no_image_and_gets_the_same_bit
     embed(data, tmp_path / "kept", first, keep_pixels=True)
     assert len(list((tmp_path / "kept" / "pixels").rglob("*.safetensors"))) == 2
     with monkeypatch.context() as patch:
-        patch.setattr(bench.inputs, "open_views", lambda *_: pytest.fail("an image was opened"))
+        patch.setattr(bench.embeddings.inputs, "open_views", lambda *_: pytest.fail("an image was opened"))
         assert embed(data, tmp_path / "kept", second) == plain
     assert embed(data, tmp_path / "kept", "random-resnet18@size=64") != plain, "another input is another policy"
 

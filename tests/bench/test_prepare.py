@@ -9,12 +9,12 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.embed import Source, extract_encoders, prepare
+from bench.embeddings.embed import Source, extract_encoders, prepare
+from bench.embeddings.prepare import check_views, cut, flat_views, join_views, open_views
 from bench.errors import BenchError
+from bench.fitting.sweep import Protocol
 from bench.images import ImageError
 from bench.pipeline import Request, run
-from bench.prepare import check_views, cut, flat_views, join_views, open_views
-from bench.sweep import Protocol
 from encoders import Preprocess, as_views, resolve
 
 RNG = np.random.default_rng(0)

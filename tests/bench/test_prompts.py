@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import BenchError
-from bench.prompts import TEMPLATES, make_prompts, prompts_file
+from bench.fitting.prompts import TEMPLATES, make_prompts, prompts_file
 
 CLASSES = ("rbc", "white_blood_cell")
 

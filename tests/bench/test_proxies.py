@@ -9,10 +9,20 @@ from scipy.optimize import minimize
 from scipy.stats import multivariate_normal, ortho_group
 
 from bench.errors import BenchError
+from bench.fitting.metrics import balanced_accuracy
 from bench.heads import get_heads
 from bench.heads.support import Support
-from bench.metrics import balanced_accuracy
-from bench.proxies import PROXIES, cka, cka_matrix, h_score, leave_group_out, logme, measure, rankme, selection_regret
+from bench.report.proxies import (
+    PROXIES,
+    cka,
+    cka_matrix,
+    h_score,
+    leave_group_out,
+    logme,
+    measure,
+    rankme,
+    selection_regret,
+)
 
 
 def rows(N: int = 40, d: int = 6, K: int = 3, signal: float = 1.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

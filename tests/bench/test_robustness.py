@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.robustness import breakdown, retained_area, robustness
+from bench.report.robustness import breakdown, retained_area, robustness
 
 NULL = 0.25
 

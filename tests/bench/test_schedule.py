@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import fit
 from bench.errors import BenchError
-from bench.forecast import forecast
-from bench.ledger import read_unit
-from bench.schedule import cut_tasks, mapped, run_units, task_bytes
-from bench.sweep import Protocol
+from bench.fitting import fit
+from bench.fitting.forecast import forecast
+from bench.fitting.ledger import read_unit
+from bench.fitting.schedule import cut_tasks, mapped, run_units, task_bytes
+from bench.fitting.sweep import Protocol
 
 HEADS = ["knn", "centroid", "ridge"]
 
@@ -54,8 +54,8 @@ def test_less_memory_means_fewer_tasks_at_once_and_too_little_is_refused(make_sw
 
 def test_a_task_whose_predictions_would_not_fit_is_cut(make_sweep, monkeypatch):
     sweep, views = make_sweep(Protocol((1, 4)), HEADS)
-    monkeypatch.setattr("bench.schedule.PROCESS", 0.0)
-    monkeypatch.setattr("bench.schedule._kept", lambda task, sweep: 1e9 * len(task))
+    monkeypatch.setattr("bench.fitting.schedule.PROCESS", 0.0)
+    monkeypatch.setattr("bench.fitting.schedule._kept", lambda task, sweep: 1e9 * len(task))
     tasks, at_once = cut_tasks(sweep.units, sweep, views, 1, 2.5e9)
     assert max(map(len, tasks)) <= 2 and at_once == 1
 

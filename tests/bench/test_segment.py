@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from bench import segmented
-from bench.cells import CellSource
-from bench.datasets import load_dataset
+from bench.data import segmented
+from bench.data.cells import CellSource
+from bench.data.datasets import load_dataset
+from bench.data.instances import cut_instances
+from bench.data.overlap import agreement
+from bench.data.segment import Segmenter, foreground_of, segment
 from bench.errors import BenchError
-from bench.instances import cut_instances
-from bench.overlap import agreement
-from bench.segment import Segmenter, foreground_of, segment
 
 
 def discs(centres: list[tuple[int, int]], radius: int, size: tuple[int, int] = (240, 320)) -> np.ndarray:
@@ -203,8 +203,8 @@ def test_cellpose_says_what_it_needs_and_its_cells_are_used_when_it_is_there(dat
 
 @pytest.mark.slow
 def test_nuclei_are_found_about_as_well_as_was_reported(shared):
+    from bench.data.masks import read_mask
     from bench.images import read_image
-    from bench.masks import read_mask
 
     folder = shared / "data" / "nuclei_fields"
     index = pd.read_csv(folder / "index.csv")

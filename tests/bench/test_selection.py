@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import fit, ledger
-from bench.ensembles import Ensemble, plan_means, run_means
 from bench.errors import BenchError
+from bench.fitting import fit, ledger
+from bench.fitting.ensembles import Ensemble, plan_means, run_means
+from bench.fitting.ledger import read_ledger, read_unit, write_part
+from bench.fitting.schedule import run_units
+from bench.fitting.selection import Episode, choose, fold_of, refuse_shots
+from bench.fitting.sweep import Protocol
 from bench.heads import all_heads, get_heads
 from bench.heads.contract import Head, Scored
 from bench.heads.support import Support
-from bench.leaderboard import EncoderFacts, RunFacts, build_leaderboard
-from bench.ledger import read_ledger, read_unit, write_part
-from bench.schedule import run_units
-from bench.selection import Episode, choose, fold_of, refuse_shots
-from bench.sweep import Protocol
+from bench.report.leaderboard import EncoderFacts, RunFacts, build_leaderboard
 
 
 def said(support, Y, n_classes, grid):
@@ -86,7 +86,7 @@ def test_the_oracle_scores_the_test_once_and_gives_what_scoring_again_would_give
 
 def test_heads_share_the_folds_of_a_draw(monkeypatch):
     made = []
-    monkeypatch.setattr("bench.selection.Support", lambda *a: made.append(a) or Support(*a))
+    monkeypatch.setattr("bench.fitting.selection.Support", lambda *a: made.append(a) or Support(*a))
     drawn = episode(2)
     for head in (STUB, STUB, STUB):
         choose("inner-cv", head, GRID, drawn)

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import ledger
+from bench.data.separability import class_source_nmi, source_warnings
+from bench.draws.sources import plan_sources, regroup
 from bench.errors import BenchError
-from bench.leak import leak_table
-from bench.sources import class_source_nmi, plan_sources, regroup, source_warnings
-from bench.sweep import Protocol, plan_sweep
+from bench.fitting import ledger
+from bench.fitting.sweep import Protocol, plan_sweep
+from bench.report.leak import leak_table
 
 
 def table_of(sources: dict[str, str], groups: int = 4, items: int = 3) -> pd.DataFrame:

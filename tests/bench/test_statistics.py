@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.statistics import (
+from bench.report.statistics import (
     Hits,
     chance_of_best,
     count_hits,

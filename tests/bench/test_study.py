@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import ledger
-from bench.episodes import draw_supports, plan_splits
+from bench.draws.episodes import draw_supports, plan_splits
 from bench.errors import BenchError
+from bench.fitting import ledger
+from bench.fitting.study import Half, Task, _distribution, importance, read_trials, run_study
+from bench.fitting.sweep import Embedded
 from bench.heads import get_heads
 from bench.heads.contract import Range
-from bench.study import Half, Task, _distribution, importance, read_trials, run_study
-from bench.sweep import Embedded
 
 CLASSES = ("a", "b")
 PARAMETERS = list(get_heads(["xgboost"])[0].space)

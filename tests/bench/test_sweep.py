@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench import fit, ledger
+from bench.draws.noise import KINDS
 from bench.errors import BenchError
+from bench.fitting import fit, ledger
+from bench.fitting.ledger import read_unit
+from bench.fitting.schedule import material_of, run_units
+from bench.fitting.sweep import Protocol, plan_sweep, scale_rows
 from bench.heads import all_heads
 from bench.heads.support import Pool
-from bench.leaderboard import COLUMNS, EncoderFacts, RunFacts, build_leaderboard
-from bench.ledger import read_unit
-from bench.noise import KINDS
-from bench.schedule import material_of, run_units
-from bench.sweep import Protocol, plan_sweep, scale_rows
+from bench.report.leaderboard import COLUMNS, EncoderFacts, RunFacts, build_leaderboard
 
 CLASSES = ("a", "b", "c")
 

@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import cli
 from bench import tune as tuning
-from bench.embed import Source
+from bench.cli import app as cli
+from bench.embeddings.embed import Source
 from bench.errors import BenchError
+from bench.fitting.study import Half
+from bench.fitting.tuned import read_tuned
 from bench.heads import all_heads
 from bench.heads.support import Support
-from bench.study import Half
 from bench.tune import Aim, tune
-from bench.tuned import read_tuned
 
 
 @pytest.fixture(scope="module")

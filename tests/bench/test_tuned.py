@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench.embed import Source
+from bench.embeddings.embed import Source
 from bench.errors import BenchError
-from bench.ledger import read_ledger
+from bench.fitting.ledger import read_ledger
+from bench.fitting.sweep import Protocol, plan_sweep
+from bench.fitting.tuned import read_tuned
 from bench.pipeline import Request, run
-from bench.sweep import Protocol, plan_sweep
 from bench.tune import Aim, Tuned, tune
-from bench.tuned import read_tuned
 
 PATTERN = r"([^/]+)__"
 ENCODER = "thumbnail"

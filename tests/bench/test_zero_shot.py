@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.prompts import TEMPLATES, make_prompts
-from bench.zero_shot import class_vectors, zero_shot_scores
+from bench.fitting.prompts import TEMPLATES, make_prompts
+from bench.fitting.zero_shot import class_vectors, zero_shot_scores
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {
@@ -184,7 +184,7 @@ def test_a_second_identical_run_loads_no_deep_learning_library(data, tmp_path):
     arguments = ["run", "--zero-shot", "--data", str(data), "--encoder", "clip-vit-b16@size=32,weights=random",
                  *map(str, RUN)]  # fmt: skip
     code = (
-        "import sys; from bench import cli\n"
+        "import sys; from bench.cli import app as cli\n"
         f"sys.argv = ['bench', *{arguments!r}]\n"
         "try: cli.main()\n"
         "finally: print('torch' in sys.modules, file=sys.stderr)"

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.bag_heads import Draw, all_bag_heads, get_bag_heads
-from bench.bag_heads.contract import no_bags
-from bench.bags import Bags, bags_of_one, make_bags
 from bench.errors import BenchError
+from bench.granularity.bags import Bags, bags_of_one, make_bags
+from bench.granularity.heads import Draw, all_bag_heads, get_bag_heads
+from bench.granularity.heads.contract import no_bags
 
 K, D = 3, 12
 MIXING = [name for name, head in all_bag_heads().items() if head.mixes]

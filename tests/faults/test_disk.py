@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench import ledger, manifest
+from bench.data import manifest
+from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
+from bench.fitting import ledger
+from bench.fitting.sweep import Protocol
 from bench.pipeline import Request, Source, run
-from bench.store import EmbeddingStore
-from bench.sweep import Protocol
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -85,9 +86,9 @@ def small_run(data: Path, **more: object):
 
 
 WRITERS = {
-    "store": "bench.store.write_atomically",
+    "store": "bench.embeddings.store.write_atomically",
     "ledger": f"{ledger.__name__}.write_atomically",
-    "leaderboard": "bench.write_up.write_atomically",
+    "leaderboard": "bench.report.write_up.write_atomically",
     "manifest": f"{manifest.__name__}.pq.write_table",
 }
 

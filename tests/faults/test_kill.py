@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.embed import Source, extract_encoders, prepare
-from bench.store import EmbeddingStore, to_names
+from bench.embeddings.embed import Source, extract_encoders, prepare
+from bench.embeddings.store import EmbeddingStore, to_names
 from encoders import resolve
 
 

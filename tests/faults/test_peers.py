@@ -14,13 +14,13 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from bench.claims import Claims
-from bench.cli import app
-from bench.embed import Source, extract_encoders, prepare
+from bench.cli.app import app
+from bench.disk.claims import Claims
+from bench.embeddings.embed import Source, extract_encoders, prepare
+from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
+from bench.fitting.sweep import Protocol
 from bench.pipeline import Request, run
-from bench.store import EmbeddingStore
-from bench.sweep import Protocol
 from encoders import EncoderSpec, resolve
 
 PLUGIN = """
@@ -186,7 +186,7 @@ def test_5_duplicates_and_bad_files_shift_no_row(data):
 
 
 def test_5_draws_of_few_labels_differ_by_seed(data):
-    from bench.episodes import draw_supports, plan_splits
+    from bench.draws.episodes import draw_supports, plan_splits
 
     table = prepare(Source(Path("raw"))).instances
     plan = plan_splits(table, ("neuron", "rbc"))

@@ -8,7 +8,7 @@ Side by side, round after round, on the same files: the forward pass alone, this
 embeddings, decoding alone, and the loop one would write first: a DataLoader with timm's transform on PIL, and the
 network as it comes in float32. Medians over the rounds. The ceiling is what decoding and the forward pass leave
 possible when both use the same cores: forward / (forward + decoding). The weights are random, on which speed does
-not depend; so the gate that a reduced precision has to pass (`bench.gate`) is left out, and the centred cosine that
+not depend; so the gate that a reduced precision has to pass (`bench.embeddings.gate`) is left out, and the centred cosine that
 it would judge is printed instead.
 """
 
@@ -61,8 +61,8 @@ def main() -> None:
 
 def write_images(folder: Path, suffix: str, count: int, source: Path | None) -> pd.DataFrame:
     """Write `count` different square images and return their instance table."""
-    from bench.datasets import load_dataset
-    from bench.instances import make_instances
+    from bench.data.datasets import load_dataset
+    from bench.data.instances import make_instances
 
     size, rng = FORMATS[suffix], np.random.default_rng(0)
     if source:
@@ -120,7 +120,7 @@ def likeness(
     name: str, joint: str, loaded: dict[str, object], images: list[np.ndarray], placement: object
 ) -> dict[str, float]:
     """Return for every way the mean centred cosine of its embeddings to those of float32 by torch."""
-    from bench.gate import centred_cosine
+    from bench.embeddings.gate import centred_cosine
     from encoders import resolve
 
     plain = resolve(f"{name}{joint}precision=float32").load(placement).encode(images)
@@ -155,8 +155,8 @@ def workers() -> int:
 
 def prepare(table: pd.DataFrame, spec: object) -> list[np.ndarray]:
     """Decode and fit all images on all cores; returns uint8 (S, S, 3) each."""
-    from bench.inputs import Inputs
-    from bench.pixels import PixelCache
+    from bench.embeddings.inputs import Inputs
+    from bench.embeddings.pixels import PixelCache
     from encoders import one_thread_each
 
     policy = spec.preprocess  # type: ignore[attr-defined]
@@ -179,8 +179,8 @@ def forward_only(spec: object, images: list[np.ndarray], placement: object) -> N
 
 def pipeline(spec: object, table: pd.DataFrame, store: Path, device: str, **options: bool) -> None:
     """Extract from files into a store, committing as always; the gate is told that it was passed."""
-    from bench.extract import extract
-    from bench.store import EmbeddingStore
+    from bench.embeddings.extract import extract
+    from bench.embeddings.store import EmbeddingStore
 
     folder = EmbeddingStore(store).folder(spec.key)  # type: ignore[attr-defined]
     folder.mkdir(parents=True)
@@ -252,7 +252,7 @@ def store_embeddings(place: Path, count: int = 20_000, dim: int = 768, rounds: i
     """Print what storing costs in shards and in one file per image."""
     import torch
 
-    from bench.store import EmbeddingStore
+    from bench.embeddings.store import EmbeddingStore
 
     rows = np.random.default_rng(0).normal(size=(count, dim)).astype(np.float32)
     names = [f"{i:032x}" for i in range(count)]

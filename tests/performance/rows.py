@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.noise import NoiseContext, flip_labels
-from bench.partners import partners
-from bench.sweep import scale_rows
+from bench.draws.noise import NoiseContext, flip_labels
+from bench.draws.partners import partners
+from bench.fitting.sweep import scale_rows
 
 TESTED = 1000  # rows
 SPARE = 1.5  # times as many rows to learn from as the largest draw takes, so that draws differ

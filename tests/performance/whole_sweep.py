@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python tests/performance/whole_sweep.py
 
-One made-up encoder, one split, 5 shot levels x 4 noise levels x 20 seeds, through `bench.schedule.run_units`: from
+One made-up encoder, one split, 5 shot levels x 4 noise levels x 20 seeds, through `bench.fitting.schedule.run_units`: from
 embeddings to the ledger and the predictions on disk. `grids`: every setting of the heads is fitted and the best on the
 test rows is chosen, which is what costs most of all kinds of selection that need no other data; xgboost at its
 default. `fixed`: all heads at their defaults. The loops fit and predict, and write nothing; they are run on the first
@@ -27,9 +27,9 @@ from sweep import numbers
 from tables import table, times
 from threadpoolctl import threadpool_limits
 
-from bench.noise import NoiseContext, flip_labels
-from bench.schedule import run_units
-from bench.sweep import Embedded, Protocol, Sweep, plan_sweep
+from bench.draws.noise import NoiseContext, flip_labels
+from bench.fitting.schedule import run_units
+from bench.fitting.sweep import Embedded, Protocol, Sweep, plan_sweep
 
 HEADS = "logreg,knn,ridge,centroid,xgboost"
 GROUPS = 36  # a class, so that a third of them is a fixed test

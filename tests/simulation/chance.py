@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.flags import headline
-from bench.leaderboard import EncoderFacts, RunFacts, build_leaderboard
-from bench.markdown import table_lines
-from bench.schedule import run_units
-from bench.sweep import Embedded, Protocol, plan_sweep
+from bench.fitting.schedule import run_units
+from bench.fitting.sweep import Embedded, Protocol, plan_sweep
+from bench.report.flags import headline
+from bench.report.leaderboard import EncoderFacts, RunFacts, build_leaderboard
+from bench.report.markdown import table_lines
 
 CLASSES = ("a", "b", "c", "d")
 IMAGES, TILES, WIDTH, SHOTS, SEEDS = 12, 100, 16, 20, 5

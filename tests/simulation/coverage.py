@@ -10,9 +10,15 @@ import argparse
 import numpy as np
 from studies import Setting, study, thresholds, truth
 
-from bench.intervals import difference_intervals, few_groups_interval, recalls_by_group, score_intervals, spread_of
-from bench.markdown import table_lines
-from bench.statistics import Hits, percentile_interval, rank_intervals, two_way_bootstrap
+from bench.report.intervals import (
+    difference_intervals,
+    few_groups_interval,
+    recalls_by_group,
+    score_intervals,
+    spread_of,
+)
+from bench.report.markdown import table_lines
+from bench.report.statistics import Hits, percentile_interval, rank_intervals, two_way_bootstrap
 
 GROUPS = (10, 40, 150)
 KINDS = ((5, 10, 0.8), (5, 30, 0.6), (20, 10, 0.9), (1, 20, 0.85), (5, 30, 0.95))  # items, draws, accuracy

@@ -1,10 +1,10 @@
-"""How often two equally good methods are told apart over repeated grouped folds: the level of the test of `bench.pairs`.
+"""How often two equally good methods are told apart over repeated grouped folds: the level of the test of `bench.report.pairs`.
 
     python tests/simulation/nadeau_bengio.py [--sets 1000]
 
 Datasets are drawn anew: G groups a class, each with an effect of its own (ICC: its share of the variance), and two
 views of every item, independent given the class, with the same distance between the classes. Nearest centroids learn
-from the draws of `bench.episodes` under its rule `folds` in each view. By symmetry neither method is better, so every
+from the draws of `bench.draws.episodes` under its rule `folds` in each view. By symmetry neither method is better, so every
 rejection is a false one. A test at level .05 should reject 5% of the sets, or fewer.
 """
 
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bench.episodes import draw_supports, plan_splits
-from bench.ledger import tested_items
-from bench.pairs import Block, corrected_t, fold_parts, folds_of
+from bench.draws.episodes import draw_supports, plan_splits
+from bench.fitting.ledger import tested_items
+from bench.report.pairs import Block, corrected_t, fold_parts, folds_of
 
 CLASSES = ("a", "b")
 DIMS, SIGNAL, LEVEL = 4, 0.5, 0.05

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from bench.statistics import Hits
+from bench.report.statistics import Hits
 
 CLASSES = 3
 

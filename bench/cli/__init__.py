@@ -1,0 +1,1 @@
+"""How it is typed and shown."""

@@ -1,0 +1,260 @@
+"""The command line. Each command's help is its function's docstring; the work is done elsewhere."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.console import (
+    console,
+    errors,
+    print_board,
+    print_check,
+    print_instances,
+    print_notes,
+    print_problems,
+    progress_bars,
+)
+from bench.cli.granularity import granularity
+from bench.cli.leaderboard import leaderboard
+from bench.cli.options import (
+    DEFAULT_DATA,
+    DEFAULT_OUT,
+    CellColumn,
+    Cells,
+    Data,
+    Device,
+    Encoders,
+    GroupColumn,
+    GroupPattern,
+    Instances,
+    Masks,
+    MaxInstances,
+    Out,
+    Verify,
+    encoder_names,
+    words,
+)
+from bench.cli.proxies import proxies
+from bench.cli.run import run
+from bench.cli.segment import segment
+from bench.cli.store import app as store_app
+from bench.cli.tune import tune
+from bench.errors import BenchError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Which frozen encoder, with which classical head, can you trust on your cell images, with how many labels?",
+)
+data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at a dataset before using it.")
+app.add_typer(data_app, name="data")
+app.add_typer(store_app, name="store")
+
+
+class Interrupted(BaseException):
+    """Ctrl-C. Not KeyboardInterrupt, which the command-line library would answer with 'Aborted!' and exit code 1."""
+
+
+def main() -> None:
+    """Run the command line; foreseeable mistakes exit with 2 and Ctrl-C with 130, without a traceback."""
+    from encoders.errors import EncoderError
+
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        app()
+    except (BenchError, EncoderError) as error:
+        errors.print(f"Error: {error}", markup=False)
+        sys.exit(2)
+    except Interrupted:
+        errors.print("Interrupted. What was finished is kept; the same command goes on from there.")
+        sys.stderr.flush()
+        os._exit(130)  # decode and worker threads must not hold the exit back
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise Interrupted
+
+
+@app.command()
+def quickstart(
+    folder: Annotated[Path, typer.Option(help="Where to put the sample data and the results.")] = Path("quickstart"),
+    workers: Annotated[int, typer.Option(min=1, help="Processes that fit heads.")] = os.cpu_count() or 1,
+) -> None:
+    """Make sample microscopy images and take them all the way to a leaderboard, without a network."""
+    from bench.demo import DemoSpec, write_demo
+    from bench.fitting.sweep import Protocol
+    from bench.pipeline import Request, Source, run
+
+    console.print(f"Drawing sample images of neuron, phloem, rbc and xylem into {folder / 'demo'} ...")
+    write_demo(folder / "demo", DemoSpec())
+    with progress_bars() as report:
+        request = Request(
+            Source(folder / "demo" / "raw", group_pattern=r"([^/]+)__"),
+            Protocol(shots=(1, 2, 5), noise=(0.0, 0.4), seeds=10),
+            encoders=("color-stats", "texture", "random-resnet18"),
+            heads=("knn", "centroid", "logreg"),
+            out=folder / "results",
+            name="quickstart",
+            trivial=False,
+        )
+        result = run(request, workers=workers, command="bench quickstart", on_progress=report)
+    print_board(result.leaderboard.table)
+    console.print(result.summary())
+    console.print(f"\nAll of it: {result.folder / 'leaderboard.md'}\n\nNow your own images, one folder per class:\n")
+    console.print("  bench data check --data Data/raw")
+    console.print(
+        "  bench run --data Data/raw --shots 1,2,5 --encoder dino,resnet50,color-stats,texture\n", markup=False
+    )
+
+
+@data_app.command("check")
+def data_check(
+    data: Data = DEFAULT_DATA,
+    group_pattern: GroupPattern = None,
+    group_column: GroupColumn = None,
+    out: Out = DEFAULT_OUT,
+    instances: Instances = "whole",
+    cells: Cells = None,
+    cell_column: CellColumn = None,
+    masks: Masks = None,
+    max_instances: MaxInstances = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Read every file again, also unchanged ones.")] = False,
+) -> None:
+    """Show classes, counts, sizes, bit depths, groups, duplicates and unreadable files, and what the data can bear."""
+    from dataclasses import replace
+
+    from bench.data.cells import CellSource
+    from bench.data.check import check_dataset
+    from bench.data.datasets import load_dataset
+    from bench.data.instances import count_instances, cut_instances
+
+    cache = out / "store"
+    dataset = load_dataset(data, group_pattern=group_pattern, group_column=group_column, cache=cache, verify=verify)
+    check = check_dataset(dataset, cache)
+    if instances == "whole":
+        print_check(check)
+        return
+    told = CellSource(cells, cell_column, masks, max_instances)
+    with progress_bars() as report:
+        cut = cut_instances(check.dataset, instances, told, cache, report)
+    print_check(replace(check, dataset=cut.dataset, warnings=(*check.warnings, *cut.notes)))
+    print_instances(count_instances(cut.table), cut.table["cell_label"].dropna())
+
+
+@app.command("encoders")
+def list_encoders(
+    name: Annotated[str | None, typer.Argument(help="Show this encoder or variant in full.")] = None,
+    family: Annotated[str | None, typer.Option(help="One family only: pathology, microscopy, clip, ...")] = None,
+    licence: Annotated[
+        str, typer.Option(help="What the weights may be used for: open, custom, research, non-commercial, unknown.")
+    ] = "",
+    max_params: Annotated[float | None, typer.Option(min=0, help="At most so many million parameters.")] = None,
+    here: Annotated[bool, typer.Option("--here", help="Only what can be used now, without a download.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Everything known, as CSV.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table.")] = False,
+) -> None:
+    """List the encoders: size, licence, what they were pretrained on, and whether their weights are here."""
+    from bench.cli import listing
+    from encoders import resolve
+
+    if name:
+        console.print(listing.in_full(resolve(name)), soft_wrap=False)
+        return
+    specs, problems = listing.catalogue()
+    chosen = listing.choose(specs, listing.Wish(family, words(licence), max_params, here))
+    if csv or markdown:
+        typer.echo(listing.as_csv(chosen) if csv else listing.markdown(chosen), nl=False)
+        return
+    console.print(listing.table(chosen, console.width), soft_wrap=False)
+    console.print(f"{len(chosen)} of {len(specs)} encoders.", *listing.NOTES, *problems, sep="\n", markup=False)
+
+
+@app.command()
+def extract(
+    encoder: Encoders = None,
+    data: Data = DEFAULT_DATA,
+    instances: Instances = "whole",
+    cells: Cells = None,
+    cell_column: CellColumn = None,
+    masks: Masks = None,
+    max_instances: MaxInstances = None,
+    group_pattern: GroupPattern = None,
+    group_column: GroupColumn = None,
+    out: Out = DEFAULT_OUT,
+    device: Device = "auto",
+    keep_pixels: Annotated[
+        bool, typer.Option("--keep-pixels", help="Keep the decoded images too, 150 kB each at 224 px.")
+    ] = False,
+    verify: Verify = False,
+) -> None:
+    """Embed every image (or tile) with the encoders and keep the embeddings."""
+    from bench.data.cells import CellSource
+    from bench.embeddings.embed import Source, extract_encoders, prepare
+    from encoders import resolve
+
+    specs = [resolve(name) for name in encoder_names(encoder, required=True)]
+    told = CellSource(cells, cell_column, masks, max_instances)
+    with progress_bars() as report:
+        prepared = prepare(Source(data, instances, group_pattern, group_column, verify, told), out, report)
+        prepared, done = extract_encoders(prepared, specs, device, report, keep_pixels=keep_pixels)
+    for name in done.made:
+        if name not in done.failed:
+            console.print(f"{name}: {done.reused[name]:,} reused, {done.made[name]:,} made", markup=False)
+    print_problems(prepared.dataset.problems)
+    print_notes(prepared.notes)
+    console.print(done.summary())
+    if done.failed:
+        raise BenchError("\n".join(done.failed.values()))
+
+
+app.command()(run)
+app.command()(tune)
+app.command()(proxies)
+app.command()(leaderboard)
+app.command()(granularity)
+app.command()(segment)
+
+
+@app.command()
+def prompts(data: Data = DEFAULT_DATA, out: Out = DEFAULT_OUT) -> None:
+    """Print the words that `bench run --zero-shot` uses for each class, as a file to edit and give to --prompts."""
+    from bench.data.datasets import load_dataset
+    from bench.fitting.prompts import prompts_file
+
+    dataset = load_dataset(data, cache=out / "store")
+    typer.echo(prompts_file(sorted(dataset.table["label"].unique())), nl=False)
+
+
+@app.command()
+def export(
+    to: Annotated[Path, typer.Option("--out", help="File to write: NAME.npz or NAME.parquet.")],
+    encoder: Annotated[str, typer.Option("--encoder", "-e", help="One encoder or variant.")],
+    data: Data = DEFAULT_DATA,
+    instances: Instances = "whole",
+    cells: Cells = None,
+    cell_column: CellColumn = None,
+    masks: Masks = None,
+    max_instances: MaxInstances = None,
+    group_pattern: GroupPattern = None,
+    group_column: GroupColumn = None,
+    results: Annotated[Path, typer.Option(help="Folder that holds the embeddings.")] = DEFAULT_OUT,
+) -> None:
+    """Write stored embeddings with path, label, group and split to one file."""
+    from bench.data.cells import CellSource
+    from bench.embeddings.embed import Source, prepare
+    from bench.embeddings.export import export_embeddings
+    from encoders import resolve
+
+    told = CellSource(cells, cell_column, masks, max_instances)
+    with progress_bars() as report:
+        prepared = prepare(Source(data, instances, group_pattern, group_column, cells=told), results, report)
+    count = export_embeddings(prepared.instances, prepared.store, resolve(encoder).key, to)
+    console.print(f"{count:,} embeddings written to {to}")

@@ -1,0 +1,160 @@
+"""What the command line shows: tables on standard output, progress and errors on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Column, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.data.check import DataCheck
+    from bench.fitting.forecast import Forecast
+
+WIDE = None if sys.stdout.isatty() else 160  # a file or a pipe has no width to fit into
+console = Console(highlight=False, emoji=False, soft_wrap=True, width=WIDE)
+errors = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+
+
+@contextmanager
+def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function (what, done, total) that draws one bar with its remaining time per stage, and per head."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # A unit of fits may take minutes: the time left is estimated from the last ten.
+    with Progress(*columns, console=errors, transient=True, speed_estimate_period=600) as bars:
+        stage = bars.add_task("reading images", total=None)
+        kinds = {"": stage}
+
+        def report(what: str, done: int, total: int) -> None:
+            kind = what if what.startswith("fit ") else what.split()[0]
+            if kind not in kinds:
+                bars.update(stage, visible=False)
+                kinds[kind] = bars.add_task(what, total=total)
+            bars.update(kinds[kind], description=what, completed=done, total=total)
+
+        yield report
+
+
+def print_board(board: pd.DataFrame) -> None:
+    """Print the rows without labels, where there are any, and those with the most, no noise, best first."""
+    from bench.report.rows import cleanest, main_series
+
+    clean = cleanest(main_series(board))
+    for shots in sorted({int(n) for n in clean["shots"]} & {0, int(clean["shots"].max())}):
+        _print_rows(clean[clean["shots"] == shots], shots)
+
+
+def _print_rows(top: pd.DataFrame, shots: int) -> None:
+    from bench.report.markdown import head_label
+    from bench.report.rows import best_first, labels_of
+
+    top = best_first(top)
+    shown = f"the first 20 of {len(top)} rows; " if len(top) > 20 else ""
+    heads = ("head", "balanced accuracy", "95% interval", "spread", "ranks", "over trivial")
+    table = Table(Column("encoder", overflow="fold", min_width=15), *heads, box=box.SIMPLE, pad_edge=False)
+    for row in top.head(20).to_dict("records"):
+        rank = "" if row["rank_low"] != row["rank_low"] else f"{row['rank_low']:.0f}-{row['rank_high']:.0f}"
+        over = "" if row["delta_trivial"] != row["delta_trivial"] else f"{100 * row['delta_trivial']:+.1f}"
+        spread = "" if row["spread"] != row["spread"] else f"{100 * row['spread']:.1f}"
+        table.add_row(row["encoder"], head_label(row), f"{100 * row['balanced_accuracy']:.1f}",
+                      f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}", spread, rank, over)  # fmt: skip
+    table.title = f"{labels_of(top, shots)} ({shown}{int(top['n_groups'].iloc[0])} groups tested)"
+    console.print(table, soft_wrap=False)
+
+
+def print_leak(leak: pd.DataFrame) -> None:
+    """Print what a split at random scores higher than one by group, at the most labels, clean."""
+    from bench.report.markdown import head_label
+    from bench.report.rows import cleanest, labels_of, main_series
+
+    rows = cleanest(main_series(leak))
+    rows = rows[rows["shots"] == rows["shots"].max()]
+    names = ("split by group", "split at random", "leak")
+    table = Table("encoder", "head", *(Column(name, justify="right") for name in names), box=box.SIMPLE, pad_edge=False)
+    for row in rows.head(20).to_dict("records"):
+        scores = (f"{100 * row['by_group']:.1f}", f"{100 * row['at_random']:.1f}", f"{100 * row['leak']:+.1f}")
+        table.add_row(row["encoder"], head_label(row), *scores)
+    table.title = f"Leak audit: balanced accuracy at {labels_of(rows, int(rows['shots'].max()))}, largest leak first"
+    console.print(table, soft_wrap=False)
+
+
+def print_check(check: DataCheck) -> None:
+    """Print what `bench data check` found."""
+    dataset = check.dataset
+    classes = Table("class", "labelled regions", "images", "groups", "sources", box=box.SIMPLE)
+    for row in check.classes.to_dict("records"):
+        classes.add_row(*(str(row[name]) for name in ("class", "rows", "images", "groups", "sources")))
+    console.print(f"{dataset.name}: {dataset.table['path'].nunique()} images in {check.n_groups} groups", markup=False)
+    console.print(classes, soft_wrap=False)
+    formats = Table("pixels", "channels", "pages", "images", box=box.SIMPLE)
+    for row in check.formats.to_dict("records"):
+        formats.add_row(*(str(row[name]) for name in ("dtype", "channels", "pages", "images")))
+    console.print(formats, soft_wrap=False)
+    low, mid, high = (f"{row['width']:.0f} x {row['height']:.0f}" for row in check.sizes.to_dict("records"))
+    console.print(f"Width x height in pixels, each by itself: {low} smallest, {mid} median, {high} largest")
+    print_problems(dataset.problems)
+    print_notes(check.warnings)
+    console.print(f"Tier {check.tier}. {check.tier_reason}", markup=False)
+
+
+def print_instances(counts: pd.DataFrame, cells: Iterable[str]) -> None:
+    """Print the instances of every class, and cells: the labels that experts gave cells."""
+    names = ("class", "images", "instances", "least", "median", "most")
+    table = Table(*names, box=box.SIMPLE, title="Instances, and how many an image has")
+    for row in counts.to_dict("records"):
+        table.add_row(*(f"{row[name]:,g}" if isinstance(row[name], float) else str(row[name]) for name in names))
+    console.print(table, soft_wrap=False)
+    counted = Counter(cells).most_common()
+    if counted:
+        listed = ", ".join(f"{name} {count:,}" for name, count in counted)
+        console.print(f"Labels that experts gave cells: {listed}", markup=False)
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Print a line per thing that a user should know."""
+    for note in notes:
+        console.print(f"Note: {note}.", markup=False)
+
+
+def print_problems(problems: pd.DataFrame) -> None:
+    """Print a line per image that was skipped, with its reason."""
+    for path, reason in problems[["path", "reason"]].itertuples(index=False):
+        console.print(f"Skipped {path}: {reason}", markup=False)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def print_forecast(forecast: Forecast) -> None:
+    """Print the fits of a sweep by head and shots, what is done already and about how long the rest takes."""
+    names = ("head", "selection", "noise", "labels", "encoders", "seeds", "splits", "rates", "fits", "done", "time")
+    table = Table(*(Column(name, justify="left" if i < 3 else "right") for i, name in enumerate(names)), box=box.SIMPLE)
+    for row in forecast.table.to_dict("records"):
+        counts = [f"{row[name]:,}" for name in ("shots", "encoders", "seeds", "splits", "noise", "fits", "done")]
+        counts[0] += " in all" * (row["series"] == "budget")
+        table.add_row(row["head"], row["selection"], row["noise_kind"], *counts, _duration(row["seconds"]))
+    console.print(table, soft_wrap=False)
+    if forecast.left_out:
+        console.print(f"Left out: {forecast.left_out}.", markup=False)
+    for reason in forecast.refused:
+        console.print(f"Not run: {reason}.", markup=False)
+    for encoder, count in forecast.missing.items():
+        console.print(f"Not embedded yet: {count:,} instances with {encoder}; random rows were timed.", markup=False)
+    fits, done = forecast.table["fits"].sum(), forecast.table["done"].sum()
+    console.print(
+        f"{fits:,} fits, {done:,} done already. About {_duration(forecast.seconds)} for the rest with "
+        f"{forecast.at_once} process{'es' * (forecast.at_once > 1)}, an estimate from one draw of each kind"
+        f"{' (embedding comes on top)' if forecast.missing else ''}; about {forecast.bytes / 1e6:,.0f} MB to store."
+    )

@@ -1,0 +1,136 @@
+"""`bench leaderboard`: several runs as one leaderboard, and what holds across their datasets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.table import Column, Table
+
+from bench.cli.console import console, progress_bars
+from bench.cli.options import DEFAULT_OUT, Out
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.report.across import Across
+    from bench.report.merge import Merged, StoredRun
+
+SHOWN = 10
+
+
+def leaderboard(
+    runs: Annotated[
+        list[str] | None, typer.Argument(help="Runs by name below <out>/runs or by folder (default: all of <out>).")
+    ] = None,
+    out: Out = DEFAULT_OUT,
+    calibration: Annotated[
+        bool, typer.Option("--calibration", help="Also how far probabilities can be trusted (ECE with its null band).")
+    ] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Write the tables of these runs anew from their stored predictions.")
+    ] = False,
+) -> None:
+    """Join runs into <out>/leaderboard.csv and .md and compare methods across datasets (across.csv); fits nothing.
+
+    Tables that an earlier version wrote are made anew from the stored predictions.
+    """
+    from bench.report.across import across
+    from bench.report.merge import draw_scores, find_runs, merge_runs, read_runs
+    from bench.report.write_up import write_merged
+
+    folders = find_runs(out, runs or [])
+    notes = _bring_up_to_date(folders, rebuild)
+    stored = read_runs(folders)
+    merged = merge_runs(stored)
+    scores, left_out = draw_scores(stored, merged)
+    found = across(scores)
+    if calibration:
+        merged = _calibrated(stored, merged)
+    notes += [*merged.notes, *left_out, *found.notes]
+    write_merged(out, merged.table, found, notes)
+    _print_best(merged.table)
+    _print_across(found, sorted(merged.table["dataset"].unique()))
+    for note in notes:
+        console.print(f"Note: {note.removesuffix('.')}.", markup=False)
+    names = ", ".join(run.name for run in stored)
+    count = f"{len(merged.table):,} rows of {len(stored)} run{'s' * (len(stored) != 1)}"
+    console.print(f"{count} ({names}). Leaderboard: {out / 'leaderboard.md'}", markup=False)
+
+
+def _bring_up_to_date(folders: list[Path], rebuild: bool) -> list[str]:
+    """Write the tables of runs anew where they are of an earlier version, or of all; returns what could not be done."""
+    from bench.report.write_up import is_current
+    from bench.report.write_up import rebuild as write_anew
+
+    notes = []
+    with progress_bars() as report:
+        for i, folder in enumerate(folders):
+            report("write tables", i, len(folders))
+            if is_current(folder) and not rebuild:
+                continue
+            try:
+                write_anew(folder)
+            except BenchError as error:
+                if rebuild:
+                    raise
+                notes.append(f"tables of an earlier version are taken as they are. {error}")
+    return notes
+
+
+def _calibrated(stored: list[StoredRun], merged: Merged) -> Merged:
+    from dataclasses import replace
+
+    from bench.report.calibration import calibration
+    from bench.report.merge import join_by_row
+    from bench.report.record import read_account
+
+    with progress_bars() as report:
+        tables = [calibration(run.folder, read_account(run.folder), report) for run in stored]
+    return replace(merged, table=join_by_row(merged.table, stored, tables))
+
+
+def _print_best(merged: pd.DataFrame) -> None:
+    """Print the best row of every dataset at its most labels, clean."""
+    from bench.report.markdown import head_label
+    from bench.report.rows import cleanest
+
+    names = ("labels", "balanced accuracy", "95% interval", "groups tested")
+    table = Table("dataset", Column("best encoder", overflow="fold", min_width=15), "head",
+                  *(Column(name, justify="right") for name in names), box=box.SIMPLE, pad_edge=False)  # fmt: skip
+    for (dataset, instances), own in merged[merged["selection"] != "oracle"].groupby(["dataset", "instances"]):
+        clean = cleanest(own)
+        if clean.empty:
+            continue  # written before noise was a column
+        row = clean[clean["shots"] == clean["shots"].max()].nlargest(1, "balanced_accuracy").iloc[0]
+        named = dataset if instances == "whole" else f"{dataset} ({instances})"
+        interval = f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}"
+        score = f"{100 * row['balanced_accuracy']:.1f}"
+        table.add_row(str(named), row["encoder"], head_label(row), f"{row['shots']:.0f}", score, interval,
+                      str(row["n_groups"]))  # fmt: skip
+    console.print(table, soft_wrap=False)
+
+
+def _print_across(found: Across, datasets: list[str]) -> None:
+    from bench.report.markdown import head_label
+    from bench.report.overview import shown_level
+
+    if found.methods.empty:
+        return
+    part = shown_level(found.methods)
+    names = ("IQM", "95% interval", "mean rank", "first is better")
+    table = Table(Column("encoder", overflow="fold", min_width=15), "head", *(Column(name, justify="right")
+                  for name in names), box=box.SIMPLE, pad_edge=False)  # fmt: skip
+    for row in part.head(SHOWN).to_dict("records"):
+        better = "" if row["p_improvement"] != row["p_improvement"] else f"{100 * row['p_improvement']:.0f}%"
+        low, mid, high = (f"{100 * row[name]:.1f}" for name in ("iqm_low", "iqm", "iqm_high"))
+        table.add_row(row["encoder"], head_label(row), mid, f"{low}-{high}", f"{row['rank']:.1f}", better)
+    shots, count = int(part["shots"].iloc[0]), int(part["datasets"].iloc[0])
+    table.title = (
+        f"Skill above guessing over {count} of {len(datasets)} datasets, {shots} label{'s' * (shots != 1)} a class "
+        f"(the first {min(SHOWN, len(part))} of {len(part)} methods)"
+    )
+    console.print(table, soft_wrap=False)

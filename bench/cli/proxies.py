@@ -1,0 +1,193 @@
+"""`bench proxies`: what embeddings and labels tell of encoders without a sweep, and what choosing by it costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.table import Column, Table
+
+from bench.cli.console import console, print_problems, progress_bars
+from bench.cli.options import (
+    DEFAULT_DATA,
+    DEFAULT_OUT,
+    CellColumn,
+    Cells,
+    Data,
+    Device,
+    Encoders,
+    GroupColumn,
+    GroupPattern,
+    Instances,
+    Masks,
+    MaxInstances,
+    Out,
+    encoder_names,
+)
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from bench.embeddings.embed import Prepared
+
+SHOWN = {
+    "loo_ridge": "LOO ridge", "loo_knn": "LOO kNN", "logme": "LogME", "h_score": "H-score", "rankme": "RankMe",
+    "chance": "any of them",
+}  # fmt: skip
+
+
+def proxies(
+    data: Data = DEFAULT_DATA,
+    encoder: Encoders = None,
+    instances: Instances = "whole",
+    cells: Cells = None,
+    cell_column: CellColumn = None,
+    masks: Masks = None,
+    max_instances: MaxInstances = None,
+    group_pattern: GroupPattern = None,
+    group_column: GroupColumn = None,
+    run: Annotated[
+        str | None, typer.Option(help="A run on the same data, by name or folder: what choosing by a proxy had cost.")
+    ] = None,
+    rows: Annotated[
+        int, typer.Option(min=4, help="Instances looked at, the same for every encoder, drawn if there are more.")
+    ] = 3000,
+    csv: Annotated[
+        Path | None, typer.Option(help="Also write a row per encoder here, with --run the costs to NAME-regret.csv.")
+    ] = None,
+    out: Out = DEFAULT_OUT,
+    device: Device = "auto",
+) -> None:
+    """Judge encoders in seconds, from embeddings and all labels, without a sweep.
+
+    LOO ridge and LOO kNN are balanced accuracies, every row predicted without its group. LogME and H-score: higher is
+    better. RankMe, the number of directions used, is no measure of quality but of collapse. Without --encoder: all that
+    are stored for this data. Rows of an official test split are left out.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from bench.data.cells import CellSource
+    from bench.embeddings.embed import Source, cached_encoders, embed, prepare
+    from bench.fitting.sweep import scale_rows
+    from bench.report.proxies import PROXIES, cka_matrix, measure, selection_regret
+    from encoders import resolve
+
+    told = CellSource(cells, cell_column, masks, max_instances)
+    with progress_bars() as report:
+        prepared = prepare(Source(data, instances, group_pattern, group_column, cells=told), out, report)
+    specs = [resolve(name) for name in encoder_names(encoder)] or cached_encoders(prepared)
+    specs = list({spec.name: spec for spec in specs}.values())
+    if not specs:
+        raise BenchError(
+            "Got no --encoder, and no embeddings of this data are stored yet; expected at least one, e.g. --encoder "
+            "dino,trivial."
+        )
+    board = None if run is None else _board(run, out, prepared, instances)
+    with progress_bars() as report:
+        prepared, extracted, embedded = embed(prepared, specs, device, report)
+        chosen = _rows(prepared.instances, rows)
+        table = prepared.instances.iloc[chosen]
+        y, group = np.unique(table["label"], return_inverse=True)[1], table["group"].to_numpy(str)
+        everything, found, why = np.arange(len(table)), {}, dict[str, None]()
+        for i, spec in enumerate(spec for spec in specs if spec.name in embedded):
+            report(f"judge {spec.name}", i, len(embedded))
+            X = embedded[spec.name] = embedded[spec.name][chosen]
+            own = measure(X, scale_rows(X, everything, group, spec.scaling), y, group)
+            found[spec.name] = {"dim": X.shape[1], **own.values}
+            why |= {f"{spec.name}: no {SHOWN[name]}, as {reason}": None for name, reason in own.why.items()}
+    if not found:
+        raise BenchError("No encoder could be loaded.\n" + "\n".join(extracted.failed.values()))
+    judged = pd.DataFrame.from_dict(found, orient="index").rename_axis("encoder")
+    alike = pd.DataFrame(cka_matrix([embedded[name] for name in judged.index]), judged.index, judged.index)
+    _print_judged(judged, f"{len(table):,} of {len(prepared.instances):,} instances, {len(np.unique(group))} groups")
+    if len(judged) > 1:
+        _print_alike(alike)
+    for line in [*why, *extracted.failed.values()]:
+        console.print(line, markup=False)
+    print_problems(prepared.dataset.problems)
+    regret = None if board is None else selection_regret(judged[list(PROXIES)], board)
+    if regret is not None:
+        _print_regret(regret, str(run))
+    if csv is not None:
+        _write(csv, judged.join(alike.add_prefix("cka:")).reset_index(), regret)
+
+
+def _rows(table: pd.DataFrame, most: int) -> np.ndarray:
+    """Return the positions that are looked at: not of the official test, at most so many, by keyed hash."""
+    import numpy as np
+
+    from bench.seeds import keyed_uniform
+
+    learned = np.flatnonzero(table["split"].fillna("").str.lower() != "test")
+    drawn = keyed_uniform(("proxies",), table["instance"].iloc[learned].tolist())
+    return np.sort(learned[np.argsort(drawn, kind="stable")[:most]])
+
+
+def _board(run: str, out: Path, prepared: Prepared, instances: str) -> pd.DataFrame:
+    """Return the leaderboard of a run; BenchError where there is none, or it is of other data."""
+    import pandas as pd
+
+    places = [folder / "leaderboard.csv" for folder in (out / "runs" / run, Path(run))]
+    there = [path for path in places if path.is_file()]
+    if not there:
+        names = sorted(path.parent.name for path in (out / "runs").glob("*/leaderboard.csv"))
+        known = f", or one of {', '.join(names)}" if names else ""
+        raise BenchError(f"Got --run {run}, which has no leaderboard.csv; expected the folder of a run{known}.")
+    board = pd.read_csv(there[0])
+    was, asked = tuple(board[["dataset", "instances"]].iloc[0]), (prepared.dataset.name, instances)
+    if was != asked:
+        raise BenchError(
+            f"Got --run {run} of {was[0]} with --instances {was[1]}, and --data {asked[0]} with {asked[1]}; expected "
+            "the same data and instances."
+        )
+    return board
+
+
+def _print_judged(judged: pd.DataFrame, title: str) -> None:
+    names = [name for name in SHOWN if name in judged]
+    columns = ["dim", *(SHOWN[name] for name in names)]
+    table = Table("encoder", *(Column(name, justify="right") for name in columns), box=box.SIMPLE, pad_edge=False)
+    for name, row in judged.sort_values("loo_ridge", ascending=False, kind="stable").iterrows():
+        scale = {"loo_ridge": 100, "loo_knn": 100}  # percent
+        shown = [_number(row[x] * scale.get(x, 1), 3 if x in ("logme", "h_score") else 1) for x in names]
+        table.add_row(str(name), f"{row['dim']:.0f}", *shown)
+    table.title = title
+    console.print(table, soft_wrap=False)
+
+
+def _print_alike(alike: pd.DataFrame) -> None:
+    numbers = [str(i + 1) for i in range(len(alike))]
+    table = Table("", "encoder", *(Column(i, justify="right") for i in numbers), box=box.SIMPLE, pad_edge=False)
+    for i, (name, row) in zip(numbers, alike.iterrows(), strict=True):
+        table.add_row(i, str(name), *(_number(value, 2) for value in row))
+    table.title = "How alike encoders are (debiased linear CKA)"
+    console.print(table, soft_wrap=False)
+
+
+def _print_regret(regret: pd.DataFrame, run: str) -> None:
+    least = regret[regret["noise"] == regret["noise"].min()]
+    table = Table("proxy", *(Column(name, justify="right") for name in ("labels", "best", "chosen", "cost")), "encoder",
+                  box=box.SIMPLE, pad_edge=False)  # fmt: skip
+    for row in least.sort_values("shots", kind="stable").to_dict("records"):
+        scores = (_number(100 * row[name], 1) for name in ("best", "balanced_accuracy", "regret"))
+        table.add_row(SHOWN[row["proxy"]], str(row["shots"]), *scores, row["chosen"])
+    table.title = f"What choosing by a proxy costs in {run}: points of balanced accuracy below the best encoder"
+    console.print(table, soft_wrap=False)
+
+
+def _number(value: float, digits: int) -> str:
+    return "" if value != value else f"{value:.{digits}f}"
+
+
+def _write(path: Path, judged: pd.DataFrame, regret: pd.DataFrame | None) -> None:
+    from bench.disk.atomic import write_atomically
+
+    tables = {path: judged} | ({} if regret is None else {path.with_name(f"{path.stem}-regret.csv"): regret})
+    for place, table in tables.items():
+        write_atomically(place, table.to_csv(index=False, float_format="%.6g").encode())
+    console.print(f"Written: {', '.join(map(str, tables))}", markup=False)

@@ -1,0 +1,102 @@
+"""`bench store`: what is stored, whether it is sound, and what can go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.table import Column, Table
+
+from bench.cli.console import console
+from bench.errors import BenchError
+
+app = typer.Typer(rich_markup_mode=None)
+Out = Annotated[Path | None, typer.Option(help="Folder for embeddings, runs and leaderboards (default: results).")]
+DEFAULT_OUT = Path("results")
+
+
+@app.callback(invoke_without_command=True)
+def show(context: typer.Context, out: Out = None) -> None:
+    """Show what is stored per encoder: rows, width, size and milliseconds per image; check it, or clean it."""
+    from bench.embeddings.inventory import list_variants, pixel_bytes
+    from bench.embeddings.store import EmbeddingStore
+
+    context.obj = out
+    if context.invoked_subcommand:
+        return
+    place = _folder(context, None)
+    columns = (Column("name", overflow="fold"), Column("key", no_wrap=True), Column("source", overflow="fold"), *(
+        Column(name, justify="right") for name in ("rows", "width", "shards", "size", "ms/image")))  # fmt: skip
+    table = Table(*columns, box=box.SIMPLE, pad_edge=False)
+    store = EmbeddingStore(place / "store")
+    variants = list_variants(store)
+    for one in variants:
+        cost = "" if one.ms != one.ms else f"{one.ms:.2f}"
+        table.add_row(
+            one.name, one.key[:8], one.source, f"{one.rows:,}", str(one.width), str(one.shards), _size(one.bytes), cost
+        )
+    console.print(table, soft_wrap=False)
+    console.print(f"{len(variants)} variants, {_size(sum(one.bytes for one in variants))} in {place / 'store'}")
+    if pixel_bytes(store):
+        console.print(f"{_size(pixel_bytes(store))} of decoded images, kept by --keep-pixels")
+
+
+@app.command()
+def check(context: typer.Context, out: Out = None) -> None:
+    """Read every stored embedding and verify its checksum; what is damaged is set aside."""
+    from bench.embeddings.store import EmbeddingStore
+
+    store = EmbeddingStore(_folder(context, out) / "store")
+    shards = 0
+    for key, name in store.variants().items():
+        shards += len(store.index(key).names)
+        for path in store.verify(key):
+            console.print(f"{name}: damaged, set aside as {path}", markup=False)
+    if store.set_aside:
+        raise BenchError(
+            f"Got {len(store.set_aside)} damaged of {shards} shards; they are set aside, and their embeddings missing. "
+            "Run `bench extract` or `bench run` as before to make them again."
+        )
+    console.print(f"{shards} shards are sound")
+
+
+@app.command()
+def clean(
+    context: typer.Context,
+    out: Out = None,
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option("--encoder", "-e", help="Also all embeddings of this variant, by name or key; repeatable."),
+    ] = None,
+    pixels: Annotated[bool, typer.Option("--pixels", help="Also the decoded images that --keep-pixels kept.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Really remove it; without, it is only listed.")] = False,
+) -> None:
+    """List what serves nobody: unfinished and damaged files, dead claims, shards whose rows are all in others."""
+    from bench.embeddings.inventory import find_leftovers, remove
+
+    leftovers = find_leftovers(_folder(context, out), encoder or (), pixels=pixels)
+    for one in leftovers:
+        console.print(f"{_size(one.bytes):>9}  {one.path}  ({one.why})", markup=False)
+    if not leftovers:
+        console.print("Nothing to remove")
+    elif yes:
+        console.print(f"{_size(remove(leftovers))} freed")
+    else:
+        total = _size(sum(one.bytes for one in leftovers))
+        console.print(f"{total} could be freed; nothing was removed. Give --yes to remove it.")
+
+
+def _folder(context: typer.Context, out: Path | None) -> Path:
+    folder = out or context.obj or DEFAULT_OUT
+    if not (folder / "store").is_dir():
+        raise BenchError(
+            f"Got --out {folder}, which holds no embeddings; expected the folder given to `bench extract`."
+        )
+    return folder
+
+
+def _size(count: float) -> str:
+    power = min(4, max(0, len(f"{count:.0f}") - 1) // 3)
+    return f"{count / 1000**power:.{int(power > 0)}f} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"

@@ -1,0 +1,86 @@
+"""`bench tune`: search the settings of a head, and see what they are worth."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.table import Table
+
+from bench.cli.console import console, progress_bars
+from bench.cli.options import CellColumn, Cells, Instances, Masks, MaxInstances
+
+if TYPE_CHECKING:
+    from bench.tune import Tuned
+
+SHOWN = 10  # trials
+
+
+def tune(
+    encoder: Annotated[str, typer.Option("--encoder", "-e", help="One encoder or variant; see `bench encoders`.")],
+    data: Annotated[
+        Path, typer.Option(help="A folder with one sub-folder per class, or a CSV with columns path,label.")
+    ] = Path("Data/raw"),
+    head: Annotated[str, typer.Option(help="The head to tune.")] = "xgboost",
+    shots: Annotated[int, typer.Option(help="Labelled examples a class.")] = 10,
+    trials: Annotated[int, typer.Option(help="Settings to try in all, those of earlier calls included.")] = 40,
+    episodes: Annotated[int | None, typer.Option(help="Draws a setting is scored on (default 30, 20 or 10).")] = None,
+    draw: Annotated[str, typer.Option(help="spread: over as many groups as possible; concentrated: few.")] = "spread",
+    instances: Instances = "whole",
+    cells: Cells = None,
+    cell_column: CellColumn = None,
+    masks: Masks = None,
+    max_instances: MaxInstances = None,
+    group_pattern: Annotated[str | None, typer.Option(help="Regular expression; its first (...) is the slide.")] = None,
+    group_column: Annotated[str | None, typer.Option(help="Column of the CSV that names the slide.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for embeddings and studies.")] = Path("results"),
+    device: Annotated[str, typer.Option(help="Where encoders run: auto, cpu, cuda or cuda:N.")] = "auto",
+    name: Annotated[str | None, typer.Option(help="Name of the study's folder below <out>/tune.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that try settings.")] = os.cpu_count() or 1,
+    plots: Annotated[bool, typer.Option("--plots", help="Also draw history.png and importance.png.")] = False,
+) -> None:
+    """Tune a head on half of the groups and compare it with the published setting on the other half."""
+    from bench.data.cells import CellSource
+    from bench.embeddings.embed import Source
+    from bench.tune import Aim
+    from bench.tune import tune as tune_all
+
+    aim = Aim(encoder, head, shots, trials, episodes, draw)
+    told = CellSource(cells, cell_column, masks, max_instances)
+    source = Source(data, instances, group_pattern, group_column, cells=told)
+    with progress_bars() as report:
+        result = tune_all(
+            source, aim, out=out, name=name, device=device, workers=workers, plots=plots, on_progress=report
+        )
+    _show(result)
+
+
+def _show(result: Tuned) -> None:
+    from bench.tune import verdict
+
+    parameters = list(result.setting)
+    table = Table("setting", "balanced accuracy", "95% interval", "log loss", *parameters, box=box.SIMPLE)
+    published = result.trials[result.trials["default"]].iloc[0]
+    both = (("published", result.published, published), ("tuned", result.tuned, result.setting))
+    for what, compared, setting in both:
+        table.add_row(what, *compared.texts(), *(f"{setting[key]:.4g}" if key in setting else "" for key in parameters))
+    history = Table("trial", "state", "episodes", "log loss", "balanced accuracy", box=box.SIMPLE)
+    best = result.trials.sort_values(["state", "log_loss"]).head(SHOWN)
+    for row in best.to_dict("records"):
+        history.add_row(str(row["trial"]), row["state"], str(row["episodes"]), f"{row['log_loss']:.3f}",
+                        f"{100 * row['balanced_accuracy']:.1f}")  # fmt: skip
+    history.title = f"The best {len(best)} of {len(result.trials)} trials, on the tuning half"
+    console.print(history, soft_wrap=False)
+    if result.importance:
+        shares = Table("parameter", "importance", box=box.SIMPLE)
+        for key, share in result.importance.items():
+            shares.add_row(key, f"{share:.2f}")
+        console.print(shares, soft_wrap=False)
+    table.title = "On the evaluation half, of which no label was tuned on"
+    console.print(table, soft_wrap=False)
+    console.print(verdict(result), markup=False)
+    before = len(result.trials) - result.made
+    console.print(f"{before} trials reused, {result.made} made; all of it: {result.folder / 'report.md'}", markup=False)

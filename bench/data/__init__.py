@@ -1,0 +1,1 @@
+"""Files to rows: what is known of each image, labels, groups, instances and cells."""

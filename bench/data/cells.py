@@ -1,0 +1,122 @@
+"""Where the cells of an image are: boxes that somebody drew, in a CSV beside the labels of the images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from bench.data.datasets import Dataset, clip_boxes, posix_paths
+from bench.data.label_csv import BOX, PATH_NAMES, read_boxes, read_columns, read_scale
+from bench.errors import BenchError, did_you_mean
+
+LAYOUT = "Expected columns path,x0,y0,x1,y1 (pixels), one line a cell, and any column with the cell's label."
+LABEL_NAMES = ("cell_label", "label")  # read as the cell's label where --cell-column names none
+
+
+@dataclass(frozen=True)
+class CellSource:
+    """Where cells are told, for the kinds of instances that need it.
+
+    file: CSV of boxes; column: its column with labels of cells. masks: folder of masks that have the names of their
+    images. most: instances kept of one image; None is DEFAULT_MOST for cells and all for tiles.
+    """
+
+    file: Path | None = None
+    column: str | None = None
+    masks: Path | None = None
+    most: int | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """Cells of the images of a dataset.
+
+    cells: columns path, BOX (Int64, inside the image; NA: the whole image), cell_label (text or NA), um_per_px
+    (Float64 or NA). reasons: path -> why no cell could be looked for. own: the dataset's rows are these cells, so
+    that their label is theirs.
+    """
+
+    cells: pd.DataFrame
+    reasons: dict[str, str]
+    notes: tuple[str, ...] = ()
+    own: bool = False
+
+
+def boxes_of(dataset: Dataset, source: CellSource) -> Found:
+    """Return the boxes of `source.file`, or the dataset's own where it labels regions.
+
+    A path in the file is relative to the dataset's folder; where none of them is, files are found by their names alone.
+    Raises BenchError where there are no boxes, or none of these images.
+    """
+    table = dataset.table
+    if source.file is None:
+        if table["x0"].isna().all():
+            raise BenchError(
+                f"Got --instances boxes without boxes: {dataset.name} labels whole images. Give them by "
+                f"--cells FILE.csv. {LAYOUT}"
+            )
+        label = table["label"].where(table["level"] == "expert").astype("string")
+        return Found(table[["path", *BOX, "um_per_px"]].assign(cell_label=label), {}, own=True)
+    notes: list[str] = []
+    cells = _read(source.file, source.column, notes)
+    cells["path"] = _match(cells["path"], table["path"].drop_duplicates().tolist(), source.file, notes)
+    sizes = table.drop_duplicates("path").set_index("path")[["width", "height"]]
+    cells = cells.dropna(subset="path").join(sizes, on="path").reset_index(drop=True)
+    cells, outside = clip_boxes(cells, notes)
+    kept = set(cells["path"])
+    reasons = {
+        str(path): f"only {len(part)} of its cells: {part.iloc[0]}" if path in kept else f"no cell: {part.iloc[0]}"
+        for path, part in outside.groupby("path")["reason"]
+    }
+    return Found(cells.drop(columns=["width", "height"]), reasons, tuple(notes))
+
+
+def _read(file: Path, column: str | None, notes: list[str]) -> pd.DataFrame:
+    if not file.is_file():
+        near = [path.name for path in file.parent.glob("*.csv")] if file.parent.is_dir() else []
+        raise BenchError(f"Got --cells {file}, which is no file{did_you_mean(file.name, near) or '.'} {LAYOUT}")
+    columns = read_columns(file, LAYOUT)
+    path_name = next((name for name in PATH_NAMES if name in columns), None)
+    if path_name is None or not ({"box", "x0"} & columns.keys()):
+        raise BenchError(f"Got columns {', '.join(columns)} in {file.name}. {LAYOUT}")
+    if column is not None and column.strip().lower() not in columns:
+        raise BenchError(
+            f"Got --cell-column {column}{did_you_mean(column.lower(), columns) or '.'} Expected one of: "
+            f"{', '.join(columns)}."
+        )
+    box = read_boxes(columns, file, notes)
+    lost = columns[path_name].isna() | box["x0"].isna()
+    if lost.all():
+        raise BenchError(f"Got {file.name} without a cell. {LAYOUT}")
+    if lost.any():
+        notes.append(f"{int(lost.sum())} lines of {file.name} have no path or no box and were left out")
+    name = column.strip().lower() if column else next((name for name in LABEL_NAMES if name in columns), None)
+    others = [other for other in columns if other not in (*PATH_NAMES, *BOX, "box", "um_per_px")]
+    if name is None and others:
+        notes.append(f"cells have no label of their own: --cell-column can name one of {', '.join(others)}")
+    label = columns[name] if name else pd.Series(pd.NA, index=box.index, dtype="string")
+    cells = box.assign(path=columns[path_name], cell_label=label, um_per_px=read_scale(columns, file))
+    return cells[~lost].reset_index(drop=True)
+
+
+def _match(given: pd.Series, known: list[str], file: Path, notes: list[str]) -> pd.Series:
+    """Return the path in the dataset that each given path stands for, NA for none."""
+    paths = posix_paths(given)
+    found = paths.where(paths.isin(known))
+    if found.isna().all():
+        name = pd.Series(known, dtype="string").str.rsplit("/", n=1).str[-1]
+        unique = dict(zip(name, known, strict=True)) if name.is_unique else {}
+        found = paths.str.rsplit("/", n=1).str[-1].map(unique).astype("string")
+    if found.isna().all():
+        raise BenchError(
+            f"Got --cells {file.name}, of which no line is of an image in the data (e.g. '{given.iloc[0]}', where the "
+            f"data has '{known[0]}'). Expected paths relative to the data folder, or names that only one image has."
+        )
+    if found.isna().any():
+        strange = given[found.isna()]
+        notes.append(
+            f"{len(strange)} cells are of {strange.nunique()} files that are not in the data, e.g. {strange.iloc[0]}"
+        )
+    return found

@@ -1,0 +1,156 @@
+"""A look at a dataset before it is used: what is there, what cannot be read, and what it can support."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.data.datasets import Dataset, conflicts_of, copies_of
+from bench.data.manifest import record_problems
+from bench.data.separability import source_warnings
+from bench.errors import BenchError
+from bench.images import COLORS, ImageError, ImageInfo, open_image
+
+MANY_GROUPS = 10  # per class, from which encoders can be ranked
+MANY_SOURCES = 3  # labs or stains that hold every class, from which a class can be told from its source
+DECODERS = 4
+
+
+@dataclass(frozen=True)
+class DataCheck:
+    """What `check_dataset` found.
+
+    dataset: as given, without the images that did not decode; they are in its problems. classes: one row
+    per class (class, rows, images, groups, sources). formats: one row per (dtype, channels, pages) with
+    its number of images. sizes: min, median, max of width and height.
+    duplicates: sets of paths of identical files. conflicts: sets of (path, label) where one region of
+    identical files has several labels. file_formats: images per 'JPEG', 'PNG', ...
+    """
+
+    dataset: Dataset
+    classes: pd.DataFrame
+    formats: pd.DataFrame
+    sizes: pd.DataFrame
+    n_groups: int
+    tier: str
+    tier_reason: str
+    warnings: tuple[str, ...]
+    duplicates: tuple[tuple[str, ...], ...] = ()
+    conflicts: tuple[tuple[tuple[str, str], ...], ...] = ()
+    file_formats: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> pd.DataFrame:
+        """Every listed image that cannot be used: path, reason."""
+        return self.dataset.problems
+
+
+def tier_of(dataset: Dataset) -> tuple[str, str]:
+    """Return ('T1' | 'T2' | 'T3', one sentence): what kind of claim the number of groups and sources allows."""
+    table = dataset.table
+    groups = table.groupby("label")["group"].nunique()
+    fewest = str(groups.idxmin())
+    if groups.min() < MANY_GROUPS:
+        count = int(groups.min())
+        return "T3", (
+            f"A case study: class '{fewest}' has {count} group{'s' * (count != 1)}, "
+            f"and below {MANY_GROUPS} groups a class "
+            "scores have wide exact intervals and methods are not ranked."
+        )
+    held = table.dropna(subset=["source"]).groupby("source")["label"].nunique()
+    complete = int((held == len(groups)).sum())
+    if complete >= MANY_SOURCES:
+        return "T2", f"{complete} sources hold every class, so a class can be told from its source."
+    return "T1", (
+        f"Every class has {int(groups.min())} or more groups, enough to compare encoders on data like these; "
+        "not enough sources to say whether it holds elsewhere."
+    )
+
+
+def check_dataset(dataset: Dataset, cache: Path | None = None) -> DataCheck:
+    """Decode every image once and describe the dataset. Problems found are kept in the manifest below `cache`.
+
+    Of an image with several pages the first is decoded, the one that is used. Raises BenchError when no
+    image can be decoded.
+    """
+    paths = sorted(dataset.table["path"].unique())
+    with ThreadPoolExecutor(DECODERS) as pool:
+        read = dict(zip(paths, pool.map(lambda path: _decode(dataset.root / path), paths), strict=True))
+    bad = {path: why for path, why in read.items() if isinstance(why, str)}
+    infos = [info for info in read.values() if isinstance(info, ImageInfo)]
+    record_problems(dataset.root, cache, bad)
+    found = pd.DataFrame(sorted(bad.items()), columns=["path", "reason"])
+    table = dataset.table[~dataset.table["path"].isin(bad)].reset_index(drop=True)
+    if table.empty:
+        raise BenchError(f"Got {len(paths)} images, none of which can be decoded (first: {paths[0]}: {bad[paths[0]]}).")
+    dataset = replace(dataset, table=table, problems=pd.concat([dataset.problems, found], ignore_index=True))
+    images = table.drop_duplicates("path")
+    classes = table.groupby("label").agg(
+        rows=("path", "size"), images=("path", "nunique"), groups=("group", "nunique"), sources=("source", "nunique")
+    )
+    formats = images.groupby(["dtype", "channels", "pages"]).size().rename("images")
+    sizes = images[["width", "height"]].agg(["min", "median", "max"])
+    tier, reason = tier_of(dataset)
+    return DataCheck(
+        dataset, classes.reset_index(names="class"), formats.reset_index(), sizes, table["group"].nunique(),
+        tier, reason, (*dataset.notes, *_warnings(table, images), *_choices(infos)), copies_of(table),
+        conflicts_of(table), Counter(info.format for info in infos),
+    )  # fmt: skip
+
+
+def _decode(path: Path) -> ImageInfo | str:
+    """Return the header of an image that decodes, or the reason why it does not."""
+    try:
+        with open_image(path) as picture:
+            picture.project()
+            return picture.info
+    except ImageError as error:
+        return str(error)
+
+
+def _choices(infos: Sequence[ImageInfo]) -> list[str]:
+    """Return what is taken of images that hold more than an encoder is given, and how to take something else."""
+    found = []
+    pages = [info for info in infos if info.pages > 1]
+    if pages:
+        most = max(info.slices for info in pages)
+        found.append(
+            f"{len(pages)} images have several pages (up to {most} slices along z); the first slice of the first time "
+            "point or series is used, or what the encoder's option stack says: @stack=middle, max or mean"
+        )
+    if any(info.channels > 3 for info in infos):
+        found.append(
+            f"{sum(info.channels > 3 for info in infos)} images have more than three channels; the first three are "
+            "used, or what the encoder's option channels says: @channels=2+0+1, or each for each by itself"
+        )
+    named = Counter(info.names for info in infos if info.names not in ((), COLORS))
+    for names, count in named.most_common(1):
+        listed = ", ".join(f"{i} {name}".strip() for i, name in enumerate(names))
+        found.append(f"the channels of {count} images are called {listed}; @channels= takes names and numbers")
+    return found
+
+
+def _warnings(table: pd.DataFrame, images: pd.DataFrame) -> list[str]:
+    found = source_warnings(table)
+    if len(images[["width", "height"]].drop_duplicates()) > 1 and _told_by_size(images) > 0.8:
+        found.append("image size alone tells most classes apart: a score may only reflect how images were cropped")
+    return found
+
+
+def _told_by_size(images: pd.DataFrame) -> float:
+    """Return the balanced accuracy of the nearest image in (log width, log height), itself left out."""
+    size = np.log(images[["width", "height"]].to_numpy(float))
+    label = images["label"].to_numpy(str)
+    if len(size) > 2000:
+        keep = np.random.default_rng(0).choice(len(size), 2000, replace=False)
+        size, label = size[keep], label[keep]
+    distance = np.abs(size[:, None] - size[None]).sum(-1)
+    np.fill_diagonal(distance, np.inf)
+    right = label[distance.argmin(1)] == label
+    return float(np.mean([right[label == name].mean() for name in np.unique(label)]))

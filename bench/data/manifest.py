@@ -1,0 +1,215 @@
+"""What is known about the files of one data folder, kept so that nothing is read twice.
+
+One parquet table per folder: path, size, times, content digest, header facts, and the reason when a
+file cannot be used. A file is read again only when its size or one of its times changed, or when it
+had been modified within two seconds of being read (a coarse clock cannot tell a later edit apart).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from bench.disk.atomic import replacing
+from bench.images import PASSING, ImageError, probe_image
+
+STAT = ["size", "mtime_ns", "ctime_ns"]
+HEADER = ["height", "width", "channels", "pages"]
+FACTS = ["digest", *HEADER, "dtype", "format", "problem"]
+COLUMNS = ["path", *STAT, *FACTS]
+STORED = [*COLUMNS, "read_ns"]
+NUMBERS = {*STAT, *HEADER, "read_ns"}
+ABSENT = (-1, 0, 0)
+ROOT = b"root"
+DIRTY_NS = 2_000_000_000
+READERS = 4
+BLOCK = 20_000  # files read between two writings of the table: what Ctrl-C can cost
+
+
+def scan(
+    root: Path, paths: Iterable[str], cache: Path | None, *, stat: np.ndarray | None = None, verify: bool = False
+) -> pd.DataFrame:
+    """Return one row per distinct path (posix, relative to root), in the order given, with the columns COLUMNS.
+
+    digest: the first 16 bytes of the SHA-256 of the content, as hex ('' when it cannot be read).
+    height, width, channels, pages: int64, 0 where there is a problem. problem: None, or why the file
+    cannot be used. stat: int64 (n, 3) of distinct paths, as `stat_files` gives, where it is known already.
+    verify=True reads every file again. The table is kept below `cache` when given.
+    """
+    paths = list(dict.fromkeys(paths))
+    now = stat_files(root, paths)[0] if stat is None else stat
+    old = _load(root, cache)
+    at = positions(paths, old["path"])
+    clean = _unchanged(old, at, now) & (not verify)
+    table = _rows(old, at[clean])
+    if clean.all():
+        return _none_for_missing(table[COLUMNS])
+    stale = np.flatnonzero(~clean)
+    facts = _rows(old.append_column("row", pa.array(np.arange(len(old)))), at[stale][at[stale] >= 0])
+    before = pd.DataFrame({"path": pd.Series(paths, dtype="str").iloc[stale], "row": at[stale]})
+    before = before.merge(facts[["row", "digest", "problem"]], on="row", how="left").drop(columns="row")
+    others = _rows(old, np.setdiff1d(np.arange(len(old)), at))  # of another CSV in this folder
+    for start in range(0, len(before), BLOCK):
+        block = before.iloc[start : start + BLOCK]
+        stats = pd.DataFrame(now[stale[start : start + BLOCK]], columns=STAT, index=block.index)
+        made = _read_files(root, block, stats)
+        table = pd.concat([table, made], ignore_index=True) if len(table) else made
+        _save(root, cache, pd.concat([others, table], ignore_index=True) if len(others) else table)
+    order = positions(paths, pa.chunked_array([pa.array(table["path"], pa.large_string())]))
+    return _none_for_missing(table[COLUMNS].iloc[order])
+
+
+def record_problems(root: Path, cache: Path | None, problems: Mapping[str, str]) -> None:
+    """Keep reasons found while decoding; each is forgotten when the content of its file changes."""
+    lasting = {path: why for path, why in problems.items() if not why.startswith(PASSING)}
+    table = _load(root, cache).to_pandas() if lasting else pd.DataFrame()
+    if table.empty:
+        return
+    found = table["path"].map(lasting)
+    table["problem"] = found.where(found.notna(), table["problem"])
+    _save(root, cache, table)
+
+
+def stat_files(root: Path, paths: Sequence[str]) -> tuple[np.ndarray, set[str]]:
+    """Return STAT of each path, int64 (n, 3), size -1 where there is none, and the paths that are links.
+
+    One scandir per folder, which is twice as fast as asking for each file.
+    """
+    rows: dict[str, dict[str, int]] = {}
+    for i, path in enumerate(paths):
+        folder, _, name = path.rpartition("/")
+        rows.setdefault(folder, {})[name] = i
+    stat = np.tile(np.array(ABSENT), (len(paths), 1))
+    links: set[str] = set()
+    for folder, wanted in rows.items():
+        with suppress(OSError), os.scandir(os.path.join(root, folder)) as entries:  # no such folder: none of its files
+            for entry in entries:
+                row = wanted.get(entry.name)
+                if row is None:
+                    continue
+                if entry.is_symlink():
+                    links.add(paths[row])
+                stat[row] = stat_entry(entry)
+    return stat, links
+
+
+def stat_entry(entry: os.DirEntry[str]) -> tuple[int, int, int]:
+    """Return STAT of a file, ABSENT for a link to nowhere."""
+    try:
+        s = entry.stat()
+    except OSError:
+        return ABSENT
+    return s.st_size, s.st_mtime_ns, s.st_ctime_ns
+
+
+def positions(wanted: Sequence[str], among: pa.ChunkedArray) -> np.ndarray:
+    """Return where each wanted text lies among distinct others, int64 (n,), -1 for nowhere."""
+    found = pc.index_in(pa.array(wanted, among.type), value_set=among)
+    return found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _unchanged(old: pa.Table, at: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """Return bool (n,): known, of the same stat, settled when it was read, and its problem not a passing one."""
+    same = at >= 0
+    if not same.any():
+        return same
+    column = {name: old[name].to_numpy()[at] for name in (*STAT, "read_ns")}
+    for k, name in enumerate(STAT):
+        same &= column[name] == now[:, k]
+    same &= np.abs(column["read_ns"] - column["mtime_ns"]) > DIRTY_NS
+    known = np.flatnonzero(old["problem"].is_valid().to_numpy())
+    passing = [i for i in known.tolist() if old["problem"][i].as_py().startswith(PASSING)]
+    return same & ~np.isin(at, passing)
+
+
+def _rows(table: pa.Table, at: np.ndarray) -> pd.DataFrame:
+    """Return rows of an arrow table as pandas; the table as it is where that is all of them, in order."""
+    if len(at) != len(table) or (at != np.arange(len(table))).any():
+        table = table.take(pa.array(at))
+    return table.to_pandas()
+
+
+def _read_files(root: Path, before: pd.DataFrame, stat: pd.DataFrame) -> pd.DataFrame:
+    """Read files whose stat was taken before; a recorded problem stays while the digest is the same."""
+    started = time.time_ns()
+    with ThreadPoolExecutor(READERS) as pool:
+        try:
+            facts = list(pool.map(lambda path: _read_facts(root / path), before["path"]))
+        except BaseException:  # Ctrl-C: do not go on hashing
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    made = pd.DataFrame(facts, columns=FACTS, index=before.index)
+    recorded = before["problem"].where((before["digest"] == made["digest"]) & before["problem"].notna())
+    lasting = recorded[recorded.notna() & ~recorded.astype("str").str.startswith(PASSING).fillna(False)]
+    without = lasting.index[made.loc[lasting.index, "problem"].isna()]
+    made["problem"] = made["problem"].astype(object)
+    made.loc[without, "problem"] = lasting[without].astype(object)
+    return pd.concat([before[["path"]], stat, made.assign(read_ns=started)], axis=1)[STORED]
+
+
+def _read_facts(path: Path) -> tuple[object, ...]:
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()[:32]
+    except OSError as error:
+        return ("", 0, 0, 0, 0, "", "", f"cannot be opened: {error.strerror}")
+    try:
+        info = probe_image(path)
+    except ImageError as error:
+        return (digest, 0, 0, 0, 0, "", "", str(error))
+    return (digest, info.height, info.width, info.channels, info.pages, info.dtype, info.format, None)
+
+
+def _none_for_missing(table: pd.DataFrame) -> pd.DataFrame:
+    problem = table["problem"].astype(object)
+    return table.assign(problem=problem.where(problem.notna(), None)).reset_index(drop=True)
+
+
+def _place(root: Path, cache: Path | None) -> Path | None:
+    name = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:32]
+    return Path(cache) / "manifests" / f"{name}.parquet" if cache else None
+
+
+def _load(root: Path, cache: Path | None) -> pa.Table:
+    """Return the stored table with columns STORED; one without rows when there is none that can be read."""
+    place = _place(root, cache)
+    try:
+        if place is not None:
+            table = pq.read_table(place.absolute(), use_threads=False)
+            if table.schema.names == STORED:
+                return table
+    except (OSError, ValueError, pa.ArrowException):
+        pass
+    return pa.schema([(name, pa.int64() if name in NUMBERS else pa.large_string()) for name in STORED]).empty_table()
+
+
+def _save(root: Path, cache: Path | None, table: pd.DataFrame) -> None:
+    place = _place(root, cache)
+    if place is None:
+        return
+    text = {name: table[name].astype("str") for name in ("path", "digest", "dtype", "format", "problem")}
+    made = pa.Table.from_pandas(table.assign(**text)[STORED], preserve_index=False)
+    with replacing(place) as temporary:
+        pq.write_table(made.replace_schema_metadata({ROOT: str(root.resolve())}), temporary.absolute())
+
+
+def forgotten_manifests(cache: Path) -> list[tuple[Path, str]]:
+    """Return (manifest, folder) for each manifest below `cache` that is about a folder that is gone."""
+    found = []
+    for path in sorted((cache / "manifests").glob("*.parquet")):
+        with suppress(OSError, pa.ArrowException):
+            root = (pq.read_schema(path.absolute()).metadata or {}).get(ROOT, b"").decode()
+            if root and not os.path.lexists(root):
+                found.append((path, root))
+    return found

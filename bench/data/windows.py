@@ -1,0 +1,108 @@
+"""From cells to the windows that are cut around them: a fixed size keeps the scale, a fitted one loses it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bench.data.label_csv import BOX
+from bench.errors import BenchError
+
+MARGIN = 0.25  # of the longer side, for context; encoders crop up to an eighth of what they are given
+COVERED = 0.95  # share of cells that fit, with the margin, into a window whose size comes from the data
+
+
+@dataclass(frozen=True)
+class Window:
+    """A square around each cell. unit: 'px', 'um' or 'fit' (as large as the cell). size: None is from the data."""
+
+    size: float | None = None
+    unit: str = "px"
+
+    @classmethod
+    def parse(cls, text: str) -> Window | None:
+        """Return the window of "64", "10um" (also "7.5um"), "fit" or "" (from the data); None for another text."""
+        if text in ("", "fit"):
+            return cls(None, text or "px")
+        match = re.fullmatch(r"([1-9]\d*)(?:px)?|(\d+(?:\.\d+)?)um", text)
+        if not match or not float(match[1] or match[2]):
+            return None
+        return cls(float(match[1] or match[2]), "px" if match[1] else "um")
+
+
+def cut_windows(cells: pd.DataFrame, window: Window, notes: list[str]) -> np.ndarray:
+    """Return the window of each cell, int64 (n, 4) x0, y0, x1, y1, and append to notes what was decided.
+
+    cells: columns BOX (NA: the whole image), width, height, um_per_px. A window is centred on its cell and shifted
+    inside at the border; along an axis shorter than the window it takes the whole axis. Raises BenchError for a
+    window in um where the scale of an image is not known.
+    """
+    limits = cells[["width", "height"]].to_numpy(np.int64)
+    low = cells[["x0", "y0"]].fillna(0).to_numpy(np.int64)
+    high = cells[["x1", "y1"]].to_numpy(np.float64, na_value=np.nan)
+    high = np.where(np.isnan(high), limits, high).astype(np.int64)
+    longest = (high - low).max(1)
+    scale = cells["um_per_px"].to_numpy(np.float64, na_value=np.nan)
+    size = _sizes(longest, scale, window, notes)[:, None]
+    start = np.clip((low + high - size) // 2, 0, np.maximum(limits - size, 0))
+    end = np.minimum(start + size, limits)
+    if window.unit != "fit":
+        cut = int((longest > size[:, 0]).sum())
+        if cut:
+            notes.append(f"{cut} of {len(cells)} cells are larger than their window and lose their rim")
+        narrow = int((limits < size).any(1).sum())
+        if narrow:
+            notes.append(f"the windows of {narrow} cells are cut to their image, which is smaller")
+    return np.concatenate([start, end], 1)
+
+
+def _sizes(longest: np.ndarray, scale: np.ndarray, window: Window, notes: list[str]) -> np.ndarray:
+    """Return the side of each window in pixels, int64 (n,)."""
+    known = np.isfinite(scale)
+    differs = len(np.unique(scale[known])) > 1
+    if window.unit == "fit":
+        notes.append(
+            f"each cell is cut with a margin of {MARGIN:.0%} and fills the encoder's input: its size is lost, and a "
+            "small cell looks blurred (a number instead of fit keeps one scale for all)"
+        )
+        return np.ceil(longest * (1 + MARGIN)).astype(np.int64)
+    if window.unit == "um" and not known.all():
+        raise BenchError(
+            f"Got a window of {window.size:g}um, but {int((~known).sum())} cells are in images of unknown scale; "
+            "expected a column um_per_px in the CSV, with a number in every line. Or give the window in pixels."
+        )
+    in_um = window.unit == "um" or (window.size is None and differs and bool(known.all()))
+    size = window.size
+    if size is None:
+        sides = longest * scale if in_um else longest
+        size = float(np.quantile(sides, COVERED, method="inverted_cdf")) * (1 + MARGIN)
+        size = float(f"{size:.3g}") if in_um else float(np.ceil(size))
+        unit, example = ("um", f"{size:g}um") if in_um else ("px", f"{size:.0f}")
+        notes.append(
+            f"the window around each cell is {size:g} {unit}: {COVERED:.0%} of the cells and a margin of {MARGIN:.0%} "
+            f"(:{example} after the kind of instances asks for this size, whatever the data)"
+        )
+    if not in_um:
+        if differs:
+            notes.append(
+                f"images differ in scale, {np.nanmin(scale):g} to {np.nanmax(scale):g} um per px, and a window in "
+                "pixels keeps that difference; one in um, e.g. 10um, takes it away"
+            )
+        return np.full(len(longest), int(size), np.int64)
+    pixels = np.maximum(np.rint(size / scale), 1).astype(np.int64)
+    notes.append(
+        f"a window of {size:g} um is {pixels.min()} to {pixels.max()} px, which encoders resize to one size: every "
+        "image is seen at the same um per px"
+    )
+    return pixels
+
+
+def set_boxes(rows: pd.DataFrame, box: np.ndarray) -> pd.DataFrame:
+    """Return rows with boxes int64 (n, 4); one that is the whole image (columns width, height) becomes NA."""
+    rows = rows.assign(**{name: pd.array(box[:, k], dtype="Int64") for k, name in enumerate(BOX)})
+    whole = (box[:, :2] == 0).all(1) & (box[:, 2] == rows["width"]) & (box[:, 3] == rows["height"])
+    rows.loc[whole, BOX] = pd.NA
+    return rows

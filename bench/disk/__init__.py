@@ -1,0 +1,1 @@
+"""Files that are whole or absent, checksums, and who works on what."""

@@ -1,0 +1,1 @@
+"""What is learned from and tested: splits, draws of labels, and labels that go wrong."""

@@ -1,0 +1,194 @@
+"""Label noise on training labels. Test labels are never touched.
+
+A kind of noise takes a draw of labelled examples and a rate and says which labels go wrong and into what. Every
+number it needs is a keyed hash of names (`bench.seeds`), so that labels are wrong alike for every encoder and head,
+and nested: a label that is wrong at one rate is wrong, in the same way, at every higher one. The number of classes
+stays what it is where all labels of a class went wrong. Adding a kind is adding one function to `KINDS`.
+
+    symmetric    any other class, each as likely
+    asymmetric   the class it is mistaken for (Patrini et al. 2017, sec. 5; by default Han et al. 2018's "pair" noise)
+    group        all examples of a class in a group (slide, image) alike: a slide whose label was swapped
+    instance-dependent  some items are likelier than others, and their looks say what they are taken for; see
+                 `bench.draws.instance_noise`
+    open-set     the item is foreign (debris, background) and its label one of the set; see `bench.draws.foreign`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+
+from bench.draws.instance_noise import flip_rates, targets
+from bench.draws.partners import Confusable
+from bench.errors import BenchError, did_you_mean
+from bench.seeds import keyed_uniform
+
+
+@dataclass(frozen=True)
+class NoiseContext:
+    """A draw of n labelled examples, and all that a kind of noise may know of it.
+
+    y: int (n,) in [0, K), the true classes. items, groups: what the examples and their groups are called, n each.
+    partner: int (K,), the class that each is mistaken for, itself where it is mistaken for none; see
+    `bench.draws.partners`. looks: name of a space of cheap descriptors to the examples' rows in it, (n, d); see
+    `bench.draws.instance_noise`.
+    """
+
+    y: np.ndarray
+    items: Sequence[str]
+    groups: np.ndarray
+    n_classes: int
+    seed: int
+    partner: np.ndarray
+    looks: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+def symmetric(draw: NoiseContext, rate: float) -> np.ndarray:
+    """Flip each label with probability `rate` to one of the other classes, uniformly.
+
+    The true class keeps its plurality below rate = (K - 1) / K.
+    """
+    target = keyed_uniform(("symmetric", "target", draw.seed), draw.items)
+    return np.where(lots(draw.items, draw.seed) < rate, _other_class(draw.y, target, draw.n_classes), draw.y)
+
+
+def asymmetric(draw: NoiseContext, rate: float) -> np.ndarray:
+    """Flip each label with probability `rate` to the partner of its class: the same labels as `symmetric` does.
+
+    From rate = 0.5 the true class has lost its plurality where two classes are each other's partner.
+    """
+    return np.where(lots(draw.items, draw.seed) < rate, draw.partner[draw.y], draw.y)
+
+
+def group(draw: NoiseContext, rate: float) -> np.ndarray:
+    """Flip all labels that a class has in a group to one other class, in so many groups that items are at `rate`.
+
+    The groups of a class, in keyed order, lie end to end on [0, 1), each as long as its share of the class's
+    examples; one with start s and length l is flipped iff s + v l < rate, where v is one uniform number per class,
+    keyed by the name of the first. So the flipped share of a class is `rate` in expectation whatever the sizes of the
+    groups, and less than one group away from it. The order is the same for all classes: a group of several tends to
+    go wrong in all of them. As a draw of more shots has other shares, flips are not nested over shots.
+    """
+    noisy = draw.y.copy()
+    for k in np.unique(draw.y).tolist():
+        own = np.flatnonzero(draw.y == k)
+        names, which, size = np.unique(draw.groups[own].astype(str), return_inverse=True, return_counts=True)
+        called = names.tolist()
+        order = np.argsort(keyed_uniform(("group", "order", draw.seed), called), kind="stable")
+        [v] = keyed_uniform(("group", "start", draw.seed, k), [called[order[0]]])
+        length = size / len(own)
+        start = np.empty(len(names))
+        start[order] = np.cumsum(length[order]) - length[order]
+        target = keyed_uniform(("group", "target", draw.seed, k), called)
+        wrong = _other_class(np.full(len(names), k), target, draw.n_classes)
+        noisy[own] = np.where(start + v * length < rate, wrong, k)[which]
+    return noisy
+
+
+def instance_dependent(draw: NoiseContext, rate: float) -> np.ndarray:
+    """Flip each label with a probability of its own, `rate` in the mean, to the class that its looks point to."""
+    u = keyed_uniform(("instance-dependent", "rate", draw.seed), draw.items)
+    wrong = targets(draw.looks, draw.y, draw.items, draw.n_classes, draw.seed)
+    return np.where(lots(draw.items, draw.seed) < flip_rates(u, rate), wrong, draw.y)
+
+
+def open_set(draw: NoiseContext, rate: float) -> np.ndarray:
+    """Leave all labels as they are: it is the items that are replaced, in the places that `symmetric` flips."""
+    return draw.y.copy()
+
+
+def lots(items: Sequence[str], seed: int) -> np.ndarray:
+    """Return one uniform number per item, (n,): where labels go wrong one by one, it is those below the rate."""
+    return keyed_uniform(("symmetric", "flip", seed), items)
+
+
+def _other_class(y: np.ndarray, u: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return for each class in y the one of the others that u in [0, 1) points to."""
+    return (y + 1 + np.floor(u * (n_classes - 1)).astype(y.dtype)) % n_classes
+
+
+@dataclass(frozen=True)
+class NoiseKind:
+    """flip: (draw, rate) to the labels that are learned from, (n,). limit: the highest rate that means anything.
+
+    says: what goes wrong, for the reader of a leaderboard. looks: whether it needs `NoiseContext.looks`. replaces:
+    whether it is the items that go wrong and not their labels; see `bench.draws.foreign`.
+    """
+
+    flip: Callable[[NoiseContext, float], np.ndarray]
+    says: str
+    limit: float = 1.0
+    looks: bool = False
+    replaces: bool = False
+
+
+KINDS: Mapping[str, NoiseKind] = MappingProxyType(
+    {
+        "symmetric": NoiseKind(symmetric, "a label is wrong by itself, and any other class is as likely"),
+        "asymmetric": NoiseKind(asymmetric, "a label is wrong by itself, and names the class it is mistaken for", 0.5),
+        "group": NoiseKind(group, "all labels of a class in a group (slide, image) are wrong together and alike"),
+        "instance-dependent": NoiseKind(
+            instance_dependent,
+            "each item has its own rate of wrong labels (truncated normal, sd .1), and its looks say what it is taken "
+            "for (Xia et al. 2020)",
+            looks=True,
+        ),
+        "open-set": NoiseKind(
+            open_set,
+            "an example is replaced by an item of no class, under the label of the one it replaces",
+            replaces=True,
+        ),
+    }
+)
+
+
+def check_noise(kinds: Sequence[str], rates: Sequence[float], confusable: Confusable = ()) -> None:
+    """Raise BenchError unless the kinds are known and every rate is one that all of them can have."""
+    if not kinds:
+        raise BenchError("Got no noise kind; expected at least one, e.g. --noise-kind symmetric.")
+    for kind in kinds:
+        if kind not in KINDS:
+            known = ", ".join(KINDS)
+            raise BenchError(f"Got noise kind '{kind}'{did_you_mean(kind, KINDS) or '.'} Expected one of: {known}.")
+    if not rates:
+        raise BenchError("Got no noise rate; expected at least one, e.g. --noise 0.")
+    for rate in rates:
+        if not 0 <= rate < 1:
+            raise BenchError(f"Got noise rate {rate}; expected a share of wrong labels in [0, 1), e.g. 0.2.")
+        for kind in kinds:
+            if rate > KINDS[kind].limit:
+                raise BenchError(
+                    f"Got noise rate {rate} with --noise-kind {kind}; expected at most {KINDS[kind].limit}, above "
+                    "which the wrong class is in the majority. Run the higher rates without it."
+                )
+    if len(kinds) > 1 and not max(rates):
+        raise BenchError(
+            f"Got --noise-kind {','.join(kinds)} with clean labels alone; expected a rate above 0, e.g. --noise 0,0.2."
+        )
+    if confusable and "asymmetric" not in kinds:
+        raise BenchError(
+            f"Got --confusable with --noise-kind {','.join(kinds)}; expected it with asymmetric, which alone uses it."
+        )
+
+
+def check_foreign(kinds: Sequence[str], foreign: Sequence[str]) -> None:
+    """Raise BenchError where foreign classes are named without a kind of noise that uses them, or the reverse."""
+    if any(KINDS[kind].replaces for kind in kinds) == bool(foreign):
+        return
+    if foreign:
+        raise BenchError(f"Got --foreign {','.join(foreign)} with --noise-kind {','.join(kinds)}; add open-set.")
+    raise BenchError(
+        "Got --noise-kind open-set without --foreign; expected the classes whose items are put among the examples and "
+        "that are classes no longer, e.g. --foreign debris,background."
+    )
+
+
+def flip_labels(draw: NoiseContext, kind: str, rate: float) -> np.ndarray:
+    """Return a copy of the draw's labels, int (n,), with noise of `kind` at `rate`."""
+    check_noise([kind], [rate])
+    if draw.n_classes < 2 or rate == 0:
+        return draw.y.copy()
+    return KINDS[kind].flip(draw, rate)

@@ -1,0 +1,1 @@
+"""Images to vectors, each made once: preparation, extraction, the store."""

@@ -1,0 +1,141 @@
+"""From a source to embeddings: read it, cut it into instances, embed what is missing, read all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.data.cells import CellSource
+from bench.data.datasets import Dataset, load_dataset
+from bench.data.instances import cut_instances
+from bench.data.manifest import record_problems
+from bench.embeddings.extract import ExtractReport, extract
+from bench.embeddings.prepare import check_views
+from bench.embeddings.store import DamagedRows, EmbeddingStore
+from bench.errors import BenchError
+from encoders import EncoderError, EncoderSpec, resolve
+
+OnProgress = Callable[[str, int, int], None]  # what, done, total
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the images are and what one instance of them is."""
+
+    data: Path
+    instances: str = "whole"
+    group_pattern: str | None = None
+    group_column: str | None = None
+    verify: bool = False  # read every file and every stored embedding again
+    cells: CellSource = field(default_factory=CellSource)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A dataset cut into instances, with undecodable images left out."""
+
+    dataset: Dataset
+    instances: pd.DataFrame
+    store: EmbeddingStore
+    cache: Path
+    notes: tuple[str, ...] = ()  # how the instances were made
+
+
+def prepare(source: Source, out: Path | str = "results", on_progress: OnProgress | None = None) -> Prepared:
+    """Read the dataset table and cut it into instances. The cache and the store lie in `out`."""
+    store = EmbeddingStore(Path(out) / "store")
+    dataset = load_dataset(
+        source.data, group_pattern=source.group_pattern, group_column=source.group_column, cache=store.root,
+        verify=source.verify,
+    )  # fmt: skip
+    for key in store.variants() if source.verify else ():
+        store.verify(key)
+    cut = cut_instances(dataset, source.instances, source.cells, store.root, on_progress)
+    return Prepared(cut.dataset, cut.table, store, store.root, cut.notes)
+
+
+def extract_encoders(
+    prepared: Prepared,
+    specs: Sequence[EncoderSpec],
+    device: str = "auto",
+    on_progress: OnProgress | None = None,
+    *,
+    keep_pixels: bool = False,
+) -> tuple[Prepared, ExtractReport]:
+    """Embed what is missing. Images that turn out undecodable are recorded and leave the instances."""
+
+    def progress(done: int, total: int, name: str) -> None:
+        if on_progress:
+            on_progress(f"extract {name}", done, total)
+
+    check_views(prepared.dataset.table[["path", "channels"]], specs)
+    report = extract(
+        prepared.instances, prepared.dataset.root, specs, prepared.store,
+        device=device, keep_pixels=keep_pixels, on_progress=progress,
+    )  # fmt: skip
+    if not report.problems:
+        return prepared, report
+    record_problems(prepared.dataset.root, prepared.cache, dict(report.problems))
+    bad = set(report.problems)
+    found = pd.DataFrame(sorted(report.problems.items()), columns=["path", "reason"])
+    dataset = replace(
+        prepared.dataset,
+        table=prepared.dataset.table[~prepared.dataset.table["path"].isin(bad)].reset_index(drop=True),
+        problems=pd.concat([prepared.dataset.problems, found], ignore_index=True),
+    )
+    kept = prepared.instances[~prepared.instances["path"].isin(bad)].reset_index(drop=True)
+    if kept.empty:
+        path, reason = found.iloc[0]
+        raise BenchError(f"Got {len(bad)} images, none of which can be used (first: {path}: {reason}).")
+    return replace(prepared, dataset=dataset, instances=kept), report
+
+
+def cached_encoders(prepared: Prepared) -> list[EncoderSpec]:
+    """Return the encoders whose embeddings of every instance are stored."""
+    found = []
+    for key, name in prepared.store.variants().items():
+        if not prepared.store.has(key, prepared.instances["instance"]).all():
+            continue
+        try:
+            spec = resolve(name)
+        except EncoderError:
+            continue  # e.g. its weights file has moved; it can be named explicitly
+        if spec.key == key:
+            found.append(spec)
+    return found
+
+
+def embed(
+    prepared: Prepared,
+    specs: Sequence[EncoderSpec],
+    device: str,
+    on_progress: OnProgress | None,
+    keep: Callable[[str, np.ndarray], np.ndarray] = lambda key, X: X,
+) -> tuple[Prepared, ExtractReport, dict[str, np.ndarray]]:
+    """Extract what is missing and read all of it; what turns out damaged when it is read is made again, once.
+
+    keep: variant key and embeddings to what is returned of them, encoder by encoder, so that they need not all be in
+    memory at once.
+    """
+    prepared, report = extract_encoders(prepared, specs, device, on_progress)
+
+    def read() -> dict[str, np.ndarray]:
+        names = prepared.instances["instance"].tolist()
+        loaded = [spec for spec in specs if spec.name not in report.failed]
+        return {spec.name: keep(spec.key, prepared.store.read(spec.key, names)) for spec in loaded}
+
+    try:
+        return prepared, report, read()
+    except DamagedRows:
+        first = report
+    for spec in specs:
+        prepared.store.verify(spec.key)
+    prepared, report = extract_encoders(prepared, specs, device, on_progress)
+    made = {name: count + first.made[name] for name, count in report.made.items()}
+    reused = {name: count - first.made[name] for name, count in report.reused.items()}
+    problems = {**first.problems, **report.problems}
+    return prepared, replace(report, made=made, reused=reused, problems=problems), read()

@@ -1,0 +1,287 @@
+"""Extraction: decode every image once, encode it with every encoder asked for, commit block by block.
+
+On CPUs each worker thread takes a chunk of instances through everything, decoding to vectors, on one core: no
+core waits for another. A GPU is fed by the main thread with what the workers prepared. The blocks are a function
+of the instance table alone and a block is committed as one shard, so a run that was killed and started again,
+or shared its work with others, leaves the same files as one that was not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import cpu_count
+
+from bench.disk.claims import Claims
+from bench.disk.shards import shard_name
+from bench.embeddings.gate import check_precision
+from bench.embeddings.inputs import Inputs, Prepared
+from bench.embeddings.pixels import PixelCache
+from bench.embeddings.prepare import flat_views, join_views
+from bench.embeddings.store import PIXELS, EmbeddingStore, to_rows
+from encoders import (
+    EncoderError,
+    EncoderSpec,
+    LoadedEncoder,
+    Placement,
+    Preprocess,
+    find_placement,
+    hardware,
+    one_thread_each,
+)
+
+BLOCK = 512  # instances committed together: what a kill can cost
+CHUNK = 32  # instances that a worker takes through at once
+WAIT_S = 0.5  # between two looks at what other processes are still working on
+
+Vectors = dict[str, tuple[list[int], np.ndarray]]  # encoder -> rows, float32 (n, V x d)
+
+
+@dataclass(frozen=True)
+class ExtractReport:
+    """What an extraction reused, made, and could not do."""
+
+    reused: Mapping[str, int]
+    made: Mapping[str, int]
+    failed: Mapping[str, str] = field(default_factory=dict)  # encoder -> why it could not be loaded
+    problems: Mapping[str, str] = field(default_factory=dict)  # image path -> why it could not be decoded
+    set_aside: tuple[Path, ...] = ()  # corrupt shards that were found and replaced
+
+    def summary(self) -> str:
+        """Return one line: reused and made over all encoders."""
+        reused, made = sum(self.reused.values()), sum(self.made.values())
+        text = f"{reused:,} embeddings reused, {made:,} made"
+        if not made and not self.failed:
+            text += "; nothing to do"
+        if self.set_aside:
+            count = len(self.set_aside)
+            text += f"; {count} damaged shard{'s' * (count != 1)} set aside"
+        return text
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Instances whose embeddings are ours to make: encoder -> rows, and the claims that say so."""
+
+    rows: Mapping[str, np.ndarray]
+    claims: Sequence[str]
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """What a worker made of some rows of a block."""
+
+    vectors: Vectors
+    inputs: Prepared  # for the encoders that workers do not run
+    seconds: Mapping[str, float]
+    problems: Mapping[str, str]
+
+
+def extract(
+    instances: pd.DataFrame,
+    root: Path,
+    specs: Sequence[EncoderSpec],
+    store: EmbeddingStore,
+    *,
+    device: str = "auto",
+    keep_pixels: bool = False,
+    on_progress: Callable[[int, int, str], None] | None = None,
+) -> ExtractReport:
+    """Embed every instance with every encoder, doing only what the store lacks.
+
+    instances: table of `bench.data.instances.make_instances`, paths relative to `root`. An encoder that
+    cannot be loaded is reported and the others go on; so is an image that cannot be decoded. What
+    another process on this store is working on is left to it. device: see `find_placement`.
+    keep_pixels: keep the prepared images too, for encoders to come.
+    on_progress(done, total, encoder name) counts embeddings.
+    """
+    table = instances.sort_values(["digest", "instance"], kind="stable").drop_duplicates("instance")
+    names = table["instance"].to_numpy(str)
+    missing = {spec.name: ~store.has(spec.key, names) for spec in specs}
+    made = dict.fromkeys(missing, 0)
+    wanted = [spec for spec in specs if missing[spec.name].any()]
+    if not wanted:
+        return ExtractReport(dict.fromkeys(made, len(names)), made, set_aside=tuple(store.set_aside))
+    # Descriptors need no torch, which finding a GPU would import.
+    placement = find_placement(device if any(s.weights != "none" for s in wanted) else "cpu", cpu_count(), len(table))
+    loaded, failed = _load(wanted, store, placement, table, root)
+    todo = {encoder.spec.name: missing[encoder.spec.name].copy() for encoder in loaded}
+    total = sum(int(rows.sum()) for rows in todo.values())
+    seconds = dict.fromkeys(made, 0.0)
+    problems: dict[str, str] = {}
+    policies = list(dict.fromkeys(encoder.spec.preprocess for encoder in loaded))
+    inputs = Inputs(table, root, policies, PixelCache(store.root / PIXELS, keep=keep_pixels), placement.workers)
+    with store.claims() as claims, one_thread_each(), _workers(placement.workers) as pool:
+        blocks = _claim_blocks(names, todo, {e.spec.name: e.spec.key for e in loaded}, store, claims)
+        for block, chunks in _work(blocks, loaded, inputs, pool, placement.workers):
+            for chunk in chunks:
+                problems |= chunk.problems
+                for name, spent in chunk.seconds.items():
+                    seconds[name] += spent
+            for encoder in loaded:
+                name, key = encoder.spec.name, encoder.spec.key
+                rows, vectors = _gather(encoder, chunks, seconds)
+                if rows:
+                    store.write(key, [names[r] for r in rows], vectors)
+                    made[name] += len(rows)
+                    if on_progress:
+                        on_progress(sum(made.values()), total, name)
+            for claim in block.claims:
+                claims.done(claim)
+    for encoder in loaded:
+        name = encoder.spec.name
+        if made[name]:
+            store.note_cost(encoder.spec.key, 1000 * seconds[name] / made[name], hardware(placement))
+    bad = np.isin(table["path"].to_numpy(str), list(problems))
+    left = {name: int((rows & bad).sum()) if name not in failed else int(rows.sum()) for name, rows in missing.items()}
+    reused = {name: len(names) - left[name] - made[name] for name in made}  # by others while we ran, too
+    return ExtractReport(reused, made, failed, problems, tuple(store.set_aside))
+
+
+def _load(
+    specs: Sequence[EncoderSpec], store: EmbeddingStore, placement: Placement, table: pd.DataFrame, root: Path
+) -> tuple[list[LoadedEncoder], dict[str, str]]:
+    loaded: list[LoadedEncoder] = []
+    failed: dict[str, str] = {}
+    for spec in specs:
+        try:
+            encoder = spec.load(placement)
+            store.declare(spec.key, spec.identity(), encoder.weights_digest, spec.name)
+            check_precision(encoder, store, placement, table, root)
+        except EncoderError as error:
+            failed[spec.name] = str(error)
+            continue
+        loaded.append(encoder)
+    return loaded, failed
+
+
+@contextmanager
+def _workers(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Yield a pool that does not hold back an error, or Ctrl-C, until all that is queued was done."""
+    pool = ThreadPoolExecutor(count, thread_name_prefix="extract")
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _claim_blocks(
+    names: np.ndarray,
+    todo: dict[str, np.ndarray],
+    keys: Mapping[str, str],
+    store: EmbeddingStore,
+    claims: Claims,
+) -> Iterator[_Block | None]:
+    """Yield the blocks that are ours; what another process works on comes last, or never if that one finishes it.
+
+    todo: encoder -> rows to be made, bool (N,), cleared as they are given out. Yields None before it waits for
+    others, so that what is ours can be committed meanwhile.
+    """
+    starts = [s for s in range(0, len(names), BLOCK) if any(rows[s : s + BLOCK].any() for rows in todo.values())]
+    while starts:
+        held = []
+        for start in starts:
+            span = slice(start, start + BLOCK)
+            rows: dict[str, np.ndarray] = {}
+            taken = []
+            for name, key in keys.items():
+                own = start + np.flatnonzero(todo[name][span])
+                if not len(own):
+                    continue
+                claim = f"{key}-{shard_name(to_rows(names[span]))}"
+                if not claims.take(claim):
+                    held.append(start)
+                    continue
+                own = own[~store.has(key, names[own])]  # another may have made them since
+                todo[name][span] = False
+                if len(own):
+                    rows[name] = own
+                    taken.append(claim)
+                else:
+                    claims.done(claim)
+            if rows:
+                yield _Block(rows, taken)
+        if len(set(held)) == len(starts):
+            yield None
+            time.sleep(WAIT_S)
+        starts = sorted(set(held))
+
+
+def _work(
+    blocks: Iterator[_Block | None],
+    loaded: Sequence[LoadedEncoder],
+    inputs: Inputs,
+    pool: ThreadPoolExecutor,
+    workers: int,
+) -> Iterator[tuple[_Block, list[_Chunk]]]:
+    """Yield every block with its finished chunks, keeping the workers busy with the blocks after it."""
+    ahead = 1 + -(-2 * workers * CHUNK // BLOCK)
+    pending: deque[tuple[_Block, list[Future[_Chunk]]]] = deque()
+    for block in blocks:
+        if block is not None:
+            rows = np.unique(np.concatenate(list(block.rows.values())))
+            chunks = [rows[i : i + CHUNK] for i in range(0, len(rows), CHUNK)]
+            pending.append((block, [pool.submit(_chunk, some, block, loaded, inputs) for some in chunks]))
+        while pending and (block is None or len(pending) > ahead):
+            done, futures = pending.popleft()
+            yield done, [future.result() for future in futures]
+    for done, futures in pending:
+        yield done, [future.result() for future in futures]
+
+
+def _chunk(rows: np.ndarray, block: _Block, loaded: Sequence[LoadedEncoder], inputs: Inputs) -> _Chunk:
+    """Prepare some rows of a block and encode them with the encoders that workers run."""
+    own = {
+        encoder.spec.name: np.intersect1d(rows, block.rows[encoder.spec.name]).tolist()
+        for encoder in loaded
+        if encoder.spec.name in block.rows
+    }
+    wanted: dict[Preprocess, set[int]] = {}
+    for encoder in loaded:
+        wanted.setdefault(encoder.spec.preprocess, set()).update(own.get(encoder.spec.name, ()))
+    prepared, problems = inputs.get({policy: sorted(some) for policy, some in wanted.items()})
+    vectors: Vectors = {}
+    seconds: dict[str, float] = {}
+    left: Prepared = {}
+    for encoder in loaded:
+        name, policy = encoder.spec.name, encoder.spec.preprocess
+        there = {row: prepared[policy][row] for row in own.get(name, ()) if row in prepared[policy]}
+        if not there:
+            continue
+        if not encoder.parallel:
+            left.setdefault(policy, {}).update(there)
+            continue
+        started = time.perf_counter()
+        vectors[name] = list(there), _encode(encoder, list(there.values()))
+        seconds[name] = time.perf_counter() - started
+    return _Chunk(vectors, left, seconds, problems)
+
+
+def _encode(encoder: LoadedEncoder, inputs: Sequence[np.ndarray]) -> np.ndarray:
+    views, count = flat_views(inputs)
+    return join_views(encoder.encode(views), count)
+
+
+def _gather(
+    encoder: LoadedEncoder, chunks: Sequence[_Chunk], seconds: dict[str, float]
+) -> tuple[list[int], np.ndarray]:
+    """Return the rows of a finished block and their vectors; those that workers left are encoded here."""
+    name, policy = encoder.spec.name, encoder.spec.preprocess
+    if encoder.parallel:
+        parts = [chunk.vectors[name] for chunk in chunks if name in chunk.vectors]
+        return [row for rows, _ in parts for row in rows], np.concatenate([v for _, v in parts] or [np.zeros((0, 0))])
+    there = {row: views for chunk in chunks for row, views in chunk.inputs.get(policy, {}).items()}
+    started = time.perf_counter()
+    vectors = _encode(encoder, list(there.values())) if there else np.zeros((0, 0))
+    seconds[name] += time.perf_counter() - started
+    return list(there), vectors

@@ -1,0 +1,80 @@
+"""Rows of the instance table to what encoders take, from any thread; an image is opened once for all its rows."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.data.datasets import BOX
+from bench.embeddings.pixels import PixelCache
+from bench.embeddings.prepare import Box, Views, cut, open_views
+from bench.images import ImageError
+from encoders import Preprocess
+
+Prepared = dict[Preprocess, dict[int, np.ndarray]]  # policy -> row -> uint8 (V, S, S, 3)
+
+
+class Inputs:
+    """The inputs of the rows of an instance table, which has the columns instance, path and BOX.
+
+    Rows of one image should be asked for close together: only the last `keep` images are kept open, one for each
+    thread that asks, so that memory does not grow with the number of images.
+    """
+
+    def __init__(
+        self, table: pd.DataFrame, root: Path, policies: Sequence[Preprocess], cache: PixelCache, keep: int = 1
+    ) -> None:
+        self.root = root
+        self.policies = tuple(policies)
+        self.cache = cache
+        self._names = table["instance"].to_numpy(str)
+        self._paths = table["path"].to_numpy(str)
+        boxes = table[BOX].to_numpy(dtype=np.int64, na_value=-1)
+        self._boxes: list[Box] = [None if x0 < 0 else (x0, y0, x1, y1) for x0, y0, x1, y1 in boxes.tolist()]
+        self._keep = keep
+        self._open: OrderedDict[str, Future[Views]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, wanted: Mapping[Preprocess, Sequence[int]]) -> tuple[Prepared, dict[str, str]]:
+        """Return the inputs of some rows for each policy, and path -> reason of images that cannot be read."""
+        prepared = {policy: self._kept(policy, rows) for policy, rows in wanted.items()}
+        lacking = {policy: set(rows) - prepared[policy].keys() for policy, rows in wanted.items()}
+        problems: dict[str, str] = {}
+        for row in sorted(set().union(*lacking.values())):
+            path = self._paths[row]
+            try:
+                views = self._views(path)
+                for policy in (policy for policy, rows in lacking.items() if row in rows):
+                    prepared[policy][row] = cut(views, self._boxes[row], policy)
+            except ImageError as error:
+                problems[path] = str(error)
+        for policy, rows in wanted.items():
+            if lacking[policy]:
+                made = {str(self._names[row]): prepared[policy][row] for row in rows if row in prepared[policy]}
+                self.cache.write(policy, [str(self._names[row]) for row in rows], made)
+        return prepared, problems
+
+    def _kept(self, policy: Preprocess, rows: Sequence[int]) -> dict[int, np.ndarray]:
+        names = [str(self._names[row]) for row in rows]
+        kept = self.cache.read(policy, names) if names else {}
+        return {row: kept[name] for row, name in zip(rows, names, strict=True) if name in kept}
+
+    def _views(self, path: str) -> Views:
+        with self._lock:
+            mine = path not in self._open
+            future = self._open.setdefault(path, Future())
+            self._open.move_to_end(path)
+            while len(self._open) > self._keep:
+                self._open.popitem(last=False)
+        if mine:
+            try:
+                future.set_result(open_views(self.root / path, self.policies))
+            except BaseException as error:
+                future.set_exception(error)
+        return future.result()

@@ -1,0 +1,56 @@
+"""Prepared images kept as bytes, so that further encoders, or a GPU, need not decode them again.
+
+    <root>/<policy>/<chunk>.safetensors   pixels uint8 (n, V, S, S, 3), instance uint8 (n, 16), and their checksum
+
+A policy is what happens before normalising, so encoders of one input size mostly share it. A chunk is named by
+its instances; one that is absent or damaged is decoded again. 150 kB an instance at 224 px.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from bench.disk.atomic import write_atomically
+from bench.disk.shards import checksum, header, shard_name
+from bench.embeddings.store import to_names, to_rows
+from bench.seeds import content_name
+from encoders import Preprocess
+
+FORMAT = "cell-classifier pixels 1"  # raised when the same policy would give other bytes
+
+
+class PixelCache:
+    """Prepared images below one folder. Safe for several threads and processes."""
+
+    def __init__(self, root: Path, *, keep: bool) -> None:
+        self.root = root
+        self.keep = keep  # whether what is decoded is kept; what is there is used in any case
+
+    def read(self, policy: Preprocess, instances: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return instance -> uint8 (V, S, S, 3) of a chunk; empty where it is not kept, or not sound."""
+        try:
+            data = self._path(policy, instances).read_bytes()
+            tensors = load(data)
+            if json.loads(header(data)["chunk"])["sha256"] != checksum(tensors):
+                return {}
+            return dict(zip(to_names(tensors["instance"]), tensors["pixels"], strict=True))
+        except (OSError, SafetensorError, KeyError, ValueError, TypeError, OverflowError):
+            return {}
+
+    def write(self, policy: Preprocess, instances: Sequence[str], prepared: dict[str, np.ndarray]) -> None:
+        """Keep what was decoded of a chunk, if asked to and of one shape; native sizes are not kept."""
+        if not self.keep or policy.size is None or len({views.shape for views in prepared.values()}) != 1:
+            return
+        tensors = {"pixels": np.stack(list(prepared.values())), "instance": to_rows(list(prepared))}
+        about = json.dumps({"format": FORMAT, "sha256": checksum(tensors)}, sort_keys=True)
+        write_atomically(self._path(policy, instances), save(tensors, metadata={"chunk": about}))
+
+    def _path(self, policy: Preprocess, instances: Sequence[str]) -> Path:
+        what = {name: value for name, value in policy.identity().items() if name not in ("mean", "std")}
+        return self.root / content_name([FORMAT, what]) / f"{shard_name(to_rows(instances))}.safetensors"

@@ -1,0 +1,125 @@
+"""Several encoders as one: their vectors side by side, or the mean of their heads' log-probabilities.
+
+    concat:a,b   a variant that heads learn from: the rows of each, scaled by itself to length 1, one after the other
+    mean:a,b     rows made from the stored predictions of a's and b's units; nothing is fitted for them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.errors import BenchError
+from bench.fitting.ledger import Predictions, Unit, read_unit, write_unit
+from bench.fitting.metrics import EPS
+from bench.fitting.sweep import Embedded, Sweep
+from bench.heads.contract import softmax
+from bench.seeds import content_name
+
+KINDS = ("concat", "mean")
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """What is asked for: 'concat' or 'mean' of these encoders."""
+
+    kind: str
+    members: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        text = f"{self.kind}:{','.join(self.members)}"
+        if self.kind not in KINDS or len(set(self.members)) < 2:
+            raise BenchError(
+                f"Got --ensemble '{text}'; expected concat or mean of at least two encoders, e.g. concat:dino,dinov2."
+            )
+
+    @property
+    def name(self) -> str:
+        """What its rows are called: "concat(a, b)"."""
+        return f"{self.kind}({', '.join(self.members)})"
+
+
+@dataclass(frozen=True)
+class Concat:
+    """The embeddings of several encoders side by side; a `bench.fitting.sweep.View`."""
+
+    name: str
+    parts: tuple[Embedded, ...]
+    scaling: str = "blocks"
+
+    @property
+    def key(self) -> str:
+        """What names it by content, as a variant's key does."""
+        return content_name(["concat", [[part.key, part.scaling] for part in self.parts]])
+
+    @property
+    def width(self) -> int:
+        """Columns of all parts."""
+        return sum(part.width for part in self.parts)
+
+    def scaled(self, train: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        """Return (N, d): every part scaled by itself, then divided by the root of their number: rows of length 1."""
+        out = np.empty((len(self.parts[0].X), self.width), np.result_type(*(part.X for part in self.parts)))
+        start = 0
+        for part in self.parts:
+            out[:, start : start + part.width] = part.scaled(train, groups)
+            start += part.width
+        out /= np.sqrt(len(self.parts)).astype(out.dtype)
+        return out
+
+    def broken(self) -> int:
+        """Return how many rows hold a number that is not finite, counted in every part."""
+        return sum(part.broken() for part in self.parts)
+
+
+def mean_probabilities(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return exp of the mean log-probability, normalised; parts: arrays (..., K), clipped below at `metrics.EPS`."""
+    logs = np.zeros(parts[0].shape)
+    for P in parts:
+        logs += np.log(np.maximum(P.astype(np.float64), EPS))
+    return softmax(logs / len(parts))
+
+
+def plan_means(sweep: Sweep, ensembles: Sequence[Ensemble]) -> tuple[tuple[Unit, tuple[Unit, ...]], ...]:
+    """Return the units of the 'mean' ensembles, each with the units it is made from."""
+    found = []
+    for ensemble in ensembles:
+        if ensemble.kind != "mean":
+            continue
+        own = [unit for unit in sweep.units if unit.encoder == ensemble.members[0]]
+        for first in own:
+            alike = {
+                unit.encoder: unit
+                for unit in sweep.units
+                if (unit.head, unit.series, unit.shots, unit.selection, unit.noise_kind)
+                == (first.head, first.series, first.shots, first.selection, first.noise_kind)
+            }
+            members = tuple(alike[name] for name in ensemble.members)
+            identity = {"mean": [unit.name for unit in members], "head": [first.head], "selection": first.selection}
+            identity |= {name: first.identity[name] for name in ("shot unit",) if name in first.identity}
+            unit = Unit(
+                ensemble.name, first.head, first.shots, first.seeds, first.rates, first.noise_kind, identity,
+                first.series,
+            )  # fmt: skip
+            found.append((unit, members))
+    return tuple(found)
+
+
+def run_means(planned: Sequence[tuple[Unit, tuple[Unit, ...]]], run: Path) -> tuple[int, int]:
+    """Make the units that have no output yet from those of their members; returns (reused, made)."""
+    made = 0
+    for unit, members in planned:
+        if read_unit(run, unit) is not None:
+            continue
+        stored = [read_unit(run, member) for member in members]
+        there = [one for one in stored if one is not None]
+        if len(there) < len(stored):
+            raise BenchError(f"Predictions of {unit.encoder} are missing in {run}; run the same command again.")
+        first = there[0]
+        P = mean_probabilities([one.P for one in there]).astype(np.float16)
+        write_unit(run, unit, Predictions(P, first.realised, first.groups, labels=first.labels, wrong=first.wrong))
+        made += 1
+    return len(planned) - made, made

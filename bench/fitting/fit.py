@@ -1,0 +1,232 @@
+"""One task of a sweep: units of one encoder, fitted on shared supports, each committed as soon as it is complete.
+
+A support is made once per (split, seed, shots) and serves every head, every kind and rate of noise and every kind of
+selection; only noise that replaces examples has a support for every rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.draws.episodes import Split, SplitPlan
+from bench.draws.foreign import deal_foreign, replace_rows
+from bench.draws.mistakes import Mistakes
+from bench.draws.noise import KINDS, NoiseContext, flip_labels, lots
+from bench.errors import BenchError
+from bench.fitting.ledger import Predictions, Tested, Unit, write_part, write_unit
+from bench.fitting.selection import Chosen, Episode, choose
+from bench.fitting.sweep import View
+from bench.heads import Head, get_heads
+from bench.heads.support import BUDGET, Pool, Support
+
+Supports = Mapping[tuple[int, int, str], np.ndarray]  # (shots, seed, split) -> row positions
+
+
+@dataclass(frozen=True)
+class Material:
+    """What every task of a sweep needs besides embeddings. Of the table's N rows: y (N,) class indices, names, groups.
+
+    test_rows: the positions that are tested, rising; tested: what they are scored as. mistakes: what noise knows.
+    foreign: split to the rows of no class that open-set noise takes from. device: see `Support`.
+    """
+
+    y: np.ndarray
+    items: np.ndarray
+    groups: np.ndarray
+    classes: tuple[str, ...]
+    plan: SplitPlan
+    test_rows: np.ndarray
+    tested: Tested
+    mistakes: Mistakes
+    run: Path
+    device: str = "cpu"
+    foreign: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One draw of labelled examples, rows of the table, for a split whose scaled rows are the pool."""
+
+    seed: int
+    split: Split
+    rows: np.ndarray
+    pool: Pool
+
+    @cached_property
+    def support(self) -> Support:
+        """The draw as heads see it."""
+        return self.pool.support(self.rows, self.split.test)
+
+
+class Part(NamedTuple):
+    """A draw with its labels at some of a unit's rates. wrong (R, n): which of the labels are."""
+
+    rates: slice
+    episode: Episode
+    wrong: np.ndarray
+
+
+@dataclass
+class _Output:
+    """A unit's predictions while they are made: S seeds, R rates, F splits a seed, N tested rows, K classes."""
+
+    unit: Unit
+    head: Head
+    P: np.ndarray  # float16 (S, R, N, K)
+    gap: np.ndarray  # float32 (S, R, F)
+    iterations: np.ndarray  # int32 (S, R, F)
+    chosen: np.ndarray  # int16 (S, R, F)
+    realised: np.ndarray  # float32 (S, R, K)
+    groups: np.ndarray  # float32 (S,)
+    labels: np.ndarray  # float32 (S, K)
+    wrong: np.ndarray  # float32 (S, R)
+    losses: list[tuple[int, slice, np.ndarray]] = field(default_factory=list)  # seed, rates, (R, L) of every split
+
+    def add(self, seed: int, f: int, at: np.ndarray, rates: slice, scored: Chosen) -> None:
+        self.P[seed, rates][:, at] = scored.P
+        self.gap[seed, rates, f], self.iterations[seed, rates, f] = scored.gap, scored.iterations
+        self.chosen[seed, rates, f] = scored.chosen
+        if scored.losses is not None:
+            self.losses.append((seed, rates, scored.losses))
+
+    def result(self) -> Predictions:
+        losses = None
+        if self.losses:
+            settings = self.losses[0][2].shape[1]
+            losses = np.zeros((self.unit.seeds, len(self.unit.rates), settings), np.float32)
+            for seed, rates, own in self.losses:
+                losses[seed, rates] += own / self.gap.shape[-1]
+        more = (self.labels, self.wrong) if self.unit.series == "budget" else ()
+        return Predictions(self.P, self.realised, self.groups, self.gap, self.iterations, self.chosen, losses, *more)
+
+
+def fit_units(
+    units: Sequence[Unit],
+    view: View,
+    supports: Supports,
+    material: Material,
+    on_done: Callable[[Unit], None] = lambda unit: None,
+) -> None:
+    """Fit units of one encoder and commit each; `on_done` is told of it. One BLAS thread."""
+    from threadpoolctl import threadpool_limits
+
+    plan = material.plan
+    outputs = [_output(unit, material) for unit in units]
+    seeds_of = {shots: max(unit.seeds for unit in units if unit.shots == shots) for shots in _levels(units)}
+    with threadpool_limits(1):
+        visits = [(r, f, split) for r, splits in enumerate(plan.repeats) for f, split in enumerate(splits)]
+        for number, (r, f, split) in enumerate(visits, 1):
+            X = view.scaled(split.train, material.groups)
+            pool = pool_of(X, material)
+            at = np.searchsorted(material.test_rows, split.test)
+            for shots in _levels(units):
+                own = [output for output in outputs if output.unit.shots == shots]
+                for seed in range(r, seeds_of[shots], len(plan.repeats)):
+                    _fit_draw(own, f, Drawn(seed, split, supports[shots, seed, split.name], pool), at, material)
+                if number == len(visits):
+                    for output in own:
+                        _commit(output, material)
+                        on_done(output.unit)
+
+
+def pool_of(X: np.ndarray, material: Material) -> Pool:
+    """Return scaled rows with the products that draws share.
+
+    One split serves all draws, so the products of all pairs pay; of many splits, each serves a few draws. The data
+    alone decides, as numbers from sliced products may differ in the last bit.
+    """
+    budget = BUDGET if sum(map(len, material.plan.repeats)) == 1 else 0
+    return Pool(X, material.groups, budget, material.device)
+
+
+def _levels(units: Sequence[Unit]) -> list[int]:
+    return sorted({unit.shots for unit in units}, reverse=True)  # dear ones first
+
+
+def _output(unit: Unit, material: Material) -> _Output:
+    [head] = get_heads([unit.head])
+    folds, rates = len(material.plan.repeats[0]), len(unit.rates)
+    shape = (unit.seeds, rates, len(material.tested.item), len(material.classes))
+    per_fit = (unit.seeds, rates, folds)
+    return _Output(
+        unit, head, np.full(shape, np.nan, np.float16), np.full(per_fit, np.nan, np.float32),
+        np.full(per_fit, -1, np.int32), np.zeros(per_fit, np.int16),
+        np.zeros((*per_fit[:2], len(material.classes)), np.float32), np.zeros(unit.seeds, np.float32),
+        np.zeros((unit.seeds, len(material.classes)), np.float32), np.zeros(per_fit[:2], np.float32),
+    )  # fmt: skip
+
+
+def parts_of(unit: Unit, drawn: Drawn, material: Material) -> list[Part]:
+    """Return a draw with its labels at all noise rates of the unit, without the labels of the test rows.
+
+    It is in one part, or in one for every rate where noise replaces examples.
+    """
+    rows, mistakes = drawn.rows, material.mistakes
+    draw = NoiseContext(
+        material.y[rows], material.items[rows].tolist(), material.groups[rows], len(material.classes), drawn.seed,
+        mistakes.partner[drawn.split.name], {name: X[rows] for name, X in mistakes.looks.items()},
+    )  # fmt: skip
+    if KINDS[unit.noise_kind].replaces:
+        return _replaced(unit, drawn, draw, material)
+    Y = np.stack([flip_labels(draw, unit.noise_kind, rate) for rate in unit.rates])
+    return [Part(slice(None), Episode(drawn.support, Y, draw.n_classes, draw.groups), draw.y != Y)]
+
+
+def _replaced(unit: Unit, drawn: Drawn, draw: NoiseContext, material: Material) -> list[Part]:
+    """Return the parts of a draw in which foreign rows take the place, the label and the group of some."""
+    foreign = material.foreign[drawn.split.name]
+    pool = deal_foreign(foreign, material.items[foreign].tolist(), drawn.split.name, drawn.seed)
+    parts = []
+    for r, rate in enumerate(unit.rates):
+        rows = replace_rows(drawn.rows, lots(draw.items, draw.seed), pool, rate)
+        wrong = rows != drawn.rows
+        support = drawn.pool.support(rows, drawn.split.test, draw.groups) if wrong.any() else drawn.support
+        episode = Episode(support, draw.y[None], draw.n_classes, draw.groups)
+        parts.append(Part(slice(r, r + 1), episode, wrong[None]))
+    return parts
+
+
+def wrong_share(y: np.ndarray, wrong: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return the share of the labels of every true class that are wrong, (R, K). y (n,): true; wrong (R, n).
+
+    0 of a class that the draw has no example of.
+    """
+    of_class = np.eye(n_classes)[y]  # (n, K)
+    return wrong @ of_class / np.maximum(of_class.sum(0), 1)
+
+
+def _fit_draw(outputs: Sequence[_Output], f: int, drawn: Drawn, at: np.ndarray, material: Material) -> None:
+    """Fit one draw with every head. f: which of the splits; at: the tested rows it is scored on."""
+    seed = drawn.seed
+    share = 1 / len(material.plan.repeats[0])
+    truth, K = material.y[material.test_rows[at]], len(material.classes)
+    y = material.y[drawn.rows]
+    n_groups = share * len(np.unique(material.groups[drawn.rows]))
+    for kind in dict.fromkeys(output.unit.noise_kind for output in outputs):
+        own = [output for output in outputs if output.unit.noise_kind == kind]
+        for rates, blind, wrong in parts_of(own[0].unit, drawn, material):
+            sighted = replace(blind, truth=truth)
+            for output in own:
+                episode = sighted if output.unit.selection == "oracle" else blind
+                chosen = choose(output.unit.selection, output.head, output.unit.settings, episode)
+                output.add(seed, f, at, rates, chosen)
+                output.realised[seed, rates] += share * wrong_share(y, wrong, K)
+                output.wrong[seed, rates] += share * wrong.mean(1)
+        for output in own:
+            output.groups[seed] += n_groups
+            output.labels[seed] += share * np.bincount(y, minlength=K)
+
+
+def _commit(output: _Output, material: Material) -> None:
+    unit = output.unit
+    if not np.isfinite(output.P).all():
+        raise BenchError(f"Head '{unit.head}' gave probabilities that are not finite on '{unit.encoder}'.")
+    predictions = output.result()
+    write_unit(material.run, unit, predictions)
+    write_part(material.run, unit, predictions, material.tested, material.classes)

@@ -1,0 +1,122 @@
+"""What a sweep would take: its fits, those done already, and an estimate of the time from one draw of each kind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.fitting.fit import Drawn, Material, parts_of, pool_of
+from bench.fitting.ledger import Predictions, Unit, ledger_rows
+from bench.fitting.schedule import check_finite, cut_tasks, fits_of, material_of, memory_budget
+from bench.fitting.selection import choose
+from bench.fitting.sweep import Sweep, View
+from bench.heads import get_heads
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """table: one row per (head, selection, noise kind, shots): encoders, seeds, splits a draw, noise rates, fits, done,
+    seconds.
+
+    seconds: of one process, for what is left. at_once: processes that would run. bytes: of the predictions still to
+    be stored. missing: encoder -> instances without an embedding; random rows were timed instead of these. left_out:
+    what the run would leave out of the data.
+    """
+
+    table: pd.DataFrame
+    at_once: int
+    bytes: float
+    refused: tuple[str, ...]
+    missing: Mapping[str, int] = field(default_factory=dict)
+    left_out: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Estimated wall time."""
+        return float(self.table["seconds"].sum()) / self.at_once
+
+
+def forecast(
+    sweep: Sweep, views: Mapping[str, View], run: Path, *, workers: int = 1, memory: float | None = None
+) -> Forecast:
+    """Count the fits of a sweep and time one draw of every head, selection and shot level at every width."""
+    todo = [unit for unit in sweep.units if not unit.path(run).exists()]
+    left = {unit.name for unit in todo}
+    check_finite([views[name] for name in dict.fromkeys(unit.encoder for unit in todo)])
+    budget = memory_budget() if memory is None else memory * 1e9
+    at_once = cut_tasks(todo, sweep, views, workers, budget)[1] if todo else 1
+    seconds = _seconds(todo, sweep, views, run)
+    rows = [
+        {
+            "head": unit.head, "selection": unit.selection, "noise_kind": unit.noise_kind, "series": unit.series,
+            "shots": unit.shots, "encoders": 1, "seeds": unit.seeds,
+            "splits": len(sweep.plan.repeats[0]), "noise": len(unit.rates), "fits": fits_of(unit, sweep),
+            "done": fits_of(unit, sweep) * (unit.name not in left), "seconds": seconds.get(unit.name, 0.0),
+        }
+        for unit in sweep.units
+    ]  # fmt: skip
+    by = ["head", "selection", "noise_kind", "series", "shots", "seeds", "splits", "noise"]
+    columns = [*by, "encoders", "fits", "done", "seconds"]
+    table = pd.DataFrame(rows, columns=columns).groupby(by, sort=False, as_index=False).sum()
+    stored = sum(2.0 * unit.seeds * len(unit.rates) for unit in todo) * len(sweep.plan.test_rows()) * len(sweep.classes)
+    return Forecast(table, at_once, stored, sweep.refused)
+
+
+def _seconds(todo: Sequence[Unit], sweep: Sweep, views: Mapping[str, View], run: Path) -> dict[str, float]:
+    """Return unit name -> estimated seconds, from the first encoder of every width."""
+    found: dict[str, float] = {}
+    material = material_of(sweep, run)
+    for width in sorted({views[unit.encoder].width for unit in todo}):
+        alike = [unit for unit in todo if views[unit.encoder].width == width]
+        kinds = {_kind(unit): unit for unit in reversed(alike)}
+        timed = _timed(list(kinds.values()), views[alike[0].encoder], sweep, material)
+        for unit in alike:
+            found[unit.name] = timed[kinds[_kind(unit)].name]
+    return found
+
+
+def _kind(unit: Unit) -> tuple[str, str, str, str, int]:
+    return unit.head, unit.selection, unit.noise_kind, unit.series, unit.shots
+
+
+def _timed(units: Sequence[Unit], view: View, sweep: Sweep, material: Material) -> dict[str, float]:
+    from threadpoolctl import threadpool_limits
+
+    [first, *_] = sweep.plan.repeats[0]
+    found = {}
+    with threadpool_limits(1):
+        started = time.perf_counter()
+        pool = pool_of(view.scaled(first.train, material.groups), material)
+        visits = sum(map(len, sweep.plan.repeats))
+        # Scaling is done once a split for all heads of a shot level.
+        shared = (time.perf_counter() - started) * visits / len({_kind(unit)[:-1] for unit in units})
+        scored = _time_to_score(units[0], material) / len(units[0].rates)
+        levels = sorted({(unit.labels(len(sweep.classes)), unit.series, unit.shots) for unit in units})
+        # Libraries are imported and a pool's products made at the first use: a draw of the smallest level goes first.
+        for warm, (_, series, shots) in ((True, levels[0]), *((False, level) for level in levels)):
+            drawn = Drawn(0, first, sweep.draws_of(series).supports[shots, 0, first.name], pool)
+            for unit in [unit for unit in units if (unit.series, unit.shots) == (series, shots)]:
+                started = time.perf_counter()
+                truth = material.y[first.test] if unit.selection == "oracle" else None
+                [head] = get_heads([unit.head])
+                for part in parts_of(unit, drawn, material):
+                    choose(unit.selection, head, unit.settings, replace(part.episode, truth=truth))
+                fits = unit.seeds * len(sweep.plan.repeats[0]) * (time.perf_counter() - started)
+                found[unit.name] = 0.0 if warm else shared + fits + unit.seeds * len(unit.rates) * scored
+    return found
+
+
+def _time_to_score(unit: Unit, material: Material) -> float:
+    """Return the seconds that the metrics of one seed take."""
+    shape = (1, len(unit.rates), len(material.tested.item))
+    P = np.random.default_rng(0).dirichlet(np.ones(len(material.classes)), shape).astype(np.float16)
+    one = Predictions(P, np.zeros((*shape[:2], P.shape[-1]), np.float32), np.zeros(1, np.float32))
+    ledger_rows(unit, one, material.tested, material.classes)  # imports
+    started = time.perf_counter()
+    ledger_rows(unit, one, material.tested, material.classes)
+    return time.perf_counter() - started

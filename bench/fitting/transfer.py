@@ -1,0 +1,60 @@
+"""Settings learned on other data: of every head, the one with the least log loss in the oracle rows of other runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import BenchError
+from bench.fitting.ledger import read_ledger
+from bench.heads import Head, Params
+
+
+def learn_settings(
+    runs: Sequence[Path], heads: Sequence[Head], shots: Sequence[int], instances: Sequence[str]
+) -> dict[tuple[str, int], Params]:
+    """Return (head, shots) -> setting, from the ledgers of runs made with --select oracle.
+
+    Of every run the shot level nearest in ratio counts, as the mean over its encoders, draws and noise rates; every
+    run weighs the same. instances: of the data the settings are for; BenchError where a run has some of them.
+    """
+    own = set(instances)
+    ledgers = {}
+    for run in runs:
+        table = run / "instances.parquet"
+        ledger = read_ledger(run)
+        if not table.exists() or ledger.empty:
+            raise BenchError(f"Got --transfer {run}, which holds no run; expected a folder such as results/runs/NAME.")
+        shared = len(own & set(pd.read_parquet(table, columns=["instance"])["instance"]))
+        if shared:
+            raise BenchError(
+                f"Got --transfer {run}, which has {shared} instances of this very data; expected other data, as "
+                "settings learned on it have seen its labels."
+            )
+        known = (ledger["selection"] == "oracle") & (ledger["losses"] != "")  # means of units have none
+        ledgers[run] = ledger[known & (ledger["series"] == "balanced" if "series" in ledger else True)]
+    return {(head.name, n): _least(head, n, ledgers) for head in heads for n in shots}
+
+
+def _least(head: Head, shots: int, ledgers: Mapping[Path, pd.DataFrame]) -> Params:
+    means = []
+    for run, ledger in ledgers.items():
+        rows = ledger[ledger["head"] == head.name]
+        if rows.empty:
+            raise BenchError(
+                f"Got --transfer {run}, which has no oracle rows of head '{head.name}'; expected a run made with "
+                f"--select oracle --head {head.name}."
+            )
+        away = np.abs(np.log(rows["shots"].to_numpy(float) / shots))
+        losses = pd.DataFrame([json.loads(text) for text in rows["losses"][away == away.min()]])
+        means.append(losses.mean())
+    loss = pd.concat(means, axis=1, join="inner").mean(axis=1)
+    known = {json.dumps(dict(setting), sort_keys=True): setting for setting in (head.default, *head.grid)}
+    loss = loss[[text for text in known if text in loss.index]]
+    if loss.empty:
+        raise BenchError(f"Got --transfer runs with settings of '{head.name}' of another version; make them again.")
+    return known[str(loss.idxmin())]

@@ -1,0 +1,1 @@
+"""Labels of images, answers for cells: bags, the heads that learn from them, what a label is worth."""

@@ -1,0 +1,197 @@
+"""What labels of images are worth in labels of cells, and which mix of both is cheapest. Pure functions of samples.
+
+Letters: M methods, B resamples, C levels of cell labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bench.granularity.design import Design
+from bench.granularity.fits import Method, OnProgress, Outcome, fit_design, plan_methods
+from bench.granularity.heads import BagHead
+from bench.report.statistics import Hits, percentile_interval, two_way_bootstrap
+
+ENOUGH_GROUPS = 10  # test groups of every class; with fewer, percentiles of resamples are too narrow
+ROUNDING = 1e-12  # accuracies this close are equal
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Balanced accuracy of every method: value (M,), samples (M, B), spread (M,) between draws, NaN of one draw.
+
+    enough: whether every class has `ENOUGH_GROUPS` test groups, so that resamples give intervals.
+    """
+
+    value: np.ndarray
+    samples: np.ndarray
+    spread: np.ndarray
+    enough: bool
+
+
+def sample(hits: Hits) -> Samples:
+    """Return balanced accuracies with their two-way bootstrap over test groups and draws, paired over the methods."""
+    total = hits.total.sum(0)
+    by_draw = np.nanmean(hits.right.sum(2) / np.where(total > 0, total, np.nan), -1)  # (M, S)
+    few = (hits.total > 0).sum(0)[total > 0].min() < ENOUGH_GROUPS
+    return Samples(by_draw.mean(1), two_way_bootstrap(hits), by_draw.std(1, ddof=1), not few)
+
+
+def curve_table(
+    outcome: Outcome, base_of: Mapping[str, str], image: Samples, cell: Samples, paired: bool
+) -> pd.DataFrame:
+    """Return one row per method: columns head, base, images, cells, and NAME, NAME_low, NAME_high for three figures.
+
+    base_of: bag head -> the head that learns from cell labels alone, and is its own base.
+
+    NAME: cell (balanced accuracy at cell level), image (at image level), gap (image - cell; its limits from the same
+    resamples where both are counted by the same groups, `paired`, else from independent ones); also cell_sd and
+    image_sd, between draws. Limits are NaN where test groups are too few.
+    """
+    table = pd.DataFrame(outcome.methods, columns=Method._fields)
+    table.insert(1, "base", [base_of.get(name, name) for name in table["head"]])
+    other = image.samples if paired else image.samples[:, ::-1]  # resample b of one with another of the other
+    figures = {
+        "cell": (cell.value, cell.samples, cell.enough),
+        "image": (image.value, image.samples, image.enough),
+        "gap": (image.value - cell.value, other - cell.samples, image.enough and cell.enough),
+    }
+    for name, (value, samples, enough) in figures.items():
+        low, high = percentile_interval(samples)
+        table[name] = value
+        table[f"{name}_low"], table[f"{name}_high"] = (limit if enough else np.nan for limit in (low, high))
+    return table.assign(cell_sd=cell.spread, image_sd=image.spread)
+
+
+def equal_cells(levels: Sequence[int], curve: np.ndarray, reached: np.ndarray, chance: float = 0) -> np.ndarray:
+    """Return how many cell labels a class reach these accuracies, (B,): -inf below the lowest level, inf above all.
+
+    What is no better than `chance` needs no label, and so is below the lowest level.
+
+    levels (C,), rising, above 0; curve (C, B): accuracies at them; reached (B,). Each curve is made to rise by
+    isotonic regression, and read off between levels in proportion to log2 of the labels.
+    """
+    from scipy.optimize import isotonic_regression
+
+    log = np.log2(levels)
+    rising = np.stack([isotonic_regression(own).x for own in curve.T])  # (B, C)
+    found = np.empty(len(reached))
+    for b, (own, goal) in enumerate(zip(rising, reached, strict=True)):
+        i = int(np.searchsorted(own, goal - ROUNDING))  # the first level that reaches it
+        if goal <= chance + ROUNDING:
+            found[b] = -np.inf
+        elif i == len(own):
+            found[b] = np.inf
+        elif i == 0:
+            found[b] = log[0] if goal >= own[0] - ROUNDING else -np.inf
+        else:
+            found[b] = log[i - 1] + (goal - own[i - 1]) / (own[i] - own[i - 1]) * (log[i] - log[i - 1])
+    return np.exp2(found, where=np.isfinite(found), out=found)
+
+
+def exchange_rates(
+    methods: Sequence[Method], base_of: Mapping[str, str], cell: Samples, n_classes: int
+) -> pd.DataFrame:
+    """Return what image labels alone are worth: one row per bag head and number of image labels.
+
+    base_of: bag head -> the head that learns from cell labels alone. Columns: head, images, cell (accuracy), cells
+    (labels of cells a class that reach as much) with cells_low, cells_high and cells_text, rate (image labels worth one
+    cell label: images / cells) with rate_low, rate_high and text. cells is -inf below the lowest level asked for and
+    inf above the highest; rate is then inf and 0, which is to say: more, or less, than the text says. Limits are
+    percentiles of the two-way bootstrap, NaN where test groups are too few.
+    """
+    at = {method: i for i, method in enumerate(methods)}
+    rows = []
+    for method in methods:
+        if not method.images or method.cells:
+            continue
+        base = base_of[method.head]
+        levels = sorted(other.cells for other in methods if other.head == base and not other.images)
+        curve = [at[Method(base, 0, c)] for c in levels]
+        own = at[method]
+        [equal] = equal_cells(levels, cell.value[curve][:, None], cell.value[[own]], 1 / n_classes)
+        low = high = np.nan
+        if cell.enough:
+            drawn = equal_cells(levels, cell.samples[curve], cell.samples[own], 1 / n_classes)
+            low = np.quantile(drawn, 0.025, method="lower")
+            high = np.quantile(drawn, 0.975, method="higher")
+        limits = np.array([equal, high, low])
+        with np.errstate(divide="ignore"):
+            rate, rate_low, rate_high = np.where(limits == -np.inf, np.inf, method.images / np.abs(limits))
+        rows.append(
+            (method.head, method.images, cell.value[own], equal, low, high, _cells_text(equal, levels), rate, rate_low,
+             rate_high, _rate_text(method.images, (equal, low, high), levels))
+        )  # fmt: skip
+    columns = ["head", "images", "cell", "cells", "cells_low", "cells_high", "cells_text", "rate", "rate_low",
+               "rate_high", "text"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _rate_text(images: int, cells: tuple[float, float, float], levels: Sequence[int]) -> str:
+    """Return e.g. '2.5 [1.2, >10]': image labels worth one cell label."""
+
+    def one(value: float) -> str:
+        if np.isinf(value):
+            return f">{images / levels[0]:.3g}" if value < 0 else f"<{images / levels[-1]:.3g}"
+        return f"{images / value:.3g}"
+
+    equal, low, high = cells
+    return one(equal) if np.isnan(low) else f"{one(equal)} [{one(high)}, {one(low)}]"
+
+
+def _cells_text(equal: float, levels: Sequence[int]) -> str:
+    """Return e.g. '12', '<1' or '>128'."""
+    if np.isinf(equal):
+        return f"<{levels[0]}" if equal < 0 else f">{levels[-1]}"
+    return f"{equal:.3g}"
+
+
+def frontier(curves: pd.DataFrame, minutes: Mapping[str, float], n_classes: int) -> pd.DataFrame:
+    """Return the mixes that no cheaper one equals at cell level, by rising cost.
+
+    curves: of `curve_table`. minutes: 'image', 'cell' -> a person's minutes for one label. Columns: minutes (all
+    classes), head, images, cells (a class), cell, cell_low, cell_high, and alone_image, alone_cell: the best accuracy
+    for as many minutes by labels of one kind, NaN where none is that cheap. The best of many is chosen on the test, so
+    that it is a little too hopeful.
+    """
+    cost = n_classes * (curves["images"] * minutes["image"] + curves["cells"] * minutes["cell"])
+    table = curves.assign(minutes=cost).sort_values(["minutes", "cell"], ascending=[True, False], kind="stable")
+    best = table["cell"].cummax().shift(fill_value=-np.inf)
+    kept = table[(table["cell"] > best)].copy()
+    for name, other in (("image", "cells"), ("cell", "images")):
+        alone = table[table[other] == 0]
+        kept[f"alone_{name}"] = [alone.loc[alone["minutes"] <= spent, "cell"].max() for spent in kept["minutes"]]
+    columns = ["minutes", "head", "images", "cells", "cell", "cell_low", "cell_high", "alone_image", "alone_cell"]
+    return kept[columns].reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Tables of `curve_table`, `exchange_rates` (and image level) and `frontier`; refused: why methods are left out."""
+
+    curves: pd.DataFrame
+    rates: pd.DataFrame
+    frontier: pd.DataFrame
+    refused: tuple[str, ...]
+
+
+def measure(
+    design: Design,
+    heads: Sequence[BagHead],
+    scaled: Callable[[np.ndarray], np.ndarray],
+    minutes: Mapping[str, float],
+    on_progress: OnProgress = lambda done, total: None,
+) -> Findings:
+    """Fit a design on one encoder's embeddings and say what the labels are worth; see `fit_design` for `scaled`."""
+    planned, refused = plan_methods(heads, design)
+    outcome = fit_design(design, scaled, planned, on_progress)
+    image, cell = sample(outcome.image), sample(outcome.cell)
+    base_of = {head.name: head.base for head in heads}
+    curves = curve_table(outcome, base_of, image, cell, design.paired)
+    rates = exchange_rates(outcome.methods, base_of, cell, len(design.classes))
+    rates = rates.merge(curves.query("cells == 0")[["head", "images", "image"]], on=["head", "images"])
+    return Findings(curves, rates, frontier(curves, minutes, len(design.classes)), refused)

@@ -1,0 +1,133 @@
+"""How well do heads tell images and cells apart that learned from so many labels of images and of cells?
+
+`fit_design` makes every fit of a `bench.granularity.design.Design` on one encoder's embeddings and keeps counts of
+hits, from which `bench.granularity.exchange` makes accuracies, intervals and rates. A method is a bag head at m
+labelled images and c labelled cells of a class; where there are no labelled images it is the head of `bench.heads` that
+the bag head rests on. Cell level is scored on cells whose class is known and among the images' classes, in groups that
+nothing was learned from; image level on the images of these groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.errors import BenchError
+from bench.granularity.bags import bags_of_one
+from bench.granularity.design import Arena, Design
+from bench.granularity.heads import BagHead, Draw, all_bag_heads
+from bench.granularity.heads.contract import no_bags
+from bench.report.statistics import Hits
+
+OnProgress = Callable[[int, int], None]
+
+
+class Method(NamedTuple):
+    """head: name of a bag head, or of a head of `bench.heads` where images is 0. images, cells: labels a class."""
+
+    head: str
+    images: int
+    cells: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Hits of every method at both levels; see `bench.report.statistics.Hits`. The draws of all are the same."""
+
+    methods: tuple[Method, ...]
+    image: Hits
+    cell: Hits
+
+
+def plan_methods(heads: Sequence[BagHead], design: Design) -> tuple[dict[Method, BagHead], tuple[str, ...]]:
+    """Return the methods with what makes them, and why some are left out."""
+    from_cells = all_bag_heads()["inherit"]  # learns from the cells of images of one; scores images by mean probability
+    planned = {
+        Method(base, 0, c): from_cells.with_base(base)
+        for base in dict.fromkeys(head.base for head in heads)
+        for c in design.cell_levels
+    }
+    refused = []
+    for head in heads:
+        few = [m for m in design.image_levels if m < head.least_bags]
+        if few:
+            refused.append(
+                f"{head.name} with {', '.join(map(str, few))} image labels a class: it is fitted from "
+                f"{head.least_bags}, below which it learns which images it has seen"
+            )
+        mixed = design.cell_levels if head.mixes else ()
+        planned |= {Method(head.name, m, c): head for m in design.image_levels if m not in few for c in (0, *mixed)}
+    return planned, tuple(refused)
+
+
+def fit_design(
+    design: Design,
+    scaled: Callable[[np.ndarray], np.ndarray],
+    planned: dict[Method, BagHead],
+    on_progress: OnProgress = lambda done, total: None,
+) -> Outcome:
+    """Make every fit. scaled: rows that may be learned from -> embeddings of all rows as heads see them, (N, d).
+
+    One BLAS thread. What a fit gives depends on its own labels alone, not on the other levels or heads.
+    """
+    from threadpoolctl import threadpool_limits
+
+    names = sorted({split.name for repeat in design.plan.repeats for split in repeat})
+    total = {level: _totals(design, level) for level in ("image", "cell")}
+    right = {level: np.zeros((len(planned), design.seeds, *total[level].shape)) for level in total}
+    done, visits = 0, sum(len(design.plan.splits(seed)) for seed in range(design.seeds))
+    with threadpool_limits(1):
+        for name in names:
+            arena = design.arenas[name]
+            seeds = [s for s in range(design.seeds) if name in {split.name for split in design.plan.splits(s)}]
+            X = scaled(arena.train) if seeds else np.zeros((0, 0))
+            for seed in seeds:
+                for at, (method, head) in enumerate(planned.items()):
+                    found = head.scores(_draw(design, arena, X, method, (seed, name)), head.settings)
+                    _check(found.bags, found.cells, method)
+                    for level, P in (("image", found.bags), ("cell", found.cells)):
+                        unit, y = _tested(design, arena, level)
+                        np.add.at(right[level][at, seed], (unit, y), P.argmax(1) == y)
+                done += 1
+                on_progress(done, visits)
+    there = {level: total[level].sum(1) > 0 for level in total}
+    if design.paired:  # one list of groups for both, so that one resample of it serves both
+        there = dict.fromkeys(there, there["image"] | there["cell"])
+    image, cell = (Hits(right[level][:, :, there[level]], total[level][there[level]]) for level in ("image", "cell"))
+    return Outcome(tuple(planned), image, cell)
+
+
+def _draw(design: Design, arena: Arena, X: np.ndarray, method: Method, which: tuple[int, str]) -> Draw:
+    cells = no_bags()
+    if method.cells:
+        rows = design.cells[(method.cells, *which)]
+        cells = bags_of_one(rows, design.cell_y[rows])
+    bags = design.images[(method.images, *which)] if method.images else cells
+    return Draw(X, bags, cells if method.images else no_bags(), len(design.classes), arena.test_bags, arena.test_cells)
+
+
+def _tested(design: Design, arena: Arena, level: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the group's number and the class of everything tested."""
+    if level == "image":
+        return arena.bag_unit, arena.test_bags.y
+    return design.unit[arena.test_cells], design.cell_y[arena.test_cells]
+
+
+def _totals(design: Design, level: str) -> np.ndarray:
+    """Return how much is tested of every group and class, (G, K); the same in every repeat."""
+    pairs = [_tested(design, design.arenas[split.name], level) for split in design.plan.splits(0)]
+    unit, y = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+    groups = int(unit.max()) + 1 if len(unit) else 0
+    if design.paired:
+        groups = int(design.unit.max()) + 1
+    total = np.zeros((groups, len(design.classes)), np.int64)
+    np.add.at(total, (unit, y), 1)
+    return total
+
+
+def _check(bags: np.ndarray, cells: np.ndarray, method: Method) -> None:
+    if not (np.isfinite(bags).all() and np.isfinite(cells).all()):
+        raise BenchError(f"Bag head '{method.head}' gave probabilities that are not finite; leave it out.")

@@ -1,0 +1,214 @@
+"""From a source to the tables of `bench granularity`: embed, choose classes, draw, fit, write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.disk.atomic import write_atomically
+from bench.embeddings.embed import OnProgress, Source, cached_encoders, embed, prepare
+from bench.errors import BenchError, did_you_mean
+from bench.fitting.sweep import Embedded
+from bench.granularity.design import (
+    Design,
+    Levels,
+    Recipe,
+    design_images,
+    simulate_images,
+    structural_noise,
+    usable_classes,
+)
+from bench.granularity.exchange import ENOUGH_GROUPS, Findings, measure
+from bench.granularity.heads import get_bag_heads
+from bench.granularity.report import Story, draw_curves, render
+from encoders import EncoderSpec, resolve
+
+DEFAULT_SIZE = 10  # cells of a simulated image
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked. purities, size: of simulated images, none where images are as they are.
+
+    minutes: a person's, for one label of 'image' and of 'cell'. classes: none means all that have labels enough.
+    """
+
+    source: Source
+    encoders: Sequence[str]
+    levels: Levels
+    heads: tuple[str, ...]
+    classes: tuple[str, ...]
+    purities: tuple[float, ...]
+    size: int | None
+    minutes: dict[str, float]
+    out: Path
+    name: str | None
+
+    @property
+    def recipes(self) -> list[Recipe]:
+        """How images are simulated; none where they are as they are."""
+        if not self.purities and self.size is None:
+            return []
+        return [Recipe(purity, self.size or DEFAULT_SIZE) for purity in self.purities or (1.0,)]
+
+
+@dataclass(frozen=True)
+class Result:
+    """folder: where the tables are. rates: of `exchange`. problems: path, reason of images that were skipped."""
+
+    folder: Path
+    rates: pd.DataFrame
+    notes: tuple[str, ...]
+    problems: pd.DataFrame
+
+
+def run(request: Request, device: str, command: str, on_progress: OnProgress) -> Result:
+    """Do all of it. Raises BenchError for data that the question cannot be asked of, before anything is embedded."""
+    heads = get_bag_heads(request.heads)
+    prepared = prepare(request.source, request.out, on_progress)
+    specs = [resolve(text) for text in request.encoders] or cached_encoders(prepared)
+    if not specs:
+        raise BenchError(
+            "Got no --encoder, and no embeddings of this data are stored yet; expected at least one, e.g. --encoder "
+            "dino,trivial."
+        )
+    folder = _folder(request, prepared.dataset.name)
+    _plan(prepared.instances, request)  # what cannot be asked is refused here
+    specs = list({spec.name: spec for spec in specs}.values())
+    prepared, extracted, X = embed(prepared, specs, device, on_progress)
+    if not X:
+        raise BenchError("No encoder could be loaded.\n" + "\n".join(extracted.failed.values()))
+    plan = _plan(prepared.instances, request)
+    found = list(_findings(plan, [spec for spec in specs if spec.name in X], X, request, on_progress))
+    notes = [*prepared.dataset.notes, *plan.notes]
+    for own in found:
+        notes += own.refused
+        if own.curves["cell_low"].isna().any():
+            notes.append(f"no intervals: a class has fewer than {ENOUGH_GROUPS} test groups, too few to be resampled")
+    design = next(iter(plan.designs.values()))
+    notes += design.refused
+    told = tuple(dict.fromkeys([*notes, *extracted.failed.values()]))
+    split = f"{design.plan.rule}, {design.plan.reason}"
+    noise = None if request.recipes else structural_noise(plan.table)
+    about = {head.name: head.summary for head in heads}
+    story = Story(prepared.dataset.name, command, design.classes, split, told, request.minutes, about, noise)
+    tables = {
+        what: pd.concat([getattr(own, what) for own in found], ignore_index=True)
+        for what in ("curves", "rates", "frontier")
+    }
+    _write(folder, story, tables)
+    return Result(folder, tables["rates"], told, prepared.dataset.problems)
+
+
+def _findings(
+    plan: _Plan, specs: Sequence[EncoderSpec], X: Mapping[str, np.ndarray], request: Request, on_progress: OnProgress
+) -> Iterator[Findings]:
+    """Yield the tables of every purity and encoder, with columns that name them."""
+    heads = get_bag_heads(request.heads)
+    for purity, design in plan.designs.items():
+        for spec in specs:
+            view = Embedded(spec.name, spec.key, spec.scaling, X[spec.name][plan.rows])
+            scaled = partial(_scaled, view, design.group)
+            own = measure(design, heads, scaled, request.minutes, partial(on_progress, f"fit {spec.name}"))
+            for one in (own.curves, own.rates, own.frontier):
+                one.insert(0, "encoder", spec.name)
+                one.insert(1, "purity", purity)
+            yield own
+
+
+def _scaled(view: Embedded, group: np.ndarray, train: np.ndarray) -> np.ndarray:
+    return view.scaled(train, group)
+
+
+def _folder(request: Request, dataset: str) -> Path:
+    name = request.name
+    if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
+        raise BenchError(f"Got name '{name}'; expected letters, digits, '.', '_' or '-', as it names a folder.")
+    cut = re.sub(r"[^a-zA-Z0-9.]", "", request.source.instances)
+    default = "-".join([dataset, *[cut] * (cut != "whole"), *["simulated"] * bool(request.recipes)])
+    return request.out / "granularity" / (name or default)
+
+
+def _label_of_cell(table: pd.DataFrame) -> pd.Series:
+    """Return the expert's label of the cell in each row, text or NA; where rows are whole, what was labelled."""
+    own = table["cell_label"]
+    return own if own.notna().any() else table["label"].where(table["level"] == "expert").astype("string")
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """rows: positions in the instance table that take part. table: these; `label` is the cell's where simulated.
+
+    designs: by purity, NaN where images are as they are.
+    """
+
+    rows: np.ndarray
+    table: pd.DataFrame
+    notes: tuple[str, ...]
+    designs: Mapping[float, Design]
+
+
+def _plan(instances: pd.DataFrame, request: Request) -> _Plan:
+    rows, classes, notes = _choose(instances, request)
+    table = instances.iloc[rows].reset_index(drop=True)
+    if not request.recipes:
+        return _Plan(rows, table, notes, {np.nan: design_images(table, classes, request.levels)})
+    table = table.assign(label=_label_of_cell(table))
+    designs = {one.purity: simulate_images(table, classes, request.levels, one) for one in request.recipes}
+    return _Plan(rows, table, notes, designs)
+
+
+def _choose(table: pd.DataFrame, request: Request) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
+    """Return the rows that take part, their classes, and what should be known of it."""
+    simulated = bool(request.recipes)
+    labels = _label_of_cell(table)
+    if (labels if simulated else table["cell_label"]).isna().all():
+        raise BenchError(
+            "Got instances of which none has a label of its own cell; expected some, which are what is tested at cell "
+            "level: --instances boxes --cells FILE.csv --cell-column NAME" + (
+                "." if simulated else ", or --purity 1,0.8 for images simulated from labelled cells."
+            )
+        )  # fmt: skip
+    if simulated:
+        table = table.assign(label=labels, cell_label=labels, image=table["instance"])
+    taken = table["label"].notna()
+    if request.classes:
+        known = set(table.loc[taken, "label"])
+        for name in request.classes:
+            if name not in known:
+                hint = did_you_mean(name, known) or "."
+                raise BenchError(f"Got class '{name}'{hint} Expected some of: {', '.join(sorted(known))}.")
+        taken &= table["label"].isin(request.classes)
+    classes, notes = usable_classes(table[taken], request.levels, request.classes)
+    kept = np.flatnonzero(taken & table["label"].isin(classes))
+    strange = table["cell_label"].iloc[kept].dropna()
+    strange = strange[~strange.isin(classes)]
+    if len(strange):
+        most = ", ".join(f"{name} {count:,}" for name, count in strange.value_counts().head(4).items())
+        notes += (
+            f"{len(strange):,} cells have labels that are no class of images ({most}): they are among the cells of "
+            "their images, and not scored at cell level",
+        )
+    return kept, classes, notes
+
+
+def _write(folder: Path, story: Story, tables: dict[str, pd.DataFrame]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    places = {"curves": "curves.csv", "rates": "exchange.csv", "frontier": "frontier.csv"}
+    files = {place: tables[what].to_csv(index=False, float_format="%.6g").encode() for what, place in places.items()}
+    if story.noise is not None:
+        files["noise.csv"] = story.noise.to_csv(index=False, float_format="%.6g").encode()
+    picture = draw_curves(tables["curves"], len(story.classes))
+    if picture:
+        files["curves.png"] = picture
+    text = render(story, tables["curves"], tables["rates"], tables["frontier"])
+    if picture:
+        text = text.replace("\n## ", "\n![Cell level over cell labels](curves.png)\n\n## ", 1)
+    for name, content in {**files, "granularity.md": text.encode()}.items():
+        write_atomically(folder / name, content)

@@ -1,0 +1,81 @@
+"""How far probabilities are from how often they come true: calibration error beside what chance makes of it.
+
+The error (ECE, Guo et al. 2017, eq. 3) sorts items by the probability of the class they were given into BINS bins of
+equal width and takes the mean over items of |mean probability - share that is right| of their bin. It is never 0: a
+model whose probabilities are all true shows about .03 at 1000 items and .14 at 50. So each value has a null band, the
+central 95% of what the same probabilities show when labels are drawn from them. Bins of equal width, as the
+probabilities of kNN are a few values, which bins of equal size would cut apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import BenchError
+from bench.fitting.ledger import read_unit, tested_items
+from bench.report.record import AGAIN, Account
+from bench.report.statistics import percentile_interval
+
+BINS = 15
+RESAMPLES = 400
+COLUMNS = ["encoder", "head", "selection", "series", "shots", "noise_kind", "noise", "ece", "ece_null_low",
+           "ece_null_high"]  # fmt: skip
+
+
+def ece(P: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the expected calibration error (...) of probabilities P (..., N, K) for true classes y (N,); in [0, 1]."""
+    sure = P.max(-1).astype(np.float64)
+    apart = sure - (P.argmax(-1) == y)
+    flat, bins = apart.reshape(-1, len(y)), _bins(sure).reshape(-1, len(y))
+    sums = np.stack([np.bincount(b, weights=a, minlength=BINS) for a, b in zip(flat, bins, strict=True)])
+    return (np.abs(sums).sum(-1) / len(y)).reshape(P.shape[:-2])
+
+
+def null_band(P: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0) -> tuple[float, float]:
+    """Return (low, high): the central 95% of the mean ECE of draws P (S, N, K) if every probability were true.
+
+    An item is right in a resample where one uniform number of its own is below its probability. The number is the same
+    in all draws, as they are scored on the same items; so the band does not shrink with their count.
+    """
+    N = P.shape[1]
+    luck = np.random.default_rng(seed).random((resamples, N), dtype=np.float32)
+    total = np.zeros(resamples)
+    for sure in P.max(-1).astype(np.float32):  # (N,)
+        member = np.eye(BINS, dtype=np.float32)[_bins(sure)]  # (N, BINS)
+        right = (luck < sure).astype(np.float32) @ member
+        total += np.abs(sure @ member - right).sum(-1) / N
+    low, high = percentile_interval(total / len(P))
+    return float(low), float(high)
+
+
+def calibration(
+    run: Path, account: Account, on_progress: Callable[[str, int, int], None] | None = None
+) -> pd.DataFrame:
+    """Return COLUMNS, one row per row of a run's leaderboard: ECE, mean over draws, and its null band.
+
+    Raises BenchError where predictions are missing in the run's folder.
+    """
+    tested = tested_items(account.table, account.plan.test_rows(), account.facts.classes)
+    rows = []
+    for i, unit in enumerate(account.units):
+        if on_progress:
+            on_progress(f"calibrate {account.facts.dataset}", i, len(account.units))
+        predictions = read_unit(run, unit)
+        if predictions is None:
+            raise BenchError(f"Predictions of {unit.encoder} x {unit.head} are missing or unreadable in {run}. {AGAIN}")
+        P = tested.pool(predictions.P)
+        for r, rate in enumerate(unit.rates):
+            kind = unit.noise_kind if rate else "none"
+            error = float(ece(P[:, r], tested.y).mean())
+            row = (unit.encoder, unit.head, unit.selection, unit.series, unit.shots, kind, rate)
+            rows.append((*row, error, *null_band(P[:, r])))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _bins(sure: np.ndarray) -> np.ndarray:
+    """Return the bin of a probability in [0, 1]; bin b holds (b / BINS, (b + 1) / BINS]."""
+    return np.clip(np.ceil(sure * BINS).astype(np.int64) - 1, 0, BINS - 1)

@@ -1,0 +1,93 @@
+"""The Markdown of several runs: the best rows of every dataset, what holds across datasets, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from bench.report.across import FEWEST, LEVEL, Across
+from bench.report.markdown import head_label, render_overview, table_lines
+from bench.report.rows import cleanest
+from bench.report.sections import ALPHA
+
+TOP = 10  # methods in the table across datasets
+EACH = 5  # rows of a dataset in the table of calibration
+
+
+def render_merged(table: pd.DataFrame, found: Across, notes: Sequence[str]) -> str:
+    """Return the Markdown of merged runs. table: as `bench.report.merge` gives it, with ece columns or without."""
+    title, best = render_overview(table).split("\n", 1)
+    first = ["", "**Read this first**", "", *[f"- {note.removesuffix('.')}." for note in notes]] if notes else []
+    parts = [title, *first, best, *across_section(found), *calibration_section(table)]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def across_section(found: Across) -> list[str]:
+    """Return the lines of the methods at the most labels, clean; none where no two datasets share methods."""
+    if found.methods.empty:
+        return []
+    part = shown_level(found.methods)
+    shots, datasets, draws = (int(part[name].iloc[0]) for name in ("shots", "datasets", "draws"))
+    lines = [["encoder", "head", "IQM", "95% interval", "mean", "mean rank", "the first is better"]]
+    for row in part.head(TOP).to_dict("records"):
+        better = "" if row["p_improvement"] != row["p_improvement"] else (
+            f"{100 * row['p_improvement']:.0f}% [{100 * row['p_improvement_low']:.0f}-"
+            f"{100 * row['p_improvement_high']:.0f}]"
+        )  # fmt: skip
+        lines.append([f"`{row['encoder']}`", head_label(row), f"{100 * row['iqm']:.1f}",
+                      f"{100 * row['iqm_low']:.1f}-{100 * row['iqm_high']:.1f}", f"{100 * row['mean']:.1f}",
+                      f"{row['rank']:.1f}", better])  # fmt: skip
+    return [
+        f"## Across {datasets} datasets, {shots} label{'s' * (shots != 1)} a class", "", table_lines(lines), "",
+        f"The first {len(lines) - 1} of {len(part)} methods that every dataset has. Scores are the skill above "
+        "guessing, 0 for guessing and 100 for no error. *IQM*: the mean of the middle half of all datasets x "
+        f"{draws} draws, with the interval of the luck of the draws on these very datasets. *The first is better*: how "
+        "often the first method beats this one on a dataset taken at random, each with draws of its own. "
+        f"{_told_apart(found.pairs, part)} All levels: `across.csv`.", "",
+    ]  # fmt: skip
+
+
+def shown_level(methods: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows on the cleanest labels of the level with the most labels among those with the most datasets."""
+    part = cleanest(methods)
+    part = part[part["datasets"] == part["datasets"].max()]
+    return part[part["shots"] == part["shots"].max()]
+
+
+def _told_apart(pairs: pd.DataFrame, part: pd.DataFrame) -> str:
+    own = pairs[(pairs[LEVEL] == part[LEVEL].iloc[0]).all(axis=1)]
+    if own.empty:
+        return f"Whether that would hold on other datasets is not tested on fewer than {FEWEST}."
+    count, least = int((own["p_holm"] < ALPHA).sum()), 0.5 ** (int(own["datasets"].iloc[0]) - 1)
+    if least * len(own) >= ALPHA:
+        return (
+            f"Of {len(own)} pairs of methods none can be told apart: over {own['datasets'].iloc[0]} datasets no p of "
+            f"the signed-rank test is below {least:.2g}, and Holm's correction takes it times {len(own)}. Join runs "
+            "with fewer methods, or more datasets (`across_pairs.csv`)."
+        )
+    return (
+        f"By the signed-rank test over datasets, {count} of {len(own)} pairs of methods differ (p by Holm below "
+        f"{ALPHA}; `across_pairs.csv`)."
+    )
+
+
+def calibration_section(table: pd.DataFrame) -> list[str]:
+    """Return the lines of calibration of the best rows of every dataset; none where it was not asked for."""
+    if "ece" not in table or table["ece"].isna().all():
+        return []
+    lines = [["dataset", "encoder", "head", "tested", "ECE", "calibrated would show", "Brier", "log loss"]]
+    for dataset, own in table[(table["selection"] != "oracle") & table["ece"].notna()].groupby("dataset", sort=True):
+        own = cleanest(own)
+        own = own[own["shots"] == own["shots"].max()].nlargest(EACH, "balanced_accuracy")
+        for row in own.to_dict("records"):
+            lines.append([str(dataset), f"`{row['encoder']}`", head_label(row), str(row["n_test"]), f"{row['ece']:.3f}",
+                          f"{row['ece_null_low']:.3f}-{row['ece_null_high']:.3f}", f"{row['brier']:.3f}",
+                          f"{row['log_loss']:.3f}"])  # fmt: skip
+    return [
+        "## Calibration", "", table_lines(lines), "",
+        "*ECE*: how far probabilities are from how often they come true, in 15 bins of equal width, for the best rows "
+        "at the most labels, clean. It is never 0, least of all on few items: *calibrated would show* is what the same "
+        "probabilities show in 95 of 100 cases if they are true, so only an ECE above that is a fault. Brier score and "
+        "log loss have no such floor that moves with the number of items.", "",
+    ]  # fmt: skip

@@ -1,0 +1,80 @@
+"""What wrong labels cost: a pure function from a leaderboard to one row per method and kind of noise.
+
+BA(n) is the balanced accuracy at noise rate n as asked for, r_1 < ... < r_R the rates above 0 and null what guessing
+gets. Of every dataset x encoder x head x selection x series x shots x noise kind:
+
+    drop@n            BA(0) - BA(n)
+    retained@n        the skill that is kept, (BA(n) - null) / (BA(0) - null); below 0 where it is worse than guessing
+    retained_area     area under it over the rates by the trapezoid rule, from 1 at rate 0, divided by r_R; 1: unharmed
+    breakdown         the first rate at which it is below .5, interpolated linearly; empty if there is none, and then
+    breakdown_beyond  r_R: all that is known is that the breakdown lies beyond it (right-censored)
+    kendall_tau@n     agreement of the order of the methods at n with their order on clean labels (tau-b, Kendall 1945)
+
+The skill kept and what follows from it are empty where the interval of BA(0) reaches down to null: there is no skill
+that could be lost. Tau is over the encoders x heads x selections of a dataset, shots and kind, and the same in their
+rows; 'oracle' rows are not ranked and take no part in it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+METHOD = ["dataset", "encoder", "head", "selection", "series", "shots"]
+SETTING = ["dataset", "series", "shots", "noise_kind"]  # what methods are ranked within
+HALF = 0.5  # the skill kept below which a method has broken down
+
+
+def robustness(board: pd.DataFrame, null: float) -> pd.DataFrame:
+    """Return one row per METHOD x noise_kind that has a clean row and noisy ones; no rows where there are none.
+
+    board: columns of METHOD, noise_kind, noise, balanced_accuracy and ci_low, as in `bench.report.leaderboard`; a clean
+    row counts for every kind. null: e.g. 1 / K. A rate that a method has no row at is empty in its row.
+    """
+    clean = board[board["noise"] == 0].drop_duplicates(METHOD)
+    clean = clean[[*METHOD, "balanced_accuracy", "ci_low"]].rename(columns={"balanced_accuracy": "clean"})
+    noisy = board.loc[board["noise"] > 0, [*METHOD, "noise_kind", "noise", "balanced_accuracy"]]
+    both = noisy.merge(clean, on=METHOD).sort_values("noise", kind="stable")
+    both["kendall_tau"] = _tau(both)
+    rows = []
+    for key, own in both.groupby([*METHOD, "noise_kind"], sort=False):
+        rates, scores = own["noise"].to_numpy(float), own["balanced_accuracy"].to_numpy(float)
+        before, low = float(own["clean"].iloc[0]), float(own["ci_low"].iloc[0])
+        kept = (scores - null) / (before - null) if low > null else np.full(len(rates), np.nan)
+        broken = breakdown(rates, kept)
+        held = low > null and np.isnan(broken)
+        row = dict(zip([*METHOD, "noise_kind"], key, strict=True)) | {"clean": before}
+        for name, values in (("drop", before - scores), ("retained", kept), ("kendall_tau", own["kendall_tau"])):
+            row |= {f"{name}@{rate:g}": value for rate, value in zip(rates, values, strict=True)}
+        row |= {"retained_area": retained_area(rates, kept), "breakdown": broken}
+        rows.append(row | {"breakdown_beyond": rates[-1] if held else np.nan})
+    measures = [f"{name}@{rate:g}" for name in ("drop", "retained", "kendall_tau") for rate in both["noise"].unique()]
+    ends = ["retained_area", "breakdown", "breakdown_beyond"]
+    return pd.DataFrame(rows, columns=[*METHOD, "noise_kind", "clean", *measures, *ends])
+
+
+def retained_area(rates: np.ndarray, kept: np.ndarray) -> float:
+    """Return the area under the skill kept over [0, r_R], divided by r_R. rates (R,): rising, above 0; kept (R,)."""
+    x, y = np.r_[0, rates], np.r_[1, kept]
+    return float((np.diff(x) * (y[1:] + y[:-1]) / 2).sum() / rates[-1])
+
+
+def breakdown(rates: np.ndarray, kept: np.ndarray) -> float:
+    """Return the first rate at which the skill kept falls below HALF, NaN if it never does. Arguments as above."""
+    x, y = np.r_[0, rates], np.r_[1, kept]
+    below = np.flatnonzero(y < HALF)
+    if not len(below):
+        return float("nan")
+    i = below[0]
+    return float(x[i - 1] + (y[i - 1] - HALF) / (y[i - 1] - y[i]) * (x[i] - x[i - 1]))
+
+
+def _tau(both: pd.DataFrame) -> pd.Series:
+    """Return kendall_tau of every row; empty where fewer than two methods are ranked or where all of them tie."""
+    from scipy.stats import kendalltau  # slow to import, and not needed where nothing is to be done
+
+    tau = pd.Series(np.nan, index=both.index)
+    for _, own in both[both["selection"] != "oracle"].groupby([*SETTING, "noise"]):
+        if len(own) > 1:
+            tau[own.index] = kendalltau(own["clean"], own["balanced_accuracy"]).statistic
+    return tau

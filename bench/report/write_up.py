@@ -1,0 +1,93 @@
+"""A run's tables on disk: its leaderboard, what it was made of, and the overview of all runs beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from bench.disk.atomic import write_atomically
+from bench.draws.sources import RANDOM
+from bench.fitting.sweep import Sweep
+from bench.report.across import Across
+from bench.report.efficiency import efficiency
+from bench.report.leaderboard import Leaderboard, RunFacts, build_leaderboard
+from bench.report.markdown import render_markdown, render_overview
+from bench.report.merge import find_runs, merge_runs, read_runs
+from bench.report.overview import render_merged
+from bench.report.pairs import compare_with_best
+from bench.report.record import Account, read_about, read_account, read_units, write_account
+from bench.report.robustness import robustness
+from bench.report.sections import efficiency_section, pairs_section
+from bench.seeds import content_name
+
+FORMAT = 7  # raised when the same predictions would be written up differently
+
+
+def write_up(
+    folder: Path, out: Path, sweep: Sweep, facts: RunFacts, refused: Sequence[str], command: str
+) -> tuple[Leaderboard, bool]:
+    """Write the run's tables unless they are there for these very units; returns (leaderboard, whether written)."""
+    account = Account(sweep.units, sweep.table, sweep.plan, facts, tuple(refused), command)
+    about = read_about(folder)
+    if about.get("signature") == _signature(account) and not read_units(folder).empty:
+        return Leaderboard(pd.read_csv(folder / "leaderboard.csv"), about["empty_fields"], about["flags"]), False
+    board = _write_tables(folder, account)
+    refresh_overview(out)
+    return board, True
+
+
+def rebuild(folder: Path) -> Leaderboard:
+    """Write a run's tables anew from its stored predictions; nothing is fitted. BenchError where some are missing."""
+    return _write_tables(folder, read_account(folder))
+
+
+def is_current(folder: Path) -> bool:
+    """Return whether a run's tables are as this version writes them."""
+    return read_about(folder).get("format") == FORMAT
+
+
+def _signature(account: Account) -> str:
+    units = [unit.name for unit in account.units]
+    return content_name([FORMAT, units, list(account.refused), list(account.facts.warnings)])
+
+
+def _write_tables(folder: Path, account: Account) -> Leaderboard:
+    facts, null = account.facts, 1 / len(account.facts.classes)
+    board = build_leaderboard(folder, account.units, account.table, account.plan.test_rows(), facts)
+    hurt, gained = robustness(board.table, null), efficiency(board.table, null)
+    pairs, why = compare_with_best(folder, account)
+    tables = {"leaderboard": board.table, "robustness": hurt, "efficiency": gained, "pairs": pairs}
+    for name, table in tables.items():
+        write_table(folder / f"{name}.csv", table)
+    sections = [*efficiency_section(gained), *pairs_section(pairs, why)]
+    cautions = [*board.flags.values(), *facts.warnings, *account.refused]
+    text = render_markdown(board, facts, cautions, account.command, hurt, sections)
+    write_atomically(folder / "leaderboard.md", text.encode())
+    about = {"signature": _signature(account), "format": FORMAT, "empty_fields": dict(board.empty),
+             "flags": dict(board.flags)}  # fmt: skip
+    write_account(folder, account, about)
+    return board
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV; where it has no rows, remove that of an earlier run."""
+    if len(table):
+        write_atomically(path, table.to_csv(index=False, float_format="%.6g").encode())
+    else:
+        path.unlink(missing_ok=True)
+
+
+def refresh_overview(out: Path) -> None:
+    """Rewrite <out>/leaderboard.csv and .md from the leaderboards of all runs below it."""
+    merged = merge_runs(read_runs(find_runs(out, [])))
+    write_table(out / "leaderboard.csv", merged.table)
+    write_atomically(out / "leaderboard.md", render_overview(merged.table[merged.table["split"] != RANDOM]).encode())
+
+
+def write_merged(out: Path, table: pd.DataFrame, found: Across, notes: Sequence[str]) -> None:
+    """Write <out>/leaderboard.csv and .md of merged runs, and across.csv and across_pairs.csv."""
+    for name, one in (("leaderboard", table), ("across", found.methods), ("across_pairs", found.pairs)):
+        write_table(out / f"{name}.csv", one)
+    write_atomically(out / "leaderboard.md", render_merged(table, found, notes).encode())

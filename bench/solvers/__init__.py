@@ -1,0 +1,1 @@
+"""Arrays only: solvers for many label vectors and strengths at once."""
