@@ -125,7 +125,7 @@ def test_few_groups_are_refused_with_the_reason(make_table):
 
 @pytest.fixture
 def simulation(monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "simulation")
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "simulation")
     return importlib.import_module("nadeau_bengio")
 
 

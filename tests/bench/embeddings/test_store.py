@@ -18,7 +18,7 @@ from bench.disk import shard_index, shards
 from bench.embeddings.store import DamagedRows, EmbeddingStore, to_names, to_rows
 from bench.errors import BenchError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 KEY = "k" * 32
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from bench.fitting.prompts import TEMPLATES, make_prompts
 from bench.fitting.zero_shot import class_vectors, zero_shot_scores
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TINY = {
     "embed_dim": 24,
     "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16},

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from bench.disk import claims
 from bench.disk.claims import STALE_S, Claims
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 HOLDER = """
 import sys, time
 from bench.disk.claims import Claims

@@ -14,7 +14,7 @@ from PIL import Image
 
 from encoders import PANELS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
