@@ -103,7 +103,7 @@ def _saturated(rows: pd.DataFrame, trivial: set[str]) -> str:
     if not why:
         return ""
     return (
-        f"**Saturated** ({'; '.join(why)}): to tell encoders apart, look at fewer labels, wrong labels or smaller units"
+        f"**Little room to tell encoders apart** ({'; '.join(why)}): look at fewer labels, wrong labels or smaller units"
     )
 
 
