@@ -102,9 +102,7 @@ def _saturated(rows: pd.DataFrame, trivial: set[str]) -> str:
         )
     if not why:
         return ""
-    return (
-        f"**Little room to tell encoders apart** ({'; '.join(why)}): look at fewer labels, wrong labels or smaller units"
-    )
+    return f"**Little room to tell encoders apart** ({'; '.join(why)}): look at fewer or wrong labels, or smaller units"
 
 
 def summary(board: pd.DataFrame) -> str:
