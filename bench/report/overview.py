@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.report.across import FEWEST, LEVEL, Across
 from bench.report.markdown import head_label, render_overview, table_lines
-from bench.report.rows import cleanest
+from bench.report.rows import cleanest, main_series
 from bench.report.sections import ALPHA
 
 TOP = 10  # methods in the table across datasets
@@ -78,7 +78,7 @@ def calibration_section(table: pd.DataFrame) -> list[str]:
         return []
     lines = [["dataset", "encoder", "head", "tested", "ECE", "calibrated would show", "Brier", "log loss"]]
     for dataset, own in table[(table["selection"] != "oracle") & table["ece"].notna()].groupby("dataset", sort=True):
-        own = cleanest(own)
+        own = cleanest(main_series(own))
         own = own[own["shots"] == own["shots"].max()].nlargest(EACH, "balanced_accuracy")
         for row in own.to_dict("records"):
             lines.append([str(dataset), f"`{row['encoder']}`", head_label(row), str(row["n_test"]), f"{row['ece']:.3f}",
