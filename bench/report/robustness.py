@@ -9,10 +9,12 @@ gets. Of every dataset x encoder x head x selection x series x shots x noise kin
     breakdown         the first rate at which it is below .5, interpolated linearly; empty if there is none, and then
     breakdown_beyond  r_R: all that is known is that the breakdown lies beyond it (right-censored)
     kendall_tau@n     agreement of the order of the methods at n with their order on clean labels (tau-b, Kendall 1945)
+    flips@n           of the pairs whose clean intervals do not overlap, the share whose order is reversed at n
+    pairs             how many pairs these are
 
 The skill kept and what follows from it are empty where the interval of BA(0) reaches down to null: there is no skill
-that could be lost. Tau is over the encoders x heads x selections of a dataset, shots and kind, and the same in their
-rows; 'oracle' rows are not ranked and take no part in it.
+that could be lost. Tau and flips are over the encoders x heads x selections of a dataset, shots and kind, and the same
+in their rows; 'oracle' rows are not ranked and take no part in it.
 """
 
 from __future__ import annotations
@@ -22,20 +24,21 @@ import pandas as pd
 
 METHOD = ["dataset", "encoder", "head", "selection", "series", "shots"]
 SETTING = ["dataset", "series", "shots", "noise_kind"]  # what methods are ranked within
+MEASURES = ("drop", "retained", "kendall_tau", "flips")  # at every rate
 HALF = 0.5  # the skill kept below which a method has broken down
 
 
 def robustness(board: pd.DataFrame, null: float) -> pd.DataFrame:
     """Return one row per METHOD x noise_kind that has a clean row and noisy ones; no rows where there are none.
 
-    board: columns of METHOD, noise_kind, noise, balanced_accuracy and ci_low, as in `bench.report.leaderboard`; a clean
-    row counts for every kind. null: e.g. 1 / K. A rate that a method has no row at is empty in its row.
+    board: columns of METHOD, noise_kind, noise, balanced_accuracy, ci_low and ci_high, as in `bench.report.leaderboard`; a
+    clean row counts for every kind. null: e.g. 1 / K. A rate that a method has no row at is empty in its row.
     """
     clean = board[board["noise"] == 0].drop_duplicates(METHOD)
-    clean = clean[[*METHOD, "balanced_accuracy", "ci_low"]].rename(columns={"balanced_accuracy": "clean"})
+    clean = clean[[*METHOD, "balanced_accuracy", "ci_low", "ci_high"]].rename(columns={"balanced_accuracy": "clean"})
     noisy = board.loc[board["noise"] > 0, [*METHOD, "noise_kind", "noise", "balanced_accuracy"]]
     both = noisy.merge(clean, on=METHOD).sort_values("noise", kind="stable")
-    both["kendall_tau"] = _tau(both)
+    both = both.join(_orders(both))
     rows = []
     for key, own in both.groupby([*METHOD, "noise_kind"], sort=False):
         rates, scores = own["noise"].to_numpy(float), own["balanced_accuracy"].to_numpy(float)
@@ -44,12 +47,13 @@ def robustness(board: pd.DataFrame, null: float) -> pd.DataFrame:
         broken = breakdown(rates, kept)
         held = low > null and np.isnan(broken)
         row = dict(zip([*METHOD, "noise_kind"], key, strict=True)) | {"clean": before}
-        for name, values in (("drop", before - scores), ("retained", kept), ("kendall_tau", own["kendall_tau"])):
+        measured = {"drop": before - scores, "retained": kept, "kendall_tau": own["kendall_tau"], "flips": own["flips"]}
+        for name, values in measured.items():
             row |= {f"{name}@{rate:g}": value for rate, value in zip(rates, values, strict=True)}
         row |= {"retained_area": retained_area(rates, kept), "breakdown": broken}
-        rows.append(row | {"breakdown_beyond": rates[-1] if held else np.nan})
-    measures = [f"{name}@{rate:g}" for name in ("drop", "retained", "kendall_tau") for rate in both["noise"].unique()]
-    ends = ["retained_area", "breakdown", "breakdown_beyond"]
+        rows.append(row | {"breakdown_beyond": rates[-1] if held else np.nan, "pairs": own["pairs"].iloc[0]})
+    measures = [f"{name}@{rate:g}" for name in MEASURES for rate in both["noise"].unique()]
+    ends = ["retained_area", "breakdown", "breakdown_beyond", "pairs"]
     return pd.DataFrame(rows, columns=[*METHOD, "noise_kind", "clean", *measures, *ends])
 
 
@@ -69,12 +73,17 @@ def breakdown(rates: np.ndarray, kept: np.ndarray) -> float:
     return float(x[i - 1] + (y[i - 1] - HALF) / (y[i - 1] - y[i]) * (x[i] - x[i - 1]))
 
 
-def _tau(both: pd.DataFrame) -> pd.Series:
-    """Return kendall_tau of every row; empty where fewer than two methods are ranked or where all of them tie."""
+def _orders(both: pd.DataFrame) -> pd.DataFrame:
+    """Return kendall_tau, flips and pairs of every row; empty where fewer than two methods are ranked."""
     from scipy.stats import kendalltau  # slow to import, and not needed where nothing is to be done
 
-    tau = pd.Series(np.nan, index=both.index)
+    found = pd.DataFrame(np.nan, index=both.index, columns=["kendall_tau", "flips", "pairs"])
     for _, own in both[both["selection"] != "oracle"].groupby([*SETTING, "noise"]):
-        if len(own) > 1:
-            tau[own.index] = kendalltau(own["clean"], own["balanced_accuracy"]).statistic
-    return tau
+        if len(own) < 2:
+            continue
+        low, high, noisy = (own[name].to_numpy(float) for name in ("ci_low", "ci_high", "balanced_accuracy"))
+        above = low[:, None] > high  # surely better on clean labels
+        pairs = int(above.sum())
+        flips = float((above & (noisy[:, None] < noisy)).sum() / pairs) if pairs else np.nan
+        found.loc[own.index] = kendalltau(own["clean"], own["balanced_accuracy"]).statistic, flips, pairs
+    return found

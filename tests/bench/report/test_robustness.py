@@ -17,7 +17,8 @@ def board(scores: dict[str, list[float]], kind: str = "symmetric", selection: st
     """One head per encoder, with its scores at rates 0, 0.2 and 0.4."""
     rows = [
         {"dataset": "d", "encoder": name, "head": "knn", "selection": selection, "series": "balanced", "shots": 5,
-         "noise_kind": kind if rate else "none", "noise": rate, "balanced_accuracy": ba, "ci_low": ba - 0.05}
+         "noise_kind": kind if rate else "none", "noise": rate, "balanced_accuracy": ba, "ci_low": ba - 0.05,
+         "ci_high": ba + 0.04}
         for name, own in scores.items() for rate, ba in zip((0.0, 0.2, 0.4), own, strict=True)
     ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -52,6 +53,15 @@ def test_tau_compares_the_order_with_the_clean_one_and_the_oracle_has_no_part_in
     assert rows.loc[rows["selection"] == "oracle", "kendall_tau@0.4"].isna().all()
     swapped = board(scores | {"c": [0.7, 0.75, 0.3]})  # one pair of three changed places at 0.2
     assert robustness(swapped, NULL)["kendall_tau@0.2"].tolist() == pytest.approx([1 / 3] * 3)
+
+
+def test_only_pairs_that_clean_labels_tell_apart_can_flip():
+    scores = {"a": [0.9, 0.5, 0.8], "b": [0.88, 0.6, 0.7], "c": [0.7, 0.55, 0.6]}  # a and b are not told apart
+    rows = robustness(board(scores), NULL)
+    assert (rows["pairs"] == 2).all()
+    assert (rows["flips@0.2"] == 0.5).all() and (rows["flips@0.4"] == 0).all()
+    alike = robustness(board({"a": [0.9, 0.5, 0.8], "b": [0.88, 0.6, 0.7]}), NULL)
+    assert (alike["pairs"] == 0).all() and alike["flips@0.2"].isna().all()
 
 
 def test_clean_rows_count_for_every_kind_of_noise():
