@@ -31,8 +31,8 @@ HALF = 0.5  # the skill kept below which a method has broken down
 def robustness(board: pd.DataFrame, null: float) -> pd.DataFrame:
     """Return one row per METHOD x noise_kind that has a clean row and noisy ones; no rows where there are none.
 
-    board: columns of METHOD, noise_kind, noise, balanced_accuracy, ci_low and ci_high, as in `bench.report.leaderboard`;
-    a clean row counts for every kind. null: e.g. 1 / K. A rate that a method has no row at is empty in its row.
+    board: columns of METHOD, noise_kind, noise, balanced_accuracy, ci_low and ci_high, as a leaderboard has them; a
+    clean row counts for every kind. null: e.g. 1 / K. A rate that a method has no row at is empty in its row.
     """
     clean = board[board["noise"] == 0].drop_duplicates(METHOD)
     clean = clean[[*METHOD, "balanced_accuracy", "ci_low", "ci_high"]].rename(columns={"balanced_accuracy": "clean"})
