@@ -50,14 +50,16 @@ def look_at(
     keys: Iterable[str],
     make: Callable[[str], Arrays],
     tell: Callable[[int, int], None],
+    beside: Iterable[str] = (),
 ) -> Iterator[tuple[str, dict[str, np.ndarray] | str]]:
     """Yield (path, arrays, or the reason of an ImageError) for every path, in order, making only what is not kept.
 
-    wanted: path -> name. keys: which arrays are wanted. make: path to all arrays, from several threads.
-    tell(done, total) counts those that are made.
+    wanted: path -> name. keys: which arrays are wanted; beside: which are to be kept for later, too. make: path to all
+    arrays, from several threads. tell(done, total) counts those that are made.
     """
     keys = tuple(keys)
-    lacking = [path for path, name in wanted.items() if not _is_kept(root, name, keys)]
+    needed = {*keys, *beside}
+    lacking = [path for path, name in wanted.items() if not _is_kept(root, name, needed)]
     left, futures = deque(lacking), dict[str, Future[dict[str, np.ndarray] | str]]()
 
     def one(path: str) -> dict[str, np.ndarray] | str:

@@ -34,8 +34,9 @@ class Found:
     """Cells of the images of a dataset.
 
     cells: columns path, BOX (Int64, inside the image; NA: the whole image), cell_label (text or NA), um_per_px
-    (Float64 or NA). reasons: path -> why no cell could be looked for. own: the dataset's rows are these cells, so
-    that their label is theirs.
+    (Float64 or NA); where their pixels are known, cell: "NAME:VALUE", the value in `labels` of what
+    `bench.data.cell_cache` keeps by that name. reasons: path -> why no cell could be looked for. own: the dataset's
+    rows are these cells, so that their label is theirs.
     """
 
     cells: pd.DataFrame

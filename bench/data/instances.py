@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.data.blank import mode_of, name_blanked, with_blank
 from bench.data.cellpose import load_cellpose, read_cellpose
 from bench.data.cells import CellSource, Found, boxes_of
 from bench.data.datasets import BOX, Dataset
@@ -23,11 +24,14 @@ from bench.errors import BenchError
 from bench.seeds import keyed_uniform
 
 DEFAULT_MOST = 200  # cells of one image
-COLUMNS = ["instance", "path", "digest", *BOX, "label", "level", "group", "source", "split", "image", "cell_label"]
+COLUMNS = [
+    "instance", "path", "digest", *BOX, "label", "level", "group", "source", "split", "image", "cell_label", "blank",
+]  # fmt: skip
 EXPECTED = (
     "expected whole (each labelled region); tiles:SIZE[:STRIDE][:fg] in pixels, e.g. tiles:128 or tiles:128:64 "
     "(fg=0.1: only those of which a tenth is foreground); or a window around each cell of boxes, masks, segments or "
     "cellpose:model=FILE: boxes:64 (pixels), boxes:10um, boxes:fit, or boxes (the size comes from the data). "
+    "masks:64:only blanks all but the cell, masks:64:without the cell (not with boxes, which tell no pixels). "
     "Options of segments: foreground=dark|bright, threshold=otsu, min=AREA, border=drop"
 )
 OnProgress = Callable[[str, int, int], None]  # what, done, total
@@ -51,6 +55,16 @@ class Asked:
     def options(self) -> tuple[str, ...]:
         """Return the words that are name=value."""
         return tuple(word for word in self.words if "=" in word)
+
+    @property
+    def blanked(self) -> str | None:
+        """The word that says what is blanked, the last that is no option."""
+        return mode_of([word for word in self.words if "=" not in word])
+
+    @property
+    def beside(self) -> list[str]:
+        """What of an image is needed later."""
+        return ["labels"] * bool(self.blanked)
 
     def refuse(self) -> BenchError:
         """Return the error for words that are not understood."""
@@ -86,8 +100,9 @@ def cut_instances(
     cells, 'boxes', 'masks', 'segments' or 'cellpose', with the window around each (see `bench.data.windows`).
     `instance` names the content of the region: file digest and box, no path, so two rows share it only where the
     content is the same. A region that is its whole image has no box. `image` is the bag. `level` is 'inherited' for
-    a part of what was labelled. `cell_label`: the expert's label of the cell, NA where unknown. cache: folder that
-    keeps what was found in images. Raises BenchError for another kind, and where a class is left without an instance.
+    a part of what was labelled. `cell_label`: the expert's label of the cell, NA where unknown. `blank`: what of
+    it is blanked (see `bench.data.blank`), which its name tells too, or NA. cache: folder that keeps what was found in
+    images. Raises BenchError for another kind, and where a class is left without an instance.
     """
     name, *words = kind.split(":")
     source = source or CellSource()
@@ -97,7 +112,8 @@ def cut_instances(
     rows, reasons = KINDS[name](dataset, asked)
     rows = rows.assign(instance=pd.Series(_names(rows), index=rows.index, dtype="str"))
     most = source.most if source.most is not None else DEFAULT_MOST if name in FINDERS else None
-    rows = _at_most(rows, most, asked.notes)
+    rows = _at_most(rows, most, asked.notes)  # by names without what is blanked, so that the same cells are kept
+    rows = name_blanked(rows)
     if name in FINDERS and len(rows):
         count = rows.groupby("path").size()
         asked.notes.insert(
@@ -136,24 +152,23 @@ def _tiles(dataset: Dataset, asked: Asked) -> tuple[pd.DataFrame, dict[str, str]
 def _of_regions(dataset: Dataset) -> pd.DataFrame:
     table = dataset.table
     own = table["label"].where(table["x0"].notna() & (table["level"] == "expert"))  # a region, and not an image
-    return table.assign(image=table["path"], cell_label=own.astype("string"))
+    return with_blank(table.assign(image=table["path"], cell_label=own.astype("string")), None)
 
 
 def _cells(dataset: Dataset, asked: Asked) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return a row per cell whose box is the window around it, sorted, and path -> why it has fewer cells."""
-    sizes = [word for word in asked.words if "=" not in word]
+    sizes = [word for word in asked.words if "=" not in word][: -1 if asked.blanked else None]
     window = Window.parse(sizes[0] if sizes else "")
     if window is None or len(sizes) > 1:
         raise asked.refuse()
     found = FINDERS[asked.kind.split(":")[0]](dataset, asked)
     asked.notes.extend(found.notes)
-    rows = _with_labels(dataset.table, found)
+    rows = with_blank(_with_labels(dataset.table, found), asked.blanked, asked.notes)
+    rows = rows.assign(image=rows["path"])
     if rows.empty:
-        return rows.assign(image=rows["path"]), dict(found.reasons)
+        return rows, dict(found.reasons)
     box = cut_windows(rows, window, asked.notes)
-    rows = set_boxes(rows.assign(image=rows["path"]), box).sort_values(
-        ["path", *BOX], kind="stable", na_position="first"
-    )
+    rows = set_boxes(rows, box).sort_values(["path", *BOX], kind="stable", na_position="first")
     return _merge_windows(rows, asked.notes), dict(found.reasons)
 
 
@@ -174,7 +189,7 @@ def _with_labels(table: pd.DataFrame, found: Found) -> pd.DataFrame:
 
 def _merge_windows(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     """Keep one row of those that have the same window, with their cell's label where they agree."""
-    by = ["path", *BOX, "label"]
+    by = ["path", *BOX, "label", "blank"]
     again = rows.duplicated(by)
     if not again.any():
         return rows
@@ -242,7 +257,7 @@ def _names(table: pd.DataFrame) -> list[str]:
 
 
 def _boxes(dataset: Dataset, asked: Asked) -> Found:
-    if asked.options():
+    if asked.options() or asked.blanked:
         raise asked.refuse()
     return boxes_of(dataset, asked.source)
 
@@ -250,7 +265,7 @@ def _boxes(dataset: Dataset, asked: Asked) -> Found:
 def _masks(dataset: Dataset, asked: Asked) -> Found:
     if asked.options():
         raise asked.refuse()
-    return masks_of(dataset, asked.source, asked.cache, asked.tell("read masks"))
+    return masks_of(dataset, asked.source, asked.cache, asked.tell("read masks"), asked.beside)
 
 
 def _segments(dataset: Dataset, asked: Asked) -> Found:
@@ -258,14 +273,14 @@ def _segments(dataset: Dataset, asked: Asked) -> Found:
     if how is None:
         raise asked.refuse()
     find = partial(segment, how=how)
-    return segments_of(dataset, how.identity(), find, asked.cache, asked.tell("segment images"))
+    return segments_of(dataset, how.identity(), find, asked.cache, asked.tell("segment images"), asked.beside)
 
 
 def _cellpose(dataset: Dataset, asked: Asked) -> Found:
     model = read_cellpose(asked.options())
     if model is None:
         raise asked.refuse()
-    return segments_of(dataset, *load_cellpose(model), asked.cache, asked.tell("segment images"))
+    return segments_of(dataset, *load_cellpose(model), asked.cache, asked.tell("segment images"), asked.beside)
 
 
 #: How cells are found, by the name of a kind.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +29,9 @@ def masks_of(
     source: CellSource,
     cache: Path | None,
     tell: Callable[[int, int], None] = lambda done, total: None,
+    beside: Sequence[str] = (),
 ) -> Found:
-    """Return a cell for each value of each mask. Raises BenchError where no image has a mask."""
+    """Return a cell for each value of each mask; beside: as of `look_at`. Raises BenchError where no image has one."""
     images = dataset.table.drop_duplicates("path").set_index("path")
     root, of_image, reasons = mask_files(dataset, images, source.masks)
     files = scan(root, of_image.values(), cache).set_index("path")
@@ -47,7 +48,7 @@ def masks_of(
             reasons[path] = f"its mask {mask} is {size} pixels, the image {other}"
     wanted = {path: mask for path, mask in of_image.items() if path not in reasons}
     names = {mask: content_name(["mask", VERSION, files.loc[mask, "digest"]]) for mask in wanted.values()}
-    looked = dict(look_at(cache, names, ("box", "pieces"), lambda mask: _read(root / mask), tell))
+    looked = dict(look_at(cache, names, ("box", "pieces"), lambda mask: _read(root / mask), tell, beside))
     parts, pieces = [], []
     for path, mask in wanted.items():
         found = looked[mask]
@@ -56,7 +57,7 @@ def masks_of(
         elif not len(found["box"]):
             reasons[path] = f"no cell: its mask {mask} is empty"
         else:
-            parts.append((path, found["box"]))
+            parts.append((path, names[mask], found["box"]))
             pieces += [mask] * bool(len(found["box"]) == 1 and found["pieces"] > 1)
     note = (
         f"{len(pieces)} masks hold one value in several pieces, taken for one cell, e.g. {''.join(pieces[:1])}: "
@@ -65,14 +66,16 @@ def masks_of(
     return Found(table_of(parts, images), reasons, (note,) * bool(pieces))
 
 
-def table_of(parts: Iterable[tuple[str, np.ndarray]], images: pd.DataFrame) -> pd.DataFrame:
-    """Return the table of `Found` of (path, box (n, 4)); images: by path, with um_per_px."""
+def table_of(parts: Iterable[tuple[str, str, np.ndarray]], images: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of `Found` of (path, name of what is kept, box (n, 4)); images: by path, with um_per_px."""
     parts = list(parts)
-    box = np.concatenate([box for _, box in parts]) if parts else np.zeros((0, 4), np.int32)
-    paths = pd.Series(np.repeat([path for path, _ in parts], [len(box) for _, box in parts]), dtype="str")
+    box = np.concatenate([box for *_, box in parts]) if parts else np.zeros((0, 4), np.int32)
+    paths = pd.Series(np.repeat([path for path, *_ in parts], [len(box) for *_, box in parts]), dtype="str")
+    cell = [f"{name}:{value}" for _, name, box in parts for value in range(1, len(box) + 1)]
     cells = pd.DataFrame({name: pd.array(box[:, k].astype(np.int64), dtype="Int64") for k, name in enumerate(BOX)})
     scale = paths.map(images["um_per_px"]).astype("Float64")
-    return cells.assign(path=paths, cell_label=pd.Series(pd.NA, index=cells.index, dtype="string"), um_per_px=scale)
+    unknown = pd.Series(pd.NA, index=cells.index, dtype="string")
+    return cells.assign(path=paths, cell_label=unknown, um_per_px=scale, cell=pd.Series(cell, dtype="str"))
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -94,7 +97,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     labels = read_mask(path)
     found = cells_of(labels)
     pieces = label(labels > 0)[1] if len(found["box"]) == 1 else len(found["box"])
-    return {"box": found["box"], "area": found["area"], "pieces": np.array(pieces)}
+    return {**found, "pieces": np.array(pieces)}
 
 
 def mask_files(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,15 +29,19 @@ def segments_of(
     find: Callable[[np.ndarray], np.ndarray],
     cache: Path | None,
     tell: Tell = silent,
+    beside: Sequence[str] = (),
 ) -> Found:
-    """Return the cells that `find` sees: pixels (H, W, C) to labels (H, W). identity: what its result depends on."""
+    """Return the cells that `find` sees: pixels (H, W, C) to labels (H, W).
+
+    identity: what its result depends on. beside: as of `look_at`.
+    """
     images = dataset.table.drop_duplicates("path").set_index("path")
     names = {str(path): content_name([*identity, digest]) for path, digest in images["digest"].to_dict().items()}
     make = lambda path: cells_of(find(read_image(dataset.root / path)))  # noqa: E731
-    looked = dict(look_at(cache, names, ("box",), make, tell))
+    looked = dict(look_at(cache, names, ("box",), make, tell, beside))
     reasons = {path: found for path, found in looked.items() if isinstance(found, str)}
-    parts = [(path, found["box"]) for path, found in looked.items() if not isinstance(found, str)]
-    reasons |= {path: "no cell: the segmenter found none" for path, box in parts if not len(box)}
+    parts = [(path, names[path], found["box"]) for path, found in looked.items() if not isinstance(found, str)]
+    reasons |= {path: "no cell: the segmenter found none" for path, _, box in parts if not len(box)}
     note = "cells were found by a program, which errs (`bench segment --out FOLDER` draws what `segments` finds)"
     return Found(table_of(parts, images), reasons, (note,))
 

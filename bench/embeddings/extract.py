@@ -118,7 +118,8 @@ def extract(
     seconds = dict.fromkeys(made, 0.0)
     problems: dict[str, str] = {}
     policies = list(dict.fromkeys(encoder.spec.preprocess for encoder in loaded))
-    inputs = Inputs(table, root, policies, PixelCache(store.root / PIXELS, keep=keep_pixels), placement.workers)
+    cache = PixelCache(store.root / PIXELS, keep=keep_pixels)
+    inputs = Inputs(table, root, policies, cache, placement.workers, store.root)
     with store.claims() as claims, one_thread_each(), _workers(placement.workers) as pool:
         blocks = _claim_blocks(names, todo, {e.spec.name: e.spec.key for e in loaded}, store, claims)
         for block, chunks in _work(blocks, loaded, inputs, pool, placement.workers):

@@ -45,7 +45,7 @@ def check_precision(
         return
     rows = np.unique(np.linspace(0, len(table) - 1, IMAGES).astype(int)).tolist()
     cache = PixelCache(store.root / PIXELS, keep=False)
-    inputs = Inputs(table.iloc[rows], root, [spec.preprocess], cache)
+    inputs = Inputs(table.iloc[rows], root, [spec.preprocess], cache, found=store.root)
     prepared, _ = inputs.get({spec.preprocess: range(len(rows))})
     views = flat_views(list(prepared[spec.preprocess].values()))[0] if prepared[spec.preprocess] else []
     if len(views) < FEWEST:

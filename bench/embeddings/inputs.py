@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.data.blank import Blank, read_labels
 from bench.data.datasets import BOX
 from bench.embeddings.pixels import PixelCache
-from bench.embeddings.prepare import Box, Views, cut, open_views
+from bench.embeddings.prepare import Box, Hidden, Views, cut, open_views
 from bench.images import ImageError
 from encoders import Preprocess
 
@@ -21,14 +22,21 @@ Prepared = dict[Preprocess, dict[int, np.ndarray]]  # policy -> row -> uint8 (V,
 
 
 class Inputs:
-    """The inputs of the rows of an instance table, which has the columns instance, path and BOX.
+    """The inputs of the rows of an instance table, which has the columns instance, path, BOX and blank.
 
     Rows of one image should be asked for close together: only the last `keep` images are kept open, one for each
-    thread that asks, so that memory does not grow with the number of images.
+    thread that asks, so that memory does not grow with the number of images. found: the root of what
+    `bench.data.cell_cache` keeps, for instances of which a part is blanked.
     """
 
     def __init__(
-        self, table: pd.DataFrame, root: Path, policies: Sequence[Preprocess], cache: PixelCache, keep: int = 1
+        self,
+        table: pd.DataFrame,
+        root: Path,
+        policies: Sequence[Preprocess],
+        cache: PixelCache,
+        keep: int = 1,
+        found: Path | None = None,
     ) -> None:
         self.root = root
         self.policies = tuple(policies)
@@ -37,8 +45,10 @@ class Inputs:
         self._paths = table["path"].to_numpy(str)
         boxes = table[BOX].to_numpy(dtype=np.int64, na_value=-1)
         self._boxes: list[Box] = [None if x0 < 0 else (x0, y0, x1, y1) for x0, y0, x1, y1 in boxes.tolist()]
+        self._blanks = [Blank.parse(text) if isinstance(text, str) else None for text in table["blank"].tolist()]
+        self._found = found
         self._keep = keep
-        self._open: OrderedDict[str, Future[Views]] = OrderedDict()
+        self._open: OrderedDict[tuple[str, str | None], Future[tuple[Views, np.ndarray | None]]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, wanted: Mapping[Preprocess, Sequence[int]]) -> tuple[Prepared, dict[str, str]]:
@@ -49,9 +59,9 @@ class Inputs:
         for row in sorted(set().union(*lacking.values())):
             path = self._paths[row]
             try:
-                views = self._views(path)
+                views, hidden = self._views(row)
                 for policy in (policy for policy, rows in lacking.items() if row in rows):
-                    prepared[policy][row] = cut(views, self._boxes[row], policy)
+                    prepared[policy][row] = cut(views, self._boxes[row], policy, hidden)
             except ImageError as error:
                 problems[path] = str(error)
         for policy, rows in wanted.items():
@@ -65,16 +75,20 @@ class Inputs:
         kept = self.cache.read(policy, names) if names else {}
         return {row: kept[name] for row, name in zip(rows, names, strict=True) if name in kept}
 
-    def _views(self, path: str) -> Views:
+    def _views(self, row: int) -> tuple[Views, Hidden]:
+        path, blank = self._paths[row], self._blanks[row]
+        what = path, blank.labels if blank else None
         with self._lock:
-            mine = path not in self._open
-            future = self._open.setdefault(path, Future())
-            self._open.move_to_end(path)
+            mine = what not in self._open
+            future = self._open.setdefault(what, Future())
+            self._open.move_to_end(what)
             while len(self._open) > self._keep:
                 self._open.popitem(last=False)
         if mine:
             try:
-                future.set_result(open_views(self.root / path, self.policies))
+                labels = read_labels(self._found, blank.labels) if blank else None
+                future.set_result((open_views(self.root / path, self.policies), labels))
             except BaseException as error:
                 future.set_exception(error)
-        return future.result()
+        views, labels = future.result()
+        return views, None if blank is None or labels is None else (blank, labels)

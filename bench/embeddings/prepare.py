@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.data.blank import Blank
 from bench.errors import BenchError
 from bench.images import ImageError, open_image
 from encoders import EncoderError, EncoderSpec, Preprocess
@@ -15,6 +16,7 @@ from encoders.preprocess import as_views, fit_input
 
 Views = dict[tuple[str, ...], list[np.ndarray]]  # what `_view_of` reads of a policy -> V times uint8 (H, W, 3)
 Box = tuple[int, int, int, int] | None  # x0, y0, x1, y1 in pixels, the ends excluded; None for the whole image
+Hidden = tuple[Blank, np.ndarray] | None  # what is blanked, by labels (H, W) of the whole image
 
 
 def open_views(path: Path, policies: Sequence[Preprocess]) -> Views:
@@ -34,10 +36,14 @@ def open_views(path: Path, policies: Sequence[Preprocess]) -> Views:
     return views
 
 
-def cut(views: Views, box: Box, policy: Preprocess) -> np.ndarray:
+def cut(views: Views, box: Box, policy: Preprocess, hidden: Hidden = None) -> np.ndarray:
     """Return the views of one instance, uint8 (V, S, S, 3), or (V, H, W, 3) where the policy has no size."""
     where = np.s_[:, :] if box is None else np.s_[box[1] : box[3], box[0] : box[2]]
-    return np.stack([fit_input(view[where], policy) for view in views[_view_of(policy)]])
+    crops = [view[where] for view in views[_view_of(policy)]]
+    if hidden:
+        blank, labels = hidden
+        crops = [blank.apply(crop, labels[where]) for crop in crops]
+    return np.stack([fit_input(crop, policy) for crop in crops])
 
 
 def _view_of(policy: Preprocess) -> tuple[str, ...]:

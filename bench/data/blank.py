@@ -1,0 +1,95 @@
+"""One cell of a window, or all but it, blanked: is an encoder's score from the cell, or from what surrounds it?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.data.cell_cache import FOLDER, read_kept
+from bench.errors import BenchError
+from bench.seeds import content_name
+
+VERSION = 1  # raised when the same window and mask would give other pixels
+LEVEL = "the median of the window's pixels that are of no cell, in every channel; of all where there are none"
+
+
+@dataclass(frozen=True)
+class Mode:
+    """hides: labels (h, w) and the value of the cell to what is replaced, bool (h, w). note: what readers must know."""
+
+    hides: Callable[[np.ndarray, int], np.ndarray]
+    note: str
+
+
+#: The last word of a kind of cells, e.g. masks:64:only.
+MODES = {
+    "only": Mode(
+        np.not_equal,
+        f"what is not of its cell is blanked in every window ({LEVEL}): that level still tells the light and stain of "
+        "the image",
+    ),
+    "without": Mode(
+        np.equal,
+        f"the cell is blanked in every window ({LEVEL}): the shape and size of the hole are still to be seen, and so "
+        "is what shows of a cell outside its mask, as blur",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Blank:
+    """What is blanked in an instance. labels: the name of the kept label image; value: the cell's value in it."""
+
+    mode: str
+    labels: str
+    value: int
+
+    @classmethod
+    def parse(cls, text: str) -> Blank:
+        """Return what the column `blank` of an instance table says: "MODE:LABELS:VALUE"."""
+        mode, labels, value = text.split(":")
+        return cls(mode, labels, int(value))
+
+    def apply(self, window: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Return a window uint8 (h, w, C) with its own background level in place of what is hidden.
+
+        labels: the same part of the label image, integers (h, w), 0 the background.
+        """
+        outside = labels == 0
+        seen = window[outside] if outside.any() else window.reshape(-1, window.shape[2])
+        level = np.rint(np.median(seen, axis=0)).astype(window.dtype)
+        return np.where(MODES[self.mode].hides(labels, self.value)[..., np.newaxis], level, window)
+
+
+def mode_of(words: Sequence[str]) -> str | None:
+    """Return the mode that the last of the words names, None where it names none."""
+    return words[-1] if words and words[-1] in MODES else None
+
+
+def with_blank(rows: pd.DataFrame, mode: str | None, notes: list[str] | None = None) -> pd.DataFrame:
+    """Return rows with the column blank (text, all NA without a mode), of their column cell; append the mode's note."""
+    if mode is None:
+        return rows.assign(blank=pd.Series(pd.NA, index=rows.index, dtype="string"))
+    if notes is not None:
+        notes.append(MODES[mode].note)
+    return rows.assign(blank=(f"{mode}:" + rows["cell"]).astype("string"))
+
+
+def name_blanked(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows whose names (column instance) name also what is blanked: mode, mask and value; others keep theirs."""
+    texts = zip(rows["instance"].tolist(), rows["blank"].tolist(), strict=True)
+    names = [content_name([name, "blank", VERSION, text]) if isinstance(text, str) else name for name, text in texts]
+    return rows.assign(instance=pd.Series(names, index=rows.index, dtype="str"))
+
+
+def read_labels(root: Path | None, name: str) -> np.ndarray:
+    """Return a label image (H, W) that was kept when the instances were cut; BenchError where it is not there."""
+    found = read_kept(root, name, ("labels",))
+    if found is None:
+        where = "no folder of label images" if root is None else f"no sound label image {root / FOLDER / name}.npz"
+        raise BenchError(f"Got {where}; expected what cutting instances keeps. Remove the file and run again.")
+    return found["labels"]
