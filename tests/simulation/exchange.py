@@ -25,7 +25,7 @@ from bench.bag_design import Levels, Recipe, simulate_images
 from bench.bag_heads import get_bag_heads
 from bench.exchange import measure
 
-CLASSES, DIMS, DISTANCE, CELLS = ("a", "b"), 300, 2.5, 700
+CLASSES, DIMS, DISTANCE, CELLS = ("a", "b"), 300, 2.5, 2100
 IMAGES, LABELS = (0, 2, 4, 8), (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)
 PURITIES, SIZES = (1.0, 0.8, 0.6, 0.4), (5, 20)
 
