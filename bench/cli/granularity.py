@@ -59,6 +59,10 @@ def granularity(
             "name lists all."
         ),
     ] = "joint,mean-pool,inherit,noisy-or",
+    pure: Annotated[
+        bool,
+        typer.Option("--pure", help="Every cell (or tile) shows its image's label, as in a culture of one kind."),
+    ] = False,
     purity: Annotated[
         str,
         typer.Option(
@@ -91,7 +95,7 @@ def granularity(
     request = Request(
         Source(data, instances, group_pattern, group_column, cells=told), encoder_names(encoder), levels,
         tuple(words(bag_head)), tuple(words(classes)), tuple(numbers(purity, "--purity", float)[::-1]), simulate_bags,
-        _minutes(minutes), out, name,
+        _minutes(minutes), out, name, pure,
     )  # fmt: skip
     with progress_bars() as report:
         found = run(request, device, shlex.join(["bench", *sys.argv[1:]]), report)

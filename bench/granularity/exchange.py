@@ -14,31 +14,40 @@ import pandas as pd
 from bench.granularity.design import Design
 from bench.granularity.fits import Method, OnProgress, Outcome, fit_design, plan_methods
 from bench.granularity.heads import BagHead
+from bench.report.intervals import T_FROM, few_groups_interval, recalls_by_group, score_intervals
 from bench.report.statistics import Hits, percentile_interval, two_way_bootstrap
 
-ENOUGH_GROUPS = 10  # test groups of every class; with fewer, percentiles of resamples are too narrow
 ROUNDING = 1e-12  # accuracies this close are equal
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Balanced accuracy of every method: value (M,), samples (M, B), spread (M,) between draws, NaN of one draw.
+    """Balanced accuracy of every method: value, its limits low and high, spread between draws, (M,); samples (M, B).
 
-    enough: whether every class has `ENOUGH_GROUPS` test groups, so that resamples give intervals.
+    samples: its two-way bootstrap over test groups and draws, paired over the methods, for differences and rates.
+    enough: whether every class has T_FROM test groups, so that resamples give intervals.
     """
 
     value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
     samples: np.ndarray
     spread: np.ndarray
     enough: bool
 
 
 def sample(hits: Hits) -> Samples:
-    """Return balanced accuracies with their two-way bootstrap over test groups and draws, paired over the methods."""
+    """Return balanced accuracies with their intervals (see `bench.report.intervals`) and resamples."""
     total = hits.total.sum(0)
     by_draw = np.nanmean(hits.right.sum(2) / np.where(total > 0, total, np.nan), -1)  # (M, S)
-    few = (hits.total > 0).sum(0)[total > 0].min() < ENOUGH_GROUPS
-    return Samples(by_draw.mean(1), two_way_bootstrap(hits), by_draw.std(1, ddof=1), not few)
+    few = bool((hits.total > 0).sum(0)[total > 0].min() < T_FROM)
+    tested = hits.total.sum(1) > 0  # a group without any would count as one that does not vary
+    own = Hits(hits.right[:, :, tested], hits.total[tested])
+    if few:
+        low, high = np.array([few_groups_interval(*recalls_by_group(own, m)) for m in range(len(by_draw))]).T
+    else:
+        low, high = score_intervals(own)
+    return Samples(by_draw.mean(1), low, high, two_way_bootstrap(hits), by_draw.std(1, ddof=1), not few)
 
 
 def curve_table(
@@ -49,21 +58,21 @@ def curve_table(
     base_of: bag head -> the head that learns from cell labels alone, and is its own base.
 
     NAME: cell (balanced accuracy at cell level), image (at image level), gap (image - cell; its limits from the same
-    resamples where both are counted by the same groups, `paired`, else from independent ones); also cell_sd and
-    image_sd, between draws. Limits are NaN where test groups are too few.
+    resamples where both are counted by the same groups, `paired`, else from independent ones, NaN where test groups
+    are too few); also cell_sd and image_sd, between draws.
     """
     table = pd.DataFrame(outcome.methods, columns=Method._fields)
     table.insert(1, "base", [base_of.get(name, name) for name in table["head"]])
     other = image.samples if paired else image.samples[:, ::-1]  # resample b of one with another of the other
+    enough = image.enough and cell.enough
+    low, high = percentile_interval(other - cell.samples) if enough else (np.nan, np.nan)
     figures = {
-        "cell": (cell.value, cell.samples, cell.enough),
-        "image": (image.value, image.samples, image.enough),
-        "gap": (image.value - cell.value, other - cell.samples, image.enough and cell.enough),
+        "cell": (cell.value, cell.low, cell.high),
+        "image": (image.value, image.low, image.high),
+        "gap": (image.value - cell.value, low, high),
     }
-    for name, (value, samples, enough) in figures.items():
-        low, high = percentile_interval(samples)
-        table[name] = value
-        table[f"{name}_low"], table[f"{name}_high"] = (limit if enough else np.nan for limit in (low, high))
+    for name, limits in figures.items():
+        table[name], table[f"{name}_low"], table[f"{name}_high"] = limits
     return table.assign(cell_sd=cell.spread, image_sd=image.spread)
 
 

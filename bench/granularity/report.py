@@ -20,7 +20,8 @@ ABOUT_RATES = (
 ABOUT_LEVELS = (
     "Cell level: cells whose class is known and one of these, each by itself; image level: images. Both are of groups "
     "that nothing was learned from. Where there are labels of cells alone, the head that a bag head rests on learns "
-    "from them, and an image is scored by the mean probability of its cells. To every head a cell is an image of one."
+    "from them, and an image is scored by the mean probability of its cells. To every head a cell is an image of one. "
+    "Limits of accuracies allow for other test groups and other draws; those of the gap are from a paired bootstrap."
 )
 ABOUT_COST = (
     "Mixes that no cheaper one equals, chosen on the test and so a little too hopeful. By one kind of label alone: the "

@@ -24,9 +24,10 @@ from bench.granularity.design import (
     structural_noise,
     usable_classes,
 )
-from bench.granularity.exchange import ENOUGH_GROUPS, Findings, measure
+from bench.granularity.exchange import Findings, measure
 from bench.granularity.heads import get_bag_heads
 from bench.granularity.report import Story, draw_curves, render
+from bench.report.intervals import T_FROM
 from encoders import EncoderSpec, resolve
 
 DEFAULT_SIZE = 10  # cells of a simulated image
@@ -37,6 +38,7 @@ class Request:
     """What is asked. purities, size: of simulated images, none where images are as they are.
 
     minutes: a person's, for one label of 'image' and of 'cell'. classes: none means all that have labels enough.
+    pure: the label of an image is that of each of its cells.
     """
 
     source: Source
@@ -49,6 +51,7 @@ class Request:
     minutes: dict[str, float]
     out: Path
     name: str | None
+    pure: bool = False
 
     @property
     def recipes(self) -> list[Recipe]:
@@ -89,13 +92,16 @@ def run(request: Request, device: str, command: str, on_progress: OnProgress) ->
     notes = [*prepared.dataset.notes, *plan.notes]
     for own in found:
         notes += own.refused
-        if own.curves["cell_low"].isna().any():
-            notes.append(f"no intervals: a class has fewer than {ENOUGH_GROUPS} test groups, too few to be resampled")
+        if own.curves["gap_low"].isna().any():
+            notes.append(
+                f"a class has fewer than {T_FROM} test groups, too few to be resampled: accuracies have exact limits, "
+                "for which a group is one observation; gap and exchange rate have none"
+            )
     design = next(iter(plan.designs.values()))
     notes += design.refused
     told = tuple(dict.fromkeys([*notes, *extracted.failed.values()]))
     split = f"{design.plan.rule}, {design.plan.reason}"
-    noise = None if request.recipes else structural_noise(plan.table)
+    noise = None if request.recipes or request.pure else structural_noise(plan.table)
     about = {head.name: head.summary for head in heads}
     story = Story(prepared.dataset.name, command, design.classes, split, told, request.minutes, about, noise)
     tables = {
@@ -155,7 +161,14 @@ class _Plan:
 
 
 def _plan(instances: pd.DataFrame, request: Request) -> _Plan:
+    told: tuple[str, ...] = ()
+    if request.pure:
+        instances = instances.assign(cell_label=instances["label"].astype("string"))
+        told = (
+            "cell level takes every cell (or tile) to show its image's label (--pure); it means as much as that does",
+        )
     rows, classes, notes = _choose(instances, request)
+    notes = (*told, *notes)
     table = instances.iloc[rows].reset_index(drop=True)
     if not request.recipes:
         return _Plan(rows, table, notes, {np.nan: design_images(table, classes, request.levels)})
@@ -171,7 +184,8 @@ def _choose(table: pd.DataFrame, request: Request) -> tuple[np.ndarray, tuple[st
     if (labels if simulated else table["cell_label"]).isna().all():
         raise BenchError(
             "Got instances of which none has a label of its own cell; expected some, which are what is tested at cell "
-            "level: --instances boxes --cells FILE.csv --cell-column NAME" + (
+            "level: --instances boxes --cells FILE.csv --cell-column NAME, or --pure where every cell shows its "
+            "image's label" + (
                 "." if simulated else ", or --purity 1,0.8 for images simulated from labelled cells."
             )
         )  # fmt: skip

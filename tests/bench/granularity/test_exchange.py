@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from bench.granularity.design import Levels, Recipe, simulate_images
-from bench.granularity.exchange import equal_cells, frontier, measure
+from bench.granularity.exchange import equal_cells, frontier, measure, sample
 from bench.granularity.heads import get_bag_heads
+from bench.report.intervals import few_groups_interval, recalls_by_group, score_intervals
+from bench.report.statistics import Hits
 
 MINUTES = {"image": 0.1, "cell": 0.5}
 HEADS = ["mean-pool:centroid"]
@@ -90,3 +92,24 @@ def test_no_mix_of_the_frontier_is_beaten_by_a_cheaper_one():
 def test_what_is_no_better_than_guessing_is_worth_no_cell():
     found = equal_cells([1, 2], np.array([[0.5], [0.5]]), np.array([0.5]), 0.5)
     np.testing.assert_array_equal(found, [-np.inf])
+
+
+def hits_of(groups: int, empty: int = 0) -> Hits:
+    """Two classes, 4 items of either in each group, 3 methods, 5 draws; some groups of which nothing is tested."""
+    total = np.repeat([[4, 4], [0, 0]], [groups, empty], axis=0)
+    right = np.random.default_rng(2).binomial(total, 0.7, (3, 5, *total.shape)).astype(float)
+    return Hits(right, total)
+
+
+def test_limits_of_accuracies_are_those_of_every_other_table():
+    many, few = sample(hits_of(12)), sample(hits_of(9))
+    np.testing.assert_array_equal([many.low, many.high], score_intervals(hits_of(12)))
+    exact = [few_groups_interval(*recalls_by_group(hits_of(9), m)) for m in range(3)]
+    np.testing.assert_array_equal(np.transpose([few.low, few.high]), exact)
+    assert (few.high - few.low > many.high - many.low).all()
+    assert many.enough and not few.enough
+
+
+def test_groups_of_which_nothing_is_tested_do_not_move_limits():
+    np.testing.assert_array_equal(sample(hits_of(12, 7)).low, score_intervals(
+        Hits(hits_of(12, 7).right[:, :, :12], hits_of(12).total))[0])  # fmt: skip

@@ -244,6 +244,16 @@ def test_the_command_simulates_images_of_each_purity(bench, fields):
     assert sorted(pd.read_csv(place)["purity"].unique()) == [0.5, 1]
 
 
+def test_pure_images_give_their_label_to_every_cell(bench, fields):
+    code, text = bench(*COMMAND, "--instances", "tiles:10", "--pure", "--name", "pure")
+    assert code == 0, text
+    assert "(--pure)" in text
+    folder = fields / "results" / "granularity" / "pure"
+    curves = pd.read_csv(folder / "curves.csv")
+    assert not curves[["cell_low", "cell_high", "image_low", "image_high"]].isna().any(axis=None)
+    assert not (folder / "noise.csv").exists()  # it is none by assumption, not by measurement
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
