@@ -205,10 +205,11 @@ def _at_most(rows: pd.DataFrame, most: int | None, notes: list[str]) -> pd.DataF
         return rows
     drawn = pd.Series(keyed_uniform(("instances of an image",), rows["instance"].tolist()), index=rows.index)
     kept = rows[drawn.groupby(rows["path"]).rank(method="first") <= most]
-    images = (rows.groupby("path").size() > most).sum()
+    images = int((rows.groupby("path").size() > most).sum())
+    crowded = f"{images} image{'s' * (images != 1)}"
     notes.append(
-        f"{len(rows) - len(kept):,} instances of {images} images were left out: {most} of one image are kept, drawn "
-        "by hash (--max-instances)"
+        f"{len(rows) - len(kept):,} instances of {crowded} were left out: {most} of one image are kept, drawn by hash "
+        "(--max-instances)"
     )
     return kept
 
@@ -219,6 +220,8 @@ def _told_apart(rows: pd.DataFrame) -> list[str]:
     if not known["cell_label"].isin(set(rows["label"])).any():
         return []
     wrong = (known["cell_label"].astype("str") != known["label"].astype("str")).mean()
+    if not wrong:
+        return []
     return [
         f"{wrong:.0%} of the {len(known):,} cells that an expert labelled are not of the class of their image, which "
         "they inherit: so many labels of cells are wrong"

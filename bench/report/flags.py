@@ -97,9 +97,9 @@ def _saturated(rows: pd.DataFrame, trivial: set[str]) -> str:
         why.append(f"{int(first.sum())} of {len(first)} encoders may be the best")
     simple = rows.loc[rows["encoder"].isin(trivial), "balanced_accuracy"].max()
     if not np.isnan(simple) and best["balanced_accuracy"] - simple < NEAR:
-        why.append(
-            f"a trivial row is only {100 * (best['balanced_accuracy'] - simple):.1f} points behind the best"
-        )
+        behind = 100 * (best["balanced_accuracy"] - simple)
+        said = f"only {behind:.1f} points behind" if behind > 0 else f"{-behind:.1f} points ahead of"
+        why.append(f"a trivial row is {said} the best encoder")
     if not why:
         return ""
     return f"**Little room to tell encoders apart** ({'; '.join(why)}): look at fewer or wrong labels, or smaller units"
