@@ -48,8 +48,9 @@ def masks_of(
             reasons[path] = f"its mask {mask} is {size} pixels, the image {other}"
     wanted = {path: mask for path, mask in of_image.items() if path not in reasons}
     names = {mask: content_name(["mask", VERSION, files.loc[mask, "digest"]]) for mask in wanted.values()}
-    looked = dict(look_at(cache, names, ("box", "pieces"), lambda mask: _read(root / mask), tell, beside))
+    looked = dict(look_at(cache, names, ("box", "pieces", "torn"), lambda mask: _read(root / mask), tell, beside))
     parts, pieces = [], []
+    torn: dict[str, int] = {}  # mask to its cells in several pieces
     for path, mask in wanted.items():
         found = looked[mask]
         if isinstance(found, str):
@@ -59,11 +60,17 @@ def masks_of(
         else:
             parts.append((path, names[mask], found["box"]))
             pieces += [mask] * bool(len(found["box"]) == 1 and found["pieces"] > 1)
-    note = (
+            torn |= {mask: int(found["torn"])} if found["torn"] and len(found["box"]) > 1 else {}
+    alike = (
         f"{len(pieces)} masks hold one value in several pieces, taken for one cell, e.g. {''.join(pieces[:1])}: "
         "if it marks all cells alike, give each its own value"
     )
-    return Found(table_of(parts, images), reasons, (note,) * bool(pieces))
+    covered = (
+        f"{len(torn)} masks hold cells in several pieces, {sum(torn.values()):,} in all, e.g. in {next(iter(torn), '')}, "
+        "as where cells overlap: a mask holds one value a pixel, and what another cell covers of one is lost"
+    )
+    notes = (*[alike] * bool(pieces), *[covered] * bool(torn))
+    return Found(table_of(parts, images), reasons, notes)
 
 
 def table_of(parts: Iterable[tuple[str, str, np.ndarray]], images: pd.DataFrame) -> pd.DataFrame:
@@ -92,12 +99,14 @@ def read_mask(path: Path) -> np.ndarray:
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    from scipy.ndimage import label
+    from skimage.measure import label
 
     labels = read_mask(path)
     found = cells_of(labels)
-    pieces = label(labels > 0)[1] if len(found["box"]) == 1 else len(found["box"])
-    return {**found, "pieces": np.array(pieces)}
+    piece = label(labels, background=0, connectivity=2)  # of equal values that touch
+    value_of = labels.flat[np.unique(piece, return_index=True)[1]]
+    values, count = np.unique(value_of[value_of > 0], return_counts=True)
+    return {**found, "pieces": np.array(count.sum()), "torn": np.array((count > 1).sum())}
 
 
 def mask_files(

@@ -30,7 +30,7 @@ from bench.errors import BenchError
 from bench.fitting.ledger import Tested, Unit, read_unit, tested_items
 from bench.report.intervals import T_FROM, difference_intervals
 from bench.report.record import AGAIN, Account
-from bench.report.statistics import LEVEL, Hits
+from bench.report.statistics import LEVEL, Hits, tally
 
 METHOD = ("encoder", "head", "selection")
 COLUMNS = ["shots", "noise", *(f"{name}_{side}" for side in "ab" for name in METHOD), "difference", "ci_low", "ci_high",
@@ -109,7 +109,7 @@ def by_folds(block: Block, best: int, others: list[int]) -> Differences:
 
 def by_groups(block: Block, best: int, others: list[int]) -> Differences:
     """Return differences by Student's t over test groups and draws; see `bench.report.intervals`."""
-    hits = _hits(block)
+    hits = Hits(*tally(block.right, block.tested.y, block.tested.group, int(block.tested.y.max()) + 1))
     low, high, p = difference_intervals(Hits(hits.right[[best]] - hits.right[others], hits.total))
     return Differences(block.scores[best] - block.scores[others], low, high, p, "two-way-t")
 
@@ -177,17 +177,6 @@ def _right(run: Path, unit: Unit, tested: Tested) -> np.ndarray:
             f"{AGAIN}"
         )
     return tested.pool(predictions.P[:, int(np.argmin(unit.rates))]).argmax(-1) == tested.y
-
-
-def _hits(block: Block) -> Hits:
-    names, group = np.unique(block.tested.group, return_inverse=True)
-    n_classes = int(block.tested.y.max()) + 1
-    slot = group * n_classes + block.tested.y
-    shape = (len(names), n_classes)
-    total = np.bincount(slot, minlength=shape[0] * shape[1])
-    flat = block.right.reshape(-1, len(slot))
-    counted = np.stack([np.bincount(slot, weights=row, minlength=len(total)) for row in flat])
-    return Hits(counted.reshape(*block.right.shape[:2], *shape), total.reshape(shape))
 
 
 def _rows(units: list[Unit], block: Block) -> pd.DataFrame:

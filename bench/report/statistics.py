@@ -28,13 +28,16 @@ class Hits:
 
 def count_hits(P: np.ndarray, y: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return (right (S, G, K), total (G, K)) for probabilities P (S, N, K), classes y (N,), groups (N,)."""
-    n_classes = P.shape[-1]
+    return tally(P.argmax(-1) == y, y, group, P.shape[-1])
+
+
+def tally(hit: np.ndarray, y: np.ndarray, group: np.ndarray, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (right (..., G, K), total (G, K)) of what was got right, hit bool (..., N); y (N,), group (N,)."""
     names, g = np.unique(group, return_inverse=True)
     slot = g * n_classes + y
-    total = np.bincount(slot, minlength=len(names) * n_classes).reshape(len(names), n_classes)
-    hit = P.argmax(-1) == y
-    right = np.stack([np.bincount(slot, weights=row, minlength=total.size) for row in hit])
-    return right.reshape(len(P), len(names), n_classes), total
+    total = np.bincount(slot, minlength=len(names) * n_classes)
+    right = np.stack([np.bincount(slot, weights=row, minlength=len(total)) for row in hit.reshape(-1, len(y))])
+    return right.reshape(*hit.shape[:-1], len(names), n_classes), total.reshape(len(names), n_classes)
 
 
 def two_way_bootstrap(hits: Hits, *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:

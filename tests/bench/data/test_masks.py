@@ -132,6 +132,16 @@ def test_one_value_in_several_pieces_is_one_cell_and_a_note(data, folder):
     )
 
 
+def test_a_cell_that_another_one_cuts_in_two_is_one_cell_and_a_note(data, folder):
+    crossed = np.zeros_like(labels(np.uint8, 1, 2, 3))
+    crossed[2:14, 4:7], crossed[7:10, 1:12], crossed[2:6, 20:24] = 1, 2, 3  # 2 lies over 1
+    Image.fromarray(crossed).save(folder / "3.png")
+    made = cut(data, folder)
+    assert (made.table["path"] == "b/3.png").sum() == 3
+    [note] = [note for note in made.notes if "several pieces" in note]
+    assert note.startswith("1 masks hold cells in several pieces, 1 in all, e.g. in 3.png, as where cells overlap")
+
+
 def test_masks_of_the_csv_and_masks_that_are_nowhere(data, folder, tmp_path):
     lines = [f"raw/{path},{path[0]},masks/{path[2]}.png" for path in ("a/1.png", "a/2.png", "b/3.png")]
     (tmp_path / "index.csv").write_text("\n".join(["path,label,mask", *lines, "raw/b/4.png,b,"]) + "\n")
