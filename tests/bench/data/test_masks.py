@@ -139,7 +139,7 @@ def test_a_cell_that_another_one_cuts_in_two_is_one_cell_and_a_note(data, folder
     made = cut(data, folder)
     assert (made.table["path"] == "b/3.png").sum() == 3
     [note] = [note for note in made.notes if "several pieces" in note]
-    assert note.startswith("1 masks hold cells in several pieces, 1 in all, e.g. in 3.png, as where cells overlap")
+    assert note.startswith("1 masks hold cells in several pieces, 1 in all, e.g. 3.png, as where cells overlap")
 
 
 def test_masks_of_the_csv_and_masks_that_are_nowhere(data, folder, tmp_path):
