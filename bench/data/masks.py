@@ -66,8 +66,8 @@ def masks_of(
         "if it marks all cells alike, give each its own value"
     )
     covered = (
-        f"{len(torn)} masks hold cells in several pieces, {sum(torn.values()):,} in all, e.g. {next(iter(torn), '')}, as "
-        "where cells overlap: a mask holds one value a pixel, and what another cell covers of one is lost"
+        f"{len(torn)} masks hold cells in several pieces, {sum(torn.values()):,} in all, e.g. {next(iter(torn), '')}, "
+        "as where cells overlap: a mask holds one value a pixel, and what another cell covers of one is lost"
     )
     notes = (*[alike] * bool(pieces), *[covered] * bool(torn))
     return Found(table_of(parts, images), reasons, notes)
