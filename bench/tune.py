@@ -29,7 +29,7 @@ from bench.fitting.study import Half, Task, importance, read_trials, run_study
 from bench.fitting.sweep import Embedded, data_name
 from bench.fitting.tuned import write_tuned
 from bench.heads import Head, Params, all_heads, get_heads
-from bench.report.intervals import T_FROM, difference_intervals, few_groups_interval, recalls_by_group, score_intervals
+from bench.report.intervals import T_FROM, difference_intervals, few_groups, score_intervals
 from bench.report.markdown import table_lines
 from bench.report.statistics import Hits, count_hits
 from bench.seeds import content_name
@@ -183,12 +183,9 @@ def _compare(
     hits = Hits(np.stack([right for right, _ in counted]), counted[0][1])
     score = balanced_accuracy(P, tested.y).mean(1)
     gain = float(score[1] - score[0])
-    n_groups = (hits.total > 0).sum(0)
-    if n_groups[n_groups > 0].min() < T_FROM:
-        limits = np.array([few_groups_interval(*recalls_by_group(hits, m)) for m in range(2)])
-        apart = (gain, np.nan, np.nan)
-    else:
-        limits = np.stack(score_intervals(hits), axis=1)
+    limits = np.stack(score_intervals(hits), axis=1)
+    apart = (gain, np.nan, np.nan)
+    if not few_groups(hits.total):
         low, high, _ = difference_intervals(Hits(hits.right[1:] - hits.right[:1], hits.total))
         apart = (gain, float(low[0]), float(high[0]))
     loss = log_loss(P, tested.y).mean(1)

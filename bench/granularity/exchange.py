@@ -14,7 +14,7 @@ import pandas as pd
 from bench.granularity.design import Design
 from bench.granularity.fits import Method, OnProgress, Outcome, fit_design, plan_methods
 from bench.granularity.heads import BagHead
-from bench.report.intervals import T_FROM, few_groups_interval, recalls_by_group, score_intervals
+from bench.report.intervals import few_groups, score_intervals
 from bench.report.statistics import Hits, percentile_interval, two_way_bootstrap
 
 ROUNDING = 1e-12  # accuracies this close are equal
@@ -40,14 +40,10 @@ def sample(hits: Hits) -> Samples:
     """Return balanced accuracies with their intervals (see `bench.report.intervals`) and resamples."""
     total = hits.total.sum(0)
     by_draw = np.nanmean(hits.right.sum(2) / np.where(total > 0, total, np.nan), -1)  # (M, S)
-    few = bool((hits.total > 0).sum(0)[total > 0].min() < T_FROM)
     tested = hits.total.sum(1) > 0  # a group without any would count as one that does not vary
-    own = Hits(hits.right[:, :, tested], hits.total[tested])
-    if few:
-        low, high = np.array([few_groups_interval(*recalls_by_group(own, m)) for m in range(len(by_draw))]).T
-    else:
-        low, high = score_intervals(own)
-    return Samples(by_draw.mean(1), low, high, two_way_bootstrap(hits), by_draw.std(1, ddof=1), not few)
+    low, high = score_intervals(Hits(hits.right[:, :, tested], hits.total[tested]))
+    enough = not few_groups(hits.total)
+    return Samples(by_draw.mean(1), low, high, two_way_bootstrap(hits), by_draw.std(1, ddof=1), enough)
 
 
 def curve_table(

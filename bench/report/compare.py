@@ -12,10 +12,9 @@ import pandas as pd
 
 from bench.report.chance import chance_test
 from bench.report.intervals import (
-    T_FROM,
     difference_intervals,
     exact_difference,
-    few_groups_interval,
+    few_groups,
     intraclass,
     recalls_by_group,
     score_intervals,
@@ -46,23 +45,14 @@ class Answers:
     trivial: np.ndarray
     in_turn: bool = False
 
-    def few_groups(self) -> bool:
-        """Whether a class has too few test groups for methods to be ranked."""
-        n_groups = (self.hits.total > 0).sum(0)
-        return bool(n_groups[n_groups > 0].min() < T_FROM)
-
 
 def compare(answers: Answers) -> pd.DataFrame:
     """Return one row per method, COLUMNS; NaN where a method takes no part or the groups are too few to tell."""
-    hits, few = answers.hits, answers.few_groups()
+    hits, few = answers.hits, few_groups(answers.hits.total)
     rows = pd.DataFrame(np.nan, index=range(len(hits.right)), columns=list(COLUMNS))
     rows["icc"], rows["n_eff"] = intraclass(hits)
     rows["ci_method"] = "exact-mover" if few else "logit-t"
-    if few:
-        limits = np.array([few_groups_interval(*recalls_by_group(hits, m)) for m in range(len(rows))])
-        rows["ci_low"], rows["ci_high"] = limits.T
-    else:
-        rows["ci_low"], rows["ci_high"] = score_intervals(hits)
+    rows["ci_low"], rows["ci_high"] = score_intervals(hits)
     ranked = np.flatnonzero(answers.compared)
     if not len(ranked):
         return rows

@@ -59,18 +59,24 @@ def spread_of(hits: Hits) -> Spread:
     return Spread(recall.mean(1), variance, df)
 
 
-def score_intervals(hits: Hits, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """Return limits (low, high), each (M,), of balanced accuracy for a class with at least T_FROM test groups.
+def few_groups(total: np.ndarray) -> bool:
+    """Return whether a class that is tested has fewer than T_FROM test groups; total (G, K): items."""
+    n_groups = (total > 0).sum(0)
+    return bool(n_groups[n_groups > 0].min() < T_FROM)
 
-    Where nothing varies, or all or none is right, the data say nothing of the variance, and the exact limits of
-    `few_groups_interval` are taken.
+
+def score_intervals(hits: Hits, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+    """Return limits (low, high), each (M,), of balanced accuracy.
+
+    Where a class has few groups, nothing varies, or all or none is right, the data say too little of the variance, and
+    the exact limits of `few_groups_interval` are taken.
     """
     from scipy.special import expit, logit
     from scipy.stats import t
 
     spread = spread_of(hits)
     low, high = np.empty(len(spread.mean)), np.empty(len(spread.mean))
-    plain = (spread.variance > ROUNDING) & (spread.mean > 0) & (spread.mean < 1)
+    plain = (not few_groups(hits.total)) & (spread.variance > ROUNDING) & (spread.mean > 0) & (spread.mean < 1)
     mean = spread.mean[plain]
     reach = t.ppf((1 + level) / 2, spread.df[plain]) * np.sqrt(spread.variance[plain]) / (mean * (1 - mean))
     low[plain], high[plain] = expit(logit(mean) - reach), expit(logit(mean) + reach)
