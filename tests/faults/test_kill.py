@@ -43,7 +43,7 @@ def test_ctrl_c_exits_with_130_says_what_is_kept_and_loses_nothing(place):
         assert process.poll() is None
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
-    text, _ = process.communicate(timeout=60)
+    text, _ = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "the same command goes on from there" in " ".join(text.split())
     assert "Traceback" not in text
@@ -57,7 +57,7 @@ def test_ctrl_c_during_the_fits_exits_with_130_leaves_no_process_behind_and_keep
         assert process.poll() is None
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to the workers as well
-    text, _ = process.communicate(timeout=60)  # returns when no worker holds the output open any more
+    text, _ = process.communicate(timeout=300)  # returns when no worker holds the output open any more
     assert process.returncode == 130
     assert "the same command goes on from there" in " ".join(text.split())
     assert "Traceback" not in text
