@@ -17,8 +17,9 @@ from itertools import product as pairs
 import numpy as np
 
 from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
+from bench.heads.products import lengths
 from bench.heads.span import product
-from bench.heads.support import Support, lengths
+from bench.heads.support import Support
 
 
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:

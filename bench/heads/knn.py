@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.heads.contract import Head, Params, Range, Scored, one_hot
-from bench.heads.support import Support, lengths
+from bench.heads.products import unit_rows
+from bench.heads.support import Support
 
 TEMPERATURE = 0.07
 FAISS_FROM = 20_000  # support rows from which the full similarity matrix costs more than faiss's heap
@@ -32,8 +33,8 @@ def nearest(support: Support, k: int) -> tuple[np.ndarray, np.ndarray]:
     import faiss
 
     index = faiss.IndexFlatIP(support.shape[1])
-    index.add(_unit(support.X))
-    similarity, neighbour = index.search(_unit(support.X_test), k)
+    index.add(unit_rows(support.X))
+    similarity, neighbour = index.search(unit_rows(support.X_test), k)
     order = np.lexsort((neighbour, -similarity))
     return np.take_along_axis(similarity, order, 1), np.take_along_axis(neighbour, order, 1)
 
@@ -120,11 +121,6 @@ def _shared(similarity: np.ndarray, last: np.ndarray, closest: np.ndarray, k: in
     nearer, level = similarity > last, similarity == last
     each = (k - nearer.sum(1, keepdims=True)) / level.sum(1, keepdims=True)
     return np.exp((similarity - closest) / TEMPERATURE) * (nearer + each * level)
-
-
-def _unit(X: np.ndarray) -> np.ndarray:
-    length = lengths(X)[:, None]
-    return np.ascontiguousarray(X / np.where(length > 0, length, 1), dtype=np.float32)
 
 
 HEAD = Head(

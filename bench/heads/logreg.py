@@ -23,8 +23,8 @@ from bench.solvers.linalg import Loss, minimise
 GRID = tuple({"l2": float(10 ** (-2 * j / 3))} for j in range(10))  # 1 to 1e-6; 0.01 is the fourth
 
 
-def cross_entropy(S: Array, own: Array) -> tuple[Array, Array]:
-    """The `linalg.Loss` -log softmax(S)[own]; exact to rounding for rows far on either side of the boundary."""
+def _cross_entropy(S: Array, own: Array) -> tuple[Array, Array]:
+    """-log softmax(S)[own] for `linalg.Loss`; exact to rounding for rows far on either side of the boundary."""
     on = backend_of(S)
     xp = on.xp
     top = xp.amax(S, 1)  # (P, n)
@@ -43,6 +43,9 @@ def cross_entropy(S: Array, own: Array) -> tuple[Array, Array]:
     return xp.where(behind > 0, behind - xp.log(share), -xp.log1p(-others)), w
 
 
+CROSS_ENTROPY = Loss(_cross_entropy, (0.0, 0.0))
+
+
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
     """Return probabilities (m, L, n_test, K); see `bench.heads.contract.Scores`."""
     return fit_and_score(support, Y, n_classes, [g["l2"] for g in grid])
@@ -53,17 +56,15 @@ def fit_and_score(
     Y: np.ndarray,
     n_classes: int,
     l2: Sequence[float],
-    loss: Loss = cross_entropy,
+    loss: Loss = CROSS_ENTROPY,
     top: float = ladder.TOP,
     weight: np.ndarray | None = None,
 ) -> Scored:
     """Return probabilities (m, len(l2), n_test, K) of the linear model with this loss; see `linalg.minimise`."""
-    rows, Zt_test = support.linear
-    solved = minimise(rows, Y, n_classes, l2, loss, top, weight)
+    linear = support.linear
+    solved = minimise(linear.rows, Y, n_classes, l2, loss, top, weight)
     m, L, K, r = solved.W.shape
-    on = backend_of(support.device)
-    W = on.float64(on.send(solved.W.reshape(m * L, K, r)))  # so that a test row's company is not seen in its answer
-    S = on.fetch(on.product(W, on.float64(Zt_test))).reshape(m, L, K, -1)
+    S = linear.scores(solved.W.reshape(m * L, K, r)).reshape(m, L, K, -1).astype(np.float64)
     absent = (Y[:, None, :] != np.arange(K)[:, None]).all(2)  # (m, K)
     S.swapaxes(1, 2)[absent] = -np.inf
     return Scored(softmax(S, 2).swapaxes(2, 3), solved.gap, solved.steps)

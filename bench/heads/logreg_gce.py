@@ -33,7 +33,7 @@ def generalised(q: float) -> Loss:
         S *= trust[:, None]
         return (1 - trust) / q, w
 
-    return loss
+    return Loss(loss, (0.0, q))
 
 
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:

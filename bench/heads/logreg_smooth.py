@@ -35,7 +35,7 @@ def smoothed(smoothing: float) -> Loss:
         on.set_at(S, own, xp.take(S, own) - (1 - smoothing))
         return xp.log(total) - aim, w
 
-    return loss
+    return Loss(loss, (smoothing, 0.0))
 
 
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:

@@ -27,7 +27,8 @@ import numpy as np
 
 from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
 from bench.heads.span import Coordinates, product, solve_shifted
-from bench.heads.support import Support
+from bench.heads.support import Support, weigh
+from bench.solvers.backend import Array, backend_of
 
 TEMPERATURE = 0.1  # as of the head `centroid`
 
@@ -56,7 +57,7 @@ def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Param
         F, slope = _from_products(support, Y, n_classes, grid)
     else:
         solved = _solve(support.plain, Y, n_classes, grid)
-        F, slope = _scores(support.plain.at_test, solved), solved.slope
+        F, slope = _weighed(support, solved.W, support.tested) + solved.b[..., None], solved.slope
     return Scored(_probabilities(F, slope, counts[:, None, :, None]).swapaxes(2, 3))
 
 
@@ -78,8 +79,19 @@ def _from_products(
     by_scores = (fitted**2).sum(-1).sum(-1)
     told = by_scores > 1e-20 * (centred**2).sum(-1).sum(-1)  # more than rounding
     slope = _slope((centred * fitted).sum(-1).sum(-1), by_scores, told)
-    F = product(support.cross, V.reshape(-1, n).T).T.reshape(*V.shape[:3], -1)
-    return F + b[..., None], slope
+    *lift, last = support.of_rows
+    weights = V.reshape(-1, n).T  # multiplied in double precision: of rows that are alike, large ones may cancel
+    if lift:
+        W = product(support.X.T, weights).T.reshape(*V.shape[:3], -1)
+        return _weighed(support, W, last) + b[..., None], slope
+    F = product(backend_of(support.device).fetch(last).T, weights).T
+    return F.reshape(*V.shape[:3], -1) + b[..., None], slope
+
+
+def _weighed(support: Support, W: np.ndarray, tested: Array) -> np.ndarray:
+    """Return W (m, L, K, r) times `tested` (r, n_test), single precision."""
+    m, L, K, r = W.shape
+    return weigh(W.reshape(m * L, K, r), (tested,), support.device).reshape(m, L, K, -1)
 
 
 def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:

@@ -34,7 +34,7 @@ def product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
 class Coordinates(ABC):
     """Coordinates of the support Z (n, r) and of the test rows Z_test (n_test, r), float64, r >= 1.
 
-    Both come as one or two factors to be multiplied; the methods go through the factors, which for a few columns is
+    They come as one to three factors to be multiplied; the methods go through the factors, which for a few columns is
     cheaper than Z itself.
     """
 
@@ -79,6 +79,11 @@ class Span(Coordinates):
     def __init__(self, e: np.ndarray, factors: tuple[np.ndarray, ...], test_factors: tuple[np.ndarray, ...]) -> None:
         super().__init__(factors, test_factors)
         self.e = e
+
+    @property
+    def dual(self) -> np.ndarray:
+        """What makes coordinates W (r, c) weights of the support rows, X' dual W of the dimensions; (n, r), n < d."""
+        return self._test_factors[-1]
 
     def solve(self, shifts: np.ndarray, first: np.ndarray, B: np.ndarray) -> np.ndarray:
         """Return C (Z'Z + s I)^-1; see `Coordinates`."""
@@ -126,11 +131,11 @@ def solve_shifted(A: np.ndarray, shifts: np.ndarray, first: np.ndarray, B: np.nd
     return out
 
 
-def span_of_gram(gram: np.ndarray, cross: np.ndarray) -> Span:
-    """Return the span of a support given its inner products, with itself (n, n) and with the test rows (n_test, n)."""
+def span_of_gram(gram: np.ndarray, X: np.ndarray, X_test: np.ndarray) -> Span:
+    """Return the span of support rows X (n, d), of inner products gram (n, n), and of test rows X_test (n_test, d)."""
     e, U = _kept(*np.linalg.eigh(gram), len(gram))
     root = np.sqrt(np.where(e > 0, e, 1))  # e is 0 where all rows have length 0
-    return Span(e, (U * np.sqrt(e),), (cross, U / root))
+    return Span(e, (U * np.sqrt(e),), (X_test, X.T, U / root))
 
 
 def _kept(e: np.ndarray, vectors: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:

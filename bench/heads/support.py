@@ -1,43 +1,74 @@
 """What the heads of one draw share: the support rows, the test rows, and the products of the two.
 
-A `Pool` holds the rows of one split; its inner products are made once and sliced by every draw.
+A `Pool` holds the rows of one split and makes once what many draws need.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from bench.heads.products import products, unit_rows
 from bench.heads.span import Plain, Span, span_of_gram
 from bench.solvers.backend import Array, backend_of
 from bench.solvers.linalg import Rows, mean_row
 
-BUDGET = 2**31  # bytes of inner products a pool may keep, enough for 13,000 rows
-BLOCK = 512  # test rows whose cosines are made at a time
+BUDGET = 2**31  # bytes of cosines a pool may keep, enough for 23,000 rows
+FEW = 128  # support rows up to which their products with the test rows cost less than weights of every dimension
+SMALL_SHARE = 16  # a draw of less than one in so many of the pool's rows makes its cosines itself
+
+
+@dataclass(frozen=True)
+class Linear:
+    """What `bench.solvers.linalg` solves linear heads with, and the way from there to the test rows.
+
+    mean float32 (r,): what the rows were centred by. factors: whose product is the test rows' (r, n_test), float32.
+    """
+
+    rows: Rows
+    mean: np.ndarray
+    factors: tuple[Array, ...]
+    device: str
+
+    def scores(self, W: np.ndarray) -> np.ndarray:
+        """Return the scores of the test rows, float32 (P, K, n_test), for W float32 (P, K, r + 1).
+
+        A problem's are the same to the bit whatever the others are.
+        """
+        weights = np.ascontiguousarray(W[..., :-1])
+        offset = W[..., -1] - np.vecdot(weights, self.mean)
+        return weigh(weights, self.factors, self.device) + offset[..., None]
+
+
+def weigh(W: np.ndarray, factors: tuple[Array, ...], device: str) -> np.ndarray:
+    """Return W (P, K, r) times every factor in turn, float32 (P, K, n_test); a problem's bits whatever the others."""
+    on = backend_of(device)
+    done = on.send(W.astype(np.float32, copy=False))
+    for factor in factors:
+        done = on.product(done, factor)
+    return on.fetch(done)
 
 
 class Support:
     """Support rows X (n, d) and test rows X_test (n_test, d), float; their products are made when first asked for.
 
-    gram, cross: inner products that somebody has already, (n, n) and (n_test, n). groups (n,): rows of one group
-    are left out together when a head says what it is worth without them (`Head.loo`); None: each on its own. pool:
-    whose axes to use. device: where heads that can do their work, "cpu" or torch's name of a GPU.
+    groups (n,): rows of one group are left out together when a head says what it is worth without them (`Head.loo`);
+    None: each on its own. pool: whose axes to use. device: where heads that can do their work, "cpu" or torch's name
+    of a GPU.
     """
 
     def __init__(
         self,
         X: np.ndarray,
         X_test: np.ndarray,
-        gram: np.ndarray | None = None,
-        cross: np.ndarray | None = None,
         groups: np.ndarray | None = None,
         pool: Pool | None = None,
         device: str = "cpu",
     ) -> None:
         self.X = X
         self.X_test = X_test
-        self._given = (gram, cross)
         self._groups = groups
         self._axes_of = pool
         self.device = device
@@ -57,31 +88,24 @@ class Support:
     @cached_property
     def gram(self) -> np.ndarray:
         """Inner products of the support, float64 (n, n), symmetric to the bit."""
-        if self._given[0] is not None:
-            return self._given[0].astype(np.float64, copy=False)
         X = self.X.astype(np.float64, copy=False)
         return X @ X.T
 
     @cached_property
-    def cross(self) -> np.ndarray:
-        """Inner products of test rows with support rows, float64 (n_test, n)."""
-        if self._given[1] is not None:
-            return self._given[1].astype(np.float64, copy=False)
-        return self.X_test.astype(np.float64, copy=False) @ self.X.astype(np.float64, copy=False).T
+    def unit(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and test rows at length 1, float32 (n, d) and (n_test, d)."""
+        return unit_rows(self.X), unit_rows(self.X_test)
 
     @cached_property
     def cosine(self) -> np.ndarray:
-        """Cosines of test rows with support rows, float32 (n_test, n); 0 for a row of length 0.
-
-        Multiplied in float64: after rounding to float32, rows that are equal have cosines that are equal.
-        """
-        return _cosine(self.cross, lengths(self.X_test), lengths(self.X))
+        """Cosines of test rows with support rows, float32 (n_test, n); see `bench.heads.products`."""
+        return products(unit_rows(self.X_test), unit_rows(self.X))
 
     @cached_property
     def own_cosine(self) -> np.ndarray:
-        """Cosines of the support with itself, float32 (n, n); 0 for a row of length 0."""
-        length = np.sqrt(np.maximum(self.gram.diagonal(), 0))
-        return _cosine(self.gram, length, length)
+        """Cosines of the support with itself, float32 (n, n)."""
+        unit, _ = self.unit
+        return products(unit, unit)
 
     @cached_property
     def plain(self) -> Plain:
@@ -92,7 +116,7 @@ class Support:
     def span(self) -> Span:
         """Coordinates in the span of the support; directions without length (to rounding) are left out."""
         n, d = self.shape
-        return self.plain.span() if n >= d else span_of_gram(self.gram, self.cross)
+        return self.plain.span() if n >= d else span_of_gram(self.gram, self.X, self.X_test)
 
     @cached_property
     def turned(self) -> tuple[np.ndarray, np.ndarray]:
@@ -104,28 +128,42 @@ class Support:
         return turn(self.X, axes), turn(self.X_test, axes)
 
     @cached_property
-    def linear(self) -> tuple[Rows, Array]:
-        """What `bench.solvers.linalg` solves linear heads with: the rows, and the test rows alike, float32 (r, n_test).
+    def tested(self) -> Array:
+        """The test rows, float32 (d, n_test) on the device."""
+        return backend_of(self.device).send(self.X_test.astype(np.float32, copy=False).T)
 
-        In the span of fewer rows than dimensions, else turned; both keep every inner product. The last is the 1 of
-        the intercept.
+    @cached_property
+    def of_rows(self) -> tuple[Array, ...]:
+        """What makes weights of the support rows (P, K, n) scores of the test rows: the factors of X X_test'.
+
+        Of few rows it is one factor, their products. Of more it is two, so that the weights become those of the d
+        dimensions, and no product is made of every row with every test row.
         """
-        n, d = self.shape
+        X, send = self.X.astype(np.float32, copy=False), backend_of(self.device).send
+        if len(X) > FEW:
+            return send(X), self.tested
+        return (send(products(X, self.X_test.astype(np.float32, copy=False))),)
+
+    @cached_property
+    def linear(self) -> Linear:
+        """The support for linear heads: in the span of fewer rows than dimensions, else turned; both lose nothing."""
+        (n, d), send = self.shape, backend_of(self.device).send
+        factors: tuple[Array, ...]
         if n < d:
-            Z, Z_test, e = self.span.Z, self.span.Z_test, self.span.e
+            Z, e = self.span.Z, self.span.e
+            factors = send(np.ascontiguousarray(self.span.dual.T, np.float32)), *self.of_rows
         else:
             Z, Z_test = self.turned
             e = np.vecdot(Z.T, Z.T).astype(np.float64)
-        centred = np.ones((Z.shape[1] + 1, len(Z_test)), np.float32)
-        np.subtract(Z_test.T, mean_row(Z)[:, None], out=centred[:-1], casting="same_kind")
-        return Rows.of(Z, e, self.device), backend_of(self.device).send(centred)
+            factors = (send(Z_test.T),)
+        return Linear(Rows.of(Z, e, self.device), mean_row(Z).astype(np.float32), factors, self.device)
 
 
 class Pool:
-    """All rows X (N, d) of one split, scaled, and their inner products: made once, sliced by every draw.
+    """All rows X (N, d) of one split, scaled, and what its draws share: made once, sliced by every draw.
 
-    groups: (N,), see `Support`. budget: bytes; 12 N^2 are needed for the products to be kept, float64 of all pairs
-    and float32 of the cosines with the test rows. Without them every draw makes its own, which needs the rows alone.
+    groups: (N,), see `Support`. budget: bytes; 4 N^2 are needed for the cosines with the test rows to be kept. Without
+    them every draw makes its own.
     """
 
     def __init__(
@@ -134,7 +172,7 @@ class Pool:
         self.X = X
         self.groups = groups
         self.device = device
-        self.keeps_products = 12 * len(X) ** 2 <= budget
+        self.keeps_products = 4 * len(X) ** 2 <= budget
         self._tested: Tested | None = None
 
     def support(self, rows: np.ndarray, test: np.ndarray, groups: np.ndarray | None = None) -> Support:
@@ -149,12 +187,6 @@ class Pool:
         return Support(self.X[rows], self.X[test], groups=groups, pool=self, device=self.device)
 
     @cached_property
-    def gram(self) -> np.ndarray:
-        """Inner products of all pairs, float64 (N, N), symmetric to the bit."""
-        X = self.X.astype(np.float64, copy=False)
-        return X @ X.T
-
-    @cached_property
     def axes(self) -> np.ndarray:
         """Orthonormal axes on which the rows are uncorrelated, float64 (d, d)."""
         return principal_axes(self.X)
@@ -163,6 +195,11 @@ class Pool:
     def turned(self) -> np.ndarray:
         """All rows on these axes, float32 (N, d)."""
         return turn(self.X, self.axes)
+
+    @cached_property
+    def unit(self) -> np.ndarray:
+        """All rows at length 1, float32 (N, d)."""
+        return unit_rows(self.X)
 
     def tested(self, test: np.ndarray) -> Tested:
         """Return what all draws with these test rows share; that of the last test rows asked for is kept."""
@@ -189,15 +226,19 @@ class Tested:
         return self._pool.turned[self.rows]
 
     @cached_property
+    def weighed(self) -> Array:
+        """Them, float32 (d, n_test) on the device; see `Support.tested`."""
+        return backend_of(self._pool.device).send(self.X.astype(np.float32, copy=False).T)
+
+    @cached_property
+    def unit(self) -> np.ndarray:
+        """Them at length 1, float32 (n_test, d)."""
+        return self._pool.unit[self.rows]
+
+    @cached_property
     def cosine(self) -> np.ndarray:
         """Their cosines with all rows of the pool, float32 (n_test, N)."""
-        gram = self._pool.gram
-        length = np.sqrt(np.maximum(gram.diagonal(), 0))
-        cosine = np.empty((len(self.rows), len(gram)), np.float32)
-        for i in range(0, len(self.rows), BLOCK):
-            block = self.rows[i : i + BLOCK]
-            cosine[i : i + BLOCK] = _cosine(gram[block], length[block], length)
-        return cosine
+        return products(self.unit, self._pool.unit)
 
 
 class _Drawn(Support):
@@ -223,19 +264,21 @@ class _Drawn(Support):
         return self._pool.tested(self._test).X
 
     @cached_property
-    def gram(self) -> np.ndarray:
-        return self._pool.gram[np.ix_(self._rows, self._rows)]
-
-    @cached_property
-    def cross(self) -> np.ndarray:
-        return self._pool.gram[np.ix_(self._rows, self._test)].T  # symmetric; reads n rows
+    def tested(self) -> Array:
+        return self._pool.tested(self._test).weighed
 
     @cached_property
     def turned(self) -> tuple[np.ndarray, np.ndarray]:
         return self._pool.turned[self._rows], self._pool.tested(self._test).turned
 
     @cached_property
+    def unit(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._pool.unit[self._rows], self._pool.tested(self._test).unit
+
+    @cached_property
     def cosine(self) -> np.ndarray:
+        if SMALL_SHARE * len(self._rows) < len(self._pool.X):
+            return super().cosine
         return np.take(self._pool.tested(self._test).cosine, self._rows, axis=1)
 
 
@@ -248,15 +291,3 @@ def principal_axes(X: np.ndarray) -> np.ndarray:
 def turn(X: np.ndarray, axes: np.ndarray) -> np.ndarray:
     """Return X (N, d) on these axes, float32 (N, d); multiplied in float64, so that equal rows stay equal."""
     return (X.astype(np.float64, copy=False) @ axes).astype(np.float32)
-
-
-def lengths(X: np.ndarray) -> np.ndarray:
-    """Return the length of every row of X (n, d), float64 (n,)."""
-    return np.sqrt(np.einsum("ij,ij->i", X, X, dtype=np.float64))
-
-
-def _cosine(inner: np.ndarray, length: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return inner products (p, q) over the lengths (p,) and (q,) of their rows, float32; 0 where one is 0."""
-    scaled = inner / np.where(other > 0, other, 1)
-    scaled /= np.where(length > 0, length, 1)[:, None]
-    return scaled.astype(np.float32)

@@ -5,9 +5,10 @@ The two name most things alike (`xp.add(a, b, out=c)`, `xp.exp`, `xp.amax`); her
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ import numpy as np
 Array = Any  # numpy.ndarray or torch.Tensor
 
 REGISTERS = 16  # of most BLAS, a multiple of this many rows leaves no remainder that is rounded in another way
+LARGE = 2**16  # numbers in a factor from which torch's products are the faster ones, its import aside
+ROWS = 64  # in a call of a product that is made once
 FEW = 4096  # numbers in a factor below which one row may come out alike by chance
 
 
@@ -22,59 +25,47 @@ FEW = 4096  # numbers in a factor below which one row may come out alike by chan
 class Backend:
     """Arrays of one library on one device.
 
-    xp: the library. together: problems in one call of a matrix product: what keeps the device busy and is not often
+    xp: the library. matmul(A, B, out): A @ B of two matrices. together: problems in one call of a matrix product: what keeps the device busy and is not often
     left empty, as a sweep has about four noise rates. send, fetch: an array to the device, and back to numpy.
     set_at(A, at, values): assign where `at` points in the flattened A, as `xp.take` reads. dots(a, b): inner products
     of float32 a and b (P, ...), to numpy float64 (P,). row_means: means over the last axis, summed in float64, to
-    numpy. float32, float64: of another type. room(A, shape): uninitialised, of the type and the place of A.
+    numpy. float32: of that type. room(A, shape): uninitialised, of the type and the place of A.
     """
 
     xp: Any
     together: int
+    matmul: Callable[[Array, Array, Array], object]
     send: Callable[[np.ndarray], Array]
     fetch: Callable[[Array], np.ndarray]
     set_at: Callable[[Array, Array, Array], None]
     dots: Callable[[Array, Array], np.ndarray]
     row_means: Callable[[Array], np.ndarray]
     float32: Callable[[Array], Array]
-    float64: Callable[[Array], Array]
     room: Callable[[Array, tuple[int, ...]], Array]
 
     def zeros(self, *shape: int) -> Array:
         """Return zeros, float32."""
         return self.send(np.zeros(shape, np.float32))
 
-    def layout(self, K: int, B: Array) -> tuple[int, int]:
-        """Return how many problems of K rows share a call of `product` by B (r, c), and the rows of the call.
+    def layout(self, K: int, r: int, c: int) -> tuple[int, int]:
+        """Return how many problems of K rows share a call of `product` by a factor (r, c), and the rows of the call.
 
         BLAS may round a row by its place among the others (OpenBLAS for AVX2 has two kinds of places, for AVX-512 one).
         So the largest call is taken in which equal rows come out equal wherever they stand, as it is found by trying.
         """
-        together = self.together
-        while together > 1:
-            for rows in dict.fromkeys((-(-together * K // REGISTERS) * REGISTERS, together * K)):
-                if self._alike_in_every_place(rows, B):
-                    return together, rows
-            together //= 2
-        return 1, K
-
-    def _alike_in_every_place(self, rows: int, B: Array) -> bool:
-        r, c = B.shape
-        for seed in range(1 if r * c > FEW else 8):
-            A = self.room(B, (rows, r))
-            A[:] = self.send(np.random.default_rng(seed).standard_normal(r, np.float32))
-            out = self.xp.matmul(A, B)
-            if not (out == out[:1]).all():
-                return False
-        return True
+        return _layout(self, K, r, c, self.together, False)
 
     def product(self, A: Array, B: Array, layout: tuple[int, int] | None = None) -> Array:
-        """Return A @ B for A (P, K, r) and B (r, c) as (P, K, c), each problem's bits whatever P is.
+        """Return A @ B of A (P, K, r) and B (r, c) as (P, K, c), each problem's bits whatever P is.
 
-        The rows are cut into calls of one shape, filled up with zeros. layout: that of `layout`, if it is known.
+        The rows are cut into calls of one shape, filled up with zeros. layout: that of `layout`, if it is known; else
+        one of more rows, for a product that is made once.
         """
         (P, K, r), c = A.shape, B.shape[1]
-        together, rows = layout or self.layout(K, B)
+        if layout is None:
+            is_turned = isinstance(B, np.ndarray) and not B.flags.c_contiguous
+            layout = _layout(self, K, r, c, max(self.together, ROWS // K), is_turned)
+        together, rows = layout
         calls = -(-P // together)
         if P % together == 0 and together * K == rows:
             filled = A.reshape(calls, rows, r)
@@ -86,21 +77,45 @@ class Backend:
                 filled[whole, : (P - whole * together) * K] = A[whole * together :].reshape(-1, r)
         out = self.room(A, (calls, rows, c))
         for one, place in zip(filled, out, strict=True):
-            self.xp.matmul(one, B, out=place)
+            self.matmul(one, B, place)
         return out[:, : together * K].reshape(-1, K, c)[:P]
+
+
+@lru_cache(maxsize=1024)
+def _layout(on: Backend, K: int, r: int, c: int, together: int, is_turned: bool) -> tuple[int, int]:
+    shape = (c, r) if is_turned else (r, c)
+    B = on.send(np.random.default_rng(0).standard_normal(shape, np.float32))
+    B = B.T if is_turned else B
+    while together > 1:
+        for rows in dict.fromkeys((-(-together * K // REGISTERS) * REGISTERS, together * K)):
+            if _alike_in_every_place(on, rows, B):
+                return together, rows
+        together //= 2
+    return 1, K
+
+
+def _alike_in_every_place(on: Backend, rows: int, B: Array) -> bool:
+    r, c = B.shape
+    A, out = on.room(B, (rows, r)), on.room(B, (rows, c))
+    for seed in range(1 if r * c > FEW else 8):
+        A[:] = on.send(np.random.default_rng(seed).standard_normal(r, np.float32))
+        on.matmul(A, B, out)
+        if not (out == out[:1]).all():
+            return False
+    return True
 
 
 def _numpy() -> Backend:
     return Backend(
         xp=np,
         together=4,
+        matmul=lambda A, B, out: np.matmul(A, B, out=out),
         send=np.asarray,
         fetch=np.asarray,
         set_at=np.put,
         dots=lambda a, b: np.vecdot(a.reshape(len(a), -1), b.reshape(len(b), -1)).astype(np.float64),
         row_means=lambda a: a.mean(-1, dtype=np.float64),
         float32=lambda a: a.astype(np.float32),
-        float64=lambda a: a.astype(np.float64),
         room=lambda A, shape: np.empty(shape, A.dtype),
     )
 
@@ -112,18 +127,49 @@ def _torch(device: str) -> Backend:
     return Backend(
         xp=torch,
         together=64,
+        matmul=lambda A, B, out: torch.matmul(A, B, out=out),
         send=lambda a: torch.from_numpy(np.ascontiguousarray(a)).to(device),
         fetch=lambda a: a.cpu().numpy(),
         set_at=lambda A, at, values: A.put_(at, values),
         dots=lambda a, b: (a * b).flatten(1).sum(1, dtype=torch.float64).cpu().numpy(),
         row_means=lambda a: a.mean(-1, dtype=torch.float64).cpu().numpy(),
         float32=lambda a: a.float(),
-        float64=lambda a: a.double(),
         room=lambda A, shape: A.new_empty(shape),
     )
 
 
 NUMPY = _numpy()
+
+
+@cache
+def _numpy_and_torch() -> Backend:
+    import torch
+
+    def matmul(A: np.ndarray, B: np.ndarray, out: np.ndarray) -> None:
+        torch.matmul(torch.from_numpy(A), torch.from_numpy(B), out=torch.from_numpy(out))
+
+    return replace(NUMPY, matmul=matmul)
+
+
+@contextmanager
+def fast_products(on: Backend, size: int) -> Iterator[Backend]:
+    """Give a backend for many products by a factor of so many numbers: torch's are numpy's, half as long, on a CPU.
+
+    On one thread and in single precision, whatever the process has set, which is restored.
+    """
+    if on is not NUMPY or size < LARGE:
+        yield on
+        return
+    import torch
+
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    torch.set_num_threads(1)
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield _numpy_and_torch()
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision(precision)
 
 
 def backend_of(what: Array | str) -> Backend:

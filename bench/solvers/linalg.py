@@ -29,7 +29,7 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.solvers import ladder
-from bench.solvers.backend import Array, backend_of
+from bench.solvers.backend import Array, Backend, backend_of, fast_products
 from bench.solvers.ladder import Stage, plan_path
 
 TOLERANCE = 2e-6  # on how far f may be above its minimum, as a share of its penalty: W is right to 1e-3 of its length
@@ -37,11 +37,21 @@ ROUNDING = 1e-12  # the same as a share of f, where W is 0
 MOST_STEPS = 1000
 SLACK = 8 * float(np.finfo(np.float32).eps)  # rounding of f, as a share of f: what a step may seem to rise
 LEAST_WEIGHT = 1e-6  # of the curvature w_k, where all rows are far from the boundary of class k
+COMPILED = 1_000_000  # n r K below which the work of a step on a CPU is less than its calls: one problem at a time
 SMALL = 30_000  # n r K below which a step costs its calls and not its work: all l2 start at W = 0, side by side
 
-# A loss turns S (P, K, n), the scores, into its derivative by S in place, given where the own labels' scores lie in
-# the flattened S, (P, n). It returns the losses (P, n) and the curvature w (P, K).
-Loss = Callable[[Array, Array], tuple[Array, Array]]
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss of scores. of_all: for many problems at once; one: the same for one, where it is of the family below.
+
+    of_all(S, own) turns S (P, K, n), the scores, into its derivative by S in place, given where the own labels' scores
+    lie in the flattened S, (P, n). It returns the losses (P, n) and the curvature w (P, K).
+    one: (smoothing, 0) of cross-entropy with smoothed labels, or (0, q) of (1 - p^q) / q; see `bench.solvers.compiled`.
+    """
+
+    of_all: Callable[[Array, Array], tuple[Array, Array]]
+    one: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,8 @@ class Rows:
         mean = mean_row(Z)
         full = np.column_stack([Z - mean, np.ones(n)])
         curvature = np.append(np.maximum(e / n - mean**2, 0), 1).astype(np.float32)
-        return cls(send(np.ascontiguousarray(full.T, np.float32)), send((full / n).astype(np.float32)), send(curvature))
+        over_n = np.ascontiguousarray(full / n, np.float32)
+        return cls(send(np.ascontiguousarray(full.T, np.float32)), send(over_n), send(curvature))
 
 
 def mean_row(Z: np.ndarray) -> np.ndarray:
@@ -99,12 +110,21 @@ def minimise(
         raise BenchError(f"Got l2={min(l2):g}, expected more than 0; take a small one such as 1e-6.")
     unique, place = np.unique(np.asarray(l2, float), return_inverse=True)
     r, n = rows.Zt.shape
-    if top == 0 or r * n * n_classes < SMALL:
-        tracks = [[Stage(value, None, False, at)] for at, value in enumerate(unique.tolist())]
-    else:
-        tracks = [plan_path(unique.tolist(), top)]
-    solving = _Solving(rows, Y, n_classes, tracks, loss, weight)
-    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):  # a step too long is made shorter
+    work, wanted = r * n * n_classes, unique.tolist()
+    apart = [Stage(value, None, False, at) for at, value in enumerate(wanted)]
+    if loss.one is not None and work < COMPILED and isinstance(rows.Zt, np.ndarray):
+        from bench.solvers import compiled
+
+        stages = plan_path(wanted, top) if top else apart
+        limits = TOLERANCE, ROUNDING, SLACK, LEAST_WEIGHT, MOST_STEPS
+        W, gap, steps = compiled.solve((rows.Zt, rows.mean_Z, rows.curvature), Y, n_classes, stages, loss.one, weight, limits)
+        return Solved(W[:, place], gap[:, place], steps[:, place])
+    tracks = [[stage] for stage in apart] if top == 0 or work < SMALL else [plan_path(wanted, top)]
+    with (
+        np.errstate(invalid="ignore", over="ignore", divide="ignore"),  # a step too long is made shorter
+        fast_products(backend_of(rows.Zt), n * r) as on,
+    ):
+        solving = _Solving(on, rows, Y, n_classes, tracks, loss, weight)
         while solving.active:
             solving.step()
     W, gap, steps = solving.solved
@@ -120,6 +140,7 @@ class _Solving:
 
     def __init__(
         self,
+        on: Backend,
         rows: Rows,
         Y: np.ndarray,
         n_classes: int,
@@ -128,9 +149,8 @@ class _Solving:
         weight: np.ndarray | None,
     ) -> None:
         P, (r, n), K = len(Y), rows.Zt.shape, n_classes
-        self.on = backend_of(rows.Zt)
-        self.rows, self.tracks, self.loss, self.n_classes = rows, tracks, loss, K
-        self.layouts = self.on.layout(K, rows.Zt), self.on.layout(K, rows.mean_Z)
+        self.on, self.rows, self.tracks, self.loss, self.n_classes = on, rows, tracks, loss, K
+        self.layouts = on.layout(K, r, n), on.layout(K, n, r)
         self.curvature = rows.curvature * (K / max(K - 1, 1))  # so that diag(p) - pp' is met at W = 0
         self.steepest = float(self.curvature[:-1].max()) / K if r > 1 else 0.0  # the most w_k e_i / n can be at W = 0
         L, T = sum(stage.at is not None for stages in tracks for stage in stages), len(tracks)
@@ -165,7 +185,7 @@ class _Solving:
         S = self.on.product(W, self.rows.Zt, self.layouts[0])  # (slots, K, n)
         for slot, k in self.absent:
             S[slot, k] = -np.inf
-        losses, w = self.loss(S, self.own)
+        losses, w = self.loss.of_all(S, self.own)
         if self.weighted:
             losses *= self.weight
             S *= self.weight[:, None]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench.fitting.metrics import balanced_accuracy
-from bench.heads.logreg import cross_entropy
+from bench.heads.logreg import CROSS_ENTROPY
 from bench.heads.support import Support
 from bench.solvers.linalg import minimise
 
@@ -37,8 +37,8 @@ def losses(support: Support, Y: np.ndarray, K: int, l2: Sequence[float], models:
     f is the mean loss and the penalty, float64, of float32 weights in the coordinates they were found in: centred, and
     the last the 1 of the intercept. f' is that of the rows themselves.
     """
-    rows, _ = support.linear
-    solved = minimise(rows, Y, K, l2, cross_entropy)
+    rows = support.linear.rows
+    solved = minimise(rows, Y, K, l2, CROSS_ENTROPY)
     W = solved.W.astype(np.float64)
     Z, X = rows.Zt[:-1].T.astype(np.float64), support.X.astype(np.float64)
     worst = -np.inf

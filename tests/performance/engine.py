@@ -14,8 +14,8 @@ from bench.heads import Head, all_heads
 from bench.heads.contract import Params
 from bench.heads.support import Pool, Support
 
-OF_POOL = ("gram", "axes", "turned")
-OF_TESTED = ("X", "cosine", "turned")
+OF_POOL = ("unit", "axes", "turned")
+OF_TESTED = ("X", "weighed", "unit", "cosine", "turned")
 OTHERS = ("knn", "centroid", "ridge", "lda")  # what a head may stand beside; they make all that draws share
 
 

@@ -11,16 +11,24 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from bench.errors import BenchError
-from bench.heads.logreg import GRID, cross_entropy, fit_and_score
+from bench.heads.logreg import CROSS_ENTROPY, GRID, fit_and_score
 from bench.heads.logreg_gce import generalised
 from bench.heads.logreg_smooth import smoothed
 from bench.heads.support import Support
 from bench.solvers import ladder
 from bench.solvers.backend import NUMPY, backend_of
+from bench.solvers.compiled import evaluate_loss
 from bench.solvers.ladder import plan_path
-from bench.solvers.linalg import Rows, minimise
+from bench.solvers.linalg import Loss, Rows, minimise
 
 L2 = [g["l2"] for g in GRID]
+WAYS = {"compiled": (10**9, 0), "on a path": (0, 0), "side by side": (0, 10**9)}  # below how much work each is taken
+
+
+def take(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Solve by one of the ways, whatever the size."""
+    for name, limit in zip(("COMPILED", "SMALL"), WAYS[way], strict=True):
+        monkeypatch.setattr(f"bench.solvers.linalg.{name}", limit)
 
 
 def draw(n: int, d: int, K: int, seed: int = 0, wrong: float = 0.2) -> tuple[np.ndarray, np.ndarray]:
@@ -43,11 +51,11 @@ def objective(X: np.ndarray, y: np.ndarray, l2: float, W: np.ndarray, b: np.ndar
     return losses.mean() + l2 / 2 * (W**2).sum()
 
 
-@pytest.mark.parametrize("small", [0, 10**9])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("n", "d"), [(20, 60), (90, 15)])
 @pytest.mark.parametrize("K", [2, 3, 8])
-def test_every_l2_of_the_grid_reaches_what_scikit_learn_converges_to(n, d, K, small, monkeypatch):
-    monkeypatch.setattr("bench.solvers.linalg.SMALL", small)
+def test_every_l2_of_the_grid_reaches_what_scikit_learn_converges_to(n, d, K, way, monkeypatch):
+    take(way, monkeypatch)
     X, y = draw(n, d, K)
     X_test = draw(200, d, K, 1)[0]
     P, gap, _ = fit_and_score(Support(X, X_test), y[None], K, L2)
@@ -59,14 +67,14 @@ def test_every_l2_of_the_grid_reaches_what_scikit_learn_converges_to(n, d, K, sm
     assert gap.max() <= 4e-6
 
 
-@pytest.mark.parametrize("small", [0, 10**9])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("n", "d", "K"), [(24, 60, 3), (90, 15, 8)])
-def test_the_gap_is_no_smaller_than_the_true_distance_to_the_minimum(n, d, K, small, monkeypatch):
-    monkeypatch.setattr("bench.solvers.linalg.SMALL", small)
+def test_the_gap_is_no_smaller_than_the_true_distance_to_the_minimum(n, d, K, way, monkeypatch):
+    take(way, monkeypatch)
     X, y = draw(n, d, K)
     e, V = np.linalg.eigh(X.T @ X)
     Z = X @ V
-    solved = minimise(Rows.of(Z, np.maximum(e, 0)), y[None], K, L2, cross_entropy)
+    solved = minimise(Rows.of(Z, np.maximum(e, 0)), y[None], K, L2, CROSS_ENTROPY)
     for at, l2 in enumerate(L2):
         W = solved.W[0, at].astype(float)
         reached = objective(Z - Z.mean(0), y, l2, W[:, :-1], W[:, -1])
@@ -76,10 +84,10 @@ def test_the_gap_is_no_smaller_than_the_true_distance_to_the_minimum(n, d, K, sm
         assert solved.gap[0, at] <= 4e-6
 
 
-@pytest.mark.parametrize("small", [0, 10**9])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("K", [2, 3, 4, 8, 20])
-def test_a_fit_does_not_depend_on_the_other_labels_or_settings_to_the_bit(K, small, monkeypatch):
-    monkeypatch.setattr("bench.solvers.linalg.SMALL", small)
+def test_a_fit_does_not_depend_on_the_other_labels_or_settings_to_the_bit(K, way, monkeypatch):
+    take(way, monkeypatch)
     X, y = draw(60, 40, K)
     support = Support(X, draw(30, 40, K, 1)[0])
     Y = np.stack([y, np.roll(y, 1), (y + 1) % K, np.roll(y, 7), np.roll(y, 2)])
@@ -119,23 +127,47 @@ def test_rows_of_any_length_give_finite_answers_that_fit(scale, l2):
         assert (solved.P[0, 0].argmax(1) == y).all()
 
 
-@pytest.mark.parametrize("loss", [cross_entropy, smoothed(0.2), generalised(0.7)])
-def test_a_loss_gives_its_own_derivative(loss):
+def loss_of_one(loss: Loss, S: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the losses of the rows of one problem, its derivative and its curvature, compiled."""
+    K, n = S.shape
+    assert loss.one is not None
+    R, w, room = S.astype(np.float32), np.empty(K, np.float32), np.empty((4, n), np.float32)
+    alike = np.ones(n, np.float32)
+    evaluate_loss(R, y, alike, *loss.one, w, room)
+    values = [
+        evaluate_loss(S.astype(np.float32), y, n * np.eye(n, dtype=np.float32)[i], *loss.one, w.copy(), room)
+        for i in range(n)
+    ]
+    return np.array(values), R, w
+
+
+@pytest.mark.parametrize("loss", [CROSS_ENTROPY, smoothed(0.2), generalised(0.7)])
+def test_a_loss_gives_its_own_derivative_and_the_same_compiled(loss):
     rng = np.random.default_rng(0)
     S = rng.normal(size=(2, 4, 6), scale=3)
     S[1, 3] = -np.inf
     y = rng.integers(0, 3, (2, 6))
     own = (np.arange(2)[:, None] * 4 + y) * 6 + np.arange(6)
     R = S.copy()
-    loss(R, own)
+    value, w = loss.of_all(R, own)
     step = 1e-5
     for k in range(3):
         up, down = S.copy(), S.copy()
         up[:, k] += step
         down[:, k] -= step
-        slope = (loss(up, own)[0] - loss(down, own)[0]) / (2 * step)
+        slope = (loss.of_all(up, own)[0] - loss.of_all(down, own)[0]) / (2 * step)
         np.testing.assert_allclose(R[:, k], slope, atol=1e-4)
     assert (R[1, 3] == 0).all()
+    for p, K in ((0, 4), (1, 3)):
+        for ours, theirs in zip(loss_of_one(loss, S[p, :K], y[p]), (value[p], R[p, :K], w[p, :K]), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=2e-6, atol=1e-7)
+
+
+def test_a_row_far_from_the_boundary_has_a_loss_that_is_not_rounded_away():
+    far = np.array([[30.0, 0.0], [0.0, 30.0]])
+    (right, wrong), R, _ = loss_of_one(CROSS_ENTROPY, far, np.array([0, 0]))
+    assert right == pytest.approx(np.exp(-30), rel=1e-5) and wrong == pytest.approx(30)
+    np.testing.assert_allclose(R, [[-np.exp(-30), -1], [np.exp(-30), 1]], rtol=1e-5)
 
 
 @given(st.lists(st.floats(1e-7, 10), min_size=1, max_size=6, unique=True))
@@ -168,11 +200,11 @@ def test_an_l2_of_zero_is_refused():
         fit_and_score(Support(X, X), y[None], 2, [0.0])
 
 
-@pytest.mark.parametrize("loss", [cross_entropy, smoothed(0.2), generalised(0.7)])
-@pytest.mark.parametrize("small", [0, 10**9])
-def test_arrays_of_torch_give_what_arrays_of_numpy_give(loss, small, monkeypatch):
+@pytest.mark.parametrize("loss", [CROSS_ENTROPY, smoothed(0.2), generalised(0.7)])
+@pytest.mark.parametrize("way", WAYS)
+def test_arrays_of_torch_give_what_arrays_of_numpy_give(loss, way, monkeypatch):
     torch = pytest.importorskip("torch")
-    monkeypatch.setattr("bench.solvers.linalg.SMALL", small)
+    take(way, monkeypatch)
     X, y = draw(40, 12, 3)
     e, V = np.linalg.eigh(X.T @ X)
     Y = np.stack([y, (y + 1) % 3, 2 * (y > 0)])

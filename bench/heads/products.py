@@ -1,0 +1,50 @@
+"""Inner products of many rows with many others, such that rows that are equal have products that are equal."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+BLOCK = 256  # rows multiplied at a time
+
+
+def lengths(X: np.ndarray) -> np.ndarray:
+    """Return the length of every row of X (n, d), float64 (n,)."""
+    return np.sqrt(np.einsum("ij,ij->i", X, X, dtype=np.float64))
+
+
+def unit_rows(X: np.ndarray) -> np.ndarray:
+    """Return the rows of X (n, d) at length 1, float32; a row of length 0 stays."""
+    length = lengths(X)[:, None]
+    return np.ascontiguousarray(X / np.where(length > 0, length, 1), dtype=np.float32)
+
+
+def products(A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    """Return A B' (p, q) for A (p, d) and B (q, d), all float32.
+
+    Where a product in single precision may be rounded by its place, it is made in double precision and rounded then.
+    """
+    (p, d), q = A.shape, len(B)
+    step = min(BLOCK, p)
+    out, filled = np.empty((p, q), np.float32), np.zeros((step, d), np.float32)
+    if not _alike_in_every_place(step, d, q):
+        whole = B.T.astype(np.float64)
+        for i in range(0, p, step):
+            out[i : i + step] = A[i : i + step].astype(np.float64) @ whole
+        return out
+    for i in range(0, p, step):
+        rows = A[i : i + step]
+        if len(rows) < step:  # the shape that was tried
+            filled[: len(rows)] = rows
+            out[i:] = (filled @ B.T)[: len(rows)]
+        else:
+            np.matmul(rows, B.T, out=out[i : i + step])
+    return out
+
+
+@lru_cache(maxsize=1024)
+def _alike_in_every_place(p: int, d: int, q: int) -> bool:
+    row = np.random.default_rng(0).standard_normal(d, np.float32)
+    same = np.tile(row, (p, 1)) @ np.tile(row, (q, 1)).T
+    return bool((same == same[0, 0]).all())
