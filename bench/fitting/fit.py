@@ -23,7 +23,8 @@ from bench.fitting.ledger import Predictions, Tested, Unit, write_part, write_un
 from bench.fitting.selection import Chosen, Episode, choose
 from bench.fitting.sweep import View
 from bench.heads import Head, get_heads
-from bench.heads.support import BUDGET, Pool, Support
+from bench.heads.pool import BUDGET, Pool
+from bench.heads.support import Support
 
 Supports = Mapping[tuple[int, int, str], np.ndarray]  # (shots, seed, split) -> row positions
 

@@ -24,7 +24,7 @@ from bench.errors import BenchError
 from bench.fitting.fit import Material, Supports, fit_units
 from bench.fitting.ledger import Unit, read_unit, tested_items
 from bench.fitting.sweep import Sweep, View
-from bench.heads.support import BUDGET
+from bench.heads.pool import BUDGET
 
 WAIT_S = 0.5  # between two looks at what other processes are still working on
 SHARE = 0.5  # of the machine's memory, where no budget is given

@@ -1,10 +1,8 @@
-"""What the heads of one draw share: the support rows, the test rows, and the products of the two.
-
-A `Pool` holds the rows of one split and makes once what many draws need.
-"""
+"""What the heads of one draw share: the support rows, the test rows, and what is made of them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,9 +13,7 @@ from bench.heads.span import Plain, Span, span_of_gram
 from bench.solvers.backend import Array, backend_of
 from bench.solvers.linalg import Rows, mean_row
 
-BUDGET = 2**31  # bytes of cosines a pool may keep, enough for 23,000 rows
 FEW = 128  # support rows up to which their products with the test rows cost less than weights of every dimension
-SMALL_SHARE = 16  # a draw of less than one in so many of the pool's rows makes its cosines itself
 
 
 @dataclass(frozen=True)
@@ -55,8 +51,8 @@ class Support:
     """Support rows X (n, d) and test rows X_test (n_test, d), float; their products are made when first asked for.
 
     groups (n,): rows of one group are left out together when a head says what it is worth without them (`Head.loo`);
-    None: each on its own. pool: whose axes to use. device: where heads that can do their work, "cpu" or torch's name
-    of a GPU.
+    None: each on its own. axes: gives those of `turned`, (d, d); None: the rows' own. device: where heads that can do
+    their work, "cpu" or torch's name of a GPU.
     """
 
     def __init__(
@@ -64,13 +60,13 @@ class Support:
         X: np.ndarray,
         X_test: np.ndarray,
         groups: np.ndarray | None = None,
-        pool: Pool | None = None,
+        axes: Callable[[], np.ndarray] | None = None,
         device: str = "cpu",
     ) -> None:
         self.X = X
         self.X_test = X_test
         self._groups = groups
-        self._axes_of = pool
+        self._axes = axes
         self.device = device
 
     @property
@@ -99,7 +95,8 @@ class Support:
     @cached_property
     def cosine(self) -> np.ndarray:
         """Cosines of test rows with support rows, float32 (n_test, n); see `bench.heads.products`."""
-        return products(unit_rows(self.X_test), unit_rows(self.X))
+        unit, unit_test = self.unit
+        return products(unit_test, unit)
 
     @cached_property
     def own_cosine(self) -> np.ndarray:
@@ -120,11 +117,8 @@ class Support:
 
     @cached_property
     def turned(self) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and test rows on axes where the rows of the pool are uncorrelated, float32 (n, d) and (n_test, d).
-
-        On these axes the support's rows are nearly so. They are made once for all draws, and so take a draw nothing.
-        """
-        axes = principal_axes(self.X) if self._axes_of is None else self._axes_of.axes
+        """Rows and test rows on axes where the rows are nearly uncorrelated, float32 (n, d) and (n_test, d)."""
+        axes = principal_axes(self.X) if self._axes is None else self._axes()
         return turn(self.X, axes), turn(self.X_test, axes)
 
     @cached_property
@@ -157,129 +151,6 @@ class Support:
             e = np.vecdot(Z.T, Z.T).astype(np.float64)
             factors = (send(Z_test.T),)
         return Linear(Rows.of(Z, e, self.device), mean_row(Z).astype(np.float32), factors, self.device)
-
-
-class Pool:
-    """All rows X (N, d) of one split, scaled, and what its draws share: made once, sliced by every draw.
-
-    groups: (N,), see `Support`. budget: bytes; 4 N^2 are needed for the cosines with the test rows to be kept. Without
-    them every draw makes its own.
-    """
-
-    def __init__(
-        self, X: np.ndarray, groups: np.ndarray | None = None, budget: int = BUDGET, device: str = "cpu"
-    ) -> None:
-        self.X = X
-        self.groups = groups
-        self.device = device
-        self.keeps_products = 4 * len(X) ** 2 <= budget
-        self._tested: Tested | None = None
-
-    def support(self, rows: np.ndarray, test: np.ndarray, groups: np.ndarray | None = None) -> Support:
-        """Return the draw of these support rows and test rows, both positions in the pool.
-
-        groups (n,): of the support rows, where they are not to be the pool's.
-        """
-        if groups is None and self.groups is not None:
-            groups = self.groups[rows]
-        if self.keeps_products:
-            return _Drawn(self, rows, test, groups)
-        return Support(self.X[rows], self.X[test], groups=groups, pool=self, device=self.device)
-
-    @cached_property
-    def axes(self) -> np.ndarray:
-        """Orthonormal axes on which the rows are uncorrelated, float64 (d, d)."""
-        return principal_axes(self.X)
-
-    @cached_property
-    def turned(self) -> np.ndarray:
-        """All rows on these axes, float32 (N, d)."""
-        return turn(self.X, self.axes)
-
-    @cached_property
-    def unit(self) -> np.ndarray:
-        """All rows at length 1, float32 (N, d)."""
-        return unit_rows(self.X)
-
-    def tested(self, test: np.ndarray) -> Tested:
-        """Return what all draws with these test rows share; that of the last test rows asked for is kept."""
-        if self._tested is None or not np.array_equal(self._tested.rows, test):
-            self._tested = Tested(self, test.copy())
-        return self._tested
-
-
-class Tested:
-    """Test rows of a pool."""
-
-    def __init__(self, pool: Pool, rows: np.ndarray) -> None:
-        self._pool = pool
-        self.rows = rows
-
-    @cached_property
-    def X(self) -> np.ndarray:
-        """The rows, (n_test, d)."""
-        return self._pool.X[self.rows]
-
-    @cached_property
-    def turned(self) -> np.ndarray:
-        """Them on the pool's axes, float32 (n_test, d)."""
-        return self._pool.turned[self.rows]
-
-    @cached_property
-    def weighed(self) -> Array:
-        """Them, float32 (d, n_test) on the device; see `Support.tested`."""
-        return backend_of(self._pool.device).send(self.X.astype(np.float32, copy=False).T)
-
-    @cached_property
-    def unit(self) -> np.ndarray:
-        """Them at length 1, float32 (n_test, d)."""
-        return self._pool.unit[self.rows]
-
-    @cached_property
-    def cosine(self) -> np.ndarray:
-        """Their cosines with all rows of the pool, float32 (n_test, N)."""
-        return products(self.unit, self._pool.unit)
-
-
-class _Drawn(Support):
-    """A support whose rows and products are slices of a pool's, taken when first asked for."""
-
-    def __init__(self, pool: Pool, rows: np.ndarray, test: np.ndarray, groups: np.ndarray | None) -> None:
-        self._pool = pool
-        self._rows = rows
-        self._test = test
-        self._groups = groups
-        self.device = pool.device
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return len(self._rows), self._pool.X.shape[1]
-
-    @cached_property
-    def X(self) -> np.ndarray:  # type: ignore[override]
-        return self._pool.X[self._rows]
-
-    @cached_property
-    def X_test(self) -> np.ndarray:  # type: ignore[override]
-        return self._pool.tested(self._test).X
-
-    @cached_property
-    def tested(self) -> Array:
-        return self._pool.tested(self._test).weighed
-
-    @cached_property
-    def turned(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._pool.turned[self._rows], self._pool.tested(self._test).turned
-
-    @cached_property
-    def unit(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._pool.unit[self._rows], self._pool.tested(self._test).unit
-
-    @cached_property
-    def cosine(self) -> np.ndarray:
-        if SMALL_SHARE * len(self._rows) < len(self._pool.X):
-            return super().cosine
-        return np.take(self._pool.tested(self._test).cosine, self._rows, axis=1)
 
 
 def principal_axes(X: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,7 @@ Array = Any  # numpy.ndarray or torch.Tensor
 REGISTERS = 16  # of most BLAS, a multiple of this many rows leaves no remainder that is rounded in another way
 LARGE = 2**16  # numbers in a factor from which torch's products are the faster ones, its import aside
 ROWS = 64  # in a call of a product that is made once
+EXACT = 5  # problems, below which a call of just their rows is tried
 FEW = 4096  # numbers in a factor below which one row may come out alike by chance
 
 
@@ -25,11 +26,11 @@ FEW = 4096  # numbers in a factor below which one row may come out alike by chan
 class Backend:
     """Arrays of one library on one device.
 
-    xp: the library. matmul(A, B, out): A @ B of two matrices. together: problems in one call of a matrix product: what keeps the device busy and is not often
-    left empty, as a sweep has about four noise rates. send, fetch: an array to the device, and back to numpy.
-    set_at(A, at, values): assign where `at` points in the flattened A, as `xp.take` reads. dots(a, b): inner products
-    of float32 a and b (P, ...), to numpy float64 (P,). row_means: means over the last axis, summed in float64, to
-    numpy. float32: of that type. room(A, shape): uninitialised, of the type and the place of A.
+    xp: the library. matmul(A, B, out): A @ B of two matrices. together: problems in one call of a product: what keeps
+    the device busy and is not often left empty, as a sweep has about four noise rates. send, fetch: an array to the
+    device, and back to numpy. set_at(A, at, values): assign where `at` points in the flattened A, as `xp.take` reads.
+    dots(a, b): inner products of float32 a and b (P, ...), to numpy float64 (P,). row_means: means over the last axis,
+    summed in float64, to numpy. float32: of that type. room(A, shape): uninitialised, of the type and the place of A.
     """
 
     xp: Any
@@ -47,61 +48,76 @@ class Backend:
         """Return zeros, float32."""
         return self.send(np.zeros(shape, np.float32))
 
-    def layout(self, K: int, r: int, c: int) -> tuple[int, int]:
-        """Return how many problems of K rows share a call of `product` by a factor (r, c), and the rows of the call.
-
-        BLAS may round a row by its place among the others (OpenBLAS for AVX2 has two kinds of places, for AVX-512 one).
-        So the largest call is taken in which equal rows come out equal wherever they stand, as it is found by trying.
-        """
+    def layout(self, K: int, r: int, c: int) -> Layout:
+        """Return the shapes of calls of `product` for problems of K rows and a factor (r, c)."""
         return _layout(self, K, r, c, self.together, False)
 
-    def product(self, A: Array, B: Array, layout: tuple[int, int] | None = None) -> Array:
+    def product(self, A: Array, B: Array, layout: Layout | None = None) -> Array:
         """Return A @ B of A (P, K, r) and B (r, c) as (P, K, c), each problem's bits whatever P is.
 
-        The rows are cut into calls of one shape, filled up with zeros. layout: that of `layout`, if it is known; else
-        one of more rows, for a product that is made once.
+        layout: that of `layout`, if it is known; else one of more rows, for a product that is made once.
         """
         (P, K, r), c = A.shape, B.shape[1]
         if layout is None:
             is_turned = isinstance(B, np.ndarray) and not B.flags.c_contiguous
             layout = _layout(self, K, r, c, max(self.together, ROWS // K), is_turned)
-        together, rows = layout
-        calls = -(-P // together)
-        if P % together == 0 and together * K == rows:
-            filled = A.reshape(calls, rows, r)
-        else:
-            filled, whole = self.room(A, (calls, rows, r)), P // together
-            filled[:] = 0
-            filled[:whole, : together * K] = A[: whole * together].reshape(whole, together * K, r)
-            if whole < calls:
-                filled[whole, : (P - whole * together) * K] = A[whole * together :].reshape(-1, r)
-        out = self.room(A, (calls, rows, c))
-        for one, place in zip(filled, out, strict=True):
-            self.matmul(one, B, place)
-        return out[:, : together * K].reshape(-1, K, c)[:P]
+        out, filled = self.room(A, (P, K, c)), None
+        for i in range(0, P, layout.together):
+            some = A[i : i + layout.together]
+            count = len(some)
+            if count in layout.exact:
+                self.matmul(some.reshape(count * K, r), B, out[i : i + count].reshape(count * K, c))
+                continue
+            if filled is None:
+                filled, made = self.room(A, (layout.rows, r)), self.room(A, (layout.rows, c))
+            filled[count * K :] = 0
+            filled[: count * K] = some.reshape(count * K, r)
+            self.matmul(filled, B, made)
+            out[i : i + count] = made[: count * K].reshape(count, K, c)
+        return out
+
+
+class Layout(NamedTuple):
+    """Problems in a call of a product at most, the rows it is filled up to, and numbers that need no filling up."""
+
+    together: int
+    rows: int
+    exact: frozenset[int]
 
 
 @lru_cache(maxsize=1024)
-def _layout(on: Backend, K: int, r: int, c: int, together: int, is_turned: bool) -> tuple[int, int]:
+def _layout(on: Backend, K: int, r: int, c: int, together: int, is_turned: bool) -> Layout:
+    """Find by trying which calls round every row alike; see `Backend.layout`.
+
+    BLAS may round a row by its place among the others (OpenBLAS for AVX2 has two kinds of places, for AVX-512 one), and
+    in calls of few rows in another way. So the largest call is taken in which equal rows come out equal wherever they
+    stand, and smaller ones where they give the same.
+    """
     shape = (c, r) if is_turned else (r, c)
     B = on.send(np.random.default_rng(0).standard_normal(shape, np.float32))
     B = B.T if is_turned else B
     while together > 1:
         for rows in dict.fromkeys((-(-together * K // REGISTERS) * REGISTERS, together * K)):
-            if _alike_in_every_place(on, rows, B):
-                return together, rows
+            if _alike(on, (rows,), B):
+                fewer = {count for count in (*range(1, EXACT), together) if count <= together}
+                return Layout(together, rows, frozenset(n for n in fewer if _alike(on, (rows, n * K), B)))
         together //= 2
-    return 1, K
+    return Layout(1, K, frozenset({1}))
 
 
-def _alike_in_every_place(on: Backend, rows: int, B: Array) -> bool:
+def _alike(on: Backend, counts: tuple[int, ...], B: Array) -> bool:
+    """Return whether equal rows come out equal in all places of calls of so many rows."""
     r, c = B.shape
-    A, out = on.room(B, (rows, r)), on.room(B, (rows, c))
     for seed in range(1 if r * c > FEW else 8):
+        A = on.room(B, (max(counts), r))
         A[:] = on.send(np.random.default_rng(seed).standard_normal(r, np.float32))
-        on.matmul(A, B, out)
-        if not (out == out[:1]).all():
-            return False
+        first = None
+        for rows in counts:
+            out = on.room(B, (rows, c))
+            on.matmul(A[:rows], B, out)
+            first = out[0] if first is None else first
+            if not (out == first).all():
+                return False
     return True
 
 

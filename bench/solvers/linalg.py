@@ -32,7 +32,7 @@ from bench.solvers import ladder
 from bench.solvers.backend import Array, Backend, backend_of, fast_products
 from bench.solvers.ladder import Stage, plan_path
 
-TOLERANCE = 2e-6  # on how far f may be above its minimum, as a share of its penalty: W is right to 1e-3 of its length
+TOLERANCE = 1e-7  # on how far f may be above its minimum, as a share of its penalty: W is right to 1e-3 of its length
 ROUNDING = 1e-12  # the same as a share of f, where W is 0
 MOST_STEPS = 1000
 SLACK = 8 * float(np.finfo(np.float32).eps)  # rounding of f, as a share of f: what a step may seem to rise
@@ -112,12 +112,15 @@ def minimise(
     r, n = rows.Zt.shape
     work, wanted = r * n * n_classes, unique.tolist()
     apart = [Stage(value, None, False, at) for at, value in enumerate(wanted)]
-    if loss.one is not None and work < COMPILED and isinstance(rows.Zt, np.ndarray):
+    if loss.one is not None and isinstance(rows.Zt, np.ndarray):
         from bench.solvers import compiled
 
         stages = plan_path(wanted, top) if top else apart
-        limits = TOLERANCE, ROUNDING, SLACK, LEAST_WEIGHT, MOST_STEPS
-        W, gap, steps = compiled.solve((rows.Zt, rows.mean_Z, rows.curvature), Y, n_classes, stages, loss.one, weight, limits)
+        limits = compiled.Limits(TOLERANCE, ROUNDING, SLACK, LEAST_WEIGHT, MOST_STEPS)
+        arrays = rows.Zt, rows.mean_Z, rows.curvature
+        with fast_products(backend_of(rows.Zt), n * r) as on:
+            products = None if work < COMPILED else on
+            W, gap, steps = compiled.solve(arrays, Y, n_classes, stages, loss.one, weight, limits, products)
         return Solved(W[:, place], gap[:, place], steps[:, place])
     tracks = [[stage] for stage in apart] if top == 0 or work < SMALL else [plan_path(wanted, top)]
     with (

@@ -12,7 +12,8 @@ from rows import Case, Draw
 
 from bench.heads import Head, all_heads
 from bench.heads.contract import Params
-from bench.heads.support import Pool, Support
+from bench.heads.pool import Pool
+from bench.heads.support import Support
 
 OF_POOL = ("unit", "axes", "turned")
 OF_TESTED = ("X", "weighed", "unit", "cosine", "turned")

@@ -16,7 +16,7 @@ from rows import Case, Draw, draw
 
 from bench.heads import get_heads
 from bench.heads.contract import Params
-from bench.heads.support import Pool
+from bench.heads.pool import Pool
 
 SEEDS = 20  # draws a shot level of the sweep that a pool's products are shared by
 SAME_MODEL = tuple(name for name in LOOPS if name != "xgboost")  # which has settings of its own; accuracy is compared

@@ -20,7 +20,7 @@ from rows import Case, Draw
 from threadpoolctl import threadpool_limits
 
 from bench.heads import get_heads
-from bench.heads.support import Pool
+from bench.heads.pool import Pool
 
 
 def peaks(case: Case, drawn: Draw, name: str) -> dict[str, float]:

@@ -12,7 +12,7 @@ from bench.fitting.ledger import read_unit
 from bench.fitting.schedule import material_of, run_units
 from bench.fitting.sweep import Protocol, plan_sweep, scale_rows
 from bench.heads import all_heads
-from bench.heads.support import Pool
+from bench.heads.pool import Pool
 from bench.report.leaderboard import COLUMNS, EncoderFacts, RunFacts, build_leaderboard
 
 CLASSES = ("a", "b", "c")

@@ -17,9 +17,10 @@ from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from bench.heads import all_heads
 from bench.heads.contract import Scored
 from bench.heads.knn import rank
-from bench.heads.span import product
+from bench.heads.pool import Pool
 from bench.heads.products import products
-from bench.heads.support import Pool, Support
+from bench.heads.span import product
+from bench.heads.support import Support
 
 CLOSED = ("centroid", "knn", "lda", "ridge")
 SHAPES = [(40, 12, 3), (12, 60, 2), (30, 30, 4), (64, 200, 8), (400, 100, 8)]

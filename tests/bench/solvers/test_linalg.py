@@ -17,7 +17,7 @@ from bench.heads.logreg_smooth import smoothed
 from bench.heads.support import Support
 from bench.solvers import ladder
 from bench.solvers.backend import NUMPY, backend_of
-from bench.solvers.compiled import evaluate_loss
+from bench.solvers.kernels import evaluate_loss, exponentiate
 from bench.solvers.ladder import plan_path
 from bench.solvers.linalg import Loss, Rows, minimise
 
@@ -131,8 +131,8 @@ def loss_of_one(loss: Loss, S: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, n
     """Return the losses of the rows of one problem, its derivative and its curvature, compiled."""
     K, n = S.shape
     assert loss.one is not None
-    R, w, room = S.astype(np.float32), np.empty(K, np.float32), np.empty((4, n), np.float32)
-    alike = np.ones(n, np.float32)
+    R, w, room = S.astype(np.float32), np.empty(K, np.float32), np.empty((6, n), np.float32)
+    alike = np.empty(0, np.float32)
     evaluate_loss(R, y, alike, *loss.one, w, room)
     values = [
         evaluate_loss(S.astype(np.float32), y, n * np.eye(n, dtype=np.float32)[i], *loss.one, w.copy(), room)
@@ -161,6 +161,16 @@ def test_a_loss_gives_its_own_derivative_and_the_same_compiled(loss):
     for p, K in ((0, 4), (1, 3)):
         for ours, theirs in zip(loss_of_one(loss, S[p, :K], y[p]), (value[p], R[p, :K], w[p, :K]), strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=2e-6, atol=1e-7)
+
+
+def test_exponentials_are_right_to_two_units_in_the_last_place():
+    x = -np.append(np.logspace(-12, np.log10(86.9), 20_001), 0).astype(np.float32)
+    found = x.copy()
+    exponentiate(found, np.empty(len(x), np.int32))
+    np.testing.assert_allclose(found, np.exp(x.astype(float)), rtol=2.4e-7)
+    beyond = np.array([-88, -1e30, -np.inf], np.float32)
+    exponentiate(beyond, np.empty(3, np.int32))
+    assert (beyond >= 0).all() and (beyond < 1e-37).all()
 
 
 def test_a_row_far_from_the_boundary_has_a_loss_that_is_not_rounded_away():
