@@ -1,90 +1,32 @@
-"""The solver of `bench.solvers.linalg` on a CPU: everything but large products is compiled.
+"""The solver of `bench.solvers.linalg` on a CPU: what is made ready for `bench.solvers.kernels`, and large products.
 
-A step of arrays costs its calls more than its numbers where a problem is small, and passes over memory where it is
-large; a loop in machine code does neither. Where even the products are small they are compiled as well, and one
-problem is solved after the other; otherwise all problems step at once and share two calls of BLAS. The letters are
-those of `linalg`; a problem here has only the classes that have rows.
+Where products are small they are compiled as well, and one problem is solved after the other; otherwise all problems
+step at once and share two calls of BLAS.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from bench.solvers.backend import Backend
-from bench.solvers.descent import ABOVE, MANY, STEPS, Bends, F, Limits, Problem, begin, propose, receive
-from bench.solvers.kernels import compiled, evaluate_loss, multiply
+from bench.solvers.kernels import (
+    MANY,
+    Bends,
+    Found,
+    Limits,
+    Problem,
+    Stages,
+    begin,
+    evaluate_loss,
+    finish,
+    propose,
+    receive,
+    solve_path,
+)  # fmt: skip
 from bench.solvers.ladder import Stage
-
-TINY = float(np.finfo(np.float32).tiny)
-
-
-class Stages(NamedTuple):
-    """The path of `ladder.plan_path` as arrays: l2, ahead (NaN where it starts at W = 0), is_rung, at (-1 for None)."""
-
-    l2: np.ndarray
-    ahead: np.ndarray
-    is_rung: np.ndarray
-    at: np.ndarray
-
-    @classmethod
-    def of(cls, path: Sequence[Stage]) -> Stages:
-        """Return a path's."""
-        ahead = [np.nan if stage.ahead is None else stage.ahead for stage in path]
-        at = [-1 if stage.at is None else stage.at for stage in path]
-        rungs = [stage.is_rung for stage in path]
-        return cls(np.array([stage.l2 for stage in path]), np.array(ahead), np.array(rungs), np.array(at))
-
-
-class Found(NamedTuple):
-    """Of one problem: W float32 (L, K, r), its K classes with rows; gap and steps (L,)."""
-
-    W: np.ndarray
-    gap: np.ndarray
-    steps: np.ndarray
-
-
-@compiled
-def finish(p: Problem, stages: Stages, stage: int, found: Found) -> None:
-    """Keep what was found at a stage, and begin the next one if there is one."""
-    at = stages.at[stage]
-    if at >= 0:
-        found.W[at] = p.W
-        found.gap[at] = p.numbers[ABOVE] / max(p.numbers[F], TINY)
-        found.steps[at] = int(p.numbers[STEPS])
-    if stages.is_rung[stage]:
-        p.before[:] = p.last
-        p.last[:] = p.W
-    if stage + 1 < len(stages.l2):
-        begin(p, stages.l2[stage + 1], stages.ahead[stage + 1])
-
-
-@compiled
-def solve_path(
-    p: Problem,
-    rows: tuple[np.ndarray, np.ndarray],
-    labels: tuple[np.ndarray, np.ndarray],
-    loss: tuple[float, float],
-    told: tuple[Stages, Bends, Limits],
-    found: Found,
-) -> None:
-    """Solve one problem, which has begun, at every stage. rows: Z' and Z / n. labels: y (n,) and weight."""
-    (Zt, mean_Z), (y, weight), (K, r), (stages, bends, limits) = rows, labels, p.W.shape, told
-    n = len(y)
-    trial, gradient, w = np.empty((K, r), np.float32), np.empty((K, r), np.float32), np.empty(K, np.float32)
-    S, room = np.empty((K, n), np.float32), np.empty((6, n), np.float32)
-    for stage in range(len(stages.l2)):
-        over = False
-        while not over:
-            propose(p, trial)
-            multiply(trial, Zt, S)
-            value = evaluate_loss(S, y, weight, loss[0], loss[1], w, room)
-            multiply(S, mean_Z, gradient)
-            over = receive(p, trial, value, w, gradient, bends, limits)
-        finish(p, stages, stage, found)
 
 
 @dataclass

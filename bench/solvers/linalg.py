@@ -113,14 +113,14 @@ def minimise(
     work, wanted = r * n * n_classes, unique.tolist()
     apart = [Stage(value, None, False, at) for at, value in enumerate(wanted)]
     if loss.one is not None and isinstance(rows.Zt, np.ndarray):
-        from bench.solvers import compiled
+        from bench.solvers.compiled import Limits, solve
 
         stages = plan_path(wanted, top) if top else apart
-        limits = compiled.Limits(TOLERANCE, ROUNDING, SLACK, LEAST_WEIGHT, MOST_STEPS)
+        limits = Limits(TOLERANCE, ROUNDING, SLACK, LEAST_WEIGHT, MOST_STEPS)
         arrays = rows.Zt, rows.mean_Z, rows.curvature
         with fast_products(backend_of(rows.Zt), n * r) as on:
             products = None if work < COMPILED else on
-            W, gap, steps = compiled.solve(arrays, Y, n_classes, stages, loss.one, weight, limits, products)
+            W, gap, steps = solve(arrays, Y, n_classes, stages, loss.one, weight, limits, products)
         return Solved(W[:, place], gap[:, place], steps[:, place])
     tracks = [[stage] for stage in apart] if top == 0 or work < SMALL else [plan_path(wanted, top)]
     with (
