@@ -110,7 +110,7 @@ def test_a_fit_does_not_depend_on_the_other_labels_or_settings_to_the_bit(K, way
 @pytest.mark.parametrize("K", [2, 3, 4, 8])
 def test_nor_where_products_are_large_enough_for_another_library(K):
     X, y = draw(320, 280, K)
-    assert 320 * 280 >= LARGE
+    assert LARGE <= 320 * 280
     support = Support(X, X[:9])
     Y = np.stack([y, np.roll(y, 1), np.minimum(y, K - 2), np.roll(y, 7), np.roll(y, 2)])
     batch = fit_and_score(support, Y, K, [0.01, 1e-3])
