@@ -9,6 +9,7 @@ import numpy as np
 from bench.errors import BenchError
 
 SCALING = ("unit", "standard")
+BLOCK = 128  # rows at a time, few enough to stay in a core's cache in double precision
 ROUNDING = 1e-9  # a deviation this small, as a share of the mean, is the rounding of equal numbers
 
 
@@ -34,13 +35,17 @@ class Scaling:
 
     def of(self, X: np.ndarray) -> np.ndarray:
         """Return rows X (p, d) scaled, in their own type; what becomes of a row does not depend on the others."""
-        centred = X - self.mean
-        if self.divisor is not None:
-            centred /= self.divisor
-        else:
-            norm = np.linalg.norm(centred, axis=1, keepdims=True)
-            centred /= np.where(norm > ROUNDING * np.linalg.norm(self.mean), norm, np.inf)
-        return centred.astype(X.dtype, copy=False)
+        out = np.empty(X.shape, X.dtype)
+        least = ROUNDING * np.linalg.norm(self.mean)
+        for i in range(0, len(X), BLOCK):
+            centred = X[i : i + BLOCK] - self.mean
+            if self.divisor is not None:
+                centred /= self.divisor
+            else:
+                norm = np.sqrt(np.vecdot(centred, centred))[:, None]
+                centred /= np.where(norm > least, norm, np.inf)
+            out[i : i + BLOCK] = centred
+        return out
 
 
 def scaling_of(X: np.ndarray, train: np.ndarray, groups: np.ndarray, scaling: str) -> Scaling:
@@ -49,9 +54,10 @@ def scaling_of(X: np.ndarray, train: np.ndarray, groups: np.ndarray, scaling: st
         raise BenchError(f"Got scaling '{scaling}'; expected one of {', '.join(SCALING)}.")
     _, group, size = np.unique(groups[train], return_inverse=True, return_counts=True)
     weight = 1 / (len(size) * size[group])
-    mean = weight @ X[train]
+    blocks = [(weight[i : i + BLOCK], X[train[i : i + BLOCK]]) for i in range(0, len(train), BLOCK)]
+    mean = np.sum([w @ rows for w, rows in blocks], axis=0)
     if scaling == "unit":
         return Scaling(mean, None)
-    deviation = np.sqrt(weight @ (X[train] - mean) ** 2)
+    deviation = np.sqrt(np.sum([w @ (rows - mean) ** 2 for w, rows in blocks], axis=0))
     varies = deviation > ROUNDING * np.abs(mean)
     return Scaling(mean, np.where(varies, deviation * np.sqrt(X.shape[1]), np.inf))
