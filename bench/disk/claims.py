@@ -3,7 +3,7 @@
 A claim is a hint and nothing rests on it: what was made is committed by name, so a claim that is
 ignored or lost costs work done twice and never a wrong or a missing row.
 
-    <folder>/<name>.claim           held by whoever created it (O_EXCL: the file system names one winner)
+    <folder>/<name>.claim           held by whoever created it (the file system names one winner)
     <folder>/<name>.<token>.claim   held by whoever followed the dead holder whose claim has this token
 
 A stale claim is never removed in order to be taken, because between judging and removing it another
@@ -144,15 +144,9 @@ class Claims:
         path = self.folder / (f"{name}.{chain[-1].token}.claim" if chain else f"{name}.claim")
         about = {"token": self.token, "machine": _machine(), "pid": os.getpid(), "started": _started(os.getpid())}
         try:
-            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+            _create_whole(path, json.dumps(about).encode())
         except FileExistsError:
             return None
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(json.dumps(about).encode())
-        except OSError:
-            path.unlink(missing_ok=True)
-            raise
         if chain and path not in [claim.path for claim in self._chain(name)]:
             path.unlink(missing_ok=True)  # what was judged is gone since
             return None
@@ -170,6 +164,35 @@ class Claims:
                 for path in self._held.values():
                     with suppress(OSError):  # taken over, or the folder is gone: a hint less
                         os.utime(path)
+
+
+def _create_whole(path: Path, data: bytes) -> None:
+    """Create a file with data in it; FileExistsError where there is one.
+
+    It is written beside its place and linked there, as one without its data, which a kill or Ctrl-C would leave, is
+    nobody's until it is old. Where there are no links it is created empty first.
+    """
+    temporary = path.parent / f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+    try:
+        temporary.write_bytes(data)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            raise
+        except (OSError, NotImplementedError, AttributeError):
+            _create_and_write(path, data)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _create_and_write(path: Path, data: bytes) -> None:
+    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _read(path: Path, now: float) -> Claim | None:

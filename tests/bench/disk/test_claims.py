@@ -201,3 +201,22 @@ def test_sweeping_takes_what_the_dead_left_and_nothing_else(tmp_path, holder):
 def test_a_name_that_names_no_file_is_refused(tmp_path, name):
     with pytest.raises(ValueError, match="claim name"):
         Claims(tmp_path).take(name)
+
+
+@pytest.mark.parametrize(("where", "stopped", "links"), [(Path, "write_bytes", True), (os, "link", True), (os, "fdopen", False)])
+def test_a_claim_that_ctrl_c_stops_in_the_making_is_free_at_once(tmp_path, monkeypatch, where, stopped, links):
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def no_links(*_: object) -> None:
+        raise PermissionError
+
+    with monkeypatch.context() as patch:
+        if not links:
+            patch.setattr(os, "link", no_links)
+        patch.setattr(where, stopped, stop)
+        with pytest.raises(KeyboardInterrupt), Claims(tmp_path) as stopping:
+            stopping.take("work")
+    with Claims(tmp_path) as own:
+        assert own.take("work")
+    assert not [path for path in tmp_path.iterdir() if path.name != "clock"]
