@@ -5,17 +5,18 @@ their labels. Each problem is wanted for several strengths l2 and minimises over
 
     f(W) = (1/n) sum_i weight_i loss(W z_i, y_i)  +  (l2 / 2) ||W without the intercepts||^2
 
-by L-BFGS with one pair (Nocedal & Wright 2006, sec. 7.2, "memoryless"). What makes it fast:
+by L-BFGS (Nocedal & Wright 2006, sec. 7.2). What makes it fast:
 
 (A) The coordinates are orthogonal, Z'Z = diag(e). With w_k the mean of p_k (1 - p_k) over the rows, the matrix
     H = diag(w_k e_i / n + l2) is close to the Hessian, and exactly the Hessian at W = 0 for cross-entropy. It is
-    renewed at every step, scaled by the newest pair (their eq. 7.20), and the unit step is tried first. Beside it a
-    longer memory gains nothing: 4 and 12 pairs took as many steps as 1.
-(B) All problems step at once: one step is two matrix products, P K rows wide.
-(C) A weak l2 starts from stronger ones (`bench.solvers.ladder`). Small problems solve all l2 at once instead.
+    renewed at every step, scaled by the newest pair (their eq. 7.20), and the unit step is tried first.
+(B) A weak l2 starts from stronger ones (`bench.solvers.ladder`).
+(C) On a CPU steps are compiled (`bench.solvers.compiled`), with six pairs, which take a tenth fewer of them than one
+    and up to a quarter where l2 is weak. What is here runs on arrays of a GPU, or for losses that are not compiled: all
+    problems step at once, and keep one pair ("memoryless"). Small problems solve all l2 at once instead of (B).
 
-What one (problem, l2) gives does not depend on the others, to the bit: every product is made of calls of one fixed
-shape, all l2 lie on one ladder, and nothing else mixes problems. The arrays are numpy's on a CPU and torch's on a GPU
+What one (problem, l2) gives does not depend on the others, to the bit: products are made in calls that round every row
+alike, all l2 lie on one ladder, and nothing else mixes problems. The arrays are torch's or numpy's
 (`bench.solvers.backend`); what there is one number of for every problem stays at this end.
 """
 
@@ -32,12 +33,12 @@ from bench.solvers import ladder
 from bench.solvers.backend import Array, Backend, backend_of, fast_products
 from bench.solvers.ladder import Stage, plan_path
 
-TOLERANCE = 1e-7  # on how far f may be above its minimum, as a share of its penalty: W is right to 1e-3 of its length
+TOLERANCE = 1e-7  # on how far f may be above its minimum, as a share of its penalty: W is right to 3e-4 of its length
 ROUNDING = 1e-12  # the same as a share of f, where W is 0
 MOST_STEPS = 1000
 SLACK = 8 * float(np.finfo(np.float32).eps)  # rounding of f, as a share of f: what a step may seem to rise
 LEAST_WEIGHT = 1e-6  # of the curvature w_k, where all rows are far from the boundary of class k
-COMPILED = 1_000_000  # n r K below which the work of a step on a CPU is less than its calls: one problem at a time
+COMPILED = 1_000_000  # n r K below which compiled products are as fast as a library's: one problem at a time
 SMALL = 30_000  # n r K below which a step costs its calls and not its work: all l2 start at W = 0, side by side
 
 
@@ -47,7 +48,7 @@ class Loss:
 
     of_all(S, own) turns S (P, K, n), the scores, into its derivative by S in place, given where the own labels' scores
     lie in the flattened S, (P, n). It returns the losses (P, n) and the curvature w (P, K).
-    one: (smoothing, 0) of cross-entropy with smoothed labels, or (0, q) of (1 - p^q) / q; see `bench.solvers.compiled`.
+    one: (smoothing, 0) of cross-entropy with smoothed labels, or (0, q) of (1 - p^q) / q; see `bench.solvers.kernels`.
     """
 
     of_all: Callable[[Array, Array], tuple[Array, Array]]
