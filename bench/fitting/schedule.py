@@ -231,8 +231,9 @@ def task_bytes(task: Task, sweep: Sweep, view: View) -> float:
     rates = max(len(unit.rates) for unit in task)
     settings = max(len(unit.settings) for unit in task)
     scaled = n_rows * view.width * (8 + 4 + 4)  # float64 while the mean is taken, the float32 result, the test rows
-    pool = 12 * n_rows**2 if sum(map(len, sweep.plan.repeats)) == 1 else 0
-    products = (pool if pool <= BUDGET else 0) + 8 * (4 * n * n + 4 * n * split + 2 * n * view.width)
+    shared = sum(map(len, sweep.plan.repeats)) == 1 and 4 * n_rows**2 <= BUDGET
+    pool = 4 * n_rows * (split + 2 * view.width) if shared else 0  # cosines, rows of length 1 and on other axes
+    products = pool + 8 * (4 * n * n + 4 * n * split + 2 * n * view.width)
     folds = 80 * n * n if any(unit.selection == "inner-cv" for unit in task) else 0  # a draw's, for all heads
     scores = 8 * 3 * rates * settings * split * K
     return PROCESS + _kept(task, sweep) + scaled + products + folds + scores
