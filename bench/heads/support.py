@@ -13,7 +13,7 @@ from bench.heads.span import Plain, Span, span_of_gram
 from bench.solvers.backend import Array, backend_of
 from bench.solvers.linalg import Rows, mean_row
 
-FEW = 128  # support rows up to which their products with the test rows cost less than weights of every dimension
+FEW = 256  # support rows up to which their products with the test rows cost less than weights of every dimension
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ Array = Any  # numpy.ndarray or torch.Tensor
 
 REGISTERS = 16  # of most BLAS, a multiple of this many rows leaves no remainder that is rounded in another way
 LARGE = 2**16  # numbers in a factor from which torch's products are the faster ones, its import aside
-ROWS = 64  # in a call of a product that is made once
+ROWS = 128  # in a call of a product that is made once
 EXACT = 5  # problems, below which a call of just their rows is tried
 FEW = 4096  # numbers in a factor below which one row may come out alike by chance
 
