@@ -400,6 +400,8 @@ def receive(
 def finish(p: Problem, stages: Stages, stage: int, found: Found) -> None:
     """Keep what was found at a stage, and begin the next one if there is one."""
     at = stages.at[stage]
+    if p.numbers[T] == 1:  # the last step came down: the next one is taken unseen
+        add(p.W, 1.0, p.D)
     if at >= 0:
         found.W[at] = p.W
         found.gap[at] = p.numbers[ABOVE] / max(p.numbers[F], TINY)
