@@ -35,7 +35,7 @@ def half() -> Half:
 
 
 def task(half: Half, folder, **identity) -> Task:
-    return Task(folder, "xgboost", half, 5, {"data": "tiny", **identity})
+    return Task(folder, "xgboost", half, 6, {"data": "tiny", **identity})
 
 
 def settings_of(trials: pd.DataFrame) -> list[tuple]:
@@ -109,7 +109,7 @@ def test_a_pruned_trial_was_worse_than_the_best_and_the_published_setting_is_nev
     trials = read_trials(one)
     pruned = trials[trials["state"] == "pruned"]
     assert len(pruned)
-    assert (pruned["episodes"] < 5).all()
+    assert (pruned["episodes"] < 6).all()
     assert (pruned["log_loss"] > trials.loc[trials["state"] == "complete", "log_loss"].min()).all()
     assert trials.loc[trials["default"], "state"].tolist() == ["complete"]
     shares = importance(one)

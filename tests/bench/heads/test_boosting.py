@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bench.heads.contract import Range
 from bench.heads.support import Support
-from bench.heads.xgboost import HEAD
+from bench.heads.xgboost import HEAD, MOST, _columns
 
 
 def blobs(n: int, d: int, n_classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -70,3 +70,23 @@ def test_more_labels_make_it_better():
         scores.append((P.argmax(1) == truth).mean())
     assert scores[0] < scores[1] < scores[2]
     assert scores[2] > 0.9
+
+
+def test_a_wide_embedding_is_read_in_part_and_the_same_part_whatever_the_rows():
+    X, y = blobs(30, 2000, 3)
+    X_test = blobs(9, 2000, 3, 1)[0]
+    used = _columns(2000)
+    assert len(np.unique(used)) == MOST == len(_columns(MOST + 1))
+    other, other_test = np.zeros_like(X), np.ones_like(X_test)
+    other[:, used], other_test[:, used] = X[:, used], X_test[:, used]
+    own, same = (
+        HEAD.scores(Support(*rows), y[None], 3, [HEAD.default]).P for rows in ((X, X_test), (other, other_test))
+    )
+    assert np.array_equal(own, same)
+
+
+def test_a_split_lies_in_the_middle_between_two_rows():
+    X, y = np.array([[0.0], [1.0]], np.float32), np.array([0, 1])
+    X_test = np.array([[0.4], [0.6]], np.float32)
+    P = HEAD.scores(Support(X, X_test), y[None], 2, [HEAD.default]).P[0, 0]
+    assert (P.argmax(1) == y).all()
