@@ -33,8 +33,8 @@ from bench.solvers import ladder
 from bench.solvers.backend import Array, Backend, backend_of, fast_products
 from bench.solvers.ladder import Stage, plan_path
 
-# How far f may be above its minimum, as a share of its penalty, before a last step that is taken unseen. Near the
-# minimum the unit step comes down, here to a fifth and less, and an evaluation is saved: W is right to 3e-4 of its length.
+# How far f may be above its minimum, as a share of its penalty, before a last step that is taken unseen: near the
+# minimum unit steps come down, and an evaluation is saved. W is right to 6e-4 of its length, and mostly to 3e-4.
 TOLERANCE = 4e-7
 ROUNDING = 1e-12  # the same as a share of f, where W is 0
 MOST_STEPS = 1000
