@@ -40,7 +40,7 @@ ROUNDING = 1e-12  # the same as a share of f, where W is 0
 MOST_STEPS = 1000
 SLACK = 8 * float(np.finfo(np.float32).eps)  # rounding of f, as a share of f: what a step may seem to rise
 LEAST_WEIGHT = 1e-6  # of the curvature w_k, where all rows are far from the boundary of class k
-COMPILED = 1_000_000  # n r K below which compiled products are as fast as a library's: one problem at a time
+COMPILED = 500_000  # n r K below which compiled products are as fast as a library's: one problem at a time
 SMALL = 30_000  # n r K below which a step costs its calls and not its work: all l2 start at W = 0, side by side
 
 
