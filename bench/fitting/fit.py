@@ -139,8 +139,8 @@ def fit_units(
 def pool_of(X: np.ndarray, material: Material) -> Pool:
     """Return scaled rows with the products that draws share.
 
-    One split serves all draws, so what is made of all rows pays; of many splits, each serves a few draws. The data alone
-    decides, as numbers from sliced products may differ in the last bit.
+    One split serves all draws, so what is made of all rows pays; of many splits, each serves a few draws. The data
+    alone decides, as numbers from sliced products may differ in the last bit.
     """
     budget = BUDGET if sum(map(len, material.plan.repeats)) == 1 else 0
     return Pool(X, material.groups, budget, material.device)

@@ -36,7 +36,8 @@ def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Param
 
 def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
     """Return the same for every support row, its group subtracted from the sums; uniform if nothing is left."""
-    gram, groups = support.gram, support.groups
+    X, groups = support.X.astype(np.float64, copy=False), support.groups
+    gram = X @ X.T
     P = []
     for y in Y:
         members = one_hot(y, n_classes)  # (n, K)

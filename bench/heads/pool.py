@@ -15,7 +15,7 @@ SMALL_SHARE = 16  # a draw of less than one in so many of the pool's rows makes 
 
 
 class Pool:
-    """All rows X (N, d) of one split, scaled, and what its draws share: made once, sliced by every draw.
+    """All rows X (N, d) of one split, scaled and so centred, and what its draws share: made once, sliced by every draw.
 
     groups: (N,), see `Support`. budget: bytes; 4 N^2 are needed for the cosines with the test rows to be kept. Without
     them every draw makes its own.
@@ -39,7 +39,7 @@ class Pool:
             groups = self.groups[rows]
         if self.keeps_products:
             return _Drawn(self, rows, test, groups)
-        return Support(self.X[rows], self.X[test], groups, lambda: self.axes, self.device)
+        return Support(self.X[rows], self.X[test], groups, lambda: self.axes, is_centred=True, device=self.device)
 
     @cached_property
     def axes(self) -> np.ndarray:
@@ -104,6 +104,7 @@ class _Drawn(Support):
         self._rows = rows
         self._test = test
         self._groups = groups
+        self._is_centred = True
         self.device = pool.device
 
     @property

@@ -82,7 +82,7 @@ def _from_products(
     *lift, last = support.of_rows
     weights = V.reshape(-1, n).T  # multiplied in double precision: of rows that are alike, large ones may cancel
     if lift:
-        W = product(support.X.T, weights).T.reshape(*V.shape[:3], -1)
+        W = product(support.shifted[0].T, weights).T.reshape(*V.shape[:3], -1)
         return _weighed(support, W, last) + b[..., None], slope
     F = product(backend_of(support.device).fetch(last).T, weights).T
     return F.reshape(*V.shape[:3], -1) + b[..., None], slope

@@ -51,8 +51,8 @@ class Support:
     """Support rows X (n, d) and test rows X_test (n_test, d), float; their products are made when first asked for.
 
     groups (n,): rows of one group are left out together when a head says what it is worth without them (`Head.loo`);
-    None: each on its own. axes: gives those of `turned`, (d, d); None: the rows' own. device: where heads that can do
-    their work, "cpu" or torch's name of a GPU.
+    None: each on its own. axes: gives those of `turned`, (d, d); None: the rows' own. is_centred: the rows are few of
+    many whose mean is 0. device: where heads that can do their work, "cpu" or torch's name of a GPU.
     """
 
     def __init__(
@@ -61,12 +61,14 @@ class Support:
         X_test: np.ndarray,
         groups: np.ndarray | None = None,
         axes: Callable[[], np.ndarray] | None = None,
+        is_centred: bool = False,
         device: str = "cpu",
     ) -> None:
         self.X = X
         self.X_test = X_test
         self._groups = groups
         self._axes = axes
+        self._is_centred = is_centred
         self.device = device
 
     @property
@@ -82,9 +84,21 @@ class Support:
         return np.unique(self._groups, return_inverse=True)[1]
 
     @cached_property
+    def shifted(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and test rows minus the mean of the rows, or as they are if they are centred; of their type.
+
+        What is made of these is for heads with an intercept, to which a shift is nothing: in single precision a mean
+        that is a thousand times as long as what rows differ by would leave nothing of that.
+        """
+        if self._is_centred:
+            return self.X, self.X_test
+        mean = self.X.mean(0, dtype=np.float64)
+        return tuple((rows - mean).astype(rows.dtype, copy=False) for rows in (self.X, self.X_test))  # type: ignore[return-value]
+
+    @cached_property
     def gram(self) -> np.ndarray:
-        """Inner products of the support, float64 (n, n), symmetric to the bit."""
-        X = self.X.astype(np.float64, copy=False)
+        """Inner products of the shifted rows, float64 (n, n), symmetric to the bit."""
+        X = self.shifted[0].astype(np.float64, copy=False)
         return X @ X.T
 
     @cached_property
@@ -106,37 +120,39 @@ class Support:
 
     @cached_property
     def plain(self) -> Plain:
-        """The rows as coordinates, with their scatter X'X."""
-        return Plain(self.X.astype(np.float64, copy=False), self.X_test.astype(np.float64, copy=False))
+        """The shifted rows as coordinates, with their scatter X'X."""
+        X, X_test = self.shifted
+        return Plain(X.astype(np.float64, copy=False), X_test)
 
     @cached_property
     def span(self) -> Span:
-        """Coordinates in the span of the support; directions without length (to rounding) are left out."""
+        """Coordinates in the span of the shifted rows; directions without length (to rounding) are left out."""
         n, d = self.shape
-        return self.plain.span() if n >= d else span_of_gram(self.gram, self.X, self.X_test)
+        return self.plain.span() if n >= d else span_of_gram(self.gram, *self.shifted)
 
     @cached_property
     def turned(self) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and test rows on axes where the rows are nearly uncorrelated, float32 (n, d) and (n_test, d)."""
-        axes = principal_axes(self.X) if self._axes is None else self._axes()
-        return turn(self.X, axes), turn(self.X_test, axes)
+        """What is shifted on axes where the rows are nearly uncorrelated, float32 (n, d) and (n_test, d)."""
+        X, X_test = self.shifted
+        axes = principal_axes(X) if self._axes is None else self._axes()
+        return turn(X, axes), turn(X_test, axes)
 
     @cached_property
     def tested(self) -> Array:
-        """The test rows, float32 (d, n_test) on the device."""
-        return backend_of(self.device).send(self.X_test.astype(np.float32, copy=False).T)
+        """The shifted test rows, float32 (d, n_test) on the device."""
+        return backend_of(self.device).send(self.shifted[1].astype(np.float32, copy=False).T)
 
     @cached_property
     def of_rows(self) -> tuple[Array, ...]:
-        """What makes weights of the support rows (P, K, n) scores of the test rows: the factors of X X_test'.
+        """What makes weights of the support rows (P, K, n) scores of the test rows: the factors of X X_test', shifted.
 
         Of few rows it is one factor, their products. Of more it is two, so that the weights become those of the d
         dimensions, and no product is made of every row with every test row.
         """
-        X, send = self.X.astype(np.float32, copy=False), backend_of(self.device).send
+        (X, X_test), send = (rows.astype(np.float32, copy=False) for rows in self.shifted), backend_of(self.device).send
         if len(X) > FEW:
             return send(X), self.tested
-        return (send(products(X, self.X_test.astype(np.float32, copy=False))),)
+        return (send(products(X, X_test)),)
 
     @cached_property
     def linear(self) -> Linear:

@@ -105,9 +105,9 @@ def minimise(
 
     A class without rows keeps W = 0 and takes no part. top: the l2 from which on `plan_path` starts from stronger
     ones; 0 starts them all at W = 0. weight (P, n): of the rows, mean 1; all alike if None. gap (P, L):
-    (f - minimum) / f was at most this before the last step: the duality gap ||gradient||^2 / (2 l2), which bounds it for
-    a convex loss, and a term for the intercepts from their curvature. steps (P, L): evaluations of f. Products are float32, sums over
-    rows float64. BenchError if an l2 is not above 0.
+    (f - minimum) / f was at most this before the last step: the duality gap ||gradient||^2 / (2 l2), which bounds it
+    for a convex loss, and a term for the intercepts from their curvature. steps (P, L): evaluations of f. Products are
+    float32, sums over rows float64. BenchError if an l2 is not above 0.
     """
     if min(l2) <= 0:
         raise BenchError(f"Got l2={min(l2):g}, expected more than 0; take a small one such as 1e-6.")

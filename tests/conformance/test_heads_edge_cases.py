@@ -101,6 +101,14 @@ def test_a_feature_that_is_always_zero_changes_hardly_anything(name):
     assert abs((P.argmax(-1) == y).mean() - (without.argmax(-1) == y).mean()) < 0.05
 
 
+@pytest.mark.parametrize("name", ["lda", "logreg", "logreg-gce", "logreg-smooth", "prune-refit", "ridge"])
+@pytest.mark.parametrize(("n", "d"), [(60, 200), (300, 400), (90, 20)])
+def test_a_mean_far_longer_than_what_rows_differ_by_changes_nothing_for_heads_with_an_intercept(name, n, d):
+    means, y = directions(3, d), np.arange(n) % 3
+    X, X_test, far = near(means, y, 0.8), near(means, y, 0.8, seed=2), 1000 * directions(1, d, seed=3)
+    np.testing.assert_allclose(predict(name, X + far, y, X_test + far, 3), predict(name, X, y, X_test, 3), atol=0.01)
+
+
 @HEADS
 def test_rows_of_length_zero_stop_nobody(name):
     means, y = directions(3, 20), np.arange(30) % 3
@@ -170,7 +178,7 @@ def test_rows_far_from_length_1_are_known_again_or_all_alike(name, scale):
 @pytest.mark.parametrize("length", [0, 1])
 def test_coordinates_of_few_dimensions_are_found_without_a_word_from_lapack(n, d, length):
     X, B = length * directions(n, d), np.ones((1, d))
-    support = Support(X, X)
+    support = Support(X, X, is_centred=True)
     np.testing.assert_allclose(support.span.Z @ support.span.Z_test.T, X @ X.T, atol=1e-12)
     plain = support.plain
     np.testing.assert_allclose(plain.Z @ plain.Z_test.T, X @ X.T, atol=1e-12)

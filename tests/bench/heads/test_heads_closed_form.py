@@ -265,7 +265,7 @@ def test_a_column_of_a_product_is_the_same_to_the_bit_beside_any_others():
 def test_coordinates_keep_inner_products_and_solve_shifted_systems(n, d):
     rng = np.random.default_rng(0)
     X, X_test, W = rng.normal(size=(n, d)), rng.normal(size=(6, d)), rng.normal(size=(min(n, d), 3))
-    support = Support(X, X_test)
+    support = Support(X, X_test, is_centred=True)
     span = support.span
     np.testing.assert_allclose(span.Z.T @ span.Z, np.diag(span.e), atol=1e-8)
     np.testing.assert_allclose(span.Z_test @ span.Z.T, X_test @ X.T, atol=1e-8)
@@ -290,7 +290,7 @@ def test_a_penalty_below_rounding_leaves_out_the_directions_that_rounding_made()
 
 def test_a_flat_or_repeated_table_has_no_spurious_directions():
     X = np.repeat(np.random.default_rng(0).normal(size=(2, 30)), 5, axis=0)
-    span = Support(X, X).span
+    span = Support(X, X, is_centred=True).span
     assert span.Z.shape == (10, 2)
     np.testing.assert_allclose(span.Z @ span.Z_test.T, X @ X.T, atol=1e-10)
     with warnings.catch_warnings():
