@@ -85,8 +85,9 @@ def one_hot(Y: np.ndarray, n_classes: int) -> np.ndarray:
     return np.eye(n_classes)[Y]
 
 
-def softmax(scores: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Return exp(scores) normalised over an axis, computed without overflow."""
-    shifted = np.exp(scores - scores.max(axis, keepdims=True))
+def softmax(scores: np.ndarray, axis: int = -1, overwrite: bool = False) -> np.ndarray:
+    """Return exp(scores) normalised over an axis, computed without overflow; overwrite: in the scores' place."""
+    shifted = np.subtract(scores, scores.max(axis, keepdims=True), out=scores if overwrite else None)
+    np.exp(shifted, out=shifted)
     shifted /= shifted.sum(axis, keepdims=True)
     return shifted

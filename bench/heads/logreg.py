@@ -67,7 +67,7 @@ def fit_and_score(
     S = linear.scores(solved.W.reshape(m * L, K, r)).reshape(m, L, K, -1).astype(np.float64)
     absent = (Y[:, None, :] != np.arange(K)[:, None]).all(2)  # (m, K)
     S.swapaxes(1, 2)[absent] = -np.inf
-    return Scored(softmax(S, 2).swapaxes(2, 3), solved.gap, solved.steps)
+    return Scored(softmax(S, 2, overwrite=True).swapaxes(2, 3), solved.gap, solved.steps)
 
 
 def scores_by(

@@ -84,8 +84,9 @@ def _from_products(
     if lift:
         W = product(support.shifted[0].T, weights).T.reshape(*V.shape[:3], -1)
         return _weighed(support, W, last) + b[..., None], slope
-    F = product(backend_of(support.device).fetch(last).T, weights).T
-    return F.reshape(*V.shape[:3], -1) + b[..., None], slope
+    F = product(backend_of(support.device).fetch(last).T, weights).T.reshape(*V.shape[:3], -1)
+    F += b[..., None]
+    return F, slope
 
 
 def _weighed(support: Support, W: np.ndarray, tested: Array) -> np.ndarray:
@@ -155,12 +156,15 @@ def _scores(at: Callable[[np.ndarray], np.ndarray], solved: _Solved) -> np.ndarr
 
 
 def _probabilities(F: np.ndarray, slope: np.ndarray, left: np.ndarray) -> np.ndarray:
-    """Return softmax(slope F / TEMPERATURE) (m, L, K, p) over the classes with rows left, or all if there are none."""
+    """Return softmax(slope F / TEMPERATURE) (m, L, K, p) over the classes with rows left, or all if there are none.
+
+    In the place of F.
+    """
     shut = (left == 0) & (left.sum(2, keepdims=True) > 0)
-    logits = F * (slope / TEMPERATURE)[..., None, None]
+    F *= (slope / TEMPERATURE)[..., None, None]
     if shut.any():
-        logits[np.broadcast_to(shut, F.shape)] = -np.inf
-    return softmax(logits, axis=2)
+        F[np.broadcast_to(shut, F.shape)] = -np.inf
+    return softmax(F, axis=2, overwrite=True)
 
 
 def _in_group(Y: np.ndarray, groups: np.ndarray, n_classes: int) -> np.ndarray:

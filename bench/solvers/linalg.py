@@ -36,6 +36,7 @@ from bench.solvers.ladder import Stage, plan_path
 # How far f may be above its minimum, as a share of its penalty, before a last step that is taken unseen: near the
 # minimum unit steps come down, and an evaluation is saved. W is right to 6e-4 of its length, and mostly to 3e-4.
 TOLERANCE = 4e-7
+TIGHT = 1e-7  # the same of problems below COMPILED: with few labels margins are thin, and steps cost little
 ROUNDING = 1e-12  # the same as a share of f, where W is 0
 MOST_STEPS = 1000
 SLACK = 8 * float(np.finfo(np.float32).eps)  # rounding of f, as a share of f: what a step may seem to rise
@@ -119,7 +120,8 @@ def minimise(
         from bench.solvers.compiled import Limits, solve
 
         stages = plan_path(wanted, top) if top else apart
-        limits = Limits(TOLERANCE, ROUNDING, SLACK, LEAST_WEIGHT, MOST_STEPS)
+        tolerance = TIGHT if work < COMPILED else TOLERANCE
+        limits = Limits(tolerance, ROUNDING, SLACK, LEAST_WEIGHT, MOST_STEPS)
         arrays = rows.Zt, rows.mean_Z, rows.curvature
         with fast_products(backend_of(rows.Zt), n * r) as on:
             products = None if work < COMPILED else on
@@ -158,6 +160,7 @@ class _Solving:
         self.on, self.rows, self.tracks, self.loss, self.n_classes = on, rows, tracks, loss, K
         self.layouts = on.layout(K, r, n), on.layout(K, n, r)
         self.curvature = rows.curvature * (K / max(K - 1, 1))  # so that diag(p) - pp' is met at W = 0
+        self.is_small = r * n * K < COMPILED
         self.steepest = float(self.curvature[:-1].max()) / K if r > 1 else 0.0  # the most w_k e_i / n can be at W = 0
         L, T = sum(stage.at is not None for stages in tracks for stage in stages), len(tracks)
         self.solved = Solved(np.zeros((P, L, K, r), np.float32), np.zeros((P, L)), np.zeros((P, L), int))
@@ -225,7 +228,7 @@ class _Solving:
         above = self._above()
         # Where l2 outweighs the curvature, so do the weights that no row sees.
         seen = squared * np.minimum(1, self.steepest / self.l2)
-        near = above <= np.maximum(0.5 * TOLERANCE * seen, ROUNDING * self.f)
+        near = above <= np.maximum(0.5 * (TIGHT if self.is_small else TOLERANCE) * seen, ROUNDING * self.f)
         over = (down & near) | (self.t < 1e-4) | (self.steps >= MOST_STEPS)
         for slot in np.flatnonzero(over):
             self._finish(int(slot), above[slot] / max(self.f[slot], np.finfo(np.float32).tiny))

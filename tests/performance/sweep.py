@@ -6,8 +6,8 @@
 
 The work of a head on a draw is all its label vectors (one for each noise rate) at all settings of its grid, from the
 rows to the predicted classes of the test rows. This engine and the loops do it turn and turn about; CPU seconds of one
-thread, medians over the draws. `here`: the head alone, with its part of what all draws of one pool share (products of
-all pairs, axes), as of 20 draws a shot level. `if added`: where other heads have used the same draw. Equal classes:
+thread, medians over the draws. `here`: the head alone, with its part of what all draws of one pool share (cosines
+with the test rows, axes), as of 20 draws a shot level. `if added`: where other heads have used the same draw. Equal classes:
 the share of test rows, its least and its mean over label vectors, settings and draws, against the first loop; `its
 own` is that of the second loop. The gap is (f - f') / f' for this engine's loss f and the first loop's f', the largest;
 in brackets what the engine tells. Accuracy is balanced, on clean labels, the mean over settings. A loop that takes
