@@ -11,8 +11,10 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import (
+    Interrupted,
     console,
     errors,
+    interrupt,
     print_board,
     print_check,
     print_instances,
@@ -59,15 +61,11 @@ app.add_typer(data_app, name="data")
 app.add_typer(store_app, name="store")
 
 
-class Interrupted(BaseException):
-    """Ctrl-C. Not KeyboardInterrupt, which the command-line library would answer with 'Aborted!' and exit code 1."""
-
-
 def main() -> None:
     """Run the command line; foreseeable mistakes exit with 2 and Ctrl-C with 130, without a traceback."""
     from encoders.errors import EncoderError
 
-    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGINT, interrupt)
     try:
         app()
     except (BenchError, EncoderError) as error:
@@ -77,10 +75,6 @@ def main() -> None:
         errors.print("Interrupted. What was finished is kept; the same command goes on from there.")
         sys.stderr.flush()
         os._exit(130)  # decode and worker threads must not hold the exit back
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise Interrupted
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,26 @@ if TYPE_CHECKING:
 WIDE = None if sys.stdout.isatty() else 160  # a file or a pipe has no width to fit into
 console = Console(highlight=False, emoji=False, soft_wrap=True, width=WIDE)
 errors = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+_asked = threading.Event()  # Ctrl-C was pressed in this process
+
+
+class Interrupted(BaseException):
+    """Ctrl-C. Not KeyboardInterrupt, which the command-line library would answer with 'Aborted!' and exit code 1."""
+
+
+def interrupt(number: int, frame: object) -> None:
+    """Raise Interrupted, as the handler of a signal."""
+    _asked.set()
+    raise Interrupted
+
+
+def heed_interrupt() -> None:
+    """Raise Interrupted in the main thread where Ctrl-C was pressed and what it raised was lost.
+
+    A library may drop what a handler raises: numpy does while it takes a text out of an array.
+    """
+    if _asked.is_set() and threading.current_thread() is threading.main_thread():
+        raise Interrupted
 
 
 @contextmanager
@@ -35,6 +56,7 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
         kinds = {"": stage}
 
         def report(what: str, done: int, total: int) -> None:
+            heed_interrupt()
             kind = what if what.startswith("fit ") else what.split()[0]
             if kind not in kinds:
                 bars.update(stage, visible=False)
@@ -42,6 +64,7 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
             bars.update(kinds[kind], description=what, completed=done, total=total)
 
         yield report
+    heed_interrupt()
 
 
 def print_board(board: pd.DataFrame) -> None:

@@ -37,7 +37,8 @@ class DamagedRows(BenchError):
 
 def to_rows(instances: Iterable[str]) -> np.ndarray:
     """Return hex names (n) of 32 characters as uint8 (n, 16)."""
-    return np.frombuffer(bytes.fromhex("".join(instances)), dtype=np.uint8).reshape(-1, WIDTH)
+    names = instances.tolist() if isinstance(instances, np.ndarray) else instances  # numpy's own texts are slow to make
+    return np.frombuffer(bytes.fromhex("".join(names)), dtype=np.uint8).reshape(-1, WIDTH)
 
 
 def to_names(rows: np.ndarray) -> list[str]:

@@ -44,7 +44,7 @@ def test_ctrl_c_exits_with_130_says_what_is_kept_and_loses_nothing(place):
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     text, _ = process.communicate(timeout=300)
-    assert process.returncode == 130
+    assert process.returncode == 130, text
     assert "the same command goes on from there" in " ".join(text.split())
     assert "Traceback" not in text
     assert not place.finish("ctrl", "extract").startswith("0 embeddings reused")
