@@ -177,9 +177,9 @@ def _create_whole(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
         try:
             os.link(temporary, path)
-        except FileExistsError:
+        except FileExistsError:  # somebody was first
             raise
-        except (OSError, NotImplementedError, AttributeError):
+        except OSError:  # a file system without links; where nothing can be written this fails as well
             _create_and_write(path, data)
     finally:
         temporary.unlink(missing_ok=True)
