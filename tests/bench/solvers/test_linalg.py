@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
@@ -219,6 +219,8 @@ def test_a_path_meets_every_l2_from_rungs_that_depend_on_it_alone(l2):
 
 @settings(max_examples=20)
 @given(st.integers(1, 40), st.integers(1, 24), st.integers(1, 120), st.integers(1, 90), st.integers(0, 99))
+@example(2, 1, 81, 81, 0)  # of OpenBLAS for AVX-512, which rounds the last column alone in another way
+@example(8, 1, 120, 65, 1)
 def test_a_product_has_the_same_bits_for_any_number_of_problems(P, K, r, c, seed):
     rng = np.random.default_rng(seed)
     A, B = rng.normal(size=(P, K, r)).astype(np.float32), rng.normal(size=(r, c)).astype(np.float32)
