@@ -9,6 +9,7 @@ import numpy as np
 from bench.solvers.backend import telling
 
 BLOCK = 256  # rows multiplied at a time
+FEW = 2**18  # multiplications below which double precision costs nothing: rows give the same in any company
 COLUMNS = 64  # that a place is tried by at most
 
 
@@ -26,12 +27,12 @@ def unit_rows(X: np.ndarray) -> np.ndarray:
 def products(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """Return A B' (p, q) for A (p, d) and B (q, d), all float32.
 
-    Where a product in single precision may be rounded by its place, it is made in double precision and rounded then.
+    Few products, and those that single precision may round by their place, are made in double precision and rounded.
     """
     (p, d), q = A.shape, len(B)
     step = min(BLOCK, p)
     out, filled = np.empty((p, q), np.float32), np.zeros((step, d), np.float32)
-    if not _alike_in_every_place(step, d, q):
+    if p * d * q < FEW or not _alike_in_every_place(step, d, q):
         whole = B.T.astype(np.float64)
         for i in range(0, p, step):
             out[i : i + step] = A[i : i + step].astype(np.float64) @ whole
