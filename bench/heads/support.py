@@ -164,7 +164,7 @@ class Support:
             factors = send(np.ascontiguousarray(self.span.dual.T, np.float32)), *self.of_rows
         else:
             Z, Z_test = self.turned
-            e = np.vecdot(Z.T, Z.T).astype(np.float64)
+            e = np.einsum("ij,ij->j", Z, Z).astype(np.float64)
             factors = (send(Z_test.T),)
         return Linear(Rows.of(Z, e, self.device), mean_row(Z).astype(np.float32), factors, self.device)
 

@@ -14,17 +14,21 @@ import numpy as np
 from bench.solvers.backend import Backend
 from bench.solvers.kernels import (
     MANY,
+    SCALE,
     Bends,
     Found,
     Limits,
     Problem,
     Stages,
     begin,
+    class_curvature,
     evaluate_loss,
     finish,
+    is_first,
     propose,
     receive,
     solve_path,
+    turn,
 )  # fmt: skip
 from bench.solvers.ladder import Stage
 
@@ -78,15 +82,18 @@ def solve(
 def _problem(curvature: np.ndarray, labels: np.ndarray, weight: np.ndarray, stages: Stages) -> _Own:
     present, y = np.unique(labels, return_inverse=True)
     K, r, L = len(present), len(curvature), 1 + stages.at.max()
-    own = curvature * np.float32(K / max(K - 1, 1))  # so that diag(p) - pp' is met at W = 0
-    steepest = float(own[:-1].max()) / K if r > 1 else 0.0
-    W, G, D, last, before, room = (np.zeros((K, r), np.float32) for _ in range(6))  # slices of one would be slower
+    steepest = float(curvature[:-1].max()) / max(K - 1, 1) if r > 1 else 0.0
+    W, G, D, last, before, older, room = (np.zeros((K, r), np.float32) for _ in range(7))  # slices would be slower
     s, y_ = (np.empty((MANY, K, r), np.float32) for _ in range(2))
-    penalty, w, sy, numbers = np.zeros(r, np.float32), np.zeros(K, np.float32), np.zeros(MANY), np.zeros(8)
-    problem = Problem(W, G, D, last, before, room, s, y_, sy, w, penalty, numbers)
-    begin(problem, stages.l2[0], stages.ahead[0])
+    axes = np.zeros((K, K), np.float32), np.ones(K, np.float32), np.zeros((K - 1, K), np.float32)
+    numbers = np.zeros(10)
+    numbers[SCALE] = 1
+    problem = Problem(
+        *axes, W, G, D, s, y_, np.zeros(MANY), last, before, older, np.zeros(r, np.float32), room, numbers
+    )
+    begin(problem, stages.l2[0], stages.ahead[0], stages.bend[0])
     found = Found(np.zeros((L, K, r), np.float32), np.zeros(L), np.zeros(L, np.int64))
-    return _Own(problem, Bends(own, steepest), present, (y, weight), found)
+    return _Own(problem, Bends(curvature, steepest), present, (y, weight), found)
 
 
 def _step_together(
@@ -98,23 +105,22 @@ def _step_together(
     limits: Limits,
     stages: Stages,
 ) -> None:
-    (Zt, mean_Z), K, active = rows, n_classes, list(problems)
+    (Zt, mean_Z), leading, active = rows, max(n_classes - 1, 1), list(problems)
     r, n = Zt.shape
-    layouts = products.layout(K, r, n), products.layout(K, n, r)
-    room, w = np.empty((6, n), np.float32), np.empty((len(problems), K), np.float32)
+    layouts = products.layout(leading, r, n), products.layout(leading, n, r)
     while active:
-        trial = np.zeros((len(active), K, r), np.float32)  # that of classes without rows stays 0
+        trial = np.zeros((len(active), leading, r), np.float32)  # that of classes without rows stays 0
         for own, place in zip(active, trial, strict=True):
-            propose(own.problem, place[: len(own.present)])
-        S = products.product(trial, Zt, layouts[0])
-        values = [
-            evaluate_loss(scores[: len(own.present)], *own.labels, *loss, bend[: len(own.present)], room)
-            for own, scores, bend in zip(active, S, w, strict=False)
-        ]
-        G = products.product(S, mean_Z, layouts[1])
-        for own, place, value, bend, gradient in zip(active, trial, values, w, G, strict=False):
-            k = len(own.present)
-            if receive(own.problem, place[:k], value, bend[:k], gradient[:k], own.bends, limits):
+            propose(own.problem, place[: len(own.present) - 1])
+        scores, values = products.product(trial, Zt, layouts[0]), []
+        for own, place in zip(active, scores, strict=True):
+            leads = place[: len(own.present) - 1]
+            if is_first(own.problem):
+                turn(own.problem, class_curvature(leads, *own.labels, loss[1]), limits.least)
+            values.append(evaluate_loss(leads, *own.labels, *loss))
+        gradients = products.product(scores, mean_Z, layouts[1])
+        for own, value, place in zip(active, values, gradients, strict=True):
+            if receive(own.problem, value, place[: len(own.present) - 1], own.bends, limits):
                 finish(own.problem, stages, own.stage, own.found)
                 own.stage += 1
         active = [own for own in active if own.stage < len(stages.l2)]

@@ -35,11 +35,12 @@ compiled = _compiled("reassoc", "contract", "nsz", "arcp")  # sums in any order,
 in_order = _compiled("contract")
 TINY = float(np.finfo(np.float32).tiny)
 ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
-LEAST_EXPONENT = np.float32(-87)  # exp of it is nearly the least number
+LEAST_EXPONENT = np.float32(-80)  # a share of exp of it is still a normal number: others take a hundred times as long
 LOG2E, LN2_HIGH, LN2_LOW = np.float32(1 / log(2)), np.float32(0.693359375), np.float32(log(2) - 0.693359375)
 C0, C1, C2, C3, C4 = (np.float32(c) for c in (1.9875691e-4, 1.3981999e-3, 8.3334519e-3, 4.1665795e-2, 1.6666665e-1))
-F, SLOPE, T, PAIRS, SQUARED, ABOVE, L2, STEPS = range(8)  # places of a problem's numbers
-MANY = 6  # pairs of L-BFGS
+F, SLOPE, T, PAIRS, SQUARED, ABOVE, L2, STEPS, SCALE, FIRST_SCALE = range(10)  # places of a problem's numbers
+MANY = 4  # pairs of L-BFGS
+BLOCK = 256  # rows whose losses are evaluated at a time, while they are near
 
 
 class Limits(NamedTuple):
@@ -62,30 +63,36 @@ class Bends(NamedTuple):
 class Problem(NamedTuple):
     """What is known of one problem, float32 but the numbers and sy, float64.
 
-    W (K, r), its gradient G, the direction D to go on; last, before: W of the two last rungs. s, y (MANY, K, r): the
-    newest moves and what they did to G, in a circle; sy (MANY,): their products; room (K, r). w (K,): the curvature of
-    the loss by class; penalty (r,): l2 but of the intercept. numbers: see `F` and so on; PAIRS counts all so far.
+    turn (K, K): orthogonal columns u_j, the axes of the classes' curvature, which is bend (K,) along them. All that
+    belongs to a stage is kept in these coordinates, as U'W: W (K, r), its gradient G, the direction D to go on; s, y
+    (MANY, K, r): the newest moves and what they did to G, in a circle; sy (MANY,): their products. As they are: last,
+    before, older: W of the three last rungs. contrast (K - 1, K): the rows of `turn` minus its last one. penalty (r,):
+    l2 but of the intercept. room (K, r). numbers: see `F` and so on; PAIRS counts all so far.
     """
 
+    turn: np.ndarray
+    bend: np.ndarray
+    contrast: np.ndarray
     W: np.ndarray
     G: np.ndarray
     D: np.ndarray
-    last: np.ndarray
-    before: np.ndarray
-    room: np.ndarray
     s: np.ndarray
     y: np.ndarray
     sy: np.ndarray
-    w: np.ndarray
+    last: np.ndarray
+    before: np.ndarray
+    older: np.ndarray
     penalty: np.ndarray
+    room: np.ndarray
     numbers: np.ndarray
 
 
 class Stages(NamedTuple):
-    """The path of `ladder.plan_path` as arrays: l2, ahead (NaN where it starts at W = 0), is_rung, at (-1 for None)."""
+    """The path of `ladder.plan_path` as arrays: l2, ahead (NaN where it starts at W = 0), bend, is_rung, at (or -1)."""
 
     l2: np.ndarray
     ahead: np.ndarray
+    bend: np.ndarray
     is_rung: np.ndarray
     at: np.ndarray
 
@@ -95,7 +102,8 @@ class Stages(NamedTuple):
         ahead = [np.nan if stage.ahead is None else stage.ahead for stage in path]
         at = [-1 if stage.at is None else stage.at for stage in path]
         rungs = [stage.is_rung for stage in path]
-        return cls(np.array([stage.l2 for stage in path]), np.array(ahead), np.array(rungs), np.array(at))
+        l2, bend = [stage.l2 for stage in path], [stage.bend for stage in path]
+        return cls(np.array(l2), np.array(ahead), np.array(bend), np.array(rungs), np.array(at))
 
 
 class Found(NamedTuple):
@@ -128,7 +136,7 @@ def multiply(A: np.ndarray, B: np.ndarray, out: np.ndarray) -> None:
 
 @in_order  # or the two parts of log(2) are added up first
 def exponentiate(x: np.ndarray, power: np.ndarray) -> None:
-    """Replace x float32 (n,), <= 0, by exp(x) to two units in the last place; below -87 it is taken as -87.
+    """Replace x float32 (n,), <= 0, by exp(x) to two units in the last place; below -80 it is taken as -80.
 
     2^i exp(r) with |r| <= log(2) / 2, the second factor by its series (Cephes, expf). power: int32 (n,), room for i as
     the exponent of a number. Calls of the C library would be made one by one.
@@ -163,29 +171,45 @@ def log_sum(A: np.ndarray, B: np.ndarray) -> float:
 
 
 @compiled
-def evaluate_loss(
-    S: np.ndarray, y: np.ndarray, weight: np.ndarray, smoothing: float, q: float, w: np.ndarray, room: np.ndarray
-) -> float:
-    """Turn scores S (K, n) into the derivative of the weighted losses; return their mean and set the curvature w (K,).
+def evaluate_loss(leads: np.ndarray, y: np.ndarray, weight: np.ndarray, smoothing: float, q: float) -> float:
+    """Turn leads (K - 1, n), scores minus the last class's, into the losses' derivatives; return the mean loss.
 
-    The losses are those of `bench.solvers.linalg.Loss`. Nothing is subtracted from 1 that is near it. room: (6, n).
-    weight (n,), or (0,) where all rows are alike.
+    The losses are those of `bench.solvers.linalg.Loss`, weighted. weight (n,), or (0,) where all rows are alike.
+    """
+    before, n = leads.shape
+    total = 0.0
+    for start in range(0, n, BLOCK):
+        width = min(BLOCK, n - start)
+        S = np.empty((before + 1, width), np.float32)
+        for k in range(before):
+            row, lead = S[k], leads[k]
+            for i in range(width):
+                row[i] = lead[start + i]
+        S[before] = ZERO
+        some = weight[start : start + width] if len(weight) else weight
+        total += loss_of_block(S, y[start : start + width], some, smoothing, q)
+        for k in range(before):
+            row, lead = S[k], leads[k]
+            for i in range(width):
+                lead[start + i] = row[i]
+    return total / n
+
+
+@compiled
+def loss_of_block(S: np.ndarray, y: np.ndarray, weight: np.ndarray, smoothing: float, q: float) -> float:
+    """Turn scores S (K, n) into the derivatives of the losses, and return their sum; see `evaluate_loss`.
+
+    Nothing is subtracted from 1 that is near it.
     """
     K, n = S.shape
+    room, power = np.empty((5, n), np.float32), np.empty(n, np.int32)
     top, behind, others, own, trust = room[0], room[1], room[2], room[3], room[4]
-    power = room[5].view(np.int32)
     each, rest = np.float32(smoothing / K), np.float32(smoothing - smoothing / K)
-    top[:] = S[0]
-    for k in range(1, K):
-        row = S[k]
-        for i in range(n):
-            top[i] = max(top[i], row[i])
+    subtract_top(S, top)
     total = 0.0
-    for k in range(K):
-        row, distance = S[k], 0.0
-        for i in range(n):
-            row[i] -= top[i]
-        if smoothing > 0:
+    if smoothing > 0:
+        for k in range(K):
+            row, distance = S[k], 0.0
             for i in range(n):
                 distance += (weight[i] if len(weight) else ONE) * row[i]
             total -= float(each * distance)  # of the scores to the top, for the labels' even part
@@ -200,7 +224,6 @@ def evaluate_loss(
         exponentiate(row, power)
         for i in range(n):
             others[i] += row[i]
-    trust[:] = ONE
     if q > 0:
         for i in range(n):
             trust[i] = (own[i] / (others[i] + own[i])) ** q
@@ -216,25 +239,82 @@ def evaluate_loss(
         total += log_sum(others, own) - (1 - smoothing) * float(summed)
     for i in range(n):
         top[i] = ONE / (others[i] + own[i])
-        others[i] *= top[i]  # 1 - p of the own class
-    for k in range(K):
-        row, bend = S[k], ZERO
+    if q > 0:
         for i in range(n):
-            p = row[i] * top[i]
-            bend += (p - p * p) * trust[i]
-            row[i] = p * trust[i] - each
-        w[k] = bend
+            top[i] *= trust[i]
+    for k in range(K):
+        row = S[k]
+        for i in range(n):
+            row[i] = row[i] * top[i] - each
     for i in range(n):
-        p = others[i]
-        w[y[i]] += (p - p * p) * trust[i]  # p (1 - p) is the same for p and 1 - p
-        S[y[i], i] = rest - p * trust[i]
+        S[y[i], i] = rest - others[i] * top[i]  # the share of all others, 1 - p of the own class
     if len(weight):
         for k in range(K):
             row = S[k]
             for i in range(n):
                 row[i] *= weight[i]
-    w /= np.float32(n)
-    return total / n
+    return total
+
+
+@compiled
+def subtract_top(S: np.ndarray, top: np.ndarray) -> None:
+    """Subtract from S (K, n) the largest of every column, which is left in top (n,)."""
+    K, n = S.shape
+    top[:] = S[0]
+    for k in range(1, K):
+        row = S[k]
+        for i in range(n):
+            top[i] = max(top[i], row[i])
+    for k in range(K):
+        row = S[k]
+        for i in range(n):
+            row[i] -= top[i]
+
+
+@compiled
+def class_curvature(leads: np.ndarray, y: np.ndarray, weight: np.ndarray, q: float) -> np.ndarray:
+    """Return the mean over rows of diag(p) - pp', float64 (K, K), each row by its weight and p_y^q.
+
+    leads: see `evaluate_loss`. The rows of what is returned add up to 0 but for rounding in double precision.
+    """
+    K, n = len(leads) + 1, leads.shape[1]
+    C = np.zeros((K, K))
+    for start in range(0, n, BLOCK):
+        width = min(BLOCK, n - start)
+        P, power = np.empty((K, width), np.float32), np.empty(width, np.int32)
+        total, scale = np.empty(width, np.float32), np.ones(width, np.float32)
+        for k in range(K - 1):
+            row, lead = P[k], leads[k]
+            for i in range(width):
+                row[i] = lead[start + i]
+        P[K - 1] = ZERO
+        subtract_top(P, total)
+        total[:] = ZERO
+        for k in range(K):
+            row = P[k]
+            exponentiate(row, power)
+            for i in range(width):
+                total[i] += row[i]
+        for i in range(width):
+            if q > 0:
+                scale[i] = (P[y[start + i], i] / total[i]) ** q
+            if len(weight):
+                scale[i] *= weight[start + i]
+            scale[i] = np.sqrt(scale[i]) / total[i]
+        for k in range(K):
+            row = P[k]
+            for i in range(width):
+                row[i] *= scale[i]
+            for m in range(k):
+                other, found = P[m], ZERO
+                for i in range(width):
+                    found += row[i] * other[i]
+                shared = float(found) / n
+                C[k, m] -= shared
+                C[m, k] -= shared
+                C[k, k] += shared
+                C[m, m] += shared
+    return C
 
 
 @compiled
@@ -259,20 +339,32 @@ def add(A: np.ndarray, by: float, B: np.ndarray) -> None:
 
 
 @compiled
-def precondition(p: Problem, curvature: np.ndarray, least: float, A: np.ndarray, B: np.ndarray, by: float) -> float:
-    """Write `by` times H^-1 A to B, both (K, r), and return A' H^-1 A; see (A) of `linalg`."""
-    total, floor, factor = ZERO, np.float32(least), np.float32(by)
+def add_and_dot(A: np.ndarray, by: float, B: np.ndarray, C: np.ndarray) -> float:
+    """Add `by` times B to A and return its inner product with C, all (K, r)."""
+    total, factor = ZERO, np.float32(by)
     for k in range(len(A)):
-        a, b, w = A[k], B[k], max(p.w[k], floor)
+        a, b, c = A[k], B[k], C[k]
         for j in range(len(a)):
-            scaled = a[j] / (w * curvature[j] + p.penalty[j])
+            a[j] += factor * b[j]
+            total += a[j] * c[j]
+    return float(total)
+
+
+@compiled
+def precondition(p: Problem, curvature: np.ndarray, A: np.ndarray, B: np.ndarray, by: float) -> float:
+    """Write `by` times H^-1 A to B, both (K, r), and return A' H^-1 A; see (A) of `linalg`."""
+    total, factor = ZERO, np.float32(by)
+    for k in range(len(A)):
+        a, b, bend = A[k], B[k], p.bend[k]
+        for j in range(len(a)):
+            scaled = a[j] / (bend * curvature[j] + p.penalty[j])
             total += a[j] * scaled
             b[j] = factor * scaled
     return float(total)
 
 
 @compiled
-def direct(p: Problem, curvature: np.ndarray, least: float) -> float:
+def direct(p: Problem, curvature: np.ndarray) -> float:
     """Write to D minus the inverse Hessian times the gradient, and return its slope.
 
     By the two loops of L-BFGS (Nocedal & Wright 2006, algorithm 7.4) over the pairs that are kept.
@@ -284,56 +376,91 @@ def direct(p: Problem, curvature: np.ndarray, least: float) -> float:
         own, G = D[k], p.G[k]
         for j in range(len(own)):
             own[j] = -G[j]
+    gamma = p.numbers[SCALE]
+    if kept == 0:
+        precondition(p, curvature, D, D, gamma)
+        return dot(D, p.G)
+    along = dot(p.s[newest % MANY], D)
     for back in range(kept):
         at = (newest - back) % MANY
-        a[at] = dot(p.s[at], D) / p.sy[at]
-        add(D, -a[at], p.y[at])
-    gamma = 1.0
-    if kept:
-        at = newest % MANY
-        gamma = p.sy[at] / precondition(p, curvature, least, p.y[at], p.room, 1.0)
-    precondition(p, curvature, least, D, D, gamma)
+        a[at] = along / p.sy[at]
+        along = add_and_dot(D, -a[at], p.y[at], p.s[(at - 1) % MANY])  # of the last one it is not used
+    at = newest % MANY
+    gamma = p.sy[at] / precondition(p, curvature, p.y[at], p.room, 1.0)
+    if newest == 0:
+        p.numbers[FIRST_SCALE] = gamma
+    precondition(p, curvature, D, D, gamma)
+    along = dot(p.y[(newest - kept + 1) % MANY], D)
     for back in range(kept - 1, -1, -1):
         at = (newest - back) % MANY
-        add(D, a[at] - dot(p.y[at], D) / p.sy[at], p.s[at])
-    return dot(D, p.G)
+        then = p.y[(at + 1) % MANY] if back else p.G
+        along = add_and_dot(D, a[at] - along / p.sy[at], p.s[at], then)
+    return along
 
 
 @compiled
-def bound(G: np.ndarray, w: np.ndarray, l2: float, least: float) -> float:
+def bound(p: Problem) -> float:
     """Return how far f is above its minimum at most; see `linalg.minimise`."""
-    K, r = G.shape
+    K, r = p.G.shape
     weights, intercepts = ZERO, 0.0
     for k in range(K):
-        Gk = G[k]
+        G = p.G[k]
         for j in range(r - 1):
-            weights += Gk[j] * Gk[j]
-        intercepts += float(Gk[r - 1]) ** 2 / max(w[k], least)
-    return float(weights) / (2 * l2) + intercepts
+            weights += G[j] * G[j]
+        intercepts += float(G[r - 1]) ** 2 / p.bend[k]
+    return float(weights) / (2 * p.numbers[L2]) + intercepts
 
 
 @compiled
-def begin(p: Problem, l2: float, ahead: float) -> None:
-    """Start at W = 0 where `ahead` is NaN, else so far along the last two rungs."""
+def begin(p: Problem, l2: float, ahead: float, bend: float) -> None:
+    """Start at W = 0 where `ahead` is NaN, else so far along the last rungs; see `ladder.Stage`."""
     if np.isnan(ahead):
         p.W[:] = ZERO
     else:
         p.W[:] = p.last + np.float32(ahead) * (p.last - p.before)
+        p.W[:] += np.float32(bend) * (p.last - p.before - (p.before - p.older))
+    K, scale = len(p.W), p.numbers[SCALE]
+    for k in range(K):
+        p.turn[k] = ZERO
+        p.turn[k, k] = ONE
+    p.contrast[:] = p.turn[: K - 1] - p.turn[K - 1]
     p.G[:] = ZERO
     p.D[:] = ZERO
     p.penalty[:-1] = np.float32(l2)
     p.numbers[:] = 0
     p.numbers[F], p.numbers[T], p.numbers[ABOVE], p.numbers[L2] = inf, 1.0, inf, l2
+    p.numbers[SCALE] = scale
 
 
 @compiled
 def propose(p: Problem, trial: np.ndarray) -> None:
-    """Write to trial (K, r) where f is to be evaluated next."""
+    """Write to trial (K - 1, r) where f is to be evaluated next: all classes minus the last, which gives its scores."""
     t = np.float32(p.numbers[T])
-    for k in range(len(trial)):
-        W, D, row = p.W[k], p.D[k], trial[k]
+    for k in range(len(p.W)):
+        W, D, row = p.W[k], p.D[k], p.room[k]
         for j in range(len(row)):
             row[j] = W[j] + t * D[j]
+    multiply(p.contrast, p.room, trial)
+
+
+@compiled
+def is_first(p: Problem) -> bool:
+    """Return whether nothing has been evaluated at this stage."""
+    return p.numbers[STEPS] == 0
+
+
+@compiled
+def turn(p: Problem, C: np.ndarray, least: float) -> None:
+    """Turn W, where the first evaluation is, to the axes of the classes' curvature C (K, K)."""
+    values, axes = np.linalg.eigh(C)
+    K = len(values)
+    p.turn[:] = axes.astype(np.float32)
+    p.contrast[:] = p.turn[: K - 1] - p.turn[K - 1]
+    for k in range(K):
+        p.bend[k] = np.float32(max(values[k], least))
+    p.bend[0] = ONE  # all classes alike, which no score tells and no step takes
+    p.room[:] = p.W
+    multiply(np.ascontiguousarray(p.turn.T), p.room, p.W)
 
 
 @compiled
@@ -350,43 +477,46 @@ def penalise(W: np.ndarray, penalty: np.ndarray, G: np.ndarray) -> float:
 
 
 @compiled
-def remember(p: Problem, G: np.ndarray) -> None:
-    """Keep the newest pair, the move by D and what it did to the gradient, unless it tells nothing."""
+def go_on(p: Problem, new_W: np.ndarray, new_G: np.ndarray) -> None:
+    """Go to W and G; keep as the newest pair the move by D and what it did to the gradient, unless it tells nothing."""
     t, at = np.float32(p.numbers[T]), int(p.numbers[PAIRS]) % MANY
     product, S, Y = ZERO, p.s[at], p.y[at]
-    for k in range(len(G)):
-        D, s, y, new, old = p.D[k], S[k], Y[k], G[k], p.G[k]
+    for k in range(len(new_G)):
+        W, G, D, s, y, w, g = p.W[k], p.G[k], p.D[k], S[k], Y[k], new_W[k], new_G[k]
         for j in range(len(s)):
             s[j] = t * D[j]
-            y[j] = new[j] - old[j]
+            y[j] = g[j] - G[j]
             product += s[j] * y[j]
+            W[j] = w[j]
+            G[j] = g[j]
     if product > 0:
         p.sy[at] = product
         p.numbers[PAIRS] += 1
 
 
 @compiled
-def receive(
-    p: Problem, trial: np.ndarray, loss: float, w: np.ndarray, gradient: np.ndarray, bends: Bends, limits: Limits
-) -> bool:
-    """Take in the mean loss at trial (K, r), its curvature w and its gradient (K, r); return whether p is solved."""
-    numbers = p.numbers
-    squared = penalise(trial, p.penalty, gradient)
+def receive(p: Problem, loss: float, gradient: np.ndarray, bends: Bends, limits: Limits) -> bool:
+    """Take in the mean loss where `propose` said and its gradient (K - 1, r); return whether p is solved.
+
+    The gradients of all classes add up to 0.
+    """
+    numbers, new_W = p.numbers, p.room
     f, t, slope = numbers[F], numbers[T], numbers[SLOPE]
+    for k in range(len(new_W)):
+        W, D, row = p.W[k], p.D[k], new_W[k]
+        for j in range(len(row)):
+            row[j] = W[j] + np.float32(t) * D[j]
+    new_G = np.empty(new_W.shape, np.float32)
+    multiply(np.ascontiguousarray(p.contrast.T), gradient, new_G)
+    squared = penalise(new_W, p.penalty, new_G)
     value = loss + 0.5 * squared
     numbers[STEPS] += 1
     down = value <= f + 1e-4 * t * slope + limits.slack * abs(f)
     if down:
-        remember(p, gradient)
-        for k in range(len(trial)):
-            W, G, new_W, new_G = p.W[k], p.G[k], trial[k], gradient[k]
-            for j in range(len(W)):
-                W[j] = new_W[j]
-                G[j] = new_G[j]
-            p.w[k] = w[k]
+        go_on(p, new_W, new_G)
         numbers[F], numbers[T], numbers[SQUARED] = value, 1.0, squared
-        numbers[SLOPE] = direct(p, bends.curvature, limits.least)
-        numbers[ABOVE] = bound(p.G, p.w, numbers[L2], limits.least)
+        numbers[SLOPE] = direct(p, bends.curvature)
+        numbers[ABOVE] = bound(p)
     else:
         shorter = -0.5 * slope * t / (value - f - slope * t)
         numbers[T] *= min(max(shorter, 0.1), 0.5) if shorter == shorter else 0.1
@@ -402,15 +532,19 @@ def finish(p: Problem, stages: Stages, stage: int, found: Found) -> None:
     at = stages.at[stage]
     if p.numbers[T] == 1:  # the last step came down: the next one is taken unseen
         add(p.W, 1.0, p.D)
+    multiply(p.turn, p.W, p.room)
     if at >= 0:
-        found.W[at] = p.W
+        found.W[at] = p.room
         found.gap[at] = p.numbers[ABOVE] / max(p.numbers[F], TINY)
         found.steps[at] = int(p.numbers[STEPS])
     if stages.is_rung[stage]:
+        p.older[:] = p.before
         p.before[:] = p.last
-        p.last[:] = p.W
+        p.last[:] = p.room
+        if p.numbers[FIRST_SCALE] > 0:
+            p.numbers[SCALE] = p.numbers[FIRST_SCALE]
     if stage + 1 < len(stages.l2):
-        begin(p, stages.l2[stage + 1], stages.ahead[stage + 1])
+        begin(p, stages.l2[stage + 1], stages.ahead[stage + 1], stages.bend[stage + 1])
 
 
 @compiled
@@ -425,14 +559,16 @@ def solve_path(
     """Solve one problem, which has begun, at every stage. rows: Z' and Z / n. labels: y (n,) and weight."""
     (Zt, mean_Z), (y, weight), (K, r), (stages, bends, limits) = rows, labels, p.W.shape, told
     n = len(y)
-    trial, gradient, w = np.empty((K, r), np.float32), np.empty((K, r), np.float32), np.empty(K, np.float32)
-    S, room = np.empty((K, n), np.float32), np.empty((6, n), np.float32)
+    trial, gradient = np.empty((K - 1, r), np.float32), np.empty((K - 1, r), np.float32)
+    S = np.empty((K - 1, n), np.float32)
     for stage in range(len(stages.l2)):
         over = False
         while not over:
             propose(p, trial)
             multiply(trial, Zt, S)
-            value = evaluate_loss(S, y, weight, loss[0], loss[1], w, room)
+            if is_first(p):
+                turn(p, class_curvature(S, y, weight, loss[1]), limits.least)
+            value = evaluate_loss(S, y, weight, loss[0], loss[1])
             multiply(S, mean_Z, gradient)
-            over = receive(p, trial, value, w, gradient, bends, limits)
+            over = receive(p, value, gradient, bends, limits)
         finish(p, stages, stage, found)

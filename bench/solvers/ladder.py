@@ -1,7 +1,8 @@
 """Which strengths of a penalty lead to the wanted ones: a weak one starts from where stronger ones ended.
 
-The optimum is nearly linear in log(l2), so two solutions foretell the next. All paths climb down one ladder, whatever
-strengths are wanted, so that what is found for one does not depend on the others.
+The optimum is nearly linear in log(l2), so two solutions foretell the next, and a third tells half of how it bends.
+All paths climb down one ladder, whatever strengths are wanted, so that what is found for one does not depend on the
+others.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ STEP = 10 ** (-2 / 3)
 
 @dataclass(frozen=True)
 class Stage:
-    """One l2 of the path. ahead: how far to go on along the last two rungs, in rungs; None starts at W = 0."""
+    """One l2 of the path. ahead: how far to go on along the last two rungs, in rungs; None starts at W = 0.
+
+    bend: how much to add of the difference between the last two moves from rung to rung: half of what a parabola would.
+    """
 
     l2: float
     ahead: float | None
     is_rung: bool
     at: int | None  # place among the wanted l2; None for a rung that is only passed
+    bend: float = 0.0
 
 
 def plan_path(l2: Sequence[float], top: float = TOP) -> list[Stage]:
@@ -33,8 +38,7 @@ def plan_path(l2: Sequence[float], top: float = TOP) -> list[Stage]:
             stages.append(Stage(l2[at], None, False, at))
             continue
         while rung >= l2[at] * (1 - 1e-9):
-            start = None if rungs_done == 0 else 0.0 if rungs_done == 1 else 1.0
-            stages.append(Stage(rung, start, True, None))
+            stages.append(_next(rung, 1.0, rungs_done, True, None))
             rungs_done += 1
             rung = top * STEP**rungs_done
         last = stages[-1]
@@ -42,6 +46,12 @@ def plan_path(l2: Sequence[float], top: float = TOP) -> list[Stage]:
             stages[-1] = replace(last, at=at)
             continue
         above = rung / STEP
-        ahead = math.log(l2[at] / above) / math.log(STEP) if rungs_done > 1 else 0.0
-        stages.append(Stage(l2[at], ahead, False, at))
+        stages.append(_next(l2[at], math.log(l2[at] / above) / math.log(STEP), rungs_done, False, at))
     return stages
+
+
+def _next(l2: float, ahead: float, rungs_done: int, is_rung: bool, at: int | None) -> Stage:
+    """Return a stage so many rungs ahead of the last one, as far as the rungs that are done foretell it."""
+    if rungs_done < 2:
+        return Stage(l2, None if rungs_done == 0 else 0.0, is_rung, at)
+    return Stage(l2, ahead, is_rung, at, ahead * (ahead + 1) / 4 if rungs_done > 2 else 0.0)

@@ -7,13 +7,14 @@ their labels. Each problem is wanted for several strengths l2 and minimises over
 
 by L-BFGS (Nocedal & Wright 2006, sec. 7.2). What makes it fast:
 
-(A) The coordinates are orthogonal, Z'Z = diag(e). With w_k the mean of p_k (1 - p_k) over the rows, the matrix
-    H = diag(w_k e_i / n + l2) is close to the Hessian, and exactly the Hessian at W = 0 for cross-entropy. It is
-    renewed at every step, scaled by the newest pair (their eq. 7.20), and the unit step is tried first.
+(A) The coordinates are orthogonal, Z'Z = diag(e). With C the mean of diag(p) - pp' over the rows, H = C x diag(e) / n
+    + l2 is close to the Hessian, and exactly the Hessian at W = 0 for cross-entropy. It is scaled by the newest pair
+    (their eq. 7.20), and the unit step is tried first.
 (B) A weak l2 starts from stronger ones (`bench.solvers.ladder`).
-(C) On a CPU steps are compiled (`bench.solvers.compiled`), with six pairs, which take a tenth fewer of them than one
-    and up to a quarter where l2 is weak. What is here runs on arrays of a GPU, or for losses that are not compiled: all
-    problems step at once, and keep one pair ("memoryless"). Small problems solve all l2 at once instead of (B).
+(C) On a CPU steps are compiled (`bench.solvers.compiled`), with four pairs, on the axes of C where a stage begins,
+    where H is diagonal; and as the losses see differences of scores alone, products are made for all classes but one.
+    What is here runs on arrays of a GPU, or for losses that are not compiled: all problems step at once, and keep one
+    pair ("memoryless") and the diagonal of C, renewed at every step. Small problems solve all l2 at once, without (B).
 
 What one (problem, l2) gives does not depend on the others, to the bit: products are made in calls that round every row
 alike, all l2 lie on one ladder, and nothing else mixes problems. The arrays are torch's or numpy's
@@ -34,8 +35,8 @@ from bench.solvers.backend import Array, Backend, backend_of, fast_products
 from bench.solvers.ladder import Stage, plan_path
 
 # How far f may be above its minimum, as a share of its penalty, before a last step that is taken unseen: near the
-# minimum unit steps come down, and an evaluation is saved. W is right to 6e-4 of its length, and mostly to 3e-4.
-TOLERANCE = 4e-7
+# minimum unit steps come down, and an evaluation is saved. W is right to 1e-3 of its length, and mostly to 6e-4.
+TOLERANCE = 1e-6
 TIGHT = 1e-7  # the same of problems below COMPILED: with few labels margins are thin, and steps cost little
 ROUNDING = 1e-12  # the same as a share of f, where W is 0
 MOST_STEPS = 1000
@@ -73,11 +74,12 @@ class Rows:
         Only the intercepts notice the centring, and it makes the constant orthogonal to the rest.
         """
         n, send = len(Z), backend_of(device).send
-        mean = mean_row(Z)
-        full = np.column_stack([Z - mean, np.ones(n)])
+        mean, rows = mean_row(Z), np.ones((n, Z.shape[1] + 1), np.float32)
+        np.subtract(Z, mean, out=rows[:, :-1], casting="same_kind")
         curvature = np.append(np.maximum(e / n - mean**2, 0), 1).astype(np.float32)
-        over_n = np.ascontiguousarray(full / n, np.float32)
-        return cls(send(np.ascontiguousarray(full.T, np.float32)), send(over_n), send(curvature))
+        Zt = np.ascontiguousarray(rows.T)
+        rows /= np.float32(n)
+        return cls(send(Zt), send(rows), send(curvature))
 
 
 def mean_row(Z: np.ndarray) -> np.ndarray:
@@ -140,7 +142,7 @@ def minimise(
 
 
 ON_HOST = ("problem", "track", "stage", "steps", "l2", "f", "slope", "t", "sy")  # of every slot, numpy
-ON_DEVICE = ("weight", "penalty", "w", "W", "G", "D", "s", "y", "last", "before")
+ON_DEVICE = ("weight", "penalty", "w", "W", "G", "D", "s", "y", "last", "before", "older")
 
 
 class _Solving:
@@ -170,7 +172,8 @@ class _Solving:
         self.weight = np.ones((P, n), np.float32) if weight is None else weight.astype(np.float32)
         self.weight = self.on.send(self.weight[self.problem])
         self.weighted = weight is not None
-        self.W, self.G, self.D, self.s, self.y, self.last, self.before = (self.on.zeros(slots, K, r) for _ in range(7))
+        self.W, self.G, self.D, self.s, self.y = (self.on.zeros(slots, K, r) for _ in range(5))
+        self.last, self.before, self.older = (self.on.zeros(slots, K, r) for _ in range(3))
         self.penalty, self.w = self.on.zeros(slots, 1, r), self.on.zeros(slots, K, 1)
         self.f, self.slope, self.sy = np.full(slots, np.inf), np.zeros(slots), np.zeros(slots)  # sy: 0 without a pair
         self.t, self.l2 = np.ones(slots, np.float32), np.ones(slots)
@@ -289,6 +292,7 @@ class _Solving:
             self.solved.gap[problem, stage.at] = gap
             self.solved.steps[problem, stage.at] = self.steps[slot]
         if stage.is_rung:
+            self.older[slot] = self.before[slot]
             self.before[slot] = self.last[slot]
             self.last[slot] = self.W[slot]
         self._start_next(slot)
@@ -300,8 +304,10 @@ class _Solving:
             self.problem[slot] = -1
             return
         stage = stages[self.stage[slot]]
-        last, before = self.last[slot], self.before[slot]
-        self.W[slot] = 0 if stage.ahead is None else last + stage.ahead * (last - before)
+        last, before, older = self.last[slot], self.before[slot], self.older[slot]
+        self.W[slot] = 0
+        if stage.ahead is not None:
+            self.W[slot] = last + stage.ahead * (last - before) + stage.bend * (last - before - (before - older))
         self.penalty[slot, 0, :-1] = stage.l2
         self.D[slot], self.t[slot], self.sy[slot], self.s[slot] = 0, 1, 0, 0
         self.l2[slot], self.f[slot], self.slope[slot], self.steps[slot] = stage.l2, np.inf, 0, 0
