@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from bench.solvers.backend import telling
+from bench.solvers.calls import telling
 
 BLOCK = 256  # rows multiplied at a time
 FEW = 2**18  # multiplications below which double precision costs nothing: rows give the same in any company

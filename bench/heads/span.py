@@ -8,27 +8,19 @@ optimum is found exactly in r coordinates. Where (X'X + s I)^-1 is all that is a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import cached_property, reduce
+from functools import cached_property, lru_cache, reduce
 
 import numpy as np
 
-TILE = 32  # columns of a right-hand side multiplied at a time
+from bench.solvers.backend import NUMPY, ROWS, fast_products
+from bench.solvers.calls import Apply, Layout, find_layout, in_calls, telling_triangle
 
 
 def product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """Return A (p, q) @ B (q, c), float64, each column contiguous.
-
-    Every call of BLAS is of one shape, (p, q) @ (q, TILE), because a product of another width may round a column
-    differently: so a column of the answer is the same to the bit whatever the other columns of B are.
-    """
-    q, c = B.shape
-    A = A.astype(np.float64, copy=False)
-    out, tile = np.empty((c, len(A))), np.zeros((q, TILE))
-    for i in range(0, c, TILE):
-        width = min(TILE, c - i)
-        tile[:, :width] = B[:, i : i + width]
-        out[i : i + width] = (A @ tile).T[:width]
-    return out.T
+    """Return A (p, q) @ B (q, c), float64, each column contiguous and alike to the bit whatever the others of B are."""
+    rows = np.ascontiguousarray(B.T, np.float64)
+    with fast_products(NUMPY, A.size) as on:
+        return on.product(rows[:, None], A.astype(np.float64, copy=False).T)[:, 0].T
 
 
 class Coordinates(ABC):
@@ -112,23 +104,43 @@ def solve_shifted(A: np.ndarray, shifts: np.ndarray, first: np.ndarray, B: np.nd
     """Return C (A + s I)^-1 (L, 1 + c, r), where C has the row `first` (r,) and those of B (c, r), for all s of shifts.
 
     A (r, r) is symmetric, not negative. By one Cholesky factor a shift: ten of them take no longer than eigenvectors.
-    s is raised to the rounding of A, which no answer outlives. A row of B is alike to the bit whatever the others and
-    the other shifts are: TILE of them are solved at a time.
+    s is raised to the rounding of A, which no answer outlives. A row of C is alike to the bit whatever the others and
+    the other shifts are.
     """
     from scipy.linalg import lapack
 
     least = len(A) * float(np.finfo(np.float64).eps) * max(float(np.trace(A)), 1e-300)
-    out, tile = np.empty((len(shifts), 1 + len(B), len(A))), np.zeros((TILE, len(A)))
-    shifted, diagonal = A.copy(), A.diagonal()
-    for solved, shift in zip(out, shifts, strict=True):
-        np.fill_diagonal(shifted, diagonal + max(shift, least))
-        factor, _ = lapack.dpotrf(shifted.T, lower=1, clean=0)
-        solved[0] = lapack.dpotrs(factor, first, lower=1)[0]
-        for i in range(0, len(B), TILE):
-            width = min(TILE, len(B) - i)
-            tile[:width] = B[i : i + width]
-            solved[1 + i : 1 + i + width] = lapack.dpotrs(factor, tile.T, lower=1)[0].T[:width]
+    C = np.concatenate([first[None], B])
+    out, shifted, diagonal = np.empty((len(shifts), *C.shape)), A.copy(), A.diagonal()
+    with fast_products(NUMPY, A.size) as on:
+        solve = _solve_by_lapack if on is NUMPY else _solve_by_torch
+        layout = _layout(solve, len(A))
+        for solved, shift in zip(out, shifts, strict=True):
+            np.fill_diagonal(shifted, diagonal + max(shift, least))
+            factor, _ = lapack.dpotrf(shifted.T, lower=1, clean=0)
+            solved[:] = in_calls(solve, C, factor, layout)
     return out
+
+
+def _solve_by_lapack(C: np.ndarray, factor: np.ndarray, out: np.ndarray) -> None:
+    """Set out to C (L L')^-1, all (n, r) but the lower factor L (r, r)."""
+    from scipy.linalg import lapack
+
+    out[:] = lapack.dpotrs(factor, C.T, lower=1)[0].T
+
+
+def _solve_by_torch(C: np.ndarray, factor: np.ndarray, out: np.ndarray) -> None:
+    """Do the same in half the time, where there are many numbers."""
+    import torch
+
+    solve, L = torch.linalg.solve_triangular, torch.from_numpy(factor)
+    half = solve(L.mT, torch.from_numpy(C), upper=True, left=False)
+    out[:] = solve(L, half, upper=False, left=False).numpy()
+
+
+@lru_cache(maxsize=256)
+def _layout(solve: Apply, r: int) -> Layout:
+    return find_layout(solve, lambda: ((row, np.asfortranarray(L)) for row, L in telling_triangle(r)), 1, ROWS)
 
 
 def span_of_gram(gram: np.ndarray, X: np.ndarray, X_test: np.ndarray) -> Span:

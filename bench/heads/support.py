@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.heads.products import products, unit_rows
 from bench.heads.span import Plain, Span, span_of_gram
-from bench.solvers.backend import Array, backend_of
+from bench.solvers.backend import Array, backend_of, fast_products
 from bench.solvers.linalg import Rows, mean_row
 
 FEW = 256  # support rows up to which their products with the test rows cost less than weights of every dimension
@@ -43,7 +43,8 @@ def weigh(W: np.ndarray, factors: tuple[Array, ...], device: str) -> np.ndarray:
     on = backend_of(device)
     done = on.send(W.astype(np.float32, copy=False))
     for factor in factors:
-        done = on.product(done, factor)
+        with fast_products(on, factor.shape[0] * factor.shape[1]) as fast:
+            done = fast.product(done, factor)
     return on.fetch(done)
 
 
