@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from bench.solvers.calls import telling
+from bench.solvers.calls import REGISTERS, telling
 
 BLOCK = 256  # rows multiplied at a time
 FEW = 2**18  # multiplications below which double precision costs nothing: rows give the same in any company
@@ -30,21 +30,28 @@ def products(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     Few products, and those that single precision may round by their place, are made in double precision and rounded.
     """
     (p, d), q = A.shape, len(B)
-    step = min(BLOCK, p)
-    out, filled = np.empty((p, q), np.float32), np.zeros((step, d), np.float32)
-    if p * d * q < FEW or not _alike_in_every_place(step, d, q):
+    step, wide = min(BLOCK, _filled(p)), _filled(q)
+    out = np.empty((p, q), np.float32)
+    if p * d * q < FEW or not _alike_in_every_place(step, d, wide):
         whole = B.T.astype(np.float64)
-        for i in range(0, p, step):
-            out[i : i + step] = A[i : i + step].astype(np.float64) @ whole
+        for i in range(0, p, BLOCK):
+            out[i : i + BLOCK] = A[i : i + BLOCK].astype(np.float64) @ whole
         return out
+    if wide > q:
+        B = np.concatenate([B, np.zeros((wide - q, d), np.float32)])
+    filled, made = np.zeros((step, d), np.float32), np.empty((step, wide), np.float32)
     for i in range(0, p, step):
         rows = A[i : i + step]
         if len(rows) < step:  # the shape that was tried
             filled[: len(rows)] = rows
-            out[i:] = (filled @ B.T)[: len(rows)]
-        else:
-            np.matmul(rows, B.T, out=out[i : i + step])
+            rows = filled
+        np.matmul(rows, B.T, out=made)
+        out[i : i + step] = made[: p - i, :q]
     return out
+
+
+def _filled(n: int) -> int:
+    return -(-n // REGISTERS) * REGISTERS
 
 
 @lru_cache(maxsize=1024)

@@ -136,10 +136,11 @@ def _solve(coordinates: Coordinates, Y: np.ndarray, n_classes: int, grid: Sequen
     w = n - (Sz * z).sum(-1)  # (L,)
     b = (counts[:, None] - (A[:, None] * Sz[:, None]).sum(-1)) / w[:, None]  # (m, L, K)
     W = solved[:, 1:].reshape(len(grid), m, n_classes, -1).swapaxes(0, 1) - b[..., None] * Sz[:, None]
+    WA, Wz, WW = (np.einsum(f"mlkr,{of}->mlk", W, B) for of, B in (("mkr", A), ("r", z), ("mlkr", W)))
+    by_labels = (WA - counts[:, None] * Wz / n).sum(-1)  # inner product of centred labels and scores, (m, L)
+    # That of the scores' products Z W with themselves, centred, as Z'Z W = A - z b' - alpha W:
+    by_scores = (WA - b * Wz - alpha[:, None] * WW - Wz**2 / n).sum(-1)
     centred = A - counts[..., None] * z / n  # (m, K, r), Z'(T - mean)
-    by_labels = (centred[:, None] * W).sum(-1).sum(-1)  # inner product of centred labels and scores, (m, L)
-    products = A[:, None] - b[..., None] * z - alpha[:, None, None] * W  # Z'Z W
-    by_scores = ((W * products).sum(-1) - (z * W).sum(-1) ** 2 / n).sum(-1)  # of centred scores with themselves
     fitted = np.abs(centred).max((1, 2)) > 1e-10 * np.abs(A).max((1, 2))  # more than rounding
     return _Solved(W, b, counts, Sz, w, alpha, _slope(by_labels, by_scores, fitted[:, None]))
 

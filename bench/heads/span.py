@@ -112,7 +112,7 @@ def solve_shifted(A: np.ndarray, shifts: np.ndarray, first: np.ndarray, B: np.nd
     least = len(A) * float(np.finfo(np.float64).eps) * max(float(np.trace(A)), 1e-300)
     C = np.concatenate([first[None], B])
     out, shifted, diagonal = np.empty((len(shifts), *C.shape)), A.copy(), A.diagonal()
-    with fast_products(NUMPY, A.size) as on:
+    with fast_products(NUMPY, 2 * A.size) as on:  # by both triangles
         solve = _solve_by_lapack if on is NUMPY else _solve_by_torch
         layout = _layout(solve, len(A))
         for solved, shift in zip(out, shifts, strict=True):

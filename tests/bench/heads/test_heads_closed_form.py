@@ -19,7 +19,7 @@ from bench.heads.contract import Scored
 from bench.heads.knn import rank
 from bench.heads.pool import Pool
 from bench.heads.products import products
-from bench.heads.span import product
+from bench.heads.span import product, solve_shifted
 from bench.heads.support import Support
 
 CLOSED = ("centroid", "knn", "lda", "ridge")
@@ -279,6 +279,16 @@ def test_coordinates_keep_inner_products_and_solve_shifted_systems(n, d):
         np.testing.assert_allclose(some.at_test(W), some.Z_test @ W, atol=1e-8)
         for shift, solved in zip((1e-3, 2.0), some.solve(np.array([1e-3, 2.0]), W[:, 0], W[:, 1:].T), strict=True):
             np.testing.assert_allclose((Z.T @ Z + shift * np.eye(len(W))) @ solved.T, W, atol=1e-7)
+
+
+@pytest.mark.parametrize("r", [3, 50, 181, 260])  # by LAPACK and, from 182 on, by triangles of another library
+def test_a_solution_is_the_same_to_the_bit_beside_any_others(r):
+    rng = np.random.default_rng(r)
+    X, first, B = rng.normal(size=(r + 5, r)), rng.normal(size=r), rng.normal(size=(70, r))
+    whole = solve_shifted(X.T @ X, np.array([0.1, 3.0]), first, B)
+    for some in ([0], [69], [40, 3], list(range(33)), list(range(69, 5, -1))):
+        alone = solve_shifted(X.T @ X, np.array([3.0]), first, B[some])[0]
+        assert np.array_equal(alone, whole[1, [0, *(1 + np.array(some))]])
 
 
 def test_a_penalty_below_rounding_leaves_out_the_directions_that_rounding_made():
