@@ -6,7 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from bench.solvers.calls import REGISTERS, telling
+from bench.solvers.backend import NUMPY, fast_products
+from bench.solvers.calls import REGISTERS, Apply, apply_to, telling
 
 BLOCK = 256  # rows multiplied at a time
 FEW = 2**18  # multiplications below which double precision costs nothing: rows give the same in any company
@@ -30,34 +31,37 @@ def products(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     Few products, and those that single precision may round by their place, are made in double precision and rounded.
     """
     (p, d), q = A.shape, len(B)
-    step, wide = min(BLOCK, _filled(p)), _filled(q)
     out = np.empty((p, q), np.float32)
-    if p * d * q < FEW or not _alike_in_every_place(step, d, wide):
-        whole = B.T.astype(np.float64)
-        for i in range(0, p, BLOCK):
-            out[i : i + BLOCK] = A[i : i + BLOCK].astype(np.float64) @ whole
-        return out
-    if wide > q:
-        B = np.concatenate([B, np.zeros((wide - q, d), np.float32)])
-    filled, made = np.zeros((step, d), np.float32), np.empty((step, wide), np.float32)
-    for i in range(0, p, step):
-        rows = A[i : i + step]
-        if len(rows) < step:  # the shape that was tried
-            filled[: len(rows)] = rows
-            rows = filled
-        np.matmul(rows, B.T, out=made)
-        out[i : i + step] = made[: p - i, :q]
+    with fast_products(NUMPY, B.size) as on:
+        height, width = _side(p), _side(q)
+        if p * d * q < FEW or not _alike_in_every_place(on.matmul, height, d, width):
+            turned = B.T.astype(np.float64)
+            for i in range(0, p, BLOCK):
+                out[i : i + BLOCK] = A[i : i + BLOCK].astype(np.float64) @ turned
+            return out
+        made = np.empty((height, width), np.float32)
+        for j in range(0, q, width):
+            columns = _filled(B[j : j + width], width).T
+            for i in range(0, p, height):
+                on.matmul(_filled(A[i : i + height], height), columns, made)
+                out[i : i + height, j : j + width] = made[: p - i, : q - j]
     return out
 
 
-def _filled(n: int) -> int:
-    return -(-n // REGISTERS) * REGISTERS
+def _side(n: int) -> int:
+    """Return how many rows are multiplied at a time."""
+    return min(BLOCK, -(-n // REGISTERS) * REGISTERS)
+
+
+def _filled(rows: np.ndarray, n: int) -> np.ndarray:
+    """Return n rows, those that are missing of zeros: calls have the shape that was tried."""
+    return rows if len(rows) == n else np.concatenate([rows, np.zeros((n - len(rows), rows.shape[1]), np.float32)])
 
 
 @lru_cache(maxsize=1024)
-def _alike_in_every_place(p: int, d: int, q: int) -> bool:
+def _alike_in_every_place(matmul: Apply, p: int, d: int, q: int) -> bool:
     for row, columns in telling(d, COLUMNS):
-        same = np.tile(row, (p, 1)) @ np.tile(columns[:, 0], (q, 1)).T
+        same = apply_to(matmul, np.tile(row, (p, 1)), np.tile(columns[:, 0], (q, 1)).T)
         if not (same == same[0, 0]).all():
             return False
     return True
