@@ -6,8 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from bench.solvers.backend import NUMPY, fast_products
-from bench.solvers.calls import REGISTERS, Apply, apply_to, telling
+from bench.solvers.calls import REGISTERS, telling
 
 BLOCK = 256  # rows multiplied at a time
 FEW = 2**18  # multiplications below which double precision costs nothing: rows give the same in any company
@@ -32,24 +31,23 @@ def products(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """
     (p, d), q = A.shape, len(B)
     out = np.empty((p, q), np.float32)
-    with fast_products(NUMPY, B.size) as on:
-        height, width = _side(p), _side(q)
-        if p * d * q < FEW or not _alike_in_every_place(on.matmul, height, d, width):
-            turned = B.T.astype(np.float64)
-            for i in range(0, p, BLOCK):
-                out[i : i + BLOCK] = A[i : i + BLOCK].astype(np.float64) @ turned
-            return out
-        made = np.empty((height, width), np.float32)
-        for j in range(0, q, width):
-            columns = _filled(B[j : j + width], width).T
-            for i in range(0, p, height):
-                on.matmul(_filled(A[i : i + height], height), columns, made)
-                out[i : i + height, j : j + width] = made[: p - i, : q - j]
+    shapes = ((min(BLOCK, p), q), (_side(p), _side(q))) if p * d * q >= FEW else ()
+    shape = next((shape for shape in shapes if _alike_in_every_place(shape[0], d, shape[1])), None)
+    if shape is None:
+        turned = B.T.astype(np.float64)
+        for i in range(0, p, BLOCK):
+            out[i : i + BLOCK] = A[i : i + BLOCK].astype(np.float64) @ turned
+        return out
+    height, width = shape
+    for j in range(0, q, width):
+        columns = _filled(B[j : j + width], width).T
+        for i in range(0, p, height):
+            out[i : i + height, j : j + width] = (_filled(A[i : i + height], height) @ columns)[: p - i, : q - j]
     return out
 
 
 def _side(n: int) -> int:
-    """Return how many rows are multiplied at a time."""
+    """Return how many rows are multiplied at a time where the remainder would be rounded in another way."""
     return min(BLOCK, -(-n // REGISTERS) * REGISTERS)
 
 
@@ -59,9 +57,9 @@ def _filled(rows: np.ndarray, n: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=1024)
-def _alike_in_every_place(matmul: Apply, p: int, d: int, q: int) -> bool:
+def _alike_in_every_place(p: int, d: int, q: int) -> bool:
     for row, columns in telling(d, COLUMNS):
-        same = apply_to(matmul, np.tile(row, (p, 1)), np.tile(columns[:, 0], (q, 1)).T)
+        same = np.tile(row, (p, 1)) @ np.tile(columns[:, 0], (q, 1)).T
         if not (same == same[0, 0]).all():
             return False
     return True

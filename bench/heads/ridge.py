@@ -82,9 +82,9 @@ def _from_products(
     *lift, last = support.of_rows
     weights = V.reshape(-1, n).T  # multiplied in double precision: of rows that are alike, large ones may cancel
     if lift:
-        W = product(support.shifted[0].T, weights).T.reshape(*V.shape[:3], -1)
+        W = product(support.shifted[0].T, weights, support.size).T.reshape(*V.shape[:3], -1)
         return _weighed(support, W, last) + b[..., None], slope
-    F = product(backend_of(support.device).fetch(last).T, weights).T.reshape(*V.shape[:3], -1)
+    F = product(backend_of(support.device).fetch(last).T, weights, support.size).T.reshape(*V.shape[:3], -1)
     F += b[..., None]
     return F, slope
 
@@ -92,7 +92,7 @@ def _from_products(
 def _weighed(support: Support, W: np.ndarray, tested: Array) -> np.ndarray:
     """Return W (m, L, K, r) times `tested` (r, n_test), single precision."""
     m, L, K, r = W.shape
-    return weigh(W.reshape(m * L, K, r), (tested,), support.device).reshape(m, L, K, -1)
+    return weigh(W.reshape(m * L, K, r), (tested,), support.device, support.size).reshape(m, L, K, -1)
 
 
 def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:

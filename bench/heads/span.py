@@ -16,10 +16,13 @@ from bench.solvers.backend import NUMPY, ROWS, fast_products
 from bench.solvers.calls import Apply, Layout, find_layout, in_calls, telling_triangle
 
 
-def product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """Return A (p, q) @ B (q, c), float64, each column contiguous and alike to the bit whatever the others of B are."""
+def product(A: np.ndarray, B: np.ndarray, size: int = 0) -> np.ndarray:
+    """Return A (p, q) @ B (q, c), float64, each column contiguous and alike to the bit whatever the others of B are.
+
+    size: the numbers of the support, by which the library is chosen.
+    """
     rows = np.ascontiguousarray(B.T, np.float64)
-    with fast_products(NUMPY, A.size) as on:
+    with fast_products(NUMPY, size) as on:
         return on.product(rows[:, None], A.astype(np.float64, copy=False).T)[:, 0].T
 
 
@@ -33,6 +36,7 @@ class Coordinates(ABC):
     def __init__(self, factors: tuple[np.ndarray, ...], test_factors: tuple[np.ndarray, ...]) -> None:
         self._factors = factors
         self._test_factors = test_factors
+        self._size = len(factors[0]) * factors[-1].shape[1]
 
     @cached_property
     def Z(self) -> np.ndarray:
@@ -46,7 +50,7 @@ class Coordinates(ABC):
 
     def project(self, T: np.ndarray) -> np.ndarray:
         """Return Z' T (r, c) of T (n, c), each column alike to the bit whatever the others."""
-        return reduce(lambda done, factor: product(factor.T, done), self._factors, T)
+        return reduce(lambda done, factor: product(factor.T, done, self._size), self._factors, T)
 
     def total(self) -> np.ndarray:
         """Return Z' 1, the sum of the coordinates of all rows, (r,)."""
@@ -54,11 +58,11 @@ class Coordinates(ABC):
 
     def at_support(self, W: np.ndarray) -> np.ndarray:
         """Return Z W (n, c) of W (r, c), each column alike to the bit whatever the others."""
-        return reduce(lambda done, factor: product(factor, done), reversed(self._factors), W)
+        return reduce(lambda done, factor: product(factor, done, self._size), reversed(self._factors), W)
 
     def at_test(self, W: np.ndarray) -> np.ndarray:
         """Return Z_test W (n_test, c) of W (r, c), each column alike to the bit whatever the others."""
-        return reduce(lambda done, factor: product(factor, done), reversed(self._test_factors), W)
+        return reduce(lambda done, factor: product(factor, done, self._size), reversed(self._test_factors), W)
 
     @abstractmethod
     def solve(self, shifts: np.ndarray, first: np.ndarray, B: np.ndarray) -> np.ndarray:
@@ -112,7 +116,7 @@ def solve_shifted(A: np.ndarray, shifts: np.ndarray, first: np.ndarray, B: np.nd
     least = len(A) * float(np.finfo(np.float64).eps) * max(float(np.trace(A)), 1e-300)
     C = np.concatenate([first[None], B])
     out, shifted, diagonal = np.empty((len(shifts), *C.shape)), A.copy(), A.diagonal()
-    with fast_products(NUMPY, 2 * A.size) as on:  # by both triangles
+    with fast_products(NUMPY, A.size) as on:
         solve = _solve_by_lapack if on is NUMPY else _solve_by_torch
         layout = _layout(solve, len(A))
         for solved, shift in zip(out, shifts, strict=True):

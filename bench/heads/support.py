@@ -35,17 +35,20 @@ class Linear:
         """
         weights = np.ascontiguousarray(W[..., :-1])
         offset = W[..., -1] - np.vecdot(weights, self.mean)
-        return weigh(weights, self.factors, self.device) + offset[..., None]
+        r, n = self.rows.Zt.shape
+        return weigh(weights, self.factors, self.device, n * r) + offset[..., None]
 
 
-def weigh(W: np.ndarray, factors: tuple[Array, ...], device: str) -> np.ndarray:
-    """Return W (P, K, r) times every factor in turn, float32 (P, K, n_test); a problem's bits whatever the others."""
-    on = backend_of(device)
-    done = on.send(W.astype(np.float32, copy=False))
-    for factor in factors:
-        with fast_products(on, factor.shape[0] * factor.shape[1]) as fast:
-            done = fast.product(done, factor)
-    return on.fetch(done)
+def weigh(W: np.ndarray, factors: tuple[Array, ...], device: str, size: int) -> np.ndarray:
+    """Return W (P, K, r) times every factor in turn, float32 (P, K, n_test); a problem's bits whatever the others.
+
+    size: the numbers of the support, by which the library is chosen.
+    """
+    with fast_products(backend_of(device), size) as on:
+        done = on.send(W.astype(np.float32, copy=False))
+        for factor in factors:
+            done = on.product(done, factor)
+        return on.fetch(done)
 
 
 class Support:
@@ -76,6 +79,12 @@ class Support:
     def shape(self) -> tuple[int, int]:
         """Rows and dimensions of the support, (n, d)."""
         return self.X.shape  # type: ignore[return-value]
+
+    @property
+    def size(self) -> int:
+        """Numbers of the support in its span."""
+        n, d = self.shape
+        return n * min(n, d)
 
     @cached_property
     def groups(self) -> np.ndarray:

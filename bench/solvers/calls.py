@@ -19,8 +19,9 @@ Apply = Callable[[Array, Array, Array], object]  # rows (n, r), a factor and out
 REGISTERS = 16  # of most BLAS, a multiple of this many rows leaves no remainder that is rounded in another way
 FILLED = (1, 2, 3, 4, 6)  # times as many rows, which calls are filled up to
 EXACT = 5  # problems, below which a call of just their rows is tried
-TRIES = ((256, 6), (32, 16), (0, 64))  # numbers in a row from which a call is tried by so many rows: if one column
-# alone is summed in another order, a fifth of the rows of 81 numbers do not show it, none of 300, and most of 5
+# Numbers in a row from which a call is tried by so many rows: if one column alone is summed in another order, a fifth
+# of the rows of 81 numbers do not show it, few of 300, and most of 5.
+TRIES = ((1024, 6), (256, 12), (32, 24), (0, 64))
 
 
 class Layout(NamedTuple):
