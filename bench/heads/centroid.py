@@ -83,7 +83,7 @@ HEAD = Head(
     "nearest class centroid, cosine or Euclidean",
     scores,
     {"metric": "cosine", "temperature": 0.1},
-    version=2,
+    version=3,
     grid=tuple({"metric": metric, "temperature": t} for metric, t in pairs(("cosine", "euclidean"), (0.03, 0.1, 0.3))),
     loo=loo,
     space={"metric": Range(choices=("cosine", "euclidean")), "temperature": Range(0.01, 1.0, log=True)},

@@ -128,7 +128,7 @@ HEAD = Head(
     "k nearest neighbours, cosine, similarity-weighted votes",
     scores,
     {"k": 5},
-    version=5,
+    version=6,
     grid=tuple({"k": k} for k in (1, 3, 5, 10, 20)),
     loo=loo,
     space={"k": Range(1, 50, log=True)},

@@ -191,7 +191,7 @@ HEAD = Head(
     "linear discriminant analysis, shrunken covariance",
     scores,
     {"shrinkage": 0.7},  # 'auto' trusts its labels: with wrong ones it shrinks too little
-    version=2,
+    version=3,
     grid=tuple({"shrinkage": s} for s in ("auto", 0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 1.0)),
     loo=loo,
     space={"shrinkage": Range(0.01, 1.0)},

@@ -92,5 +92,5 @@ def scores_by(
 
 SPACE = {"l2": Range(1e-6, 1.0, log=True)}
 HEAD = Head(
-    "logreg", "multinomial logistic regression, L2", scores, {"l2": 0.01}, version=7, grid=GRID, space=SPACE
+    "logreg", "multinomial logistic regression, L2", scores, {"l2": 0.01}, version=8, grid=GRID, space=SPACE
 )

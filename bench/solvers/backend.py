@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.solvers.calls import Array, Layout, find_layout, in_calls, telling
 
-LARGE = 2**16  # numbers in a factor from which torch's products are the faster ones, its import aside
+LARGE = 2**16  # numbers of the rows learned from, from which torch's products are worth its import
 ROWS = 128  # in a call of a product that is made once
 
 
@@ -116,7 +116,7 @@ def _numpy_and_torch() -> Backend:
 
 @contextmanager
 def fast_products(on: Backend, size: int) -> Iterator[Backend]:
-    """Give a backend for many products by a factor of so many numbers: torch's are numpy's, half as long, on a CPU.
+    """Give a backend for the products of rows of so many numbers: on a CPU torch's, half as long, of numpy's arrays.
 
     On one thread and in single precision, whatever the process has set, which is restored.
     """

@@ -52,21 +52,21 @@ def _alike(apply: Apply, trials: Iterable[tuple[Array, Array]], size: int, fewer
     """Return which calls of fewer rows give, wherever a row stands, what one of `size` does, if that rounds alike."""
     for row, factor in trials:
         A = np.tile(row, (size, 1)) if isinstance(row, np.ndarray) else row.tile(size, 1)
-        out = apply_to(apply, A, factor)
+        out = _apply_to(apply, A, factor)
         if not (out == out[:1]).all():
             return None
-        fewer = {rows for rows in fewer if (apply_to(apply, A[:rows], factor) == out[:1]).all()}
+        fewer = {rows for rows in fewer if (_apply_to(apply, A[:rows], factor) == out[:1]).all()}
     return fewer
 
 
-def apply_to(apply: Apply, A: Array, factor: Array) -> Array:
+def _apply_to(apply: Apply, A: Array, factor: Array) -> Array:
     """Return what is made of all rows in one call, in a new array."""
-    out = empty(A, (len(A), factor.shape[1]))
+    out = _empty(A, (len(A), factor.shape[1]))
     apply(A, factor, out)
     return out
 
 
-def empty(A: Array, shape: tuple[int, ...]) -> Array:
+def _empty(A: Array, shape: tuple[int, ...]) -> Array:
     """Return an array of the library, the type and the place of A, uninitialised."""
     return np.empty(shape, A.dtype) if isinstance(A, np.ndarray) else A.new_empty(shape)
 
@@ -74,16 +74,16 @@ def empty(A: Array, shape: tuple[int, ...]) -> Array:
 def in_calls(apply: Apply, A: Array, factor: Array, layout: Layout) -> Array:
     """Return what is made of rows A (n, r), contiguous, by the factor (r, c): (n, c), a row's bits whatever n is."""
     n, r = A.shape
-    out = empty(A, (n, factor.shape[1]))
+    out = _empty(A, (n, factor.shape[1]))
     for start in range(0, n, layout.most):
         some, place = A[start : start + layout.most], out[start : start + layout.most]
         size = next(size for size in layout.sizes if size >= len(some))
         if size == len(some):
             apply(some, factor, place)
             continue
-        filled = empty(A, (size, r))
+        filled = _empty(A, (size, r))
         filled[: len(some)], filled[len(some) :] = some, 0
-        place[:] = apply_to(apply, filled, factor)[: len(some)]
+        place[:] = _apply_to(apply, filled, factor)[: len(some)]
     return out
 
 

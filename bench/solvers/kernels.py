@@ -159,6 +159,17 @@ def exponentiate(x: np.ndarray, power: np.ndarray) -> None:
 
 
 @compiled
+def exponentiate_rows(S: np.ndarray, power: np.ndarray, total: np.ndarray) -> None:
+    """Replace S (K, n), <= 0, by exp(S), and set total (n,) to the sums of its columns; see `exponentiate`."""
+    total[:] = ZERO
+    for k in range(len(S)):
+        row = S[k]
+        exponentiate(row, power)
+        for i in range(len(row)):
+            total[i] += row[i]
+
+
+@compiled
 def log_sum(A: np.ndarray, B: np.ndarray) -> float:
     """Return the sum of log(A + B), (n,), where A + B is from 1 to 1e9: by products of 32, double precision."""
     n, found = len(A), 0.0
@@ -180,12 +191,7 @@ def evaluate_loss(leads: np.ndarray, y: np.ndarray, weight: np.ndarray, smoothin
     total = 0.0
     for start in range(0, n, BLOCK):
         width = min(BLOCK, n - start)
-        S = np.empty((before + 1, width), np.float32)
-        for k in range(before):
-            row, lead = S[k], leads[k]
-            for i in range(width):
-                row[i] = lead[start + i]
-        S[before] = ZERO
+        S = scores_of(leads, start, width)
         some = weight[start : start + width] if len(weight) else weight
         total += loss_of_block(S, y[start : start + width], some, smoothing, q)
         for k in range(before):
@@ -218,12 +224,7 @@ def loss_of_block(S: np.ndarray, y: np.ndarray, weight: np.ndarray, smoothing: f
         S[y[i], i] = LEAST_EXPONENT  # as good as none
     own[:] = behind
     exponentiate(own, power)
-    others[:] = ZERO
-    for k in range(K):
-        row = S[k]
-        exponentiate(row, power)
-        for i in range(n):
-            others[i] += row[i]
+    exponentiate_rows(S, power, others)
     if q > 0:
         for i in range(n):
             trust[i] = (own[i] / (others[i] + own[i])) ** q
@@ -257,6 +258,19 @@ def loss_of_block(S: np.ndarray, y: np.ndarray, weight: np.ndarray, smoothing: f
 
 
 @compiled
+def scores_of(leads: np.ndarray, start: int, width: int) -> np.ndarray:
+    """Return so many rows' scores (K, width) of leads (K - 1, n): the last class's are 0."""
+    before = len(leads)
+    S = np.empty((before + 1, width), np.float32)
+    for k in range(before):
+        row, lead = S[k], leads[k]
+        for i in range(width):
+            row[i] = lead[start + i]
+    S[before] = ZERO
+    return S
+
+
+@compiled
 def subtract_top(S: np.ndarray, top: np.ndarray) -> None:
     """Subtract from S (K, n) the largest of every column, which is left in top (n,)."""
     K, n = S.shape
@@ -281,20 +295,10 @@ def class_curvature(leads: np.ndarray, y: np.ndarray, weight: np.ndarray, q: flo
     C = np.zeros((K, K))
     for start in range(0, n, BLOCK):
         width = min(BLOCK, n - start)
-        P, power = np.empty((K, width), np.float32), np.empty(width, np.int32)
+        P, power = scores_of(leads, start, width), np.empty(width, np.int32)
         total, scale = np.empty(width, np.float32), np.ones(width, np.float32)
-        for k in range(K - 1):
-            row, lead = P[k], leads[k]
-            for i in range(width):
-                row[i] = lead[start + i]
-        P[K - 1] = ZERO
         subtract_top(P, total)
-        total[:] = ZERO
-        for k in range(K):
-            row = P[k]
-            exponentiate(row, power)
-            for i in range(width):
-                total[i] += row[i]
+        exponentiate_rows(P, power, total)
         for i in range(width):
             if q > 0:
                 scale[i] = (P[y[start + i], i] / total[i]) ** q
