@@ -19,7 +19,7 @@ Params = Mapping[str, Any]
 
 
 class Scored(NamedTuple):
-    """What a head gives: class probabilities P (m, L, n_test, K), float64, rows summing to 1.
+    """What a head gives: class probabilities P (m, L, n_test, K), rows summing to 1, always float32 or always float64.
 
     gap, iterations (m, L): of heads that iterate, the relative duality or gradient gap they stopped at and after
     how many steps; None for the others.

@@ -22,71 +22,112 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
+from bench.heads.contract import Head, Params, Range, Scored, softmax
 from bench.heads.span import Coordinates, product, solve_shifted
 from bench.heads.support import Support, weigh
 from bench.solvers.backend import Array, backend_of
 
 TEMPERATURE = 0.1  # as of the head `centroid`
+VAGUE = 1e-3  # of the length of centred labels: of shorter fitted ones single precision has less than four digits
 
 
 @dataclass(frozen=True)
 class _Solved:
     """The regression for m label vectors and L alphas.
 
-    W (m, L, K, r), b (m, L, K), counts (m, K), Sz (L, r), w (L,), alpha (L,) times n, slope (m, L): c.
+    W (m, L, K, r), b (m, L, K), Sz (L, r), w (L,), slope (m, L): c, vague (m, L): single precision does not tell c.
     """
 
     W: np.ndarray
     b: np.ndarray
-    counts: np.ndarray
     Sz: np.ndarray
     w: np.ndarray
-    alpha: np.ndarray
     slope: np.ndarray
+    vague: np.ndarray
+
+
+class _Fitted(NamedTuple):
+    """F - b' float32 (m, L, K, n_test), and b, slope and vague as of `_Solved`."""
+
+    F: np.ndarray
+    b: np.ndarray
+    slope: np.ndarray
+    vague: np.ndarray
 
 
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
     """Return probabilities (m, L, n_test, K); see `bench.heads.contract.Scores`."""
     n, d = support.shape
-    counts = one_hot(Y, n_classes).sum(1)  # (m, K)
-    if n < d:
-        F, slope = _from_products(support, Y, n_classes, grid)
-    else:
-        solved = _solve(support.plain, Y, n_classes, grid)
-        F, slope = _weighed(support, solved.W, support.tested) + solved.b[..., None], solved.slope
-    return Scored(_probabilities(F, slope, counts[:, None, :, None]).swapaxes(2, 3))
+    T, alpha = _targets(Y, n_classes), _strengths(n, grid)
+    fit = _from_products if n < d else _from_coordinates
+    F, b, slope, vague = fit(support, T, alpha)
+    for i, j in np.argwhere(vague):
+        again = fit(support, T[i : i + 1], alpha[j : j + 1], exact=True)
+        F[i, j], b[i, j], slope[i, j] = again.F[0, 0], again.b[0, 0], again.slope[0, 0]
+    scale = slope[..., None] / TEMPERATURE
+    F *= scale[..., None].astype(np.float32)
+    F += ((b - b.mean(-1, keepdims=True)) * scale)[..., None].astype(np.float32)  # classes differ alike without a mean
+    return Scored(_probabilities(F, T.sum(-1)[:, None, :, None]).swapaxes(2, 3))
 
 
-def _from_products(
-    support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return F (m, L, K, n_test) and the slope c (m, L) from inner products of rows alone."""
-    (m, n), K = Y.shape, n_classes
-    alpha = _strengths(n, grid)
-    T = np.ascontiguousarray(one_hot(Y, K).swapaxes(1, 2)).reshape(-1, n)  # (m K, n); sums round as memory lies
-    solved = solve_shifted(support.gram, alpha, np.ones(n), T)  # (L, 1 + m K, n)
+def _targets(Y: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return T' float64 (m, K, n), in one piece: sums round as memory lies."""
+    return (Y[:, None] == np.arange(n_classes)[:, None]).astype(np.float64)
+
+
+def _strengths(n: int, grid: Sequence[Params]) -> np.ndarray:
+    """Return n alpha of every setting, (L,)."""
+    return n * np.array([float(setting["alpha"]) for setting in grid])
+
+
+def _from_coordinates(support: Support, T: np.ndarray, alpha: np.ndarray, exact: bool = False) -> _Fitted:
+    """Fit T (m, K, n) at alpha (L,) by the scatter of the rows."""
+    solved = _solve(support.plain, T, alpha, exact)
+    return _Fitted(_weighed(support, solved.W, support.tested), solved.b, solved.slope, solved.vague)
+
+
+def _from_products(support: Support, T: np.ndarray, alpha: np.ndarray, exact: bool = False) -> _Fitted:
+    """Fit T (m, K, n) at alpha (L,) by inner products of rows alone."""
+    m, K, n = T.shape
+    rows = T.reshape(-1, n)
+    solved, single = solve_shifted(support.gram, alpha, np.ones(n), rows, exact)  # (L, 1 + m K, n)
     M1 = solved[:, :1]
-    b = (T * M1).sum(-1) / M1.sum(-1)  # (L, m K)
+    b = (rows * M1).sum(-1) / M1.sum(-1)  # (L, m K)
     V = (solved[:, 1:] - b[..., None] * M1).reshape(-1, m, K, n)
     V = np.ascontiguousarray(V.swapaxes(0, 1))  # (m, L, K, n)
-    b = b.reshape(-1, m, K).swapaxes(0, 1)
-    centred = (T - T.mean(-1, keepdims=True)).reshape(m, 1, K, n)
+    centred = (T - T.mean(-1, keepdims=True))[:, None]  # (m, 1, K, n)
     fitted = centred - alpha[:, None, None] * V  # F of the support about its mean
     by_scores = (fitted**2).sum(-1).sum(-1)
-    told = by_scores > 1e-20 * (centred**2).sum(-1).sum(-1)  # more than rounding
-    slope = _slope((centred * fitted).sum(-1).sum(-1), by_scores, told)
+    length = (centred**2).sum(-1).sum(-1)
+    slope = _slope((centred * fitted).sum(-1).sum(-1), by_scores, by_scores > 1e-20 * length)  # more than rounding
     *lift, last = support.of_rows
-    weights = V.reshape(-1, n).T  # multiplied in double precision: of rows that are alike, large ones may cancel
     if lift:
-        W = product(support.shifted[0].T, weights, support.size).T.reshape(*V.shape[:3], -1)
-        return _weighed(support, W, last) + b[..., None], slope
-    F = product(backend_of(support.device).fetch(last).T, weights, support.size).T.reshape(*V.shape[:3], -1)
-    F += b[..., None]
-    return F, slope
+        F = _weighed(support, _by_rows(support, V, single, support.shifted[0]), last)
+    else:
+        F = _by_rows(support, V, single, backend_of(support.device).fetch(last))
+    return _Fitted(F, b.reshape(-1, m, K).swapaxes(0, 1), slope, _vague(single, by_scores, length))
+
+
+def _vague(single: np.ndarray, by_scores: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """Return which fits (m, L) are in single precision (L,) and fit too little of the squared length of the labels."""
+    return single & (length > 0) & (by_scores < VAGUE**2 * length)
+
+
+def _by_rows(support: Support, V: np.ndarray, single: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return V (m, L, K, n) times rows (n, p), float32 (m, L, K, p).
+
+    Multiplied in the precision that V has at a strength: of rows that are alike, large weights may cancel.
+    """
+    out = np.empty((*V.shape[:3], rows.shape[1]), np.float32)
+    for dtype, chosen in ((np.float32, single), (np.float64, ~single)):
+        if chosen.any():
+            done = product(rows.T, V[:, chosen].reshape(-1, V.shape[3]).T, support.size, dtype).T
+            out[:, chosen] = done.reshape(len(V), -1, *out.shape[2:])
+    return out
 
 
 def _weighed(support: Support, W: np.ndarray, tested: Array) -> np.ndarray:
@@ -101,48 +142,44 @@ def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params])
     The scores are those of a refit, exactly; the slope c is that of the whole support.
     """
     span, groups = support.span, support.groups
-    solved = _solve(span, Y, n_classes, grid)
-    T = one_hot(Y, n_classes)[:, None]  # (m, 1, n, K)
+    T, strengths = _targets(Y, n_classes), _strengths(len(groups), grid)
+    solved = _solve(span, T, strengths)
+    T = np.ascontiguousarray(T.swapaxes(1, 2))  # (m, n, K)
     F = _scores(span.at_support, solved).swapaxes(2, 3)  # (m, L, n, K)
-    left = solved.counts[:, None] - _in_group(Y, groups, n_classes)  # (m, n, K)
+    left = T.sum(1, keepdims=True) - _in_group(Y, groups, n_classes)  # (m, n, K)
     V = 1 - span.at_support(solved.Sz.T).T  # (L, n)
     size = np.bincount(groups)
     for s in np.unique(size[size < len(groups)]):  # all groups of s rows together
         rows = np.argsort(groups, kind="stable")[size[np.sort(groups)] == s].reshape(-1, s)  # (G, s)
-        Z, residual = span.Z[rows], (T - F)[:, :, rows]  # (G, s, r), (m, L, G, s, K)
-        for i, (alpha, v, w) in enumerate(zip(solved.alpha, V, solved.w, strict=True)):
+        Z, residual = span.Z[rows], (T[:, None] - F)[:, :, rows]  # (G, s, r), (m, L, G, s, K)
+        for i, (alpha, v, w) in enumerate(zip(strengths, V, solved.w, strict=True)):
             H = (Z / (span.e + alpha)) @ Z.swapaxes(1, 2) + v[rows][:, :, None] * v[rows][:, None] / w  # (G, s, s)
             for j in range(len(Y)):
-                F[j, i, rows] = T[j, 0, rows] - np.linalg.solve(np.eye(s) - H, residual[j, i])
+                F[j, i, rows] = T[j, rows] - np.linalg.solve(np.eye(s) - H, residual[j, i])
     F[:, :, left.sum((0, 2)) == 0] = 0
     left = left.swapaxes(1, 2)[:, None]  # (m, 1, K, n)
-    return Scored(_probabilities(F.swapaxes(2, 3), solved.slope, left).swapaxes(2, 3))
+    F *= (solved.slope / TEMPERATURE)[..., None, None]
+    return Scored(_probabilities(F.swapaxes(2, 3), left).swapaxes(2, 3))
 
 
-def _strengths(n: int, grid: Sequence[Params]) -> np.ndarray:
-    """Return n alpha of every setting, (L,)."""
-    return n * np.array([float(setting["alpha"]) for setting in grid])
-
-
-def _solve(coordinates: Coordinates, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> _Solved:
-    m, n = Y.shape
-    alpha = _strengths(n, grid)
-    T = one_hot(Y, n_classes)  # (m, n, K)
-    counts = T.sum(1)  # (m, K)
-    z, A = coordinates.total(), coordinates.project(T.swapaxes(0, 1).reshape(n, -1)).T  # (r,), (m K, r)
-    solved = coordinates.solve(alpha, z, A)  # (L, 1 + m K, r)
-    A = A.reshape(m, n_classes, -1)  # (m, K, r)
+def _solve(coordinates: Coordinates, T: np.ndarray, alpha: np.ndarray, exact: bool = False) -> _Solved:
+    m, K, n = T.shape
+    counts = T.sum(-1)  # (m, K)
+    z, A = coordinates.total(), coordinates.project(T.reshape(-1, n).T).T  # (r,), (m K, r)
+    solved, single = coordinates.solve(alpha, z, A, exact)  # (L, 1 + m K, r)
+    A = A.reshape(m, K, -1)  # (m, K, r)
     Sz = solved[:, 0]
     w = n - (Sz * z).sum(-1)  # (L,)
     b = (counts[:, None] - (A[:, None] * Sz[:, None]).sum(-1)) / w[:, None]  # (m, L, K)
-    W = solved[:, 1:].reshape(len(grid), m, n_classes, -1).swapaxes(0, 1) - b[..., None] * Sz[:, None]
+    W = solved[:, 1:].reshape(len(alpha), m, K, -1).swapaxes(0, 1) - b[..., None] * Sz[:, None]
     WA, Wz, WW = (np.einsum(f"mlkr,{of}->mlk", W, B) for of, B in (("mkr", A), ("r", z), ("mlkr", W)))
     by_labels = (WA - counts[:, None] * Wz / n).sum(-1)  # inner product of centred labels and scores, (m, L)
     # That of the scores' products Z W with themselves, centred, as Z'Z W = A - z b' - alpha W:
     by_scores = (WA - b * Wz - alpha[:, None] * WW - Wz**2 / n).sum(-1)
     centred = A - counts[..., None] * z / n  # (m, K, r), Z'(T - mean)
     fitted = np.abs(centred).max((1, 2)) > 1e-10 * np.abs(A).max((1, 2))  # more than rounding
-    return _Solved(W, b, counts, Sz, w, alpha, _slope(by_labels, by_scores, fitted[:, None]))
+    vague = _vague(single, by_scores, n - (counts**2).sum(-1, keepdims=True) / n)
+    return _Solved(W, b, Sz, w, _slope(by_labels, by_scores, fitted[:, None]), vague)
 
 
 def _slope(by_labels: np.ndarray, by_scores: np.ndarray, told: np.ndarray) -> np.ndarray:
@@ -156,16 +193,12 @@ def _scores(at: Callable[[np.ndarray], np.ndarray], solved: _Solved) -> np.ndarr
     return at(solved.W.reshape(-1, r).T).T.reshape(m, L, K, -1) + solved.b[..., None]
 
 
-def _probabilities(F: np.ndarray, slope: np.ndarray, left: np.ndarray) -> np.ndarray:
-    """Return softmax(slope F / TEMPERATURE) (m, L, K, p) over the classes with rows left, or all if there are none.
-
-    In the place of F.
-    """
+def _probabilities(scaled: np.ndarray, left: np.ndarray) -> np.ndarray:
+    """Return softmax(scaled) (m, L, K, p) over the classes with rows left, or all if there are none; in its place."""
     shut = (left == 0) & (left.sum(2, keepdims=True) > 0)
-    F *= (slope / TEMPERATURE)[..., None, None]
     if shut.any():
-        F[np.broadcast_to(shut, F.shape)] = -np.inf
-    return softmax(F, axis=2, overwrite=True)
+        scaled[np.broadcast_to(shut, scaled.shape)] = -np.inf
+    return softmax(scaled, axis=2, overwrite=True)
 
 
 def _in_group(Y: np.ndarray, groups: np.ndarray, n_classes: int) -> np.ndarray:
@@ -179,7 +212,7 @@ HEAD = Head(
     "ridge regression on one-hot labels",
     scores,
     {"alpha": 0.03},
-    version=3,
+    version=4,
     grid=tuple({"alpha": alpha} for alpha in (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3)),
     loo=loo,
     space={"alpha": Range(1e-5, 1.0, log=True)},

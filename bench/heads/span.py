@@ -8,22 +8,38 @@ optimum is found exactly in r coordinates. Where (X'X + s I)^-1 is all that is a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from functools import cached_property, lru_cache, reduce
+from typing import NamedTuple
 
 import numpy as np
 
 from bench.solvers.backend import NUMPY, ROWS, fast_products
 from bench.solvers.calls import Apply, Layout, find_layout, in_calls, telling_triangle
 
+# A solution is in single precision where the shift is at least the matrix's norm over SINGLE[1] and at most its norm
+# over SINGLE[0], of SINGLE_FROM rows or more. Its squared error then adds at most (2^-24 SINGLE[1])^2 = 3e-6 of what is
+# minimised, as rounding is that of a matrix of relative distance 2^-24; measured, 1e-8. Of larger shifts, or of fewer
+# rows, it is not worth it.
+SINGLE = (0.1, 3e4)
+SINGLE_FROM = 128
 
-def product(A: np.ndarray, B: np.ndarray, size: int = 0) -> np.ndarray:
-    """Return A (p, q) @ B (q, c), float64, each column contiguous and alike to the bit whatever the others of B are.
 
-    size: the numbers of the support, by which the library is chosen.
+class Solutions(NamedTuple):
+    """C (A + s I)^-1 float64 (L, c, r) for L shifts s, and which of them are in single precision, (L,)."""
+
+    of_rows: np.ndarray
+    single: np.ndarray
+
+
+def product(A: np.ndarray, B: np.ndarray, size: int = 0, dtype: type = np.float64) -> np.ndarray:
+    """Return A (p, q) @ B (q, c), each column contiguous and alike to the bit whatever the others of B are.
+
+    size: the numbers of the support, by which the library is chosen. dtype: of the terms and the product.
     """
-    rows = np.ascontiguousarray(B.T, np.float64)
+    rows: np.ndarray = np.ascontiguousarray(B.T, dtype)
     with fast_products(NUMPY, size) as on:
-        return on.product(rows[:, None], A.astype(np.float64, copy=False).T)[:, 0].T
+        return on.product(rows[:, None], A.astype(dtype, copy=False).T)[:, 0].T
 
 
 class Coordinates(ABC):
@@ -65,8 +81,8 @@ class Coordinates(ABC):
         return reduce(lambda done, factor: product(factor, done, self._size), reversed(self._test_factors), W)
 
     @abstractmethod
-    def solve(self, shifts: np.ndarray, first: np.ndarray, B: np.ndarray) -> np.ndarray:
-        """Return C (Z'Z + s I)^-1 (L, 1 + c, r) for all s > 0; C has the row `first` (r,) and those of B (c, r)."""
+    def solve(self, shifts: np.ndarray, first: np.ndarray, B: np.ndarray, exact: bool = False) -> Solutions:
+        """Return C (Z'Z + s I)^-1 for all s > 0; see `solve_shifted`."""
 
 
 class Span(Coordinates):
@@ -81,9 +97,10 @@ class Span(Coordinates):
         """What makes coordinates W (r, c) weights of the support rows, X' dual W of the dimensions; (n, r), n < d."""
         return self._test_factors[-1]
 
-    def solve(self, shifts: np.ndarray, first: np.ndarray, B: np.ndarray) -> np.ndarray:
+    def solve(self, shifts: np.ndarray, first: np.ndarray, B: np.ndarray, exact: bool = False) -> Solutions:
         """Return C (Z'Z + s I)^-1; see `Coordinates`."""
-        return np.concatenate([first[None], B]) * (1 / (self.e + shifts[:, None]))[:, None]
+        C = np.concatenate([first[None], B])
+        return Solutions(C * (1 / (self.e + shifts[:, None]))[:, None], np.zeros(len(shifts), bool))
 
 
 class Plain(Coordinates):
@@ -93,9 +110,9 @@ class Plain(Coordinates):
         super().__init__((X,), (X_test,))
         self.scatter = X.T @ X
 
-    def solve(self, shifts: np.ndarray, first: np.ndarray, B: np.ndarray) -> np.ndarray:
+    def solve(self, shifts: np.ndarray, first: np.ndarray, B: np.ndarray, exact: bool = False) -> Solutions:
         """Return C (X'X + s I)^-1; see `Coordinates`."""
-        return solve_shifted(self.scatter, shifts, first, B)
+        return solve_shifted(self.scatter, shifts, first, B, exact)
 
     def span(self) -> Span:
         """Return the orthogonal coordinates of the same support."""
@@ -104,47 +121,59 @@ class Plain(Coordinates):
         return Span(e, (X, V), (X_test, V))
 
 
-def solve_shifted(A: np.ndarray, shifts: np.ndarray, first: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """Return C (A + s I)^-1 (L, 1 + c, r), where C has the row `first` (r,) and those of B (c, r), for all s of shifts.
+def solve_shifted(
+    A: np.ndarray, shifts: np.ndarray, first: np.ndarray, B: np.ndarray, exact: bool = False
+) -> Solutions:
+    """Return C (A + s I)^-1, where C has the row `first` (r,) and those of B (c, r), for all s of shifts.
 
     A (r, r) is symmetric, not negative. By one Cholesky factor a shift: ten of them take no longer than eigenvectors.
     s is raised to the rounding of A, which no answer outlives. A row of C is alike to the bit whatever the others and
-    the other shifts are.
+    the other shifts are. In single precision where that is half as long and enough, unless `exact`: see `SINGLE`.
     """
     from scipy.linalg import lapack
 
     least = len(A) * float(np.finfo(np.float64).eps) * max(float(np.trace(A)), 1e-300)
+    norm = 0.0 if exact or len(A) < SINGLE_FROM else float(np.linalg.norm(A))
+    single = (norm >= SINGLE[0] * shifts) & (norm <= SINGLE[1] * shifts) & (norm > 0)
     C = np.concatenate([first[None], B])
-    out, shifted, diagonal = np.empty((len(shifts), *C.shape)), A.copy(), A.diagonal()
+    out, diagonal = np.empty((len(shifts), *C.shape)), A.diagonal()
     with fast_products(NUMPY, A.size) as on:
         solve = _solve_by_lapack if on is NUMPY else _solve_by_torch
-        layout = _layout(solve, len(A))
-        for solved, shift in zip(out, shifts, strict=True):
-            np.fill_diagonal(shifted, diagonal + max(shift, least))
-            factor, _ = lapack.dpotrf(shifted.T, lower=1, clean=0)
-            solved[:] = in_calls(solve, C, factor, layout)
-    return out
+        for dtype, chosen, factorise in ((np.float32, single, lapack.spotrf), (np.float64, ~single, lapack.dpotrf)):
+            if not chosen.any():
+                continue
+            shifted, rows, layout = A.astype(dtype), C.astype(dtype, copy=False), _layout(solve, len(A), dtype)
+            for at in np.flatnonzero(chosen):
+                np.fill_diagonal(shifted, diagonal + max(shifts[at], least))
+                factor, _ = factorise(shifted.T, lower=1, clean=0)
+                out[at] = in_calls(solve, rows, factor, layout)
+    return Solutions(out, single)
 
 
 def _solve_by_lapack(C: np.ndarray, factor: np.ndarray, out: np.ndarray) -> None:
     """Set out to C (L L')^-1, all (n, r) but the lower factor L (r, r)."""
     from scipy.linalg import lapack
 
-    out[:] = lapack.dpotrs(factor, C.T, lower=1)[0].T
+    solve = lapack.spotrs if C.dtype == np.float32 else lapack.dpotrs
+    out[:] = solve(factor, C.T, lower=1)[0].T
 
 
 def _solve_by_torch(C: np.ndarray, factor: np.ndarray, out: np.ndarray) -> None:
     """Do the same in half the time, where there are many numbers."""
     import torch
 
-    solve, L = torch.linalg.solve_triangular, torch.from_numpy(factor)
-    half = solve(L.mT, torch.from_numpy(C), upper=True, left=False)
-    out[:] = solve(L, half, upper=False, left=False).numpy()
+    solve, L, done = torch.linalg.solve_triangular, torch.from_numpy(factor), torch.from_numpy(out)
+    solve(L.mT, torch.from_numpy(C), upper=True, left=False, out=done)
+    solve(L, done, upper=False, left=False, out=done)
 
 
 @lru_cache(maxsize=256)
-def _layout(solve: Apply, r: int) -> Layout:
-    return find_layout(solve, lambda: ((row, np.asfortranarray(L)) for row, L in telling_triangle(r)), 1, ROWS)
+def _layout(solve: Apply, r: int, dtype: type) -> Layout:
+    def trials() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for row, L in telling_triangle(r):
+            yield row.astype(dtype), np.asfortranarray(L, dtype)
+
+    return find_layout(solve, trials, 1, ROWS)
 
 
 def span_of_gram(gram: np.ndarray, X: np.ndarray, X_test: np.ndarray) -> Span:

@@ -72,12 +72,14 @@ def test_ridge_predicts_as_scikit_learn_and_ranks_by_its_scores(n, d, K):
             peer = RidgeClassifier(n * setting["alpha"]).fit(X, y)
             F = peer.decision_function(X_test)
             F = np.column_stack([-F, F]) if K == 2 else F
-            logits = np.log(P[m, i]) - np.log(P[m, i]).mean(1, keepdims=True)
-            wanted = F - F.mean(1, keepdims=True)
+            assert np.array_equal(P[m, i].argmax(1), peer.predict(X_test))
+            told = P[m, i].min(1) > 1e-30  # of classes that are less likely single precision has no logarithm
+            assert told.mean() > 0.2
+            logits = np.log(P[m, i][told]) - np.log(P[m, i][told]).mean(1, keepdims=True)
+            wanted = (F - F.mean(1, keepdims=True))[told]
             slope = (logits * wanted).sum() / (wanted**2).sum()
             np.testing.assert_allclose(logits / slope, wanted, atol=2e-6)  # weights are applied in single precision
-            assert slope >= 5 * (1 - 1e-9)  # half of 1 / 0.1, as the peer's targets are -1 and 1
-            assert np.array_equal(P[m, i].argmax(1), peer.predict(X_test))
+            assert slope >= 5 * (1 - 1e-6)  # half of 1 / 0.1, as the peer's targets are -1 and 1
 
 
 @pytest.mark.parametrize(("n", "d", "K"), SHAPES)
@@ -164,7 +166,7 @@ def test_every_setting_copes_with_few_labels_missing_classes_and_rows_without_in
                 for function in filter(None, (head.scores, head.loo)):
                     P = function(Support(table[few], X_test), Y[:, few], 3, head.grid).P
                     assert np.isfinite(P).all(), what
-                    np.testing.assert_allclose(P.sum(-1), 1, atol=1e-12)
+                    np.testing.assert_allclose(P.sum(-1), 1, atol=8 * np.finfo(P.dtype).eps)
         P = scored(name, Support(table, X_test), np.stack(list(labels.values())), 3)
         assert (P[1, :, :, 1] == 1).all()
         assert (P[2, :, :, 2] == 0).all()
@@ -277,7 +279,8 @@ def test_coordinates_keep_inner_products_and_solve_shifted_systems(n, d):
         np.testing.assert_allclose(some.project(X), Z.T @ X, atol=1e-10)
         np.testing.assert_allclose(some.at_support(W), Z @ W, atol=1e-10)
         np.testing.assert_allclose(some.at_test(W), some.Z_test @ W, atol=1e-8)
-        for shift, solved in zip((1e-3, 2.0), some.solve(np.array([1e-3, 2.0]), W[:, 0], W[:, 1:].T), strict=True):
+        both = some.solve(np.array([1e-3, 2.0]), W[:, 0], W[:, 1:].T, exact=True).of_rows
+        for shift, solved in zip((1e-3, 2.0), both, strict=True):
             np.testing.assert_allclose((Z.T @ Z + shift * np.eye(len(W))) @ solved.T, W, atol=1e-7)
 
 
@@ -285,9 +288,9 @@ def test_coordinates_keep_inner_products_and_solve_shifted_systems(n, d):
 def test_a_solution_is_the_same_to_the_bit_beside_any_others(r):
     rng = np.random.default_rng(r)
     X, first, B = rng.normal(size=(r + 5, r)), rng.normal(size=r), rng.normal(size=(70, r))
-    whole = solve_shifted(X.T @ X, np.array([0.1, 3.0]), first, B)
+    whole = solve_shifted(X.T @ X, np.array([0.1, 3.0]), first, B).of_rows
     for some in ([0], [69], [40, 3], list(range(33)), list(range(69, 5, -1))):
-        alone = solve_shifted(X.T @ X, np.array([3.0]), first, B[some])[0]
+        [alone] = solve_shifted(X.T @ X, np.array([3.0]), first, B[some]).of_rows
         assert np.array_equal(alone, whole[1, [0, *(1 + np.array(some))]])
 
 
