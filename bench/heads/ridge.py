@@ -11,6 +11,9 @@ Otherwise, in coordinates Z (`bench.heads.span`) with S = (Z'Z + n alpha I)^-1, 
 
     w = n - z'Sz,    b = (1'T - z'SA) / w,    W = S A - S z b'
 
+Large systems are solved in single precision where that is enough (`bench.heads.span.SINGLE`), and once more in double
+where too little of the labels is then fitted to tell c, see below.
+
 Leaving rows out is done in the span, where S is diagonal. The hat matrix is H = Z S Z' + v v'/w with v = 1 - Z S z, and
 leaving out the rows g makes their residuals (I - H_gg)^-1 (T - F)_g.
 

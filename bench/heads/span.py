@@ -17,12 +17,13 @@ import numpy as np
 from bench.solvers.backend import NUMPY, ROWS, fast_products
 from bench.solvers.calls import Apply, Layout, find_layout, in_calls, telling_triangle
 
-# A solution is in single precision where the shift is at least the matrix's norm over SINGLE[1] and at most its norm
-# over SINGLE[0], of SINGLE_FROM rows or more. Its squared error then adds at most (2^-24 SINGLE[1])^2 = 3e-6 of what is
-# minimised, as rounding is that of a matrix of relative distance 2^-24; measured, 1e-8. Of larger shifts, or of fewer
-# rows, it is not worth it.
+# Systems of SINGLE_FROM rows or more are solved in single precision where the matrix's norm is SINGLE[0] to SINGLE[1]
+# times the shift. What is solved is then a matrix at a relative distance of some 2^-24 (Higham, Accuracy and Stability
+# of Numerical Algorithms, 2002, section 10.1), and what ridge regression minimises grows by a share of about
+# (2^-24 norm / shift)^2: 3e-6 at the end of the range; measured, 1e-8. NORMS keep far from the ends of the type.
 SINGLE = (0.1, 3e4)
 SINGLE_FROM = 128
+NORMS = (1e-20, 1e20)
 
 
 class Solutions(NamedTuple):
@@ -133,8 +134,7 @@ def solve_shifted(
     from scipy.linalg import lapack
 
     least = len(A) * float(np.finfo(np.float64).eps) * max(float(np.trace(A)), 1e-300)
-    norm = 0.0 if exact or len(A) < SINGLE_FROM else float(np.linalg.norm(A))
-    single = (norm >= SINGLE[0] * shifts) & (norm <= SINGLE[1] * shifts) & (norm > 0)
+    single = _in_single(A, shifts) & (not exact)
     C = np.concatenate([first[None], B])
     out, diagonal = np.empty((len(shifts), *C.shape)), A.diagonal()
     with fast_products(NUMPY, A.size) as on:
@@ -148,6 +148,13 @@ def solve_shifted(
                 factor, _ = factorise(shifted.T, lower=1, clean=0)
                 out[at] = in_calls(solve, rows, factor, layout)
     return Solutions(out, single)
+
+
+def _in_single(A: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Return for which shifts single precision is enough, (L,); see `SINGLE`."""
+    norm = np.linalg.norm(A) if len(A) >= SINGLE_FROM else 0
+    is_usual = NORMS[0] < norm < NORMS[1]
+    return is_usual & (norm >= SINGLE[0] * shifts) & (norm <= SINGLE[1] * shifts)
 
 
 def _solve_by_lapack(C: np.ndarray, factor: np.ndarray, out: np.ndarray) -> None:

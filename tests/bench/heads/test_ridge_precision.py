@@ -91,7 +91,8 @@ def test_shifts_far_from_the_matrix_and_small_matrices_are_in_double_precision()
         shifts = norm / np.array([SINGLE[0] / 2, 2 * SINGLE[0], SINGLE[1] / 2, 2 * SINGLE[1]])
         assert solve_shifted(X.T @ X, shifts, X[0], X[1:3]).single.tolist() == wanted
         assert not solve_shifted(X.T @ X, shifts, X[0], X[1:3], exact=True).single.any()
-    assert not solve_shifted(np.zeros((200, 200)), np.ones(2), np.ones(200), np.ones((1, 200))).single.any()
+    for size in (0, 1e-30, 1e30):
+        assert not solve_shifted(size * np.eye(200), np.full(2, size), np.ones(200), np.ones((1, 200))).single.any()
 
 
 @pytest.mark.parametrize(("n", "d"), SHAPES)
@@ -108,7 +109,7 @@ def test_labels_along_a_direction_that_single_precision_does_not_see_are_fitted_
     assert np.array_equal(probabilities(support, Y), in_double(support, Y))
 
 
-@pytest.mark.parametrize("K", [2, 3, 8])
+@pytest.mark.parametrize("K", [2, 3, 8, 20])
 @pytest.mark.parametrize(("n", "d"), SHAPES)
 def test_a_fit_is_the_same_to_the_bit_beside_any_others(n, d, K):
     X, Y, X_test = case(n, d, K)
