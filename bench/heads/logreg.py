@@ -64,7 +64,7 @@ def fit_and_score(
     linear = support.linear
     solved = minimise(linear.rows, Y, n_classes, l2, loss, top, weight)
     m, L, K, r = solved.W.shape
-    S = linear.scores(solved.W.reshape(m * L, K, r)).reshape(m, L, K, -1).astype(np.float64)
+    S = linear.scores(solved.W.reshape(m * L, K, r)).reshape(m, L, K, -1)
     absent = (Y[:, None, :] != np.arange(K)[:, None]).all(2)  # (m, K)
     S.swapaxes(1, 2)[absent] = -np.inf
     return Scored(softmax(S, 2, overwrite=True).swapaxes(2, 3), solved.gap, solved.steps)
@@ -92,5 +92,5 @@ def scores_by(
 
 SPACE = {"l2": Range(1e-6, 1.0, log=True)}
 HEAD = Head(
-    "logreg", "multinomial logistic regression, L2", scores, {"l2": 0.01}, version=8, grid=GRID, space=SPACE
+    "logreg", "multinomial logistic regression, L2", scores, {"l2": 0.01}, version=9, grid=GRID, space=SPACE
 )

@@ -46,7 +46,7 @@ HEAD = Head(
     "logistic regression by generalised cross-entropy",
     scores,
     {"l2": 0.003, "q": 0.7},
-    version=6,
+    version=7,
     grid=tuple({"l2": l2, "q": q} for q in (0.4, 0.7) for l2 in (1e-2, 3e-3, 1e-3, 3e-4)),
     space={**SPACE, "q": Range(0.05, 0.95)},
 )

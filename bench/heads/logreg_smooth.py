@@ -48,7 +48,7 @@ HEAD = Head(
     "logistic regression on smoothed labels",
     scores,
     {"l2": 0.01, "smoothing": 0.1},
-    version=6,
+    version=7,
     grid=tuple({"l2": l2, "smoothing": smoothing} for smoothing in (0.1, 0.3) for l2 in (1e-1, 1e-2, 1e-3, 1e-4)),
     space={**SPACE, "smoothing": Range(0.0, 0.5)},
 )

@@ -70,7 +70,7 @@ HEAD = Head(
     "logistic regression without the labels that confident learning doubts",
     scores,
     {"l2": 0.01},
-    version=6,
+    version=7,
     grid=tuple({"l2": l2} for l2 in (1e-1, 1e-2, 1e-3, 1e-4)),
     space=SPACE,
 )

@@ -53,7 +53,7 @@ class Draw:
 
 
 class BagScored(NamedTuple):
-    """Class probabilities, float64: of the test bags, (B, K), and of the test cells, (t, K). Rows sum to 1."""
+    """Class probabilities, float: of the test bags, (B, K), and of the test cells, (t, K). Rows sum to 1."""
 
     bags: np.ndarray
     cells: np.ndarray
