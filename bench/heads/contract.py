@@ -80,9 +80,10 @@ class Head:
     space: Mapping[str, Range] = field(default_factory=dict)
 
 
-def one_hot(Y: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return float64 (..., n, K) with a single 1 per row of Y (..., n)."""
-    return np.eye(n_classes)[Y]
+def one_hot(Y: np.ndarray, n_classes: int, axis: int = -1) -> np.ndarray:
+    """Return float64 with a single 1 for every label of Y along a new axis of classes, -1 or -2 (before the rows')."""
+    classes = np.arange(n_classes).reshape(-1, *[1] * (-1 - axis))
+    return (np.expand_dims(Y, axis) == classes).astype(np.float64)
 
 
 def softmax(scores: np.ndarray, axis: int = -1, overwrite: bool = False) -> np.ndarray:

@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.heads.contract import Head, Params, Range, Scored, softmax
+from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
 from bench.heads.span import Coordinates, product, solve_shifted
 from bench.heads.support import Support, weigh
 from bench.solvers.backend import Array, backend_of
@@ -65,7 +65,7 @@ class _Fitted(NamedTuple):
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
     """Return probabilities (m, L, n_test, K); see `bench.heads.contract.Scores`."""
     n, d = support.shape
-    T, alpha = _targets(Y, n_classes), _strengths(n, grid)
+    T, alpha = one_hot(Y, n_classes, axis=-2), _strengths(n, grid)
     fit = _from_products if n < d else _from_coordinates
     F, b, slope, vague = fit(support, T, alpha)
     for i, j in np.argwhere(vague):
@@ -73,13 +73,8 @@ def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Param
         F[i, j], b[i, j], slope[i, j] = again.F[0, 0], again.b[0, 0], again.slope[0, 0]
     scale = slope[..., None] / TEMPERATURE
     F *= scale[..., None].astype(np.float32)
-    F += ((b - b.mean(-1, keepdims=True)) * scale)[..., None].astype(np.float32)  # classes differ alike without a mean
+    F += ((b - b.mean(-1, keepdims=True)) * scale)[..., None].astype(np.float32)  # softmax sees no mean
     return Scored(_probabilities(F, T.sum(-1)[:, None, :, None]).swapaxes(2, 3))
-
-
-def _targets(Y: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return T' float64 (m, K, n), in one piece: sums round as memory lies."""
-    return (Y[:, None] == np.arange(n_classes)[:, None]).astype(np.float64)
 
 
 def _strengths(n: int, grid: Sequence[Params]) -> np.ndarray:
@@ -145,7 +140,7 @@ def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params])
     The scores are those of a refit, exactly; the slope c is that of the whole support.
     """
     span, groups = support.span, support.groups
-    T, strengths = _targets(Y, n_classes), _strengths(len(groups), grid)
+    T, strengths = one_hot(Y, n_classes, axis=-2), _strengths(len(groups), grid)
     solved = _solve(span, T, strengths)
     T = np.ascontiguousarray(T.swapaxes(1, 2))  # (m, n, K)
     F = _scores(span.at_support, solved).swapaxes(2, 3)  # (m, L, n, K)

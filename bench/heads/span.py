@@ -131,7 +131,7 @@ def solve_shifted(
     s is raised to the rounding of A, which no answer outlives. A row of C is alike to the bit whatever the others and
     the other shifts are. In single precision where that is half as long and enough, unless `exact`: see `SINGLE`.
     """
-    from scipy.linalg import lapack
+    from scipy.linalg import get_lapack_funcs
 
     least = len(A) * float(np.finfo(np.float64).eps) * max(float(np.trace(A)), 1e-300)
     single = _in_single(A, shifts) & (not exact)
@@ -139,9 +139,10 @@ def solve_shifted(
     out, diagonal = np.empty((len(shifts), *C.shape)), A.diagonal()
     with fast_products(NUMPY, A.size) as on:
         solve = _solve_by_lapack if on is NUMPY else _solve_by_torch
-        for dtype, chosen, factorise in ((np.float32, single, lapack.spotrf), (np.float64, ~single, lapack.dpotrf)):
+        for dtype, chosen in ((np.float32, single), (np.float64, ~single)):
             if not chosen.any():
                 continue
+            factorise = get_lapack_funcs("potrf", dtype=dtype)
             shifted, rows, layout = A.astype(dtype), C.astype(dtype, copy=False), _layout(solve, len(A), dtype)
             for at in np.flatnonzero(chosen):
                 np.fill_diagonal(shifted, diagonal + max(shifts[at], least))
@@ -159,10 +160,9 @@ def _in_single(A: np.ndarray, shifts: np.ndarray) -> np.ndarray:
 
 def _solve_by_lapack(C: np.ndarray, factor: np.ndarray, out: np.ndarray) -> None:
     """Set out to C (L L')^-1, all (n, r) but the lower factor L (r, r)."""
-    from scipy.linalg import lapack
+    from scipy.linalg import get_lapack_funcs
 
-    solve = lapack.spotrs if C.dtype == np.float32 else lapack.dpotrs
-    out[:] = solve(factor, C.T, lower=1)[0].T
+    out[:] = get_lapack_funcs("potrs", (factor,))(factor, C.T, lower=1)[0].T
 
 
 def _solve_by_torch(C: np.ndarray, factor: np.ndarray, out: np.ndarray) -> None:
