@@ -29,7 +29,7 @@ from bench.fitting.study import Half, Task, importance, read_trials, run_study
 from bench.fitting.sweep import Embedded, data_name
 from bench.fitting.tuned import write_tuned
 from bench.heads import Head, Params, all_heads, get_heads
-from bench.report.intervals import T_FROM, difference_intervals, few_groups, score_intervals
+from bench.report.intervals import T_FROM, differences, few_groups, score_intervals, spread_of
 from bench.report.markdown import table_lines
 from bench.report.statistics import Hits, count_hits
 from bench.seeds import content_name
@@ -186,8 +186,8 @@ def _compare(
     limits = np.stack(score_intervals(hits), axis=1)
     apart = (gain, np.nan, np.nan)
     if not few_groups(hits.total):
-        low, high, _ = difference_intervals(Hits(hits.right[1:] - hits.right[:1], hits.total))
-        apart = (gain, float(low[0]), float(high[0]))
+        found = differences(spread_of(hits), 1, np.array([0]))
+        apart = (gain, float(found.low[0]), float(found.high[0]))
     loss = log_loss(P, tested.y).mean(1)
     first, second = (
         Compared(float(score[i]), float(limits[i, 0]), float(limits[i, 1]), float(loss[i])) for i in range(2)

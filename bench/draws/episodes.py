@@ -18,10 +18,11 @@ from bench.errors import BenchError, did_you_mean
 from bench.seeds import keyed_uniform
 
 FEW_GROUPS = 5  # at or below this many groups in a class every group is worth holding out once
+MOST_FOLDS = 5
 FIXED_TEST_GROUPS = 10  # a class; with fewer, folds test every group and waste none
 FIXED_TEST_ITEMS = 100  # a class
 LOGO_MAX_FOLDS = 60  # above this, leave-one-group-out costs more than grouped folds tell
-REPEATS = 10  # partitions of repeated grouped folds; seed s uses partition s % REPEATS
+REPEATS = 10  # partitions of repeated splits; seed s uses partition s % REPEATS
 REGIMES = ("spread", "concentrated")
 UNITS = ("instance", "image")  # what a shot is; the first is the usual one
 
@@ -67,7 +68,9 @@ def plan_splits(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
 
     In this order: official splits where the table has them; a fixed group-disjoint test third where
     it holds >= 10 groups and >= 100 items of every class; leave-one-group-out where a class has
-    <= 5 groups; else 5 grouped, stratified folds, repeated. Raises BenchError for a class with one group.
+    <= 5 groups; else grouped, stratified folds, repeated: 5 of them, or as many as leave 2 groups of every class in
+    each. Only groups that are sometimes tested together show what a score owes to one of them being learned from
+    (`bench.report.learning`). Raises BenchError for a class with one group.
     """
     rows = np.flatnonzero(table["label"].isin(list(classes)).to_numpy())
     if len(rows) < len(table):
@@ -96,13 +99,40 @@ def plan_splits(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
             reason = f"a fixed third of the groups is the test, at least {held} groups and {items} items a class"
             return SplitPlan("fixed", reason, ((_split("fixed", tested[of_row]),),))
     if count <= FEW_GROUPS and len(names) <= LOGO_MAX_FOLDS:
-        held_out = tuple(_split(f"without:{name}", of_row == i) for i, name in enumerate(names))
-        reason = f"class '{fewest}' has only {count} groups: each of the {len(names)} is held out in turn"
-        return SplitPlan("leave-one-group-out", reason, (held_out,))
-    k = min(FEW_GROUPS, count)
+        repeats = tuple(_held_out_in_turn(names.tolist(), counts > 0, of_row, r) for r in range(REPEATS))
+        reason = (
+            f"class '{fewest}' has only {count} groups: each of the {len(names)} is held out in turn, and with it one "
+            f"group of every other class, so that no class has fewer to learn from because it is tested; "
+            f"{REPEATS} choices of those"
+        )
+        return SplitPlan("leave-one-group-out", reason, repeats)
+    k = min(MOST_FOLDS, max(2, count // 2))
     fold = deal_groups(counts, k, range(REPEATS))[:, of_row]
     repeats = tuple(tuple(_split(f"fold{i}of{k}:{r}", fold[r] == i) for i in range(k)) for r in range(REPEATS))
     return SplitPlan("folds", f"{k} stratified folds by group, {REPEATS} partitions", repeats)
+
+
+def _held_out_in_turn(names: Sequence[str], holds: np.ndarray, of_row: np.ndarray, repeat: int) -> tuple[Split, ...]:
+    """Return one split per group, which is its test side. holds bool (G, K): the classes of a group; of_row (N,).
+
+    The training side lacks, besides the group, one group of every class that the group does not hold: otherwise the
+    class that is tested would always be the one with the fewest groups to learn from, and be taken for another more
+    often than on new groups. Which group that is follows from a keyed hash; a class keeps one group at least.
+    """
+    splits = []
+    for i, name in enumerate(names):
+        lacking = holds[i].copy()  # classes that have lost a group
+        left_out = [i]
+        order = np.argsort(keyed_uniform(("held out with", name, repeat), names), kind="stable")
+        left = holds.sum(0) - holds[i]
+        for j in order[order != i].tolist():
+            if not (holds[j] & lacking).any() and (left[holds[j]] > 1).all():
+                left_out.append(j)
+                lacking |= holds[j]
+                left -= holds[j]
+        train = np.flatnonzero(~np.isin(of_row, left_out))
+        splits.append(Split(f"without:{name}:{repeat}", train, np.flatnonzero(of_row == i)))
+    return tuple(splits)
 
 
 def _placed(plan: SplitPlan, rows: np.ndarray) -> SplitPlan:

@@ -120,6 +120,9 @@ def run_means(planned: Sequence[tuple[Unit, tuple[Unit, ...]]], run: Path) -> tu
             raise BenchError(f"Predictions of {unit.encoder} are missing in {run}; run the same command again.")
         first = there[0]
         P = mean_probabilities([one.P for one in there]).astype(np.float16)
-        write_unit(run, unit, Predictions(P, first.realised, first.groups, labels=first.labels, wrong=first.wrong))
+        known = Predictions(
+            P, first.realised, first.groups, labels=first.labels, wrong=first.wrong, support=first.support
+        )
+        write_unit(run, unit, known)
         made += 1
     return len(planned) - made, made

@@ -88,6 +88,7 @@ class _Output:
     labels: np.ndarray  # float32 (S, K)
     wrong: np.ndarray  # float32 (S, R)
     losses: list[tuple[int, slice, np.ndarray]] = field(default_factory=list)  # seed, rates, (R, L) of every split
+    support: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)  # (seed, split) -> rows (n,)
 
     def add(self, seed: int, f: int, at: np.ndarray, rates: slice, scored: Chosen) -> None:
         self.P[seed, rates][:, at] = scored.P
@@ -104,7 +105,11 @@ class _Output:
             for seed, rates, own in self.losses:
                 losses[seed, rates] += own / self.gap.shape[-1]
         more = (self.labels, self.wrong) if self.unit.series == "budget" else ()
-        return Predictions(self.P, self.realised, self.groups, self.gap, self.iterations, self.chosen, losses, *more)
+        support = np.full((*self.gap.shape[::2], max(map(len, self.support.values()))), -1, np.int32)
+        for place, rows in self.support.items():
+            support[place][: len(rows)] = rows
+        known = Predictions(self.P, self.realised, self.groups, self.gap, self.iterations, self.chosen, losses, *more)
+        return replace(known, support=support)
 
 
 def fit_units(
@@ -220,6 +225,7 @@ def _fit_draw(outputs: Sequence[_Output], f: int, drawn: Drawn, at: np.ndarray, 
                 output.realised[seed, rates] += share * wrong_share(y, wrong, K)
                 output.wrong[seed, rates] += share * wrong.mean(1)
         for output in own:
+            output.support[seed, f] = drawn.rows
             output.groups[seed] += n_groups
             output.labels[seed] += share * np.bincount(y, minlength=K)
 

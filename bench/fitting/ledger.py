@@ -33,7 +33,7 @@ from bench.disk.shards import checksum, header
 from bench.fitting.metrics import METRICS, recalls
 from bench.seeds import content_name
 
-FORMAT = "cell-classifier predictions 3"
+FORMAT = "cell-classifier predictions 4"
 LEDGER_FORMAT = "cell-classifier ledger 4"  # changed when the same predictions would give other rows
 
 
@@ -99,6 +99,7 @@ class Predictions:
     losses: np.ndarray | None = None  # float32 (S, R, L): the log losses it was chosen by, mean over splits
     labels: np.ndarray | None = None  # float32 (S, K): labels of each class, mean over splits; None: equally many
     wrong: np.ndarray | None = None  # float32 (S, R): share of all labels really flipped; None: the mean of `realised`
+    support: np.ndarray | None = None  # int32 (S, F, n): the rows drawn, positions in the table; -1 where there are fewer
 
 
 def write_unit(run: Path, unit: Unit, predictions: Predictions) -> None:

@@ -13,23 +13,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.draws.episodes import SplitPlan, class_codes
 from bench.draws.sources import RANDOM
 from bench.errors import BenchError
-from bench.fitting.ledger import Tested, Unit, read_part, read_unit, tested_items, write_part
+from bench.fitting.ledger import Predictions, Tested, Unit, read_part, read_unit, tested_items, write_part
 from bench.fitting.metrics import METRICS
 from bench.report.chance import share_of_answers
-from bench.report.compare import Answers, compare
+from bench.report.compare import RANK_FROM, Answers, Compared, compare
 from bench.report.flags import flags
-from bench.report.intervals import T_FROM
+from bench.report.learning import Learned, alike, learned_from
+from bench.report.pairs import COLUMNS as PAIRS
+from bench.report.pairs import pairs_with_best
 from bench.report.rows import best_first
 from bench.report.statistics import Hits, count_hits
 
 COLUMNS = (
     "dataset", "encoder", "family", "head", "selection", "instances", "level", "draw", "split", "series",
     "shots", "shot_unit", "support_items", "support_groups", "support_n_eff", "noise_kind", "noise", "noise_realised",
-    "seeds", "n_test", "n_groups", "n_eff", "icc", "balanced_accuracy", "ci_low", "ci_high", "ci_method", "spread",
-    "p_chance", "rank_low", "rank_high", "p_best", "held_out_best", "macro_f1", "mcc", "auroc", "log_loss", "brier",
-    "delta_trivial", "delta_low", "delta_high", "dim", "ms_per_image",
+    "seeds", "n_train_groups", "n_test", "n_groups", "n_eff", "icc", "balanced_accuracy", "ci_low", "ci_high",
+    "ci_method", "ci_these_low", "ci_these_high", "spread", "p_chance", "rank_low", "rank_high", "p_best", "p_near",
+    "held_out_best", "macro_f1", "mcc", "auroc", "log_loss", "brier", "delta_trivial", "delta_low", "delta_high",
+    "dim", "ms_per_image",
 )  # fmt: skip
 # Split rules under which a tested group is learned from in other folds.
 IN_TURN = ("folds", "leave-one-group-out", "leave-one-source-out")
@@ -65,39 +69,120 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """The leaderboard of one run, why some of its fields are empty, and what to know first (see `flags`)."""
+    """The leaderboard of one run, why some of its fields are empty, and what to know first (see `flags`).
+
+    pairs: see `bench.report.pairs`, of the cleanest labels; no_pairs: the reason where there are none.
+    """
 
     table: pd.DataFrame
     empty: Mapping[str, str] = field(default_factory=dict)
     flags: Mapping[str, str] = field(default_factory=dict)
+    pairs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=PAIRS))
+    no_pairs: str = ""
 
 
 def build_leaderboard(
-    run: Path, units: Sequence[Unit], table: pd.DataFrame, test_rows: np.ndarray, facts: RunFacts
+    run: Path, units: Sequence[Unit], table: pd.DataFrame, plan: SplitPlan, facts: RunFacts
 ) -> Leaderboard:
     """Score every unit of a run and compare those that share shots and noise. Clean labels are of no kind of noise.
 
-    table: instances; test_rows: the tested positions in it. Raises BenchError for a missing unit.
+    table: instances; plan: their splits. Raises BenchError for a missing unit.
     """
-    tested = tested_items(table, test_rows, facts.classes)
+    test = _TestSide.of(table, plan, facts)
+    tested = test.tested
     rows: list[dict[str, object]] = []
+    pairs: list[pd.DataFrame] = []
     for level in dict.fromkeys((unit.series, unit.shots, unit.noise_kind) for unit in units):
         block = [unit for unit in units if (unit.series, unit.shots, unit.noise_kind) == level]
-        fits, answers = _score(run, block, tested, facts)
+        fits, answers = _score(run, block, test, facts)
         for r, rate in enumerate(block[0].rates):
-            rows += _rows(block, fits[fits["noise"] == rate], rate, answers[r], tested, facts)
+            compared = compare(answers[r])
+            rows += _rows(block, fits[fits["noise"] == rate], rate, compared, test, facts)
+            if (level[0], level[2], rate) == _cleanest(units) and compared.spread is not None and compared.comparison:
+                own = [block[m] for m in compared.ranked]
+                pairs.append(pairs_with_best(own, compared.spread, compared.comparison, rate))
     board = pd.DataFrame(rows, columns=list(COLUMNS))
     board = best_first(board).sort_values(["series", "shots", "noise", "noise_kind"], kind="stable")
     trivial = {name for name, known in facts.encoders.items() if known.trivial}
-    raised = flags(board, trivial, 1 / len(facts.classes))
-    return Leaderboard(board.reset_index(drop=True), _empty_reasons(board, facts), raised)
+    raised = flags(board, trivial, 1 / len(facts.classes)) | few_training_groups(table, plan, facts.classes)
+    pairs = [one for one in pairs if len(one)]
+    return Leaderboard(
+        board.reset_index(drop=True), _empty_reasons(board, facts), raised,
+        pd.concat(pairs, ignore_index=True) if pairs else pd.DataFrame(columns=PAIRS), _no_pairs(tested, facts),
+    )  # fmt: skip
+
+
+def _cleanest(units: Sequence[Unit]) -> tuple[str, str, float]:
+    """Return the series, kind of noise and rate of the level whose methods are compared pair by pair."""
+    labelled = [unit for unit in units if unit.shots] or list(units)
+    series = "balanced" if any(unit.series == "balanced" for unit in labelled) else "budget"
+    rate, kind = min((min(unit.rates), i) for i, unit in enumerate(labelled) if unit.series == series)
+    return series, labelled[kind].noise_kind, rate
+
+
+def _no_pairs(tested: Tested, facts: RunFacts) -> str:
+    if facts.split_rule == RANDOM:
+        return "items were split at random, and nothing is compared"
+    fewest = min(len(np.unique(tested.group[tested.y == k])) for k in np.unique(tested.y))
+    return f"a class has {fewest} test groups, and the comparison needs {RANK_FROM}" if fewest < RANK_FROM else ""
+
+
+FEW_TRAINING = 6  # training groups of a class; with fewer, a score hangs on which ones they are
+
+
+def few_training_groups(table: pd.DataFrame, plan: SplitPlan, classes: Sequence[str]) -> dict[str, str]:
+    """Return flag -> sentence where a class has few groups to learn from in some split."""
+    label, group = table["label"].to_numpy(str), table["group"].to_numpy(str)
+    counts = [
+        (len(np.unique(group[split.train][label[split.train] == name])), name)
+        for repeat in plan.repeats for split in repeat for name in classes
+    ]  # fmt: skip
+    count, name = min(counts)
+    if count >= FEW_TRAINING:
+        return {}
+    return {
+        "few-training-groups": f"**Few slides to learn from**: class '{name}' has {count} training "
+        f"group{'s' * (count != 1)}. Other slides in their place would give another score; the intervals allow for "
+        "that, as far as so few can tell"
+    }
+
+
+@dataclass(frozen=True)
+class _TestSide:
+    """What all units of a run are tested on, and where they learn from. y, group: of the table's rows."""
+
+    tested: Tested
+    plan: SplitPlan
+    rows: np.ndarray
+    y: np.ndarray
+    group: np.ndarray
+    n_train_groups: float
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, plan: SplitPlan, facts: RunFacts) -> _TestSide:
+        rows, group = plan.test_rows(), table["group"].to_numpy(str)
+        counts = [len(np.unique(group[split.train])) for repeat in plan.repeats for split in repeat]
+        return cls(
+            tested_items(table, rows, facts.classes), plan, rows, class_codes(table, facts.classes), group,
+            float(np.mean(counts)),
+        )  # fmt: skip
+
+    def learned(self, predictions: Predictions, facts: RunFacts) -> Learned | None:
+        """Return what a unit's draws learned from, None where it learned nothing or nothing is compared."""
+        if predictions.support is None or facts.split_rule == RANDOM:
+            return None
+        groups = np.unique(self.tested.group)
+        return learned_from(predictions.support, self.y, self.group, self.plan, groups, facts.split_rule in IN_TURN)
 
 
 
-
-def _score(run: Path, block: Sequence[Unit], tested: Tested, facts: RunFacts) -> tuple[pd.DataFrame, list[Answers]]:
+def _score(
+    run: Path, block: Sequence[Unit], test: _TestSide, facts: RunFacts
+) -> tuple[pd.DataFrame, list[Answers]]:
     """Return the ledger's rows of units that share shots and kind of noise, and their answers at every rate."""
+    tested, learned = test.tested, None
     fits: list[pd.DataFrame] = []
+    rho: list[list[float]] = [[] for _ in block[0].rates]
     right: list[list[np.ndarray]] = [[] for _ in block[0].rates]
     shares: list[list[np.ndarray]] = [[] for _ in block[0].rates]
     total = np.zeros(0)
@@ -110,8 +195,10 @@ def _score(run: Path, block: Sequence[Unit], tested: Tested, facts: RunFacts) ->
             )
         rows = read_part(run, unit)
         fits.append(write_part(run, unit, predictions, tested, facts.classes) if rows is None else rows)
+        learned = learned or test.learned(predictions, facts)  # the draws of a level are the same for all units
         P = tested.pool(predictions.P)
         for r in range(len(unit.rates)):
+            rho[r].append(alike(predictions.P[:, r], test.y[test.rows], test.group[test.rows]))
             counted, total = count_hits(P[:, r], tested.y, tested.group)
             right[r].append(counted)
             shares[r].append(share_of_answers(P[:, r]))
@@ -119,19 +206,23 @@ def _score(run: Path, block: Sequence[Unit], tested: Tested, facts: RunFacts) ->
     trivial = np.array([facts.encoders[unit.encoder].trivial for unit in block])
     in_turn = facts.split_rule in IN_TURN
     answers = [
-        Answers(Hits(np.stack(counted), total), np.stack(taken), tested.y, tested.group, compared, trivial, in_turn)
-        for counted, taken in zip(right, shares, strict=True)
+        Answers(
+            Hits(np.stack(counted), total), np.stack(taken), tested.y, tested.group, compared, trivial, in_turn, learned,
+            np.array(own),
+        )
+        for counted, taken, own in zip(right, shares, rho, strict=True)
     ]
     return pd.concat(fits, ignore_index=True), answers
 
 
 def _rows(
-    block: Sequence[Unit], fits: pd.DataFrame, rate: float, answers: Answers, tested: Tested, facts: RunFacts
+    block: Sequence[Unit], fits: pd.DataFrame, rate: float, compared: Compared, test: _TestSide, facts: RunFacts
 ) -> list[dict[str, object]]:
     """Return the rows of all methods at one shot level and noise rate."""
     rows: list[dict[str, object]] = []
+    tested = test.tested
     n_groups = len(np.unique(tested.group))
-    for unit, found in zip(block, compare(answers).to_dict("records"), strict=True):
+    for unit, found in zip(block, compared.rows.to_dict("records"), strict=True):
         own = fits[fits["unit"] == unit.name]
         known = facts.encoders[unit.encoder]
         items, groups = unit.labels(len(facts.classes)), own["support_groups"].mean()
@@ -144,7 +235,8 @@ def _rows(
             "support_n_eff": items / (1 + max(items / groups - 1, 0) * found["icc"]) if items else np.nan,
             "noise_kind": unit.noise_kind if rate else "none", "noise": rate,
             "noise_realised": own["noise_realised"].mean(),
-            "seeds": unit.seeds, "n_test": len(tested.y), "n_groups": n_groups,
+            "seeds": unit.seeds, "n_train_groups": test.n_train_groups if unit.shots else 0,
+            "n_test": len(tested.y), "n_groups": n_groups,
             "spread": own["balanced_accuracy"].std() if len(own) > 1 else np.nan,
             "dim": known.dim, "ms_per_image": known.ms_per_image,
         }  # fmt: skip
@@ -158,16 +250,16 @@ def _empty_reasons(board: pd.DataFrame, facts: RunFacts) -> dict[str, str]:
     reasons = {}
     oracle = board["selection"] == "oracle"
     if oracle.any():
-        reasons["p_chance, rank_low, rank_high, p_best, delta_trivial"] = (
+        reasons["p_chance, rank_low, rank_high, p_best, p_near, delta_trivial"] = (
             "oracle rows saw the test labels and are compared with nothing"
         )
     if facts.split_rule == RANDOM:
-        reasons["p_chance, rank_low, rank_high, p_best, held_out_best, delta_trivial"] = (
+        reasons["p_chance, rank_low, rank_high, p_best, p_near, held_out_best, delta_trivial"] = (
             "items were split at random: a diagnostic, of which nothing is compared"
         )
     elif (~oracle).any() and board.loc[~oracle, "rank_low"].isna().all():
-        reasons["rank_low, rank_high, p_best, held_out_best"] = (
-            f"a class has fewer than {T_FROM} test groups: methods are not ranked on so little"
+        reasons["rank_low, rank_high, p_best, p_near, held_out_best"] = (
+            f"a class has fewer than {RANK_FROM} test groups: methods are not ranked on so little"
         )
     if not any(known.trivial for known in facts.encoders.values()):
         reasons["delta_trivial"] = "no descriptor or control took part; add e.g. --encoder color-stats"

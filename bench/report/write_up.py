@@ -16,13 +16,12 @@ from bench.report.leaderboard import Leaderboard, RunFacts, build_leaderboard
 from bench.report.markdown import render_markdown, render_overview
 from bench.report.merge import find_runs, merge_runs, read_runs
 from bench.report.overview import render_merged
-from bench.report.pairs import compare_with_best
 from bench.report.record import Account, read_about, read_account, read_units, write_account
 from bench.report.robustness import robustness
 from bench.report.sections import efficiency_section, pairs_section
 from bench.seeds import content_name
 
-FORMAT = 7  # raised when the same predictions would be written up differently
+FORMAT = 8  # raised when the same predictions would be written up differently
 
 
 def write_up(
@@ -55,13 +54,12 @@ def _signature(account: Account) -> str:
 
 def _write_tables(folder: Path, account: Account) -> Leaderboard:
     facts, null = account.facts, 1 / len(account.facts.classes)
-    board = build_leaderboard(folder, account.units, account.table, account.plan.test_rows(), facts)
+    board = build_leaderboard(folder, account.units, account.table, account.plan, facts)
     hurt, gained = robustness(board.table, null), efficiency(board.table, null)
-    pairs, why = compare_with_best(folder, account)
-    tables = {"leaderboard": board.table, "robustness": hurt, "efficiency": gained, "pairs": pairs}
+    tables = {"leaderboard": board.table, "robustness": hurt, "efficiency": gained, "pairs": board.pairs}
     for name, table in tables.items():
         write_table(folder / f"{name}.csv", table)
-    sections = [*efficiency_section(gained), *pairs_section(pairs, why)]
+    sections = [*efficiency_section(gained), *pairs_section(board.pairs, board.no_pairs)]
     cautions = [*board.flags.values(), *facts.warnings, *account.refused]
     text = render_markdown(board, facts, cautions, account.command, hurt, sections)
     write_atomically(folder / "leaderboard.md", text.encode())
