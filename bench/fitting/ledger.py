@@ -99,7 +99,7 @@ class Predictions:
     losses: np.ndarray | None = None  # float32 (S, R, L): the log losses it was chosen by, mean over splits
     labels: np.ndarray | None = None  # float32 (S, K): labels of each class, mean over splits; None: equally many
     wrong: np.ndarray | None = None  # float32 (S, R): share of all labels really flipped; None: the mean of `realised`
-    support: np.ndarray | None = None  # int32 (S, F, n): the rows drawn, positions in the table; -1 where there are fewer
+    support: np.ndarray | None = None  # int32 (S, F, n): the rows drawn, of the table; -1 where fewer
 
 
 def write_unit(run: Path, unit: Unit, predictions: Predictions) -> None:

@@ -19,11 +19,11 @@ is mostly the share of T that it is in all of them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
-from bench.report.learning import Learned, common_lucks, deletions
+from bench.report.learning import Deletions, Learned, common_lucks, deletions
 from bench.report.statistics import LEVEL, Hits
 
 ROUNDING = 1e-18  # a variance below this is that of equal numbers, rounded
@@ -39,8 +39,8 @@ class Spread:
     """What the scores of M methods vary by: matrices (M, M) of covariances of the mean scores.
 
     mean (M,): balanced accuracies. test: over other test groups; luck: over other draws from the same training groups;
-    learning: over other training groups and draws, where groups are only learned from (else as `luck`). raw, noise,
-    cross: the sums of `bench.report.learning.Deletions`, None where groups are not tested in turn or draws are too few.
+    learning: over other training groups and draws, where groups are only learned from (else as `luck`). in_turn:
+    whether groups are tested in turn; deleted: what deleting them then changes, None where draws are too few.
     df_test, df_draws, df_groups: degrees of freedom of test, of luck and learning, and of the deletions.
     """
 
@@ -48,10 +48,8 @@ class Spread:
     test: np.ndarray
     luck: np.ndarray
     learning: np.ndarray
-    raw: np.ndarray | None
-    noise: np.ndarray | None
-    cross: np.ndarray | None
     in_turn: bool
+    deleted: Deletions | None
     df_test: float
     df_draws: float
     df_groups: float
@@ -59,24 +57,27 @@ class Spread:
     def take(self, methods: np.ndarray) -> Spread:
         """Return that of some methods, positions or bool."""
         at = np.arange(len(self.mean))[methods]
-        cut = {
-            name: None if part is None else part[np.ix_(at, at)]
-            for name in ("test", "luck", "learning", "raw", "noise", "cross")
-            for part in [getattr(self, name)]
-        }
-        return replace(self, mean=self.mean[at], **cut)
+
+        def cut(part: np.ndarray) -> np.ndarray:
+            return part[np.ix_(at, at)]
+
+        return replace(
+            self, mean=self.mean[at], test=cut(self.test), luck=cut(self.luck), learning=cut(self.learning),
+            deleted=None if self.deleted is None else Deletions(*map(cut, astuple(self.deleted))),
+        )  # fmt: skip
 
     def errors(self, pick: Pick) -> tuple[np.ndarray, np.ndarray]:
         """Return variance and degrees of freedom (Satterthwaite 1946) of contrasts, for other groups on both sides."""
         test, learning = (np.maximum(pick(part), 0) for part in (self.test, self.learning))
         terms = [(learning, self.df_draws)]
-        if self.raw is None or self.noise is None or self.cross is None:
+        if self.deleted is None:
             variance = (2 if self.in_turn else 1) * test + learning
             terms.append(((2 if self.in_turn else 1) * test, self.df_test))
         else:
             kept = (1 - PRIOR) * (self.df_groups - 1) / self.df_groups
-            raw = _pooled(np.maximum(pick(self.raw), 0), test)
-            learned = _pooled(pick(self.raw) - pick(self.noise) + pick(self.cross), test)
+            found = self.deleted
+            raw = _pooled(np.maximum(pick(found.raw), 0), test)
+            learned = _pooled(pick(found.raw) - pick(found.noise) + pick(found.cross), test)
             variance = np.maximum((1 + PRIOR) * test + kept * learned, test) + learning
             terms += [((1 + PRIOR) * test, self.df_test), (kept * raw, self.df_groups)]
             terms.append((kept * np.sqrt(2 * test * raw), self.df_groups))
@@ -144,25 +145,21 @@ def spread_of(hits: Hits, learned: Learned | None = None, rho: np.ndarray | None
     none = np.zeros((M, M))
     if S == 1:
         in_turn = learned is not None and learned.in_turn
-        return Spread(recall.mean(1), test, none, none, None, None, None, in_turn, df_test, 1.0, 1.0)
+        return Spread(recall.mean(1), test, none, none, in_turn, None, df_test, 1.0, 1.0)
     both = (left - of_group[:, None] - (of_draw / G)[:, :, None]).reshape(M, -1)
     centred = of_draw - of_draw.mean(1, keepdims=True)
     shared = both @ both.T * (G / max(G - 1, 1))
     luck = _positive((centred @ centred.T - shared) / (S * (S - 1)), centred @ centred.T / (S * (S - 1)))
     if learned is None or rho is None:
-        return Spread(recall.mean(1), test, luck, luck, None, None, None, False, df_test, S - 1.0, 1.0)
+        return Spread(recall.mean(1), test, luck, luck, False, None, df_test, S - 1.0, 1.0)
     if not learned.in_turn:
         fits = np.ones((S, 1)) if learned.holds.shape[0] == S else _fit_shares(learned, share)
         stretch = np.sqrt(S * common_lucks(learned, fits, rho))
         learning = luck * stretch[:, None] * stretch
-        return Spread(recall.mean(1), test, luck, learning, None, None, None, False, df_test, S - 1.0, 1.0)
+        return Spread(recall.mean(1), test, luck, learning, False, None, df_test, S - 1.0, 1.0)
+    groups = learned.holds.any(0).sum() / len(np.unique(_strata(hits.total)))
     found = deletions(learned, left, share)
-    J = len(np.unique(learned.holds.nonzero()[1]))
-    strata = len(np.unique(_strata(hits.total)))
-    return Spread(
-        recall.mean(1), test, luck, luck, found.raw, found.noise, found.cross, True, df_test, S - 1.0,
-        max(J / strata, 2.0),
-    )  # fmt: skip
+    return Spread(recall.mean(1), test, luck, luck, True, found, df_test, S - 1.0, max(float(groups), 2.0))
 
 
 def _fit_shares(learned: Learned, share: np.ndarray) -> np.ndarray:
@@ -189,7 +186,7 @@ def _small_sample(share: np.ndarray, items: np.ndarray, stratum: np.ndarray, icc
     expected = 0.0
     for part in np.unique(stratum):
         own, c = v[stratum == part], share[stratum == part]
-        c = c / c.sum()
+        c = c / max(c.sum(), ROUNDING)
         expected += (own * (1 - 2 * c)).sum() + (c**2).sum() * own.sum()
     if expected <= 1e-12 * v.sum():
         return 1.0, 1.0

@@ -207,8 +207,8 @@ def _score(
     in_turn = facts.split_rule in IN_TURN
     answers = [
         Answers(
-            Hits(np.stack(counted), total), np.stack(taken), tested.y, tested.group, compared, trivial, in_turn, learned,
-            np.array(own),
+            Hits(np.stack(counted), total), np.stack(taken), tested.y, tested.group, compared, trivial, in_turn,
+            learned, np.array(own),
         )
         for counted, taken, own in zip(right, shares, rho, strict=True)
     ]

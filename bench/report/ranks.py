@@ -2,12 +2,16 @@
 
 One set of claims "a is better than b" serves the whole page. A claim is made where the difference is beyond a critical
 value that the largest difference of all pairs, each divided by its deviation, exceeds in one table of twenty if methods
-are equal. So ranks hold jointly (Mogstad, Romano, Shaikh and Wilhelm 2024, section 3), and a pair with the best is
-adjusted for having picked the best on the same test. Pairs that are told apart take no part in the critical value of
-the others (stepwise, Romano and Wolf 2005, section 3).
+are equal. So ranks hold jointly (Mogstad, Romano, Shaikh and Wilhelm 2024, section 3). Pairs that are told apart take
+no part in the critical value of the others (stepwise, Romano and Wolf 2005, section 3).
+
+For pairs with the best one, which was found on the same test, that would be more than is needed: a false claim needs a
+wrong best, and methods clearly behind are no candidates. So their critical value is of the pairs of a candidate with
+any other, where candidates are those less than max(2, sqrt(2 log(M / 2))) deviations behind the best (moment selection, as
+in Hansen 2005, section 2.3, and Andrews and Soares 2010, section 4). Of equal methods nearly all are candidates.
 
 The errors of the scores are drawn from their distribution over other groups and draws (`Spread`): normal, with the
-covariances of the methods, divided by the root of a chi-square over its degrees of freedom.
+covariances of the methods, and tails of Student's t.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ NEAR = 0.02  # of balanced accuracy: what users call as good as the best
 MANY = 64  # methods, above which p-values and claims are not made stepwise
 BLOCK = 2**24  # numbers held at once
 STEPS = 8  # at most
+SELECTED = 1.25  # what p-values of pairs with the best are multiplied by, for the chance that a candidate was missed
 
 
 @dataclass(frozen=True)
@@ -65,11 +70,18 @@ def compare_all(spread: Spread, *, samples: int = SAMPLES, seed: int = 0, level:
 
 
 def _errors(spread: Spread, df: float, samples: int, rng: np.random.Generator) -> np.ndarray:
-    """Return errors of the M scores, (M, B), of covariance test + learning, with tails of Student's t."""
+    """Return errors of the M scores about their mean, (M, B), of covariance test + learning, with tails of Student's t.
+
+    Every method has a chi-square of its own, since every pair is divided by a deviation of its own, and the largest of
+    many is likely one whose deviation was found too small. Half the degrees of freedom in each of two methods give
+    their difference the kurtosis of all of them.
+    """
     values, vectors = np.linalg.eigh(spread.test + spread.learning)
     root = vectors * np.sqrt(np.maximum(values, 0))
     normal = root @ rng.standard_normal((len(root), samples))
-    return normal / np.sqrt(rng.chisquare(df, samples) / df)
+    normal -= normal.mean(0)
+    own = max(df / 2, 2.5)  # of less, no variance
+    return normal / np.sqrt(rng.chisquare(own, normal.shape) / own)
 
 
 def _stretch(spread: Spread, variance: np.ndarray, apart: np.ndarray) -> float:
@@ -80,25 +92,39 @@ def _stretch(spread: Spread, variance: np.ndarray, apart: np.ndarray) -> float:
 
 
 def _adjusted(observed: np.ndarray, errors: np.ndarray, spread: Spread) -> np.ndarray:
-    """Return p (M, M) adjusted for all pairs of observed (M, M) statistics; 1 on the diagonal and below 0."""
-    M, B = errors.shape
+    """Return p (M, M) of observed (M, M) statistics, see above; 1 on the diagonal and for differences below 0."""
+    M = len(errors)
     plain = of_pairs(spread.test + spread.learning)
     inverse = np.where(plain > ROUNDING, 1 / np.sqrt(np.where(plain > ROUNDING, plain, 1)), 0)
-    open_pairs = np.isfinite(observed)
-    p = np.where(observed == np.inf, 0.0, 1.0)
-    floor = 0.0
-    for _ in range(STEPS if M <= MANY else 1):
-        largest = _largest(errors, inverse, open_pairs)
-        order = np.sort(largest)
-        own = (B - np.searchsorted(order, observed - 1e-12, side="left") + 1) / (B + 1)
-        own = np.maximum(own, floor)
-        told = open_pairs & (own <= 1 - LEVEL)
-        p[open_pairs] = own[open_pairs]
-        if not told.any() or told.sum() == open_pairs.sum():
+    pairs = np.isfinite(observed)
+    steps = STEPS if M <= MANY else 1
+    p = _stepwise(observed, errors, inverse, pairs, steps)
+    best = int(spread.mean.argmax())
+    candidate = observed[best] < max(2.0, np.sqrt(2 * np.log(max(M / 2, 1))))  # the best itself, at -inf, is one
+    with_best = _stepwise(observed, errors, inverse, pairs & candidate[:, None], STEPS, 1 - (1 - LEVEL) / SELECTED)
+    p[best] = np.minimum(p[best], np.minimum(SELECTED * with_best[best], 1))
+    p[observed == np.inf] = 0
+    return np.where(observed > 0, p, 1.0)
+
+
+def _stepwise(
+    observed: np.ndarray, errors: np.ndarray, inverse: np.ndarray, pairs: np.ndarray, steps: int, level: float = LEVEL
+) -> np.ndarray:
+    """Return p (M, M) adjusted for all of some pairs, bool (M, M); 1 for the others."""
+    B, floor = errors.shape[1], 0.0
+    p, left = np.ones(observed.shape), pairs.copy()
+    for _ in range(steps):
+        if not left.any():
             break
-        floor = max(floor, float(own[told].max()))
-        open_pairs = open_pairs & ~told
-    return np.where(observed > 0, np.minimum(p, 1), 1.0)
+        largest = np.sort(_largest(errors, inverse, left))
+        own = np.maximum((B - np.searchsorted(largest, observed - 1e-12) + 1) / (B + 1), floor)
+        p[left] = own[left]
+        told = left & (own <= 1 - level)
+        if not told.any():
+            break
+        floor = float(own[told].max())
+        left &= ~told
+    return p
 
 
 def _largest(errors: np.ndarray, inverse: np.ndarray, pairs: np.ndarray) -> np.ndarray:

@@ -45,7 +45,7 @@ def leaderboard(table: pd.DataFrame, X: np.ndarray, folder: Path) -> tuple[pd.Da
     run_units(sweep, {"e": Embedded("e", "key", "unit", X)}, folder, workers=1)
     facts = RunFacts("noise", "whole", "T3", "", sweep.plan.rule, sweep.plan.reason, "spread", CLASSES,
                      {"e": EncoderFacts("none", WIDTH, False, 0.0)})  # fmt: skip
-    board = build_leaderboard(folder, sweep.units, table, sweep.plan.test_rows(), facts)
+    board = build_leaderboard(folder, sweep.units, table, sweep.plan, facts)
     return board.table, dict(board.flags)
 
 

@@ -118,6 +118,38 @@ def test_splits_and_draws_are_what_they_always_were(make, rule, spread, concentr
         assert content_name(found) == digest
 
 
+@pytest.mark.parametrize("counts", [{"a": 4, "b": 2, "c": 3}, {"a": 5, "b": 5}, {"a": 2, "b": 7}])
+def test_where_groups_are_held_out_in_turn_the_tested_class_has_no_fewer_to_learn_from(counts):
+    table = make_table(counts, 3)
+    plan = plan_splits(table, list(counts))
+    assert plan.rule == "leave-one-group-out" and len(plan.repeats) == episodes.REPEATS
+    label, group = table["label"].to_numpy(str), table["group"].to_numpy(str)
+    for repeat in plan.repeats:
+        assert sorted(np.concatenate([split.test for split in repeat])) == list(range(len(table)))
+        for split in repeat:
+            left = {name: len(set(group[split.train][label[split.train] == name])) for name in counts}
+            assert left == {name: count - 1 for name, count in counts.items()}
+    companions = [tuple(repeat[0].train) for repeat in plan.repeats]
+    assert len(set(companions)) > 1 or max(counts.values()) == 2
+
+
+def test_a_group_of_all_classes_is_held_out_alone_and_no_class_loses_its_last_group():
+    crossed = pd.concat([make_table({"a": 4}, 3), make_table({"b": 4}, 3).assign(group=make_table({"a": 4}, 3)["group"])])
+    crossed = crossed.reset_index(drop=True)
+    for split in plan_splits(crossed, ["a", "b"]).repeats[3]:
+        assert crossed["group"].iloc[split.train].nunique() == 3
+    for split in plan_splits(make_table({"a": 2, "b": 2, "c": 2}, 2), ["a", "b", "c"]).repeats[0]:
+        assert len(split.train) == 6
+
+
+def test_folds_are_so_few_that_groups_of_a_class_are_tested_together():
+    for groups, k in ((6, 3), (8, 4), (9, 4), (12, 5)):
+        table = make_table({"a": groups, "b": groups}, 2)
+        plan = plan_splits(table, ["a", "b"])
+        assert len(plan.repeats[0]) == k
+        assert min(table["group"].iloc[split.test].nunique() for split in plan.repeats[0]) >= 4
+
+
 def test_supports_are_drawn_when_they_are_asked_for_and_once(monkeypatch):
     table = make_table({"a": 12, "b": 12}, 3)
     asked = []

@@ -20,7 +20,7 @@ FACTS = RunFacts("d", "whole", "T1", "r", "fixed", "r", "spread", ("a", "b", "c"
 
 
 def board_of(sweep, run) -> pd.DataFrame:
-    return build_leaderboard(run, sweep.units, sweep.table, sweep.plan.test_rows(), FACTS).table
+    return build_leaderboard(run, sweep.units, sweep.table, sweep.plan, FACTS).table
 
 
 @pytest.fixture

@@ -164,7 +164,7 @@ def test_every_kind_is_a_row_and_the_ledger_says_what_was_chosen(make_sweep, tmp
     assert (best["oracle"] <= best[["fixed", "loo", "inner-cv"]].min(axis=1) + 1e-3).all()
     facts = RunFacts("d", "whole", "T1", "r", "fixed", "r", "spread", ("a", "b", "c"),
                      {"strong": EncoderFacts("control", 24, True, 1.0)})  # fmt: skip
-    board = build_leaderboard(tmp_path, sweep.units, sweep.table, sweep.plan.test_rows(), facts)
+    board = build_leaderboard(tmp_path, sweep.units, sweep.table, sweep.plan, facts)
     oracle = board.table["selection"] == "oracle"
     assert board.table.loc[oracle, "rank_low"].isna().all() and board.table.loc[~oracle, "rank_low"].notna().all()
     assert board.table["rank_high"].max() <= 6
