@@ -120,11 +120,14 @@ def against(reference: int, others: np.ndarray) -> Pick:
     return lambda matrix: matrix[others, others] + matrix[reference, reference] - 2 * matrix[others, reference]
 
 
-def spread_of(hits: Hits, learned: Learned | None = None, rho: np.ndarray | None = None) -> Spread:
+def spread_of(
+    hits: Hits, learned: Learned | None = None, rho: np.ndarray | None = None, in_turn: bool = False
+) -> Spread:
     """Return how far the scores of `hits` would be elsewhere.
 
     learned: what the draws learned from, and rho (M,): how alike items of a group are, `bench.report.learning.alike`;
-    None where nothing was learned (zero-shot), or where the training groups are to be taken as they are.
+    None where nothing was learned (zero-shot), or where the training groups are to be taken as they are. in_turn: that
+    groups are tested in turn, where `learned` is not known.
 
     Balanced accuracy is linearised around the recalls, and what is left is a table draws x groups of two crossed
     random factors. The variance of draws is freed of their interaction with test groups (Owen 2007, section 2). Groups
@@ -144,14 +147,14 @@ def spread_of(hits: Hits, learned: Learned | None = None, rho: np.ndarray | None
     test = of_group @ of_group.T * scale
     none = np.zeros((M, M))
     if S == 1:
-        in_turn = learned is not None and learned.in_turn
+        in_turn = in_turn or (learned is not None and learned.in_turn)
         return Spread(recall.mean(1), test, none, none, in_turn, None, df_test, 1.0, 1.0)
     both = (left - of_group[:, None] - (of_draw / G)[:, :, None]).reshape(M, -1)
     centred = of_draw - of_draw.mean(1, keepdims=True)
     shared = both @ both.T * (G / max(G - 1, 1))
     luck = _positive((centred @ centred.T - shared) / (S * (S - 1)), centred @ centred.T / (S * (S - 1)))
     if learned is None or rho is None:
-        return Spread(recall.mean(1), test, luck, luck, False, None, df_test, S - 1.0, 1.0)
+        return Spread(recall.mean(1), test, luck, luck, in_turn, None, df_test, S - 1.0, 1.0)
     if not learned.in_turn:
         fits = np.ones((S, 1)) if learned.holds.shape[0] == S else _fit_shares(learned, share)
         stretch = np.sqrt(S * common_lucks(learned, fits, rho))

@@ -7,7 +7,7 @@ no part in the critical value of the others (stepwise, Romano and Wolf 2005, sec
 
 For pairs with the best one, which was found on the same test, that would be more than is needed: a false claim needs a
 wrong best, and methods clearly behind are no candidates. So their critical value is of the pairs of a candidate with
-any other, where candidates are those less than max(2, sqrt(2 log(M / 2))) deviations behind the best (moment selection, as
+any other, where candidates are less than max(2, sqrt(2 log(M / 2))) deviations behind the best (moment selection, as
 in Hansen 2005, section 2.3, and Andrews and Soares 2010, section 4). Of equal methods nearly all are candidates.
 
 The errors of the scores are drawn from their distribution over other groups and draws (`Spread`): normal, with the

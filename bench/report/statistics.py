@@ -73,25 +73,24 @@ def held_out_best(hits: Hits, *, halvings: int = 200, seed: int = 0) -> float:
     The best of many is best by luck as well; this score is not. A half takes every other group of each class in a
     random order, so classes stay represented. NaN where a class has one group only.
     """
-    _, _, G, K = hits.right.shape
+    M, _, G, K = hits.right.shape
     if (hits.total > 0).sum(0)[hits.total.sum(0) > 0].min() < 2:
         return float("nan")
     rng = np.random.default_rng(seed)
-    right = hits.right.mean(1)  # (M, G, K)
     main = hits.total.argmax(1)
-    scores = []
-    for _ in range(halvings):
+    one = np.zeros((halvings, G))
+    for half in one:
         order = rng.permutation(G)
         order = order[np.argsort(main[order], kind="stable")]
-        one = np.zeros(G, bool)
-        one[order[rng.integers(2) :: 2]] = True
-        a, b = (_balanced(right[:, side], hits.total[side]) for side in (one, ~one))
-        scores += [b[np.nanargmax(a)], a[np.nanargmax(b)]]
-    return float(np.nanmean(scores))
+        half[order[rng.integers(2) :: 2]] = 1
+    right = hits.right.mean(1).transpose(1, 0, 2).reshape(G, M * K)
+    a, b = (_balanced(side @ right, side @ hits.total) for side in (one, 1 - one))  # (halvings, M)
+    each = np.arange(halvings)
+    return float(np.nanmean([b[each, np.nanargmax(a, 1)], a[each, np.nanargmax(b, 1)]]))
 
 
 def _balanced(right: np.ndarray, total: np.ndarray) -> np.ndarray:
-    """Return (M,) from right (M, G, K) and total (G, K)."""
-    items = total.sum(0)
-    with np.errstate(invalid="ignore"):
-        return np.nanmean(right.sum(1) / np.where(items > 0, items, np.nan), 1)
+    """Return (B, M) from right (B, M K) and total (B, K); a class without items takes no part."""
+    B, K = total.shape
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.nanmean(right.reshape(B, -1, K) / np.where(total > 0, total, np.nan)[:, None], 2)
