@@ -172,6 +172,7 @@ def parts_of(unit: Unit, drawn: Drawn, material: Material) -> list[Part]:
     draw = NoiseContext(
         material.y[rows], material.items[rows].tolist(), material.groups[rows], len(material.classes), drawn.seed,
         mistakes.partner[drawn.split.name], {name: X[rows] for name, X in mistakes.looks.items()},
+        mistakes.slides.get(drawn.split.name), mistakes.classes.get(drawn.split.name, {}),
     )  # fmt: skip
     if KINDS[unit.noise_kind].replaces:
         return _replaced(unit, drawn, draw, material)

@@ -205,8 +205,9 @@ def plan_sweep(
         ),
         "budget": draw_budget(table, classes, plan, protocol.budget, seeds=seeds, regime=regime),
     }
-    seen = looked_at(protocol.noise_kinds)
-    mistakes = find_mistakes(plan, y, group, classes, protocol.confusable, spaces, seen)
+    mistakes = find_mistakes(
+        plan, y, group, classes, confusable=protocol.confusable, kinds=protocol.noise_kinds, spaces=spaces
+    )
     sweep = Sweep(table, tuple(classes), plan, draws["balanced"], protocol, (), mistakes, draws["budget"])
     data = data_name(table, classes)
     refused = {series: dict(own.refused) for series, own in draws.items()}
