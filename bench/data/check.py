@@ -14,12 +14,14 @@ import pandas as pd
 from bench.data.datasets import Dataset, conflicts_of, copies_of
 from bench.data.manifest import record_problems
 from bench.data.separability import source_warnings
+from bench.data.slips import slip_warnings
 from bench.errors import BenchError
 from bench.images import COLORS, ImageError, ImageInfo, open_image
 
 MANY_GROUPS = 10  # per class, from which encoders can be ranked
 MANY_SOURCES = 3  # labs or stains that hold every class, from which a class can be told from its source
 DECODERS = 4
+SLIPS = 50  # named at most: here is where one looks for them
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ def _choices(infos: Sequence[ImageInfo]) -> list[str]:
 
 
 def _warnings(table: pd.DataFrame, images: pd.DataFrame) -> list[str]:
-    found = source_warnings(table)
+    found = [*source_warnings(table), *slip_warnings(table, SLIPS)]
     if len(images[["width", "height"]].drop_duplicates()) > 1 and _told_by_size(images) > 0.8:
         found.append("image size alone tells most classes apart: a score may only reflect how images were cropped")
     return found

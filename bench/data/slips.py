@@ -1,0 +1,70 @@
+"""Slides whose few items of another class look like slips of the label.
+
+Where slides hold one class each, a single item of another class is more likely a wrong label than a find; where they
+hold several classes, it is nothing special. So a class counts here only if it fills slides: of the slides in which it
+is more than a few items, nine of ten or more are its own (it is 80% of the items or more). Few items of such a class, in
+a slide that another such class fills, are named. Slides of a handful of items say nothing. What this cannot tell from
+slips is an honest rare find, such as a few cells of a tumour in a slide of normal tissue: it asks to look, no more.
+
+In simulated honest data it names nothing where slides mix their classes, and something in up to 29% of data sets whose
+slides are nearly pure by nature; where every slide has one stray item it names all (`results/simulation/draws.md`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+FEW = 0.1  # of a slide's items, or one item
+OWN = 0.8  # share of a class in a slide of its own
+WHOLE = 0.9  # share of such slides among those where a class is more than a few items
+LEAST = 5  # items of a slide that say anything
+OWN_SLIDES = 2  # of a class, before it counts as one that fills slides
+SHOWN = 5
+
+
+def look_like_slips(counts: np.ndarray) -> np.ndarray:
+    """Return which of the items of class k in slide g look like slips, bool (G, K), from how many there are, (G, K)."""
+    size = counts.sum(1, keepdims=True)
+    there = (counts > 0) & (size >= LEAST)
+    few = there & (counts <= np.maximum(1, FEW * size))
+    own = there & ~few & (counts >= OWN * size)
+    slides, more = own.sum(0), (there & ~few).sum(0)
+    fills = (slides >= OWN_SLIDES) & (slides >= WHOLE * more)
+    return few & fills & (own & fills).any(1, keepdims=True)
+
+
+def find_slips(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per slide and class that look like slips, the fewest items first.
+
+    table: columns label, group, path. Columns: group, label, items, of (the class that fills the slide), among (its
+    items there), path (the first).
+    """
+    counts = pd.crosstab(table["group"].astype(str), table["label"].astype(str))
+    numbers = counts.to_numpy()
+    rows = []
+    for g, k in np.argwhere(look_like_slips(numbers)):
+        group, label, most = counts.index[g], counts.columns[k], int(numbers[g].argmax())
+        paths = table.loc[(table["group"].astype(str) == group) & (table["label"].astype(str) == label), "path"]
+        rows.append((group, label, int(numbers[g, k]), counts.columns[most], int(numbers[g, most]), str(paths.min())))
+    found = pd.DataFrame(rows, columns=["group", "label", "items", "of", "among", "path"])
+    return found.sort_values(["items", "group", "label"], kind="stable", ignore_index=True)
+
+
+def slip_warnings(table: pd.DataFrame, shown: int = SHOWN) -> list[str]:
+    """Return the sentence that names slides whose few items of another class look like slips, at most `shown`."""
+    found = find_slips(table)
+    if found.empty:
+        return []
+    named = [
+        f"slide {row.group} holds {row.among} items of {row.of} and {row.items} of {row.label} "
+        f"({row.path}{', ...' if row.items > 1 else ''})"
+        for row in found.head(shown).itertuples()
+    ]
+    rest = f"; and {len(found) - shown} more" if len(found) > shown else ""
+    total = int(found["items"].sum())
+    return [
+        f"{'; '.join(named)}{rest}. Slides hold one class each here but for {total} items "
+        f"({total / len(table):.1%} of all), which look like slips of the label: look at them, and mend the label or "
+        "leave them out"
+    ]
