@@ -2,9 +2,9 @@
 
 Where slides hold one class each, a single item of another class is more likely a wrong label than a find; where they
 hold several classes, it is nothing special. So a class counts here only if it fills slides: of the slides in which it
-is more than a few items, nine of ten or more are its own (it is 80% of the items or more). Few items of such a class, in
-a slide that another such class fills, are named. Slides of a handful of items say nothing. What this cannot tell from
-slips is an honest rare find, such as a few cells of a tumour in a slide of normal tissue: it asks to look, no more.
+is more than a few items, nine of ten or more are its own (it is 80% of the items or more). Few items of such a class,
+in a slide that another such class fills, are named. Slides of a handful of items say nothing. What this cannot tell
+from slips is an honest rare find, such as a few cells of a tumour in a slide of normal tissue: look at them.
 
 In simulated honest data it names nothing where slides mix their classes, and something in up to 29% of data sets whose
 slides are nearly pure by nature; where every slide has one stray item it names all (`results/simulation/draws.md`).
