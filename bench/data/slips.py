@@ -57,9 +57,9 @@ def slip_warnings(table: pd.DataFrame, shown: int = SHOWN) -> list[str]:
     if found.empty:
         return []
     named = [
-        f"slide {row.group} holds {row.among} items of {row.of} and {row.items} of {row.label} "
-        f"({row.path}{', ...' if row.items > 1 else ''})"
-        for row in found.head(shown).itertuples()
+        f"slide {row['group']} holds {row['among']} items of {row['of']} and {row['items']} of {row['label']} "
+        f"({row['path']}{', ...' if row['items'] > 1 else ''})"
+        for row in found.head(shown).to_dict("records")
     ]
     rest = f"; and {len(found) - shown} more" if len(found) > shown else ""
     total = int(found["items"].sum())
