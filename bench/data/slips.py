@@ -1,13 +1,13 @@
 """Slides whose few items of another class look like slips of the label.
 
 Where slides hold one class each, a single item of another class is more likely a wrong label than a find; where they
-hold several classes, it is nothing special. So a class counts here only if it fills slides: of the slides in which it
-is more than a few items, nine of ten or more are its own (it is 80% of the items or more). Few items of such a class,
-in a slide that another such class fills, are named. Slides of a handful of items say nothing. What this cannot tell
-from slips is an honest rare find, such as a few cells of a tumour in a slide of normal tissue: look at them.
+hold several classes, it is nothing special. So a class counts here only if it fills slides: but for few items in a
+slide, 95% of its items are in slides of its own, of which it is 80% or more. Few items of such a class, in a slide that
+another such class fills, are named. Slides of a handful of items say nothing. What this cannot tell from slips is an
+honest rare find, such as a few cells of a tumour in a slide of normal tissue: look at them.
 
-In simulated honest data it names nothing where slides mix their classes, and something in up to 29% of data sets whose
-slides are nearly pure by nature; where every slide has one stray item it names all (`results/simulation/draws.md`).
+In simulated honest data it names nothing where slides mix their classes, but something in many data sets whose slides
+are nearly pure by nature; where every slide has one stray item it names them (`results/simulation/draws.md`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pandas as pd
 
 FEW = 0.1  # of a slide's items, or one item
 OWN = 0.8  # share of a class in a slide of its own
-WHOLE = 0.9  # share of such slides among those where a class is more than a few items
+WHOLE = 0.95  # of a class's items, but for few in a slide, in slides of its own
 LEAST = 5  # items of a slide that say anything
 OWN_SLIDES = 2  # of a class, before it counts as one that fills slides
 SHOWN = 5
@@ -29,8 +29,8 @@ def look_like_slips(counts: np.ndarray) -> np.ndarray:
     there = (counts > 0) & (size >= LEAST)
     few = there & (counts <= np.maximum(1, FEW * size))
     own = there & ~few & (counts >= OWN * size)
-    slides, more = own.sum(0), (there & ~few).sum(0)
-    fills = (slides >= OWN_SLIDES) & (slides >= WHOLE * more)
+    at_home, more = (counts * own).sum(0), (counts * (there & ~few)).sum(0)
+    fills = (own.sum(0) >= OWN_SLIDES) & (at_home >= WHOLE * more)
     return few & fills & (own & fills).any(1, keepdims=True)
 
 
