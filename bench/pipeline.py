@@ -20,7 +20,7 @@ import numpy as np
 from bench.data.check import tier_of
 from bench.data.datasets import Dataset
 from bench.data.separability import source_warnings
-from bench.data.slips import slip_warnings
+from bench.data.slips import find_slips, slip_warnings
 from bench.draws.budget import lacking
 from bench.draws.describe import company_of, describe_noise, luck_of
 from bench.draws.foreign import hold_out
@@ -292,7 +292,7 @@ def _facts(prepared: Prepared, source: Source, sweep: Sweep, known: Mapping[str,
         warnings.append(
             f"{len(dataset.problems)} files were skipped ({some}{'; ...' if len(dataset.problems) > 3 else ''})"
         )
-    warnings += [*source_warnings(dataset.table), *slip_warnings(dataset.table)]
+    warnings += [*source_warnings(dataset.table), *slip_warnings(find_slips(dataset.table), len(dataset.table))]
     warnings += lacking(sweep.budget, sweep.y, sweep.classes)
     return RunFacts(
         dataset=dataset.name, instances=source.instances, tier=tier, tier_reason=reason,

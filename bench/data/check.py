@@ -14,14 +14,13 @@ import pandas as pd
 from bench.data.datasets import Dataset, conflicts_of, copies_of
 from bench.data.manifest import record_problems
 from bench.data.separability import source_warnings
-from bench.data.slips import slip_warnings
+from bench.data.slips import find_slips, slip_warnings
 from bench.errors import BenchError
 from bench.images import COLORS, ImageError, ImageInfo, open_image
 
 MANY_GROUPS = 10  # per class, from which encoders can be ranked
 MANY_SOURCES = 3  # labs or stains that hold every class, from which a class can be told from its source
 DECODERS = 4
-SLIPS = 50  # named at most: here is where one looks for them
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class DataCheck:
     per class (class, rows, images, groups, sources). formats: one row per (dtype, channels, pages) with
     its number of images. sizes: min, median, max of width and height.
     duplicates: sets of paths of identical files. conflicts: sets of (path, label) where one region of
-    identical files has several labels. file_formats: images per 'JPEG', 'PNG', ...
+    identical files has several labels. file_formats: images per 'JPEG', 'PNG', ... slips: see `find_slips`.
     """
 
     dataset: Dataset
@@ -46,6 +45,7 @@ class DataCheck:
     duplicates: tuple[tuple[str, ...], ...] = ()
     conflicts: tuple[tuple[tuple[str, str], ...], ...] = ()
     file_formats: Mapping[str, int] = field(default_factory=dict)
+    slips: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def problems(self) -> pd.DataFrame:
@@ -99,10 +99,11 @@ def check_dataset(dataset: Dataset, cache: Path | None = None) -> DataCheck:
     formats = images.groupby(["dtype", "channels", "pages"]).size().rename("images")
     sizes = images[["width", "height"]].agg(["min", "median", "max"])
     tier, reason = tier_of(dataset)
+    slips = find_slips(table)
+    warnings = (*dataset.notes, *_warnings(table, images), *slip_warnings(slips, len(table)), *_choices(infos))
     return DataCheck(
         dataset, classes.reset_index(names="class"), formats.reset_index(), sizes, table["group"].nunique(),
-        tier, reason, (*dataset.notes, *_warnings(table, images), *_choices(infos)), copies_of(table),
-        conflicts_of(table), Counter(info.format for info in infos),
+        tier, reason, warnings, copies_of(table), conflicts_of(table), Counter(info.format for info in infos), slips,
     )  # fmt: skip
 
 
@@ -139,7 +140,7 @@ def _choices(infos: Sequence[ImageInfo]) -> list[str]:
 
 
 def _warnings(table: pd.DataFrame, images: pd.DataFrame) -> list[str]:
-    found = [*source_warnings(table), *slip_warnings(table, SLIPS)]
+    found = source_warnings(table)
     if len(images[["width", "height"]].drop_duplicates()) > 1 and _told_by_size(images) > 0.8:
         found.append("image size alone tells most classes apart: a score may only reflect how images were cropped")
     return found

@@ -20,7 +20,7 @@ OWN = 0.8  # share of a class in a slide of its own
 WHOLE = 0.95  # of a class's items, but for few in a slide, in slides of its own
 LEAST = 5  # items of a slide that say anything
 OWN_SLIDES = 2  # of a class, before it counts as one that fills slides
-SHOWN = 5
+SHOWN = 3  # slides in the warning
 
 
 def look_like_slips(counts: np.ndarray) -> np.ndarray:
@@ -38,33 +38,33 @@ def find_slips(table: pd.DataFrame) -> pd.DataFrame:
     """Return one row per slide and class that look like slips, the fewest items first.
 
     table: columns label, group, path. Columns: group, label, items, of (the class that fills the slide), among (its
-    items there), path (the first).
+    items there), paths (tuple).
     """
-    counts = pd.crosstab(table["group"].astype(str), table["label"].astype(str))
+    group, label = table["group"].astype(str), table["label"].astype(str)
+    counts, paths = pd.crosstab(group, label), table["path"].groupby([group, label])
     numbers = counts.to_numpy()
     rows = []
     for g, k in np.argwhere(look_like_slips(numbers)):
-        group, label, most = counts.index[g], counts.columns[k], int(numbers[g].argmax())
-        paths = table.loc[(table["group"].astype(str) == group) & (table["label"].astype(str) == label), "path"]
-        rows.append((group, label, int(numbers[g, k]), counts.columns[most], int(numbers[g, most]), str(paths.min())))
-    found = pd.DataFrame(rows, columns=["group", "label", "items", "of", "among", "path"])
+        key, most = (counts.index[g], counts.columns[k]), int(numbers[g].argmax())
+        named = tuple(sorted(paths.get_group(key)))
+        rows.append((*key, int(numbers[g, k]), counts.columns[most], int(numbers[g, most]), named))
+    found = pd.DataFrame(rows, columns=["group", "label", "items", "of", "among", "paths"])
     return found.sort_values(["items", "group", "label"], kind="stable", ignore_index=True)
 
 
-def slip_warnings(table: pd.DataFrame, shown: int = SHOWN) -> list[str]:
-    """Return the sentence that names slides whose few items of another class look like slips, at most `shown`."""
-    found = find_slips(table)
+def slip_warnings(found: pd.DataFrame, count: int) -> list[str]:
+    """Return the sentence that warns of what `find_slips` found among so many items, nothing where it found nothing."""
     if found.empty:
         return []
     named = [
         f"slide {row['group']} holds {row['among']} items of {row['of']} and {row['items']} of {row['label']} "
-        f"({row['path']}{', ...' if row['items'] > 1 else ''})"
-        for row in found.head(shown).to_dict("records")
+        f"({row['paths'][0]}{', ...' if row['items'] > 1 else ''})"
+        for row in found.head(SHOWN).to_dict("records")
     ]
-    rest = f"; and {len(found) - shown} more" if len(found) > shown else ""
+    rest = f"; and {len(found) - SHOWN} slides more, see `bench data check`" if len(found) > SHOWN else ""
     total = int(found["items"].sum())
+    what = "item looks like a slip" if total == 1 else f"items ({total / count:.1%} of all) look like slips"
     return [
-        f"{'; '.join(named)}{rest}. Slides hold one class each here but for {total} items "
-        f"({total / len(table):.1%} of all), which look like slips of the label: look at them, and mend the label or "
-        "leave them out"
+        f"{total} {what} of the label, as slides hold one class each otherwise: {'; '.join(named)}{rest}. Look at "
+        "them, and mend the label or leave them out"
     ]

@@ -27,17 +27,18 @@ PURE = {"s1": {"neuron": 40}, "s2": {"neuron": 30}, "s3": {"rbc": 25}, "s4": {"r
 
 def test_a_single_item_in_a_slide_of_another_class_is_named_with_its_file():
     data = table({**PURE, "s12": {"neuron": 40, "rbc": 1}})
-    [said] = slip_warnings(data)
-    assert said.startswith("slide s12 holds 40 items of neuron and 1 of rbc (rbc/s12__0.png). Slides hold one class each")
+    [said] = slip_warnings(find_slips(data), len(data))
+    assert said.startswith("1 item looks like a slip of the label, as slides hold one class each otherwise: slide s12 holds ")
+    assert "slide s12 holds 40 items of neuron and 1 of rbc (rbc/s12__0.png). Look at them" in said
     assert find_slips(data).to_dict("records") == [
-        {"group": "s12", "label": "rbc", "items": 1, "of": "neuron", "among": 40, "path": "rbc/s12__0.png"}
+        {"group": "s12", "label": "rbc", "items": 1, "of": "neuron", "among": 40, "paths": ("rbc/s12__0.png",)}
     ]
 
 
 def test_of_many_slides_the_first_are_named_and_the_rest_are_counted():
     data = table({f"s{i:02}": {"ab"[i % 2]: 19, "ba"[i % 2]: 1} for i in range(20)})
-    [said] = slip_warnings(data, shown=3)
-    assert said.count("holds") == 3 and "; and 17 more." in said and "20 items (5.0% of all)" in said
+    [said] = slip_warnings(find_slips(data), len(data))
+    assert said.count("holds") == 3 and "; and 17 slides more" in said and "20 items (5.0% of all)" in said
     assert len(find_slips(data)) == 20
 
 
@@ -54,7 +55,7 @@ def test_of_many_slides_the_first_are_named_and_the_rest_are_counted():
     ids=["pure", "rare", "mixed", "handful", "unknown", "images"],
 )
 def test_honest_data_raise_no_warning(counts):
-    assert slip_warnings(table(counts)) == []
+    assert slip_warnings(find_slips(table(counts)), 1) == []
 
 
 @pytest.mark.parametrize(("K", "evenness"), [(2, 1), (3, 1), (5, 3), (8, 10)])
@@ -83,11 +84,12 @@ def test_the_check_of_a_dataset_names_them_before_any_number(tmp_path, save_png)
         save_png(tmp_path / f"{i}.png", seed=i)
         lines.append(f"{i}.png,{'b' if i == 2 else label},s{slide}")
     (tmp_path / "index.csv").write_text("\n".join(lines))
-    warnings = check_dataset(load_dataset(tmp_path / "index.csv")).warnings
-    assert any("slide s0 holds 5 items of a and 1 of b (2.png)" in warning for warning in warnings)
+    check = check_dataset(load_dataset(tmp_path / "index.csv"))
+    assert any("slide s0 holds 5 items of a and 1 of b (2.png)" in warning for warning in check.warnings)
+    assert check.slips["paths"].tolist() == [("2.png",)]
 
 
 @pytest.mark.parametrize("name", ["nuclei_cells", "bccd_cells", "nuclei_fields"])
 def test_real_data_with_slides_raise_no_warning(shared, name):
     pattern = r"([^/]+)__" if name.endswith("cells") else None
-    assert slip_warnings(load_dataset(shared / "data" / name, group_pattern=pattern).table) == []
+    assert find_slips(load_dataset(shared / "data" / name, group_pattern=pattern).table).empty
