@@ -21,7 +21,8 @@ def describe_noise(
 ) -> dict[str, str]:  # fmt: skip
     """Return kind -> how labels go wrong in this data, in words, without a full stop.
 
-    luck: see `luck_of`, said of kinds whose labels go wrong one by one; company: see `company_of`, said of the others.
+    luck: see `luck_of`, said once, of the first kind whose labels go wrong one by one; company: see `company_of`, said of
+    kinds by slide.
     """
     said = {kind: known.says for kind, known in KINDS.items() if kind in kinds}
     if "asymmetric" in said:
@@ -36,7 +37,7 @@ def describe_noise(
     for kind, known in KINDS.items():
         if kind in said:
             looks = f", in the mean over {', '.join(mistakes.looks)}" if known.looks else ""
-            more = company if known.by_slide else luck
+            more, luck = (company, luck) if known.by_slide else (luck, "")
             said[kind] += looks + (f". {more}" if more else "")
     return said
 
@@ -57,9 +58,9 @@ def luck_of(rate: float, sizes: Iterable[int]) -> str:
     if not told:
         return ""
     return (
-        "Each label goes wrong or not by chance, so that a single draw has more or fewer wrong labels than asked for: "
-        f"asked for {rate:.0%}, nine draws of ten have {' and '.join(told)} labels wrong. The ledger has the share of "
-        "every draw, `noise_realised` is their mean"
+        "Where labels go wrong one by one it is by chance, so that a single draw has more or fewer wrong ones than asked "
+        f"for: asked for {rate:.0%}, nine draws of ten have {' and '.join(told)} labels wrong. The ledger has the share "
+        "of every draw, `noise_realised` is their mean"
     )
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -51,6 +52,11 @@ class NoiseContext:
     slides: Slides | None = None
     classes: Mapping[str, ClassLooks] = field(default_factory=dict)
 
+    @cached_property
+    def resembled(self) -> np.ndarray:
+        """How likely each class is to be named for an example by what it looks like, (n, K); the same at all rates."""
+        return resemblance(self.looks, self.classes, self.y)
+
 
 def symmetric(draw: NoiseContext, rate: float) -> np.ndarray:
     """Flip each label with probability `rate` to one of the other classes, uniformly.
@@ -82,8 +88,7 @@ def group(draw: NoiseContext, rate: float) -> np.ndarray:
 
 def by_resemblance(draw: NoiseContext, rate: float) -> np.ndarray:
     """Flip each label with probability `rate` to a class that the item looks like: the labels `symmetric` flips."""
-    P = resemblance(draw.looks, draw.classes, draw.y)
-    target = pick(P, keyed_uniform(("resemblance", "target", draw.seed), draw.items)).astype(draw.y.dtype)
+    target = pick(draw.resembled, keyed_uniform(("resemblance", "target", draw.seed), draw.items)).astype(draw.y.dtype)
     return np.where(lots(draw.items, draw.seed) < rate, target, draw.y)
 
 

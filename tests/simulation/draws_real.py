@@ -3,8 +3,8 @@
     bench export --encoder E --data D [--group-pattern P] --out e.npz      (and so for color-histogram, texture, thumbnail)
     python -m tests.simulation.draws_real e.npz [--spaces color-histogram.npz texture.npz thumbnail.npz] [--part strays]
 
-`strays`: 5% of the labels of every slide made wrong, or one in a slide of at most 20 items; learned from by draws of each
-order, tested against the true labels. `slides`: what noise of the kind 'group' flips at 30%. `resemblance`: how often a
+`strays`: none or a random 5% of the labels made wrong, or one in every slide of at most 20 items; learned from by draws of
+each order, tested against the true labels. `slides`: what noise of the kind 'group' flips at 30%. `resemblance`: how often a
 wrong label names the class that the item resembles most, by the descriptors that noise looks at and by the embedding,
 which it has not seen.
 """
@@ -58,12 +58,12 @@ def read(embedding: str, spaces: Sequence[str]) -> Given:
     return Given(X, table.assign(split=pd.NA), looks)
 
 
-def plant(table: pd.DataFrame, one_a_slide: bool) -> pd.DataFrame:
-    """Return the table with wrong labels, and the right ones as column true."""
+def plant(table: pd.DataFrame, share: float, one_a_slide: bool) -> pd.DataFrame:
+    """Return the table with wrong labels, a share or one a slide of few items, and the right ones as column true."""
     items, names = table["instance"].tolist(), sorted(table["label"].unique())
     table = table.assign(true=table["label"], lot=keyed_uniform(("planted", "lot"), items))
     place = table.groupby("group")["lot"].rank()
-    wrong = place == 1 if one_a_slide else table["lot"] < SHARE
+    wrong = place == 1 if one_a_slide else table["lot"] < share
     away = 1 + np.floor(keyed_uniform(("planted", "target"), items) * (len(names) - 1)).astype(int)
     code = table["label"].map({name: k for k, name in enumerate(names)}).to_numpy()
     table["label"] = np.where(wrong, np.array(names)[(code + away) % len(names)], table["label"])
@@ -75,13 +75,13 @@ def strays(given: Given, seeds: int) -> None:
     order.REGIMES = MappingProxyType({**order.REGIMES, **CONSIDERED})
     classes = sorted(given.table["label"].unique())
     heads = get_heads(HEADS)
-    for one_a_slide in (False, True):
-        table = plant(given.table, one_a_slide)
+    for share, one_a_slide in ((0.0, False), (SHARE, False), (SHARE, True)):
+        table = plant(given.table, share, one_a_slide)
         X, table = given.X[table.index], table.reset_index(drop=True)
         y, true = (table[name].map(classes.index).to_numpy() for name in ("label", "true"))
         group, plan = table["group"].to_numpy(str), plan_splits(table, classes)
         scaled = {split.name: scale_rows(X, split.train, group, "unit") for repeat in plan.repeats for split in repeat}
-        what = f"one wrong label a slide, at most {MOST} items of each" if one_a_slide else "a random 5%"
+        what = f"one wrong label a slide, at most {MOST} items of each" if one_a_slide else f"a random {share:.0%}"
         print(f"\n{what}: {len(table)} items, {len(set(group))} slides, {(y != true).mean():.1%} of the labels wrong\n")
         print("| order | " + " | ".join(f"{n} labels: wrong / slides / {' / '.join(HEADS)}" for n in SHOTS) + " |")
         print("|---|" + "---|" * len(SHOTS))

@@ -148,8 +148,10 @@ def test_the_page_says_how_far_single_draws_are_from_the_rate_by_luck():
     assert luck_of(0.0, [10]) == luck_of(0.3, []) == ""
     said = luck_of(0.3, [10, 10, 100, 20])
     assert "asked for 30%, nine draws of ten have 10% to 50% of 10 and 23% to 38% of 100 labels wrong" in said
-    words = describe_noise(["symmetric", "group"], CLASSES, Mistakes({}), (), luck="By luck", company="By slide")
+    kinds = ["symmetric", "group", "resemblance"]
+    words = describe_noise(kinds, CLASSES, Mistakes({}), (), luck="By luck", company="By slide")
     assert words["symmetric"].endswith(". By luck") and words["group"].endswith(". By slide")
+    assert "By luck" not in words["resemblance"], "said once"
 
 
 def test_the_page_says_where_no_slide_gives_two_examples_of_a_class(make_table):
