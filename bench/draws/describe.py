@@ -21,8 +21,8 @@ def describe_noise(
 ) -> dict[str, str]:  # fmt: skip
     """Return kind -> how labels go wrong in this data, in words, without a full stop.
 
-    luck: see `luck_of`, said once, of the first kind whose labels go wrong one by one; company: see `company_of`, said of
-    kinds by slide.
+    luck: see `luck_of`, said of the first kind whose labels go wrong one by one; company: see `company_of`, said of kinds
+    by slide.
     """
     said = {kind: known.says for kind, known in KINDS.items() if kind in kinds}
     if "asymmetric" in said:
@@ -58,9 +58,9 @@ def luck_of(rate: float, sizes: Iterable[int]) -> str:
     if not told:
         return ""
     return (
-        "Where labels go wrong one by one it is by chance, so that a single draw has more or fewer wrong ones than asked "
-        f"for: asked for {rate:.0%}, nine draws of ten have {' and '.join(told)} labels wrong. The ledger has the share "
-        "of every draw, `noise_realised` is their mean"
+        "Where labels go wrong one by one it is by chance, so that a draw has more or fewer wrong ones than asked for: "
+        f"asked for {rate:.0%}, nine draws of ten have {' and '.join(told)} labels wrong. The ledger has the share of "
+        "every draw, `noise_realised` is their mean"
     )
 
 
