@@ -21,8 +21,8 @@ def describe_noise(
 ) -> dict[str, str]:  # fmt: skip
     """Return kind -> how labels go wrong in this data, in words, without a full stop.
 
-    luck: see `luck_of`, said of the first kind whose labels go wrong one by one; company: see `company_of`, said of kinds
-    by slide.
+    luck: see `luck_of`, said of the first kind whose labels go wrong one by one; company: see `company_of`, said of
+    kinds by slide.
     """
     said = {kind: known.says for kind, known in KINDS.items() if kind in kinds}
     if "asymmetric" in said:

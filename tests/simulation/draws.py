@@ -96,7 +96,8 @@ def make(case: Case, rng: np.random.Generator) -> pd.DataFrame:
         for s, size in enumerate(case.sizes(rng, case.slides).tolist()):
             wrong = np.arange(size) < 1 if case.share is None else rng.random(size) < case.share
             label = np.where(wrong, (k + 1 + rng.integers(0, case.K - 1, size)) % case.K, k)
-            parts.append(pd.DataFrame({"label": label.astype(str), "true": k, "group": f"{k}-{s}"}))
+            named = f"{k}-{s}-{rng.integers(2**40)}"  # draws go by names, so every table needs names of its own
+            parts.append(pd.DataFrame({"label": label.astype(str), "true": k, "group": named}))
     table = pd.concat(parts, ignore_index=True)
     return table.assign(instance=[f"i{i}-{rng.integers(2**40)}" for i in range(len(table))], split=pd.NA)
 
