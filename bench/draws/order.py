@@ -2,7 +2,7 @@
 
     spread         round the groups (slides, patients): a group of which the class holds more is taken from more often
     proportional   items as they come, in random order: in the mean a group gives its share of the class's items
-    concentrated   all items of one group before the next: as few groups as possible
+    concentrated   all items of one group before the next: as few groups as possible, those first that hold more
 
 Why `spread` is the default. Three things are asked of a draw. It should come from many slides, as items of one slide
 are alike. A large slide should not make up most of it. And it should not contain more wrong labels than the data do: a
@@ -17,7 +17,7 @@ stray item of N counts 1 / N of a full slide; among slides that hold one class, 
 as many turns (the square root is the compromise between equal and proportional shares that surveys use, the power
 allocation of Bankier 1988, The American Statistician 42). Where all groups are alike this is the plain round: one of
 each before a second of any. A wrong label is drawn more often than it occurs only where small slides have more of them.
-`results/simulation/draws.md` compares the three, and other weights.
+`concentrated` takes its groups by the same weights. `results/simulation/draws.md` compares the three, and others.
 """
 
 from __future__ import annotations
@@ -46,10 +46,15 @@ class Lots:
     count: np.ndarray
     size: np.ndarray
 
+    @property
+    def weight(self) -> np.ndarray:
+        """How much the group counts, (n,)."""
+        return self.count / np.sqrt(self.size)
+
 
 def _spread(lots: Lots) -> tuple[np.ndarray, ...]:
     """A group with weight w has its turns at (0 + u) / w, (1 + u) / w, ..., u uniform: w of them in every unit."""
-    return lots.of_group, (lots.turn + lots.of_group) * np.sqrt(lots.size) / lots.count
+    return lots.of_group, (lots.turn + lots.of_group) / lots.weight
 
 
 def _proportional(lots: Lots) -> tuple[np.ndarray, ...]:
@@ -57,7 +62,8 @@ def _proportional(lots: Lots) -> tuple[np.ndarray, ...]:
 
 
 def _concentrated(lots: Lots) -> tuple[np.ndarray, ...]:
-    return lots.of_item, lots.of_group
+    """Which group comes next is drawn by weight: the one whose exponential waiting time, of rate w, ends first."""
+    return lots.of_item, lots.of_group, -np.log1p(-lots.of_group) / lots.weight
 
 
 # Regime to the keys that its order sorts by, the most important last.

@@ -77,7 +77,7 @@ def strays(slides: int, items: int) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("unit", ["instance", "image"])
-@pytest.mark.parametrize("regime", ["spread", "proportional"])
+@pytest.mark.parametrize("regime", list(REGIMES))
 def test_a_draw_has_hardly_more_wrong_labels_than_the_data_where_every_slide_has_one(regime, unit):
     table = strays(40, 20)
     table["image"] = table["instance"]
@@ -86,7 +86,7 @@ def test_a_draw_has_hardly_more_wrong_labels_than_the_data_where_every_slide_has
     assert wrong.mean() == 0.05
     for shots in (1, 5, 10):
         share = np.mean([wrong[rows].mean() for (n, _, _), rows in drawn.supports.items() if n == shots])
-        assert share <= 0.10
+        assert share <= 0.10 + 0.05 * (regime == "concentrated")  # which draws few slides, so that the mean wavers
 
 
 def test_a_slide_with_half_of_the_items_gives_far_less_than_half_of_a_draw_by_default():
