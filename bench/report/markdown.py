@@ -16,10 +16,10 @@ from bench.report.rows import best_first, cleanest, labels_of, main_series
 HURT = 5  # methods in the table of what wrong labels cost
 SCALED = {
     "pool": "Embeddings are centred and scaled by all images of the training side, labelled or not, without their "
-    "labels (`--scale-by pool`). With the labelled examples alone (`--scale-by support`) scores are lower where labels "
-    "are few.",
+    "labels (`--scale-by pool`). With the labelled examples alone (`--scale-by support`) scores are mostly lower where "
+    "labels are few.",
     "support": "Embeddings are centred and scaled by the labelled examples of a draw alone (`--scale-by support`). All "
-    "images of the training side, without labels, give higher scores where labels are few (`--scale-by pool`).",
+    "images of the training side, without labels, mostly give higher scores where labels are few (`--scale-by pool`).",
 }
 SELECTION = {
     "fixed": "Hyper-parameters are the published defaults (`selection` fixed) unless a head says otherwise.",
