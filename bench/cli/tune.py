@@ -28,7 +28,9 @@ def tune(
     shots: Annotated[int, typer.Option(help="Labelled examples a class.")] = 10,
     trials: Annotated[int, typer.Option(help="Settings to try in all, those of earlier calls included.")] = 40,
     episodes: Annotated[int | None, typer.Option(help="Draws a setting is scored on (default 30, 20 or 10).")] = None,
-    draw: Annotated[str, typer.Option(help="spread: over as many groups as possible; concentrated: few.")] = "spread",
+    draw: Annotated[
+        str, typer.Option(help="Which items are labelled: spread (round the slides), proportional, concentrated.")
+    ] = "spread",
     instances: Instances = "whole",
     cells: Cells = None,
     cell_column: CellColumn = None,

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bench.draws.folds import deal_groups
+from bench.draws.order import USUAL, check_regime, order_in_groups
 from bench.errors import BenchError, did_you_mean
 from bench.seeds import keyed_uniform
 
@@ -23,7 +24,6 @@ FIXED_TEST_GROUPS = 10  # a class; with fewer, folds test every group and waste 
 FIXED_TEST_ITEMS = 100  # a class
 LOGO_MAX_FOLDS = 60  # above this, leave-one-group-out costs more than grouped folds tell
 REPEATS = 10  # partitions of repeated splits; seed s uses partition s % REPEATS
-REGIMES = ("spread", "concentrated")
 UNITS = ("instance", "image")  # what a shot is; the first is the usual one
 
 
@@ -164,32 +164,6 @@ def _official(table: pd.DataFrame) -> SplitPlan:
     return SplitPlan("official", "the split given in the table", ((Split("official", train, test),),), notes)
 
 
-def order_items(items: Sequence[str], groups: np.ndarray, key: Sequence[object], regime: str) -> np.ndarray:
-    """Return a permutation (n,) of the rows of one class; its prefixes are the nested draws.
-
-    spread: round-robin over the groups (a row from each before a second from any).
-    concentrated: all rows of one group before the next. Groups and rows within a group are shuffled
-    by keyed hash.
-    """
-    names, inverse = np.unique(groups.astype(str), return_inverse=True)
-    return _order(names.tolist(), inverse, items, key, regime)
-
-
-def _order(
-    names: Sequence[str], group: np.ndarray, items: Sequence[str], key: Sequence[object], regime: str
-) -> np.ndarray:
-    """Return the same for rows whose group (n,) is a position in `names`."""
-    of_group = keyed_uniform((*key, "group"), names)[group]
-    of_item = keyed_uniform((*key, "item"), items)
-    by_group = np.lexsort((of_item, of_group))
-    if regime == "concentrated":
-        return by_group
-    start = np.r_[True, np.diff(of_group[by_group]) != 0]
-    position = np.arange(len(by_group))
-    turn = position - np.maximum.accumulate(np.where(start, position, 0))
-    return by_group[np.lexsort((of_group[by_group], turn))]
-
-
 class Supports(Mapping[tuple[int, int, str], np.ndarray]):
     """Support rows by (shots, seed, split): row positions, class by class in class order, drawn when asked for.
 
@@ -205,6 +179,7 @@ class Supports(Mapping[tuple[int, int, str], np.ndarray]):
         self._groups, self._group = np.unique(table["group"].to_numpy(str), return_inverse=True)
         self._items = table["instance"].to_numpy(object)
         self._trained = {split.name: split.train for repeat in plan.repeats for split in repeat}
+        self._sizes: dict[str, np.ndarray] = {}  # split -> training rows of every group (G,), of all classes
         self._drawn: dict[tuple[int, str], np.ndarray] = {}  # (seed, split) -> rows (K, most shots)
 
     def __iter__(self) -> Iterator[tuple[int, int, str]]:
@@ -228,8 +203,17 @@ class Supports(Mapping[tuple[int, int, str], np.ndarray]):
         rows = self._trained[name][self._class[self._trained[name]] == k]
         present, own = np.unique(self._group[rows], return_inverse=True)
         key = ("support", name, seed, self._classes[k])
-        order = _order(self._groups[present].tolist(), own, self._items[rows].tolist(), key, self._regime)
+        size = self._size(name)[self._group[rows]]
+        order = order_in_groups(
+            self._groups[present].tolist(), own, self._items[rows].tolist(), key, self._regime, size
+        )
         return rows[order[: max(self._seeds)]]
+
+    def _size(self, name: str) -> np.ndarray:
+        if name not in self._sizes:
+            rows = self._trained[name][self._class[self._trained[name]] >= 0]
+            self._sizes[name] = np.bincount(self._group[rows], minlength=len(self._groups))
+        return self._sizes[name]
 
 
 def class_codes(table: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
@@ -253,18 +237,17 @@ def draw_supports(
     shots: Sequence[int],
     *,
     seeds: int | None = None,
-    regime: str = "spread",
+    regime: str = USUAL,
     unit: str = "instance",
 ) -> Draws:
     """Draw `shots` rows a class from each split's training side, for every seed.
 
     Never oversamples: a shot level that one class cannot fill in one split is refused as a whole,
-    with the class, its count and the split in the reason. seeds: draws per level (None: `default_seeds`). unit: what is
-    counted, 'instance' (a row) or 'image': then a draw holds all rows of `shots` images a class, and the table needs a
-    column image.
+    with the class, its count and the split in the reason. seeds: draws per level (None: `default_seeds`). regime: in
+    which order, see `bench.draws.order`. unit: what is counted, 'instance' (a row) or 'image': then a draw holds all
+    rows of `shots` images a class, and the table needs a column image.
     """
-    if regime not in REGIMES:
-        raise BenchError(f"Got draw '{regime}'{did_you_mean(regime, REGIMES) or '.'} Expected spread or concentrated.")
+    check_regime(regime)
     if unit not in UNITS:
         raise BenchError(f"Got shot unit '{unit}'{did_you_mean(unit, UNITS) or '.'} Expected instance or image.")
     if unit == "image":

@@ -20,6 +20,7 @@ from bench.draws.mistakes import Mistakes
 from bench.draws.noise import KINDS, NoiseContext, flip_labels, lots
 from bench.errors import BenchError
 from bench.fitting.ledger import Predictions, Tested, Unit, write_part, write_unit
+from bench.fitting.scaling import Rows, ScaledByDraw
 from bench.fitting.selection import Chosen, Episode, choose
 from bench.fitting.sweep import View
 from bench.heads import Head, get_heads
@@ -34,7 +35,8 @@ class Material:
     """What every task of a sweep needs besides embeddings. Of the table's N rows: y (N,) class indices, names, groups.
 
     test_rows: the positions that are tested, rising; tested: what they are scored as. mistakes: what noise knows.
-    foreign: split to the rows of no class that open-set noise takes from. device: see `Support`.
+    foreign: split to the rows of no class that open-set noise takes from. device: see `Support`. scale_by: see
+    `bench.fitting.scaling`.
     """
 
     y: np.ndarray
@@ -48,16 +50,17 @@ class Material:
     run: Path
     device: str = "cpu"
     foreign: Mapping[str, np.ndarray] = field(default_factory=dict)
+    scale_by: str = "pool"
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """One draw of labelled examples, rows of the table, for a split whose scaled rows are the pool."""
+    """One draw of labelled examples, rows of the table, for a split whose rows are the pool."""
 
     seed: int
     split: Split
     rows: np.ndarray
-    pool: Pool
+    pool: Rows
 
     @cached_property
     def support(self) -> Support:
@@ -128,8 +131,7 @@ def fit_units(
     with threadpool_limits(1):
         visits = [(r, f, split) for r, splits in enumerate(plan.repeats) for f, split in enumerate(splits)]
         for number, (r, f, split) in enumerate(visits, 1):
-            X = view.scaled(split.train, material.groups)
-            pool = pool_of(X, material)
+            pool = rows_of(view, split, material)
             at = np.searchsorted(material.test_rows, split.test)
             for shots in _levels(units):
                 own = [output for output in outputs if output.unit.shots == shots]
@@ -139,6 +141,13 @@ def fit_units(
                     for output in own:
                         _commit(output, material)
                         on_done(output.unit)
+
+
+def rows_of(view: View, split: Split, material: Material) -> Rows:
+    """Return the rows of a split for its draws: scaled once for all of them, or by each for itself."""
+    if material.scale_by == "support":
+        return ScaledByDraw(view.take, material.groups, material.device)
+    return pool_of(view.scaled(split.train, material.groups), material)
 
 
 def pool_of(X: np.ndarray, material: Material) -> Pool:
@@ -177,6 +186,7 @@ def parts_of(unit: Unit, drawn: Drawn, material: Material) -> list[Part]:
     draw = NoiseContext(
         material.y[rows], material.items[rows].tolist(), material.groups[rows], len(material.classes), drawn.seed,
         mistakes.partner[drawn.split.name], {name: X[rows] for name, X in mistakes.looks.items()},
+        mistakes.slides.get(drawn.split.name), mistakes.classes.get(drawn.split.name, {}),
     )  # fmt: skip
     if KINDS[unit.noise_kind].replaces:
         return _replaced(unit, drawn, draw, material)

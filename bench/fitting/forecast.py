@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.fitting.fit import Drawn, Material, parts_of, pool_of
+from bench.fitting.fit import Drawn, Material, parts_of, rows_of
 from bench.fitting.ledger import Predictions, Unit, ledger_rows
 from bench.fitting.schedule import check_finite, cut_tasks, fits_of, material_of, memory_budget
 from bench.fitting.selection import choose
@@ -91,7 +91,7 @@ def _timed(units: Sequence[Unit], view: View, sweep: Sweep, material: Material) 
     found = {}
     with threadpool_limits(1):
         started = time.perf_counter()
-        pool = pool_of(view.scaled(first.train, material.groups), material)
+        pool = rows_of(view, first, material)
         visits = sum(map(len, sweep.plan.repeats))
         # Scaling is done once a split for all heads of a shot level.
         shared = (time.perf_counter() - started) * visits / len({_kind(unit)[:-1] for unit in units})

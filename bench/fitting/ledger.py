@@ -78,6 +78,11 @@ class Unit:
         return str(self.identity.get("shot unit", "instance"))
 
     @property
+    def scale_by(self) -> str:
+        """Which rows all are scaled by; see `bench.fitting.scaling`."""
+        return str(self.identity.get("scale by", "pool"))
+
+    @property
     def settings(self) -> list[dict[str, Any]]:
         """The settings there were to choose from."""
         return list(self.identity["head"][2]) if len(self.identity["head"]) > 2 else []

@@ -21,18 +21,19 @@ from bench.draws.episodes import UNITS, Draws, SplitPlan, class_codes, default_s
 from bench.draws.foreign import foreign_rows, too_few_foreign
 from bench.draws.mistakes import Mistakes, find_mistakes, looked_at
 from bench.draws.noise import KINDS, check_foreign, check_noise
+from bench.draws.order import USUAL, check_regime
 from bench.draws.partners import descriptors_in
 from bench.draws.sources import PLANS, check_split, regroup
 from bench.errors import BenchError
 from bench.fitting.ledger import Unit
-from bench.fitting.scaling import scale_rows
+from bench.fitting.scaling import SCALE_BY, check_scale_by, scale_rows, scaling_of
 from bench.fitting.selection import check_selection, refuse_shots, settings_of
 from bench.fitting.transfer import learn_settings
 from bench.fitting.tuned import tuned_settings
 from bench.heads import Params, get_heads
 from bench.seeds import content_name
 
-VERSION = 3  # raised when the same description would give other numbers
+VERSION = 4  # raised when the same description would give other numbers
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,15 @@ class Protocol:
     series of its own; see `bench.draws.budget`. split: what is never on both sides; see `bench.draws.sources`.
     select: how settings are chosen, each kind a row of its own; see `bench.fitting.selection`. transfer: the runs that
     'transfer' learns from. tuned: the files of `bench tune` that 'tuned' takes settings from; see
-    `bench.fitting.tuned`. shot_unit: what `shots` counts, see `bench.draws.episodes.draw_supports`.
+    `bench.fitting.tuned`. shot_unit: what `shots` counts, see `bench.draws.episodes.draw_supports`. draw: in which
+    order, see `bench.draws.order`. scale_by: the rows that all are scaled by, see `bench.fitting.scaling`.
     """
 
     shots: tuple[int, ...]
     noise: tuple[float, ...] = (0.0,)
     noise_kinds: tuple[str, ...] = ("symmetric",)
     seeds: int | None = None
-    draw: str = "spread"
+    draw: str = USUAL
     select: tuple[str, ...] = ("fixed",)
     transfer: tuple[Path, ...] = ()
     tuned: tuple[Path, ...] = ()
@@ -61,11 +63,14 @@ class Protocol:
     budget: tuple[int, ...] = ()
     split: str = "group"
     shot_unit: str = "instance"
+    scale_by: str = SCALE_BY[0]
 
     def __post_init__(self) -> None:
         check_noise(self.noise_kinds, self.noise, self.confusable)
         check_foreign(self.noise_kinds, self.foreign)
         check_split(self.split)
+        check_regime(self.draw)
+        check_scale_by(self.scale_by)
         if not (self.shots or self.budget) or min(self.shots, default=1) < 1:
             raise BenchError(f"Got shots {list(self.shots)}; expected whole numbers from 1, e.g. --shots 1,5,10.")
         if min(self.budget, default=1) < 1:
@@ -111,6 +116,9 @@ class View(Interface):
     def scaled(self, train: np.ndarray, groups: np.ndarray) -> np.ndarray:
         """Return the rows as heads see them, (N, d), scaled by statistics of the training rows."""
 
+    def take(self, rows: np.ndarray, by: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        """Return some rows (p,) scaled by the rows `by` (n,), whose groups are (n,): (p, d)."""
+
     def broken(self) -> int:
         """Return how many rows hold a number that is not finite."""
 
@@ -132,6 +140,10 @@ class Embedded:
     def scaled(self, train: np.ndarray, groups: np.ndarray) -> np.ndarray:
         """Return the rows as heads see them, (N, d); see `scale_rows`."""
         return scale_rows(self.X, train, groups, self.scaling)
+
+    def take(self, rows: np.ndarray, by: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        """Return some rows (p,) scaled by the rows `by` (n,), whose groups are (n,): (p, d)."""
+        return scaling_of(self.X[by], np.arange(len(by)), groups, self.scaling).of(self.X[rows])
 
     def broken(self) -> int:
         """Return how many rows hold a number that is not finite."""
@@ -205,8 +217,9 @@ def plan_sweep(
         ),
         "budget": draw_budget(table, classes, plan, protocol.budget, seeds=seeds, regime=regime),
     }
-    seen = looked_at(protocol.noise_kinds)
-    mistakes = find_mistakes(plan, y, group, classes, protocol.confusable, spaces, seen)
+    mistakes = find_mistakes(
+        plan, y, group, classes, confusable=protocol.confusable, kinds=protocol.noise_kinds, spaces=spaces
+    )
     sweep = Sweep(table, tuple(classes), plan, draws["balanced"], protocol, (), mistakes, draws["budget"])
     data = data_name(table, classes)
     refused = {series: dict(own.refused) for series, own in draws.items()}
@@ -243,6 +256,7 @@ def plan_sweep(
                             "draw": protocol.draw,
                             "seeds": count,
                             "noise": mistakes.identity(noise_kind, rates),
+                            **({"scale by": protocol.scale_by} if protocol.scale_by != SCALE_BY[0] else {}),
                             **({"shot unit": protocol.shot_unit} if protocol.shot_unit != UNITS[0] else {}),
                             **({"series": series} if budget else {}),
                         }

@@ -29,8 +29,8 @@ from bench.report.statistics import Hits, count_hits
 
 COLUMNS = (
     "dataset", "encoder", "family", "head", "selection", "instances", "level", "draw", "split", "series",
-    "shots", "shot_unit", "support_items", "support_groups", "support_n_eff", "noise_kind", "noise", "noise_realised",
-    "seeds", "n_train_groups", "n_test", "n_groups", "n_eff", "icc", "balanced_accuracy", "ci_low", "ci_high",
+    "shots", "shot_unit", "scale_by", "support_items", "support_groups", "support_n_eff", "noise_kind", "noise",
+    "noise_realised", "seeds", "n_train_groups", "n_test", "n_groups", "n_eff", "icc", "balanced_accuracy", "ci_low", "ci_high",
     "ci_method", "ci_these_low", "ci_these_high", "spread", "p_chance", "rank_low", "rank_high", "p_best", "p_near",
     "held_out_best", "macro_f1", "mcc", "auroc", "log_loss", "brier", "delta_trivial", "delta_low", "delta_high",
     "dim", "ms_per_image",
@@ -231,6 +231,7 @@ def _rows(
             "selection": unit.selection, "instances": facts.instances, "level": tested.level,
             "draw": facts.draw if unit.shots else "none", "split": facts.split_rule, "series": unit.series,
             "shots": unit.shots, "shot_unit": unit.shot_unit if unit.shots else "none",
+            "scale_by": unit.scale_by if unit.shots else "none",
             "support_items": items, "support_groups": groups,
             "support_n_eff": items / (1 + max(items / groups - 1, 0) * found["icc"]) if items else np.nan,
             "noise_kind": unit.noise_kind if rate else "none", "noise": rate,

@@ -14,6 +14,13 @@ from bench.report.leaderboard import IN_TURN, Leaderboard, RunFacts
 from bench.report.rows import best_first, cleanest, labels_of, main_series
 
 HURT = 5  # methods in the table of what wrong labels cost
+SCALED = {
+    "pool": "Embeddings are centred and scaled by all images of the training side, labelled or not, without their "
+    "labels (`--scale-by pool`). With the labelled examples alone (`--scale-by support`) scores are mostly lower where "
+    "labels are few.",
+    "support": "Embeddings are centred and scaled by the labelled examples of a draw alone (`--scale-by support`). All "
+    "images of the training side, without labels, mostly give higher scores where labels are few (`--scale-by pool`).",
+}
 SELECTION = {
     "fixed": "Hyper-parameters are the published defaults (`selection` fixed) unless a head says otherwise.",
     "loo": "*(loo)*: the setting with the least log loss on the labelled examples, each predicted without its group.",
@@ -178,6 +185,7 @@ def _reading(board: Leaderboard) -> list[str]:
         "- Slides are on both sides of this split: nothing here may be reported or compared."
         if (board.table["split"] == RANDOM).any()
         else "- No image, slide or other group is on both sides of a split.",
+        *[f"- {SCALED[by]}" for by in SCALED if (board.table["scale_by"] == by).any()],
         "- *rank*: the places that a row may truly hold, "
         "given all differences and their intervals; rows whose ranks overlap are not told apart here. *P(best)*: how "
         "often it comes first when groups and draws are resampled.",
