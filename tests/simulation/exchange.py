@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.granularity.design import Levels, Recipe, simulate_images
+from bench.granularity.design import Levels
 from bench.granularity.exchange import measure
 from bench.granularity.heads import get_bag_heads
+from bench.granularity.simulate import Recipe, simulate_images
 
 CLASSES, DIMS, DISTANCE, CELLS = ("a", "b"), 300, 2.5, 2100
 IMAGES, LABELS = (0, 2, 4, 8), (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)

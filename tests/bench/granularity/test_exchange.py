@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.granularity.design import Levels, Recipe, simulate_images
+from bench.granularity.design import Levels
 from bench.granularity.exchange import equal_cells, frontier, measure, sample
 from bench.granularity.heads import get_bag_heads
+from bench.granularity.simulate import Recipe, simulate_images
 from bench.report.intervals import few_groups_interval, recalls_by_group, score_intervals
 from bench.report.statistics import Hits
 

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bench.errors import BenchError
-from bench.granularity.design import Levels, Recipe, design_images, simulate_images, structural_noise, usable_classes
+from bench.granularity.design import Levels, design_images, structural_noise, usable_classes
 from bench.granularity.exchange import measure
 from bench.granularity.fits import Method, fit_design, plan_methods
 from bench.granularity.heads import get_bag_heads
+from bench.granularity.simulate import Recipe, simulate_images
 
 CLASSES = ("a", "b", "c")
 LEVELS = Levels((0, 1, 3), (0, 1, 2, 4), 4)
@@ -113,7 +114,7 @@ def test_attention_of_few_images_is_refused_with_a_reason():
     planned, refused = plan_methods(get_bag_heads(["attention"]), design_images(images_table(), CLASSES, LEVELS))
     assert {method.head for method in planned} == {"logreg"}
     [reason] = refused
-    assert "attention with 1, 3 image labels a class: it is fitted from 50" in reason
+    assert "attention with 1, 3 image labels per class: it is fitted from 50" in reason
 
 
 def test_image_labels_that_say_nothing_of_cells_are_worth_less_than_a_cell():
@@ -241,7 +242,7 @@ def test_the_command_from_images_to_tables(bench, fields):
     assert curves.loc[("logreg", 0, 4), "cell"] > 0.8
     np.testing.assert_allclose(curves["gap"], curves["image"] - curves["cell"], atol=1e-5)
     told = (folder / "granularity.md").read_text()
-    assert "Cells that do not show their image's label" in told and "image labels a class" in told
+    assert "Windows that do not show their image's label" in told and "image labels per class" in told
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert bench(*COMMAND)[0] == 0
     assert first == {path.name: path.read_bytes() for path in folder.iterdir()}
