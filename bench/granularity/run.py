@@ -99,6 +99,10 @@ def run(request: Request, device: str, command: str, on_progress: OnProgress) ->
     plan = _plan(prepared.instances, request)
     found = list(_findings(plan, [spec for spec in specs if spec.name in X], X, request, on_progress))
     notes = [*prepared.dataset.notes, *plan.notes]
+    notes += [
+        f"{spec.name} is a diagnostic ({spec.diagnostic}): it shows what scores rest on, and is no encoder to choose"
+        for spec in specs if spec.diagnostic
+    ]  # fmt: skip
     for own in found:
         notes += own.refused
         if own.curves["gap_low"].isna().any():

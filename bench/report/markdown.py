@@ -11,7 +11,7 @@ import pandas as pd
 from bench.report.flags import EXACT, summary
 from bench.report.leaderboard import Leaderboard, RunFacts
 from bench.report.reading import how_to_read
-from bench.report.rows import best_first, cleanest, competing, is_diagnostic, labels_of, main_series, results
+from bench.report.rows import best_first, cleanest, is_diagnostic, labels_of, main_series, results
 
 _SAME = ["head", "selection", "series", "shots", "noise_kind", "noise"]  # in a diagnostic and in its intact twin
 _RANDOM = "random weights"  # what is said of such encoders in the column diagnostic
@@ -94,12 +94,13 @@ def _pivot(table: pd.DataFrame) -> str:
         cells = []
         for n in shots:
             row = rows.get((encoder, head, n))
-            cells.append(_with_interval(row) if row else "")
+            cells.append(with_interval(row) if row else "")
         lines.append([f"`{encoder}`", head, *cells])
     return table_lines(lines)
 
 
-def _with_interval(row: Mapping[Hashable, Any]) -> str:
+def with_interval(row: Mapping[Hashable, Any]) -> str:
+    """Return the balanced accuracy of a row with its interval, e.g. '71.5 [66-76]'."""
     return f"{100 * row['balanced_accuracy']:.1f} [{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}]"
 
 
@@ -119,12 +120,12 @@ def _scores(table: pd.DataFrame) -> str:
         spread = "" if np.isnan(row["spread"]) else f"{100 * row['spread']:.1f}"
         cost = "" if np.isnan(row["ms_per_image"]) else f"{row['ms_per_image']:.1f}"
         lines.append([f"`{row['encoder']}`", row["head"], rank, best, f"{100 * row['balanced_accuracy']:.1f}", spread,
-                      *p, *numbers, _difference(row, "delta_trivial", "delta_low", "delta_high"),
+                      *p, *numbers, difference(row, "delta_trivial", "delta_low", "delta_high"),
                       str(row["dim"]), cost])  # fmt: skip
     return table_lines(lines)
 
 
-def _difference(row: Mapping[Hashable, Any], name: str, low: str, high: str) -> str:
+def difference(row: Mapping[Hashable, Any], name: str, low: str, high: str) -> str:
     """Return a difference in points with its interval, e.g. '+2.4 [+1 to +4]'; "" where there is none."""
     if np.isnan(row[name]):
         return ""
@@ -181,8 +182,8 @@ def diagnostics_section(board: pd.DataFrame) -> list[str]:
     for row in part.to_dict("records"):
         twin = intact.get((*(row[name] for name in _SAME), row["intact"]), np.nan)
         lines.append([
-            f"`{row['encoder']}`", head_label(row), str(row["diagnostic"]), _with_interval(row),
-            "" if np.isnan(twin) else f"{100 * twin:.1f}", _difference(row, "lost", "lost_low", "lost_high"),
+            f"`{row['encoder']}`", head_label(row), str(row["diagnostic"]), with_interval(row),
+            "" if np.isnan(twin) else f"{100 * twin:.1f}", difference(row, "lost", "lost_low", "lost_high"),
         ])  # fmt: skip
     text = (
         "These rows are no results: they are never ranked, never called the best, and change no rank or p of other "
@@ -204,23 +205,3 @@ def table_lines(lines: Sequence[Sequence[str]]) -> str:
     head, *body = lines
     text = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     return "\n".join(text + ["| " + " | ".join(row) + " |" for row in body])
-
-
-def render_overview(table: pd.DataFrame, top: int = 5) -> str:
-    """Return the best rows of every dataset at its most labels, clean, from merged leaderboards; no diagnostics."""
-    parts = ["# Leaderboard", "", f"The {top} best rows per dataset, at the most labels per class, labels clean.", ""]
-    for (dataset, instances), rows in competing(table).groupby(["dataset", "instances"], sort=True):
-        rows = cleanest(main_series(rows))
-        rows = rows[rows["shots"] == rows["shots"].max()]
-        if rows.empty:
-            continue
-        best = rows.sort_values("balanced_accuracy", ascending=False, kind="stable").head(top)
-        shots = int(best["shots"].iloc[0])
-        parts += [f"## {dataset} ({instances}), {labels_of(best, shots)}", ""]
-        lines = [["encoder", "head", "balanced accuracy", "95% interval", "groups tested"]]
-        for row in best.to_dict("records"):
-            interval = f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}"
-            lines.append([f"`{row['encoder']}`", head_label(row), f"{100 * row['balanced_accuracy']:.1f}", interval,
-                          str(row["n_groups"])])  # fmt: skip
-        parts += [table_lines(lines), ""]
-    return "\n".join(parts).rstrip() + "\n"

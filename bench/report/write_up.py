@@ -13,9 +13,9 @@ from bench.fitting.sweep import Sweep
 from bench.report.across import Across
 from bench.report.efficiency import efficiency
 from bench.report.leaderboard import Leaderboard, RunFacts, build_leaderboard
-from bench.report.markdown import render_markdown, render_overview
+from bench.report.markdown import render_markdown
 from bench.report.merge import find_runs, merge_runs, read_runs
-from bench.report.overview import render_merged
+from bench.report.overview import render_merged, render_overview
 from bench.report.pairs import compare_with_best
 from bench.report.record import Account, read_about, read_account, read_units, write_account
 from bench.report.robustness import robustness

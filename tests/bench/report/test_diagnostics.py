@@ -13,7 +13,8 @@ from bench.fitting.schedule import run_units
 from bench.fitting.sweep import Protocol
 from bench.report.flags import flags, headline, summary
 from bench.report.leaderboard import EncoderFacts, RunFacts, build_leaderboard
-from bench.report.markdown import diagnostics_section, render_markdown, render_overview
+from bench.report.markdown import diagnostics_section, render_markdown
+from bench.report.overview import render_overview
 from bench.report.rows import competing, results
 from encoders import resolve
 
@@ -83,7 +84,10 @@ def test_the_best_score_is_never_the_headline_where_it_is_a_diagnostic(board):
     table = board(list(KNOWN)).table
     assert table.loc[table["balanced_accuracy"].idxmax(), "encoder"] == "strong@intervene=shuffle"
     assert set(headline(table)["encoder"]) == {"strong", "weak", "colour"} == set(competing(table)["encoder"])
-    assert "shuffle" not in summary(table) and "shuffle" not in render_overview(table)
+    assert "shuffle" not in summary(table)
+    best, diagnostics = render_overview(table).split("## Diagnostics: what scores rest on")
+    assert "shuffle" not in best and "`strong`" in best
+    assert "| demo (whole) | `strong@intervene=shuffle` |" in diagnostics and "`strong` |" not in diagnostics
 
 
 def test_networks_with_random_weights_are_baselines_that_an_encoder_has_to_beat_and_interventions_are_not(board):
@@ -123,7 +127,10 @@ def test_a_run_that_is_a_diagnostic_as_a_whole_ranks_nothing_and_has_no_headline
     table = found.table
     assert set(table["role"]) == {"diagnostic"} and table[["rank_low", "p_chance", "delta_trivial"]].isna().all(axis=None)
     assert facts(["strong"], **more).diagnostic.startswith("DIAGNOSTIC, NOT A RESULT")
-    assert summary(table) == "" and "strong" not in render_overview(table) and competing(table).empty
+    assert summary(table) == "" and competing(table).empty
+    best, diagnostics = render_overview(table).split("## Diagnostics: what scores rest on")
+    assert "strong" not in best
+    assert ("cell blanked" in diagnostics) == ("instances" in more) and ("at random" in diagnostics) == ("split_rule" in more)
     assert len(results(table)) == len(table)
     page = render_markdown(found, facts(["strong", "colour"], **more), [], "bench run")
     assert "| `strong` | centroid |" in page and "## Diagnostics" not in page and "new slides to learn" not in page
@@ -161,10 +168,10 @@ def test_the_command_line_keeps_a_variant_without_colour_out_of_every_comparison
     assert own["rank_low"].isna().all() and own.loc["centroid", "lost"] > 0.2  # colour is all there is
     pairs = pd.read_csv(folder / "pairs.csv")
     assert len(pairs) == 3 and not pairs[["encoder_a", "encoder_b"]].isin(["color-stats@color=grey"]).any(axis=None)
-    for place in (folder / "efficiency.csv", tmp_path / "results" / "leaderboard.md"):
-        assert not place.exists() or "color=grey" not in place.read_text()
+    assert not (folder / "efficiency.csv").exists() or "color=grey" not in (folder / "efficiency.csv").read_text()
     assert "color=grey" in (folder / "leaderboard.md").read_text()
     code, text = bench("leaderboard")
     assert code == 0 and "color=grey" not in text
-    assert "color=grey" not in (tmp_path / "results" / "leaderboard.md").read_text()
+    best, diagnostics = (tmp_path / "results" / "leaderboard.md").read_text().split("## Diagnostics: what scores rest on")
+    assert "color=grey" not in best and "colour removed" in diagnostics
     assert "color-stats@color=grey" in set(pd.read_csv(tmp_path / "results" / "leaderboard.csv")["encoder"])
