@@ -208,7 +208,7 @@ def _empty_reasons(board: pd.DataFrame, facts: RunFacts) -> dict[str, str]:
     if not any(known.trivial for known in facts.encoders.values()):
         reasons["delta_trivial"] = "no descriptor or control took part; add e.g. --encoder color-stats"
     elif any(known.trivial for known in facts.encoders.values()):
-        reasons["delta_trivial"] = "empty for descriptors and controls themselves: they are what it is measured against"
+        reasons["delta_trivial"] = "empty for baselines themselves, which it is measured against, and for diagnostics"
         if not board["shots"].all():
             reasons["delta_trivial"] += "; and at 0 labels unless a control has a text tower"
     if board["icc"].isna().all():

@@ -190,7 +190,8 @@ def diagnostics_section(board: pd.DataFrame) -> list[str]:
         "rows. Each shows what is left of a score when something is taken away. *Lost*: points of balanced accuracy "
         "below the same encoder and head with nothing taken away, with the 95% interval of that paired difference; "
         "empty where that one took no part. Where nothing is lost, the score is no evidence that the encoder used what "
-        "was taken away: it needs no morphology where shuffled patches serve as well, and no stain where grey does."
+        "was taken away: it needs no morphology where shuffled patches serve as well, and no stain where grey does. An "
+        "interval that holds 0 and is wide says that nobody knows yet."
     )
     if rows["diagnostic"].str.contains(_RANDOM).any():
         text += (

@@ -7,8 +7,8 @@ cells, a share p of them of the image's class and the rest of the other. The mea
 classes by q = 2 p - 1 of what single cells differ by, and has 1 / s of their noise. Where the noise of the centroids
 decides (many dimensions), m images serve the nearest centroid as m s q^2 cells do: a label of a cell is worth
 1 / (s q^2) labels of images. Below p = .5 the other class is the one that most cells show: an image then teaches the
-opposite, and no number of them is worth a cell. No cell is in two images of a draw. Every set of cells is drawn anew; of 20 intervals of 95% about 19
-should hold what is known.
+opposite, and no number of them is worth a cell. No cell is in two images of a draw. Every set of cells is drawn anew; of
+20 intervals of 95% about 19 should hold what is known.
 """
 
 from __future__ import annotations
