@@ -14,6 +14,10 @@ own for every K - 1 that are called wrong: E estimates how many cells are rightl
 T = max_t E(t), what can be found at all. Then E / T estimates the recall of the K classes and 1 - (F - E) / (N - T)
 that of none, and t is where K times the one plus the other is largest: the balanced accuracy over K + 1 classes.
 
+Where E is within the noise at every level, the training images do not tell what is of none, and t is 0: no cell is
+called none. Noise is judged by image, as cells of one image are alike: E is a sum over images, of terms e_b of mean 0
+where nothing is found, and has to exceed EVIDENCE times the root of the sum of e_b^2 at some level.
+
 It rests on two assumptions: an image shows cells of its own class and of none, and those of none look like one class as
 often as like another.
 """
@@ -28,12 +32,13 @@ from bench.granularity.bags import Bags
 
 FOLDS = 3  # of the training images
 LEAST_IMAGES = 2  # of every class, one to learn from and one to be scored
+EVIDENCE = 2.5  # standard errors; above the usual 2, as every level is looked at
 
 
-def none_level(P: np.ndarray, y: np.ndarray) -> float:
-    """Return the level t; 0, at which no cell is called none, where nothing of the images' classes is found.
+def none_level(P: np.ndarray, y: np.ndarray, image: np.ndarray) -> float:
+    """Return the level t; 0, at which no cell is called none, where there is no evidence for another.
 
-    P (N, K): class probabilities of cells; y (N,): the class of each cell's image.
+    P (N, K): class probabilities of cells; image int (N,): the image of each, y (N,): the class of that image.
     """
     N, K = P.shape
     top = P.max(1)
@@ -42,12 +47,24 @@ def none_level(P: np.ndarray, y: np.ndarray) -> float:
     called = np.arange(1, N + 1)
     rightly = own - (called - own) / (K - 1)
     last = np.append(np.diff(top[order]) < 0, True)  # cells of one probability are called together
-    own, called, rightly, level = (values[last] for values in (own, called, rightly, top[order]))
-    most = rightly.max()
-    if most <= 0:
+    noise = np.sqrt(_squares_by_image(np.diff(rightly, prepend=0), image[order]))
+    called, rightly, noise, level = (values[last] for values in (called, rightly, noise, top[order]))
+    if not (rightly > EVIDENCE * noise).any():
         return 0.0
+    most = rightly.max()
     of_none = 1 - (called - rightly) / max(N - most, 1)
     return float(level[np.argmax(K * rightly / most + of_none)])
+
+
+def _squares_by_image(steps: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Return, after each of N steps, the sum over images of the square of the sum of their steps, (N,)."""
+    order = np.argsort(image, kind="stable")
+    sums = steps[order].cumsum()
+    first = np.append(True, np.diff(image[order]) != 0)
+    start = np.repeat((sums - steps[order])[first], np.diff(np.append(np.flatnonzero(first), len(steps))))
+    before = np.empty(len(steps))
+    before[order] = sums - steps[order] - start
+    return (2 * before * steps + steps**2).cumsum()
 
 
 def call_none(P: np.ndarray, level: float) -> np.ndarray:
@@ -58,18 +75,20 @@ def call_none(P: np.ndarray, level: float) -> np.ndarray:
 
 def left_out_scores(
     score: Callable[[Bags, np.ndarray], np.ndarray], bags: Bags, unit: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return (probabilities (N, K) of the bags' cells by fits without their group, the class of each cell's bag (N,)).
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (probabilities (N, K) of the bags' cells by fits without their group, class and number of their bag (N,)).
 
     score: of bags to learn from and rows to score, class probabilities. unit (B,): the group of each bag.
     """
     fold = _folds(bags.y, unit)
-    P, y = [], []
+    P, y, bag = [], [], []
     for f in np.unique(fold):
-        held = bags.take(np.flatnonzero(fold == f))
+        which = np.flatnonzero(fold == f)
+        held = bags.take(which)
         P.append(score(bags.take(np.flatnonzero(fold != f)), held.rows))
         y.append(held.y[held.of_member])
-    return np.concatenate(P), np.concatenate(y)
+        bag.append(which[held.of_member])
+    return np.concatenate(P), np.concatenate(y), np.concatenate(bag)
 
 
 def _folds(y: np.ndarray, unit: np.ndarray) -> np.ndarray:

@@ -37,7 +37,8 @@ WITH_NONE = (
     "too, as many as per other class. Heads that learn from images alone are never shown what is `{none}`: they call a "
     "cell so where the probability of its likeliest class is below a level, which is found on the training images by "
     "their labels alone (each image scored by a fit without it; cells that no class explains are called each class "
-    "alike). `joint` does not mix labels of images with those of cells here."
+    "alike). Where these images give no evidence, no cell is called `{none}`. `joint` does not mix labels of images "
+    "with those of cells here."
 )
 ABOUT_NONE = (
     "Balanced accuracy at cell level is the mean recall of the classes and of `{none}`; these are the two parts of it, "

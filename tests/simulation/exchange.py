@@ -73,7 +73,7 @@ def main() -> None:
         for m, rows in pd.concat(parts).groupby("images"):
             middle = rows["rate"].quantile(0.5, "lower")  # of what may be infinite
             inside = sum(holds(row, known) for row in rows.to_dict("records"))
-            cells = (purity, size, m, f"{known:.3g}", rows["text"].iloc[0], number(middle, m))
+            cells = (purity, size, m, f"{known:.3g}", rows["text"].iloc[0].partition(" at ")[0], number(middle, m))
             print("| " + " | ".join(map(str, cells)) + f" | {inside} of {len(rows)} |", flush=True)
 
 

@@ -12,10 +12,11 @@ from bench.granularity.exchange import measure
 from bench.granularity.fits import Method, fit_design, plan_methods
 from bench.granularity.heads import Draw, all_bag_heads, get_bag_heads
 from bench.granularity.heads.contract import no_bags
-from bench.granularity.none_of_these import call_none, left_out_scores, none_level
+from bench.granularity.none_of_these import _squares_by_image, call_none, left_out_scores, none_level
 
 CLASSES = ("a", "b", "c")
-LEVELS = Levels((0, 1, 4), (0, 1, 4), 2)
+IMAGES = np.arange(600) // 10  # 10 cells each
+LEVELS = Levels((0, 1, 8), (0, 1, 4), 2)
 
 
 def probabilities(sure: np.ndarray, k: np.ndarray) -> np.ndarray:
@@ -27,10 +28,10 @@ def probabilities(sure: np.ndarray, k: np.ndarray) -> np.ndarray:
 
 def test_the_level_lies_between_cells_of_the_classes_and_cells_of_none():
     rng = np.random.default_rng(0)
-    y = np.repeat([0, 1, 2], 200)
-    real = np.tile(np.arange(200) < 20, 3)  # a tenth of the cells show the class of their image
+    y = IMAGES // 20
+    real = np.arange(600) % 10 == 0  # one cell of an image shows its class
     P = probabilities(np.where(real, 0.8, 0.4) + rng.uniform(0, 0.1, 600), np.where(real, y, rng.integers(0, 3, 600)))
-    level = none_level(P, y)
+    level = none_level(P, y, IMAGES)
     assert 0.48 < level <= 0.81
     called = call_none(P, level)
     assert called.shape == (600, 4) and ((called.argmax(1) == 3) == ~real).mean() > 0.98
@@ -40,17 +41,34 @@ def test_the_level_lies_between_cells_of_the_classes_and_cells_of_none():
 
 def test_where_every_cell_shows_its_image_none_is_never_said_and_where_nothing_is_found_neither():
     y = np.repeat([0, 1, 2], 50)
+    image = np.arange(150) // 5
     pure = probabilities(np.full(150, 0.6), y)
-    assert (call_none(pure, none_level(pure, y)).argmax(1) == y).all()
+    assert (call_none(pure, none_level(pure, y, image)).argmax(1) == y).all()
     wrong = probabilities(np.full(150, 0.6), (y + 1) % 3)
-    assert none_level(wrong, y) == 0
+    assert none_level(wrong, y, image) == 0
+
+
+def test_noise_is_no_evidence_that_a_cell_is_of_none():
+    y, levels = IMAGES % 3, []
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        seen = rng.integers(0, 3, 60)[IMAGES]  # all cells of an image look alike, and like no class in particular
+        levels.append(none_level(probabilities(rng.uniform(0.4, 0.9, 600), seen), y, IMAGES))
+    assert np.mean(np.array(levels) > 0) <= 0.06
+
+
+def test_noise_is_counted_by_image():
+    steps, image = np.array([1.0, 1, -0.5, 1]), np.array([4, 2, 4, 2])
+    np.testing.assert_allclose(_squares_by_image(steps, image), [1, 2, 1.25, 4.25])
 
 
 def test_the_level_does_not_depend_on_the_order_of_the_cells():
     rng = np.random.default_rng(1)
-    y, P = rng.integers(0, 3, 90), rng.dirichlet([1, 1, 1], 90).round(2)
+    image = np.arange(90) // 3
+    y = image % 3
+    P = probabilities(rng.uniform(0.4, 0.9, 90).round(2), np.where(rng.random(90) < 0.7, y, rng.integers(0, 3, 90)))
     order = rng.permutation(90)
-    assert none_level(P, y) == none_level(P[order], y[order])
+    assert none_level(P, y, image) == none_level(P[order], y[order], image[order]) > 0
 
 
 def test_no_training_image_is_scored_by_a_fit_that_saw_its_group():
@@ -64,9 +82,9 @@ def test_no_training_image_is_scored_by_a_fit_that_saw_its_group():
         scored.extend(rows.tolist())
         return np.full((len(rows), 3), 1 / 3)
 
-    P, y = left_out_scores(score, bags, unit)
+    P, y, bag = left_out_scores(score, bags, unit)
     assert sorted(scored) == list(range(24)) and len(P) == 24
-    assert (y == bags.y[bags.of_member][scored]).all()
+    assert (y == bags.y[bags.of_member][scored]).all() and (bag == bags.of_member[scored]).all()
 
 
 def images_of_debris(n_images: int = 15, size: int = 8, signal: float = 3.0) -> tuple[pd.DataFrame, np.ndarray]:
@@ -93,23 +111,23 @@ def test_cells_of_other_types_are_a_class_at_cell_level_and_found_without_a_labe
     found = measure(design, get_bag_heads(["inherit", "noisy-or", "joint"]), lambda train: X, {"image": 1, "cell": 1})
     at = found.curves.set_index(["head", "images", "cells"])
     for head in ("inherit", "noisy-or"):
-        row = at.loc[head, 4, 0]
-        assert row["cell"] > 0.55 and row["of_none"] > 0.4 and row["of_classes"] > 0.5, row  # guessing: .25 each
+        row = at.loc[head, 8, 0]
+        assert row["cell"] > 0.55 and row["of_none"] > 0.3 and row["of_classes"] > 0.5, row  # guessing: .25 each
         assert row["cell"] == pytest.approx((3 * row["of_classes"] + row["of_none"]) / 4)
-    assert at.loc["noisy-or", 4, 4]["of_none"] > 0.7 and at.loc["logreg", 0, 4]["of_none"] > 0.7
-    assert ("joint", 4, 4) not in at.index and ("inherit", 1, 0) not in at.index and ("noisy-or", 1, 1) in at.index
+    assert at.loc["noisy-or", 8, 4]["of_none"] > 0.7 and at.loc["logreg", 0, 4]["of_none"] > 0.7
+    assert ("joint", 8, 4) not in at.index and ("inherit", 1, 0) not in at.index and ("noisy-or", 1, 1) in at.index
     assert any(text.startswith("joint with labels of cells") for text in found.refused)
     assert any("1 image label per class without labels of cells" in text for text in found.refused)
 
 
 def test_image_level_is_the_same_whether_or_not_none_of_these_is_asked_for():
-    table, X = images_of_debris(12)
+    table, X = images_of_debris(14)
     scores = []
     for none in ("", "other"):
         design = design_images(table, CLASSES, LEVELS, none)
         planned, _ = plan_methods(get_bag_heads(["inherit"]), design)
         outcome = fit_design(design, lambda train: X, planned)
-        scores.append(outcome.image.right[list(planned).index(Method("inherit", 4, 0))])
+        scores.append(outcome.image.right[list(planned).index(Method("inherit", 8, 0))])
     np.testing.assert_array_equal(*scores)
 
 
