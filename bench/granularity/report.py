@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.granularity.exchange import NO_INTERVAL
 from bench.report.markdown import table_lines
 
 ABOUT_RATES = (
@@ -30,6 +31,14 @@ LABELLED_ONLY = (
     "itself. All other cells (of other types, or without a label) are in the images and are not scored: this is how "
     "well the classes are told apart among cells known to be of one of them, not how well they are found in a field. "
     "`--none-class NAME` counts cells of other types as a class of their own."
+)
+PURE = (
+    "**Cell level covers every cell (or tile)**, each by itself and taken to show its image's label (`--pure`). It "
+    "means as much as that is true."
+)
+SIMULATED = (
+    "**Cell level covers the labelled cells**, each by itself; images are put together from them, and hold cells of "
+    "{classes} alone."
 )
 WITH_NONE = (
     "**Cell level covers all cells that an expert labelled**: {classes}, and `{none}`, all cells of other types. Cells "
@@ -61,6 +70,7 @@ class Story:
 
     noise: of `bench.granularity.design.structural_noise`, None for simulated images. none: the class of cells that are
     of none of the classes, "" where these are not scored. diagnostic: why nothing here is a result, "" where it is.
+    pure: whether every cell is taken to show its image's label.
     """
 
     title: str
@@ -73,6 +83,7 @@ class Story:
     noise: pd.DataFrame | None
     none: str = ""
     diagnostic: str = ""
+    pure: bool = False
 
 
 def render(story: Story, curves: pd.DataFrame, rates: pd.DataFrame, frontier: pd.DataFrame) -> str:
@@ -93,7 +104,7 @@ def render(story: Story, curves: pd.DataFrame, rates: pd.DataFrame, frontier: pd
     parts += [
         "## What is compared",
         "",
-        (WITH_NONE if story.none else LABELLED_ONLY).format(classes=", ".join(story.classes), none=story.none),
+        _scope(story, bool(curves["purity"].notna().any())),
         "",
         ABOUT_LEVELS,
         "",
@@ -109,11 +120,19 @@ def render(story: Story, curves: pd.DataFrame, rates: pd.DataFrame, frontier: pd
         for head in _mixing(own):
             parts += [f"### Cell level by `{head}`, labels of both kinds", "", table_lines(_both(own, head)), ""]
         at = (rates["encoder"] == encoder) & ((rates["purity"] == purity) | (purity != purity))
-        parts += ["### Exchange rate", "", ABOUT_RATES, "", table_lines(_rates(rates[at])), ""]
+        known = rates.loc[at, "rate_low"].notna().any()
+        lines = [ABOUT_RATES, "", table_lines(_rates(rates[at]))] if known else [f"{NO_INTERVAL.capitalize()}."]
+        parts += ["### Exchange rate", "", *lines, ""]
         cost = ", ".join(f"{minutes:g} a label of {what}" for what, minutes in story.minutes.items())
         at = (frontier["encoder"] == encoder) & ((frontier["purity"] == purity) | (purity != purity))
         parts += [f"### What it costs in minutes ({cost})", "", ABOUT_COST, "", table_lines(_cost(frontier[at])), ""]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _scope(story: Story, simulated: bool) -> str:
+    """Return which cells cell level is about."""
+    text = WITH_NONE if story.none else PURE if story.pure else SIMULATED if simulated else LABELLED_ONLY
+    return text.format(classes=", ".join(story.classes), none=story.none)
 
 
 def percent(row: Mapping[Any, Any], name: str) -> str:

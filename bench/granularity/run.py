@@ -118,7 +118,7 @@ def run(request: Request, device: str, command: str, on_progress: OnProgress) ->
     about = {head.name: head.summary for head in heads}
     story = Story(
         prepared.dataset.name, command, design.classes, split, told, request.minutes, about, noise, request.none,
-        diagnostic_of(request.source.instances),
+        diagnostic_of(request.source.instances), request.pure,
     )  # fmt: skip
     tables = {
         what: pd.concat([getattr(own, what) for own in found], ignore_index=True)

@@ -279,6 +279,7 @@ def test_the_command_simulates_images_of_each_purity(bench, fields):
     assert code == 0, text
     [place] = (fields / "results" / "granularity").glob("*-simulated/exchange.csv")
     assert sorted(pd.read_csv(place)["purity"].unique()) == [0.5, 1]
+    assert "hold cells of green, grey, red alone" in (place.parent / "granularity.md").read_text()
 
 
 def test_cells_of_other_types_are_a_class_on_request(bench, fields):
@@ -298,6 +299,8 @@ def test_pure_images_give_their_label_to_every_cell(bench, fields):
     code, text = bench(*COMMAND, "--instances", "tiles:10", "--pure", "--name", "pure")
     assert code == 0, text
     assert "(--pure)" in text
+    page = (fields / "results" / "granularity" / "pure" / "granularity.md").read_text()
+    assert "**Cell level covers every cell (or tile)**" in page and "that an expert labelled" not in page
     folder = fields / "results" / "granularity" / "pure"
     curves = pd.read_csv(folder / "curves.csv")
     assert not curves[["cell_low", "cell_high", "image_low", "image_high"]].isna().any(axis=None)
