@@ -38,9 +38,10 @@ class Answers:
     """The answers of M methods with the same labels to the same N items of K classes.
 
     hits: counts; shares (M, N, K): see `bench.report.chance`; y, group (N,). compared (M,): whether a method takes part
-    in comparisons; those of the oracle do not. trivial (M,): whether it knows no biology. in_turn: whether tested
-    groups were learned from in other folds. learned: what the draws learned from, None without labels; rho (M,): how
-    alike items of a group are (`bench.report.learning`).
+    in comparisons; those of the oracle and diagnostics do not. trivial (M,): whether it is a baseline to be beaten,
+    which networks with random weights are too, although they are diagnostics. in_turn: whether tested groups were
+    learned from in other folds. learned: what the draws learned from, None without labels; rho (M,): how alike items
+    of a group are (`bench.report.learning`).
     """
 
     hits: Hits
@@ -56,14 +57,15 @@ class Answers:
 
 @dataclass(frozen=True)
 class Compared:
-    """One row per method, COLUMNS; the methods that are compared, their spread and what is claimed of their order.
+    """One row per method, COLUMNS, and the spread of all methods.
 
-    ranked: positions; spread, comparison: of these, None where groups are too few to tell.
+    ranked: positions of those that are compared; comparison: what is claimed of their order, None where groups are too
+    few to tell.
     """
 
     rows: pd.DataFrame
+    spread: Spread
     ranked: np.ndarray
-    spread: Spread | None = None
     comparison: Comparison | None = None
 
 
@@ -78,19 +80,18 @@ def compare(answers: Answers) -> Compared:
     rows["ci_these_low"], rows["ci_these_high"] = limits(hits, spread.mean, *spread.errors_here(of_scores))
     ranked = np.flatnonzero(answers.compared)
     if not len(ranked):
-        return Compared(rows, ranked)
+        return Compared(rows, spread, ranked)
     rows.loc[ranked, "p_chance"] = chance_test(
         answers.shares[ranked], answers.y, answers.group, in_turn=answers.in_turn
     )
     rows[["delta_trivial", "delta_low", "delta_high"]] = over_trivial(answers, spread)
     if few_groups(hits.total, RANK_FROM):
-        return Compared(rows, ranked)
-    own = spread.take(ranked)
-    comparison = compare_all(own)
+        return Compared(rows, spread, ranked)
+    comparison = compare_all(spread.take(ranked))
     rows.loc[ranked, "rank_low"], rows.loc[ranked, "rank_high"] = comparison.low, comparison.high
     rows.loc[ranked, "p_best"], rows.loc[ranked, "p_near"] = comparison.p_best, comparison.p_near
     rows.loc[ranked, "held_out_best"] = held_out_best(Hits(hits.right[ranked], hits.total))
-    return Compared(rows, ranked, own, comparison)
+    return Compared(rows, spread, ranked, comparison)
 
 
 def over_trivial(answers: Answers, spread: Spread) -> np.ndarray:
@@ -101,7 +102,7 @@ def over_trivial(answers: Answers, spread: Spread) -> np.ndarray:
     """
     hits = answers.hits
     out = np.full((len(hits.right), 3), np.nan)
-    rivals = np.flatnonzero(answers.trivial & answers.compared)
+    rivals = np.flatnonzero(answers.trivial)
     learned = np.flatnonzero(~answers.trivial & answers.compared)
     if not len(rivals) or not len(learned):
         return out

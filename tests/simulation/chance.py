@@ -18,8 +18,9 @@ import pandas as pd
 
 from bench.fitting.schedule import run_units
 from bench.fitting.sweep import Embedded, Protocol, plan_sweep
+from bench.report.facts import EncoderFacts, RunFacts
 from bench.report.flags import headline
-from bench.report.leaderboard import EncoderFacts, RunFacts, build_leaderboard
+from bench.report.leaderboard import build_leaderboard
 from bench.report.markdown import table_lines
 
 CLASSES = ("a", "b", "c", "d")

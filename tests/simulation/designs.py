@@ -17,7 +17,8 @@ import pandas as pd
 from bench.draws.episodes import plan_splits
 from bench.fitting.schedule import run_units
 from bench.fitting.sweep import Embedded, Protocol, plan_sweep
-from bench.report.leaderboard import EncoderFacts, Leaderboard, RunFacts, build_leaderboard
+from bench.report.facts import EncoderFacts, RunFacts
+from bench.report.leaderboard import Leaderboard, build_leaderboard
 
 WIDTH = 16
 HEADS = ("centroid", "ridge", "logreg")

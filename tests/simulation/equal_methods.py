@@ -19,7 +19,8 @@ from threadpoolctl import threadpool_limits
 
 from bench.fitting.schedule import run_units
 from bench.fitting.sweep import Embedded, Protocol, plan_sweep
-from bench.report.leaderboard import EncoderFacts, Leaderboard, RunFacts, build_leaderboard
+from bench.report.facts import EncoderFacts, RunFacts
+from bench.report.leaderboard import Leaderboard, build_leaderboard
 from bench.report.markdown import table_lines
 
 OWN = 0.6  # deviation of an encoder's own error, where an item's is 1

@@ -19,7 +19,8 @@ from bench.fitting.sweep import Protocol
 from bench.heads import all_heads, get_heads
 from bench.heads.contract import Head, Scored
 from bench.heads.support import Support
-from bench.report.leaderboard import EncoderFacts, RunFacts, build_leaderboard
+from bench.report.facts import EncoderFacts, RunFacts
+from bench.report.leaderboard import build_leaderboard
 
 
 def said(support, Y, n_classes, grid):

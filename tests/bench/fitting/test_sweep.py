@@ -13,7 +13,8 @@ from bench.fitting.schedule import material_of, run_units
 from bench.fitting.sweep import Protocol, plan_sweep, scale_rows
 from bench.heads import all_heads
 from bench.heads.pool import Pool
-from bench.report.leaderboard import COLUMNS, EncoderFacts, RunFacts, build_leaderboard
+from bench.report.facts import EncoderFacts, RunFacts
+from bench.report.leaderboard import COLUMNS, build_leaderboard
 
 CLASSES = ("a", "b", "c")
 
