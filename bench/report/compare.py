@@ -23,8 +23,8 @@ from bench.report.intervals import (
 from bench.report.statistics import Hits, chance_of_best, held_out_best, rank_intervals, two_way_bootstrap
 
 COLUMNS = (
-    "n_eff", "icc", "ci_low", "ci_high", "ci_method", "p_chance", "rank_low", "rank_high", "p_best", "held_out_best",
-    "delta_trivial", "delta_low", "delta_high",
+    "n_eff", "icc", "ci_low", "ci_high", "ci_method", "p_chance", "p_chance_best", "p_chance_least", "rank_low",
+    "rank_high", "p_best", "held_out_best", "delta_trivial", "delta_low", "delta_high",
 )  # fmt: skip
 
 
@@ -56,9 +56,9 @@ def compare(answers: Answers) -> pd.DataFrame:
     ranked = np.flatnonzero(answers.compared)
     if not len(ranked):
         return rows
-    rows.loc[ranked, "p_chance"] = chance_test(
-        answers.shares[ranked], answers.y, answers.group, in_turn=answers.in_turn
-    )
+    chance = chance_test(answers.shares[ranked], answers.y, answers.group, in_turn=answers.in_turn)
+    rows.loc[ranked, "p_chance"], rows.loc[ranked, "p_chance_best"] = chance.alone, chance.best
+    rows.loc[ranked, "p_chance_least"] = chance.least
     if not few:
         own = Hits(hits.right[ranked], hits.total)
         spread, samples = spread_of(own), two_way_bootstrap(own)

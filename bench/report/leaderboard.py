@@ -28,8 +28,8 @@ COLUMNS = (
     "dataset", "encoder", "family", "head", "selection", "instances", "level", "draw", "split", "series",
     "shots", "shot_unit", "support_items", "support_groups", "support_n_eff", "noise_kind", "noise", "noise_realised",
     "seeds", "n_test", "n_groups", "n_eff", "icc", "balanced_accuracy", "ci_low", "ci_high", "ci_method", "spread",
-    "p_chance", "rank_low", "rank_high", "p_best", "held_out_best", "macro_f1", "mcc", "auroc", "log_loss", "brier",
-    "delta_trivial", "delta_low", "delta_high", "dim", "ms_per_image",
+    "p_chance", "p_chance_best", "p_chance_least", "rank_low", "rank_high", "p_best", "held_out_best", "macro_f1", "mcc",
+    "auroc", "log_loss", "brier", "delta_trivial", "delta_low", "delta_high", "dim", "ms_per_image",
 )  # fmt: skip
 # Split rules under which a tested group is learned from in other folds.
 IN_TURN = ("folds", "leave-one-group-out", "leave-one-source-out")
