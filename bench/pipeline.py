@@ -270,13 +270,19 @@ def _encoder_facts(
     store: EmbeddingStore, specs: Sequence[EncoderSpec], width: Mapping[str, int], ensembles: Sequence[Ensemble]
 ) -> dict[str, EncoderFacts]:
     known = {
-        spec.name: EncoderFacts(spec.family, width[spec.name], spec.trivial, store.cost(spec.key)) for spec in specs
-    }
+        spec.name: EncoderFacts(
+            spec.family, width[spec.name], spec.trivial and not spec.taken_away, store.cost(spec.key), spec.diagnostic,
+            spec.intact if spec.taken_away else "",
+        )
+        for spec in specs
+    }  # fmt: skip
     for ensemble in ensembles:
         own = [known[name] for name in ensemble.members]
         trivial = all(one.trivial for one in own)
         dim, cost = sum(one.dim for one in own), sum(one.ms_per_image for one in own)
-        known[ensemble.name] = EncoderFacts("ensemble", dim, trivial, cost)
+        of_members = "; ".join(dict.fromkeys(one.diagnostic for one in own if one.diagnostic))
+        diagnostic = f"with a diagnostic among its members: {of_members}" if of_members else ""
+        known[ensemble.name] = EncoderFacts("ensemble", dim, trivial, cost, diagnostic)
     return known
 
 

@@ -19,6 +19,14 @@ FAMILIES = (
 PRECISIONS = ("float32", "bfloat16")
 BACKENDS = ("torch", "openvino")
 
+#: What an option takes away from an image to see whether a score rests on it, by "option=value".
+TAKEN_AWAY = {
+    "intervene=zscore": "mean and contrast of each channel removed",
+    "intervene=shuffle": "patches of the image shuffled",
+    "color=grey": "colour removed",
+}
+RANDOM_WEIGHTS = "random weights, nothing learned"
+
 #: Any use; terms of its own, to be read; research only; no commercial use; not stated.
 LICENCE_CLASSES = ("open", "custom", "research", "non-commercial", "unknown")
 _CLASS_OF_LICENCE = {
@@ -147,6 +155,33 @@ class EncoderSpec:
     def licence_class(self) -> str:
         """One of LICENCE_CLASSES; the licence of the weights, not that of the images they were trained on."""
         return _CLASS_OF_LICENCE.get(self.licence.lower(), "unknown")
+
+    @property
+    def taken_away(self) -> str:
+        """What this variant's options remove from every image, such as "colour removed"; "" where nothing is."""
+        return "; ".join(TAKEN_AWAY.get(option, option) for option in self._removing)
+
+    @property
+    def diagnostic(self) -> str:
+        """Why a score of this variant is a diagnostic and not a result; "" for an encoder to choose.
+
+        A diagnostic shows what a score rests on: something is taken away from the image, or the weights are random.
+        """
+        random = [RANDOM_WEIGHTS] if self.weights.startswith("random:") else []
+        return "; ".join([*random, *([self.taken_away] if self.taken_away else [])])
+
+    @property
+    def intact(self) -> str:
+        """The name of the same variant with nothing taken away; its own name where nothing is."""
+        base, _, options = self.name.partition("@")
+        kept = [option for option in options.split(",") if option and option not in self._removing]
+        return base + ("@" + ",".join(kept) if kept else "")
+
+    @property
+    def _removing(self) -> list[str]:
+        """The options in the name that take something away. A grey input that an encoder was made for is none."""
+        options = self.name.partition("@")[2].split(",")
+        return [option for option in options if option in TAKEN_AWAY or option.startswith("intervene=")]
 
     @property
     def key(self) -> str:

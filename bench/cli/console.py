@@ -68,21 +68,28 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def print_board(board: pd.DataFrame) -> None:
-    """Print the rows without labels, where there are any, and those with the most, no noise, best first."""
-    from bench.report.rows import cleanest, main_series
+    """Print the rows without labels, where there are any, and those with the most, no noise, best first.
+
+    Diagnostics come after all results.
+    """
+    from bench.report.rows import cleanest, is_diagnostic, main_series
 
     clean = cleanest(main_series(board))
     for shots in sorted({int(n) for n in clean["shots"]} & {0, int(clean["shots"].max())}):
-        _print_rows(clean[clean["shots"] == shots], shots)
+        rows = clean[clean["shots"] == shots]
+        diagnostic = is_diagnostic(rows)
+        for part, what in ((rows[~diagnostic], ""), (rows[diagnostic], "Diagnostics, which are never ranked: ")):
+            if len(part):
+                _print_rows(part, shots, what)
 
 
-def _print_rows(top: pd.DataFrame, shots: int) -> None:
+def _print_rows(top: pd.DataFrame, shots: int, what: str) -> None:
     from bench.report.markdown import head_label
     from bench.report.rows import best_first, labels_of
 
     top = best_first(top)
     shown = f"the first 20 of {len(top)} rows; " if len(top) > 20 else ""
-    heads = ("head", "balanced accuracy", "95% interval", "spread", "ranks", "over trivial")
+    heads = ("head", "balanced accuracy", "95% interval", "spread", "ranks", "over baselines")
     table = Table(Column("encoder", overflow="fold", min_width=15), *heads, box=box.SIMPLE, pad_edge=False)
     for row in top.head(20).to_dict("records"):
         rank = "" if row["rank_low"] != row["rank_low"] else f"{row['rank_low']:.0f}-{row['rank_high']:.0f}"
@@ -90,7 +97,7 @@ def _print_rows(top: pd.DataFrame, shots: int) -> None:
         spread = "" if row["spread"] != row["spread"] else f"{100 * row['spread']:.1f}"
         table.add_row(row["encoder"], head_label(row), f"{100 * row['balanced_accuracy']:.1f}",
                       f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}", spread, rank, over)  # fmt: skip
-    table.title = f"{labels_of(top, shots)} ({shown}{int(top['n_groups'].iloc[0])} groups tested)"
+    table.title = f"{what}{labels_of(top, shots)} ({shown}{int(top['n_groups'].iloc[0])} groups tested)"
     console.print(table, soft_wrap=False)
 
 

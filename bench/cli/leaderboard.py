@@ -96,12 +96,12 @@ def _calibrated(stored: list[StoredRun], merged: Merged) -> Merged:
 def _print_best(merged: pd.DataFrame) -> None:
     """Print the best row of every dataset at its most labels, clean."""
     from bench.report.markdown import head_label
-    from bench.report.rows import cleanest, main_series
+    from bench.report.rows import cleanest, competing, main_series
 
     names = ("labels", "balanced accuracy", "95% interval", "groups tested")
     table = Table("dataset", Column("best encoder", overflow="fold", min_width=15), "head",
                   *(Column(name, justify="right") for name in names), box=box.SIMPLE, pad_edge=False)  # fmt: skip
-    for (dataset, instances), own in merged[merged["selection"] != "oracle"].groupby(["dataset", "instances"]):
+    for (dataset, instances), own in competing(merged).groupby(["dataset", "instances"]):
         clean = cleanest(main_series(own))
         if clean.empty:
             continue  # written before noise was a column

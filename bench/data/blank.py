@@ -19,10 +19,14 @@ LEVEL = "the median of the window's pixels that are of no cell, in every channel
 
 @dataclass(frozen=True)
 class Mode:
-    """hides: labels (h, w) and the value of the cell to what is replaced, bool (h, w). note: what readers must know."""
+    """hides: labels (h, w) and the value of the cell to what is replaced, bool (h, w). note: what readers must know.
+
+    diagnostic: why scores on such windows are no result, "" where they are.
+    """
 
     hides: Callable[[np.ndarray, int], np.ndarray]
     note: str
+    diagnostic: str = ""
 
 
 #: The last word of a kind of cells, e.g. masks:64:only.
@@ -36,6 +40,9 @@ MODES = {
         np.equal,
         f"the cell is blanked in every window ({LEVEL}): the shape and size of the hole are still to be seen, and so "
         "is what shows of a cell outside its mask, as blur",
+        "DIAGNOSTIC, NOT A RESULT: the cell is blanked in every window, so a score says what surrounds a cell gives "
+        "away, and nothing is ranked. Compare it with a run on the same windows with their cells: where this one "
+        "scores as well, that score is no evidence that the cell was seen",
     ),
 }
 
@@ -68,6 +75,12 @@ class Blank:
 def mode_of(words: Sequence[str]) -> str | None:
     """Return the mode that the last of the words names, None where it names none."""
     return words[-1] if words and words[-1] in MODES else None
+
+
+def diagnostic_of(instances: str) -> str:
+    """Return why scores on a kind of instances, such as masks:64:without, are diagnostics; "" where they are not."""
+    mode = mode_of([word for word in instances.split(":") if "=" not in word])
+    return MODES[mode].diagnostic if mode else ""
 
 
 def with_blank(rows: pd.DataFrame, mode: str | None, notes: list[str] | None = None) -> pd.DataFrame:

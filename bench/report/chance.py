@@ -7,23 +7,24 @@ stay as they are and the class names are given out again. The unit is the block:
        class. A group that gets the set it had keeps it as it was.
     2. In every group of several classes the names are put on its blocks by a random bijection.
 
-With A_bc the answers "class c" to block b and n_b its items, balanced accuracy is the sum over blocks of w_b A_bc, where c
-is the block's name, w_b = 1 / (C N_c), N_c the items called c, and C the number of tested classes. In step 1, N_c follows
-the new names. In step 2, w_b stays with the block. If class a has 90% of the cells of every slide, the score depends
-mostly on luck in the small blocks of b, and so must the scores under permutation. So that names on heavy blocks are not
-rewarded for being frequent answers, A_bc is replaced by A_bc - n_b mu_c, with mu_c the mean answer where every
-class weighs the same. None of this changes the score of the true names, or any score where each group has one class.
+With A_bc the answers "class c" to block b and n_b its items, balanced accuracy is the sum over blocks of w_b A_bc,
+where c is the block's name, w_b = 1 / (C N_c), N_c the items called c, and C the number of tested classes. In step 1,
+N_c follows the new names. In step 2, w_b stays with the block. If class a has 90% of the cells of every slide, the score
+depends mostly on luck in the small blocks of b, and so must the scores under permutation. So that a name on heavy
+blocks is not rewarded for being a frequent answer, A_bc is replaced by A_bc - n_b mu_c, with mu_c the mean answer where
+every class weighs the same. None of this changes the score of the true names, or any score where each group has one
+class.
 
 Step 1 is exact where every group has one class and the tested groups were not learned from (a fixed split). Step 2
 assumes that under the null hypothesis a group's blocks differ by luck alone, and by as much in either direction.
 
-Under folds, and where each group is held out in turn, two similar groups are both right if they have the same class, and
-both wrong if not, since each was learned from to answer for the other. Nothing is refitted here, so this is not seen. A
-score that is a quadratic form y'Wy in the labels then has twice the variance that y fixed on one side gives, if W is
-symmetric, and never more: (w_ij + w_ji)^2 <= 2 w_ij^2 + 2 w_ji^2. So deviations are multiplied by the root of 2 where they
-are small. From few groups they have a bound, which the true names reach if all answers are right, so the multiplication
-is done on the scale of Student's t: a deviation of z standard deviations becomes sqrt(2) z / sqrt(1 + z^2 / F), with F
-the largest z^2 that the names allow if blocks weigh the same.
+Under folds, and where each group is held out in turn, two similar groups are both right if they have the same class,
+and both wrong if not, since each was learned from to answer for the other. Nothing is refitted here, so this is not
+seen. A score that is a quadratic form y'Wy in the labels then has twice the variance that y fixed on one side gives,
+if W is symmetric, and never more: (w_ij + w_ji)^2 <= 2 w_ij^2 + 2 w_ji^2. So deviations are multiplied by the root of 2
+where they are small. From few groups they have a bound, which the true names reach if all answers are right, so the
+multiplication is done on the scale of Student's t: a deviation of z standard deviations becomes
+sqrt(2) z / sqrt(1 + z^2 / F), with F the largest z^2 that the names allow if blocks weigh the same.
 """
 
 from __future__ import annotations

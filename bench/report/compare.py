@@ -33,8 +33,9 @@ class Answers:
     """The answers of M methods with the same labels to the same N items of K classes.
 
     hits: counts; shares (M, N, K): see `bench.report.chance`; y, group (N,). compared (M,): whether a method takes part
-    in comparisons; those of the oracle do not. trivial (M,): whether it knows no biology. in_turn: whether tested
-    groups were learned from in other folds.
+    in comparisons; those of the oracle and diagnostics do not. trivial (M,): whether it is a baseline to be beaten,
+    which networks with random weights are too, although they are diagnostics. in_turn: whether tested groups were
+    learned from in other folds.
     """
 
     hits: Hits
@@ -79,7 +80,7 @@ def over_trivial(answers: Answers, few: bool) -> np.ndarray:
     """
     hits = answers.hits
     out = np.full((len(hits.right), 3), np.nan)
-    rivals = np.flatnonzero(answers.trivial & answers.compared)
+    rivals = np.flatnonzero(answers.trivial)
     learned = np.flatnonzero(~answers.trivial & answers.compared)
     if not len(rivals) or not len(learned):
         return out

@@ -1,6 +1,6 @@
 """What a reader has to know before the first number: sentences drawn from a leaderboard, most serious first.
 
-All are about the headline comparison: clean labels, or the least noise there is, at the most labels a class.
+All are about the headline comparison: clean labels, or the least noise there is, at the most labels per class.
 """
 
 from __future__ import annotations
@@ -8,26 +8,30 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bench.draws.sources import RANDOM
-from bench.report.rows import labels_of, main_series
+from bench.report.rows import cleanest, competing, labels_of, main_series
 
 BY_APPEARANCE = 0.8  # the share of the skill that a trivial method has as well
 CEILING = 0.98  # an upper limit from which there is nothing left to win
 NEAR = 0.05  # how far behind the best a trivial method still spoils the comparison
 ALPHA = 0.05
-
+EXACT = "exact-mover"  # how intervals are made where test groups are few
 
 
 def headline(board: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that take part in the headline comparison, best first; none of the oracle or without labels."""
+    """Return the rows that take part in the headline comparison, best first.
+
+    None of them is a diagnostic, of the oracle or without labels.
+    """
+    return competing(_level(board))
+
+
+def _level(board: pd.DataFrame) -> pd.DataFrame:
+    """Return all rows at the level of the headline comparison but those of the oracle, best first."""
     rows = main_series(board)
-    rows = rows[(rows["selection"] != "oracle") & (rows["shots"] > 0) & (rows["split"] != RANDOM)]
+    rows = rows[(rows["selection"] != "oracle") & (rows["shots"] > 0)]
     if rows.empty:
         return rows
-    rows = rows[rows["shots"] == rows["shots"].max()]
-    rows = rows[rows["noise"] == rows["noise"].min()]
-    if rows["noise"].gt(0).any():
-        rows = rows[rows["noise_kind"] == rows["noise_kind"].min()]
+    rows = cleanest(rows[rows["shots"] == rows["shots"].max()])
     return rows.sort_values("balanced_accuracy", ascending=False, kind="stable")
 
 
@@ -36,48 +40,84 @@ def flags(board: pd.DataFrame, trivial: set[str], null: float) -> dict[str, str]
     rows = headline(board)
     if rows.empty:
         return {}
+    level = _level(board)
+    baselines = level[level["encoder"].isin(trivial)]  # with random networks, which are ranked with nothing
     judged = (
         ("no-better-than-chance", _chance(rows, trivial)),
-        ("solvable-by-appearance", _appearance(rows, trivial, null)),
-        ("saturated", _saturated(rows, trivial)),
+        ("interval-and-chance", _contradiction(rows, null)),
+        ("solvable-by-appearance", _appearance(rows, baselines, null)),
+        ("saturated", _saturated(rows, baselines)),
     )
     return {name: text for name, text in judged if text}
 
 
+def p_of_best(rows: pd.DataFrame) -> pd.Series:
+    """Return the p of rows adjusted for the best of all: `p_chance_best`, or `p_chance` of tables without it."""
+    return rows["p_chance_best"] if "p_chance_best" in rows else rows["p_chance"]
+
+
 def _chance(rows: pd.DataFrame, trivial: set[str]) -> str:
-    if rows["p_chance"].min() > ALPHA:
-        p = rows["p_chance"]
+    p = p_of_best(rows)
+    if p.min() > ALPHA:
         return (
-            f"**Nothing here is better than chance** (p = {p.min():.2g} for the best of all, groups permuted). "
-            "Believe no row of this table"
+            f"**Nothing here is better than chance** (p = {p.min():.2g} for the best of all rows, labels of whole "
+            "groups permuted). Believe no row of this table"
         )
-    p = rows.loc[~rows["encoder"].isin(trivial), "p_chance"]
+    p = p[~rows["encoder"].isin(trivial)]
     if not p.gt(ALPHA).any():
         return ""
     return (
-        f"{int(p.gt(ALPHA).sum())} of {len(p)} rows of encoders are not better than chance at the most labels "
-        "(p_chance above .05, groups permuted, adjusted for the number of rows)"
+        f"{int(p.gt(ALPHA).sum())} of {len(p)} rows of encoders are not better than chance at the most labels (p for "
+        "the best of all rows above .05, labels of whole groups permuted)"
     )
 
 
-def trivial_share(rows: pd.DataFrame, trivial: set[str], null: float) -> float:
-    """Return (best trivial - null) / (best learned - null); NaN where one is missing or no skill was learned."""
-    simple = rows["encoder"].isin(trivial)
-    learned = rows.loc[~simple]
-    if not simple.any() or learned.empty:
-        return float("nan")
-    best = learned.iloc[learned["balanced_accuracy"].argmax()]
-    skill = best["balanced_accuracy"] - null
-    if skill <= 0 or best["p_chance"] > ALPHA:
-        return float("nan")
-    return float((rows.loc[simple, "balanced_accuracy"].max() - null) / skill)
+def _contradiction(rows: pd.DataFrame, null: float) -> str:
+    """Explain a best row whose interval and whose test against chance seem to say different things."""
+    best, p = rows.iloc[0], float(p_of_best(rows).iloc[0])
+    interval = f"{100 * best['ci_low']:.0f}-{100 * best['ci_high']:.0f}"
+    above = bool(best["ci_low"] > null)
+    if np.isnan(p) or above == (p <= ALPHA):
+        return ""
+    alone = f"p = {best['p_chance']:.2g} for this row alone, " if "p_chance_best" in rows else ""
+    if above:
+        return (
+            f"The interval of the best row ({interval}) lies above guessing ({100 * null:.0f}), and yet the test "
+            f"against chance does not call it better ({alone}p = {p:.2g} for the best of all {len(rows)} rows). Both "
+            "are right: the interval is about this row alone, as if nobody had looked for the best one, and the test "
+            f"asks how often the best of {len(rows)} rows scores as well when labels mean nothing. Go by the test "
+            "here, because this row was picked as the best"
+        )
+    why = (
+        "the interval counts every group as one observation, because there are few, and is wide"
+        if best["ci_method"] == EXACT
+        else "the interval says how far the score may be off on other slides to learn from and to test on"
+    )
+    return (
+        f"The interval of the best row ({interval}) reaches down to guessing ({100 * null:.0f}), and yet the test "
+        f"against chance calls it better ({alone}p = {p:.2g} for the best of all {len(rows)} rows). Both are right: "
+        f"{why}; the test asks only whether the answers have anything to do with the labels of these slides. So there "
+        "is some skill; how much is not known"
+    )
 
 
-def _appearance(rows: pd.DataFrame, trivial: set[str], null: float) -> str:
-    share = trivial_share(rows, trivial, null)
+def trivial_share(rows: pd.DataFrame, baselines: pd.DataFrame, null: float) -> float:
+    """Return (best baseline - null) / (best learned - null); NaN where one is missing or no skill was learned."""
+    learned = rows[~rows["encoder"].isin(baselines["encoder"])]
+    if baselines.empty or learned.empty:
+        return float("nan")
+    best = int(learned["balanced_accuracy"].argmax())
+    skill = float(learned["balanced_accuracy"].iloc[best]) - null
+    if skill <= 0 or p_of_best(learned).iloc[best] > ALPHA:
+        return float("nan")
+    return float((baselines["balanced_accuracy"].max() - null) / skill)
+
+
+def _appearance(rows: pd.DataFrame, baselines: pd.DataFrame, null: float) -> str:
+    share = trivial_share(rows, baselines, null)
     if not share > BY_APPEARANCE:
         return ""
-    best = rows[rows["encoder"].isin(trivial)].iloc[0]
+    best = baselines.iloc[0]
     return (
         f"**Solvable by appearance**: `{best['encoder']}` ({best['head']}), which knows no biology, reaches "
         f"{100 * best['balanced_accuracy']:.1f}, {100 * share:.0f}% of the skill of the best encoder. A high score "
@@ -85,8 +125,8 @@ def _appearance(rows: pd.DataFrame, trivial: set[str], null: float) -> str:
     )
 
 
-def _saturated(rows: pd.DataFrame, trivial: set[str]) -> str:
-    learned = rows[~rows["encoder"].isin(trivial)]
+def _saturated(rows: pd.DataFrame, baselines: pd.DataFrame) -> str:
+    learned = rows[~rows["encoder"].isin(baselines["encoder"])]
     if learned.empty:
         return ""
     best, why = learned.iloc[0], []
@@ -95,11 +135,11 @@ def _saturated(rows: pd.DataFrame, trivial: set[str]) -> str:
     first = learned.groupby("encoder")["rank_low"].min().eq(1)
     if len(first) > 2 and first.mean() >= 0.5:
         why.append(f"{int(first.sum())} of {len(first)} encoders may be the best")
-    simple = rows.loc[rows["encoder"].isin(trivial), "balanced_accuracy"].max()
+    simple = baselines["balanced_accuracy"].max()
     if not np.isnan(simple) and best["balanced_accuracy"] - simple < NEAR:
         behind = 100 * (best["balanced_accuracy"] - simple)
         said = f"only {behind:.1f} points behind" if behind > 0 else f"{-behind:.1f} points ahead of"
-        why.append(f"a trivial row is {said} the best encoder")
+        why.append(f"a baseline that knows no biology is {said} the best encoder")
     if not why:
         return ""
     return f"**Little room to tell encoders apart** ({'; '.join(why)}): look at fewer or wrong labels, or smaller units"

@@ -13,23 +13,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.draws.sources import RANDOM
+from bench.data.blank import diagnostic_of
+from bench.draws.sources import DIAGNOSTIC, RANDOM
 from bench.errors import BenchError
 from bench.fitting.ledger import Tested, Unit, read_part, read_unit, tested_items, write_part
 from bench.fitting.metrics import METRICS
 from bench.report.chance import share_of_answers
 from bench.report.compare import Answers, compare
+from bench.report.diagnostics import lost_by
 from bench.report.flags import flags
 from bench.report.intervals import T_FROM
-from bench.report.rows import best_first
+from bench.report.rows import ROLE_DIAGNOSTIC, best_first
 from bench.report.statistics import Hits, count_hits
 
 COLUMNS = (
-    "dataset", "encoder", "family", "head", "selection", "instances", "level", "draw", "split", "series",
+    "dataset", "encoder", "family", "role", "head", "selection", "instances", "level", "draw", "split", "series",
     "shots", "shot_unit", "support_items", "support_groups", "support_n_eff", "noise_kind", "noise", "noise_realised",
     "seeds", "n_test", "n_groups", "n_eff", "icc", "balanced_accuracy", "ci_low", "ci_high", "ci_method", "spread",
-    "p_chance", "p_chance_best", "p_chance_least", "rank_low", "rank_high", "p_best", "held_out_best", "macro_f1", "mcc",
-    "auroc", "log_loss", "brier", "delta_trivial", "delta_low", "delta_high", "dim", "ms_per_image",
+    "p_chance", "p_chance_best", "p_chance_least", "rank_low", "rank_high", "p_best", "held_out_best", "macro_f1",
+    "mcc", "auroc", "log_loss", "brier", "delta_trivial", "delta_low", "delta_high", "diagnostic", "intact", "lost",
+    "lost_low", "lost_high", "dim", "ms_per_image",
 )  # fmt: skip
 # Split rules under which a tested group is learned from in other folds.
 IN_TURN = ("folds", "leave-one-group-out", "leave-one-source-out")
@@ -37,12 +40,18 @@ IN_TURN = ("folds", "leave-one-group-out", "leave-one-source-out")
 
 @dataclass(frozen=True)
 class EncoderFacts:
-    """What the leaderboard says of an encoder."""
+    """What the leaderboard says of an encoder.
+
+    trivial: whether it is a baseline, which every encoder has to beat. diagnostic: why its scores are diagnostics, ""
+    where they are results; intact: the encoder from which something was taken away, "" where nothing was.
+    """
 
     family: str
     dim: int
     trivial: bool
     ms_per_image: float
+    diagnostic: str = ""
+    intact: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,18 @@ class RunFacts:
     warnings: tuple[str, ...] = ()
     prompts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of the zero-shot rows
     noise: Mapping[str, str] = field(default_factory=dict)  # kind -> how labels go wrong
+
+    @property
+    def diagnostic(self) -> str:
+        """Why the whole run is a diagnostic, of which nothing is compared; "" where it is none."""
+        return DIAGNOSTIC if self.split_rule == RANDOM else diagnostic_of(self.instances)
+
+    def role(self, encoder: str) -> str:
+        """Return what the rows of an encoder are: "encoder", "baseline" or "diagnostic"."""
+        known = self.encoders[encoder]
+        if self.diagnostic or known.diagnostic:
+            return ROLE_DIAGNOSTIC
+        return "baseline" if known.trivial else "encoder"
 
 
 @dataclass(frozen=True)
@@ -115,8 +136,9 @@ def _score(run: Path, block: Sequence[Unit], tested: Tested, facts: RunFacts) ->
             counted, total = count_hits(P[:, r], tested.y, tested.group)
             right[r].append(counted)
             shares[r].append(share_of_answers(P[:, r]))
-    compared = np.array([unit.selection != "oracle" and facts.split_rule != RANDOM for unit in block])
-    trivial = np.array([facts.encoders[unit.encoder].trivial for unit in block])
+    real = np.array([unit.selection != "oracle" and not facts.diagnostic for unit in block])
+    compared = real & [facts.role(unit.encoder) != ROLE_DIAGNOSTIC for unit in block]
+    trivial = real & [facts.encoders[unit.encoder].trivial for unit in block]
     in_turn = facts.split_rule in IN_TURN
     answers = [
         Answers(Hits(np.stack(counted), total), np.stack(taken), tested.y, tested.group, compared, trivial, in_turn)
@@ -131,12 +153,14 @@ def _rows(
     """Return the rows of all methods at one shot level and noise rate."""
     rows: list[dict[str, object]] = []
     n_groups = len(np.unique(tested.group))
-    for unit, found in zip(block, compare(answers).to_dict("records"), strict=True):
+    compared = compare(answers).join(lost_by(answers, _intact(block, facts)))
+    for unit, found in zip(block, compared.to_dict("records"), strict=True):
         own = fits[fits["unit"] == unit.name]
         known = facts.encoders[unit.encoder]
         items, groups = unit.labels(len(facts.classes)), own["support_groups"].mean()
         row: dict[str, object] = {
-            "dataset": facts.dataset, "encoder": unit.encoder, "family": known.family, "head": unit.head,
+            "dataset": facts.dataset, "encoder": unit.encoder, "family": known.family,
+            "role": facts.role(unit.encoder), "head": unit.head,
             "selection": unit.selection, "instances": facts.instances, "level": tested.level,
             "draw": facts.draw if unit.shots else "none", "split": facts.split_rule, "series": unit.series,
             "shots": unit.shots, "shot_unit": unit.shot_unit if unit.shots else "none",
@@ -146,12 +170,19 @@ def _rows(
             "noise_realised": own["noise_realised"].mean(),
             "seeds": unit.seeds, "n_test": len(tested.y), "n_groups": n_groups,
             "spread": own["balanced_accuracy"].std() if len(own) > 1 else np.nan,
-            "dim": known.dim, "ms_per_image": known.ms_per_image,
+            "diagnostic": known.diagnostic, "intact": known.intact, "dim": known.dim,
+            "ms_per_image": known.ms_per_image,
         }  # fmt: skip
         rows.append(
             row | {str(name): value for name, value in found.items()} | {name: own[name].mean() for name in METRICS}
         )
     return rows
+
+
+def _intact(block: Sequence[Unit], facts: RunFacts) -> list[int | None]:
+    """Return the position of each unit's intact twin in the block: same head, same selection; None without one."""
+    at = {(unit.encoder, unit.head, unit.selection): i for i, unit in enumerate(block)}
+    return [at.get((facts.encoders[unit.encoder].intact, unit.head, unit.selection)) for unit in block]
 
 
 def _empty_reasons(board: pd.DataFrame, facts: RunFacts) -> dict[str, str]:
@@ -161,11 +192,16 @@ def _empty_reasons(board: pd.DataFrame, facts: RunFacts) -> dict[str, str]:
         reasons["p_chance, rank_low, rank_high, p_best, delta_trivial"] = (
             "oracle rows saw the test labels and are compared with nothing"
         )
-    if facts.split_rule == RANDOM:
+    diagnostic = board["role"] == ROLE_DIAGNOSTIC
+    if facts.diagnostic:
         reasons["p_chance, rank_low, rank_high, p_best, held_out_best, delta_trivial"] = (
-            "items were split at random: a diagnostic, of which nothing is compared"
+            "the whole run is a diagnostic, of which nothing is compared"
         )
-    elif (~oracle).any() and board.loc[~oracle, "rank_low"].isna().all():
+    elif diagnostic.any():
+        reasons["p_chance, rank_low, rank_high, p_best, held_out_best"] = (
+            "diagnostics are ranked with nothing and change no rank or p of other rows"
+        )
+    if not facts.diagnostic and not (oracle | diagnostic).all() and board["rank_low"].isna().all():
         reasons["rank_low, rank_high, p_best, held_out_best"] = (
             f"a class has fewer than {T_FROM} test groups: methods are not ranked on so little"
         )

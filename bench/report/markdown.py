@@ -8,21 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.draws.sources import RANDOM
-from bench.report.flags import summary
-from bench.report.leaderboard import IN_TURN, Leaderboard, RunFacts
-from bench.report.rows import best_first, cleanest, labels_of, main_series
+from bench.report.flags import EXACT, summary
+from bench.report.leaderboard import Leaderboard, RunFacts
+from bench.report.reading import how_to_read
+from bench.report.rows import best_first, cleanest, competing, is_diagnostic, labels_of, main_series, results
 
+_SAME = ["head", "selection", "series", "shots", "noise_kind", "noise"]  # in a diagnostic and in its intact twin
+_RANDOM = "random weights"  # what is said of such encoders in the column diagnostic
+_P_COLUMNS = {False: ["p_chance"], True: ["p_chance", "p_chance_best"]}  # by whether both are there
+_P_NAMES = {False: ["p"], True: ["p (this row)", "p (best of all)"]}
 HURT = 5  # methods in the table of what wrong labels cost
-SELECTION = {
-    "fixed": "Hyper-parameters are the published defaults (`selection` fixed) unless a head says otherwise.",
-    "loo": "*(loo)*: the setting with the least log loss on the labelled examples, each predicted without its group.",
-    "inner-cv": "*(inner-cv)*: the setting with the least log loss in folds of the labelled examples, by group.",
-    "transfer": "*(transfer)*: the setting with the least log loss on other data.",
-    "tuned": "*(tuned)*: the setting that `bench tune` found on groups that no row here uses.",
-    "oracle": "*(oracle)*: the setting with the least log loss on the test itself. It used labels that nobody has: it "
-    "shows what choosing could reach, and is not ranked.",
-}
 
 
 def render_markdown(
@@ -34,7 +29,7 @@ def render_markdown(
     cautions: what a reader has to know first, sentences without a full stop. hurt: what `bench.report.robustness` says
     of the table. sections: lines of more of them, see `bench.report.sections`.
     """
-    table = board.table.assign(head=board.table.apply(head_label, axis=1))
+    table = results(board.table).assign(head=lambda rows: rows.apply(head_label, axis=1))
     parts = [f"# {facts.dataset}: which encoder and head to trust", ""]
     parts += [f"`{command}`", ""] if command else []
     parts += [f"**Tier {facts.tier}.** {facts.tier_reason}", ""]
@@ -44,27 +39,33 @@ def render_markdown(
     if len(table):
         first = table.iloc[0]
         unit = "images" if first["level"] == "image" else "instances"
-        exact = first["ci_method"] == "exact-mover"
-        method = "exact limits combined over classes" if exact else "over test groups and draws, t on the log odds"
         parts += [
             f"Classes: {', '.join(facts.classes)}. Scored on {first['n_test']} {unit} in {first['n_groups']} groups"
-            f"{_worth(table)}, {len(table)} rows. Balanced accuracy in percent with its 95% interval ({method}); "
-            f"guessing gives about {100 / len(facts.classes):.0f}.",
+            f"{_worth(table)}, {len(board.table)} rows. Balanced accuracy in percent with its 95% interval "
+            f"({_interval_method(table)}); guessing gives about {100 / len(facts.classes):.0f}.",
             "",
             summary(board.table),
             "",
         ]
         for (series, noise, kind), own in table.groupby(["series", "noise", "noise_kind"], sort=True):
-            named = f", {kind}" * bool(noise and not set(table["noise_kind"]) <= {"none", "symmetric"})
-            named += ", a budget of labels in all" * (series == "budget")
+            named = f", {kind}" if noise and not set(table["noise_kind"]) <= {"none", "symmetric"} else ""
+            named += ", a budget of labels in all" if series == "budget" else ""
             said = f"{noise:.0%} wrong labels" if noise else "Clean labels"
             parts += [f"## {said}{named}", "", _pivot(own), ""]
+        parts += diagnostics_section(board.table)
         if hurt is not None and (hurt["selection"] != "oracle").any():
             parts += ["## How wrong labels hurt", "", *_hurt(hurt, facts.noise), ""]
         parts += sections
         parts += ["## All scores at the most labels, clean", "", _scores(table), ""]
-    parts += _reading(board)
+    parts += how_to_read(board, facts)
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _interval_method(table: pd.DataFrame) -> str:
+    """Return in words how the intervals of a table were made."""
+    if table["ci_method"].iloc[0] == EXACT:
+        return "exact limits combined over classes"
+    return "over test groups and draws, t on the log odds"
 
 
 def _worth(table: pd.DataFrame) -> str:
@@ -106,26 +107,28 @@ def _scores(table: pd.DataFrame) -> str:
     part = cleanest(table := main_series(table))
     part = part[part["shots"].isin([0, table["shots"].max()])]
     part = best_first(part).sort_values("shots", ascending=False, kind="stable")
-    lines = [["encoder", "head", "rank", "P(best)", "BA", "spread", "p", "macro F1", "MCC", "AUROC", "log loss",
-              "Brier", "over trivial", "dim", "ms/image"]]  # fmt: skip
+    both = "p_chance_best" in part
+    lines = [["encoder", "head", "rank", "P(best)", "BA", "spread", *_P_NAMES[both], "macro F1", "MCC", "AUROC",
+              "log loss", "Brier", "over baselines", "dim", "ms/image"]]  # fmt: skip
     for row in part.to_dict("records"):
         alone = np.isnan(row["rank_low"]) or not row["shots"]  # ranked among those with as many labels
         rank = "" if alone else f"{row['rank_low']:.0f}-{row['rank_high']:.0f}"
         numbers = [f"{row[c]:.3f}" for c in ("macro_f1", "mcc", "auroc", "log_loss", "brier")]
         best = "" if alone or np.isnan(row["p_best"]) else f"{row['p_best']:.2f}"
-        p = "" if np.isnan(row["p_chance"]) else f"{row['p_chance']:.2g}"
+        p = ["" if np.isnan(row[name]) else f"{row[name]:.2g}" for name in _P_COLUMNS[both]]
         spread = "" if np.isnan(row["spread"]) else f"{100 * row['spread']:.1f}"
         cost = "" if np.isnan(row["ms_per_image"]) else f"{row['ms_per_image']:.1f}"
         lines.append([f"`{row['encoder']}`", row["head"], rank, best, f"{100 * row['balanced_accuracy']:.1f}", spread,
-                      p, *numbers, _over(row), str(row["dim"]), cost])  # fmt: skip
+                      *p, *numbers, _difference(row, "delta_trivial", "delta_low", "delta_high"),
+                      str(row["dim"]), cost])  # fmt: skip
     return table_lines(lines)
 
 
-def _over(row: Mapping[Hashable, Any]) -> str:
-    """Return the gap to the best trivial row with its interval."""
-    if np.isnan(row["delta_trivial"]):
+def _difference(row: Mapping[Hashable, Any], name: str, low: str, high: str) -> str:
+    """Return a difference in points with its interval, e.g. '+2.4 [+1 to +4]'; "" where there is none."""
+    if np.isnan(row[name]):
         return ""
-    return f"{100 * row['delta_trivial']:+.1f} [{100 * row['delta_low']:+.0f} to {100 * row['delta_high']:+.0f}]"
+    return f"{100 * row[name]:+.1f} [{100 * row[low]:+.0f} to {100 * row[high]:+.0f}]"
 
 
 def _hurt(hurt: pd.DataFrame, noise: Mapping[str, str]) -> list[str]:
@@ -162,6 +165,40 @@ def _hurt(hurt: pd.DataFrame, noise: Mapping[str, str]) -> list[str]:
     ]  # fmt: skip
 
 
+def diagnostics_section(board: pd.DataFrame) -> list[str]:
+    """Return the lines of the diagnostics of a run at the most labels, clean; none of a run without, or of them alone.
+
+    board: as `bench.report.leaderboard` makes it. A variant is held against the same encoder with nothing taken away.
+    """
+    rows = board[is_diagnostic(board) & (board["selection"] != "oracle")]
+    if rows.empty or is_diagnostic(board).all():
+        return []
+    part = cleanest(main_series(rows))
+    part = best_first(part[part["shots"] == part["shots"].max()])
+    shots = int(part["shots"].iloc[0])
+    intact = board.set_index([*_SAME, "encoder"])["balanced_accuracy"]
+    lines = [["encoder", "head", "what is different", labels_of(part, shots), "nothing taken away", "lost"]]
+    for row in part.to_dict("records"):
+        twin = intact.get((*(row[name] for name in _SAME), row["intact"]), np.nan)
+        lines.append([
+            f"`{row['encoder']}`", head_label(row), str(row["diagnostic"]), _with_interval(row),
+            "" if np.isnan(twin) else f"{100 * twin:.1f}", _difference(row, "lost", "lost_low", "lost_high"),
+        ])  # fmt: skip
+    text = (
+        "These rows are no results: they are never ranked, never called the best, and change no rank or p of other "
+        "rows. Each shows what is left of a score when something is taken away. *Lost*: points of balanced accuracy "
+        "below the same encoder and head with nothing taken away, with the 95% interval of that paired difference; "
+        "empty where that one took no part. Where nothing is lost, the score is no evidence that the encoder used what "
+        "was taken away: it needs no morphology where shuffled patches serve as well, and no stain where grey does."
+    )
+    if rows["diagnostic"].str.contains(_RANDOM).any():
+        text += (
+            " A network with random weights has learned nothing: what it reaches, the architecture and the pixels give "
+            "for free. It counts among the baselines of *over baselines*."
+        )
+    return ["## Diagnostics: what the score rests on", "", table_lines(lines), "", text, ""]
+
+
 def table_lines(lines: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table; the first line is the header."""
     head, *body = lines
@@ -169,50 +206,14 @@ def table_lines(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(text + ["| " + " | ".join(row) + " |" for row in body])
 
 
-def _reading(board: Leaderboard) -> list[str]:
-    parts = [
-        "## How to read it",
-        "",
-        "- A score is the mean over draws of the labelled examples; *spread* is its standard deviation from draw to "
-        "draw, the luck of which examples you happened to label. It is not the interval.",
-        "- Slides are on both sides of this split: nothing here may be reported or compared."
-        if (board.table["split"] == RANDOM).any()
-        else "- No image, slide or other group is on both sides of a split.",
-        "- *rank*: the places that a row may truly hold, "
-        "given all differences and their intervals; rows whose ranks overlap are not told apart here. *P(best)*: how "
-        "often it comes first when groups and draws are resampled.",
-        "- *p*: how often labels that mean nothing give a best row as good as this one (whole groups exchange their "
-        "labels; adjusted for the number of rows).",
-        "- *over trivial* is the paired gap to the best row that knows no biology (colour, texture, random weights), "
-        "with its 95% interval. Near zero, the encoder adds nothing that stain or size does not give away.",
-    ]
-    if set(board.table["split"]) & set(IN_TURN):
-        parts.append(
-            "- Every group is tested once and learned from otherwise. Intervals take the answers to two groups as "
-            "independent, which they then are not quite: read them as somewhat too narrow. *p* allows for it."
-        )
-    kinds = [kind for kind in SELECTION if (board.table["selection"] == kind).any()]
-    parts += [f"- {SELECTION[kind]}" for kind in kinds]
-    if not board.table["shots"].all():
-        parts.append(
-            "- *0 labels a class* (`zero-shot`) compares images with class names in words: cosine to the mean of a "
-            "class's prompts, softmax at the scale of the model (for SigLIP its sigmoids, divided by their sum). The "
-            "prompts are in `run.json` (`selection` prompts); the labels are only used to score."
-        )
-    if board.empty:
-        parts += ["", "Empty fields", ""]
-        parts += [f"- `{name}`: {reason}." for name, reason in board.empty.items()]
-    return parts
-
-
 def render_overview(table: pd.DataFrame, top: int = 5) -> str:
-    """Return the best rows of every dataset at its most labels, clean, from merged leaderboards."""
-    parts = ["# Leaderboard", "", f"The {top} best rows per dataset, at the most labels a class, labels clean.", ""]
-    for (dataset, instances), rows in table.groupby(["dataset", "instances"], sort=True):
-        rows = cleanest(main_series(rows[rows["selection"] != "oracle"]))
+    """Return the best rows of every dataset at its most labels, clean, from merged leaderboards; no diagnostics."""
+    parts = ["# Leaderboard", "", f"The {top} best rows per dataset, at the most labels per class, labels clean.", ""]
+    for (dataset, instances), rows in competing(table).groupby(["dataset", "instances"], sort=True):
+        rows = cleanest(main_series(rows))
+        rows = rows[rows["shots"] == rows["shots"].max()]
         if rows.empty:
             continue
-        rows = rows[rows["shots"] == rows["shots"].max()]
         best = rows.sort_values("balanced_accuracy", ascending=False, kind="stable").head(top)
         shots = int(best["shots"].iloc[0])
         parts += [f"## {dataset} ({instances}), {labels_of(best, shots)}", ""]

@@ -14,14 +14,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.draws.sources import RANDOM
 from bench.errors import BenchError
 from bench.fitting.ledger import read_ledger
 from bench.report.record import AGAIN, read_about, read_units
+from bench.report.rows import competing
 
 PROTOCOL = ["instances", "level", "draw", "shot_unit", "split", "data"]
 ROW = ["encoder", "head", "selection", "series", "shots", "noise_kind", "noise"]
-WITHIN = ("rank_low", "rank_high", "p_best", "held_out_best", "p_chance", "delta_trivial", "delta_low", "delta_high")
+WITHIN = ("rank_low", "rank_high", "p_best", "held_out_best", "p_chance", "p_chance_best", "delta_trivial", "delta_low",
+          "delta_high")  # fmt: skip
 # What a row owes to the other rows of its run.
 
 
@@ -90,18 +91,18 @@ def merge_runs(runs: Sequence[StoredRun]) -> Merged:
     if several.any() and within:
         table[within] = table[within].mask(several)
         where = ", ".join(sorted(table.loc[several, "dataset"].unique()))
-        notes.append(f"{where}: rows of several runs; ranks and gaps to trivial rows hold within one and are empty")
+        notes.append(f"{where}: rows of several runs; ranks and differences to baselines hold within one and are empty")
     return Merged(table, tuple(notes))
 
 
 def draw_scores(runs: Sequence[StoredRun], merged: Merged) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return the score of every draw of the rows of a merged table, as `across` takes them, and what is left out.
 
-    Of a dataset under several protocols the one of its newest run counts; rows of the oracle, of a budget and of a
-    random split take no part.
+    Of a dataset under several protocols the one of its newest run counts; diagnostics and rows of the oracle or of a
+    budget take no part.
     """
-    rows = merged.table[(merged.table["selection"] != "oracle") & (merged.table["shots"] > 0)]
-    rows = rows[(rows["series"] != "budget") & (rows["split"] != RANDOM)]  # of other labels, and no result
+    rows = competing(merged.table)
+    rows = rows[(rows["shots"] > 0) & (rows["series"] != "budget")]  # a budget means other labels
     made = {run.name: run.made for run in runs}
     parts, notes = [], []
     for dataset, own in rows.groupby("dataset", sort=True):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.report.across import FEWEST, LEVEL, Across
 from bench.report.markdown import head_label, render_overview, table_lines
-from bench.report.rows import cleanest, main_series
+from bench.report.rows import cleanest, competing, counted, main_series
 from bench.report.sections import ALPHA
 
 TOP = 10  # methods in the table across datasets
@@ -39,7 +39,7 @@ def across_section(found: Across) -> list[str]:
                       f"{100 * row['iqm_low']:.1f}-{100 * row['iqm_high']:.1f}", f"{100 * row['mean']:.1f}",
                       f"{row['rank']:.1f}", better])  # fmt: skip
     return [
-        f"## Across {datasets} datasets, {shots} label{'s' * (shots != 1)} a class", "", table_lines(lines), "",
+        f"## Across {datasets} datasets, {counted(shots)} per class", "", table_lines(lines), "",
         f"The first {len(lines) - 1} of {len(part)} methods that every dataset has. Scores are the skill above "
         "guessing, 0 for guessing and 100 for no error. *IQM*: the mean of the middle half of all datasets x "
         f"{draws} draws, with the interval of the luck of the draws on these very datasets. *The first is better*: how "
@@ -77,7 +77,7 @@ def calibration_section(table: pd.DataFrame) -> list[str]:
     if "ece" not in table or table["ece"].isna().all():
         return []
     lines = [["dataset", "encoder", "head", "tested", "ECE", "calibrated would show", "Brier", "log loss"]]
-    for dataset, own in table[(table["selection"] != "oracle") & table["ece"].notna()].groupby("dataset", sort=True):
+    for dataset, own in competing(table[table["ece"].notna()]).groupby("dataset", sort=True):
         own = cleanest(main_series(own))
         own = own[own["shots"] == own["shots"].max()].nlargest(EACH, "balanced_accuracy")
         for row in own.to_dict("records"):

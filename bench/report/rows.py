@@ -1,8 +1,28 @@
-"""Which rows of a leaderboard are shown first, and what they are called."""
+"""Which rows of a leaderboard are shown first, which may be called the best, and what they are called."""
 
 from __future__ import annotations
 
 import pandas as pd
+
+ROLE_DIAGNOSTIC = "diagnostic"  # in the column role, beside "encoder" and "baseline"
+
+
+def is_diagnostic(rows: pd.DataFrame) -> pd.Series:
+    """Return bool (n,): whether a row is a diagnostic; none of a table that says no roles."""
+    if "role" not in rows:
+        return pd.Series(False, index=rows.index)
+    return rows["role"].eq(ROLE_DIAGNOSTIC)
+
+
+def competing(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that may be called the best: neither of the oracle nor diagnostics."""
+    return rows[(rows["selection"] != "oracle") & ~is_diagnostic(rows)]
+
+
+def results(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows without diagnostics; all rows where each of them is one, as in a run that is a diagnostic."""
+    diagnostic = is_diagnostic(rows)
+    return rows if diagnostic.all() else rows[~diagnostic]
 
 
 def best_first(rows: pd.DataFrame) -> pd.DataFrame:
@@ -25,4 +45,9 @@ def main_series(rows: pd.DataFrame) -> pd.DataFrame:
 
 def labels_of(rows: pd.DataFrame, shots: int) -> str:
     """Return what a number of labels is called in rows of one series."""
-    return f"{shots} label{'s' * (shots != 1)} {'in all' if rows['series'].iloc[0] == 'budget' else 'a class'}"
+    return f"{counted(shots)} in all" if rows["series"].iloc[0] == "budget" else f"{counted(shots)} per class"
+
+
+def counted(labels: int) -> str:
+    """Return e.g. '1 label' or '5 labels'."""
+    return "1 label" if labels == 1 else f"{labels} labels"

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bench.report.markdown import head_label, table_lines
-from bench.report.rows import main_series
+from bench.report.rows import counted, main_series
 
 SHOWN = 5  # methods in a section's table
 ALPHA = 0.05
@@ -36,10 +36,10 @@ def efficiency_section(gained: pd.DataFrame) -> list[str]:
                       _labels(row["n90"], row["n90_in"]), _labels(row["n90_best"], row["n90_best_in"])])  # fmt: skip
     return [
         "## What more labels bring", "", table_lines(lines), "",
-        f"*Area*: the mean balanced accuracy from {low} to {high} labels a class, every doubling weighing the same; "
-        f"the {len(best)} largest. *90%*: the labels a class at which 90% of the skill at the most labels is reached, "
-        "the method's own or that of the best one, with the levels it lies between; > and <= where only a bound is "
-        "known, empty where the most labels give no more than guessing. All of it: `efficiency.csv`.", "",
+        f"*Area*: the mean balanced accuracy from {low} to {high} labels per class, every doubling weighing the same; "
+        f"the {len(best)} largest. *90%*: the labels per class at which 90% of the skill at the most labels is "
+        "reached, the method's own or that of the best one, with the levels it lies between; > and <= where only a "
+        "bound is known, empty where the most labels give no more than guessing. All of it: `efficiency.csv`.", "",
     ]  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def pairs_section(pairs: pd.DataFrame, why: str) -> list[str]:
     """Return the lines of what `pairs` says at the most labels; why: the reason where it compares nothing."""
     title = ["## Which methods differ from the best one", ""]
     if why:
-        return [*title, f"Not told: {why}.", ""]
+        return [*title, f"Not available: {why}.", ""]
     if pairs.empty:
         return []
     part = pairs[pairs["shots"] == pairs["shots"].max()]
@@ -60,8 +60,8 @@ def pairs_section(pairs: pd.DataFrame, why: str) -> list[str]:
     alike = int((part["p_holm"] >= ALPHA).sum())
     return [
         *title, table_lines(lines), "",
-        f"At {shots} label{'s' * (shots != 1)} a class, against `{first['encoder_a']}` with {_head(first, 'a')}, the "
-        f"best of {len(part) + 1}: points of balanced accuracy, the {len(lines) - 1} closest. Not told apart from it "
+        f"At {counted(shots)} per class, against `{first['encoder_a']}` with {_head(first, 'a')}, the best of "
+        f"{len(part) + 1}: points of balanced accuracy, the {len(lines) - 1} closest. Cannot be told apart from it "
         f"(p by Holm {ALPHA} or more): {alike}. {METHODS[first['method']]} The best was found on this "
         "very test, which flatters its lead. All of it: `pairs.csv`.", "",
     ]  # fmt: skip

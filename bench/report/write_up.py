@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from bench.disk.atomic import write_atomically
-from bench.draws.sources import RANDOM
 from bench.fitting.sweep import Sweep
 from bench.report.across import Across
 from bench.report.efficiency import efficiency
@@ -19,10 +19,11 @@ from bench.report.overview import render_merged
 from bench.report.pairs import compare_with_best
 from bench.report.record import Account, read_about, read_account, read_units, write_account
 from bench.report.robustness import robustness
+from bench.report.rows import ROLE_DIAGNOSTIC, results
 from bench.report.sections import efficiency_section, pairs_section
 from bench.seeds import content_name
 
-FORMAT = 7  # raised when the same predictions would be written up differently
+FORMAT = 8  # raised when the same predictions would be written up differently
 
 
 def write_up(
@@ -56,19 +57,28 @@ def _signature(account: Account) -> str:
 def _write_tables(folder: Path, account: Account) -> Leaderboard:
     facts, null = account.facts, 1 / len(account.facts.classes)
     board = build_leaderboard(folder, account.units, account.table, account.plan.test_rows(), facts)
-    hurt, gained = robustness(board.table, null), efficiency(board.table, null)
-    pairs, why = compare_with_best(folder, account)
+    shown = results(board.table)
+    hurt, gained = robustness(shown, null), efficiency(shown, null)
+    pairs, why = compare_with_best(folder, _without_diagnostics(account))
+    why = "the whole run is a diagnostic, of which nothing is compared" if facts.diagnostic else why
     tables = {"leaderboard": board.table, "robustness": hurt, "efficiency": gained, "pairs": pairs}
     for name, table in tables.items():
         write_table(folder / f"{name}.csv", table)
     sections = [*efficiency_section(gained), *pairs_section(pairs, why)]
-    cautions = [*board.flags.values(), *facts.warnings, *account.refused]
-    text = render_markdown(board, facts, cautions, account.command, hurt, sections)
+    cautions = dict.fromkeys([*([facts.diagnostic] if facts.diagnostic else []), *board.flags.values(),
+                              *facts.warnings, *account.refused])  # fmt: skip
+    text = render_markdown(board, facts, list(cautions), account.command, hurt, sections)
     write_atomically(folder / "leaderboard.md", text.encode())
     about = {"signature": _signature(account), "format": FORMAT, "empty_fields": dict(board.empty),
              "flags": dict(board.flags)}  # fmt: skip
     write_account(folder, account, about)
     return board
+
+
+def _without_diagnostics(account: Account) -> Account:
+    """Return what the rows that may be called the best were made of."""
+    kept = tuple(unit for unit in account.units if account.facts.role(unit.encoder) != ROLE_DIAGNOSTIC)
+    return replace(account, units=kept)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -83,7 +93,7 @@ def refresh_overview(out: Path) -> None:
     """Rewrite <out>/leaderboard.csv and .md from the leaderboards of all runs below it."""
     merged = merge_runs(read_runs(find_runs(out, [])))
     write_table(out / "leaderboard.csv", merged.table)
-    write_atomically(out / "leaderboard.md", render_overview(merged.table[merged.table["split"] != RANDOM]).encode())
+    write_atomically(out / "leaderboard.md", render_overview(merged.table).encode())
 
 
 def write_merged(out: Path, table: pd.DataFrame, found: Across, notes: Sequence[str]) -> None:

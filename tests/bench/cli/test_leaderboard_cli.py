@@ -54,7 +54,7 @@ def test_runs_of_two_datasets_become_one_leaderboard(bench, two, tmp_path):
     own = board[(board["shots"] == 2) & (board["encoder"] == "thumbnail") & (board["head"] == "knn")]
     assert first["mean"] == pytest.approx(2 * own["balanced_accuracy"].mean() - 1, abs=1e-4)
     page = (out / "leaderboard.md").read_text()
-    assert "## blood (whole), 2 labels a class" in page and "## Across 2 datasets, 2 labels a class" in page
+    assert "## blood (whole), 2 labels per class" in page and "## Across 2 datasets, 2 labels per class" in page
     assert page.index("Read this first") < page.index("## blood") and "## Calibration" not in page
 
 
@@ -120,7 +120,7 @@ def test_rows_of_other_encoders_are_added_and_lose_the_ranks_of_their_run(bench,
     other = [word if word != "color-stats,thumbnail" else "texture" for word in RUN]
     assert bench("run", "--data", tmp_path / "blood", *other, "--name", "more")[0] == 0
     code, text = bench("leaderboard")
-    assert code == 0 and "blood: rows of several runs; ranks and gaps to trivial rows hold within one" in text
+    assert code == 0 and "blood: rows of several runs; ranks and differences to baselines hold within one" in text
     board = pd.read_csv(tmp_path / "results" / "leaderboard.csv")
     assert len(board[board["dataset"] == "blood"]) == 8 + 4
     assert board.loc[board["dataset"] == "blood", ["rank_low", "rank_high"]].isna().all(axis=None)

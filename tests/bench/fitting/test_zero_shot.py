@@ -117,7 +117,7 @@ def test_a_run_shows_no_labels_beside_few_and_the_second_time_does_nothing(bench
     arguments = ("run", "--zero-shot", "--data", data, "--encoder", f"color-stats,{encoders}", *RUN)
     code, text = bench(*arguments)
     assert code == 0, text
-    assert "0 labels a class (12 groups tested)" in text
+    assert "0 labels per class (12 groups tested)" in text
     run = tmp_path / "results" / "runs" / "r"
     board = pd.read_csv(run / "leaderboard.csv")
     rows = board[board["head"] == "zero-shot"]
@@ -130,7 +130,7 @@ def test_a_run_shows_no_labels_beside_few_and_the_second_time_does_nothing(bench
     about = json.loads((run / "run.json").read_text())
     assert about["prompts"]["nerve_cell"][0] == "a microscopy image of nerve cell"
     markdown = (run / "leaderboard.md").read_text()
-    assert "| 0 labels a class | 1 label a class |" in markdown and "| zero-shot |" in markdown
+    assert "| 0 labels per class | 1 label per class |" in markdown and "| zero-shot |" in markdown
 
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
     code, text = bench(*arguments)
@@ -163,7 +163,7 @@ def test_without_a_draw_there_is_still_what_needs_none(bench, data, tiny, tmp_pa
     encoder = f"open_clip:tiny-clip/drawn@weights={tiny['tiny-clip']}"
     code, text = bench("run", "--zero-shot", "--data", data, "--encoder", encoder, "--shots", 50, "--name", "r",
                        "--no-trivial")  # fmt: skip
-    assert code == 0 and "Not run: shots=50" in text and "0 labels a class" in text
+    assert code == 0 and "Not run: shots=50" in text and "0 labels per class" in text
     assert len(pd.read_csv(tmp_path / "results" / "runs" / "r" / "leaderboard.csv")) == 1
 
 

@@ -156,7 +156,7 @@ def test_levels_that_mean_nothing_are_refused(levels):
 @given(st.sampled_from([0, 0.25, 0.4, 0.5, 0.9, 1]), st.integers(1, 8), st.integers(0, 3))
 @settings(max_examples=15)
 def test_simulated_images_are_as_pure_as_asked_and_stay_on_their_side(purity, size, seed):
-    table = cells_table()
+    table = cells_table(240)
     design = simulate_images(table, CLASSES, LEVELS, Recipe(purity, size))
     y, group = design.cell_y, design.group
     shares = []
@@ -169,9 +169,19 @@ def test_simulated_images_are_as_pure_as_asked_and_stay_on_their_side(purity, si
             assert (np.abs(own - purity * size) < 1).all()
             shares.append(own.mean() / size)
             for b in range(len(some)):
-                members = some.take(np.array([b])).rows
-                assert len(set(members)) == len(members) == size
+                assert len(some.take(np.array([b])).rows) == size
+            assert len(set(some.rows)) == len(some.rows)  # no cell is in two images
     assert np.mean(shares) == pytest.approx(purity, abs=0.12)
+
+
+def test_more_simulated_images_than_there_are_cells_for_are_refused_with_the_number_that_can_be_made():
+    design = simulate_images(cells_table(240), CLASSES, Levels((1, 3, 50), (1,), 4), Recipe(0.5, 8))
+    assert design.image_levels == (1, 3)
+    [why] = design.refused
+    assert "50 images per class of 8 cells need more cells than there are" in why and "can be made" in why
+    fewer = simulate_images(cells_table(240), CLASSES, Levels((1, 3), (1,), 4), Recipe(0.5, 8))
+    for key, bags in fewer.images.items():  # what is asked for besides changes no image
+        np.testing.assert_array_equal(bags.rows, design.images[key].rows)
 
 
 def test_simulated_images_larger_than_a_class_are_refused():
