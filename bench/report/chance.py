@@ -9,8 +9,8 @@ stay as they are and the class names are given out again. The unit is the block:
 
 With A_bc the answers "class c" to block b and n_b its items, balanced accuracy is the sum over blocks of w_b A_bc,
 where c is the block's name, w_b = 1 / (C N_c), N_c the items called c, and C the number of tested classes. In step 1,
-N_c follows the new names. In step 2, w_b stays with the block. If class a has 90% of the cells of every slide, the score
-depends mostly on luck in the small blocks of b, and so must the scores under permutation. So that a name on heavy
+N_c follows the new names. In step 2, w_b stays with the block. If class a has 90% of the cells of every slide, the
+score depends mostly on luck in the small blocks of b, and so must the scores under permutation. So that a name on heavy
 blocks is not rewarded for being a frequent answer, A_bc is replaced by A_bc - n_b mu_c, with mu_c the mean answer where
 every class weighs the same. None of this changes the score of the true names, or any score where each group has one
 class.

@@ -96,9 +96,8 @@ EXTRA: Mapping[str, Design] = {
 }
 
 
-def p_values(design: Design, signal: float, datasets: int, against: Test | None) -> tuple[str, list[list[np.ndarray]]]:
-    """Return the engine's rule, and for every dataset [p alone (M,), p best (M,), earlier p (M,) if asked for]."""
-    engine = Engine(design)
+def p_values(engine: Engine, signal: float, datasets: int, against: Test | None) -> list[list[np.ndarray]]:
+    """Return for every dataset [p alone (M,), p best (M,), earlier p (M,) if asked for]."""
     y, group, in_turn = engine.tested.y, engine.tested.group, engine.rule in IN_TURN
     found = []
     for i in range(datasets):
@@ -109,7 +108,7 @@ def p_values(design: Design, signal: float, datasets: int, against: Test | None)
         found.append([now.alone, now.best])
         if against is not None:
             found[-1].append(np.asarray(against(shares, y, group, **given)))
-    return engine.rule, found
+    return found
 
 
 def claims(found: list[list[np.ndarray]]) -> list[str]:
@@ -119,26 +118,27 @@ def claims(found: list[list[np.ndarray]]) -> list[str]:
     return [f"{share:.3f}" for share in (alone, *rest)]
 
 
-def level(datasets: int, against: Test | None, only: str) -> str:
+def level(asked: argparse.Namespace, against: Test | None) -> str:
     """Return how often rows without skill are called better than chance."""
-    lines = [["design", "split", "p_chance, a row", "p_chance_best, any row", *["before"] * (against is not None)]]
-    for name, design in DESIGNS.items():
-        if only in name:
-            rule, found = p_values(design, 0.0, datasets, against)
-            lines.append([name, rule, *claims(found)])
-            print(lines[-1], flush=True)
-    return table_lines(lines)
+    return sweep(DESIGNS, dict.fromkeys(DESIGNS, 0.0), asked, against)
 
 
-def power(datasets: int, against: Test | None, only: str) -> str:
+def power(asked: argparse.Namespace, against: Test | None) -> str:
     """Return how often rows with skill are called better than chance."""
-    lines = [["design", "classes apart by", "p_chance, a row", "p_chance_best, any row",
+    return sweep({**DESIGNS, **EXTRA}, SIGNALS, asked, against)
+
+
+def sweep(
+    designs: Mapping[str, Design], signals: Mapping[str, float], asked: argparse.Namespace, against: Test | None
+) -> str:
+    """Return a row for every design that was asked for."""
+    lines = [["design", "split", "classes apart by", "p_chance, a row", "p_chance_best, any row",
               *["before"] * (against is not None)]]  # fmt: skip
-    for name, signal in SIGNALS.items():
-        if only in name:
-            _, found = p_values({**DESIGNS, **EXTRA}[name], signal, datasets, against)
-            lines.append([name, f"{signal:g}", *claims(found)])
-            print(lines[-1], flush=True)
+    for name, signal in signals.items():
+        engine = Engine(designs[name])
+        if asked.only in name and engine.rule in asked.rules.split(","):
+            found = p_values(engine, signal, asked.datasets, against)
+            lines.append([name, engine.rule, f"{signal:g}", *claims(found)])
     return table_lines(lines)
 
 
@@ -160,11 +160,12 @@ def main() -> None:
     parser.add_argument("--datasets", type=int, default=1000)
     parser.add_argument("--part", default=",".join(PARTS), help="comma-separated")
     parser.add_argument("--only", default="", help="designs whose name contains this")
+    parser.add_argument("--rules", default="fixed,official,folds,leave-one-group-out", help="of the splits")
     parser.add_argument("--against", type=Path)
     asked = parser.parse_args()
     against = None if asked.against is None else load(asked.against)
     for name in asked.part.split(","):
-        print(f"### {name}, {asked.datasets} datasets a row\n\n{PARTS[name](asked.datasets, against, asked.only)}\n", flush=True)
+        print(f"### {name}, {asked.datasets} datasets a row\n\n{PARTS[name](asked, against)}\n", flush=True)
 
 
 if __name__ == "__main__":
