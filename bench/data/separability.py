@@ -108,7 +108,7 @@ def _most_unequal(known: pd.DataFrame) -> str:
     counts = pd.crosstab(blocks["label"], blocks["source"])
     n = counts.to_numpy(float)
     expected = n.sum(1, keepdims=True) * n.sum(0) / n.sum()
-    k, s = np.unravel_index(int(((n - expected) / np.sqrt(expected)).argmax()), n.shape)
+    k, s = divmod(int(((n - expected) / np.sqrt(expected)).argmax()), n.shape[1])
     own, others = n[k].sum(), n.sum() - n[k].sum()
     rest = n[:, s].sum() - n[k, s]
     return (

@@ -29,7 +29,7 @@ sqrt(2) z / sqrt(1 + z^2 / F), with F the largest z^2 that the names allow if bl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -91,6 +91,7 @@ def chance_test(
     usual = mu[tested > 0].mean(0)  # (M,), 1 / C unless answers name a class that is not tested
     centred = (sums - size[:, None, None] * mu).reshape(B * K, M)
     observed = (weight[:, None] * sums[np.arange(B), name]).sum(0)  # (M,)
+    weights: Iterable[csr_matrix]
     if permutations * B <= KEPT:
         weights = _kept(y.astype(np.int64).tobytes(), g.astype(np.int64).tobytes(), K, permutations, seed)
     else:

@@ -6,7 +6,7 @@ refitted. One row per encoder x head x selection x shots x noise; 'oracle' rows 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from bench.report.compare import Answers, compare
 from bench.report.diagnostics import lost_by
 from bench.report.flags import flags
 from bench.report.intervals import T_FROM
+from bench.report.resamples import Resamples, resample_rows
 from bench.report.rows import ROLE_DIAGNOSTIC, best_first
 from bench.report.statistics import Hits, count_hits
 
@@ -91,6 +92,7 @@ class Leaderboard:
     table: pd.DataFrame
     empty: Mapping[str, str] = field(default_factory=dict)
     flags: Mapping[str, str] = field(default_factory=dict)
+    resamples: Resamples = field(default_factory=dict)
 
 
 def build_leaderboard(
@@ -102,16 +104,18 @@ def build_leaderboard(
     """
     tested = tested_items(table, test_rows, facts.classes)
     rows: list[dict[str, object]] = []
+    resamples: dict[tuple[Hashable, ...], np.ndarray] = {}
     for level in dict.fromkeys((unit.series, unit.shots, unit.noise_kind) for unit in units):
         block = [unit for unit in units if (unit.series, unit.shots, unit.noise_kind) == level]
         fits, answers = _score(run, block, tested, facts)
         for r, rate in enumerate(block[0].rates):
             rows += _rows(block, fits[fits["noise"] == rate], rate, answers[r], tested, facts)
+            resamples |= resample_rows(block, rate, answers[r].hits)
     board = pd.DataFrame(rows, columns=list(COLUMNS))
     board = best_first(board).sort_values(["series", "shots", "noise", "noise_kind"], kind="stable")
     trivial = {name for name, known in facts.encoders.items() if known.trivial}
     raised = flags(board, trivial, 1 / len(facts.classes))
-    return Leaderboard(board.reset_index(drop=True), _empty_reasons(board, facts), raised)
+    return Leaderboard(board.reset_index(drop=True), _empty_reasons(board, facts), raised, resamples)
 
 
 

@@ -58,7 +58,7 @@ def _write_tables(folder: Path, account: Account) -> Leaderboard:
     facts, null = account.facts, 1 / len(account.facts.classes)
     board = build_leaderboard(folder, account.units, account.table, account.plan.test_rows(), facts)
     shown = results(board.table)
-    hurt, gained = robustness(shown, null), efficiency(shown, null)
+    hurt, gained = robustness(shown, null, board.resamples), efficiency(shown, null, board.resamples)
     pairs, why = compare_with_best(folder, _without_diagnostics(account))
     why = "the whole run is a diagnostic, of which nothing is compared" if facts.diagnostic else why
     tables = {"leaderboard": board.table, "robustness": hurt, "efficiency": gained, "pairs": pairs}
