@@ -21,21 +21,26 @@ Resamples = Mapping[tuple[Hashable, ...], np.ndarray]  # of a row, by its values
 
 
 def resample_rows(units: Sequence[Unit], rate: float, hits: Hits) -> dict[tuple[Hashable, ...], np.ndarray]:
-    """Return the resampled scores of units at a noise rate; hits: theirs, in their order.
+    """Return the resampled scores of units at a noise rate; hits: theirs, in their order."""
+    methods = [(unit.encoder, unit.head, unit.selection, unit.series, unit.shots) for unit in units]
+    noise = [(unit.noise_kind if rate else "none", rate) for unit in units]
+    rows = [(*method, *kind) for method, kind in zip(methods, noise, strict=True)]
+    return dict(zip(rows, resample(hits), strict=True))
+
+
+def resample(hits: Hits, seed: int = 0) -> np.ndarray:
+    """Return resampled scores (M, B) as far apart as scores from other test groups and draws would be.
 
     From few groups percentiles of resamples are too narrow. So deviations are multiplied by sqrt(G / (G - 1)) and by
     Student's t over the normal quantile, both for G test groups (Hesterberg 2015, section 3.2).
     """
     from scipy.stats import norm, t  # slow to import
 
-    methods = [(unit.encoder, unit.head, unit.selection, unit.series, unit.shots) for unit in units]
-    noise = [(unit.noise_kind if rate else "none", rate) for unit in units]
-    rows = [(*method, *kind) for method, kind in zip(methods, noise, strict=True)]
-    samples = two_way_bootstrap(hits, resamples=RESAMPLES)  # (M, B)
+    samples = two_way_bootstrap(hits, resamples=RESAMPLES, seed=seed)
     G, upper = len(hits.total), (1 + LEVEL) / 2
     wider = np.sqrt(G / max(G - 1, 1)) * t.ppf(upper, max(G - 1, 1)) / norm.ppf(upper)
     centre = samples.mean(1, keepdims=True)
-    return dict(zip(rows, centre + wider * (samples - centre), strict=True))
+    return centre + wider * (samples - centre)
 
 
 def first_crossing(x: np.ndarray, Y: np.ndarray, goal: np.ndarray) -> np.ndarray:

@@ -15,9 +15,8 @@ from studies import Setting, study, truth
 
 from bench.report.efficiency import Goal, labels_interval, labels_needed
 from bench.report.markdown import table_lines
-from bench.report.resamples import RESAMPLES, censored_interval, first_crossing
+from bench.report.resamples import censored_interval, first_crossing, resample
 from bench.report.robustness import breakdown
-from bench.report.statistics import two_way_bootstrap
 
 NULL = 1 / 3
 SHOTS, CURVE = np.array([1.0, 2, 5, 10, 50]), (-0.25, -0.15, -0.07, -0.02, 0.0)
@@ -32,7 +31,7 @@ def labels(setting: Setting, studies: int, alike: float) -> tuple[float, float, 
     held, width = [], []
     for i in range(studies):
         hits = study(setting, np.random.default_rng([i, setting.groups]), CURVE, alike)
-        again = two_way_bootstrap(hits, resamples=RESAMPLES, seed=i)
+        again = resample(hits, i)
         goal = Goal(0.0, np.where(again[-1] > NULL, NULL + 0.9 * (again[-1] - NULL), np.nan))
         low, high = labels_interval(SHOTS, again, goal)
         held.append(low < at <= high)
@@ -46,8 +45,7 @@ def rates(setting: Setting, studies: int, alike: float) -> tuple[float, float, f
     at = breakdown(RATES, true[1:] / true[0])
     held, width = [], []
     for i in range(studies):
-        again = two_way_bootstrap(study(setting, np.random.default_rng([i, setting.groups]), FALL, alike),
-                                  resamples=RESAMPLES, seed=i) - NULL  # fmt: skip
+        again = resample(study(setting, np.random.default_rng([i, setting.groups]), FALL, alike), i) - NULL
         kept = np.where(again[:1] > 0, again / again[:1], np.nan).T
         found = first_crossing(np.r_[0, RATES], -kept, np.full(len(kept), -0.5))
         low, high = censored_interval(found, 0, RATES[-1], least=0)
