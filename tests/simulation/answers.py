@@ -27,7 +27,8 @@ HEADS = ("centroid", "ridge")
 class Design:
     """slides: items of every class in every slide. official: slides to learn from, or None for a split of the engine.
 
-    slide, block, item: standard deviations of the effects of slides, of classes within slides, and of items.
+    slide, block, item: standard deviations of the effects of slides, of classes within slides, and of items. by_item:
+    whether the split ignores slides, which is a mistake.
     """
 
     slides: tuple[Mapping[str, int], ...]
@@ -36,6 +37,7 @@ class Design:
     block: float = 0.5
     item: float = 1.0
     official: tuple[int, ...] | None = None
+    by_item: bool = False
 
 
 class Engine:
@@ -50,6 +52,9 @@ class Engine:
         if design.official is not None:
             learned = table["group"].isin([f"slide{g:03}" for g in design.official])
             table["split"] = np.where(learned, "train", "test")
+        self.slide = np.unique(table["group"], return_inverse=True)[1]
+        if design.by_item:
+            table["group"] = table["instance"]
         self.classes = tuple(sorted(set(table["label"])))
         self.plan = plan_splits(table, self.classes)
         drawn = draw_supports(table, self.classes, self.plan, (design.shots,), seeds=draws)
@@ -57,7 +62,6 @@ class Engine:
         self.supports = {key: rows for key, rows in drawn.supports.items()}
         self.test = self.plan.test_rows()
         self.tested = tested_items(table, self.test, self.classes)
-        self.slide = np.unique(table["group"], return_inverse=True)[1]
         self.label = pd.Index(self.classes).get_indexer(table["label"])
         self.names = table["group"].to_numpy(str)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,9 @@ SIGNALS: Mapping[str, float] = {  # by which the classes differ where power is m
     "one stray item a slide, 36 + 36 slides of 30": 0.6,
     "official: 4 + 4 slides learned, 60 tested": 0.6,
 }
+BY_ITEM: Mapping[str, Design] = {
+    f"{name}, split by tile": replace(design, by_item=True) for name, design in DESIGNS.items() if "tiles" in name
+}
 EXTRA: Mapping[str, Design] = {
     "2 classes in each of 12 slides, no shifts": Design(crossed(12, a=20, b=20), slide=0.0, block=0.0),
 }
@@ -142,7 +146,12 @@ def sweep(
     return table_lines(lines)
 
 
-PARTS = {"level": level, "power": power}
+def by_item(asked: argparse.Namespace, against: Test | None) -> str:
+    """Return how often rows without skill are called better than chance where the split ignores images."""
+    return sweep(BY_ITEM, dict.fromkeys(BY_ITEM, 0.0), asked, against)
+
+
+PARTS = {"level": level, "power": power, "by-item": by_item}
 
 
 def load(path: Path) -> Test:
