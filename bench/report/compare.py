@@ -28,8 +28,9 @@ from bench.report.statistics import Hits, held_out_best
 
 RANK_FROM = 10  # test groups in the smallest class; with fewer, methods are not ranked
 COLUMNS = (
-    "n_eff", "icc", "ci_low", "ci_high", "ci_method", "ci_these_low", "ci_these_high", "p_chance", "rank_low",
-    "rank_high", "p_best", "p_near", "held_out_best", "delta_trivial", "delta_low", "delta_high",
+    "n_eff", "icc", "ci_low", "ci_high", "ci_method", "ci_these_low", "ci_these_high", "p_chance", "p_chance_best",
+    "p_chance_least", "rank_low", "rank_high", "p_best", "p_near", "held_out_best", "delta_trivial",
+    "delta_low", "delta_high",
 )  # fmt: skip
 
 
@@ -81,9 +82,9 @@ def compare(answers: Answers) -> Compared:
     ranked = np.flatnonzero(answers.compared)
     if not len(ranked):
         return Compared(rows, spread, ranked)
-    rows.loc[ranked, "p_chance"] = chance_test(
-        answers.shares[ranked], answers.y, answers.group, in_turn=answers.in_turn
-    )
+    chance = chance_test(answers.shares[ranked], answers.y, answers.group, in_turn=answers.in_turn)
+    rows.loc[ranked, "p_chance"], rows.loc[ranked, "p_chance_best"] = chance.alone, chance.best
+    rows.loc[ranked, "p_chance_least"] = chance.least
     rows[["delta_trivial", "delta_low", "delta_high"]] = over_trivial(answers, spread)
     if few_groups(hits.total, RANK_FROM):
         return Compared(rows, spread, ranked)

@@ -58,6 +58,12 @@ def p_of_best(rows: pd.DataFrame) -> pd.Series:
 
 def _chance(rows: pd.DataFrame, trivial: set[str]) -> str:
     p = p_of_best(rows)
+    least = rows["p_chance_least"].min() if "p_chance_least" in rows else 0.0
+    if least > ALPHA:
+        return (
+            f"**Nothing here can be called better than chance, whatever it scores**: the tested groups are so few that "
+            f"their names can be given out in {1 / least:.0f} ways, so that no p is below {least:.2g}. Add groups"
+        )
     if p.min() > ALPHA:
         return (
             f"**Nothing here is better than chance** (p = {p.min():.2g} for the best of all rows, labels of whole "

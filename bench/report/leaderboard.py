@@ -6,7 +6,7 @@ refitted. One row per encoder x head x selection x shots x noise; 'oracle' rows 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from bench.report.flags import flags
 from bench.report.learning import alike
 from bench.report.pairs import COLUMNS as PAIRS
 from bench.report.pairs import pairs_with_best
+from bench.report.resamples import Resamples, resample_rows
 from bench.report.rows import ROLE_DIAGNOSTIC, best_first
 from bench.report.sides import Sides, few_training_groups
 from bench.report.statistics import Hits, count_hits
@@ -34,9 +35,10 @@ COLUMNS = (
     "dataset", "encoder", "family", "role", "head", "selection", "instances", "level", "draw", "split", "series",
     "shots", "shot_unit", "scale_by", "support_items", "support_groups", "support_n_eff", "noise_kind", "noise",
     "noise_realised", "seeds", "n_train_groups", "n_test", "n_groups", "n_eff", "icc", "balanced_accuracy", "ci_low",
-    "ci_high", "ci_method", "ci_these_low", "ci_these_high", "spread", "p_chance", "rank_low", "rank_high", "p_best",
-    "p_near", "held_out_best", "macro_f1", "mcc", "auroc", "log_loss", "brier", "delta_trivial", "delta_low",
-    "delta_high", "diagnostic", "intact", "lost", "lost_low", "lost_high", "dim", "ms_per_image",
+    "ci_high", "ci_method", "ci_these_low", "ci_these_high", "spread", "p_chance", "p_chance_best", "p_chance_least",
+    "rank_low", "rank_high", "p_best", "p_near", "held_out_best", "macro_f1", "mcc", "auroc", "log_loss", "brier",
+    "delta_trivial", "delta_low", "delta_high", "diagnostic", "intact", "lost", "lost_low", "lost_high", "dim",
+    "ms_per_image",
 )  # fmt: skip
 
 
@@ -44,7 +46,8 @@ COLUMNS = (
 class Leaderboard:
     """The leaderboard of one run, why some of its fields are empty, and what to know first (see `flags`).
 
-    pairs: see `bench.report.pairs`, of the cleanest labels; no_pairs: the reason where there are none.
+    pairs: see `bench.report.pairs`, of the cleanest labels; no_pairs: the reason where there are none. resamples: see
+    `bench.report.resamples`.
     """
 
     table: pd.DataFrame
@@ -52,6 +55,7 @@ class Leaderboard:
     flags: Mapping[str, str] = field(default_factory=dict)
     pairs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=PAIRS))
     no_pairs: str = ""
+    resamples: Resamples = field(default_factory=dict)
 
 
 def build_leaderboard(
@@ -64,11 +68,13 @@ def build_leaderboard(
     sides = Sides.of(table, plan, facts)
     rows: list[dict[str, object]] = []
     pairs: list[pd.DataFrame] = []
+    resamples: dict[tuple[Hashable, ...], np.ndarray] = {}
     for level in dict.fromkeys((unit.series, unit.shots, unit.noise_kind) for unit in units):
         block = [unit for unit in units if (unit.series, unit.shots, unit.noise_kind) == level]
         fits, answers = _score(run, block, sides, facts)
         for r, rate in enumerate(block[0].rates):
             compared = compare(answers[r])
+            resamples |= resample_rows(block, rate, answers[r].hits, compared.spread)
             lost = lost_by(answers[r].hits, compared.spread, _intact(block, facts))
             found = compared.rows.join(lost)
             rows += _rows(block, fits[fits["noise"] == rate], rate, found, sides, facts)
@@ -83,6 +89,7 @@ def build_leaderboard(
     return Leaderboard(
         board.reset_index(drop=True), empty_reasons(board, facts), raised,
         pd.concat(pairs, ignore_index=True) if pairs else pd.DataFrame(columns=PAIRS), no_pairs(sides.tested, facts),
+        resamples,
     )  # fmt: skip
 
 

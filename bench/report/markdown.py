@@ -133,6 +133,14 @@ def difference(row: Mapping[Hashable, Any], name: str, low: str, high: str) -> s
     return f"{100 * row[name]:+.1f} [{100 * row[low]:+.0f} to {100 * row[high]:+.0f}]"
 
 
+def _half_interval(row: Mapping[Hashable, Any]) -> str:
+    """Return the interval of the rate at which half of the skill is lost, "" where there is none."""
+    low, high = row["breakdown_low"], row["breakdown_high"]
+    if np.isnan(low) or (np.isinf(high) and not np.isnan(row["breakdown_beyond"]) and low >= row["breakdown_beyond"]):
+        return ""
+    return f" [{100 * low:.0f}% or more]" if np.isinf(high) else f" [{100 * low:.0f}-{100 * high:.0f}]"
+
+
 def _hurt(hurt: pd.DataFrame, noise: Mapping[str, str]) -> list[str]:
     """Return the best rows on clean labels at the most shots, and how far the order of all can be trusted."""
     hurt = main_series(hurt)
@@ -150,19 +158,27 @@ def _hurt(hurt: pd.DataFrame, noise: Mapping[str, str]) -> list[str]:
         lines.append([
             f"`{row['encoder']}`", head_label(row), row["noise_kind"], f"{100 * row['clean']:.1f}",
             f"{100 * row[f'drop@{last:g}']:.1f} at {100 * last:.0f}%", "" if np.isnan(kept) else f"{100 * kept:.0f}%",
-            "" if np.isnan(area) else f"{100 * area:.0f}%", beyond if np.isnan(half) else f"{100 * half:.0f}%",
+            "" if np.isnan(area) else f"{100 * area:.0f}%",
+            (beyond if np.isnan(half) else f"{100 * half:.0f}%") + _half_interval(row),
         ])  # fmt: skip
     for kind, own in part.groupby("noise_kind", sort=False):
         taus = {float(name[5:]): own[f"kendall_tau@{name[5:]}"].dropna() for name in drops}
         said = ", ".join(f"{tau.iloc[0]:.2f} at {100 * rate:.0f}%" for rate, tau in taus.items() if len(tau))
         agreement += [f"{kind} {said}"] * bool(said)
-    tau = f" Kendall tau of the order of all methods with their clean order: {'; '.join(agreement)}." * bool(agreement)
+    skilled = "" if part["with_skill"].isna().all() else f"{part['with_skill'].max():.0f}"
+    tau = (
+        f" Kendall tau of the order of the {skilled} methods that have skill on clean labels with their clean order: "
+        f"{'; '.join(agreement)}."
+        if agreement
+        else ""
+    )
     return [
         table_lines(lines), "",
         f"At {labels_of(hurt, shots)}, the {len(best)} best on clean labels. *Skill kept* is balanced "
         "accuracy above guessing, as a share of what it is on clean labels: at the highest rate, and its mean over the "
         "rates; empty where clean labels already give no more than guessing. *Half lost at*: the rate of wrong labels "
-        f"at which it falls below half.{tau} All of it: `robustness.csv`.", "",
+        f"at which it falls below half, with its 95% interval over test groups and draws.{tau} All of it: "
+        "`robustness.csv`.", "",
         *[f"- *{kind}*: {text}." for kind, text in noise.items()],
     ]  # fmt: skip
 

@@ -187,9 +187,10 @@ def selection_regret(proxies: pd.DataFrame, board: pd.DataFrame) -> pd.DataFrame
     """Return what choosing by a proxy costs: best balanced accuracy minus that of the encoder it puts first.
 
     proxies: index encoder, columns PROXIES. board: a leaderboard; of every encoder the best head counts, the oracle
-    and rows without labels left out. Rows: proxy, shots, noise, chosen, balanced_accuracy, best, regret. Encoders that
-    are equally good by the proxy are equally likely chosen, and so are all for the proxy 'chance'; one without a value
-    is never chosen. BenchError where fewer than two encoders are in both.
+    and rows without labels left out. Rows: proxy, shots, noise_kind, noise, chosen, balanced_accuracy, best, regret.
+    Every kind and rate of wrong labels has rows of its own, as what an encoder loses by one says nothing of another.
+    Encoders that are equally good by the proxy are equally likely chosen, and so are all for the proxy 'chance';
+    one without a value is never chosen. BenchError where fewer than two encoders are in both.
     """
     board = board[board["series"] == "balanced"] if "series" in board else board
     there = board[(board["selection"] != "oracle") & (board["shots"] > 0) & board["encoder"].isin(proxies.index)]
@@ -201,13 +202,13 @@ def selection_regret(proxies: pd.DataFrame, board: pd.DataFrame) -> pd.DataFrame
         )
     values = proxies.assign(chance=0.0)
     rows = []
-    for (shots, noise), level in there.groupby(["shots", "noise"]):
+    for (shots, kind, noise), level in there.groupby(["shots", "noise_kind", "noise"]):
         score = level.groupby("encoder")["balanced_accuracy"].max()
         for proxy in values.columns:
             told = values[proxy].reindex(score.index).dropna()
             first = told.index[told == told.max()]
             got = float(score[first].mean()) if len(first) else np.nan
             name = "any" if proxy == "chance" else " or ".join(first)
-            rows.append((proxy, shots, noise, name, got, float(score.max()), float(score.max()) - got))
-    names = ["proxy", "shots", "noise", "chosen", "balanced_accuracy", "best", "regret"]
+            rows.append((proxy, shots, kind, noise, name, got, float(score.max()), float(score.max()) - got))
+    names = ["proxy", "shots", "noise_kind", "noise", "chosen", "balanced_accuracy", "best", "regret"]
     return pd.DataFrame(rows, columns=names)

@@ -26,13 +26,14 @@ def efficiency_section(gained: pd.DataFrame) -> list[str]:
     lines = [["encoder", "head", "area", "90% of its own skill", "90% of the best skill"]]
     for row in best.to_dict("records"):
         lines.append([f"`{row['encoder']}`", head_label(row), f"{100 * row['area']:.1f}",
-                      _labels(row["n90"], row["n90_in"]), _labels(row["n90_best"], row["n90_best_in"])])  # fmt: skip
+                      _labels(row, "n90"), _labels(row, "n90_best")])  # fmt: skip
     return [
         "## What more labels bring", "", table_lines(lines), "",
         f"*Area*: the mean balanced accuracy from {low} to {high} labels per class, every doubling weighing the same; "
         f"the {len(best)} largest. *90%*: the labels per class at which 90% of the skill at the most labels is "
-        "reached, the method's own or that of the best one, with the levels it lies between; > and <= where only a "
-        "bound is known, empty where the most labels give no more than guessing. All of it: `efficiency.csv`.", "",
+        "reached, the method's own or that of the best one, with the levels it lies between and its 95% interval over "
+        "test groups and draws; > and <= where only a bound is known, empty where the most labels give no more than "
+        "guessing. All of it: `efficiency.csv`.", "",
     ]  # fmt: skip
 
 
@@ -64,5 +65,12 @@ def _head(row: dict[Hashable, Any], side: str) -> str:
     return head_label({"head": row[f"head_{side}"], "selection": row[f"selection_{side}"]})
 
 
-def _labels(count: float, within: str) -> str:
-    return within if count != count else f"about {count:.1f} ({within})"
+def _labels(row: dict[Hashable, Any], name: str) -> str:
+    """Return the labels needed, the levels they lie between, and their interval."""
+    count, within, low, high = (row[f"{name}{end}"] for end in ("", "_in", "_low", "_high"))
+    said = within if count != count else f"about {count:.1f} ({within})"
+    if not said or low != low:
+        return said
+    if high == float("inf"):
+        return f"{said}, 95%: above {low:.1f}" if low else f"{said}, 95%: any number"
+    return f"{said}, 95%: {low:.1f}-{high:.1f}" if low else f"{said}, 95%: at most {high:.1f}"

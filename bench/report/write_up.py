@@ -58,7 +58,7 @@ def _write_tables(folder: Path, account: Account) -> Leaderboard:
     facts, null = account.facts, 1 / len(account.facts.classes)
     board = build_leaderboard(folder, account.units, account.table, account.plan, facts)
     shown = results(board.table)
-    hurt, gained = robustness(shown, null), efficiency(shown, null)
+    hurt, gained = robustness(shown, null, board.resamples), efficiency(shown, null, board.resamples)
     tables = {"leaderboard": board.table, "robustness": hurt, "efficiency": gained, "pairs": board.pairs}
     for name, table in tables.items():
         write_table(folder / f"{name}.csv", table)
