@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.heads.contract import Head, Params, Scored
-from bench.heads.logreg import SPACE, fit_and_leave_out, fit_and_score
+from bench.heads.logreg import SPACE, fit_and_leave_out, fit_and_score, place, rule, temperature
 from bench.heads.support import Support
 
 FOLDS = 5
@@ -76,7 +76,10 @@ HEAD = Head(
     scores,
     {"l2": 0.01},
     version=8,
-    grid=tuple({"l2": l2} for l2 in (1e-1, 1e-2, 1e-3, 1e-4)),
+    grid=tuple({"l2": l2} for l2 in (1e-1, 1e-2, 1e-3, 3e-4, 1e-4, 1e-5)),
     loo=loo,
+    rule=rule,
+    place=place,
+    temperature=temperature,
     space=SPACE,
 )
