@@ -80,6 +80,11 @@ class Episode:
         """The fold of every support row, (n,)."""
         return fold_of(self.groups, self.n_classes)
 
+    @cached_property
+    def fewest_groups(self) -> int:
+        """How many groups the class with the fewest has."""
+        return _fewest_groups(self.groups, self.n_classes)
+
     def published(self, head: Head) -> Params:
         """Return the head's published setting for a support of this size."""
         n, d = self.support.shape
@@ -144,29 +149,47 @@ def leave_one_out_cautiously(head: Head, settings: Sequence[Params], episode: Ep
 
 def inner_folds(head: Head, settings: Sequence[Params], episode: Episode) -> Found:
     """Take the least log loss of the support rows, each predicted without its fold of groups."""
+    judged = _judge_folds(head, settings, episode)
+    return _at(least(judged.losses, settings, episode.published(head)), judged)
+
+
+def _judge_folds(head: Head, settings: Sequence[Params], episode: Episode) -> Judged:
     m, n = episode.Y.shape
     P = np.empty((m, len(settings), n, episode.n_classes))
     for held, inner in episode.folds:
         P[:, :, held] = head.scores(inner, episode.Y[:, ~held], episode.n_classes, settings).P
-    judged = judge(head, P, episode.Y, episode.fold, episode.support.shape)
-    return _at(least(judged.losses, settings, episode.published(head)), judged)
+    return judge(head, P, episode.Y, episode.fold, episode.support.shape)
 
 
 def look_at_the_test(head: Head, settings: Sequence[Params], episode: Episode) -> Found:
     """Take the best balanced accuracy on the test rows, as it is computed from what is stored; of equals the log loss.
 
-    The temperature is fitted on the test rows as well. losses: their mean over splits is 1 - balanced accuracy.
+    The temperature is fitted on the test rows as well; where items are means of rows, of which it changes the order, the
+    temperatures of the other ways are tried beside it. losses: their mean over splits is 1 - balanced accuracy.
     """
     assert episode.truth is not None
     tested, share = episode.truth.tested, episode.truth.share
     scored = head.scores(episode.support, episode.Y, episode.n_classes, settings)
     (m, L, n, _), y = scored.P.shape, np.broadcast_to(tested.y[tested.item], (len(episode.Y), len(tested.item)))
-    T, losses = fit_temperature(scored.P, y, np.ones((m, n), bool), episode.temperatures(head, L))
-    right = tested.pool(as_stored(soften(scored.P, T))).argmax(-1) == tested.y  # (m, L, n_items)
-    wrong = 1 - (right * share).sum(-1)
-    order = np.lexsort((losses.mean(-1), wrong), axis=1)
-    at = order[:, 0]
-    return Found(at, T[np.arange(m), at], wrong, scored)
+    own, losses = fit_temperature(scored.P, y, np.ones((m, n), bool), episode.temperatures(head, L))
+    tried = [own, *(_other_temperatures(head, settings, episode) if n > len(tested.y) else ())]
+    wrong = np.empty((len(tried), m, L))
+    for place, T in zip(wrong, tried, strict=True):
+        right = tested.pool(as_stored(soften(scored.P, T))).argmax(-1) == tested.y  # (m, L, n_items)
+        place[:] = 1 - (right * share).sum(-1)
+    T = np.take_along_axis(np.stack(tried), wrong.argmin(0)[None], 0)[0]  # (m, L)
+    at = np.lexsort((losses.mean(-1), wrong.min(0)), axis=1)[:, 0]
+    return Found(at, T[np.arange(m), at], wrong.min(0), scored)
+
+
+def _other_temperatures(head: Head, settings: Sequence[Params], episode: Episode) -> list[np.ndarray]:
+    """Return the temperatures (m, L) that the other ways would give every setting."""
+    found = [episode.temperatures(head, len(settings))]
+    if head.loo is not None:
+        found.append(leave_groups_out(head, episode.support, episode.Y, episode.n_classes, settings).temperatures)
+    if len(episode.groups) % episode.n_classes == 0 and episode.fewest_groups >= MIN_GROUPS["inner-cv"]:
+        found.append(_judge_folds(head, settings, episode).temperatures)
+    return found
 
 
 def _at(index: np.ndarray, judged: Judged) -> Found:

@@ -122,7 +122,7 @@ def _vote(
     total = out.sum(-1, keepdims=True)
     share = np.where(total > 0, out / np.where(total > 0, total, 1), 1 / n_classes)
     given = np.where((left > 0) | (left.sum(-1, keepdims=True) == 0), GIVEN, 0)[:, None]  # (m, 1, p, K)
-    voters = np.array(ks)[:, None, None]
+    voters = np.minimum(np.array(ks)[:, None, None], left.sum(-1)[:, None, :, None])  # (m, L, p, 1)
     return (share * voters + given) / (voters + given.sum(-1, keepdims=True))
 
 
