@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 LARGEST = 64.0  # temperatures lie between its inverse and it
-STEPS = 14  # of Newton's method, or halvings of what encloses the zero; always as many, whatever the others need
+STEPS = 10  # of Newton's method, or halvings of what encloses the zero; always as many, whatever the others need
 WEIGHT = 2.0  # rows that the prior is worth: log T is known to a standard deviation of .7 before a row is seen
 
 
@@ -58,7 +58,7 @@ def fit_temperature(
         high, low = np.where(slope > 0, u, high), np.where(slope > 0, low, u)
         with np.errstate(divide="ignore", invalid="ignore"):
             new = u - slope / bend
-        u = np.where((bend > 0) & (new > low) & (new < high), new, (low + high) / 2)
+        u = np.where((bend > 0) & (new >= low) & (new <= high), new, (low + high) / 2)
     return np.exp(-u), _derivatives(S, count, u)[2]
 
 
