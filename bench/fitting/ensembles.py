@@ -99,7 +99,7 @@ def plan_means(sweep: Sweep, ensembles: Sequence[Ensemble]) -> tuple[tuple[Unit,
             }
             members = tuple(alike[name] for name in ensemble.members)
             identity = {"mean": [unit.name for unit in members], "head": [first.head], "selection": first.selection}
-            identity |= {name: first.identity[name] for name in ("shot unit",) if name in first.identity}
+            identity |= {name: first.identity[name] for name in ("shot unit", "way") if name in first.identity}
             unit = Unit(
                 ensemble.name, first.head, first.shots, first.seeds, first.rates, first.noise_kind, identity,
                 first.series,

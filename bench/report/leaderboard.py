@@ -25,7 +25,7 @@ from bench.report.rows import best_first
 from bench.report.statistics import Hits, count_hits
 
 COLUMNS = (
-    "dataset", "encoder", "family", "head", "selection", "instances", "level", "draw", "split", "series",
+    "dataset", "encoder", "family", "head", "selection", "chosen_by", "instances", "level", "draw", "split", "series",
     "shots", "shot_unit", "support_items", "support_groups", "support_n_eff", "noise_kind", "noise", "noise_realised",
     "seeds", "n_test", "n_groups", "n_eff", "icc", "balanced_accuracy", "ci_low", "ci_high", "ci_method", "spread",
     "p_chance", "rank_low", "rank_high", "p_best", "held_out_best", "macro_f1", "mcc", "auroc", "log_loss", "brier",
@@ -137,7 +137,7 @@ def _rows(
         items, groups = unit.labels(len(facts.classes)), own["support_groups"].mean()
         row: dict[str, object] = {
             "dataset": facts.dataset, "encoder": unit.encoder, "family": known.family, "head": unit.head,
-            "selection": unit.selection, "instances": facts.instances, "level": tested.level,
+            "selection": unit.selection, "chosen_by": unit.way, "instances": facts.instances, "level": tested.level,
             "draw": facts.draw if unit.shots else "none", "split": facts.split_rule, "series": unit.series,
             "shots": unit.shots, "shot_unit": unit.shot_unit if unit.shots else "none",
             "support_items": items, "support_groups": groups,

@@ -15,13 +15,17 @@ from bench.report.rows import best_first, cleanest, labels_of, main_series
 
 HURT = 5  # methods in the table of what wrong labels cost
 SELECTION = {
-    "fixed": "Hyper-parameters are the published defaults (`selection` fixed) unless a head says otherwise.",
+    "auto": "Settings and temperatures (`selection` auto) are those by which the labelled examples, each predicted "
+    "without its group, have the least log loss, with a prior on the published setting that counts where labels are few. "
+    "Column `chosen_by` says auto where that was done, and fixed where the published setting was taken, because a class "
+    "has labels in one group alone or the head cannot leave rows out: {fixed}.",
+    "fixed": "*(fixed)*: the published setting for so many labels, classes and dimensions.",
     "loo": "*(loo)*: the setting with the least log loss on the labelled examples, each predicted without its group.",
     "inner-cv": "*(inner-cv)*: the setting with the least log loss in folds of the labelled examples, by group.",
-    "transfer": "*(transfer)*: the setting with the least log loss on other data.",
+    "transfer": "*(transfer)*: the setting with the best balanced accuracy on other data.",
     "tuned": "*(tuned)*: the setting that `bench tune` found on groups that no row here uses.",
-    "oracle": "*(oracle)*: the setting with the least log loss on the test itself. It used labels that nobody has: it "
-    "shows what choosing could reach, and is not ranked.",
+    "oracle": "*(oracle)*: in every draw the setting with the best balanced accuracy on the test itself. It used labels "
+    "that nobody has: it shows what choosing could reach, luck included, and is not ranked.",
 }
 
 
@@ -76,9 +80,20 @@ def _worth(table: pd.DataFrame) -> str:
     return f", worth about {n_eff:.0f} independent ones (answers within a group correlate by {icc:.2f})"
 
 
+def _published(table: pd.DataFrame) -> str:
+    """Return which rows of selection 'auto' are at the published setting, in words."""
+    own = table[table["selection"] == "auto"]
+    at = own[own["chosen_by"] == "fixed"].groupby("head", sort=True)["shots"].unique()
+    everywhere = [name for name, shots in at.items() if len(shots) == own[own["head"] == name]["shots"].nunique()]
+    levels = sorted({int(n) for name, shots in at.items() if name not in everywhere for n in shots})
+    parts = [f"{', '.join(map(str, levels))} label{'' if levels == [1] else 's'} a class"] if levels else []
+    parts += [f"`{', '.join(everywhere)}` at all levels"] if everywhere else []
+    return "here " + " and ".join(parts) if parts else "here nowhere"
+
+
 def head_label(row: Mapping[Hashable, Any] | pd.Series) -> str:
     """Return the head, with how its settings were chosen where that is not the usual way."""
-    return row["head"] if row["selection"] in ("fixed", "prompts") else f"{row['head']} ({row['selection']})"
+    return row["head"] if row["selection"] in ("auto", "prompts") else f"{row['head']} ({row['selection']})"
 
 
 
@@ -192,7 +207,7 @@ def _reading(board: Leaderboard) -> list[str]:
             "independent, which they then are not quite: read them as somewhat too narrow. *p* allows for it."
         )
     kinds = [kind for kind in SELECTION if (board.table["selection"] == kind).any()]
-    parts += [f"- {SELECTION[kind]}" for kind in kinds]
+    parts += [f"- {SELECTION[kind].format(fixed=_published(board.table))}" for kind in kinds]
     if not board.table["shots"].all():
         parts.append(
             "- *0 labels a class* (`zero-shot`) compares images with class names in words: cosine to the mean of a "

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.fitting.metrics import balanced_accuracy, log_loss
+from bench.fitting.metrics import balanced_accuracy
 from bench.heads import get_heads
 from bench.heads.choice import judge
 from bench.heads.support import Support
