@@ -177,7 +177,8 @@ def _compare(
     half: Half, head: Head, setting: Params, episodes: int
 ) -> tuple[Compared, Compared, tuple[float, float, float]]:
     """Return (published, tuned, (gain, low, high)) over paired draws, with intervals over groups and draws."""
-    P = np.stack([half.score(head, [half.published(head), setting], seed) for seed in range(episodes)], axis=1)  # (2, S, N, K)
+    settings = [half.published(head), setting]
+    P = np.stack([half.score(head, settings, seed) for seed in range(episodes)], axis=1)  # (2, S, N, K)
     tested = half.tested
     counted = [count_hits(own, tested.y, tested.group) for own in P]
     hits = Hits(np.stack([right for right, _ in counted]), counted[0][1])
@@ -226,8 +227,8 @@ def render(result: Tuned, published: Params, head: Head, aim: Aim) -> str:
                      *[[name, f"{share:.2f}"] for name, share in result.importance.items()]])
         if result.importance else "The complete trials are too few or too alike to tell.", "",
         "## Trials", "",
-        "Means over episodes; the setting with the best balanced accuracy is kept. A pruned trial ended early, as it did "
-        "clearly worse than the best on the same draws.",
+        "Means over episodes; the setting with the best balanced accuracy is kept. A pruned trial ended early, as it "
+        "did clearly worse than the best on the same draws.",
         "", table_lines(history),
     ]  # fmt: skip
     return "\n".join(parts) + "\n"

@@ -108,7 +108,7 @@ class Predictions:
 
 
 def as_stored(P: np.ndarray) -> np.ndarray:
-    """Return probabilities P (..., K) in float16, with the same class in front: where rounding makes it tie, one step up."""
+    """Return P (..., K) in float16 with the same class in front: one step up where rounding makes it tie."""
     out = P.astype(np.float16)
     first = P.argmax(-1)[..., None]
     lost = out.argmax(-1)[..., None] != first

@@ -112,12 +112,12 @@ class Chosen(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a way of choosing found: index (m,), its temperature (m,), losses (m, L) or None.
+    """What a way of choosing found: chosen (m,), its temperature (m,), losses (m, L) or None.
 
     test: the test rows at all settings, if it scored those.
     """
 
-    index: np.ndarray
+    chosen: np.ndarray
     temperature: np.ndarray
     losses: np.ndarray | None = None
     test: Scored | None = None
@@ -162,10 +162,10 @@ def _judge_folds(head: Head, settings: Sequence[Params], episode: Episode) -> Ju
 
 
 def look_at_the_test(head: Head, settings: Sequence[Params], episode: Episode) -> Found:
-    """Take the best balanced accuracy on the test rows, as it is computed from what is stored; of equals the log loss.
+    """Take the best balanced accuracy on the test rows, as computed from what is stored; of equals the log loss.
 
-    The temperature is fitted on the test rows as well; where items are means of rows, of which it changes the order, the
-    temperatures of the other ways are tried beside it. losses: their mean over splits is 1 - balanced accuracy.
+    The temperature is fitted on the test rows as well; where items are means of rows, of which it changes the order,
+    the temperatures of the other ways are tried beside it. losses: their mean over splits is 1 - balanced accuracy.
     """
     assert episode.truth is not None
     tested, share = episode.truth.tested, episode.truth.share
@@ -213,7 +213,7 @@ def choose(way: str, head: Head, settings: Sequence[Params], episode: Episode) -
     """Choose a setting for every label vector and score the test rows with it. way: see `way_of`."""
     m, Y = len(episode.Y), episode.Y
     found = WAYS[way](head, settings, episode)
-    index = found.index
+    index = found.chosen
     P: np.ndarray | None = None
     gap, iterations = np.full(m, np.nan), np.full(m, -1)
     for i in np.unique(index):
@@ -253,7 +253,7 @@ def settings_of(kind: str, head: Head, given: Iterable[Params] = ()) -> tuple[Pa
 
 
 def way_of(kind: str, head: Head, has_groups: bool) -> str:
-    """Return which of WAYS a kind of selection is for a head; has_groups: whether one of every class can be left out."""
+    """Return which of WAYS a kind is for a head. has_groups: whether a group of every class can be left out."""
     return "fixed" if kind == "auto" and not (has_groups and head.loo is not None and head.grid) else kind
 
 

@@ -1,9 +1,10 @@
 """A persistent study of one head's settings: trials by Optuna, scored over few-shot episodes.
 
 The study is a journal, <folder>/study.journal, to which every worker appends; Optuna advises it for several
-processes of one machine. A trial is one setting; its episodes are the same draws for all trials, and a trial that is
-worse than the best so far in balanced accuracy, by a signed-rank test over the draws they share, ends early. (Optuna's median rule holds
-the best of a trial's running means against the median of the others' last; draws that are easy come first for all.)
+processes of one machine. A trial is one setting; its episodes are the same draws for all trials, and a trial whose
+balanced accuracy is worse than the best so far, by a signed-rank test over the draws they share, ends early. (Optuna's
+median rule holds the best of a trial's running means against the median of the others' last; draws that are easy come
+first for all.)
 The sampler starts anew from a seed for every trial, so a study that was cut and goes on is, with one worker,
 the study that was not cut.
 

@@ -87,7 +87,7 @@ class Head:
     temperature: Callable[[int, int, int], float] | None = None
 
     def published(self, n: int, n_classes: int, d: int) -> Params:
-        """Return the published setting for n labels of K classes in d dimensions: of the grid, the one nearest to the rule."""
+        """Return the published setting for n labels of K classes in d dimensions: the grid's nearest to the rule."""
         if self.rule is None:
             return self.default
         wanted = self.rule(n, n_classes, d)

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bench.errors import BenchError, did_you_mean
 from bench.heads import get_heads
-from bench.heads.choice import leave_groups_out, least, may_leave_out, with_prior
+from bench.heads.choice import least, leave_groups_out, may_leave_out, with_prior
 from bench.heads.support import Support
 from bench.heads.temperature import soften
 
@@ -54,7 +54,7 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         self.select = select
 
     def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> HeadClassifier:
-        """Keep the support X (n, d) and labels y (n,), and choose a setting. groups (n,): None leaves rows out singly."""
+        """Keep the support X (n, d), labels y (n,) and a setting that suits them. groups (n,): None: each row its own."""
         if self.select not in SELECT:
             hint = did_you_mean(self.select, SELECT) or "."
             raise BenchError(f"Got select '{self.select}'{hint} Expected one of: {', '.join(SELECT)}.")

@@ -46,7 +46,7 @@ def fit_temperature(
     the loss of the others is 0. prior (m, L): published temperatures.
     """
     S = log_probabilities(P)
-    S -= np.take_along_axis(S, np.broadcast_to(y[:, None, :, None], (*S.shape[:-1], 1)), -1)  # how far ahead of one's own
+    S -= np.take_along_axis(S, np.broadcast_to(y[:, None, :, None], (*S.shape[:-1], 1)), -1)
     count = told[:, None].astype(np.float64)  # (m, 1, n)
     rows = np.maximum(count.sum(-1), 1)  # (m, 1)
     start, end = -np.log(LARGEST), np.log(LARGEST)

@@ -16,16 +16,16 @@ from bench.report.rows import best_first, cleanest, labels_of, main_series
 HURT = 5  # methods in the table of what wrong labels cost
 SELECTION = {
     "auto": "Settings and temperatures (`selection` auto) are those by which the labelled examples, each predicted "
-    "without its group, have the least log loss, with a prior on the published setting that counts where labels are few. "
-    "Column `chosen_by` says auto where that was done, and fixed where the published setting was taken, because a class "
-    "has labels in one group alone or the head cannot leave rows out: {fixed}.",
+    "without its group, have the least log loss, with a prior on the published setting that counts where labels are "
+    "few. Column `chosen_by` says auto where that was done, and fixed where the published setting was taken, because a "
+    "class has labels in one group alone or the head cannot leave rows out: {fixed}.",
     "fixed": "*(fixed)*: the published setting for so many labels, classes and dimensions.",
     "loo": "*(loo)*: the setting with the least log loss on the labelled examples, each predicted without its group.",
     "inner-cv": "*(inner-cv)*: the setting with the least log loss in folds of the labelled examples, by group.",
     "transfer": "*(transfer)*: the setting with the best balanced accuracy on other data.",
     "tuned": "*(tuned)*: the setting that `bench tune` found on groups that no row here uses.",
-    "oracle": "*(oracle)*: in every draw the setting with the best balanced accuracy on the test itself. It used labels "
-    "that nobody has: it shows what choosing could reach, luck included, and is not ranked.",
+    "oracle": "*(oracle)*: in every draw the setting with the best balanced accuracy on the test itself. It used "
+    "labels that nobody has: it shows what choosing could reach, luck included, and is not ranked.",
 }
 
 
@@ -87,7 +87,7 @@ def _published(table: pd.DataFrame) -> str:
     everywhere = [name for name, shots in at.items() if len(shots) == own[own["head"] == name]["shots"].nunique()]
     levels = sorted({int(n) for name, shots in at.items() if name not in everywhere for n in shots})
     parts = [f"{', '.join(map(str, levels))} label{'' if levels == [1] else 's'} a class"] if levels else []
-    parts += [f"`{', '.join(everywhere)}` at all levels"] if everywhere else []
+    parts += [f"`{', '.join(map(str, everywhere))}` at all levels"] if everywhere else []
     return "here " + " and ".join(parts) if parts else "here nowhere"
 
 

@@ -74,10 +74,10 @@ def _check(X: np.ndarray, y: np.ndarray, groups: np.ndarray) -> None:
 def leave_group_out(head: str, X: np.ndarray, y: np.ndarray, groups: np.ndarray) -> float:
     """Return the balanced accuracy, in [0, 1], of a head that predicts each row without the row's group.
 
-    In closed form (`Head.loo`), at the setting of the head's grid whose left-out rows have the least log loss at its best temperature: the
-    published one is for few rows and as many of each class, and at it hundreds of unequal classes all look like the
-    largest. Leaving a group out takes labels from its own class alone, so that few groups and no signal give less
-    than 1/K.
+    In closed form (`Head.loo`), at the setting of the head's grid whose left-out rows have the least log loss at its
+    best temperature: the published one is for few rows and as many of each class, and at it hundreds of unequal classes
+    all look like the largest. Leaving a group out takes labels from its own class alone, so that few groups and no
+    signal give less than 1/K.
     """
     (found,) = get_heads([head])
     if found.loo is None:

@@ -1,8 +1,8 @@
 """Scores of rows by the linear model learned without their group, from the model of all rows: no second fit.
 
-Letters: n rows, r coordinates, K classes, L strengths l2, R (n, K) the derivatives of the losses by the scores, w (n, K)
-their curvatures. Leaving out the rows g takes their gradient away; one step of Newton from the optimum W of all rows
-(Rahnama Rad and Maleki 2020, for groups and several classes) moves their scores by
+Letters: n rows, r coordinates, K classes, L strengths l2, R (n, K) the derivatives of the losses by the scores, and
+w (n, K) their curvatures. Leaving out the rows g takes their gradient away; one step of Newton from the optimum W of
+all rows (Rahnama Rad and Maleki 2020, for groups and several classes) moves their scores by
 
     V_g R_g,    V_g = J_gg (I - w_g J_gg)^-1,    J = Z H^-1 Z',    H = Z' diag(w) Z + n l2 I
 
