@@ -54,7 +54,7 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         self.select = select
 
     def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> HeadClassifier:
-        """Keep the support X (n, d), labels y (n,) and a setting that suits them. groups (n,): None: each row its own."""
+        """Keep X (n, d), labels y (n,) and a setting that suits them. groups (n,): None is every row its own."""
         if self.select not in SELECT:
             hint = did_you_mean(self.select, SELECT) or "."
             raise BenchError(f"Got select '{self.select}'{hint} Expected one of: {', '.join(SELECT)}.")
