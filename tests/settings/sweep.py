@@ -31,19 +31,12 @@ SIGNAL = 0.4  # of the centres of made-up classes, where the rows around them ha
 
 def main() -> None:
     """Run the sweep and write its ledger."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--to", type=Path, required=True)
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--group-pattern")
-    parser.add_argument("--encoder", default="color-stats,texture,thumbnail")
-    parser.add_argument("--made-up", default="")
     parser.add_argument("--heads", default=HEADS)
     parser.add_argument("--select", default=SELECT)
-    parser.add_argument("--shots", default="1,5,10,50")
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--out", type=Path, default=Path("results"))
     given = parser.parse_args()
-    name, table, views = _made_up(given) if given.made_up else _real(given)
+    name, table, views = rows_of(given)
     classes = tuple(sorted(set(table["label"])))
     protocol = Protocol(
         tuple(map(int, given.shots.split(","))), seeds=given.seeds, select=tuple(given.select.split(","))
@@ -58,6 +51,24 @@ def main() -> None:
     ledger = ledger[[column for column in ledger if ":" not in column]]
     ledger = ledger.assign(dataset=name, classes=len(classes), dim=ledger["encoder"].map(widths))
     ledger.to_parquet(given.to, index=False)
+
+
+def arguments(doc: str | None) -> argparse.ArgumentParser:
+    """Return a parser of what `rows_of` takes, of shots and of seeds."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--group-pattern")
+    parser.add_argument("--encoder", default="color-stats,texture,thumbnail")
+    parser.add_argument("--made-up", default="")
+    parser.add_argument("--shots", default="1,5,10,50")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--out", type=Path, default=Path("results"))
+    return parser
+
+
+def rows_of(given: argparse.Namespace) -> tuple[str, pd.DataFrame, dict[str, Embedded]]:
+    """Return the name of a set, its instance table and its views."""
+    return _made_up(given) if given.made_up else _real(given)
 
 
 def _real(given: argparse.Namespace) -> tuple[str, pd.DataFrame, dict[str, Embedded]]:
