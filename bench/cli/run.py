@@ -102,10 +102,12 @@ def run(
     select: Annotated[
         str,
         typer.Option(
-            help="How settings are chosen, rows of their own for each: fixed (published), loo or inner-cv (on the "
-            "examples), transfer (on other runs), tuned (see --params), oracle (on the test; never ranked)."
+            help="How settings are chosen, rows of their own for each: auto (on the examples, each predicted without "
+            "its slide, near the published setting where examples are few; the published one where a class is of one "
+            "slide), fixed (published), loo or inner-cv (on the examples alone), transfer (on other runs), tuned (see "
+            "--params), oracle (on the test; never ranked)."
         ),
-    ] = "fixed",
+    ] = "auto",
     transfer: Annotated[
         list[Path] | None, typer.Option(help="A run of other data with --select oracle, for --select transfer. Repeat.")
     ] = None,

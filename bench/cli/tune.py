@@ -70,7 +70,7 @@ def _show(result: Tuned) -> None:
     for what, compared, setting in both:
         table.add_row(what, *compared.texts(), *(f"{setting[key]:.4g}" if key in setting else "" for key in parameters))
     history = Table("trial", "state", "episodes", "log loss", "balanced accuracy", box=box.SIMPLE)
-    best = result.trials.sort_values(["state", "log_loss"]).head(SHOWN)
+    best = result.trials.sort_values(["state", "balanced_accuracy"], ascending=[True, False]).head(SHOWN)
     for row in best.to_dict("records"):
         history.add_row(str(row["trial"]), row["state"], str(row["episodes"]), f"{row['log_loss']:.3f}",
                         f"{100 * row['balanced_accuracy']:.1f}")  # fmt: skip

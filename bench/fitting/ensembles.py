@@ -106,7 +106,8 @@ def plan_means(sweep: Sweep, ensembles: Sequence[Ensemble]) -> tuple[tuple[Unit,
             }
             members = tuple(alike[name] for name in ensemble.members)
             identity = {"mean": [unit.name for unit in members], "head": [first.head], "selection": first.selection}
-            identity |= {name: first.identity[name] for name in ("shot unit", "scale by") if name in first.identity}
+            shared = ("shot unit", "scale by", "way")
+            identity |= {name: first.identity[name] for name in shared if name in first.identity}
             unit = Unit(
                 ensemble.name, first.head, first.shots, first.seeds, first.rates, first.noise_kind, identity,
                 first.series,

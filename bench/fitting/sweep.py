@@ -27,13 +27,13 @@ from bench.draws.sources import PLANS, check_split, regroup
 from bench.errors import BenchError
 from bench.fitting.ledger import Unit
 from bench.fitting.scaling import SCALE_BY, check_scale_by, scale_rows, scaling_of
-from bench.fitting.selection import check_selection, refuse_shots, settings_of
+from bench.fitting.selection import can_leave_out, check_selection, refuse_shots, settings_of, way_of
 from bench.fitting.transfer import learn_settings
 from bench.fitting.tuned import tuned_settings
 from bench.heads import Params, get_heads
 from bench.seeds import content_name
 
-VERSION = 4  # raised when the same description would give other numbers
+VERSION = 5  # raised when the same description would give other numbers
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Protocol:
     noise_kinds: tuple[str, ...] = ("symmetric",)
     seeds: int | None = None
     draw: str = USUAL
-    select: tuple[str, ...] = ("fixed",)
+    select: tuple[str, ...] = ("auto",)
     transfer: tuple[Path, ...] = ()
     tuned: tuple[Path, ...] = ()
     confusable: tuple[tuple[str, str], ...] | tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class Protocol:
         if self.seeds is not None and self.seeds < 1:
             raise BenchError(f"Got seeds {self.seeds}; expected at least 1 (leave it out for 30, 20 or 10 by shots).")
         if not self.select:
-            raise BenchError("Got no --select; expected at least one, e.g. --select fixed.")
+            raise BenchError("Got no --select; expected at least one, e.g. --select auto.")
         if ("transfer" in self.select) != bool(self.transfer):
             raise BenchError("Got --select transfer or --transfer RUN without the other; expected both or none.")
         if ("tuned" in self.select) != bool(self.tuned):
@@ -232,6 +232,7 @@ def plan_sweep(
         count = protocol.seeds or default_seeds(shots)
         noises, why = _noises_at(sweep, series, n)
         refused[series] |= {n: why} if why else {}
+        has_groups = "auto" in protocol.select and _can_leave_out(sweep, series, n)
         for kind in protocol.select:
             own = draws[series].supports
             why = refuse_shots(kind, n, (group[own[key]] for key in own if key[0] == n), len(classes), series)
@@ -242,7 +243,9 @@ def plan_sweep(
                 for head in chosen:
                     if kind in given and (head.name, shots) not in given[kind]:
                         continue  # nothing was tuned for it
-                    settings = (given[kind][head.name, shots],) if kind in given else settings_of(kind, head)
+                    others = [own[head.name, shots] for own in given.values() if (head.name, shots) in own]
+                    settings = (given[kind][head.name, shots],) if kind in given else settings_of(kind, head, others)
+                    way = way_of(kind, head, has_groups)
                     for noise_kind, rates in noises.items():
                         identity = {
                             "data": data,
@@ -252,6 +255,7 @@ def plan_sweep(
                             "encoder": key,
                             "head": [head.name, head.version, [dict(setting) for setting in settings]],
                             "selection": kind,
+                            **({"way": way} if way != kind else {}),
                             "shots": n,
                             "draw": protocol.draw,
                             "seeds": count,
@@ -268,6 +272,20 @@ def plan_sweep(
 def _per_class(labels: int, classes: Sequence[str]) -> int:
     """Return the shots that so many labels in all are in the mean of a class, at least 1."""
     return max(1, labels // len(classes))
+
+
+def _can_leave_out(sweep: Sweep, series: str, level: int) -> bool:
+    """Return whether every class has two groups in every draw of a level.
+
+    Draws that go round the groups are not looked at, and so not made: they have two where the training side has.
+    """
+    protocol, group = sweep.protocol, sweep.table["group"].to_numpy(str)
+    if series == "balanced" and protocol.draw == "spread":
+        splits = (split.train for repeat in sweep.plan.repeats for split in repeat)
+        return level > 1 and can_leave_out(((group[rows], sweep.y[rows]) for rows in splits), len(sweep.classes))
+    own = sweep.draws_of(series).supports
+    draws = (own[key] for key in own if key[0] == level)
+    return can_leave_out(((group[rows], sweep.y[rows]) for rows in draws), len(sweep.classes))
 
 
 def _noises_at(sweep: Sweep, series: str, level: int) -> tuple[dict[str, tuple[float, ...]], str]:

@@ -32,9 +32,9 @@ from bench.report.sides import Sides, few_training_groups
 from bench.report.statistics import Hits, count_hits
 
 COLUMNS = (
-    "dataset", "encoder", "family", "role", "head", "selection", "instances", "level", "draw", "split", "series",
-    "shots", "shot_unit", "scale_by", "support_items", "support_groups", "support_n_eff", "noise_kind", "noise",
-    "noise_realised", "seeds", "n_train_groups", "n_test", "n_groups", "n_eff", "icc", "balanced_accuracy", "ci_low",
+    "dataset", "encoder", "family", "role", "head", "selection", "chosen_by", "instances", "level", "draw", "split",
+    "series", "shots", "shot_unit", "scale_by", "support_items", "support_groups", "support_n_eff", "noise_kind",
+    "noise", "noise_realised", "seeds", "n_train_groups", "n_test", "n_groups", "n_eff", "icc", "balanced_accuracy", "ci_low",
     "ci_high", "ci_method", "ci_these_low", "ci_these_high", "spread", "p_chance", "p_chance_best", "p_chance_least",
     "rank_low", "rank_high", "p_best", "p_near", "held_out_best", "macro_f1", "mcc", "auroc", "log_loss", "brier",
     "delta_trivial", "delta_low", "delta_high", "diagnostic", "intact", "lost", "lost_low", "lost_high", "dim",
@@ -155,7 +155,7 @@ def _rows(
         row: dict[str, object] = {
             "dataset": facts.dataset, "encoder": unit.encoder, "family": known.family,
             "role": facts.role(unit.encoder), "head": unit.head,
-            "selection": unit.selection, "instances": facts.instances, "level": tested.level,
+            "selection": unit.selection, "chosen_by": unit.way, "instances": facts.instances, "level": tested.level,
             "draw": facts.draw if unit.shots else "none", "split": facts.split_rule, "series": unit.series,
             "shots": unit.shots, "shot_unit": unit.shot_unit if unit.shots else "none",
             "scale_by": unit.scale_by if unit.shots else "none",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.report.facts import RunFacts
+from bench.report.facts import IN_TURN, RunFacts
 from bench.report.flags import EXACT, summary
 from bench.report.leaderboard import Leaderboard
 from bench.report.reading import how_to_read
@@ -41,8 +41,8 @@ def render_markdown(
         first = table.iloc[0]
         unit = "images" if first["level"] == "image" else "instances"
         parts += [
-            f"Classes: {', '.join(facts.classes)}. Scored on {first['n_test']} {unit} in {first['n_groups']} groups"
-            f"{_worth(table)}, {len(board.table)} rows. Balanced accuracy in percent with its 95% interval "
+            f"Classes: {', '.join(facts.classes)}. Learned from {_training(table)}scored on {first['n_test']} {unit} in "
+            f"{first['n_groups']} test groups{_worth(table)}, {len(board.table)} rows. Balanced accuracy in percent with its 95% interval "
             f"({_interval_method(table)}); guessing gives about {100 / len(facts.classes):.0f}.",
             "",
             summary(board.table),
@@ -66,7 +66,14 @@ def _interval_method(table: pd.DataFrame) -> str:
     """Return in words how the intervals of a table were made."""
     if table["ci_method"].iloc[0] == EXACT:
         return "exact limits combined over classes"
-    return "over test groups and draws, t on the log odds"
+    return "for other slides to learn from and to be tested on"
+
+
+def _training(table: pd.DataFrame) -> str:
+    """Return from how many groups is learned, with a comma; where nothing is, nothing."""
+    most = table["n_train_groups"].max()
+    return f"{most:.0f} training groups (mean over splits), " if table["split"].iloc[0] in IN_TURN else (
+        f"{most:.0f} training groups, ")  # fmt: skip
 
 
 def _worth(table: pd.DataFrame) -> str:
@@ -80,7 +87,7 @@ def _worth(table: pd.DataFrame) -> str:
 
 def head_label(row: Mapping[Hashable, Any] | pd.Series) -> str:
     """Return the head, with how its settings were chosen where that is not the usual way."""
-    return row["head"] if row["selection"] in ("fixed", "prompts") else f"{row['head']} ({row['selection']})"
+    return row["head"] if row["selection"] in ("auto", "prompts") else f"{row['head']} ({row['selection']})"
 
 
 
@@ -110,17 +117,17 @@ def _scores(table: pd.DataFrame) -> str:
     part = part[part["shots"].isin([0, table["shots"].max()])]
     part = best_first(part).sort_values("shots", ascending=False, kind="stable")
     both = "p_chance_best" in part
-    lines = [["encoder", "head", "rank", "P(best)", "BA", "spread", *_P_NAMES[both], "macro F1", "MCC", "AUROC",
+    lines = [["encoder", "head", "rank", "P(best)", "P(near)", "BA", "spread", *_P_NAMES[both], "macro F1", "MCC", "AUROC",
               "log loss", "Brier", "over baselines", "dim", "ms/image"]]  # fmt: skip
     for row in part.to_dict("records"):
         alone = np.isnan(row["rank_low"]) or not row["shots"]  # ranked among those with as many labels
         rank = "" if alone else f"{row['rank_low']:.0f}-{row['rank_high']:.0f}"
         numbers = [f"{row[c]:.3f}" for c in ("macro_f1", "mcc", "auroc", "log_loss", "brier")]
-        best = "" if alone or np.isnan(row["p_best"]) else f"{row['p_best']:.2f}"
+        best, near = ("" if alone or np.isnan(row[name]) else f"{row[name]:.2f}" for name in ("p_best", "p_near"))
         p = ["" if np.isnan(row[name]) else f"{row[name]:.2g}" for name in _P_COLUMNS[both]]
         spread = "" if np.isnan(row["spread"]) else f"{100 * row['spread']:.1f}"
         cost = "" if np.isnan(row["ms_per_image"]) else f"{row['ms_per_image']:.1f}"
-        lines.append([f"`{row['encoder']}`", row["head"], rank, best, f"{100 * row['balanced_accuracy']:.1f}", spread,
+        lines.append([f"`{row['encoder']}`", row["head"], rank, best, near, f"{100 * row['balanced_accuracy']:.1f}", spread,
                       *p, *numbers, difference(row, "delta_trivial", "delta_low", "delta_high"),
                       str(row["dim"]), cost])  # fmt: skip
     return table_lines(lines)
@@ -177,7 +184,7 @@ def _hurt(hurt: pd.DataFrame, noise: Mapping[str, str]) -> list[str]:
         f"At {labels_of(hurt, shots)}, the {len(best)} best on clean labels. *Skill kept* is balanced "
         "accuracy above guessing, as a share of what it is on clean labels: at the highest rate, and its mean over the "
         "rates; empty where clean labels already give no more than guessing. *Half lost at*: the rate of wrong labels "
-        f"at which it falls below half, with its 95% interval over test groups and draws.{tau} All of it: "
+        f"at which it falls below half, with its 95% interval.{tau} All of it: "
         "`robustness.csv`.", "",
         *[f"- *{kind}*: {text}." for kind, text in noise.items()],
     ]  # fmt: skip
