@@ -41,8 +41,8 @@ def render_markdown(
         first = table.iloc[0]
         unit = "images" if first["level"] == "image" else "instances"
         parts += [
-            f"Classes: {', '.join(facts.classes)}. Learned from {_training(table)}scored on {first['n_test']} {unit} in "
-            f"{first['n_groups']} test groups{_worth(table)}, {len(board.table)} rows. Balanced accuracy in percent with its 95% interval "
+            f"Classes: {', '.join(facts.classes)}. {_training(table)} {first['n_test']} {unit} in {first['n_groups']} test "
+            f"groups{_worth(table)}, {len(board.table)} rows. Balanced accuracy in percent with its 95% interval "
             f"({_interval_method(table)}); guessing gives about {100 / len(facts.classes):.0f}.",
             "",
             summary(board.table),
@@ -70,10 +70,12 @@ def _interval_method(table: pd.DataFrame) -> str:
 
 
 def _training(table: pd.DataFrame) -> str:
-    """Return from how many groups is learned, with a comma; where nothing is, nothing."""
+    """Return from how many groups is learned, and that what follows is tested."""
     most = table["n_train_groups"].max()
-    return f"{most:.0f} training groups (mean over splits), " if table["split"].iloc[0] in IN_TURN else (
-        f"{most:.0f} training groups, ")  # fmt: skip
+    if not most:
+        return "Scored on"
+    mean = " (mean over splits)" if table["split"].iloc[0] in IN_TURN else ""
+    return f"Learned from {most:.0f} training groups{mean}, scored on"
 
 
 def _worth(table: pd.DataFrame) -> str:
@@ -117,8 +119,8 @@ def _scores(table: pd.DataFrame) -> str:
     part = part[part["shots"].isin([0, table["shots"].max()])]
     part = best_first(part).sort_values("shots", ascending=False, kind="stable")
     both = "p_chance_best" in part
-    lines = [["encoder", "head", "rank", "P(best)", "P(near)", "BA", "spread", *_P_NAMES[both], "macro F1", "MCC", "AUROC",
-              "log loss", "Brier", "over baselines", "dim", "ms/image"]]  # fmt: skip
+    lines = [["encoder", "head", "rank", "P(best)", "P(near)", "BA", "spread", *_P_NAMES[both], "macro F1", "MCC",
+              "AUROC", "log loss", "Brier", "over baselines", "dim", "ms/image"]]  # fmt: skip
     for row in part.to_dict("records"):
         alone = np.isnan(row["rank_low"]) or not row["shots"]  # ranked among those with as many labels
         rank = "" if alone else f"{row['rank_low']:.0f}-{row['rank_high']:.0f}"
@@ -127,8 +129,8 @@ def _scores(table: pd.DataFrame) -> str:
         p = ["" if np.isnan(row[name]) else f"{row[name]:.2g}" for name in _P_COLUMNS[both]]
         spread = "" if np.isnan(row["spread"]) else f"{100 * row['spread']:.1f}"
         cost = "" if np.isnan(row["ms_per_image"]) else f"{row['ms_per_image']:.1f}"
-        lines.append([f"`{row['encoder']}`", row["head"], rank, best, near, f"{100 * row['balanced_accuracy']:.1f}", spread,
-                      *p, *numbers, difference(row, "delta_trivial", "delta_low", "delta_high"),
+        lines.append([f"`{row['encoder']}`", row["head"], rank, best, near, f"{100 * row['balanced_accuracy']:.1f}",
+                      spread, *p, *numbers, difference(row, "delta_trivial", "delta_low", "delta_high"),
                       str(row["dim"]), cost])  # fmt: skip
     return table_lines(lines)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from bench.draws.sources import RANDOM
 from bench.report.facts import IN_TURN, RunFacts
 from bench.report.leaderboard import Leaderboard
@@ -51,8 +53,8 @@ def _intervals(facts: RunFacts, in_turn: bool) -> list[str]:
         else "what other training slides would change is estimated from how much two draws have in common"
     )
     return [
-        f"- The 95% interval holds the score on other slides in the place of both the training and the test slides: {both} "
-        "(`ci_low`, `ci_high`). For a classifier learned from these very training slides, on new test slides, see "
+        "- The 95% interval holds the score on other slides in the place of both the training and the test slides: "
+        f"{both} (`ci_low`, `ci_high`). For a classifier learned from these very training slides, on new test slides, see "
         "`ci_these_low` and `ci_these_high` in `leaderboard.csv`."
     ]
 
@@ -75,8 +77,8 @@ def how_to_read(board: Leaderboard, facts: RunFacts) -> list[str]:
         if facts.split_rule == RANDOM
         else "- No image, slide or other group is on both sides of a split.",
         "- *rank*: the places that a row may truly hold; all ranks of a table hold together in 19 of 20 studies. "
-        "*P(best)*: how likely this row is the best; *P(near)*: how likely it is within 2 points of the best, and so as "
-        "good as the best for most purposes. Both count other slides on both sides.",
+        "*P(best)*: how likely this row is the best; *P(near)*: how likely it is within 2 points of the best, and so "
+        "as good as the best for most purposes. Both count other slides on both sides.",
         _P_READING["p_chance_best" in table],
         "- *over baselines* is the paired difference to the best row that knows no biology (colour, texture, size; "
         "networks with random weights too, where they take part), with its 95% interval. Near zero, the encoder adds "
