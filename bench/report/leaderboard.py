@@ -105,12 +105,13 @@ def build_leaderboard(
     tested = tested_items(table, test_rows, facts.classes)
     rows: list[dict[str, object]] = []
     resamples: dict[tuple[Hashable, ...], np.ndarray] = {}
+    has_curves = len({(unit.shots, rate) for unit in units for rate in unit.rates}) > 1
     for level in dict.fromkeys((unit.series, unit.shots, unit.noise_kind) for unit in units):
         block = [unit for unit in units if (unit.series, unit.shots, unit.noise_kind) == level]
         fits, answers = _score(run, block, tested, facts)
         for r, rate in enumerate(block[0].rates):
             rows += _rows(block, fits[fits["noise"] == rate], rate, answers[r], tested, facts)
-            resamples |= resample_rows(block, rate, answers[r].hits)
+            resamples |= resample_rows(block, rate, answers[r].hits) if has_curves else {}
     board = pd.DataFrame(rows, columns=list(COLUMNS))
     board = best_first(board).sort_values(["series", "shots", "noise", "noise_kind"], kind="stable")
     trivial = {name for name, known in facts.encoders.items() if known.trivial}
