@@ -49,14 +49,14 @@ def granularity(
     classes: Annotated[
         str, typer.Option(help="Only these classes, e.g. a,b (default: all that have labels enough).")
     ] = "",
-    image_labels: Annotated[str, typer.Option(help="Labelled images a class.")] = "0,5,10,50",
-    cell_labels: Annotated[str, typer.Option(help="Labelled cells a class.")] = "0,1,2,4,8,16,32,64,128",
+    image_labels: Annotated[str, typer.Option(help="Labelled images per class.")] = "0,5,10,50",
+    cell_labels: Annotated[str, typer.Option(help="Labelled cells per class.")] = "0,1,2,4,8,16,32,64,128",
     bag_head: Annotated[
         str,
         typer.Option(
             help="How labels of images are learned from: mean-pool, inherit, noisy-or, log-sum-exp, attention (from 50 "
-            "images a class), joint (with labels of cells as well); mean-pool:centroid rests on another head. A wrong "
-            "name lists all."
+            "images per class), joint (with labels of cells as well); mean-pool:centroid rests on another head. A "
+            "wrong name lists all."
         ),
     ] = "joint,mean-pool,inherit,noisy-or",
     pure: Annotated[
@@ -72,6 +72,9 @@ def granularity(
     simulate_bags: Annotated[
         int | None, typer.Option(min=1, help="Cells of a simulated image (default 10; alone, of purity 1).")
     ] = None,
+    none_class: Annotated[
+        str, typer.Option(help="Name a class, e.g. other, for cells of other types than the images' classes.")
+    ] = "",
     minutes: Annotated[str, typer.Option(help="Your minutes for one label of each kind.")] = "image=0.1,cell=0.5",
     seeds: Annotated[int, typer.Option(min=2, help="Draws of labelled images and cells.")] = 20,
     name: Annotated[str | None, typer.Option(help="Name of the folder below <out>/granularity.")] = None,
@@ -80,8 +83,8 @@ def granularity(
 ) -> None:
     """Say how many labels of images are worth one label of a cell, and which mix of both is cheapest.
 
-    Images are labelled, cells are what is asked about: every head learns from so many labels of images and of cells a
-    class, and is tested on images, and on cells whose class is known, of groups that it did not learn from.
+    Images are labelled, cells are what is asked about: every head learns from so many labels of images and of cells
+    per class, and is tested on images, and on cells whose class is known, of groups that it did not learn from.
     """
     from bench.data.cells import CellSource
     from bench.embeddings.embed import Source
@@ -95,7 +98,7 @@ def granularity(
     request = Request(
         Source(data, instances, group_pattern, group_column, cells=told), encoder_names(encoder), levels,
         tuple(words(bag_head)), tuple(words(classes)), tuple(numbers(purity, "--purity", float)[::-1]), simulate_bags,
-        _minutes(minutes), out, name, pure,
+        _minutes(minutes), out, name, pure, none_class,
     )  # fmt: skip
     with progress_bars() as report:
         found = run(request, device, shlex.join(["bench", *sys.argv[1:]]), report)
@@ -121,7 +124,7 @@ def _minutes(text: str) -> dict[str, float]:
 
 def _print(rates: pd.DataFrame) -> None:
     heads = (
-        "image labels a class",
+        "image labels per class",
         "image level",
         "cell level",
         "as many cell labels",

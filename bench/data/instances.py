@@ -18,14 +18,16 @@ from bench.data.datasets import BOX, Dataset
 from bench.data.masks import masks_of
 from bench.data.segment import Segmenter, segment
 from bench.data.segmented import foreground_shares, segments_of
+from bench.data.shown import shows_label
 from bench.data.tiles import cut_tiles, read_tiles, with_foreground
-from bench.data.windows import Window, cut_windows, set_boxes
+from bench.data.windows import Window, boxes_of_cells, cut_windows, set_boxes
 from bench.errors import BenchError
 from bench.seeds import keyed_uniform
 
 DEFAULT_MOST = 200  # cells of one image
 COLUMNS = [
-    "instance", "path", "digest", *BOX, "label", "level", "group", "source", "split", "image", "cell_label", "blank",
+    "instance", "path", "digest", *BOX, "label", "level", "group", "source", "split", "image", "cell_label", "shows",
+    "blank",
 ]  # fmt: skip
 EXPECTED = (
     "expected whole (each labelled region); tiles:SIZE[:STRIDE][:fg] in pixels, e.g. tiles:128 or tiles:128:64 "
@@ -100,7 +102,8 @@ def cut_instances(
     cells, 'boxes', 'masks', 'segments' or 'cellpose', with the window around each (see `bench.data.windows`).
     `instance` names the content of the region: file digest and box, no path, so two rows share it only where the
     content is the same. A region that is its whole image has no box. `image` is the bag. `level` is 'inherited' for
-    a part of what was labelled. `cell_label`: the expert's label of the cell, NA where unknown. `blank`: what of
+    a part of what was labelled. `cell_label`: the expert's label of the cell, NA where unknown. `shows`: whether
+    the window shows a cell of the image's class (see `bench.data.shown`), NA where unknown. `blank`: what of
     it is blanked (see `bench.data.blank`), which its name tells too, or NA. cache: folder that keeps what was found in
     images. Raises BenchError for another kind, and where a class is left without an instance.
     """
@@ -120,6 +123,8 @@ def cut_instances(
             0, f"{len(rows):,} cells of {len(count):,} images, {count.min()} to {count.max()} an image, "
             f"median {count.median():g}"
         )  # fmt: skip
+    if "shows" not in rows:
+        rows = rows.assign(shows=pd.array([pd.NA] * len(rows), dtype="boolean"))
     asked.notes.extend(_told_apart(rows))
     dataset = _without(dataset, rows, reasons, asked)
     return Instances(dataset, rows[COLUMNS].reset_index(drop=True), tuple(asked.notes))
@@ -168,6 +173,8 @@ def _cells(dataset: Dataset, asked: Asked) -> tuple[pd.DataFrame, dict[str, str]
     if rows.empty:
         return rows, dict(found.reasons)
     box = cut_windows(rows, window, asked.notes)
+    if not asked.blanked:  # else a window does not show what lies in it
+        rows = rows.assign(shows=shows_label(rows, boxes_of_cells(rows), box))
     rows = set_boxes(rows, box).sort_values(["path", *BOX], kind="stable", na_position="first")
     return _merge_windows(rows, asked.notes), dict(found.reasons)
 
@@ -222,10 +229,14 @@ def _told_apart(rows: pd.DataFrame) -> list[str]:
     wrong = (known["cell_label"].astype("str") != known["label"].astype("str")).mean()
     if not wrong:
         return []
-    return [
+    note = (
         f"{wrong:.0%} of the {len(known):,} cells that an expert labelled are not of the class of their image, which "
         "they inherit: so many labels of cells are wrong"
-    ]
+    )
+    missing = (~known["shows"]).mean() if known["shows"].notna().all() else wrong
+    if missing < wrong:
+        note += f". {missing:.0%} of the windows around them show no cell of that class, as some take in a neighbour"
+    return [note]
 
 
 def _without(dataset: Dataset, rows: pd.DataFrame, reasons: dict[str, str], asked: Asked) -> Dataset:

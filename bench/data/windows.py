@@ -40,10 +40,8 @@ def cut_windows(cells: pd.DataFrame, window: Window, notes: list[str]) -> np.nda
     inside at the border; along an axis shorter than the window it takes the whole axis. Raises BenchError for a
     window in um where the scale of an image is not known.
     """
-    limits = cells[["width", "height"]].to_numpy(np.int64)
-    low = cells[["x0", "y0"]].fillna(0).to_numpy(np.int64)
-    high = cells[["x1", "y1"]].to_numpy(np.float64, na_value=np.nan)
-    high = np.where(np.isnan(high), limits, high).astype(np.int64)
+    limits, box = cells[["width", "height"]].to_numpy(np.int64), boxes_of_cells(cells)
+    low, high = box[:, :2], box[:, 2:]
     longest = (high - low).max(1)
     scale = cells["um_per_px"].to_numpy(np.float64, na_value=np.nan)
     size = _sizes(longest, scale, window, notes)[:, None]
@@ -57,6 +55,14 @@ def cut_windows(cells: pd.DataFrame, window: Window, notes: list[str]) -> np.nda
         if narrow:
             notes.append(f"the windows of {narrow} cells are cut to their image, which is smaller")
     return np.concatenate([start, end], 1)
+
+
+def boxes_of_cells(cells: pd.DataFrame) -> np.ndarray:
+    """Return the box of each cell, int64 (n, 4) x0, y0, x1, y1; that of the whole image where a row has none."""
+    whole = cells[["width", "height"]].to_numpy(np.int64)
+    low = cells[["x0", "y0"]].fillna(0).to_numpy(np.int64)
+    high = cells[["x1", "y1"]].to_numpy(np.float64, na_value=np.nan)
+    return np.concatenate([low, np.where(np.isnan(high), whole, high).astype(np.int64)], 1)
 
 
 def _sizes(longest: np.ndarray, scale: np.ndarray, window: Window, notes: list[str]) -> np.ndarray:

@@ -18,6 +18,7 @@ from bench.report.intervals import few_groups, score_intervals
 from bench.report.statistics import Hits, percentile_interval, two_way_bootstrap
 
 ROUNDING = 1e-12  # accuracies this close are equal
+NO_INTERVAL = "not available: too few test groups for an interval"
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,14 @@ def sample(hits: Hits) -> Samples:
 def curve_table(
     outcome: Outcome, base_of: Mapping[str, str], image: Samples, cell: Samples, paired: bool
 ) -> pd.DataFrame:
-    """Return one row per method: columns head, base, images, cells, and NAME, NAME_low, NAME_high for three figures.
+    """Return one row per method: columns head, base, images, cells, and NAME, NAME_low, NAME_high for the figures.
 
     base_of: bag head -> the head that learns from cell labels alone, and is its own base.
 
     NAME: cell (balanced accuracy at cell level), image (at image level), gap (image - cell; its limits from the same
     resamples where both are counted by the same groups, `paired`, else from independent ones, NaN where test groups
-    are too few); also cell_sd and image_sd, between draws.
+    are too few); also cell_sd and image_sd, between draws; and of_classes, of_none: the mean recall at cell level of
+    the images' classes, and that of none of these, NaN where there is no class for them.
     """
     table = pd.DataFrame(outcome.methods, columns=Method._fields)
     table.insert(1, "base", [base_of.get(name, name) for name in table["head"]])
@@ -69,11 +71,19 @@ def curve_table(
     }
     for name, limits in figures.items():
         table[name], table[f"{name}_low"], table[f"{name}_high"] = limits
-    return table.assign(cell_sd=cell.spread, image_sd=image.spread)
+    return table.assign(cell_sd=cell.spread, image_sd=image.spread, **_recalls(outcome))
+
+
+def _recalls(outcome: Outcome) -> dict[str, np.ndarray]:
+    """Return the mean recall of cells of the images' classes and that of cells of none of these, (M,) each."""
+    K, total = outcome.image.total.shape[1], outcome.cell.total.sum(0)
+    recall = outcome.cell.right.mean(1).sum(1) / np.where(total > 0, total, np.nan)  # (M, K or K + 1)
+    of_none = recall[:, K] if recall.shape[1] > K else np.full(len(recall), np.nan)
+    return {"of_classes": np.nanmean(recall[:, :K], 1), "of_none": of_none}
 
 
 def equal_cells(levels: Sequence[int], curve: np.ndarray, reached: np.ndarray, chance: float = 0) -> np.ndarray:
-    """Return how many cell labels a class reach these accuracies, (B,): -inf below the lowest level, inf above all.
+    """Return how many cell labels per class reach these accuracies, (B,): -inf below the lowest level, inf above all.
 
     What is no better than `chance` needs no label, and so is below the lowest level.
 
@@ -104,10 +114,11 @@ def exchange_rates(
     """Return what image labels alone are worth: one row per bag head and number of image labels.
 
     base_of: bag head -> the head that learns from cell labels alone. Columns: head, images, cell (accuracy), cells
-    (labels of cells a class that reach as much) with cells_low, cells_high and cells_text, rate (image labels worth one
-    cell label: images / cells) with rate_low, rate_high and text. cells is -inf below the lowest level asked for and
-    inf above the highest; rate is then inf and 0, which is to say: more, or less, than the text says. Limits are
-    percentiles of the two-way bootstrap, NaN where test groups are too few.
+    (labels of cells per class that reach as much) with cells_low, cells_high and cells_text, rate (image labels worth
+    one cell label when there are so many of images: images / cells) with rate_low, rate_high and text. cells is -inf
+    below the lowest level asked for and inf above the highest; rate is then inf and 0, which is to say: more, or less,
+    than the text says. Limits are percentiles of the two-way bootstrap. Where test groups are too few for them there is
+    no rate either: cells and rate are NaN, and the text says why.
     """
     at = {method: i for i, method in enumerate(methods)}
     rows = []
@@ -118,9 +129,9 @@ def exchange_rates(
         levels = sorted(other.cells for other in methods if other.head == base and not other.images)
         curve = [at[Method(base, 0, c)] for c in levels]
         own = at[method]
-        [equal] = equal_cells(levels, cell.value[curve][:, None], cell.value[[own]], 1 / n_classes)
-        low = high = np.nan
+        equal = low = high = np.nan
         if cell.enough:
+            [equal] = equal_cells(levels, cell.value[curve][:, None], cell.value[[own]], 1 / n_classes)
             drawn = equal_cells(levels, cell.samples[curve], cell.samples[own], 1 / n_classes)
             low = np.quantile(drawn, 0.025, method="lower")
             high = np.quantile(drawn, 0.975, method="higher")
@@ -137,7 +148,7 @@ def exchange_rates(
 
 
 def _rate_text(images: int, cells: tuple[float, float, float], levels: Sequence[int]) -> str:
-    """Return e.g. '2.5 [1.2, >10]': image labels worth one cell label."""
+    """Return e.g. '2.5 [1.2, >10] at 10 images': image labels worth one cell label, per class."""
 
     def one(value: float) -> str:
         if np.isinf(value):
@@ -145,25 +156,32 @@ def _rate_text(images: int, cells: tuple[float, float, float], levels: Sequence[
         return f"{images / value:.3g}"
 
     equal, low, high = cells
-    return one(equal) if np.isnan(low) else f"{one(equal)} [{one(high)}, {one(low)}]"
+    if np.isnan(low):
+        return NO_INTERVAL
+    return f"{one(equal)} [{one(high)}, {one(low)}] at {'1 image' if images == 1 else f'{images} images'}"
 
 
 def _cells_text(equal: float, levels: Sequence[int]) -> str:
-    """Return e.g. '12', '<1' or '>128'."""
+    """Return e.g. '12', '<1' or '>128'; '' where it is not known."""
+    if np.isnan(equal):
+        return ""
     if np.isinf(equal):
         return f"<{levels[0]}" if equal < 0 else f">{levels[-1]}"
     return f"{equal:.3g}"
 
 
-def frontier(curves: pd.DataFrame, minutes: Mapping[str, float], n_classes: int) -> pd.DataFrame:
+def frontier(
+    curves: pd.DataFrame, minutes: Mapping[str, float], n_classes: int, n_cell_classes: int | None = None
+) -> pd.DataFrame:
     """Return the mixes that no cheaper one equals at cell level, by rising cost.
 
-    curves: of `curve_table`. minutes: 'image', 'cell' -> a person's minutes for one label. Columns: minutes (all
-    classes), head, images, cells (a class), cell, cell_low, cell_high, and alone_image, alone_cell: the best accuracy
-    for as many minutes by labels of one kind, NaN where none is that cheap. The best of many is chosen on the test, so
-    that it is a little too hopeful.
+    curves: of `curve_table`. minutes: 'image', 'cell' -> a person's minutes for one label. n_cell_classes: that cells
+    are labelled as, where it is not n_classes. Columns: minutes (all classes), head, images, cells (per class), cell,
+    cell_low, cell_high, and alone_image, alone_cell: the best accuracy for as many minutes by labels of one kind, NaN
+    where none is that cheap. The best of many is chosen on the test, so that it is a little too optimistic.
     """
-    cost = n_classes * (curves["images"] * minutes["image"] + curves["cells"] * minutes["cell"])
+    of_images = n_classes * minutes["image"] * curves["images"]
+    cost = of_images + (n_cell_classes or n_classes) * minutes["cell"] * curves["cells"]
     table = curves.assign(minutes=cost).sort_values(["minutes", "cell"], ascending=[True, False], kind="stable")
     best = table["cell"].cummax().shift(fill_value=-np.inf)
     kept = table[(table["cell"] > best)].copy()
@@ -197,6 +215,7 @@ def measure(
     image, cell = sample(outcome.image), sample(outcome.cell)
     base_of = {head.name: head.base for head in heads}
     curves = curve_table(outcome, base_of, image, cell, design.paired)
-    rates = exchange_rates(outcome.methods, base_of, cell, len(design.classes))
+    K, K_cell = len(design.classes), len(design.cell_classes)
+    rates = exchange_rates(outcome.methods, base_of, cell, K_cell)
     rates = rates.merge(curves.query("cells == 0")[["head", "images", "image"]], on=["head", "images"])
-    return Findings(curves, rates, frontier(curves, minutes, len(design.classes)), refused)
+    return Findings(curves, rates, frontier(curves, minutes, K, K_cell), refused)

@@ -4,29 +4,31 @@
 hits, from which `bench.granularity.exchange` makes accuracies, intervals and rates. A method is a bag head at m
 labelled images and c labelled cells of a class; where there are no labelled images it is the head of `bench.heads` that
 the bag head rests on. Cell level is scored on cells whose class is known and among the images' classes, in groups that
-nothing was learned from; image level on the images of these groups.
+nothing was learned from; image level on the images of these groups. Where the design has a class for none of these,
+cells can be labelled as such, and what learned from images alone finds them by `bench.granularity.none_of_these`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from bench.errors import BenchError
-from bench.granularity.bags import bags_of_one
+from bench.granularity.bags import Bags, bags_of_one
 from bench.granularity.design import Arena, Design
-from bench.granularity.heads import BagHead, Draw, all_bag_heads
+from bench.granularity.heads import BagHead, BagScored, Draw, all_bag_heads
 from bench.granularity.heads.contract import no_bags
+from bench.granularity.none_of_these import LEAST_IMAGES, call_none, left_out_scores, none_level
 from bench.report.statistics import Hits
 
 OnProgress = Callable[[int, int], None]
 
 
 class Method(NamedTuple):
-    """head: name of a bag head, or of a head of `bench.heads` where images is 0. images, cells: labels a class."""
+    """head: name of a bag head, or of a head of `bench.heads` where images is 0. images, cells: labels per class."""
 
     head: str
     images: int
@@ -55,12 +57,29 @@ def plan_methods(heads: Sequence[BagHead], design: Design) -> tuple[dict[Method,
         few = [m for m in design.image_levels if m < head.least_bags]
         if few:
             refused.append(
-                f"{head.name} with {', '.join(map(str, few))} image labels a class: it is fitted from "
-                f"{head.least_bags}, below which it learns which images it has seen"
+                f"{head.name} with {_listed(few)} image labels per class: it is fitted from {head.least_bags}, below "
+                "which it learns which images it has seen"
             )
-        mixed = design.cell_levels if head.mixes else ()
-        planned |= {Method(head.name, m, c): head for m in design.image_levels if m not in few for c in (0, *mixed)}
+        mixed = design.cell_levels if head.mixes and (head.mixes_none or not design.none) else ()
+        if head.mixes and not mixed:
+            refused.append(
+                f"{head.name} with labels of cells: it takes an image for one large cell, which is never labelled "
+                f"'{design.none}', so that it would learn that the mean of such cells is not '{design.none}'"
+            )
+        for m in (m for m in design.image_levels if m not in few):
+            alone = (0,) if not design.none or m >= LEAST_IMAGES else ()
+            planned |= {Method(head.name, m, c): head for c in (*alone, *mixed)}
+    single = [m for m in design.image_levels if m < LEAST_IMAGES]
+    if design.none and single:
+        refused.append(
+            f"{_listed(single)} image label per class without labels of cells: what is '{design.none}' is learned from "
+            f"images left out in turn, which takes {LEAST_IMAGES} per class"
+        )
     return planned, tuple(refused)
+
+
+def _listed(levels: Sequence[int]) -> str:
+    return ", ".join(map(str, levels))
 
 
 def fit_design(
@@ -86,9 +105,10 @@ def fit_design(
             X = scaled(arena.train) if seeds else np.zeros((0, 0))
             for seed in seeds:
                 for at, (method, head) in enumerate(planned.items()):
-                    found = head.scores(_draw(design, arena, X, method, (seed, name)), head.settings)
+                    found = _scored(head, _draw(design, arena, X, method, (seed, name)), design)
                     _check(found.bags, found.cells, method)
-                    for level, P in (("image", found.bags), ("cell", found.cells)):
+                    of_images = found.bags[:, : len(design.classes)]  # no image is of none of the classes
+                    for level, P in (("image", of_images), ("cell", found.cells)):
                         unit, y = _tested(design, arena, level)
                         np.add.at(right[level][at, seed], (unit, y), P.argmax(1) == y)
                 done += 1
@@ -106,7 +126,25 @@ def _draw(design: Design, arena: Arena, X: np.ndarray, method: Method, which: tu
         rows = design.cells[(method.cells, *which)]
         cells = bags_of_one(rows, design.cell_y[rows])
     bags = design.images[(method.images, *which)] if method.images else cells
-    return Draw(X, bags, cells if method.images else no_bags(), len(design.classes), arena.test_bags, arena.test_cells)
+    labelled = bool(design.none and method.cells)
+    K = len(design.cell_classes) if labelled else len(design.classes)
+    mixed = cells if method.images else no_bags()
+    return Draw(X, bags, mixed, K, arena.test_bags, arena.test_cells, none=labelled)
+
+
+def _scored(head: BagHead, draw: Draw, design: Design) -> BagScored:
+    """Return what a head says of the tested; of cells also that they are none of the classes, if the design asks it."""
+    found = head.scores(draw, head.settings)
+    if not design.none or draw.none:
+        return found
+
+    def score(bags: Bags, rows: np.ndarray) -> np.ndarray:
+        one = draw.test_bags.take(np.arange(1))  # its answer is not needed
+        return head.scores(replace(draw, bags=bags, test_bags=one, test_cells=rows), head.settings).cells
+
+    unit = design.unit[draw.bags.rows[draw.bags.start]]
+    level = none_level(*left_out_scores(score, draw.bags, unit))
+    return BagScored(found.bags, call_none(found.cells, level))
 
 
 def _tested(design: Design, arena: Arena, level: str) -> tuple[np.ndarray, np.ndarray]:
@@ -123,7 +161,7 @@ def _totals(design: Design, level: str) -> np.ndarray:
     groups = int(unit.max()) + 1 if len(unit) else 0
     if design.paired:
         groups = int(design.unit.max()) + 1
-    total = np.zeros((groups, len(design.classes)), np.int64)
+    total = np.zeros((groups, len(design.classes if level == "image" else design.cell_classes)), np.int64)
     np.add.at(total, (unit, y), 1)
     return total
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.data.blank import diagnostic_of
 from bench.disk.atomic import write_atomically
 from bench.embeddings.embed import OnProgress, Source, cached_encoders, embed, prepare
 from bench.errors import BenchError, did_you_mean
@@ -18,15 +19,14 @@ from bench.fitting.sweep import Embedded
 from bench.granularity.design import (
     Design,
     Levels,
-    Recipe,
     design_images,
-    simulate_images,
     structural_noise,
     usable_classes,
 )
 from bench.granularity.exchange import Findings, measure
 from bench.granularity.heads import get_bag_heads
 from bench.granularity.report import Story, draw_curves, render
+from bench.granularity.simulate import Recipe, simulate_images
 from bench.report.intervals import T_FROM
 from encoders import EncoderSpec, resolve
 
@@ -38,7 +38,7 @@ class Request:
     """What is asked. purities, size: of simulated images, none where images are as they are.
 
     minutes: a person's, for one label of 'image' and of 'cell'. classes: none means all that have labels enough.
-    pure: the label of an image is that of each of its cells.
+    pure: the label of an image is that of each of its cells. none: the name of a class of cells that are none of these.
     """
 
     source: Source
@@ -52,6 +52,15 @@ class Request:
     out: Path
     name: str | None
     pure: bool = False
+    none: str = ""
+
+    def __post_init__(self) -> None:
+        if self.none and (self.pure or self.recipes):
+            raise BenchError(
+                f"Got --none-class {self.none} with {'--pure' if self.pure else 'simulated images'}, where every cell "
+                "is of one of the classes; expected images with labelled cells of other types. Leave one of the two "
+                "out."
+            )
 
     @property
     def recipes(self) -> list[Recipe]:
@@ -90,12 +99,16 @@ def run(request: Request, device: str, command: str, on_progress: OnProgress) ->
     plan = _plan(prepared.instances, request)
     found = list(_findings(plan, [spec for spec in specs if spec.name in X], X, request, on_progress))
     notes = [*prepared.dataset.notes, *plan.notes]
+    notes += [
+        f"{spec.name} is a diagnostic ({spec.diagnostic}): it shows what scores rest on, and is no encoder to choose"
+        for spec in specs if spec.diagnostic
+    ]  # fmt: skip
     for own in found:
         notes += own.refused
         if own.curves["gap_low"].isna().any():
             notes.append(
                 f"a class has fewer than {T_FROM} test groups, too few to be resampled: accuracies have exact limits, "
-                "for which a group is one observation; gap and exchange rate have none"
+                "for which a group is one observation; the gap has none, and the exchange rate is not available"
             )
     design = next(iter(plan.designs.values()))
     notes += design.refused
@@ -103,7 +116,10 @@ def run(request: Request, device: str, command: str, on_progress: OnProgress) ->
     split = f"{design.plan.rule}, {design.plan.reason}"
     noise = None if request.recipes or request.pure else structural_noise(plan.table)
     about = {head.name: head.summary for head in heads}
-    story = Story(prepared.dataset.name, command, design.classes, split, told, request.minutes, about, noise)
+    story = Story(
+        prepared.dataset.name, command, design.classes, split, told, request.minutes, about, noise, request.none,
+        diagnostic_of(request.source.instances), request.pure,
+    )  # fmt: skip
     tables = {
         what: pd.concat([getattr(own, what) for own in found], ignore_index=True)
         for what in ("curves", "rates", "frontier")
@@ -171,7 +187,7 @@ def _plan(instances: pd.DataFrame, request: Request) -> _Plan:
     notes = (*told, *notes)
     table = instances.iloc[rows].reset_index(drop=True)
     if not request.recipes:
-        return _Plan(rows, table, notes, {np.nan: design_images(table, classes, request.levels)})
+        return _Plan(rows, table, notes, {np.nan: design_images(table, classes, request.levels, request.none)})
     table = table.assign(label=_label_of_cell(table))
     designs = {one.purity: simulate_images(table, classes, request.levels, one) for one in request.recipes}
     return _Plan(rows, table, notes, designs)
@@ -207,9 +223,26 @@ def _choose(table: pd.DataFrame, request: Request) -> tuple[np.ndarray, tuple[st
         most = ", ".join(f"{name} {count:,}" for name, count in strange.value_counts().head(4).items())
         notes += (
             f"{len(strange):,} cells have labels that are no class of images ({most}): they are among the cells of "
-            "their images, and not scored at cell level",
+            f"their images, and {_scored_as(request.none)}",
         )
+    if request.none:
+        _check_none(request.none, set(table.loc[taken, "label"]), len(strange))
     return kept, classes, notes
+
+
+def _scored_as(none: str) -> str:
+    return f"are the class '{none}' at cell level" if none else "not scored at cell level (--none-class can name them)"
+
+
+def _check_none(none: str, classes: set[str], cells: int) -> None:
+    """Raise BenchError unless the name is free and there are cells of none of the classes."""
+    if none in classes:
+        raise BenchError(f"Got --none-class {none}, which is a class of images; expected another name, such as other.")
+    if not cells:
+        raise BenchError(
+            f"Got --none-class {none}, and every labelled cell is of one of the classes; expected cells of other "
+            "types. Leave the option out."
+        )
 
 
 def _write(folder: Path, story: Story, tables: dict[str, pd.DataFrame]) -> None:

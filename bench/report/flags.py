@@ -163,7 +163,7 @@ def summary(board: pd.DataFrame) -> str:
         f"{100 * best['balanced_accuracy']:.1f} [{100 * best['ci_low']:.0f}-{100 * best['ci_high']:.0f}]"
     )
     if not np.isnan(best["p_best"]):
-        text += f"; it is the best in {100 * best['p_best']:.0f}% of resamples"
+        text += f"; it is the best with a probability of {100 * best['p_best']:.0f}%"
     if not np.isnan(best["held_out_best"]):
         text += (
             ". The best of many is best by luck as well: chosen on half of the test groups, the best scores "

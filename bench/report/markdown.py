@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.report.facts import IN_TURN, RunFacts
 from bench.report.flags import EXACT, summary
-from bench.report.leaderboard import Leaderboard, RunFacts
+from bench.report.leaderboard import Leaderboard
 from bench.report.reading import how_to_read
-from bench.report.rows import best_first, cleanest, competing, is_diagnostic, labels_of, main_series, results
+from bench.report.rows import best_first, cleanest, is_diagnostic, labels_of, main_series, results
 
 _SAME = ["head", "selection", "series", "shots", "noise_kind", "noise"]  # in a diagnostic and in its intact twin
 _RANDOM = "random weights"  # what is said of such encoders in the column diagnostic
@@ -40,8 +41,8 @@ def render_markdown(
         first = table.iloc[0]
         unit = "images" if first["level"] == "image" else "instances"
         parts += [
-            f"Classes: {', '.join(facts.classes)}. Scored on {first['n_test']} {unit} in {first['n_groups']} groups"
-            f"{_worth(table)}, {len(board.table)} rows. Balanced accuracy in percent with its 95% interval "
+            f"Classes: {', '.join(facts.classes)}. {_training(table)} {first['n_test']} {unit} in {first['n_groups']} test "
+            f"groups{_worth(table)}, {len(board.table)} rows. Balanced accuracy in percent with its 95% interval "
             f"({_interval_method(table)}); guessing gives about {100 / len(facts.classes):.0f}.",
             "",
             summary(board.table),
@@ -65,7 +66,16 @@ def _interval_method(table: pd.DataFrame) -> str:
     """Return in words how the intervals of a table were made."""
     if table["ci_method"].iloc[0] == EXACT:
         return "exact limits combined over classes"
-    return "over test groups and draws, t on the log odds"
+    return "for other slides to learn from and to be tested on"
+
+
+def _training(table: pd.DataFrame) -> str:
+    """Return from how many groups is learned, and that what follows is tested."""
+    most = table["n_train_groups"].max()
+    if not most:
+        return "Scored on"
+    mean = " (mean over splits)" if table["split"].iloc[0] in IN_TURN else ""
+    return f"Learned from {most:.0f} training groups{mean}, scored on"
 
 
 def _worth(table: pd.DataFrame) -> str:
@@ -79,7 +89,7 @@ def _worth(table: pd.DataFrame) -> str:
 
 def head_label(row: Mapping[Hashable, Any] | pd.Series) -> str:
     """Return the head, with how its settings were chosen where that is not the usual way."""
-    return row["head"] if row["selection"] in ("fixed", "prompts") else f"{row['head']} ({row['selection']})"
+    return row["head"] if row["selection"] in ("auto", "prompts") else f"{row['head']} ({row['selection']})"
 
 
 
@@ -94,12 +104,13 @@ def _pivot(table: pd.DataFrame) -> str:
         cells = []
         for n in shots:
             row = rows.get((encoder, head, n))
-            cells.append(_with_interval(row) if row else "")
+            cells.append(with_interval(row) if row else "")
         lines.append([f"`{encoder}`", head, *cells])
     return table_lines(lines)
 
 
-def _with_interval(row: Mapping[Hashable, Any]) -> str:
+def with_interval(row: Mapping[Hashable, Any]) -> str:
+    """Return the balanced accuracy of a row with its interval, e.g. '71.5 [66-76]'."""
     return f"{100 * row['balanced_accuracy']:.1f} [{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}]"
 
 
@@ -108,23 +119,23 @@ def _scores(table: pd.DataFrame) -> str:
     part = part[part["shots"].isin([0, table["shots"].max()])]
     part = best_first(part).sort_values("shots", ascending=False, kind="stable")
     both = "p_chance_best" in part
-    lines = [["encoder", "head", "rank", "P(best)", "BA", "spread", *_P_NAMES[both], "macro F1", "MCC", "AUROC",
-              "log loss", "Brier", "over baselines", "dim", "ms/image"]]  # fmt: skip
+    lines = [["encoder", "head", "rank", "P(best)", "P(near)", "BA", "spread", *_P_NAMES[both], "macro F1", "MCC",
+              "AUROC", "log loss", "Brier", "over baselines", "dim", "ms/image"]]  # fmt: skip
     for row in part.to_dict("records"):
         alone = np.isnan(row["rank_low"]) or not row["shots"]  # ranked among those with as many labels
         rank = "" if alone else f"{row['rank_low']:.0f}-{row['rank_high']:.0f}"
         numbers = [f"{row[c]:.3f}" for c in ("macro_f1", "mcc", "auroc", "log_loss", "brier")]
-        best = "" if alone or np.isnan(row["p_best"]) else f"{row['p_best']:.2f}"
+        best, near = ("" if alone or np.isnan(row[name]) else f"{row[name]:.2f}" for name in ("p_best", "p_near"))
         p = ["" if np.isnan(row[name]) else f"{row[name]:.2g}" for name in _P_COLUMNS[both]]
         spread = "" if np.isnan(row["spread"]) else f"{100 * row['spread']:.1f}"
         cost = "" if np.isnan(row["ms_per_image"]) else f"{row['ms_per_image']:.1f}"
-        lines.append([f"`{row['encoder']}`", row["head"], rank, best, f"{100 * row['balanced_accuracy']:.1f}", spread,
-                      *p, *numbers, _difference(row, "delta_trivial", "delta_low", "delta_high"),
+        lines.append([f"`{row['encoder']}`", row["head"], rank, best, near, f"{100 * row['balanced_accuracy']:.1f}",
+                      spread, *p, *numbers, difference(row, "delta_trivial", "delta_low", "delta_high"),
                       str(row["dim"]), cost])  # fmt: skip
     return table_lines(lines)
 
 
-def _difference(row: Mapping[Hashable, Any], name: str, low: str, high: str) -> str:
+def difference(row: Mapping[Hashable, Any], name: str, low: str, high: str) -> str:
     """Return a difference in points with its interval, e.g. '+2.4 [+1 to +4]'; "" where there is none."""
     if np.isnan(row[name]):
         return ""
@@ -175,7 +186,7 @@ def _hurt(hurt: pd.DataFrame, noise: Mapping[str, str]) -> list[str]:
         f"At {labels_of(hurt, shots)}, the {len(best)} best on clean labels. *Skill kept* is balanced "
         "accuracy above guessing, as a share of what it is on clean labels: at the highest rate, and its mean over the "
         "rates; empty where clean labels already give no more than guessing. *Half lost at*: the rate of wrong labels "
-        f"at which it falls below half, with its 95% interval over test groups and draws.{tau} All of it: "
+        f"at which it falls below half, with its 95% interval.{tau} All of it: "
         "`robustness.csv`.", "",
         *[f"- *{kind}*: {text}." for kind, text in noise.items()],
     ]  # fmt: skip
@@ -197,15 +208,16 @@ def diagnostics_section(board: pd.DataFrame) -> list[str]:
     for row in part.to_dict("records"):
         twin = intact.get((*(row[name] for name in _SAME), row["intact"]), np.nan)
         lines.append([
-            f"`{row['encoder']}`", head_label(row), str(row["diagnostic"]), _with_interval(row),
-            "" if np.isnan(twin) else f"{100 * twin:.1f}", _difference(row, "lost", "lost_low", "lost_high"),
+            f"`{row['encoder']}`", head_label(row), str(row["diagnostic"]), with_interval(row),
+            "" if np.isnan(twin) else f"{100 * twin:.1f}", difference(row, "lost", "lost_low", "lost_high"),
         ])  # fmt: skip
     text = (
         "These rows are no results: they are never ranked, never called the best, and change no rank or p of other "
         "rows. Each shows what is left of a score when something is taken away. *Lost*: points of balanced accuracy "
         "below the same encoder and head with nothing taken away, with the 95% interval of that paired difference; "
         "empty where that one took no part. Where nothing is lost, the score is no evidence that the encoder used what "
-        "was taken away: it needs no morphology where shuffled patches serve as well, and no stain where grey does."
+        "was taken away: it needs no morphology where shuffled patches serve as well, and no stain where grey does. An "
+        "interval that holds 0 and is wide says that nobody knows yet."
     )
     if rows["diagnostic"].str.contains(_RANDOM).any():
         text += (
@@ -220,23 +232,3 @@ def table_lines(lines: Sequence[Sequence[str]]) -> str:
     head, *body = lines
     text = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     return "\n".join(text + ["| " + " | ".join(row) + " |" for row in body])
-
-
-def render_overview(table: pd.DataFrame, top: int = 5) -> str:
-    """Return the best rows of every dataset at its most labels, clean, from merged leaderboards; no diagnostics."""
-    parts = ["# Leaderboard", "", f"The {top} best rows per dataset, at the most labels per class, labels clean.", ""]
-    for (dataset, instances), rows in competing(table).groupby(["dataset", "instances"], sort=True):
-        rows = cleanest(main_series(rows))
-        rows = rows[rows["shots"] == rows["shots"].max()]
-        if rows.empty:
-            continue
-        best = rows.sort_values("balanced_accuracy", ascending=False, kind="stable").head(top)
-        shots = int(best["shots"].iloc[0])
-        parts += [f"## {dataset} ({instances}), {labels_of(best, shots)}", ""]
-        lines = [["encoder", "head", "balanced accuracy", "95% interval", "groups tested"]]
-        for row in best.to_dict("records"):
-            interval = f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}"
-            lines.append([f"`{row['encoder']}`", head_label(row), f"{100 * row['balanced_accuracy']:.1f}", interval,
-                          str(row["n_groups"])])  # fmt: skip
-        parts += [table_lines(lines), ""]
-    return "\n".join(parts).rstrip() + "\n"

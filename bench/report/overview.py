@@ -6,13 +6,61 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from bench.data.blank import diagnostic_of
+from bench.draws.sources import RANDOM
 from bench.report.across import FEWEST, LEVEL, Across
-from bench.report.markdown import head_label, render_overview, table_lines
-from bench.report.rows import cleanest, competing, counted, main_series
+from bench.report.markdown import difference, head_label, table_lines, with_interval
+from bench.report.rows import best_first, cleanest, competing, counted, is_diagnostic, labels_of, main_series
 from bench.report.sections import ALPHA
 
 TOP = 10  # methods in the table across datasets
-EACH = 5  # rows of a dataset in the table of calibration
+EACH = 5  # rows of a dataset in the tables of calibration and of diagnostics
+
+
+def render_overview(table: pd.DataFrame, top: int = 5) -> str:
+    """Return the best rows of every dataset at its most labels, clean, from merged leaderboards; no diagnostics."""
+    parts = ["# Leaderboard", "", f"The {top} best rows per dataset, at the most labels per class, labels clean.", ""]
+    for (dataset, instances), rows in competing(table).groupby(["dataset", "instances"], sort=True):
+        rows = cleanest(main_series(rows))
+        rows = rows[rows["shots"] == rows["shots"].max()]
+        if rows.empty:
+            continue
+        best = rows.sort_values("balanced_accuracy", ascending=False, kind="stable").head(top)
+        shots = int(best["shots"].iloc[0])
+        parts += [f"## {dataset} ({instances}), {labels_of(best, shots)}", ""]
+        lines = [["encoder", "head", "balanced accuracy", "95% interval", "groups tested"]]
+        for row in best.to_dict("records"):
+            interval = f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}"
+            lines.append([f"`{row['encoder']}`", head_label(row), f"{100 * row['balanced_accuracy']:.1f}", interval,
+                          str(row["n_groups"])])  # fmt: skip
+        parts += [table_lines(lines), ""]
+    return "\n".join([*parts, *_diagnostics(table)]).rstrip() + "\n"
+
+
+def _diagnostics(table: pd.DataFrame) -> list[str]:
+    """Return the lines of the diagnostics of all datasets, the best head of each; none where there are none.
+
+    Rows of a random split are left to `leak.csv`, which holds them against the split by group.
+    """
+    lines = [["dataset", "encoder", "head", "what is different", "labels", "balanced accuracy", "lost"]]
+    rows = table[is_diagnostic(table) & (table["selection"] != "oracle") & (table["split"] != RANDOM)]
+    for (dataset, instances), own in rows.groupby(["dataset", "instances"], sort=True):
+        own = cleanest(main_series(own))
+        own = best_first(own[own["shots"] == own["shots"].max()]).drop_duplicates("encoder").head(EACH)
+        whole = ["the cell blanked in every window"] if diagnostic_of(str(instances)) else []
+        for row in own.to_dict("records"):
+            different = "; ".join([*whole, *([row["diagnostic"]] if isinstance(row["diagnostic"], str) else [])])
+            lines.append([f"{dataset} ({instances})", f"`{row['encoder']}`", head_label(row), different,
+                          str(int(row["shots"])), with_interval(row), difference(row, "lost", "lost_low", "lost_high"),
+                          ])  # fmt: skip
+    if len(lines) == 1:
+        return []
+    return [
+        "## Diagnostics: what scores rest on", "", table_lines(lines), "",
+        "These rows are no results and are ranked with nothing: something was taken away from the images, or the "
+        "network has random weights. *Lost*: points below the same encoder and head with nothing taken away, with its "
+        "95% interval. Where little is lost, a score is no evidence that the encoder used what was taken away.", "",
+    ]  # fmt: skip
 
 
 def render_merged(table: pd.DataFrame, found: Across, notes: Sequence[str]) -> str:

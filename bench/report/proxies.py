@@ -19,8 +19,9 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.fitting.metrics import balanced_accuracy, log_loss
+from bench.fitting.metrics import balanced_accuracy
 from bench.heads import get_heads
+from bench.heads.choice import judge
 from bench.heads.support import Support
 
 PROXIES = ("loo_ridge", "loo_knn", "logme", "h_score", "rankme")
@@ -73,16 +74,18 @@ def _check(X: np.ndarray, y: np.ndarray, groups: np.ndarray) -> None:
 def leave_group_out(head: str, X: np.ndarray, y: np.ndarray, groups: np.ndarray) -> float:
     """Return the balanced accuracy, in [0, 1], of a head that predicts each row without the row's group.
 
-    In closed form (`Head.loo`), at the setting of the head's grid whose left-out rows have the least log loss: the
-    published one is for few rows and as many of each class, and at it hundreds of unequal classes all look like the
-    largest. Leaving a group out takes labels from its own class alone, so that few groups and no signal give less
-    than 1/K.
+    In closed form (`Head.loo`), at the setting of the head's grid whose left-out rows have the least log loss at its
+    best temperature: the published one is for few rows and as many of each class, and at it hundreds of unequal classes
+    all look like the largest. Leaving a group out takes labels from its own class alone, so that few groups and no
+    signal give less than 1/K.
     """
     (found,) = get_heads([head])
     if found.loo is None:
         raise BenchError(f"Got head '{head}'; expected one whose left-out rows have a closed form, as ridge or knn.")
-    P = found.loo(Support(X, X[:0], groups=groups), y[None], int(y.max()) + 1, found.grid).P[0]  # (L, N, K)
-    return float(balanced_accuracy(P[log_loss(P, y).argmin()], y))
+    support = Support(X, X[:0], groups=groups)
+    P = found.loo(support, y[None], int(y.max()) + 1, found.grid).P[0]  # (L, N, K)
+    judged = judge(found, P[None], y[None], support.groups, X.shape)
+    return float(balanced_accuracy(P[judged.losses[0].argmin()], y))
 
 
 def logme(X: np.ndarray, y: np.ndarray) -> float:

@@ -1,8 +1,8 @@
 """Scores under joint resamples of test groups and draws, and intervals of where a curve of such scores meets a goal.
 
 Rows of a run that have as many draws are resampled alike, and all of them have the same test groups in a resample. So
-what a row gains with more labels, or loses with wrong ones, is paired. The resamples know no other groups to learn
-from: where a test group is learned from in other folds, intervals are somewhat too narrow.
+what a row gains with more labels, or loses with wrong ones, is paired. Resamples know no other groups to learn from:
+they are stretched to the variance that the score has over those as well (`bench.report.intervals`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bench.fitting.ledger import Unit
+from bench.report.intervals import Spread, of_scores
 from bench.report.statistics import LEVEL, Hits, two_way_bootstrap
 
 RESAMPLES = 500
@@ -20,27 +21,32 @@ ROW = ("encoder", "head", "selection", "series", "shots", "noise_kind", "noise")
 Resamples = Mapping[tuple[Hashable, ...], np.ndarray]  # of a row, by its values of ROW: (B,)
 
 
-def resample_rows(units: Sequence[Unit], rate: float, hits: Hits) -> dict[tuple[Hashable, ...], np.ndarray]:
-    """Return the resampled scores of units at a noise rate; hits: theirs, in their order."""
+def resample_rows(
+    units: Sequence[Unit], rate: float, hits: Hits, spread: Spread
+) -> dict[tuple[Hashable, ...], np.ndarray]:
+    """Return the resampled scores of units at a noise rate; hits, spread: theirs, in their order."""
     methods = [(unit.encoder, unit.head, unit.selection, unit.series, unit.shots) for unit in units]
     noise = [(unit.noise_kind if rate else "none", rate) for unit in units]
     rows = [(*method, *kind) for method, kind in zip(methods, noise, strict=True)]
-    return dict(zip(rows, resample(hits), strict=True))
+    return dict(zip(rows, resample(hits, spread), strict=True))
 
 
-def resample(hits: Hits, seed: int = 0) -> np.ndarray:
-    """Return resampled scores (M, B) as far apart as scores from other test groups and draws would be.
+def resample(hits: Hits, spread: Spread, seed: int = 0) -> np.ndarray:
+    """Return resampled scores (M, B) as far apart as scores learned from and tested on other groups would be.
 
-    From few groups percentiles of resamples are too narrow. So deviations are multiplied by sqrt(G / (G - 1)) and by
-    Student's t over the normal quantile, both for G test groups (Hesterberg 2015, section 3.2).
+    Deviations get the variance of the score, and tails by Student's t over the normal quantile, as percentiles of few
+    groups are too narrow (Hesterberg 2015, section 3.2).
     """
     from scipy.stats import norm, t  # slow to import
 
     samples = two_way_bootstrap(hits, resamples=RESAMPLES, seed=seed)
-    G, upper = len(hits.total), (1 + LEVEL) / 2
-    wider = np.sqrt(G / max(G - 1, 1)) * t.ppf(upper, max(G - 1, 1)) / norm.ppf(upper)
+    variance, df = spread.errors(of_scores)
+    df = np.where(np.isfinite(df), df, 1.0)
+    upper = (1 + LEVEL) / 2
+    deviation = samples.std(1)
+    wider = np.sqrt(variance) / np.where(deviation > 0, deviation, 1) * t.ppf(upper, df) / norm.ppf(upper)
     centre = samples.mean(1, keepdims=True)
-    return centre + wider * (samples - centre)
+    return centre + wider[:, None] * (samples - centre)
 
 
 def first_crossing(x: np.ndarray, Y: np.ndarray, goal: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ import numpy as np
 from answers import Design, Engine
 
 from bench.report.chance import Chance, chance_test
-from bench.report.leaderboard import IN_TURN
+from bench.report.facts import IN_TURN
 from bench.report.markdown import table_lines
 
 ALPHA = 0.05

@@ -14,6 +14,7 @@ import numpy as np
 from studies import Setting, study, truth
 
 from bench.report.efficiency import Goal, labels_interval, labels_needed
+from bench.report.intervals import spread_of
 from bench.report.markdown import table_lines
 from bench.report.resamples import censored_interval, first_crossing, resample
 from bench.report.robustness import breakdown
@@ -31,7 +32,7 @@ def labels(setting: Setting, studies: int, alike: float) -> tuple[float, float, 
     held, width = [], []
     for i in range(studies):
         hits = study(setting, np.random.default_rng([i, setting.groups]), CURVE, alike)
-        again = resample(hits, i)
+        again = resample(hits, spread_of(hits), i)
         goal = Goal(0.0, np.where(again[-1] > NULL, NULL + 0.9 * (again[-1] - NULL), np.nan))
         low, high = labels_interval(SHOTS, again, goal)
         held.append(low < at <= high)
@@ -45,7 +46,8 @@ def rates(setting: Setting, studies: int, alike: float) -> tuple[float, float, f
     at = breakdown(RATES, true[1:] / true[0])
     held, width = [], []
     for i in range(studies):
-        again = resample(study(setting, np.random.default_rng([i, setting.groups]), FALL, alike), i) - NULL
+        hits = study(setting, np.random.default_rng([i, setting.groups]), FALL, alike)
+        again = resample(hits, spread_of(hits), i) - NULL
         kept = np.where(again[:1] > 0, again / again[:1], np.nan).T
         found = first_crossing(np.r_[0, RATES], -kept, np.full(len(kept), -0.5))
         low, high = censored_interval(found, 0, RATES[-1], least=0)

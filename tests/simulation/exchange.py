@@ -7,8 +7,8 @@ cells, a share p of them of the image's class and the rest of the other. The mea
 classes by q = 2 p - 1 of what single cells differ by, and has 1 / s of their noise. Where the noise of the centroids
 decides (many dimensions), m images serve the nearest centroid as m s q^2 cells do: a label of a cell is worth
 1 / (s q^2) labels of images. Below p = .5 the other class is the one that most cells show: an image then teaches the
-opposite, and no number of them is worth a cell. Every set of cells is drawn anew; of 20 intervals of 95% about 19
-should hold what is known.
+opposite, and no number of them is worth a cell. No cell is in two images of a draw. Every set of cells is drawn anew; of
+20 intervals of 95% about 19 should hold what is known.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.granularity.design import Levels, Recipe, simulate_images
+from bench.granularity.design import Levels
 from bench.granularity.exchange import measure
 from bench.granularity.heads import get_bag_heads
+from bench.granularity.simulate import Recipe, simulate_images
 
 CLASSES, DIMS, DISTANCE, CELLS = ("a", "b"), 300, 2.5, 2100
-IMAGES, LABELS = (0, 2, 4, 8), (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)
+IMAGES, LABELS = (0, 2, 4, 8, 20), (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)
 PURITIES, SIZES = (1.0, 0.8, 0.6, 0.4), (5, 20)
 
 
@@ -72,7 +73,7 @@ def main() -> None:
         for m, rows in pd.concat(parts).groupby("images"):
             middle = rows["rate"].quantile(0.5, "lower")  # of what may be infinite
             inside = sum(holds(row, known) for row in rows.to_dict("records"))
-            cells = (purity, size, m, f"{known:.3g}", rows["text"].iloc[0], number(middle, m))
+            cells = (purity, size, m, f"{known:.3g}", rows["text"].iloc[0].partition(" at ")[0], number(middle, m))
             print("| " + " | ".join(map(str, cells)) + f" | {inside} of {len(rows)} |", flush=True)
 
 

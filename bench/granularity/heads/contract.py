@@ -20,7 +20,8 @@ class Draw:
     """What is learned from and what is scored: rows of X, float32 (N, d), scaled.
 
     bags: images with their labels, maybe none. cells: labelled cells as bags of one, maybe none. test_bags: images to
-    score, their labels unseen. test_cells (t,): rows to score one by one.
+    score, their labels unseen. test_cells (t,): rows to score one by one. none: whether the last of the n_classes is
+    "none of these", which cells can be labelled as, and of which the label of an image says nothing.
     """
 
     X: np.ndarray
@@ -29,6 +30,7 @@ class Draw:
     n_classes: int
     test_bags: Bags
     test_cells: np.ndarray
+    none: bool = False
 
     @property
     def learned(self) -> Bags:
@@ -45,6 +47,14 @@ class Draw:
         n, c = len(self.bags), len(self.cells)
         weight = np.repeat([min(1, c / n) if n and c else 1.0, 1.0], [n, c])
         return weight / weight.mean() if len(weight) else weight
+
+    @property
+    def told(self) -> np.ndarray:
+        """Whether the label of each of `learned` says if it shows a class, bool (B, n_classes)."""
+        told = np.ones((len(self.bags) + len(self.cells), self.n_classes), bool)
+        if self.none and len(self.cells):
+            told[: len(self.bags), -1] = False
+        return told
 
     @property
     def scored_rows(self) -> np.ndarray:
@@ -67,8 +77,8 @@ class BagHead:
     """One way of learning from labels of images.
 
     settings: every parameter with its published or stated value; 'base' names the head of `bench.heads` that it rests
-    on, where any will do. mixes: whether it also learns from labelled cells. least_bags: images of a class below which
-    it is refused.
+    on, where any will do. mixes: whether it also learns from labelled cells; mixes_none: also where some of them are of
+    none of the images' classes. least_bags: images of a class below which it is refused.
     """
 
     name: str
@@ -76,6 +86,7 @@ class BagHead:
     scores: BagScores
     settings: Mapping[str, Any] = field(default_factory=dict)
     mixes: bool = False
+    mixes_none: bool = False
     least_bags: int = 1
 
     @property

@@ -10,6 +10,8 @@ Scores s_ik = w_k x_i + b_k of member i and class k; y_b the label of bag b; wei
 
     f = (1/B) sum_b v_b loss_b + (l2 / 2) ||W||^2, not convex
 
+Of a class that the label of a bag says nothing of ("none of these", of an image), the loss of that bag has no term.
+
 minimised by L-BFGS (scipy) with the gradient written out. It starts at W = 0 with intercepts at which every class is
 as likely as any in an image of the usual size, so there is nothing random in it.
 """
@@ -29,8 +31,8 @@ from bench.heads.contract import softmax
 MOST_STEPS = 500
 TOLERANCE = 1e-5  # on the gradient's largest entry
 
-# Of S (M, K) and bags: (losses (B,) summed over classes, their derivative by S (M, K)). The last argument is r.
-Pooled = Callable[[np.ndarray, Bags, float], tuple[np.ndarray, np.ndarray]]
+# Of S (M, K), bags, r and what is told (B, K): (losses (B,) summed over classes, their derivative by S (M, K)).
+Pooled = Callable[[np.ndarray, Bags, float, np.ndarray], tuple[np.ndarray, np.ndarray]]
 # Of S (M, K), bags and r: class probabilities (B, K).
 Answer = Callable[[np.ndarray, Bags, float], np.ndarray]
 
@@ -40,15 +42,15 @@ def softplus(S: np.ndarray) -> np.ndarray:
     return np.logaddexp(0, S)
 
 
-def noisy_or_loss(S: np.ndarray, bags: Bags, r: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return losses (B,) and their derivative by S (M, K).
+def noisy_or_loss(S: np.ndarray, bags: Bags, r: float, told: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return losses (B,) and their derivative by S (M, K). told bool (B, K): see `Draw.told`.
 
     u = -log(1 - p_bk) = sum_i softplus(s_ik), so that neither logarithm is of a rounded difference.
     """
     own = np.eye(S.shape[1], dtype=bool)[bags.y]  # (B, K)
     u = np.maximum(bag_sums(softplus(S), bags), 1e-300)
-    losses = np.where(own, -np.log(-np.expm1(-u)), u).sum(1)
-    by_u = np.where(own, -1 / np.expm1(np.minimum(u, 700)), 1)
+    losses = np.where(own, -np.log(-np.expm1(-u)), u * told).sum(1)
+    by_u = np.where(own, -1 / np.expm1(np.minimum(u, 700)), told)
     return losses, by_u[bags.of_member] / (1 + np.exp(-np.clip(S, -500, 500)))
 
 
@@ -57,10 +59,10 @@ def noisy_or(S: np.ndarray, bags: Bags, r: float) -> np.ndarray:
     return normalised(-np.expm1(-bag_sums(softplus(S), bags)))
 
 
-def log_sum_exp_loss(S: np.ndarray, bags: Bags, r: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return losses (B,) and their derivative by S (M, K)."""
+def log_sum_exp_loss(S: np.ndarray, bags: Bags, r: float, told: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return losses (B,) and their derivative by S (M, K). told bool (B, K): see `Draw.told`."""
     pooled, share = bag_softmax(r * S, bags)
-    P = softmax(pooled / r)
+    P = softmax(np.where(told, pooled / r, -np.inf))
     own = np.eye(S.shape[1])[bags.y]
     losses = -np.log(np.maximum(P[np.arange(len(P)), bags.y], 1e-300))
     return losses, (P - own)[bags.of_member] * share
@@ -95,8 +97,8 @@ def scores(loss: Pooled, answer: Answer, either: bool, draw: Draw, settings: Map
     if either:
         start[-1] = np.log(np.expm1(np.log(K / max(K - 1, 0.5)) / np.median(bags.size)))
     found = minimize(
-        objective, start.ravel(), (Z, bags, draw.weight, partial(_with, loss, r), l2), jac=True, method="L-BFGS-B",
-        options={"maxiter": MOST_STEPS, "gtol": TOLERANCE},
+        objective, start.ravel(), (Z, bags, draw.weight, partial(_with, loss, r, draw.told[:, present]), l2), jac=True,
+        method="L-BFGS-B", options={"maxiter": MOST_STEPS, "gtol": TOLERANCE},
     )  # fmt: skip
     W = found.x.reshape(start.shape)
     members, cells = np.split(Z_test @ W[:-1] + W[-1], [len(draw.test_bags.rows)])
@@ -109,17 +111,19 @@ def scores(loss: Pooled, answer: Answer, either: bool, draw: Draw, settings: Map
     return BagScored(*full)
 
 
-def _with(loss: Pooled, r: float, S: np.ndarray, bags: Bags) -> tuple[np.ndarray, np.ndarray]:
-    return loss(S, bags, r)
+def _with(loss: Pooled, r: float, told: np.ndarray, S: np.ndarray, bags: Bags) -> tuple[np.ndarray, np.ndarray]:
+    return loss(S, bags, r, told)
 
 
 HEADS = (
     BagHead(
         "noisy-or", "logistic scorer of cells; an image shows a class if any cell does",
         partial(scores, noisy_or_loss, noisy_or, True), {"l2": 0.01}, mixes=True,
+        mixes_none=True,
     ),
     BagHead(
         "log-sum-exp", "logistic scorer of cells; an image has a soft maximum of its cells' scores",
         partial(scores, log_sum_exp_loss, log_sum_exp, False), {"l2": 0.01, "r": 5.0}, mixes=True,
+        mixes_none=True,
     ),
 )  # fmt: skip

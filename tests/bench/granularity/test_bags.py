@@ -62,12 +62,16 @@ def test_a_bag_without_cells_or_label_is_refused(bag):
         make_bags(np.array(bag), np.zeros(3, int))
 
 
+@pytest.mark.parametrize("unsaid", [False, True])
 @pytest.mark.parametrize("loss", [noisy_or_loss, log_sum_exp_loss])
-def test_the_gradient_is_that_of_the_loss(loss):
+def test_the_gradient_is_that_of_the_loss(loss, unsaid):
+    """Also where the labels of two images say nothing of the last class."""
     rng = np.random.default_rng(0)
+    told = np.ones((5, 3), bool)
+    told[:2, 2] = not unsaid
     bags = make_bags(np.repeat(np.arange(5), [1, 3, 2, 4, 2]), np.array([0, 1, 2, 0, 1]))
     Z, weight = rng.standard_normal((12, 4)), rng.random(5) + 0.5
-    args = (Z, bags, weight, lambda S, bags: loss(S, bags, 5.0), 0.1)
+    args = (Z, bags, weight, lambda S, bags: loss(S, bags, 5.0, told), 0.1)
     for scale in (0.1, 3):
         theta = rng.standard_normal(15) * scale
         error = check_grad(lambda t: objective(t, *args)[0], lambda t: objective(t, *args)[1], theta)

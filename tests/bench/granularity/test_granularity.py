@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bench.errors import BenchError
-from bench.granularity.design import Levels, Recipe, design_images, simulate_images, structural_noise, usable_classes
+from bench.granularity.design import Levels, design_images, structural_noise, usable_classes
 from bench.granularity.exchange import measure
 from bench.granularity.fits import Method, fit_design, plan_methods
 from bench.granularity.heads import get_bag_heads
+from bench.granularity.simulate import Recipe, simulate_images
 
 CLASSES = ("a", "b", "c")
 LEVELS = Levels((0, 1, 3), (0, 1, 2, 4), 4)
@@ -113,7 +114,7 @@ def test_attention_of_few_images_is_refused_with_a_reason():
     planned, refused = plan_methods(get_bag_heads(["attention"]), design_images(images_table(), CLASSES, LEVELS))
     assert {method.head for method in planned} == {"logreg"}
     [reason] = refused
-    assert "attention with 1, 3 image labels a class: it is fitted from 50" in reason
+    assert "attention with 1, 3 image labels per class: it is fitted from 50" in reason
 
 
 def test_image_labels_that_say_nothing_of_cells_are_worth_less_than_a_cell():
@@ -126,6 +127,21 @@ def test_image_labels_that_say_nothing_of_cells_are_worth_less_than_a_cell():
         design_images(table, CLASSES, LEVELS), get_bag_heads(["mean-pool"]), lambda train: X, {"image": 1, "cell": 1}
     )
     assert (found.rates["cells_text"] == "<1").all()
+
+
+@pytest.mark.parametrize(("n_images", "shown"), [(8, False), (30, True)])  # 4 and 15 groups of a class
+def test_an_exchange_rate_names_its_number_of_images_and_is_not_shown_without_an_interval(n_images, shown):
+    table = images_table(n_images)
+    X, minutes = random_rows(table, 0.5), {"image": 1, "cell": 1}
+    rates = measure(design_images(table, CLASSES, LEVELS), get_bag_heads(["mean-pool"]), lambda train: X, minutes).rates
+    assert rates["images"].tolist() == [1, 3] and rates["cell"].notna().all()
+    if shown:
+        assert all(text.endswith(end) for text, end in zip(rates["text"], ("] at 1 image", "] at 3 images"), strict=True))
+        assert rates["cells_text"].ne("").all()
+    else:
+        assert rates["text"].str.startswith("not available: too few test groups").all()
+        assert rates[["cells", "rate", "rate_low", "rate_high"]].isna().all(axis=None)
+        assert rates["cells_text"].eq("").all()
 
 
 def test_a_class_with_few_images_or_cells_is_left_out_unless_it_is_named():
@@ -189,6 +205,16 @@ def test_simulated_images_larger_than_a_class_are_refused():
         simulate_images(cells_table(), CLASSES, LEVELS, Recipe(1, 79))
 
 
+def test_structural_noise_is_judged_by_what_the_window_shows():
+    table = images_table(40)
+    own = (table["cell_label"] == table["label"]).fillna(False).astype(bool)
+    beside = own | (table.groupby("image").cumcount() == 4)  # the last window takes in a cell of the image's class
+    found = structural_noise(table.assign(shows=beside.astype("boolean"))).set_index("label").loc["all"]
+    known = table["cell_label"].notna()
+    assert found["noise"] == pytest.approx((~beside[known]).mean())
+    assert found["other"] == pytest.approx((~own[known]).mean()) and found["noise"] < found["other"]
+
+
 def test_structural_noise_is_the_share_of_cells_that_show_something_else():
     table = images_table(40)
     found = structural_noise(table).set_index("label")
@@ -241,7 +267,8 @@ def test_the_command_from_images_to_tables(bench, fields):
     assert curves.loc[("logreg", 0, 4), "cell"] > 0.8
     np.testing.assert_allclose(curves["gap"], curves["image"] - curves["cell"], atol=1e-5)
     told = (folder / "granularity.md").read_text()
-    assert "Cells that do not show their image's label" in told and "image labels a class" in told
+    assert "**Cell level covers cells of the labelled classes only**" in told and "--none-class" in told
+    assert "Windows that do not show their image's label" in told and "image labels per class" in told
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert bench(*COMMAND)[0] == 0
     assert first == {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -252,12 +279,28 @@ def test_the_command_simulates_images_of_each_purity(bench, fields):
     assert code == 0, text
     [place] = (fields / "results" / "granularity").glob("*-simulated/exchange.csv")
     assert sorted(pd.read_csv(place)["purity"].unique()) == [0.5, 1]
+    assert "hold cells of green, grey, red alone" in (place.parent / "granularity.md").read_text()
+
+
+def test_cells_of_other_types_are_a_class_on_request(bench, fields):
+    code, text = bench(*COMMAND, "--none-class", "other", "--bag-head", "mean-pool,noisy-or", "--name", "all")
+    assert code == 0, text
+    assert "are the class 'other' at cell level" in text
+    folder = fields / "results" / "granularity" / "all"
+    curves = pd.read_csv(folder / "curves.csv").set_index(["head", "images", "cells"])
+    assert curves[["of_classes", "of_none"]].notna().all(axis=None)
+    assert curves.loc[("logreg", 0, 4), "of_none"] > 0.5  # guessing: a third
+    page = (folder / "granularity.md").read_text()
+    assert "**Cell level covers all cells that an expert labelled**: green, red, and `other`" in page
+    assert "guessing gives about 50 at image level and 33 at cell level" in page and "recall of other" in page
 
 
 def test_pure_images_give_their_label_to_every_cell(bench, fields):
     code, text = bench(*COMMAND, "--instances", "tiles:10", "--pure", "--name", "pure")
     assert code == 0, text
     assert "(--pure)" in text
+    page = (fields / "results" / "granularity" / "pure" / "granularity.md").read_text()
+    assert "**Cell level covers every cell (or tile)**" in page and "that an expert labelled" not in page
     folder = fields / "results" / "granularity" / "pure"
     curves = pd.read_csv(folder / "curves.csv")
     assert not curves[["cell_low", "cell_high", "image_low", "image_high"]].isna().any(axis=None)
@@ -276,6 +319,10 @@ def test_pure_images_give_their_label_to_every_cell(bench, fields):
         (("--image-labels", "0,90", "--classes", "red,green"), "none can be drawn"),
         (("--image-labels", "0,90"), "is left out"),
         (("--name", "../x"), "Got name '../x'"),
+        (("--none-class", "red"), "Got --none-class red, which is a class of images"),
+        (("--none-class", "other", "--pure"), "Got --none-class other with --pure"),
+        (("--none-class", "other", "--purity", "1"), "Got --none-class other with simulated images"),
+        (("--none-class", "x", "--cell-column", "kind", "--classes", "red,green,grey"), "Got class 'grey'"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(bench, fields, more, message):

@@ -18,7 +18,7 @@ TRIVIAL = {"color-stats", "constant"}
 def board(learned: float, simple: float, p: float = 0.001, rank: int = 2, **more: object) -> pd.DataFrame:
     rows = [("deep", learned, p), ("wide", learned - 0.1, p), ("third", learned - 0.2, p), ("color-stats", simple, p)]
     table = pd.DataFrame(rows, columns=["encoder", "balanced_accuracy", "p_chance"])
-    table = table.assign(head="knn", selection="fixed", series="balanced", split="fixed", shots=5, noise=0.0, noise_kind="none")
+    table = table.assign(head="knn", selection="fixed", series="balanced", split="fixed", shots=5, noise=0.0, noise_kind="none", ci_method="logit-t")
     table["p_best"] = 0.8
     table["held_out_best"] = learned - 0.02
     table["rank_low"] = [1, rank, 3, 4]
@@ -70,6 +70,38 @@ def test_the_headline_is_the_cleanest_and_has_the_most_labels_and_no_oracle():
     assert "`deep` with knn, 90.0 [87-93]" in text
     assert "scores 88.0 on the other half" in text
     assert "80% of resamples" in text
+
+
+def test_a_best_row_above_guessing_that_is_not_better_than_chance_is_explained_in_words():
+    raised = flags(board(0.6, 0.4, p=0.2), TRIVIAL, 0.25)
+    assert list(raised)[:2] == ["no-better-than-chance", "interval-and-chance"]
+    text = raised["interval-and-chance"]
+    assert "lies above guessing (25)" in text and "57-63" in text and "best of all 4 rows" in text
+    assert "interval-and-chance" not in flags(board(0.6, 0.4, p=0.01), TRIVIAL, 0.25)
+    assert "interval-and-chance" not in flags(board(0.26, 0.25, p=0.4), TRIVIAL, 0.25)
+
+
+@pytest.mark.parametrize(("method", "why"), [("exact-mover", "there are few"), ("logit-t", "on other slides")])
+def test_a_best_row_better_than_chance_whose_interval_reaches_down_to_guessing_is_explained_too(method, why):
+    table = board(0.6, 0.4, p=0.01, ci_method=method).assign(ci_low=0.2)
+    text = flags(table, TRIVIAL, 0.25)["interval-and-chance"]
+    assert "reaches down to guessing (25)" in text and why in text and "how much is not known" in text
+
+
+def test_both_p_are_told_where_a_table_has_both():
+    table = board(0.6, 0.4, p=0.02, p_chance_best=0.3)
+    raised = flags(table, TRIVIAL, 0.25)
+    assert "p = 0.02 for this row alone, p = 0.3 for the best of all" in raised["interval-and-chance"]
+    assert "p = 0.3 for the best of all rows" in raised["no-better-than-chance"]
+
+
+def test_diagnostics_raise_no_flag_but_random_networks_do_as_baselines():
+    best = board(0.99, 0.5).head(1).assign(encoder="deep@intervene=shuffle", role="diagnostic")
+    random = board(0.83, 0.5).head(1).assign(encoder="random-vit", role="diagnostic")
+    table = pd.concat([board(0.85, 0.5).assign(role="encoder"), best], ignore_index=True)
+    assert flags(table, TRIVIAL, 0.25) == {}
+    raised = flags(pd.concat([table, random], ignore_index=True), TRIVIAL | {"random-vit"}, 0.25)
+    assert "random-vit" in raised["solvable-by-appearance"] and "2.0 points behind" in raised["saturated"]
 
 
 @pytest.mark.slow

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import norm, t
 
 from bench.fitting.ledger import Unit
+from bench.report.intervals import of_scores, spread_of
 from bench.report.resamples import censored_interval, first_crossing, resample, resample_rows, row_of
 from bench.report.statistics import Hits, two_way_bootstrap
 
@@ -17,23 +19,28 @@ def hits(G: int, seed: int = 0, S: int = 4) -> Hits:
     return Hits(rng.binomial(6, p, (2, S, G, 2)).astype(float), total)
 
 
+def again(own: Hits) -> np.ndarray:
+    return resample(own, spread_of(own))
+
+
 def test_levels_with_the_same_answers_have_the_same_resamples():
-    assert np.array_equal(resample(hits(12)), resample(hits(12)))
-    assert np.corrcoef(resample(hits(12))[0], resample(hits(12, seed=1))[0])[0, 1] < 0.9
+    assert np.array_equal(again(hits(12)), again(hits(12)))
+    assert np.corrcoef(again(hits(12))[0], again(hits(12, seed=1))[0])[0, 1] < 0.9
 
 
-def test_resamples_of_few_groups_are_wider_than_those_of_the_bootstrap_and_around_the_same_middle():
-    for G, wider in ((6, 1.1**0.5 * 2.571 / 1.96), (200, 1.0)):
-        plain, found = two_way_bootstrap(hits(G), resamples=500), resample(hits(G))
-        assert found.mean(1) == pytest.approx(plain.mean(1))
-        assert (found.std(1) / plain.std(1)).min() > wider
-    assert (found.std(1) / plain.std(1)).max() < 1.02
+def test_resamples_have_the_middle_of_the_bootstrap_and_the_variance_of_the_score_with_the_tails_of_t():
+    for G in (6, 200):
+        own = hits(G)
+        variance, df = spread_of(own).errors(of_scores)
+        found = again(own)
+        assert found.mean(1) == pytest.approx(two_way_bootstrap(own, resamples=500).mean(1))
+        assert found.std(1) == pytest.approx(np.sqrt(variance) * t.ppf(0.975, df) / norm.ppf(0.975))
 
 
 def test_rows_are_called_as_in_the_leaderboard():
     unit = Unit("e", "knn", 5, 4, (0.0, 0.2), "group", {"selection": "fixed"})
     other = Unit("e", "ridge", 5, 4, (0.0, 0.2), "group", {"selection": "fixed"})
-    clean, wrong = (resample_rows([unit, other], rate, hits(12)) for rate in (0.0, 0.2))
+    clean, wrong = (resample_rows([unit, other], rate, hits(12), spread_of(hits(12))) for rate in (0.0, 0.2))
     named = {"encoder": "e", "head": "knn", "selection": "fixed", "series": "balanced", "shots": 5}
     assert row_of(named | {"noise_kind": "none", "noise": 0.0}) in clean
     assert row_of(named | {"noise_kind": "group", "noise": 0.2}) in wrong

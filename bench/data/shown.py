@@ -1,0 +1,32 @@
+"""What a window shows: judged by the window around a cell, not by the box of the cell that it was cut around.
+
+A red cell beside the one white cell of an image is labelled red; a window around it that takes in most of the white
+cell shows the white cell all the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+SHOWN = 0.5  # of the area of a cell's box that has to lie in a window
+
+
+def shows_label(cells: pd.DataFrame, box: np.ndarray, window: np.ndarray) -> pd.Series:
+    """Return, boolean (n,), whether each window shows a cell of the class of its image; NA where that is not known.
+
+    cells: columns path, label (the image's), cell_label (text or NA). box, window int (n, 4): x0, y0, x1, y1 of each
+    cell and of the window around it. A window shows a cell if at least SHOWN of the cell's box is inside. It is not
+    known of a window that shows none, around a cell without a label.
+    """
+    label, known = cells["label"].to_numpy(str), cells["cell_label"].notna().to_numpy()
+    shown = np.zeros(len(cells), bool)
+    right = known & (cells["cell_label"].fillna("").to_numpy(str) == label)
+    area = np.prod(box[:, 2:] - box[:, :2], axis=1)
+    for rows in cells.groupby("path", sort=False).indices.values():
+        own = rows[right[rows]]
+        low = np.maximum(window[rows][:, None, :2], box[own][None, :, :2])  # (windows, cells, 2)
+        high = np.minimum(window[rows][:, None, 2:], box[own][None, :, 2:])
+        inside = np.prod(np.maximum(high - low, 0), axis=2) >= SHOWN * area[own]
+        shown[rows] = (inside & (label[rows][:, None] == label[own])).any(1)
+    return pd.Series(pd.array(shown, dtype="boolean"), index=cells.index).where(shown | known)
