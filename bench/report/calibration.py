@@ -10,7 +10,8 @@ The items of a slide are right or wrong together, so a true model errs by more t
 by how much is seen only in the slides themselves. If the probabilities are true, the sum over a slide's items in a bin
 of (probability - right) is above 0 as often as below. So the band comes from the same sums with the sign of every
 slide chosen at random, one sign for all its bins (the wild bootstrap over clusters of Cameron, Gelbach and Miller 2008,
-with no regression), times sqrt(G / (G - 1)) for G slides. With five slides or fewer, hardly any error can lie above it.
+with no regression), times sqrt(G / (G - 1)) and Student's t over the normal quantile for G slides. With five slides or
+fewer, no error can lie above it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import pandas as pd
 from bench.errors import BenchError
 from bench.fitting.ledger import read_unit, tested_items
 from bench.report.record import AGAIN, Account
-from bench.report.statistics import percentile_interval
+from bench.report.statistics import LEVEL, percentile_interval
 
 BINS = 15
 RESAMPLES = 1000
@@ -49,6 +50,8 @@ def null_band(
     y, group (N,): true classes, and the slides whose items are alike. A slide has the same sign in all draws, since
     they are scored on the same items; so the band does not shrink with their count.
     """
+    from scipy.stats import norm, t  # slow to import
+
     g = np.unique(group, return_inverse=True)[1]
     G, N = int(g.max()) + 1, len(y)
     signs = np.random.default_rng(seed).integers(0, 2, (resamples, G)) * 2.0 - 1
@@ -57,7 +60,9 @@ def null_band(
         sure = own.max(-1).astype(np.float64)  # (N,)
         apart = np.bincount(g * BINS + _bins(sure), sure - (own.argmax(-1) == y), G * BINS)
         total += np.abs(signs @ apart.reshape(G, BINS)).sum(-1) / N
-    low, high = percentile_interval(total / len(P) * np.sqrt(G / max(G - 1, 1)))
+    df, upper = max(G - 1, 1), (1 + LEVEL) / 2
+    wider = np.sqrt(G / df) * t.ppf(upper, df) / norm.ppf(upper)
+    low, high = percentile_interval(total / len(P) * wider)
     return float(low), float(high)
 
 

@@ -69,12 +69,14 @@ def build_leaderboard(
     rows: list[dict[str, object]] = []
     pairs: list[pd.DataFrame] = []
     resamples: dict[tuple[Hashable, ...], np.ndarray] = {}
+    has_curves = len({(unit.shots, rate) for unit in units for rate in unit.rates}) > 1
     for level in dict.fromkeys((unit.series, unit.shots, unit.noise_kind) for unit in units):
         block = [unit for unit in units if (unit.series, unit.shots, unit.noise_kind) == level]
         fits, answers = _score(run, block, sides, facts)
         for r, rate in enumerate(block[0].rates):
             compared = compare(answers[r])
-            resamples |= resample_rows(block, rate, answers[r].hits, compared.spread)
+            if has_curves:
+                resamples |= resample_rows(block, rate, answers[r].hits, compared.spread)
             lost = lost_by(answers[r].hits, compared.spread, _intact(block, facts))
             found = compared.rows.join(lost)
             rows += _rows(block, fits[fits["noise"] == rate], rate, found, sides, facts)

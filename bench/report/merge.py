@@ -21,7 +21,7 @@ from bench.report.rows import competing
 
 PROTOCOL = ["instances", "level", "draw", "shot_unit", "scale_by", "split", "data"]
 ROW = ["encoder", "head", "selection", "series", "shots", "noise_kind", "noise"]
-WITHIN = ("rank_low", "rank_high", "p_best", "held_out_best", "p_chance", "p_chance_best", "delta_trivial", "delta_low",
+WITHIN = ("rank_low", "rank_high", "p_best", "held_out_best", "p_chance_best", "delta_trivial", "delta_low",
           "delta_high")  # fmt: skip
 # What a row owes to the other rows of its run.
 
