@@ -234,7 +234,7 @@ def _told_apart(rows: pd.DataFrame) -> list[str]:
         "they inherit: so many labels of cells are wrong"
     )
     missing = (~known["shows"]).mean() if known["shows"].notna().all() else wrong
-    if missing < wrong:
+    if f"{missing:.0%}" != f"{wrong:.0%}":
         note += f". {missing:.0%} of the windows around them show no cell of that class, as some take in a neighbour"
     return [note]
 
