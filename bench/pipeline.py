@@ -20,9 +20,12 @@ import numpy as np
 from bench.data.check import tier_of
 from bench.data.datasets import Dataset
 from bench.data.separability import source_warnings
+from bench.data.slips import find_slips, slip_warnings
 from bench.draws.budget import lacking
+from bench.draws.describe import company_of, describe_noise, luck_of
 from bench.draws.foreign import hold_out
-from bench.draws.mistakes import check_spaces, describe_noise
+from bench.draws.mistakes import check_spaces
+from bench.draws.noise import KINDS
 from bench.draws.sources import RANDOM
 from bench.embeddings.embed import OnProgress, Prepared, Source, cached_encoders, embed, prepare
 from bench.embeddings.extract import ExtractReport
@@ -36,7 +39,8 @@ from bench.fitting.sweep import Embedded, Protocol, Sweep, View, plan_sweep
 from bench.fitting.tuned import leave_out
 from bench.fitting.zero_shot import plan_zero_shot, run_zero_shot
 from bench.heads import get_heads
-from bench.report.leaderboard import EncoderFacts, Leaderboard, RunFacts
+from bench.report.facts import EncoderFacts, RunFacts
+from bench.report.leaderboard import Leaderboard
 from bench.report.write_up import write_up
 from encoders import (
     PANELS,
@@ -295,14 +299,21 @@ def _facts(prepared: Prepared, source: Source, sweep: Sweep, known: Mapping[str,
         warnings.append(
             f"{len(dataset.problems)} files were skipped ({some}{'; ...' if len(dataset.problems) > 3 else ''})"
         )
-    warnings += source_warnings(dataset.table)
+    warnings += [*source_warnings(dataset.table), *slip_warnings(find_slips(dataset.table), len(dataset.table))]
     warnings += lacking(sweep.budget, sweep.y, sweep.classes)
-    asked = sweep.protocol
-    noise = (
-        describe_noise(asked.noise_kinds, sweep.classes, sweep.mistakes, asked.confusable) if max(asked.noise) else {}
-    )
     return RunFacts(
         dataset=dataset.name, instances=source.instances, tier=tier, tier_reason=reason,
         split_rule=sweep.plan.rule, split_reason=sweep.plan.reason, draw=sweep.protocol.draw,
-        classes=sweep.classes, encoders=known, warnings=(*warnings, *sweep.plan.notes), noise=noise,
+        classes=sweep.classes, encoders=known, warnings=(*warnings, *sweep.plan.notes), noise=_noise_words(sweep),
     )  # fmt: skip
+
+
+def _noise_words(sweep: Sweep) -> dict[str, str]:
+    """Return how labels go wrong, by kind of noise; nothing where all are clean."""
+    asked, worst = sweep.protocol, max(sweep.protocol.noise)
+    if not worst:
+        return {}
+    luck = luck_of(worst, [unit.labels(len(sweep.classes)) for unit in sweep.units if unit.shots])
+    by_slide = any(KINDS[kind].by_slide for kind in asked.noise_kinds)
+    company = company_of(sweep.draws, sweep.y, sweep.table["group"].to_numpy(str)) if by_slide else ""
+    return describe_noise(asked.noise_kinds, sweep.classes, sweep.mistakes, asked.confusable, luck, company)

@@ -25,17 +25,17 @@ from bench.embeddings.embed import OnProgress, Source, embed, prepare
 from bench.errors import BenchError
 from bench.fitting.ledger import tested_items
 from bench.fitting.metrics import balanced_accuracy, log_loss
-from bench.fitting.study import Half, Task, importance, read_trials, run_study
+from bench.fitting.study import Half, Task, best_trial, importance, read_trials, run_study
 from bench.fitting.sweep import Embedded, data_name
 from bench.fitting.tuned import write_tuned
 from bench.heads import Head, Params, all_heads, get_heads
-from bench.report.intervals import T_FROM, difference_intervals, few_groups, score_intervals
+from bench.report.intervals import T_FROM, differences, few_groups, score_intervals, spread_of
 from bench.report.markdown import table_lines
 from bench.report.statistics import Hits, count_hits
 from bench.seeds import content_name
 from encoders import resolve
 
-VERSION = 1  # raised when the same description would give other numbers
+VERSION = 2  # raised when the same description would give other numbers
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def tune(
         raise AssertionError(f"groups {sorted(shared)} are in both halves")
     identity = {
         "version": VERSION, "data": data_name(table, classes), "encoder": spec.key, "scaling": spec.scaling,
-        "head": [head.name, head.version, dict(head.default)],
+        "head": [head.name, head.version, dict(inner.published(head))],
         "space": {key: asdict(space) for key, space in head.space.items()},
         "shots": aim.shots, "draw": aim.draw, "episodes": episodes,
     }  # fmt: skip
@@ -134,8 +134,7 @@ def tune(
     task = Task(folder, head.name, inner, episodes, identity)
     made = run_study(task, aim.trials, workers, (lambda d, t: on_progress("tune", d, t)) if on_progress else None)
     trials = read_trials(task)
-    complete = trials[trials["state"] == "complete"]
-    best = complete.sort_values("log_loss", kind="stable").iloc[0]
+    best = best_trial(trials)
     setting = {**head.default, **{key: type(head.default[key])(best[key]) for key in head.space}}
     published, tuned, gain = _compare(outer, head, setting, episodes)
     halves = (len(set(inner.groups)), len(set(outer.groups)))
@@ -144,10 +143,11 @@ def tune(
     tuned_on = {
         "data": prepared.dataset.name, "instances": source.instances, "encoder": spec.name, "encoder_key": spec.key,
         "shots": aim.shots, "draw": aim.draw, "episodes": episodes, "trials": len(trials),
-        "log_loss": float(best["log_loss"]), "study": "study.journal",
+        "balanced_accuracy": float(best["balanced_accuracy"]), "log_loss": float(best["log_loss"]),
+        "study": "study.journal",
     }  # fmt: skip
-    _write(result, head, aim)
-    write_tuned(folder, head, setting, table.iloc[tuning], tuned_on, _worth(result, head))
+    _write(result, outer.published(head), head, aim)
+    write_tuned(folder, head, setting, table.iloc[tuning], tuned_on, _worth(result, outer.published(head), head))
     if draw_figures:
         draw_figures(result)
     return result
@@ -177,7 +177,8 @@ def _compare(
     half: Half, head: Head, setting: Params, episodes: int
 ) -> tuple[Compared, Compared, tuple[float, float, float]]:
     """Return (published, tuned, (gain, low, high)) over paired draws, with intervals over groups and draws."""
-    P = np.stack([half.score(head, [head.default, setting], seed) for seed in range(episodes)], axis=1)  # (2, S, N, K)
+    settings = [half.published(head), setting]
+    P = np.stack([half.score(head, settings, seed) for seed in range(episodes)], axis=1)  # (2, S, N, K)
     tested = half.tested
     counted = [count_hits(own, tested.y, tested.group) for own in P]
     hits = Hits(np.stack([right for right, _ in counted]), counted[0][1])
@@ -186,8 +187,8 @@ def _compare(
     limits = np.stack(score_intervals(hits), axis=1)
     apart = (gain, np.nan, np.nan)
     if not few_groups(hits.total):
-        low, high, _ = difference_intervals(Hits(hits.right[1:] - hits.right[:1], hits.total))
-        apart = (gain, float(low[0]), float(high[0]))
+        found = differences(spread_of(hits), 1, np.array([0]))
+        apart = (gain, float(found.low[0]), float(found.high[0]))
     loss = log_loss(P, tested.y).mean(1)
     first, second = (
         Compared(float(score[i]), float(limits[i, 0]), float(limits[i, 1]), float(loss[i])) for i in range(2)
@@ -195,25 +196,25 @@ def _compare(
     return first, second, apart
 
 
-def _write(result: Tuned, head: Head, aim: Aim) -> None:
+def _write(result: Tuned, published: Params, head: Head, aim: Aim) -> None:
     folder = result.folder
     shares = pd.DataFrame({"parameter": list(result.importance), "importance": list(result.importance.values())})
     write_atomically(folder / "trials.csv", result.trials.to_csv(index=False, float_format="%.6g").encode())
     write_atomically(folder / "importance.csv", shares.to_csv(index=False, float_format="%.6g").encode())
-    write_atomically(folder / "report.md", render(result, head, aim).encode())
+    write_atomically(folder / "report.md", render(result, published, head, aim).encode())
 
 
-def _worth(result: Tuned, head: Head) -> dict[str, Any]:
+def _worth(result: Tuned, published: Params, head: Head) -> dict[str, Any]:
     """Return what tuned.json says of the evaluation half, beside the published setting."""
     gain = [None if np.isnan(value) else value for value in result.gain]
     both = {"published": asdict(result.published), "tuned": asdict(result.tuned), "gain": gain}
-    return {"published": {head.name: dict(head.default)}, "evaluation": both}
+    return {"published": {head.name: dict(published)}, "evaluation": both}
 
 
-def render(result: Tuned, head: Head, aim: Aim) -> str:
+def render(result: Tuned, published: Params, head: Head, aim: Aim) -> str:
     """Return the Markdown of a study: what it was worth, the setting, importance, and every trial."""
     rows = [["setting", "balanced accuracy", "95% interval", "log loss", *head.default]]
-    both = (("published", result.published, head.default), ("tuned", result.tuned, result.setting))
+    both = (("published", result.published, published), ("tuned", result.tuned, result.setting))
     rows += [[what, *compared.texts(), *map(_text, setting.values())] for what, compared, setting in both]
     history = [list(result.trials.columns)]
     history += [list(map(_text, row)) for row in result.trials.itertuples(index=False)]
@@ -222,11 +223,12 @@ def render(result: Tuned, head: Head, aim: Aim) -> str:
         f"{len(result.trials)} trials on {result.halves[0]} groups; both settings below are evaluated on the other "
         f"{result.halves[1]}, of which no label was tuned on.", "", table_lines(rows), "", verdict(result), "",
         "## Which parameters matter", "",
-        table_lines([["parameter", "share of the variance of the log loss"],
+        table_lines([["parameter", "share of the variance of balanced accuracy"],
                      *[[name, f"{share:.2f}"] for name, share in result.importance.items()]])
         if result.importance else "The complete trials are too few or too alike to tell.", "",
         "## Trials", "",
-        "Means over episodes; a pruned trial ended early, as it did clearly worse than the best on the same draws.",
+        "Means over episodes; the setting with the best balanced accuracy is kept. A pruned trial ended early, as it "
+        "did clearly worse than the best on the same draws.",
         "", table_lines(history),
     ]  # fmt: skip
     return "\n".join(parts) + "\n"
@@ -259,16 +261,16 @@ def _figures() -> Any:
 
     def draw(result: Tuned) -> None:
         figure = Figure(figsize=(6, 4), layout="constrained")
-        axes = figure.add_subplot(xlabel="trial", ylabel="log loss (mean over episodes)")
+        axes = figure.add_subplot(xlabel="trial", ylabel="balanced accuracy (mean over episodes)")
         for state, marker in (("complete", "o"), ("pruned", "x")):
             own = result.trials[result.trials["state"] == state]
-            axes.plot(own["trial"], own["log_loss"], marker, label=state)
+            axes.plot(own["trial"], own["balanced_accuracy"], marker, label=state)
         complete = result.trials[result.trials["state"] == "complete"]
-        axes.step(complete["trial"], complete["log_loss"].cummin(), where="post", label="best so far")
+        axes.step(complete["trial"], complete["balanced_accuracy"].cummax(), where="post", label="best so far")
         axes.legend()
         shares = Figure(figsize=(6, 3), layout="constrained")
         names = list(result.importance)[::-1]
-        shares.add_subplot(xlabel="share of the variance of the log loss").barh(
+        shares.add_subplot(xlabel="share of the variance of balanced accuracy").barh(
             names, [result.importance[name] for name in names]
         )
         for kind, drawn in (("history", figure), ("importance", shares)):

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
+from .interventions import VERSION
+
 #: Version of what `encode` promises. Raise it when the same spec would give other vectors than before.
 CONTRACT: int = 2
 
@@ -56,7 +58,8 @@ class Preprocess:
         after `stack`, so that the instances of an image stay comparable.
     stack: the slice of a z stack: "first", "middle" (number n // 2 of n, from 0), or the "max" or "mean" over z.
     intervene: what is taken away to see whether it mattered: "none"; "zscore" (the whole image's mean and contrast of
-        each channel); "shuffle" (of the input as the encoder sees it, where its patches stand). See `interventions`.
+        each channel); "shuffle" (of the input as the encoder sees it, where its patches stand, another way in every
+        image). See `interventions`.
     """
 
     size: int | None
@@ -72,8 +75,12 @@ class Preprocess:
     intervene: str = "none"
 
     def identity(self) -> dict[str, object]:
-        """Return every field; `intervene` only where there is one, so that what was stored before keeps its name."""
-        return {name: value for name, value in asdict(self).items() if (name, value) != ("intervene", "none")}
+        """Return every field; `intervene`, and the version of what it does, only where there is one."""
+        known = asdict(self)
+        if self.intervene == "none":
+            del known["intervene"]
+            return known
+        return {**known, "intervention": VERSION}
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,10 @@ def print_check(check: DataCheck) -> None:
     console.print(f"Width x height in pixels, each by itself: {low} smallest, {mid} median, {high} largest")
     print_problems(dataset.problems)
     print_notes(check.warnings)
+    for row in check.slips.to_dict("records"):
+        for path in row["paths"]:
+            where = f"slide {row['group']}, with {row['among']} of {row['of']}"
+            console.print(f"Look at {path}: {row['label']} in {where}", markup=False)
     console.print(f"Tier {check.tier}. {check.tier_reason}", markup=False)
 
 

@@ -121,12 +121,12 @@ def _print_across(found: Across, datasets: list[str]) -> None:
     if found.methods.empty:
         return
     part = shown_level(found.methods)
-    names = ("IQM", "95% interval", "mean rank", "first is better")
+    names = ("mean skill", "95% interval", "mean rank", "first is better")
     table = Table(Column("encoder", overflow="fold", min_width=15), "head", *(Column(name, justify="right")
                   for name in names), box=box.SIMPLE, pad_edge=False)  # fmt: skip
     for row in part.head(SHOWN).to_dict("records"):
         better = "" if row["p_improvement"] != row["p_improvement"] else f"{100 * row['p_improvement']:.0f}%"
-        low, mid, high = (f"{100 * row[name]:.1f}" for name in ("iqm_low", "iqm", "iqm_high"))
+        low, mid, high = (f"{100 * row[name]:.1f}" for name in ("mean_low", "mean", "mean_high"))
         table.add_row(row["encoder"], head_label(row), mid, f"{low}-{high}", f"{row['rank']:.1f}", better)
     shots, count = int(part["shots"].iloc[0]), int(part["datasets"].iloc[0])
     table.title = (

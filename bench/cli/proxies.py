@@ -170,7 +170,9 @@ def _print_alike(alike: pd.DataFrame) -> None:
 
 
 def _print_regret(regret: pd.DataFrame, run: str) -> None:
-    least = regret[regret["noise"] == regret["noise"].min()]
+    from bench.report.rows import cleanest
+
+    least = cleanest(regret)
     table = Table("proxy", *(Column(name, justify="right") for name in ("labels", "best", "chosen", "cost")), "encoder",
                   box=box.SIMPLE, pad_edge=False)  # fmt: skip
     for row in least.sort_values("shots", kind="stable").to_dict("records"):

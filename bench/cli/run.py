@@ -55,8 +55,9 @@ def run(
         str,
         typer.Option(
             help="How labels go wrong, rows of their own for each: symmetric (any other class), asymmetric (the class "
-            "it is mistaken for), group (whole slides or images alike), instance-dependent (by what an item looks "
-            "like), open-set (items of --foreign classes take the place of examples)."
+            "it is mistaken for), group (whole slides or images alike), resemblance (a class that the item looks "
+            "like), instance-dependent (items that look alike go wrong alike), open-set (items of --foreign classes "
+            "take the place of examples)."
         ),
     ] = "symmetric",
     confusable: Annotated[
@@ -81,17 +82,32 @@ def run(
     leak: Annotated[
         bool, typer.Option("--leak", help="Also the random split, and what it scores too high: leak.csv.")
     ] = False,
-    draw: Annotated[str, typer.Option(help="spread: over as many groups as possible; concentrated: few.")] = "spread",
+    draw: Annotated[
+        str,
+        typer.Option(
+            help="Which items are labelled: spread (round the slides, those that hold more of a class more often), "
+            "proportional (as they come), concentrated (from few slides)."
+        ),
+    ] = "spread",
+    scale_by: Annotated[
+        str,
+        typer.Option(
+            help="What embeddings are centred and scaled by: pool (all images of the training side, no labels), or "
+            "support (the labelled examples of a draw alone)."
+        ),
+    ] = "pool",
     shot_unit: Annotated[
         str, typer.Option(help="What --shots counts: instance (a tile or cell), or image, with all its tiles or cells.")
     ] = "instance",
     select: Annotated[
         str,
         typer.Option(
-            help="How settings are chosen, rows of their own for each: fixed (published), loo or inner-cv (on the "
-            "examples), transfer (on other runs), tuned (see --params), oracle (on the test; never ranked)."
+            help="How settings are chosen, rows of their own for each: auto (on the examples, each predicted without "
+            "its slide, near the published setting where examples are few; the published one where a class is of one "
+            "slide), fixed (published), loo or inner-cv (on the examples alone), transfer (on other runs), tuned (see "
+            "--params), oracle (on the test; never ranked)."
         ),
-    ] = "fixed",
+    ] = "auto",
     transfer: Annotated[
         list[Path] | None, typer.Option(help="A run of other data with --select oracle, for --select transfer. Repeat.")
     ] = None,
@@ -158,6 +174,7 @@ def run(
         tuple(dict.fromkeys(words(noise_kind))), seeds, draw,
         tuple(dict.fromkeys([*words(select), *["tuned"] * bool(params)])), tuple(transfer or ()), tuple(params or ()),
         read_confusable(confusable), tuple(words(foreign)), tuple(numbers(budget, "--budget", int)), split, shot_unit,
+        scale_by,
     )  # fmt: skip
     source = Source(
         data, instances, group_pattern, group_column, verify, CellSource(cells, cell_column, masks, max_instances)

@@ -28,7 +28,9 @@ def tune(
     shots: Annotated[int, typer.Option(help="Labelled examples a class.")] = 10,
     trials: Annotated[int, typer.Option(help="Settings to try in all, those of earlier calls included.")] = 40,
     episodes: Annotated[int | None, typer.Option(help="Draws a setting is scored on (default 30, 20 or 10).")] = None,
-    draw: Annotated[str, typer.Option(help="spread: over as many groups as possible; concentrated: few.")] = "spread",
+    draw: Annotated[
+        str, typer.Option(help="Which items are labelled: spread (round the slides), proportional, concentrated.")
+    ] = "spread",
     instances: Instances = "whole",
     cells: Cells = None,
     cell_column: CellColumn = None,
@@ -68,7 +70,7 @@ def _show(result: Tuned) -> None:
     for what, compared, setting in both:
         table.add_row(what, *compared.texts(), *(f"{setting[key]:.4g}" if key in setting else "" for key in parameters))
     history = Table("trial", "state", "episodes", "log loss", "balanced accuracy", box=box.SIMPLE)
-    best = result.trials.sort_values(["state", "log_loss"]).head(SHOWN)
+    best = result.trials.sort_values(["state", "balanced_accuracy"], ascending=[True, False]).head(SHOWN)
     for row in best.to_dict("records"):
         history.add_row(str(row["trial"]), row["state"], str(row["episodes"]), f"{row['log_loss']:.3f}",
                         f"{100 * row['balanced_accuracy']:.1f}")  # fmt: skip

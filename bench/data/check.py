@@ -14,6 +14,7 @@ import pandas as pd
 from bench.data.datasets import Dataset, conflicts_of, copies_of
 from bench.data.manifest import record_problems
 from bench.data.separability import source_warnings
+from bench.data.slips import find_slips, slip_warnings
 from bench.errors import BenchError
 from bench.images import COLORS, ImageError, ImageInfo, open_image
 
@@ -30,7 +31,7 @@ class DataCheck:
     per class (class, rows, images, groups, sources). formats: one row per (dtype, channels, pages) with
     its number of images. sizes: min, median, max of width and height.
     duplicates: sets of paths of identical files. conflicts: sets of (path, label) where one region of
-    identical files has several labels. file_formats: images per 'JPEG', 'PNG', ...
+    identical files has several labels. file_formats: images per 'JPEG', 'PNG', ... slips: see `find_slips`.
     """
 
     dataset: Dataset
@@ -44,6 +45,7 @@ class DataCheck:
     duplicates: tuple[tuple[str, ...], ...] = ()
     conflicts: tuple[tuple[tuple[str, str], ...], ...] = ()
     file_formats: Mapping[str, int] = field(default_factory=dict)
+    slips: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def problems(self) -> pd.DataFrame:
@@ -97,10 +99,11 @@ def check_dataset(dataset: Dataset, cache: Path | None = None) -> DataCheck:
     formats = images.groupby(["dtype", "channels", "pages"]).size().rename("images")
     sizes = images[["width", "height"]].agg(["min", "median", "max"])
     tier, reason = tier_of(dataset)
+    slips = find_slips(table)
+    warnings = (*dataset.notes, *_warnings(table, images), *slip_warnings(slips, len(table)), *_choices(infos))
     return DataCheck(
         dataset, classes.reset_index(names="class"), formats.reset_index(), sizes, table["group"].nunique(),
-        tier, reason, (*dataset.notes, *_warnings(table, images), *_choices(infos)), copies_of(table),
-        conflicts_of(table), Counter(info.format for info in infos),
+        tier, reason, warnings, copies_of(table), conflicts_of(table), Counter(info.format for info in infos), slips,
     )  # fmt: skip
 
 

@@ -13,8 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from bench.draws.episodes import Draws, SplitPlan, class_codes, default_seeds, order_items
-from bench.seeds import keyed_uniform
+from bench.draws.episodes import Draws, SplitPlan, class_codes, default_seeds
+from bench.draws.order import USUAL, check_regime, order_items
+
+AS_THEY_COME = {"spread": "proportional"}  # weighing groups would change the shares of the classes
 
 
 def budget_seeds(labels: int, n_classes: int) -> int:
@@ -54,11 +56,8 @@ class BudgetSupports(Mapping[tuple[int, int, str], np.ndarray]):
 
     def _order(self, seed: int, name: str) -> np.ndarray:
         rows = self._trained[name]
-        items, key = self._items[rows].tolist(), ("budget", name, seed)
-        if self._regime == "concentrated":
-            order = order_items(items, self._groups[rows], key, self._regime)
-        else:
-            order = np.argsort(keyed_uniform((*key, "item"), items), kind="stable")
+        regime = AS_THEY_COME.get(self._regime, self._regime)
+        order = order_items(self._items[rows].tolist(), self._groups[rows], ("budget", name, seed), regime)
         return rows[order[: max(self._seeds)]]
 
 
@@ -69,14 +68,15 @@ def draw_budget(
     budgets: Sequence[int],
     *,
     seeds: int | None = None,
-    regime: str = "spread",
+    regime: str = USUAL,
 ) -> Draws:
     """Draw so many labels in all from each split's training side, for every seed.
 
-    regime: 'spread' takes items in random order, whatever their groups, so that in the mean a class has its share of
-    the items; 'concentrated' takes all items of one group before the next. A budget larger than the training side of
-    a split is refused.
+    regime: 'spread' and 'proportional' are the same here, items in random order whatever their groups, so that in the
+    mean a class has its share of the items; 'concentrated' takes all items of one group before the next. A budget
+    larger than the training side of a split is refused.
     """
+    check_regime(regime)
     rows, split = min((len(split.train), split.name) for repeat in plan.repeats for split in repeat)
     refused = {
         n: f"--budget {n} asked of split '{split}', which has {rows} items to learn from" for n in budgets if n > rows

@@ -14,15 +14,16 @@ import numpy as np
 import pandas as pd
 
 from bench.draws.folds import deal_groups
+from bench.draws.order import USUAL, check_regime, order_in_groups
 from bench.errors import BenchError, did_you_mean
 from bench.seeds import keyed_uniform
 
 FEW_GROUPS = 5  # at or below this many groups in a class every group is worth holding out once
+MOST_FOLDS = 5
 FIXED_TEST_GROUPS = 10  # a class; with fewer, folds test every group and waste none
 FIXED_TEST_ITEMS = 100  # a class
 LOGO_MAX_FOLDS = 60  # above this, leave-one-group-out costs more than grouped folds tell
-REPEATS = 10  # partitions of repeated grouped folds; seed s uses partition s % REPEATS
-REGIMES = ("spread", "concentrated")
+REPEATS = 10  # partitions of repeated splits; seed s uses partition s % REPEATS
 UNITS = ("instance", "image")  # what a shot is; the first is the usual one
 
 
@@ -67,7 +68,9 @@ def plan_splits(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
 
     In this order: official splits where the table has them; a fixed group-disjoint test third where
     it holds >= 10 groups and >= 100 items of every class; leave-one-group-out where a class has
-    <= 5 groups; else 5 grouped, stratified folds, repeated. Raises BenchError for a class with one group.
+    <= 5 groups; else grouped, stratified folds, repeated: 5 of them, or as many as leave 2 groups of every class in
+    each. Only groups that are sometimes tested together show what a score owes to one of them being learned from
+    (`bench.report.learning`). Raises BenchError for a class with one group.
     """
     rows = np.flatnonzero(table["label"].isin(list(classes)).to_numpy())
     if len(rows) < len(table):
@@ -96,13 +99,40 @@ def plan_splits(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
             reason = f"a fixed third of the groups is the test, at least {held} groups and {items} items a class"
             return SplitPlan("fixed", reason, ((_split("fixed", tested[of_row]),),))
     if count <= FEW_GROUPS and len(names) <= LOGO_MAX_FOLDS:
-        held_out = tuple(_split(f"without:{name}", of_row == i) for i, name in enumerate(names))
-        reason = f"class '{fewest}' has only {count} groups: each of the {len(names)} is held out in turn"
-        return SplitPlan("leave-one-group-out", reason, (held_out,))
-    k = min(FEW_GROUPS, count)
+        repeats = tuple(_held_out_in_turn(names.tolist(), counts > 0, of_row, r) for r in range(REPEATS))
+        reason = (
+            f"class '{fewest}' has only {count} groups: each of the {len(names)} is held out in turn, and with it one "
+            f"group of every other class, so that no class has fewer to learn from because it is tested; "
+            f"{REPEATS} choices of those"
+        )
+        return SplitPlan("leave-one-group-out", reason, repeats)
+    k = min(MOST_FOLDS, max(2, count // 2))
     fold = deal_groups(counts, k, range(REPEATS))[:, of_row]
     repeats = tuple(tuple(_split(f"fold{i}of{k}:{r}", fold[r] == i) for i in range(k)) for r in range(REPEATS))
     return SplitPlan("folds", f"{k} stratified folds by group, {REPEATS} partitions", repeats)
+
+
+def _held_out_in_turn(names: Sequence[str], holds: np.ndarray, of_row: np.ndarray, repeat: int) -> tuple[Split, ...]:
+    """Return one split per group, which is its test side. holds bool (G, K): the classes of a group; of_row (N,).
+
+    The training side lacks, besides the group, one group of every class that the group does not hold: otherwise the
+    class that is tested would always be the one with the fewest groups to learn from, and be taken for another more
+    often than on new groups. Which group that is follows from a keyed hash; a class keeps one group at least.
+    """
+    splits = []
+    for i, name in enumerate(names):
+        lacking = holds[i].copy()  # classes that have lost a group
+        left_out = [i]
+        order = np.argsort(keyed_uniform(("held out with", name, repeat), names), kind="stable")
+        left = holds.sum(0) - holds[i]
+        for j in order[order != i].tolist():
+            if not (holds[j] & lacking).any() and (left[holds[j]] > 1).all():
+                left_out.append(j)
+                lacking |= holds[j]
+                left -= holds[j]
+        train = np.flatnonzero(~np.isin(of_row, left_out))
+        splits.append(Split(f"without:{name}:{repeat}", train, np.flatnonzero(of_row == i)))
+    return tuple(splits)
 
 
 def _placed(plan: SplitPlan, rows: np.ndarray) -> SplitPlan:
@@ -134,32 +164,6 @@ def _official(table: pd.DataFrame) -> SplitPlan:
     return SplitPlan("official", "the split given in the table", ((Split("official", train, test),),), notes)
 
 
-def order_items(items: Sequence[str], groups: np.ndarray, key: Sequence[object], regime: str) -> np.ndarray:
-    """Return a permutation (n,) of the rows of one class; its prefixes are the nested draws.
-
-    spread: round-robin over the groups (a row from each before a second from any).
-    concentrated: all rows of one group before the next. Groups and rows within a group are shuffled
-    by keyed hash.
-    """
-    names, inverse = np.unique(groups.astype(str), return_inverse=True)
-    return _order(names.tolist(), inverse, items, key, regime)
-
-
-def _order(
-    names: Sequence[str], group: np.ndarray, items: Sequence[str], key: Sequence[object], regime: str
-) -> np.ndarray:
-    """Return the same for rows whose group (n,) is a position in `names`."""
-    of_group = keyed_uniform((*key, "group"), names)[group]
-    of_item = keyed_uniform((*key, "item"), items)
-    by_group = np.lexsort((of_item, of_group))
-    if regime == "concentrated":
-        return by_group
-    start = np.r_[True, np.diff(of_group[by_group]) != 0]
-    position = np.arange(len(by_group))
-    turn = position - np.maximum.accumulate(np.where(start, position, 0))
-    return by_group[np.lexsort((of_group[by_group], turn))]
-
-
 class Supports(Mapping[tuple[int, int, str], np.ndarray]):
     """Support rows by (shots, seed, split): row positions, class by class in class order, drawn when asked for.
 
@@ -175,6 +179,7 @@ class Supports(Mapping[tuple[int, int, str], np.ndarray]):
         self._groups, self._group = np.unique(table["group"].to_numpy(str), return_inverse=True)
         self._items = table["instance"].to_numpy(object)
         self._trained = {split.name: split.train for repeat in plan.repeats for split in repeat}
+        self._sizes: dict[str, np.ndarray] = {}  # split -> training rows of every group (G,), of all classes
         self._drawn: dict[tuple[int, str], np.ndarray] = {}  # (seed, split) -> rows (K, most shots)
 
     def __iter__(self) -> Iterator[tuple[int, int, str]]:
@@ -198,8 +203,17 @@ class Supports(Mapping[tuple[int, int, str], np.ndarray]):
         rows = self._trained[name][self._class[self._trained[name]] == k]
         present, own = np.unique(self._group[rows], return_inverse=True)
         key = ("support", name, seed, self._classes[k])
-        order = _order(self._groups[present].tolist(), own, self._items[rows].tolist(), key, self._regime)
+        size = self._size(name)[self._group[rows]]
+        order = order_in_groups(
+            self._groups[present].tolist(), own, self._items[rows].tolist(), key, self._regime, size
+        )
         return rows[order[: max(self._seeds)]]
+
+    def _size(self, name: str) -> np.ndarray:
+        if name not in self._sizes:
+            rows = self._trained[name][self._class[self._trained[name]] >= 0]
+            self._sizes[name] = np.bincount(self._group[rows], minlength=len(self._groups))
+        return self._sizes[name]
 
 
 def class_codes(table: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
@@ -223,18 +237,17 @@ def draw_supports(
     shots: Sequence[int],
     *,
     seeds: int | None = None,
-    regime: str = "spread",
+    regime: str = USUAL,
     unit: str = "instance",
 ) -> Draws:
     """Draw `shots` rows a class from each split's training side, for every seed.
 
     Never oversamples: a shot level that one class cannot fill in one split is refused as a whole,
-    with the class, its count and the split in the reason. seeds: draws per level (None: `default_seeds`). unit: what is
-    counted, 'instance' (a row) or 'image': then a draw holds all rows of `shots` images a class, and the table needs a
-    column image.
+    with the class, its count and the split in the reason. seeds: draws per level (None: `default_seeds`). regime: in
+    which order, see `bench.draws.order`. unit: what is counted, 'instance' (a row) or 'image': then a draw holds all
+    rows of `shots` images a class, and the table needs a column image.
     """
-    if regime not in REGIMES:
-        raise BenchError(f"Got draw '{regime}'{did_you_mean(regime, REGIMES) or '.'} Expected spread or concentrated.")
+    check_regime(regime)
     if unit not in UNITS:
         raise BenchError(f"Got shot unit '{unit}'{did_you_mean(unit, UNITS) or '.'} Expected instance or image.")
     if unit == "image":

@@ -1,13 +1,15 @@
 """Instance-dependent label noise (Xia et al. 2020, "Part-dependent label noise", appendix, algorithm 2).
 
-Every item has a flip rate of its own, and what it looks like says which other class it is given:
+Every item has a flip rate of its own, and what it looks like has a say in which other class it is given:
 
     q_i ~ truncated normal on [0, 1], sd .1, its mean the noise rate;  W_k ~ N(0, 1) of shape (d, K), a class each
     P(label j | x_i, y_i) = q_i softmax over j != y_i of (x_i W_{y_i})_j;  P(y_i | ...) = 1 - q_i
 
 The paper takes pixels for x. Here P is the mean over several spaces of cheap descriptors, none of which competes, each
 feature with mean 0 and variance 1: an encoder close to one space has not seen all of the noise. Unlike in the paper the
-mean of the truncated normal is the rate, not its location, so that as many labels are wrong as asked for.
+mean of the truncated normal is the rate, not its location, so that as many labels are wrong as asked for. The weights
+are random: items that look alike are taken for the same class, but that is the class they resemble no more often than
+by chance (34% where chance gives 33); for that see `bench.draws.resemblance`.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from functools import cache
 
 import numpy as np
 
+from bench.draws.resemblance import pick
 from bench.seeds import keyed_uniform
 
 SD = 0.1  # of the flip rates, as published
@@ -64,10 +67,8 @@ def targets(
             logits = np.take_along_axis(logits, others[own], 1)
             weight = np.exp(logits - logits.max(1, keepdims=True))
             P[own] += weight / weight.sum(1, keepdims=True)
-    below = np.cumsum(P, 1)
-    u = keyed_uniform(("instance-dependent", "target", seed), items)
-    place = (below <= (u * below[:, -1])[:, None]).sum(1)
-    return others[np.arange(len(y)), np.minimum(place, n_classes - 2)]
+    place = pick(P, keyed_uniform(("instance-dependent", "target", seed), items))
+    return others[np.arange(len(y)), place]
 
 
 def _weights(space: str, k: int, d: int, n_classes: int, seed: int) -> np.ndarray:

@@ -1,20 +1,24 @@
-"""What noise knows of a table besides names: which class is taken for which, and what items look like.
+"""What noise knows of a table besides names: the slides, which class is taken for which, and what items look like.
 
-Both come from cheap descriptors that no encoder under test competes with, by name SPACES for 'instance-dependent' and
-`--confusable auto`. Partners are found on the training side of every split by itself; looks use no label.
+The last two come from cheap descriptors that no encoder under test competes with, by name SPACES for 'resemblance',
+'instance-dependent' and `--confusable auto`. Partners, and what the classes look like, are found on the training side
+of every split by itself; what items look like uses no label.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
 
 from bench.draws.episodes import SplitPlan
 from bench.draws.noise import KINDS
-from bench.draws.partners import SPACES, Confusable, confused_partners, describe_partners, descriptors_in, partners
+from bench.draws.partners import SPACES, Confusable, confused_partners, descriptors_in, partners
+from bench.draws.resemblance import ClassLooks, class_looks
+from bench.draws.slides import Slides, slides_of
 from bench.errors import BenchError
 
 
@@ -35,11 +39,17 @@ class Space(Protocol):
 
 @dataclass(frozen=True)
 class Mistakes:
-    """partner: split to the class that each is taken for, int (K,). looks: space to the rows of all items, (N, d)."""
+    """partner: split to the class that each is taken for, int (K,). looks: space to the rows of all items, (N, d).
+
+    keys: space to what names it by content. slides: split to those of its training side. classes: split to what the
+    classes look like, by space, where a kind of noise asks for it.
+    """
 
     partner: Mapping[str, np.ndarray]
     looks: Mapping[str, np.ndarray] = field(default_factory=dict)
-    keys: Mapping[str, str] = field(default_factory=dict)  # space -> what names it by content
+    keys: Mapping[str, str] = field(default_factory=dict)
+    slides: Mapping[str, Slides] = field(default_factory=dict)
+    classes: Mapping[str, Mapping[str, ClassLooks]] = field(default_factory=dict)
 
     def identity(self, kind: str, rates: Sequence[float]) -> list[Any]:
         """Return what names a kind of noise at some rates by content."""
@@ -67,7 +77,8 @@ def check_spaces(needed: Sequence[str], trivial: Sequence[str]) -> None:
             f"{'is' if len(missing) == 1 else 'are'} no descriptor or control of this run; expected some of: "
             f"{', '.join(trivial) or 'none, so run without --no-trivial'}. An encoder that competes must not shape the "
             "noise. --confusable takes such names, auto, or pairs of classes such as 'rbc>phloem'; --noise-kind "
-            f"instance-dependent needs {', '.join(SPACES)}, which take part unless --no-trivial is given."
+            f"{' and '.join(kind for kind, known in KINDS.items() if known.looks)} need {', '.join(SPACES)}, which "
+            "take part unless --no-trivial is given."
         )
 
 
@@ -76,47 +87,39 @@ def find_mistakes(
     y: np.ndarray,
     groups: np.ndarray,
     classes: Sequence[str],
-    confusable: Confusable,
-    spaces: Mapping[str, Space],
-    seen: Sequence[str],
+    *,
+    confusable: Confusable = (),
+    kinds: Sequence[str] = (),
+    spaces: Mapping[str, Space] = MappingProxyType({}),
 ) -> Mistakes:
-    """Return what noise knows of a table with classes y (N,) and groups (N,).
+    """Return what noise of these kinds knows of a table with classes y (N,), -1 for none, and groups (N,).
 
-    confusable: pairs of classes, or the names of the spaces by whose confusion partners are found. seen: see
-    `looked_at`; each is scaled over all rows, a feature to a variance of about 1.
+    confusable: pairs of classes, or the names of the spaces by whose confusion partners are found. spaces: those, and
+    the ones of `looked_at`, each of which is scaled over all rows, a feature to a variance of about 1.
     """
-    names = [split.name for repeat in plan.repeats for split in repeat]
+    splits = {split.name: split for repeat in plan.repeats for split in repeat}
     by = descriptors_in(confusable)
     if by:
-        own = {
-            split.name: confused_partners(
-                (spaces[name].scaled(split.train, groups)[split.train] for name in by),
+        partner = {
+            name: confused_partners(
+                (spaces[space].scaled(split.train, groups)[split.train] for space in by),
                 y[split.train], groups[split.train], len(classes),
             )
-            for repeat in plan.repeats for split in repeat
+            for name, split in splits.items()
         }  # fmt: skip
     else:
         pairs = [pair for pair in confusable if not isinstance(pair, str)]
-        own = dict.fromkeys(names, partners(classes, pairs))
+        partner = dict.fromkeys(splits, partners(classes, pairs))
     everything = np.arange(len(y))
-    looks = {name: spaces[name].scaled(everything, groups) * np.float32(np.sqrt(spaces[name].width)) for name in seen}
-    return Mistakes(own, looks, {name: spaces[name].key for name in looks})
-
-
-def describe_noise(
-    kinds: Iterable[str], classes: Sequence[str], mistakes: Mistakes, confusable: Confusable
-) -> dict[str, str]:
-    """Return kind -> how labels go wrong in this data, in words."""
-    said = {kind: known.says for kind, known in KINDS.items() if kind in kinds}
-    if "asymmetric" in said:
-        by = descriptors_in(confusable)
-        whence = " (no pairs were given: each for the next in alphabetical order)" * (not confusable)
-        if by:
-            whence = (
-                f" (as the nearest centroid in {', '.join(by)} confuses them on the training side of the split, every "
-                "example held against centroids without its group)"
-            )
-        said["asymmetric"] += f": {describe_partners(mistakes.partner, classes, whence)}"
-    for kind in (kind for kind in said if KINDS[kind].looks):
-        said[kind] += f", in the mean over {', '.join(mistakes.looks)}"
-    return said
+    looks = {
+        name: spaces[name].scaled(everything, groups) * np.float32(np.sqrt(spaces[name].width))
+        for name in looked_at(kinds)
+    }
+    slides, likeness = {}, {}
+    for name, split in splits.items():
+        train = split.train
+        if any(KINDS[kind].by_slide for kind in kinds):
+            slides[name] = slides_of(groups[train], y[train], len(classes))
+        if any(KINDS[kind].likens for kind in kinds):
+            likeness[name] = {space: class_looks(X[train], y[train], len(classes)) for space, X in looks.items()}
+    return Mistakes(partner, looks, {name: spaces[name].key for name in looks}, slides, likeness)

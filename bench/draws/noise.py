@@ -7,9 +7,10 @@ stays what it is where all labels of a class went wrong. Adding a kind is adding
 
     symmetric    any other class, each as likely
     asymmetric   the class it is mistaken for (Patrini et al. 2017, sec. 5; by default Han et al. 2018's "pair" noise)
-    group        all examples of a class in a group (slide, image) alike: a slide whose label was swapped
-    instance-dependent  some items are likelier than others, and their looks say what they are taken for; see
-                 `bench.draws.instance_noise`
+    group        all examples of a group (slide, image) alike: a slide whose label was swapped; see `bench.draws.slides`
+    resemblance  a class that it looks like; see `bench.draws.resemblance`
+    instance-dependent  some items are likelier than others, and items that look alike are taken for the same class,
+                 though not for one that they look like; see `bench.draws.instance_noise`
     open-set     the item is foreign (debris, background) and its label one of the set; see `bench.draws.foreign`
 """
 
@@ -17,12 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
 
 from bench.draws.instance_noise import flip_rates, targets
 from bench.draws.partners import Confusable
+from bench.draws.resemblance import ClassLooks, pick, resemblance
+from bench.draws.slides import Slides, flip_slides
 from bench.errors import BenchError, did_you_mean
 from bench.seeds import keyed_uniform
 
@@ -34,7 +38,8 @@ class NoiseContext:
     y: int (n,) in [0, K), the true classes. items, groups: what the examples and their groups are called, n each.
     partner: int (K,), the class that each is mistaken for, itself where it is mistaken for none; see
     `bench.draws.partners`. looks: name of a space of cheap descriptors to the examples' rows in it, (n, d); see
-    `bench.draws.instance_noise`.
+    `bench.draws.instance_noise`. slides: all those of the training side. classes: what the classes look like there, by
+    space.
     """
 
     y: np.ndarray
@@ -44,6 +49,13 @@ class NoiseContext:
     seed: int
     partner: np.ndarray
     looks: Mapping[str, np.ndarray] = field(default_factory=dict)
+    slides: Slides | None = None
+    classes: Mapping[str, ClassLooks] = field(default_factory=dict)
+
+    @cached_property
+    def resembled(self) -> np.ndarray:
+        """How likely each class is to be named for an example by what it looks like, (n, K); the same at all rates."""
+        return resemblance(self.looks, self.classes, self.y)
 
 
 def symmetric(draw: NoiseContext, rate: float) -> np.ndarray:
@@ -64,32 +76,24 @@ def asymmetric(draw: NoiseContext, rate: float) -> np.ndarray:
 
 
 def group(draw: NoiseContext, rate: float) -> np.ndarray:
-    """Flip all labels that a class has in a group to one other class, in so many groups that items are at `rate`.
+    """Flip all labels of whole slides, each slide of the training side with probability `rate`, alike.
 
-    The groups of a class, in keyed order, lie end to end on [0, 1), each as long as its share of the class's
-    examples; one with start s and length l is flipped iff s + v l < rate, where v is one uniform number per class,
-    keyed by the name of the first. So the flipped share of a class is `rate` in expectation whatever the sizes of the
-    groups, and less than one group away from it. The order is the same for all classes: a group of several tends to
-    go wrong in all of them. As a draw of more shots has other shares, flips are not nested over shots.
+    Which slides are wrong does not depend on the draw, so flips are nested over shots too. In a draw that takes one
+    example of every slide they look like single labels that go wrong by themselves.
     """
-    noisy = draw.y.copy()
-    for k in np.unique(draw.y).tolist():
-        own = np.flatnonzero(draw.y == k)
-        names, which, size = np.unique(draw.groups[own].astype(str), return_inverse=True, return_counts=True)
-        called = names.tolist()
-        order = np.argsort(keyed_uniform(("group", "order", draw.seed), called), kind="stable")
-        [v] = keyed_uniform(("group", "start", draw.seed, k), [called[order[0]]])
-        length = size / len(own)
-        start = np.empty(len(names))
-        start[order] = np.cumsum(length[order]) - length[order]
-        target = keyed_uniform(("group", "target", draw.seed, k), called)
-        wrong = _other_class(np.full(len(names), k), target, draw.n_classes)
-        noisy[own] = np.where(start + v * length < rate, wrong, k)[which]
-    return noisy
+    if draw.slides is None:
+        raise ValueError("group noise needs the slides of the training side: NoiseContext.slides")
+    return flip_slides(draw.slides, draw.groups, draw.y, draw.n_classes, rate=rate, seed=draw.seed)
+
+
+def by_resemblance(draw: NoiseContext, rate: float) -> np.ndarray:
+    """Flip each label with probability `rate` to a class that the item looks like: the labels `symmetric` flips."""
+    target = pick(draw.resembled, keyed_uniform(("resemblance", "target", draw.seed), draw.items)).astype(draw.y.dtype)
+    return np.where(lots(draw.items, draw.seed) < rate, target, draw.y)
 
 
 def instance_dependent(draw: NoiseContext, rate: float) -> np.ndarray:
-    """Flip each label with a probability of its own, `rate` in the mean, to the class that its looks point to."""
+    """Flip each label with a probability of its own, `rate` in the mean, to a class that looks and chance point to."""
     u = keyed_uniform(("instance-dependent", "rate", draw.seed), draw.items)
     wrong = targets(draw.looks, draw.y, draw.items, draw.n_classes, draw.seed)
     return np.where(lots(draw.items, draw.seed) < flip_rates(u, rate), wrong, draw.y)
@@ -114,26 +118,36 @@ def _other_class(y: np.ndarray, u: np.ndarray, n_classes: int) -> np.ndarray:
 class NoiseKind:
     """flip: (draw, rate) to the labels that are learned from, (n,). limit: the highest rate that means anything.
 
-    says: what goes wrong, for the reader of a leaderboard. looks: whether it needs `NoiseContext.looks`. replaces:
-    whether it is the items that go wrong and not their labels; see `bench.draws.foreign`.
+    says: what goes wrong, for the reader of a leaderboard. looks: whether it needs `NoiseContext.looks`; likens: and
+    `NoiseContext.classes`. replaces: whether it is the items that go wrong and not their labels; see
+    `bench.draws.foreign`. by_slide: whether it is whole slides that go wrong, not labels one by one.
     """
 
     flip: Callable[[NoiseContext, float], np.ndarray]
     says: str
     limit: float = 1.0
     looks: bool = False
+    likens: bool = False
     replaces: bool = False
+    by_slide: bool = False
 
 
 KINDS: Mapping[str, NoiseKind] = MappingProxyType(
     {
         "symmetric": NoiseKind(symmetric, "a label is wrong by itself, and any other class is as likely"),
         "asymmetric": NoiseKind(asymmetric, "a label is wrong by itself, and names the class it is mistaken for", 0.5),
-        "group": NoiseKind(group, "all labels of a class in a group (slide, image) are wrong together and alike"),
+        "group": NoiseKind(group, "all labels of a slide (group) are wrong together and alike", by_slide=True),
+        "resemblance": NoiseKind(
+            by_resemblance,
+            "a label is wrong by itself, and names a class that the item looks like, the likelier the nearer the mean "
+            "of that class on the training side",
+            looks=True,
+            likens=True,
+        ),
         "instance-dependent": NoiseKind(
             instance_dependent,
-            "each item has its own rate of wrong labels (truncated normal, sd .1), and its looks say what it is taken "
-            "for (Xia et al. 2020)",
+            "each item has its own rate of wrong labels (truncated normal, sd .1), and items that look alike are taken "
+            "for the same class, a random one and no likelier the most similar (Xia et al. 2020)",
             looks=True,
         ),
         "open-set": NoiseKind(

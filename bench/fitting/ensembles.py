@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,11 +62,18 @@ class Concat:
 
     def scaled(self, train: np.ndarray, groups: np.ndarray) -> np.ndarray:
         """Return (N, d): every part scaled by itself, then divided by the root of their number: rows of length 1."""
-        out = np.empty((len(self.parts[0].X), self.width), np.result_type(*(part.X for part in self.parts)))
+        return self._joined(len(self.parts[0].X), (part.scaled(train, groups) for part in self.parts))
+
+    def take(self, rows: np.ndarray, by: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        """Return some rows (p,) scaled by the rows `by` (n,), whose groups are (n,): (p, d)."""
+        return self._joined(len(rows), (part.take(rows, by, groups) for part in self.parts))
+
+    def _joined(self, count: int, blocks: Iterable[np.ndarray]) -> np.ndarray:
+        out = np.empty((count, self.width), np.result_type(*(part.X for part in self.parts)))
         start = 0
-        for part in self.parts:
-            out[:, start : start + part.width] = part.scaled(train, groups)
-            start += part.width
+        for block in blocks:
+            out[:, start : start + block.shape[1]] = block
+            start += block.shape[1]
         out /= np.sqrt(len(self.parts)).astype(out.dtype)
         return out
 
@@ -99,7 +106,8 @@ def plan_means(sweep: Sweep, ensembles: Sequence[Ensemble]) -> tuple[tuple[Unit,
             }
             members = tuple(alike[name] for name in ensemble.members)
             identity = {"mean": [unit.name for unit in members], "head": [first.head], "selection": first.selection}
-            identity |= {name: first.identity[name] for name in ("shot unit",) if name in first.identity}
+            shared = ("shot unit", "scale by", "way")
+            identity |= {name: first.identity[name] for name in shared if name in first.identity}
             unit = Unit(
                 ensemble.name, first.head, first.shots, first.seeds, first.rates, first.noise_kind, identity,
                 first.series,
@@ -120,6 +128,9 @@ def run_means(planned: Sequence[tuple[Unit, tuple[Unit, ...]]], run: Path) -> tu
             raise BenchError(f"Predictions of {unit.encoder} are missing in {run}; run the same command again.")
         first = there[0]
         P = mean_probabilities([one.P for one in there]).astype(np.float16)
-        write_unit(run, unit, Predictions(P, first.realised, first.groups, labels=first.labels, wrong=first.wrong))
+        known = Predictions(
+            P, first.realised, first.groups, labels=first.labels, wrong=first.wrong, support=first.support
+        )
+        write_unit(run, unit, known)
         made += 1
     return len(planned) - made, made

@@ -19,8 +19,9 @@ from bench.draws.foreign import deal_foreign, replace_rows
 from bench.draws.mistakes import Mistakes
 from bench.draws.noise import KINDS, NoiseContext, flip_labels, lots
 from bench.errors import BenchError
-from bench.fitting.ledger import Predictions, Tested, Unit, write_part, write_unit
-from bench.fitting.selection import Chosen, Episode, choose
+from bench.fitting.ledger import Predictions, Tested, Unit, as_stored, write_part, write_unit
+from bench.fitting.scaling import Rows, ScaledByDraw
+from bench.fitting.selection import Chosen, Episode, Truth, choose
 from bench.fitting.sweep import View
 from bench.heads import Head, get_heads
 from bench.heads.pool import BUDGET, Pool
@@ -34,7 +35,8 @@ class Material:
     """What every task of a sweep needs besides embeddings. Of the table's N rows: y (N,) class indices, names, groups.
 
     test_rows: the positions that are tested, rising; tested: what they are scored as. mistakes: what noise knows.
-    foreign: split to the rows of no class that open-set noise takes from. device: see `Support`.
+    foreign: split to the rows of no class that open-set noise takes from. device: see `Support`. scale_by: see
+    `bench.fitting.scaling`.
     """
 
     y: np.ndarray
@@ -48,16 +50,17 @@ class Material:
     run: Path
     device: str = "cpu"
     foreign: Mapping[str, np.ndarray] = field(default_factory=dict)
+    scale_by: str = "pool"
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """One draw of labelled examples, rows of the table, for a split whose scaled rows are the pool."""
+    """One draw of labelled examples, rows of the table, for a split whose rows are the pool."""
 
     seed: int
     split: Split
     rows: np.ndarray
-    pool: Pool
+    pool: Rows
 
     @cached_property
     def support(self) -> Support:
@@ -83,16 +86,18 @@ class _Output:
     gap: np.ndarray  # float32 (S, R, F)
     iterations: np.ndarray  # int32 (S, R, F)
     chosen: np.ndarray  # int16 (S, R, F)
+    temperature: np.ndarray  # float32 (S, R, F)
     realised: np.ndarray  # float32 (S, R, K)
     groups: np.ndarray  # float32 (S,)
     labels: np.ndarray  # float32 (S, K)
     wrong: np.ndarray  # float32 (S, R)
     losses: list[tuple[int, slice, np.ndarray]] = field(default_factory=list)  # seed, rates, (R, L) of every split
+    support: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)  # (seed, split) -> rows (n,)
 
     def add(self, seed: int, f: int, at: np.ndarray, rates: slice, scored: Chosen) -> None:
-        self.P[seed, rates][:, at] = scored.P
+        self.P[seed, rates][:, at] = as_stored(scored.P)
         self.gap[seed, rates, f], self.iterations[seed, rates, f] = scored.gap, scored.iterations
-        self.chosen[seed, rates, f] = scored.chosen
+        self.chosen[seed, rates, f], self.temperature[seed, rates, f] = scored.chosen, scored.temperature
         if scored.losses is not None:
             self.losses.append((seed, rates, scored.losses))
 
@@ -104,7 +109,13 @@ class _Output:
             for seed, rates, own in self.losses:
                 losses[seed, rates] += own / self.gap.shape[-1]
         more = (self.labels, self.wrong) if self.unit.series == "budget" else ()
-        return Predictions(self.P, self.realised, self.groups, self.gap, self.iterations, self.chosen, losses, *more)
+        support = np.full((*self.gap.shape[::2], max(map(len, self.support.values()))), -1, np.int32)
+        for place, rows in self.support.items():
+            support[place][: len(rows)] = rows
+        known = Predictions(
+            self.P, self.realised, self.groups, self.gap, self.iterations, self.chosen, losses, self.temperature, *more
+        )
+        return replace(known, support=support)
 
 
 def fit_units(
@@ -123,8 +134,7 @@ def fit_units(
     with threadpool_limits(1):
         visits = [(r, f, split) for r, splits in enumerate(plan.repeats) for f, split in enumerate(splits)]
         for number, (r, f, split) in enumerate(visits, 1):
-            X = view.scaled(split.train, material.groups)
-            pool = pool_of(X, material)
+            pool = rows_of(view, split, material)
             at = np.searchsorted(material.test_rows, split.test)
             for shots in _levels(units):
                 own = [output for output in outputs if output.unit.shots == shots]
@@ -134,6 +144,13 @@ def fit_units(
                     for output in own:
                         _commit(output, material)
                         on_done(output.unit)
+
+
+def rows_of(view: View, split: Split, material: Material) -> Rows:
+    """Return the rows of a split for its draws: scaled once for all of them, or by each for itself."""
+    if material.scale_by == "support":
+        return ScaledByDraw(view.take, material.groups, material.device)
+    return pool_of(view.scaled(split.train, material.groups), material)
 
 
 def pool_of(X: np.ndarray, material: Material) -> Pool:
@@ -157,7 +174,7 @@ def _output(unit: Unit, material: Material) -> _Output:
     per_fit = (unit.seeds, rates, folds)
     return _Output(
         unit, head, np.full(shape, np.nan, np.float16), np.full(per_fit, np.nan, np.float32),
-        np.full(per_fit, -1, np.int32), np.zeros(per_fit, np.int16),
+        np.full(per_fit, -1, np.int32), np.zeros(per_fit, np.int16), np.ones(per_fit, np.float32),
         np.zeros((*per_fit[:2], len(material.classes)), np.float32), np.zeros(unit.seeds, np.float32),
         np.zeros((unit.seeds, len(material.classes)), np.float32), np.zeros(per_fit[:2], np.float32),
     )  # fmt: skip
@@ -172,6 +189,7 @@ def parts_of(unit: Unit, drawn: Drawn, material: Material) -> list[Part]:
     draw = NoiseContext(
         material.y[rows], material.items[rows].tolist(), material.groups[rows], len(material.classes), drawn.seed,
         mistakes.partner[drawn.split.name], {name: X[rows] for name, X in mistakes.looks.items()},
+        mistakes.slides.get(drawn.split.name), mistakes.classes.get(drawn.split.name, {}),
     )  # fmt: skip
     if KINDS[unit.noise_kind].replaces:
         return _replaced(unit, drawn, draw, material)
@@ -206,7 +224,7 @@ def _fit_draw(outputs: Sequence[_Output], f: int, drawn: Drawn, at: np.ndarray, 
     """Fit one draw with every head. f: which of the splits; at: the tested rows it is scored on."""
     seed = drawn.seed
     share = 1 / len(material.plan.repeats[0])
-    truth, K = material.y[material.test_rows[at]], len(material.classes)
+    truth, K = truth_of(at, material), len(material.classes)
     y = material.y[drawn.rows]
     n_groups = share * len(np.unique(material.groups[drawn.rows]))
     for kind in dict.fromkeys(output.unit.noise_kind for output in outputs):
@@ -215,13 +233,22 @@ def _fit_draw(outputs: Sequence[_Output], f: int, drawn: Drawn, at: np.ndarray, 
             sighted = replace(blind, truth=truth)
             for output in own:
                 episode = sighted if output.unit.selection == "oracle" else blind
-                chosen = choose(output.unit.selection, output.head, output.unit.settings, episode)
+                chosen = choose(output.unit.way, output.head, output.unit.settings, episode)
                 output.add(seed, f, at, rates, chosen)
                 output.realised[seed, rates] += share * wrong_share(y, wrong, K)
                 output.wrong[seed, rates] += share * wrong.mean(1)
         for output in own:
+            output.support[seed, f] = drawn.rows
             output.groups[seed] += n_groups
             output.labels[seed] += share * np.bincount(y, minlength=K)
+
+
+def truth_of(at: np.ndarray, material: Material) -> Truth:
+    """Return what 'oracle' is told of the tested rows at these positions, (n_test,), which are whole scored items."""
+    tested = material.tested
+    items, item = np.unique(tested.item[at], return_inverse=True)
+    own = Tested(tested.level, item, tested.y[items], tested.group[items])
+    return Truth.of(own, np.bincount(tested.y, minlength=len(material.classes)), len(material.plan.repeats[0]))
 
 
 def _commit(output: _Output, material: Material) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.fitting.fit import Drawn, Material, parts_of, pool_of
+from bench.fitting.fit import Drawn, Material, parts_of, rows_of, truth_of
 from bench.fitting.ledger import Predictions, Unit, ledger_rows
 from bench.fitting.schedule import check_finite, cut_tasks, fits_of, material_of, memory_budget
 from bench.fitting.selection import choose
@@ -91,7 +91,7 @@ def _timed(units: Sequence[Unit], view: View, sweep: Sweep, material: Material) 
     found = {}
     with threadpool_limits(1):
         started = time.perf_counter()
-        pool = pool_of(view.scaled(first.train, material.groups), material)
+        pool = rows_of(view, first, material)
         visits = sum(map(len, sweep.plan.repeats))
         # Scaling is done once a split for all heads of a shot level.
         shared = (time.perf_counter() - started) * visits / len({_kind(unit)[:-1] for unit in units})
@@ -102,10 +102,11 @@ def _timed(units: Sequence[Unit], view: View, sweep: Sweep, material: Material) 
             drawn = Drawn(0, first, sweep.draws_of(series).supports[shots, 0, first.name], pool)
             for unit in [unit for unit in units if (unit.series, unit.shots) == (series, shots)]:
                 started = time.perf_counter()
-                truth = material.y[first.test] if unit.selection == "oracle" else None
+                at = np.searchsorted(material.test_rows, first.test)
+                truth = truth_of(at, material) if unit.selection == "oracle" else None
                 [head] = get_heads([unit.head])
                 for part in parts_of(unit, drawn, material):
-                    choose(unit.selection, head, unit.settings, replace(part.episode, truth=truth))
+                    choose(unit.way, head, unit.settings, replace(part.episode, truth=truth))
                 fits = unit.seeds * len(sweep.plan.repeats[0]) * (time.perf_counter() - started)
                 found[unit.name] = 0.0 if warm else shared + fits + unit.seeds * len(unit.rates) * scored
     return found

@@ -33,8 +33,8 @@ from bench.disk.shards import checksum, header
 from bench.fitting.metrics import METRICS, recalls
 from bench.seeds import content_name
 
-FORMAT = "cell-classifier predictions 3"
-LEDGER_FORMAT = "cell-classifier ledger 4"  # changed when the same predictions would give other rows
+FORMAT = "cell-classifier predictions 4"
+LEDGER_FORMAT = "cell-classifier ledger 5"  # changed when the same predictions would give other rows
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,19 @@ class Unit:
         return str(self.identity["selection"])
 
     @property
+    def way(self) -> str:
+        """How they were really chosen: of 'auto', as 'auto' where groups were left out, else as 'fixed'."""
+        return str(self.identity.get("way", self.selection))
+
+    @property
     def shot_unit(self) -> str:
         """What its shots count; see `bench.draws.episodes.draw_supports`."""
         return str(self.identity.get("shot unit", "instance"))
+
+    @property
+    def scale_by(self) -> str:
+        """Which rows all are scaled by; see `bench.fitting.scaling`."""
+        return str(self.identity.get("scale by", "pool"))
 
     @property
     def settings(self) -> list[dict[str, Any]]:
@@ -96,9 +106,22 @@ class Predictions:
     gap: np.ndarray | None = None  # float32 (S, R, F): see `bench.heads.contract.Scored`; NaN where there is none
     iterations: np.ndarray | None = None  # int32 (S, R, F); -1 where there are none
     chosen: np.ndarray | None = None  # int16 (S, R, F): which of the unit's settings
-    losses: np.ndarray | None = None  # float32 (S, R, L): the log losses it was chosen by, mean over splits
+    losses: np.ndarray | None = None  # float32 (S, R, L): the losses it was chosen by, mean over splits
+    temperature: np.ndarray | None = None  # float32 (S, R, F): see `bench.heads.temperature`
     labels: np.ndarray | None = None  # float32 (S, K): labels of each class, mean over splits; None: equally many
     wrong: np.ndarray | None = None  # float32 (S, R): share of all labels really flipped; None: the mean of `realised`
+    support: np.ndarray | None = None  # int32 (S, F, n): the rows drawn, of the table; -1 where fewer
+
+
+def as_stored(P: np.ndarray) -> np.ndarray:
+    """Return P (..., K) in float16 with the same class in front: one step up where rounding makes it tie."""
+    out = P.astype(np.float16)
+    first = P.argmax(-1)[..., None]
+    lost = out.argmax(-1)[..., None] != first
+    if lost.any():
+        top = np.nextafter(out.max(-1, keepdims=True), np.float16(2))
+        np.put_along_axis(out, first, np.where(lost, top, np.take_along_axis(out, first, -1)), -1)
+    return out
 
 
 def write_unit(run: Path, unit: Unit, predictions: Predictions) -> None:
@@ -169,6 +192,7 @@ def ledger_rows(unit: Unit, predictions: Predictions, tested: Tested, classes: S
             "encoder": unit.encoder,
             "head": unit.head,
             "selection": unit.selection,
+            "chosen_by": unit.way,
             "series": unit.series,
             "shots": unit.shots,
         },
@@ -181,7 +205,9 @@ def ledger_rows(unit: Unit, predictions: Predictions, tested: Tested, classes: S
     frame["seed"] = seed.ravel()
     frame["support_groups"] = predictions.groups[seed.ravel()]
     frame["setting"], frame["losses"] = _settings(unit, predictions, S * R), _losses(unit, predictions, S * R)
-    frame["gap"], frame["iterations"] = np.nan, np.nan
+    frame["gap"], frame["iterations"], frame["temperature"] = np.nan, np.nan, np.nan
+    if predictions.temperature is not None:
+        frame["temperature"] = np.exp(np.log(predictions.temperature.astype(np.float64)).mean(-1)).ravel()
     if predictions.gap is not None and predictions.iterations is not None:
         frame["gap"] = predictions.gap.max(-1).ravel().astype(np.float64)  # the worst of the splits
         steps = predictions.iterations.max(-1).ravel()
@@ -212,7 +238,7 @@ def _settings(unit: Unit, predictions: Predictions, fits: int) -> list[str]:
 
 
 def _losses(unit: Unit, predictions: Predictions, fits: int) -> list[str]:
-    """Return the log loss of every setting that was chosen from, as JSON."""
+    """Return the loss of every setting that was chosen from, as JSON; see `bench.fitting.selection`."""
     if predictions.losses is None:
         return [""] * fits
     texts = [json.dumps(setting, sort_keys=True) for setting in unit.settings]

@@ -1,13 +1,23 @@
-"""How rows of an encoder are scaled before heads see them, by statistics of the training rows alone."""
+"""How rows of an encoder are scaled before heads see them, by statistics of the training rows alone.
+
+Which rows these are is a choice that a user has to know of, `--scale-by`:
+
+    pool      all rows of the training side, labelled or not: images are at hand long before labels are
+    support   the labelled examples of the draw alone, for whoever has no other images of the kind
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from bench.errors import BenchError
+from bench.errors import BenchError, did_you_mean
+from bench.heads.support import Support
 
+SCALE_BY = ("pool", "support")  # the first is the usual one
 SCALING = ("unit", "standard")
 BLOCK = 128  # rows at a time, few enough to stay in a core's cache in double precision
 ROUNDING = 1e-9  # a deviation this small, as a share of the mean, is the rounding of equal numbers
@@ -17,7 +27,7 @@ def scale_rows(X: np.ndarray, train: np.ndarray, groups: np.ndarray, scaling: st
     """Return X (N, d) scaled by statistics of the training rows alone, in its own type; labels are not used.
 
     Every training group weighs the same, so that one large image cut into hundreds of tiles does not
-    set the centre. groups: (N,).
+    set the centre. train: positions; groups: (N,).
     unit: minus the training mean, then each row to length 1 (SimpleShot's CL2N, Wang et al. 2019).
     standard: each feature to mean 0 and variance 1, divided by sqrt(d), for descriptors whose
     features have unlike units; both give rows of about length 1. A feature that is constant on the
@@ -61,3 +71,35 @@ def scaling_of(X: np.ndarray, train: np.ndarray, groups: np.ndarray, scaling: st
     deviation = np.sqrt(np.sum([w @ (rows - mean) ** 2 for w, rows in blocks], axis=0))
     varies = deviation > ROUNDING * np.abs(mean)
     return Scaling(mean, np.where(varies, deviation * np.sqrt(X.shape[1]), np.inf))
+
+
+def check_scale_by(scale_by: str) -> None:
+    """Raise BenchError for unknown rows to scale by."""
+    if scale_by not in SCALE_BY:
+        hint = did_you_mean(scale_by, SCALE_BY) or "."
+        raise BenchError(f"Got --scale-by '{scale_by}'{hint} Expected one of: {', '.join(SCALE_BY)}.")
+
+
+class Rows(Protocol):
+    """The rows of a split, from which the supports of its draws are made."""
+
+    def support(self, rows: np.ndarray, test: np.ndarray, groups: np.ndarray | None = None) -> Support:
+        """Return the draw of these support rows (n,) and test rows, as heads see it; groups (n,): of the support."""
+
+
+@dataclass(frozen=True)
+class ScaledByDraw:
+    """Rows that every draw scales by its own examples; `bench.heads.pool.Pool` for those scaled once for all draws.
+
+    take: (rows (p,), the rows (n,) to scale by, their groups (n,)) to the former scaled, (p, d). groups: (N,).
+    """
+
+    take: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+    groups: np.ndarray
+    device: str = "cpu"
+
+    def support(self, rows: np.ndarray, test: np.ndarray, groups: np.ndarray | None = None) -> Support:
+        """Return the draw of these support rows (n,) and test rows, as heads see it; groups (n,): of the support."""
+        groups = self.groups[rows] if groups is None else groups
+        X = self.take(np.concatenate([rows, test]), rows, groups)
+        return Support(X[: len(rows)], X[len(rows) :], groups, device=self.device)

@@ -79,7 +79,7 @@ def material_of(sweep: Sweep, run: Path, device: str = "cpu") -> Material:
     return Material(
         sweep.y, items, sweep.table["group"].to_numpy(str), sweep.classes, sweep.plan,
         rows, tested_items(sweep.table, rows, sweep.classes), sweep.mistakes, run, device,
-        sweep.foreign,
+        sweep.foreign, sweep.protocol.scale_by,
     )  # fmt: skip
 
 

@@ -1,14 +1,18 @@
 """How a head's setting is chosen: not at all, from the support, from other data, or (a diagnostic) from the test.
 
-    fixed      the head's published default
-    loo        every support row predicted by the head learned without its group, in closed form
+    auto       as 'loo', but near the published setting where labels are few; as 'fixed' where groups are too few
+    fixed      the head's published setting for so many labels, classes and dimensions
+    loo        every support row predicted by the head learned without its group, in closed form or nearly
     inner-cv   cross-validation over the groups of the support; no group is on both sides
-    transfer   the setting with the least log loss on other data; learned before, see `bench.fitting.transfer`
+    transfer   the best setting on other data; learned before, see `bench.fitting.transfer`
     tuned      the setting that `bench tune` found on groups that take no part; see `bench.fitting.tuned`
-    oracle     the setting with the least log loss on the test rows: what selection could reach, never ranked
+    oracle     the best setting on the test rows: what selection could reach, never ranked
 
-The criterion is the log loss of the labels that the head learns from, wrong ones included; accuracy ties on few
-rows. Equal losses go to the default, then to the earlier setting. Only 'oracle' is handed test labels.
+The criterion is the log loss of the labels that the head learns from, wrong ones included, after every setting has had
+its temperature fitted (`bench.heads.choice`); accuracy ties on few rows. Equal losses go to the published setting, then
+to the earlier one. Probabilities are softened by the temperature that belongs to the setting: fitted on the same
+left-out rows, or published where none were left out. Only 'oracle' is handed test labels: draw by draw it takes the
+best balanced accuracy of all settings that the others could take, so that no other can have a better one.
 """
 
 from __future__ import annotations
@@ -22,13 +26,32 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.errors import BenchError, did_you_mean
-from bench.fitting.metrics import log_loss
+from bench.fitting.ledger import Tested, as_stored
 from bench.heads import Head, Params, all_heads
+from bench.heads.choice import Judged, judge, least, leave_groups_out, may_leave_out, with_prior
 from bench.heads.contract import Scored
 from bench.heads.support import Support
+from bench.heads.temperature import fit_temperature, soften
 
 MIN_GROUPS: Mapping[str, int] = MappingProxyType({"loo": 2, "inner-cv": 3})  # of every class, in every draw
 MAX_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What the test rows of a draw are, for 'oracle' alone.
+
+    tested: how they are scored, of these rows. share (n_items,): what a right answer adds to the balanced accuracy of
+    all splits of the draw, times their number.
+    """
+
+    tested: Tested
+    share: np.ndarray
+
+    @classmethod
+    def of(cls, tested: Tested, counts: np.ndarray, splits: int = 1) -> Truth:
+        """Return that of scored items; counts (K,): of every class in all splits of the draw, so many."""
+        return cls(tested, splits / (counts[tested.y] * (counts > 0).sum()))
 
 
 @dataclass(frozen=True)
@@ -36,116 +59,179 @@ class Episode:
     """One draw with its m noisy label vectors.
 
     Y: int (m, n) in [0, K). groups (n,): group of each support row; the rows are those of the first class, then of
-    the second, ..., equally many. truth (n_test,): labels of the test rows, None for all but 'oracle'.
+    the second, ..., equally many. truth: None for all but 'oracle'.
     """
 
     support: Support
     Y: np.ndarray
     n_classes: int
     groups: np.ndarray
-    truth: np.ndarray | None = None
+    truth: Truth | None = None
 
     @cached_property
     def folds(self) -> tuple[tuple[np.ndarray, Support], ...]:
         """Which rows are held out, bool (n,), and the support of the others; made once, for every head."""
-        fold, X = fold_of(self.groups, self.n_classes), self.support.X
+        fold, X = self.fold, self.support.X
         # Products sliced from those of the whole support would not pay: heads share these, and the time is in solving.
         return tuple((fold == f, Support(X[fold != f], X[fold == f])) for f in range(fold.max() + 1))
 
+    @cached_property
+    def fold(self) -> np.ndarray:
+        """The fold of every support row, (n,)."""
+        return fold_of(self.groups, self.n_classes)
 
-class Judged(NamedTuple):
-    """What a criterion found: losses (m, L) of all settings, and the test rows at all of them if it scored those."""
+    @cached_property
+    def fewest_groups(self) -> int:
+        """How many groups the class with the fewest has."""
+        return _fewest_groups(self.groups, self.n_classes)
 
-    losses: np.ndarray
-    test: Scored | None = None
+    def published(self, head: Head) -> Params:
+        """Return the head's published setting for a support of this size."""
+        n, d = self.support.shape
+        return head.published(n, self.n_classes, d)
+
+    def temperatures(self, head: Head, settings: int) -> np.ndarray:
+        """Return the head's published temperature for it, (m, L)."""
+        n, d = self.support.shape
+        return np.full((len(self.Y), settings), head.published_temperature(n, self.n_classes, d))
 
 
 class Chosen(NamedTuple):
     """P (m, n_test, K) at the chosen settings, chosen (m,): which those are, losses (m, L) or None: why.
 
-    gap, iterations (m,): see `bench.heads.contract.Scored`; NaN and -1 of heads that do not iterate.
+    temperature (m,): that P was softened by. gap, iterations (m,): see `bench.heads.contract.Scored`; NaN and -1 of
+    heads that do not iterate.
     """
 
     P: np.ndarray
     chosen: np.ndarray
     losses: np.ndarray | None
+    temperature: np.ndarray
     gap: np.ndarray
     iterations: np.ndarray
 
 
-Criterion = Callable[[Head, Sequence[Params], Episode], Judged]
+class Found(NamedTuple):
+    """What a way of choosing found: chosen (m,), its temperature (m,), losses (m, L) or None.
+
+    test: the test rows at all settings, if it scored those.
+    """
+
+    chosen: np.ndarray
+    temperature: np.ndarray
+    losses: np.ndarray | None = None
+    test: Scored | None = None
 
 
-def leave_one_out(head: Head, settings: Sequence[Params], episode: Episode) -> Judged:
-    """Judge by the log loss of the support rows, each predicted without its group."""
-    assert head.loo is not None
-    P = head.loo(episode.support, episode.Y, episode.n_classes, settings).P
-    return Judged(_own_loss(P, episode.Y))
+Way = Callable[[Head, Sequence[Params], Episode], Found]
 
 
-def inner_folds(head: Head, settings: Sequence[Params], episode: Episode) -> Judged:
-    """Judge by the log loss of the support rows, each predicted without its fold of groups."""
+def take_published(head: Head, settings: Sequence[Params], episode: Episode) -> Found:
+    """Take the published setting, or the only one that there is."""
+    m, published = len(episode.Y), episode.published(head)
+    index = next((i for i, setting in enumerate(settings) if setting == published), 0)
+    return Found(np.full(m, index), episode.temperatures(head, 1)[:, 0])
+
+
+def leave_one_out(head: Head, settings: Sequence[Params], episode: Episode) -> Found:
+    """Take the least log loss of the support rows, each predicted without its group."""
+    judged = leave_groups_out(head, episode.support, episode.Y, episode.n_classes, settings)
+    return _at(least(judged.losses, settings, episode.published(head)), judged)
+
+
+def leave_one_out_cautiously(head: Head, settings: Sequence[Params], episode: Episode) -> Found:
+    """Do the same, but stay near the published setting where labels are few."""
+    judged = leave_groups_out(head, episode.support, episode.Y, episode.n_classes, settings)
+    published = episode.published(head)
+    losses = with_prior(judged.losses, head, settings, published, episode.Y.shape[1])
+    return _at(least(losses, settings, published), Judged(losses, judged.temperatures))
+
+
+def inner_folds(head: Head, settings: Sequence[Params], episode: Episode) -> Found:
+    """Take the least log loss of the support rows, each predicted without its fold of groups."""
+    judged = _judge_folds(head, settings, episode)
+    return _at(least(judged.losses, settings, episode.published(head)), judged)
+
+
+def _judge_folds(head: Head, settings: Sequence[Params], episode: Episode) -> Judged:
     m, n = episode.Y.shape
     P = np.empty((m, len(settings), n, episode.n_classes))
     for held, inner in episode.folds:
         P[:, :, held] = head.scores(inner, episode.Y[:, ~held], episode.n_classes, settings).P
-    return Judged(_own_loss(P, episode.Y))
+    return judge(head, P, episode.Y, episode.fold, episode.support.shape)
 
 
-def on_the_test(head: Head, settings: Sequence[Params], episode: Episode) -> Judged:
-    """Judge by the log loss of the test rows."""
+def look_at_the_test(head: Head, settings: Sequence[Params], episode: Episode) -> Found:
+    """Take the best balanced accuracy on the test rows, as computed from what is stored; of equals the log loss.
+
+    The temperature is fitted on the test rows as well; where items are means of rows, of which it changes the order,
+    the temperatures of the other ways are tried beside it. losses: their mean over splits is 1 - balanced accuracy.
+    """
     assert episode.truth is not None
+    tested, share = episode.truth.tested, episode.truth.share
     scored = head.scores(episode.support, episode.Y, episode.n_classes, settings)
-    return Judged(log_loss(scored.P, episode.truth), scored)
+    (m, L, n, _), y = scored.P.shape, np.broadcast_to(tested.y[tested.item], (len(episode.Y), len(tested.item)))
+    own, losses = fit_temperature(scored.P, y, np.ones((m, n), bool), episode.temperatures(head, L))
+    tried = [own, *(_other_temperatures(head, settings, episode) if n > len(tested.y) else ())]
+    wrong = np.empty((len(tried), m, L))
+    for place, T in zip(wrong, tried, strict=True):
+        right = tested.pool(as_stored(soften(scored.P, T))).argmax(-1) == tested.y  # (m, L, n_items)
+        place[:] = 1 - (right * share).sum(-1)
+    T = np.take_along_axis(np.stack(tried), wrong.argmin(0)[None], 0)[0]  # (m, L)
+    at = np.lexsort((losses.mean(-1), wrong.min(0)), axis=1)[:, 0]
+    return Found(at, T[np.arange(m), at], wrong.min(0), scored)
 
 
-def _own_loss(P: np.ndarray, Y: np.ndarray) -> np.ndarray:
-    """Return the log loss (m, L) of probabilities P (m, L, n, K) of the support, each label vector's under itself."""
-    return np.stack([log_loss(own, y) for own, y in zip(P, Y, strict=True)])
+def _other_temperatures(head: Head, settings: Sequence[Params], episode: Episode) -> list[np.ndarray]:
+    """Return the temperatures (m, L) that the other ways would give every setting."""
+    found = [episode.temperatures(head, len(settings))]
+    if head.loo is not None:
+        found.append(leave_groups_out(head, episode.support, episode.Y, episode.n_classes, settings).temperatures)
+    if len(episode.groups) % episode.n_classes == 0 and episode.fewest_groups >= MIN_GROUPS["inner-cv"]:
+        found.append(_judge_folds(head, settings, episode).temperatures)
+    return found
 
 
-CRITERIA: Mapping[str, Criterion | None] = MappingProxyType(
+def _at(index: np.ndarray, judged: Judged) -> Found:
+    return Found(index, judged.temperatures[np.arange(len(index)), index], judged.losses)
+
+
+WAYS: Mapping[str, Way] = MappingProxyType(
     {
-        "fixed": None,
+        "auto": leave_one_out_cautiously,
+        "fixed": take_published,
         "loo": leave_one_out,
         "inner-cv": inner_folds,
-        "transfer": None,
-        "tuned": None,
-        "oracle": on_the_test,
+        "transfer": take_published,
+        "tuned": take_published,
+        "oracle": look_at_the_test,
     }
 )
 
 
-def choose(kind: str, head: Head, settings: Sequence[Params], episode: Episode) -> Chosen:
-    """Choose a setting for every label vector and score the test rows with it."""
+def choose(way: str, head: Head, settings: Sequence[Params], episode: Episode) -> Chosen:
+    """Choose a setting for every label vector and score the test rows with it. way: see `way_of`."""
     m, Y = len(episode.Y), episode.Y
-    criterion = CRITERIA[kind]
-    judged = criterion(head, settings, episode) if criterion else None
-    index = np.zeros(m, np.int64) if judged is None else _least(judged.losses, settings, head.default)
-    P = np.empty((m, len(episode.support.X_test), episode.n_classes))
+    found = WAYS[way](head, settings, episode)
+    index = found.chosen
+    P: np.ndarray | None = None
     gap, iterations = np.full(m, np.nan), np.full(m, -1)
     for i in np.unique(index):
         at = np.flatnonzero(index == i)
-        if judged is not None and judged.test is not None:
-            scored, rows, column = judged.test, at, i
+        if found.test is not None:
+            scored, rows, column = found.test, at, i
         else:
             scored = head.scores(episode.support, Y[at], episode.n_classes, [settings[i]])
             rows, column = np.arange(len(at)), 0
-        P[at] = scored.P[rows, column]
+        own = scored.P[rows, column]
+        P = np.empty((m, *own.shape[1:]), own.dtype) if P is None else P
+        P[at] = own
         if scored.gap is not None:
             gap[at] = scored.gap[rows, column]
         if scored.iterations is not None:
             iterations[at] = scored.iterations[rows, column]
-    return Chosen(P, index, None if judged is None else judged.losses, gap, iterations)
-
-
-def _least(losses: np.ndarray, settings: Sequence[Params], default: Params) -> np.ndarray:
-    """Return the setting (m,) with the least of its losses (m, L); of equals the default, else the earliest."""
-    index = losses.argmin(1)
-    own = [i for i, setting in enumerate(settings) if setting == default]
-    if own:
-        index[losses[:, own[0]] == losses.min(1)] = own[0]
-    return index
+    assert P is not None
+    return Chosen(soften(P, found.temperature), index, found.losses, found.temperature, gap, iterations)
 
 
 def fold_of(groups: np.ndarray, n_classes: int) -> np.ndarray:
@@ -159,20 +245,32 @@ def _fewest_groups(groups: np.ndarray, n_classes: int) -> int:
     return min(len(np.unique(own)) for own in groups.reshape(n_classes, -1))
 
 
-def settings_of(kind: str, head: Head) -> tuple[Params, ...]:
-    """Return what there is to choose from; the default alone where nothing is chosen."""
-    return head.grid if CRITERIA[kind] else (head.default,)
+def settings_of(kind: str, head: Head, given: Iterable[Params] = ()) -> tuple[Params, ...]:
+    """Return what there is to choose from. given: settings that other kinds of the same sweep take, for 'oracle'."""
+    published = head.grid or (head.default,)
+    more = [setting for setting in given if setting not in published] if kind == "oracle" else []
+    return (*published, *(setting for i, setting in enumerate(more) if setting not in more[:i]))
+
+
+def way_of(kind: str, head: Head, has_groups: bool) -> str:
+    """Return which of WAYS a kind is for a head. has_groups: whether a group of every class can be left out."""
+    return "fixed" if kind == "auto" and not (has_groups and head.loo is not None and head.grid) else kind
+
+
+def can_leave_out(supports: Iterable[tuple[np.ndarray, np.ndarray]], n_classes: int) -> bool:
+    """Return whether in every draw every class has groups enough to leave one out. supports: (groups, labels)."""
+    return all(may_leave_out(groups, y, n_classes) for groups, y in supports)
 
 
 def check_selection(kind: str, heads: Sequence[Head]) -> None:
     """Raise BenchError for an unknown kind, or for heads that have nothing to choose from or no way to do so."""
-    if kind not in CRITERIA:
-        known = ", ".join(CRITERIA)
-        raise BenchError(f"Got --select '{kind}'{did_you_mean(kind, CRITERIA) or '.'} Expected some of: {known}.")
+    if kind not in WAYS:
+        known = ", ".join(WAYS)
+        raise BenchError(f"Got --select '{kind}'{did_you_mean(kind, WAYS) or '.'} Expected some of: {known}.")
     unable = [head.name for head in heads if not _able(kind, head)]
     if unable:
         able = [head.name for head in all_heads().values() if _able(kind, head)]
-        lacks = "whose left-out rows have a closed form" if kind == "loo" else "with a grid of settings"
+        lacks = "that can leave rows out without learning again" if kind == "loo" else "with a grid of settings"
         raise BenchError(
             f"Got --select {kind} with --head {', '.join(unable)}; expected heads {lacks}: {', '.join(able) or 'none'}."
             + (" Or use --select inner-cv." if kind == "loo" else "")
@@ -180,7 +278,7 @@ def check_selection(kind: str, heads: Sequence[Head]) -> None:
 
 
 def _able(kind: str, head: Head) -> bool:
-    return kind in ("fixed", "tuned") or (bool(head.grid) and (kind != "loo" or head.loo is not None))
+    return kind in ("auto", "fixed", "tuned") or (bool(head.grid) and (kind != "loo" or head.loo is not None))
 
 
 def refuse_shots(

@@ -1,9 +1,10 @@
 """A persistent study of one head's settings: trials by Optuna, scored over few-shot episodes.
 
 The study is a journal, <folder>/study.journal, to which every worker appends; Optuna advises it for several
-processes of one machine. A trial is one setting; its episodes are the same draws for all trials, and a trial that is
-worse than the best so far by a signed-rank test over the draws they share ends early. (Optuna's median rule holds
-the best of a trial's running means against the median of the others' last; draws that are easy come first for all.)
+processes of one machine. A trial is one setting; its episodes are the same draws for all trials, and a trial whose
+balanced accuracy is worse than the best so far, by a signed-rank test over the draws they share, ends early. (Optuna's
+median rule holds the best of a trial's running means against the median of the others' last; draws that are easy come
+first for all.)
 The sampler starts anew from a seed for every trial, so a study that was cut and goes on is, with one worker,
 the study that was not cut.
 
@@ -37,6 +38,7 @@ from bench.fitting.sweep import Embedded
 from bench.heads import Head, Params, get_heads
 from bench.heads.contract import Range
 from bench.heads.support import Support
+from bench.heads.temperature import soften
 from bench.seeds import content_name, keyed_uniform
 
 if TYPE_CHECKING:
@@ -66,8 +68,15 @@ class Half:
         splits = (split for repeat in self.plan.repeats for split in repeat)
         return {split.name: scaling_of(X, split.train, self.groups, scaling) for split in splits}
 
+    def published(self, head: Head) -> Params:
+        """Return the head's published setting for a draw of this size."""
+        return head.published(self.shots * self.n_classes, self.n_classes, self.view.X.shape[1])
+
     def score(self, head: Head, settings: list[Params], seed: int) -> np.ndarray:
-        """Return class probabilities (L, n_items, K) of the scored items by draw number `seed` at L settings."""
+        """Return class probabilities (L, n_items, K) of the scored items by draw number `seed` at L settings.
+
+        They are softened by the published temperature, as `bench run` does for settings that are given.
+        """
         rows = self.plan.test_rows()
         P = np.zeros((len(settings), len(rows), self.n_classes))
         for split in self.plan.splits(seed):
@@ -75,7 +84,8 @@ class Half:
             support = self.draws.supports[self.shots, seed, split.name]
             drawn = Support(scaled(self.view.X[support]), scaled(self.view.X[split.test]))
             own = head.scores(drawn, self.y[support][None], self.n_classes, settings).P[0]
-            P[:, np.searchsorted(rows, split.test)] = own
+            T = head.published_temperature(len(support), self.n_classes, self.view.X.shape[1])
+            P[:, np.searchsorted(rows, split.test)] = soften(own, np.full(len(settings), T))
         if not np.isfinite(P).all():
             raise BenchError(f"Head '{head.name}' gave probabilities that are not finite on '{self.view.name}'.")
         return self.tested.pool(P)
@@ -139,8 +149,14 @@ def read_trials(task: Task) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def best_trial(trials: pd.DataFrame) -> pd.Series:
+    """Return the complete trial with the best balanced accuracy; of equals the one with the least log loss."""
+    complete = trials[trials["state"] == "complete"]
+    return complete.sort_values(["balanced_accuracy", "log_loss"], ascending=[False, True], kind="stable").iloc[0]
+
+
 def importance(task: Task) -> dict[str, float]:
-    """Return each parameter's share of the variance of the log loss (fANOVA, Hutter et al. 2014), largest first.
+    """Return each parameter's share of the variance of balanced accuracy (fANOVA, Hutter et al. 2014), largest first.
 
     Empty where the complete trials are too few or too alike to tell.
     """
@@ -188,7 +204,7 @@ def _next_trial(task: Task, total: int) -> tuple[optuna.Study, optuna.Trial, Any
         [head] = get_heads([task.head])
         waiting = study.get_trials(deepcopy=False, states=_states("WAITING"))
         if not any(trial.user_attrs.get("default") for trial in [*going, *waiting]):
-            published = {name: head.default[name] for name in head.space}
+            published = {name: task.half.published(head)[name] for name in head.space}
             study.enqueue_trial(published, user_attrs={"default": True})
         trial = study.ask({name: _distribution(space) for name, space in head.space.items()})
         lock = file_lock(task.folder / f"trial-{trial.number}.lock")
@@ -209,7 +225,7 @@ def _score(task: Task, study: optuna.Study, trial: optuna.Trial) -> None:
         P = task.half.score(head, [setting], seed)[0]
         losses.append(float(log_loss(P, truth)))
         accuracies.append(float(balanced_accuracy(P, truth)))
-        trial.report(losses[-1], seed)
+        trial.report(accuracies[-1], seed)
         if seed + 1 < task.episodes and not trial.user_attrs.get("default") and trial.should_prune():
             state = "PRUNED"
             break
@@ -220,7 +236,7 @@ def _score(task: Task, study: optuna.Study, trial: optuna.Trial) -> None:
     for name, value in about.items():
         trial.set_user_attr(name, value)
     [end] = _states(state)
-    study.tell(trial, None if state == "PRUNED" else about["log_loss"], state=end)
+    study.tell(trial, None if state == "PRUNED" else about["balanced_accuracy"], state=end)
 
 
 def _open(task: Task) -> optuna.Study:
@@ -237,7 +253,7 @@ def _open(task: Task) -> optuna.Study:
             storage = optuna.storages.JournalStorage(backend)
             pruner = optuna.pruners.WilcoxonPruner(p_threshold=P_WORSE)
         study = optuna.create_study(
-            storage=storage, study_name="tune", direction="minimize", load_if_exists=True, pruner=pruner
+            storage=storage, study_name="tune", direction="maximize", load_if_exists=True, pruner=pruner
         )
     except (ValueError, KeyError) as error:
         raise BenchError(f"Got {path}, which is not a journal of trials ({error}); remove its folder.") from error

@@ -21,18 +21,19 @@ from bench.draws.episodes import UNITS, Draws, SplitPlan, class_codes, default_s
 from bench.draws.foreign import foreign_rows, too_few_foreign
 from bench.draws.mistakes import Mistakes, find_mistakes, looked_at
 from bench.draws.noise import KINDS, check_foreign, check_noise
+from bench.draws.order import USUAL, check_regime
 from bench.draws.partners import descriptors_in
 from bench.draws.sources import PLANS, check_split, regroup
 from bench.errors import BenchError
 from bench.fitting.ledger import Unit
-from bench.fitting.scaling import scale_rows
-from bench.fitting.selection import check_selection, refuse_shots, settings_of
+from bench.fitting.scaling import SCALE_BY, check_scale_by, scale_rows, scaling_of
+from bench.fitting.selection import can_leave_out, check_selection, refuse_shots, settings_of, way_of
 from bench.fitting.transfer import learn_settings
 from bench.fitting.tuned import tuned_settings
 from bench.heads import Params, get_heads
 from bench.seeds import content_name
 
-VERSION = 3  # raised when the same description would give other numbers
+VERSION = 5  # raised when the same description would give other numbers
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,16 @@ class Protocol:
     series of its own; see `bench.draws.budget`. split: what is never on both sides; see `bench.draws.sources`.
     select: how settings are chosen, each kind a row of its own; see `bench.fitting.selection`. transfer: the runs that
     'transfer' learns from. tuned: the files of `bench tune` that 'tuned' takes settings from; see
-    `bench.fitting.tuned`. shot_unit: what `shots` counts, see `bench.draws.episodes.draw_supports`.
+    `bench.fitting.tuned`. shot_unit: what `shots` counts, see `bench.draws.episodes.draw_supports`. draw: in which
+    order, see `bench.draws.order`. scale_by: the rows that all are scaled by, see `bench.fitting.scaling`.
     """
 
     shots: tuple[int, ...]
     noise: tuple[float, ...] = (0.0,)
     noise_kinds: tuple[str, ...] = ("symmetric",)
     seeds: int | None = None
-    draw: str = "spread"
-    select: tuple[str, ...] = ("fixed",)
+    draw: str = USUAL
+    select: tuple[str, ...] = ("auto",)
     transfer: tuple[Path, ...] = ()
     tuned: tuple[Path, ...] = ()
     confusable: tuple[tuple[str, str], ...] | tuple[str, ...] = ()
@@ -61,11 +63,14 @@ class Protocol:
     budget: tuple[int, ...] = ()
     split: str = "group"
     shot_unit: str = "instance"
+    scale_by: str = SCALE_BY[0]
 
     def __post_init__(self) -> None:
         check_noise(self.noise_kinds, self.noise, self.confusable)
         check_foreign(self.noise_kinds, self.foreign)
         check_split(self.split)
+        check_regime(self.draw)
+        check_scale_by(self.scale_by)
         if not (self.shots or self.budget) or min(self.shots, default=1) < 1:
             raise BenchError(f"Got shots {list(self.shots)}; expected whole numbers from 1, e.g. --shots 1,5,10.")
         if min(self.budget, default=1) < 1:
@@ -73,7 +78,7 @@ class Protocol:
         if self.seeds is not None and self.seeds < 1:
             raise BenchError(f"Got seeds {self.seeds}; expected at least 1 (leave it out for 30, 20 or 10 by shots).")
         if not self.select:
-            raise BenchError("Got no --select; expected at least one, e.g. --select fixed.")
+            raise BenchError("Got no --select; expected at least one, e.g. --select auto.")
         if ("transfer" in self.select) != bool(self.transfer):
             raise BenchError("Got --select transfer or --transfer RUN without the other; expected both or none.")
         if ("tuned" in self.select) != bool(self.tuned):
@@ -111,6 +116,9 @@ class View(Interface):
     def scaled(self, train: np.ndarray, groups: np.ndarray) -> np.ndarray:
         """Return the rows as heads see them, (N, d), scaled by statistics of the training rows."""
 
+    def take(self, rows: np.ndarray, by: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        """Return some rows (p,) scaled by the rows `by` (n,), whose groups are (n,): (p, d)."""
+
     def broken(self) -> int:
         """Return how many rows hold a number that is not finite."""
 
@@ -132,6 +140,10 @@ class Embedded:
     def scaled(self, train: np.ndarray, groups: np.ndarray) -> np.ndarray:
         """Return the rows as heads see them, (N, d); see `scale_rows`."""
         return scale_rows(self.X, train, groups, self.scaling)
+
+    def take(self, rows: np.ndarray, by: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        """Return some rows (p,) scaled by the rows `by` (n,), whose groups are (n,): (p, d)."""
+        return scaling_of(self.X[by], np.arange(len(by)), groups, self.scaling).of(self.X[rows])
 
     def broken(self) -> int:
         """Return how many rows hold a number that is not finite."""
@@ -205,8 +217,9 @@ def plan_sweep(
         ),
         "budget": draw_budget(table, classes, plan, protocol.budget, seeds=seeds, regime=regime),
     }
-    seen = looked_at(protocol.noise_kinds)
-    mistakes = find_mistakes(plan, y, group, classes, protocol.confusable, spaces, seen)
+    mistakes = find_mistakes(
+        plan, y, group, classes, confusable=protocol.confusable, kinds=protocol.noise_kinds, spaces=spaces
+    )
     sweep = Sweep(table, tuple(classes), plan, draws["balanced"], protocol, (), mistakes, draws["budget"])
     data = data_name(table, classes)
     refused = {series: dict(own.refused) for series, own in draws.items()}
@@ -219,6 +232,7 @@ def plan_sweep(
         count = protocol.seeds or default_seeds(shots)
         noises, why = _noises_at(sweep, series, n)
         refused[series] |= {n: why} if why else {}
+        has_groups = "auto" in protocol.select and _can_leave_out(sweep, series, n)
         for kind in protocol.select:
             own = draws[series].supports
             why = refuse_shots(kind, n, (group[own[key]] for key in own if key[0] == n), len(classes), series)
@@ -229,7 +243,9 @@ def plan_sweep(
                 for head in chosen:
                     if kind in given and (head.name, shots) not in given[kind]:
                         continue  # nothing was tuned for it
-                    settings = (given[kind][head.name, shots],) if kind in given else settings_of(kind, head)
+                    others = [own[head.name, shots] for own in given.values() if (head.name, shots) in own]
+                    settings = (given[kind][head.name, shots],) if kind in given else settings_of(kind, head, others)
+                    way = way_of(kind, head, has_groups)
                     for noise_kind, rates in noises.items():
                         identity = {
                             "data": data,
@@ -239,10 +255,12 @@ def plan_sweep(
                             "encoder": key,
                             "head": [head.name, head.version, [dict(setting) for setting in settings]],
                             "selection": kind,
+                            **({"way": way} if way != kind else {}),
                             "shots": n,
                             "draw": protocol.draw,
                             "seeds": count,
                             "noise": mistakes.identity(noise_kind, rates),
+                            **({"scale by": protocol.scale_by} if protocol.scale_by != SCALE_BY[0] else {}),
                             **({"shot unit": protocol.shot_unit} if protocol.shot_unit != UNITS[0] else {}),
                             **({"series": series} if budget else {}),
                         }
@@ -254,6 +272,20 @@ def plan_sweep(
 def _per_class(labels: int, classes: Sequence[str]) -> int:
     """Return the shots that so many labels in all are in the mean of a class, at least 1."""
     return max(1, labels // len(classes))
+
+
+def _can_leave_out(sweep: Sweep, series: str, level: int) -> bool:
+    """Return whether every class has two groups in every draw of a level.
+
+    Draws that go round the groups are not looked at, and so not made: they have two where the training side has.
+    """
+    protocol, group = sweep.protocol, sweep.table["group"].to_numpy(str)
+    if series == "balanced" and protocol.draw == "spread":
+        splits = (split.train for repeat in sweep.plan.repeats for split in repeat)
+        return level > 1 and can_leave_out(((group[rows], sweep.y[rows]) for rows in splits), len(sweep.classes))
+    own = sweep.draws_of(series).supports
+    draws = (own[key] for key in own if key[0] == level)
+    return can_leave_out(((group[rows], sweep.y[rows]) for rows in draws), len(sweep.classes))
 
 
 def _noises_at(sweep: Sweep, series: str, level: int) -> tuple[dict[str, tuple[float, ...]], str]:

@@ -1,4 +1,7 @@
-"""Settings learned on other data: of every head, the one with the least log loss in the oracle rows of other runs."""
+"""Settings learned on other data: of every head, the one that is best in the oracle rows of other runs.
+
+What is averaged is what 'oracle' chooses by, 1 - balanced accuracy.
+"""
 
 from __future__ import annotations
 

@@ -5,14 +5,13 @@ unscaled ones its plain variant. 'cosine' gives every centroid length 1 first: t
 and by distance a short centroid attracts whatever is far from all; labels that noise has mixed do that to their
 class. One head, because they share all sums and differ in a factor and an offset.
 
-The probabilities are a softmax at a fixed temperature of the cosine or of -distance^2 / 2, which for unit rows
-live on one scale: they rank, they are not calibrated.
+The probabilities are a softmax, at the fixed TEMPERATURE, of the cosine or of -distance^2 / 2, which for unit rows live
+on one scale: they rank, and are calibrated by `bench.heads.temperature`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product as pairs
 
 import numpy as np
 
@@ -21,9 +20,11 @@ from bench.heads.products import lengths
 from bench.heads.span import product
 from bench.heads.support import Support
 
+TEMPERATURE = 0.1
+
 
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
-    """Return softmax(similarity / temperature) (m, L, n_test, K); a class without support rows gets 0."""
+    """Return softmax(similarity / TEMPERATURE) (m, L, n_test, K); a class without support rows gets 0."""
     X = support.X.astype(np.float64, copy=False)
     members = one_hot(Y, n_classes)  # (m, n, K)
     count = members.sum(1)[:, None]  # (m, 1, K)
@@ -75,16 +76,34 @@ def _probabilities(
     by_metric = {"cosine": cosine, "euclidean": inner / safe - square / safe**2 / 2}
     none = (count.sum(-1) == 0)[..., None]  # nothing learned
     shut = np.where((count > 0) | none, 0, -np.inf)
-    return np.stack([softmax(by_metric[g["metric"]] / float(g["temperature"]) + shut) for g in grid], axis=1)
+    return np.stack([softmax(by_metric[g["metric"]] / TEMPERATURE + shut) for g in grid], axis=1)
+
+
+def rule(n: int, n_classes: int, d: int) -> Params:
+    """Return the cosine for one or two labels a class, else the distance: means of more are worth their length."""
+    return {"metric": "cosine" if n < 3 * n_classes else "euclidean"}
+
+
+def place(setting: Params) -> float:
+    """Return 1 of the distance, 0 of the cosine."""
+    return float(setting["metric"] == "euclidean")
+
+
+def temperature(n: int, n_classes: int, d: int) -> float:
+    """Return 13 (n/K)^-.58 K^-.44, in units of TEMPERATURE."""
+    return float(13.0 * (n / n_classes) ** -0.58 * n_classes**-0.44)
 
 
 HEAD = Head(
     "centroid",
     "nearest class centroid, cosine or Euclidean",
     scores,
-    {"metric": "cosine", "temperature": 0.1},
-    version=3,
-    grid=tuple({"metric": metric, "temperature": t} for metric, t in pairs(("cosine", "euclidean"), (0.03, 0.1, 0.3))),
+    {"metric": "euclidean"},
+    version=4,
+    grid=({"metric": "cosine"}, {"metric": "euclidean"}),
     loo=loo,
-    space={"metric": Range(choices=("cosine", "euclidean")), "temperature": Range(0.01, 1.0, log=True)},
+    rule=rule,
+    place=place,
+    temperature=temperature,
+    space={"metric": Range(choices=("cosine", "euclidean"))},
 )

@@ -7,7 +7,7 @@ K classes. K is fixed by the dataset: a class that noise removed from a support 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -62,12 +62,16 @@ class Range:
 class Head:
     """One classical model on embeddings: one file in `bench/heads`, which binds it to the name HEAD.
 
-    default: the published setting used under selection 'fixed'. grid: the published settings that the other
-    kinds of selection choose from; empty where there is nothing to choose. space: what `bench tune` searches;
-    parameters left out stay at their default. loo: class probabilities of every support row by the head learned
-    without it and its group (`Support.groups`), P (m, L, n, K), in closed form; None where there is none.
-    version: raised when the numbers the head gives change, so that results of an older version are never
-    mistaken for current ones.
+    default: a value of every hyper-parameter, for those that are not given. grid: the settings that are published, and
+    that selection chooses from; empty where there is nothing to choose. rule (n labels, K classes, d dimensions): which
+    setting suits a support of that size, None for `default`; see `published`. place: where a setting lies on a line,
+    such that a step of 1 is worth a prior of one standard deviation (of a strength: its natural logarithm).
+    temperature (n, K, d): what the probabilities at that setting are softened by where no left-out row tells, see
+    `bench.heads.temperature`. The rules are fitted by `tests/settings`; results/settings says what they are worth.
+    space: what `bench tune` searches; parameters left out stay at their default. loo: class probabilities of every
+    support row by the head learned without it and its group (`Support.groups`), P (m, L, n, K), in closed form or
+    nearly; None where there is none. version: raised when the numbers the head gives change, so that results of an
+    older version are never mistaken for current ones.
     """
 
     name: str
@@ -78,6 +82,23 @@ class Head:
     grid: tuple[Params, ...] = ()
     loo: Scores | None = None
     space: Mapping[str, Range] = field(default_factory=dict)
+    rule: Callable[[int, int, int], Params] | None = None
+    place: Callable[[Params], float] | None = None
+    temperature: Callable[[int, int, int], float] | None = None
+
+    def published(self, n: int, n_classes: int, d: int) -> Params:
+        """Return the published setting for n labels of K classes in d dimensions: the grid's nearest to the rule."""
+        if self.rule is None:
+            return self.default
+        wanted = self.rule(n, n_classes, d)
+        if self.place is None or not self.grid:
+            return wanted
+        at = self.place(wanted)
+        return min(self.grid, key=lambda setting: abs(self.place(setting) - at))  # type: ignore[misc]
+
+    def published_temperature(self, n: int, n_classes: int, d: int) -> float:
+        """Return the temperature that is published beside it; 1 where there is no rule."""
+        return 1.0 if self.temperature is None else self.temperature(n, n_classes, d)
 
 
 def one_hot(Y: np.ndarray, n_classes: int, axis: int = -1) -> np.ndarray:

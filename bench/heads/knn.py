@@ -2,7 +2,8 @@
 
 The protocol of Wu et al. 2018 (sec. 3.4) that DINO also uses, with its T = 0.07. k is a default for
 few labels and is cut to n where the support is smaller. The neighbours are found once, at the largest
-k; another k or label vector is a look-up of their labels. Rows that are equally near share the last places, so that
+k; another k or label vector is a look-up of their labels. Shares of votes are smoothed,
+(k share + GIVEN) / (k + GIVEN K), which changes no decision. Rows that are equally near share the last places, so that
 the order of the support decides nothing.
 """
 
@@ -13,10 +14,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.heads.contract import Head, Params, Range, Scored, one_hot
+from bench.heads.left_out import rows_left
 from bench.heads.products import unit_rows
 from bench.heads.support import Support
 
 TEMPERATURE = 0.07
+GIVEN = 0.3  # of a vote to every class that has labels, so that none is impossible for having no neighbour
 FAISS_FROM = 20_000  # support rows from which the full similarity matrix costs more than faiss's heap
 BLOCK = 2**18  # similarities ranked at a time, few enough to stay in a core's cache
 
@@ -67,7 +70,8 @@ def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Param
     n = support.shape[0]
     ks = _neighbours(grid, n)
     found = nearest(support, min(max(ks) + 1, n))
-    return Scored(_vote(*found, Y, n_classes, ks, support.cosine if n < FAISS_FROM else None))
+    left = one_hot(Y, n_classes).sum(1, keepdims=True)
+    return Scored(_vote(*found, Y, n_classes, ks, support.cosine if n < FAISS_FROM else None, left))
 
 
 def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
@@ -75,7 +79,8 @@ def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params])
     similarity = np.where(support.groups[:, None] == support.groups, np.float32(-np.inf), support.own_cosine)
     n = support.shape[0]
     ks = _neighbours(grid, n)
-    return Scored(_vote(*rank(similarity, min(max(ks) + 1, n)), Y, n_classes, ks, similarity))
+    left = rows_left(Y, support.groups, n_classes)
+    return Scored(_vote(*rank(similarity, min(max(ks) + 1, n)), Y, n_classes, ks, similarity, left))
 
 
 def _neighbours(grid: Sequence[Params], n: int) -> list[int]:
@@ -89,11 +94,13 @@ def _vote(
     n_classes: int,
     ks: Sequence[int],
     everything: np.ndarray | None,
+    left: np.ndarray,
 ) -> np.ndarray:
     """Return vote shares (m, L, p, K) of the first k neighbours, for k in ks. similarity, neighbour: (p, max(ks) + 1).
 
     A neighbour at -inf has no vote; without any the shares are uniform. everything (p, n): similarities with all rows,
     so that rows as near as the k-th share what the nearer ones leave of the k votes; None lets the first ones vote.
+    left (m, p, K), or (m, 1, K): labels of every class that a row may be given; classes that have some get GIVEN votes.
     """
     m, p = len(Y), len(neighbour)
     closest = similarity[:, :1].astype(np.float64)
@@ -113,7 +120,10 @@ def _vote(
             shared = _shared(everything[rows], similarity[rows, k - 1, None], closest[rows], k)
             out[:, i, rows] = shared @ one_hot(Y, n_classes)
     total = out.sum(-1, keepdims=True)
-    return np.where(total > 0, out / np.where(total > 0, total, 1), 1 / n_classes)
+    share = np.where(total > 0, out / np.where(total > 0, total, 1), 1 / n_classes)
+    given = np.where((left > 0) | (left.sum(-1, keepdims=True) == 0), GIVEN, 0)[:, None]  # (m, 1, p, K)
+    voters = np.minimum(np.array(ks)[:, None, None], left.sum(-1)[:, None, :, None])  # (m, L, p, 1)
+    return (share * voters + given) / (voters + given.sum(-1, keepdims=True))
 
 
 def _shared(similarity: np.ndarray, last: np.ndarray, closest: np.ndarray, k: int) -> np.ndarray:
@@ -123,13 +133,31 @@ def _shared(similarity: np.ndarray, last: np.ndarray, closest: np.ndarray, k: in
     return np.exp((similarity - closest) / TEMPERATURE) * (nearer + each * level)
 
 
+def rule(n: int, n_classes: int, d: int) -> Params:
+    """Return k = 4 n^.2 K^.5: votes are weighted, so that far neighbours do little harm."""
+    return {"k": max(1, min(round(4 * n**0.2 * n_classes**0.5), 50))}
+
+
+def place(setting: Params) -> float:
+    """Return log k."""
+    return float(np.log(setting["k"]))
+
+
+def temperature(n: int, n_classes: int, d: int) -> float:
+    """Return 3.3 (n/K)^-.23 K^-.22."""
+    return float(3.3 * (n / n_classes) ** -0.23 * n_classes**-0.22)
+
+
 HEAD = Head(
     "knn",
     "k nearest neighbours, cosine, similarity-weighted votes",
     scores,
     {"k": 5},
-    version=6,
-    grid=tuple({"k": k} for k in (1, 3, 5, 10, 20)),
+    version=7,
+    grid=tuple({"k": k} for k in (1, 3, 5, 10, 20, 40)),
     loo=loo,
+    rule=rule,
+    place=place,
+    temperature=temperature,
     space={"k": Range(1, 50, log=True)},
 )

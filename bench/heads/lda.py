@@ -186,13 +186,32 @@ def _intensity(of_rows: np.ndarray, squared: np.ndarray, trace: np.ndarray, n: i
     return np.where(told, np.clip((of_rows - squared) / n / np.where(told, distance, 1), FLOOR, 1), 1.0)
 
 
+def rule(n: int, n_classes: int, d: int) -> Params:
+    """Return a shrinkage of .7 up to 17 labels a class, and 2.2 (n/K)^-.4 above."""
+    return {"shrinkage": min(0.7, 2.2 * (n / n_classes) ** -0.4)}
+
+
+def place(setting: Params) -> float:
+    """Return about the log odds of the shrinkage; of 'auto', which has no place of its own, those of .3."""
+    s = 0.3 if setting["shrinkage"] == "auto" else float(setting["shrinkage"])
+    return float(np.log((s + 0.02) / (1.02 - s)))
+
+
+def temperature(n: int, n_classes: int, d: int) -> float:
+    """Return 180 (n/K)^-.9 K^-.47: inverse covariances of few rows are far too certain."""
+    return float(max(180.0 * (n / n_classes) ** -0.9 * n_classes**-0.47, 1.0))
+
+
 HEAD = Head(
     "lda",
     "linear discriminant analysis, shrunken covariance",
     scores,
     {"shrinkage": 0.7},  # 'auto' trusts its labels: with wrong ones it shrinks too little
-    version=3,
-    grid=tuple({"shrinkage": s} for s in ("auto", 0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 1.0)),
+    version=4,
+    grid=tuple({"shrinkage": s} for s in (0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 1.0, "auto")),
     loo=loo,
+    rule=rule,
+    place=place,
+    temperature=temperature,
     space={"shrinkage": Range(0.01, 1.0)},
 )

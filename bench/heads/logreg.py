@@ -14,11 +14,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bench.heads.contract import Head, Params, Range, Scored, softmax
+from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
+from bench.heads.left_out import rows_left
 from bench.heads.support import Support
 from bench.solvers import ladder
 from bench.solvers.backend import Array, backend_of
-from bench.solvers.linalg import Loss, minimise
+from bench.solvers.left_out import LEAST, curvatures, leave_out
+from bench.solvers.linalg import Loss, Solved, minimise
 
 GRID = tuple({"l2": float(10 ** (-2 * j / 3))} for j in range(10))  # 1 to 1e-6; 0.01 is the fourth
 
@@ -51,6 +53,11 @@ def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Param
     return fit_and_score(support, Y, n_classes, [g["l2"] for g in grid])
 
 
+def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
+    """Return about the same for every support row by the model without its group; see `bench.solvers.left_out`."""
+    return fit_and_leave_out(support, Y, n_classes, [g["l2"] for g in grid])
+
+
 def fit_and_score(
     support: Support,
     Y: np.ndarray,
@@ -62,35 +69,120 @@ def fit_and_score(
 ) -> Scored:
     """Return probabilities (m, len(l2), n_test, K) of the linear model with this loss; see `linalg.minimise`."""
     linear = support.linear
-    solved = minimise(linear.rows, Y, n_classes, l2, loss, top, weight)
+    solved = minimise(linear.rows, Y, n_classes, l2, loss, top, weight) if weight is not None else _solve(
+        support, Y, n_classes, l2, loss, top
+    )
     m, L, K, r = solved.W.shape
     S = linear.scores(solved.W.reshape(m * L, K, r)).reshape(m, L, K, -1)
-    absent = (Y[:, None, :] != np.arange(K)[:, None]).all(2)  # (m, K)
-    S.swapaxes(1, 2)[absent] = -np.inf
+    S.swapaxes(1, 2)[_absent(Y, K)] = -np.inf
     return Scored(softmax(S, 2, overwrite=True).swapaxes(2, 3), solved.gap, solved.steps)
+
+
+def fit_and_leave_out(
+    support: Support,
+    Y: np.ndarray,
+    n_classes: int,
+    l2: Sequence[float],
+    loss: Loss = CROSS_ENTROPY,
+    top: float = ladder.TOP,
+) -> Scored:
+    """Return probabilities (m, len(l2), n, K) of the support rows by the same model learned without their group.
+
+    Uniform if nothing is left. What is fitted on the way is kept, so that scoring the test rows next costs no fit.
+    """
+    linear, (m, n), groups = support.linear, Y.shape, support.groups
+    solved = _solve(support, Y, n_classes, l2, loss, top, keep=True)
+    on = backend_of(support.device)
+    W = on.send(solved.W.reshape(-1, *solved.W.shape[2:]))
+    S = on.fetch(on.product(W, linear.rows.Zt)).astype(np.float64).reshape(m, len(l2), n_classes, n).swapaxes(2, 3)
+    left = rows_left(Y, groups, n_classes)  # (m, n, K)
+    some = np.ascontiguousarray(left.sum(-1) > 0)  # (m, n)
+    for own, y, rest, any_left in zip(S, Y, left, some, strict=True):
+        present, labels = np.unique(y, return_inverse=True)
+        if len(present) > 1:
+            there = np.ascontiguousarray(own[:, :, present])
+            R, w = _bends(softmax(there), labels, loss)
+            leave_out(support.geometry, labels, np.asarray(l2, float), there, R, w)
+            own[:, :, present] = there
+        own[:, any_left] = np.where(rest[any_left] > 0, own[:, any_left], -np.inf)
+        own[:, ~any_left] = 0
+    return Scored(softmax(S, overwrite=True), solved.gap, solved.steps)
+
+
+def _bends(P: np.ndarray, y: np.ndarray, loss: Loss) -> tuple[np.ndarray, np.ndarray]:
+    """Return the derivatives of the losses by the scores and their curvatures, both (L, n, K), at P (L, n, K)."""
+    smoothing, q = loss.one or (0.0, 0.0)
+    T = one_hot(y, P.shape[-1])
+    R = P - T
+    w = curvatures(P, R)
+    if q:
+        trust = np.take_along_axis(P, np.broadcast_to(y[:, None], (len(P), len(y), 1)), -1) ** q
+        return R * trust, np.maximum(w * trust, LEAST)
+    return R + smoothing * (T - 1 / P.shape[-1]), w
+
+
+def _absent(Y: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return which classes have no label, (m, K)."""
+    return (Y[:, None, :] != np.arange(n_classes)[:, None]).all(2)  # type: ignore[no-any-return]
+
+
+def _solve(
+    support: Support, Y: np.ndarray, n_classes: int, l2: Sequence[float], loss: Loss, top: float, keep: bool = False
+) -> Solved:
+    """Return `linalg.minimise`, or what `keep` kept of it: a fit does not depend on the others, to the bit."""
+    names = [[(y.tobytes(), float(value), loss.one, top, n_classes) for value in l2] for y in Y]
+    kept = support.solved
+    if all(name in kept for row in names for name in row):
+        parts = [[kept[name] for name in row] for row in names]
+        return Solved(*(np.array([[part[at] for part in row] for row in parts]) for at in range(3)))
+    solved = minimise(support.linear.rows, Y, n_classes, l2, loss, top)
+    if keep and loss.one is not None:
+        for i, row in enumerate(names):
+            kept |= {name: (solved.W[i, j], solved.gap[i, j], solved.steps[i, j]) for j, name in enumerate(row)}
+    return solved
 
 
 def scores_by(
     parameter: str,
     make_loss: Callable[[float], Loss],
     top: float,
+    run: Callable[..., Scored],
     support: Support,
     Y: np.ndarray,
     n_classes: int,
     grid: Sequence[Params],
 ) -> Scored:
-    """Return `Scores` for settings of l2 and of a parameter of the loss; settings that share it are solved at once."""
+    """Return `Scores` for settings of l2 and of a parameter of the loss; settings that share it are solved at once.
+
+    run: `fit_and_score` or `fit_and_leave_out`.
+    """
     parts: list[Scored] = []
     order: list[int] = []
     for value in sorted({float(g[parameter]) for g in grid}):
         own = [j for j, g in enumerate(grid) if float(g[parameter]) == value]
-        parts.append(fit_and_score(support, Y, n_classes, [grid[j]["l2"] for j in own], make_loss(value), top))
+        parts.append(run(support, Y, n_classes, [grid[j]["l2"] for j in own], make_loss(value), top))
         order += own
     place = np.argsort(order)
     return Scored(*(np.concatenate(arrays, 1)[:, place] for arrays in zip(*parts, strict=True)))
 
 
+def rule(n: int, n_classes: int, d: int) -> Params:
+    """Return l2 = .005 / (K n^.2), for n labels of K classes; d changes nothing that could be measured."""
+    return {"l2": 0.005 / (n_classes * n**0.2)}
+
+
+def place(setting: Params) -> float:
+    """Return log l2."""
+    return float(np.log(setting["l2"]))
+
+
+def temperature(n: int, n_classes: int, d: int) -> float:
+    """Return 4 (n/K)^-.3 K^-.17: the fewer the labels, the more certain a fit is of what it has learned by heart."""
+    return float(4.0 * (n / n_classes) ** -0.3 * n_classes**-0.17)
+
+
 SPACE = {"l2": Range(1e-6, 1.0, log=True)}
 HEAD = Head(
-    "logreg", "multinomial logistic regression, L2", scores, {"l2": 0.01}, version=9, grid=GRID, space=SPACE
+    "logreg", "multinomial logistic regression, L2", scores, {"l2": 0.01}, version=10, grid=GRID, loo=loo,
+    space=SPACE, rule=rule, place=place, temperature=temperature,
 )

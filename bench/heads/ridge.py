@@ -12,13 +12,13 @@ Otherwise, in coordinates Z (`bench.heads.span`) with S = (Z'Z + n alpha I)^-1, 
     w = n - z'Sz,    b = (1'T - z'SA) / w,    W = S A - S z b'
 
 Large systems are solved in single precision where that is enough (`bench.heads.span.SINGLE`), and once more in double
-where too little of the labels is then fitted to tell c, see below.
+where too little of the labels is then fitted.
 
 Leaving rows out is done in the span, where S is diagonal. The hat matrix is H = Z S Z' + v v'/w with v = 1 - Z S z, and
 leaving out the rows g makes their residuals (I - H_gg)^-1 (T - F)_g.
 
-Probabilities are softmax(c F / 0.1), where c >= 1, the slope of T on the fitted F, undoes the shrinkage: they rank as
-F does, for every alpha on the scale of the labels, and are not calibrated.
+Probabilities are softmax(F / TEMPERATURE): they rank as F does and are not calibrated, which `bench.heads.temperature`
+does. They hold no statistic of the support but F itself, so that a row that is left out is predicted without its label.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
+from bench.heads.left_out import rows_left
 from bench.heads.span import Coordinates, product, solve_shifted
 from bench.heads.support import Support, weigh
 from bench.solvers.backend import Array, backend_of
@@ -42,23 +43,21 @@ VAGUE = 1e-3  # of the length of centred labels: of shorter fitted ones single p
 class _Solved:
     """The regression for m label vectors and L alphas.
 
-    W (m, L, K, r), b (m, L, K), Sz (L, r), w (L,), slope (m, L): c, vague (m, L): single precision does not tell c.
+    W (m, L, K, r), b (m, L, K), Sz (L, r), w (L,), vague (m, L): single precision does not tell F.
     """
 
     W: np.ndarray
     b: np.ndarray
     Sz: np.ndarray
     w: np.ndarray
-    slope: np.ndarray
     vague: np.ndarray
 
 
 class _Fitted(NamedTuple):
-    """F - b' float32 (m, L, K, n_test), and b, slope and vague as of `_Solved`."""
+    """F - b' float32 (m, L, K, n_test), and b and vague as of `_Solved`."""
 
     F: np.ndarray
     b: np.ndarray
-    slope: np.ndarray
     vague: np.ndarray
 
 
@@ -67,13 +66,12 @@ def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Param
     n, d = support.shape
     T, alpha = one_hot(Y, n_classes, axis=-2), _strengths(n, grid)
     fit = _from_products if n < d else _from_coordinates
-    F, b, slope, vague = fit(support, T, alpha)
+    F, b, vague = fit(support, T, alpha)
     for i, j in np.argwhere(vague):
         again = fit(support, T[i : i + 1], alpha[j : j + 1], exact=True)
-        F[i, j], b[i, j], slope[i, j] = again.F[0, 0], again.b[0, 0], again.slope[0, 0]
-    scale = slope[..., None] / TEMPERATURE
-    F *= scale[..., None].astype(np.float32)
-    F += ((b - b.mean(-1, keepdims=True)) * scale)[..., None].astype(np.float32)  # softmax sees no mean
+        F[i, j], b[i, j] = again.F[0, 0], again.b[0, 0]
+    F *= np.float32(1 / TEMPERATURE)
+    F += ((b - b.mean(-1, keepdims=True)) / TEMPERATURE)[..., None].astype(np.float32)  # softmax sees no mean
     return Scored(_probabilities(F, T.sum(-1)[:, None, :, None]).swapaxes(2, 3))
 
 
@@ -85,7 +83,7 @@ def _strengths(n: int, grid: Sequence[Params]) -> np.ndarray:
 def _from_coordinates(support: Support, T: np.ndarray, alpha: np.ndarray, exact: bool = False) -> _Fitted:
     """Fit T (m, K, n) at alpha (L,) by the scatter of the rows."""
     solved = _solve(support.plain, T, alpha, exact)
-    return _Fitted(_weighed(support, solved.W, support.tested), solved.b, solved.slope, solved.vague)
+    return _Fitted(_weighed(support, solved.W, support.tested), solved.b, solved.vague)
 
 
 def _from_products(support: Support, T: np.ndarray, alpha: np.ndarray, exact: bool = False) -> _Fitted:
@@ -101,13 +99,12 @@ def _from_products(support: Support, T: np.ndarray, alpha: np.ndarray, exact: bo
     fitted = centred - alpha[:, None, None] * V  # F of the support about its mean
     by_scores = (fitted**2).sum(-1).sum(-1)
     length = (centred**2).sum(-1).sum(-1)
-    slope = _slope((centred * fitted).sum(-1).sum(-1), by_scores, by_scores > 1e-20 * length)  # more than rounding
     *lift, last = support.of_rows
     if lift:
         F = _weighed(support, _by_rows(support, V, single, support.shifted[0]), last)
     else:
         F = _by_rows(support, V, single, backend_of(support.device).fetch(last))
-    return _Fitted(F, b.reshape(-1, m, K).swapaxes(0, 1), slope, _vague(single, by_scores, length))
+    return _Fitted(F, b.reshape(-1, m, K).swapaxes(0, 1), _vague(single, by_scores, length))
 
 
 def _vague(single: np.ndarray, by_scores: np.ndarray, length: np.ndarray) -> np.ndarray:
@@ -137,14 +134,14 @@ def _weighed(support: Support, W: np.ndarray, tested: Array) -> np.ndarray:
 def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
     """Return the same for every support row by the regression without its group; uniform if nothing is left.
 
-    The scores are those of a refit, exactly; the slope c is that of the whole support.
+    The scores are those of a refit with the same penalty n alpha, exactly.
     """
     span, groups = support.span, support.groups
     T, strengths = one_hot(Y, n_classes, axis=-2), _strengths(len(groups), grid)
     solved = _solve(span, T, strengths)
     T = np.ascontiguousarray(T.swapaxes(1, 2))  # (m, n, K)
     F = _scores(span.at_support, solved).swapaxes(2, 3)  # (m, L, n, K)
-    left = T.sum(1, keepdims=True) - _in_group(Y, groups, n_classes)  # (m, n, K)
+    left = rows_left(Y, groups, n_classes)  # (m, n, K)
     V = 1 - span.at_support(solved.Sz.T).T  # (L, n)
     size = np.bincount(groups)
     for s in np.unique(size[size < len(groups)]):  # all groups of s rows together
@@ -156,7 +153,7 @@ def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params])
                 F[j, i, rows] = T[j, rows] - np.linalg.solve(np.eye(s) - H, residual[j, i])
     F[:, :, left.sum((0, 2)) == 0] = 0
     left = left.swapaxes(1, 2)[:, None]  # (m, 1, K, n)
-    F *= (solved.slope / TEMPERATURE)[..., None, None]
+    F /= TEMPERATURE
     return Scored(_probabilities(F.swapaxes(2, 3), left).swapaxes(2, 3))
 
 
@@ -171,18 +168,10 @@ def _solve(coordinates: Coordinates, T: np.ndarray, alpha: np.ndarray, exact: bo
     b = (counts[:, None] - (A[:, None] * Sz[:, None]).sum(-1)) / w[:, None]  # (m, L, K)
     W = solved[:, 1:].reshape(len(alpha), m, K, -1).swapaxes(0, 1) - b[..., None] * Sz[:, None]
     WA, Wz, WW = (np.einsum(f"mlkr,{of}->mlk", W, B) for of, B in (("mkr", A), ("r", z), ("mlkr", W)))
-    by_labels = (WA - counts[:, None] * Wz / n).sum(-1)  # inner product of centred labels and scores, (m, L)
-    # That of the scores' products Z W with themselves, centred, as Z'Z W = A - z b' - alpha W:
+    # Inner product of Z W with itself, centred, as Z'Z W = A - z b' - alpha W:
     by_scores = (WA - b * Wz - alpha[:, None] * WW - Wz**2 / n).sum(-1)
-    centred = A - counts[..., None] * z / n  # (m, K, r), Z'(T - mean)
-    fitted = np.abs(centred).max((1, 2)) > 1e-10 * np.abs(A).max((1, 2))  # more than rounding
     vague = _vague(single, by_scores, n - (counts**2).sum(-1, keepdims=True) / n)
-    return _Solved(W, b, Sz, w, _slope(by_labels, by_scores, fitted[:, None]), vague)
-
-
-def _slope(by_labels: np.ndarray, by_scores: np.ndarray, told: np.ndarray) -> np.ndarray:
-    """Return c (m, L) from inner products of the centred scores with labels and themselves; 1 where nothing is told."""
-    return np.where(told, by_labels / np.where(told, by_scores, 1), 1)
+    return _Solved(W, b, Sz, w, vague)
 
 
 def _scores(at: Callable[[np.ndarray], np.ndarray], solved: _Solved) -> np.ndarray:
@@ -199,19 +188,31 @@ def _probabilities(scaled: np.ndarray, left: np.ndarray) -> np.ndarray:
     return softmax(scaled, axis=2, overwrite=True)
 
 
-def _in_group(Y: np.ndarray, groups: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return for every row how many of its group are of a class, (m, n, K), of labels Y (m, n)."""
-    size = (groups.max() + 1) * n_classes
-    return np.stack([np.bincount(groups * n_classes + y, minlength=size).reshape(-1, n_classes)[groups] for y in Y])
+def rule(n: int, n_classes: int, d: int) -> Params:
+    """Return alpha = .025 n^-.4, for n labels; K and d change little that could be measured."""
+    return {"alpha": 0.025 * n**-0.4}
+
+
+def place(setting: Params) -> float:
+    """Return log alpha."""
+    return float(np.log(setting["alpha"]))
+
+
+def temperature(n: int, n_classes: int, d: int) -> float:
+    """Return 18 (n/K)^-.36 K^-.8, in units of TEMPERATURE."""
+    return float(18.0 * (n / n_classes) ** -0.36 * n_classes**-0.8)
 
 
 HEAD = Head(
     "ridge",
     "ridge regression on one-hot labels",
     scores,
-    {"alpha": 0.03},
-    version=4,
+    {"alpha": 0.01},
+    version=5,
     grid=tuple({"alpha": alpha} for alpha in (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3)),
     loo=loo,
+    rule=rule,
+    place=place,
+    temperature=temperature,
     space={"alpha": Range(1e-5, 1.0, log=True)},
 )

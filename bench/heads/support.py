@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from bench.heads.products import products, unit_rows
 from bench.heads.span import Plain, Span, span_of_gram
 from bench.solvers.backend import Array, backend_of, fast_products
+from bench.solvers.left_out import Geometry
 from bench.solvers.linalg import Rows, mean_row
 
 FEW = 256  # support rows up to which their products with the test rows cost less than weights of every dimension
@@ -163,6 +165,16 @@ class Support:
         if len(X) > FEW:
             return send(X), self.tested
         return (send(products(X, X_test)),)
+
+    @cached_property
+    def geometry(self) -> Geometry:
+        """What leaving groups out of linear heads takes; see `bench.solvers.left_out`."""
+        return Geometry.of(self.span.Z, self.span.e, self.groups)
+
+    @cached_property
+    def solved(self) -> dict[Hashable, Any]:
+        """Fits that are kept for a second use, by what they are of."""
+        return {}
 
     @cached_property
     def linear(self) -> Linear:

@@ -3,8 +3,14 @@
 The error (ECE, Guo et al. 2017, eq. 3) sorts items by the probability of the class they were given into BINS bins of
 equal width and takes the mean over items of |mean probability - share that is right| of their bin. It is never 0: a
 model whose probabilities are all true shows about .03 at 1000 items and .14 at 50. So each value has a null band, the
-central 95% of what the same probabilities show when labels are drawn from them. Bins of equal width, as the
-probabilities of kNN are a few values, which bins of equal size would cut apart.
+central 95% of what the same probabilities may show if they are true. Bins of equal width, as the probabilities of kNN
+are a few values, which bins of equal size would cut apart.
+
+The items of a slide are right or wrong together, so a true model errs by more than as many independent items would, and
+by how much is seen only in the slides themselves. If the probabilities are true, the sum over a slide's items in a bin
+of (probability - right) is above 0 as often as below. So the band comes from the same sums with the sign of every
+slide chosen at random, one sign for all its bins (the wild bootstrap over clusters of Cameron, Gelbach and Miller 2008,
+with no regression), times sqrt(G / (G - 1)) for G slides. With five slides or fewer, hardly any error can lie above it.
 """
 
 from __future__ import annotations
@@ -21,7 +27,7 @@ from bench.report.record import AGAIN, Account
 from bench.report.statistics import percentile_interval
 
 BINS = 15
-RESAMPLES = 400
+RESAMPLES = 1000
 COLUMNS = ["encoder", "head", "selection", "series", "shots", "noise_kind", "noise", "ece", "ece_null_low",
            "ece_null_high"]  # fmt: skip
 
@@ -35,20 +41,23 @@ def ece(P: np.ndarray, y: np.ndarray) -> np.ndarray:
     return (np.abs(sums).sum(-1) / len(y)).reshape(P.shape[:-2])
 
 
-def null_band(P: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0) -> tuple[float, float]:
+def null_band(
+    P: np.ndarray, y: np.ndarray, group: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[float, float]:
     """Return (low, high): the central 95% of the mean ECE of draws P (S, N, K) if every probability were true.
 
-    An item is right in a resample where one uniform number of its own is below its probability. The number is the same
-    in all draws, as they are scored on the same items; so the band does not shrink with their count.
+    y, group (N,): true classes, and the slides whose items are alike. A slide has the same sign in all draws, since
+    they are scored on the same items; so the band does not shrink with their count.
     """
-    N = P.shape[1]
-    luck = np.random.default_rng(seed).random((resamples, N), dtype=np.float32)
+    g = np.unique(group, return_inverse=True)[1]
+    G, N = int(g.max()) + 1, len(y)
+    signs = np.random.default_rng(seed).integers(0, 2, (resamples, G)) * 2.0 - 1
     total = np.zeros(resamples)
-    for sure in P.max(-1).astype(np.float32):  # (N,)
-        member = np.eye(BINS, dtype=np.float32)[_bins(sure)]  # (N, BINS)
-        right = (luck < sure).astype(np.float32) @ member
-        total += np.abs(sure @ member - right).sum(-1) / N
-    low, high = percentile_interval(total / len(P))
+    for own in P:
+        sure = own.max(-1).astype(np.float64)  # (N,)
+        apart = np.bincount(g * BINS + _bins(sure), sure - (own.argmax(-1) == y), G * BINS)
+        total += np.abs(signs @ apart.reshape(G, BINS)).sum(-1) / N
+    low, high = percentile_interval(total / len(P) * np.sqrt(G / max(G - 1, 1)))
     return float(low), float(high)
 
 
@@ -72,7 +81,7 @@ def calibration(
             kind = unit.noise_kind if rate else "none"
             error = float(ece(P[:, r], tested.y).mean())
             row = (unit.encoder, unit.head, unit.selection, unit.series, unit.shots, kind, rate)
-            rows.append((*row, error, *null_band(P[:, r])))
+            rows.append((*row, error, *null_band(P[:, r], tested.y, tested.group)))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

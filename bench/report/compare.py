@@ -12,19 +12,25 @@ import pandas as pd
 
 from bench.report.chance import chance_test
 from bench.report.intervals import (
-    difference_intervals,
+    Spread,
+    differences,
     exact_difference,
     few_groups,
     intraclass,
+    limits,
+    of_scores,
     recalls_by_group,
-    score_intervals,
     spread_of,
 )
-from bench.report.statistics import Hits, chance_of_best, held_out_best, rank_intervals, two_way_bootstrap
+from bench.report.learning import Learned
+from bench.report.ranks import Comparison, compare_all
+from bench.report.statistics import Hits, held_out_best
 
+RANK_FROM = 10  # test groups in the smallest class; with fewer, methods are not ranked
 COLUMNS = (
-    "n_eff", "icc", "ci_low", "ci_high", "ci_method", "p_chance", "rank_low", "rank_high", "p_best", "held_out_best",
-    "delta_trivial", "delta_low", "delta_high",
+    "n_eff", "icc", "ci_low", "ci_high", "ci_method", "ci_these_low", "ci_these_high", "p_chance", "p_chance_best",
+    "p_chance_least", "rank_low", "rank_high", "p_best", "p_near", "held_out_best", "delta_trivial",
+    "delta_low", "delta_high",
 )  # fmt: skip
 
 
@@ -35,7 +41,8 @@ class Answers:
     hits: counts; shares (M, N, K): see `bench.report.chance`; y, group (N,). compared (M,): whether a method takes part
     in comparisons; those of the oracle and diagnostics do not. trivial (M,): whether it is a baseline to be beaten,
     which networks with random weights are too, although they are diagnostics. in_turn: whether tested groups were
-    learned from in other folds.
+    learned from in other folds. learned: what the draws learned from, None without labels; rho (M,): how alike items
+    of a group are (`bench.report.learning`).
     """
 
     hits: Hits
@@ -45,34 +52,50 @@ class Answers:
     compared: np.ndarray
     trivial: np.ndarray
     in_turn: bool = False
+    learned: Learned | None = None
+    rho: np.ndarray | None = None
 
 
-def compare(answers: Answers) -> pd.DataFrame:
-    """Return one row per method, COLUMNS; NaN where a method takes no part or the groups are too few to tell."""
-    hits, few = answers.hits, few_groups(answers.hits.total)
+@dataclass(frozen=True)
+class Compared:
+    """One row per method, COLUMNS, and the spread of all methods.
+
+    ranked: positions of those that are compared; comparison: what is claimed of their order, None where groups are too
+    few to tell.
+    """
+
+    rows: pd.DataFrame
+    spread: Spread
+    ranked: np.ndarray
+    comparison: Comparison | None = None
+
+
+def compare(answers: Answers) -> Compared:
+    """Compare methods; fields are NaN where a method takes no part or the groups are too few to tell."""
+    hits = answers.hits
     rows = pd.DataFrame(np.nan, index=range(len(hits.right)), columns=list(COLUMNS))
+    spread = spread_of(hits, answers.learned, answers.rho)
     rows["icc"], rows["n_eff"] = intraclass(hits)
-    rows["ci_method"] = "exact-mover" if few else "logit-t"
-    rows["ci_low"], rows["ci_high"] = score_intervals(hits)
+    rows["ci_method"] = "exact-mover" if few_groups(hits.total) else "logit-t"
+    rows["ci_low"], rows["ci_high"] = limits(hits, spread.mean, *spread.errors(of_scores))
+    rows["ci_these_low"], rows["ci_these_high"] = limits(hits, spread.mean, *spread.errors_here(of_scores))
     ranked = np.flatnonzero(answers.compared)
     if not len(ranked):
-        return rows
-    rows.loc[ranked, "p_chance"] = chance_test(
-        answers.shares[ranked], answers.y, answers.group, in_turn=answers.in_turn
-    )
-    if not few:
-        own = Hits(hits.right[ranked], hits.total)
-        spread, samples = spread_of(own), two_way_bootstrap(own)
-        df = float(np.nanmedian(spread.df)) if np.isfinite(spread.df).any() else 1.0
-        rows.loc[ranked, "rank_low"], rows.loc[ranked, "rank_high"] = rank_intervals(spread.mean, samples, df)
-        rows.loc[ranked, "p_best"] = chance_of_best(samples)
-        rows.loc[ranked, "held_out_best"] = held_out_best(own)
-    names = ["delta_trivial", "delta_low", "delta_high"]
-    rows[names] = over_trivial(answers, few)
-    return rows
+        return Compared(rows, spread, ranked)
+    chance = chance_test(answers.shares[ranked], answers.y, answers.group, in_turn=answers.in_turn)
+    rows.loc[ranked, "p_chance"], rows.loc[ranked, "p_chance_best"] = chance.alone, chance.best
+    rows.loc[ranked, "p_chance_least"] = chance.least
+    rows[["delta_trivial", "delta_low", "delta_high"]] = over_trivial(answers, spread)
+    if few_groups(hits.total, RANK_FROM):
+        return Compared(rows, spread, ranked)
+    comparison = compare_all(spread.take(ranked))
+    rows.loc[ranked, "rank_low"], rows.loc[ranked, "rank_high"] = comparison.low, comparison.high
+    rows.loc[ranked, "p_best"], rows.loc[ranked, "p_near"] = comparison.p_best, comparison.p_near
+    rows.loc[ranked, "held_out_best"] = held_out_best(Hits(hits.right[ranked], hits.total))
+    return Compared(rows, spread, ranked, comparison)
 
 
-def over_trivial(answers: Answers, few: bool) -> np.ndarray:
+def over_trivial(answers: Answers, spread: Spread) -> np.ndarray:
     """Return (M, 3): balanced accuracy above that of the best trivial method, with its paired 95% limits.
 
     NaN for the trivial methods themselves, and where there is none. The best is as good as it is partly by luck, so
@@ -84,13 +107,10 @@ def over_trivial(answers: Answers, few: bool) -> np.ndarray:
     learned = np.flatnonzero(~answers.trivial & answers.compared)
     if not len(rivals) or not len(learned):
         return out
-    mean = spread_of(hits).mean
-    best = int(rivals[np.argmax(mean[rivals])])
-    out[learned, 0] = mean[learned] - mean[best]
-    if few:
+    best = int(rivals[np.argmax(spread.mean[rivals])])
+    found = differences(spread, best, learned)
+    out[learned] = np.stack([-found.difference, -found.high, -found.low], 1)
+    if few_groups(hits.total):
         rival = recalls_by_group(hits, best)
         out[learned, 1:] = [exact_difference(recalls_by_group(hits, int(m)), rival) for m in learned]
-    else:
-        low, high, _ = difference_intervals(Hits(hits.right[learned] - hits.right[best], hits.total))
-        out[learned, 1:] = np.stack([low, high], 1)
     return out

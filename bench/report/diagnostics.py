@@ -7,27 +7,27 @@ with the same head on the same draws, so that the difference is paired.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from bench.report.compare import Answers, over_trivial
-from bench.report.intervals import few_groups
+from bench.report.intervals import Spread, differences, exact_difference, few_groups, recalls_by_group
+from bench.report.statistics import Hits
 
 COLUMNS = ("lost", "lost_low", "lost_high")
 
 
-def lost_by(answers: Answers, intact: Sequence[int | None]) -> pd.DataFrame:
+def lost_by(hits: Hits, spread: Spread, intact: Sequence[int | None]) -> pd.DataFrame:
     """Return COLUMNS, one row per method: balanced accuracy of its intact twin minus its own, with 95% limits.
 
-    intact: position of the twin of each of the M methods, None where it has none, whose row is NaN.
+    hits, spread: of the M methods. intact: position of the twin of each, None where it has none, whose row is NaN.
     """
-    few, hits = few_groups(answers.hits.total), answers.hits
     lost = np.full((len(hits.right), len(COLUMNS)), np.nan)
     for m, twin in enumerate(intact):
-        if twin is not None:
-            own = replace(hits, right=hits.right[[twin, m]])
-            pair = replace(answers, hits=own, compared=np.array([True, False]), trivial=np.array([False, True]))
-            lost[m] = over_trivial(pair, few)[0]
+        if twin is None:
+            continue
+        found = differences(spread, twin, np.array([m]))
+        lost[m] = found.difference[0], found.low[0], found.high[0]
+        if few_groups(hits.total):
+            lost[m, 1:] = exact_difference(recalls_by_group(hits, twin), recalls_by_group(hits, m))
     return pd.DataFrame(lost, columns=list(COLUMNS))

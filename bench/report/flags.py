@@ -58,6 +58,12 @@ def p_of_best(rows: pd.DataFrame) -> pd.Series:
 
 def _chance(rows: pd.DataFrame, trivial: set[str]) -> str:
     p = p_of_best(rows)
+    least = rows["p_chance_least"].min() if "p_chance_least" in rows else 0.0
+    if least > ALPHA:
+        return (
+            f"**Nothing here can be called better than chance, whatever it scores**: the tested groups are so few that "
+            f"their names can be given out in {1 / least:.0f} ways, so that no p is below {least:.2g}. Add groups"
+        )
     if p.min() > ALPHA:
         return (
             f"**Nothing here is better than chance** (p = {p.min():.2g} for the best of all rows, labels of whole "
@@ -157,7 +163,7 @@ def summary(board: pd.DataFrame) -> str:
         f"{100 * best['balanced_accuracy']:.1f} [{100 * best['ci_low']:.0f}-{100 * best['ci_high']:.0f}]"
     )
     if not np.isnan(best["p_best"]):
-        text += f"; it is the best in {100 * best['p_best']:.0f}% of resamples"
+        text += f"; it is the best with a probability of {100 * best['p_best']:.0f}%"
     if not np.isnan(best["held_out_best"]):
         text += (
             ". The best of many is best by luck as well: chosen on half of the test groups, the best scores "

@@ -1,42 +1,137 @@
-"""Intervals of balanced accuracy and of its differences, with the group and the draw as the units of evidence.
+"""Intervals of balanced accuracy and of its differences, with the group (slide) and the draw as the units of evidence.
 
-A score is a mean over test groups and over draws, and errs by both. From 10 test groups a class on: Student's t with
-the two components of variance, for a score on the scale of its log odds, so that limits stay in [0, 1] and are as
-skewed as they have to be. Below that, exact limits of every class's recall, combined.
+The estimand is the score that a reader expects: learned from NEW groups and tested on NEW groups, as many as here. A
+score is a mean over test groups and over draws, and errs by both and by the groups that it was learned from
+(`bench.report.learning`). From `T_FROM` test groups per class on, limits are Student's t with these components of
+variance, on the scale of the log odds, so that they stay in [0, 1] and are as skewed as they have to be. Below that,
+exact limits of every class's recall are combined.
+
+    fixed, official     variance = T + L           T: other test groups, L: other training groups and draws
+    in turn (folds)     variance = (1 + w) T + (1 - w) (D + C) + luck of the draws
+                        D: the groups as they are learned from, C: twice its covariance with T, both by deletions
+
+In folds every group is tested and learned from. Where learning is symmetric, with as much effect on the answers to
+others as others have on the answer to it, the variance is 2 T (`bench.report.chance` has the bound); by deletions it
+is T + D + C, right in the mean and noisy. The two are weighed by w = `PRIOR` and 1 - w, and of several methods D + C
+is mostly the share of T that it is in all of them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
+from bench.report.learning import Deletions, Learned, common_lucks, deletions
 from bench.report.statistics import LEVEL, Hits
 
 ROUNDING = 1e-18  # a variance below this is that of equal numbers, rounded
-T_FROM = 10  # test groups in the smallest class; with fewer, exact limits
+T_FROM = 6  # test groups in the smallest class; with fewer, exact limits
+PRIOR = 2 / 3
+LEAST_DF = 3.0
+
+Pick = Callable[[np.ndarray], np.ndarray]  # a matrix (M, M) of methods to the variances of some contrasts of them
 
 
 @dataclass(frozen=True)
 class Spread:
-    """What scores vary by. All (M,).
+    """What the scores of M methods vary by: matrices (M, M) of covariances of the mean scores.
 
-    mean: balanced accuracy, or a difference of two. variance: of that mean, over other groups and other draws. df:
-    degrees of freedom of the variance (Satterthwaite 1946); NaN where the variance is 0.
+    mean (M,): balanced accuracies. test: over other test groups; luck: over other draws from the same training groups;
+    learning: over other training groups and draws, where groups are only learned from (else as `luck`). in_turn:
+    whether groups are tested in turn; deleted: what deleting them then changes, None where draws are too few.
+    df_test, df_draws, df_groups: degrees of freedom of test, of luck and learning, and of the deletions.
     """
 
     mean: np.ndarray
-    variance: np.ndarray
-    df: np.ndarray
+    test: np.ndarray
+    luck: np.ndarray
+    learning: np.ndarray
+    in_turn: bool
+    deleted: Deletions | None
+    df_test: float
+    df_draws: float
+    df_groups: float
+
+    def take(self, methods: np.ndarray) -> Spread:
+        """Return that of some methods, positions or bool."""
+        at = np.arange(len(self.mean))[methods]
+
+        def cut(part: np.ndarray) -> np.ndarray:
+            return part[np.ix_(at, at)]
+
+        return replace(
+            self, mean=self.mean[at], test=cut(self.test), luck=cut(self.luck), learning=cut(self.learning),
+            deleted=None if self.deleted is None else Deletions(*map(cut, astuple(self.deleted))),
+        )  # fmt: skip
+
+    def errors(self, pick: Pick) -> tuple[np.ndarray, np.ndarray]:
+        """Return variance and degrees of freedom (Satterthwaite 1946) of contrasts, for other groups on both sides."""
+        test, learning = (np.maximum(pick(part), 0) for part in (self.test, self.learning))
+        terms = [(learning, self.df_draws)]
+        if self.deleted is None:
+            variance = (2 if self.in_turn else 1) * test + learning
+            terms.append(((2 if self.in_turn else 1) * test, self.df_test))
+        else:
+            kept = (1 - PRIOR) * (self.df_groups - 1) / self.df_groups
+            found = self.deleted
+            raw = _pooled(np.maximum(pick(found.raw), 0), test)
+            learned = _pooled(pick(found.raw) - pick(found.noise) + pick(found.cross), test)
+            variance = np.maximum((1 + PRIOR) * test + kept * learned, test) + learning
+            terms += [((1 + PRIOR) * test, self.df_test), (kept * raw, self.df_groups)]
+            terms.append((kept * np.sqrt(2 * test * raw), self.df_groups))
+        df = _freedom(variance, terms)
+        return variance, np.minimum(df, self.df_test) if self.in_turn else df
+
+    def errors_here(self, pick: Pick) -> tuple[np.ndarray, np.ndarray]:
+        """Return the same for other test groups alone: learned from these very training groups."""
+        test, luck = (np.maximum(pick(part), 0) for part in (self.test, self.luck))
+        return test + luck, _freedom(test + luck, [(test, self.df_test), (luck, self.df_draws)])
 
 
-def spread_of(hits: Hits) -> Spread:
-    """Return how far the scores of `hits` would be elsewhere; of differences where `hits.right` holds differences.
+def _pooled(found: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """Return what deletions say of each contrast, drawn toward the share of `test` that it is in all of them.
+
+    Few draws say little of one contrast; of n contrasts its own weighs 1/n.
+    """
+    own = 1 / max(found.size, 1)
+    return own * found + (1 - own) * test * (found.sum() / max(test.sum(), ROUNDING))
+
+
+def _freedom(variance: np.ndarray, terms: list[tuple[np.ndarray, float]]) -> np.ndarray:
+    doubt = sum((term**2 / max(df, 1) for term, df in terms), np.zeros_like(variance))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(doubt > 0, np.maximum(variance**2 / doubt, min(LEAST_DF, terms[-1][1])), np.nan)
+
+
+def of_scores(matrix: np.ndarray) -> np.ndarray:
+    """Return the variances of the scores themselves, (M,)."""
+    return matrix.diagonal()
+
+
+def of_pairs(matrix: np.ndarray) -> np.ndarray:
+    """Return the variances of all differences of two scores, (M, M)."""
+    return matrix.diagonal()[:, None] + matrix.diagonal() - 2 * matrix
+
+
+def against(reference: int, others: np.ndarray) -> Pick:
+    """Return the variances of the differences of some scores from one: a `Pick` of (len(others),)."""
+    return lambda matrix: matrix[others, others] + matrix[reference, reference] - 2 * matrix[others, reference]
+
+
+def spread_of(
+    hits: Hits, learned: Learned | None = None, rho: np.ndarray | None = None, in_turn: bool = False
+) -> Spread:
+    """Return how far the scores of `hits` would be elsewhere.
+
+    learned: what the draws learned from, and rho (M,): how alike items of a group are, `bench.report.learning.alike`;
+    None where nothing was learned (zero-shot), or where the training groups are to be taken as they are. in_turn: that
+    groups are tested in turn, where `learned` is not known.
 
     Balanced accuracy is linearised around the recalls, and what is left is a table draws x groups of two crossed
-    random factors: the variance is that of groups plus that of draws, less their interaction, which both contain
-    (Owen 2007, section 2), and never less than either. Groups that lie in one class each give one degree of freedom
-    fewer a class; groups that hold all classes lose one in all.
+    random factors. The variance of draws is freed of their interaction with test groups (Owen 2007, section 2). Groups
+    of unequal size tell less than as many equal ones: `_small_sample` (Bell and McCaffrey 2002 have the general form).
     """
     M, S, G, K = hits.right.shape
     items = hits.total.sum(0)
@@ -45,61 +140,118 @@ def spread_of(hits: Hits) -> Spread:
     weight = 1 / (items[there] * there.sum())
     left = np.einsum("msgk,k->msg", hits.right[..., there], weight)
     left -= ((recall * weight) @ hits.total[:, there].T)[:, None]  # adds up to 0 over draws and groups
-    free = G - _components(hits.total)
+    share = hits.total[:, there] @ weight  # (G,), of the score
+    alike = np.nan_to_num(intraclass(hits)[0], nan=1.0).mean()
+    scale, df_test = _small_sample(share, hits.total.sum(1), _strata(hits.total), float(alike))
     of_group, of_draw = left.mean(1), left.sum(2)
-    by_group = (of_group**2).sum(1) * G / max(free, 1)
+    test = of_group @ of_group.T * scale
+    none = np.zeros((M, M))
     if S == 1:
-        return Spread(recall.mean(1), by_group, np.where(by_group > 0, max(free, 1), np.nan))
-    by_draw = (of_draw**2).sum(1) / (S * (S - 1))
-    both = left - of_group[:, None] - (of_draw / G)[:, :, None]
-    shared = (both**2).sum((1, 2)) / (S * (S - 1)) * G / max(G - 1, 1)
-    variance = np.maximum(by_group + by_draw - shared, np.maximum(by_group, by_draw))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        df = variance**2 / (by_group**2 / max(free, 1) + by_draw**2 / (S - 1))
-    return Spread(recall.mean(1), variance, df)
+        in_turn = in_turn or (learned is not None and learned.in_turn)
+        return Spread(recall.mean(1), test, none, none, in_turn, None, df_test, 1.0, 1.0)
+    both = (left - of_group[:, None] - (of_draw / G)[:, :, None]).reshape(M, -1)
+    centred = of_draw - of_draw.mean(1, keepdims=True)
+    shared = both @ both.T * (G / max(G - 1, 1))
+    luck = _positive((centred @ centred.T - shared) / (S * (S - 1)), centred @ centred.T / (S * (S - 1)))
+    if learned is None or rho is None:
+        return Spread(recall.mean(1), test, luck, luck, in_turn, None, df_test, S - 1.0, 1.0)
+    if not learned.in_turn:
+        fits = np.ones((S, 1)) if learned.holds.shape[0] == S else _fit_shares(learned, share)
+        stretch = np.sqrt(S * common_lucks(learned, fits, rho))
+        learning = luck * stretch[:, None] * stretch
+        return Spread(recall.mean(1), test, luck, learning, False, None, df_test, S - 1.0, 1.0)
+    groups = learned.holds.any(0).sum() / len(np.unique(_strata(hits.total)))
+    found = deletions(learned, left, share)
+    return Spread(recall.mean(1), test, luck, luck, True, found, df_test, S - 1.0, max(float(groups), 2.0))
 
 
-def few_groups(total: np.ndarray) -> bool:
-    """Return whether a class that is tested has fewer than T_FROM test groups; total (G, K): items."""
+def _fit_shares(learned: Learned, share: np.ndarray) -> np.ndarray:
+    """Return a fit's share of the score of its draw, (S, F)."""
+    F = len(learned.holds) // learned.draws
+    return (learned.fold[:, None] == np.arange(F)[:, None]) @ share
+
+
+def _positive(matrix: np.ndarray, bound: np.ndarray) -> np.ndarray:
+    """Return a symmetric matrix without its negative part, where its diagonal is more than rounding of the bound's."""
+    values, vectors = np.linalg.eigh(matrix)
+    kept = np.maximum(values, 0)
+    kept[kept < 1e-12 * max(float(bound.trace()), 0)] = 0
+    return (vectors * kept) @ vectors.T
+
+
+def _small_sample(share: np.ndarray, items: np.ndarray, stratum: np.ndarray, icc: float) -> tuple[float, float]:
+    """Return (what a sum of squared residuals is multiplied by for the variance, its degrees of freedom).
+
+    share (G,): of the score; items (G,); icc: how alike answers of a group are. What a group adds to the score has the
+    variance v = share^2 (icc + (1 - icc) / items).
+    """
+    v = share**2 * (icc + (1 - icc) / np.maximum(items, 1))
+    expected = 0.0
+    for part in np.unique(stratum):
+        own, c = v[stratum == part], share[stratum == part]
+        c = c / max(c.sum(), ROUNDING)
+        expected += (own * (1 - 2 * c)).sum() + (c**2).sum() * own.sum()
+    if expected <= 1e-12 * v.sum():
+        return 1.0, 1.0
+    return v.sum() / expected, max(v.sum() ** 2 / (v**2).sum() - len(np.unique(stratum)), 1.0)
+
+
+def few_groups(total: np.ndarray, least: int = T_FROM) -> bool:
+    """Return whether a class that is tested has fewer than so many test groups; total (G, K): items."""
     n_groups = (total > 0).sum(0)
-    return bool(n_groups[n_groups > 0].min() < T_FROM)
+    return bool(n_groups[n_groups > 0].min() < least)
 
 
-def score_intervals(hits: Hits, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+def score_intervals(hits: Hits, spread: Spread | None = None, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
     """Return limits (low, high), each (M,), of balanced accuracy.
 
-    Where a class has few groups, nothing varies, or all or none is right, the data say too little of the variance, and
-    the exact limits of `few_groups_interval` are taken.
+    spread: as `spread_of` gives it; None takes the training groups as they are. Where a class has few groups, nothing
+    varies, or all or none is right, the data say too little of the variance, and the exact limits of
+    `few_groups_interval` are taken.
     """
+    spread = spread or spread_of(hits)
+    return limits(hits, spread.mean, *spread.errors(of_scores), level=level)
+
+
+def limits(
+    hits: Hits, mean: np.ndarray, variance: np.ndarray, df: np.ndarray, level: float = LEVEL
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return limits of scores of these variances, exact ones where `score_intervals` says so."""
     from scipy.special import expit, logit
     from scipy.stats import t
 
-    spread = spread_of(hits)
-    low, high = np.empty(len(spread.mean)), np.empty(len(spread.mean))
-    plain = (not few_groups(hits.total)) & (spread.variance > ROUNDING) & (spread.mean > 0) & (spread.mean < 1)
-    mean = spread.mean[plain]
-    reach = t.ppf((1 + level) / 2, spread.df[plain]) * np.sqrt(spread.variance[plain]) / (mean * (1 - mean))
-    low[plain], high[plain] = expit(logit(mean) - reach), expit(logit(mean) + reach)
+    low, high = np.empty(len(mean)), np.empty(len(mean))
+    plain = (not few_groups(hits.total)) & (variance > ROUNDING) & (mean > 0) & (mean < 1)
+    own = mean[plain]
+    reach = t.ppf((1 + level) / 2, df[plain]) * np.sqrt(variance[plain]) / (own * (1 - own))
+    low[plain], high[plain] = expit(logit(own) - reach), expit(logit(own) + reach)
     for m in np.flatnonzero(~plain):
         low[m], high[m] = few_groups_interval(*recalls_by_group(hits, int(m)), level)
     return low, high
 
 
-def difference_intervals(hits: Hits, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (low, high, p), each (M,), of differences between paired scores and of the two-sided test for 0.
+@dataclass(frozen=True)
+class Differences:
+    """Of P pairs of scores: the difference, its interval and the two-sided p for 0, each (P,)."""
 
-    hits.right: the items that one method has right and the other not, less those the other way round, as
-    `Hits(a.right - b.right, total)`. Where the two never differ: (0, 0, 1).
-    """
+    difference: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    p: np.ndarray
+
+
+def differences(spread: Spread, reference: int, others: np.ndarray, level: float = LEVEL) -> Differences:
+    """Return one score minus others, by Student's t; where the two never differ (0, 0, 0, 1)."""
     from scipy.stats import t
 
-    spread = spread_of(hits)
-    deviation = np.sqrt(spread.variance)
-    varies = spread.variance > ROUNDING
-    reach, p = np.zeros(len(deviation)), np.ones(len(deviation))
-    reach[varies] = t.ppf((1 + level) / 2, spread.df[varies]) * deviation[varies]
-    p[varies] = 2 * t.sf(np.abs(spread.mean[varies]) / deviation[varies], spread.df[varies])
-    return spread.mean - reach, spread.mean + reach, p
+    others = np.asarray(others, int)
+    gap = spread.mean[reference] - spread.mean[others]
+    variance, df = spread.errors(against(reference, others))
+    deviation, varies = np.sqrt(variance), variance > ROUNDING
+    reach, p = np.zeros(len(gap)), np.ones(len(gap))
+    reach[varies] = t.ppf((1 + level) / 2, df[varies]) * deviation[varies]
+    p[varies] = 2 * t.sf(np.abs(gap[varies]) / deviation[varies], df[varies])
+    return Differences(gap, gap - reach, gap + reach, p)
 
 
 def exact_difference(
@@ -172,10 +324,10 @@ def intraclass(hits: Hits) -> tuple[np.ndarray, np.ndarray]:
     return icc, items / (1 + ((n**2).sum() / items - 1) * icc)
 
 
-def _components(total: np.ndarray) -> int:
-    """Return the parts that groups and classes fall into when a group is tied to every class it holds; total (G, K)."""
+def _strata(total: np.ndarray) -> np.ndarray:
+    """Return the part (G,) that a group falls into when groups are tied by the classes they share; total (G, K)."""
     from scipy.sparse import bmat, csr_matrix
     from scipy.sparse.csgraph import connected_components
 
     ties = csr_matrix(total[:, total.sum(0) > 0] > 0)
-    return int(connected_components(bmat([[None, ties], [ties.T, None]]), directed=False)[0])
+    return connected_components(bmat([[None, ties], [ties.T, None]]), directed=False)[1][: len(total)]

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.report.facts import IN_TURN, RunFacts
 from bench.report.flags import EXACT, summary
-from bench.report.leaderboard import Leaderboard, RunFacts
+from bench.report.leaderboard import Leaderboard
 from bench.report.reading import how_to_read
 from bench.report.rows import best_first, cleanest, is_diagnostic, labels_of, main_series, results
 
@@ -40,8 +41,8 @@ def render_markdown(
         first = table.iloc[0]
         unit = "images" if first["level"] == "image" else "instances"
         parts += [
-            f"Classes: {', '.join(facts.classes)}. Scored on {first['n_test']} {unit} in {first['n_groups']} groups"
-            f"{_worth(table)}, {len(board.table)} rows. Balanced accuracy in percent with its 95% interval "
+            f"Classes: {', '.join(facts.classes)}. {_training(table)} {first['n_test']} {unit} in {first['n_groups']} test "
+            f"groups{_worth(table)}, {len(board.table)} rows. Balanced accuracy in percent with its 95% interval "
             f"({_interval_method(table)}); guessing gives about {100 / len(facts.classes):.0f}.",
             "",
             summary(board.table),
@@ -65,7 +66,16 @@ def _interval_method(table: pd.DataFrame) -> str:
     """Return in words how the intervals of a table were made."""
     if table["ci_method"].iloc[0] == EXACT:
         return "exact limits combined over classes"
-    return "over test groups and draws, t on the log odds"
+    return "for other slides to learn from and to be tested on"
+
+
+def _training(table: pd.DataFrame) -> str:
+    """Return from how many groups is learned, and that what follows is tested."""
+    most = table["n_train_groups"].max()
+    if not most:
+        return "Scored on"
+    mean = " (mean over splits)" if table["split"].iloc[0] in IN_TURN else ""
+    return f"Learned from {most:.0f} training groups{mean}, scored on"
 
 
 def _worth(table: pd.DataFrame) -> str:
@@ -79,7 +89,7 @@ def _worth(table: pd.DataFrame) -> str:
 
 def head_label(row: Mapping[Hashable, Any] | pd.Series) -> str:
     """Return the head, with how its settings were chosen where that is not the usual way."""
-    return row["head"] if row["selection"] in ("fixed", "prompts") else f"{row['head']} ({row['selection']})"
+    return row["head"] if row["selection"] in ("auto", "prompts") else f"{row['head']} ({row['selection']})"
 
 
 
@@ -109,18 +119,18 @@ def _scores(table: pd.DataFrame) -> str:
     part = part[part["shots"].isin([0, table["shots"].max()])]
     part = best_first(part).sort_values("shots", ascending=False, kind="stable")
     both = "p_chance_best" in part
-    lines = [["encoder", "head", "rank", "P(best)", "BA", "spread", *_P_NAMES[both], "macro F1", "MCC", "AUROC",
-              "log loss", "Brier", "over baselines", "dim", "ms/image"]]  # fmt: skip
+    lines = [["encoder", "head", "rank", "P(best)", "P(near)", "BA", "spread", *_P_NAMES[both], "macro F1", "MCC",
+              "AUROC", "log loss", "Brier", "over baselines", "dim", "ms/image"]]  # fmt: skip
     for row in part.to_dict("records"):
         alone = np.isnan(row["rank_low"]) or not row["shots"]  # ranked among those with as many labels
         rank = "" if alone else f"{row['rank_low']:.0f}-{row['rank_high']:.0f}"
         numbers = [f"{row[c]:.3f}" for c in ("macro_f1", "mcc", "auroc", "log_loss", "brier")]
-        best = "" if alone or np.isnan(row["p_best"]) else f"{row['p_best']:.2f}"
+        best, near = ("" if alone or np.isnan(row[name]) else f"{row[name]:.2f}" for name in ("p_best", "p_near"))
         p = ["" if np.isnan(row[name]) else f"{row[name]:.2g}" for name in _P_COLUMNS[both]]
         spread = "" if np.isnan(row["spread"]) else f"{100 * row['spread']:.1f}"
         cost = "" if np.isnan(row["ms_per_image"]) else f"{row['ms_per_image']:.1f}"
-        lines.append([f"`{row['encoder']}`", row["head"], rank, best, f"{100 * row['balanced_accuracy']:.1f}", spread,
-                      *p, *numbers, difference(row, "delta_trivial", "delta_low", "delta_high"),
+        lines.append([f"`{row['encoder']}`", row["head"], rank, best, near, f"{100 * row['balanced_accuracy']:.1f}",
+                      spread, *p, *numbers, difference(row, "delta_trivial", "delta_low", "delta_high"),
                       str(row["dim"]), cost])  # fmt: skip
     return table_lines(lines)
 
@@ -130,6 +140,14 @@ def difference(row: Mapping[Hashable, Any], name: str, low: str, high: str) -> s
     if np.isnan(row[name]):
         return ""
     return f"{100 * row[name]:+.1f} [{100 * row[low]:+.0f} to {100 * row[high]:+.0f}]"
+
+
+def _half_interval(row: Mapping[Hashable, Any]) -> str:
+    """Return the interval of the rate at which half of the skill is lost, "" where there is none."""
+    low, high = row["breakdown_low"], row["breakdown_high"]
+    if np.isnan(low) or (np.isinf(high) and not np.isnan(row["breakdown_beyond"]) and low >= row["breakdown_beyond"]):
+        return ""
+    return f" [{100 * low:.0f}% or more]" if np.isinf(high) else f" [{100 * low:.0f}-{100 * high:.0f}]"
 
 
 def _hurt(hurt: pd.DataFrame, noise: Mapping[str, str]) -> list[str]:
@@ -149,19 +167,27 @@ def _hurt(hurt: pd.DataFrame, noise: Mapping[str, str]) -> list[str]:
         lines.append([
             f"`{row['encoder']}`", head_label(row), row["noise_kind"], f"{100 * row['clean']:.1f}",
             f"{100 * row[f'drop@{last:g}']:.1f} at {100 * last:.0f}%", "" if np.isnan(kept) else f"{100 * kept:.0f}%",
-            "" if np.isnan(area) else f"{100 * area:.0f}%", beyond if np.isnan(half) else f"{100 * half:.0f}%",
+            "" if np.isnan(area) else f"{100 * area:.0f}%",
+            (beyond if np.isnan(half) else f"{100 * half:.0f}%") + _half_interval(row),
         ])  # fmt: skip
     for kind, own in part.groupby("noise_kind", sort=False):
         taus = {float(name[5:]): own[f"kendall_tau@{name[5:]}"].dropna() for name in drops}
         said = ", ".join(f"{tau.iloc[0]:.2f} at {100 * rate:.0f}%" for rate, tau in taus.items() if len(tau))
         agreement += [f"{kind} {said}"] * bool(said)
-    tau = f" Kendall tau of the order of all methods with their clean order: {'; '.join(agreement)}." * bool(agreement)
+    skilled = "" if part["with_skill"].isna().all() else f"{part['with_skill'].max():.0f}"
+    tau = (
+        f" Kendall tau of the order of the {skilled} methods that have skill on clean labels with their clean order: "
+        f"{'; '.join(agreement)}."
+        if agreement
+        else ""
+    )
     return [
         table_lines(lines), "",
         f"At {labels_of(hurt, shots)}, the {len(best)} best on clean labels. *Skill kept* is balanced "
         "accuracy above guessing, as a share of what it is on clean labels: at the highest rate, and its mean over the "
         "rates; empty where clean labels already give no more than guessing. *Half lost at*: the rate of wrong labels "
-        f"at which it falls below half.{tau} All of it: `robustness.csv`.", "",
+        f"at which it falls below half, with its 95% interval.{tau} All of it: "
+        "`robustness.csv`.", "",
         *[f"- *{kind}*: {text}." for kind, text in noise.items()],
     ]  # fmt: skip
 

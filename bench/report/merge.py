@@ -19,7 +19,7 @@ from bench.fitting.ledger import read_ledger
 from bench.report.record import AGAIN, read_about, read_units
 from bench.report.rows import competing
 
-PROTOCOL = ["instances", "level", "draw", "shot_unit", "split", "data"]
+PROTOCOL = ["instances", "level", "draw", "shot_unit", "scale_by", "split", "data"]
 ROW = ["encoder", "head", "selection", "series", "shots", "noise_kind", "noise"]
 WITHIN = ("rank_low", "rank_high", "p_best", "held_out_best", "p_chance", "p_chance_best", "delta_trivial", "delta_low",
           "delta_high")  # fmt: skip
@@ -165,4 +165,5 @@ def _several_protocols(table: pd.DataFrame) -> list[str]:
 
 def _protocol(row: pd.Series) -> str:
     drawn = f"{row['draw']} by {row['shot_unit']}"
-    return f"{row['instances']} scored by {row['level']}, draw {drawn}, split {row['split']}"
+    scaled = f", scaled by {row['scale_by']}" if row["scale_by"] == "support" else ""
+    return f"{row['instances']} scored by {row['level']}, draw {drawn}{scaled}, split {row['split']}"

@@ -77,21 +77,22 @@ def across_section(found: Across) -> list[str]:
         return []
     part = shown_level(found.methods)
     shots, datasets, draws = (int(part[name].iloc[0]) for name in ("shots", "datasets", "draws"))
-    lines = [["encoder", "head", "IQM", "95% interval", "mean", "mean rank", "the first is better"]]
+    lines = [["encoder", "head", "mean skill", "95% interval", "mean rank", "the first is better"]]
     for row in part.head(TOP).to_dict("records"):
         better = "" if row["p_improvement"] != row["p_improvement"] else (
             f"{100 * row['p_improvement']:.0f}% [{100 * row['p_improvement_low']:.0f}-"
             f"{100 * row['p_improvement_high']:.0f}]"
         )  # fmt: skip
-        lines.append([f"`{row['encoder']}`", head_label(row), f"{100 * row['iqm']:.1f}",
-                      f"{100 * row['iqm_low']:.1f}-{100 * row['iqm_high']:.1f}", f"{100 * row['mean']:.1f}",
+        interval = f"{100 * row['mean_low']:.1f}-{100 * row['mean_high']:.1f}"
+        lines.append([f"`{row['encoder']}`", head_label(row), f"{100 * row['mean']:.1f}", interval,
                       f"{row['rank']:.1f}", better])  # fmt: skip
     return [
         f"## Across {datasets} datasets, {counted(shots)} per class", "", table_lines(lines), "",
         f"The first {len(lines) - 1} of {len(part)} methods that every dataset has. Scores are the skill above "
-        "guessing, 0 for guessing and 100 for no error. *IQM*: the mean of the middle half of all datasets x "
-        f"{draws} draws, with the interval of the luck of the draws on these very datasets. *The first is better*: how "
-        "often the first method beats this one on a dataset taken at random, each with draws of its own. "
+        "guessing, 0 for guessing and 100 for no error. *Mean skill*: the mean over the datasets, each of which weighs "
+        f"the same, of the mean over {draws} draws, with the interval of the luck of the draws on these very datasets. "
+        "*The first is better*: how often the first method beats this one on a dataset taken at random, each with "
+        "draws of its own. "
         f"{_told_apart(found.pairs, part)} All levels: `across.csv`.", "",
     ]  # fmt: skip
 

@@ -19,8 +19,9 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.fitting.metrics import balanced_accuracy, log_loss
+from bench.fitting.metrics import balanced_accuracy
 from bench.heads import get_heads
+from bench.heads.choice import judge
 from bench.heads.support import Support
 
 PROXIES = ("loo_ridge", "loo_knn", "logme", "h_score", "rankme")
@@ -73,16 +74,18 @@ def _check(X: np.ndarray, y: np.ndarray, groups: np.ndarray) -> None:
 def leave_group_out(head: str, X: np.ndarray, y: np.ndarray, groups: np.ndarray) -> float:
     """Return the balanced accuracy, in [0, 1], of a head that predicts each row without the row's group.
 
-    In closed form (`Head.loo`), at the setting of the head's grid whose left-out rows have the least log loss: the
-    published one is for few rows and as many of each class, and at it hundreds of unequal classes all look like the
-    largest. Leaving a group out takes labels from its own class alone, so that few groups and no signal give less
-    than 1/K.
+    In closed form (`Head.loo`), at the setting of the head's grid whose left-out rows have the least log loss at its
+    best temperature: the published one is for few rows and as many of each class, and at it hundreds of unequal classes
+    all look like the largest. Leaving a group out takes labels from its own class alone, so that few groups and no
+    signal give less than 1/K.
     """
     (found,) = get_heads([head])
     if found.loo is None:
         raise BenchError(f"Got head '{head}'; expected one whose left-out rows have a closed form, as ridge or knn.")
-    P = found.loo(Support(X, X[:0], groups=groups), y[None], int(y.max()) + 1, found.grid).P[0]  # (L, N, K)
-    return float(balanced_accuracy(P[log_loss(P, y).argmin()], y))
+    support = Support(X, X[:0], groups=groups)
+    P = found.loo(support, y[None], int(y.max()) + 1, found.grid).P[0]  # (L, N, K)
+    judged = judge(found, P[None], y[None], support.groups, X.shape)
+    return float(balanced_accuracy(P[judged.losses[0].argmin()], y))
 
 
 def logme(X: np.ndarray, y: np.ndarray) -> float:
@@ -187,9 +190,10 @@ def selection_regret(proxies: pd.DataFrame, board: pd.DataFrame) -> pd.DataFrame
     """Return what choosing by a proxy costs: best balanced accuracy minus that of the encoder it puts first.
 
     proxies: index encoder, columns PROXIES. board: a leaderboard; of every encoder the best head counts, the oracle
-    and rows without labels left out. Rows: proxy, shots, noise, chosen, balanced_accuracy, best, regret. Encoders that
-    are equally good by the proxy are equally likely chosen, and so are all for the proxy 'chance'; one without a value
-    is never chosen. BenchError where fewer than two encoders are in both.
+    and rows without labels left out. Rows: proxy, shots, noise_kind, noise, chosen, balanced_accuracy, best, regret.
+    Every kind and rate of wrong labels has rows of its own, as what an encoder loses by one says nothing of another.
+    Encoders that are equally good by the proxy are equally likely chosen, and so are all for the proxy 'chance';
+    one without a value is never chosen. BenchError where fewer than two encoders are in both.
     """
     board = board[board["series"] == "balanced"] if "series" in board else board
     there = board[(board["selection"] != "oracle") & (board["shots"] > 0) & board["encoder"].isin(proxies.index)]
@@ -201,13 +205,13 @@ def selection_regret(proxies: pd.DataFrame, board: pd.DataFrame) -> pd.DataFrame
         )
     values = proxies.assign(chance=0.0)
     rows = []
-    for (shots, noise), level in there.groupby(["shots", "noise"]):
+    for (shots, kind, noise), level in there.groupby(["shots", "noise_kind", "noise"]):
         score = level.groupby("encoder")["balanced_accuracy"].max()
         for proxy in values.columns:
             told = values[proxy].reindex(score.index).dropna()
             first = told.index[told == told.max()]
             got = float(score[first].mean()) if len(first) else np.nan
             name = "any" if proxy == "chance" else " or ".join(first)
-            rows.append((proxy, shots, noise, name, got, float(score.max()), float(score.max()) - got))
-    names = ["proxy", "shots", "noise", "chosen", "balanced_accuracy", "best", "regret"]
+            rows.append((proxy, shots, kind, noise, name, got, float(score.max()), float(score.max()) - got))
+    names = ["proxy", "shots", "noise_kind", "noise", "chosen", "balanced_accuracy", "best", "regret"]
     return pd.DataFrame(rows, columns=names)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from bench.draws.sources import RANDOM
-from bench.report.leaderboard import IN_TURN, Leaderboard, RunFacts
+from bench.report.facts import IN_TURN, RunFacts
+from bench.report.leaderboard import Leaderboard
 
 _P_READING = {
     False: "- *p*: how often the best of all rows does as well as this one when labels mean nothing (whole groups "
@@ -15,14 +18,45 @@ _P_READING = {
     "from the table because it is high.",
 }
 SELECTION = {
-    "fixed": "Hyper-parameters are the published defaults (`selection` fixed) unless a head says otherwise.",
+    "auto": "Settings and temperatures (`selection` auto) are those by which the labelled examples, each predicted "
+    "without its group, have the least log loss, with a prior on the published setting that counts where labels are "
+    "few. Column `chosen_by` says auto where that was done, and fixed where the published setting was taken, because a "
+    "class has labels in one group alone or the head cannot leave rows out: {fixed}.",
+    "fixed": "*(fixed)*: the published setting for so many labels, classes and dimensions.",
     "loo": "*(loo)*: the setting with the least log loss on the labelled examples, each predicted without its group.",
     "inner-cv": "*(inner-cv)*: the setting with the least log loss in folds of the labelled examples, by group.",
-    "transfer": "*(transfer)*: the setting with the least log loss on other data.",
+    "transfer": "*(transfer)*: the setting with the best balanced accuracy on other data.",
     "tuned": "*(tuned)*: the setting that `bench tune` found on groups that no row here uses.",
-    "oracle": "*(oracle)*: the setting with the least log loss on the test itself. It used labels that nobody has: it "
-    "shows what choosing could reach, and is not ranked.",
+    "oracle": "*(oracle)*: in every draw the setting with the best balanced accuracy on the test itself. It used "
+    "labels that nobody has: it shows what choosing could reach, luck included, and is not ranked.",
 }
+
+
+def _published(table: pd.DataFrame) -> str:
+    """Return which rows of selection 'auto' are at the published setting, in words."""
+    own = table[table["selection"] == "auto"]
+    at = own[own["chosen_by"] == "fixed"].groupby("head", sort=True)["shots"].unique()
+    everywhere = [name for name, shots in at.items() if len(shots) == own[own["head"] == name]["shots"].nunique()]
+    levels = sorted({int(n) for name, shots in at.items() if name not in everywhere for n in shots})
+    parts = [f"{', '.join(map(str, levels))} label{'' if levels == [1] else 's'} per class"] if levels else []
+    parts += [f"`{', '.join(map(str, everywhere))}` at all levels"] if everywhere else []
+    return "here " + " and ".join(parts) if parts else "here nowhere"
+
+
+def _intervals(facts: RunFacts, in_turn: bool) -> list[str]:
+    """Return what an interval is for, and what it would be for the very slides that were learned from."""
+    if facts.diagnostic:
+        return []
+    both = (
+        "every slide is learned from and tested in turn, and the interval allows for both roles"
+        if in_turn
+        else "what other training slides would change is estimated from how much two draws have in common"
+    )
+    return [
+        "- The 95% interval holds the score on other slides in the place of both the training and the test slides: "
+        f"{both} (`ci_low`, `ci_high`). For a classifier learned from these very training slides, on new test slides, see "
+        "`ci_these_low` and `ci_these_high` in `leaderboard.csv`."
+    ]
 
 
 def how_to_read(board: Leaderboard, facts: RunFacts) -> list[str]:
@@ -38,22 +72,20 @@ def how_to_read(board: Leaderboard, facts: RunFacts) -> list[str]:
     parts += [
         "- A score is the mean over draws of the labelled examples; *spread* is its standard deviation from draw to "
         "draw, which is the luck of which examples you happened to label. It is not the interval.",
+        *_intervals(facts, in_turn),
         "- Slides are on both sides of this split: nothing here may be reported or compared."
         if facts.split_rule == RANDOM
         else "- No image, slide or other group is on both sides of a split.",
-        "- *rank*: the places that a row may truly hold, given all differences and their intervals; rows whose ranks "
-        "overlap cannot be told apart here. *P(best)*: how often it comes first when groups and draws are resampled.",
+        "- *rank*: the places that a row may truly hold; all ranks of a table hold together in 19 of 20 studies. "
+        "*P(best)*: how likely this row is the best; *P(near)*: how likely it is within 2 points of the best, and so "
+        "as good as the best for most purposes. Both count other slides on both sides.",
         _P_READING["p_chance_best" in table],
         "- *over baselines* is the paired difference to the best row that knows no biology (colour, texture, size; "
         "networks with random weights too, where they take part), with its 95% interval. Near zero, the encoder adds "
         "nothing that stain or size does not give away.",
     ]
-    if in_turn:
-        parts.append(
-            "- Every group is tested once and learned from otherwise. Intervals take the answers to two groups as "
-            "independent, which they then are not quite: read them as somewhat too narrow. *p* allows for it."
-        )
-    parts += [f"- {text}" for kind, text in SELECTION.items() if (table["selection"] == kind).any()]
+    kinds = [kind for kind in SELECTION if (table["selection"] == kind).any()]
+    parts += [f"- {SELECTION[kind].format(fixed=_published(table))}" for kind in kinds]
     if not table["shots"].all():
         parts.append(
             "- *0 labels per class* (`zero-shot`) compares images with class names in words: cosine to the mean of a "

@@ -22,7 +22,7 @@ from bench.draws.sources import plan_of_rule
 from bench.errors import BenchError
 from bench.fitting.ledger import Unit
 from bench.fitting.sweep import data_name
-from bench.report.leaderboard import EncoderFacts, RunFacts
+from bench.report.facts import EncoderFacts, RunFacts
 
 UNITS = ["unit", "encoder", "head", "selection", "shots", "seeds", "noise_kind", "rates", "series"]
 AGAIN = "Run the same `bench run` again: it fits only what is missing, and writes its tables anew."

@@ -8,37 +8,48 @@ gets. Of every dataset x encoder x head x selection x series x shots x noise kin
     retained_area     area under it over the rates by the trapezoid rule, from 1 at rate 0, divided by r_R; 1: unharmed
     breakdown         the first rate at which it is below .5, interpolated linearly; empty if there is none, and then
     breakdown_beyond  r_R: all that is known is that the breakdown lies beyond it (right-censored)
-    kendall_tau@n     agreement of the order of the methods at n with their order on clean labels (tau-b, Kendall 1945)
+    breakdown_low, breakdown_high  95% interval of the breakdown: percentiles under resamples of test groups and draws,
+                      see `bench.report.resamples`; high is inf where it may lie beyond r_R, and low is r_R where it
+                      surely does
+    kendall_tau@n     agreement of the order of the methods at n with their order on clean labels (tau-b, Kendall 1945),
+                      of the methods that have skill on clean labels: the order of the others is luck at every rate
+    with_skill        how many methods these are
     flips@n           of the pairs whose clean intervals do not overlap, the share whose order is reversed at n
     pairs             how many pairs these are
 
 The skill kept and what follows from it are empty where the interval of BA(0) reaches down to null: there is no skill
-that could be lost. Tau and flips are over the encoders x heads x selections of a dataset, shots and kind, and the same
-in their rows; 'oracle' rows are not ranked and take no part in it.
+that could be lost, and the method takes no part in tau. Tau and flips are over the encoders x heads x selections of a
+dataset, shots and kind, and the same in their rows; 'oracle' rows are not ranked and take no part in it.
 """
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import numpy as np
 import pandas as pd
+
+from bench.report.resamples import Resamples, censored_interval, first_crossing, row_of
 
 METHOD = ["dataset", "encoder", "head", "selection", "series", "shots"]
 SETTING = ["dataset", "series", "shots", "noise_kind"]  # what methods are ranked within
 MEASURES = ("drop", "retained", "kendall_tau", "flips")  # at every rate
+ENDS = ("retained_area", "breakdown", "breakdown_beyond", "breakdown_low", "breakdown_high", "with_skill", "pairs")
 HALF = 0.5  # the skill kept below which a method has broken down
 
 
-def robustness(board: pd.DataFrame, null: float) -> pd.DataFrame:
+def robustness(board: pd.DataFrame, null: float, resamples: Resamples = MappingProxyType({})) -> pd.DataFrame:
     """Return one row per METHOD x noise_kind that has a clean row and noisy ones; no rows where there are none.
 
     board: columns of METHOD, noise_kind, noise, balanced_accuracy, ci_low and ci_high, as a leaderboard has them; a
     clean row counts for every kind. null: e.g. 1 / K. A rate that a method has no row at is empty in its row.
+    resamples: of the rows of board; where one is missing, there is no interval.
     """
     clean = board[board["noise"] == 0].drop_duplicates(METHOD)
     clean = clean[[*METHOD, "balanced_accuracy", "ci_low", "ci_high"]].rename(columns={"balanced_accuracy": "clean"})
     noisy = board.loc[board["noise"] > 0, [*METHOD, "noise_kind", "noise", "balanced_accuracy"]]
     both = noisy.merge(clean, on=METHOD).sort_values("noise", kind="stable")
-    both = both.join(_orders(both))
+    both = both.join(_orders(both, null))
     rows = []
     for key, own in both.groupby([*METHOD, "noise_kind"], sort=False):
         rates, scores = own["noise"].to_numpy(float), own["balanced_accuracy"].to_numpy(float)
@@ -51,10 +62,12 @@ def robustness(board: pd.DataFrame, null: float) -> pd.DataFrame:
         for name, values in measured.items():
             row |= {f"{name}@{rate:g}": value for rate, value in zip(rates, values, strict=True)}
         row |= {"retained_area": retained_area(rates, kept), "breakdown": broken}
-        rows.append(row | {"breakdown_beyond": rates[-1] if held else np.nan, "pairs": own["pairs"].iloc[0]})
+        row |= {"breakdown_beyond": rates[-1] if held else np.nan}
+        ends = breakdown_interval(own, null, resamples) if low > null else (np.nan, np.nan)
+        row |= dict(zip(("breakdown_low", "breakdown_high"), ends, strict=True))
+        rows.append(row | {name: own[name].iloc[0] for name in ("with_skill", "pairs")})
     measures = [f"{name}@{rate:g}" for name in MEASURES for rate in both["noise"].unique()]
-    ends = ["retained_area", "breakdown", "breakdown_beyond", "pairs"]
-    return pd.DataFrame(rows, columns=[*METHOD, "noise_kind", "clean", *measures, *ends])
+    return pd.DataFrame(rows, columns=[*METHOD, "noise_kind", "clean", *measures, *ENDS])
 
 
 def retained_area(rates: np.ndarray, kept: np.ndarray) -> float:
@@ -73,11 +86,29 @@ def breakdown(rates: np.ndarray, kept: np.ndarray) -> float:
     return float(x[i - 1] + (y[i - 1] - HALF) / (y[i - 1] - y[i]) * (x[i] - x[i - 1]))
 
 
-def _orders(both: pd.DataFrame) -> pd.DataFrame:
-    """Return kendall_tau, flips and pairs of every row; empty where fewer than two methods are ranked."""
+def breakdown_interval(noisy: pd.DataFrame, null: float, resamples: Resamples) -> tuple[float, float]:
+    """Return the ends of the interval of the breakdown of one method; NaN where a row has no resamples.
+
+    noisy: its rows at rising rates above 0. A resample without skill on clean labels says nothing of it.
+    """
+    rows = [row_of(row) for row in noisy.to_dict("records")]
+    found = [resamples.get(row) for row in ((*rows[0][:-2], "none", 0.0), *rows)]
+    if any(own is None for own in found):
+        return float("nan"), float("nan")
+    clean, *wrong = (own for own in found if own is not None)
+    skill = np.where(clean > null, clean - null, np.nan)
+    kept = np.stack([np.ones(len(skill)), *((own - null) / skill for own in wrong)], 1)  # (B, 1 + R)
+    rates = np.r_[0, noisy["noise"].to_numpy(float)]
+    kept[np.isnan(skill)] = np.nan
+    broken = first_crossing(rates, -kept, np.full(len(kept), -HALF))  # falls to HALF
+    return censored_interval(broken, 0, float(rates[-1]), least=0)
+
+
+def _orders(both: pd.DataFrame, null: float) -> pd.DataFrame:
+    """Return kendall_tau, with_skill, flips and pairs of every row; empty where fewer than two methods are ranked."""
     from scipy.stats import kendalltau  # slow to import, and not needed where nothing is to be done
 
-    found = pd.DataFrame(np.nan, index=both.index, columns=["kendall_tau", "flips", "pairs"])
+    found = pd.DataFrame(np.nan, index=both.index, columns=["kendall_tau", "with_skill", "flips", "pairs"])
     for _, own in both[both["selection"] != "oracle"].groupby([*SETTING, "noise"]):
         if len(own) < 2:
             continue
@@ -85,5 +116,8 @@ def _orders(both: pd.DataFrame) -> pd.DataFrame:
         above = low[:, None] > high  # surely better on clean labels
         pairs = int(above.sum())
         flips = float((above & (noisy[:, None] < noisy)).sum() / pairs) if pairs else np.nan
-        found.loc[own.index] = kendalltau(own["clean"], own["balanced_accuracy"]).statistic, flips, pairs
+        skilled = own[low > null]
+        enough = len(skilled) > 1
+        tau = kendalltau(skilled["clean"], skilled["balanced_accuracy"]).statistic if enough else np.nan
+        found.loc[own.index] = tau, len(skilled), flips, pairs
     return found

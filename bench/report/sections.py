@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from types import MappingProxyType
+from collections.abc import Hashable
 from typing import Any
 
 import pandas as pd
@@ -13,12 +12,6 @@ from bench.report.rows import counted, main_series
 
 SHOWN = 5  # methods in a section's table
 ALPHA = 0.05
-METHODS: Mapping[str, str] = MappingProxyType(
-    {
-        "two-way-t": "By Student's t over test groups and draws, the same for both methods of a pair.",
-        "nadeau-bengio": "By the corrected resampled t-test over folds (Nadeau and Bengio 2003).",
-    }
-)
 
 
 def efficiency_section(gained: pd.DataFrame) -> list[str]:
@@ -33,13 +26,14 @@ def efficiency_section(gained: pd.DataFrame) -> list[str]:
     lines = [["encoder", "head", "area", "90% of its own skill", "90% of the best skill"]]
     for row in best.to_dict("records"):
         lines.append([f"`{row['encoder']}`", head_label(row), f"{100 * row['area']:.1f}",
-                      _labels(row["n90"], row["n90_in"]), _labels(row["n90_best"], row["n90_best_in"])])  # fmt: skip
+                      _labels(row, "n90"), _labels(row, "n90_best")])  # fmt: skip
     return [
         "## What more labels bring", "", table_lines(lines), "",
         f"*Area*: the mean balanced accuracy from {low} to {high} labels per class, every doubling weighing the same; "
         f"the {len(best)} largest. *90%*: the labels per class at which 90% of the skill at the most labels is "
-        "reached, the method's own or that of the best one, with the levels it lies between; > and <= where only a "
-        "bound is known, empty where the most labels give no more than guessing. All of it: `efficiency.csv`.", "",
+        "reached, the method's own or that of the best one, with the levels it lies between and its 95% interval over "
+        "test groups and draws; > and <= where only a bound is known, empty where the most labels give no more than "
+        "guessing. All of it: `efficiency.csv`.", "",
     ]  # fmt: skip
 
 
@@ -51,19 +45,19 @@ def pairs_section(pairs: pd.DataFrame, why: str) -> list[str]:
     if pairs.empty:
         return []
     part = pairs[pairs["shots"] == pairs["shots"].max()]
-    lines = [["encoder", "head", "below the best", "95% interval", "p", "p (Holm)"]]
+    lines = [["encoder", "head", "below the best", "95% interval", "p", "p (joint)"]]
     for row in part.head(SHOWN).to_dict("records"):
         interval = f"{100 * row['ci_low']:.1f} to {100 * row['ci_high']:.1f}"
         lines.append([f"`{row['encoder_b']}`", _head(row, "b"), f"{100 * row['difference']:.1f}", interval,
-                      f"{row['p']:.2g}", f"{row['p_holm']:.2g}"])  # fmt: skip
+                      f"{row['p']:.2g}", f"{row['p_joint']:.2g}"])  # fmt: skip
     first, shots = part.iloc[0].to_dict(), int(part["shots"].iloc[0])
-    alike = int((part["p_holm"] >= ALPHA).sum())
+    alike = int((part["p_joint"] > ALPHA).sum())
     return [
         *title, table_lines(lines), "",
-        f"At {counted(shots)} per class, against `{first['encoder_a']}` with {_head(first, 'a')}, the best of "
-        f"{len(part) + 1}: points of balanced accuracy, the {len(lines) - 1} closest. Cannot be told apart from it "
-        f"(p by Holm {ALPHA} or more): {alike}. {METHODS[first['method']]} The best was found on this "
-        "very test, which flatters its lead. All of it: `pairs.csv`.", "",
+        f"At {counted(shots)} per class, against `{first['encoder_a']}` with {_head(first, 'a')}, the "
+        f"best of {len(part) + 1}: points of balanced accuracy, the {len(lines) - 1} closest. *p* is of one pair by "
+        "itself, *p (joint)* allows for all pairs of methods, and so for having picked the best on this very test. Not "
+        f"told apart from the best (p (joint) above {ALPHA}): {alike}. All pairs: `pairs.csv`.", "",
     ]  # fmt: skip
 
 
@@ -71,5 +65,12 @@ def _head(row: dict[Hashable, Any], side: str) -> str:
     return head_label({"head": row[f"head_{side}"], "selection": row[f"selection_{side}"]})
 
 
-def _labels(count: float, within: str) -> str:
-    return within if count != count else f"about {count:.1f} ({within})"
+def _labels(row: dict[Hashable, Any], name: str) -> str:
+    """Return the labels needed, the levels they lie between, and their interval."""
+    count, within, low, high = (row[f"{name}{end}"] for end in ("", "_in", "_low", "_high"))
+    said = within if count != count else f"about {count:.1f} ({within})"
+    if not said or low != low:
+        return said
+    if high == float("inf"):
+        return f"{said}, 95%: above {low:.1f}" if low else f"{said}, 95%: any number"
+    return f"{said}, 95%: {low:.1f}-{high:.1f}" if low else f"{said}, 95%: at most {high:.1f}"

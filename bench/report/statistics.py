@@ -1,6 +1,6 @@
-"""Comparing methods on the same test: counts of right answers, joint resamples, ranks.
+"""Comparing methods on the same test: counts of right answers and joint resamples.
 
-Methods are resampled together, test groups and draws at once, so that differences and ranks are paired.
+Methods are resampled together, test groups and draws at once, so that differences are paired.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import numpy as np
 
 RESAMPLES = 2000
 LEVEL = 0.95
-BLOCK = 2**24  # numbers held at once while ranks are found
 
 
 @dataclass(frozen=True)
@@ -68,73 +67,30 @@ def percentile_interval(samples: np.ndarray, level: float = LEVEL) -> tuple[np.n
     return low, high
 
 
-def rank_intervals(
-    mean: np.ndarray, samples: np.ndarray, df: float, level: float = LEVEL
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return (low, high) int (M,): ranks that a method may truly have, 1 is best; equal methods share the better rank.
-
-    mean (M,): scores; samples (M, B): the same under joint resamples; df: degrees of freedom of what was resampled.
-    A method is as low as the methods that are surely better leave it and as high as those surely worse (Mogstad,
-    Romano, Shaikh and Wilhelm 2024, section 3). Sure is a difference beyond the largest of all its differences that
-    resampling gives at `level`, each divided by its deviation, and by t instead of the normal where groups are few.
-    """
-    from scipy.stats import norm, t
-
-    M, B = samples.shape
-    low, high = np.ones(M, int), np.full(M, M)
-    if M == 1:
-        return low, high
-    wide = float(t.ppf((1 + level) / 2, df) / norm.ppf((1 + level) / 2))
-    centred = (samples - samples.mean(1, keepdims=True)).astype(np.float32)
-    gram = (centred @ centred.T).astype(float) / B
-    deviation = np.sqrt(np.maximum(np.diag(gram)[:, None] + np.diag(gram) - 2 * gram, 0))
-    deviation[deviation < 1e-6] = 0  # what float32 leaves of equal rows
-    with np.errstate(divide="ignore"):
-        inverse = np.where(deviation > 0, 1 / deviation, 0).astype(np.float32)
-    step = max(1, BLOCK // M)
-    for j in range(M):
-        largest = np.concatenate([
-            (np.abs(centred[:, at : at + step] - centred[j, at : at + step]) * inverse[j][:, None]).max(0)
-            for at in range(0, B, step)
-        ])  # fmt: skip
-        reach = wide * np.quantile(largest, level) * deviation[j]
-        ahead = mean - mean[j]
-        low[j] += int((ahead > np.maximum(reach, 1e-9)).sum())
-        high[j] -= int((-ahead > np.maximum(reach, 1e-9)).sum())
-    return low, high
-
-
-def chance_of_best(samples: np.ndarray) -> np.ndarray:
-    """Return (M,): the share of resamples (M, B) in which a method is the best; methods that tie share it."""
-    top = samples >= samples.max(0) - 1e-12
-    return (top / top.sum(0)).mean(1)
-
-
 def held_out_best(hits: Hits, *, halvings: int = 200, seed: int = 0) -> float:
     """Return what the method that is best on one half of the test groups scores on the other, mean over halvings.
 
     The best of many is best by luck as well; this score is not. A half takes every other group of each class in a
     random order, so classes stay represented. NaN where a class has one group only.
     """
-    _, _, G, K = hits.right.shape
+    M, _, G, K = hits.right.shape
     if (hits.total > 0).sum(0)[hits.total.sum(0) > 0].min() < 2:
         return float("nan")
     rng = np.random.default_rng(seed)
-    right = hits.right.mean(1)  # (M, G, K)
     main = hits.total.argmax(1)
-    scores = []
-    for _ in range(halvings):
+    one = np.zeros((halvings, G))
+    for half in one:
         order = rng.permutation(G)
         order = order[np.argsort(main[order], kind="stable")]
-        one = np.zeros(G, bool)
-        one[order[rng.integers(2) :: 2]] = True
-        a, b = (_balanced(right[:, side], hits.total[side]) for side in (one, ~one))
-        scores += [b[np.nanargmax(a)], a[np.nanargmax(b)]]
-    return float(np.nanmean(scores))
+        half[order[rng.integers(2) :: 2]] = 1
+    right = hits.right.mean(1).transpose(1, 0, 2).reshape(G, M * K)
+    a, b = (_balanced(side @ right, side @ hits.total) for side in (one, 1 - one))  # (halvings, M)
+    each = np.arange(halvings)
+    return float(np.nanmean([b[each, np.nanargmax(a, 1)], a[each, np.nanargmax(b, 1)]]))
 
 
 def _balanced(right: np.ndarray, total: np.ndarray) -> np.ndarray:
-    """Return (M,) from right (M, G, K) and total (G, K)."""
-    items = total.sum(0)
-    with np.errstate(invalid="ignore"):
-        return np.nanmean(right.sum(1) / np.where(items > 0, items, np.nan), 1)
+    """Return (B, M) from right (B, M K) and total (B, K); a class without items takes no part."""
+    B, K = total.shape
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.nanmean(right.reshape(B, -1, K) / np.where(total > 0, total, np.nan)[:, None], 2)

@@ -12,11 +12,11 @@ from bench.disk.atomic import write_atomically
 from bench.fitting.sweep import Sweep
 from bench.report.across import Across
 from bench.report.efficiency import efficiency
-from bench.report.leaderboard import Leaderboard, RunFacts, build_leaderboard
+from bench.report.facts import RunFacts
+from bench.report.leaderboard import Leaderboard, build_leaderboard
 from bench.report.markdown import render_markdown
 from bench.report.merge import find_runs, merge_runs, read_runs
 from bench.report.overview import render_merged, render_overview
-from bench.report.pairs import compare_with_best
 from bench.report.record import Account, read_about, read_account, read_units, write_account
 from bench.report.robustness import robustness
 from bench.report.rows import ROLE_DIAGNOSTIC, results
@@ -56,15 +56,13 @@ def _signature(account: Account) -> str:
 
 def _write_tables(folder: Path, account: Account) -> Leaderboard:
     facts, null = account.facts, 1 / len(account.facts.classes)
-    board = build_leaderboard(folder, account.units, account.table, account.plan.test_rows(), facts)
+    board = build_leaderboard(folder, account.units, account.table, account.plan, facts)
     shown = results(board.table)
-    hurt, gained = robustness(shown, null), efficiency(shown, null)
-    pairs, why = compare_with_best(folder, _without_diagnostics(account))
-    why = "the whole run is a diagnostic, of which nothing is compared" if facts.diagnostic else why
-    tables = {"leaderboard": board.table, "robustness": hurt, "efficiency": gained, "pairs": pairs}
+    hurt, gained = robustness(shown, null, board.resamples), efficiency(shown, null, board.resamples)
+    tables = {"leaderboard": board.table, "robustness": hurt, "efficiency": gained, "pairs": board.pairs}
     for name, table in tables.items():
         write_table(folder / f"{name}.csv", table)
-    sections = [*efficiency_section(gained), *pairs_section(pairs, why)]
+    sections = [*efficiency_section(gained), *pairs_section(board.pairs, board.no_pairs)]
     cautions = dict.fromkeys([*([facts.diagnostic] if facts.diagnostic else []), *board.flags.values(),
                               *facts.warnings, *account.refused])  # fmt: skip
     text = render_markdown(board, facts, list(cautions), account.command, hurt, sections)

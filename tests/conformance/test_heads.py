@@ -13,6 +13,7 @@ from bench.errors import BenchError
 from bench.heads import all_heads, get_heads
 from bench.heads.estimator import HeadClassifier
 from bench.heads.support import Support
+from bench.heads.temperature import soften
 
 HEADS = sorted(all_heads())
 
@@ -53,11 +54,15 @@ def test_the_estimator_agrees_with_the_batched_head_and_keeps_label_names(name):
     X, y = blobs(40, 16, 3)
     X_test = blobs(11, 16, 3, 1)[0]
     labels = np.array(["neuron", "rbc", "xylem"])[y]
-    model = HeadClassifier(name).fit(X, labels)
-    np.testing.assert_allclose(
-        model.predict_proba(X_test), score(name, X, y[None], X_test, 3)[0, 0], atol=1e-5, rtol=1e-4
-    )
+    head = all_heads()[name]
+    model = HeadClassifier(name, select="fixed").fit(X, labels)
+    assert (model.setting_, model.chosen_by_) == (dict(head.published(40, 3, 16)), "rule")
+    P = head.scores(Support(X, X_test), y[None], 3, [model.setting_]).P[0, 0]
+    wanted = soften(P, head.published_temperature(40, 3, 16))
+    np.testing.assert_allclose(model.predict_proba(X_test), wanted, atol=1e-5, rtol=1e-4)
     assert set(model.predict(X_test)) <= set(labels)
+    mine = HeadClassifier(name, params=dict(head.default)).fit(X, labels)
+    assert (mine.setting_, mine.chosen_by_) == (dict(head.default), "params")
 
 
 @pytest.mark.parametrize("name", HEADS)
@@ -70,7 +75,8 @@ def test_knn_equals_scikit_learn():
     X, y = blobs(60, 12, 3)
     X_test = blobs(25, 12, 3, 1)[0]
     reference = KNeighborsClassifier(5, metric="cosine", weights=lambda d: np.exp((1 - d) / 0.07)).fit(X, y)
-    np.testing.assert_allclose(score("knn", X, y[None], X_test, 3)[0, 0], reference.predict_proba(X_test), atol=1e-4)
+    wanted = (5 * reference.predict_proba(X_test) + 0.3) / 5.9  # three tenths of a vote to every class
+    np.testing.assert_allclose(score("knn", X, y[None], X_test, 3)[0, 0], wanted, atol=1e-4)
 
 
 def test_knn_by_faiss_equals_knn_by_matrix_product(monkeypatch):

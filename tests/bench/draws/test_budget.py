@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.draws.budget import draw_budget, lacking
-from bench.draws.episodes import REGIMES, class_codes, plan_splits
+from bench.draws.episodes import class_codes, plan_splits
+from bench.draws.order import REGIMES
 from bench.errors import BenchError
 from bench.fitting.ledger import read_ledger, read_unit
 from bench.fitting.schedule import run_units
@@ -27,7 +28,7 @@ def uneven(a: int, b: int, groups: int = 20) -> pd.DataFrame:
 
 
 @settings(max_examples=25)
-@given(a=st.integers(40, 90), b=st.integers(20, 40), regime=st.sampled_from(REGIMES))
+@given(a=st.integers(40, 90), b=st.integers(20, 40), regime=st.sampled_from(list(REGIMES)))
 def test_a_larger_budget_contains_the_smaller_one_and_none_of_the_test(a, b, regime):
     table = uneven(a, b)
     plan = plan_splits(table, "ab")

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.draws import episodes
-from bench.draws.episodes import REGIMES, draw_supports, order_items, plan_splits
+from bench.draws import order
+from bench.draws.episodes import draw_supports, plan_splits
+from bench.draws.order import REGIMES, order_items
 from bench.errors import BenchError
 from bench.seeds import content_name
 
@@ -29,7 +30,7 @@ tables = st.builds(
 
 
 @settings(max_examples=40)
-@given(table=tables, regime=st.sampled_from(REGIMES))
+@given(table=tables, regime=st.sampled_from(list(REGIMES)))
 def test_no_group_is_ever_on_both_sides_and_every_row_is_tested_at_most_once(table, regime):
     plan = plan_splits(table, ["a", "b"])
     group = table["group"].to_numpy(str)
@@ -42,7 +43,7 @@ def test_no_group_is_ever_on_both_sides_and_every_row_is_tested_at_most_once(tab
 
 
 @settings(max_examples=40)
-@given(table=tables, regime=st.sampled_from(REGIMES))
+@given(table=tables, regime=st.sampled_from(list(REGIMES)))
 def test_a_larger_draw_contains_the_smaller_one_and_every_class_has_its_shots(table, regime):
     plan = plan_splits(table, ["a", "b"])
     draws = draw_supports(table, ["a", "b"], plan, [1, 2, 3], seeds=3, regime=regime)
@@ -72,15 +73,6 @@ def test_the_order_of_the_table_does_not_change_what_is_drawn():
     assert np.array_equal(drawn[4, 0, plan.repeats[0][0].name][:4], one[:4])
 
 
-def test_spread_takes_one_item_of_each_group_before_a_second_and_concentrated_exhausts_a_group():
-    groups = np.repeat(["s1", "s2", "s3", "s4"], 5)
-    items = [f"i{n}" for n in range(20)]
-    spread = groups[order_items(items, groups, ("k",), "spread")]
-    assert all(len(set(spread[i : i + 4])) == 4 for i in range(0, 20, 4))
-    dense = groups[order_items(items, groups, ("k",), "concentrated")]
-    assert all(len(set(dense[i : i + 5])) == 1 for i in range(0, 20, 5))
-
-
 def mixed(groups: int, items: int, classes: str, split: list[str] | None = None) -> pd.DataFrame:
     """Rows of unequally many classes, in random groups; each its own where there are as many groups as rows."""
     rng = np.random.default_rng(0)
@@ -94,35 +86,85 @@ def mixed(groups: int, items: int, classes: str, split: list[str] | None = None)
 
 
 OFFICIAL = ["train", "test", "train", "valid", "train"] * 60
-BEFORE = [  # table, rule, digest of the splits and draws: spread, concentrated; made once and never to change
-    (lambda: mixed(25, 400, "abc"), "folds", "e963fe90853fb3c4bbb7af7513a2c590", "12715c598dd1710654969b5cb1ca71d6"),
-    (lambda: mixed(300, 330, "abcdefgh"), "folds", "9557ff709b44839c2e79852e329cd8d9", "9557ff709b44839c2e79852e329cd8d9"),
-    (lambda: mixed(150, 150, "ab"), "folds", "5ed1d8484f192891cc7d54d064c229cd", "5ed1d8484f192891cc7d54d064c229cd"),
-    (lambda: mixed(120, 1500, "ab"), "fixed", "0d30dfc945b94bfe7d0d77d4b2e944ec", "66d925c9df2eb2654d34901af92c5201"),
-    (lambda: mixed(5, 60, "abc"), "leave-one-group-out", "564fdb4e678f81165ddb6998ec91e93f", "f2431b683936c2c6a0b154a67a161771"),
-    (lambda: mixed(300, 300, "ab", OFFICIAL), "official", "d67f8df36a1b23e24a9c2d32298bfd23", "d67f8df36a1b23e24a9c2d32298bfd23"),
+BEFORE = [  # table, rule, digest of the splits and draws of every regime; made once and never to change
+    (
+        lambda: mixed(25, 400, "abc"), "folds",
+        ("78a192d80c1024ee06e84242a64c9845", "f04f42a6c38e4aab33a698bb1df11bc3", "668f8fa6bcef69b044ce1d69cb1eb533"),
+    ),
+    (
+        lambda: mixed(300, 330, "abcdefgh"), "folds",
+        ("06d719c576c092c7e803de5c7a77e800", "97659721a8bd8f6fbeed7119d135979c", "06d719c576c092c7e803de5c7a77e800"),
+    ),
+    (
+        lambda: mixed(150, 150, "ab"), "folds",
+        ("5ed1d8484f192891cc7d54d064c229cd", "65325c40c0a7e997e02062a4e3e4547d", "5ed1d8484f192891cc7d54d064c229cd"),
+    ),
+    (
+        lambda: mixed(120, 1500, "ab"), "fixed",
+        ("975abfdd343b93312a7ad3a026260b0f", "4424bd0212dbeca9fe68b88af21bc105", "ab64b5a89690323d6cce363a64fb69f1"),
+    ),
+    (
+        lambda: mixed(5, 60, "abc"), "leave-one-group-out",
+        ("b6a81c1ec2d96277da34f814364ead73", "560fe9727cb3e20a7fc4d9c366799081", "19ed3d0344f8973aa299dfb2dd43d10b"),
+    ),
+    (
+        lambda: mixed(300, 300, "ab", OFFICIAL), "official",
+        ("d67f8df36a1b23e24a9c2d32298bfd23", "1382dc0aa6b71cfd14f4253ce7be4c3b", "d67f8df36a1b23e24a9c2d32298bfd23"),
+    ),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("make", "rule", "spread", "concentrated"), BEFORE, ids=[row[1] for row in BEFORE])
-def test_splits_and_draws_are_what_they_always_were(make, rule, spread, concentrated):
+@pytest.mark.parametrize(("make", "rule", "digests"), BEFORE, ids=[row[1] for row in BEFORE])
+def test_splits_and_draws_are_what_they_always_were(make, rule, digests):
     table = make()
     classes = sorted(set(table["label"]))
     plan = plan_splits(table, classes)
     assert plan.rule == rule
     splits = [[[s.name, s.train.tolist(), s.test.tolist()] for s in repeat] for repeat in plan.repeats]
-    for regime, digest in (("spread", spread), ("concentrated", concentrated)):
+    for regime, digest in zip(REGIMES, digests, strict=True):
         draws = draw_supports(table, classes, plan, [1, 5, 10, 40], seeds=12, regime=regime)
         drawn = sorted([*map(str, key), rows.tolist()] for key, rows in draws.supports.items())
         found = [plan.rule, plan.reason, plan.notes, splits, drawn, sorted(draws.refused.items())]
         assert content_name(found) == digest
 
 
+@pytest.mark.parametrize("counts", [{"a": 4, "b": 2, "c": 3}, {"a": 5, "b": 5}, {"a": 2, "b": 7}])
+def test_where_groups_are_held_out_in_turn_the_tested_class_has_no_fewer_to_learn_from(counts):
+    table = make_table(counts, 3)
+    plan = plan_splits(table, list(counts))
+    assert plan.rule == "leave-one-group-out" and len(plan.repeats) == 10
+    label, group = table["label"].to_numpy(str), table["group"].to_numpy(str)
+    for repeat in plan.repeats:
+        assert sorted(np.concatenate([split.test for split in repeat])) == list(range(len(table)))
+        for split in repeat:
+            left = {name: len(set(group[split.train][label[split.train] == name])) for name in counts}
+            assert left == {name: count - 1 for name, count in counts.items()}
+    companions = [tuple(repeat[0].train) for repeat in plan.repeats]
+    assert len(set(companions)) > 1 or max(counts.values()) == 2
+
+
+def test_a_group_of_all_classes_is_held_out_alone_and_no_class_loses_its_last_group():
+    crossed = pd.concat([make_table({"a": 4}, 3), make_table({"b": 4}, 3).assign(group=make_table({"a": 4}, 3)["group"])])
+    crossed = crossed.reset_index(drop=True)
+    for split in plan_splits(crossed, ["a", "b"]).repeats[3]:
+        assert crossed["group"].iloc[split.train].nunique() == 3
+    for split in plan_splits(make_table({"a": 2, "b": 2, "c": 2}, 2), ["a", "b", "c"]).repeats[0]:
+        assert len(split.train) == 6
+
+
+def test_folds_are_so_few_that_groups_of_a_class_are_tested_together():
+    for groups, k in ((6, 3), (8, 4), (9, 4), (12, 5)):
+        table = make_table({"a": groups, "b": groups}, 2)
+        plan = plan_splits(table, ["a", "b"])
+        assert len(plan.repeats[0]) == k
+        assert min(table["group"].iloc[split.test].nunique() for split in plan.repeats[0]) >= 4
+
+
 def test_supports_are_drawn_when_they_are_asked_for_and_once(monkeypatch):
     table = make_table({"a": 12, "b": 12}, 3)
     asked = []
-    hashed = episodes.keyed_uniform
-    monkeypatch.setattr(episodes, "keyed_uniform", lambda key, items: asked.append(tuple(key)) or hashed(key, items))
+    hashed = order.keyed_uniform
+    monkeypatch.setattr(order, "keyed_uniform", lambda key, items: asked.append(tuple(key)) or hashed(key, items))
     supports = draw_supports(table, ["a", "b"], plan_splits(table, ["a", "b"]), [2, 5], seeds=3).supports
     assert len(supports) == len(list(supports)) == 2 * 3 * 5
     assert not asked

@@ -28,7 +28,7 @@ def test_far_from_0_and_1_flip_rates_have_the_published_spread():
 def test_no_flip_rate_falls_as_the_noise_rises(u, low, high):
     low, high = sorted((low, high))
     one, other = flip_rates(np.array([u]), low), flip_rates(np.array([u]), high)
-    assert one[0] <= other[0] + 1e-12
+    assert one[0] <= other[0] + 1e-9  # the quantiles of scipy, far out
 
 
 @given(seed=st.integers(0, 20), K=st.integers(2, 6), n=st.integers(1, 40))

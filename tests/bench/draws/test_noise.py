@@ -9,13 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.draws.mistakes import Mistakes, describe_noise
+from bench.draws.describe import company_of, describe_noise, luck_of
+from bench.draws.episodes import Draws, draw_supports, plan_splits
+from bench.draws.mistakes import Mistakes
 from bench.draws.noise import KINDS, NoiseContext, check_noise, flip_labels
 from bench.draws.partners import partners, read_pairs
+from bench.draws.resemblance import class_looks
+from bench.draws.slides import slides_of
 from bench.errors import BenchError
 
 CLASSES = ("neuron", "phloem", "rbc", "xylem")
-BY_ITEM = ("symmetric", "asymmetric", "instance-dependent")
+BY_ITEM = ("symmetric", "asymmetric", "instance-dependent", "resemblance")
 LABELS = [kind for kind, known in KINDS.items() if not known.replaces]
 
 
@@ -25,7 +29,11 @@ def draw_of(n: int = 200, K: int = 4, groups: int = 12, seed: int = 0) -> NoiseC
     names = np.array([f"slide{i}" for i in slide])
     rng = np.random.default_rng(0)
     looks = {"colour": rng.normal(size=(n, 5)), "shape": rng.normal(size=(n, 3)).astype(np.float32)}
-    return NoiseContext(np.arange(n) % K, [f"item{i}" for i in range(n)], names, K, seed, (np.arange(K) + 1) % K, looks)
+    y = np.arange(n) % K
+    return NoiseContext(
+        y, [f"item{i}" for i in range(n)], names, K, seed, (np.arange(K) + 1) % K, looks, slides_of(names, y, K),
+        {space: class_looks(X, y, K) for space, X in looks.items()},
+    )  # fmt: skip
 
 
 def taken(draw: NoiseContext, rows: np.ndarray) -> NoiseContext:
@@ -103,20 +111,7 @@ def test_a_class_without_a_partner_keeps_its_labels():
     assert set(draw.y[noisy != draw.y]) == {2} and set(noisy[noisy != draw.y]) == {1}
 
 
-@given(draw=DRAWS, rate=st.floats(0.01, 0.95))
-def test_group_noise_flips_all_or_none_of_a_class_in_a_group_and_is_less_than_one_group_off(draw, rate):
-    noisy = flip_labels(draw, "group", rate)
-    for k in np.unique(draw.y):
-        own = draw.y == k
-        sizes = []
-        for name in np.unique(draw.groups[own]):
-            labels = noisy[own & (draw.groups == name)]
-            assert len(set(labels)) == 1
-            sizes.append(len(labels))
-        assert abs((noisy[own] != k).sum() - rate * own.sum()) <= max(sizes) + 1e-9
-
-
-def test_group_noise_can_take_a_class_away_and_the_classes_stay_as_many():
+def test_noise_can_take_a_class_away_and_the_classes_stay_as_many():
     gone = [np.bincount(flip_labels(draw_of(8, 4, 8, seed), "group", 0.9), minlength=4) for seed in range(20)]
     assert any((counts == 0).any() for counts in gone) and all(len(counts) == 4 for counts in gone)
 
@@ -147,6 +142,24 @@ def test_pairs_are_read_from_text_and_told_with_the_classes_they_spare():
 def test_pairs_that_make_no_sense_are_refused(text, message):
     with pytest.raises(BenchError, match=message):
         partners(CLASSES, read_pairs(text))
+
+
+def test_the_page_says_how_far_single_draws_are_from_the_rate_by_luck():
+    assert luck_of(0.0, [10]) == luck_of(0.3, []) == ""
+    said = luck_of(0.3, [10, 10, 100, 20])
+    assert "asked for 30%, nine draws of ten have 10% to 50% of 10 and 23% to 38% of 100 labels wrong" in said
+    kinds = ["symmetric", "group", "resemblance"]
+    words = describe_noise(kinds, CLASSES, Mistakes({}), (), luck="By luck", company="By slide")
+    assert words["symmetric"].endswith(". By luck") and words["group"].endswith(". By slide")
+    assert "By luck" not in words["resemblance"], "said once"
+
+
+def test_the_page_says_where_no_slide_gives_two_examples_of_a_class(make_table):
+    table = make_table("ab", 12, 6)
+    y, group = (table["label"] == "b").to_numpy(int), table["group"].to_numpy(str)
+    said = company_of(draw_supports(table, ["a", "b"], plan_splits(table, "ab"), [2, 20], seeds=2), y, group)
+    assert "0% at 2, 100% at 20; at 2 every slide gives a class one example" in said
+    assert company_of(Draws({}, {}), y, group) == ""
 
 
 @pytest.mark.parametrize(

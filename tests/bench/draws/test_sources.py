@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.data.separability import class_source_nmi, source_warnings
-from bench.draws.sources import plan_sources, regroup
+from bench.data.separability import ENOUGH_SOURCES, class_source_nmi, confounding, source_warnings
+from bench.draws.sources import LEAST_SOURCES, plan_sources, regroup
 from bench.errors import BenchError
 from bench.fitting import ledger
 from bench.fitting.sweep import Protocol, plan_sweep
@@ -48,6 +48,55 @@ def test_several_sources_a_class_are_told_as_such_unless_a_source_is_just_the_gr
     assert said.startswith("every one of 4 sources holds one class only")
     assert source_warnings(table.assign(group=table["source"])) == []
     assert source_warnings(table.assign(source=pd.NA)) == []
+
+
+def partly(shares: dict[str, tuple[int, int]], items: int = 3) -> pd.DataFrame:
+    """Groups of class a and of class b in every source. shares: source -> (groups of a, groups of b)."""
+    rows = [
+        (f"{source}-{label}-{g}-{i}", label, f"{source}-{label}-{g}", source)
+        for source, counts in shares.items() for label, count in zip("ab", counts, strict=True)
+        for g in range(count) for i in range(items)
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["instance", "label", "group", "source"])
+
+
+def test_a_lab_that_holds_most_slides_of_one_class_is_named_with_what_to_do():
+    [said] = source_warnings(partly({"lab1": (18, 2), "lab2": (2, 18)}))
+    assert said.startswith("class and source go together: source 'lab1' holds 18 of the 20 groups of class 'a' (90%) and 10%")
+    assert "mutual information 0.53" in said and "p = 0.002" in said and "add groups of every class" in said
+    [said] = source_warnings(partly({"lab1": (18, 2), "lab2": (1, 9), "lab3": (1, 9)}))
+    assert "score with --split source" in said
+    assert ENOUGH_SOURCES == LEAST_SOURCES
+
+
+def test_one_class_of_many_that_comes_from_a_lab_of_its_own_is_named():
+    rng = np.random.default_rng(0)
+    rows = [(label, f"{label}{g}", "lab0" if label == "c" and g < 17 else f"lab{1 + rng.integers(5)}")
+            for label in "abcdefgh" for g in range(20)]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["label", "group", "source"])
+    assert class_source_nmi(table) < 0.3
+    assert confounding(table).pair == ("c", "lab0") and confounding(table).adjusted > 0.5
+    [said] = source_warnings(table)
+    assert "source 'lab0' holds 17 of the 20 groups of class 'c' (85%) and 0% of the groups of other classes" in said
+
+
+def test_few_groups_that_go_together_by_chance_are_not_named():
+    table = partly({"lab1": (2, 1), "lab2": (0, 1)})
+    found = confounding(table)
+    assert found.nmi > 0.2 and found.p > 0.05 and found.adjusted < found.nmi
+    assert source_warnings(table) == []
+    own = partly({"lab1": (10, 10)}).assign(source=lambda rows: rows["group"])
+    assert confounding(own).p > 0.05 and source_warnings(own) == []
+
+
+@given(st.integers(0, 10**6))
+def test_the_shared_information_is_that_of_scikit_learn(seed):
+    from sklearn.metrics import normalized_mutual_info_score
+
+    rng = np.random.default_rng(seed)
+    label, source = rng.integers(0, 3, 30).astype(str), rng.integers(0, 4, 30).astype(str)
+    found = class_source_nmi(pd.DataFrame({"label": label, "source": source}))
+    assert found == pytest.approx(normalized_mutual_info_score(label, source))
 
 
 @given(seed=st.integers(0, 100), n=st.integers(1, 30), k=st.integers(1, 4))

@@ -13,14 +13,15 @@ import pytest
 from bench.fitting.ledger import read_ledger, read_part, read_unit
 from bench.fitting.schedule import run_units
 from bench.fitting.sweep import Protocol
-from bench.report.leaderboard import EncoderFacts, RunFacts, build_leaderboard
+from bench.report.facts import EncoderFacts, RunFacts
+from bench.report.leaderboard import build_leaderboard
 
 FACTS = RunFacts("d", "whole", "T1", "r", "fixed", "r", "spread", ("a", "b", "c"),
                  {"strong": EncoderFacts("control", 24, True, 1.0)})  # fmt: skip
 
 
 def board_of(sweep, run) -> pd.DataFrame:
-    return build_leaderboard(run, sweep.units, sweep.table, sweep.plan.test_rows(), FACTS).table
+    return build_leaderboard(run, sweep.units, sweep.table, sweep.plan, FACTS).table
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from bench.fitting.schedule import material_of, run_units
 from bench.fitting.sweep import Protocol, plan_sweep, scale_rows
 from bench.heads import all_heads
 from bench.heads.pool import Pool
-from bench.report.leaderboard import COLUMNS, EncoderFacts, RunFacts, build_leaderboard
+from bench.report.facts import EncoderFacts, RunFacts
+from bench.report.leaderboard import COLUMNS, build_leaderboard
 
 CLASSES = ("a", "b", "c")
 
@@ -104,7 +105,7 @@ def test_the_leaderboard_has_every_column_and_puts_signal_first_and_noise_last(s
     sweep, views = sweep_of_two
     run_units(sweep, views, tmp_path)
     board = build_leaderboard(
-        tmp_path, sweep.units, sweep.table, sweep.plan.test_rows(), facts({"weak": True, "strong": False})
+        tmp_path, sweep.units, sweep.table, sweep.plan, facts({"weak": True, "strong": False})
     ).table
     assert tuple(board.columns) == COLUMNS
     assert len(board) == 2 * 3 * 2 * 2
@@ -127,13 +128,13 @@ def test_few_groups_get_exact_intervals_and_no_ranks(tmp_path, make_table, make_
     sweep = plan_sweep(table, CLASSES, Protocol((1,), seeds=3), {"strong": (view.key, "unit")}, ["centroid"])
     assert sweep.plan.rule == "leave-one-group-out"
     run_units(sweep, {"strong": view}, tmp_path)
-    board = build_leaderboard(tmp_path, sweep.units, table, sweep.plan.test_rows(), facts({"strong": False}))
+    board = build_leaderboard(tmp_path, sweep.units, table, sweep.plan, facts({"strong": False}))
     row = board.table.iloc[0]
     assert row["ci_method"] == "exact-mover"
     assert row["balanced_accuracy"] > 0.95
     assert row["ci_low"] < 0.8
     assert np.isnan(row["rank_low"])
-    assert "rank_low, rank_high, p_best, held_out_best" in board.empty
+    assert "rank_low, rank_high, p_best, p_near, held_out_best" in board.empty
 
 
 def test_kinds_of_noise_share_supports_and_clean_labels_and_change_nothing_of_each_other(
@@ -157,7 +158,7 @@ def test_kinds_of_noise_share_supports_and_clean_labels_and_change_nothing_of_ea
             assert np.array_equal(own.realised[:, -2:], all_kinds.realised[:, -2:])
     assert len({unit.name for unit in sweep.units}) == 6
     board = build_leaderboard(
-        tmp_path / "all", sweep.units, sweep.table, sweep.plan.test_rows(), facts({"strong": False})
+        tmp_path / "all", sweep.units, sweep.table, sweep.plan, facts({"strong": False})
     ).table
     assert len(board) == 2 * (1 + 3 * 2) and not board.duplicated(["head", "noise_kind", "noise"]).any()
     assert set(board.loc[board["noise"] == 0, "noise_kind"]) == {"none"}

@@ -12,7 +12,7 @@ import pytest
 from bench.fitting import fit
 from bench.fitting.ledger import read_unit
 from bench.fitting.schedule import run_units
-from bench.fitting.selection import CRITERIA, Chosen, Episode
+from bench.fitting.selection import WAYS, Chosen, Episode, take_published
 from bench.fitting.sweep import Embedded, Protocol, Sweep, plan_sweep
 from bench.heads import Params, all_heads
 from bench.heads.contract import Head
@@ -106,7 +106,7 @@ def able(kind: str) -> tuple[str, ...]:
     return tuple(head.name for head in quick if can(head))
 
 
-@pytest.mark.parametrize("kind", [kind for kind, criterion in CRITERIA.items() if criterion])
+@pytest.mark.parametrize("kind", [kind for kind, way in WAYS.items() if way is not take_published])
 @pytest.mark.parametrize("K", [2, 3, 4, 8])
 def test_a_setting_is_chosen_alike_whatever_else_is_chosen(K, kind, plan, unrounded, tmp_path):
     asked = {"encoders": ["other"], "seeds": 1}

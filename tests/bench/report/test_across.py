@@ -32,7 +32,6 @@ def test_two_methods_on_two_datasets_by_hand():
     a, b = found.methods.to_dict("records")
     assert list(a) == COLUMNS and (a["encoder"], b["encoder"]) == ("a", "b")
     assert (a["datasets"], a["draws"]) == (2, 2)
-    assert a["iqm"] == pytest.approx((0.2 + 0.8) / 2) and b["iqm"] == pytest.approx((0.3 + 0.5) / 2)
     assert a["mean"] == pytest.approx(0.5) and b["mean"] == pytest.approx(0.35)
     assert (a["rank"], b["rank"]) == (1.25, 1.75)  # they tie on d
     assert np.isnan(a["p_improvement"]) and b["p_improvement"] == pytest.approx((2 / 4 + 1) / 2)
@@ -100,19 +99,27 @@ def test_resamples_of_the_chance_are_those_of_the_drawn_scores():
     assert again == pytest.approx([improvement(x[each, d], y[each, d], once)[0] for d in drawn])
 
 
-def test_the_interval_of_the_iqm_covers_what_more_draws_would_give():
+def test_no_dataset_is_left_out_however_unlike_the_others_it_is():
+    """The middle half of all draws would be those of the datasets in the middle alone."""
+    same = {f"d{i}": [0.5, 0.5] for i in range(4)}
+    found = across(draws({"a": same | {"d0": [0.1, 0.1], "d3": [0.9, 0.9]}, "b": same | {"d0": [0.4, 0.4], "d3": [1.0, 1.0]}}))
+    assert found.methods["encoder"].tolist() == ["b", "a"]
+    assert found.methods["mean"].tolist() == pytest.approx([0.6, 0.5])
+
+
+def test_the_interval_of_the_mean_covers_what_more_draws_would_give():
     rng = np.random.default_rng(1)
     centre = np.array([0.2, 0.5, 0.8])[:, None]
-    truth = rate(centre + rng.normal(0, 0.1, (1, 3, 20000)), resamples=2)["iqm"][0]
+    truth = rate(centre + rng.normal(0, 0.1, (1, 3, 20000)), resamples=2)["mean"][0]
     found = [rate(centre + rng.normal(0, 0.1, (1, 3, 20)), resamples=200, seed=i).iloc[0] for i in range(200)]
-    covered = np.mean([row["iqm_low"] <= truth <= row["iqm_high"] for row in found])
+    covered = np.mean([row["mean_low"] <= truth <= row["mean_high"] for row in found])
     assert 0.88 <= covered <= 0.99
 
 
 def test_methods_share_their_resamples_so_equal_ones_have_equal_rows():
     A = np.random.default_rng(2).random((1, 3, 8)).repeat(2, 0)
     table = rate(A)
-    assert table.loc[0, "iqm_low"] == table.loc[1, "iqm_low"] < table.loc[0, "iqm"] < table.loc[0, "iqm_high"]
+    assert table.loc[0, "mean_low"] == table.loc[1, "mean_low"] < table.loc[0, "mean"] < table.loc[0, "mean_high"]
     assert table.loc[1, "p_improvement"] < 0.57 and table["rank"].tolist() == [1.5, 1.5]
 
 

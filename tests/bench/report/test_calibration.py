@@ -43,29 +43,42 @@ def test_the_floor_of_a_calibrated_model_falls_with_the_items_as_the_literature_
     rng = np.random.default_rng(0)
     middle = {}
     for N in (50, 1000):
-        P = two_classes(rng.uniform(0, 1, (1, N)))
-        middle[N] = np.mean(null_band(P))
+        sure = rng.uniform(0, 1, N)
+        y = (rng.random(N) > sure).astype(int)
+        middle[N] = np.mean(null_band(two_classes(sure)[None], y, np.arange(N)))
     assert 0.12 < middle[50] < 0.2 and 0.025 < middle[1000] < 0.045
 
 
-def test_labels_drawn_from_the_probabilities_fall_into_the_band_and_overconfident_ones_do_not():
+@pytest.mark.parametrize("alike", [False, True])
+def test_true_probabilities_fall_into_the_band_and_overconfident_ones_do_not(alike):
     rng = np.random.default_rng(1)
-    inside, above = 0, 0
+    slide = np.repeat(np.arange(30), 20)
+    held, above = 0, 0
     for i in range(200):
-        sure = rng.uniform(0.5, 1, 150)
-        low, high = null_band(two_classes(sure)[None], seed=i)
-        y = (rng.random(150) > sure).astype(int)
-        inside += low <= ece(two_classes(sure), y) <= high
-        y = (rng.random(150) > 0.5).astype(int)
-        above += ece(two_classes(sure), y) > high
-    assert 0.9 <= inside / 200 <= 0.99 and above / 200 > 0.95
+        sure = rng.uniform(0.5, 1, 600)
+        luck = np.where(rng.random(600) < 0.3, rng.random(30)[slide], rng.random(600)) if alike else rng.random(600)
+        y = (luck > sure).astype(int)
+        high = null_band(two_classes(sure)[None], y, slide, seed=i)[1]
+        held += ece(two_classes(sure), y) <= high
+        y = (rng.random(600) > 0.5).astype(int)
+        above += ece(two_classes(sure), y) > null_band(two_classes(sure)[None], y, slide, seed=i)[1]
+    assert held / 200 >= 0.91 and above / 200 > 0.95
+
+
+def test_slides_whose_items_are_alike_widen_the_band():
+    rng = np.random.default_rng(3)
+    sure, slide = rng.uniform(0.5, 1, 1000), np.repeat(np.arange(20), 50)
+    P = two_classes(sure)[None]
+    bands = [null_band(P, (luck > sure).astype(int), slide)[1] for luck in (rng.random(1000), rng.random(20)[slide])]
+    assert bands[1] > 1.5 * bands[0]
 
 
 def test_more_draws_on_the_same_items_do_not_narrow_the_band():
-    P = two_classes(np.random.default_rng(2).uniform(0.5, 1, (1, 100)))
-    once, often = null_band(P), null_band(P.repeat(9, 0))
+    rng = np.random.default_rng(2)
+    P, y = two_classes(rng.uniform(0.5, 1, (1, 100))), rng.integers(0, 2, 100)
+    once, often = null_band(P, y, np.arange(100)), null_band(P.repeat(9, 0), y, np.arange(100))
     assert often == pytest.approx(once)
 
 
 def test_certainty_that_is_true_has_no_error_to_expect():
-    assert null_band(two_classes(np.ones((2, 20)))) == (0, 0)
+    assert null_band(two_classes(np.ones((2, 20))), np.zeros(20, int), np.arange(20) // 4) == (0, 0)

@@ -11,8 +11,9 @@ from PIL import Image
 
 from bench.fitting.schedule import run_units
 from bench.fitting.sweep import Protocol
+from bench.report.facts import EncoderFacts, RunFacts
 from bench.report.flags import flags, headline, summary
-from bench.report.leaderboard import EncoderFacts, RunFacts, build_leaderboard
+from bench.report.leaderboard import build_leaderboard
 from bench.report.markdown import diagnostics_section, render_markdown
 from bench.report.overview import render_overview
 from bench.report.rows import competing, results

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.report.efficiency import COLUMNS, area_over_log2, efficiency, labels_needed
+from bench.report.resamples import first_crossing
 
 NULL = 0.5
 
@@ -75,3 +76,43 @@ def test_the_goal_is_first_met_where_the_polygon_meets_it_and_the_area_is_a_mean
         low, high = map(int, words.split("-"))
         assert low <= at <= high and np.interp(np.log2(at), np.log2(shots), scores) == pytest.approx(goal)
         assert (scores[shots <= low] < goal).all() and scores[shots == high][0] >= goal
+
+
+def around(scores: dict[str, list[float]], spread: float, shots=(1, 2, 8), **more: str) -> dict[tuple, np.ndarray]:
+    """Resamples of rows of `board`: 400 of every score, normal around it; levels err together by half of the variance."""
+    rng = np.random.default_rng(0)
+    common = rng.standard_normal(400)
+    return {
+        (name, "knn", "fixed", "balanced", n, "none", 0.0): ba + spread * (common + rng.standard_normal(400)) / 2**0.5
+        for name, own in scores.items() for n, ba in zip(shots, own, strict=True)
+    }  # fmt: skip
+
+
+def test_the_interval_of_the_labels_holds_them_and_widens_with_the_spread_of_scores():
+    scores = {"a": [0.6, 0.7, 0.9]}
+    [plain] = efficiency(board(scores), NULL).to_dict("records")
+    assert np.isnan([plain["n90_low"], plain["n90_high"]]).all()
+    [narrow], [wide] = (
+        efficiency(board(scores), NULL, around(scores, spread)).to_dict("records") for spread in (0.005, 0.02)
+    )
+    assert wide["n90_low"] < narrow["n90_low"] < narrow["n90"] < narrow["n90_high"] < wide["n90_high"] < 8
+    assert (narrow["n90_best_low"], narrow["n90_best_high"]) == (narrow["n90_low"], narrow["n90_high"])
+
+
+def test_ends_of_the_interval_beyond_the_levels_are_said_to_be_unknown():
+    scores = {"a": [0.88, 0.88, 0.9], "b": [0.55, 0.6, 0.62], "c": [0.6, 0.7, 0.86]}
+    rows = efficiency(board(scores), NULL, around(scores, 0.01)).set_index("encoder")
+    assert (rows.loc["a", "n90_low"], rows.loc["a", "n90_high"], rows.loc["a", "n90_in"]) == (0, 1, "<=1")
+    assert (rows.loc["b", "n90_best_low"], rows.loc["b", "n90_best_high"], rows.loc["b", "n90_best_in"]) == (8, np.inf, ">8")
+    assert rows.loc["c", "n90_best_low"] < 8 and rows.loc["c", "n90_best_high"] == np.inf  # it may just reach .86
+    unsure = efficiency(board(scores), NULL, around(scores, 0.1)).set_index("encoder").loc["b"]
+    assert (unsure["n90_low"], unsure["n90_high"]) == (0, np.inf)  # at times it has no skill at all
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=6), st.floats(0, 1))
+def test_many_curves_meet_their_goals_where_one_does(scores, goal):
+    shots, scores = 2.0 ** np.arange(len(scores)), np.array(scores)
+    [at] = 2 ** first_crossing(np.log2(shots), scores[None], np.array([goal]))
+    count, words = labels_needed(shots, scores, goal)
+    expected = 0 if words.startswith("<=") else np.inf if words.startswith(">") else count
+    assert at == pytest.approx(expected)

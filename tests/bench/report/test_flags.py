@@ -47,6 +47,13 @@ def test_appearance_is_not_judged_where_no_encoder_took_part_or_none_has_skill()
     assert "Believe no row" in raised["no-better-than-chance"]
 
 
+def test_too_few_groups_to_call_anything_better_than_chance_are_said_to_be():
+    table = board(0.85, 0.5, p=1 / 6, p_chance_best=1 / 6, p_chance_least=1 / 6)
+    said = flags(table, TRIVIAL, 0.25)["no-better-than-chance"]
+    assert "can be called better than chance, whatever it scores" in said and "in 6 ways" in said and "0.17" in said
+    assert flags(table.assign(p_chance_best=0.001, p_chance_least=0.0005), TRIVIAL, 0.25) == {}
+
+
 def test_a_table_without_room_to_tell_encoders_apart_is_called_saturated():
     assert "may be at 99" in flags(board(0.96, 0.5), TRIVIAL, 0.25)["saturated"]
     assert "2 of 3 encoders" in flags(board(0.85, 0.5, rank=1), TRIVIAL, 0.25)["saturated"]

@@ -10,10 +10,11 @@ from scipy.stats import binomtest, ttest_1samp, ttest_rel
 
 from bench.report.intervals import (
     clopper_pearson,
-    difference_intervals,
+    differences,
     exact_difference,
     few_groups_interval,
     intraclass,
+    of_scores,
     recalls_by_group,
     score_intervals,
     spread_of,
@@ -54,34 +55,51 @@ def test_one_draw_of_groups_that_hold_all_classes_is_a_mean_over_groups():
     rng = np.random.default_rng(1)
     total = np.full((12, 3), 6)
     right = rng.binomial(6, 0.6, (1, 1, 12, 3)).astype(float)
-    spread = spread_of(Hits(right, total))
+    variance, df = spread_of(Hits(right, total)).errors(of_scores)
     of_group = (right[0, 0] / total).mean(1)
     low, high = ttest_1samp(of_group, 0).confidence_interval(0.95)
-    assert spread.variance[0] == pytest.approx(of_group.var(ddof=1) / 12)
-    assert spread.df[0] == 11
-    assert high - low == pytest.approx(2 * 2.200985 * np.sqrt(spread.variance[0]), rel=1e-5)
+    assert variance[0] == pytest.approx(of_group.var(ddof=1) / 12)
+    assert df[0] == pytest.approx(11)
+    assert high - low == pytest.approx(2 * 2.200985 * np.sqrt(variance[0]), rel=1e-5)
 
 
 def test_groups_of_one_class_each_lose_a_degree_of_freedom_a_class():
     total = np.zeros((20, 2), int)
     total[:10, 0] = total[10:, 1] = 4
     right = np.random.default_rng(2).binomial(total, 0.5)[None, None].astype(float)
-    assert spread_of(Hits(right, total)).df[0] == 18
+    assert spread_of(Hits(right, total)).errors(of_scores)[1][0] == pytest.approx(18)
+
+
+def test_groups_of_unequal_size_have_fewer_degrees_of_freedom_and_a_variance_that_is_right_in_the_mean():
+    rng = np.random.default_rng(5)
+    total = np.full((20, 1), 10)
+    total[:3] = 200
+    found, scores, df = [], [], []
+    for _ in range(800):
+        p = np.clip(0.6 + 0.15 * rng.standard_normal(20), 0, 1)  # a group's own
+        spread = spread_of(Hits(rng.binomial(total[:, 0], p)[None, None, :, None].astype(float), total))
+        variance, freedom = spread.errors(of_scores)
+        found.append(variance[0])
+        scores.append(spread.mean[0])
+        df.append(freedom[0])
+    assert np.mean(found) == pytest.approx(np.var(scores), rel=0.15)
+    assert np.mean(df) < 5
 
 
 def test_a_difference_of_one_draw_is_the_paired_t_test():
     rng = np.random.default_rng(3)
     total = np.full((15, 1), 8)
     a, b = (rng.binomial(8, p, (1, 15, 1)).astype(float) for p in (0.7, 0.6))
-    low, high, p = difference_intervals(Hits((a - b)[None], total))
+    found = differences(spread_of(Hits(np.stack([a, b]), total)), 0, np.array([1]))
     reference = ttest_rel(a.ravel() / 8, b.ravel() / 8)
-    assert p[0] == pytest.approx(reference.pvalue)
-    assert (low[0], high[0]) == pytest.approx(tuple(reference.confidence_interval(0.95)))
+    assert found.p[0] == pytest.approx(reference.pvalue)
+    assert (found.low[0], found.high[0]) == pytest.approx(tuple(reference.confidence_interval(0.95)))
 
 
 def test_methods_that_never_differ_are_not_told_apart():
-    low, high, p = difference_intervals(Hits(np.zeros((1, 3, 12, 2)), np.full((12, 2), 5)))
-    assert (low[0], high[0], p[0]) == (0, 0, 1)
+    right = np.random.default_rng(8).binomial(5, 0.7, (1, 3, 12, 2)).astype(float)
+    found = differences(spread_of(Hits(np.concatenate([right, right]), np.full((12, 2), 5))), 0, np.array([1]))
+    assert (found.low[0], found.high[0], found.p[0]) == (0, 0, 1)
 
 
 @pytest.mark.parametrize("n_groups", [12, 40])
@@ -92,8 +110,8 @@ def test_intervals_cover_near_their_level(n_groups):
         hits = study(rng, n_groups, 10, 0.05)
         low, high = score_intervals(hits)
         score += low[0] <= 0.7 <= high[0]
-        low, high, _ = difference_intervals(Hits(hits.right[1:] - hits.right[:1], hits.total))
-        gap += low[0] <= 0.05 <= high[0]
+        found = differences(spread_of(hits), 1, np.array([0]))
+        gap += found.low[0] <= 0.05 <= found.high[0]
     assert 0.915 <= score / 300 <= 0.985
     assert 0.915 <= gap / 300 <= 0.985
 
@@ -146,3 +164,22 @@ def test_answers_that_are_one_a_group_are_worth_the_groups():
     assert n_eff[0] == pytest.approx(200)
     assert icc[1] < 0.03
     assert n_eff[1] > 1500
+
+
+def test_a_score_learned_from_few_groups_has_a_wider_interval_than_one_of_these_groups_and_a_part_keeps_its_own(learned):
+    hits, rho = learned
+    spread = spread_of(*hits, rho)
+    new, _ = spread.errors(of_scores)
+    these, _ = spread.errors_here(of_scores)
+    assert (new > these).all()
+    assert spread.take(np.array([1])).errors(of_scores)[0] == pytest.approx(new[1:])
+
+
+@pytest.fixture
+def learned():
+    from bench.report.learning import Learned
+
+    hits = study(np.random.default_rng(9), 12, 10)
+    by_group, by_item = np.full((10, 10), 0.25) + 0.05 * np.eye(10), np.full((10, 10), 0.02) + 0.18 * np.eye(10)
+    one = Learned(by_group, by_item, np.ones((10, 16), bool), np.zeros((10, 12), int), np.arange(4, 16), False)
+    return (hits, one), np.array([0.3, 0.3])

@@ -172,7 +172,7 @@ def test_regret_is_what_the_first_of_a_proxy_lacks_and_that_of_equals_their_mean
          ("b", "knn", "oracle", 1, 0.0, 1.0), ("c", "knn", "fixed", 1, 0.0, 0.3), ("b", "zero-shot", "prompts", 0, 0.0, 1.0),
          ("x", "knn", "fixed", 1, 0.0, 1.0)],
         columns=["encoder", "head", "selection", "shots", "noise", "balanced_accuracy"],
-    )  # fmt: skip
+    ).assign(noise_kind="none")  # fmt: skip
     told = pd.DataFrame({"good": [1, 2, 0], "even": [1, 1, 0], "mute": [3, np.nan, 4]}, index=["a", "b", "c"])
     found = selection_regret(told, board).set_index("proxy")
     assert set(found["shots"]) == {1} and set(found["best"]) == {0.9}
@@ -180,6 +180,17 @@ def test_regret_is_what_the_first_of_a_proxy_lacks_and_that_of_equals_their_mean
     assert found["chosen"].to_dict() == {"good": "b", "even": "a or b", "mute": "c", "chance": "any"}
     with pytest.raises(BenchError, match="Got 1 of the encoders a in the run"):
         selection_regret(told[:1], board)
+
+
+def test_every_kind_and_rate_of_wrong_labels_has_a_regret_of_its_own():
+    board = pd.DataFrame(
+        [("a", "symmetric", 0.9), ("b", "symmetric", 0.7), ("a", "group", 0.4), ("b", "group", 0.6)],
+        columns=["encoder", "noise_kind", "balanced_accuracy"],
+    ).assign(head="knn", selection="fixed", shots=5, noise=0.2)  # fmt: skip
+    told = pd.DataFrame({"good": [2, 1]}, index=["a", "b"])
+    found = selection_regret(told, board).set_index(["proxy", "noise_kind"])["regret"]
+    assert found["good"].to_dict() == pytest.approx({"symmetric": 0, "group": 0.2})
+    assert found["chance"].to_dict() == pytest.approx({"symmetric": 0.1, "group": 0.1})
 
 
 @pytest.fixture

@@ -55,6 +55,38 @@ def test_tau_compares_the_order_with_the_clean_one_and_the_oracle_has_no_part_in
     assert robustness(swapped, NULL)["kendall_tau@0.2"].tolist() == pytest.approx([1 / 3] * 3)
 
 
+def test_methods_without_skill_on_clean_labels_take_no_part_in_tau():
+    scores = {"a": [0.9, 0.8, 0.7], "b": [0.8, 0.7, 0.6], "c": [0.7, 0.6, 0.5], "x": [0.28, 0.3, 0.2], "y": [0.27, 0.2, 0.3]}
+    rows = robustness(board(scores), NULL)
+    assert (rows["kendall_tau@0.2"] == 1).all() and (rows["kendall_tau@0.4"] == 1).all()
+    assert (rows["with_skill"] == 3).all()
+    none = robustness(board({"x": [0.28, 0.3, 0.2], "y": [0.27, 0.2, 0.3]}), NULL)
+    assert none["kendall_tau@0.4"].isna().all() and (none["with_skill"] == 0).all()
+
+
+def around(scores: list[float], spread: float) -> dict[tuple, np.ndarray]:
+    """Resamples of the rows of method a of `board`, normal around its scores."""
+    rng = np.random.default_rng(0)
+    return {
+        ("a", "knn", "fixed", "balanced", 5, "symmetric" if rate else "none", rate): ba + spread * rng.standard_normal(400)
+        for rate, ba in zip((0.0, 0.2, 0.4), scores, strict=True)
+    }  # fmt: skip
+
+
+def test_the_breakdown_has_an_interval_whose_ends_are_open_where_nothing_is_known():
+    scores = [0.85, 0.67, 0.37]
+    [plain] = robustness(board({"a": scores}), NULL).to_dict("records")
+    assert np.isnan(plain["breakdown_low"]) and np.isnan(plain["breakdown_high"])
+    [row] = robustness(board({"a": scores}), NULL, around(scores, 0.02)).to_dict("records")
+    assert 0.2 < row["breakdown_low"] < row["breakdown"] < row["breakdown_high"] < 0.4
+    scores = [0.85, 0.8, 0.56]
+    [row] = robustness(board({"a": scores}), NULL, around(scores, 0.03)).to_dict("records")
+    assert row["breakdown_low"] < 0.4 and row["breakdown_high"] == np.inf and np.isnan(row["breakdown"])
+    scores = [0.85, 0.84, 0.83]
+    [row] = robustness(board({"a": scores}), NULL, around(scores, 0.01)).to_dict("records")
+    assert (row["breakdown_low"], row["breakdown_high"], row["breakdown_beyond"]) == (0.4, np.inf, 0.4)
+
+
 def test_only_pairs_that_clean_labels_tell_apart_can_flip():
     scores = {"a": [0.9, 0.5, 0.8], "b": [0.88, 0.6, 0.7], "c": [0.7, 0.55, 0.6]}  # a and b are not told apart
     rows = robustness(board(scores), NULL)

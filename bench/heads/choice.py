@@ -1,0 +1,79 @@
+"""Which setting a head takes, by rows that were predicted without their group.
+
+Scores of two settings are compared after each has had its temperature fitted (`bench.heads.temperature`): the log loss
+of a softmax at a fixed temperature would prefer what happens to live on its scale, and so whatever shrinks its scores.
+
+    loss of a setting = mean log loss of the rows at its temperature
+
+The cautious choice adds what is known before a label is seen, that settings near the published one are good:
+
+    PRIOR (place(setting) - place(published))^2 / n
+
+which few labels cannot outweigh and many do not notice: the criterion of regularised maximum likelihood, with a normal
+prior on the place, of standard deviation (2 PRIOR)^-1/2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.heads.contract import Head, Params
+from bench.heads.left_out import rows_left
+from bench.heads.support import Support
+from bench.heads.temperature import fit_temperature
+
+PRIOR = 0.1  # chosen by `tests/settings/gaps.py` among 0, .05, .1, .2, .35, .5, 1 and 2
+FEWEST = 2  # groups of every class, for some to be left when one is left out
+
+
+class Judged(NamedTuple):
+    """losses (m, L): of every setting, the least is best; temperatures (m, L): at which it has them."""
+
+    losses: np.ndarray
+    temperatures: np.ndarray
+
+
+def leave_groups_out(head: Head, support: Support, Y: np.ndarray, n_classes: int, settings: Sequence[Params]) -> Judged:
+    """Judge settings by the support rows, each predicted without its group. Y (m, n): labels."""
+    assert head.loo is not None
+    P = head.loo(support, Y, n_classes, settings).P
+    return judge(head, P, Y, support.groups, support.shape)
+
+
+def judge(head: Head, P: np.ndarray, Y: np.ndarray, parts: np.ndarray, shape: tuple[int, int]) -> Judged:
+    """Judge probabilities P (m, L, n, K) of the support rows by models that saw none of a row's part (n,).
+
+    A row whose class has no label outside of its part tells nothing. shape: (n, d) of the support.
+    """
+    m, L, _, K = P.shape
+    left = rows_left(Y, parts, K)
+    told = np.take_along_axis(left, Y[..., None], 2)[..., 0] > 0  # (m, n)
+    prior = np.full((m, L), head.published_temperature(shape[0], K, shape[1]))
+    T, losses = fit_temperature(P, Y, told, prior)
+    return Judged(losses.sum(-1) / np.maximum(told.sum(-1), 1)[:, None], T)
+
+
+def least(losses: np.ndarray, settings: Sequence[Params], published: Params) -> np.ndarray:
+    """Return the setting (m,) with the least of its losses (m, L); of equals the published one, else the earliest."""
+    index = losses.argmin(1)
+    own = [i for i, setting in enumerate(settings) if setting == published]
+    if own:
+        index[losses[:, own[0]] == losses.min(1)] = own[0]
+    return index
+
+
+def with_prior(losses: np.ndarray, head: Head, settings: Sequence[Params], published: Params, n: int) -> np.ndarray:
+    """Return losses (m, L) with what is known before: how far a setting is from the published one. n: labels."""
+    if head.place is None:
+        return losses
+    away = np.array([head.place(setting) for setting in settings]) - head.place(published)
+    return losses + PRIOR * away**2 / n
+
+
+def may_leave_out(groups: np.ndarray, y: np.ndarray, n_classes: int) -> bool:
+    """Return whether every class has enough groups in a draw to leave one out. groups, y: (n,)."""
+    pairs = np.unique(np.stack([y, np.unique(groups, return_inverse=True)[1]]), axis=1)
+    return bool((np.bincount(pairs[0], minlength=n_classes) >= FEWEST).all())

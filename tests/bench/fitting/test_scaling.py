@@ -1,0 +1,96 @@
+"""What rows are scaled by: all of the training side, or the labelled examples of a draw and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench.draws.foreign import replace_rows
+from bench.errors import BenchError
+from bench.fitting.ensembles import Concat
+from bench.fitting.fit import rows_of
+from bench.fitting.ledger import read_unit
+from bench.fitting.scaling import ScaledByDraw, scale_rows
+from bench.fitting.schedule import material_of, run_units
+from bench.fitting.sweep import Protocol
+from bench.heads import get_heads
+from bench.heads.pool import Pool
+
+SUPPORT = Protocol((1, 3), (0.0, 0.3), seeds=3, scale_by="support")
+
+
+def predictions(sweep, views, folder):
+    run_units(sweep, views, folder)
+    return [read_unit(folder, unit).P for unit in sweep.units]
+
+
+def test_scaled_by_the_labelled_examples_nothing_depends_on_unlabelled_training_rows(make_sweep, tmp_path):
+    for scale_by, alike in (("support", True), ("pool", False)):
+        sweep, views = make_sweep(replace(SUPPORT, scale_by=scale_by), ["knn", "logreg", "ridge", "lda"], groups=12)
+        view = views["strong"]
+        labelled = np.unique(np.concatenate(list(sweep.draws.supports.values())))
+        tested = {row for repeat in sweep.plan.repeats[:3] for split in repeat for row in split.test}
+        unlabelled = np.setdiff1d(np.arange(len(view.X)), labelled)
+        assert len(unlabelled) and tested >= set(unlabelled), "under folds such a row is tested, so its own answers change"
+        X = view.X.copy()
+        X[unlabelled] += 100
+        moved = {"strong": replace(view, X=X)}
+        before, after = predictions(sweep, views, tmp_path / scale_by), predictions(sweep, moved, tmp_path / f"{scale_by}-moved")
+        others = ~np.isin(sweep.plan.test_rows(), unlabelled)
+        same = [np.array_equal(a[:, :, others], b[:, :, others]) for a, b in zip(before, after, strict=True)]
+        assert all(same) if alike else np.mean(same) < 0.5
+
+
+@pytest.mark.parametrize("scaling", ["unit", "standard"])
+def test_a_draw_scaled_by_itself_is_what_scaling_by_these_rows_gives(make_table, make_view, scaling):
+    table = make_table("abc", 6, 4)
+    views = [replace(make_view(table, name, 1.0), scaling=scaling) for name in ("one", "other")]
+    group = table["group"].to_numpy(str)
+    rows, test = np.array([3, 30, 50, 4]), np.array([60, 61, 10])
+    whole = [scale_rows(view.X, rows, group, scaling) for view in views]
+    both = Concat("both", tuple(views))
+    for view, X in ((views[0], whole[0]), (both, np.concatenate(whole, 1) / np.sqrt(np.float32(2)))):
+        support = ScaledByDraw(view.take, group).support(rows, test)
+        assert np.array_equal(support.X, X[rows]) and np.array_equal(support.X_test, X[test])
+        assert np.array_equal(support.groups, np.unique(group[rows], return_inverse=True)[1])
+
+
+def test_examples_that_noise_replaces_are_scaled_by_what_stands_in_their_place(make_table, make_view):
+    table = make_table("abc", 6, 4)
+    view, group = make_view(table, "one", 1.0), table["group"].to_numpy(str)
+    rows = replace_rows(np.array([3, 30, 50]), np.array([0.1, 0.9, 0.8]), np.array([70, 71]), 0.5)
+    support = ScaledByDraw(view.take, group).support(rows, np.array([10]), group[[3, 30, 50]])
+    at = np.array(["x"] * len(group), object)
+    at[[70, 30, 50]] = group[[3, 30, 50]]
+    assert np.array_equal(support.X, scale_rows(view.X, np.array([70, 30, 50]), at.astype(str), "unit")[[70, 30, 50]])
+
+
+def test_what_is_scaled_by_is_part_of_what_names_a_unit_and_the_pool_stays_shared(make_sweep, tmp_path):
+    own, views = make_sweep(SUPPORT, ["knn"])
+    pool, _ = make_sweep(replace(SUPPORT, scale_by="pool"), ["knn"])
+    assert {unit.scale_by for unit in own.units} == {"support"} and {unit.scale_by for unit in pool.units} == {"pool"}
+    assert not {unit.name for unit in own.units} & {unit.name for unit in pool.units}
+    split = own.plan.repeats[0][0]
+    assert isinstance(rows_of(views["strong"], split, material_of(pool, tmp_path)), Pool)
+    assert isinstance(rows_of(views["strong"], split, material_of(own, tmp_path)), ScaledByDraw)
+
+
+def test_every_head_takes_one_labelled_example_of_all_scaled_by_itself(make_sweep, tmp_path):
+    heads = [head.name for head in get_heads(["knn", "centroid", "ridge", "lda", "logreg"])]
+    sweep, views = make_sweep(replace(SUPPORT, shots=(1,), budget=(1,)), heads)
+    for P in predictions(sweep, views, tmp_path):
+        assert np.isfinite(P).all() and np.allclose(P.sum(-1), 1, atol=0.01)
+
+
+def test_workers_change_no_bit_of_draws_scaled_by_themselves(make_sweep, tmp_path):
+    sweep, views = make_sweep(SUPPORT, ["knn", "logreg"])
+    one = predictions(sweep, views, tmp_path / "one")
+    run_units(sweep, views, tmp_path / "two", workers=2)
+    assert all(np.array_equal(P, read_unit(tmp_path / "two", unit).P) for P, unit in zip(one, sweep.units, strict=True))
+
+
+def test_unknown_rows_to_scale_by_are_refused():
+    with pytest.raises(BenchError, match="Got --scale-by 'suport', did you mean 'support'"):
+        Protocol((1,), scale_by="suport")

@@ -1,0 +1,88 @@
+"""How far is the default from the best, on every set that `sweep.py` has swept? Prints Markdown.
+
+    python tests/settings/gaps.py LEDGER.parquet ...
+
+The gap of a kind of selection is the balanced accuracy of `oracle` minus its own, means over draws, in points, one row
+for every dataset x encoder x head x labels a class from --least on. Two oracles: `per draw` takes the best setting of
+every draw on its test, and so wins by luck as well as by merit, the more the fewer are tested; `per level` takes the
+one setting that is best in the mean over the draws.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.report.markdown import table_lines
+
+ROW = ["dataset", "encoder", "head", "shots"]
+
+
+def main() -> None:
+    """Read ledgers and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("ledgers", type=Path, nargs="+")
+    parser.add_argument("--least", type=int, default=5)
+    parser.add_argument("--csv", type=Path)
+    given = parser.parse_args()
+    ledger = pd.concat([pd.read_parquet(path) for path in given.ledgers], ignore_index=True)
+    rows = gaps(ledger)
+    if given.csv:
+        rows.to_csv(given.csv, index=False, float_format="%.4f")
+    far = rows[rows["shots"] >= given.least]
+    kinds = [kind for kind in ("auto", "fixed", "loo", "inner-cv") if kind in rows]
+    for oracle in ("per level", "per draw"):
+        print(f"\n## Points below the oracle {oracle}, from {given.least} labels a class\n")
+        for by in (["head"], ["dataset"], ["shots"]):
+            print(_table(far, by, kinds, oracle) + "\n")
+    worst = far.assign(gap=far["per level"] - far["auto"]).nlargest(12, "gap")
+    print("## The largest gaps of auto to the oracle per level\n")
+    print(_markdown(worst[[*ROW, "auto", "fixed", "inner-cv", "per level", "per draw"]].round(1)))
+    losses = [f"log_loss {kind}" for kind in kinds]
+    print("\n## Log loss, mean over rows\n")
+    print(_markdown(far.groupby("head")[losses].mean().round(3).reset_index()))
+    ratio = far["log_loss auto"] / far["log_loss inner-cv"]
+    print(f"\nauto over inner-cv: median {ratio.median():.3f}, 95% of rows below {ratio.quantile(0.95):.2f}, "
+          f"largest {ratio.max():.2f}; of rows more than 10% above: {(ratio > 1.1).sum()} of {ratio.notna().sum()}")  # fmt: skip
+    below = (rows[kinds].max(axis=1) - rows["per draw"]).max()
+    print(f"\nNo kind is above the oracle in any of {len(rows)} rows: the nearest is {below:.2f} points from it.")
+
+
+def gaps(ledger: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per method and level: balanced accuracy and log loss by kind of selection, and both oracles."""
+    score = 100 * ledger.pivot_table(index=ROW, columns="selection", values="balanced_accuracy")
+    loss = ledger.pivot_table(index=ROW, columns="selection", values="log_loss")
+    score["per draw"] = score.pop("oracle")
+    oracle = ledger[ledger["selection"] == "oracle"]
+    score["per level"] = oracle.groupby(ROW)["losses"].apply(_best_of_all)
+    score["auto is"] = ledger[ledger["selection"] == "auto"].groupby(ROW)["chosen_by"].first()
+    return score.join(loss.add_prefix("log_loss ")).reset_index()
+
+
+def _best_of_all(texts: pd.Series) -> float:
+    return 100 * (1 - pd.DataFrame([json.loads(text) for text in texts]).mean().min())
+
+
+def _table(rows: pd.DataFrame, by: list[str], kinds: list[str], oracle: str) -> str:
+    found = []
+    for key, own in rows.groupby(by):
+        line = dict(zip(by, np.atleast_1d(np.array(key, object)), strict=True)) | {"rows": len(own)}
+        for kind in kinds:
+            gap = own[oracle] - own[kind]
+            line[f"{kind}: mean"], line["95%" + f" of {kind}"], line[f"{kind}: largest"] = (
+                gap.mean(), gap.quantile(0.95), gap.max()
+            )  # fmt: skip
+        found.append(line)
+    return _markdown(pd.DataFrame(found).round(2))
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    return table_lines([list(table.columns), *(list(map(str, row)) for row in table.itertuples(index=False))])
+
+
+if __name__ == "__main__":
+    main()
