@@ -29,8 +29,9 @@ from bench.fitting.study import Half, Task, best_trial, importance, read_trials,
 from bench.fitting.sweep import Embedded, data_name
 from bench.fitting.tuned import write_tuned
 from bench.heads import Head, Params, all_heads, get_heads
-from bench.report.intervals import T_FROM, differences, few_groups, score_intervals, spread_of
+from bench.report.intervals import T_FROM, differences, few_groups, score_intervals
 from bench.report.markdown import table_lines
+from bench.report.spread import spread_of
 from bench.report.statistics import Hits, count_hits
 from bench.seeds import content_name
 from encoders import resolve

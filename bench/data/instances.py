@@ -18,7 +18,7 @@ from bench.data.datasets import BOX, Dataset
 from bench.data.masks import masks_of
 from bench.data.segment import Segmenter, segment
 from bench.data.segmented import foreground_shares, segments_of
-from bench.data.shown import shows_label
+from bench.data.shown import shows_label, wrongly_inherited
 from bench.data.tiles import cut_tiles, read_tiles, with_foreground
 from bench.data.windows import Window, boxes_of_cells, cut_windows, set_boxes
 from bench.errors import BenchError
@@ -125,7 +125,7 @@ def cut_instances(
         )  # fmt: skip
     if "shows" not in rows:
         rows = rows.assign(shows=pd.array([pd.NA] * len(rows), dtype="boolean"))
-    asked.notes.extend(_told_apart(rows))
+    asked.notes.extend(wrongly_inherited(rows))
     dataset = _without(dataset, rows, reasons, asked)
     return Instances(dataset, rows[COLUMNS].reset_index(drop=True), tuple(asked.notes))
 
@@ -219,24 +219,6 @@ def _at_most(rows: pd.DataFrame, most: int | None, notes: list[str]) -> pd.DataF
         "(--max-instances)"
     )
     return kept
-
-
-def _told_apart(rows: pd.DataFrame) -> list[str]:
-    """Return how often cells are not of the class of their image, where experts labelled cells by the same names."""
-    known = rows[rows["cell_label"].notna() & (rows["level"] == "inherited")]
-    if not known["cell_label"].isin(set(rows["label"])).any():
-        return []
-    wrong = (known["cell_label"].astype("str") != known["label"].astype("str")).mean()
-    if not wrong:
-        return []
-    note = (
-        f"{wrong:.0%} of the {len(known):,} cells that an expert labelled are not of the class of their image, which "
-        "they inherit: so many labels of cells are wrong"
-    )
-    missing = (~known["shows"]).mean() if known["shows"].notna().all() else wrong
-    if missing < wrong:
-        note += f". {missing:.0%} of the windows around them show no cell of that class, as some take in a neighbour"
-    return [note]
 
 
 def _without(dataset: Dataset, rows: pd.DataFrame, reasons: dict[str, str], asked: Asked) -> Dataset:

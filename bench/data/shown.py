@@ -30,3 +30,21 @@ def shows_label(cells: pd.DataFrame, box: np.ndarray, window: np.ndarray) -> pd.
         inside = np.prod(np.maximum(high - low, 0), axis=2) >= SHOWN * area[own]
         shown[rows] = (inside & (label[rows][:, None] == label[own])).any(1)
     return pd.Series(pd.array(shown, dtype="boolean"), index=cells.index).where(shown | known)
+
+
+def wrongly_inherited(rows: pd.DataFrame) -> list[str]:
+    """Return how often cells are not of the class of their image, where experts labelled cells by the same names."""
+    known = rows[rows["cell_label"].notna() & (rows["level"] == "inherited")]
+    if not known["cell_label"].isin(set(rows["label"])).any():
+        return []
+    wrong = (known["cell_label"].astype("str") != known["label"].astype("str")).mean()
+    if not wrong:
+        return []
+    note = (
+        f"{wrong:.0%} of the {len(known):,} cells that an expert labelled are not of the class of their image, which "
+        "they inherit: so many labels of cells are wrong"
+    )
+    missing = (~known["shows"]).mean() if known["shows"].notna().all() else wrong
+    if f"{missing:.0%}" != f"{wrong:.0%}":
+        note += f". {missing:.0%} of the windows around them show no cell of that class, as some take in a neighbour"
+    return [note]

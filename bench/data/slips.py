@@ -6,8 +6,8 @@ slide, 95% of its items are in slides of its own, of which it is 80% or more. Fe
 another such class fills, are named. Slides of a handful of items say nothing. What this cannot tell from slips is an
 honest rare find, such as a few cells of a tumour in a slide of normal tissue: look at them.
 
-In simulated honest data it names nothing where slides mix their classes, but something in many data sets whose slides
-are nearly pure by nature; where every slide has one stray item it names them (`results/simulation/draws.md`).
+In simulated honest data it names next to nothing where slides mix their classes, but something in many data sets whose
+slides are nearly pure by nature; where every slide has one stray item it names them (`results/simulation/draws.md`).
 """
 
 from __future__ import annotations

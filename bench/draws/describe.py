@@ -88,7 +88,7 @@ def company_of(draws: Draws, y: np.ndarray, groups: np.ndarray) -> str:
         else ""
     )
     return (
-        "Which slides are wrong does not depend on what a draw takes of them; of all items of the training side the "
-        "rate is wrong, give or take one slide a class. Of a draw's examples, so many share class and slide with "
-        f"another one, by labels a class: {told}{rest}"
+        "Which slides are wrong does not depend on what a draw takes from them, and of all items on the training side "
+        "the share asked for is wrong, give or take one slide per class. Examples that have another one of their class "
+        f"and slide in the draw, by labels per class: {told}{rest}"
     )

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from bench.draws.folds import deal_groups
+from bench.draws.folds import deal_groups, held_out_in_turn
 from bench.draws.order import USUAL, check_regime, order_in_groups
 from bench.errors import BenchError, did_you_mean
-from bench.seeds import keyed_uniform
 
 FEW_GROUPS = 5  # at or below this many groups in a class every group is worth holding out once
 MOST_FOLDS = 5
@@ -99,7 +98,13 @@ def plan_splits(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
             reason = f"a fixed third of the groups is the test, at least {held} groups and {items} items a class"
             return SplitPlan("fixed", reason, ((_split("fixed", tested[of_row]),),))
     if count <= FEW_GROUPS and len(names) <= LOGO_MAX_FOLDS:
-        repeats = tuple(_held_out_in_turn(names.tolist(), counts > 0, of_row, r) for r in range(REPEATS))
+        repeats = tuple(
+            tuple(
+                Split(f"without:{name}:{r}", np.flatnonzero(~np.isin(of_row, without)), np.flatnonzero(of_row == i))
+                for i, (name, without) in enumerate(held_out_in_turn(names.tolist(), counts > 0, r).items())
+            )
+            for r in range(REPEATS)
+        )
         reason = (
             f"class '{fewest}' has only {count} groups: each of the {len(names)} is held out in turn, and with it one "
             f"group of every other class, so that no class has fewer to learn from because it is tested; "
@@ -110,29 +115,6 @@ def plan_splits(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
     fold = deal_groups(counts, k, range(REPEATS))[:, of_row]
     repeats = tuple(tuple(_split(f"fold{i}of{k}:{r}", fold[r] == i) for i in range(k)) for r in range(REPEATS))
     return SplitPlan("folds", f"{k} stratified folds by group, {REPEATS} partitions", repeats)
-
-
-def _held_out_in_turn(names: Sequence[str], holds: np.ndarray, of_row: np.ndarray, repeat: int) -> tuple[Split, ...]:
-    """Return one split per group, which is its test side. holds bool (G, K): the classes of a group; of_row (N,).
-
-    The training side lacks, besides the group, one group of every class that the group does not hold: otherwise the
-    class that is tested would always be the one with the fewest groups to learn from, and be taken for another more
-    often than on new groups. Which group that is follows from a keyed hash; a class keeps one group at least.
-    """
-    splits = []
-    for i, name in enumerate(names):
-        lacking = holds[i].copy()  # classes that have lost a group
-        left_out = [i]
-        order = np.argsort(keyed_uniform(("held out with", name, repeat), names), kind="stable")
-        left = holds.sum(0) - holds[i]
-        for j in order[order != i].tolist():
-            if not (holds[j] & lacking).any() and (left[holds[j]] > 1).all():
-                left_out.append(j)
-                lacking |= holds[j]
-                left -= holds[j]
-        train = np.flatnonzero(~np.isin(of_row, left_out))
-        splits.append(Split(f"without:{name}:{repeat}", train, np.flatnonzero(of_row == i)))
-    return tuple(splits)
 
 
 def _placed(plan: SplitPlan, rows: np.ndarray) -> SplitPlan:

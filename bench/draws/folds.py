@@ -13,6 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bench.seeds import keyed_uniform
+
 RELATIVE, ABSOLUTE = 1e-5, 1e-8  # folds whose unevenness differs by no more are alike, as np.isclose has it
 
 
@@ -34,6 +36,28 @@ def deal_groups(counts: np.ndarray, n_folds: int, seeds: Sequence[int]) -> np.nd
         held[each, best] += own
         size[each, best] += own.sum(1)
     return fold
+
+
+def held_out_in_turn(names: Sequence[str], holds: np.ndarray, repeat: int) -> dict[str, list[int]]:
+    """Return group -> the groups that are not learned from where it is tested, itself first; as positions in `names`.
+
+    holds bool (G, K): the classes of a group. Besides the tested group one group of every class that it does not hold
+    is left out: otherwise the class that is tested would always be the one with the fewest groups to learn from, and be
+    taken for another more often than on new groups. Which group that is follows from a keyed hash and the number of
+    the repeat; a class keeps one group at least.
+    """
+    found = {}
+    for i, name in enumerate(names):
+        lost, left_out = holds[i].copy(), [i]  # classes that have lost a group, and by which
+        left = holds.sum(0) - holds[i]
+        order = np.argsort(keyed_uniform(("held out with", name, repeat), names), kind="stable")
+        for j in order[order != i].tolist():
+            if not (holds[j] & lost).any() and (left[holds[j]] > 1).all():
+                left_out.append(j)
+                lost |= holds[j]
+                left -= holds[j]
+        found[name] = left_out
+    return found
 
 
 def _orders(counts: np.ndarray, seeds: Sequence[int]) -> np.ndarray:

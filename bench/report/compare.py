@@ -11,19 +11,10 @@ import numpy as np
 import pandas as pd
 
 from bench.report.chance import chance_test
-from bench.report.intervals import (
-    Spread,
-    differences,
-    exact_difference,
-    few_groups,
-    intraclass,
-    limits,
-    of_scores,
-    recalls_by_group,
-    spread_of,
-)
+from bench.report.intervals import differences, exact_difference, few_groups, limits, recalls_by_group
 from bench.report.learning import Learned
 from bench.report.ranks import Comparison, compare_all
+from bench.report.spread import Spread, intraclass, of_scores, spread_of
 from bench.report.statistics import Hits, held_out_best
 
 RANK_FROM = 10  # test groups in the smallest class; with fewer, methods are not ranked

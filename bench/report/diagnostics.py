@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bench.report.intervals import Spread, differences, exact_difference, few_groups, recalls_by_group
+from bench.report.intervals import differences, exact_difference, few_groups, recalls_by_group
+from bench.report.spread import Spread
 from bench.report.statistics import Hits
 
 COLUMNS = ("lost", "lost_low", "lost_high")

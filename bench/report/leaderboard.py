@@ -35,10 +35,10 @@ COLUMNS = (
     "dataset", "encoder", "family", "role", "head", "selection", "chosen_by", "instances", "level", "draw", "split",
     "series", "shots", "shot_unit", "scale_by", "support_items", "support_groups", "support_n_eff", "noise_kind",
     "noise", "noise_realised", "seeds", "n_train_groups", "n_test", "n_groups", "n_eff", "icc", "balanced_accuracy",
-    "ci_low", "ci_high", "ci_method", "ci_these_low", "ci_these_high", "spread", "p_chance", "p_chance_best", "p_chance_least",
-    "rank_low", "rank_high", "p_best", "p_near", "held_out_best", "macro_f1", "mcc", "auroc", "log_loss", "brier",
-    "delta_trivial", "delta_low", "delta_high", "diagnostic", "intact", "lost", "lost_low", "lost_high", "dim",
-    "ms_per_image",
+    "ci_low", "ci_high", "ci_method", "ci_these_low", "ci_these_high", "spread", "p_chance", "p_chance_best",
+    "p_chance_least", "rank_low", "rank_high", "p_best", "p_near", "held_out_best", "macro_f1", "mcc", "auroc",
+    "log_loss", "brier", "delta_trivial", "delta_low", "delta_high", "diagnostic", "intact", "lost", "lost_low",
+    "lost_high", "dim", "ms_per_image",
 )  # fmt: skip
 
 

@@ -41,8 +41,8 @@ def render_markdown(
         first = table.iloc[0]
         unit = "images" if first["level"] == "image" else "instances"
         parts += [
-            f"Classes: {', '.join(facts.classes)}. {_training(table)} {first['n_test']} {unit} in {first['n_groups']} test "
-            f"groups{_worth(table)}, {len(board.table)} rows. Balanced accuracy in percent with its 95% interval "
+            f"Classes: {', '.join(facts.classes)}. {_training(table)} {first['n_test']} {unit} in {first['n_groups']} "
+            f"test groups{_worth(table)}, {len(board.table)} rows. Balanced accuracy in percent with its 95% interval "
             f"({_interval_method(table)}); guessing gives about {100 / len(facts.classes):.0f}.",
             "",
             summary(board.table),

@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from bench.fitting.ledger import Unit
-from bench.report.intervals import Spread, differences
+from bench.report.intervals import differences
 from bench.report.ranks import Comparison
+from bench.report.spread import Spread
 
 METHOD = ("encoder", "head", "selection")
 COLUMNS = ["shots", "noise", *(f"{name}_{side}" for side in "ab" for name in METHOD), "difference", "ci_low", "ci_high",

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.report.intervals import ROUNDING, Spread, of_pairs
+from bench.report.spread import ROUNDING, Spread, of_pairs
 from bench.report.statistics import LEVEL
 
 SAMPLES = 4000

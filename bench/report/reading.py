@@ -54,8 +54,8 @@ def _intervals(facts: RunFacts, in_turn: bool) -> list[str]:
     )
     return [
         "- The 95% interval holds the score on other slides in the place of both the training and the test slides: "
-        f"{both} (`ci_low`, `ci_high`). For a classifier learned from these very training slides, on new test slides, see "
-        "`ci_these_low` and `ci_these_high` in `leaderboard.csv`."
+        f"{both} (`ci_low`, `ci_high`). For a classifier learned from these very training slides, on new test slides, "
+        "see `ci_these_low` and `ci_these_high` in `leaderboard.csv`."
     ]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bench.fitting.ledger import Unit
-from bench.report.intervals import Spread, of_scores
+from bench.report.spread import Spread, of_scores
 from bench.report.statistics import LEVEL, Hits, two_way_bootstrap
 
 RESAMPLES = 500

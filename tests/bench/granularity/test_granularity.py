@@ -282,6 +282,18 @@ def test_the_command_simulates_images_of_each_purity(bench, fields):
     assert "hold cells of green, grey, red alone" in (place.parent / "granularity.md").read_text()
 
 
+def test_windows_that_take_in_a_neighbour_are_counted_by_what_they_show(bench, fields):
+    found = {}
+    for size in (10, 20):  # the cell alone; or with the cells beside it
+        kind = ("--instances", f"boxes:{size}", "--name", f"w{size}", "--bag-head", "mean-pool", "--seeds", "2")
+        code, text = bench(*COMMAND, *kind)
+        assert code == 0 and ("show no cell of that class" in text) == (size == 20), text
+        table = pd.read_csv(fields / "results" / "granularity" / f"w{size}" / "noise.csv").set_index("label")
+        found[size] = table.loc["all"]
+    assert found[10]["noise"] == pytest.approx(found[10]["other"])
+    assert found[20]["noise"] < found[20]["other"] - 0.1
+
+
 def test_cells_of_other_types_are_a_class_on_request(bench, fields):
     code, text = bench(*COMMAND, "--none-class", "other", "--bag-head", "mean-pool,noisy-or", "--name", "all")
     assert code == 0, text

@@ -13,12 +13,10 @@ from bench.report.intervals import (
     differences,
     exact_difference,
     few_groups_interval,
-    intraclass,
-    of_scores,
     recalls_by_group,
     score_intervals,
-    spread_of,
 )
+from bench.report.spread import intraclass, of_scores, spread_of
 from bench.report.statistics import Hits
 
 

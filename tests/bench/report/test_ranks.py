@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.report.intervals import spread_of
 from bench.report.ranks import compare_all
+from bench.report.spread import spread_of
 from bench.report.statistics import Hits
 
 

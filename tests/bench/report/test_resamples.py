@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import norm, t
 
 from bench.fitting.ledger import Unit
-from bench.report.intervals import of_scores, spread_of
 from bench.report.resamples import censored_interval, first_crossing, resample, resample_rows, row_of
+from bench.report.spread import of_scores, spread_of
 from bench.report.statistics import Hits, two_way_bootstrap
 
 
