@@ -29,7 +29,9 @@ from bench.fitting.study import Half, Task, best_trial, importance, read_trials,
 from bench.fitting.sweep import Embedded, data_name
 from bench.fitting.tuned import write_tuned
 from bench.heads import Head, Params, all_heads, get_heads
+from bench.report.facts import IN_TURN
 from bench.report.intervals import T_FROM, differences, few_groups, score_intervals
+from bench.report.learning import alike, learned_from
 from bench.report.markdown import table_lines
 from bench.report.spread import spread_of
 from bench.report.statistics import Hits, count_hits
@@ -185,10 +187,15 @@ def _compare(
     hits = Hits(np.stack([right for right, _ in counted]), counted[0][1])
     score = balanced_accuracy(P, tested.y).mean(1)
     gain = float(score[1] - score[0])
-    limits = np.stack(score_intervals(hits), axis=1)
+    supports, plan = half.draws.supports, half.plan
+    drawn = np.stack([[supports[half.shots, s, split.name] for split in plan.splits(s)] for s in range(episodes)])
+    in_turn = plan.rule in IN_TURN
+    learned = learned_from(drawn, half.y, half.groups, plan, np.unique(tested.group), in_turn)
+    spread = spread_of(hits, learned, np.array([alike(own, tested.y, tested.group) for own in P]))
+    limits = np.stack(score_intervals(hits, spread), axis=1)
     apart = (gain, np.nan, np.nan)
     if not few_groups(hits.total):
-        found = differences(spread_of(hits), 1, np.array([0]))
+        found = differences(spread, 1, np.array([0]))
         apart = (gain, float(found.low[0]), float(found.high[0]))
     loss = log_loss(P, tested.y).mean(1)
     first, second = (
