@@ -65,7 +65,7 @@ def board(make_sweep, tmp_path):
         chosen = {name: signal[name] for name in names}
         sweep, views = make_sweep(protocol, ["centroid", "knn"], encoders=chosen, groups=40, items=4)
         run_units(sweep, views, tmp_path / "run")
-        return build_leaderboard(tmp_path / "run", sweep.units, sweep.table, sweep.plan.test_rows(), facts(names, **more))
+        return build_leaderboard(tmp_path / "run", sweep.units, sweep.table, sweep.plan, facts(names, **more))
 
     return make
 
