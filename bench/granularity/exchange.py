@@ -14,8 +14,11 @@ import pandas as pd
 from bench.granularity.design import Design
 from bench.granularity.fits import Method, OnProgress, Outcome, fit_design, plan_methods
 from bench.granularity.heads import BagHead
+from bench.report.facts import IN_TURN
 from bench.report.intervals import few_groups, score_intervals
-from bench.report.statistics import Hits, percentile_interval, two_way_bootstrap
+from bench.report.resamples import resample
+from bench.report.spread import spread_of
+from bench.report.statistics import RESAMPLES, Hits, percentile_interval
 
 ROUNDING = 1e-12  # accuracies this close are equal
 NO_INTERVAL = "not available: too few test groups for an interval"
@@ -37,14 +40,20 @@ class Samples:
     enough: bool
 
 
-def sample(hits: Hits) -> Samples:
-    """Return balanced accuracies with their intervals (see `bench.report.intervals`) and resamples."""
+def sample(hits: Hits, in_turn: bool = False) -> Samples:
+    """Return balanced accuracies with their intervals (see `bench.report.intervals`) and resamples.
+
+    in_turn: whether tested groups are learned from in other folds, which intervals and resamples then allow for.
+    """
     total = hits.total.sum(0)
     by_draw = np.nanmean(hits.right.sum(2) / np.where(total > 0, total, np.nan), -1)  # (M, S)
     tested = hits.total.sum(1) > 0  # a group without any would count as one that does not vary
-    low, high = score_intervals(Hits(hits.right[:, :, tested], hits.total[tested]))
+    counted = Hits(hits.right[:, :, tested], hits.total[tested])
+    spread = spread_of(counted, in_turn=in_turn)
+    low, high = score_intervals(counted, spread)
     enough = not few_groups(hits.total)
-    return Samples(by_draw.mean(1), low, high, two_way_bootstrap(hits), by_draw.std(1, ddof=1), enough)
+    samples = resample(hits, spread, resamples=RESAMPLES)
+    return Samples(by_draw.mean(1), low, high, samples, by_draw.std(1, ddof=1), enough)
 
 
 def curve_table(
@@ -212,7 +221,8 @@ def measure(
     """Fit a design on one encoder's embeddings and say what the labels are worth; see `fit_design` for `scaled`."""
     planned, refused = plan_methods(heads, design)
     outcome = fit_design(design, scaled, planned, on_progress)
-    image, cell = sample(outcome.image), sample(outcome.cell)
+    in_turn = design.plan.rule in IN_TURN
+    image, cell = sample(outcome.image, in_turn), sample(outcome.cell, in_turn)
     base_of = {head.name: head.base for head in heads}
     curves = curve_table(outcome, base_of, image, cell, design.paired)
     K, K_cell = len(design.classes), len(design.cell_classes)

@@ -31,7 +31,7 @@ def resample_rows(
     return dict(zip(rows, resample(hits, spread), strict=True))
 
 
-def resample(hits: Hits, spread: Spread, seed: int = 0) -> np.ndarray:
+def resample(hits: Hits, spread: Spread, seed: int = 0, resamples: int = RESAMPLES) -> np.ndarray:
     """Return resampled scores (M, B) as far apart as scores learned from and tested on other groups would be.
 
     Deviations get the variance of the score, and tails by Student's t over the normal quantile, as percentiles of few
@@ -39,7 +39,7 @@ def resample(hits: Hits, spread: Spread, seed: int = 0) -> np.ndarray:
     """
     from scipy.stats import norm, t  # slow to import
 
-    samples = two_way_bootstrap(hits, resamples=RESAMPLES, seed=seed)
+    samples = two_way_bootstrap(hits, resamples=resamples, seed=seed)
     variance, df = spread.errors(of_scores)
     df = np.where(np.isfinite(df), df, 1.0)
     upper = (1 + LEVEL) / 2

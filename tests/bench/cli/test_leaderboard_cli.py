@@ -145,7 +145,7 @@ def test_tables_are_made_anew_from_stored_predictions_to_the_byte(bench, two, tm
     run = tmp_path / "results" / "runs" / "blood"
     tables = [path for path in run.iterdir() if path.suffix in (".csv", ".md")]
     before = {path: path.read_bytes() for path in tables}
-    assert {path.name for path in tables} >= {"leaderboard.csv", "leaderboard.md", "pairs.csv", "efficiency.csv"}
+    assert {path.name for path in tables} >= {"leaderboard.csv", "leaderboard.md", "efficiency.csv"}
     about = (run / "run.json").read_bytes()
     for path in tables:
         if path.name != "units.csv":

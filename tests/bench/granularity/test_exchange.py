@@ -125,3 +125,9 @@ def test_limits_of_accuracies_are_those_of_every_other_table():
 def test_groups_of_which_nothing_is_tested_do_not_move_limits():
     np.testing.assert_array_equal(sample(hits_of(12, 7)).low, score_intervals(
         Hits(hits_of(12, 7).right[:, :, :12], hits_of(12).total))[0])  # fmt: skip
+
+
+def test_where_groups_are_tested_in_turn_limits_and_resamples_are_wider():
+    plain, in_turn = sample(hits_of(12)), sample(hits_of(12), in_turn=True)
+    assert (in_turn.high - in_turn.low > 1.2 * (plain.high - plain.low)).all()
+    assert (in_turn.samples.std(1) > 1.2 * plain.samples.std(1)).all()
