@@ -51,13 +51,14 @@ class Answers:
 class Compared:
     """One row per method, COLUMNS, and the spread of all methods.
 
-    ranked: positions of those that are compared; comparison: what is claimed of their order, None where groups are too
-    few to tell.
+    ranked: positions of those that are compared; among: their spread, in which the others have no part; comparison:
+    what is claimed of their order, None where groups are too few to tell.
     """
 
     rows: pd.DataFrame
     spread: Spread
     ranked: np.ndarray
+    among: Spread
     comparison: Comparison | None = None
 
 
@@ -72,18 +73,23 @@ def compare(answers: Answers) -> Compared:
     rows["ci_these_low"], rows["ci_these_high"] = limits(hits, spread.mean, *spread.errors_here(of_scores))
     ranked = np.flatnonzero(answers.compared)
     if not len(ranked):
-        return Compared(rows, spread, ranked)
+        return Compared(rows, spread, ranked, spread)
+    own = Hits(hits.right[ranked], hits.total)
+    among = spread_of(own, answers.learned, None if answers.rho is None else answers.rho[ranked])
+    rows.loc[ranked, ["ci_low", "ci_high"]] = np.stack(limits(own, among.mean, *among.errors(of_scores)), 1)
+    here = limits(own, among.mean, *among.errors_here(of_scores))
+    rows.loc[ranked, ["ci_these_low", "ci_these_high"]] = np.stack(here, 1)
     chance = chance_test(answers.shares[ranked], answers.y, answers.group, in_turn=answers.in_turn)
     rows.loc[ranked, "p_chance"], rows.loc[ranked, "p_chance_best"] = chance.alone, chance.best
     rows.loc[ranked, "p_chance_least"] = chance.least
     rows[["delta_trivial", "delta_low", "delta_high"]] = over_trivial(answers, spread)
     if few_groups(hits.total, RANK_FROM):
-        return Compared(rows, spread, ranked)
-    comparison = compare_all(spread.take(ranked))
+        return Compared(rows, spread, ranked, among)
+    comparison = compare_all(among)
     rows.loc[ranked, "rank_low"], rows.loc[ranked, "rank_high"] = comparison.low, comparison.high
     rows.loc[ranked, "p_best"], rows.loc[ranked, "p_near"] = comparison.p_best, comparison.p_near
-    rows.loc[ranked, "held_out_best"] = held_out_best(Hits(hits.right[ranked], hits.total))
-    return Compared(rows, spread, ranked, comparison)
+    rows.loc[ranked, "held_out_best"] = held_out_best(own)
+    return Compared(rows, spread, ranked, among, comparison)
 
 
 def over_trivial(answers: Answers, spread: Spread) -> np.ndarray:

@@ -82,7 +82,7 @@ def build_leaderboard(
             rows += _rows(block, fits[fits["noise"] == rate], rate, found, sides, facts)
             if (level[0], level[2], rate) == _cleanest(units) and compared.comparison:
                 own = [block[m] for m in compared.ranked]
-                pairs.append(pairs_with_best(own, compared.spread.take(compared.ranked), compared.comparison, rate))
+                pairs.append(pairs_with_best(own, compared.among, compared.comparison, rate))
     board = pd.DataFrame(rows, columns=list(COLUMNS))
     board = best_first(board).sort_values(["series", "shots", "noise", "noise_kind"], kind="stable")
     trivial = {name for name, known in facts.encoders.items() if known.trivial}
