@@ -1,4 +1,4 @@
-"""Intervals cover what they claim. The full simulation with its figures: tests/simulation, results/protocol.md."""
+"""Intervals cover what they claim. The full simulation with its figures: tests/simulation, results/simulation."""
 
 from __future__ import annotations
 
