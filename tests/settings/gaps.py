@@ -99,10 +99,9 @@ def _table(rows: pd.DataFrame, by: list[str], kinds: list[str], oracle: str) -> 
     for key, own in rows.groupby(by):
         line = dict(zip(by, np.atleast_1d(np.array(key, object)), strict=True)) | {"rows": len(own)}
         for kind in kinds:
-            gap = own[oracle] - own[kind]
-            line[f"{kind}: mean"], line["95%" + f" of {kind}"], line[f"{kind}: largest"] = (
-                gap.mean(), gap.quantile(0.95), gap.max()
-            )  # fmt: skip
+            gap = (own[oracle] - own[kind]).dropna()
+            many = f"{gap.mean():.2f} / {gap.quantile(0.95):.2f} / {gap.max():.2f}"
+            line[f"{kind}: mean / 95% / largest"] = many if len(gap) else ""
         found.append(line)
     return _markdown(pd.DataFrame(found).round(2))
 
