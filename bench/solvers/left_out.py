@@ -26,10 +26,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.solvers.kernels import in_order
+from bench.solvers.kernels import compiled
 
 GRID = (-18.0, 14.0, 65)  # of the log of n l2 / b, relative to the mean of e, at which single rows' steps are tabled
-HALVINGS = 20  # of what encloses log b
+HALVINGS = 14  # of what encloses log b
 LEAST = 1e-9  # of a curvature
 
 
@@ -86,7 +86,7 @@ def leave_out(geometry: Geometry, y: np.ndarray, l2: np.ndarray, S: np.ndarray, 
         _leave_out(geometry, (y, order, starts), len(y) * float(strength), S[at], R[at], w[at])
 
 
-@in_order
+@compiled
 def _leave_out(
     geometry: Geometry,
     labels: tuple[np.ndarray, np.ndarray, np.ndarray],

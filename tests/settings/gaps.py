@@ -17,8 +17,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.heads import get_heads
 from bench.report.markdown import table_lines
 
+PRIORS = (0, 0.05, 0.1, 0.2, 0.5, 1)
 ROW = ["dataset", "encoder", "head", "shots"]
 
 
@@ -48,6 +50,8 @@ def main() -> None:
     ratio = far["log_loss auto"] / far["log_loss inner-cv"]
     print(f"\nauto over inner-cv: median {ratio.median():.3f}, 95% of rows below {ratio.quantile(0.95):.2f}, "
           f"largest {ratio.max():.2f}; of rows more than 10% above: {(ratio > 1.1).sum()} of {ratio.notna().sum()}")  # fmt: skip
+    print("\n## Points below the oracle per level by the weight of the prior (`bench.heads.choice.PRIOR`)\n")
+    print(_priors(ledger[ledger["shots"] >= given.least]))
     below = (rows[kinds].max(axis=1) - rows["per draw"]).max()
     print(f"\nNo kind is above the oracle in any of {len(rows)} rows: the nearest is {below:.2f} points from it.")
 
@@ -63,6 +67,29 @@ def gaps(ledger: pd.DataFrame) -> pd.DataFrame:
     return score.join(loss.add_prefix("log_loss ")).reset_index()
 
 
+def _priors(ledger: pd.DataFrame) -> str:
+    """Return the mean gap of every head, from what `loo` rows were chosen by; where splits differ, about."""
+    found = []
+    for key, own in ledger.groupby(ROW):
+        loo, oracle = (own[own["selection"] == kind].sort_values("seed") for kind in ("loo", "oracle"))
+        if len(loo) == 0 or len(loo) != len(oracle):
+            continue
+        [head], one = get_heads([key[2]]), own.iloc[0]
+        n, K = one["shots"] * one["classes"], one["classes"]
+        left_out, wrong = (pd.DataFrame([json.loads(text) for text in rows["losses"]]) for rows in (loo, oracle))
+        losses = left_out[wrong.columns].to_numpy()
+        away = np.array([head.place(json.loads(text)) for text in wrong.columns])
+        away -= head.place(head.published(n, K, one["dim"]))
+        line: dict[str, object] = {"head": key[2]}
+        for weight in PRIORS:
+            chosen = (losses + weight * away**2 / n).argmin(1)
+            line[str(weight)] = 100 * (wrong.to_numpy()[np.arange(len(wrong)), chosen].mean() - wrong.mean().min())
+        found.append(line)
+    if not found:
+        return "No ledger has rows of loo."
+    return _markdown(pd.DataFrame(found).groupby("head").mean().round(2).reset_index())
+
+
 def _best_of_all(texts: pd.Series) -> float:
     return 100 * (1 - pd.DataFrame([json.loads(text) for text in texts]).mean().min())
 
@@ -72,10 +99,9 @@ def _table(rows: pd.DataFrame, by: list[str], kinds: list[str], oracle: str) -> 
     for key, own in rows.groupby(by):
         line = dict(zip(by, np.atleast_1d(np.array(key, object)), strict=True)) | {"rows": len(own)}
         for kind in kinds:
-            gap = own[oracle] - own[kind]
-            line[f"{kind}: mean"], line["95%" + f" of {kind}"], line[f"{kind}: largest"] = (
-                gap.mean(), gap.quantile(0.95), gap.max()
-            )  # fmt: skip
+            gap = (own[oracle] - own[kind]).dropna()
+            many = f"{gap.mean():.2f} / {gap.quantile(0.95):.2f} / {gap.max():.2f}"
+            line[f"{kind}: mean / 95% / largest"] = many if len(gap) else ""
         found.append(line)
     return _markdown(pd.DataFrame(found).round(2))
 

@@ -67,9 +67,9 @@ def test_a_run_on_the_tuned_data_leaves_its_groups_out_and_gives_the_figures_of_
     assert len(used) == len(rows) == 30
     assert not set(used["digest"]) & set(rows["digest"]) and not set(used["group"]) & set(rows["group"])
     board = pd.read_csv(made / "leaderboard.csv").set_index(["head", "selection"])
-    assert set(board.index) == {("xgboost", "fixed"), ("xgboost", "tuned"), ("knn", "fixed")}
+    assert set(board.index) == {("xgboost", "auto"), ("xgboost", "tuned"), ("knn", "auto")}
     assert board["balanced_accuracy"]["xgboost", "tuned"] == pytest.approx(result.tuned.balanced_accuracy, abs=1e-6)
-    assert board["balanced_accuracy"]["xgboost", "fixed"] == pytest.approx(result.published.balanced_accuracy, abs=1e-6)
+    assert board["balanced_accuracy"]["xgboost", "auto"] == pytest.approx(result.published.balanced_accuracy, abs=1e-6)
     settings = read_ledger(made).query("selection == 'tuned'")["setting"]
     assert [json.loads(text) for text in settings] == [dict(result.setting)] * 4
     assert "- left out: 30 of 60 instances" in (made / "leaderboard.md").read_text()

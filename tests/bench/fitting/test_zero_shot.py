@@ -124,7 +124,7 @@ def test_a_run_shows_no_labels_beside_few_and_the_second_time_does_nothing(bench
     assert len(rows) == 2 and len(board) == 2 + 3 * 2 * 2
     assert (rows[["shots", "noise", "support_groups", "noise_realised"]] == 0).all(axis=None)
     assert (rows["seeds"] == 1).all() and (rows["selection"] == "prompts").all() and (rows["draw"] == "none").all()
-    assert (board[board["head"] == "centroid"]["selection"] == "fixed").all()
+    assert (board[board["head"] == "centroid"]["selection"] == "auto").all()
     assert rows["n_test"].tolist() == [12, 12] == board["n_test"].unique().repeat(2).tolist()
     assert ((rows["ci_low"] <= rows["balanced_accuracy"]) & (rows["balanced_accuracy"] <= rows["ci_high"])).all()
     about = json.loads((run / "run.json").read_text())
