@@ -32,6 +32,15 @@ SELECTION = {
 }
 
 
+SCALED = {
+    "pool": "Embeddings are centred and scaled by all images of the training side, labelled or not, without their "
+    "labels (`--scale-by pool`). With the labelled examples alone (`--scale-by support`) scores are mostly lower where "
+    "labels are few.",
+    "support": "Embeddings are centred and scaled by the labelled examples of a draw alone (`--scale-by support`). All "
+    "images of the training side, without labels, mostly give higher scores where labels are few (`--scale-by pool`).",
+}
+
+
 def _published(table: pd.DataFrame) -> str:
     """Return which rows of selection 'auto' are at the published setting, in words."""
     own = table[table["selection"] == "auto"]
@@ -76,6 +85,7 @@ def how_to_read(board: Leaderboard, facts: RunFacts) -> list[str]:
         "- Slides are on both sides of this split: nothing here may be reported or compared."
         if facts.split_rule == RANDOM
         else "- No image, slide or other group is on both sides of a split.",
+        *[f"- {text}" for by, text in SCALED.items() if (table["scale_by"] == by).any()],
         "- *rank*: the places that a row may truly hold; all ranks of a table hold together in 19 of 20 studies. "
         "*P(best)*: how likely this row is the best; *P(near)*: how likely it is within 2 points of the best, and so "
         "as good as the best for most purposes. Both count other slides on both sides.",
