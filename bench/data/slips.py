@@ -1,10 +1,10 @@
 """Slides whose few items of another class look like slips of the label.
 
 Where slides hold one class each, a single item of another class is more likely a wrong label than a find; where they
-hold several classes, it is nothing special. So a class counts here only if it fills slides: but for few items in a
-slide, 95% of its items are in slides of its own, of which it is 80% or more. Few items of such a class, in a slide that
-another such class fills, are named. Slides of a handful of items say nothing. What this cannot tell from slips is an
-honest rare find, such as a few cells of a tumour in a slide of normal tissue: look at them.
+hold several classes, it is nothing special. So a class counts here only if it fills slides: apart from slides with only
+a few of its items, 95% of its items are in slides of its own, of which it is 80% or more. Few items of such a class, in
+a slide that another such class fills, are named. Slides of a handful of items say nothing. What this cannot tell from
+slips is an honest rare find, such as a few cells of a tumour in a slide of normal tissue: look at them.
 
 In simulated honest data it names next to nothing where slides mix their classes, but something in many data sets whose
 slides are nearly pure by nature; where every slide has one stray item it names them (`results/simulation/draws.md`).

@@ -194,7 +194,7 @@ def parts_of(unit: Unit, drawn: Drawn, material: Material) -> list[Part]:
     if KINDS[unit.noise_kind].replaces:
         return _replaced(unit, drawn, draw, material)
     Y = np.stack([flip_labels(draw, unit.noise_kind, rate) for rate in unit.rates])
-    return [Part(slice(None), Episode(drawn.support, Y, draw.n_classes, draw.groups), draw.y != Y)]
+    return [Part(slice(None), Episode(drawn.support, Y, draw.n_classes, draw.groups, drawn=draw.y), draw.y != Y)]
 
 
 def _replaced(unit: Unit, drawn: Drawn, draw: NoiseContext, material: Material) -> list[Part]:
@@ -206,7 +206,7 @@ def _replaced(unit: Unit, drawn: Drawn, draw: NoiseContext, material: Material) 
         rows = replace_rows(drawn.rows, lots(draw.items, draw.seed), pool, rate)
         wrong = rows != drawn.rows
         support = drawn.pool.support(rows, drawn.split.test, draw.groups) if wrong.any() else drawn.support
-        episode = Episode(support, draw.y[None], draw.n_classes, draw.groups)
+        episode = Episode(support, draw.y[None], draw.n_classes, draw.groups, drawn=draw.y)
         parts.append(Part(slice(r, r + 1), episode, wrong[None]))
     return parts
 

@@ -58,8 +58,9 @@ class Truth:
 class Episode:
     """One draw with its m noisy label vectors.
 
-    Y: int (m, n) in [0, K). groups (n,): group of each support row; the rows are those of the first class, then of
-    the second, ..., equally many. truth: None for all but 'oracle'.
+    Y: int (m, n) in [0, K). groups (n,): group of each support row; drawn (n,): its class before labels go wrong, None
+    where the rows are those of the first class, then of the second, ..., equally many. truth: None for all but
+    'oracle'.
     """
 
     support: Support
@@ -67,6 +68,7 @@ class Episode:
     n_classes: int
     groups: np.ndarray
     truth: Truth | None = None
+    drawn: np.ndarray | None = None
 
     @cached_property
     def folds(self) -> tuple[tuple[np.ndarray, Support], ...]:
@@ -78,12 +80,13 @@ class Episode:
     @cached_property
     def fold(self) -> np.ndarray:
         """The fold of every support row, (n,)."""
-        return fold_of(self.groups, self.n_classes)
+        return fold_of(self.groups, self.fewest_groups)
 
     @cached_property
     def fewest_groups(self) -> int:
         """How many groups the class with the fewest has."""
-        return _fewest_groups(self.groups, self.n_classes)
+        n, K = len(self.groups), self.n_classes
+        return _fewest_groups(self.groups, np.repeat(np.arange(K), n // K) if self.drawn is None else self.drawn, K)
 
     def published(self, head: Head) -> Params:
         """Return the head's published setting for a support of this size."""
@@ -234,15 +237,18 @@ def choose(way: str, head: Head, settings: Sequence[Params], episode: Episode) -
     return Chosen(soften(P, found.temperature), index, found.losses, found.temperature, gap, iterations)
 
 
-def fold_of(groups: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return the fold (n,) of every support row, groups dealt out in the order of the draw; labels are not used."""
+def fold_of(groups: np.ndarray, fewest: int) -> np.ndarray:
+    """Return the fold (n,) of every support row, groups dealt out in the order of the draw; labels are not used.
+
+    fewest: groups of the class that has the fewest.
+    """
     _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first))[inverse]
-    return rank % min(MAX_FOLDS, _fewest_groups(groups, n_classes))
+    return rank % max(1, min(MAX_FOLDS, fewest))
 
 
-def _fewest_groups(groups: np.ndarray, n_classes: int) -> int:
-    return min(len(np.unique(own)) for own in groups.reshape(n_classes, -1))
+def _fewest_groups(groups: np.ndarray, y: np.ndarray, n_classes: int) -> int:
+    return min(len(np.unique(groups[y == k])) for k in range(n_classes))
 
 
 def settings_of(kind: str, head: Head, given: Iterable[Params] = ()) -> tuple[Params, ...]:
@@ -282,15 +288,15 @@ def _able(kind: str, head: Head) -> bool:
 
 
 def refuse_shots(
-    kind: str, shots: int, supports: Iterable[np.ndarray], n_classes: int, series: str = "balanced"
+    kind: str, shots: int, supports: Iterable[tuple[np.ndarray, np.ndarray]], n_classes: int, series: str = "balanced"
 ) -> str:
-    """Return why settings cannot be chosen this way at a level, or "". supports: groups (n,) of every draw."""
+    """Return why settings cannot be chosen this way at a level, or "". supports: groups and classes of every draw."""
     needed = MIN_GROUPS.get(kind, 0)
     if not needed:
         return ""  # without a look at the draws, which are made when asked for
     if series == "budget":
         return f"--budget {shots} with --select {kind}: a draw may have too few groups of a class to leave some out"
-    fewest = min((_fewest_groups(groups, n_classes) for groups in supports), default=0)
+    fewest = min((_fewest_groups(groups, y, n_classes) for groups, y in supports), default=0)
     if fewest >= needed:
         return ""
     return (

@@ -235,7 +235,8 @@ def plan_sweep(
         has_groups = "auto" in protocol.select and _can_leave_out(sweep, series, n)
         for kind in protocol.select:
             own = draws[series].supports
-            why = refuse_shots(kind, n, (group[own[key]] for key in own if key[0] == n), len(classes), series)
+            drawn = ((group[own[key]], y[own[key]]) for key in own if key[0] == n)
+            why = refuse_shots(kind, n, drawn, len(classes), series)
             if why:
                 refused[series][n] = "; ".join(filter(None, (refused[series].get(n), why)))
                 continue
@@ -277,15 +278,25 @@ def _per_class(labels: int, classes: Sequence[str]) -> int:
 def _can_leave_out(sweep: Sweep, series: str, level: int) -> bool:
     """Return whether every class has two groups in every draw of a level.
 
-    Draws that go round the groups are not looked at, and so not made: they have two where the training side has.
+    Where groups are equal, draws that go round them are not looked at, and so not made: they have two where the
+    training side has.
     """
     protocol, group = sweep.protocol, sweep.table["group"].to_numpy(str)
-    if series == "balanced" and protocol.draw == "spread":
+    if series == "balanced" and level < 2:
+        return False
+    if series == "balanced" and protocol.draw == "spread" and _equal_groups(group, sweep.y):
         splits = (split.train for repeat in sweep.plan.repeats for split in repeat)
-        return level > 1 and can_leave_out(((group[rows], sweep.y[rows]) for rows in splits), len(sweep.classes))
+        return can_leave_out(((group[rows], sweep.y[rows]) for rows in splits), len(sweep.classes))
     own = sweep.draws_of(series).supports
     draws = (own[key] for key in own if key[0] == level)
     return can_leave_out(((group[rows], sweep.y[rows]) for rows in draws), len(sweep.classes))
+
+
+def _equal_groups(group: np.ndarray, y: np.ndarray) -> bool:
+    """Return whether every group holds as many items, all of one class. group, y: (N,); items of no class are -1."""
+    names, at = np.unique(group, return_inverse=True)
+    pairs = len(np.unique(np.stack([at, y]), axis=1).T)
+    return pairs == len(names) and len(np.unique(np.bincount(at))) == 1
 
 
 def _noises_at(sweep: Sweep, series: str, level: int) -> tuple[dict[str, tuple[float, ...]], str]:

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.report.pairs import METHOD, holm
+from bench.report.pairs import METHOD
 from bench.report.statistics import RESAMPLES, percentile_interval
 
 FEWEST = 6
@@ -164,3 +164,12 @@ def _joined(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
         joined = joined.sort_values("mean", ascending=False, kind="stable")
         joined = joined.sort_values(LEVEL, kind="stable", ignore_index=True)
     return joined
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Return p-values (P,) adjusted for P tests (Holm 1979), at most 1; a NaN is no test and stays NaN."""
+    out = np.full(len(p), np.nan)
+    there = np.flatnonzero(~np.isnan(p))
+    order = there[np.argsort(p[there], kind="stable")]
+    out[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1)
+    return out

@@ -82,7 +82,7 @@ def compare(answers: Answers) -> Compared:
     chance = chance_test(answers.shares[ranked], answers.y, answers.group, in_turn=answers.in_turn)
     rows.loc[ranked, "p_chance"], rows.loc[ranked, "p_chance_best"] = chance.alone, chance.best
     rows.loc[ranked, "p_chance_least"] = chance.least
-    rows[["delta_trivial", "delta_low", "delta_high"]] = over_trivial(answers, spread)
+    rows[["delta_trivial", "delta_low", "delta_high"]] = over_trivial(answers)
     if few_groups(hits.total, RANK_FROM):
         return Compared(rows, spread, ranked, among)
     comparison = compare_all(among)
@@ -92,22 +92,26 @@ def compare(answers: Answers) -> Compared:
     return Compared(rows, spread, ranked, among, comparison)
 
 
-def over_trivial(answers: Answers, spread: Spread) -> np.ndarray:
+def over_trivial(answers: Answers) -> np.ndarray:
     """Return (M, 3): balanced accuracy above that of the best trivial method, with its paired 95% limits.
 
     NaN for the trivial methods themselves, and where there is none. The best is as good as it is partly by luck, so
     that what is left above it is rather too little than too much.
     """
-    hits = answers.hits
-    out = np.full((len(hits.right), 3), np.nan)
-    rivals = np.flatnonzero(answers.trivial)
-    learned = np.flatnonzero(~answers.trivial & answers.compared)
-    if not len(rivals) or not len(learned):
+    out = np.full((len(answers.hits.right), 3), np.nan)
+    there = np.flatnonzero(answers.trivial | answers.compared)  # no other row has a part in this
+    trivial = answers.trivial[there]
+    if trivial.all() or not trivial.any():
         return out
-    best = int(rivals[np.argmax(spread.mean[rivals])])
-    found = differences(spread, best, learned)
+    hits = Hits(answers.hits.right[there], answers.hits.total)
+    spread = spread_of(hits, answers.learned, None if answers.rho is None else answers.rho[there])
+    best = int(np.argmax(np.where(trivial, spread.mean, -np.inf)))
+    others = np.flatnonzero(~trivial)
+    found = differences(spread, best, others)
+    learned = there[others]
     out[learned] = np.stack([-found.difference, -found.high, -found.low], 1)
     if few_groups(hits.total):
+        hits, best = answers.hits, int(there[best])
         rival = recalls_by_group(hits, best)
         out[learned, 1:] = [exact_difference(recalls_by_group(hits, int(m)), rival) for m in learned]
     return out

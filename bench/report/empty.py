@@ -16,7 +16,7 @@ def empty_reasons(board: pd.DataFrame, facts: RunFacts) -> dict[str, str]:
     reasons = {}
     oracle = board["selection"] == "oracle"
     if oracle.any():
-        reasons["p_chance, rank_low, rank_high, p_best, p_near, delta_trivial"] = (
+        reasons["p_chance, p_chance_best, rank_low, rank_high, p_best, p_near, held_out_best, delta_trivial"] = (
             "oracle rows saw the test labels and are compared with nothing"
         )
     diagnostic = board["role"] == ROLE_DIAGNOSTIC
@@ -34,7 +34,7 @@ def empty_reasons(board: pd.DataFrame, facts: RunFacts) -> dict[str, str]:
         )
     if not any(known.trivial for known in facts.encoders.values()):
         reasons["delta_trivial"] = "no descriptor or control took part; add e.g. --encoder color-stats"
-    elif any(known.trivial for known in facts.encoders.values()):
+    else:
         reasons["delta_trivial"] = "empty for baselines themselves, which it is measured against, and for diagnostics"
         if not board["shots"].all():
             reasons["delta_trivial"] += "; and at 0 labels unless a control has a text tower"

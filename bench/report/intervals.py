@@ -62,7 +62,11 @@ class Differences:
 
 
 def differences(spread: Spread, reference: int, others: np.ndarray, level: float = LEVEL) -> Differences:
-    """Return one score minus others, by Student's t; where the two never differ (0, 0, 0, 1)."""
+    """Return one score minus others, by Student's t; where the two never differ (0, 0, 0, 1).
+
+    A difference that is the same in every group and draw has no variance: its limits are itself, and p is that of the
+    sign test over as many groups as there are degrees of freedom.
+    """
     from scipy.stats import t
 
     others = np.asarray(others, int)
@@ -71,6 +75,7 @@ def differences(spread: Spread, reference: int, others: np.ndarray, level: float
     deviation, varies = np.sqrt(variance), variance > ROUNDING
     reach, p = np.zeros(len(gap)), np.ones(len(gap))
     reach[varies] = t.ppf((1 + level) / 2, df[varies]) * deviation[varies]
+    p[~varies & (np.abs(gap) > 1e-9)] = 2.0**-spread.df_test
     p[varies] = 2 * t.sf(np.abs(gap[varies]) / deviation[varies], df[varies])
     return Differences(gap, gap - reach, gap + reach, p)
 

@@ -1,7 +1,8 @@
 """From stored predictions to the leaderboard: a table, and Markdown that a person can read.
 
 A pure function of the run's units, the instance table and a few facts about the encoders: nothing is
-refitted. One row per encoder x head x selection x shots x noise; 'oracle' rows take part in no comparison.
+refitted. One row per encoder x head x selection x shots x noise; rows of the oracle and diagnostics take part in no
+comparison.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from bench.report.pairs import COLUMNS as PAIRS
 from bench.report.pairs import pairs_with_best
 from bench.report.resamples import Resamples, resample_rows
 from bench.report.rows import ROLE_DIAGNOSTIC, best_first
-from bench.report.sides import Sides, few_training_groups
+from bench.report.sides import DRAWS_ALIKE, Sides, few_training_groups
 from bench.report.statistics import Hits, count_hits
 
 COLUMNS = (
@@ -68,11 +69,13 @@ def build_leaderboard(
     sides = Sides.of(table, plan, facts)
     rows: list[dict[str, object]] = []
     pairs: list[pd.DataFrame] = []
+    blind = False
     resamples: dict[tuple[Hashable, ...], np.ndarray] = {}
     has_curves = len({(unit.shots, rate) for unit in units for rate in unit.rates}) > 1
     for level in dict.fromkeys((unit.series, unit.shots, unit.noise_kind) for unit in units):
         block = [unit for unit in units if (unit.series, unit.shots, unit.noise_kind) == level]
         fits, answers = _score(run, block, sides, facts)
+        blind = blind or any(one.learned is not None and not one.learned.tells_apart for one in answers)
         for r, rate in enumerate(block[0].rates):
             compared = compare(answers[r])
             if has_curves:
@@ -87,6 +90,7 @@ def build_leaderboard(
     board = best_first(board).sort_values(["series", "shots", "noise", "noise_kind"], kind="stable")
     trivial = {name for name, known in facts.encoders.items() if known.trivial}
     raised = flags(board, trivial, 1 / len(facts.classes)) | few_training_groups(table, plan, facts.classes)
+    raised |= {"training-as-it-is": DRAWS_ALIKE} if blind else {}
     pairs = [one for one in pairs if len(one)]
     return Leaderboard(
         board.reset_index(drop=True), empty_reasons(board, facts), raised,
@@ -132,7 +136,7 @@ def _score(
     real = np.array([unit.selection != "oracle" and not facts.diagnostic for unit in block])
     compared = real & [facts.role(unit.encoder) != ROLE_DIAGNOSTIC for unit in block]
     trivial = real & [facts.encoders[unit.encoder].trivial for unit in block]
-    in_turn = facts.split_rule in IN_TURN
+    in_turn = facts.split_rule in IN_TURN and learned is not None  # without labels nothing is learned from
     answers = [
         Answers(
             Hits(np.stack(counted), total), np.stack(taken), tested.y, tested.group, compared, trivial, in_turn,

@@ -9,17 +9,18 @@ groups, and some of the same items. Let rho be the correlation of two items of o
     r = (rho G + (1 - rho) I) / (rho G' + (1 - rho) I')
 
 where G and I are the inner products of the two draws' shares of groups and of items, G' and I' those of a draw with
-itself. Of a score's variance over training groups the draws then show a part 1 - phi, and phi is what they have in
-common. phi = r where the score answers linearly to what is learned from, r^2 where only the square counts (an expansion
-into Hermite polynomials has the factor r^j in order j). Both occur: `ORDER` is the middle. rho is the intraclass
-correlation of the test items' margins, since test groups are groups like the training ones.
+itself. Variation between draws then shows only the share 1 - phi of a score's variance over training groups; the share
+phi is what all draws have in common. phi = r where the score answers linearly to what is learned from, r^2 where only
+the square counts (an expansion into Hermite polynomials has the factor r^j in order j). Both occur: `ORDER` is the
+middle. rho is the intraclass correlation of the test items' margins, since test groups are groups like the training
+ones.
 
-**Groups that are tested in turn** (folds). A group that is odd as a test is odd as a teacher too, so that both roles
-have to be added before they are squared. Some draws do without a group when they answer for another one: the
-difference to all draws is the effect of deleting that group, and the sum of squares of all deletions, tested and
-learned from, is the jackknife of the whole procedure (Efron and Stein 1981: not too small in the mean). What few draws
-add by chance is what the same sum is when draws are exchanged, and is subtracted. What remains is noisy: see
-`bench.report.intervals.PRIOR`.
+**Groups that are tested in turn** (folds). A group that is odd when it is tested is odd when it is learned from too, so
+that both effects have to be added before they are squared. In some draws a group was not learned from while another one
+was tested: the difference to all draws is the effect of deleting the first. The sum of squares of all deletions, from
+the test and from what is learned from, is the jackknife of the whole procedure (Efron and Stein 1981: not too small in
+the mean). What few draws add by chance is what the same sum is when draws are exchanged, and is subtracted. What
+remains is noisy: see `bench.report.spread.PRIOR`.
 
 Letters: M methods, S draws, F fits a draw (one a fold), P = S F, G tested groups, J groups of the table.
 """
@@ -59,6 +60,14 @@ class Learned:
     def draws(self) -> int:
         """The number S of draws."""
         return len(self.fold)
+
+    @property
+    def tells_apart(self) -> bool:
+        """Whether draws differ, without which nothing is known of other training groups."""
+        F = len(self.holds) // self.draws
+        first, own = self.by_item[:F, :F].diagonal(), self.by_item[:, :F]
+        repeats = own.reshape(self.draws, F, F).diagonal(axis1=1, axis2=2)  # what a draw shares with the first
+        return self.draws > 1 and bool((repeats < first - 1e-9).any())
 
 
 def learned_from(
@@ -154,12 +163,13 @@ class Deletions:
     """Effects d (M, J) of deleting a training group, as matrices (M, M) of sums over the groups.
 
     raw: of d d'; noise: what of it draws give by chance; cross: of -(t d' + d t'), where t (M, G) is what a group
-    adds to the score as a test.
+    adds to the score as a test. known: the share of the groups learned from that some draw does without.
     """
 
     raw: np.ndarray
     noise: np.ndarray
     cross: np.ndarray
+    known: float
 
 
 def deletions(learned: Learned, parts: np.ndarray, weight: np.ndarray, seed: int = 0) -> Deletions:
@@ -198,4 +208,5 @@ def deletions(learned: Learned, parts: np.ndarray, weight: np.ndarray, seed: int
         noise += other @ other.T / EXCHANGES
     t = parts.mean(1)
     cross = t @ d[:, learned.tested].T
-    return Deletions(d @ d.T, noise, -(cross + cross.T))
+    used = learned.holds.any(0)
+    return Deletions(d @ d.T, noise, -(cross + cross.T), float(some[used].mean()))

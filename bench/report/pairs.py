@@ -35,12 +35,3 @@ def pairs_with_best(units: Sequence[Unit], spread: Spread, comparison: Compariso
     rows |= {"shots": units[best].shots, "noise": noise, "difference": found.difference, "ci_low": found.low,
              "ci_high": found.high, "p": found.p, "p_joint": comparison.p[best, others]}  # fmt: skip
     return pd.DataFrame(rows)[COLUMNS].sort_values("difference", kind="stable")
-
-
-def holm(p: np.ndarray) -> np.ndarray:
-    """Return p-values (P,) adjusted for P tests (Holm 1979), at most 1; a NaN is no test and stays NaN."""
-    out = np.full(len(p), np.nan)
-    there = np.flatnonzero(~np.isnan(p))
-    order = there[np.argsort(p[there], kind="stable")]
-    out[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1)
-    return out

@@ -5,7 +5,7 @@ value that the largest difference of all pairs, each divided by its deviation, e
 are equal. So ranks hold jointly (Mogstad, Romano, Shaikh and Wilhelm 2024, section 3). Pairs that are told apart take
 no part in the critical value of the others (stepwise, Romano and Wolf 2005, section 3).
 
-For pairs with the best one, which was found on the same test, that would be more than is needed: a false claim needs a
+For pairs with the best one, which was found on the same test, that is stricter than necessary: a false claim needs a
 wrong best, and methods clearly behind are no candidates. So their critical value is of the pairs of a candidate with
 any other, where candidates are less than max(2, sqrt(2 log(M / 2))) deviations behind the best (moment selection, as
 in Hansen 2005, section 2.3, and Andrews and Soares 2010, section 4). Of equal methods nearly all are candidates.

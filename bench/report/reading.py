@@ -6,17 +6,15 @@ import pandas as pd
 
 from bench.draws.sources import RANDOM
 from bench.report.facts import IN_TURN, RunFacts
+from bench.report.flags import EXACT
 from bench.report.leaderboard import Leaderboard
 
-_P_READING = {
-    False: "- *p*: how often the best of all rows does as well as this one when labels mean nothing (whole groups "
-    "exchange their labels; adjusted for the number of rows). The interval is about one row alone and knows nothing of "
-    "how many were tried, so that the two may differ.",
-    True: "- Two tests against chance, in which whole groups exchange their labels. *p (this row)*: how often this row "
+_P_READING = (
+    "- Two tests against chance, in which whole groups exchange their labels. *p (this row)*: how often this row "
     "alone does as well when labels mean nothing; like the interval, it fits a row that you chose before you saw the "
     "table. *p (best of all)*: how often the best of all rows does as well as this one; it fits a row that you picked "
-    "from the table because it is high.",
-}
+    "from the table because it is high."
+)
 SELECTION = {
     "auto": "Settings and temperatures (`selection` auto) are those by which the labelled examples, each predicted "
     "without its group, have the least log loss, with a prior on the published setting that counts where labels are "
@@ -47,15 +45,20 @@ def _published(table: pd.DataFrame) -> str:
     at = own[own["chosen_by"] == "fixed"].groupby("head", sort=True)["shots"].unique()
     everywhere = [name for name, shots in at.items() if len(shots) == own[own["head"] == name]["shots"].nunique()]
     levels = sorted({int(n) for name, shots in at.items() if name not in everywhere for n in shots})
-    parts = [f"{', '.join(map(str, levels))} label{'' if levels == [1] else 's'} per class"] if levels else []
+    parts = [f"{', '.join(map(str, levels))} label{'' if levels == [1] else 's'}"] if levels else []
     parts += [f"`{', '.join(map(str, everywhere))}` at all levels"] if everywhere else []
     return "here " + " and ".join(parts) if parts else "here nowhere"
 
 
-def _intervals(facts: RunFacts, in_turn: bool) -> list[str]:
+def _intervals(facts: RunFacts, in_turn: bool, exact: bool) -> list[str]:
     """Return what an interval is for, and what it would be for the very slides that were learned from."""
     if facts.diagnostic:
         return []
+    if exact:
+        return [
+            "- The 95% interval is of the number of tested slides alone, each counted as one observation: they are too "
+            "few to say more, and what other training slides would change is not in it."
+        ]
     both = (
         "every slide is learned from and tested in turn, and the interval allows for both roles"
         if in_turn
@@ -81,7 +84,7 @@ def how_to_read(board: Leaderboard, facts: RunFacts) -> list[str]:
     parts += [
         "- A score is the mean over draws of the labelled examples; *spread* is its standard deviation from draw to "
         "draw, which is the luck of which examples you happened to label. It is not the interval.",
-        *_intervals(facts, in_turn),
+        *_intervals(facts, in_turn, bool((table["ci_method"] == EXACT).all())),
         "- Slides are on both sides of this split: nothing here may be reported or compared."
         if facts.split_rule == RANDOM
         else "- No image, slide or other group is on both sides of a split.",
@@ -89,7 +92,7 @@ def how_to_read(board: Leaderboard, facts: RunFacts) -> list[str]:
         "- *rank*: the places that a row may truly hold; all ranks of a table hold together in 19 of 20 studies. "
         "*P(best)*: how likely this row is the best; *P(near)*: how likely it is within 2 points of the best, and so "
         "as good as the best for most purposes. Both count other slides on both sides.",
-        _P_READING["p_chance_best" in table],
+        _P_READING,
         "- *over baselines* is the paired difference to the best row that knows no biology (colour, texture, size; "
         "networks with random weights too, where they take part), with its 95% interval. Near zero, the encoder adds "
         "nothing that stain or size does not give away.",

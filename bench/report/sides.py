@@ -14,6 +14,10 @@ from bench.fitting.ledger import Predictions, Tested, tested_items
 from bench.report.facts import IN_TURN, RunFacts
 from bench.report.learning import Learned, learned_from
 
+DRAWS_ALIKE = (
+    "At some number of labels there is one draw, or all draws hold the same examples: nothing shows what other "
+    "training slides would change, and the intervals there take the training slides as they are"
+)
 FEW_TRAINING = 6  # training groups of a class; with fewer, a score hangs on which ones they are
 
 

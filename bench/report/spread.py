@@ -10,14 +10,15 @@ score is a mean over test groups and over draws, and errs by both and by the gro
 
 In folds every group is tested and learned from. Where learning is symmetric, with as much effect on the answers to
 others as others have on the answer to it, the variance is 2 T (`bench.report.chance` has the bound); by deletions it
-is T + D + C, right in the mean and noisy. The two are weighed by w = `PRIOR` and 1 - w, and of several methods D + C
-is mostly the share of T that it is in all of them.
+is T + D + C, right in the mean and noisy. The two are weighed by w = `PRIOR` and 1 - w, the variance is never less
+than T, and of several methods D + C is shrunk towards T times its average ratio over all of them. Only a part of the
+groups may be missing from some draw: the weight of D + C is smaller by that part.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from bench.report.statistics import Hits
 
 ROUNDING = 1e-18  # a variance below this is that of equal numbers, rounded
 PRIOR = 2 / 3
-LEAST_DF = 3.0
+LEAST_DF = 3.0  # below it limits say no more than that a score is between 0 and 1
 
 Pick = Callable[[np.ndarray], np.ndarray]  # a matrix (M, M) of methods to the variances of some contrasts of them
 
@@ -60,7 +61,9 @@ class Spread:
 
         return replace(
             self, mean=self.mean[at], test=cut(self.test), luck=cut(self.luck), learning=cut(self.learning),
-            deleted=None if self.deleted is None else Deletions(*map(cut, astuple(self.deleted))),
+            deleted=self.deleted and replace(
+                self.deleted, raw=cut(self.deleted.raw), noise=cut(self.deleted.noise), cross=cut(self.deleted.cross)
+            ),
         )  # fmt: skip
 
     def errors(self, pick: Pick) -> tuple[np.ndarray, np.ndarray]:
@@ -71,12 +74,13 @@ class Spread:
             variance = (2 if self.in_turn else 1) * test + learning
             terms.append(((2 if self.in_turn else 1) * test, self.df_test))
         else:
-            kept = (1 - PRIOR) * (self.df_groups - 1) / self.df_groups
             found = self.deleted
+            weight = (1 - PRIOR) * found.known
+            kept = weight * (self.df_groups - 1) / self.df_groups
             raw = _pooled(np.maximum(pick(found.raw), 0), test)
             learned = _pooled(pick(found.raw) - pick(found.noise) + pick(found.cross), test)
-            variance = np.maximum((1 + PRIOR) * test + kept * learned, test) + learning
-            terms += [((1 + PRIOR) * test, self.df_test), (kept * raw, self.df_groups)]
+            variance = np.maximum((2 - weight) * test + kept * learned, test) + learning
+            terms += [((2 - weight) * test, self.df_test), (kept * raw, self.df_groups)]
             terms.append((kept * np.sqrt(2 * test * raw), self.df_groups))
         df = _freedom(variance, terms)
         return variance, np.minimum(df, self.df_test) if self.in_turn else df
@@ -99,7 +103,7 @@ def _pooled(found: np.ndarray, test: np.ndarray) -> np.ndarray:
 def _freedom(variance: np.ndarray, terms: list[tuple[np.ndarray, float]]) -> np.ndarray:
     doubt = sum((term**2 / max(df, 1) for term, df in terms), np.zeros_like(variance))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(doubt > 0, np.maximum(variance**2 / doubt, min(LEAST_DF, terms[-1][1])), np.nan)
+        return np.where(doubt > 0, np.maximum(variance**2 / doubt, LEAST_DF), np.nan)
 
 
 def of_scores(matrix: np.ndarray) -> np.ndarray:

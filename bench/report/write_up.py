@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +18,7 @@ from bench.report.merge import find_runs, merge_runs, read_runs
 from bench.report.overview import render_merged, render_overview
 from bench.report.record import Account, read_about, read_account, read_units, write_account
 from bench.report.robustness import robustness
-from bench.report.rows import ROLE_DIAGNOSTIC, results
+from bench.report.rows import results
 from bench.report.sections import efficiency_section, pairs_section
 from bench.seeds import content_name
 
@@ -71,12 +70,6 @@ def _write_tables(folder: Path, account: Account) -> Leaderboard:
              "flags": dict(board.flags)}  # fmt: skip
     write_account(folder, account, about)
     return board
-
-
-def _without_diagnostics(account: Account) -> Account:
-    """Return what the rows that may be called the best were made of."""
-    kept = tuple(unit for unit in account.units if account.facts.role(unit.encoder) != ROLE_DIAGNOSTIC)
-    return replace(account, units=kept)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

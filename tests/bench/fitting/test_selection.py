@@ -146,7 +146,7 @@ def test_gap_and_iterations_are_those_of_the_chosen_fit():
 
 def test_no_group_is_on_both_sides_of_an_inner_fold_and_every_class_is_in_every_fold():
     groups = np.array([f"{k}{i % 4}" for k in "abc" for i in range(10)])
-    fold = fold_of(groups, 3)
+    fold = fold_of(groups, 4)
     assert fold.max() == 3
     assert all(len(set(fold[groups == g])) == 1 for g in set(groups))
     assert all(set(fold[i : i + 10]) == {0, 1, 2, 3} for i in (0, 10, 20))
@@ -158,7 +158,7 @@ def test_no_group_is_on_both_sides_of_an_inner_fold_and_every_class_is_in_every_
 ])  # fmt: skip
 def test_too_few_groups_to_leave_one_out_are_refused_with_their_number(kind, groups, refused):
     support = np.array([f"{k}{i % groups}" for k in "ab" for i in range(6)])
-    why = refuse_shots(kind, 6, [support], 2)
+    why = refuse_shots(kind, 6, [(support, np.repeat([0, 1], 6))], 2)
     assert bool(why) == refused
     if refused:
         assert f"shots=6 with --select {kind}: a draw has a class from {groups} group" in why
@@ -291,3 +291,22 @@ def test_settings_are_learned_from_oracle_runs_of_other_data_and_never_of_this(m
     assert read_unit(tmp_path / "here", unit).chosen.max() == 0
     with pytest.raises(BenchError, match="no oracle rows of head 'ridge'"):
         make_sweep(protocol, ["ridge"], groups=9)
+
+
+def test_auto_takes_the_published_setting_where_a_draw_has_a_class_from_one_slide(make_table, make_view):
+    """Slides of unlike sizes are gone round by weight, so that both labels of a class may come from the largest."""
+    table = make_table(("a", "b"), 7, 60)
+    sizes = np.where(table["group"].isin(["a0", "b0"]), 60, 2)
+    table = table[table.groupby("group").cumcount() < sizes].reset_index(drop=True)
+    view = make_view(table, "e", 3.0)
+    for shots, way in ((2, "fixed"), (8, "auto")):
+        sweep = plan_sweep(table, ("a", "b"), Protocol((shots,), seeds=20), {"e": (view.key, "unit")}, ["ridge"])
+        assert {unit.way for unit in sweep.units} == {way}
+
+
+def test_folds_of_a_support_with_unequally_many_rows_per_class_hold_every_class():
+    groups = np.array(["a0"] * 5 + ["a1"] * 3 + ["a2"] * 2 + ["b0", "b1", "b2", "b2"])
+    y = np.repeat([0, 1], [10, 4])
+    drawn = Episode(Support(np.eye(14), np.eye(14)[:2]), y[None], 2, groups, drawn=y)
+    assert drawn.fewest_groups == 3
+    assert len(drawn.folds) == 3 and all(set(y[held]) == {0, 1} for held, _ in drawn.folds)

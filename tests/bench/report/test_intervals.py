@@ -181,3 +181,25 @@ def learned():
     by_group, by_item = np.full((10, 10), 0.25) + 0.05 * np.eye(10), np.full((10, 10), 0.02) + 0.18 * np.eye(10)
     one = Learned(by_group, by_item, np.ones((10, 16), bool), np.zeros((10, 12), int), np.arange(4, 16), False)
     return (hits, one), np.array([0.3, 0.3])
+
+
+def test_a_difference_that_never_varies_is_told_by_the_number_of_groups():
+    total = np.full((12, 2), 5)
+    right = np.zeros((2, 3, 12, 2))
+    right[0], right[1, ..., 0] = 5, 5  # all right; one class always
+    found = differences(spread_of(Hits(right, total)), 0, np.array([1]))
+    assert (found.difference[0], found.low[0], found.high[0]) == (0.5, 0.5, 0.5)
+    assert found.p[0] == pytest.approx(2.0**-11)
+
+
+def test_a_narrower_question_never_has_the_wider_interval(learned):
+    (hits, one), rho = learned
+    two = Hits(hits.right[:, :2], hits.total)
+    from dataclasses import replace
+
+    few = replace(one, by_group=one.by_group[:2, :2], by_item=one.by_item[:2, :2], holds=one.holds[:2], fold=one.fold[:2])
+    spread = spread_of(two, few, rho)
+    low, high = score_intervals(two, spread)
+    here = spread.errors_here(of_scores)
+    assert (here[1] >= 3).all() and (spread.errors(of_scores)[0] >= here[0]).all()
+    assert few.tells_apart and not replace(few, by_item=np.ones((2, 2))).tells_apart

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.report.pairs import COLUMNS, holm, pairs_with_best
+from bench.report.across import holm
+from bench.report.pairs import COLUMNS, pairs_with_best
 from bench.report.ranks import compare_all
 from bench.report.spread import spread_of
 from bench.report.statistics import Hits
