@@ -83,7 +83,7 @@ class Spread:
             terms += [((2 - weight) * test, self.df_test), (kept * raw, self.df_groups)]
             terms.append((kept * np.sqrt(2 * test * raw), self.df_groups))
         df = _freedom(variance, terms)
-        return variance, np.minimum(df, self.df_test) if self.in_turn else df
+        return variance, np.minimum(df, max(self.df_test, LEAST_DF)) if self.in_turn else df
 
     def errors_here(self, pick: Pick) -> tuple[np.ndarray, np.ndarray]:
         """Return the same for other test groups alone: learned from these very training groups."""
