@@ -18,7 +18,7 @@ groups may be missing from some draw: the weight of D + C is smaller by that par
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -51,20 +51,6 @@ class Spread:
     df_test: float
     df_draws: float
     df_groups: float
-
-    def take(self, methods: np.ndarray) -> Spread:
-        """Return that of some methods, positions or bool."""
-        at = np.arange(len(self.mean))[methods]
-
-        def cut(part: np.ndarray) -> np.ndarray:
-            return part[np.ix_(at, at)]
-
-        return replace(
-            self, mean=self.mean[at], test=cut(self.test), luck=cut(self.luck), learning=cut(self.learning),
-            deleted=self.deleted and replace(
-                self.deleted, raw=cut(self.deleted.raw), noise=cut(self.deleted.noise), cross=cut(self.deleted.cross)
-            ),
-        )  # fmt: skip
 
     def errors(self, pick: Pick) -> tuple[np.ndarray, np.ndarray]:
         """Return variance and degrees of freedom (Satterthwaite 1946) of contrasts, for other groups on both sides."""

@@ -81,7 +81,7 @@ DESIGNS = (
     Design(name="24 slides, each of 2 of 4 classes, strong slide effect", slides=24, classes=4, in_slide=2, gap=2, slide=1,
            both=1, shots=10),
     Design(name="official, 6 train slides, at .97, 20 shots", slides=36, train=6, gap=2.6, shots=20),
-    Design(name="15 slides, one draw in ten is easy (2 shots)", slides=15, shots=2, gap=2.0, hard=0.8),
+    Design(name="15 slides, 2 shots, varying difficulty", slides=15, shots=2, gap=2.0, hard=0.8),
 )  # fmt: skip
 
 
