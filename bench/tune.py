@@ -31,7 +31,7 @@ from bench.fitting.tuned import write_tuned
 from bench.heads import Head, Params, all_heads, get_heads
 from bench.report.facts import IN_TURN
 from bench.report.intervals import T_FROM, differences, few_groups, score_intervals
-from bench.report.learning import alike, learned_from
+from bench.report.learning import alike, learned_from, margins
 from bench.report.markdown import table_lines
 from bench.report.spread import spread_of
 from bench.report.statistics import Hits, count_hits
@@ -191,7 +191,7 @@ def _compare(
     drawn = np.stack([[supports[half.shots, s, split.name] for split in plan.splits(s)] for s in range(episodes)])
     in_turn = plan.rule in IN_TURN
     learned = learned_from(drawn, half.y, half.groups, plan, np.unique(tested.group), in_turn)
-    spread = spread_of(hits, learned, np.array([alike(own, tested.y, tested.group) for own in P]))
+    spread = spread_of(hits, learned, np.array([alike(margins(own, tested.y), tested.y, tested.group) for own in P]))
     limits = np.stack(score_intervals(hits, spread), axis=1)
     apart = (gain, np.nan, np.nan)
     if not few_groups(hits.total):

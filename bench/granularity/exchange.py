@@ -6,7 +6,7 @@ Letters: M methods, B resamples, C levels of cell labels.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -40,16 +40,19 @@ class Samples:
     enough: bool
 
 
-def sample(hits: Hits, in_turn: bool = False) -> Samples:
+def sample(hits: Hits, in_turn: bool = False, luck: np.ndarray | None = None) -> Samples:
     """Return balanced accuracies with their intervals (see `bench.report.intervals`) and resamples.
 
-    in_turn: whether tested groups are learned from in other folds, which intervals and resamples then allow for.
+    in_turn: whether tested groups are learned from in other folds; luck (M,): how the variance of the mean over other
+    training groups compares to that between draws. Intervals and resamples allow for either.
     """
     total = hits.total.sum(0)
     by_draw = np.nanmean(hits.right.sum(2) / np.where(total > 0, total, np.nan), -1)  # (M, S)
     tested = hits.total.sum(1) > 0  # a group without any would count as one that does not vary
     counted = Hits(hits.right[:, :, tested], hits.total[tested])
     spread = spread_of(counted, in_turn=in_turn)
+    if luck is not None:
+        spread = replace(spread, learning=spread.luck * np.sqrt(luck)[:, None] * np.sqrt(luck))
     low, high = score_intervals(counted, spread)
     enough = not few_groups(hits.total)
     samples = resample(hits, spread, resamples=RESAMPLES)
@@ -222,7 +225,8 @@ def measure(
     planned, refused = plan_methods(heads, design)
     outcome = fit_design(design, scaled, planned, on_progress)
     in_turn = design.plan.rule in IN_TURN
-    image, cell = sample(outcome.image, in_turn), sample(outcome.cell, in_turn)
+    image = sample(outcome.image, in_turn, outcome.image_luck)
+    cell = sample(outcome.cell, in_turn, outcome.cell_luck)
     base_of = {head.name: head.base for head in heads}
     curves = curve_table(outcome, base_of, image, cell, design.paired)
     K, K_cell = len(design.classes), len(design.cell_classes)

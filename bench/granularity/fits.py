@@ -10,18 +10,21 @@ cells can be labelled as such, and what learned from images alone finds them by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from bench.errors import BenchError
-from bench.granularity.bags import Bags, bags_of_one
+from bench.granularity.bags import Bags, bags_of_one, join_bags
 from bench.granularity.design import Arena, Design
 from bench.granularity.heads import BagHead, BagScored, Draw, all_bag_heads
 from bench.granularity.heads.contract import no_bags
 from bench.granularity.none_of_these import LEAST_IMAGES, call_none, left_out_scores, none_level
+from bench.granularity.training import luck_of_training, only_learned_from
+from bench.report.learning import margins
 from bench.report.statistics import Hits
 
 OnProgress = Callable[[int, int], None]
@@ -37,11 +40,16 @@ class Method(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """Hits of every method at both levels; see `bench.report.statistics.Hits`. The draws of all are the same."""
+    """Hits of every method at both levels; see `bench.report.statistics.Hits`. The draws of all are the same.
+
+    image_luck, cell_luck (M,): of `bench.granularity.training.luck_of_training`, None where groups are tested in turn.
+    """
 
     methods: tuple[Method, ...]
     image: Hits
     cell: Hits
+    image_luck: np.ndarray | None = None
+    cell_luck: np.ndarray | None = None
 
 
 def plan_methods(heads: Sequence[BagHead], design: Design) -> tuple[dict[Method, BagHead], tuple[str, ...]]:
@@ -97,6 +105,7 @@ def fit_design(
     names = sorted({split.name for repeat in design.plan.repeats for split in repeat})
     total = {level: _totals(design, level) for level in ("image", "cell")}
     right = {level: np.zeros((len(planned), design.seeds, *total[level].shape)) for level in total}
+    margin: dict[tuple[str, Method], list[np.ndarray]] = defaultdict(list)
     done, visits = 0, sum(len(design.plan.splits(seed)) for seed in range(design.seeds))
     with threadpool_limits(1):
         for name in names:
@@ -111,20 +120,47 @@ def fit_design(
                     for level, P in (("image", of_images), ("cell", found.cells)):
                         unit, y = _tested(design, arena, level)
                         np.add.at(right[level][at, seed], (unit, y), P.argmax(1) == y)
+                        if only_learned_from(design.plan):
+                            margin[level, method].append(margins(P, y).astype(np.float32))
                 done += 1
                 on_progress(done, visits)
     there = {level: total[level].sum(1) > 0 for level in total}
     if design.paired:  # one list of groups for both, so that one resample of it serves both
         there = dict.fromkeys(there, there["image"] | there["cell"])
     image, cell = (Hits(right[level][:, :, there[level]], total[level][there[level]]) for level in ("image", "cell"))
-    return Outcome(tuple(planned), image, cell)
+    lucks = [_lucks(design, planned, level, margin) if margin else None for level in total]
+    return Outcome(tuple(planned), image, cell, *lucks)
+
+
+def _lucks(
+    design: Design, planned: Iterable[Method], level: str, margin: Mapping[tuple[str, Method], list[np.ndarray]]
+) -> np.ndarray:
+    """Return `luck_of_training` of every method at a level, (M,)."""
+    [[split]] = design.plan.repeats
+    arena = design.arenas[split.name]
+    tested = arena.test_bags if level == "image" else bags_of_one(arena.test_cells, design.cell_y[arena.test_cells])
+    return np.array([
+        luck_of_training(
+            [_labelled(design, method, (seed, split.name)) for seed in range(design.seeds)], design.unit,
+            np.stack(margin[level, method]), tested,
+        )
+        for method in planned
+    ])  # fmt: skip
+
+
+def _labelled(design: Design, method: Method, which: tuple[int, str]) -> Bags:
+    """Return everything that has a label in a draw."""
+    images = design.images[(method.images, *which)] if method.images else no_bags()
+    return join_bags(images, _cells(design, method, which)) if method.cells else images
+
+
+def _cells(design: Design, method: Method, which: tuple[int, str]) -> Bags:
+    rows = design.cells[(method.cells, *which)]
+    return bags_of_one(rows, design.cell_y[rows])
 
 
 def _draw(design: Design, arena: Arena, X: np.ndarray, method: Method, which: tuple[int, str]) -> Draw:
-    cells = no_bags()
-    if method.cells:
-        rows = design.cells[(method.cells, *which)]
-        cells = bags_of_one(rows, design.cell_y[rows])
+    cells = _cells(design, method, which) if method.cells else no_bags()
     bags = design.images[(method.images, *which)] if method.images else cells
     labelled = bool(design.none and method.cells)
     K = len(design.cell_classes) if labelled else len(design.classes)

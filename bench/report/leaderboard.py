@@ -24,7 +24,7 @@ from bench.report.diagnostics import lost_by
 from bench.report.empty import empty_reasons, no_pairs
 from bench.report.facts import IN_TURN, RunFacts
 from bench.report.flags import flags
-from bench.report.learning import alike
+from bench.report.learning import alike, margins
 from bench.report.pairs import COLUMNS as PAIRS
 from bench.report.pairs import pairs_with_best
 from bench.report.resamples import Resamples, resample_rows
@@ -111,7 +111,7 @@ def _score(
     run: Path, block: Sequence[Unit], sides: Sides, facts: RunFacts
 ) -> tuple[pd.DataFrame, list[Answers]]:
     """Return the ledger's rows of units that share shots and kind of noise, and their answers at every rate."""
-    tested, learned = sides.tested, None
+    tested, learned, y = sides.tested, None, sides.y[sides.rows]
     fits: list[pd.DataFrame] = []
     rho: list[list[float]] = [[] for _ in block[0].rates]
     right: list[list[np.ndarray]] = [[] for _ in block[0].rates]
@@ -129,7 +129,7 @@ def _score(
         learned = learned or sides.learned(predictions, facts)  # the draws of a level are the same for all units
         P = tested.pool(predictions.P)
         for r in range(len(unit.rates)):
-            rho[r].append(alike(predictions.P[:, r], sides.y[sides.rows], sides.group[sides.rows]))
+            rho[r].append(alike(margins(predictions.P[:, r], y), y, sides.group[sides.rows]))
             counted, total = count_hits(P[:, r], tested.y, tested.group)
             right[r].append(counted)
             shares[r].append(share_of_answers(P[:, r]))

@@ -105,18 +105,24 @@ def learned_from(
     )  # fmt: skip
 
 
-def alike(P: np.ndarray, y: np.ndarray, group: np.ndarray) -> float:
-    """Return how alike items of one group are, rho in [0, 1]: the intraclass correlation of their margins.
+def margins(P: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the logarithm of the true class's probability over the largest of the others'; P (..., N, K), y (N,)."""
+    at = np.broadcast_to(y[:, None], (*P.shape[:-1], 1))
+    own = np.take_along_axis(P, at, -1)[..., 0].astype(np.float64)
+    others = np.where(np.arange(P.shape[-1]) == y[:, None], 0, P).max(-1).astype(np.float64)
+    return np.log(np.maximum(own, LEAST)) - np.log(np.maximum(others, LEAST))
 
-    P (S, N, K): probabilities of the test rows; y, group (N,). A margin is the logarithm of the true class's
-    probability over the largest of the others'; within a class, one-way analysis of variance (Donner 1986, eq. 1), the
-    components summed over classes and draws. 1 where no group holds two items of a class: then items are groups.
+
+def alike(margin: np.ndarray, y: np.ndarray, group: np.ndarray) -> float:
+    """Return how alike items of one group are, rho in [0, 1]: the intraclass correlation of their `margins`.
+
+    margin (S, N): of the test rows in every draw; y, group (N,). Within a class, one-way analysis of variance (Donner
+    1986, eq. 1), the components summed over classes and draws. 1 where no group holds two items of a class: then items
+    are groups.
     """
-    own = np.take_along_axis(P, y[None, :, None], 2)[..., 0].astype(np.float64)
-    others = np.where(np.arange(P.shape[2]) == y[:, None], 0, P).max(2).astype(np.float64)
-    margin = np.log(np.maximum(own, LEAST)) - np.log(np.maximum(others, LEAST))  # (S, N)
-    names, block = np.unique(np.unique(group, return_inverse=True)[1] * P.shape[2] + y, return_inverse=True)
-    label = names % P.shape[2]
+    K = int(y.max()) + 1
+    names, block = np.unique(np.unique(group, return_inverse=True)[1] * K + y, return_inverse=True)
+    label = names % K
     size = np.bincount(block).astype(float)
     total = np.stack([np.bincount(block, row, len(size)) for row in margin])  # (S, blocks)
     square = (margin**2).sum(0)

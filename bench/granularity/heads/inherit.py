@@ -21,7 +21,8 @@ def scores(pooling: Pooling, draw: Draw, settings: Mapping[str, Any]) -> BagScor
     [head] = get_heads([settings["base"]])
     y = draw.bags.y[draw.bags.of_member]
     support = Support(draw.X[draw.bags.rows], draw.X[draw.scored_rows])
-    P = head.scores(support, y[None], draw.n_classes, [head.default]).P[0, 0]
+    setting = head.published(len(y), draw.n_classes, draw.X.shape[1])
+    P = head.scores(support, y[None], draw.n_classes, [setting]).P[0, 0]
     members, cells = np.split(P, [len(draw.test_bags.rows)])
     return BagScored(pooling(members, draw.test_bags), cells)
 

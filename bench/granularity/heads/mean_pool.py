@@ -14,6 +14,7 @@ import numpy as np
 from bench.granularity.bags import Bags, bag_means
 from bench.granularity.heads.contract import BagHead, BagScored, Draw
 from bench.heads import get_heads
+from bench.heads.logreg import HEAD as LOGREG
 from bench.heads.logreg import fit_and_score
 from bench.heads.support import Support
 
@@ -38,7 +39,8 @@ def _means(X: np.ndarray, bags: Bags) -> np.ndarray:
 def scores(draw: Draw, settings: Mapping[str, Any]) -> BagScored:
     """Learn from the means of images alone; a linear head's score of an image is the mean of its cells' scores."""
     [head] = get_heads([settings["base"]])
-    P = head.scores(pooled(draw, draw.bags), draw.bags.y[None], draw.n_classes, [head.default]).P[0, 0]
+    setting = head.published(len(draw.bags), draw.n_classes, draw.X.shape[1])
+    P = head.scores(pooled(draw, draw.bags), draw.bags.y[None], draw.n_classes, [setting]).P[0, 0]
     return BagScored(*np.split(P, [len(draw.test_bags)]))
 
 
@@ -46,7 +48,8 @@ def joint_scores(draw: Draw, settings: Mapping[str, Any]) -> BagScored:
     """Learn from means of images and from labelled cells at once, weighed as `Draw.weight` says."""
     learned = draw.learned
     support = pooled(draw, learned)
-    scored = fit_and_score(support, learned.y[None], draw.n_classes, [settings["l2"]], weight=draw.weight[None])
+    l2 = LOGREG.published(len(learned), draw.n_classes, draw.X.shape[1])["l2"]
+    scored = fit_and_score(support, learned.y[None], draw.n_classes, [l2], weight=draw.weight[None])
     return BagScored(*np.split(scored.P[0, 0], [len(draw.test_bags)]))
 
 
@@ -54,6 +57,6 @@ HEADS = (
     BagHead("mean-pool", "mean embedding of the image, then a head", scores, {"base": "logreg"}),
     BagHead(
         "joint", "logreg on mean embeddings of images and on labelled cells, which never weigh less together",
-        joint_scores, {"l2": 0.01}, mixes=True,
+        joint_scores, mixes=True,
     ),
 )  # fmt: skip

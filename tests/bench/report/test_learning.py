@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.draws.episodes import draw_supports, plan_splits
-from bench.report.learning import ORDER, Learned, alike, common_luck, common_lucks, deletions, learned_from
+from bench.report.learning import ORDER, Learned, alike, common_luck, common_lucks, deletions, learned_from, margins
 
 CLASSES = ("a", "b")
 
@@ -61,12 +61,12 @@ def test_the_correlation_of_margins_is_that_of_the_items_of_a_group(rho):
     margin = np.sqrt(rho) * effect + np.sqrt(1 - rho) * rng.standard_normal((4, 1200))
     own = 1 / (1 + np.exp(-margin))
     P = np.where(np.arange(2) == y[:, None], own[..., None], 1 - own[..., None])
-    assert alike(P, y, group.astype(str)) == pytest.approx(rho, abs=0.06)
+    assert alike(margins(P, y), y, group.astype(str)) == pytest.approx(rho, abs=0.06)
 
 
 def test_where_every_group_is_an_item_items_are_groups():
-    P = np.random.default_rng(1).dirichlet([1, 1], (3, 20))
-    assert alike(P, np.tile([0, 1], 10), np.arange(20)) == 1
+    margin = np.random.default_rng(1).standard_normal((3, 20))
+    assert alike(margin, np.tile([0, 1], 10), np.arange(20)) == 1
 
 
 def of_draws(by_group, by_item, S=10):
