@@ -24,6 +24,7 @@ SUITE = {  # name -> (how many of what it takes in full, in the short version)
     "confounding": (("--tables", "500"), ("--tables", "5")),
     "draws": (("--sets", "200"), ("--sets", "4")),
     "exchange": (("--sets", "20"), ("--sets", "1", "--seeds", "4")),
+    "granularity_slides": (("--studies", "200"), ("--studies", "4")),
 }
 
 

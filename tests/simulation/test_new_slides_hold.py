@@ -41,7 +41,18 @@ def test_equal_methods_are_rarely_put_in_an_order_and_unequal_ones_are_told_apar
     assert behind > 3 and told >= 11
 
 
-@pytest.mark.parametrize("name", ["chance", "calibration", "curves", "confounding", "draws", "exchange"])
+@pytest.mark.parametrize("number", [0, 2])
+def test_intervals_of_what_labels_of_images_are_worth_hold_on_new_slides(number, one_thread):
+    import granularity_slides
+
+    found = granularity_slides.curves(granularity_slides.DESIGNS[number], 30)
+    for _, rows in found.groupby(["head", "images", "cells"]):
+        true, ideal = rows["cell"].mean(), 2 * 1.96 * rows["cell"].std()
+        assert ((rows["cell_low"] <= true) & (true <= rows["cell_high"])).mean() >= 0.8  # .95, less four errors of 30
+        assert (rows["cell_high"] - rows["cell_low"]).mean() <= 1.6 * ideal
+
+
+@pytest.mark.parametrize("name", ["chance", "calibration", "curves", "confounding", "draws", "exchange", "granularity_slides"])
 def test_every_simulation_runs(name):
     command = [sys.executable, str(HERE / "run_all.py"), "--short", "--only", name]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -113,6 +113,13 @@ def hits_of(groups: int, empty: int = 0) -> Hits:
     return Hits(right, total)
 
 
+def test_intervals_allow_for_other_training_groups_where_these_are_never_tested():
+    narrow, wide = sample(hits_of(12)), sample(hits_of(12), luck=np.array([1.0, 3.0, 5.0]))
+    assert np.allclose(narrow.low[0], wide.low[0])
+    assert (wide.low[1:] < narrow.low[1:]).all() and (wide.high[1:] > narrow.high[1:]).all()
+    assert (wide.samples[1:].std(1) > narrow.samples[1:].std(1)).all()
+
+
 def test_limits_of_accuracies_are_those_of_every_other_table():
     many, few = sample(hits_of(12)), sample(hits_of(5))
     np.testing.assert_array_equal([many.low, many.high], score_intervals(hits_of(12)))
