@@ -236,7 +236,11 @@ def task_bytes(task: Task, sweep: Sweep, view: View) -> float:
     products = pool + 8 * (4 * n * n + 4 * n * split + 2 * n * view.width)
     folds = 80 * n * n if any(unit.selection == "inner-cv" for unit in task) else 0  # a draw's, for all heads
     scores = 8 * 3 * rates * settings * split * K
-    return PROCESS + _kept(task, sweep) + scaled + products + folds + scores
+    r = min(n, view.width)
+    # Of rows left out: scores and probabilities of all label vectors, residuals and curvatures of one; fits, rows.
+    chosen = any(unit.selection in ("auto", "loo") for unit in task)
+    left_out = 8 * (settings * K * ((2 * rates + 4) * n + rates * r) + n * r) if chosen else 0
+    return PROCESS + _kept(task, sweep) + scaled + products + folds + scores + left_out
 
 
 def _kept(task: Task, sweep: Sweep) -> float:

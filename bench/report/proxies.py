@@ -23,6 +23,7 @@ from bench.fitting.metrics import balanced_accuracy
 from bench.heads import get_heads
 from bench.heads.choice import judge
 from bench.heads.support import Support
+from bench.report.rows import competing
 
 PROXIES = ("loo_ridge", "loo_knn", "logme", "h_score", "rankme")
 EPS = 1e-7  # of RankMe, as in the paper
@@ -189,14 +190,16 @@ def cka_matrix(embeddings: Sequence[np.ndarray]) -> np.ndarray:
 def selection_regret(proxies: pd.DataFrame, board: pd.DataFrame) -> pd.DataFrame:
     """Return what choosing by a proxy costs: best balanced accuracy minus that of the encoder it puts first.
 
-    proxies: index encoder, columns PROXIES. board: a leaderboard; of every encoder the best head counts, the oracle
-    and rows without labels left out. Rows: proxy, shots, noise_kind, noise, chosen, balanced_accuracy, best, regret.
+    proxies: index encoder, columns PROXIES. board: a leaderboard; of every encoder the best head counts; the oracle,
+    rows without labels and diagnostics are left out. Rows: proxy, shots, noise_kind, noise, chosen,
+    balanced_accuracy, best, regret.
     Every kind and rate of wrong labels has rows of its own, as what an encoder loses by one says nothing of another.
     Encoders that are equally good by the proxy are equally likely chosen, and so are all for the proxy 'chance';
     one without a value is never chosen. BenchError where fewer than two encoders are in both.
     """
     board = board[board["series"] == "balanced"] if "series" in board else board
-    there = board[(board["selection"] != "oracle") & (board["shots"] > 0) & board["encoder"].isin(proxies.index)]
+    board = competing(board)
+    there = board[(board["shots"] > 0) & board["encoder"].isin(proxies.index)]
     if there["encoder"].nunique() < 2:
         known = ", ".join(sorted(set(board["encoder"])))
         raise BenchError(

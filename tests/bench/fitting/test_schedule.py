@@ -52,6 +52,15 @@ def test_less_memory_means_fewer_tasks_at_once_and_too_little_is_refused(make_sw
         cut_tasks(sweep.units, sweep, views, 3, one / 10)
 
 
+def test_rows_that_are_left_out_are_counted(make_sweep):
+    def size(kind: str) -> float:
+        sweep, views = make_sweep(Protocol((4,), select=(kind,)), ["ridge"])
+        return max(task_bytes((unit,), sweep, views["strong"]) for unit in sweep.units)
+
+    least = 8 * 10 * 3 * 12  # the scores of 10 settings, 3 classes, 12 rows
+    assert min(size("loo"), size("auto")) > size("oracle") + least
+
+
 def test_a_task_whose_predictions_would_not_fit_is_cut(make_sweep, monkeypatch):
     sweep, views = make_sweep(Protocol((1, 4)), HEADS)
     monkeypatch.setattr("bench.fitting.schedule.PROCESS", 0.0)

@@ -182,6 +182,14 @@ def test_regret_is_what_the_first_of_a_proxy_lacks_and_that_of_equals_their_mean
         selection_regret(told[:1], board)
 
 
+def test_no_diagnostic_is_chosen():
+    board = pd.DataFrame([("a", 0.5), ("b", 0.4), ("a@grey", 0.9)], columns=["encoder", "balanced_accuracy"])
+    board = board.assign(head="knn", selection="fixed", shots=5, noise_kind="none", noise=0.0)
+    board["role"] = ["encoder", "encoder", "diagnostic"]
+    told = pd.DataFrame({"good": [1, 0, 2]}, index=["a", "b", "a@grey"])
+    assert selection_regret(told, board).set_index("proxy").loc["good", ["chosen", "best"]].tolist() == ["a", 0.5]
+
+
 def test_every_kind_and_rate_of_wrong_labels_has_a_regret_of_its_own():
     board = pd.DataFrame(
         [("a", "symmetric", 0.9), ("b", "symmetric", 0.7), ("a", "group", 0.4), ("b", "group", 0.6)],
