@@ -121,3 +121,9 @@ def test_a_budget_alone_will_do_and_none_at_all_will_not(make_table, make_view):
     for shots, budget in (((), ()), ((1,), (0,))):
         with pytest.raises(BenchError, match="expected whole numbers from 1"):
             Protocol(shots, budget=budget)
+
+
+def test_draws_of_a_budget_differ():
+    table = uneven(60, 30)
+    supports = draw_budget(table, "ab", plan_splits(table, "ab"), [12], seeds=8).supports
+    assert len({(name, tuple(rows)) for (_, _, name), rows in supports.items()}) == len(supports)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
+import numpy as np
 import pytest
 
 import bench.embeddings.inputs
 from bench.data.datasets import load_dataset
 from bench.data.instances import make_instances
 from bench.embeddings.extract import extract
+from bench.embeddings.pixels import PixelCache
 from bench.embeddings.store import EmbeddingStore
 from encoders import resolve
+from encoders.spec import Preprocess
 
 
 @pytest.fixture
@@ -49,3 +54,21 @@ def test_a_damaged_chunk_is_decoded_again(data, tmp_path, damage):
 def test_nothing_is_kept_unasked(data, tmp_path):
     embed(data, tmp_path / "store", "random-resnet18@size=32")
     assert not (tmp_path / "store" / "pixels").exists()
+
+
+POLICY = Preprocess(32)
+OTHER = {
+    "size": 64, "resize": "squash", "crop_fraction": 0.5, "interpolation": "bicubic", "color": "grey", "channels": "each",
+    "window": "range", "stack": "max", "intervene": "shuffle",
+}  # fmt: skip
+
+
+def test_every_field_of_an_input_is_in_the_name_of_its_pixels_but_what_is_applied_to_them_later(tmp_path):
+    cache, prepared = PixelCache(tmp_path, keep=True), {"a" * 32: np.zeros((1, 32, 32, 3), np.uint8)}
+    cache.write(POLICY, list(prepared), prepared)
+    assert set(cache.read(POLICY, list(prepared))) == set(prepared)
+    for field in fields(Preprocess):
+        if field.name in ("mean", "std"):
+            assert cache.read(replace(POLICY, **{field.name: (0.5, 0.5, 0.5)}), list(prepared))
+        else:
+            assert not cache.read(replace(POLICY, **{field.name: OTHER[field.name]}), list(prepared)), field.name

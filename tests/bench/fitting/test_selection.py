@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bench.errors import BenchError
 from bench.fitting import fit, ledger
@@ -302,6 +304,19 @@ def test_auto_takes_the_published_setting_where_a_draw_has_a_class_from_one_slid
     for shots, way in ((2, "fixed"), (8, "auto")):
         sweep = plan_sweep(table, ("a", "b"), Protocol((shots,), seeds=20), {"e": (view.key, "unit")}, ["ridge"])
         assert {unit.way for unit in sweep.units} == {way}
+
+
+@settings(max_examples=30)
+@given(sizes=st.lists(st.integers(1, 6), min_size=6, max_size=14), seed=st.integers(0, 99))
+def test_no_group_of_any_size_is_on_both_sides_of_an_inner_fold(sizes, seed):
+    """Groups of equal size, in order, would be dealt alike by rows."""
+    groups = np.random.default_rng(seed).permutation(np.repeat([f"g{i}" for i in range(len(sizes))], sizes))
+    y = np.array([int(name[1:]) % 2 for name in groups])
+    drawn = Episode(Support(np.eye(len(y)), np.eye(len(y))[:1]), y[None], 2, groups, drawn=y)
+    assert (np.sum([held for held, _ in drawn.folds], axis=0) == 1).all()
+    for held, support in drawn.folds:
+        learned = set(groups[support.X.argmax(1)])
+        assert learned and learned.isdisjoint(groups[held])
 
 
 def test_folds_of_a_support_with_unequally_many_rows_per_class_hold_every_class():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import sklearn.metrics
 
 from bench.draws.noise import KINDS
 from bench.errors import BenchError
@@ -99,6 +102,72 @@ def test_other_labels_are_other_work(sweep_of_two):
     changed = sweep.table.assign(label=sweep.table["label"].where(sweep.table.index != 0, "b"))
     other = plan_sweep(changed, CLASSES, sweep.protocol, {"weak": (views["weak"].key, "unit")}, ["knn"])
     assert not {unit.name for unit in other.units} & {unit.name for unit in sweep.units}
+
+
+def names_of(protocol=None, table=None, *, key="k", scaling="unit", head="knn", make_table):
+    table = make_table(CLASSES, 24, 4) if table is None else table
+    sweep = plan_sweep(table, CLASSES, protocol or Protocol((2,), (0.4,)), {"e": (key, scaling)}, [head])
+    assert sweep.units
+    return {unit.name for unit in sweep.units}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": "other"}, {"scaling": "robust"}, {"head": "ridge"}, {"protocol": Protocol((3,), (0.4,))},
+        {"protocol": Protocol((2,), (0.3,))}, {"protocol": Protocol((2,), (0.4,), noise_kinds=("group",))},
+        {"protocol": Protocol((2,), (0.4,), seeds=7)}, {"protocol": Protocol((2,), (0.4,), draw="concentrated")},
+        {"protocol": Protocol((2,), (0.4,), select=("fixed",))}, {"protocol": Protocol((2,), (0.4,), split="random")},
+        {"protocol": Protocol((2,), (0.4,), scale_by="support")}, {"protocol": Protocol((2,), (0.4,), shot_unit="image")},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_whatever_the_numbers_depend_on_is_in_the_name_of_a_unit(change, make_table):
+    assert names_of(make_table=make_table).isdisjoint(names_of(**change, make_table=make_table))
+
+
+@pytest.mark.parametrize("column", ["instance", "label", "group", "split", "level", "image"])
+def test_every_column_of_the_data_is_in_the_name_of_a_unit(column, make_table):
+    other = make_table(CLASSES, 24, 4)
+    swap = {"label": "b", "split": "train"}.get(column, "something else")
+    other.loc[0, column] = swap
+    if column == "split":  # an official split needs both sides
+        other["split"] = np.where(np.arange(len(other)) % 2, "test", "train")
+        other["group"] = other["path"]
+    assert names_of(make_table=make_table).isdisjoint(names_of(table=other, make_table=make_table))
+
+
+@pytest.mark.parametrize("change", [{"version": 1000}, {"grid": ({"k": 2}, {"k": 7})}])
+def test_a_head_that_changed_makes_units_of_another_name(change, make_table, monkeypatch):
+    before = names_of(make_table=make_table)
+    changed = replace(all_heads()["knn"], **change)
+    monkeypatch.setattr("bench.fitting.sweep.get_heads", lambda names: [changed])
+    assert before.isdisjoint(names_of(make_table=make_table))
+
+
+def test_metrics_of_a_leaderboard_are_those_of_scikit_learn_under_their_names(sweep_of_two, tmp_path):
+    sweep, views = sweep_of_two
+    run_units(sweep, views, tmp_path)
+    board = build_leaderboard(
+        tmp_path, sweep.units, sweep.table, sweep.plan, facts({"weak": True, "strong": False})
+    ).table.set_index(["encoder", "head", "shots", "noise"])
+    y = sweep.y[sweep.plan.test_rows()]
+    for unit in sweep.units:
+        P = read_unit(tmp_path, unit).P.astype(np.float64)
+        for r, rate in enumerate(unit.rates):
+            row = board.loc[(unit.encoder, unit.head, unit.shots, rate)]
+            for name, reference in REFERENCES.items():
+                assert row[name] == pytest.approx(np.mean([reference(own, y) for own in P[:, r]]), abs=2e-3), name
+
+
+REFERENCES = {
+    "balanced_accuracy": lambda P, y: sklearn.metrics.balanced_accuracy_score(y, P.argmax(1)),
+    "macro_f1": lambda P, y: sklearn.metrics.f1_score(y, P.argmax(1), average="macro"),
+    "mcc": lambda P, y: sklearn.metrics.matthews_corrcoef(y, P.argmax(1)),
+    "auroc": lambda P, y: np.mean([sklearn.metrics.roc_auc_score(y == k, P[:, k]) for k in range(3)]),
+    "log_loss": lambda P, y: -np.log(np.maximum(P[np.arange(len(y)), y], 1e-7)).mean(),
+    "brier": lambda P, y: ((P - np.eye(3)[y]) ** 2).sum(1).mean(),
+}
 
 
 def test_the_leaderboard_has_every_column_and_puts_signal_first_and_noise_last(sweep_of_two, tmp_path):

@@ -8,7 +8,10 @@ from scipy.optimize import check_grad
 
 from bench.errors import BenchError
 from bench.granularity.bags import bag_means, bag_softmax, join_bags, make_bags, mean_log_odds, mean_probability, vote
-from bench.granularity.heads.pooled_logits import log_sum_exp_loss, noisy_or_loss, objective
+from bench.granularity.heads import Draw
+from bench.granularity.heads.contract import no_bags
+from bench.granularity.heads.mean_pool import pooled
+from bench.granularity.heads.pooled_logits import log_sum_exp, log_sum_exp_loss, noisy_or, noisy_or_loss, objective
 
 membership = st.integers(1, 6).flatmap(
     lambda B: st.permutations(range(B)).flatmap(
@@ -76,3 +79,31 @@ def test_the_gradient_is_that_of_the_loss(loss, unsaid):
         theta = rng.standard_normal(15) * scale
         error = check_grad(lambda t: objective(t, *args)[0], lambda t: objective(t, *args)[1], theta)
         assert error < 1e-5
+
+
+UNEQUAL = np.repeat(np.arange(4), [1, 5, 2, 9])  # the bag of every member
+
+
+def test_images_of_unlike_numbers_of_cells_are_pooled_each_over_its_own_cells():
+    rng = np.random.default_rng(0)
+    P, S = rng.dirichlet([1, 1, 1], len(UNEQUAL)), rng.standard_normal((len(UNEQUAL), 3))
+    bags, r = make_bags(UNEQUAL, np.array([0, 1, 2, 0])), 5.0
+    for b, own in enumerate([b == UNEQUAL for b in range(4)]):
+        np.testing.assert_allclose(mean_probability(P, bags)[b], P[own].mean(0))
+        np.testing.assert_allclose(vote(P, bags)[b], np.bincount(P[own].argmax(1), minlength=3) / own.sum())
+        geometric = np.exp(np.log(P[own]).mean(0))
+        np.testing.assert_allclose(mean_log_odds(P, bags)[b], geometric / geometric.sum())
+        soft = np.exp(np.log(np.exp(r * S[own]).mean(0)) / r)
+        np.testing.assert_allclose(log_sum_exp(S, bags, r)[b], soft / soft.sum())
+        either = 1 - (1 - 1 / (1 + np.exp(-S[own]))).prod(0)
+        np.testing.assert_allclose(noisy_or(S, bags, r)[b], either / either.sum())
+
+
+def test_the_mean_of_an_image_is_over_its_own_cells_whatever_the_others_have():
+    X = np.random.default_rng(1).standard_normal((len(UNEQUAL), 5)).astype("f4")
+    bags = make_bags(UNEQUAL, np.array([0, 1, 2, 0]))
+    found = pooled(Draw(X, bags, no_bags(), 3, bags, np.array([3])), bags)
+    means = np.stack([X[b == UNEQUAL].mean(0) for b in range(4)])
+    length = np.sqrt((means**2).sum(1).mean())
+    np.testing.assert_allclose(found.X, means / length, rtol=1e-5)
+    np.testing.assert_allclose(found.X_test, np.vstack([means, X[3:4]]) / length, rtol=1e-5)

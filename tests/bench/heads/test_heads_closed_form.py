@@ -65,6 +65,31 @@ def test_the_euclidean_centroid_predicts_as_scikit_learn(n, d, K):
         assert np.array_equal(P[m, 0].argmax(1), NearestCentroid().fit(X, y).predict(X_test))
 
 
+def test_the_cosine_centroid_is_the_direction_of_a_class_and_not_its_length():
+    """A class of scattered rows has a short mean, which by distance attracts whatever is far from all."""
+    rng = np.random.default_rng(3)
+    X = np.vstack([np.eye(6)[0] + 0.05 * rng.standard_normal((9, 6)), np.eye(6)[1] + 2 * rng.standard_normal((9, 6))])
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    y, X_test = np.repeat([0, 1], 9), rng.standard_normal((60, 6))
+    means = np.stack([X[y == k].mean(0) for k in (0, 1)])
+    assert np.linalg.norm(means, axis=1).max() > 2 * np.linalg.norm(means, axis=1).min()
+    cosine = (X_test @ (means / np.linalg.norm(means, axis=1, keepdims=True)).T) / np.linalg.norm(X_test, axis=1)[:, None]
+    P = scored("centroid", Support(X, X_test), y[None], 2, [{"metric": "cosine"}, {"metric": "euclidean"}])[0]
+    np.testing.assert_allclose(np.log(P[0, :, 0] / P[0, :, 1]), (cosine[:, 0] - cosine[:, 1]) / 0.1, atol=1e-5)
+    assert (P[0].argmax(1) != P[1].argmax(1)).any()
+
+
+@given(order=st.permutations(range(6)), k=st.integers(1, 6))
+def test_rows_as_near_as_the_last_neighbour_share_what_the_nearer_ones_leave(order, k):
+    """Cosines 1, .8, .8, .8, .6, .6 of labels 0, 0, 1, 2, 1, 2: of k votes a tie gets what is left, evenly."""
+    cosine, label = np.array([1, 0.8, 0.8, 0.8, 0.6, 0.6]), np.array([0, 0, 1, 2, 1, 2])
+    rows = np.stack([cosine, np.sqrt(1 - cosine**2)], 1)[order].astype("f4")
+    P = scored("knn", Support(rows, np.array([[1, 0]], "f4")), label[order][None], 3, [{"k": k}])[0, 0, 0]
+    votes = np.clip([k, (k - 1) / 3, (k - 1) / 3, (k - 1) / 3, (k - 4) / 2, (k - 4) / 2], 0, 1) * np.exp((cosine - 1) / 0.07)
+    share = np.bincount(label, votes) / votes.sum()
+    np.testing.assert_allclose(P, (k * share + 0.3) / (k + 0.9), atol=1e-5)
+
+
 @pytest.mark.parametrize(("n", "d", "K"), SHAPES)
 def test_ridge_predicts_as_scikit_learn_and_ranks_by_its_scores(n, d, K):
     X, Y, X_test = blobs(n, d, K)
