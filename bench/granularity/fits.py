@@ -165,7 +165,7 @@ def _draw(design: Design, arena: Arena, X: np.ndarray, method: Method, which: tu
     labelled = bool(design.none and method.cells)
     K = len(design.cell_classes) if labelled else len(design.classes)
     mixed = cells if method.images else no_bags()
-    return Draw(X, bags, mixed, K, arena.test_bags, arena.test_cells, none=labelled)
+    return Draw(X, bags, mixed, K, arena.test_bags, arena.test_cells, none=labelled, group=design.unit)
 
 
 def _scored(head: BagHead, draw: Draw, design: Design) -> BagScored:

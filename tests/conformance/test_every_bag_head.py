@@ -10,7 +10,10 @@ import pytest
 from bench.errors import BenchError
 from bench.granularity.bags import Bags, bags_of_one, make_bags
 from bench.granularity.heads import Draw, all_bag_heads, get_bag_heads
+from bench.granularity.heads.base import fit_base, some_of_each
 from bench.granularity.heads.contract import no_bags
+from bench.heads import get_heads
+from bench.heads.support import Support
 
 K, D = 3, 12
 MIXING = [name for name, head in all_bag_heads().items() if head.mixes]
@@ -145,3 +148,27 @@ def test_a_head_can_rest_on_another():
 def test_a_name_that_is_none_is_refused(name, message):
     with pytest.raises(BenchError, match=message):
         get_bag_heads([name])
+
+
+def test_settings_under_a_bag_head_are_chosen_by_left_out_images_so_that_wrong_labels_are_smoothed_over():
+    """Where most labels of cells are wrong, what fits them all is far from what the images teach."""
+    rng = np.random.default_rng(0)
+    y = np.tile([0, 1], 20)
+    bag = np.repeat(np.arange(40), 10)
+    shows = np.where(rng.random(len(bag)) < 0.65, y[bag], 1 - y[bag])
+    X = 1.5 * np.eye(2, 300)[shows] + rng.standard_normal((len(bag), 300)) / np.sqrt(300)
+    X_test = 1.5 * np.eye(2, 300)[np.tile([0, 1], 100)] + rng.standard_normal((200, 300)) / np.sqrt(300)
+    support = Support(X, X_test, bag)
+    [head] = get_heads(["logreg"])
+    right = (fit_base("logreg", support, y[bag], 2).argmax(1) == np.tile([0, 1], 100)).mean()
+    weak = head.scores(support, y[bag][None], 2, [{"l2": 1e-6}]).P[0, 0]
+    assert right > (weak.argmax(1) == np.tile([0, 1], 100)).mean() + 0.03
+
+
+def test_rows_that_settings_are_chosen_by_are_of_every_image_and_do_not_depend_on_their_order():
+    X, groups = np.random.default_rng(0).standard_normal((90, 3)), np.repeat([0, 1, 2], [80, 9, 1])
+    kept = some_of_each(X, groups, 30)
+    assert np.bincount(groups[kept]).tolist() == [10, 9, 1] and (np.diff(kept) > 0).all()
+    order = np.random.default_rng(1).permutation(90)
+    assert set(order[some_of_each(X[order], groups[order], 30)]) == set(kept)
+    assert len(some_of_each(X, groups, 90)) == 90 and len(some_of_each(X, groups, 2)) == 3

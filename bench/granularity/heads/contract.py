@@ -21,7 +21,8 @@ class Draw:
 
     bags: images with their labels, maybe none. cells: labelled cells as bags of one, maybe none. test_bags: images to
     score, their labels unseen. test_cells (t,): rows to score one by one. none: whether the last of the n_classes is
-    "none of these", which cells can be labelled as, and of which the label of an image says nothing.
+    "none of these", which cells can be labelled as, and of which the label of an image says nothing. group (N,): number
+    of the group (slide) of each row, None where every image is one by itself.
     """
 
     X: np.ndarray
@@ -31,6 +32,7 @@ class Draw:
     test_bags: Bags
     test_cells: np.ndarray
     none: bool = False
+    group: np.ndarray | None = None
 
     @property
     def learned(self) -> Bags:
@@ -55,6 +57,10 @@ class Draw:
         if self.none and len(self.cells):
             told[: len(self.bags), -1] = False
         return told
+
+    def groups_of(self, bags: Bags) -> np.ndarray:
+        """Return the number of the group of each bag, int (B,)."""
+        return np.arange(len(bags)) if self.group is None else self.group[bags.rows[bags.start]]
 
     @property
     def scored_rows(self) -> np.ndarray:

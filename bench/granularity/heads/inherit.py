@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from bench.granularity.bags import Bags, mean_log_odds, mean_probability, vote
+from bench.granularity.heads.base import fit_base
 from bench.granularity.heads.contract import BagHead, BagScored, Draw
-from bench.heads import get_heads
 from bench.heads.support import Support
 
 Pooling = Callable[[np.ndarray, Bags], np.ndarray]
@@ -18,11 +18,9 @@ Pooling = Callable[[np.ndarray, Bags], np.ndarray]
 
 def scores(pooling: Pooling, draw: Draw, settings: Mapping[str, Any]) -> BagScored:
     """Learn from cells that inherit their image's label, all alike; test bags are scored by pooling theirs."""
-    [head] = get_heads([settings["base"]])
-    y = draw.bags.y[draw.bags.of_member]
-    support = Support(draw.X[draw.bags.rows], draw.X[draw.scored_rows])
-    setting = head.published(len(y), draw.n_classes, draw.X.shape[1])
-    P = head.scores(support, y[None], draw.n_classes, [setting]).P[0, 0]
+    bags, image = draw.bags, draw.bags.of_member
+    support = Support(draw.X[bags.rows], draw.X[draw.scored_rows], draw.groups_of(bags)[image])
+    P = fit_base(settings["base"], support, bags.y[image], draw.n_classes)
     members, cells = np.split(P, [len(draw.test_bags.rows)])
     return BagScored(pooling(members, draw.test_bags), cells)
 

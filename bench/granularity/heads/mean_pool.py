@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from bench.granularity.bags import Bags, bag_means
+from bench.granularity.heads.base import choose_base, fit_base
 from bench.granularity.heads.contract import BagHead, BagScored, Draw
-from bench.heads import get_heads
-from bench.heads.logreg import HEAD as LOGREG
 from bench.heads.logreg import fit_and_score
 from bench.heads.support import Support
+from bench.heads.temperature import soften
 
 
 def pooled(draw: Draw, learned: Bags) -> Support:
@@ -24,7 +24,7 @@ def pooled(draw: Draw, learned: Bags) -> Support:
     X, means = draw.X, _means(draw.X, learned)
     tested = np.concatenate([_means(X, draw.test_bags), X[draw.test_cells]])
     length = typical_length(means)
-    return Support(means / length, tested / length)
+    return Support(means / length, tested / length, draw.groups_of(learned))
 
 
 def typical_length(X: np.ndarray) -> float:
@@ -38,19 +38,20 @@ def _means(X: np.ndarray, bags: Bags) -> np.ndarray:
 
 def scores(draw: Draw, settings: Mapping[str, Any]) -> BagScored:
     """Learn from the means of images alone; a linear head's score of an image is the mean of its cells' scores."""
-    [head] = get_heads([settings["base"]])
-    setting = head.published(len(draw.bags), draw.n_classes, draw.X.shape[1])
-    P = head.scores(pooled(draw, draw.bags), draw.bags.y[None], draw.n_classes, [setting]).P[0, 0]
+    P = fit_base(settings["base"], pooled(draw, draw.bags), draw.bags.y, draw.n_classes)
     return BagScored(*np.split(P, [len(draw.test_bags)]))
 
 
 def joint_scores(draw: Draw, settings: Mapping[str, Any]) -> BagScored:
-    """Learn from means of images and from labelled cells at once, weighed as `Draw.weight` says."""
+    """Learn from means of images and from labelled cells at once, weighed as `Draw.weight` says.
+
+    The penalty is chosen as if all weighed the same.
+    """
     learned = draw.learned
     support = pooled(draw, learned)
-    l2 = LOGREG.published(len(learned), draw.n_classes, draw.X.shape[1])["l2"]
-    scored = fit_and_score(support, learned.y[None], draw.n_classes, [l2], weight=draw.weight[None])
-    return BagScored(*np.split(scored.P[0, 0], [len(draw.test_bags)]))
+    setting, temperature = choose_base("logreg", support, learned.y, draw.n_classes)
+    scored = fit_and_score(support, learned.y[None], draw.n_classes, [setting["l2"]], weight=draw.weight[None])
+    return BagScored(*np.split(soften(scored.P[:, 0], temperature)[0], [len(draw.test_bags)]))
 
 
 HEADS = (
