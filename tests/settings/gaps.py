@@ -3,7 +3,7 @@
     python tests/settings/gaps.py LEDGER.parquet ...
 
 The gap of a kind of selection is the balanced accuracy of `oracle` minus its own, means over draws, in points, one row
-for every dataset x encoder x head x labels a class from --least on. Three oracles: `per draw` takes the best setting of
+for every dataset x encoder x head x labels a class from --least on x rate of wrong labels. Three oracles: `per draw` takes the best setting of
 every draw on its test, and so wins by luck as well as by merit, the more the fewer are tested; `per level` takes the
 one setting that is best in the mean over the draws; `other draws` takes for a draw the setting that is best in the mean
 over the others, and wins by the luck of the test items alone.
@@ -22,7 +22,7 @@ from bench.heads import get_heads
 from bench.report.markdown import table_lines
 
 PRIORS = (0, 0.05, 0.1, 0.2, 0.5, 1)
-ROW = ["dataset", "encoder", "head", "shots"]
+ROW = ["dataset", "encoder", "head", "shots", "noise"]
 
 
 def main() -> None:
@@ -36,12 +36,18 @@ def main() -> None:
     rows = gaps(ledger)
     if given.csv:
         rows.to_csv(given.csv, index=False, float_format="%.4f")
+    noisy = rows[(rows["shots"] >= given.least) & (rows["noise"] > 0)]
+    rows, ledger = rows[rows["noise"] == 0], ledger[ledger["noise"] == 0]
     far = rows[rows["shots"] >= given.least]
     kinds = [kind for kind in ("auto", "fixed", "loo", "inner-cv") if kind in rows]
     for oracle in ("per level", "other draws", "per draw"):
         print(f"\n## Points below the oracle {oracle.replace('other', 'on other')}, from {given.least} labels a class\n")
         for by in (["head"], ["dataset"], ["shots"]):
             print(_table(far, by, kinds, oracle) + "\n")
+    if len(noisy):
+        print(f"\n## With wrong labels: points below the oracle on other draws, from {given.least} labels a class\n")
+        for rate, own in noisy.groupby("noise"):
+            print(f"{rate:.0%} wrong:\n\n{_table(own, ['head'], [k for k in kinds if own[k].notna().any()], 'other draws')}\n")
     gap = far["other draws"] - far["auto"]
     sure = gap - 2 * far["other draws se"]
     print(f"auto is more than 2 points below the oracle on other draws in {(gap > 2).sum()} of {gap.notna().sum()} rows, by more "

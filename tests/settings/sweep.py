@@ -35,12 +35,14 @@ def main() -> None:
     parser.add_argument("--to", type=Path, required=True)
     parser.add_argument("--heads", default=HEADS)
     parser.add_argument("--select", default=SELECT)
+    parser.add_argument("--noise", default="0", help="rates of wrong labels, symmetric")
     given = parser.parse_args()
     name, table, views = rows_of(given)
     classes = tuple(sorted(set(table["label"])))
     protocol = Protocol(
-        tuple(map(int, given.shots.split(","))), seeds=given.seeds, select=tuple(given.select.split(","))
-    )
+        tuple(map(int, given.shots.split(","))), tuple(map(float, given.noise.split(","))), seeds=given.seeds,
+        select=tuple(given.select.split(",")),
+    )  # fmt: skip
     keys = {view.name: (view.key, view.scaling) for view in views.values()}
     sweep = plan_sweep(table, classes, protocol, keys, given.heads.split(","))
     print(name, len(table), "rows", len(sweep.units), "units", *sweep.refused, sep="; ")
