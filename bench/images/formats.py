@@ -10,13 +10,12 @@ from typing import BinaryIO
 import numpy as np
 
 from bench.images.bioformats import open_bioformat
+from bench.images.limits import claims_too_much
 from bench.images.picture import ImageError, ImageInfo, Picture, plain_errors
 from bench.images.pillow import open_pillow
 from bench.images.tiff import open_tiff
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".czi", ".nd2", ".lif"})
-MAX_PIXELS = 178_000_000  # above this a file is a decompression bomb, or a whole slide
-MAX_VALUES = 4 * MAX_PIXELS  # height x width x channels
 MAGIC = {
     b"\xff\xd8\xff": "JPEG",
     b"\x89PNG\r\n\x1a\n": "PNG",
@@ -50,7 +49,7 @@ def open_image(path: Path | str) -> Iterator[Picture]:
             kind = _format(file)
             file.seek(0)
             picture = OPENERS[kind](file, kind, opened)
-            _check_size(picture.info)
+            _check_size(picture)
         yield picture
 
 
@@ -85,10 +84,8 @@ def _format(file: BinaryIO) -> str:
     raise ImageError(f"not an image: the file starts with '{shown}', it is none of {known}")
 
 
-def _check_size(info: ImageInfo) -> None:
-    pixels = info.height * info.width
-    if pixels > MAX_PIXELS or pixels * info.channels > MAX_VALUES:
-        raise ImageError(
-            f"too many pixels: {info.width} x {info.height} in {info.channels} channels; "
-            f"at most {MAX_PIXELS / 1e6:.0f} million are read, cut it into tiles"
-        )
+def _check_size(picture: Picture) -> None:
+    info = picture.info
+    refusal = claims_too_much(info.height, info.width, info.channels, picture.window is not None)
+    if refusal:
+        raise ImageError(refusal)
