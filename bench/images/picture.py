@@ -44,6 +44,9 @@ class ImageInfo:
     format: str
     slices: int = 1
     names: tuple[str, ...] = ()
+    um_per_px: float | None = None
+    series: int = 1
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
