@@ -52,6 +52,7 @@ def open_jpeg(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
     info = ImageInfo(
         jpeg.height, jpeg.width, channels, jpeg.pictures, dtype, kind, names=COLORS if channels == 3 else (),
         remarks=first_of(jpeg.pictures),
+        reading="ink" if jpeg.components == 4 and not jpeg.adobe else "",  # once inverted, as if by Adobe
     )  # fmt: skip
 
     def plane(z: int) -> np.ndarray:

@@ -52,7 +52,10 @@ def upright(picture: Picture, orientation: int) -> Picture:
 
     return replace(
         picture,
-        info=replace(info, height=height, width=width, remarks=(*info.remarks, UPRIGHT)),
+        info=replace(
+            info, height=height, width=width, remarks=(*info.remarks, UPRIGHT),
+            reading=f"{info.reading} upright {orientation}".strip(),
+        ),  # fmt: skip
         plane=lambda z: turn(plane(z), orientation),
         window=None if window is None else lambda z, region: turn(window(z, stored(region)), orientation),
     )

@@ -33,7 +33,9 @@ class ImageInfo:
     pages: planes, time points and the like of which one array is made; slices: those of them along z, which
     are what is projected (pages without a meaning count as z; of all else the first is taken). dtype:
     'uint8', 'uint16' or 'float32'. format: 'JPEG', 'PNG', 'BMP', 'TIFF', 'CZI', 'ND2' or 'LIF'. names: what
-    the file calls its channels, in order; empty where it does not say.
+    the file calls its channels, in order; empty where it does not say. reading: what the pixels depend on beside the
+    bytes of the file, in a word that stays, as "upright 6"; "" for what was read so from the start. It is part of the
+    name of the image's content, so that nothing is reused that was made of other pixels.
     """
 
     height: int
@@ -47,6 +49,7 @@ class ImageInfo:
     um_per_px: float | None = None
     series: int = 1
     remarks: tuple[str, ...] = ()
+    reading: str = ""
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ def open_png(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
     info = ImageInfo(
         png.height, png.width, channels, png.frames, "uint16" if png.bits == 16 else "uint8", kind,
         names=COLORS if channels == 3 else (), remarks=first_of(png.frames),
+        reading="grey" if png.color == GREY_ALPHA and png.bits == 16 else "",  # once its alpha was taken for green
     )  # fmt: skip
     return upright(Picture(info, lambda z: _shown(png, stored_pixels(file, png))), png.orientation)
 
