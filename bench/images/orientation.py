@@ -50,12 +50,10 @@ def upright(picture: Picture, orientation: int) -> Picture:
         x0, x1 = (width - x1, width - x0) if columns else (x0, x1)
         return (x0, y0, x1, y1) if swap else (y0, x0, y1, x1)
 
+    reading = f"{info.reading} upright {orientation}".strip()
     return replace(
         picture,
-        info=replace(
-            info, height=height, width=width, remarks=(*info.remarks, UPRIGHT),
-            reading=f"{info.reading} upright {orientation}".strip(),
-        ),  # fmt: skip
+        info=replace(info, height=height, width=width, remarks=(*info.remarks, UPRIGHT), reading=reading),
         plane=lambda z: turn(plane(z), orientation),
         window=None if window is None else lambda z, region: turn(window(z, stored(region)), orientation),
     )
