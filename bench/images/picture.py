@@ -11,12 +11,15 @@ from functools import reduce
 import numpy as np
 
 from bench.errors import BenchError
+from bench.images.limits import TOO_LARGE_AT_ONCE, fits, too_large_at_once
 
 # Reasons that lie in the machine or in what was asked, not in the file: tomorrow they may be gone, so they
 # are not remembered.
-PASSING = ("cannot be opened", "missing codec", "no channel", "reading ")
+PASSING = ("cannot be opened", "missing codec", "no channel", "reading ", TOO_LARGE_AT_ONCE)
 COLORS = ("red", "green", "blue")  # what the channels of a colour image are called
 Plane = Callable[[int], np.ndarray]
+Region = tuple[int, int, int, int]  # y0, x0, y1, x1 in pixels of the picture, the ends excluded
+Window = Callable[[int, Region], np.ndarray]
 
 
 class ImageError(BenchError):
@@ -30,7 +33,9 @@ class ImageInfo:
     pages: planes, time points and the like of which one array is made; slices: those of them along z, which
     are what is projected (pages without a meaning count as z; of all else the first is taken). dtype:
     'uint8', 'uint16' or 'float32'. format: 'JPEG', 'PNG', 'BMP', 'TIFF', 'CZI', 'ND2' or 'LIF'. names: what
-    the file calls its channels, in order; empty where it does not say.
+    the file calls its channels, in order; empty where it does not say. reading: what the pixels depend on beside the
+    bytes of the file, in a word that stays, as "upright 6"; "" for what was read so from the start. It is part of the
+    name of the image's content, so that nothing is reused that was made of other pixels.
     """
 
     height: int
@@ -41,25 +46,53 @@ class ImageInfo:
     format: str
     slices: int = 1
     names: tuple[str, ...] = ()
+    um_per_px: float | None = None
+    series: int = 1
+    remarks: tuple[str, ...] = ()
+    reading: str = ""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An image that is open. plane: z to the pixels (H, W, C) of that slice, at the first time point."""
+    """An image that is open. plane: z to the pixels (H, W, C) of that slice, at the first time point.
+
+    window: z and a region to the pixels (h, w, C) of that part alone, offered by an opener that need not decode the
+    whole plane for it. Only such a picture may have more pixels than are decoded at once.
+    """
 
     info: ImageInfo
     plane: Plane
+    window: Window | None = None
 
-    def project(self, stack: str = "first") -> np.ndarray:
+    @property
+    def fits(self) -> bool:
+        """Whether the whole picture may be decoded at once."""
+        return fits(self.info.height, self.info.width, self.info.channels)
+
+    def project(self, stack: str = "first", region: Region | None = None) -> np.ndarray:
         """Return the pixels (H, W, C), C >= 1, C-contiguous; uint8, uint16 or float32. Raises ImageError.
 
         stack: 'first', 'middle' (slice n // 2 of n, counted from 0), 'max' or 'mean' over the slices; a mean
-        of integers is rounded.
+        of integers is rounded. region: the part (y1 - y0, x1 - x0, C) that is wanted, inside the picture; None is all.
         """
         if stack not in PROJECTIONS:
             raise ImageError(f"projection '{stack}' asked for; expected one of {', '.join(PROJECTIONS)}")
+        height, width, channels = self.info.height, self.info.width, self.info.channels
+        y0, x0, y1, x1 = region or (0, 0, height, width)
+        if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width):
+            raise ImageError(f"region y {y0} to {y1}, x {x0} to {x1} asked for; the picture is {width} x {height}")
+        decoded = (height, width) if self.window is None else (y1 - y0, x1 - x0)
+        refusal = too_large_at_once(*decoded, channels)
+        if refusal:
+            raise ImageError(refusal)
+
+        def read(z: int) -> np.ndarray:
+            if region is None:
+                return to_depth(self.plane(z))
+            return to_depth(self.plane(z)[y0:y1, x0:x1] if self.window is None else self.window(z, region))
+
         with plain_errors():
-            return np.ascontiguousarray(PROJECTIONS[stack](lambda z: to_depth(self.plane(z)), self.info.slices))
+            return np.ascontiguousarray(PROJECTIONS[stack](read, self.info.slices))
 
 
 def _max(plane: Plane, slices: int) -> np.ndarray:
