@@ -132,7 +132,7 @@ def run(
         sweep = _plan(prepared, request, views)
         refused = sweep.refused
         if not sweep.units and not prompts:
-            raise BenchError("No shot level can be drawn from this data.\n" + "\n".join(refused))
+            raise BenchError("No shot level can be drawn from this data.", *refused)
         run_folder = _run_folder(request, prepared.dataset)
         tell = (lambda head, done, total: on_progress(f"fit {head}", done, total)) if on_progress else None
         counts = [

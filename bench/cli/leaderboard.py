@@ -55,10 +55,10 @@ def leaderboard(
     _print_best(merged.table)
     _print_across(found, sorted(merged.table["dataset"].unique()))
     for note in notes:
-        console.print(f"Note: {note.removesuffix('.')}.", markup=False)
+        console.print(f"Note: {note.removesuffix('.')}.")
     names = ", ".join(run.name for run in stored)
     count = f"{len(merged.table):,} rows of {len(stored)} run{'s' * (len(stored) != 1)}"
-    console.print(f"{count} ({names}). Leaderboard: {out / 'leaderboard.md'}", markup=False)
+    console.print(f"{count} ({names}). Leaderboard: {out / 'leaderboard.md'}")
 
 
 def _bring_up_to_date(folders: list[Path], rebuild: bool) -> list[str]:

@@ -101,14 +101,14 @@ def proxies(
             found[spec.name] = {"dim": X.shape[1], **own.values}
             why |= {f"{spec.name}: no {SHOWN[name]}, as {reason}": None for name, reason in own.why.items()}
     if not found:
-        raise BenchError("No encoder could be loaded.\n" + "\n".join(extracted.failed.values()))
+        raise BenchError("No encoder could be loaded.", *extracted.failed.values())
     judged = pd.DataFrame.from_dict(found, orient="index").rename_axis("encoder")
     alike = pd.DataFrame(cka_matrix([embedded[name] for name in judged.index]), judged.index, judged.index)
     _print_judged(judged, f"{len(table):,} of {len(prepared.instances):,} instances, {len(np.unique(group))} groups")
     if len(judged) > 1:
         _print_alike(alike)
     for line in [*why, *extracted.failed.values()]:
-        console.print(line, markup=False)
+        console.print(line)
     print_problems(prepared.dataset.problems)
     regret = None if board is None else selection_regret(judged[list(PROXIES)], board)
     if regret is not None:
@@ -192,4 +192,4 @@ def _write(path: Path, judged: pd.DataFrame, regret: pd.DataFrame | None) -> Non
     tables = {path: judged} | ({} if regret is None else {path.with_name(f"{path.stem}-regret.csv"): regret})
     for place, table in tables.items():
         write_atomically(place, table.to_csv(index=False, float_format="%.6g").encode())
-    console.print(f"Written: {', '.join(map(str, tables))}", markup=False)
+    console.print(f"Written: {', '.join(map(str, tables))}")

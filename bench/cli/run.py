@@ -195,17 +195,17 @@ def run(
         leaked = _audit(request, result, command, on_progress=report, **how) if leak else None
     print_board(result.leaderboard.table)
     for text in result.leaderboard.flags.values():
-        console.print(f"Note: {text.replace('**', '')}.", markup=False)
+        console.print(f"Note: {text.replace('**', '')}.")
     if split == "random":
-        console.print(f"{DIAGNOSTIC}.", markup=False)
+        console.print(f"{DIAGNOSTIC}.")
     if result.left_out:
-        console.print(f"Left out: {result.left_out}.", markup=False)
+        console.print(f"Left out: {result.left_out}.")
     for reason in result.refused:
-        console.print(f"Not run: {reason}.", markup=False)
+        console.print(f"Not run: {reason}.")
     for reason in result.extracted.failed.values():
-        console.print(f"Left out: {reason}", markup=False)
+        console.print(f"Left out: {reason}")
     for path, reason in result.extracted.problems.items():
-        console.print(f"Skipped {path}: {reason}", markup=False)
+        console.print(f"Skipped {path}: {reason}")
     print_notes(result.notes)
     console.print(result.summary())
     console.print(f"Leaderboard: {result.folder / 'leaderboard.md'}")

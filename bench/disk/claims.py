@@ -19,6 +19,7 @@ import re
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -116,7 +117,8 @@ class Claims:
         for path in before - kept:  # successors that no chain leads to, left by a kill while letting go
             claim = _read(path, self._now())
             if claim is not None and claim.stale():
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # another user's
+                    path.unlink()
         return sorted(path for path in before if not path.exists())
 
     def holders(self) -> list[Claim]:
@@ -153,10 +155,16 @@ class Claims:
         return path
 
     def _now(self) -> float:
-        """Return the time by the clock that stamps the claims, which may be another machine's."""
+        """Return the time by the clock that stamps the claims, which may be another machine's.
+
+        By this machine's where the folder or the probe, which may be another user's, cannot be written.
+        """
         probe = self.folder / "clock"
-        probe.touch()
-        return probe.stat().st_mtime
+        try:
+            probe.touch()
+            return probe.stat().st_mtime
+        except OSError:
+            return time.time()
 
     def _keep_alive(self) -> None:
         while not self._ended.wait(BEAT_S):
@@ -199,6 +207,11 @@ def _read(path: Path, now: float) -> Claim | None:
     try:
         with path.open("rb") as file:
             text, stat = file.read(), os.fstat(file.fileno())
+    except PermissionError:  # another user's: its age is seen all the same
+        try:
+            text, stat = b"", path.stat()
+        except OSError:
+            return None
     except OSError:
         return None
     age = now - stat.st_mtime
