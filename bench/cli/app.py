@@ -27,6 +27,7 @@ from bench.cli.leaderboard import leaderboard
 from bench.cli.options import (
     DEFAULT_DATA,
     DEFAULT_OUT,
+    AllowMissing,
     CellColumn,
     Cells,
     Data,
@@ -202,25 +203,27 @@ def extract(
         bool, typer.Option("--keep-pixels", help="Keep the decoded images too, 150 kB each at 224 px.")
     ] = False,
     verify: Verify = False,
+    allow_missing: AllowMissing = False,
 ) -> None:
     """Embed every image (or tile) with the encoders and keep the embeddings."""
     from bench.data.cells import CellSource
     from bench.embeddings.embed import Source, extract_encoders, prepare
-    from encoders import resolve
+    from bench.embeddings.missing import left_out, resolve_all
 
-    specs = [resolve(name) for name in encoder_names(encoder, required=True)]
+    specs, missing = resolve_all(encoder_names(encoder, required=True), allow_missing=allow_missing)
     told = CellSource(cells, cell_column, masks, max_instances)
     with progress_bars() as report:
         prepared = prepare(Source(data, instances, group_pattern, group_column, verify, told), out, report)
-        prepared, done = extract_encoders(prepared, specs, device, report, keep_pixels=keep_pixels)
+        prepared, done = extract_encoders(
+            prepared, specs, device, report, keep_pixels=keep_pixels, allow_missing=allow_missing
+        )
+    print_notes(reason.removesuffix(".") for reason in left_out(missing | dict(done.failed)))
     for name in done.made:
         if name not in done.failed:
             console.print(f"{name}: {done.reused[name]:,} reused, {done.made[name]:,} made")
     print_problems(prepared.dataset.problems)
     print_notes(prepared.notes)
     console.print(done.summary())
-    if done.failed:
-        raise BenchError(*done.failed.values())
 
 
 app.command()(run)

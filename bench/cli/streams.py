@@ -33,7 +33,7 @@ class DataConsole(Console):
         return super().render_str(encodable(plain(text), self.encoding), **how | dict(emoji=False, markup=False))
 
     def print(self, *objects: Any, **how: Any) -> None:
-        """Print. Where the pipe was closed nothing is printed any more, and the work goes on. BenchError for a full disk."""
+        """Print; where the pipe was closed, nothing more is, and the work goes on. BenchError for a full disk."""
         try:
             super().print(*objects, **how)
         except OSError as error:

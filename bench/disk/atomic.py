@@ -51,6 +51,35 @@ def write_atomically(path: Path | str, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def create_whole(path: Path, data: bytes) -> None:
+    """Create a file with data in it; FileExistsError where there is one.
+
+    It is written beside its place and linked there, as one without its data, which a kill or Ctrl-C would leave, is
+    nobody's until it is old. Where there are no links it is created empty first.
+    """
+    temporary = path.parent / f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+    try:
+        temporary.write_bytes(data)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:  # somebody was first
+            raise
+        except OSError:  # a file system without links; where nothing can be written this fails as well
+            _create_and_write(path, data)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _create_and_write(path: Path, data: bytes) -> None:
+    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
 def refusal(path: Path, error: OSError) -> BenchError:
     """Return what to tell of an OSError met while writing `path`."""
     if error.errno in FULL:

@@ -26,6 +26,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from bench.disk.atomic import create_whole
+
 STALE_S = 60.0  # a holder not heard of for so long is taken for dead
 BEAT_S = 5.0
 
@@ -146,7 +148,7 @@ class Claims:
         path = self.folder / (f"{name}.{chain[-1].token}.claim" if chain else f"{name}.claim")
         about = {"token": self.token, "machine": _machine(), "pid": os.getpid(), "started": _started(os.getpid())}
         try:
-            _create_whole(path, json.dumps(about).encode())
+            create_whole(path, json.dumps(about).encode())
         except FileExistsError:
             return None
         if chain and path not in [claim.path for claim in self._chain(name)]:
@@ -172,35 +174,6 @@ class Claims:
                 for path in self._held.values():
                     with suppress(OSError):  # taken over, or the folder is gone: a hint less
                         os.utime(path)
-
-
-def _create_whole(path: Path, data: bytes) -> None:
-    """Create a file with data in it; FileExistsError where there is one.
-
-    It is written beside its place and linked there, as one without its data, which a kill or Ctrl-C would leave, is
-    nobody's until it is old. Where there are no links it is created empty first.
-    """
-    temporary = path.parent / f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
-    try:
-        temporary.write_bytes(data)
-        try:
-            os.link(temporary, path)
-        except FileExistsError:  # somebody was first
-            raise
-        except OSError:  # a file system without links; where nothing can be written this fails as well
-            _create_and_write(path, data)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _create_and_write(path: Path, data: bytes) -> None:
-    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
 
 
 def _read(path: Path, now: float) -> Claim | None:
