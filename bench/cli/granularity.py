@@ -105,7 +105,7 @@ def granularity(
     _print(found.rates)
     print_notes(found.notes)
     print_problems(found.problems)
-    console.print(f"Written: {found.folder / 'granularity.md'}", markup=False)
+    console.print(f"Written: {found.folder / 'granularity.md'}")
 
 
 def _minutes(text: str) -> dict[str, float]:

@@ -46,6 +46,10 @@ Encoders = Annotated[
 ]
 Verify = Annotated[bool, typer.Option("--verify", help="Read every file and every stored embedding again.")]
 Device = Annotated[str, typer.Option(help="Where encoders run: auto, cpu, cuda or cuda:N.")]
+AllowMissing = Annotated[
+    bool,
+    typer.Option("--allow-missing", help="Go on without encoders that cannot be loaded, and say so; else an error."),
+]
 DEFAULT_DATA = Path("Data/raw")
 DEFAULT_OUT = Path("results")
 Number = TypeVar("Number", int, float)

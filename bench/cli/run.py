@@ -15,6 +15,7 @@ from bench.cli.console import console, print_board, print_forecast, print_leak, 
 from bench.cli.options import (
     DEFAULT_DATA,
     DEFAULT_OUT,
+    AllowMissing,
     CellColumn,
     Cells,
     Data,
@@ -149,6 +150,7 @@ def run(
         str, typer.Option(help="Where logistic regression is solved: cpu, or cuda for many classes and labels.")
     ] = "cpu",
     verify: Verify = False,
+    allow_missing: AllowMissing = False,
     name: Annotated[str | None, typer.Option(help="Name of the run's folder below <out>/runs.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that fit heads.")] = os.cpu_count() or 1,
     memory: Annotated[
@@ -181,7 +183,7 @@ def run(
     )
     request = Request(
         source, protocol, encoder_names(encoder), words(head), ensembles(ensemble), prompts or zero_shot, out, name,
-        trivial,
+        trivial, allow_missing,
     )  # fmt: skip
     if leak and split != "group":
         raise BenchError(f"Got --leak with --split {split}; expected --split group, which random is held against.")
@@ -193,19 +195,18 @@ def run(
     with progress_bars() as report:
         result = run_all(request, command=command, on_progress=report, **how)
         leaked = _audit(request, result, command, on_progress=report, **how) if leak else None
+    print_notes(reason.removesuffix(".") for reason in result.missing)
     print_board(result.leaderboard.table)
     for text in result.leaderboard.flags.values():
-        console.print(f"Note: {text.replace('**', '')}.", markup=False)
+        console.print(f"Note: {text.replace('**', '')}.")
     if split == "random":
-        console.print(f"{DIAGNOSTIC}.", markup=False)
+        console.print(f"{DIAGNOSTIC}.")
     if result.left_out:
-        console.print(f"Left out: {result.left_out}.", markup=False)
+        console.print(f"Left out: {result.left_out}.")
     for reason in result.refused:
-        console.print(f"Not run: {reason}.", markup=False)
-    for reason in result.extracted.failed.values():
-        console.print(f"Left out: {reason}", markup=False)
+        console.print(f"Not run: {reason}.")
     for path, reason in result.extracted.problems.items():
-        console.print(f"Skipped {path}: {reason}", markup=False)
+        console.print(f"Skipped {path}: {reason}")
     print_notes(result.notes)
     console.print(result.summary())
     console.print(f"Leaderboard: {result.folder / 'leaderboard.md'}")

@@ -52,4 +52,4 @@ def segment(
         shown.add_row(str(name), *(f"{v:.3f}" if i > 4 else f"{v:,.0f}" for i, v in enumerate(row)))
     console.print(shown, soft_wrap=False)
     print_problems(dataset.problems)
-    console.print(f"Look at them: {to / FOLDER}; one line an image: {to / 'cells.csv'}", markup=False)
+    console.print(f"Look at them: {to / FOLDER}; one line an image: {to / 'cells.csv'}")

@@ -83,6 +83,6 @@ def _show(result: Tuned) -> None:
         console.print(shares, soft_wrap=False)
     table.title = "On the evaluation half, of which no label was tuned on"
     console.print(table, soft_wrap=False)
-    console.print(verdict(result), markup=False)
+    console.print(verdict(result))
     before = len(result.trials) - result.made
-    console.print(f"{before} trials reused, {result.made} made; all of it: {result.folder / 'report.md'}", markup=False)
+    console.print(f"{before} trials reused, {result.made} made; all of it: {result.folder / 'report.md'}")

@@ -65,8 +65,12 @@ def extract_encoders(
     on_progress: OnProgress | None = None,
     *,
     keep_pixels: bool = False,
+    allow_missing: bool = False,
 ) -> tuple[Prepared, ExtractReport]:
-    """Embed what is missing. Images that turn out undecodable are recorded and leave the instances."""
+    """Embed what is missing. Images that turn out undecodable are recorded and leave the instances.
+
+    Raises BenchError where an encoder cannot be loaded, unless that is allowed; nothing is then embedded.
+    """
 
     def progress(done: int, total: int, name: str) -> None:
         if on_progress:
@@ -75,7 +79,7 @@ def extract_encoders(
     check_views(prepared.dataset.table[["path", "channels"]], specs)
     report = extract(
         prepared.instances, prepared.dataset.root, specs, prepared.store,
-        device=device, keep_pixels=keep_pixels, on_progress=progress,
+        device=device, keep_pixels=keep_pixels, allow_missing=allow_missing, on_progress=progress,
     )  # fmt: skip
     if not report.problems:
         return prepared, report
@@ -115,13 +119,15 @@ def embed(
     device: str,
     on_progress: OnProgress | None,
     keep: Callable[[str, np.ndarray], np.ndarray] = lambda key, X: X,
+    *,
+    allow_missing: bool = False,
 ) -> tuple[Prepared, ExtractReport, dict[str, np.ndarray]]:
     """Extract what is missing and read all of it; what turns out damaged when it is read is made again, once.
 
     keep: variant key and embeddings to what is returned of them, encoder by encoder, so that they need not all be in
     memory at once.
     """
-    prepared, report = extract_encoders(prepared, specs, device, on_progress)
+    prepared, report = extract_encoders(prepared, specs, device, on_progress, allow_missing=allow_missing)
 
     def read() -> dict[str, np.ndarray]:
         names = prepared.instances["instance"].tolist()
@@ -134,7 +140,7 @@ def embed(
         first = report
     for spec in specs:
         prepared.store.verify(spec.key)
-    prepared, report = extract_encoders(prepared, specs, device, on_progress)
+    prepared, report = extract_encoders(prepared, specs, device, on_progress, allow_missing=allow_missing)
     made = {name: count + first.made[name] for name, count in report.made.items()}
     reused = {name: count - first.made[name] for name, count in report.reused.items()}
     problems = {**first.problems, **report.problems}
