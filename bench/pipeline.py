@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -93,7 +93,7 @@ class RunResult:
     units_made: int
     up_to_date: bool  # nothing at all was left to do
     left_out: str = ""  # which groups take no part because settings were tuned on them
-    notes: tuple[str, ...] = ()  # how the instances were made, where the run lies, what was there before
+    notes: tuple[str, ...] = ()  # where the run lies, what was there before
     missing: tuple[str, ...] = ()  # encoders that could not be loaded, and why
 
     def summary(self) -> str:
@@ -111,14 +111,18 @@ def run(
     memory: float | None = None,
     command: str = "",
     on_progress: OnProgress | None = None,
+    on_data: Callable[[Dataset], None] | None = None,
 ) -> RunResult:
     """Do what is asked and write the leaderboard.
 
     device: "auto", "cpu", "cuda" or "cuda:N". fit_device: "cpu", or a GPU for the heads that can. workers, memory: see
-    `bench.fitting.schedule.run_units`. command: as the user typed it. Raises BenchError for data the protocol cannot be
+    `bench.fitting.schedule.run_units`. command: as the user typed it. on_data: is given the data as
+    they are understood, before anything is embedded. Raises BenchError for data the protocol cannot be
     run on, and EncoderError for an unknown encoder or device, before anything is written.
     """
     asked = _resolve(request, on_progress)
+    if on_data:
+        on_data(asked.prepared.dataset)
     prepared, specs = asked.prepared, _with_panel(asked.specs, request)
     workers, alone = processes(workers)
     fit_device = find_placement(fit_device, workers).device
@@ -164,7 +168,7 @@ def run(
         place=place_of(request.source.data),
     )  # fmt: skip
     board, fresh, kept = write_up(run_folder, Path(request.out), sweep, facts, refused, command)
-    notes = (*prepared.notes, *filter(None, (alone, elsewhere, kept)))
+    notes = tuple(filter(None, (alone, elsewhere, kept)))
     up_to_date = not (made or fresh or sum(extracted.made.values()))
     return RunResult(
         run_folder, board, refused, extracted, reused, made, up_to_date, asked.left_out, notes, missing

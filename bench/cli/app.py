@@ -16,10 +16,10 @@ from bench.cli.console import (
     interrupt,
     print_board,
     print_check,
+    print_data,
     print_error,
     print_instances,
     print_notes,
-    print_problems,
     progress_bars,
 )
 from bench.cli.granularity import granularity
@@ -28,19 +28,23 @@ from bench.cli.options import (
     DEFAULT_DATA,
     DEFAULT_OUT,
     AllowMissing,
+    BoxUnits,
     CellColumn,
     Cells,
     Data,
     Device,
     Encoders,
+    FollowLinks,
     GroupColumn,
     GroupPattern,
     Instances,
+    LeaveOut,
     Masks,
     MaxInstances,
     Out,
     Verify,
     encoder_names,
+    reading_of,
     words,
 )
 from bench.cli.proxies import proxies
@@ -129,6 +133,9 @@ def data_check(
     data: Data = DEFAULT_DATA,
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
+    leave_out: LeaveOut = None,
+    follow_links: FollowLinks = False,
+    box_units: BoxUnits = "pixels",
     out: Out = DEFAULT_OUT,
     instances: Instances = "whole",
     cells: Cells = None,
@@ -144,17 +151,21 @@ def data_check(
     from bench.data.check import check_dataset
     from bench.data.datasets import load_dataset
     from bench.data.instances import count_instances, cut_instances
+    from bench.data.warnings import data_warnings
 
     cache = out / "store"
-    dataset = load_dataset(data, group_pattern=group_pattern, group_column=group_column, cache=cache, verify=verify)
+    dataset = load_dataset(
+        data, group_pattern=group_pattern, group_column=group_column, cache=cache, verify=verify,
+        reading=reading_of(leave_out, follow_links, box_units), strict=False,
+    )  # fmt: skip
     check = check_dataset(dataset, cache)
     if instances == "whole":
         print_check(check)
         return
-    told = CellSource(cells, cell_column, masks, max_instances)
+    told = CellSource(cells, cell_column, masks, max_instances, box_units)
     with progress_bars() as report:
         cut = cut_instances(check.dataset, instances, told, cache, report)
-    print_check(replace(check, dataset=cut.dataset, warnings=(*check.warnings, *cut.notes)))
+    print_check(replace(check, dataset=cut.dataset, warnings=data_warnings(cut.dataset)))
     print_instances(count_instances(cut.table), cut.table["cell_label"].dropna())
 
 
@@ -197,6 +208,9 @@ def extract(
     max_instances: MaxInstances = None,
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
+    leave_out: LeaveOut = None,
+    follow_links: FollowLinks = False,
+    box_units: BoxUnits = "pixels",
     out: Out = DEFAULT_OUT,
     device: Device = "auto",
     keep_pixels: Annotated[
@@ -211,9 +225,10 @@ def extract(
     from bench.embeddings.missing import left_out, resolve_all
 
     specs, missing = resolve_all(encoder_names(encoder, required=True), allow_missing=allow_missing)
-    told = CellSource(cells, cell_column, masks, max_instances)
+    told = CellSource(cells, cell_column, masks, max_instances, box_units)
+    read = reading_of(leave_out, follow_links, box_units)
     with progress_bars() as report:
-        prepared = prepare(Source(data, instances, group_pattern, group_column, verify, told), out, report)
+        prepared = prepare(Source(data, instances, group_pattern, group_column, verify, told, read), out, report)
         prepared, done = extract_encoders(
             prepared, specs, device, report, keep_pixels=keep_pixels, allow_missing=allow_missing
         )
@@ -221,8 +236,7 @@ def extract(
     for name in done.made:
         if name not in done.failed:
             console.print(f"{name}: {done.reused[name]:,} reused, {done.made[name]:,} made")
-    print_problems(prepared.dataset.problems)
-    print_notes(prepared.notes)
+    print_data(prepared.dataset)
     console.print(done.summary())
 
 
@@ -235,12 +249,17 @@ app.command()(segment)
 
 
 @app.command()
-def prompts(data: Data = DEFAULT_DATA, out: Out = DEFAULT_OUT) -> None:
+def prompts(
+    data: Data = DEFAULT_DATA,
+    leave_out: LeaveOut = None,
+    follow_links: FollowLinks = False,
+    out: Out = DEFAULT_OUT,
+) -> None:
     """Print the words that `bench run --zero-shot` uses for each class, as a file to edit and give to --prompts."""
     from bench.data.datasets import load_dataset
     from bench.fitting.prompts import prompts_file
 
-    dataset = load_dataset(data, cache=out / "store")
+    dataset = load_dataset(data, cache=out / "store", reading=reading_of(leave_out, follow_links))
     console.write_document(prompts_file(sorted(dataset.table["label"].unique())))
 
 
@@ -256,6 +275,9 @@ def export(
     max_instances: MaxInstances = None,
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
+    leave_out: LeaveOut = None,
+    follow_links: FollowLinks = False,
+    box_units: BoxUnits = "pixels",
     results: Annotated[Path, typer.Option(help="Folder that holds the embeddings.")] = DEFAULT_OUT,
 ) -> None:
     """Write stored embeddings with path, label, group and split to one file."""
@@ -264,8 +286,10 @@ def export(
     from bench.embeddings.export import export_embeddings
     from encoders import resolve
 
-    told = CellSource(cells, cell_column, masks, max_instances)
+    told = CellSource(cells, cell_column, masks, max_instances, box_units)
     with progress_bars() as report:
-        prepared = prepare(Source(data, instances, group_pattern, group_column, cells=told), results, report)
+        read = reading_of(leave_out, follow_links, box_units)
+        source = Source(data, instances, group_pattern, group_column, cells=told, reading=read)
+        prepared = prepare(source, results, report)
     count = export_embeddings(prepared.instances, prepared.store, resolve(encoder).key, to)
     console.print(f"{count:,} embeddings written to {to}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.data.check import DataCheck
+    from bench.data.datasets import Dataset
     from bench.fitting.forecast import Forecast
 
 WIDE = None if sys.stdout is not None and sys.stdout.isatty() else 160  # a file or a pipe has no width to fit into
@@ -130,6 +131,7 @@ def print_leak(leak: pd.DataFrame) -> None:
 def print_check(check: DataCheck) -> None:
     """Print what `bench data check` found."""
     dataset = check.dataset
+    print_lost(dataset.lost)
     classes = Table("class", "labelled regions", "images", "groups", "sources", box=box.SIMPLE)
     for row in check.classes.to_dict("records"):
         classes.add_row(*(str(row[name]) for name in ("class", "rows", "images", "groups", "sources")))
@@ -170,9 +172,30 @@ def print_notes(notes: Iterable[str]) -> None:
 
 
 def print_problems(problems: pd.DataFrame) -> None:
-    """Print a line per image that was skipped, with its reason."""
-    for path, reason in problems[["path", "reason"]].itertuples(index=False):
-        console.print(f"Skipped {path}: {reason}")
+    """Print a line per file that was skipped, with its reason; many that were for one reason are counted."""
+    from bench.data.warnings import skipped
+
+    for line in skipped(problems):
+        console.print(f"Skipped {line}")
+
+
+def print_lost(lost: Mapping[str, str]) -> None:
+    """Print which classes have no usable image, and why."""
+    if lost:
+        what = "A class is" if len(lost) == 1 else f"{len(lost)} classes are"
+        names = ",".join(lost)
+        console.print(f"{what} missing. Add images, or go on without by --leave-out {names}; until then nothing is run:")
+        for name, reason in lost.items():
+            console.print(f"  {name}: {reason}")
+        console.print("")
+
+
+def print_data(dataset: Dataset) -> None:
+    """Print what is to be known of a dataset before its scores are believed, as `bench data check` does."""
+    from bench.data.warnings import data_warnings
+
+    print_problems(dataset.problems)
+    print_notes(data_warnings(dataset))
 
 
 def _duration(seconds: float) -> str:

@@ -13,18 +13,22 @@ from bench.cli.console import console, print_problems, progress_bars
 from bench.cli.options import (
     DEFAULT_DATA,
     DEFAULT_OUT,
+    BoxUnits,
     CellColumn,
     Cells,
     Data,
     Device,
     Encoders,
+    FollowLinks,
     GroupColumn,
     GroupPattern,
     Instances,
+    LeaveOut,
     Masks,
     MaxInstances,
     Out,
     encoder_names,
+    reading_of,
 )
 from bench.errors import BenchError
 
@@ -50,6 +54,9 @@ def proxies(
     max_instances: MaxInstances = None,
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
+    leave_out: LeaveOut = None,
+    follow_links: FollowLinks = False,
+    box_units: BoxUnits = "pixels",
     run: Annotated[
         str | None, typer.Option(help="A run on the same data, by name or folder: what choosing by a proxy had cost.")
     ] = None,
@@ -77,9 +84,11 @@ def proxies(
     from bench.report.proxies import PROXIES, cka_matrix, measure, selection_regret
     from encoders import resolve
 
-    told = CellSource(cells, cell_column, masks, max_instances)
+    told = CellSource(cells, cell_column, masks, max_instances, box_units)
     with progress_bars() as report:
-        prepared = prepare(Source(data, instances, group_pattern, group_column, cells=told), out, report)
+        read = reading_of(leave_out, follow_links, box_units)
+        source = Source(data, instances, group_pattern, group_column, cells=told, reading=read)
+        prepared = prepare(source, out, report)
     specs = [resolve(name) for name in encoder_names(encoder)] or cached_encoders(prepared)
     specs = list({spec.name: spec for spec in specs}.values())
     if not specs:

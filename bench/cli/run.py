@@ -11,19 +11,31 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli.console import console, print_board, print_forecast, print_leak, print_notes, progress_bars
+from bench.cli.console import (
+    console,
+    print_board,
+    print_data,
+    print_forecast,
+    print_leak,
+    print_notes,
+    print_problems,
+    progress_bars,
+)
 from bench.cli.options import (
     DEFAULT_DATA,
     DEFAULT_OUT,
     AllowMissing,
+    BoxUnits,
     CellColumn,
     Cells,
     Data,
     Device,
     Encoders,
+    FollowLinks,
     GroupColumn,
     GroupPattern,
     Instances,
+    LeaveOut,
     Masks,
     MaxInstances,
     Out,
@@ -31,6 +43,7 @@ from bench.cli.options import (
     encoder_names,
     ensembles,
     numbers,
+    reading_of,
     words,
 )
 from bench.errors import BenchError
@@ -144,6 +157,9 @@ def run(
     max_instances: MaxInstances = None,
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
+    leave_out: LeaveOut = None,
+    follow_links: FollowLinks = False,
+    box_units: BoxUnits = "pixels",
     out: Out = DEFAULT_OUT,
     device: Device = "auto",
     fit_device: Annotated[
@@ -164,6 +180,8 @@ def run(
 
     Run it in several processes, or on machines that share the folder, and they share the work.
     """
+    import pandas as pd
+
     from bench.data.cells import CellSource
     from bench.draws.partners import read_confusable
     from bench.draws.sources import DIAGNOSTIC
@@ -179,8 +197,9 @@ def run(
         scale_by,
     )  # fmt: skip
     source = Source(
-        data, instances, group_pattern, group_column, verify, CellSource(cells, cell_column, masks, max_instances)
-    )
+        data, instances, group_pattern, group_column, verify,
+        CellSource(cells, cell_column, masks, max_instances, box_units), reading_of(leave_out, follow_links, box_units),
+    )  # fmt: skip
     request = Request(
         source, protocol, encoder_names(encoder), words(head), ensembles(ensemble), prompts or zero_shot, out, name,
         trivial, allow_missing,
@@ -193,7 +212,7 @@ def run(
     how: dict[str, Any] = {"device": device, "fit_device": fit_device, "workers": workers, "memory": memory}
     command = shlex.join(["bench", *sys.argv[1:]])
     with progress_bars() as report:
-        result = run_all(request, command=command, on_progress=report, **how)
+        result = run_all(request, command=command, on_progress=report, on_data=print_data, **how)
         leaked = _audit(request, result, command, on_progress=report, **how) if leak else None
     print_notes(reason.removesuffix(".") for reason in result.missing)
     print_board(result.leaderboard.table)
@@ -205,8 +224,7 @@ def run(
         console.print(f"Left out: {result.left_out}.")
     for reason in result.refused:
         console.print(f"Not run: {reason}.")
-    for path, reason in result.extracted.problems.items():
-        console.print(f"Skipped {path}: {reason}")
+    print_problems(pd.DataFrame(list(result.extracted.problems.items()), columns=["path", "reason"]))
     print_notes(result.notes)
     console.print(result.summary())
     console.print(f"Leaderboard: {result.folder / 'leaderboard.md'}")

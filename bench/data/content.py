@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.data.label_csv import BOX
+from bench.data.label_boxes import BOX
 from bench.seeds import content_name
 
 

@@ -231,5 +231,7 @@ def _by_name(
         elif not values.equals(columns[name]):
             doubled.add(name)
     if nameless:
-        notes.append(f"{nameless} column{'s' * (nameless > 1)} of {path.name} without a name {'were' if nameless > 1 else 'was'} ignored")
+        notes.append(
+            f"{nameless} column{'s' * (nameless > 1)} of {path.name} without a name {'were' if nameless > 1 else 'was'} ignored"
+        )
     return columns, frozenset(doubled)

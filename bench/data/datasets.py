@@ -15,14 +15,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from bench.data.clip import clip_boxes, one_label_each
 from bench.data.copies import merge_copies
-from bench.data.label_boxes import BOX, reversed_reason, scale_boxes
+from bench.data.groups import with_groups
+from bench.data.label_boxes import BOX, scale_boxes
 from bench.data.label_csv import LAYOUT, doubtful_classes, read_label_csv
 from bench.data.label_folder import no_images, read_label_folder
 from bench.data.manifest import positions, scan, stat_files
 from bench.data.paths import OUTSIDE, as_on_disk, below, is_below, refuse_paths, where_they_are
-from bench.data.reading import Reading
-from bench.data.spellings import alike, in_one_form, one_form
+from bench.data.reading import AS_USUAL, Reading
+from bench.data.spellings import alike, one_form
 from bench.errors import BenchError, did_you_mean
 
 COLUMNS = ["path", "digest", *BOX, "label", "level", "group", "source", "split", "mask", "um_per_px",
@@ -74,7 +76,7 @@ def load_dataset(
     group_column: str | None = None,
     cache: Path | None = None,
     verify: bool = False,
-    reading: Reading = Reading(),
+    reading: Reading = AS_USUAL,
     strict: bool = True,
 ) -> Dataset:
     """Read the dataset table of a folder or CSV; only headers are decoded here.
@@ -102,7 +104,7 @@ def load_dataset(
     bad = table["problem"].notna()
     unread = table.loc[bad, ["path", "problem"]].rename(columns={"problem": "reason"}).drop_duplicates()
     table, outside = clip_boxes(scale_boxes(table[~bad], reading.box_units), notes)
-    table, conflicting = _one_label_each(table, notes)
+    table, conflicting = one_label_each(table, notes)
     refusals = pd.DataFrame({"path": list(given.refused), "reason": list(given.refused.values())}, dtype="str")
     problems = pd.concat([part.astype("str") for part in (refusals, unread, outside, conflicting)])
     problems = problems.sort_values(["path", "reason"], kind="stable", ignore_index=True)
@@ -112,7 +114,7 @@ def load_dataset(
         raise _nothing_left(data, given, problems)
     _check_masks(given.root, table, reading, notes)
     table = _with_scale(table, files, notes)
-    table = merge_copies(_with_groups(table, group_pattern, notes), notes)
+    table = merge_copies(with_groups(table, group_pattern, notes), notes)
     if not (table["path"].is_monotonic_increasing and table["path"].is_unique):
         table = table.sort_values(["path", *BOX], kind="stable")
     table = table.reset_index(drop=True)[COLUMNS]
@@ -135,9 +137,13 @@ def lost_classes(lost: Mapping[str, str], data: Path | str) -> str:
     more = f"; and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
     what = "class" if len(lost) == 1 else "classes"
     return (
-        f"Got no usable image of {what} {listed}{more} in {data}; expected images of every class. Add them, or go on "
-        f"without by --leave-out {','.join(lost)}"
-    ) + ("" if all("," not in name for name in lost) else " (repeat the option for names with a comma)") + "."
+        (
+            f"Got no usable image of {what} {listed}{more} in {data}; expected images of every class. Add them, or go on "
+            f"without by --leave-out {','.join(lost)}"
+        )
+        + ("" if all("," not in name for name in lost) else " (repeat the option for names with a comma)")
+        + "."
+    )
 
 
 def _from_csv(data: Path, group_column: str | None, reading: Reading, notes: list[str]) -> _Rows:
@@ -207,7 +213,9 @@ def _lost(given: _Rows, table: pd.DataFrame, problems: pd.DataFrame) -> dict[str
     left = set(table["label"])
     for label, part in given.rows[~given.rows["label"].isin(left)].groupby("label"):
         first = part["path"].iloc[0]
-        count = f"none of its {part['path'].nunique():,} images can be used, e.g. " if part["path"].nunique() > 1 else ""
+        count = (
+            f"none of its {part['path'].nunique():,} images can be used, e.g. " if part["path"].nunique() > 1 else ""
+        )
         lost[str(label)] = f"{count}{first}: {why.get(first, 'no image')}"
     return dict(sorted(lost.items()))
 
@@ -216,11 +224,14 @@ def _leave_out(
     table: pd.DataFrame, lost: dict[str, str], names: Sequence[str], notes: list[str]
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return the table and the lost classes without those that are to be left out. Raises BenchError for other names."""
-    names = [one_form(name) for name in names]
     known = sorted({*table["label"], *lost})
+    asked = [one_form(text) for text in names]
+    names = [name for text in asked for name in ([text] if text in known else map(one_form, text.split(",")))]
     for name in names:
         if name not in known:
-            raise BenchError(f"Got --leave-out '{name}'{did_you_mean(name, known) or '.'} Expected one of: {', '.join(known)}.")
+            raise BenchError(
+                f"Got --leave-out '{name}'{did_you_mean(name, known) or '.'} Expected one of: {', '.join(known)}."
+            )
     if not names:
         return table, lost
     out = table["label"].isin(names)
@@ -287,74 +298,3 @@ def _with_scale(table: pd.DataFrame, files: pd.DataFrame, notes: list[str]) -> p
             f"({int(differ.sum()):,} rows differ so); the CSV is followed"
         )
     return table.assign(um_per_px=table["um_per_px"].where(~fill, stated))
-
-
-def clip_boxes(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return (table with boxes inside their images, problems for those wholly outside).
-
-    table: columns path, BOX, width, height, any others. A box that is its entire image becomes NA.
-    """
-    table = table.reset_index(drop=True)
-    if table[BOX].isna().all(axis=None):
-        return table, pd.DataFrame({"path": [], "reason": []}, dtype="str")
-    before = table[BOX].copy()
-    for name, limit in (("x0", "width"), ("x1", "width"), ("y0", "height"), ("y1", "height")):
-        table[name] = table[name].clip(lower=0).where(table[name].isna() | (table[name] <= table[limit]), table[limit])
-    empty = ((table["x1"] <= table["x0"]) | (table["y1"] <= table["y0"])).fillna(False).astype(bool)
-    texts = [" ".join(map(str, corners)) + " holds no pixel of the image" + reversed_reason(corners)
-             for corners in before[empty].to_numpy().tolist()]  # fmt: skip
-    problems = pd.DataFrame({"path": table.loc[empty, "path"], "reason": [f"box {text}" for text in texts]})
-    clipped = int(((before != table[BOX]).fillna(False).any(axis=1) & ~empty).sum())
-    count = max(1, int(before["x0"].notna().sum()))
-    if clipped:
-        notes.append(
-            f"{clipped:,} of {count:,} boxes reach beyond their image and were clipped to it"
-            + (": are they of the images these were cut from, or of images of another size?" if clipped > count / 10 else "")
-        )
-    if empty.sum() > 0.1 * count:
-        notes.append(f"{empty.sum():,} boxes lie outside their images: are they of the images these were cut from?")
-    entire = (table[["x0", "y0"]] == 0).all(axis=1) & (table["x1"] == table["width"]) & (table["y1"] == table["height"])
-    table.loc[entire.fillna(False).astype(bool), BOX] = pd.NA  # one name for one region: it is the whole image
-    return table[~empty].reset_index(drop=True), problems
-
-
-def _one_label_each(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Drop repeated rows; regions of one file that were given two labels become problems."""
-    if table["path"].is_unique:
-        return table, pd.DataFrame({"path": [], "reason": []}, dtype="str")
-    single = table.drop_duplicates(["path", *BOX, "label"])
-    if len(single) < len(table):
-        notes.append(f"{len(table) - len(single):,} rows repeat another row and were dropped")
-    torn = single.duplicated(["path", *BOX], keep=False)
-    reasons = single[torn].groupby(["path", *BOX], dropna=False)["label"].agg(lambda s: " and ".join(sorted(s)))
-    text = "one region has the labels " + reasons.astype("str").to_numpy(object)
-    problems = pd.DataFrame({"path": reasons.index.get_level_values("path"), "reason": text})
-    return single[~torn].reset_index(drop=True), problems
-
-
-def _with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> pd.DataFrame:
-    if pattern is not None:
-        try:
-            compiled = re.compile(one_form(pattern))
-        except re.error as error:
-            message = f"Got --group-pattern '{pattern}', not a regular expression ({error}). Try '([^/]+)__'."
-            raise BenchError(message) from None
-        part: str | int = "group" if "group" in compiled.groupindex else min(1, compiled.groups)
-        matches = {path: compiled.search(one_form(path)) for path in table["path"].unique().tolist()}
-        group = {path: match[part] for path, match in matches.items() if match and match[part] is not None}
-        missed = sorted(matches.keys() - group.keys())
-        if missed:
-            raise BenchError(
-                f"Got --group-pattern '{pattern}', which does not match {len(missed)} of {len(matches)} paths, "
-                f"e.g. '{missed[0]}'. Expected it to name a group in every path, e.g. '([^/]+)__'."
-            )
-        notes += alike(set(group.values()), "groups")
-        return table.assign(group=in_one_form(table["path"].map(group).astype("string")))
-    if table["group"].isna().all():
-        notes.append(
-            "no groups were given: every image counts as its own, which is too hopeful if several "
-            "come from one slide or patient (--group-pattern)"
-        )
-    return table.assign(group=table["group"].fillna(table["path"]))
-
-

@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 
 from bench.data.csv_table import CsvTable
+from bench.data.reading import UNITS, check_units
 from bench.data.spellings import MISSING, without_missing
-from bench.errors import BenchError, did_you_mean
+from bench.errors import BenchError
 
 BOX = ["x0", "y0", "x1", "y1"]
-#: What a number of a box is multiplied by, by the name of a unit: None for pixels, else the size of the image over this.
-UNITS: dict[str, float | None] = {"pixels": None, "fractions": 1.0, "percent": 100.0}
 NEAR_ONE = 1.05  # fractions may lie a little outside of 0 to 1, as annotation tools write them
 
 
@@ -70,14 +69,6 @@ LAYOUTS = (
 BOX_NAMES = frozenset({"box", *(name for layout in LAYOUTS for name in layout.names)})
 
 
-def check_units(units: str) -> None:
-    """Raise BenchError for units of boxes that are not known."""
-    if units not in UNITS:
-        raise BenchError(
-            f"Got --box-units {units}{did_you_mean(units, UNITS) or '.'} Expected one of {', '.join(UNITS)}."
-        )
-
-
 def has_boxes(table: CsvTable) -> bool:
     """Return whether a table has columns of boxes."""
     return "box" in table or any(all(name in table for name in layout.names) for layout in LAYOUTS)
@@ -102,17 +93,22 @@ def read_boxes(table: CsvTable, units: str, notes: list[str]) -> pd.DataFrame:
     if partial.any():
         line = table.line(int(np.flatnonzero(partial)[0]))
         names = ", ".join(layout.names[:3])
-        raise BenchError(f"Got an incomplete box in line {line} of {table.path.name}; expected {names} and {layout.names[3]}.")
+        raise BenchError(
+            f"Got an incomplete box in line {line} of {table.path.name}; expected {names} and {layout.names[3]}."
+        )
     box = pd.DataFrame(dict(zip(BOX, layout.corners(four), strict=True)))
     if units == "pixels":
         _refuse_fractions(table, given, box)
         box = box.round()
         if (box.abs() > 2**31).any(axis=None):
-            raise BenchError(f"Got a box in {table.path.name} of over 2 thousand million pixels; expected pixels of the image.")
+            raise BenchError(
+                f"Got a box in {table.path.name} of over 2 thousand million pixels; expected pixels of the image."
+            )
         return box.astype("Int64")
     most = float(UNITS[units] or 1) * NEAR_ONE
-    if box.notna().any(axis=None) and box.abs().max(axis=None) > most:
-        row = int(np.flatnonzero((box.abs() > most).any(axis=1).fillna(False))[0])
+    beyond = np.flatnonzero((box.abs() > most).any(axis=1).fillna(False))
+    if len(beyond):
+        row = int(beyond[0])
         raise BenchError(
             f"Got the box {_text(given, row)} in line {table.line(row)} of {table.path.name} with --box-units {units}; "
             f"expected numbers from 0 to {UNITS[units]:g}."
@@ -126,7 +122,9 @@ def scale_boxes(table: pd.DataFrame, units: str) -> pd.DataFrame:
     if part is None:
         return table
     scaled = {
-        name: (table[name].astype("Float64") * table["width" if name[0] == "x" else "height"] / part).round().astype("Int64")
+        name: (table[name].astype("Float64") * table["width" if name[0] == "x" else "height"] / part)
+        .round()
+        .astype("Int64")
         for name in BOX
     }
     return table.assign(**scaled)
@@ -140,7 +138,9 @@ def _four(table: CsvTable, notes: list[str]) -> tuple[pd.DataFrame, Layout]:
         parts = text.str.split(r"[\s,;]+", expand=True, regex=True).reindex(columns=range(5))
         if parts[4].notna().any():
             line = table.line(int(np.flatnonzero(parts[4].notna())[0]))
-            raise BenchError(f"Got a box of over four numbers in line {line} of {table.path.name}; expected x0 y0 x1 y1.")
+            raise BenchError(
+                f"Got a box of over four numbers in line {line} of {table.path.name}; expected x0 y0 x1 y1."
+            )
         return parts[range(4)], LAYOUTS[0]
     layout = next((layout for layout in LAYOUTS if all(name in table for name in layout.names)), None)
     if layout is not None:

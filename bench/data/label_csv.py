@@ -137,7 +137,10 @@ def _column(table: CsvTable, name: str) -> pd.Series:
 
 
 def _check_paths(paths: pd.Series, table: CsvTable) -> None:
-    for bad, what in ((paths.isna(), "no path"), (paths.str.contains("[\r\n]").fillna(False), "a path of several lines")):
+    for bad, what in (
+        (paths.isna(), "no path"),
+        (paths.str.contains("[\r\n]").fillna(False), "a path of several lines"),
+    ):
         if bad.any():
             line = table.line(int(np.flatnonzero(bad)[0]))
             raise BenchError(

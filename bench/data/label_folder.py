@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.data.label_csv import BOX, LAYOUT, label_columns
+from bench.data.label_boxes import BOX
+from bench.data.label_csv import LAYOUT, label_columns
 from bench.data.manifest import stat_entry
 from bench.data.spellings import one_form
 from bench.data.strewn import is_strewn, strewn_note
@@ -166,7 +167,9 @@ def no_images(root: Path, found: Labelled) -> BenchError:
         return BenchError(f"Got the image {min(stray)} directly in {root}; its class is not told.{hint} {LAYOUT}")
     why = "".join(f" {path} {reason}." for path, reason in sorted(found.walk.refused.items())[:1])
     others = f" It holds {_endings(found.walk.others)}." if found.walk.others else ""
-    return BenchError(f"Got {root}, which holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}).{others}{why}{hint} {LAYOUT}")
+    return BenchError(
+        f"Got {root}, which holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}).{others}{why}{hint} {LAYOUT}"
+    )
 
 
 def _are_splits(paths: list[str]) -> bool:
@@ -251,7 +254,8 @@ def _endings(paths: list[str]) -> str:
         by_ending.setdefault(os.path.splitext(path)[1].lower() or "without an ending", []).append(path)
     count = Counter({ending: len(own) for ending, own in by_ending.items()})
     listed = [
-        f"{number:,} {ending} ({'e.g. ' * (number > 1)}{min(by_ending[ending])})" for ending, number in count.most_common(4)
+        f"{number:,} {ending} ({'e.g. ' * (number > 1)}{min(by_ending[ending])})"
+        for ending, number in count.most_common(4)
     ]
     return ", ".join(listed) + (f" and {len(count) - 4} other endings" if len(count) > 4 else "")
 

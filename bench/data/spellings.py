@@ -42,7 +42,8 @@ def spelled(found: Counter[str]) -> str:
     """Return " ('NA' 10, empty 2)", how missing values are spelled; "" where all are empty."""
     if not set(found) - {""}:
         return ""
-    return f" ({', '.join(f'{repr(word) if word else "empty"} {count:,}' for word, count in found.most_common())})"
+    listed = (f"{repr(word) if word else 'empty'} {count:,}" for word, count in found.most_common())
+    return f" ({', '.join(listed)})"
 
 
 def alike(names: Iterable[str], what: str) -> list[str]:

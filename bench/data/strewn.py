@@ -53,7 +53,9 @@ def strewn_note(names: Iterable[str]) -> list[str]:
     total, kinds = sum(count.values()), sorted(count, key=lambda kind: (-count[kind], kind))
     listed = ", ".join(kinds[:SHOWN]) + (f" and {len(kinds) - SHOWN} more kinds" if len(kinds) > SHOWN else "")
     what = "file or folder" if total == 1 else "files and folders"
-    return [f"{total:,} {what} that systems leave behind, or hidden, {'was' if total == 1 else 'were'} ignored ({listed})"]
+    return [
+        f"{total:,} {what} that systems leave behind, or hidden, {'was' if total == 1 else 'were'} ignored ({listed})"
+    ]
 
 
 def _kind(name: str) -> str:

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from bench.data.cells import CellSource
-from bench.data.datasets import Dataset, load_dataset
+from bench.data.datasets import Dataset, load_dataset, lost_classes
 from bench.data.instances import cut_instances
 from bench.data.manifest import record_problems
+from bench.data.reading import AS_USUAL, Reading
 from bench.embeddings.extract import ExtractReport, extract
 from bench.embeddings.prepare import check_views
 from bench.embeddings.store import DamagedRows, EmbeddingStore
@@ -32,6 +33,7 @@ class Source:
     group_column: str | None = None
     verify: bool = False  # read every file and every stored embedding again
     cells: CellSource = field(default_factory=CellSource)
+    reading: Reading = AS_USUAL
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def prepare(source: Source, out: Path | str = "results", on_progress: OnProgress
     store = EmbeddingStore(Path(out) / "store")
     dataset = load_dataset(
         source.data, group_pattern=source.group_pattern, group_column=source.group_column, cache=store.root,
-        verify=source.verify,
+        verify=source.verify, reading=source.reading,
     )  # fmt: skip
     for key in store.variants() if source.verify else ():
         store.verify(key)
@@ -95,6 +97,11 @@ def extract_encoders(
     if kept.empty:
         path, reason = found.iloc[0]
         raise BenchError(f"Got {len(bad)} images, none of which can be used (first: {path}: {reason}).")
+    was = prepared.instances.drop_duplicates("label")
+    lost = was.loc[~was["label"].isin(set(kept["label"])), ["label", "path"]]
+    if len(lost):
+        reasons = {label: f"e.g. {path}: {report.problems[path]}" for label, path in lost.itertuples(index=False)}
+        raise BenchError(lost_classes(reasons, prepared.dataset.root))
     return replace(prepared, dataset=dataset, instances=kept), report
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bench.data.check import tier_of
-from bench.data.separability import source_warnings
-from bench.data.slips import find_slips, slip_warnings
+from bench.data.warnings import data_warnings, skipped_warning
 from bench.draws.budget import lacking
 from bench.draws.describe import company_of, describe_noise, luck_of
 from bench.draws.noise import KINDS
@@ -19,13 +18,7 @@ def describe_run(prepared: Prepared, instances: str, sweep: Sweep, known: Mappin
     """Return what holds for every row of a run. instances: as they were asked for; known: by encoder."""
     dataset = prepared.dataset
     tier, reason = tier_of(dataset)
-    warnings = list(dataset.notes)
-    if len(dataset.problems):
-        some = "; ".join(f"{path}: {why}" for path, why in dataset.problems[["path", "reason"]].to_numpy()[:3].tolist())
-        warnings.append(
-            f"{len(dataset.problems)} files were skipped ({some}{'; ...' if len(dataset.problems) > 3 else ''})"
-        )
-    warnings += [*source_warnings(dataset.table), *slip_warnings(find_slips(dataset.table), len(dataset.table))]
+    warnings = [*skipped_warning(dataset.problems), *data_warnings(dataset)]
     warnings += lacking(sweep.budget, sweep.y, sweep.classes)
     return RunFacts(
         dataset=dataset.name, instances=instances, tier=tier, tier_reason=reason,
