@@ -143,7 +143,8 @@ def print_check(check: DataCheck) -> None:
     console.print(formats, soft_wrap=False)
     low, mid, high = (f"{row['width']:.0f} x {row['height']:.0f}" for row in check.sizes.to_dict("records"))
     console.print(f"Width x height in pixels, each by itself: {low} smallest, {mid} median, {high} largest")
-    print_problems(dataset.problems)
+    of_lost = dataset.problems["path"].str.split("/").str[0].isin(list(dataset.lost))  # told above
+    print_problems(dataset.problems[~of_lost])
     print_notes(check.warnings)
     for row in check.slips.to_dict("records"):
         for path in row["paths"]:
@@ -168,7 +169,7 @@ def print_instances(counts: pd.DataFrame, cells: Iterable[str]) -> None:
 def print_notes(notes: Iterable[str]) -> None:
     """Print a line per thing that a user should know."""
     for note in notes:
-        console.print(f"Note: {note}.")
+        console.print(f"Note: {note}{'' if note.endswith('?') else '.'}")
 
 
 def print_problems(problems: pd.DataFrame) -> None:
@@ -184,7 +185,7 @@ def print_lost(lost: Mapping[str, str]) -> None:
     if lost:
         what = "A class is" if len(lost) == 1 else f"{len(lost)} classes are"
         names = ",".join(lost)
-        console.print(f"{what} missing. Add images, or go on without by --leave-out {names}; until then nothing is run:")
+        console.print(f"{what} missing, and nothing is run like that. Add images, or do without: --leave-out {names}")
         for name, reason in lost.items():
             console.print(f"  {name}: {reason}")
         console.print("")

@@ -183,6 +183,7 @@ def run(
     import pandas as pd
 
     from bench.data.cells import CellSource
+    from bench.data.spellings import one_form
     from bench.draws.partners import read_confusable
     from bench.draws.sources import DIAGNOSTIC
     from bench.fitting.sweep import Protocol
@@ -193,7 +194,7 @@ def run(
         tuple(numbers(shots, "--shots", int)), tuple(numbers(noise, "--noise", float)),
         tuple(dict.fromkeys(words(noise_kind))), seeds, draw,
         tuple(dict.fromkeys([*words(select), *["tuned"] * bool(params)])), tuple(transfer or ()), tuple(params or ()),
-        read_confusable(confusable), tuple(words(foreign)), tuple(numbers(budget, "--budget", int)), split, shot_unit,
+        read_confusable(one_form(confusable)), tuple(words(foreign)), tuple(numbers(budget, "--budget", int)), split, shot_unit,
         scale_by,
     )  # fmt: skip
     source = Source(

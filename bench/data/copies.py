@@ -58,7 +58,7 @@ def merge_copies(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     given = [name for name, target in merged.items() if name != target and name not in set(table["path"])]
     if given:
         notes.append(
-            f"{len(given):,} groups were joined to another that holds a copy of one of their files, e.g. '{given[0]}' to "
-            f"'{merged[given[0]]}'"
+            f"{len(given):,} group{'s were' if len(given) > 1 else ' was'} joined to another that holds a copy of one of "
+            f"the files, e.g. '{given[0]}' to '{merged[given[0]]}'"
         )
     return table.assign(group=table["group"].map(lambda name: merged.get(name, name)).astype("string"))

@@ -20,7 +20,8 @@ SEPARATORS = ",;\t|"
 SPARE = 8  # empty fields at the end of a line, as spreadsheets leave them, that are taken
 HEAD = 65_536  # bytes in which the header lies
 BINARY = {
-    b"PK\x03\x04": "an Excel or OpenOffice workbook", b"\xd0\xcf\x11\xe0": "an Excel workbook", b"PAR1": "a Parquet file",
+    b"PK\x03\x04": "an Excel or OpenOffice workbook", b"\xd0\xcf\x11\xe0": "an Excel workbook",
+    b"PAR1": "a Parquet file",
     b"%PDF": "a PDF", b"\x1f\x8b": "compressed", b"{\\rtf": "a text of Word", b"\x89PNG": "a picture",
 }  # fmt: skip
 MARKS = (
@@ -34,7 +35,7 @@ class CsvTable(Mapping[str, pd.Series]):
     """Columns of text or NA by name, in lower case with _ for spaces.
 
     given: the names as they stand in the file. doubled: names that two columns have that are not the same; asking for
-    one raises BenchError. decimal_comma: whether 0,25 is a number in it. notes: what a user should know.
+    one raises BenchError. notes: what a user should know.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class CsvTable(Mapping[str, pd.Series]):
 
     @property
     def decimal_comma(self) -> bool:
+        """Whether 0,25 is a number."""
         return self.separator != ","
 
     @property
@@ -133,7 +135,7 @@ def _look(path: Path, layout: str) -> tuple[str, int, str, list[str]]:
     with path.open(encoding=encoding, newline="", errors="replace") as file:
         head = file.read(HEAD)
     skip, separator = _shape(head)
-    rows = csv.reader(io.StringIO(head), delimiter=separator)
+    rows = csv.reader(io.StringIO(head, newline=None), delimiter=separator)
     header = next((row for row in rows if any(field.strip() for field in row) and not _is_hint(row)), [])
     if not header:
         raise BenchError(f"Got {path.name}, which is empty; expected a line with the names of columns. {layout}")
@@ -141,7 +143,7 @@ def _look(path: Path, layout: str) -> tuple[str, int, str, list[str]]:
 
 
 def _encoding(path: Path, start: bytes) -> str:
-    """Return how the bytes of a text are to be read: by its mark, by zeros (UTF-16), UTF-8 if that is valid, Windows."""
+    """Return how the bytes of a text are to be read: its mark, zeros (UTF-16), UTF-8 where that is valid."""
     for mark, name in MARKS:
         if start.startswith(mark):
             return name
@@ -231,7 +233,6 @@ def _by_name(
         elif not values.equals(columns[name]):
             doubled.add(name)
     if nameless:
-        notes.append(
-            f"{nameless} column{'s' * (nameless > 1)} of {path.name} without a name {'were' if nameless > 1 else 'was'} ignored"
-        )
+        what = "column was" if nameless == 1 else "columns were"
+        notes.append(f"{nameless} {what} ignored in {path.name}, for want of a name")
     return columns, frozenset(doubled)

@@ -25,6 +25,7 @@ from bench.data.manifest import positions, scan, stat_files
 from bench.data.paths import OUTSIDE, as_on_disk, below, is_below, refuse_paths, where_they_are
 from bench.data.reading import AS_USUAL, Reading
 from bench.data.spellings import alike, one_form
+from bench.data.strewn import strewn_note
 from bench.errors import BenchError, did_you_mean
 
 COLUMNS = ["path", "digest", *BOX, "label", "level", "group", "source", "split", "mask", "um_per_px",
@@ -67,6 +68,7 @@ class _Rows:
     links: set[str]
     refused: dict[str, str]
     lost: dict[str, str] = field(default_factory=dict)
+    tables: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def load_dataset(
@@ -124,7 +126,8 @@ def load_dataset(
     if len(classes) < 2:
         why = "".join(f" Class '{name}' has no image: {reason}." for name, reason in list(lost.items())[:SHOWN])
         raise BenchError(
-            f"Got one class, '{classes[0]}', in {data}; expected at least two.{why}{_deeper(data, table)} {LAYOUT}"
+            f"Got one class, '{classes[0]}', in {data}; expected at least two.{why}{_deeper(data, table)}"
+            f"{_in_tables(data, given.tables)} {LAYOUT}"
         )
     notes += [*alike(classes, "classes"), *doubtful_classes(classes)]
     about = files[files["path"].isin(set(table["path"]))][ABOUT].reset_index(drop=True)
@@ -136,13 +139,10 @@ def lost_classes(lost: Mapping[str, str], data: Path | str) -> str:
     listed = "; ".join(f"'{name}' ({reason})" for name, reason in list(lost.items())[:SHOWN])
     more = f"; and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
     what = "class" if len(lost) == 1 else "classes"
+    comma = " (repeat the option for names with a comma)" if any("," in name for name in lost) else ""
     return (
-        (
-            f"Got no usable image of {what} {listed}{more} in {data}; expected images of every class. Add them, or go on "
-            f"without by --leave-out {','.join(lost)}"
-        )
-        + ("" if all("," not in name for name in lost) else " (repeat the option for names with a comma)")
-        + "."
+        f"Got no usable image of {what} {listed}{more} in {data}; expected images of every class. Add them, or go on "
+        f"without by --leave-out {','.join(lost)}{comma}."
     )
 
 
@@ -159,9 +159,11 @@ def _from_csv(data: Path, group_column: str | None, reading: Reading, notes: lis
         for path, (file, way) in spelled.items():
             ways.setdefault(way, []).append(f"{path} for {file}")
         for way, examples in ways.items():
-            many = len(examples) > 1
-            notes.append(f"{len(examples):,} path{'s' * many} of {data.name} {'are' if many else 'is'} spelled {way} than the "
-                         f"file, e.g. {ascii(examples[0])[1:-1]}")  # fmt: skip
+            what = "path is" if len(examples) == 1 else "paths are"
+            shown = ascii(examples[0])[1:-1] if "Unicode" in way else examples[0]
+            notes.append(
+                f"{len(examples):,} {what} spelled otherwise than on disk ({way}) in {data.name}, e.g. {shown}"
+            )
         rows["path"] = rows["path"].replace({path: file for path, (file, _) in spelled.items()})
         paths = sorted(set(rows["path"]) - refused.keys())
         stat, links = stat_files(root, paths)
@@ -176,6 +178,7 @@ def _from_folder(data: Path, group_column: str | None, reading: Reading, notes: 
         table = min(tables)
         notes.append(f"labels are those of {table}, as the folders name fewer than two classes")
         given = _from_csv(data / table, group_column, reading, notes)
+        notes += strewn_note(found.walk.strewn)
         unlisted = sorted(set(found.walk.paths) - set(given.rows["path"]))
         if unlisted:
             notes.append(f"{len(unlisted):,} images are not in {table} and stay unused, e.g. {unlisted[0]}")
@@ -191,7 +194,7 @@ def _from_folder(data: Path, group_column: str | None, reading: Reading, notes: 
             f"{' and groups' if 'group' in columns else ''} from it (columns {', '.join(columns[:8])})"
         )
     notes += told
-    return _Rows(data, rows, rows["path"].tolist(), found.stat, found.links, found.refused, found.lost)
+    return _Rows(data, rows, rows["path"].tolist(), found.stat, found.links, found.refused, found.lost, tables)
 
 
 def _within(given: _Rows, reading: Reading) -> _Rows:
@@ -256,6 +259,10 @@ def _name(data: Path) -> str:
     folder = folder.parent if folder.name == "raw" else folder
     name = full.stem if data.is_file() and full.stem.lower() != "index" else folder.name
     return re.sub(r"[^\w.-]+", "_", one_form(name)) or "data"
+
+
+def _in_tables(data: Path, tables: Mapping[str, tuple[str, ...]]) -> str:
+    return f" Labels may be in {', '.join(sorted(tables))}: --data {data / min(tables)}." if tables else ""
 
 
 def _deeper(data: Path, table: pd.DataFrame) -> str:

@@ -34,7 +34,7 @@ DOCUMENTS = frozenset({
     ".ijm", ".roi", ".sh", ".bat",
 })  # fmt: skip
 TABLES = (".csv", ".tsv", ".txt")
-LINKED = "is a link to a folder, which is not followed; --follow-links does"
+LINKED = "is a link to a folder, which is only followed with --follow-links"
 NOT_REGULAR = "is no regular file (a pipe, a socket or a device)"
 
 
@@ -42,7 +42,7 @@ NOT_REGULAR = "is no regular file (a pipe, a socket or a device)"
 class Walk:
     """What was seen below a folder. paths, stats (of `stat_entry`, flat) and links: of images. strewn: names. others:
     paths of files that are no images. refused: path -> why, of what may be an image. tables: CSVs with labels beside
-    the class folders, and their columns. folders: those at the top.
+    the class folders, and their columns. folders: those at the top, and those in them.
     """
 
     paths: list[str] = field(default_factory=list)
@@ -86,11 +86,17 @@ def read_label_folder(root: Path, notes: list[str], *, follow_links: bool = Fals
         rows[column] = pd.Series(pd.NA, index=rows.index, dtype="Int64" if column in BOX else "string")
     if at:
         rows["split"] = pd.Series([SPLITS[part[0].lower()] for part in parts], index=rows.index, dtype="string")
-        notes.append("the folders at the top are an official split, and classes are the folders in them")
+        tops = ", ".join(sorted({part[0] for part in parts}))
+        notes.append(f"the folders {tops} are taken for an official split, and the folders in them for classes")
+    elif taken := sorted(set(rows["label"]) & SPLITS.keys()):
+        notes.append(
+            f"the folder{'s' * (len(taken) > 1)} {', '.join(taken)} {'are classes' if len(taken) > 1 else 'is a class'} "
+            "here: where the classes are the folders inside, give that folder to --data, or a CSV with a column split"
+        )
     rows["um_per_px"] = pd.Series(pd.NA, index=rows.index, dtype="Float64")
     rows["level"] = "expert"
     refused = walk.refused | dict.fromkeys(stray, "lies outside the class folders, so its class is not told")
-    lost = {} if at else _lost_classes(walk, rows)
+    lost = _lost_classes(walk, rows, at)
     notes += [*_of_folders(rows, at), *_of_other_files(walk), *strewn_note(walk.strewn)]
     order = rows["path"].argsort(kind="stable").to_numpy()
     stat = np.array(walk.stats, np.int64).reshape(-1, 3)[kept][order]
@@ -123,8 +129,8 @@ def look_through(root: Path, *, follow_links: bool = False) -> Walk:
             if is_strewn(entry.name, folder=folder or to_folder):
                 walk.strewn.append(entry.name)
                 continue
-            if not inner and (folder or to_folder or _is_lost_link(entry)):
-                walk.folders.append(entry.name)
+            if inner.count("/") < 1 and (folder or to_folder or _is_lost_link(entry)):
+                walk.folders.append(path)
             if folder:
                 folders.append(path)
             elif to_folder and follow_links:
@@ -173,38 +179,37 @@ def no_images(root: Path, found: Labelled) -> BenchError:
 
 
 def _are_splits(paths: list[str]) -> bool:
-    """Return whether the folders at the top are train, test and the like, with the same folders in two of them."""
+    """Return whether the folders at the top are train, test and the like, with two folders or more in them."""
     inner: dict[str, set[str]] = {}
     for path in paths:
         top, *rest = path.split("/")
         inner.setdefault(top, set()).update(rest[:1] if len(rest) > 1 else ())
     if len(inner) < 2 or not all(name.lower() in SPLITS for name in inner):
         return False
-    classes = list(inner.values())
-    return len(set.union(*classes)) > 1 and any(a & b for i, a in enumerate(classes) for b in classes[:i])
+    return len(set.union(*inner.values())) > 1
 
 
-def _lost_classes(walk: Walk, rows: pd.DataFrame) -> dict[str, str]:
-    """Return class -> why it has no image, for each folder at the top that seems to be one."""
+def _lost_classes(walk: Walk, rows: pd.DataFrame, at: int) -> dict[str, str]:
+    """Return class -> why it has no image, for each folder that seems to be one: at the top, or in those (at 1)."""
     have = set(rows["label"])
     others: dict[str, list[str]] = {}
     for path in walk.others:
-        others.setdefault(_printable(path.split("/", 1)[0]), []).append(path)
+        others.setdefault(_start(_printable(path), at), []).append(path)
     refused: dict[str, tuple[str, str]] = {}
     for path, reason in sorted(walk.refused.items()):
-        refused.setdefault(path.split("/", 1)[0], (path, reason))
+        refused.setdefault(_start(path, at), (path, reason))
     why = {}
-    for folder in map(_printable, walk.folders):
-        label, inside = one_form(folder), others.get(folder, [])
+    for folder in sorted(_printable(path) for path in walk.folders if path.count("/") == at):
+        label, inside = one_form(folder.split("/")[at]), others.get(folder, [])
         path, reason = refused.get(folder, ("", ""))
         if label in have or label in why:
             continue
         if path:
-            why[label] = f"the folder {reason}" if path == folder else f"{path} {reason}"
+            why[label] = f"it {reason}" if path == folder else f"{path} {reason}"
         elif not inside:
-            why[label] = "its folder is empty"
+            why[label] = "it is an empty folder"
         elif any(os.path.splitext(path)[1].lower() not in DOCUMENTS for path in inside):
-            why[label] = f"its folder holds no image that is read, but {_endings(inside)}"
+            why[label] = f"it holds no image that is read, but {_endings(inside)}"
     return why
 
 
@@ -264,6 +269,11 @@ def _is_lost_link(entry: os.DirEntry[str]) -> bool:
     """Return whether this is a link to nowhere that may have been one to a folder."""
     ending = os.path.splitext(entry.name)[1].lower()
     return entry.is_symlink() and not _exists(entry) and ending not in IMAGE_SUFFIXES | DOCUMENTS
+
+
+def _start(path: str, at: int) -> str:
+    """Return the folders of a path down to that which may be a class."""
+    return "/".join(path.split("/")[: at + 1])
 
 
 def _printable(name: str) -> str:

@@ -90,9 +90,9 @@ def _spelled(name: str, names: Sequence[str]) -> tuple[str, str]:
     if name in names:
         return name, ""
     for way, same in (
-        ("in another Unicode form or with other spaces", lambda a, b: one_form(a) == one_form(b)),
-        ("with percent escapes", lambda a, b: one_form(unquote(a)) == one_form(b)),
-        ("in another case", lambda a, b: one_form(unquote(a)).casefold() == one_form(b).casefold()),
+        ("another Unicode form or other spaces", lambda a, b: one_form(a) == one_form(b)),
+        ("percent escapes", lambda a, b: one_form(unquote(a)) == one_form(b)),
+        ("another case", lambda a, b: one_form(unquote(a)).casefold() == one_form(b).casefold()),
     ):
         alike = [other for other in names if same(name, other)]
         if len(alike) == 1:

@@ -17,6 +17,7 @@ MISSING = frozenset({
 #: Those that are never meant as a class: a class may well be called NA, None, - (negative) or unknown.
 NEVER_A_CLASS = frozenset({"", "#n/a", "#na", "<na>", "nan", "-nan", "nat", "#null!"})
 SHOWN = 3
+MOST_COMPARED = 100_000  # names
 
 
 def one_form(text: str) -> str:
@@ -50,6 +51,8 @@ def alike(names: Iterable[str], what: str) -> list[str]:
     """Return a sentence for names that differ in case or in how a number is written; what: 'classes' or 'groups'."""
     found = []
     names = sorted(set(names))
+    if len(names) > MOST_COMPARED:
+        return []
     for key, differ in ((str.casefold, "in case only"), (_number, "only in how a number is written")):
         sets: dict[str, list[str]] = {}
         for name in names:

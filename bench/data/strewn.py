@@ -52,10 +52,8 @@ def strewn_note(names: Iterable[str]) -> list[str]:
         return []
     total, kinds = sum(count.values()), sorted(count, key=lambda kind: (-count[kind], kind))
     listed = ", ".join(kinds[:SHOWN]) + (f" and {len(kinds) - SHOWN} more kinds" if len(kinds) > SHOWN else "")
-    what = "file or folder" if total == 1 else "files and folders"
-    return [
-        f"{total:,} {what} that systems leave behind, or hidden, {'was' if total == 1 else 'were'} ignored ({listed})"
-    ]
+    what = "file or folder was" if total == 1 else "files and folders were"
+    return [f"{total:,} {what} ignored, hidden or left behind by a system or a cloud ({listed})"]
 
 
 def _kind(name: str) -> str:
