@@ -56,7 +56,7 @@ def _checked(values: np.ndarray) -> np.ndarray:
             raise ImageError("values that are no whole numbers; expected 0 for the background and one for each cell")
         exact = 2 ** (np.finfo(values.dtype).nmant + 1)  # beyond, a float cannot hold every whole number
         if (np.abs(values) >= exact).any():
-            raise ImageError(f"values up to {values.max():g} stored as {values.dtype}; expected less than {exact:,}")
+            raise ImageError(f"values up to {values.max():g} as {values.dtype}; expected 0 to {exact - 1}")
     elif values.dtype.kind not in "biu":
         raise ImageError(f"values of type {values.dtype}; expected whole numbers")
     if values.size and (values.min() < 0 or values.max() > np.iinfo(np.int64).max):
