@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.images.bioformats import open_bioformat
 from bench.images.limits import claims_too_much
-from bench.images.picture import ImageError, ImageInfo, Picture, plain_errors
+from bench.images.picture import ImageError, ImageInfo, Picture, choose_series, plain_errors
 from bench.images.pillow import open_pillow
 from bench.images.tiff import open_tiff
 
@@ -33,6 +33,9 @@ OPENERS: dict[str, Callable[[BinaryIO, str, ExitStack], Picture]] = {
     "JPEG": open_pillow,
     "PNG": open_pillow,
     "BMP": open_pillow,
+}
+#: The same, and which of several pictures of a file it is to be, counted from 1; None is for a rule to choose.
+OPENERS_OF_SERIES: dict[str, Callable[[BinaryIO, str, ExitStack, int | None], Picture]] = {
     "TIFF": open_tiff,
     "CZI": open_bioformat,
     "ND2": open_bioformat,
@@ -41,35 +44,47 @@ OPENERS: dict[str, Callable[[BinaryIO, str, ExitStack], Picture]] = {
 
 
 @contextmanager
-def open_image(path: Path | str) -> Iterator[Picture]:
-    """Open an image and read its header; its pixels are read when asked for. Raises ImageError."""
+def open_image(path: Path | str, series: int | None = None) -> Iterator[Picture]:
+    """Open an image and read its header; its pixels are read when asked for. Raises ImageError.
+
+    series: which of several pictures (series, scenes) of a file, counted from 1; None is the largest, the first of
+    several as large.
+    """
     with ExitStack() as opened:
         with plain_errors():
             file = opened.enter_context(Path(path).open("rb"))
             kind = _format(file)
             file.seek(0)
-            picture = OPENERS[kind](file, kind, opened)
+            picture = _open(file, kind, opened, series)
             _check_size(picture)
         yield picture
 
 
-def probe_image(path: Path | str) -> ImageInfo:
-    """Read the header alone. Raises ImageError."""
-    with open_image(path) as picture:
+def probe_image(path: Path | str, series: int | None = None) -> ImageInfo:
+    """Read the header alone. series: as of `open_image`. Raises ImageError."""
+    with open_image(path, series) as picture:
         return picture.info
 
 
-def read_image(path: Path | str, stack: str = "first") -> np.ndarray:
+def read_image(path: Path | str, stack: str = "first", series: int | None = None) -> np.ndarray:
     """Return the pixels (H, W, C), C >= 1, C-contiguous; uint8, uint16 or float32. Raises ImageError.
 
     The pixels are those stored: EXIF orientation is not applied, so that boxes keep their meaning. An
     alpha channel of PNG and BMP is dropped, palettes are expanded, CMYK JPEG becomes RGB, bits become 0/255.
-    A TIFF keeps all its channels, last, but one that it marks as alpha; where white is stored as zero
-    the integers are inverted; other integers and floats become float32. Of several series, scenes or time
-    points the first is taken. stack: what is made of the slices along z, see `Picture.project`.
+    A TIFF keeps all its channels, last, but one that it marks as alpha; where white is stored as zero the integers are
+    inverted, unless ImageJ wrote them; other integers and floats become float32. Of several time points the first is
+    taken, of several series or scenes see `open_image`. stack: what is made of the slices along z, see
+    `Picture.project`.
     """
-    with open_image(path) as picture:
+    with open_image(path, series) as picture:
         return picture.project(stack)
+
+
+def _open(file: BinaryIO, kind: str, opened: ExitStack, series: int | None) -> Picture:
+    if kind in OPENERS_OF_SERIES:
+        return OPENERS_OF_SERIES[kind](file, kind, opened, series)
+    choose_series([1], [""], series)
+    return OPENERS[kind](file, kind, opened)
 
 
 def _format(file: BinaryIO) -> str:

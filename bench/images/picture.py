@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
@@ -15,7 +15,8 @@ from bench.images.limits import TOO_LARGE_AT_ONCE, fits, too_large_at_once
 
 # Reasons that lie in the machine or in what was asked, not in the file: tomorrow they may be gone, so they
 # are not remembered.
-PASSING = ("cannot be opened", "missing codec", "no channel", "reading ", TOO_LARGE_AT_ONCE)
+NO_SERIES = "no series"
+PASSING = ("cannot be opened", "missing codec", "no channel", "reading ", TOO_LARGE_AT_ONCE, NO_SERIES)
 COLORS = ("red", "green", "blue")  # what the channels of a colour image are called
 Plane = Callable[[int], np.ndarray]
 Region = tuple[int, int, int, int]  # y0, x0, y1, x1 in pixels of the picture, the ends excluded
@@ -33,7 +34,9 @@ class ImageInfo:
     pages: planes, time points and the like of which one array is made; slices: those of them along z, which
     are what is projected (pages without a meaning count as z; of all else the first is taken). dtype:
     'uint8', 'uint16' or 'float32'. format: 'JPEG', 'PNG', 'BMP', 'TIFF', 'CZI', 'ND2' or 'LIF'. names: what
-    the file calls its channels, in order; empty where it does not say.
+    the file calls its channels, in order; empty where it does not say. um_per_px: micrometres per pixel; None where the
+    file does not say, or pixels are not square. series: how many pictures (series, scenes) the file holds, of which
+    this is one. remarks: what was decided by rule, a sentence each, as which series, or that a LUT was not applied.
     """
 
     height: int
@@ -44,6 +47,9 @@ class ImageInfo:
     format: str
     slices: int = 1
     names: tuple[str, ...] = ()
+    um_per_px: float | None = None
+    series: int = 1
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,11 +58,15 @@ class Picture:
 
     window: z and a region to the pixels (h, w, C) of that part alone, offered by an opener that need not decode the
     whole plane for it. Only such a picture may have more pixels than are decoded at once.
+
+    stored: z to the numbers (H, W, C) as they are stored, for images of labels: no colour table is applied, nothing is
+    inverted, and few bits are not stretched. None where that is `plane`.
     """
 
     info: ImageInfo
     plane: Plane
     window: Window | None = None
+    stored: Plane | None = None
 
     @property
     def fits(self) -> bool:
@@ -87,6 +97,23 @@ class Picture:
 
         with plain_errors():
             return np.ascontiguousarray(PROJECTIONS[stack](read, self.info.slices))
+
+
+def choose_series(areas: Sequence[int], names: Sequence[str], number: int | None) -> tuple[int, tuple[str, ...]]:
+    """Return which of several pictures of a file is read, counted from 0, and what is to be said of it.
+
+    areas: pixels of a plane of each. number: counted from 1, as asked for; None is the largest, the first of several as
+    large. Raises ImageError for one that the file does not hold.
+    """
+    count = len(areas)
+    if number is not None and not 1 <= number <= count:
+        raise ImageError(f"{NO_SERIES} {number}: the file holds {count}, counted from 1")
+    at = max(range(count), key=areas.__getitem__) if number is None else number - 1
+    if count == 1:
+        return at, ()
+    named = f" ('{names[at]}')" if names[at] else ""
+    why = "as asked for" if number is not None else "the first" if len(set(areas)) == 1 else "the largest"
+    return at, (f"of {count} series (scenes) number {at + 1}{named} is read, {why}; --series takes another",)
 
 
 def _max(plane: Plane, slices: int) -> np.ndarray:
