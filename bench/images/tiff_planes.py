@@ -33,8 +33,13 @@ def frames_of(tiff: Any, series: Any, count: int, alike: Alike) -> ReadFrame:
         if start + count * one > file.size:
             held = max(0, (file.size - start) // one)
             raise ImageError(f"truncated: the file says that it has {count:,} planes, and it holds {held:,} of them")
-        whole = _Grid(grid.shape, grid.shape[1:], False)
-        return lambda i, region: _read_frame(file, page, whole, _Raw(page), [start + i * one], [one], region)
+        whole = _Grid(grid.shape, (1, *grid.shape[2:]), False)
+        each = one // (grid.shape[0] * grid.shape[1])  # bytes of a plane of samples apart
+        starts = range(start, start + count * one, each)
+        number = one // each
+        return lambda i, region: _read_frame(
+            file, page, whole, _Raw(page), starts[i * number : (i + 1) * number], [each] * number, region
+        )
     if len(series.pages) < count:
         raise ImageError(f"truncated: {count:,} planes are listed, and the file holds {len(series.pages):,} of them")
     decode = _Raw(page) if _is_raw(page) else _Coded(page)
