@@ -109,7 +109,7 @@ def _photometric(page: Any) -> int:
 
 
 def _refuse_unread(page: Any, photometric: int, dtype: np.dtype) -> None:
-    name = getattr(page.photometric, "name", str(photometric))
+    name = getattr(page.photometric, "name", f"photometric interpretation {photometric}")
     if not isinstance(page.bitspersample, int):
         raise ImageError(f"samples of different depths ({page.bitspersample} bits), which are not read")
     if photometric not in READ or page.compression == YCBCR_JPEG2000:
