@@ -69,6 +69,7 @@ def picture_of(image: Any, kind: str, series: int | None = None) -> Picture:
     info = ImageInfo(
         size["Y"], size["X"], channels, size["T"] * size["Z"], str(to_depth(np.zeros(1, image.dtype)).dtype), kind,
         size["Z"], names, _um_per_px(image), len(scenes), remarks,
+        f"series {at + 1}" if at else "",
     )  # fmt: skip
     return Picture(info, plane)
 

@@ -37,6 +37,9 @@ class ImageInfo:
     the file calls its channels, in order; empty where it does not say. um_per_px: micrometres per pixel; None where the
     file does not say, or pixels are not square. series: how many pictures (series, scenes) the file holds, of which
     this is one. remarks: what was decided by rule, a sentence each, as which series, or that a LUT was not applied.
+    reading: what the pixels depend on beside the bytes of the file, in a word that stays, as "upright 6"; "" for what
+    was read so from the start. It is part of the name of the image's content, so that nothing is reused that was made
+    of other pixels.
     """
 
     height: int
@@ -50,6 +53,7 @@ class ImageInfo:
     um_per_px: float | None = None
     series: int = 1
     remarks: tuple[str, ...] = ()
+    reading: str = ""
 
 
 @dataclass(frozen=True)

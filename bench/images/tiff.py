@@ -16,11 +16,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from bench.images.orientation import upright
 from bench.images.picture import ImageError, ImageInfo, Picture, Region
 from bench.images.tiff_descriptions import Ome, check_descriptions, check_planes, read_ome
 from bench.images.tiff_directories import Directories, walk_directories
 from bench.images.tiff_names import channel_names
-from bench.images.tiff_pixels import meaning_of, turn, turn_back, turned
+from bench.images.tiff_pixels import meaning_of, orientation_of
 from bench.images.tiff_planes import ReadFrame, frames_of, reads_in_parts
 from bench.images.tiff_scale import um_per_px
 from bench.images.tiff_series import open_pages, pick_series, refuse_no_series
@@ -58,13 +59,12 @@ def _picture(
     slices = [layout.shape[i] for i in layout.z]
     channels = math.prod(layout.shape[i] for i in layout.channel)
     meaning = meaning_of(page, np.dtype(series.dtype), channels, math.prod(size), series.kind, directories.unsaid)
-    how, in_parts = turned(page), layout.lead is not None and reads_in_parts(series)
-    rows, columns = (layout.shape[i] for i in layout.spatial)
-    height, width = (columns, rows) if how and how[0] else (rows, columns)
+    in_parts = layout.lead is not None and reads_in_parts(series)
+    height, width = (layout.shape[i] for i in layout.spatial)
     read = _reader(tiff, series, layout, directories)
 
     def stored(z: int, region: Region) -> np.ndarray:
-        """Return (h, w, C) of slice z as stored and not turned."""
+        """Return (h, w, C) of slice z as stored."""
         at = dict.fromkeys(layout.pages, 0)
         at |= {axis: int(i) for axis, i in zip(layout.z, np.unravel_index(z, slices), strict=True)} if slices else {}
         with plain_sentences("its pixels cannot be decoded"):
@@ -74,23 +74,19 @@ def _picture(
             return read(at, region).transpose(order).reshape(*part, channels)
 
     def window(z: int, region: Region) -> np.ndarray:
-        lying = turn_back(region, (height, width), how) if how else region
-        pixels = meaning.finish(stored(z, lying))
-        return turn(pixels, how) if how else pixels
-
-    def as_stored(z: int) -> np.ndarray:
-        pixels = stored(z, (0, 0, rows, columns))
-        return turn(pixels, how) if how else pixels
+        return meaning.finish(stored(z, region))
 
     image = _ome_image(tiff, series, ome)
     names, scale = channel_names(tiff, series, image, meaning.channels, meaning.color), um_per_px(tiff, series, image)
-    said = (*remarks, *meaning.remarks, *_first_of(layout), *(["turned upright by its orientation tag"] if how else []))
+    at = list(tiff.series).index(series)
+    reading = f"{f'series {at + 1} ' if at else ''}{meaning.reading}".strip()
     info = ImageInfo(
         height, width, meaning.channels, math.prod(size), str(meaning.dtype), kind, math.prod(slices),
-        names, scale, count, said,
+        names, scale, count, (*remarks, *meaning.remarks, *_first_of(layout)), reading,
     )  # fmt: skip
     whole = (0, 0, height, width)
-    return Picture(info, lambda z: window(z, whole), window if in_parts else None, as_stored)
+    picture = Picture(info, lambda z: window(z, whole), window if in_parts else None, lambda z: stored(z, whole))
+    return upright(picture, orientation_of(page))
 
 
 @dataclass(frozen=True)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from bench.images.picture import ImageError, Region, to_depth
+from bench.images.orientation import ORIENTATION, TURNS
+from bench.images.picture import ImageError, to_depth
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, MASK, YCBCR = 0, 1, 2, 3, 4, 6
 READ = {WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, MASK, YCBCR}
 JPEGS = (6, 7, 33007)  # what decodes luma and chroma to red, green and blue itself
 YCBCR_JPEG2000 = 33003
+WITHOUT_PREDICTOR = (1, 32773)  # not compressed, PackBits: libtiff then ignores a predictor, others follow it
 ASSOCIATED, UNASSOCIATED = 1, 2  # alpha: colours are multiplied by it, or not
 PLAIN_KINDS = ("generic", "uniform", "shaped", "")  # of files whose writer is no program of microscopes
-#: Of the orientation tag: whether rows and columns change places, then whether rows, and columns, are reversed.
-TURNS = {2: (False, False, True), 3: (False, True, True), 4: (False, True, False), 5: (True, False, False),
-         6: (True, False, True), 7: (True, True, True), 8: (True, True, False)}  # fmt: skip
 Steps = tuple[Callable[[np.ndarray], np.ndarray], ...]
 
 
@@ -27,7 +26,7 @@ class Meaning:
     """How stored pixels (H, W, C) become those of the picture, as the file says.
 
     channels: how many come out. dtype: of what comes out. color: they are red, green and blue. steps: done in order.
-    remarks: what was decided.
+    remarks: what was decided. reading: as of `ImageInfo`.
     """
 
     channels: int
@@ -35,6 +34,7 @@ class Meaning:
     color: bool
     steps: Steps
     remarks: tuple[str, ...]
+    reading: str = ""
 
     def finish(self, pixels: np.ndarray) -> np.ndarray:
         """Return stored pixels (h, w, C) as the picture has them."""
@@ -65,41 +65,32 @@ def meaning_of(page: Any, dtype: np.dtype, channels: int, planes: int, kind: str
             table = _table(page)
             steps.append(lambda pixels: _colors(table, pixels))
             remarks.append(f"colours are those of its table of {table.shape[1]} (indexed colours)")
-            return Meaning(3, np.dtype(np.uint8), True, tuple(steps), tuple(remarks))
+            reading = "colours of 8 bits" if _has_8_bits(page.colormap) or bits == 1 else ""
+            return Meaning(3, np.dtype(np.uint8), True, tuple(steps), tuple(remarks), reading)
         remarks.append(f"its colour table (LUT) is for display, as {why}: values are read as stored")
-        return _dropping(channels, dtype, alpha, page, steps, False, remarks)
+        return replace(_dropping(channels, dtype, alpha, page, steps, False, remarks), reading="as stored")
+    reading = ""
     if photometric == WHITE_IS_ZERO and by_imagej:
         remarks.append("its inverting LUT is for display, as ImageJ wrote the file: values are read as stored")
+        reading = "as stored" if whole else ""
     elif photometric == WHITE_IS_ZERO and (not whole or bits > 16):
         remarks.append(f"0 is shown white, but its numbers are measurements ({dtype}): values are read as stored")
+        reading = "as stored" if whole else ""
     elif photometric == WHITE_IS_ZERO:
         steps.append(lambda pixels: _inverted(pixels, 2**bits - 1, alpha))
         remarks.append("0 is white in the file: inverted, so that 0 is black")
+        reading = "inverted" if bits == 1 else ""
     if whole and bits < 8:
         steps.append(lambda pixels: _stretched(pixels, bits))
-    return _dropping(channels, dtype, alpha, page, steps, photometric in (RGB, YCBCR), remarks)
+        reading = f"{reading} stretched".strip() if bits > 1 else reading
+    meaning = _dropping(channels, dtype, alpha, page, steps, photometric in (RGB, YCBCR), remarks)
+    return replace(meaning, reading=f"{reading} {meaning.reading}".strip())
 
 
-def turned(page: Any) -> tuple[bool, bool, bool] | None:
-    """Return how a picture has to be turned to be upright, see `TURNS`; None where it is."""
-    tag = page.tags.get(274)
-    return TURNS.get(int(tag.value)) if tag is not None and isinstance(tag.value, int) else None
-
-
-def turn(pixels: np.ndarray, how: tuple[bool, bool, bool]) -> np.ndarray:
-    """Return pixels (H, W, C) turned upright."""
-    swapped, upside_down, mirrored = how
-    pixels = pixels.swapaxes(0, 1) if swapped else pixels
-    return pixels[:: -1 if upside_down else 1, :: -1 if mirrored else 1]
-
-
-def turn_back(region: Region, size: tuple[int, int], how: tuple[bool, bool, bool]) -> Region:
-    """Return the region of the stored picture that is a region of the upright one, whose (height, width) is size."""
-    y0, x0, y1, x1 = region
-    swapped, upside_down, mirrored = how
-    y0, y1 = (size[0] - y1, size[0] - y0) if upside_down else (y0, y1)
-    x0, x1 = (size[1] - x1, size[1] - x0) if mirrored else (x0, x1)
-    return (x0, y0, x1, y1) if swapped else (y0, x0, y1, x1)
+def orientation_of(page: Any) -> int:
+    """Return which way the picture lies, 1 to 8; 1 is upright."""
+    tag = page.tags.get(ORIENTATION)
+    return tag.value if tag is not None and tag.value in TURNS else 1
 
 
 def _photometric(page: Any) -> int:
@@ -117,6 +108,8 @@ def _refuse_unread(page: Any, photometric: int, dtype: np.dtype) -> None:
     # One sample of luma alone is grey, whatever it is called.
     if photometric == YCBCR and page.samplesperpixel > 1 and page.compression not in JPEGS:
         raise ImageError("colours stored as YCBCR, which is not read; save it as RGB")
+    if page.predictor != 1 and page.compression in WITHOUT_PREDICTOR:
+        raise ImageError("a predictor without LZW or Deflate, which programs read in two ways; save it without")
     if dtype.kind == "c":
         raise ImageError(f"pixels that are complex numbers ({dtype}); save their magnitude or one part of them")
     to_depth(np.zeros(1, dtype))
@@ -143,8 +136,12 @@ def _table(page: Any) -> np.ndarray:
             f"damaged: a table of {table.size // 3} colours for pixels of {page.bitspersample} bits; expected "
             f"{2 ** int(page.bitspersample)}"
         )
-    # Entries have 16 bits. Programs that wrote 8 make a table in which none is above 255.
-    return (table if table.max() < 256 else table >> 8).astype(np.uint8)
+    return (table if _has_8_bits(table) else table >> 8).astype(np.uint8)
+
+
+def _has_8_bits(table: np.ndarray) -> bool:
+    """Say whether a colour table, whose entries have 16 bits, was written as if they had 8: none is above 255."""
+    return int(np.max(table)) < 256
 
 
 def _colors(table: np.ndarray, pixels: np.ndarray) -> np.ndarray:
@@ -180,7 +177,7 @@ def _dropping(
     steps: list[Callable[[np.ndarray], np.ndarray]], color: bool, remarks: list[str],
 ) -> Meaning:  # fmt: skip
     """Return the meaning whose last step takes alpha away, and out of the colours that were multiplied by it."""
-    out = to_depth(np.zeros(1, dtype)).dtype
+    out, reading = to_depth(np.zeros(1, dtype)).dtype, ""
     if alpha:
         extra = [int(kind) for kind in page.extrasamples]
         first = extra[alpha[0] - int(page.samplesperpixel) + len(extra)]
@@ -189,8 +186,10 @@ def _dropping(
             top = 255.0 if dtype == np.uint8 else top
             steps.append(lambda pixels: _divided(pixels, alpha[0], top))
             remarks.append("colours were multiplied by alpha in the file: divided by it, and alpha dropped")
+            reading = "divided by alpha"
         steps.append(lambda pixels: np.delete(pixels, alpha, axis=2))
-    return Meaning(channels - len(alpha), out, color and channels - len(alpha) == 3, tuple(steps), tuple(remarks))
+    left = channels - len(alpha)
+    return Meaning(left, out, color and left == 3, tuple(steps), tuple(remarks), reading)
 
 
 def _divided(pixels: np.ndarray, alpha: int, top: float) -> np.ndarray:

@@ -85,7 +85,7 @@ def test_a_missing_file_is_an_image_error(tmp_path):
 
 
 def test_a_package_that_lets_truncated_images_pass_does_not_reach_us(tmp_path, monkeypatch):
-    path = tmp_path / "a.png"
+    path = tmp_path / "a.bmp"
     Image.fromarray(RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(path)
     path.write_bytes(path.read_bytes()[:6000])
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
