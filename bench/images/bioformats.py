@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from bench.images.picture import COLORS, ImageError, ImageInfo, Picture, choose_series, to_depth
+from bench.images.picture import COLORS, ImageError, ImageInfo, Picture, choose_series, plain_sentences, to_depth
 from bench.images.scale import square
 
 PLUGINS = {"CZI": ("bioio_czi", "czi"), "ND2": ("bioio_nd2", "bioio"), "LIF": ("bioio_lif", "bioio")}
@@ -36,7 +36,8 @@ def open_bioformat(file: BinaryIO, kind: str, opened: ExitStack, series: int | N
     except ImportError:
         raise ImageError(f"reading {kind} needs `pip install 'cell-classifier[{extra}]'`") from None
     # The reader is named, as bioio would else try all that are installed, of which some start Java.
-    return picture_of(bioio.BioImage(file.name, reader=plugin.Reader), kind, series)
+    with plain_sentences(f"bioio does not understand it as {kind}"):
+        return picture_of(bioio.BioImage(file.name, reader=plugin.Reader), kind, series)
 
 
 def quiet() -> None:
@@ -59,7 +60,8 @@ def picture_of(image: Any, kind: str, series: int | None = None) -> Picture:
 
     def plane(z: int) -> np.ndarray:
         # Not through dask: bioio-czi 3.0 puts the wrong pixels there for colour.
-        pixels = np.asarray(image.get_image_data("YXCS" if "S" in size else "YXC", T=0, Z=z))
+        with plain_sentences("its pixels cannot be decoded"):
+            pixels = np.asarray(image.get_image_data("YXCS" if "S" in size else "YXC", T=0, Z=z))
         return (pixels[..., ::-1] if reverse else pixels).reshape(size["Y"], size["X"], -1)
 
     channels = size["C"] * samples

@@ -18,6 +18,8 @@ from bench.images.limits import TOO_LARGE_AT_ONCE, fits, too_large_at_once
 NO_SERIES = "no series"
 PASSING = ("cannot be opened", "missing codec", "no channel", "reading ", TOO_LARGE_AT_ONCE, NO_SERIES)
 COLORS = ("red", "green", "blue")  # what the channels of a colour image are called
+EXACT = 2**24  # integers up to here are the same in float32
+STEPS = 256  # levels of the range of values that have to be told apart
 Plane = Callable[[int], np.ndarray]
 Region = tuple[int, int, int, int]  # y0, x0, y1, x1 in pixels of the picture, the ends excluded
 Window = Callable[[int, Region], np.ndarray]
@@ -142,14 +144,56 @@ PROJECTIONS: dict[str, Callable[[Plane, int], np.ndarray]] = {
 
 
 def to_depth(pixels: np.ndarray) -> np.ndarray:
-    """Return pixels as uint8, uint16 or float32, keeping every value that fits."""
+    """Return pixels as uint8, uint16 or float32, keeping every value that fits.
+
+    Raises ImageError where float32 would take the picture away: where it cannot tell a STEPS-th of the range of the
+    values apart, as of integers that all lie near 2^31.
+    """
     if pixels.dtype == bool:
         return pixels.astype(np.uint8) * np.uint8(255)
     if pixels.dtype in (np.uint8, np.uint16):
         return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     if pixels.dtype.kind in "iuf":
-        return pixels.astype(np.float32)
+        if pixels.dtype.itemsize >= 4 and pixels.dtype != np.float32:
+            _check_steps(pixels)
+        with np.errstate(over="ignore"):
+            return pixels.astype(np.float32)
     raise ImageError(f"pixels of type {pixels.dtype}; expected integers or floats")
+
+
+def _check_steps(pixels: np.ndarray) -> None:
+    finite = pixels[np.isfinite(pixels)] if pixels.dtype.kind == "f" else pixels
+    if not finite.size:
+        return
+    low, high = float(finite.min()), float(finite.max())
+    largest = max(abs(low), abs(high))
+    if largest <= EXACT and pixels.dtype.kind != "f":
+        return
+    if largest > float(np.finfo(np.float32).max) or np.spacing(np.float32(largest)) * STEPS > high - low > 0:
+        raise ImageError(
+            f"{pixels.dtype} values from {low:.10g} to {high:.10g}, whose differences are lost in the float32 that is "
+            "computed with; subtract what they share, or scale them"
+        )
+
+
+@contextmanager
+def plain_sentences(what: str) -> Iterator[None]:
+    """Turn whatever a library raises on a damaged file into an ImageError that says what is wrong with the file.
+
+    what: what cannot be done with it, the end of the sentence.
+    """
+    try:
+        yield
+    except (ImageError, MemoryError):
+        raise
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise ImageError(f"damaged or not supported: {what}") from None
+    except Exception as error:  # arbitrary bytes make codecs raise nearly every type there is
+        if "requires the 'imagecodecs'" in str(error) or type(error).__name__ == "DelayedImportError":
+            raise ImageError(f"missing codec: {what}; pip install imagecodecs") from None
+        raise ImageError(f"damaged or not supported: {what}") from None
 
 
 @contextmanager

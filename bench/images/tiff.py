@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from bench.images.orientation import upright
-from bench.images.picture import ImageError, ImageInfo, Picture, Region
+from bench.images.picture import ImageError, ImageInfo, Picture, Region, plain_sentences
 from bench.images.tiff_descriptions import Ome, check_descriptions, check_planes, read_ome
 from bench.images.tiff_directories import Directories, walk_directories
 from bench.images.tiff_names import channel_names
@@ -179,20 +179,3 @@ def _first_of(layout: _Layout) -> Iterator[str]:
         if i not in layout.z and layout.shape[i] > 1:
             what = AXES.get(layout.axes[i], f"positions along {layout.axes[i]}")
             yield f"the first of {layout.shape[i]:,} {what} is read"
-
-
-@contextmanager
-def plain_sentences(what: str) -> Iterator[None]:
-    """Turn whatever the library raises on a damaged file into an ImageError that says what is wrong with the file."""
-    try:
-        yield
-    except (ImageError, MemoryError):
-        raise
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        raise ImageError(f"damaged or not supported: {what}") from None
-    except Exception as error:  # arbitrary bytes make codecs raise nearly every type there is
-        if "requires the 'imagecodecs'" in str(error) or type(error).__name__ == "DelayedImportError":
-            raise ImageError(f"missing codec: {what}; pip install imagecodecs") from None
-        raise ImageError(f"damaged or not supported: {what}") from None

@@ -39,6 +39,9 @@ def pick_series(tiff: Any, number: int | None) -> tuple[Any, int, tuple[str, ...
         return None, 0, ()
     names = [str(series.name or "") for series in pictures]
     at, remarks = choose_series([_area(series) for series in pictures], names, number)
+    levels = len(pictures[at].levels)
+    if levels > 1:
+        remarks += (f"the full resolution is read of a pyramid of {levels} levels",)
     if aside:
         remarks += (f"thumbnails, labels and reduced copies are not read ({aside} of its pages)",)
     return pictures[at], len(pictures), remarks
