@@ -14,7 +14,7 @@ from bench.images.jpeg import open_jpeg
 from bench.images.jpeg2000 import open_jpeg2000
 from bench.images.limits import claims_too_much
 from bench.images.netpbm import open_netpbm
-from bench.images.picture import ImageError, ImageInfo, Picture, plain_errors
+from bench.images.picture import ImageError, ImageInfo, Picture, choose_series, plain_errors
 from bench.images.pillow import open_pillow
 from bench.images.png import open_png
 from bench.images.signatures import READ_SUFFIXES, START, UNREAD_SUFFIXES, format_of
@@ -30,43 +30,58 @@ OPENERS: dict[str, Callable[[BinaryIO, str, ExitStack], Picture]] = {
     "JPEG 2000": open_jpeg2000,
     "PNM": open_netpbm,
     **dict.fromkeys(("BMP", "GIF", "WebP", "AVIF"), open_pillow),
+}
+#: The same, and which of several pictures of a file it is to be, counted from 1; None is for a rule to choose.
+OPENERS_OF_SERIES: dict[str, Callable[[BinaryIO, str, ExitStack, int | None], Picture]] = {
     "TIFF": open_tiff,
     **dict.fromkeys(("CZI", "ND2", "LIF"), open_bioformat),
 }
 
 
 @contextmanager
-def open_image(path: Path | str) -> Iterator[Picture]:
-    """Open an image and read its header; its pixels are read when asked for. Raises ImageError."""
+def open_image(path: Path | str, series: int | None = None) -> Iterator[Picture]:
+    """Open an image and read its header; its pixels are read when asked for. Raises ImageError.
+
+    series: which of several pictures (series, scenes) of a file, counted from 1; None is the largest, the first of
+    several as large.
+    """
     with ExitStack() as opened:
         with plain_errors():
             file = opened.enter_context(Path(path).open("rb"))
             kind = format_of(file.read(START), Path(path).suffix)
             file.seek(0)
-            picture = OPENERS[kind](file, kind, opened)
+            picture = _open(file, kind, opened, series)
             _check_size(picture)
         yield picture
 
 
-def probe_image(path: Path | str) -> ImageInfo:
-    """Read the header alone. Raises ImageError."""
-    with open_image(path) as picture:
+def probe_image(path: Path | str, series: int | None = None) -> ImageInfo:
+    """Read the header alone. series: as of `open_image`. Raises ImageError."""
+    with open_image(path, series) as picture:
         return picture.info
 
 
-def read_image(path: Path | str, stack: str = "first") -> np.ndarray:
+def read_image(path: Path | str, stack: str = "first", series: int | None = None) -> np.ndarray:
     """Return the pixels (H, W, C), C >= 1, C-contiguous; uint8, uint16 or float32. Raises ImageError.
 
     The pixels are those of the upright picture, as viewers show it: an orientation that the file states (EXIF) is
     applied, and boxes and masks are meant to be of the upright picture, too. Gamma and colour profiles are not
     applied. Alpha is dropped, palettes are expanded, CMYK JPEG becomes RGB, less than 8 bits are spread over 0 to 255.
     Of an animation, and of a JPEG that holds several pictures, the first is taken.
-    A TIFF keeps all its channels, last, but one that it marks as alpha; where white is stored as zero
-    the integers are inverted; other integers and floats become float32. Of several series, scenes or time
-    points the first is taken. stack: what is made of the slices along z, see `Picture.project`.
+    A TIFF keeps all its channels, last, but one that it marks as alpha; where white is stored as zero the integers are
+    inverted, unless ImageJ wrote them; other integers and floats become float32. Of several time points the first is
+    taken, of several series or scenes see `open_image`. stack: what is made of the slices along z, see
+    `Picture.project`.
     """
-    with open_image(path) as picture:
+    with open_image(path, series) as picture:
         return picture.project(stack)
+
+
+def _open(file: BinaryIO, kind: str, opened: ExitStack, series: int | None) -> Picture:
+    if kind in OPENERS_OF_SERIES:
+        return OPENERS_OF_SERIES[kind](file, kind, opened, series)
+    choose_series([1], [""], series)
+    return OPENERS[kind](file, kind, opened)
 
 
 def _check_size(picture: Picture) -> None:

@@ -7,21 +7,22 @@ applied here, and no number is changed; what may have changed them already, as J
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
 from bench.images.limits import claims_too_much
 from bench.images.netpbm import read_netpbm, stored_values
 from bench.images.numpy_file import read_labels
-from bench.images.orientation import ORIENTATION, TURNS, turn
-from bench.images.picture import ImageError, plain_errors
+from bench.images.orientation import turn
+from bench.images.picture import ImageError, plain_errors, plain_sentences
 from bench.images.pillow import open_pillow, stored_by_pillow
 from bench.images.png import GREY_ALPHA, INDEXED, RGB_ALPHA, read_png, stored_pixels
 from bench.images.signatures import START, format_of
+from bench.images.tiff import open_tiff
 
 NUMPY = b"\x93NUMPY"
 CHANGING = ("JPEG", "OJPEG", "JPEG_LOSSY", "WEBP", "JPEGXR", "JPEGXR_NDPI", "APERIO_JP2000_YCBC", "APERIO_JP2000_RGB")
@@ -56,7 +57,7 @@ def _checked(values: np.ndarray) -> np.ndarray:
             raise ImageError("values that are no whole numbers; expected 0 for the background and one for each cell")
         exact = 2 ** (np.finfo(values.dtype).nmant + 1)  # beyond, a float cannot hold every whole number
         if (np.abs(values) >= exact).any():
-            raise ImageError(f"values up to {values.max():g} stored as {values.dtype}; expected less than {exact:,}")
+            raise ImageError(f"values up to {values.max():g} as {values.dtype}; expected 0 to {exact - 1}")
     elif values.dtype.kind not in "biu":
         raise ImageError(f"values of type {values.dtype}; expected whole numbers")
     if values.size and (values.min() < 0 or values.max() > np.iinfo(np.int64).max):
@@ -107,33 +108,20 @@ def _netpbm(file: BinaryIO, kind: str, opened: ExitStack) -> np.ndarray:
 def _tiff(file: BinaryIO, kind: str, opened: ExitStack) -> np.ndarray:
     import tifffile
 
-    tiff = opened.enter_context(tifffile.TiffFile(file, _multifile=False))
-    series = [one for one in tiff.series if not one.keyframe.is_reduced]
-    if len(series) != 1:
-        raise ImageError(f"{len(series)} pictures (series), and which is the mask is not told; save it alone")
-    [labels] = series
-    page, axes, shape = labels.keyframe, labels.axes, labels.shape
-    coding = tifffile.COMPRESSION(page.compression).name
-    if coding in CHANGING or page.photometric == tifffile.PHOTOMETRIC.YCBCR:
-        raise ImageError(f"compressed as {coding}, which may change values; save it with LZW, or not compressed")
-    samples = shape[axes.index("S")] if "S" in axes else 1
-    flat = tuple(side for axis, side in zip(axes, shape, strict=True) if axis != "S")
-    height, width = _sides(flat)
-    _refuse_size((height, width), samples)
-    for at, size in ((at, size) for one in labels.pages if one for at, size in _pieces(one)):
-        if at + size > tiff.filehandle.size:  # what is missing would be filled with zeros
-            raise ImageError(f"truncated: pixels end at byte {at + size:,}, the file at {tiff.filehandle.size:,}")
-    values = labels.asarray()
-    values = np.moveaxis(values, axes.index("S"), -1) if "S" in axes else values
-    extra = len(page.extrasamples) if samples > 1 else 0
-    values = values.reshape(height, width, samples)[..., : samples - extra if extra < samples else samples]
-    orientation = tiff.pages.first.tags.valueof(ORIENTATION, default=1)
-    return turn(values, orientation if orientation in TURNS else 1)
-
-
-def _pieces(page: Any) -> Iterator[tuple[int, int]]:
-    """Yield (offset, bytes) of the strips or tiles of a page."""
-    return zip(page.dataoffsets, page.databytecounts, strict=False)
+    with plain_sentences("its tags cannot be understood"):
+        page = opened.enter_context(tifffile.TiffFile(file, _multifile=False)).pages.first
+        coding = tifffile.COMPRESSION(page.compression).name
+        if coding in CHANGING or page.photometric == tifffile.PHOTOMETRIC.YCBCR:
+            raise ImageError(f"compressed as {coding}, which may change values; save it with LZW, or not compressed")
+    file.seek(0)
+    picture = open_tiff(file, kind, opened)
+    info = picture.info
+    if info.series > 1:
+        raise ImageError(f"{info.series} pictures (series), and which is the mask is not told; save it alone")
+    _one_plane(info.pages)
+    _refuse_size((info.height, info.width), info.channels)
+    values = (picture.stored or picture.plane)(0)
+    return values[..., :-1] if values.shape[2] == info.channels + 1 else values  # without alpha
 
 
 def _numpy(file: BinaryIO, kind: str, opened: ExitStack) -> np.ndarray:

@@ -41,10 +41,10 @@ def upright(picture: Picture, orientation: int) -> Picture:
     swap, rows, columns = TURNS[orientation]
     if orientation == 1:
         return picture
-    info, plane, window = picture.info, picture.plane, picture.window
+    info, plane, window, stored = picture.info, picture.plane, picture.window, picture.stored
     height, width = (info.width, info.height) if swap else (info.height, info.width)
 
-    def stored(region: Region) -> Region:
+    def lying(region: Region) -> Region:
         y0, x0, y1, x1 = region
         y0, y1 = (height - y1, height - y0) if rows else (y0, y1)
         x0, x1 = (width - x1, width - x0) if columns else (x0, x1)
@@ -55,7 +55,8 @@ def upright(picture: Picture, orientation: int) -> Picture:
         picture,
         info=replace(info, height=height, width=width, remarks=(*info.remarks, UPRIGHT), reading=reading),
         plane=lambda z: turn(plane(z), orientation),
-        window=None if window is None else lambda z, region: turn(window(z, stored(region)), orientation),
+        window=None if window is None else lambda z, region: turn(window(z, lying(region)), orientation),
+        stored=None if stored is None else lambda z: turn(stored(z), orientation),
     )
 
 
