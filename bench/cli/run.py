@@ -194,8 +194,8 @@ def run(
         tuple(numbers(shots, "--shots", int)), tuple(numbers(noise, "--noise", float)),
         tuple(dict.fromkeys(words(noise_kind))), seeds, draw,
         tuple(dict.fromkeys([*words(select), *["tuned"] * bool(params)])), tuple(transfer or ()), tuple(params or ()),
-        read_confusable(one_form(confusable)), tuple(words(foreign)), tuple(numbers(budget, "--budget", int)), split, shot_unit,
-        scale_by,
+        read_confusable(one_form(confusable)), tuple(words(foreign)), tuple(numbers(budget, "--budget", int)), split,
+        shot_unit, scale_by,
     )  # fmt: skip
     source = Source(
         data, instances, group_pattern, group_column, verify,

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bench.data.label_boxes import BOX
+from bench.data.spellings import counted
 
 SHOWN = 5  # conflicts that are named
 
@@ -31,10 +32,8 @@ def merge_copies(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     copies = copies_of(table)
     if copies:
         extra = sum(map(len, copies)) - len(copies)
-        notes.append(
-            f"{extra:,} file{'s are exact copies' if extra > 1 else ' is an exact copy'} of another, e.g. "
-            f"{copies[0][1]} of {copies[0][0]}; copies share a group, so that none is both learned from and tested on"
-        )
+        are = "file is an exact copy" if extra == 1 else "files are exact copies"
+        notes.append(f"{extra:,} {are} of another and in its group, e.g. {copies[0][1]} of {copies[0][0]}")
     conflicts = conflicts_of(table)
     for named in conflicts[:SHOWN]:
         text = ", ".join(f"{path} ({label})" for path, label in named)
@@ -57,8 +56,9 @@ def merge_copies(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     merged = {name: first.setdefault(int(c), name) for name, c in zip(groups.tolist(), component[:n], strict=True)}
     given = [name for name, target in merged.items() if name != target and name not in set(table["path"])]
     if given:
+        were = "was" if len(given) == 1 else "were"
         notes.append(
-            f"{len(given):,} group{'s were' if len(given) > 1 else ' was'} joined to another that holds a copy of one of "
-            f"the files, e.g. '{given[0]}' to '{merged[given[0]]}'"
+            f"{counted(len(given), 'group')} {were} joined to another that holds a copy of one of the files, e.g. "
+            f"'{given[0]}' to '{merged[given[0]]}'"
         )
     return table.assign(group=table["group"].map(lambda name: merged.get(name, name)).astype("string"))

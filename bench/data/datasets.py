@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,10 +21,12 @@ from bench.data.groups import with_groups
 from bench.data.label_boxes import BOX, scale_boxes
 from bench.data.label_csv import LAYOUT, doubtful_classes, read_label_csv
 from bench.data.label_folder import no_images, read_label_folder
+from bench.data.lost import leave_out, lost_classes, without_images
 from bench.data.manifest import positions, scan, stat_files
+from bench.data.mask_names import masks_beside
 from bench.data.paths import OUTSIDE, as_on_disk, below, is_below, refuse_paths, where_they_are
 from bench.data.reading import AS_USUAL, Reading
-from bench.data.spellings import alike, one_form
+from bench.data.spellings import alike, counted, one_form
 from bench.data.strewn import strewn_note
 from bench.errors import BenchError, did_you_mean
 
@@ -110,8 +112,8 @@ def load_dataset(
     refusals = pd.DataFrame({"path": list(given.refused), "reason": list(given.refused.values())}, dtype="str")
     problems = pd.concat([part.astype("str") for part in (refusals, unread, outside, conflicting)])
     problems = problems.sort_values(["path", "reason"], kind="stable", ignore_index=True)
-    lost = _lost(given, table, problems)
-    table, lost = _leave_out(table, lost, reading.leave_out, notes)
+    lost = without_images(given.rows, table, problems, given.lost)
+    table, lost = leave_out(table, lost, reading.leave_out, notes)
     if table.empty:
         raise _nothing_left(data, given, problems)
     _check_masks(given.root, table, reading, notes)
@@ -134,24 +136,15 @@ def load_dataset(
     return Dataset(_name(data), given.root, table, classes, problems, tuple(notes), lost, about)
 
 
-def lost_classes(lost: Mapping[str, str], data: Path | str) -> str:
-    """Return the error for classes without a usable image."""
-    listed = "; ".join(f"'{name}' ({reason})" for name, reason in list(lost.items())[:SHOWN])
-    more = f"; and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
-    what = "class" if len(lost) == 1 else "classes"
-    comma = " (repeat the option for names with a comma)" if any("," in name for name in lost) else ""
-    return (
-        f"Got no usable image of {what} {listed}{more} in {data}; expected images of every class. Add them, or go on "
-        f"without by --leave-out {','.join(lost)}{comma}."
-    )
-
-
 def _from_csv(data: Path, group_column: str | None, reading: Reading, notes: list[str]) -> _Rows:
     root, rows = data.parent, read_label_csv(data, group_column, reading.box_units, notes)
     rows["path"], rows["mask"] = below(root, rows["path"]), below(root, rows["mask"])
     refused = refuse_paths(root, rows["path"].unique(), follow_links=reading.follow_links)
     paths = sorted(set(rows["path"]) - refused.keys())
     stat, links = stat_files(root, paths)
+    if masks := masks_beside(paths):
+        many = counted(len(masks), "image")
+        notes.append(f"{many} in {data.name} named as the mask of another, e.g. {min(masks)}: are they images?")
     lacking = [path for path, size in zip(paths, stat[:, 0].tolist(), strict=True) if size < 0]
     spelled = as_on_disk(root, lacking)
     if spelled:
@@ -173,7 +166,7 @@ def _from_csv(data: Path, group_column: str | None, reading: Reading, notes: lis
 def _from_folder(data: Path, group_column: str | None, reading: Reading, notes: list[str]) -> _Rows:
     told: list[str] = []
     found = read_label_folder(data, told, follow_links=reading.follow_links)
-    rows, tables = found.rows, found.tables
+    rows, tables = found.rows, found.walk.tables
     if rows["label"].nunique() < 2 and len(tables) == 1:
         table = min(tables)
         notes.append(f"labels are those of {table}, as the folders name fewer than two classes")
@@ -181,7 +174,7 @@ def _from_folder(data: Path, group_column: str | None, reading: Reading, notes: 
         notes += strewn_note(found.walk.strewn)
         unlisted = sorted(set(found.walk.paths) - set(given.rows["path"]))
         if unlisted:
-            notes.append(f"{len(unlisted):,} images are not in {table} and stay unused, e.g. {unlisted[0]}")
+            notes.append(f"{counted(len(unlisted), 'image')} in the folder, not in {table}: unused, e.g. {unlisted[0]}")
         return given
     if group_column:
         hint = f" --data {data / min(tables)} has columns." if tables else " Use --group-pattern."
@@ -194,7 +187,7 @@ def _from_folder(data: Path, group_column: str | None, reading: Reading, notes: 
             f"{' and groups' if 'group' in columns else ''} from it (columns {', '.join(columns[:8])})"
         )
     notes += told
-    return _Rows(data, rows, rows["path"].tolist(), found.stat, found.links, found.refused, found.lost, tables)
+    return _Rows(data, rows, rows["path"].tolist(), found.stat, found.walk.links, found.refused, found.lost, tables)
 
 
 def _within(given: _Rows, reading: Reading) -> _Rows:
@@ -207,42 +200,6 @@ def _within(given: _Rows, reading: Reading) -> _Rows:
     paths = [path for path in given.paths if path not in outward]
     refused = given.refused | dict.fromkeys(sorted(outward), OUTSIDE)
     return replace(given, paths=paths, stat=given.stat[keep], refused=refused)
-
-
-def _lost(given: _Rows, table: pd.DataFrame, problems: pd.DataFrame) -> dict[str, str]:
-    """Return class -> why, for every class of which no image is left, sorted."""
-    lost = dict(given.lost)
-    why = dict(zip(problems["path"][::-1], problems["reason"][::-1], strict=True))
-    left = set(table["label"])
-    for label, part in given.rows[~given.rows["label"].isin(left)].groupby("label"):
-        first = part["path"].iloc[0]
-        count = (
-            f"none of its {part['path'].nunique():,} images can be used, e.g. " if part["path"].nunique() > 1 else ""
-        )
-        lost[str(label)] = f"{count}{first}: {why.get(first, 'no image')}"
-    return dict(sorted(lost.items()))
-
-
-def _leave_out(
-    table: pd.DataFrame, lost: dict[str, str], names: Sequence[str], notes: list[str]
-) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Return the table and the lost classes without those that are to be left out. Raises BenchError for other names."""
-    known = sorted({*table["label"], *lost})
-    asked = [one_form(text) for text in names]
-    names = [name for text in asked for name in ([text] if text in known else map(one_form, text.split(",")))]
-    for name in names:
-        if name not in known:
-            raise BenchError(
-                f"Got --leave-out '{name}'{did_you_mean(name, known) or '.'} Expected one of: {', '.join(known)}."
-            )
-    if not names:
-        return table, lost
-    out = table["label"].isin(names)
-    count = table.loc[out, "path"].nunique()
-    notes.append(
-        f"left out as asked: {'class' if len(names) == 1 else 'classes'} {', '.join(names)} ({count:,} image{'s' * (count != 1)})"
-    )
-    return table[~out].reset_index(drop=True), {name: why for name, why in lost.items() if name not in names}
 
 
 def _nothing_left(data: Path, given: _Rows, problems: pd.DataFrame) -> BenchError:

@@ -165,9 +165,9 @@ def _refuse_fractions(table: CsvTable, given: pd.DataFrame, box: pd.DataFrame) -
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise BenchError(
-            f"Got the box {_text(given, row)} in line {table.line(row)} of {table.path.name}, whose numbers lie between "
-            f"0 and 1 ({int(bad.sum()):,} of {int(known.sum()):,} boxes do); expected pixels. If they are fractions of "
-            "the width and height of the image, add --box-units fractions."
+            f"Got the box {_text(given, row)} in line {table.line(row)} of {table.path.name}, whose numbers lie "
+            f"between 0 and 1 ({int(bad.sum()):,} of {int(known.sum()):,} boxes do); expected pixels. If they are "
+            "fractions of the width and height of the image, add --box-units fractions."
         )
 
 

@@ -30,8 +30,8 @@ SHOWN = 3
 
 
 def read_label_csv(path: Path, group_column: str | None, units: str, notes: list[str]) -> pd.DataFrame:
-    """Return one row per labelled line: path, label, level, group, source, split, mask (text or NA), um_per_px (Float64)
-    and x0..y1 (of `read_boxes`).
+    """Return one row per labelled line: path, label, level, group, source, split, mask (text or NA), um_per_px
+    (Float64) and x0..y1 (of `read_boxes`).
 
     group_column: the column to read groups from instead of 'group'. What a user should know is appended to notes.
     Raises BenchError for a table that cannot be understood, naming the line.
@@ -66,8 +66,8 @@ def read_label_csv(path: Path, group_column: str | None, units: str, notes: list
     missing = rows["group"].isna()
     if missing.any() and (without.keys() - {""} or not missing.all()):
         notes.append(
-            f"{int(missing.sum()):,} of {len(rows):,} rows have no group{spelled(without)}: each of their images counts "
-            "as a group of its own, which is too hopeful if several come from one slide or patient"
+            f"{int(missing.sum()):,} of {len(rows):,} rows have no group{spelled(without)}: each of their images is its "
+            "own, which is too hopeful if several come from one slide or patient"
         )
     others = [name for name in table if name not in {path_name, label_name, *BOX_NAMES, *OTHER}]
     if missing.all() and others and not group_column:
@@ -116,8 +116,8 @@ def _only(table: CsvTable, names: Sequence[str], wanted: str) -> str:
     given = ", ".join(table.given)
     if found:
         raise BenchError(
-            f"Got columns {' and '.join(found)} in {table.path.name}, each of which could be the {wanted}; expected one: "
-            f"rename it to '{wanted}'."
+            f"Got columns {' and '.join(found)} in {table.path.name}, each of which could be the {wanted}; expected "
+            f"one: rename it to '{wanted}'."
         )
     raise BenchError(
         f"Got columns {given} in {table.path.name}; expected a column '{wanted}'"
@@ -156,9 +156,9 @@ def _labelled(rows: pd.DataFrame, table: CsvTable, notes: list[str]) -> pd.DataF
         raise BenchError(f"Got no label in any line of {table.path.name}; expected one for each image. {LAYOUT}")
     if label.isna().any():
         first = table.line(int(np.flatnonzero(label.isna())[0]))
+        count = f"{int(label.isna().sum()):,} of {len(rows):,}"
         notes.append(
-            f"{int(label.isna().sum()):,} of {len(rows):,} rows of {table.path.name} have no label{spelled(without)} and "
-            f"were left out, the first in line {first:,}"
+            f"{count} rows of {table.path.name} have no label{spelled(without)} and were left out, e.g. line {first:,}"
         )
     return rows.assign(label=label)[label.notna()].reset_index(drop=True)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bench.errors import BenchError, did_you_mean
 
-#: What a number of a box is multiplied by, by the name of a unit: None for pixels, else the size of the image over this.
+#: By the name of a unit of boxes, the number that stands for the whole width or height; None for pixels.
 UNITS: dict[str, float | None] = {"pixels": None, "fractions": 1.0, "percent": 100.0}
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from bench.data.datasets import Dataset
 from bench.data.separability import source_warnings
 from bench.data.slips import find_slips, slip_warnings
+from bench.data.spellings import counted
 from bench.images import COLORS
 
 SHOWN = 3  # files that are skipped for one reason and named; remarks of files
@@ -51,7 +52,7 @@ def skipped_warning(problems: pd.DataFrame) -> list[str]:
         return []
     count = problems["path"].nunique()
     some = "; ".join(lines[:SHOWN]) + ("; ..." if len(lines) > SHOWN else "")
-    return [f"{count:,} file{'s were' if count > 1 else ' was'} skipped ({some})"]
+    return [f"{counted(count, 'file was', 'files were')} skipped ({some})"]
 
 
 def _remarks(files: pd.DataFrame) -> Iterator[str]:
@@ -71,8 +72,8 @@ def _choices(images: pd.DataFrame, files: pd.DataFrame) -> Iterator[str]:
     pages = int((images["pages"] > 1).sum())
     if pages:
         yield (
-            f"{pages:,} images have several pages (up to {files['slices'].max()} slices along z); the first slice of the "
-            "first time point is used, or what the encoder's option stack says: @stack=middle, max or mean"
+            f"{pages:,} images have several pages (up to {files['slices'].max()} slices along z); the first slice of "
+            "the first time point is used, or what the encoder's option stack says: @stack=middle, max or mean"
         )
     many = int((images["channels"] > 3).sum())
     if many:
@@ -93,8 +94,8 @@ def _scale(files: pd.DataFrame) -> Iterator[str]:
     low, high = scale.min(), scale.max()
     if high > 1.01 * low:
         yield (
-            f"{len(scale):,} of {len(files):,} images state their scale, and it differs, {low:.4g} to {high:.4g} um per "
-            "pixel: a cell has more pixels in some than in others (--instances boxes:10um keeps the scale)"
+            f"{len(scale):,} of {len(files):,} images state their scale, and it differs, {low:.4g} to {high:.4g} um "
+            "per pixel: a cell has more pixels in some than in others (--instances boxes:10um keeps the scale)"
         )
     else:
         yield f"{len(scale):,} of {len(files):,} images state their scale, {low:.4g} um per pixel"

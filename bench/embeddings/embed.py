@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from bench.data.cells import CellSource
-from bench.data.datasets import Dataset, load_dataset, lost_classes
+from bench.data.datasets import Dataset, load_dataset
 from bench.data.instances import cut_instances
+from bench.data.lost import lost_classes
 from bench.data.manifest import record_problems
 from bench.data.reading import AS_USUAL, Reading
 from bench.embeddings.extract import ExtractReport, extract
