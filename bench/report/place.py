@@ -88,8 +88,8 @@ def keep_earlier(folder: Path, units: set[str]) -> str:
         _copy_tables(folder, kept, before["unit"].tolist())
     asked = ", ".join(dict.fromkeys(lost["encoder"]))
     return (
-        f"{folder} held {len(lost)} blocks of fits that this request does not ask for (of {asked}); its tables are "
-        f"kept in {kept}, and its fits are used again when they are asked for"
+        f"{folder} held rows that this request does not ask for (of {asked}); its tables are kept in {kept}, and its "
+        "fits are used again when they are asked for"
     )
 
 
