@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 from contextlib import suppress
@@ -38,6 +39,15 @@ def place_run(runs: Path, name: str, content: str, *, take: bool = True) -> tupl
     if take:
         _take(own, content)
     return own, f"{folder} is of other images or labels and stays as it is; this run is {own}"
+
+
+def give_back(folder: Path) -> None:
+    """Let go of a folder in which nothing was made, so that a request that is refused leaves no run."""
+    with suppress(OSError):
+        if os.listdir(folder) == [MARK]:
+            (folder / MARK).unlink()
+            folder.rmdir()
+            folder.parent.rmdir()  # where there is no other run
 
 
 def content_in(folder: Path) -> str:
