@@ -61,7 +61,8 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     # A description is no markup, and passes `plain` below, as it is not printed as a text.
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # A unit of fits may take minutes: the time left is estimated from the last ten.
-    with Progress(*columns, console=errors, transient=True, speed_estimate_period=600) as bars:
+    with Progress(*columns, console=errors, transient=True, speed_estimate_period=600,
+                  disable=not errors.is_terminal) as bars:
         stage = bars.add_task("reading images", total=None)
         kinds = {"": stage}
 
