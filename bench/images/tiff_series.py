@@ -10,7 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from bench.images.picture import ImageError, choose_series
+from bench.images.picture import ImageError
+from bench.images.series import choose_series
 
 ASIDE = {"label", "macro", "map", "thumbnail", "overview", "probability"}  # what scanners of slides add to a picture
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
