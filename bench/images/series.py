@@ -1,7 +1,7 @@
 """Which of several pictures of a file is meant: by a number behind its path, or by a rule.
 
-A microscope's file may hold many pictures (series, scenes). `slide.lif#3` is the third of them, wherever a path to an image
-is given; `slide.lif` is the largest, the first of several as large.
+A microscope's file may hold many pictures (series, scenes). `slide.lif#3` is the third of them, wherever a path to an
+image is given; `slide.lif` is the largest, the first of several as large.
 """
 
 from __future__ import annotations
