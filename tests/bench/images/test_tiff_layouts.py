@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import product
 
 import numpy as np
@@ -79,7 +80,8 @@ def expected(pixels, depth, meaning, table) -> np.ndarray:
 def by_pillow(path, depth, meaning) -> np.ndarray | None:
     """What Pillow reads, None where it cannot or keeps less than the file has."""
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings(), Image.open(path) as image:
+            warnings.simplefilter("ignore")  # Pillow looks for a camera's tags beyond those of a TIFF
             image.load()
             mode = image.mode
             if mode in ("1", "L", "LA", "La", "P", "RGB", "RGBA"):
@@ -150,12 +152,13 @@ def test_any_layout_gives_the_numbers_that_were_written_and_that_pillow_reads(tm
     compare(tmp_path_factory.getbasetemp() / "layout.tif", how, seed, raw_tiff)
 
 
-def test_every_depth_meaning_and_compression_is_read(tmp_path, raw_tiff):
+def test_every_meaning_of_every_depth_is_read_and_every_compression(tmp_path, raw_tiff):
     seen = {}
     for how in EVERY:
-        seen.setdefault(how[:3], how)
+        seen.setdefault(how[:2], how)
+        seen.setdefault(how[2:5], how)
     readers = [compare(tmp_path / "a.tif", how, i, raw_tiff) for i, how in enumerate(seen.values())]
-    assert len(readers) > 500 and readers.count("pillow") > 100
+    assert len(readers) > 150 and readers.count("pillow") > 40
 
 
 @pytest.mark.slow
