@@ -114,9 +114,7 @@ def tune(
         raise BenchError(f"Got study name '{name}'; expected letters, digits, '.', '_' or '-', as it names a folder.")
     draw_figures = _figures() if plots else None
     spec = resolve(aim.encoder)
-    prepared, extracted, X = embed(prepare(source, out, on_progress), [spec], device, on_progress)
-    if extracted.failed:
-        raise BenchError("\n".join(extracted.failed.values()))
+    prepared, _, X = embed(prepare(source, out, on_progress), [spec], device, on_progress)
     table = prepared.instances
     classes = tuple(sorted(table["label"].unique()))
     tuning, evaluation = split_halves(table, classes)

@@ -11,12 +11,13 @@ import pandas as pd
 
 from bench.data.cells import CellSource
 from bench.data.datasets import Dataset
-from bench.data.masks import mask_files, read_mask
+from bench.data.mask_files import mask_files
 from bench.data.overlap import agreement
 from bench.data.segment import Segmenter
 from bench.data.segmented import label_images
 from bench.disk.atomic import write_atomically
 from bench.images import ImageError, read_image
+from bench.images.label_values import read_label_values
 
 YELLOW = (255, 255, 0)
 FOLDER = "outlines"
@@ -70,7 +71,7 @@ def segment_images(
 
 def _compared(mask: Path, labels: np.ndarray) -> dict[str, float]:
     try:
-        true = read_mask(mask)
+        true = read_label_values(mask)
     except ImageError:
         return {}
     if true.shape != labels.shape:

@@ -82,10 +82,51 @@ def _damaged(what: str) -> Iterator[None]:
 def _read(file: BinaryIO, kind: str) -> np.ndarray:
     """Decode a whole file to uint8 (H, W) or (H, W, 3)."""
     image = _plugin(file, kind)
+    if _is_small_grey(image, kind):
+        return _read_small_grey(file)
     with _damaged(f"the pixels of the {kind} cannot be decoded"):
         image.load()
     image.info.pop("transparency", None)  # alpha is dropped, so is a transparent colour
     return np.asarray(image.convert("L" if _is_grey(image, kind) else "RGB"))
+
+
+def stored_by_pillow(file: BinaryIO, kind: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return what a file stores: indices (H, W) and their palette uint8 (n, 3); else greys, or colours (H, W, 3).
+
+    Bits are 0 and 1. The palette is None where there is none.
+    """
+    image = _plugin(file, kind)
+    if _is_small_grey(image, kind):
+        return _read_small_grey(file), None
+    with _damaged(f"the pixels of the {kind} cannot be decoded"):
+        image.load()
+    if image.mode == "P":
+        return np.asarray(image), np.array(image.getpalette(), np.uint8).reshape(-1, 3)
+    if image.mode == "1":
+        return np.asarray(image).astype(np.uint8), None
+    return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB")), None
+
+
+def _is_small_grey(image: Any, kind: str) -> bool:
+    """Say whether a BMP has 4 bits a pixel and the greys 0 to 15 as its palette, which Pillow takes for 8 bits."""
+    return kind == "BMP" and image.mode == "L" and image.tile[0].codec_name == "raw" and _bmp_bits(image.fp) == 4
+
+
+def _bmp_bits(file: BinaryIO) -> int:
+    file.seek(14)
+    (header,) = struct.unpack("<I", _exactly(file, 4))
+    file.seek(24 if header == 12 else 28)  # that of OS/2 is shorter
+    return int(struct.unpack("<H", _exactly(file, 2))[0])
+
+
+def _read_small_grey(file: BinaryIO) -> np.ndarray:
+    import imagecodecs
+
+    file.seek(0)
+    try:
+        return imagecodecs.bmp_decode(file.read(), asrgb=False)
+    except imagecodecs.BmpError:
+        raise ImageError("damaged or truncated: the pixels of the BMP cannot be decoded") from None
 
 
 def _is_grey(image: Any, kind: str) -> bool:

@@ -17,17 +17,28 @@ TOP = 10  # methods in the table across datasets
 EACH = 5  # rows of a dataset in the tables of calibration and of diagnostics
 
 
-def render_overview(table: pd.DataFrame, top: int = 5) -> str:
-    """Return the best rows of every dataset at its most labels, clean, from merged leaderboards; no diagnostics."""
-    parts = ["# Leaderboard", "", f"The {top} best rows per dataset, at the most labels per class, labels clean.", ""]
-    for (dataset, instances), rows in competing(table).groupby(["dataset", "instances"], sort=True):
+def render_overview(table: pd.DataFrame, top: int = 5, notes: Sequence[str] = ()) -> str:
+    """Return the best rows of every dataset at its most labels, clean, from merged leaderboards; no diagnostics.
+
+    notes: what a reader has to know first. Rows of one dataset on other groups are not of one table.
+    """
+    parts = ["# Leaderboard", ""]
+    if notes:
+        parts += ["**Read this first**", "", *[f"- {note.removesuffix('.')}." for note in notes], ""]
+    parts += [f"The {top} best rows per dataset, at the most labels per class, labels clean.", ""]
+    taking_part = competing(table if "data" in table else table.assign(data=""))
+    counts = taking_part.groupby(["dataset", "instances"])["data"].nunique()
+    several = set(counts.index[counts > 1])
+    each = taking_part.groupby(["dataset", "instances", "data"], sort=True, dropna=False)
+    for (dataset, instances, data), rows in each:
+        apart = f", groups and regions `{data}`" if (dataset, instances) in several else ""
         rows = cleanest(main_series(rows))
         rows = rows[rows["shots"] == rows["shots"].max()]
         if rows.empty:
             continue
         best = rows.sort_values("balanced_accuracy", ascending=False, kind="stable").head(top)
         shots = int(best["shots"].iloc[0])
-        parts += [f"## {dataset} ({instances}), {labels_of(best, shots)}", ""]
+        parts += [f"## {dataset} ({instances}), {labels_of(best, shots)}{apart}", ""]
         lines = [["encoder", "head", "balanced accuracy", "95% interval", "groups tested"]]
         for row in best.to_dict("records"):
             interval = f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}"
@@ -65,9 +76,7 @@ def _diagnostics(table: pd.DataFrame) -> list[str]:
 
 def render_merged(table: pd.DataFrame, found: Across, notes: Sequence[str]) -> str:
     """Return the Markdown of merged runs. table: as `bench.report.merge` gives it, with ece columns or without."""
-    title, best = render_overview(table).split("\n", 1)
-    first = ["", "**Read this first**", "", *[f"- {note.removesuffix('.')}." for note in notes]] if notes else []
-    parts = [title, *first, best, *across_section(found), *calibration_section(table)]
+    parts = [render_overview(table, notes=notes), *across_section(found), *calibration_section(table)]
     return "\n".join(parts).rstrip() + "\n"
 
 

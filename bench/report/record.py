@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.data.content import content_of
 from bench.disk.atomic import replacing, write_atomically
 from bench.disk.shards import header
 from bench.draws.episodes import SplitPlan
@@ -77,8 +78,9 @@ def read_account(folder: Path) -> Account:
     encoders = {name: EncoderFacts(**known) for name, known in kept["encoders"].items()}
     lists = {name: tuple(value) for name, value in kept.items() if isinstance(value, list)}
     prompts = {name: tuple(texts) for name, texts in kept["prompts"].items()}
-    facts = RunFacts(**(kept | lists | {"encoders": encoders, "prompts": prompts}))
     table = pd.read_parquet(io.BytesIO((folder / "instances.parquet").read_bytes()))
+    kept["content"] = kept.get("content") or content_of(table)  # an earlier version did not say
+    facts = RunFacts(**(kept | lists | {"encoders": encoders, "prompts": prompts}))
     units = tuple(_unit(folder, row) for row in read_units(folder).to_dict("records"))
     plan = plan_of_rule(table, facts.classes, facts.split_rule)
     return Account(units, table, plan, facts, tuple(about["refused"]), about["command"])

@@ -16,26 +16,32 @@ from bench.report.leaderboard import Leaderboard, build_leaderboard
 from bench.report.markdown import render_markdown
 from bench.report.merge import find_runs, merge_runs, read_runs
 from bench.report.overview import render_merged, render_overview
+from bench.report.place import forget_copy, keep_earlier
 from bench.report.record import Account, read_about, read_account, read_units, write_account
 from bench.report.robustness import robustness
 from bench.report.rows import results
 from bench.report.sections import efficiency_section, pairs_section
 from bench.seeds import content_name
 
-FORMAT = 8  # raised when the same predictions would be written up differently
+FORMAT = 9  # raised when the same predictions would be written up differently
 
 
 def write_up(
     folder: Path, out: Path, sweep: Sweep, facts: RunFacts, refused: Sequence[str], command: str
-) -> tuple[Leaderboard, bool]:
-    """Write the run's tables unless they are there for these very units; returns (leaderboard, whether written)."""
+) -> tuple[Leaderboard, bool, str]:
+    """Write the run's tables unless they are there for these very units.
+
+    Returns (leaderboard, whether it was written, what became of the tables of another request that lay there, or "").
+    """
     account = Account(sweep.units, sweep.table, sweep.plan, facts, tuple(refused), command)
     about = read_about(folder)
     if about.get("signature") == _signature(account) and not read_units(folder).empty:
-        return Leaderboard(pd.read_csv(folder / "leaderboard.csv"), about["empty_fields"], about["flags"]), False
+        return Leaderboard(pd.read_csv(folder / "leaderboard.csv"), about["empty_fields"], about["flags"]), False, ""
+    kept = keep_earlier(folder, {unit.name for unit in account.units})
     board = _write_tables(folder, account)
+    forget_copy(folder, _signature(account))
     refresh_overview(out)
-    return board, True
+    return board, True, kept
 
 
 def rebuild(folder: Path) -> Leaderboard:
@@ -82,9 +88,10 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 def refresh_overview(out: Path) -> None:
     """Rewrite <out>/leaderboard.csv and .md from the leaderboards of all runs below it."""
-    merged = merge_runs(read_runs(find_runs(out, [])))
+    runs, notes = read_runs(find_runs(out, []))
+    merged = merge_runs(runs)
     write_table(out / "leaderboard.csv", merged.table)
-    write_atomically(out / "leaderboard.md", render_overview(merged.table).encode())
+    write_atomically(out / "leaderboard.md", render_overview(merged.table, notes=(*notes, *merged.notes)).encode())
 
 
 def write_merged(out: Path, table: pd.DataFrame, found: Across, notes: Sequence[str]) -> None:

@@ -14,9 +14,9 @@ from bench.data.cell_cache import cells_of, look_at, read_kept
 from bench.data.cells import CellSource
 from bench.data.datasets import BOX, load_dataset
 from bench.data.instances import cut_instances
-from bench.data.masks import read_mask
 from bench.errors import BenchError
 from bench.images import ImageError
+from bench.images.label_values import read_label_values as read_mask
 
 
 def labels(dtype: type, *values: int) -> np.ndarray:
@@ -92,10 +92,10 @@ def test_a_mask_without_background_and_an_empty_one():
             "its mask 2.png is 60 x 30 pixels, the image 60 x 40",
         ),
         (
-            lambda p: Image.fromarray(np.stack([labels(np.uint8, 1)] * 3, 2)).save(p),
-            "its mask 2.png has 3 channels; expected one",
+            lambda p: Image.fromarray(np.stack([labels(np.uint8, 1), labels(np.uint8, 2), labels(np.uint8, 1)], 2)).save(p),
+            "its mask 2.png: 3 channels that differ; expected one",
         ),
-        (lambda p: Image.fromarray(labels(np.uint8, 1)).save(p, "JPEG"), "its mask 2.png is a JPEG"),
+        (lambda p: Image.fromarray(labels(np.uint8, 1)).save(p, "JPEG"), "its mask 2.png: a JPEG, which may change values"),
         (lambda p: p.write_bytes(p.read_bytes()[:80]), "its mask 2.png: "),
         (lambda p: p.write_text("no"), "its mask 2.png: not an image"),
         (lambda p: p.unlink(), "no cell: no mask in masks has its name"),
@@ -123,13 +123,14 @@ def test_values_that_cannot_be_labels_are_refused(tmp_path, values, message):
         read_mask(tmp_path / "m.tif")
 
 
-def test_one_value_in_several_pieces_is_one_cell_and_a_note(data, folder):
-    Image.fromarray(labels(np.uint8, 255, 255)).save(folder / "3.png")
+@pytest.mark.parametrize("value", [1, 255, True])
+def test_a_mask_that_marks_all_cells_alike_gives_its_pieces_and_a_note_that_touching_cells_are_one(data, folder, value):
+    Image.fromarray(labels(type(value) if value is True else np.uint8, value, value)).save(folder / "3.png")
     made = cut(data, folder)
-    assert (made.table["path"] == "b/3.png").sum() == 1
-    assert any(
-        "1 masks hold one value in several pieces, taken for one cell, e.g. 3.png" in note for note in made.notes
-    )
+    assert (made.table["path"] == "b/3.png").sum() == 2
+    [note] = [note for note in made.notes if "mark all cells with one value" in note]
+    assert note.startswith("1 masks mark") and "e.g. 3.png: each of the 2 pieces" in note
+    assert "cells that touch cannot be told apart" in note
 
 
 def test_a_cell_that_another_one_cuts_in_two_is_one_cell_and_a_note(data, folder):
@@ -169,7 +170,7 @@ def test_masks_in_folders_of_the_classes_are_not_mixed_up(data, folder, save_png
 def test_what_was_found_is_kept_by_content_and_made_again_when_damaged(data, folder, tmp_path, monkeypatch):
     store = tmp_path / "store"
     first = cut(data, folder, cache=store).table
-    monkeypatch.setattr(masks, "read_mask", lambda path: pytest.fail("a mask was read again"))
+    monkeypatch.setattr(masks, "read_label_values", lambda path: pytest.fail("a mask was read again"))
     assert cut(data, folder, cache=store).table.equals(first)
     monkeypatch.undo()
     kept = sorted((store / cell_cache.FOLDER).glob("*.npz"))
