@@ -73,10 +73,19 @@ def _read(file: BinaryIO, kind: str, grey: bool) -> np.ndarray:
     image = _plugin(file, kind)
     if _is_small_grey(image, kind):
         return _read_small_grey(file)
-    with plain_sentences(f"the pixels of the {kind} cannot be decoded"):
-        image.load()
+    _load(image, kind)
     image.info.pop("transparency", None)  # alpha is dropped, so is a transparent colour
     return np.asarray(image.convert("L" if grey else "RGB"))
+
+
+def _load(image: Any, kind: str) -> None:
+    with plain_sentences(f"the pixels of the {kind} cannot be decoded"):
+        try:
+            image.load()
+        except OSError as error:
+            if "truncated" in str(error).lower():
+                raise ImageError(f"truncated: the end of the {kind} is missing") from None
+            raise
 
 
 def stored_by_pillow(file: BinaryIO, kind: str) -> tuple[np.ndarray, np.ndarray | None]:
@@ -87,8 +96,7 @@ def stored_by_pillow(file: BinaryIO, kind: str) -> tuple[np.ndarray, np.ndarray 
     image = _plugin(file, kind)
     if _is_small_grey(image, kind):
         return _read_small_grey(file), None
-    with plain_sentences(f"the pixels of the {kind} cannot be decoded"):
-        image.load()
+    _load(image, kind)
     if image.mode == "P":
         return np.asarray(image), np.array(image.getpalette(), np.uint8).reshape(-1, 3)
     if image.mode == "1":
