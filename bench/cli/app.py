@@ -42,6 +42,7 @@ from bench.cli.options import (
     Masks,
     MaxInstances,
     Out,
+    Series,
     Verify,
     encoder_names,
     reading_of,
@@ -136,6 +137,7 @@ def data_check(
     leave_out: LeaveOut = None,
     follow_links: FollowLinks = False,
     box_units: BoxUnits = "pixels",
+    series: Series = None,
     out: Out = DEFAULT_OUT,
     instances: Instances = "whole",
     cells: Cells = None,
@@ -156,7 +158,7 @@ def data_check(
     cache = out / "store"
     dataset = load_dataset(
         data, group_pattern=group_pattern, group_column=group_column, cache=cache, verify=verify,
-        reading=reading_of(leave_out, follow_links, box_units), strict=False,
+        reading=reading_of(leave_out, follow_links, box_units, series), strict=False,
     )  # fmt: skip
     check = check_dataset(dataset, cache)
     if instances == "whole":
@@ -211,6 +213,7 @@ def extract(
     leave_out: LeaveOut = None,
     follow_links: FollowLinks = False,
     box_units: BoxUnits = "pixels",
+    series: Series = None,
     out: Out = DEFAULT_OUT,
     device: Device = "auto",
     keep_pixels: Annotated[
@@ -226,7 +229,7 @@ def extract(
 
     specs, missing = resolve_all(encoder_names(encoder, required=True), allow_missing=allow_missing)
     told = CellSource(cells, cell_column, masks, max_instances, box_units)
-    read = reading_of(leave_out, follow_links, box_units)
+    read = reading_of(leave_out, follow_links, box_units, series)
     with progress_bars() as report:
         prepared = prepare(Source(data, instances, group_pattern, group_column, verify, told, read), out, report)
         prepared, done = extract_encoders(
@@ -253,13 +256,14 @@ def prompts(
     data: Data = DEFAULT_DATA,
     leave_out: LeaveOut = None,
     follow_links: FollowLinks = False,
+    series: Series = None,
     out: Out = DEFAULT_OUT,
 ) -> None:
     """Print the words that `bench run --zero-shot` uses for each class, as a file to edit and give to --prompts."""
     from bench.data.datasets import load_dataset
     from bench.fitting.prompts import prompts_file
 
-    dataset = load_dataset(data, cache=out / "store", reading=reading_of(leave_out, follow_links))
+    dataset = load_dataset(data, cache=out / "store", reading=reading_of(leave_out, follow_links, series=series))
     console.write_document(prompts_file(sorted(dataset.table["label"].unique())))
 
 
@@ -278,6 +282,7 @@ def export(
     leave_out: LeaveOut = None,
     follow_links: FollowLinks = False,
     box_units: BoxUnits = "pixels",
+    series: Series = None,
     results: Annotated[Path, typer.Option(help="Folder that holds the embeddings.")] = DEFAULT_OUT,
 ) -> None:
     """Write stored embeddings with path, label, group and split to one file."""
@@ -288,7 +293,7 @@ def export(
 
     told = CellSource(cells, cell_column, masks, max_instances, box_units)
     with progress_bars() as report:
-        read = reading_of(leave_out, follow_links, box_units)
+        read = reading_of(leave_out, follow_links, box_units, series)
         source = Source(data, instances, group_pattern, group_column, cells=told, reading=read)
         prepared = prepare(source, results, report)
     count = export_embeddings(prepared.instances, prepared.store, resolve(encoder).key, to)

@@ -29,6 +29,7 @@ from bench.cli.options import (
     Masks,
     MaxInstances,
     Out,
+    Series,
     encoder_names,
     numbers,
     reading_of,
@@ -53,6 +54,7 @@ def granularity(
     leave_out: LeaveOut = None,
     follow_links: FollowLinks = False,
     box_units: BoxUnits = "pixels",
+    series: Series = None,
     classes: Annotated[
         str, typer.Option(help="Only these classes, e.g. a,b (default: all that have labels enough).")
     ] = "",
@@ -102,7 +104,7 @@ def granularity(
         tuple(numbers(image_labels, "--image-labels", int)), tuple(numbers(cell_labels, "--cell-labels", int)), seeds
     )
     told = CellSource(cells, cell_column, masks, max_instances, box_units)
-    read = reading_of(leave_out, follow_links, box_units)
+    read = reading_of(leave_out, follow_links, box_units, series)
     request = Request(
         Source(data, instances, group_pattern, group_column, cells=told, reading=read), encoder_names(encoder), levels,
         tuple(words(bag_head)), tuple(words(classes)), tuple(numbers(purity, "--purity", float)[::-1]), simulate_bags,

@@ -49,6 +49,12 @@ FollowLinks = Annotated[
 BoxUnits = Annotated[
     str, typer.Option(help="What boxes are given in: pixels, fractions (0 to 1) or percent of the image's size.")
 ]
+Series = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Which of several pictures (series, scenes) of a file is read, from 1 (default: the largest)."
+    ),
+]
 Out = Annotated[Path, typer.Option(help="Folder for embeddings, runs and leaderboards.")]
 Encoders = Annotated[
     list[str] | None,
@@ -74,10 +80,12 @@ def words(text: str) -> list[str]:
     return [one_form(word) for word in text.split(",") if word.strip()]
 
 
-def reading_of(leave_out: list[str] | None, follow_links: bool, box_units: str = "pixels") -> Reading:
+def reading_of(
+    leave_out: list[str] | None, follow_links: bool, box_units: str = "pixels", series: int | None = None
+) -> Reading:
     """Return how files are to be read."""
     check_units(box_units)
-    return Reading(leave_out=tuple(leave_out or ()), follow_links=follow_links, box_units=box_units)
+    return Reading(leave_out=tuple(leave_out or ()), follow_links=follow_links, box_units=box_units, series=series)
 
 
 def encoder_names(given: list[str] | None, *, required: bool = False) -> list[str]:

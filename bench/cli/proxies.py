@@ -27,6 +27,7 @@ from bench.cli.options import (
     Masks,
     MaxInstances,
     Out,
+    Series,
     encoder_names,
     reading_of,
 )
@@ -57,6 +58,7 @@ def proxies(
     leave_out: LeaveOut = None,
     follow_links: FollowLinks = False,
     box_units: BoxUnits = "pixels",
+    series: Series = None,
     run: Annotated[
         str | None, typer.Option(help="A run on the same data, by name or folder: what choosing by a proxy had cost.")
     ] = None,
@@ -86,7 +88,7 @@ def proxies(
 
     told = CellSource(cells, cell_column, masks, max_instances, box_units)
     with progress_bars() as report:
-        read = reading_of(leave_out, follow_links, box_units)
+        read = reading_of(leave_out, follow_links, box_units, series)
         source = Source(data, instances, group_pattern, group_column, cells=told, reading=read)
         prepared = prepare(source, out, report)
     specs = [resolve(name) for name in encoder_names(encoder)] or cached_encoders(prepared)

@@ -39,6 +39,7 @@ from bench.cli.options import (
     Masks,
     MaxInstances,
     Out,
+    Series,
     Verify,
     encoder_names,
     ensembles,
@@ -160,6 +161,7 @@ def run(
     leave_out: LeaveOut = None,
     follow_links: FollowLinks = False,
     box_units: BoxUnits = "pixels",
+    series: Series = None,
     out: Out = DEFAULT_OUT,
     device: Device = "auto",
     fit_device: Annotated[
@@ -199,7 +201,8 @@ def run(
     )  # fmt: skip
     source = Source(
         data, instances, group_pattern, group_column, verify,
-        CellSource(cells, cell_column, masks, max_instances, box_units), reading_of(leave_out, follow_links, box_units),
+        CellSource(cells, cell_column, masks, max_instances, box_units),
+        reading_of(leave_out, follow_links, box_units, series),
     )  # fmt: skip
     request = Request(
         source, protocol, encoder_names(encoder), words(head), ensembles(ensemble), prompts or zero_shot, out, name,

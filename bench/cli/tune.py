@@ -20,6 +20,7 @@ from bench.cli.options import (
     LeaveOut,
     Masks,
     MaxInstances,
+    Series,
     reading_of,
 )
 
@@ -51,6 +52,7 @@ def tune(
     leave_out: LeaveOut = None,
     follow_links: FollowLinks = False,
     box_units: BoxUnits = "pixels",
+    series: Series = None,
     out: Annotated[Path, typer.Option(help="Folder for embeddings and studies.")] = Path("results"),
     device: Annotated[str, typer.Option(help="Where encoders run: auto, cpu, cuda or cuda:N.")] = "auto",
     name: Annotated[str | None, typer.Option(help="Name of the study's folder below <out>/tune.")] = None,
@@ -65,7 +67,7 @@ def tune(
 
     aim = Aim(encoder, head, shots, trials, episodes, draw)
     told = CellSource(cells, cell_column, masks, max_instances, box_units)
-    read = reading_of(leave_out, follow_links, box_units)
+    read = reading_of(leave_out, follow_links, box_units, series)
     source = Source(data, instances, group_pattern, group_column, cells=told, reading=read)
     with progress_bars() as report:
         result = tune_all(

@@ -15,6 +15,7 @@ from bench.data.label_csv import PATH_NAMES, path_column, read_scale
 from bench.data.paths import below
 from bench.data.spellings import NEVER_A_CLASS, column_name, in_one_form, one_form, without_missing
 from bench.errors import BenchError, did_you_mean
+from bench.images import split_series
 
 LAYOUT = "Expected columns path,x0,y0,x1,y1 (pixels), one line a cell, and any column with the cell's label."
 LABEL_NAMES = ("cell_label", "label")  # read as the cell's label where --cell-column names none
@@ -116,6 +117,9 @@ def _match(given: pd.Series, known: list[str], file: Path, notes: list[str]) -> 
     """Return the path in the dataset that each given path stands for, NA for none."""
     paths = in_one_form(given)
     found = paths.map({one_form(path): path for path in known}).astype("string")
+    if found.isna().all():  # cells of a file of which one of several pictures is read
+        whole = pd.Series([split_series(path)[0] for path in known], dtype="string")
+        found = paths.map(dict(zip(in_one_form(whole), known, strict=True)) if whole.is_unique else {}).astype("string")
     if found.isna().all():
         name = in_one_form(pd.Series(known, dtype="string").str.rsplit("/", n=1).str[-1])
         unique = dict(zip(name, known, strict=True)) if name.is_unique else {}

@@ -29,6 +29,7 @@ from bench.data.reading import AS_USUAL, Reading
 from bench.data.spellings import alike, counted, one_form
 from bench.data.strewn import strewn_note
 from bench.errors import BenchError, did_you_mean
+from bench.images import file_of, split_series
 
 COLUMNS = ["path", "digest", *BOX, "label", "level", "group", "source", "split", "mask", "um_per_px",
            "height", "width", "channels", "pages", "dtype"]  # fmt: skip
@@ -101,7 +102,7 @@ def load_dataset(
         raise BenchError("Got both --group-pattern and --group-column; expected one of them.")
     notes: list[str] = []
     given = (_from_csv if data.is_file() else _from_folder)(data, group_column, reading, notes)
-    given = _within(given, reading)
+    given = _of_series(_within(given, reading), reading)
     rows = given.rows[~given.rows["path"].isin(given.refused)].reset_index(drop=True)
     files = scan(given.root, given.paths, cache, stat=given.stat, verify=verify)
     at = positions(rows["path"].tolist(), pa.chunked_array([pa.array(files["path"])]))
@@ -204,13 +205,23 @@ def _from_folder(data: Path, group_column: str | None, reading: Reading, notes: 
 def _within(given: _Rows, reading: Reading) -> _Rows:
     """Refuse links that lead out of the data folder, unless they are to be followed."""
     top = os.path.realpath(given.root)
-    outward = {link for link in given.links if not reading.follow_links and not is_below(given.root / link, top)}
+    links = set() if reading.follow_links else given.links
+    outward = {link for link in links if not is_below(file_of(given.root / link)[0], top)}
     if not outward:
         return given
     keep = [path not in outward for path in given.paths]
     paths = [path for path in given.paths if path not in outward]
     refused = given.refused | dict.fromkeys(sorted(outward), OUTSIDE)
     return replace(given, paths=paths, stat=given.stat[keep], refused=refused)
+
+
+def _of_series(given: _Rows, reading: Reading) -> _Rows:
+    """Put the number of the picture that is asked for behind every path that has none, as x.lif#2."""
+    if reading.series is None:
+        return given
+    named = {path: path if split_series(path)[1] else f"{path}#{reading.series}" for path in given.paths}
+    rows = given.rows.assign(path=given.rows["path"].replace(named))
+    return replace(given, rows=rows, paths=list(named.values()))
 
 
 def _nothing_left(data: Path, given: _Rows, problems: pd.DataFrame) -> BenchError:

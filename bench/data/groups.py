@@ -8,6 +8,7 @@ import pandas as pd
 
 from bench.data.spellings import alike, in_one_form, one_form
 from bench.errors import BenchError
+from bench.images import split_series
 
 
 def with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> pd.DataFrame:
@@ -36,4 +37,5 @@ def with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> p
             "no groups were given: every image counts as its own, which is too hopeful if several "
             "come from one slide or patient (--group-pattern)"
         )
-    return table.assign(group=table["group"].fillna(table["path"]))
+    file = table["path"].map(lambda path: split_series(path)[0])  # pictures of one file are of one slide
+    return table.assign(group=table["group"].fillna(file))

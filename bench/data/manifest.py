@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bench.disk.atomic import replacing
-from bench.images import PASSING, VERSION, ImageError, probe_image
+from bench.images import PASSING, VERSION, ImageError, file_of, probe_image, split_series
 
 STAT = ["size", "mtime_ns", "ctime_ns"]
 HEADER = ["height", "width", "channels", "pages", "slices", "series"]
@@ -93,21 +93,20 @@ def stat_files(root: Path, paths: Sequence[str]) -> tuple[np.ndarray, set[str]]:
 
     One scandir per folder, which is twice as fast as asking for each file.
     """
-    rows: dict[str, dict[str, int]] = {}
+    rows: dict[str, dict[str, list[int]]] = {}
     for i, path in enumerate(paths):
         folder, _, name = path.rpartition("/")
-        rows.setdefault(folder, {})[name] = i
+        name = file_of(root / path)[0].name if split_series(name)[1] else name
+        rows.setdefault(folder, {}).setdefault(name, []).append(i)
     stat = np.tile(np.array(ABSENT), (len(paths), 1))
     links: set[str] = set()
     for folder, wanted in rows.items():
         with suppress(OSError), os.scandir(os.path.join(root, folder)) as entries:  # no such folder: none of its files
             for entry in entries:
-                row = wanted.get(entry.name)
-                if row is None:
-                    continue
-                if entry.is_symlink():
-                    links.add(paths[row])
-                stat[row] = stat_entry(entry)
+                for row in wanted.get(entry.name, ()):
+                    if entry.is_symlink():
+                        links.add(paths[row])
+                    stat[row] = stat_entry(entry)
     return stat, links
 
 
@@ -170,11 +169,12 @@ def _read_files(root: Path, before: pd.DataFrame, stat: pd.DataFrame) -> pd.Data
 
 
 def _read_facts(path: Path) -> tuple[object, ...]:
+    file = file_of(path)[0]
     try:
-        if not S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
-            return _problem("", "is a folder" if path.is_dir() else "is no regular file (a pipe, a socket or a device)")
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()[:32]
+        if not S_ISREG(os.stat(file).st_mode):  # a pipe would be waited for
+            return _problem("", "is a folder" if file.is_dir() else "is no regular file (a pipe, a socket or a device)")
+        with file.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()[:32]
     except OSError as error:
         return _problem("", f"cannot be opened: {error.strerror}")
     try:

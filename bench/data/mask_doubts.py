@@ -28,7 +28,7 @@ DOUBTS = (
     Doubt(
         lambda fact: _in_crumbs(fact),
         "{masks} masks hold {count:,} values of which most have fewer than 5 pixels or lie in several pieces, e.g. "
-        "{example}: are they labels, or a picture, or labels that were smoothed, scaled or compressed with loss?",
+        "{example}: such are a picture, and labels that were smoothed, scaled or compressed with loss",
     ),
     Doubt(
         lambda fact: fact["torn"] > 0 and not _in_crumbs(fact),

@@ -75,12 +75,8 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     small: values of less than 5 pixels. wide: a value that covers more than half of the mask and reaches all its four
     sides, 0 where there is none. split: pieces that were taken for cells. values: above 0. full: no pixel is 0.
     """
-    from skimage.measure import label
-
     labels = read_label_values(path)
-    piece = label(labels, background=0, connectivity=2)
-    value_of = labels.flat[np.unique(piece, return_index=True)[1]]
-    values, count = np.unique(value_of[value_of > 0], return_counts=True)
+    piece, values, count = _pieces(labels)
     split = int(count[0]) if len(values) == 1 and count[0] > 1 else 0
     found = cells_of(piece if split else labels)
     sides = [set(np.unique(side).tolist()) for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1])]
@@ -89,6 +85,25 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     scalars = (count.sum(), 0 if split else (count > 1).sum(), (found["area"] < 5).sum(), wide, split, len(values),
                (labels != 0).all())  # fmt: skip
     return {**found, **dict(zip(SCALARS, (labels.shape, *scalars), strict=True))}
+
+
+def read_cells(path: Path) -> np.ndarray:
+    """Return a mask as int64 (H, W), 0 the background and each other value one cell, as `masks_of` takes it.
+
+    Raises ImageError where the file is no mask.
+    """
+    labels = read_label_values(path)
+    piece, values, _ = _pieces(labels)
+    return piece if len(values) == 1 else labels
+
+
+def _pieces(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return pieces of equal values that touch, numbered (H, W); the values above 0, and of how many pieces each is."""
+    from skimage.measure import label
+
+    piece = label(labels, background=0, connectivity=2)
+    value_of = labels.flat[np.unique(piece, return_index=True)[1]]
+    return piece, *np.unique(value_of[value_of > 0], return_counts=True)
 
 
 def _another_size(size: np.ndarray, image: tuple[int, int], file: Path) -> str | None:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from bench.data.spellings import one_form
 from bench.data.strewn import strewn_part
+from bench.images import file_of
 
 OUTSIDE = "is a link to outside the data folder, so it is not read; --follow-links reads it"
 NOT_BELOW = "is not a path below the data folder, so it is not read"
@@ -50,7 +51,7 @@ def refuse_paths(root: Path, paths: Iterable[str], *, follow_links: bool = False
             continue
         if folder not in inside:
             inside[folder] = follow_links or is_below(root / folder, top)
-        if not inside[folder] and not is_below(root / path, top):
+        if not inside[folder] and not is_below(file_of(root / path)[0], top):
             refused[path] = OUTSIDE
     return refused
 

@@ -6,7 +6,6 @@ to it.
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -24,7 +23,8 @@ NO_LENGTH = (0x01, *range(0xD0, 0xD9))  # markers that nothing belongs to
 FRAMES = {0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive", 0xC3: "lossless", 0xC9: "arithmetic",
           0xCA: "arithmetic progressive"}  # fmt: skip
 OTHER_FRAMES = (0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF)
-MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")  # within a scan, ff 00 is a byte of data, ff d0 to d7 a restart
+#: By the byte behind ff: whether that is no marker: ff 00 is a byte of data, ff ff fills up, ff d0 to ff d7 restart.
+WITHIN = np.isin(np.arange(256), [0x00, 0xFF, *range(0xD0, 0xD8)])
 
 
 @dataclass(frozen=True)
@@ -134,13 +134,14 @@ def _decode(data: bytes, jpeg: Jpeg) -> np.ndarray:
 
 def ends(data: bytes) -> bool:
     """Say whether a JPEG goes on to its end marker. What lies behind it, and in embedded thumbnails, does not count."""
+    values = np.frombuffer(data, np.uint8)
+    begins = np.flatnonzero(values[:-1] == 0xFF)
+    begins = begins[~WITHIN[values[begins + 1]]]
     at = 2
-    while (found := MARKER.search(data, at)) is not None:
-        at, marker = found.end(), found[1][0]
-        if marker == END:
+    while (i := int(np.searchsorted(begins, at))) < len(begins):
+        at = int(begins[i]) + 2
+        if data[at - 1] == END:
             return True
-        if marker not in NO_LENGTH:
-            if at + 2 > len(data):
-                return False
-            at += struct.unpack_from(">H", data, at)[0]
+        if data[at - 1] not in NO_LENGTH:
+            at += struct.unpack_from(">H", data, at)[0] if at + 2 <= len(data) else 2
     return False

@@ -49,7 +49,7 @@ def read_label_values(path: Path | str) -> np.ndarray:
 def _checked(values: np.ndarray) -> np.ndarray:
     """Return (H, W) or (H, W, samples) as int64 (H, W); ImageError where these are no labels."""
     if values.ndim == 3:
-        if (values != values[..., :1]).any():
+        if values.shape[2] > 1 and (values != values[..., :1]).any():
             raise ImageError(f"{values.shape[2]} channels that differ; expected one, a value for each cell")
         values = values[..., 0]
     if values.dtype.kind == "f":
@@ -94,9 +94,14 @@ def _unsorted_greys(values: np.ndarray, palette: np.ndarray) -> np.ndarray:
 
     palette: uint8 (n, 3). Such a palette holds greys alone, each once. One that falls is an inverting table.
     """
-    grey = palette[:, 0].astype(int)
-    chosen = (palette == palette[:, :1]).all() and len(np.unique(grey)) == len(grey) and not (np.diff(grey) < 0).all()
-    return palette[values, 0] if chosen and values.max() < len(palette) else values
+    used = np.unique(values)
+    if used[-1] >= len(palette):
+        return values
+    colors = palette[used].astype(int)
+    steps = np.diff(colors[:, 0])
+    once = len(np.unique(colors[:, 0])) == len(used)
+    chosen = once and (palette == palette[:, :1]).all() and not (len(steps) > 0 and (steps < 0).all())
+    return palette[values, 0] if chosen else values
 
 
 def _netpbm(file: BinaryIO, kind: str, opened: ExitStack) -> np.ndarray:

@@ -25,6 +25,7 @@ GREY, RGB, INDEXED, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6  # colour types
 SAMPLES = {GREY: 1, RGB: 3, INDEXED: 1, GREY_ALPHA: 2, RGB_ALPHA: 4}  # stored of a pixel
 SHOWN = {GREY: 1, RGB: 3, INDEXED: 3, GREY_ALPHA: 1, RGB_ALPHA: 3}  # of them without alpha, palettes looked up
 DEPTHS = {GREY: (1, 2, 4, 8, 16), RGB: (8, 16), INDEXED: (1, 2, 4, 8), GREY_ALPHA: (8, 16), RGB_ALPHA: (8, 16)}
+SLOW = ((GREY, 16), (RGB, 16), (GREY_ALPHA, 8), (GREY_ALPHA, 16))  # what libspng, as imagecodecs calls it, lacks
 #: The passes of an interlaced PNG (Adam7): first row and column, steps between rows and between columns.
 PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 KNOWN = (b"IHDR", b"PLTE", b"IDAT", b"IEND")  # the chunks that must be understood
@@ -108,6 +109,9 @@ def read_png(file: BinaryIO) -> Png:
 def stored_pixels(file: BinaryIO, png: Png) -> np.ndarray:
     """Return the stored integers (H, W, samples), uint8 or uint16: indices of a palette, alpha, bits as 0 and 1."""
     packed = b"".join(_checked(file, b"IDAT", length, start) for start, length in png.spans)
+    pixels = _decode_fast(png, packed)
+    if pixels is not None:
+        return pixels
     shape = (png.height, png.width, SAMPLES[png.color])
     parts = PASSES if png.interlaced else ((0, 0, 1, 1),)
     sizes = [(-(-(png.height - y) // dy), -(-(png.width - x) // dx)) for y, x, dy, dx in parts]
@@ -121,6 +125,19 @@ def stored_pixels(file: BinaryIO, png: Png) -> np.ndarray:
             pixels[y::dy, x::dx] = _decode(png, size, raw[start : start + length])
         start += length
     return pixels
+
+
+def _decode_fast(png: Png, packed: bytes) -> np.ndarray | None:
+    """Return the stored integers by libspng, which prints nothing; None for kinds and files that it does not decode."""
+    import imagecodecs
+
+    if (png.color, png.bits) in SLOW or not imagecodecs.SPNG.available or not packed:
+        return None
+    try:
+        pixels = imagecodecs.spng_decode(_png_of(png, (png.height, png.width), packed, png.interlaced))
+    except imagecodecs.SpngError:
+        return None  # the other way finds what is wrong
+    return _unstretched(png, pixels.reshape(png.height, png.width, SAMPLES[png.color]))
 
 
 def _checked(file: BinaryIO, name: bytes, length: int, start: int | None = None) -> bytes:
@@ -160,15 +177,23 @@ def _decode(png: Png, size: tuple[int, int], raw: memoryview) -> np.ndarray:
     """Return the pixels (h, w, samples) of filtered rows, which are put into a PNG of nothing else."""
     import imagecodecs
 
-    (h, w), color = size, GREY if png.color == INDEXED else png.color  # as greys indices stay what they are
-    header = struct.pack(">IIBBBBB", w, h, png.bits, color, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(raw, 0)), (b"IEND", b""))
     try:
-        pixels = imagecodecs.png_decode(MAGIC + b"".join(_chunk(name, data) for name, data in chunks))
+        pixels = imagecodecs.png_decode(_png_of(png, size, zlib.compress(raw, 0)))
     except imagecodecs.PngError:
         raise ImageError("damaged: a row of the PNG is stored in a way that does not exist") from None
-    pixels = pixels.reshape(h, w, SAMPLES[png.color])
-    return pixels // np.uint8(255 // (2**png.bits - 1)) if png.bits < 8 else pixels  # libpng spreads them over 0 to 255
+    return _unstretched(png, pixels.reshape(*size, SAMPLES[png.color]))
+
+
+def _unstretched(png: Png, pixels: np.ndarray) -> np.ndarray:
+    """Return pixels of less than 8 bits, which decoders spread over 0 to 255, as they are stored."""
+    return pixels // np.uint8(255 // (2**png.bits - 1)) if png.bits < 8 else pixels
+
+
+def _png_of(png: Png, size: tuple[int, int], packed: bytes, interlaced: bool = False) -> bytes:
+    """Return a PNG of height, width and pixels alone; of a palette the indices as greys, so that they stay."""
+    color = GREY if png.color == INDEXED else png.color
+    header = struct.pack(">IIBBBBB", size[1], size[0], png.bits, color, 0, 0, interlaced)
+    return MAGIC + b"".join(_chunk(*part) for part in ((b"IHDR", header), (b"IDAT", packed), (b"IEND", b"")))
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:

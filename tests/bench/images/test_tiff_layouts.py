@@ -12,6 +12,8 @@ from PIL import Image
 
 from bench.images import open_image
 
+# Pillow looks for the tags of a camera where a TIFF has none.
+pytestmark = pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 HEIGHT, WIDTH = 21, 37
 DEPTHS = [
     *((bits, "u") for bits in (1, 2, 4, 8, 10, 12, 16, 32, 64)), *((bits, "i") for bits in (8, 16, 32)),
@@ -116,7 +118,7 @@ def compare(path, how, seed, raw_tiff) -> str:
         assert picture.stored is not None
         np.testing.assert_array_equal(picture.stored(0).reshape(pixels.shape), pixels)
     other = by_pillow(path, depth, meaning)
-    if other is None or not says_all(other, want, depth, meaning):
+    if other is None or not says_all(other, want, how):
         return "written"
     if want.dtype == np.uint16 and other.dtype == np.uint8:
         want = want >> 8  # of 16-bit colours Pillow keeps the high byte
@@ -124,12 +126,19 @@ def compare(path, how, seed, raw_tiff) -> str:
     return "pillow"
 
 
-def says_all(other, want, depth, meaning) -> bool:
+def says_all(other, want, how) -> bool:
     """Whether Pillow reads this kind by the specification.
 
     It knows no inversion of 16 bits and no sign of 8, and leaves away the low byte of 16-bit colours that are multiplied by
-    alpha before it divides; entries of 8 bits in a colour table become 0; of five planes apart it keeps fewer.
+    alpha before it divides; entries of 8 bits in a colour table become 0; of five planes apart it keeps fewer, and of
+    planes apart that are not compressed it leaves the order of bits as it is. Numbers of several bytes in big-endian files
+    it swaps once too often (signed, floats) where libtiff decoded them.
     """
+    depth, meaning, compression, _, fill, planar, _, order, _ = how
+    if fill == 2 and planar and compression == 1:
+        return False
+    if order == ">" and depth[0] > 8 and (depth != (16, "u") or planar):
+        return False
     if meaning == "palette of 8 bits" or (meaning == "white" and depth == (16, "u")) or depth == (8, "i"):
         return False
     if depth == (16, "u") and meaning == "rgba premultiplied":
@@ -143,12 +152,13 @@ def test_any_layout_gives_the_numbers_that_were_written_and_that_pillow_reads(tm
     compare(tmp_path_factory.getbasetemp() / "layout.tif", how, seed, raw_tiff)
 
 
-def test_every_depth_meaning_and_compression_is_read(tmp_path, raw_tiff):
+def test_every_meaning_of_every_depth_is_read_and_every_compression(tmp_path, raw_tiff):
     seen = {}
     for how in EVERY:
-        seen.setdefault(how[:3], how)
+        seen.setdefault(how[:2], how)
+        seen.setdefault(how[2:5], how)
     readers = [compare(tmp_path / "a.tif", how, i, raw_tiff) for i, how in enumerate(seen.values())]
-    assert len(readers) > 500 and readers.count("pillow") > 100
+    assert len(readers) > 150 and readers.count("pillow") > 40
 
 
 @pytest.mark.slow
