@@ -33,8 +33,8 @@ def merge_copies(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     if copies:
         extra = sum(map(len, copies)) - len(copies)
         are = "file is an exact copy" if extra == 1 else "files are exact copies"
-        first, second = sorted(copies[0], key=len)[:2]
-        notes.append(f"{extra:,} {are} of another and in its group, e.g. {second} of {first}")
+        one, other = sorted(copies[0], key=len)[:2]
+        notes.append(f"{extra:,} {are} of another and in its group, e.g. {other} of {one}")
     conflicts = conflicts_of(table)
     for named in conflicts[:SHOWN]:
         text = ", ".join(f"{path} ({label})" for path, label in named)

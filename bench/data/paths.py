@@ -63,7 +63,7 @@ def is_below(path: Path | str, top: str) -> bool:
 
 
 def as_on_disk(root: Path, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Return path -> (its file, how it is spelled there) for paths that are no file, where another spelling is just one.
+    """Return path -> (its file, how that is spelled) for paths that are no file, where just one other spelling is.
 
     Tried in turn: another Unicode form, percent escapes, another case; of folders and of the file.
     """

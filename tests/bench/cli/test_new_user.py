@@ -12,7 +12,6 @@ import unicodedata
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 COLOURS = {"Erythrozyt": (200, 90, 90), "Lymphozyt": (90, 90, 200), "Thrombozyt": (150, 120, 180)}
