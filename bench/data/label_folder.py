@@ -145,10 +145,11 @@ def _of_folders(rows: pd.DataFrame, at: int) -> Iterator[str]:
     for label, part in names.groupby(rows["label"].to_numpy()):
         spelled = sorted(part.unique())
         if len(spelled) > 1:
-            yield (
-                f"{len(spelled)} folders are the class '{label}': their names differ only in spaces at the ends, or in "
-                "how letters such as ö are stored (macOS does it otherwise than Windows)"
+            spaces = len({name.strip() for name in spelled}) == 1
+            how = (
+                "spaces at the ends" if spaces else "how letters such as ö are stored (macOS and Windows do not agree)"
             )
+            yield f"{len(spelled)} folders are the class '{label}': their names differ only in {how}"
     deeper = rows[rows["path"].str.count("/") > at + 1]
     inner = deeper["path"].str.split("/").str[at + 1].map(one_form)
     other = inner != deeper["label"]
@@ -169,6 +170,11 @@ def _of_folders(rows: pd.DataFrame, at: int) -> Iterator[str]:
 
 
 def _of_other_files(others: list[str]) -> Iterator[str]:
+    tables = [path for path in others if "/" not in path and splitext(path)[1].lower() in (".csv", ".tsv")]
+    others = [path for path in others if path not in tables]
+    if tables:
+        is_are = "is" if len(tables) == 1 else "are"
+        yield f"{', '.join(tables[:SHOWN])} {is_are} not used, without a column of paths and one of labels"
     if len(others) == 1:
         yield f"{others[0]} was ignored, as its ending is not that of an image"
     elif others:
