@@ -179,12 +179,20 @@ def run(
     )  # fmt: skip
 
 
-def forecast_run(request: Request, *, workers: int = 1, memory: float | None = None) -> Forecast:
+def forecast_run(
+    request: Request,
+    *,
+    workers: int = 1,
+    memory: float | None = None,
+    on_data: Callable[[Dataset], None] | None = None,
+) -> Forecast:
     """Say what the same call of `run` would fit and about how long it would take; embeds and writes nothing.
 
     Rows drawn at random, as wide as the embeddings, are timed where embeddings are missing.
     """
     asked = _resolve(request)
+    if on_data:
+        on_data(asked.prepared.dataset)
     prepared, specs = asked.prepared, _with_panel(asked.specs, request)
     names = prepared.instances["instance"].tolist()
     rng = np.random.default_rng(0)

@@ -211,7 +211,7 @@ def run(
     if leak and split != "group":
         raise BenchError(f"Got --leak with --split {split}; expected --split group, which random is held against.")
     if dry_run:
-        print_forecast(forecast_run(request, workers=workers, memory=memory))
+        print_forecast(forecast_run(request, workers=workers, memory=memory, on_data=print_data))
         return
     how: dict[str, Any] = {"device": device, "fit_device": fit_device, "workers": workers, "memory": memory}
     command = shlex.join(["bench", *sys.argv[1:]])

@@ -152,13 +152,10 @@ def _from_csv(data: Path, group_column: str | None, reading: Reading, notes: lis
     if spelled:
         ways: dict[str, list[str]] = {}
         for path, (file, way) in spelled.items():
-            ways.setdefault(way, []).append(f"{path} for {file}")
+            ways.setdefault(way, []).append(path if one_form(path) == one_form(file) else f"{path} for {file}")
         for way, examples in ways.items():
-            what = "path is" if len(examples) == 1 else "paths are"
-            shown = ascii(examples[0])[1:-1] if "Unicode" in way else examples[0]
-            notes.append(
-                f"{len(examples):,} {what} spelled otherwise than on disk ({way}) in {data.name}, e.g. {shown}"
-            )
+            what, are = counted(len(examples), "path"), "is" if len(examples) == 1 else "are"
+            notes.append(f"{what} of {data.name} {are} spelled otherwise than on disk ({way}), e.g. {examples[0]}")
         rows["path"] = rows["path"].replace({path: file for path, (file, _) in spelled.items()})
         paths = sorted(set(rows["path"]) - refused.keys())
         stat, links = stat_files(root, paths)
