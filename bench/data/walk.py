@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.data.label_csv import label_columns
 from bench.data.manifest import stat_entry
+from bench.data.paths import is_below
 from bench.data.strewn import is_strewn
 from bench.images import IMAGE_SUFFIXES
 
@@ -74,17 +75,19 @@ def look_through(root: Path, *, follow_links: bool = False) -> Walk:
             elif to_folder:
                 walk.refused[path] = LINKED
             else:
-                _take_file(walk, root, path, entry)
+                _take_file(walk, root, path, entry, follow_links)
         linked.sort()
     return walk
 
 
-def _take_file(walk: Walk, root: Path, path: str, entry: os.DirEntry[str]) -> None:
+def _take_file(walk: Walk, root: Path, path: str, entry: os.DirEntry[str], follow_links: bool) -> None:
     ending = os.path.splitext(entry.name)[1].lower()
     if entry.is_symlink() and not _exists(entry):
         walk.refused[path] = "is a link to nowhere"
     elif ending not in IMAGE_SUFFIXES:
-        columns = label_columns(root / path) if "/" not in path and ending in TABLES and _is_file(entry) else ()
+        is_table = "/" not in path and ending in TABLES and _is_file(entry)
+        own = follow_links or not entry.is_symlink() or is_below(root / path, os.path.realpath(root))
+        columns = label_columns(root / path) if is_table and own else ()
         if columns:
             walk.tables[path] = columns
         else:
