@@ -311,3 +311,11 @@ def test_where_no_path_is_a_file_it_is_said_where_they_may_be(folder, written, h
     with pytest.raises(BenchError, match="none of which can be used") as stopped:
         load_dataset(folder / "l.csv")
     assert hint in str(stopped.value)
+
+
+def test_results_inside_of_the_data_folder_are_no_class(folder, bench):
+    for _ in range(2):
+        code, text = bench("extract", "-e", "color-stats", "--data", folder, "--out", folder / "results")
+        assert code == 0
+    assert "ignored" in text and "(results)" in text
+    assert load_dataset(folder).classes == ("a", "b")
