@@ -40,7 +40,7 @@ from bench.fitting.zero_shot import plan_zero_shot, run_zero_shot
 from bench.heads import get_heads
 from bench.report.facts import EncoderFacts
 from bench.report.leaderboard import Leaderboard
-from bench.report.place import place_run
+from bench.report.place import give_back, place_run
 from bench.report.run_facts import describe_run
 from bench.report.write_up import write_up
 from encoders import (
@@ -155,9 +155,13 @@ def run(
         tell = (lambda head, done, total: on_progress(f"fit {head}", done, total)) if on_progress else None
         means = plan_means(sweep, ensembles)
         borrow_units(run_folder, [*sweep.units, *(unit for unit, _ in means)])
-        counts.append(
-            run_units(sweep, views, run_folder, workers=workers, memory=memory, device=fit_device, on_progress=tell)
-        )
+        try:
+            counts.append(
+                run_units(sweep, views, run_folder, workers=workers, memory=memory, device=fit_device, on_progress=tell)
+            )
+        except BenchError:
+            give_back(run_folder)
+            raise
         counts.append(run_means(means, run_folder))
         sweep = replace(sweep, units=(*sweep.units, *(unit for unit, _ in means), *wordless))
     reused, made = (sum(column) for column in zip(*counts, strict=True))
@@ -175,12 +179,20 @@ def run(
     )  # fmt: skip
 
 
-def forecast_run(request: Request, *, workers: int = 1, memory: float | None = None) -> Forecast:
+def forecast_run(
+    request: Request,
+    *,
+    workers: int = 1,
+    memory: float | None = None,
+    on_data: Callable[[Dataset], None] | None = None,
+) -> Forecast:
     """Say what the same call of `run` would fit and about how long it would take; embeds and writes nothing.
 
     Rows drawn at random, as wide as the embeddings, are timed where embeddings are missing.
     """
     asked = _resolve(request)
+    if on_data:
+        on_data(asked.prepared.dataset)
     prepared, specs = asked.prepared, _with_panel(asked.specs, request)
     names = prepared.instances["instance"].tolist()
     rng = np.random.default_rng(0)

@@ -61,7 +61,8 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     # A description is no markup, and passes `plain` below, as it is not printed as a text.
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # A unit of fits may take minutes: the time left is estimated from the last ten.
-    with Progress(*columns, console=errors, transient=True, speed_estimate_period=600) as bars:
+    with Progress(*columns, console=errors, transient=True, speed_estimate_period=600,
+                  disable=not errors.is_terminal) as bars:
         stage = bars.add_task("reading images", total=None)
         kinds = {"": stage}
 
@@ -183,9 +184,11 @@ def print_problems(problems: pd.DataFrame) -> None:
 def print_lost(lost: Mapping[str, str]) -> None:
     """Print which classes have no usable image, and why."""
     if lost:
-        what = "A class is" if len(lost) == 1 else f"{len(lost)} classes are"
-        names = ",".join(lost)
-        console.print(f"{what} missing, and nothing is run like that. Add images, or do without: --leave-out {names}")
+        what, it = ("1 class has", "it") if len(lost) == 1 else (f"{len(lost)} classes have", "them")
+        console.print(
+            f"{what} no image that can be used, and `bench run` stops at that. Add images, or do without {it} by "
+            f"--leave-out {','.join(lost)}:"
+        )
         for name, reason in lost.items():
             console.print(f"  {name}: {reason}")
         console.print("")

@@ -74,7 +74,7 @@ def _bring_up_to_date(folders: list[Path], rebuild: bool) -> list[str]:
                 continue
             try:
                 write_anew(folder)
-            except BenchError as error:
+            except (BenchError, OSError) as error:
                 if rebuild:
                     raise
                 notes.append(f"tables of an earlier version are taken as they are. {error}")

@@ -139,9 +139,8 @@ def _rows(table: pd.DataFrame, most: int) -> np.ndarray:
 
 def _board(run: str, out: Path, prepared: Prepared, instances: str) -> pd.DataFrame:
     """Return the leaderboard of a run; BenchError where there is none, or it is of other data."""
-    import pandas as pd
-
     from bench.data.content import content_of
+    from bench.disk.tables import read_csv
     from bench.report.place import content_of_run
 
     places = [folder / "leaderboard.csv" for folder in (out / "runs" / run, Path(run))]
@@ -150,7 +149,7 @@ def _board(run: str, out: Path, prepared: Prepared, instances: str) -> pd.DataFr
         names = sorted(path.parent.name for path in (out / "runs").glob("*/leaderboard.csv"))
         known = f", or one of {', '.join(names)}" if names else ""
         raise BenchError(f"Got --run {run}, which has no leaderboard.csv; expected the folder of a run{known}.")
-    board = pd.read_csv(there[0])
+    board = read_csv(there[0])
     was, called = (str(board[name].iloc[0]) for name in ("instances", "dataset"))
     if was != instances:
         raise BenchError(f"Got --run {run} with --instances {was}, and {instances} here; expected the same.")
@@ -201,9 +200,9 @@ def _number(value: float, digits: int) -> str:
 
 
 def _write(path: Path, judged: pd.DataFrame, regret: pd.DataFrame | None) -> None:
-    from bench.disk.atomic import write_atomically
+    from bench.disk.tables import write_csv
 
     tables = {path: judged} | ({} if regret is None else {path.with_name(f"{path.stem}-regret.csv"): regret})
     for place, table in tables.items():
-        write_atomically(place, table.to_csv(index=False, float_format="%.6g").encode())
+        write_csv(place, table)
     console.print(f"Written: {', '.join(map(str, tables))}")

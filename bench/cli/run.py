@@ -211,7 +211,7 @@ def run(
     if leak and split != "group":
         raise BenchError(f"Got --leak with --split {split}; expected --split group, which random is held against.")
     if dry_run:
-        print_forecast(forecast_run(request, workers=workers, memory=memory))
+        print_forecast(forecast_run(request, workers=workers, memory=memory, on_data=print_data))
         return
     how: dict[str, Any] = {"device": device, "fit_device": fit_device, "workers": workers, "memory": memory}
     command = shlex.join(["bench", *sys.argv[1:]])
@@ -221,7 +221,7 @@ def run(
     print_notes(reason.removesuffix(".") for reason in result.missing)
     print_board(result.leaderboard.table)
     for text in result.leaderboard.flags.values():
-        console.print(f"Note: {text.replace('**', '')}.")
+        console.print(f"Note: {text}.")
     if split == "random":
         console.print(f"{DIAGNOSTIC}.")
     if result.left_out:
@@ -239,7 +239,7 @@ def run(
 
 def _audit(request: Request, result: RunResult, command: str, **how: Any) -> pd.DataFrame:
     """Run the same on items split at random, and write beside the run what that scores too high."""
-    from bench.disk.atomic import write_atomically
+    from bench.disk.tables import write_csv
     from bench.pipeline import run as run_all
     from bench.report.leak import leak_table
 
@@ -247,5 +247,5 @@ def _audit(request: Request, result: RunResult, command: str, **how: Any) -> pd.
     other = replace(request, protocol=replace(request.protocol, split="random"), name=name)
     at_random = run_all(other, command=command, **how)
     table = leak_table(result.leaderboard.table, at_random.leaderboard.table)
-    write_atomically(result.folder / "leak.csv", table.to_csv(index=False, float_format="%.6g").encode())
+    write_csv(result.folder / "leak.csv", table)
     return table

@@ -73,16 +73,16 @@ def open_missing() -> None:
     Otherwise the first file that is opened takes the place of standard output, and what a library in C prints would be
     written into it.
     """
-    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
-        with suppress(OSError):
-            try:
-                os.fstat(number)
-            except OSError:
-                if os.open(os.devnull, os.O_RDWR) != number:  # the lowest number that is free, and these were tried
-                    continue
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            with suppress(OSError):
+                os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free, which is this one
                 os.set_inheritable(number, True)
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for as long as the process
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - kept to the end
     # Said in our own words, see `bench.fitting.processes`.
     warnings.filterwarnings("ignore", message=".*joblib will operate in serial mode")
     for stream in (sys.stdout, sys.stderr):

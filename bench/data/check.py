@@ -95,7 +95,7 @@ def check_dataset(dataset: Dataset, cache: Path | None = None) -> DataCheck:
     gone = dataset.table[~dataset.table["label"].isin(set(table["label"]))].drop_duplicates("label")
     lost = {label: f"none of its images can be decoded, e.g. {path}: {bad[path]}"
             for label, path in zip(gone["label"], gone["path"], strict=True)}  # fmt: skip
-    problems = pd.concat([dataset.problems, found], ignore_index=True)
+    problems = pd.concat([dataset.problems, found]).sort_values(["path", "reason"], kind="stable", ignore_index=True)
     left = dataset.files[~dataset.files["path"].isin(bad)].reset_index(drop=True)
     dataset = replace(dataset, table=table, problems=problems, lost={**dataset.lost, **lost}, files=left)
     images = table.drop_duplicates("path")

@@ -33,7 +33,8 @@ def merge_copies(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     if copies:
         extra = sum(map(len, copies)) - len(copies)
         are = "file is an exact copy" if extra == 1 else "files are exact copies"
-        notes.append(f"{extra:,} {are} of another and in its group, e.g. {copies[0][1]} of {copies[0][0]}")
+        one, other = sorted(copies[0], key=len)[:2]
+        notes.append(f"{extra:,} {are} of another and in its group, e.g. {other} of {one}")
     conflicts = conflicts_of(table)
     for named in conflicts[:SHOWN]:
         text = ", ".join(f"{path} ({label})" for path, label in named)

@@ -102,7 +102,7 @@ def read_table(path: Path, layout: str) -> CsvTable:
     frame = _read(path, encoding, separator, (skip, len(header)), layout)
     notes = []
     if encoding == "cp1252":
-        strange = next((text for text in _not_ascii(frame)), "")
+        strange = min(_not_ascii(frame), key=len, default="")
         notes.append(
             f"{path.name} is not in UTF-8 and was read as Windows-1252 (Latin-1)"
             + (f": is '{strange}' spelled right? If not, save it as CSV (UTF-8)" if strange else "")

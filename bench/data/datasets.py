@@ -72,6 +72,7 @@ class _Rows:
     refused: dict[str, str]
     lost: dict[str, str] = field(default_factory=dict)
     tables: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
 
 
 def load_dataset(
@@ -132,7 +133,7 @@ def load_dataset(
             f"Got one class, '{classes[0]}', in {data}; expected at least two.{why}{_deeper(data, table)}"
             f"{_in_tables(data, given.tables)} {LAYOUT}"
         )
-    notes += [*alike(classes, "classes"), *doubtful_classes(classes)]
+    notes += [*alike(classes, "classes"), *doubtful_classes(classes), *given.ignored]
     about = files[files["path"].isin(set(table["path"]))][ABOUT].reset_index(drop=True)
     return Dataset(_name(data), given.root, table, classes, problems, tuple(notes), lost, about)
 
@@ -151,13 +152,10 @@ def _from_csv(data: Path, group_column: str | None, reading: Reading, notes: lis
     if spelled:
         ways: dict[str, list[str]] = {}
         for path, (file, way) in spelled.items():
-            ways.setdefault(way, []).append(f"{path} for {file}")
+            ways.setdefault(way, []).append(path if one_form(path) == one_form(file) else f"{path} for {file}")
         for way, examples in ways.items():
-            what = "path is" if len(examples) == 1 else "paths are"
-            shown = ascii(examples[0])[1:-1] if "Unicode" in way else examples[0]
-            notes.append(
-                f"{len(examples):,} {what} spelled otherwise than on disk ({way}) in {data.name}, e.g. {shown}"
-            )
+            what, are = counted(len(examples), "path"), "is" if len(examples) == 1 else "are"
+            notes.append(f"{what} of {data.name} {are} spelled otherwise than on disk ({way}), e.g. {examples[0]}")
         rows["path"] = rows["path"].replace({path: file for path, (file, _) in spelled.items()})
         paths = sorted(set(rows["path"]) - refused.keys())
         stat, links = stat_files(root, paths)
@@ -172,7 +170,7 @@ def _from_folder(data: Path, group_column: str | None, reading: Reading, notes: 
         table = min(tables)
         notes.append(f"labels are those of {table}, as the folders name fewer than two classes")
         given = _from_csv(data / table, group_column, reading, notes)
-        notes += strewn_note(found.walk.strewn)
+        given = replace(given, ignored=tuple(strewn_note(found.walk.strewn)))
         unlisted = sorted(set(found.walk.paths) - set(given.rows["path"]))
         if unlisted:
             notes.append(f"{counted(len(unlisted), 'image')} in the folder, not in {table}: unused, e.g. {unlisted[0]}")
@@ -184,11 +182,21 @@ def _from_folder(data: Path, group_column: str | None, reading: Reading, notes: 
         raise no_images(data, found)
     for table, columns in tables.items():
         notes.append(
-            f"{table} is not used, as classes are the names of folders; --data {data / table} takes labels"
-            f"{' and groups' if 'group' in columns else ''} from it (columns {', '.join(columns[:8])})"
+            f"{table} is not used, as the folders name the classes; --data {data / table} reads labels from it instead "
+            f"(columns {', '.join(columns[:8])})"
         )
     notes += told
-    return _Rows(data, rows, rows["path"].tolist(), found.stat, found.walk.links, found.refused, found.lost, tables)
+    return _Rows(
+        data,
+        rows,
+        rows["path"].tolist(),
+        found.stat,
+        found.walk.links,
+        found.refused,
+        found.lost,
+        tables,
+        found.ignored,
+    )
 
 
 def _within(given: _Rows, reading: Reading) -> _Rows:

@@ -66,8 +66,8 @@ def read_label_csv(path: Path, group_column: str | None, units: str, notes: list
     missing = rows["group"].isna()
     if missing.any() and (without.keys() - {""} or not missing.all()):
         notes.append(
-            f"{int(missing.sum()):,} of {len(rows):,} rows have no group{spelled(without)}: each of their images is its "
-            "own, which is too hopeful if several come from one slide or patient"
+            f"{int(missing.sum()):,} of {len(rows):,} rows have no group{spelled(without)}: each of their images is "
+            "a group of its own, which is too hopeful if several come from one slide or patient"
         )
     others = [name for name in table if name not in {path_name, label_name, *BOX_NAMES, *OTHER}]
     if missing.all() and others and not group_column:

@@ -32,7 +32,7 @@ SHOWN = 4  # endings of files that are no images
 @dataclass(frozen=True)
 class Labelled:
     """rows: the dataset table so far, sorted by path. stat int64 (n, 3): of their files. lost: class -> why none of its
-    images can be had. refused: path -> why.
+    images can be had. refused: path -> why. ignored: sentences that count what is no image.
     """
 
     rows: pd.DataFrame
@@ -40,6 +40,7 @@ class Labelled:
     refused: dict[str, str]
     lost: dict[str, str]
     walk: Walk
+    ignored: tuple[str, ...] = ()
 
 
 def read_label_folder(root: Path, notes: list[str], *, follow_links: bool = False) -> Labelled:
@@ -60,13 +61,13 @@ def read_label_folder(root: Path, notes: list[str], *, follow_links: bool = Fals
     rows["level"] = "expert"
     others = [path for path in walk.others if path not in aside]
     notes += [*_of_splits(rows, at), *of_masks, *_of_folders(rows, at)]
-    notes += [*_of_other_files(others), *strewn_note(walk.strewn)]
-    refused = walk.refused | dict.fromkeys(sorted(stray), "lies outside the class folders, so its class is not told")
+    ignored = (*_of_other_files(others), *strewn_note(walk.strewn))
+    refused = walk.refused | dict.fromkeys(sorted(stray), "lies outside the class folders, so its class is not known")
     order = rows["path"].argsort(kind="stable").to_numpy()
     stat = np.array(walk.stats, np.int64).reshape(-1, 3)[kept][order]
     lost = _lost_classes(walk, others, set(rows["label"]), at)
     lost = {name: why for name, why in lost.items() if not _holds(walk, aside, name)}
-    return Labelled(rows.iloc[order].reset_index(drop=True), stat, refused, lost, walk)
+    return Labelled(rows.iloc[order].reset_index(drop=True), stat, refused, lost, walk, ignored)
 
 
 def no_images(root: Path, found: Labelled) -> BenchError:
@@ -144,10 +145,11 @@ def _of_folders(rows: pd.DataFrame, at: int) -> Iterator[str]:
     for label, part in names.groupby(rows["label"].to_numpy()):
         spelled = sorted(part.unique())
         if len(spelled) > 1:
-            yield (
-                f"{len(spelled)} folders are one class '{label}', as their names differ only in Unicode form or spaces: "
-                f"{', '.join(map(ascii, spelled[:SHOWN]))}"
+            spaces = len({name.strip() for name in spelled}) == 1
+            how = (
+                "spaces at the ends" if spaces else "how letters such as ö are stored (macOS and Windows do not agree)"
             )
+            yield f"{len(spelled)} folders are the class '{label}': their names differ only in {how}"
     deeper = rows[rows["path"].str.count("/") > at + 1]
     inner = deeper["path"].str.split("/").str[at + 1].map(one_form)
     other = inner != deeper["label"]
@@ -159,17 +161,24 @@ def _of_folders(rows: pd.DataFrame, at: int) -> Iterator[str]:
             f"which counts as '{label}': was the folder moved there by mistake?"
         )
     elif inner[other].nunique() > 1:
+        first = deeper[other]["path"].iloc[0]
         yield (
-            f"{counted(int(other.sum()), 'image')} in folders inside of class folders, e.g. "
-            f"{deeper[other]['path'].iloc[0]}, have the class of the outer folder; if the inner ones are slides or patients, add --group-pattern "
+            f"{counted(int(other.sum()), 'image')} in folders inside of class folders, e.g. {first}, have the class of "
+            "the outer folder; if the inner ones are slides or patients, add --group-pattern "
             f"'^{'[^/]+/' * (at + 1)}([^/]+)/'"
         )
 
 
 def _of_other_files(others: list[str]) -> Iterator[str]:
-    if others:
-        were = "was" if len(others) == 1 else "were"
-        yield f"{counted(len(others), 'file')} {were} ignored, no image by the ending: {_endings(others)}"
+    tables = [path for path in others if "/" not in path and splitext(path)[1].lower() in (".csv", ".tsv")]
+    others = [path for path in others if path not in tables]
+    if tables:
+        is_are = "is" if len(tables) == 1 else "are"
+        yield f"{', '.join(tables[:SHOWN])} {is_are} not used, without a column of paths and one of labels"
+    if len(others) == 1:
+        yield f"{others[0]} was ignored, as its ending is not that of an image"
+    elif others:
+        yield f"{len(others):,} files were ignored, as their endings are not those of images: {_endings(others)}"
 
 
 def _endings(paths: list[str]) -> str:

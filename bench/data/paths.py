@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
@@ -63,44 +63,41 @@ def is_below(path: Path | str, top: str) -> bool:
 
 
 def as_on_disk(root: Path, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Return path -> (its file, how the spelling differs) for paths that are no file, where just one other spelling is.
+    """Return path -> (its file, how that is spelled) for paths that are no file, where just one other spelling is.
 
-    Tried in turn, folder by folder: the other Unicode form, percent escapes, another case.
+    Tried in turn: another Unicode form, percent escapes, another case; of folders and of the file.
     """
     listed: dict[str, list[str]] = {}
+
+    def names(folder: str) -> list[str]:
+        if folder not in listed:
+            listed[folder] = []
+            with suppress(OSError):
+                listed[folder] = sorted(os.listdir(root / folder))
+        return listed[folder]
+
     found = {}
     for path in paths:
-        place, differs = "", ""
-        for part in path.split("/"):
-            if place not in listed:
-                listed[place] = []
-                with suppress(OSError):
-                    listed[place] = sorted(os.listdir(root / place))
-            name, way = _spelled(part, listed[place])
-            if not name:
+        for way, key in SPELLINGS:
+            places = [""]
+            for part in path.split("/"):
+                wanted = key(part)
+                places = [
+                    posixpath.join(place, name) for place in places for name in names(place) if key(name) == wanted
+                ]
+            if places:
+                if len(places) == 1:
+                    found[path] = (places[0], way)
                 break
-            place, differs = posixpath.join(place, name), differs or way
-        else:
-            if differs and place != path:
-                found[path] = (place, differs)
     return found
 
 
-def _spelled(name: str, names: Sequence[str]) -> tuple[str, str]:
-    """Return the one of `names` that a name stands for, and how it is spelled otherwise; "" for none."""
-    if name in names:
-        return name, ""
-    for way, same in (
-        ("another Unicode form or other spaces", lambda a, b: one_form(a) == one_form(b)),
-        ("percent escapes", lambda a, b: one_form(unquote(a)) == one_form(b)),
-        ("another case", lambda a, b: one_form(unquote(a)).casefold() == one_form(b).casefold()),
-    ):
-        alike = [other for other in names if same(name, other)]
-        if len(alike) == 1:
-            return alike[0], way
-        if alike:
-            break
-    return "", ""
+#: What is compared of two names, by how they differ; the later ones overlook more.
+SPELLINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("another Unicode form or other spaces", one_form),
+    ("percent escapes", lambda name: one_form(unquote(name))),
+    ("another case", lambda name: one_form(unquote(name)).casefold()),
+)
 
 
 def where_they_are(root: Path, paths: Sequence[str]) -> str:

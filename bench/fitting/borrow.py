@@ -19,7 +19,7 @@ def borrow_units(run: Path, units: Sequence[Unit]) -> int:
     """
     lacking = {unit.path(run).name: unit.path(run) for unit in units if not unit.path(run).exists()}
     found = 0
-    for folder in sorted(run.parent.glob("*/predictions")):
+    for folder in sorted(run.parent.glob("[!.]*/predictions")):
         if not lacking:
             break
         if folder.parent == run:

@@ -50,7 +50,7 @@ def name_datasets(runs: Sequence[Known]) -> tuple[dict[str, str], list[str]]:
     for content, name in called.items():
         shared.setdefault(name, []).append(names[content])
     notes += [
-        f"{len(own)} datasets are called {name}, and shown as {', '.join(own)}"
+        f"{len(own)} datasets are called {name}, and shown as {', '.join(sorted(own))}"
         for name, own in shared.items()
         if len(own) > 1
     ]

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.disk.tables import read_csv
 from bench.errors import BenchError
 from bench.fitting.ledger import read_ledger
 from bench.report.identity import Known, families, name_datasets
@@ -56,7 +57,7 @@ class Merged:
 
 def find_runs(out: Path, names: Sequence[str]) -> list[Path]:
     """Return the folders of runs by name below <out>/runs or by path, each once; without names all of <out>."""
-    known = sorted(path.parent for path in (out / "runs").glob("*/leaderboard.csv"))
+    known = sorted(path.parent for path in (out / "runs").glob("[!.]*/leaderboard.csv"))
     if not names:
         if not known:
             raise BenchError(f"Got no run in {out / 'runs'}; expected at least one, of `bench run --out {out}`.")
@@ -77,7 +78,15 @@ def read_runs(folders: Sequence[Path]) -> tuple[list[StoredRun], tuple[str, ...]
     Their datasets are told apart by what they are; see `bench.report.identity`.
     """
     names = [folder.name for folder in folders]
-    runs = [_read(folder, folder.name if names.count(folder.name) == 1 else str(folder)) for folder in folders]
+    runs, unread = [], []
+    for folder in folders:
+        try:
+            runs.append(_read(folder, folder.name if names.count(folder.name) == 1 else str(folder)))
+        except (OSError, ValueError, LookupError) as error:
+            why = getattr(error, "strerror", None) or "its leaderboard.csv is damaged"
+            unread.append(f"the run {folder} cannot be read ({why}) and is left out")
+    if not runs:
+        raise BenchError(*(f"Got no run that can be used: {why}." for why in unread))
     known = [run.known for run in runs]
     called, notes = name_datasets(known)
     joined, more = families(known, called)
@@ -85,14 +94,14 @@ def read_runs(folders: Sequence[Path]) -> tuple[list[StoredRun], tuple[str, ...]
         replace(run, board=run.board.assign(dataset=called[run.known.content]),
                 counts_as=called[joined[run.known.content]])
         for run in runs
-    ], (*notes, *more)  # fmt: skip
+    ], (*unread, *notes, *more)  # fmt: skip
 
 
 def _read(folder: Path, name: str) -> StoredRun:
     about = read_about(folder)
     stored = [path.stat().st_mtime for path in (folder / "predictions").glob("*.safetensors")]
     made = max(stored, default=(folder / "leaderboard.csv").stat().st_mtime)
-    board = pd.read_csv(folder / "leaderboard.csv")
+    board = read_csv(folder / "leaderboard.csv")
     earlier = [column for column in (*PROTOCOL[:-1], *ROW) if column not in board]  # than those columns
     board = board.assign(**dict.fromkeys(earlier, np.nan))
     dataset = str(board["dataset"].iloc[0]) if len(board) else folder.name

@@ -42,7 +42,7 @@ def render_overview(table: pd.DataFrame, top: int = 5, notes: Sequence[str] = ()
         lines = [["encoder", "head", "balanced accuracy", "95% interval", "groups tested"]]
         for row in best.to_dict("records"):
             interval = f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}"
-            lines.append([f"`{row['encoder']}`", head_label(row), f"{100 * row['balanced_accuracy']:.1f}", interval,
+            lines.append([row['encoder'], head_label(row), f"{100 * row['balanced_accuracy']:.1f}", interval,
                           str(row["n_groups"])])  # fmt: skip
         parts += [table_lines(lines), ""]
     return "\n".join([*parts, *_diagnostics(table)]).rstrip() + "\n"
@@ -61,7 +61,7 @@ def _diagnostics(table: pd.DataFrame) -> list[str]:
         whole = ["the cell blanked in every window"] if diagnostic_of(str(instances)) else []
         for row in own.to_dict("records"):
             different = "; ".join([*whole, *([row["diagnostic"]] if isinstance(row["diagnostic"], str) else [])])
-            lines.append([f"{dataset} ({instances})", f"`{row['encoder']}`", head_label(row), different,
+            lines.append([f"{dataset} ({instances})", row['encoder'], head_label(row), different,
                           str(int(row["shots"])), with_interval(row), difference(row, "lost", "lost_low", "lost_high"),
                           ])  # fmt: skip
     if len(lines) == 1:
@@ -93,7 +93,7 @@ def across_section(found: Across) -> list[str]:
             f"{100 * row['p_improvement_high']:.0f}]"
         )  # fmt: skip
         interval = f"{100 * row['mean_low']:.1f}-{100 * row['mean_high']:.1f}"
-        lines.append([f"`{row['encoder']}`", head_label(row), f"{100 * row['mean']:.1f}", interval,
+        lines.append([row['encoder'], head_label(row), f"{100 * row['mean']:.1f}", interval,
                       f"{row['rank']:.1f}", better])  # fmt: skip
     return [
         f"## Across {datasets} datasets, {counted(shots)} per class", "", table_lines(lines), "",
@@ -139,7 +139,7 @@ def calibration_section(table: pd.DataFrame) -> list[str]:
         own = cleanest(main_series(own))
         own = own[own["shots"] == own["shots"].max()].nlargest(EACH, "balanced_accuracy")
         for row in own.to_dict("records"):
-            lines.append([str(dataset), f"`{row['encoder']}`", head_label(row), str(row["n_test"]), f"{row['ece']:.3f}",
+            lines.append([str(dataset), row['encoder'], head_label(row), str(row["n_test"]), f"{row['ece']:.3f}",
                           f"{row['ece_null_low']:.3f}-{row['ece_null_high']:.3f}", f"{row['brier']:.3f}",
                           f"{row['log_loss']:.3f}"])  # fmt: skip
     return [

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 from contextlib import suppress
@@ -38,6 +39,15 @@ def place_run(runs: Path, name: str, content: str, *, take: bool = True) -> tupl
     if take:
         _take(own, content)
     return own, f"{folder} is of other images or labels and stays as it is; this run is {own}"
+
+
+def give_back(folder: Path) -> None:
+    """Let go of a folder in which nothing was made, so that a request that is refused leaves no run."""
+    with suppress(OSError):
+        if os.listdir(folder) == [MARK]:
+            (folder / MARK).unlink()
+            folder.rmdir()
+            folder.parent.rmdir()  # where there is no other run
 
 
 def content_in(folder: Path) -> str:
@@ -88,8 +98,8 @@ def keep_earlier(folder: Path, units: set[str]) -> str:
         _copy_tables(folder, kept, before["unit"].tolist())
     asked = ", ".join(dict.fromkeys(lost["encoder"]))
     return (
-        f"{folder} held {len(lost)} blocks of fits that this request does not ask for (of {asked}); its tables are "
-        f"kept in {kept}, and its fits are used again when they are asked for"
+        f"{folder} held rows that this request does not ask for (of {asked}); its tables are kept in {kept}, and its "
+        "fits are used again when they are asked for"
     )
 
 

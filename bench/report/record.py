@@ -18,6 +18,7 @@ import pandas as pd
 from bench.data.content import content_of
 from bench.disk.atomic import replacing, write_atomically
 from bench.disk.shards import header
+from bench.disk.tables import read_csv, write_csv
 from bench.draws.episodes import SplitPlan
 from bench.draws.sources import plan_of_rule
 from bench.errors import BenchError
@@ -50,7 +51,7 @@ def write_account(folder: Path, account: Account, about: dict[str, Any]) -> None
          one.series)
         for one in account.units
     ]  # fmt: skip
-    write_atomically(folder / "units.csv", pd.DataFrame(rows, columns=UNITS).to_csv(index=False).encode())
+    write_csv(folder / "units.csv", pd.DataFrame(rows, columns=UNITS))
     facts = account.facts
     more = {
         "command": account.command, "dataset": facts.dataset, "instances": facts.instances, "classes": facts.classes,
@@ -89,7 +90,7 @@ def read_account(folder: Path) -> Account:
 def read_units(folder: Path) -> pd.DataFrame:
     """Return the columns UNITS of a run's units; no rows where it does not say which they are."""
     path = folder / "units.csv"
-    return pd.read_csv(path, keep_default_na=False) if path.is_file() else pd.DataFrame(columns=UNITS)
+    return read_csv(path, empty_is_text=True) if path.is_file() else pd.DataFrame(columns=UNITS)
 
 
 def _unit(folder: Path, row: dict[Any, Any]) -> Unit:
