@@ -78,7 +78,7 @@ def _checked(values: np.ndarray) -> np.ndarray:
             raise ImageError(f"values up to {values.max():g} as {values.dtype}; expected 0 to {exact - 1}")
     elif values.dtype.kind not in "biu":
         raise ImageError(f"values of type {values.dtype}; expected whole numbers")
-    if values.size and (values.min() < 0 or values.max() > np.iinfo(np.int64).max):
+    if values.min() < 0 or (values.dtype.kind == "u" and values.max() > np.iinfo(np.int64).max):
         raise ImageError(f"values from {values.min():.0f} to {values.max():.0f}; expected 0 (background) and above")
     return np.ascontiguousarray(values).astype(np.int64)
 
