@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bench.disk.atomic import replacing
-from bench.images import PASSING, ImageError, probe_image
+from bench.images import PASSING, VERSION, ImageError, probe_image
 
 STAT = ["size", "mtime_ns", "ctime_ns"]
 HEADER = ["height", "width", "channels", "pages"]
@@ -32,6 +32,7 @@ STORED = [*COLUMNS, "read_ns"]
 NUMBERS = {*STAT, *HEADER, "read_ns"}
 ABSENT = (-1, 0, 0)
 ROOT = b"root"
+READ_BY = {b"read_by": str(VERSION).encode()}  # a table of another version is made again
 DIRTY_NS = 2_000_000_000
 READERS = 4
 BLOCK = 20_000  # files read between two writings of the table: what Ctrl-C can cost
@@ -42,7 +43,8 @@ def scan(
 ) -> pd.DataFrame:
     """Return one row per distinct path (posix, relative to root), in the order given, with the columns COLUMNS.
 
-    digest: the first 16 bytes of the SHA-256 of the content, as hex ('' when it cannot be read).
+    digest: the first 16 bytes of the SHA-256 of the content, as hex ('' when it cannot be read); of that and of how it
+    is read (`ImageInfo.reading`) where that says something.
     height, width, channels, pages: int64, 0 where there is a problem. problem: None, or why the file
     cannot be used. stat: int64 (n, 3) of distinct paths, as `stat_files` gives, where it is known already.
     verify=True reads every file again. The table is kept below `cache` when given.
@@ -168,6 +170,8 @@ def _read_facts(path: Path) -> tuple[object, ...]:
         info = probe_image(path)
     except ImageError as error:
         return (digest, 0, 0, 0, 0, "", "", str(error))
+    if info.reading:
+        digest = hashlib.sha256(f"{digest} {info.reading}".encode()).hexdigest()[:32]
     return (digest, info.height, info.width, info.channels, info.pages, info.dtype, info.format, None)
 
 
@@ -187,7 +191,7 @@ def _load(root: Path, cache: Path | None) -> pa.Table:
     try:
         if place is not None:
             table = pq.read_table(place.absolute(), use_threads=False)
-            if table.schema.names == STORED:
+            if table.schema.names == STORED and READ_BY.items() <= (table.schema.metadata or {}).items():
                 return table
     except (OSError, ValueError, pa.ArrowException):
         pass
@@ -201,7 +205,7 @@ def _save(root: Path, cache: Path | None, table: pd.DataFrame) -> None:
     text = {name: table[name].astype("str") for name in ("path", "digest", "dtype", "format", "problem")}
     made = pa.Table.from_pandas(table.assign(**text)[STORED], preserve_index=False)
     with replacing(place) as temporary:
-        pq.write_table(made.replace_schema_metadata({ROOT: str(root.resolve())}), temporary.absolute())
+        pq.write_table(made.replace_schema_metadata({ROOT: str(root.resolve()), **READ_BY}), temporary.absolute())
 
 
 def forgotten_manifests(cache: Path) -> list[tuple[Path, str]]:
