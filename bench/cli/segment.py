@@ -52,4 +52,7 @@ def segment(
         shown.add_row(str(name), *(f"{v:.3f}" if i > 4 else f"{v:,.0f}" for i, v in enumerate(row)))
     console.print(shown, soft_wrap=False)
     print_problems(dataset.problems)
+    if "mask_problem" in table:
+        lacking = table[["path", "mask_problem"]].dropna().set_axis(["path", "reason"], axis=1)
+        print_problems(lacking.assign(reason="not compared, " + lacking["reason"]))
     console.print(f"Look at them: {to / FOLDER}; one line an image: {to / 'cells.csv'}", markup=False)

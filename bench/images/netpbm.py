@@ -54,7 +54,7 @@ def open_netpbm(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
             return (1 - pixels) * np.uint8(255)  # 1 is black
         if head.largest >= 255:
             return pixels
-        return np.rint(pixels * (255 / head.largest)).astype(np.uint8)
+        return np.rint(pixels * 255.0 / head.largest).astype(np.uint8)
 
     return Picture(info, plane)
 

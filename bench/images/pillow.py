@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 import struct
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from importlib import import_module
 from typing import Any, BinaryIO
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from bench.images.limits import claims_too_much
 from bench.images.orientation import ORIENTATION, TURNS, first_of, upright
-from bench.images.picture import COLORS, ImageError, ImageInfo, Picture
+from bench.images.picture import COLORS, ImageError, ImageInfo, Picture, plain_sentences
 
 GREY_MODES = ("1", "L", "LA", "La")
 #: The plug-ins, and not Image.open, which warns of large images and tries other formats.
@@ -37,7 +37,7 @@ def open_pillow(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
     image = _plugin(file, kind)
     (width, height), grey = image.size, _is_grey(image, kind)
     bits = _avif_bits(file) if kind == "AVIF" else 8
-    with _damaged(f"the header of the {kind} cannot be followed"):
+    with plain_sentences(f"the header of the {kind} cannot be followed"):
         frames = 1 if kind == "BMP" else int(image.n_frames)
     turned = image.getexif().get(ORIENTATION, 1) if kind in ("WebP", "AVIF") else 1
     info = ImageInfo(
@@ -46,7 +46,7 @@ def open_pillow(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
     )  # fmt: skip
 
     def plane(z: int) -> np.ndarray:
-        pixels = _read_avif(file) if bits > 8 else _read(file, kind)
+        pixels = _read_avif(file) if bits > 8 else _read(file, kind, grey)
         return pixels.reshape(height, width, -1)[..., : info.channels]
 
     return upright(Picture(info, plane), turned if turned in TURNS else 1)
@@ -64,35 +64,65 @@ def _plugin(file: BinaryIO, kind: str) -> Any:
         plugin = getattr(import_module(f"PIL.{module}"), name)
     except ImportError:
         raise ImageError(f"reading {kind} needs a newer Pillow: pip install -U pillow") from None
-    with _damaged(f"the header of the {kind} cannot be followed"):
+    with plain_sentences(f"the header of the {kind} cannot be followed"):
         return plugin(file)
 
 
-@contextmanager
-def _damaged(what: str) -> Iterator[None]:
-    """Say in a sentence what Pillow raises on bytes that make no picture."""
-    try:
-        yield
-    except (SyntaxError, OSError, EOFError, ValueError, TypeError, struct.error, LookupError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # of the disk
-        raise ImageError(f"damaged or truncated: {what}") from None
-
-
-def _read(file: BinaryIO, kind: str) -> np.ndarray:
-    """Decode a whole file to uint8 (H, W) or (H, W, 3)."""
+def _read(file: BinaryIO, kind: str, grey: bool) -> np.ndarray:
+    """Decode a whole file to uint8 (H, W), where it is grey, or (H, W, 3)."""
     image = _plugin(file, kind)
-    with _damaged(f"the pixels of the {kind} cannot be decoded"):
+    if _is_small_grey(image, kind):
+        return _read_small_grey(file)
+    with plain_sentences(f"the pixels of the {kind} cannot be decoded"):
         image.load()
     image.info.pop("transparency", None)  # alpha is dropped, so is a transparent colour
-    return np.asarray(image.convert("L" if _is_grey(image, kind) else "RGB"))
+    return np.asarray(image.convert("L" if grey else "RGB"))
+
+
+def stored_by_pillow(file: BinaryIO, kind: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return what a file stores: indices (H, W) and their palette uint8 (n, 3); else greys, or colours (H, W, 3).
+
+    Bits are 0 and 1. The palette is None where there is none.
+    """
+    image = _plugin(file, kind)
+    if _is_small_grey(image, kind):
+        return _read_small_grey(file), None
+    with plain_sentences(f"the pixels of the {kind} cannot be decoded"):
+        image.load()
+    if image.mode == "P":
+        return np.asarray(image), np.array(image.getpalette(), np.uint8).reshape(-1, 3)
+    if image.mode == "1":
+        return np.asarray(image).astype(np.uint8), None
+    return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB")), None
+
+
+def _is_small_grey(image: Any, kind: str) -> bool:
+    """Say whether a BMP has 4 bits a pixel and the greys 0 to 15 as its palette, which Pillow takes for 8 bits."""
+    return kind == "BMP" and image.mode == "L" and image.tile[0].codec_name == "raw" and _bmp_bits(image.fp) == 4
+
+
+def _bmp_bits(file: BinaryIO) -> int:
+    file.seek(14)
+    (header,) = struct.unpack("<I", _exactly(file, 4))
+    file.seek(24 if header == 12 else 28)  # that of OS/2 is shorter
+    return int(struct.unpack("<H", _exactly(file, 2))[0])
+
+
+def _read_small_grey(file: BinaryIO) -> np.ndarray:
+    import imagecodecs
+
+    file.seek(0)
+    try:
+        return imagecodecs.bmp_decode(file.read(), asrgb=False)
+    except imagecodecs.BmpError:
+        raise ImageError("damaged or truncated: the pixels of the BMP cannot be decoded") from None
 
 
 def _is_grey(image: Any, kind: str) -> bool:
     """Say whether a picture has one channel. A GIF has only palettes: one of greys alone makes a grey picture."""
     if kind != "GIF" or image.mode != "P":
         return image.mode in GREY_MODES
-    palette = np.array(image.getpalette()).reshape(-1, 3)
+    palette = np.frombuffer(bytes(image.palette.palette), np.uint8).reshape(-1, 3)  # getpalette would decode the pixels
     return bool((palette == palette[:, :1]).all())
 
 
