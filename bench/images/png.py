@@ -19,6 +19,7 @@ from typing import BinaryIO
 import numpy as np
 
 from bench.images.kept_whole import cut_from_whole
+from bench.images.limits import claims_too_much
 from bench.images.orientation import exif_orientation, first_of, upright
 from bench.images.picture import COLORS, ImageError, ImageInfo, Picture, Window
 from bench.images.png_bands import BAND, PIECE, PngBands, Rows
@@ -74,7 +75,8 @@ def _window(file: BinaryIO, png: Png, picture: Picture) -> Window | None:
     row_bytes = png.width * SAMPLES[png.color] * png.bits // 8
     if png.interlaced or png.bits < 8 or row_bytes > BAND:
         return cut_from_whole(picture.info, picture.plane)
-    _check_claim(sum(length for _, length in png.spans), png.height * (1 + row_bytes), png.whole)
+    if not claims_too_much(png.height, png.width, picture.info.channels, in_parts=True):  # else refused for that
+        _check_claim(sum(length for _, length in png.spans), png.height * (1 + row_bytes), png.whole)
     rows = Rows(png.height, row_bytes, lambda: _packed(file, png), lambda n, raw: _decode(png, (n, png.width), raw))
     bands = PngBands(rows)
     return lambda z, region: _shown(png, bands.region(region))
