@@ -7,6 +7,7 @@ name is opened.
 
 from bench.images.formats import IMAGE_SUFFIXES, VERSION, open_image, probe_image, read_image
 from bench.images.picture import COLORS, PASSING, ImageError, ImageInfo, Picture
+from bench.images.series import file_of, split_series
 
 __all__ = [
     "COLORS",
@@ -16,7 +17,9 @@ __all__ = [
     "ImageError",
     "ImageInfo",
     "Picture",
+    "file_of",
     "open_image",
     "probe_image",
     "read_image",
+    "split_series",
 ]

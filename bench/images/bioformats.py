@@ -15,8 +15,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from bench.images.picture import COLORS, ImageError, ImageInfo, Picture, choose_series, plain_sentences, to_depth
+from bench.images.picture import COLORS, ImageError, ImageInfo, Picture, plain_sentences, to_depth
 from bench.images.scale import square
+from bench.images.series import choose_series
 
 PLUGINS = {"CZI": ("bioio_czi", "czi"), "ND2": ("bioio_nd2", "bioio"), "LIF": ("bioio_lif", "bioio")}
 #: Libraries that log or warn of what they then raise, or of what does not concern a user.

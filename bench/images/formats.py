@@ -14,9 +14,10 @@ from bench.images.jpeg import open_jpeg
 from bench.images.jpeg2000 import open_jpeg2000
 from bench.images.limits import claims_too_much
 from bench.images.netpbm import open_netpbm
-from bench.images.picture import ImageError, ImageInfo, Picture, choose_series, plain_errors
+from bench.images.picture import ImageError, ImageInfo, Picture, plain_errors
 from bench.images.pillow import open_pillow
 from bench.images.png import open_png
+from bench.images.series import choose_series, file_of
 from bench.images.signatures import READ_SUFFIXES, START, UNREAD_SUFFIXES, format_of
 from bench.images.tiff import open_tiff
 
@@ -39,29 +40,30 @@ OPENERS_OF_SERIES: dict[str, Callable[[BinaryIO, str, ExitStack, int | None], Pi
 
 
 @contextmanager
-def open_image(path: Path | str, series: int | None = None) -> Iterator[Picture]:
+def open_image(path: Path | str) -> Iterator[Picture]:
     """Open an image and read its header; its pixels are read when asked for. Raises ImageError.
 
-    series: which of several pictures (series, scenes) of a file, counted from 1; None is the largest, the first of
-    several as large.
+    path: with a number behind it, as slide.lif#3, one of several pictures (series, scenes) of the file, counted from 1;
+    else the largest, the first of several as large.
     """
     with ExitStack() as opened:
         with plain_errors():
-            file = opened.enter_context(Path(path).open("rb"))
-            kind = format_of(file.read(START), Path(path).suffix)
+            place, series = file_of(path)
+            file = opened.enter_context(place.open("rb"))
+            kind = format_of(file.read(START), place.suffix)
             file.seek(0)
             picture = _open(file, kind, opened, series)
             _check_size(picture)
         yield picture
 
 
-def probe_image(path: Path | str, series: int | None = None) -> ImageInfo:
-    """Read the header alone. series: as of `open_image`. Raises ImageError."""
-    with open_image(path, series) as picture:
+def probe_image(path: Path | str) -> ImageInfo:
+    """Read the header alone. Raises ImageError."""
+    with open_image(path) as picture:
         return picture.info
 
 
-def read_image(path: Path | str, stack: str = "first", series: int | None = None) -> np.ndarray:
+def read_image(path: Path | str, stack: str = "first") -> np.ndarray:
     """Return the pixels (H, W, C), C >= 1, C-contiguous; uint8, uint16 or float32. Raises ImageError.
 
     The pixels are those of the upright picture, as viewers show it: an orientation that the file states (EXIF) is
@@ -73,7 +75,7 @@ def read_image(path: Path | str, stack: str = "first", series: int | None = None
     taken, of several series or scenes see `open_image`. stack: what is made of the slices along z, see
     `Picture.project`.
     """
-    with open_image(path, series) as picture:
+    with open_image(path) as picture:
         return picture.project(stack)
 
 

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from bench.images.kept_whole import cut_from_whole
 from bench.images.orientation import IMAGES_IN_FILE, exif_orientation, first_of, read_tag, upright
 from bench.images.picture import COLORS, ImageError, ImageInfo, Picture
 
@@ -59,7 +60,7 @@ def open_jpeg(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
         file.seek(0)
         return _decode(file.read(), jpeg).reshape(jpeg.height, jpeg.width, channels)
 
-    return upright(Picture(info, plane), jpeg.orientation)
+    return upright(Picture(info, plane, cut_from_whole(info, plane)), jpeg.orientation)
 
 
 def read_jpeg(file: BinaryIO) -> Jpeg:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
@@ -103,23 +103,6 @@ class Picture:
 
         with plain_errors():
             return np.ascontiguousarray(PROJECTIONS[stack](read, self.info.slices))
-
-
-def choose_series(areas: Sequence[int], names: Sequence[str], number: int | None) -> tuple[int, tuple[str, ...]]:
-    """Return which of several pictures of a file is read, counted from 0, and what is to be said of it.
-
-    areas: pixels of a plane of each. number: counted from 1, as asked for; None is the largest, the first of several as
-    large. Raises ImageError for one that the file does not hold.
-    """
-    count = len(areas)
-    if number is not None and not 1 <= number <= count:
-        raise ImageError(f"{NO_SERIES} {number}: the file holds {count}, counted from 1")
-    at = max(range(count), key=areas.__getitem__) if number is None else number - 1
-    if count == 1:
-        return at, ()
-    named = f" ('{names[at]}')" if names[at] else ""
-    why = "as asked for" if number is not None else "the first" if len(set(areas)) == 1 else "the largest"
-    return at, (f"of {count} series (scenes) number {at + 1}{named} is read, {why}; --series takes another",)
 
 
 def _max(plane: Plane, slices: int) -> np.ndarray:

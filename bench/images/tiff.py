@@ -40,7 +40,7 @@ def open_tiff(file: BinaryIO, kind: str, opened: ExitStack, series: int | None =
     directories = walk_directories(file)
     file.seek(0)
     with plain_sentences("its tags cannot be understood"):
-        tiff = opened.enter_context(open_pages(file))
+        tiff = opened.enter_context(open_pages(file, len(set(directories.alike.values())) == 1))
         ome = read_ome(tiff)
         check_descriptions(tiff, ome, len(directories))
         picked, count, remarks = pick_series(tiff, series)

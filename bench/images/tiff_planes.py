@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from bench.images.picture import ImageError, Region
 from bench.images.tiff_codecs import check_coded
 
 NARROW = 4  # a part of a row that is less than so much of it is read row by row, more with whole rows
+KEPT = 128 << 20  # bytes of decoded strips and tiles that are kept of a picture that is open
 SEGMENTS = 8  # a plane in fewer strips or tiles is not read in parts: each part would decode most of it
 #: From a plane and a region of it to its pixels, in the order of axes that the pages have, Y and X cut to the region.
 ReadFrame = Callable[[int, Region], np.ndarray]
@@ -131,8 +134,6 @@ def _read_frame(
     needed = math.prod(grid.counts)
     if len(starts) < needed or len(lengths) < needed:
         raise ImageError(f"damaged: {len(starts):,} strips or tiles are listed, and the picture needs {needed:,}")
-    if math.prod(grid.piece) > MAX_VALUES:
-        raise ImageError(f"too many pixels in one strip or tile: {grid.piece[2]:,} x {grid.piece[1]:,}")
     out = np.empty((grid.shape[0], grid.shape[1], y1 - y0, x1 - x0, grid.shape[4]), frame.dtype)
     for number, (s, d, top, left) in grid.within(region):
         rows = max(y0, top), min(y1, top + grid.piece[1])
@@ -176,23 +177,40 @@ class _Raw:
         return pixels if narrow else pixels[:, :, x0:x1]
 
 
-@dataclass(frozen=True)
 class _Coded:
-    """Compressed or packed pixels: a piece is decoded whole."""
+    """Compressed or packed pixels: a piece is decoded whole, and kept a while where only a part of it was wanted.
 
-    page: Any
+    Without that, tiles side by side would each decode the same strips, which are as wide as the picture.
+    """
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self._kept: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()  # where a piece lies -> its pixels
+        self._lock = Lock()
 
     def piece(
         self, file: Any, frame: Any, grid: _Grid, number: int, lies: tuple[int, int], inside: Region
     ) -> np.ndarray:
         """Return (depth, h, w, samples) of the part `inside` of a piece that lies at (start, length)."""
         y0, x0, y1, x1 = inside
+        part = np.s_[:, y0:y1, x0:x1]
+        with self._lock:
+            if lies in self._kept:
+                self._kept.move_to_end(lies)
+                return self._kept[lies][part]
+        if math.prod(grid.piece) > MAX_VALUES:
+            raise ImageError(f"too many pixels in one strip or tile: {grid.piece[2]:,} x {grid.piece[1]:,}")
         # A strip that lies beyond the end of the file would be filled up with zeros.
         data = _bytes_at(file, *lies)
         check_coded(self.page, data, grid.piece)
         tables = {"jpegtables": frame.jpegtables, "jpegheader": self.page.jpegheader} if _is_jpeg(self.page) else {}
         decoded = self.page.decode(data, number, **tables)[0]
-        return decoded[:, y0:y1, x0:x1]
+        if inside != (0, 0, *grid.piece[1:3]) and decoded.nbytes <= KEPT:
+            with self._lock:
+                self._kept[lies] = decoded
+                while sum(piece.nbytes for piece in self._kept.values()) > KEPT:
+                    self._kept.popitem(last=False)
+        return decoded[part]
 
 
 def _is_jpeg(page: Any) -> bool:

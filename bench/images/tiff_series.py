@@ -10,22 +10,24 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from bench.images.picture import ImageError, choose_series
+from bench.images.picture import ImageError
+from bench.images.series import choose_series
 
 ASIDE = {"label", "macro", "map", "thumbnail", "overview", "probability"}  # what scanners of slides add to a picture
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
 OLD_REDUCED = 2  # of SubfileType
 
 
-def open_pages(file: Any) -> Any:
-    """Return the library's view of a TIFF, which reads this file and no other."""
+def open_pages(file: Any, uniform: bool) -> Any:
+    """Return the library's view of a TIFF, which reads this file and no other. uniform: all its pages are alike."""
     import tifffile
 
     tiff = tifffile.TiffFile(file, _multifile=False)
-    tiff.is_ndtiff = False
     if tiff.is_mmstack:  # by its name the library would find further files of a recording
         tiff = tifffile.TiffFile(file, name="stack.tif", _multifile=False)
-        tiff.is_ndtiff = False
+    tiff.is_ndtiff = False
+    if not uniform:
+        tiff.is_uniform = False  # the library looks at the first, the eighth and the last page alone
     return tiff
 
 
@@ -34,7 +36,7 @@ def pick_series(tiff: Any, number: int | None) -> tuple[Any, int, tuple[str, ...
 
     number: counted from 1; None is the largest, the first of several as large.
     """
-    pictures, aside = _pictures(_all_series(tiff))
+    pictures, aside = _pictures(tiff.series)
     if not pictures:
         return None, 0, ()
     names = [str(series.name or "") for series in pictures]
@@ -45,15 +47,6 @@ def pick_series(tiff: Any, number: int | None) -> tuple[Any, int, tuple[str, ...
     if aside:
         remarks += (f"thumbnails, labels and reduced copies are not read ({aside} of its pages)",)
     return pictures[at], len(pictures), remarks
-
-
-def _all_series(tiff: Any) -> Sequence[Any]:
-    try:
-        return tiff.series
-    except RuntimeError:  # pages that are not alike, where the first, the eighth and the last are
-        tiff.is_uniform = False
-        tiff.__dict__.pop("series", None)
-        return tiff.series
 
 
 def _pictures(every: Sequence[Any]) -> tuple[list[Any], int]:
