@@ -143,13 +143,14 @@ def read_png(file: BinaryIO) -> Png:
 def stored_pixels(file: BinaryIO, png: Png) -> np.ndarray:
     """Return the stored integers (H, W, samples), uint8 or uint16: indices of a palette, alpha, bits as 0 and 1."""
     packed = b"".join(_checked(file, b"IDAT", length, start) for start, length in png.spans)
-    pixels = _decode_fast(png, packed)
-    if pixels is not None:
-        return pixels
     shape = (png.height, png.width, SAMPLES[png.color])
     parts = PASSES if png.interlaced else ((0, 0, 1, 1),)
     sizes = [(-(-(png.height - y) // dy), -(-(png.width - x) // dx)) for y, x, dy, dx in parts]
     lengths = [h * (1 + -(-w * png.bits * shape[2] // 8)) if h > 0 and w > 0 else 0 for h, w in sizes]
+    _check_claim(len(packed), sum(lengths), png.whole)
+    pixels = _decode_fast(png, packed)
+    if pixels is not None:
+        return pixels
     raw = memoryview(_unpack(packed, sum(lengths), png.whole))
     if not png.interlaced:
         return _decode(png, sizes[0], raw)
@@ -191,7 +192,6 @@ def _unpack(packed: bytes, length: int, whole: bool) -> bytes:
     """Inflate to exactly so many bytes. What a PNG holds beyond its last row is left."""
     import imagecodecs
 
-    _check_claim(len(packed), length, whole)
     try:
         raw = imagecodecs.deflate_decode(packed, out=length)  # twice as fast as zlib, and strict
     except imagecodecs.DeflateError:
