@@ -127,7 +127,7 @@ def _decode(data: bytes, jpeg: Jpeg) -> np.ndarray:
             return imagecodecs.jpeg8_decode(data)
         inks = imagecodecs.jpeg8_decode(data, outcolorspace="CMYK")
     except imagecodecs.Jpeg8Error as error:
-        raise ImageError(f"damaged or not supported: its JPEG data ({error})") from None
+        raise ImageError(f"damaged: the JPEG cannot be decoded ({error})") from None
     # Adobe stores how much light passes, the standard how much ink there is.
     light = (inks if jpeg.adobe else 255 - inks).astype(np.uint16)
     return ((light[..., :3] * light[..., 3:] + 127) // 255).astype(np.uint8)
