@@ -96,7 +96,12 @@ def resolve(text: str) -> EncoderSpec:
         if prefix not in PREFIXES:
             known = ", ".join(f"{p}:" for p in PREFIXES)
             raise EncoderError(f"Got encoder '{name}'; expected one of the prefixes {known} or FILE.py:NAME.")
-        return PREFIXES[prefix](model_id, options)
+        try:
+            return PREFIXES[prefix](model_id, options)
+        except ImportError as error:
+            raise EncoderError(
+                f"Encoder '{name}' needs a package that cannot be imported ({error}); install it first."
+            ) from error
     return _entry(name).make(**options)
 
 

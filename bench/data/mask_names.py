@@ -12,7 +12,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 
-from bench.images import IMAGE_SUFFIXES
+from bench.images import IMAGE_SUFFIXES, split_series
 from bench.images.label_values import LABEL_SUFFIXES
 
 SUFFIXES = IMAGE_SUFFIXES | LABEL_SUFFIXES  # endings that a mask may have
@@ -24,7 +24,7 @@ BEFORE = re.compile(rf"^(?:{WORD})[ _\-]", re.IGNORECASE)
 
 def stem(path: str) -> str:
     """Return the name of a file without its folder and its ending, .ome.tif being one ending; in NFC."""
-    name = unicodedata.normalize("NFC", path.rsplit("/", 1)[-1])
+    name = split_series(unicodedata.normalize("NFC", path.rsplit("/", 1)[-1]))[0]
     bare, dot, ending = name.rpartition(".")
     if not bare or f"{dot}{ending}".lower() not in SUFFIXES:
         return name
@@ -72,10 +72,16 @@ def candidates_of(images: Iterable[str], files: Iterable[str], *, beside: bool =
     found = {}
     for image in images:
         place = at_place.get((_folder(image), stem(image)), set())
+        if split_series(image)[1] and sum(_is_of(image, other) for other in images) > 1:
+            continue  # of several pictures of one file: which of them the mask is of is not told
         anywhere = of_name.get(stem(image), set()) if count[stem(image)] == 1 and not beside else set()
         if candidates := sorted((place or anywhere) - {image} if beside else place or anywhere):
             found[image] = candidates
     return found
+
+
+def _is_of(image: str, other: str) -> bool:
+    return split_series(image)[0] == split_series(other)[0]
 
 
 def _folder(path: str) -> str:

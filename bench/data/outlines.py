@@ -17,6 +17,7 @@ from bench.data.overlap import agreement
 from bench.data.segment import Segmenter
 from bench.data.segmented import label_images
 from bench.disk.atomic import write_atomically
+from bench.disk.tables import write_csv
 from bench.images import ImageError, read_image
 
 YELLOW = (255, 255, 0)
@@ -68,7 +69,7 @@ def segment_images(
         drawn = draw_outlines(read_image(dataset.root / path), labels)
         write_atomically(out / FOLDER / f"{path}.png", _png(drawn))
     table = pd.DataFrame(rows)
-    write_atomically(out / "cells.csv", table.to_csv(index=False, float_format="%.6g").encode())
+    write_csv(out / "cells.csv", table)
     return table
 
 

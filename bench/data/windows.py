@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bench.data.label_csv import BOX
+from bench.data.label_boxes import BOX
 from bench.errors import BenchError
 
 MARGIN = 0.25  # of the longer side, for context; encoders crop up to an eighth of what they are given

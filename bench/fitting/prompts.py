@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, did_you_mean
+from bench.text import plain
 
 #: An ensemble in the manner of Radford et al. (2021), for what is seen under a microscope.
 TEMPLATES = (
@@ -107,5 +108,5 @@ def _spoken(name: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    # A JSON string is a basic string of TOML, but for one control character.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    # A JSON string is a basic string of TOML; characters that are not seen are spelt out as TOML does.
+    return "".join(c if plain(c) == c else f"\\U{ord(c):08x}" for c in json.dumps(text, ensure_ascii=False))

@@ -88,7 +88,7 @@ class Story:
 
 def render(story: Story, curves: pd.DataFrame, rates: pd.DataFrame, frontier: pd.DataFrame) -> str:
     """Return the Markdown. The tables are those of `exchange`, each with columns encoder and purity before."""
-    parts = [f"# {story.title}: what a label of an image is worth at cell level", "", f"`{story.command}`", ""]
+    parts = [f"# {story.title}: what a label of an image is worth at cell level", "", story.command, ""]
     K = len(story.classes)
     guess = f"{100 / K:.0f}" + (f" at image level and {100 / (K + 1):.0f} at cell level" if story.none else "")
     parts += [

@@ -12,6 +12,8 @@ from PIL import Image
 
 from bench.images import open_image
 
+# Pillow looks for the tags of a camera where a TIFF has none.
+pytestmark = pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 HEIGHT, WIDTH = 21, 37
 DEPTHS = [
     *((bits, "u") for bits in (1, 2, 4, 8, 10, 12, 16, 32, 64)), *((bits, "i") for bits in (8, 16, 32)),
@@ -150,12 +152,13 @@ def test_any_layout_gives_the_numbers_that_were_written_and_that_pillow_reads(tm
     compare(tmp_path_factory.getbasetemp() / "layout.tif", how, seed, raw_tiff)
 
 
-def test_every_depth_meaning_and_compression_is_read(tmp_path, raw_tiff):
+def test_every_meaning_of_every_depth_is_read_and_every_compression(tmp_path, raw_tiff):
     seen = {}
     for how in EVERY:
-        seen.setdefault(how[:3], how)
+        seen.setdefault(how[:2], how)
+        seen.setdefault(how[2:5], how)
     readers = [compare(tmp_path / "a.tif", how, i, raw_tiff) for i, how in enumerate(seen.values())]
-    assert len(readers) > 500 and readers.count("pillow") > 100
+    assert len(readers) > 150 and readers.count("pillow") > 40
 
 
 @pytest.mark.slow
