@@ -35,7 +35,9 @@ def frames_of(tiff: Any, series: Any, count: int, alike: Alike) -> ReadFrame:
         one = _bytes_of(grid.shape, page)
         if start + count * one > file.size:
             held = max(0, (file.size - start) // one)
-            raise ImageError(f"truncated: the file says that it has {count:,} planes, and it holds {held:,} of them")
+            planes = f"it has {count:,} planes, and it holds {held:,} of them"
+            bytes_ = f"its pixels end at byte {start + one:,}, and it ends at {file.size:,}"
+            raise ImageError(f"truncated: the file says that {planes if count > 1 else bytes_}")
         whole = _Grid(grid.shape, (1, *grid.shape[2:]), False)
         each = one // (grid.shape[0] * grid.shape[1])  # bytes of a plane of samples apart
         starts = range(start, start + count * one, each)
