@@ -20,9 +20,9 @@ Instances = Annotated[
     typer.Option(
         help="What gets one embedding: whole; tiles:SIZE[:STRIDE] in pixels, tiles:128:fg without empty ones; or a "
         "window around each cell: boxes (--cells), masks (--masks, or the column mask), segments (found by a "
-        "threshold), cellpose:model=FILE. boxes:64 is in pixels, boxes:10um needs a column um_per_px, boxes:fit is as "
-        "large as the cell, boxes alone one size from the data. masks:64:only blanks what is not of the cell, "
-        "masks:64:without the cell (not with boxes)."
+        "threshold), cellpose:model=FILE. boxes:64 is in pixels, boxes:10um needs a scale (in the files, or a column "
+        "um_per_px), boxes:fit is as large as the cell, boxes alone one size from the data. masks:64:only blanks what "
+        "is not of the cell, masks:64:without the cell (not with boxes)."
     ),
 ]
 Cells = Annotated[Path | None, typer.Option(help="CSV of cells for --instances boxes: path,x0,y0,x1,y1 (pixels).")]

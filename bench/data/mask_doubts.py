@@ -42,6 +42,12 @@ DOUBTS = (
         "if that is the background, it must be 0",
     ),
     Doubt(
+        lambda fact: fact["void"] > 0,
+        "{masks} masks have the colours of VOC, in which 255 marks borders, e.g. {example}: {count:,} such pixels are "
+        "taken for background",
+        "void",
+    ),
+    Doubt(
         lambda fact: fact["full"] > 0 and fact["wide"] == 0,
         "in {masks} masks no pixel is 0, the background, e.g. {example}: every pixel is taken for a part of a cell",
     ),

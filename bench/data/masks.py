@@ -16,11 +16,11 @@ from bench.data.manifest import scan
 from bench.data.mask_doubts import doubts_of
 from bench.data.mask_files import mask_files
 from bench.images import ImageError, probe_image
-from bench.images.label_values import read_label_values
+from bench.images.label_values import VOID, has_colors_of_voc, read_label_values
 from bench.seeds import content_name
 
 VERSION = 2  # raised when the same mask would give other cells
-SCALARS = ("size", "pieces", "torn", "small", "wide", "split", "values", "full")
+SCALARS = ("size", "pieces", "torn", "small", "wide", "split", "values", "full", "void")
 MAY_BE_TURNED = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif")  # cameras and telephones write these
 READERS = 4
 
@@ -74,8 +74,9 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     size: height and width. pieces: of equal values that touch, corners included. torn: values in several pieces.
     small: values of less than 5 pixels. wide: a value that covers more than half of the mask and reaches all its four
     sides, 0 where there is none. split: pieces that were taken for cells. values: above 0. full: no pixel is 0.
+    void: pixels of borders, see `_labels`.
     """
-    labels = read_label_values(path)
+    labels, void = _labels(path)
     piece, values, count = _pieces(labels)
     split = int(count[0]) if len(values) == 1 and count[0] > 1 else 0
     found = cells_of(piece if split else labels)
@@ -83,7 +84,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     reaching = set.intersection(*sides) - {0}
     wide = next((value for value in sorted(reaching) if 2 * int((labels == value).sum()) > labels.size), 0)
     scalars = (count.sum(), 0 if split else (count > 1).sum(), (found["area"] < 5).sum(), wide, split, len(values),
-               (labels != 0).all())  # fmt: skip
+               (labels != 0).all(), void)  # fmt: skip
     return {**found, **dict(zip(SCALARS, (labels.shape, *scalars), strict=True))}
 
 
@@ -92,9 +93,18 @@ def read_cells(path: Path) -> np.ndarray:
 
     Raises ImageError where the file is no mask.
     """
-    labels = read_label_values(path)
+    labels, _ = _labels(path)
     piece, values, _ = _pieces(labels)
     return piece if len(values) == 1 else labels
+
+
+def _labels(path: Path) -> tuple[np.ndarray, int]:
+    """Return the labels of a mask, int64 (H, W), and how many pixels in it were a border that counts as nothing."""
+    labels = read_label_values(path)
+    border = labels == VOID
+    if not border.any() or (labels == VOID - 1).any() or not has_colors_of_voc(path):  # else it is one of many cells
+        return labels, 0
+    return np.where(border, 0, labels), int(border.sum())
 
 
 def _pieces(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -10,9 +10,10 @@ import pandas as pd
 
 from bench.data.cell_cache import cells_of, look_at
 from bench.data.cells import Found
+from bench.data.contrast import foreground_of
 from bench.data.datasets import Dataset
 from bench.data.masks import table_of
-from bench.data.segment import VERSION, Segmenter, foreground_of, segment
+from bench.data.segment import VERSION, Segmenter, segment
 from bench.images import read_image
 from bench.seeds import content_name
 
@@ -41,9 +42,11 @@ def segments_of(
     looked = dict(look_at(cache, names, ("box",), make, tell, beside))
     reasons = {path: found for path, found in looked.items() if isinstance(found, str)}
     parts = [(path, names[path], found["box"]) for path, found in looked.items() if not isinstance(found, str)]
-    reasons |= {path: "no cell: the segmenter found none" for path, _, box in parts if not len(box)}
+    empty = [path for path, _, box in parts if not len(box)]
+    reasons |= dict.fromkeys(empty, "no cell: the segmenter found none")
     note = "cells were found by a program, which errs (`bench segment --out FOLDER` draws what `segments` finds)"
-    return Found(table_of(parts, images), reasons, (note,))
+    some = f"in {len(empty):,} of {len(images):,} images the segmenter found no cell, e.g. {''.join(empty[:1])}"
+    return Found(table_of(parts, images), reasons, (note, *[some] * bool(empty)))
 
 
 def label_images(

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from bench.images.kept_whole import cut_from_whole
 from bench.images.orientation import IMAGES_IN_FILE, exif_orientation, first_of, read_tag, upright
 from bench.images.picture import COLORS, ImageError, ImageInfo, Picture
 
@@ -59,7 +60,7 @@ def open_jpeg(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
         file.seek(0)
         return _decode(file.read(), jpeg).reshape(jpeg.height, jpeg.width, channels)
 
-    return upright(Picture(info, plane), jpeg.orientation)
+    return upright(Picture(info, plane, cut_from_whole(info, plane)), jpeg.orientation)
 
 
 def read_jpeg(file: BinaryIO) -> Jpeg:
@@ -126,7 +127,7 @@ def _decode(data: bytes, jpeg: Jpeg) -> np.ndarray:
             return imagecodecs.jpeg8_decode(data)
         inks = imagecodecs.jpeg8_decode(data, outcolorspace="CMYK")
     except imagecodecs.Jpeg8Error as error:
-        raise ImageError(f"damaged or not supported: its JPEG data ({error})") from None
+        raise ImageError(f"damaged: the JPEG cannot be decoded ({error})") from None
     # Adobe stores how much light passes, the standard how much ink there is.
     light = (inks if jpeg.adobe else 255 - inks).astype(np.uint16)
     return ((light[..., :3] * light[..., 3:] + 127) // 255).astype(np.uint8)

@@ -25,7 +25,11 @@ from bench.images.signatures import START, format_of
 from bench.images.tiff import open_tiff
 
 NUMPY = b"\x93NUMPY"
+CHANGE = ("JPEG", "JPEG 2000", "WebP", "AVIF")  # formats that may store other values than those given
 CHANGING = ("JPEG", "OJPEG", "JPEG_LOSSY", "WEBP", "JPEGXR", "JPEGXR_NDPI", "APERIO_JP2000_YCBC", "APERIO_JP2000_RGB")
+VOID = 255
+#: Some of the colours that VOC, and labelme after it, give to labels.
+VOC = {0: (0, 0, 0), 1: (128, 0, 0), 2: (0, 128, 0), 3: (128, 128, 0), VOID: (224, 224, 192)}
 LABEL_SUFFIXES = frozenset({".npy"})  # that masks may have beside those of images
 
 
@@ -41,9 +45,23 @@ def read_label_values(path: Path | str) -> np.ndarray:
         start = file.read(START)
         kind = "NumPy" if start.startswith(NUMPY) else format_of(start, Path(path).suffix)
         if kind not in READERS:
-            raise ImageError(f"a {kind}, which may change values; expected PNG or TIFF")
+            article = "an" if kind[0] in "AEIO" else "a"
+            why = "which may change values" if kind in CHANGE else "which is not read as a mask"
+            raise ImageError(f"{article} {kind}, {why}; expected PNG or TIFF")
         file.seek(0)
         return _checked(READERS[kind](file, kind, opened))
+
+
+def has_colors_of_voc(path: Path | str) -> bool:
+    """Say whether a file is an indexed PNG in the colours of VOC, in which the index VOID marks borders of objects."""
+    with ExitStack() as opened, plain_errors():
+        file = opened.enter_context(Path(path).open("rb"))
+        if format_of(file.read(START)) != "PNG":
+            return False
+        palette = read_png(file).palette
+    if palette is None or len(palette) <= VOID:
+        return False
+    return all(tuple(palette[i].tolist()) == color for i, color in VOC.items())
 
 
 def _checked(values: np.ndarray) -> np.ndarray:
@@ -60,7 +78,7 @@ def _checked(values: np.ndarray) -> np.ndarray:
             raise ImageError(f"values up to {values.max():g} as {values.dtype}; expected 0 to {exact - 1}")
     elif values.dtype.kind not in "biu":
         raise ImageError(f"values of type {values.dtype}; expected whole numbers")
-    if values.size and (values.min() < 0 or values.max() > np.iinfo(np.int64).max):
+    if values.min() < 0 or (values.dtype.kind == "u" and values.max() > np.iinfo(np.int64).max):
         raise ImageError(f"values from {values.min():.0f} to {values.max():.0f}; expected 0 (background) and above")
     return np.ascontiguousarray(values).astype(np.int64)
 

@@ -21,14 +21,16 @@ def fits(height: int, width: int, channels: int) -> bool:
 
 def claims_too_much(height: int, width: int, channels: int, in_parts: bool) -> str:
     """Return why a file whose header claims this is refused, "" where it is not. in_parts: it can be read by region."""
-    if not in_parts:
-        most, allowed = MAX_PIXELS, fits(height, width, channels)
+    if in_parts:
+        allowed = height * width * max(1, channels / 4) <= MAX_CLAIMED
+        limit = f"at most {MAX_CLAIMED / 1e6:,.0f} million are read, by tiles"
     else:
-        most, allowed = MAX_CLAIMED, height * width * max(1, channels / 4) <= MAX_CLAIMED
-    return "" if allowed else (
-        f"too many pixels: {width} x {height} in {channels} channels; "
-        f"at most {most / 1e6:,.0f} million are read, cut it into tiles"
-    )  # fmt: skip
+        allowed = fits(height, width, channels)
+        limit = (
+            f"at most {MAX_PIXELS / 1e6:.0f} million are read of a file that has to be decoded whole (of JPEG and PNG, "
+            f"tile by tile, up to {MAX_HELD / 1e9:.1f} GB of pixels); save it as a TIFF in tiles, or cut it into tiles"
+        )
+    return "" if allowed else f"too many pixels: {width} x {height} in {channels} channels; {limit}"
 
 
 def too_large_at_once(height: int, width: int, channels: int) -> str:

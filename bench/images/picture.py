@@ -35,7 +35,7 @@ class ImageInfo:
 
     pages: planes, time points and the like of which one array is made; slices: those of them along z, which
     are what is projected (pages without a meaning count as z; of all else the first is taken). dtype:
-    'uint8', 'uint16' or 'float32'. format: 'JPEG', 'PNG', 'BMP', 'TIFF', 'CZI', 'ND2' or 'LIF'. names: what
+    'uint8', 'uint16' or 'float32'. format: a name of `bench.images.signatures`, as 'PNG'. names: what
     the file calls its channels, in order; empty where it does not say. um_per_px: micrometres per pixel; None where the
     file does not say, or pixels are not square. series: how many pictures (series, scenes) the file holds, of which
     this is one. remarks: what was decided by rule, a sentence each, as which series, or that a LUT was not applied.

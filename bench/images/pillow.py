@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from bench.images.limits import claims_too_much
-from bench.images.orientation import ORIENTATION, TURNS, first_of, upright
+from bench.images.orientation import exif_orientation, first_of, upright
 from bench.images.picture import COLORS, ImageError, ImageInfo, Picture, plain_sentences
 
 GREY_MODES = ("1", "L", "LA", "La")
@@ -39,7 +39,7 @@ def open_pillow(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
     bits = _avif_bits(file) if kind == "AVIF" else 8
     with plain_sentences(f"the header of the {kind} cannot be followed"):
         frames = 1 if kind == "BMP" else int(image.n_frames)
-    turned = image.getexif().get(ORIENTATION, 1) if kind in ("WebP", "AVIF") else 1
+    exif = image.info.get("exif", b"") if kind in ("WebP", "AVIF") else b""  # of AVIF, Pillow writes its own turns here
     info = ImageInfo(
         height, width, 1 if grey else 3, frames, "uint16" if bits > 8 else "uint8", kind,
         names=() if grey else COLORS, remarks=first_of(frames),
@@ -49,7 +49,7 @@ def open_pillow(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
         pixels = _read_avif(file) if bits > 8 else _read(file, kind, grey)
         return pixels.reshape(height, width, -1)[..., : info.channels]
 
-    return upright(Picture(info, plane), turned if turned in TURNS else 1)
+    return upright(Picture(info, plane), exif_orientation(exif))
 
 
 def _plugin(file: BinaryIO, kind: str) -> Any:

@@ -11,14 +11,18 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
 
+from bench.images.kept_whole import cut_from_whole
+from bench.images.limits import claims_too_much
 from bench.images.orientation import exif_orientation, first_of, upright
-from bench.images.picture import COLORS, ImageError, ImageInfo, Picture
+from bench.images.picture import COLORS, ImageError, ImageInfo, Picture, Window
+from bench.images.png_bands import BAND, PIECE, PngBands, Rows
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 GREY, RGB, INDEXED, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6  # colour types
@@ -61,7 +65,37 @@ def open_png(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
         names=COLORS if channels == 3 else (), remarks=first_of(png.frames),
         reading="grey" if png.color == GREY_ALPHA and png.bits == 16 else "",  # once its alpha was taken for green
     )  # fmt: skip
-    return upright(Picture(info, lambda z: _shown(png, stored_pixels(file, png))), png.orientation)
+    picture = Picture(info, lambda z: _shown(png, stored_pixels(file, png)))
+    if not picture.fits:
+        picture = replace(picture, window=_window(file, png, picture))
+    return upright(picture, png.orientation)
+
+
+def _window(file: BinaryIO, png: Png, picture: Picture) -> Window | None:
+    """Return what reads a region of a large PNG: by bands of rows where it can, else cut from the whole."""
+    row_bytes = png.width * SAMPLES[png.color] * png.bits // 8
+    if png.interlaced or png.bits < 8 or row_bytes > BAND:
+        return cut_from_whole(picture.info, picture.plane)
+    if not claims_too_much(png.height, png.width, picture.info.channels, in_parts=True):  # else refused for that
+        _check_claim(sum(length for _, length in png.spans), png.height * (1 + row_bytes), png.whole)
+    rows = Rows(png.height, row_bytes, lambda: _packed(file, png), lambda n, raw: _decode(png, (n, png.width), raw))
+    bands = PngBands(rows)
+    return lambda z, region: _shown(png, bands.region(region))
+
+
+def _packed(file: BinaryIO, png: Png) -> Iterator[bytes]:
+    """Yield the deflated pixels in pieces; ImageError where the checksum of a chunk is wrong."""
+    for start, length in png.spans:
+        check = zlib.crc32(b"IDAT")
+        for at in range(0, length, PIECE):
+            file.seek(start + at)
+            piece = file.read(min(PIECE, length - at))
+            check = zlib.crc32(piece, check)
+            yield piece
+        file.seek(start + length)
+        if file.read(4) != struct.pack(">I", check):
+            what = "damaged: the checksum of" if png.whole else "truncated: the file ends within"
+            raise ImageError(f"{what} a chunk IDAT of the PNG{' is wrong' * png.whole}")
 
 
 def _shown(png: Png, stored: np.ndarray) -> np.ndarray:
@@ -109,13 +143,14 @@ def read_png(file: BinaryIO) -> Png:
 def stored_pixels(file: BinaryIO, png: Png) -> np.ndarray:
     """Return the stored integers (H, W, samples), uint8 or uint16: indices of a palette, alpha, bits as 0 and 1."""
     packed = b"".join(_checked(file, b"IDAT", length, start) for start, length in png.spans)
-    pixels = _decode_fast(png, packed)
-    if pixels is not None:
-        return pixels
     shape = (png.height, png.width, SAMPLES[png.color])
     parts = PASSES if png.interlaced else ((0, 0, 1, 1),)
     sizes = [(-(-(png.height - y) // dy), -(-(png.width - x) // dx)) for y, x, dy, dx in parts]
     lengths = [h * (1 + -(-w * png.bits * shape[2] // 8)) if h > 0 and w > 0 else 0 for h, w in sizes]
+    _check_claim(len(packed), sum(lengths), png.whole)
+    pixels = _decode_fast(png, packed)
+    if pixels is not None:
+        return pixels
     raw = memoryview(_unpack(packed, sum(lengths), png.whole))
     if not png.interlaced:
         return _decode(png, sizes[0], raw)
@@ -157,9 +192,6 @@ def _unpack(packed: bytes, length: int, whole: bool) -> bytes:
     """Inflate to exactly so many bytes. What a PNG holds beyond its last row is left."""
     import imagecodecs
 
-    if length > MOST_INFLATED * len(packed):
-        what = "damaged" if whole else "truncated"
-        raise ImageError(f"{what}: {len(packed):,} bytes cannot hold the pixels of the PNG")
     try:
         raw = imagecodecs.deflate_decode(packed, out=length)  # twice as fast as zlib, and strict
     except imagecodecs.DeflateError:
@@ -171,6 +203,12 @@ def _unpack(packed: bytes, length: int, whole: bool) -> bytes:
         what = "damaged: the PNG holds fewer pixels than its header says" if whole else "truncated: pixels are missing"
         raise ImageError(f"{what} ({len(raw):,} of {length:,} bytes)")
     return bytes(raw)
+
+
+def _check_claim(packed: int, length: int, whole: bool) -> None:
+    if length > MOST_INFLATED * packed:
+        what = "damaged" if whole else "truncated"
+        raise ImageError(f"{what}: {packed:,} bytes cannot hold the pixels of the PNG")
 
 
 def _decode(png: Png, size: tuple[int, int], raw: memoryview) -> np.ndarray:

@@ -225,6 +225,26 @@ def test_a_mask_that_hardly_holds_cells_is_doubted_aloud(data, folder, mask, sai
     assert "e.g. 3.png" in note
 
 
+def voc_colours() -> bytes:
+    """The colours of VOC: the bits of the label, three by three, from the top of red, green and blue down."""
+    bit = lambda value, at: value >> at & 1  # noqa: E731
+    return bytes(
+        sum(bit(label, 3 * step + channel) << 7 - step for step in range(3)) for label in range(256) for channel in range(3)
+    )
+
+
+@pytest.mark.parametrize("most", [2, 254])
+def test_borders_in_masks_of_voc_are_background_and_that_is_said(data, folder, most):
+    mask = labels(np.uint8, 1, most)
+    mask[9, :20] = 255
+    image = Image.frombytes("P", (60, 40), mask.tobytes())
+    image.putpalette(voc_colours())
+    image.save(folder / "3.png")
+    made = cut(data, folder)
+    said = [note for note in made.notes if "e.g. 3.png: 20 such pixels are taken for background" in note]
+    assert len(said) == (most == 2) and (made.table["path"] == "b/3.png").sum() == (2 if most == 2 else 3)
+
+
 def test_good_masks_are_not_doubted(data, folder):
     assert not [note for note in cut(data, folder).notes if "mask" in note]
 

@@ -14,10 +14,11 @@ from PIL import Image
 
 from bench.data import segmented
 from bench.data.cells import CellSource
+from bench.data.contrast import foreground_of
 from bench.data.datasets import load_dataset
 from bench.data.instances import cut_instances
 from bench.data.overlap import agreement
-from bench.data.segment import Segmenter, foreground_of, segment
+from bench.data.segment import Segmenter, segment
 from bench.errors import BenchError
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 
@@ -65,6 +66,25 @@ def test_a_jpeg_of_twelve_bits_keeps_them(tmp_path):
     pixels = SMOOTH[..., 0].astype(np.uint16) * 16 + 7
     found = read(tmp_path, imagecodecs.jpeg8_encode(pixels, level=100, bitspersample=12))
     assert found.dtype == np.uint16 and abs(found[..., 0].astype(int) - pixels).max() <= 2
+
+
+# cjpeg -arithmetic -grayscale -quality 100, of libjpeg-turbo 2.1: 8 rows of 0, 16, 32, ... 240
+ARITHMETIC = (
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB"
+    "AQEBAQEBAQEBAQEBAQH/yQALCAAIABABAREA/8wABgAQEAX/2gAIAQEAAD8A/wD2YGOaTNx5Ijaa7IccvFsHOBiA/9k="
+)
+
+
+def test_an_arithmetic_jpeg_is_read(tmp_path):
+    found = read(tmp_path, base64.b64decode(ARITHMETIC))
+    assert abs(found[..., 0].astype(int) - 16 * np.arange(16)).max() <= 1
+
+
+@pytest.mark.parametrize("colors", ["YCCK", "CMYK"])
+def test_ink_stored_as_brightness_or_as_it_is_has_the_pixels_that_pillow_gives(tmp_path, colors):
+    inks = np.asarray(Image.fromarray(SMOOTH).convert("CMYK"))
+    data = imagecodecs.jpeg8_encode(inks, 95, colorspace="CMYK", outcolorspace=colors)
+    np.testing.assert_array_equal(read(tmp_path, data), np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
 
 
 @pytest.mark.parametrize("keep", [30, 200, 700, -300, -2])

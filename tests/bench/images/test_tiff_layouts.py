@@ -131,11 +131,11 @@ def says_all(other, want, how) -> bool:
 
     It knows no inversion of 16 bits and no sign of 8, and leaves away the low byte of 16-bit colours that are multiplied by
     alpha before it divides; entries of 8 bits in a colour table become 0; of five planes apart it keeps fewer, and of
-    planes apart that are not compressed it leaves the order of bits as it is. Numbers of several bytes in big-endian files
+    planes apart that are not compressed it leaves the order of bits as it is, and takes 16 bits for 8. Numbers of several bytes in big-endian files
     it swaps once too often (signed, floats) where libtiff decoded them.
     """
     depth, meaning, compression, _, fill, planar, _, order, _ = how
-    if fill == 2 and planar and compression == 1:
+    if planar and compression == 1 and (fill == 2 or depth[0] == 16):
         return False
     if order == ">" and depth[0] > 8 and (depth != (16, "u") or planar):
         return False
