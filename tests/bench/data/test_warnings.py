@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -60,14 +61,16 @@ def test_run_and_extract_print_before_all_else_what_the_check_warns_of(folder, b
 
 def test_what_files_say_of_themselves_is_counted_with_an_example(tmp_path, monkeypatch):
     for c, label in enumerate("ab"):
-        (tmp_path / label).mkdir()
+        (tmp_path / "d" / label).mkdir(parents=True)
         for i in range(2):
             stack = np.random.default_rng(10 * c + i).integers(0, 99, (3, 4, 20, 30), dtype=np.uint8)
-            tifffile.imwrite(tmp_path / label / f"{i}.tif", stack, imagej=True, metadata={"axes": "ZCYX"})
+            path = tmp_path / "d" / label / f"{i}.tif"
+            tifffile.imwrite(path, stack, imagej=True, metadata={"axes": "ZCYX"})
+            os.utime(path, (1e9, 1e9))
     real = manifest.probe_image
     said = {"um_per_px": 0.5, "remarks": ("of 3 series number 1 ('x') is read",)}
     monkeypatch.setattr(manifest, "probe_image", lambda path: replace(real(path), **said))
-    dataset = load_dataset(tmp_path, cache=tmp_path / "cache")
+    dataset = load_dataset(tmp_path / "d", cache=tmp_path / "cache")
     warned = data_warnings(dataset)
     assert any(note.startswith("4 images, e.g. a/0.tif: of 3 series") for note in warned)
     assert any("4 images have several pages (up to 3 slices along z)" in note for note in warned)
@@ -75,7 +78,7 @@ def test_what_files_say_of_themselves_is_counted_with_an_example(tmp_path, monke
     assert "4 of 4 images state their scale, 0.5 um per pixel" in warned
     assert dataset.table["um_per_px"].tolist() == [0.5] * 4
     monkeypatch.undo()
-    assert data_warnings(load_dataset(tmp_path, cache=tmp_path / "cache")) == warned  # as the manifest keeps it
+    assert data_warnings(load_dataset(tmp_path / "d", cache=tmp_path / "cache")) == warned  # as the manifest keeps it
 
 
 def test_the_scale_of_a_csv_counts_more_than_that_of_the_file_and_that_is_said(tmp_path):
