@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +14,12 @@ from bench.data.datasets import BOX, Dataset
 from bench.data.manifest import scan
 from bench.data.mask_doubts import doubts_of
 from bench.data.mask_files import mask_files
-from bench.images import ImageError, probe_image
 from bench.images.label_values import VOID, has_colors_of_voc, read_label_values
+from bench.images.orientation import UPRIGHT
 from bench.seeds import content_name
 
 VERSION = 2  # raised when the same mask would give other cells
 SCALARS = ("size", "pieces", "torn", "small", "wide", "split", "values", "full", "void")
-MAY_BE_TURNED = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif")  # cameras and telephones write these
-READERS = 4
 
 
 def masks_of(
@@ -39,19 +36,21 @@ def masks_of(
     names = {mask: content_name(["mask", VERSION, files.loc[mask, "digest"]]) for mask in of_image.values()}
     looked = dict(look_at(cache, names, ("box", *SCALARS), lambda mask: _read(root / mask), tell, beside))
     sizes = dict(zip(images.index, zip(images["height"].tolist(), images["width"].tolist(), strict=True), strict=True))
+    about = dataset.files
+    turned = set(about.loc[about["remarks"].str.contains(UPRIGHT, regex=False), "path"])
     parts, facts = [], {}
     for path, mask in of_image.items():
         found = looked[mask]
         if isinstance(found, str):
             reasons[path] = f"its mask {mask}: {found}"
-        elif (why := _another_size(found["size"], sizes[path], dataset.root / path)) is not None:
+        elif (why := _another_size(found["size"], sizes[path], path in turned)) is not None:
             reasons[path] = f"its mask {mask} is {why}"
         elif not len(found["box"]):
             reasons[path] = f"no cell: its mask {mask} is empty"
         else:
             parts.append((path, names[mask], found["box"]))
             facts[mask] = {name: int(found[name]) for name in SCALARS if name != "size"}
-    notes = (*doubts_of(facts), *_of_slices(images), *_of_turned(dataset.root, [path for path, *_ in parts]))
+    notes = (*doubts_of(facts), *_of_slices(images), *_of_turned([path for path, *_ in parts if path in turned]))
     return Found(table_of(parts, images), reasons, notes)
 
 
@@ -116,13 +115,13 @@ def _pieces(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return piece, *np.unique(value_of[value_of > 0], return_counts=True)
 
 
-def _another_size(size: np.ndarray, image: tuple[int, int], file: Path) -> str | None:
+def _another_size(size: np.ndarray, image: tuple[int, int], turned: bool) -> str | None:
     """Return what is to be said of a mask (height, width) that has not the size of its image, None where it has."""
     height, width = (int(side) for side in size)
     if (height, width) == image:
         return None
     said = f"{width} x {height} pixels, the image {image[1]} x {image[0]}"
-    if (width, height) == image and _is_turned(file):
+    if (width, height) == image and turned:
         said += " once turned upright, as the orientation in its file (EXIF) says: turn the mask, too"
     return said
 
@@ -135,18 +134,8 @@ def _of_slices(images: pd.DataFrame) -> list[str]:
     ] * bool(count)
 
 
-def _of_turned(root: Path, paths: Sequence[str]) -> list[str]:
-    with ThreadPoolExecutor(READERS) as pool:
-        asked = [path for path in paths if path.lower().endswith(MAY_BE_TURNED)]
-        turned = [path for path, yes in zip(asked, pool.map(lambda p: _is_turned(root / p), asked), strict=True) if yes]
+def _of_turned(paths: Sequence[str]) -> list[str]:
     return [
-        f"{len(turned)} images were turned upright, as the orientation in their files (EXIF) says, e.g. {turned[0]}: "
+        f"{len(paths)} images were turned upright, as the orientation in their files (EXIF) says, e.g. {paths[0]}: "
         "their masks must have been drawn on the upright picture"
-    ] if turned else []  # fmt: skip
-
-
-def _is_turned(file: Path) -> bool:
-    try:
-        return "upright" in probe_image(file).reading
-    except ImageError:
-        return False
+    ] if paths else []  # fmt: skip

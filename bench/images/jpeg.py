@@ -66,10 +66,10 @@ def open_jpeg(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
 def read_jpeg(file: BinaryIO) -> Jpeg:
     """Read the markers up to the first scan. Raises ImageError for a JPEG that cannot be decoded."""
     file.seek(0)
-    adobe, orientation, pictures, frame = False, 1, 1, None
+    adobe, exif, pictures, frame = False, b"", 1, None
     for marker, data in _segments(file):
         if marker == APP1 and data.startswith(b"Exif\0\0"):
-            orientation = exif_orientation(data)
+            exif = exif or data  # the first counts
         elif marker == APP2 and data.startswith(b"MPF\0"):
             pictures = max(1, read_tag(data[4:], IMAGES_IN_FILE) or 1)
         elif marker == APP14 and data.startswith(b"Adobe"):
@@ -91,7 +91,7 @@ def read_jpeg(file: BinaryIO) -> Jpeg:
     if not (2 <= bits <= 16 if lossless else bits in (8, 12)) or (bits != 8 and components == 4):
         what = f"a {coding} JPEG of {bits} bits in {components} components"
         raise ImageError(f"{what}, which is not read; save it as TIFF")
-    return Jpeg(height, width, components, bits, coding, adobe, orientation, pictures)
+    return Jpeg(height, width, components, bits, coding, adobe, exif_orientation(exif), pictures)
 
 
 def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
