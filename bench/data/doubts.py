@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from bench.data.label_csv import BOX
+from bench.data.label_boxes import BOX
 from bench.images import limits
 
 MANY = 200  # cells in every image
