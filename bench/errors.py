@@ -1,7 +1,8 @@
 """Errors that a user can act on.
 
 A `BenchError` carries one message: the value that was given, what was expected, and what to do.
-The command line prints it without a traceback and exits with code 2.
+The command line prints it without a traceback and exits with code 2. Its arguments are its lines: a line break inside
+one is from a file, and is shown as \\n.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from difflib import get_close_matches
 
 class BenchError(ValueError):
     """A foreseeable mistake in the input; its text is meant for the user."""
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.args))
 
 
 def did_you_mean(value: str, choices: Iterable[str]) -> str:

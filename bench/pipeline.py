@@ -11,36 +11,37 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from bench.data.check import tier_of
+from bench.data.content import content_of, place_of
 from bench.data.datasets import Dataset
-from bench.data.separability import source_warnings
-from bench.data.slips import find_slips, slip_warnings
-from bench.draws.budget import lacking
-from bench.draws.describe import company_of, describe_noise, luck_of
 from bench.draws.foreign import hold_out
 from bench.draws.mistakes import check_spaces
-from bench.draws.noise import KINDS
 from bench.draws.sources import RANDOM
 from bench.embeddings.embed import OnProgress, Prepared, Source, cached_encoders, embed, prepare
 from bench.embeddings.extract import ExtractReport
+from bench.embeddings.missing import left_out, resolve_all
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
+from bench.fitting.borrow import borrow_units
 from bench.fitting.ensembles import Concat, Ensemble, plan_means, run_means
 from bench.fitting.forecast import Forecast, forecast
+from bench.fitting.ledger import Unit
+from bench.fitting.processes import processes
 from bench.fitting.prompts import Prompts, make_prompts
 from bench.fitting.schedule import mapped, run_units
 from bench.fitting.sweep import Embedded, Protocol, Sweep, View, plan_sweep
 from bench.fitting.tuned import leave_out
 from bench.fitting.zero_shot import plan_zero_shot, run_zero_shot
 from bench.heads import get_heads
-from bench.report.facts import EncoderFacts, RunFacts
+from bench.report.facts import EncoderFacts
 from bench.report.leaderboard import Leaderboard
+from bench.report.place import give_back, place_run
+from bench.report.run_facts import describe_run
 from bench.report.write_up import write_up
 from encoders import (
     PANELS,
@@ -65,7 +66,7 @@ class Request:
     panel of that name, what every encoder has to beat, see `encoders.panels`. ensembles: of
     encoders, whose own rows are made as well. zero_shot: add a row with 0 labels for every encoder with a text
     tower, with the default prompts or those of a file. name: folder below <out>/runs (default: from the data and
-    the instances).
+    the instances). allow_missing: go on without encoders that cannot be loaded, and say so.
     """
 
     source: Source
@@ -77,6 +78,7 @@ class Request:
     out: Path | str = "results"
     name: str | None = None
     trivial: bool = True
+    allow_missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ class RunResult:
     units_made: int
     up_to_date: bool  # nothing at all was left to do
     left_out: str = ""  # which groups take no part because settings were tuned on them
-    notes: tuple[str, ...] = ()  # how the instances were made
+    notes: tuple[str, ...] = ()  # where the run lies, what was there before
+    missing: tuple[str, ...] = ()  # encoders that could not be loaded, and why
 
     def summary(self) -> str:
         """Return one line: what was reused and what was made."""
@@ -108,58 +111,100 @@ def run(
     memory: float | None = None,
     command: str = "",
     on_progress: OnProgress | None = None,
+    on_data: Callable[[Dataset], None] | None = None,
 ) -> RunResult:
     """Do what is asked and write the leaderboard.
 
     device: "auto", "cpu", "cuda" or "cuda:N". fit_device: "cpu", or a GPU for the heads that can. workers, memory: see
-    `bench.fitting.schedule.run_units`. command: as the user typed it. Raises BenchError for data the protocol cannot be
+    `bench.fitting.schedule.run_units`. command: as the user typed it. on_data: is given the data as
+    they are understood, before anything is embedded. Raises BenchError for data the protocol cannot be
     run on, and EncoderError for an unknown encoder or device, before anything is written.
     """
-    prepared, asked, ensembles, left_out = _resolve(request, on_progress)
-    specs = _with_panel(asked, request)
+    asked = _resolve(request, on_progress)
+    if on_data:
+        on_data(asked.prepared.dataset)
+    prepared, specs = asked.prepared, _with_panel(asked.specs, request)
+    workers, alone = processes(workers)
     fit_device = find_placement(fit_device, workers).device
-    prompts = _prompts(_classes(prepared, request), asked, request.zero_shot)
+    prompts = _prompts(_classes(prepared, request), asked.specs, request.zero_shot)
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         there = Path(folder)
-        prepared, extracted, X = embed(prepared, specs, device, on_progress, lambda key, X: mapped(X, there, key))
-        if {spec.name for spec in asked} <= extracted.failed.keys():
-            raise BenchError("No encoder could be loaded.\n" + "\n".join(extracted.failed.values()))
+        prepared, extracted, X = embed(
+            prepared, specs, device, on_progress, lambda key, X: _on_disk(X, there, key),
+            allow_missing=request.allow_missing,
+        )  # fmt: skip
+        missing = left_out(asked.missing | extracted.failed)
+        if {spec.name for spec in asked.specs} <= extracted.failed.keys():
+            raise BenchError("No encoder could be loaded.", *missing)
         specs = [spec for spec in specs if spec.name not in extracted.failed]
-        ensembles = [ensemble for ensemble in ensembles if not set(ensemble.members) & set(extracted.failed)]
+        ensembles = [ensemble for ensemble in asked.ensembles if not set(ensemble.members) & set(extracted.failed)]
         prompts = prompts if any(map(has_text_tower, specs)) else {}
         embedded = {spec.name: Embedded(spec.name, spec.key, spec.scaling, X[spec.name]) for spec in specs}
         views = _views(embedded, ensembles)
         sweep = _plan(prepared, request, views)
         refused = sweep.refused
         if not sweep.units and not prompts:
-            raise BenchError("No shot level can be drawn from this data.\n" + "\n".join(refused))
-        run_folder = _run_folder(request, prepared.dataset)
-        tell = (lambda head, done, total: on_progress(f"fit {head}", done, total)) if on_progress else None
-        counts = [
-            run_units(sweep, views, run_folder, workers=workers, memory=memory, device=fit_device, on_progress=tell)
-        ]
-        means = plan_means(sweep, ensembles)
-        counts.append(run_means(means, run_folder))
-        sweep = replace(sweep, units=(*sweep.units, *(unit for unit, _ in means)))
-        if prompts:
-            sweep, more = _without_labels(sweep, specs, embedded, prompts, prepared.store, run_folder)
+            raise BenchError("No shot level can be drawn from this data.", *refused)
+        content = content_of(asked.whole.table[~asked.whole.table["path"].isin(prepared.dataset.problems["path"])])
+        run_folder, elsewhere = place_run(*_named(request, prepared.dataset), content)
+        counts: list[tuple[int, int]] = []
+        wordless: tuple[Unit, ...] = ()
+        if prompts:  # first, as the tower of an encoder that reads words has to be loaded for it
+            wordless, more = _without_labels(sweep, specs, embedded, prompts, prepared.store, run_folder)
             counts.append(more)
+        tell = (lambda head, done, total: on_progress(f"fit {head}", done, total)) if on_progress else None
+        means = plan_means(sweep, ensembles)
+        borrow_units(run_folder, [*sweep.units, *(unit for unit, _ in means)])
+        try:
+            counts.append(
+                run_units(sweep, views, run_folder, workers=workers, memory=memory, device=fit_device, on_progress=tell)
+            )
+        except BenchError:
+            give_back(run_folder)
+            raise
+        counts.append(run_means(means, run_folder))
+        sweep = replace(sweep, units=(*sweep.units, *(unit for unit, _ in means), *wordless))
     reused, made = (sum(column) for column in zip(*counts, strict=True))
     known = _encoder_facts(prepared.store, specs, {spec.name: views[spec.name].width for spec in specs}, ensembles)
-    facts = _facts(prepared, request.source, sweep, known)
-    facts = replace(facts, warnings=(*facts.warnings, *extracted.failed.values()), prompts=prompts)
-    board, fresh = write_up(run_folder, Path(request.out), sweep, facts, refused, command)
+    facts = describe_run(prepared, request.source.instances, sweep, known)
+    facts = replace(
+        facts, warnings=(*missing, *facts.warnings), prompts=prompts, content=content,
+        place=place_of(request.source.data),
+    )  # fmt: skip
+    board, fresh, kept = write_up(run_folder, Path(request.out), sweep, facts, refused, command)
+    notes = tuple(filter(None, (alone, elsewhere, kept)))
     up_to_date = not (made or fresh or sum(extracted.made.values()))
-    return RunResult(run_folder, board, refused, extracted, reused, made, up_to_date, left_out, prepared.notes)
+    return RunResult(
+        run_folder, board, refused, extracted, reused, made, up_to_date, asked.left_out, notes, missing
+    )  # fmt: skip
 
 
-def forecast_run(request: Request, *, workers: int = 1, memory: float | None = None) -> Forecast:
+def _on_disk(X: np.ndarray, folder: Path, key: str) -> np.ndarray:
+    """Return an embedding mapped from a temporary file, so that processes share it."""
+    try:
+        return mapped(X, folder, key)
+    except OSError as error:
+        raise BenchError(
+            f"Got no room for {X.nbytes / 1e6:,.1f} MB of temporary files in {folder.parent} ({error}); free some, or "
+            "set TMPDIR to another folder."
+        ) from None
+
+
+def forecast_run(
+    request: Request,
+    *,
+    workers: int = 1,
+    memory: float | None = None,
+    on_data: Callable[[Dataset], None] | None = None,
+) -> Forecast:
     """Say what the same call of `run` would fit and about how long it would take; embeds and writes nothing.
 
     Rows drawn at random, as wide as the embeddings, are timed where embeddings are missing.
     """
-    prepared, asked, ensembles, left_out = _resolve(request)
-    specs = _with_panel(asked, request)
+    asked = _resolve(request)
+    if on_data:
+        on_data(asked.prepared.dataset)
+    prepared, specs = asked.prepared, _with_panel(asked.specs, request)
     names = prepared.instances["instance"].tolist()
     rng = np.random.default_rng(0)
     embedded, missing = {}, {}
@@ -169,37 +214,53 @@ def forecast_run(request: Request, *, workers: int = 1, memory: float | None = N
             missing[spec.name] = lacks
         X = rng.standard_normal((len(names), spec.dim)).astype("f4") if lacks else prepared.store.read(spec.key, names)
         embedded[spec.name] = Embedded(spec.name, spec.key, spec.scaling, X)
-    views = _views(embedded, ensembles)
-    run_folder = _run_folder(request, prepared.dataset)
+    views = _views(embedded, asked.ensembles)
+    run_folder, _ = place_run(*_named(request, asked.whole), content_of(asked.whole.table), take=False)
     found = forecast(_plan(prepared, request, views), views, run_folder, workers=workers, memory=memory)
-    return replace(found, missing=missing, left_out=left_out)
+    return replace(found, missing=missing, left_out=asked.left_out)
 
 
-def _resolve(
-    request: Request, on_progress: OnProgress | None = None
-) -> tuple[Prepared, list[EncoderSpec], list[Ensemble], str]:
-    """Read the data, and return what the names stand for; the members of ensembles are encoders as well.
-
-    Last comes what is left out of the data because settings were tuned on it, see `bench.fitting.tuned`, or "".
+@dataclass(frozen=True)
+class _Asked:
+    """What the names of a request stand for. whole: the dataset with what is left out because settings were tuned on
+    it (`left_out` says what, or ""). missing: encoder -> why it is none.
     """
+
+    prepared: Prepared
+    whole: Dataset
+    specs: list[EncoderSpec]
+    ensembles: list[Ensemble]
+    left_out: str
+    missing: dict[str, str]
+
+
+def _resolve(request: Request, on_progress: OnProgress | None = None) -> _Asked:
+    """Read the data, and return what the names stand for; the members of ensembles are encoders as well."""
     get_heads(request.heads)
-    name, ensembles = request.name, request.ensembles
+    name = request.name
     if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
         raise BenchError(f"Got run name '{name}'; expected letters, digits, '.', '_' or '-', as it names a folder.")
-    specs = [resolve(text) for text in expand(request.encoders)]
-    members = [[resolve(text) for text in ensemble.members] for ensemble in ensembles]
-    called = [replace(one, members=tuple(s.name for s in own)) for one, own in zip(ensembles, members, strict=True)]
+    names = dict.fromkeys([*expand(request.encoders), *(one for own in request.ensembles for one in own.members)])
+    known, missing = resolve_all(list(names), allow_missing=request.allow_missing)
+    by_name = dict(zip([name for name in names if name not in missing], known, strict=True))
+    ensembles = [
+        replace(one, members=tuple(by_name[member].name for member in one.members))
+        for one in request.ensembles
+        if not set(one.members) & set(missing)
+    ]
     prepared = prepare(request.source, request.out, on_progress)
-    dataset, instances, left_out = leave_out(prepared.dataset, prepared.instances, request.protocol.tuned)
+    whole = prepared.dataset
+    dataset, instances, without = leave_out(prepared.dataset, prepared.instances, request.protocol.tuned)
     prepared = replace(prepared, dataset=hold_out(dataset, request.protocol.foreign), instances=instances)
-    specs = specs or (cached_encoders(prepared) if not members else [])
-    specs = list({spec.name: spec for own in (specs, *members) for spec in own}.values())
+    specs = known or (cached_encoders(prepared) if not names else [])
+    specs = list({spec.name: spec for spec in specs}.values())
     if not specs:
         raise BenchError(
             "Got no --encoder, and no embeddings of this data are stored yet; expected at least one, "
-            "e.g. --encoder color-stats,texture,random-resnet18. `bench encoders` lists them."
+            "e.g. --encoder color-stats,texture,random-resnet18. `bench encoders` lists them.",
+            *missing.values(),
         )
-    return prepared, specs, called, left_out
+    return _Asked(prepared, whole, specs, ensembles, without, missing)
 
 
 def _with_panel(asked: Sequence[EncoderSpec], request: Request) -> list[EncoderSpec]:
@@ -230,10 +291,11 @@ def _classes(prepared: Prepared, request: Request) -> tuple[str, ...]:
     return tuple(sorted(set(prepared.instances["label"]) - set(request.protocol.foreign)))
 
 
-def _run_folder(request: Request, dataset: Dataset) -> Path:
+def _named(request: Request, dataset: Dataset) -> tuple[Path, str]:
+    """Return the folder of all runs, and what this one is called."""
     instances = request.source.instances
     default = dataset.name if instances == "whole" else f"{dataset.name}-{re.sub(r'[^a-zA-Z0-9.]', '', instances)}"
-    return Path(request.out) / "runs" / (request.name or default + NAMED_AFTER[request.protocol.split])
+    return Path(request.out) / "runs", request.name or default + NAMED_AFTER[request.protocol.split]
 
 
 def _prompts(classes: Sequence[str], specs: Sequence[EncoderSpec], zero_shot: bool | Path) -> Prompts:
@@ -255,8 +317,8 @@ def _without_labels(
     prompts: Prompts,
     store: EmbeddingStore,
     folder: Path,
-) -> tuple[Sweep, tuple[int, int]]:
-    """Do the zero-shot units; returns the sweep with them, and (reused, made)."""
+) -> tuple[tuple[Unit, ...], tuple[int, int]]:
+    """Do the zero-shot units; returns them, and (reused, made)."""
     able = {spec.name: spec for spec in specs if has_text_tower(spec)}
     units = plan_zero_shot(sweep, {name: spec.key for name, spec in able.items()}, prompts)
 
@@ -266,8 +328,8 @@ def _without_labels(
         store.declare(spec.key, spec.identity(), tower.weights_digest, name)  # the weights the images were seen with
         return tower
 
-    counts = run_zero_shot(sweep, units, embedded, prompts, load, folder)
-    return replace(sweep, units=(*sweep.units, *units)), counts
+    borrow_units(folder, units)
+    return tuple(units), run_zero_shot(sweep, units, embedded, prompts, load, folder)
 
 
 def _encoder_facts(
@@ -288,32 +350,3 @@ def _encoder_facts(
         diagnostic = f"with a diagnostic among its members: {of_members}" if of_members else ""
         known[ensemble.name] = EncoderFacts("ensemble", dim, trivial, cost, diagnostic)
     return known
-
-
-def _facts(prepared: Prepared, source: Source, sweep: Sweep, known: Mapping[str, EncoderFacts]) -> RunFacts:
-    dataset = prepared.dataset
-    tier, reason = tier_of(dataset)
-    warnings = list(dataset.notes)
-    if len(dataset.problems):
-        some = "; ".join(f"{path}: {why}" for path, why in dataset.problems[["path", "reason"]].to_numpy()[:3].tolist())
-        warnings.append(
-            f"{len(dataset.problems)} files were skipped ({some}{'; ...' if len(dataset.problems) > 3 else ''})"
-        )
-    warnings += [*source_warnings(dataset.table), *slip_warnings(find_slips(dataset.table), len(dataset.table))]
-    warnings += lacking(sweep.budget, sweep.y, sweep.classes)
-    return RunFacts(
-        dataset=dataset.name, instances=source.instances, tier=tier, tier_reason=reason,
-        split_rule=sweep.plan.rule, split_reason=sweep.plan.reason, draw=sweep.protocol.draw,
-        classes=sweep.classes, encoders=known, warnings=(*warnings, *sweep.plan.notes), noise=_noise_words(sweep),
-    )  # fmt: skip
-
-
-def _noise_words(sweep: Sweep) -> dict[str, str]:
-    """Return how labels go wrong, by kind of noise; nothing where all are clean."""
-    asked, worst = sweep.protocol, max(sweep.protocol.noise)
-    if not worst:
-        return {}
-    luck = luck_of(worst, [unit.labels(len(sweep.classes)) for unit in sweep.units if unit.shots])
-    by_slide = any(KINDS[kind].by_slide for kind in asked.noise_kinds)
-    company = company_of(sweep.draws, sweep.y, sweep.table["group"].to_numpy(str)) if by_slide else ""
-    return describe_noise(asked.noise_kinds, sweep.classes, sweep.mistakes, asked.confusable, luck, company)

@@ -10,7 +10,7 @@ tuned.json, tuned_on.csv, report.md} and, where asked for, history.png and impor
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.disk.atomic import replacing, write_atomically
+from bench.disk.atomic import replacing
+from bench.disk.tables import write_csv
 from bench.draws.episodes import default_seeds, draw_supports, plan_splits
 from bench.draws.halves import split_halves
 from bench.embeddings.embed import OnProgress, Source, embed, prepare
@@ -33,6 +34,7 @@ from bench.report.facts import IN_TURN
 from bench.report.intervals import T_FROM, differences, few_groups, score_intervals
 from bench.report.learning import alike, learned_from, margins
 from bench.report.markdown import table_lines
+from bench.report.pages import write_page
 from bench.report.spread import spread_of
 from bench.report.statistics import Hits, count_hits
 from bench.seeds import content_name
@@ -114,9 +116,7 @@ def tune(
         raise BenchError(f"Got study name '{name}'; expected letters, digits, '.', '_' or '-', as it names a folder.")
     draw_figures = _figures() if plots else None
     spec = resolve(aim.encoder)
-    prepared, extracted, X = embed(prepare(source, out, on_progress), [spec], device, on_progress)
-    if extracted.failed:
-        raise BenchError("\n".join(extracted.failed.values()))
+    prepared, _, X = embed(prepare(source, out, on_progress), [spec], device, on_progress)
     table = prepared.instances
     classes = tuple(sorted(table["label"].unique()))
     tuning, evaluation = split_halves(table, classes)
@@ -207,9 +207,9 @@ def _compare(
 def _write(result: Tuned, published: Params, head: Head, aim: Aim) -> None:
     folder = result.folder
     shares = pd.DataFrame({"parameter": list(result.importance), "importance": list(result.importance.values())})
-    write_atomically(folder / "trials.csv", result.trials.to_csv(index=False, float_format="%.6g").encode())
-    write_atomically(folder / "importance.csv", shares.to_csv(index=False, float_format="%.6g").encode())
-    write_atomically(folder / "report.md", render(result, published, head, aim).encode())
+    write_csv(folder / "trials.csv", result.trials)
+    write_csv(folder / "importance.csv", shares)
+    write_page(folder / "report.md", _render_study(published, head), result, aim)
 
 
 def _worth(result: Tuned, published: Params, head: Head) -> dict[str, Any]:
@@ -217,6 +217,10 @@ def _worth(result: Tuned, published: Params, head: Head) -> dict[str, Any]:
     gain = [None if np.isnan(value) else value for value in result.gain]
     both = {"published": asdict(result.published), "tuned": asdict(result.tuned), "gain": gain}
     return {"published": {head.name: dict(published)}, "evaluation": both}
+
+
+def _render_study(published: Params, head: Head) -> Callable[[Tuned, Aim], str]:
+    return lambda result, aim: render(result, published, head, aim)
 
 
 def render(result: Tuned, published: Params, head: Head, aim: Aim) -> str:

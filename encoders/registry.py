@@ -85,6 +85,8 @@ def resolve(text: str) -> EncoderSpec:
     NAME is a registered name, timm:MODEL[.TAG], open_clip:MODEL/TAG, hf-hub:ORG/MODEL (its config.json is
     fetched where it is not cached) or path/to/file.py:NAME.
     """
+    if not text.isprintable():
+        raise EncoderError(f"Got encoder {text!a}; expected characters that can be seen. Rename the file or folder.")
     name, options = split_options(text)
     path, colon, attribute = name.rpartition(":")
     if colon and path.endswith(".py"):
@@ -96,7 +98,12 @@ def resolve(text: str) -> EncoderSpec:
         if prefix not in PREFIXES:
             known = ", ".join(f"{p}:" for p in PREFIXES)
             raise EncoderError(f"Got encoder '{name}'; expected one of the prefixes {known} or FILE.py:NAME.")
-        return PREFIXES[prefix](model_id, options)
+        try:
+            return PREFIXES[prefix](model_id, options)
+        except ImportError as error:
+            raise EncoderError(
+                f"Encoder '{name}' needs a package that cannot be imported ({error}); install it first."
+            ) from error
     return _entry(name).make(**options)
 
 

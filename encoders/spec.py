@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
+from .errors import EncoderError
 from .interventions import VERSION
 
 #: Version of what `encode` promises. Raise it when the same spec would give other vectors than before.
@@ -203,7 +204,12 @@ class EncoderSpec:
 
     def load(self, placement: Placement | None = None) -> LoadedEncoder:
         """Build the encoder and load its weights; EncoderError when they cannot be had."""
-        return self.build(self, placement or Placement())
+        try:
+            return self.build(self, placement or Placement())
+        except ImportError as error:
+            raise EncoderError(
+                f"Encoder '{self.name}' needs a package that cannot be imported ({error}); install it first."
+            ) from error
 
 
 @dataclass(frozen=True)

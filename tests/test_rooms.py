@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 # A room imports from its own floor and from those before it.
 FLOORS = (
-    "errors", "seeds", "__init__", "disk", "images", "solvers", "data", "demo", "draws", "embeddings", "heads", "fitting", "report",
+    "errors", "seeds", "text", "__init__", "disk", "images", "solvers", "data", "demo", "draws", "embeddings", "heads", "fitting", "report",
     "granularity", "pipeline", "tune", "cli", "__main__",
 )  # fmt: skip
 MAY_IMPORT_ENCODERS = {"embeddings", "granularity", "pipeline", "tune", "cli"}

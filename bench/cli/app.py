@@ -13,40 +13,49 @@ import typer
 from bench.cli.console import (
     Interrupted,
     console,
-    errors,
     interrupt,
     print_board,
     print_check,
+    print_data,
+    print_error,
     print_instances,
     print_notes,
-    print_problems,
     progress_bars,
+    speak_for_libraries,
 )
 from bench.cli.granularity import granularity
 from bench.cli.leaderboard import leaderboard
 from bench.cli.options import (
     DEFAULT_DATA,
     DEFAULT_OUT,
+    AllowMissing,
+    BoxUnits,
     CellColumn,
     Cells,
     Data,
     Device,
     Encoders,
+    FollowLinks,
     GroupColumn,
     GroupPattern,
     Instances,
+    LeaveOut,
     Masks,
     MaxInstances,
     Out,
+    Series,
     Verify,
     encoder_names,
+    reading_of,
     words,
 )
 from bench.cli.proxies import proxies
 from bench.cli.run import run
 from bench.cli.segment import segment
 from bench.cli.store import app as store_app
+from bench.cli.streams import flush_all, open_missing
 from bench.cli.tune import tune
+from bench.disk.atomic import refused
 from bench.errors import BenchError
 
 app = typer.Typer(
@@ -65,16 +74,23 @@ def main() -> None:
     """Run the command line; foreseeable mistakes exit with 2 and Ctrl-C with 130, without a traceback."""
     from encoders.errors import EncoderError
 
+    open_missing()
+    speak_for_libraries()
     signal.signal(signal.SIGINT, interrupt)
     try:
         app()
     except (BenchError, EncoderError) as error:
-        errors.print(f"Error: {error}", markup=False)
+        print_error(*error.args)
+        sys.exit(2)
+    except OSError as error:  # a file, a folder or a stream that is not as it has to be
+        print_error(refused(error))
         sys.exit(2)
     except Interrupted:
-        errors.print("Interrupted. What was finished is kept; the same command goes on from there.")
-        sys.stderr.flush()
+        print_error("Interrupted. What was finished is kept; the same command goes on from there.", first="")
+        flush_all()
         os._exit(130)  # decode and worker threads must not hold the exit back
+    finally:
+        flush_all()
 
 
 @app.command()
@@ -102,10 +118,16 @@ def quickstart(
         result = run(request, workers=workers, command="bench quickstart", on_progress=report)
     print_board(result.leaderboard.table)
     console.print(result.summary())
-    console.print(f"\nAll of it: {result.folder / 'leaderboard.md'}\n\nNow your own images, one folder per class:\n")
-    console.print("  bench data check --data Data/raw")
     console.print(
-        "  bench run --data Data/raw --shots 1,2,5 --encoder dino,resnet50,color-stats,texture\n", markup=False
+        "",
+        f"All of it: {result.folder / 'leaderboard.md'}",
+        "",
+        "Now your own images, one folder per class:",
+        "",
+        "  bench data check --data Data/raw",
+        "  bench run --data Data/raw --shots 1,2,5 --encoder dino,resnet50,color-stats,texture",
+        "",
+        sep="\n",
     )
 
 
@@ -114,6 +136,10 @@ def data_check(
     data: Data = DEFAULT_DATA,
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
+    leave_out: LeaveOut = None,
+    follow_links: FollowLinks = False,
+    box_units: BoxUnits = "pixels",
+    series: Series = None,
     out: Out = DEFAULT_OUT,
     instances: Instances = "whole",
     cells: Cells = None,
@@ -129,17 +155,21 @@ def data_check(
     from bench.data.check import check_dataset
     from bench.data.datasets import load_dataset
     from bench.data.instances import count_instances, cut_instances
+    from bench.data.warnings import data_warnings
 
     cache = out / "store"
-    dataset = load_dataset(data, group_pattern=group_pattern, group_column=group_column, cache=cache, verify=verify)
+    dataset = load_dataset(
+        data, group_pattern=group_pattern, group_column=group_column, cache=cache, verify=verify,
+        reading=reading_of(leave_out, follow_links, box_units, series), strict=False,
+    )  # fmt: skip
     check = check_dataset(dataset, cache)
     if instances == "whole":
         print_check(check)
         return
-    told = CellSource(cells, cell_column, masks, max_instances)
+    told = CellSource(cells, cell_column, masks, max_instances, box_units)
     with progress_bars() as report:
         cut = cut_instances(check.dataset, instances, told, cache, report)
-    print_check(replace(check, dataset=cut.dataset, warnings=(*check.warnings, *cut.notes)))
+    print_check(replace(check, dataset=cut.dataset, warnings=data_warnings(cut.dataset)))
     print_instances(count_instances(cut.table), cut.table["cell_label"].dropna())
 
 
@@ -165,10 +195,10 @@ def list_encoders(
     specs, problems = listing.catalogue()
     chosen = listing.choose(specs, listing.Wish(family, words(licence), max_params, here))
     if csv or markdown:
-        typer.echo(listing.as_csv(chosen) if csv else listing.markdown(chosen), nl=False)
+        console.write_document(listing.as_csv(chosen) if csv else listing.markdown(chosen))
         return
     console.print(listing.table(chosen, console.width), soft_wrap=False)
-    console.print(f"{len(chosen)} of {len(specs)} encoders.", *listing.NOTES, *problems, sep="\n", markup=False)
+    console.print(f"{len(chosen)} of {len(specs)} encoders.", *listing.NOTES, *problems, sep="\n")
 
 
 @app.command()
@@ -182,31 +212,37 @@ def extract(
     max_instances: MaxInstances = None,
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
+    leave_out: LeaveOut = None,
+    follow_links: FollowLinks = False,
+    box_units: BoxUnits = "pixels",
+    series: Series = None,
     out: Out = DEFAULT_OUT,
     device: Device = "auto",
     keep_pixels: Annotated[
         bool, typer.Option("--keep-pixels", help="Keep the decoded images too, 150 kB each at 224 px.")
     ] = False,
     verify: Verify = False,
+    allow_missing: AllowMissing = False,
 ) -> None:
     """Embed every image (or tile) with the encoders and keep the embeddings."""
     from bench.data.cells import CellSource
     from bench.embeddings.embed import Source, extract_encoders, prepare
-    from encoders import resolve
+    from bench.embeddings.missing import left_out, resolve_all
 
-    specs = [resolve(name) for name in encoder_names(encoder, required=True)]
-    told = CellSource(cells, cell_column, masks, max_instances)
+    specs, missing = resolve_all(encoder_names(encoder, required=True), allow_missing=allow_missing)
+    told = CellSource(cells, cell_column, masks, max_instances, box_units)
+    read = reading_of(leave_out, follow_links, box_units, series)
     with progress_bars() as report:
-        prepared = prepare(Source(data, instances, group_pattern, group_column, verify, told), out, report)
-        prepared, done = extract_encoders(prepared, specs, device, report, keep_pixels=keep_pixels)
+        prepared = prepare(Source(data, instances, group_pattern, group_column, verify, told, read), out, report)
+        prepared, done = extract_encoders(
+            prepared, specs, device, report, keep_pixels=keep_pixels, allow_missing=allow_missing
+        )
+    print_notes(reason.removesuffix(".") for reason in left_out(missing | dict(done.failed)))
     for name in done.made:
         if name not in done.failed:
-            console.print(f"{name}: {done.reused[name]:,} reused, {done.made[name]:,} made", markup=False)
-    print_problems(prepared.dataset.problems)
-    print_notes(prepared.notes)
+            console.print(f"{name}: {done.reused[name]:,} reused, {done.made[name]:,} made")
+    print_data(prepared.dataset)
     console.print(done.summary())
-    if done.failed:
-        raise BenchError("\n".join(done.failed.values()))
 
 
 app.command()(run)
@@ -218,13 +254,19 @@ app.command()(segment)
 
 
 @app.command()
-def prompts(data: Data = DEFAULT_DATA, out: Out = DEFAULT_OUT) -> None:
+def prompts(
+    data: Data = DEFAULT_DATA,
+    leave_out: LeaveOut = None,
+    follow_links: FollowLinks = False,
+    series: Series = None,
+    out: Out = DEFAULT_OUT,
+) -> None:
     """Print the words that `bench run --zero-shot` uses for each class, as a file to edit and give to --prompts."""
     from bench.data.datasets import load_dataset
     from bench.fitting.prompts import prompts_file
 
-    dataset = load_dataset(data, cache=out / "store")
-    typer.echo(prompts_file(sorted(dataset.table["label"].unique())), nl=False)
+    dataset = load_dataset(data, cache=out / "store", reading=reading_of(leave_out, follow_links, series=series))
+    console.write_document(prompts_file(sorted(dataset.table["label"].unique())))
 
 
 @app.command()
@@ -239,6 +281,10 @@ def export(
     max_instances: MaxInstances = None,
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
+    leave_out: LeaveOut = None,
+    follow_links: FollowLinks = False,
+    box_units: BoxUnits = "pixels",
+    series: Series = None,
     results: Annotated[Path, typer.Option(help="Folder that holds the embeddings.")] = DEFAULT_OUT,
 ) -> None:
     """Write stored embeddings with path, label, group and split to one file."""
@@ -247,8 +293,10 @@ def export(
     from bench.embeddings.export import export_embeddings
     from encoders import resolve
 
-    told = CellSource(cells, cell_column, masks, max_instances)
+    told = CellSource(cells, cell_column, masks, max_instances, box_units)
     with progress_bars() as report:
-        prepared = prepare(Source(data, instances, group_pattern, group_column, cells=told), results, report)
+        read = reading_of(leave_out, follow_links, box_units, series)
+        source = Source(data, instances, group_pattern, group_column, cells=told, reading=read)
+        prepared = prepare(source, results, report)
     count = export_embeddings(prepared.instances, prepared.store, resolve(encoder).key, to)
     console.print(f"{count:,} embeddings written to {to}")

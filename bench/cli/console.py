@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
+import traceback
+import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console
 from rich.table import Column, Table
+
+from bench.cli.streams import DataConsole
+from bench.text import plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bench.data.check import DataCheck
+    from bench.data.datasets import Dataset
     from bench.fitting.forecast import Forecast
 
-WIDE = None if sys.stdout.isatty() else 160  # a file or a pipe has no width to fit into
-console = Console(highlight=False, emoji=False, soft_wrap=True, width=WIDE)
-errors = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+WIDE = None if sys.stdout is not None and sys.stdout.isatty() else 160  # a file or a pipe has no width to fit into
+console = DataConsole(width=WIDE)
+errors = DataConsole(stderr=True)
 _asked = threading.Event()  # Ctrl-C was pressed in this process
 
 
@@ -44,19 +51,46 @@ def heed_interrupt() -> None:
         raise Interrupted
 
 
+def print_error(*lines: object, first: str = "Error: ") -> None:
+    """Print the lines of an error on standard error."""
+    for i, line in enumerate(lines):
+        errors.print(f"{'' if i else first}{line}")
+
+
+def speak_for_libraries() -> None:
+    """Print what libraries warn of, and the trace of an error that nobody foresaw, through the same door."""
+
+    class Spoken(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            errors.print(f"{record.levelname.capitalize()} of {record.name}: {record.getMessage()}")
+
+    def warn(message: Warning | str, category: type[Warning], *where: object, **more: object) -> None:
+        errors.print(f"{category.__name__}: {message}")
+
+    def fail(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        errors.print(*"".join(traceback.format_exception(kind, error, trace)).splitlines(), sep="\n")
+
+    logging.lastResort = Spoken(logging.WARNING)
+    warnings.showwarning = warn
+    sys.excepthook = fail
+
+
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     """Yield a function (what, done, total) that draws one bar with its remaining time per stage, and per head."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # A description is no markup, and passes `plain` below, as it is not printed as a text.
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # A unit of fits may take minutes: the time left is estimated from the last ten.
-    with Progress(*columns, console=errors, transient=True, speed_estimate_period=600) as bars:
+    with Progress(*columns, console=errors, transient=True, speed_estimate_period=600,
+                  disable=not errors.is_terminal) as bars:
         stage = bars.add_task("reading images", total=None)
         kinds = {"": stage}
 
         def report(what: str, done: int, total: int) -> None:
             heed_interrupt()
+            what = plain(what)
             kind = what if what.startswith("fit ") else what.split()[0]
             if kind not in kinds:
                 bars.update(stage, visible=False)
@@ -120,10 +154,11 @@ def print_leak(leak: pd.DataFrame) -> None:
 def print_check(check: DataCheck) -> None:
     """Print what `bench data check` found."""
     dataset = check.dataset
+    print_lost(dataset.lost)
     classes = Table("class", "labelled regions", "images", "groups", "sources", box=box.SIMPLE)
     for row in check.classes.to_dict("records"):
         classes.add_row(*(str(row[name]) for name in ("class", "rows", "images", "groups", "sources")))
-    console.print(f"{dataset.name}: {dataset.table['path'].nunique()} images in {check.n_groups} groups", markup=False)
+    console.print(f"{dataset.name}: {dataset.table['path'].nunique()} images in {check.n_groups} groups")
     console.print(classes, soft_wrap=False)
     formats = Table("pixels", "channels", "pages", "images", box=box.SIMPLE)
     for row in check.formats.to_dict("records"):
@@ -131,13 +166,14 @@ def print_check(check: DataCheck) -> None:
     console.print(formats, soft_wrap=False)
     low, mid, high = (f"{row['width']:.0f} x {row['height']:.0f}" for row in check.sizes.to_dict("records"))
     console.print(f"Width x height in pixels, each by itself: {low} smallest, {mid} median, {high} largest")
-    print_problems(dataset.problems)
+    of_lost = dataset.problems["path"].str.split("/").str[0].isin(list(dataset.lost))  # told above
+    print_problems(dataset.problems[~of_lost])
     print_notes(check.warnings)
     for row in check.slips.to_dict("records"):
         for path in row["paths"]:
             where = f"slide {row['group']}, with {row['among']} of {row['of']}"
-            console.print(f"Look at {path}: {row['label']} in {where}", markup=False)
-    console.print(f"Tier {check.tier}. {check.tier_reason}", markup=False)
+            console.print(f"Look at {path}: {row['label']} in {where}")
+    console.print(f"Tier {check.tier}. {check.tier_reason}")
 
 
 def print_instances(counts: pd.DataFrame, cells: Iterable[str]) -> None:
@@ -150,19 +186,42 @@ def print_instances(counts: pd.DataFrame, cells: Iterable[str]) -> None:
     counted = Counter(cells).most_common()
     if counted:
         listed = ", ".join(f"{name} {count:,}" for name, count in counted)
-        console.print(f"Labels that experts gave cells: {listed}", markup=False)
+        console.print(f"Labels that experts gave cells: {listed}")
 
 
 def print_notes(notes: Iterable[str]) -> None:
     """Print a line per thing that a user should know."""
     for note in notes:
-        console.print(f"Note: {note}.", markup=False)
+        console.print(f"Note: {note}{'' if note.endswith('?') else '.'}")
 
 
 def print_problems(problems: pd.DataFrame) -> None:
-    """Print a line per image that was skipped, with its reason."""
-    for path, reason in problems[["path", "reason"]].itertuples(index=False):
-        console.print(f"Skipped {path}: {reason}", markup=False)
+    """Print a line per file that was skipped, with its reason; many that were for one reason are counted."""
+    from bench.data.warnings import skipped
+
+    for line in skipped(problems):
+        console.print(f"Skipped {line}")
+
+
+def print_lost(lost: Mapping[str, str]) -> None:
+    """Print which classes have no usable image, and why."""
+    if lost:
+        what, it = ("1 class has", "it") if len(lost) == 1 else (f"{len(lost)} classes have", "them")
+        console.print(
+            f"{what} no image that can be used, and `bench run` stops at that. Add images, or do without {it} by "
+            f"--leave-out {','.join(lost)}:"
+        )
+        for name, reason in lost.items():
+            console.print(f"  {name}: {reason}")
+        console.print("")
+
+
+def print_data(dataset: Dataset) -> None:
+    """Print what is to be known of a dataset before its scores are believed, as `bench data check` does."""
+    from bench.data.warnings import data_warnings
+
+    print_problems(dataset.problems)
+    print_notes(data_warnings(dataset))
 
 
 def _duration(seconds: float) -> str:
@@ -181,11 +240,11 @@ def print_forecast(forecast: Forecast) -> None:
         table.add_row(row["head"], row["selection"], row["noise_kind"], *counts, _duration(row["seconds"]))
     console.print(table, soft_wrap=False)
     if forecast.left_out:
-        console.print(f"Left out: {forecast.left_out}.", markup=False)
+        console.print(f"Left out: {forecast.left_out}.")
     for reason in forecast.refused:
-        console.print(f"Not run: {reason}.", markup=False)
+        console.print(f"Not run: {reason}.")
     for encoder, count in forecast.missing.items():
-        console.print(f"Not embedded yet: {count:,} instances with {encoder}; random rows were timed.", markup=False)
+        console.print(f"Not embedded yet: {count:,} instances with {encoder}; random rows were timed.")
     fits, done = forecast.table["fits"].sum(), forecast.table["done"].sum()
     console.print(
         f"{fits:,} fits, {done:,} done already. About {_duration(forecast.seconds)} for the rest with "

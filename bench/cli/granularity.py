@@ -15,19 +15,24 @@ from bench.cli.console import console, print_notes, print_problems, progress_bar
 from bench.cli.options import (
     DEFAULT_DATA,
     DEFAULT_OUT,
+    BoxUnits,
     CellColumn,
     Cells,
     Data,
     Device,
     Encoders,
+    FollowLinks,
     GroupColumn,
     GroupPattern,
     Instances,
+    LeaveOut,
     Masks,
     MaxInstances,
     Out,
+    Series,
     encoder_names,
     numbers,
+    reading_of,
     words,
 )
 from bench.errors import BenchError
@@ -46,6 +51,10 @@ def granularity(
     max_instances: MaxInstances = None,
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
+    leave_out: LeaveOut = None,
+    follow_links: FollowLinks = False,
+    box_units: BoxUnits = "pixels",
+    series: Series = None,
     classes: Annotated[
         str, typer.Option(help="Only these classes, e.g. a,b (default: all that have labels enough).")
     ] = "",
@@ -94,9 +103,10 @@ def granularity(
     levels = Levels(
         tuple(numbers(image_labels, "--image-labels", int)), tuple(numbers(cell_labels, "--cell-labels", int)), seeds
     )
-    told = CellSource(cells, cell_column, masks, max_instances)
+    told = CellSource(cells, cell_column, masks, max_instances, box_units)
+    read = reading_of(leave_out, follow_links, box_units, series)
     request = Request(
-        Source(data, instances, group_pattern, group_column, cells=told), encoder_names(encoder), levels,
+        Source(data, instances, group_pattern, group_column, cells=told, reading=read), encoder_names(encoder), levels,
         tuple(words(bag_head)), tuple(words(classes)), tuple(numbers(purity, "--purity", float)[::-1]), simulate_bags,
         _minutes(minutes), out, name, pure, none_class,
     )  # fmt: skip
@@ -105,7 +115,7 @@ def granularity(
     _print(found.rates)
     print_notes(found.notes)
     print_problems(found.problems)
-    console.print(f"Written: {found.folder / 'granularity.md'}", markup=False)
+    console.print(f"Written: {found.folder / 'granularity.md'}")
 
 
 def _minutes(text: str) -> dict[str, float]:

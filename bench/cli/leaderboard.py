@@ -44,21 +44,21 @@ def leaderboard(
 
     folders = find_runs(out, runs or [])
     notes = _bring_up_to_date(folders, rebuild)
-    stored = read_runs(folders)
+    stored, of_datasets = read_runs(folders)
     merged = merge_runs(stored)
     scores, left_out = draw_scores(stored, merged)
     found = across(scores)
     if calibration:
         merged = _calibrated(stored, merged)
-    notes += [*merged.notes, *left_out, *found.notes]
+    notes += [*of_datasets, *merged.notes, *left_out, *found.notes]
     write_merged(out, merged.table, found, notes)
     _print_best(merged.table)
-    _print_across(found, sorted(merged.table["dataset"].unique()))
+    _print_across(found, len({run.counts_as for run in stored}))
     for note in notes:
-        console.print(f"Note: {note.removesuffix('.')}.", markup=False)
+        console.print(f"Note: {note.removesuffix('.')}.")
     names = ", ".join(run.name for run in stored)
     count = f"{len(merged.table):,} rows of {len(stored)} run{'s' * (len(stored) != 1)}"
-    console.print(f"{count} ({names}). Leaderboard: {out / 'leaderboard.md'}", markup=False)
+    console.print(f"{count} ({names}). Leaderboard: {out / 'leaderboard.md'}")
 
 
 def _bring_up_to_date(folders: list[Path], rebuild: bool) -> list[str]:
@@ -74,7 +74,7 @@ def _bring_up_to_date(folders: list[Path], rebuild: bool) -> list[str]:
                 continue
             try:
                 write_anew(folder)
-            except BenchError as error:
+            except (BenchError, OSError) as error:
                 if rebuild:
                     raise
                 notes.append(f"tables of an earlier version are taken as they are. {error}")
@@ -114,7 +114,7 @@ def _print_best(merged: pd.DataFrame) -> None:
     console.print(table, soft_wrap=False)
 
 
-def _print_across(found: Across, datasets: list[str]) -> None:
+def _print_across(found: Across, datasets: int) -> None:
     from bench.report.markdown import head_label
     from bench.report.overview import shown_level
 
@@ -130,7 +130,7 @@ def _print_across(found: Across, datasets: list[str]) -> None:
         table.add_row(row["encoder"], head_label(row), mid, f"{low}-{high}", f"{row['rank']:.1f}", better)
     shots, count = int(part["shots"].iloc[0]), int(part["datasets"].iloc[0])
     table.title = (
-        f"Skill above guessing over {count} of {len(datasets)} datasets, {shots} label{'s' * (shots != 1)} a class "
+        f"Skill above guessing over {count} of {datasets} datasets, {shots} label{'s' * (shots != 1)} a class "
         f"(the first {min(SHOWN, len(part))} of {len(part)} methods)"
     )
     console.print(table, soft_wrap=False)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich import box
-from rich.markup import escape
 from rich.table import Column, Table
 
 from bench.errors import BenchError
@@ -155,7 +154,7 @@ def table(specs: Sequence[EncoderSpec], width: int) -> Table:
             family = spec.family
             shown.add_section()
             shown.add_row(f"[bold]{family}[/bold]")
-        shown.add_row(*(escape(seen.cell(spec)) for seen in columns.values()))
+        shown.add_row(*(seen.cell(spec) for seen in columns.values()))
     return shown
 
 
@@ -181,7 +180,7 @@ def in_full(spec: EncoderSpec) -> Table:
     shown = Table(Column(no_wrap=True), Column(overflow="fold"), box=None, show_header=False, pad_edge=False)
     for head, cell in FULL.items():
         if str(cell(spec)):
-            shown.add_row(head, escape(str(cell(spec))))
+            shown.add_row(head, str(cell(spec)))
     return shown
 
 

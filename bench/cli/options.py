@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from bench.data.reading import Reading, check_units
+from bench.data.spellings import one_form
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -18,9 +20,9 @@ Instances = Annotated[
     typer.Option(
         help="What gets one embedding: whole; tiles:SIZE[:STRIDE] in pixels, tiles:128:fg without empty ones; or a "
         "window around each cell: boxes (--cells), masks (--masks, or the column mask), segments (found by a "
-        "threshold), cellpose:model=FILE. boxes:64 is in pixels, boxes:10um needs a column um_per_px, boxes:fit is as "
-        "large as the cell, boxes alone one size from the data. masks:64:only blanks what is not of the cell, "
-        "masks:64:without the cell (not with boxes)."
+        "threshold), cellpose:model=FILE. boxes:64 is in pixels, boxes:10um needs a scale (in the files, or a column "
+        "um_per_px), boxes:fit is as large as the cell, boxes alone one size from the data. masks:64:only blanks what "
+        "is not of the cell, masks:64:without the cell (not with boxes)."
     ),
 ]
 Cells = Annotated[Path | None, typer.Option(help="CSV of cells for --instances boxes: path,x0,y0,x1,y1 (pixels).")]
@@ -35,6 +37,24 @@ GroupPattern = Annotated[
     str | None, typer.Option(help="Regular expression on the path whose first (...) names the slide or patient.")
 ]
 GroupColumn = Annotated[str | None, typer.Option(help="Column of the CSV that names the slide or patient.")]
+LeaveOut = Annotated[
+    list[str] | None, typer.Option("--leave-out", help="Classes to do without, comma-separated or repeated.")
+]
+FollowLinks = Annotated[
+    bool,
+    typer.Option(
+        "--follow-links", help="Also read what links lead to outside of the data folder, as of a Hugging Face snapshot."
+    ),
+]
+BoxUnits = Annotated[
+    str, typer.Option(help="What boxes are given in: pixels, fractions (0 to 1) or percent of the image's size.")
+]
+Series = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Which of several pictures (series, scenes) of a file is read, from 1 (default: the largest)."
+    ),
+]
 Out = Annotated[Path, typer.Option(help="Folder for embeddings, runs and leaderboards.")]
 Encoders = Annotated[
     list[str] | None,
@@ -46,14 +66,26 @@ Encoders = Annotated[
 ]
 Verify = Annotated[bool, typer.Option("--verify", help="Read every file and every stored embedding again.")]
 Device = Annotated[str, typer.Option(help="Where encoders run: auto, cpu, cuda or cuda:N.")]
+AllowMissing = Annotated[
+    bool,
+    typer.Option("--allow-missing", help="Go on without encoders that cannot be loaded, and say so; else an error."),
+]
 DEFAULT_DATA = Path("Data/raw")
 DEFAULT_OUT = Path("results")
 Number = TypeVar("Number", int, float)
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a comma-separated text."""
-    return [word.strip() for word in text.split(",") if word.strip()]
+    """Return the words of a comma-separated text, each in the spelling in which names of classes are kept."""
+    return [one_form(word) for word in text.split(",") if word.strip()]
+
+
+def reading_of(
+    leave_out: list[str] | None, follow_links: bool, box_units: str = "pixels", series: int | None = None
+) -> Reading:
+    """Return how files are to be read."""
+    check_units(box_units)
+    return Reading(leave_out=tuple(leave_out or ()), follow_links=follow_links, box_units=box_units, series=series)
 
 
 def encoder_names(given: list[str] | None, *, required: bool = False) -> list[str]:

@@ -13,18 +13,23 @@ from bench.cli.console import console, print_problems, progress_bars
 from bench.cli.options import (
     DEFAULT_DATA,
     DEFAULT_OUT,
+    BoxUnits,
     CellColumn,
     Cells,
     Data,
     Device,
     Encoders,
+    FollowLinks,
     GroupColumn,
     GroupPattern,
     Instances,
+    LeaveOut,
     Masks,
     MaxInstances,
     Out,
+    Series,
     encoder_names,
+    reading_of,
 )
 from bench.errors import BenchError
 
@@ -50,6 +55,10 @@ def proxies(
     max_instances: MaxInstances = None,
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
+    leave_out: LeaveOut = None,
+    follow_links: FollowLinks = False,
+    box_units: BoxUnits = "pixels",
+    series: Series = None,
     run: Annotated[
         str | None, typer.Option(help="A run on the same data, by name or folder: what choosing by a proxy had cost.")
     ] = None,
@@ -77,9 +86,11 @@ def proxies(
     from bench.report.proxies import PROXIES, cka_matrix, measure, selection_regret
     from encoders import resolve
 
-    told = CellSource(cells, cell_column, masks, max_instances)
+    told = CellSource(cells, cell_column, masks, max_instances, box_units)
     with progress_bars() as report:
-        prepared = prepare(Source(data, instances, group_pattern, group_column, cells=told), out, report)
+        read = reading_of(leave_out, follow_links, box_units, series)
+        source = Source(data, instances, group_pattern, group_column, cells=told, reading=read)
+        prepared = prepare(source, out, report)
     specs = [resolve(name) for name in encoder_names(encoder)] or cached_encoders(prepared)
     specs = list({spec.name: spec for spec in specs}.values())
     if not specs:
@@ -89,7 +100,7 @@ def proxies(
         )
     board = None if run is None else _board(run, out, prepared, instances)
     with progress_bars() as report:
-        prepared, extracted, embedded = embed(prepared, specs, device, report)
+        prepared, _, embedded = embed(prepared, specs, device, report)
         chosen = _rows(prepared.instances, rows)
         table = prepared.instances.iloc[chosen]
         y, group = np.unique(table["label"], return_inverse=True)[1], table["group"].to_numpy(str)
@@ -100,15 +111,13 @@ def proxies(
             own = measure(X, scale_rows(X, everything, group, spec.scaling), y, group)
             found[spec.name] = {"dim": X.shape[1], **own.values}
             why |= {f"{spec.name}: no {SHOWN[name]}, as {reason}": None for name, reason in own.why.items()}
-    if not found:
-        raise BenchError("No encoder could be loaded.\n" + "\n".join(extracted.failed.values()))
     judged = pd.DataFrame.from_dict(found, orient="index").rename_axis("encoder")
     alike = pd.DataFrame(cka_matrix([embedded[name] for name in judged.index]), judged.index, judged.index)
     _print_judged(judged, f"{len(table):,} of {len(prepared.instances):,} instances, {len(np.unique(group))} groups")
     if len(judged) > 1:
         _print_alike(alike)
-    for line in [*why, *extracted.failed.values()]:
-        console.print(line, markup=False)
+    for line in why:
+        console.print(line)
     print_problems(prepared.dataset.problems)
     regret = None if board is None else selection_regret(judged[list(PROXIES)], board)
     if regret is not None:
@@ -130,7 +139,9 @@ def _rows(table: pd.DataFrame, most: int) -> np.ndarray:
 
 def _board(run: str, out: Path, prepared: Prepared, instances: str) -> pd.DataFrame:
     """Return the leaderboard of a run; BenchError where there is none, or it is of other data."""
-    import pandas as pd
+    from bench.data.content import content_of
+    from bench.disk.tables import read_csv
+    from bench.report.place import content_of_run
 
     places = [folder / "leaderboard.csv" for folder in (out / "runs" / run, Path(run))]
     there = [path for path in places if path.is_file()]
@@ -138,12 +149,14 @@ def _board(run: str, out: Path, prepared: Prepared, instances: str) -> pd.DataFr
         names = sorted(path.parent.name for path in (out / "runs").glob("*/leaderboard.csv"))
         known = f", or one of {', '.join(names)}" if names else ""
         raise BenchError(f"Got --run {run}, which has no leaderboard.csv; expected the folder of a run{known}.")
-    board = pd.read_csv(there[0])
-    was, asked = tuple(board[["dataset", "instances"]].iloc[0]), (prepared.dataset.name, instances)
-    if was != asked:
+    board = read_csv(there[0])
+    was, called = (str(board[name].iloc[0]) for name in ("instances", "dataset"))
+    if was != instances:
+        raise BenchError(f"Got --run {run} with --instances {was}, and {instances} here; expected the same.")
+    if content_of_run(there[0].parent) != content_of(prepared.dataset.table):
         raise BenchError(
-            f"Got --run {run} of {was[0]} with --instances {was[1]}, and --data {asked[0]} with {asked[1]}; expected "
-            "the same data and instances."
+            f"Got --run {run} of other images or labels ({called}) than --data {prepared.dataset.name}; expected a run "
+            "of the same data."
         )
     return board
 
@@ -187,9 +200,9 @@ def _number(value: float, digits: int) -> str:
 
 
 def _write(path: Path, judged: pd.DataFrame, regret: pd.DataFrame | None) -> None:
-    from bench.disk.atomic import write_atomically
+    from bench.disk.tables import write_csv
 
     tables = {path: judged} | ({} if regret is None else {path.with_name(f"{path.stem}-regret.csv"): regret})
     for place, table in tables.items():
-        write_atomically(place, table.to_csv(index=False, float_format="%.6g").encode())
-    console.print(f"Written: {', '.join(map(str, tables))}", markup=False)
+        write_csv(place, table)
+    console.print(f"Written: {', '.join(map(str, tables))}")

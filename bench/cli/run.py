@@ -11,25 +11,40 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli.console import console, print_board, print_forecast, print_leak, print_notes, progress_bars
+from bench.cli.console import (
+    console,
+    print_board,
+    print_data,
+    print_forecast,
+    print_leak,
+    print_notes,
+    print_problems,
+    progress_bars,
+)
 from bench.cli.options import (
     DEFAULT_DATA,
     DEFAULT_OUT,
+    AllowMissing,
+    BoxUnits,
     CellColumn,
     Cells,
     Data,
     Device,
     Encoders,
+    FollowLinks,
     GroupColumn,
     GroupPattern,
     Instances,
+    LeaveOut,
     Masks,
     MaxInstances,
     Out,
+    Series,
     Verify,
     encoder_names,
     ensembles,
     numbers,
+    reading_of,
     words,
 )
 from bench.errors import BenchError
@@ -143,12 +158,17 @@ def run(
     max_instances: MaxInstances = None,
     group_pattern: GroupPattern = None,
     group_column: GroupColumn = None,
+    leave_out: LeaveOut = None,
+    follow_links: FollowLinks = False,
+    box_units: BoxUnits = "pixels",
+    series: Series = None,
     out: Out = DEFAULT_OUT,
     device: Device = "auto",
     fit_device: Annotated[
         str, typer.Option(help="Where logistic regression is solved: cpu, or cuda for many classes and labels.")
     ] = "cpu",
     verify: Verify = False,
+    allow_missing: AllowMissing = False,
     name: Annotated[str | None, typer.Option(help="Name of the run's folder below <out>/runs.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that fit heads.")] = os.cpu_count() or 1,
     memory: Annotated[
@@ -162,7 +182,10 @@ def run(
 
     Run it in several processes, or on machines that share the folder, and they share the work.
     """
+    import pandas as pd
+
     from bench.data.cells import CellSource
+    from bench.data.spellings import one_form
     from bench.draws.partners import read_confusable
     from bench.draws.sources import DIAGNOSTIC
     from bench.fitting.sweep import Protocol
@@ -173,39 +196,39 @@ def run(
         tuple(numbers(shots, "--shots", int)), tuple(numbers(noise, "--noise", float)),
         tuple(dict.fromkeys(words(noise_kind))), seeds, draw,
         tuple(dict.fromkeys([*words(select), *["tuned"] * bool(params)])), tuple(transfer or ()), tuple(params or ()),
-        read_confusable(confusable), tuple(words(foreign)), tuple(numbers(budget, "--budget", int)), split, shot_unit,
-        scale_by,
+        read_confusable(one_form(confusable)), tuple(words(foreign)), tuple(numbers(budget, "--budget", int)), split,
+        shot_unit, scale_by,
     )  # fmt: skip
     source = Source(
-        data, instances, group_pattern, group_column, verify, CellSource(cells, cell_column, masks, max_instances)
-    )
+        data, instances, group_pattern, group_column, verify,
+        CellSource(cells, cell_column, masks, max_instances, box_units),
+        reading_of(leave_out, follow_links, box_units, series),
+    )  # fmt: skip
     request = Request(
         source, protocol, encoder_names(encoder), words(head), ensembles(ensemble), prompts or zero_shot, out, name,
-        trivial,
+        trivial, allow_missing,
     )  # fmt: skip
     if leak and split != "group":
         raise BenchError(f"Got --leak with --split {split}; expected --split group, which random is held against.")
     if dry_run:
-        print_forecast(forecast_run(request, workers=workers, memory=memory))
+        print_forecast(forecast_run(request, workers=workers, memory=memory, on_data=print_data))
         return
     how: dict[str, Any] = {"device": device, "fit_device": fit_device, "workers": workers, "memory": memory}
     command = shlex.join(["bench", *sys.argv[1:]])
     with progress_bars() as report:
-        result = run_all(request, command=command, on_progress=report, **how)
+        result = run_all(request, command=command, on_progress=report, on_data=print_data, **how)
         leaked = _audit(request, result, command, on_progress=report, **how) if leak else None
+    print_notes(reason.removesuffix(".") for reason in result.missing)
     print_board(result.leaderboard.table)
     for text in result.leaderboard.flags.values():
-        console.print(f"Note: {text.replace('**', '')}.", markup=False)
+        console.print(f"Note: {text}.")
     if split == "random":
-        console.print(f"{DIAGNOSTIC}.", markup=False)
+        console.print(f"{DIAGNOSTIC}.")
     if result.left_out:
-        console.print(f"Left out: {result.left_out}.", markup=False)
+        console.print(f"Left out: {result.left_out}.")
     for reason in result.refused:
-        console.print(f"Not run: {reason}.", markup=False)
-    for reason in result.extracted.failed.values():
-        console.print(f"Left out: {reason}", markup=False)
-    for path, reason in result.extracted.problems.items():
-        console.print(f"Skipped {path}: {reason}", markup=False)
+        console.print(f"Not run: {reason}.")
+    print_problems(pd.DataFrame(list(result.extracted.problems.items()), columns=["path", "reason"]))
     print_notes(result.notes)
     console.print(result.summary())
     console.print(f"Leaderboard: {result.folder / 'leaderboard.md'}")
@@ -216,7 +239,7 @@ def run(
 
 def _audit(request: Request, result: RunResult, command: str, **how: Any) -> pd.DataFrame:
     """Run the same on items split at random, and write beside the run what that scores too high."""
-    from bench.disk.atomic import write_atomically
+    from bench.disk.tables import write_csv
     from bench.pipeline import run as run_all
     from bench.report.leak import leak_table
 
@@ -224,5 +247,5 @@ def _audit(request: Request, result: RunResult, command: str, **how: Any) -> pd.
     other = replace(request, protocol=replace(request.protocol, split="random"), name=name)
     at_random = run_all(other, command=command, **how)
     table = leak_table(result.leaderboard.table, at_random.leaderboard.table)
-    write_atomically(result.folder / "leak.csv", table.to_csv(index=False, float_format="%.6g").encode())
+    write_csv(result.folder / "leak.csv", table)
     return table

@@ -10,7 +10,16 @@ from rich import box
 from rich.table import Table
 
 from bench.cli.console import console, print_problems, progress_bars
-from bench.cli.options import DEFAULT_DATA, DEFAULT_OUT, Data, Masks
+from bench.cli.options import (
+    DEFAULT_DATA,
+    DEFAULT_OUT,
+    Data,
+    FollowLinks,
+    LeaveOut,
+    Masks,
+    Series,
+    reading_of,
+)
 from bench.errors import BenchError
 
 WORDS = "foreground=dark, threshold=otsu, min=50, border=drop"
@@ -21,6 +30,9 @@ def segment(
     data: Data = DEFAULT_DATA,
     setting: Annotated[list[str] | None, typer.Option("--set", help=f"A setting, repeatable: {WORDS}.")] = None,
     masks: Masks = None,
+    leave_out: LeaveOut = None,
+    follow_links: FollowLinks = False,
+    series: Series = None,
     results: Annotated[Path, typer.Option(help="Folder that keeps what was found.")] = DEFAULT_OUT,
 ) -> None:
     """Draw the outlines of the cells that --instances segments finds, and count them; compare with masks if there are.
@@ -36,7 +48,7 @@ def segment(
     if how is None:
         raise BenchError(f"Got --set {' --set '.join(setting or ())}; expected settings such as {WORDS}.")
     cache = results / "store"
-    dataset = load_dataset(data, cache=cache)
+    dataset = load_dataset(data, cache=cache, reading=reading_of(leave_out, follow_links, series=series))
     with progress_bars() as report:
         table = segment_images(
             dataset, how, CellSource(masks=masks), cache, to, lambda done, total: report("segment images", done, total)
@@ -52,4 +64,7 @@ def segment(
         shown.add_row(str(name), *(f"{v:.3f}" if i > 4 else f"{v:,.0f}" for i, v in enumerate(row)))
     console.print(shown, soft_wrap=False)
     print_problems(dataset.problems)
-    console.print(f"Look at them: {to / FOLDER}; one line an image: {to / 'cells.csv'}", markup=False)
+    if "mask_problem" in table:
+        lacking = table[["path", "mask_problem"]].dropna().set_axis(["path", "reason"], axis=1)
+        print_problems(lacking.assign(reason="not compared, " + lacking["reason"]))
+    console.print(f"Look at them: {to / FOLDER}; one line an image: {to / 'cells.csv'}")

@@ -53,7 +53,7 @@ def check(context: typer.Context, out: Out = None) -> None:
     for key, name in store.variants().items():
         shards += len(store.index(key).names)
         for path in store.verify(key):
-            console.print(f"{name}: damaged, set aside as {path}", markup=False)
+            console.print(f"{name}: damaged, set aside as {path}")
     if store.set_aside:
         raise BenchError(
             f"Got {len(store.set_aside)} damaged of {shards} shards; they are set aside, and their embeddings missing. "
@@ -78,7 +78,7 @@ def clean(
 
     leftovers = find_leftovers(_folder(context, out), encoder or (), pixels=pixels)
     for one in leftovers:
-        console.print(f"{_size(one.bytes):>9}  {one.path}  ({one.why})", markup=False)
+        console.print(f"{_size(one.bytes):>9}  {one.path}  ({one.why})")
     if not leftovers:
         console.print("Nothing to remove")
     elif yes:

@@ -11,7 +11,18 @@ from rich import box
 from rich.table import Table
 
 from bench.cli.console import console, progress_bars
-from bench.cli.options import CellColumn, Cells, Instances, Masks, MaxInstances
+from bench.cli.options import (
+    BoxUnits,
+    CellColumn,
+    Cells,
+    FollowLinks,
+    Instances,
+    LeaveOut,
+    Masks,
+    MaxInstances,
+    Series,
+    reading_of,
+)
 
 if TYPE_CHECKING:
     from bench.tune import Tuned
@@ -38,6 +49,10 @@ def tune(
     max_instances: MaxInstances = None,
     group_pattern: Annotated[str | None, typer.Option(help="Regular expression; its first (...) is the slide.")] = None,
     group_column: Annotated[str | None, typer.Option(help="Column of the CSV that names the slide.")] = None,
+    leave_out: LeaveOut = None,
+    follow_links: FollowLinks = False,
+    box_units: BoxUnits = "pixels",
+    series: Series = None,
     out: Annotated[Path, typer.Option(help="Folder for embeddings and studies.")] = Path("results"),
     device: Annotated[str, typer.Option(help="Where encoders run: auto, cpu, cuda or cuda:N.")] = "auto",
     name: Annotated[str | None, typer.Option(help="Name of the study's folder below <out>/tune.")] = None,
@@ -51,8 +66,9 @@ def tune(
     from bench.tune import tune as tune_all
 
     aim = Aim(encoder, head, shots, trials, episodes, draw)
-    told = CellSource(cells, cell_column, masks, max_instances)
-    source = Source(data, instances, group_pattern, group_column, cells=told)
+    told = CellSource(cells, cell_column, masks, max_instances, box_units)
+    read = reading_of(leave_out, follow_links, box_units, series)
+    source = Source(data, instances, group_pattern, group_column, cells=told, reading=read)
     with progress_bars() as report:
         result = tune_all(
             source, aim, out=out, name=name, device=device, workers=workers, plots=plots, on_progress=report
@@ -83,6 +99,6 @@ def _show(result: Tuned) -> None:
         console.print(shares, soft_wrap=False)
     table.title = "On the evaluation half, of which no label was tuned on"
     console.print(table, soft_wrap=False)
-    console.print(verdict(result), markup=False)
+    console.print(verdict(result))
     before = len(result.trials) - result.made
-    console.print(f"{before} trials reused, {result.made} made; all of it: {result.folder / 'report.md'}", markup=False)
+    console.print(f"{before} trials reused, {result.made} made; all of it: {result.folder / 'report.md'}")

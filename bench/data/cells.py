@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.data.datasets import Dataset, clip_boxes, posix_paths
-from bench.data.label_csv import BOX, PATH_NAMES, read_boxes, read_columns, read_scale
+from bench.data.clip import clip_boxes
+from bench.data.csv_table import read_table
+from bench.data.datasets import Dataset
+from bench.data.label_boxes import BOX, BOX_NAMES, has_boxes, read_boxes, scale_boxes
+from bench.data.label_csv import PATH_NAMES, path_column, read_scale
+from bench.data.paths import below
+from bench.data.spellings import NEVER_A_CLASS, column_name, in_one_form, one_form, without_missing
 from bench.errors import BenchError, did_you_mean
+from bench.images import split_series
 
 LAYOUT = "Expected columns path,x0,y0,x1,y1 (pixels), one line a cell, and any column with the cell's label."
 LABEL_NAMES = ("cell_label", "label")  # read as the cell's label where --cell-column names none
@@ -20,13 +26,15 @@ class CellSource:
     """Where cells are told, for the kinds of instances that need it.
 
     file: CSV of boxes; column: its column with labels of cells. masks: folder of masks that have the names of their
-    images. most: instances kept of one image; None is DEFAULT_MOST for cells and all for tiles.
+    images. most: instances kept of one image; None is DEFAULT_MOST for cells and all for tiles. units: of the boxes in
+    the file, a name of `bench.data.reading.UNITS`.
     """
 
     file: Path | None = None
     column: str | None = None
     masks: Path | None = None
     most: int | None = None
+    units: str = "pixels"
 
 
 @dataclass(frozen=True)
@@ -61,11 +69,12 @@ def boxes_of(dataset: Dataset, source: CellSource) -> Found:
         label = table["label"].where(table["level"] == "expert").astype("string")
         return Found(table[["path", *BOX, "um_per_px"]].assign(cell_label=label), {}, own=True)
     notes: list[str] = []
-    cells = _read(source.file, source.column, notes)
-    cells["path"] = _match(cells["path"], table["path"].drop_duplicates().tolist(), source.file, notes)
+    cells = _read(source.file, source.column, source.units, notes)
+    known = table["path"].drop_duplicates().tolist()
+    cells["path"] = _match(below(dataset.root, cells["path"]), known, source.file, notes)
     sizes = table.drop_duplicates("path").set_index("path")[["width", "height"]]
     cells = cells.dropna(subset="path").join(sizes, on="path").reset_index(drop=True)
-    cells, outside = clip_boxes(cells, notes)
+    cells, outside = clip_boxes(scale_boxes(cells, source.units), notes)
     kept = set(cells["path"])
     reasons = {
         str(path): f"only {len(part)} of its cells: {part.iloc[0]}" if path in kept else f"no cell: {part.iloc[0]}"
@@ -74,40 +83,45 @@ def boxes_of(dataset: Dataset, source: CellSource) -> Found:
     return Found(cells.drop(columns=["width", "height"]), reasons, tuple(notes))
 
 
-def _read(file: Path, column: str | None, notes: list[str]) -> pd.DataFrame:
+def _read(file: Path, column: str | None, units: str, notes: list[str]) -> pd.DataFrame:
     if not file.is_file():
         near = [path.name for path in file.parent.glob("*.csv")] if file.parent.is_dir() else []
         raise BenchError(f"Got --cells {file}, which is no file{did_you_mean(file.name, near) or '.'} {LAYOUT}")
-    columns = read_columns(file, LAYOUT)
-    path_name = next((name for name in PATH_NAMES if name in columns), None)
-    if path_name is None or not ({"box", "x0"} & columns.keys()):
-        raise BenchError(f"Got columns {', '.join(columns)} in {file.name}. {LAYOUT}")
-    if column is not None and column.strip().lower() not in columns:
+    columns = read_table(file, LAYOUT)
+    notes.extend(columns.notes)
+    if not has_boxes(columns):
+        raise BenchError(f"Got columns {', '.join(columns)} in {file.name}, which are no boxes. {LAYOUT}")
+    path_name = path_column(columns)
+    if column is not None and column_name(column) not in columns:
         raise BenchError(
-            f"Got --cell-column {column}{did_you_mean(column.lower(), columns) or '.'} Expected one of: "
+            f"Got --cell-column {column}{did_you_mean(column_name(column), columns) or '.'} Expected one of: "
             f"{', '.join(columns)}."
         )
-    box = read_boxes(columns, file, notes)
+    box = read_boxes(columns, units, notes)
     lost = columns[path_name].isna() | box["x0"].isna()
     if lost.all():
         raise BenchError(f"Got {file.name} without a cell. {LAYOUT}")
     if lost.any():
         notes.append(f"{int(lost.sum())} lines of {file.name} have no path or no box and were left out")
-    name = column.strip().lower() if column else next((name for name in LABEL_NAMES if name in columns), None)
-    others = [other for other in columns if other not in (*PATH_NAMES, *BOX, "box", "um_per_px")]
+    name = column_name(column) if column else next((name for name in LABEL_NAMES if name in columns), None)
+    others = [other for other in columns if other not in {*PATH_NAMES, *BOX_NAMES, "um_per_px"}]
     if name is None and others:
         notes.append(f"cells have no label of their own: --cell-column can name one of {', '.join(others)}")
-    label = columns[name] if name else pd.Series(pd.NA, index=box.index, dtype="string")
-    cells = box.assign(path=columns[path_name], cell_label=label, um_per_px=read_scale(columns, file))
+    label = in_one_form(columns[name]) if name else pd.Series(pd.NA, index=box.index, dtype="string")
+    label, _ = without_missing(label, NEVER_A_CLASS)
+    cells = box.assign(path=columns[path_name], cell_label=label, um_per_px=read_scale(columns))
     return cells[~lost].reset_index(drop=True)
 
 
 def _match(given: pd.Series, known: list[str], file: Path, notes: list[str]) -> pd.Series:
     """Return the path in the dataset that each given path stands for, NA for none."""
-    paths = posix_paths(given)
-    found = paths.where(paths.isin(known))
+    paths = in_one_form(given)
+    found = paths.map({one_form(path): path for path in known}).astype("string")
+    if found.isna().all():  # cells of a file of which one of several pictures is read
+        whole = pd.Series([split_series(path)[0] for path in known], dtype="string")
+        found = paths.map(dict(zip(in_one_form(whole), known, strict=True)) if whole.is_unique else {}).astype("string")
     if found.isna().all():
-        name = pd.Series(known, dtype="string").str.rsplit("/", n=1).str[-1]
+        name = in_one_form(pd.Series(known, dtype="string").str.rsplit("/", n=1).str[-1])
         unique = dict(zip(name, known, strict=True)) if name.is_unique else {}
         found = paths.str.rsplit("/", n=1).str[-1].map(unique).astype("string")
     if found.isna().all():

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from bench.data.datasets import Dataset, conflicts_of, copies_of
+from bench.data.copies import conflicts_of, copies_of
+from bench.data.datasets import Dataset
 from bench.data.manifest import record_problems
-from bench.data.separability import source_warnings
-from bench.data.slips import find_slips, slip_warnings
+from bench.data.slips import find_slips
+from bench.data.warnings import data_warnings
 from bench.errors import BenchError
-from bench.images import COLORS, ImageError, ImageInfo, open_image
+from bench.images import ImageError, ImageInfo, open_image, read_through
 
 MANY_GROUPS = 10  # per class, from which encoders can be ranked
 MANY_SOURCES = 3  # labs or stains that hold every class, from which a class can be told from its source
@@ -27,7 +27,8 @@ DECODERS = 4
 class DataCheck:
     """What `check_dataset` found.
 
-    dataset: as given, without the images that did not decode; they are in its problems. classes: one row
+    dataset: as given, without the images that did not decode; they are in its problems, and a class of which none did
+    is in its lost. classes: one row
     per class (class, rows, images, groups, sources). formats: one row per (dtype, channels, pages) with
     its number of images. sizes: min, median, max of width and height.
     duplicates: sets of paths of identical files. conflicts: sets of (path, label) where one region of
@@ -91,7 +92,12 @@ def check_dataset(dataset: Dataset, cache: Path | None = None) -> DataCheck:
     table = dataset.table[~dataset.table["path"].isin(bad)].reset_index(drop=True)
     if table.empty:
         raise BenchError(f"Got {len(paths)} images, none of which can be decoded (first: {paths[0]}: {bad[paths[0]]}).")
-    dataset = replace(dataset, table=table, problems=pd.concat([dataset.problems, found], ignore_index=True))
+    gone = dataset.table[~dataset.table["label"].isin(set(table["label"]))].drop_duplicates("label")
+    lost = {label: f"none of its images can be decoded, e.g. {path}: {bad[path]}"
+            for label, path in zip(gone["label"], gone["path"], strict=True)}  # fmt: skip
+    problems = pd.concat([dataset.problems, found]).sort_values(["path", "reason"], kind="stable", ignore_index=True)
+    left = dataset.files[~dataset.files["path"].isin(bad)].reset_index(drop=True)
+    dataset = replace(dataset, table=table, problems=problems, lost={**dataset.lost, **lost}, files=left)
     images = table.drop_duplicates("path")
     classes = table.groupby("label").agg(
         rows=("path", "size"), images=("path", "nunique"), groups=("group", "nunique"), sources=("source", "nunique")
@@ -99,11 +105,10 @@ def check_dataset(dataset: Dataset, cache: Path | None = None) -> DataCheck:
     formats = images.groupby(["dtype", "channels", "pages"]).size().rename("images")
     sizes = images[["width", "height"]].agg(["min", "median", "max"])
     tier, reason = tier_of(dataset)
-    slips = find_slips(table)
-    warnings = (*dataset.notes, *_warnings(table, images), *slip_warnings(slips, len(table)), *_choices(infos))
     return DataCheck(
         dataset, classes.reset_index(names="class"), formats.reset_index(), sizes, table["group"].nunique(),
-        tier, reason, warnings, copies_of(table), conflicts_of(table), Counter(info.format for info in infos), slips,
+        tier, reason, data_warnings(dataset), copies_of(table), conflicts_of(table),
+        Counter(info.format for info in infos), find_slips(table),
     )  # fmt: skip
 
 
@@ -111,49 +116,7 @@ def _decode(path: Path) -> ImageInfo | str:
     """Return the header of an image that decodes, or the reason why it does not."""
     try:
         with open_image(path) as picture:
-            picture.project()
+            read_through(picture)
             return picture.info
     except ImageError as error:
         return str(error)
-
-
-def _choices(infos: Sequence[ImageInfo]) -> list[str]:
-    """Return what is taken of images that hold more than an encoder is given, and how to take something else."""
-    found = []
-    pages = [info for info in infos if info.pages > 1]
-    if pages:
-        most = max(info.slices for info in pages)
-        found.append(
-            f"{len(pages)} images have several pages (up to {most} slices along z); the first slice of the first time "
-            "point or series is used, or what the encoder's option stack says: @stack=middle, max or mean"
-        )
-    if any(info.channels > 3 for info in infos):
-        found.append(
-            f"{sum(info.channels > 3 for info in infos)} images have more than three channels; the first three are "
-            "used, or what the encoder's option channels says: @channels=2+0+1, or each for each by itself"
-        )
-    named = Counter(info.names for info in infos if info.names not in ((), COLORS))
-    for names, count in named.most_common(1):
-        listed = ", ".join(f"{i} {name}".strip() for i, name in enumerate(names))
-        found.append(f"the channels of {count} images are called {listed}; @channels= takes names and numbers")
-    return found
-
-
-def _warnings(table: pd.DataFrame, images: pd.DataFrame) -> list[str]:
-    found = source_warnings(table)
-    if len(images[["width", "height"]].drop_duplicates()) > 1 and _told_by_size(images) > 0.8:
-        found.append("image size alone tells most classes apart: a score may only reflect how images were cropped")
-    return found
-
-
-def _told_by_size(images: pd.DataFrame) -> float:
-    """Return the balanced accuracy of the nearest image in (log width, log height), itself left out."""
-    size = np.log(images[["width", "height"]].to_numpy(float))
-    label = images["label"].to_numpy(str)
-    if len(size) > 2000:
-        keep = np.random.default_rng(0).choice(len(size), 2000, replace=False)
-        size, label = size[keep], label[keep]
-    distance = np.abs(size[:, None] - size[None]).sum(-1)
-    np.fill_diagonal(distance, np.inf)
-    right = label[distance.argmin(1)] == label
-    return float(np.mean([right[label == name].mean() for name in np.unique(label)]))

@@ -3,93 +3,187 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os.path import splitext
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from bench.data.csv_table import CsvTable, column_names, read_table
+from bench.data.groups import missing_groups
+from bench.data.label_boxes import BOX_NAMES, read_boxes
+from bench.data.spellings import MISSING, NEVER_A_CLASS, alike, column_name, in_one_form, pick, spelled, without_missing
 from bench.errors import BenchError, did_you_mean
+from bench.images import IMAGE_SUFFIXES
 
-BOX = ["x0", "y0", "x1", "y1"]
-PATH_NAMES = ("path", "file", "image")
+#: Columns that hold the path of an image, and its class; the first three are taken in this order, as they always were.
+PATH_NAMES = (
+    "path", "file", "image", "filename", "file_name", "filepath", "file_path", "image_path", "image_name",
+    "image_file", "imagefile", "img", "img_path", "image_id", "fname",
+)  # fmt: skip
+FIRST_NAMES = PATH_NAMES[:3]
+LABEL_NAMES = (
+    "label", "class", "category", "labels", "class_name", "classname", "class_label", "cell_type", "celltype", "target",
+)  # fmt: skip
 LEVELS = ("expert", "inherited", "pseudo")
 SPLITS = ("train", "val", "valid", "test")
 LAYOUT = "Expected <data>/<class>/<image>, e.g. Data/raw/neuron/a.png, or a CSV with columns path,label."
+OTHER = frozenset({"source", "split", "mask", "level", "um_per_px", "group", "width", "height"})
+SHOWN = 3
 
 
-def read_label_csv(path: Path, group_column: str | None, notes: list[str]) -> pd.DataFrame:
-    """Return one row per line: path, label, level, group, source, split, mask (text or NA) and x0..y1 (Int64 or NA).
+def read_label_csv(path: Path, group_column: str | None, units: str, notes: list[str]) -> pd.DataFrame:
+    """Return one row per labelled line: path, label, level, group, source, split, mask (text or NA), um_per_px
+    (Float64) and x0..y1 (of `read_boxes`).
 
-    group_column: the column to read groups from instead of 'group'. What a user should know is appended
-    to notes. Raises BenchError for a table that cannot be understood, naming the line.
+    group_column: the column to read groups from instead of 'group'. What a user should know is appended to notes.
+    Raises BenchError for a table that cannot be understood, naming the line.
     """
-    columns = read_columns(path, LAYOUT)
-    given = list(columns)
-    path_name = next((name for name in PATH_NAMES if name in columns), None)
-    for name, there in (("path", path_name), ("label", "label" in columns)):
-        if not there:
-            raise BenchError(
-                f"Got columns {', '.join(given)} in {path.name}; expected a column '{name}'"
-                f"{did_you_mean(name, columns) or '.'} {LAYOUT}"
-            )
-    if columns[path_name or "label"].empty:
+    table = read_table(path, LAYOUT)
+    notes.extend(table.notes)
+    path_name, label_name = path_column(table), label_column(table)
+    taken = [f"{what} from '{name}'" for what, name, usual in
+             (("paths", path_name, "path"), ("labels", label_name, "label")) if name != usual]  # fmt: skip
+    if taken:
+        notes.append(f"{' and '.join(taken)} of {path.name}")
+    if table[path_name].empty:
         raise BenchError(f"Got {path.name} without rows; expected one row per labelled image. {LAYOUT}")
-    if group_column and group_column.strip().lower() not in columns:
+    group_name = column_name(group_column or "group")
+    if group_column and group_name not in table:
         raise BenchError(
-            f"Got group column '{group_column}'{did_you_mean(group_column.lower(), columns) or '.'} "
-            f"Expected one of: {', '.join(given)}."
+            f"Got group column '{group_column}'{did_you_mean(group_name, table) or '.'} "
+            f"Expected one of: {', '.join(table)}."
         )
-    assert path_name is not None
-    rows = pd.DataFrame({"path": columns[path_name], "label": columns["label"]})
-    rows["um_per_px"] = read_scale(columns, path)
+    rows = pd.DataFrame({"path": table[path_name], "label": in_one_form(table[label_name])})
+    rows = rows.join(read_boxes(table, units, notes))
+    rows["um_per_px"] = read_scale(table)
     for name in ("source", "split", "mask", "level"):
-        rows[name] = columns.get(name, pd.Series(pd.NA, index=rows.index, dtype="string"))
-    group = (group_column or "group").strip().lower()
-    rows["group"] = columns.get(group, pd.Series(pd.NA, index=rows.index, dtype="string"))
-    rows["level"] = rows["level"].fillna("expert").str.lower()
-    rows["split"] = rows["split"].str.lower()
-    for name in ("path", "label"):
-        if rows[name].isna().any():
-            line = int(np.flatnonzero(rows[name].isna())[0]) + 2
-            raise BenchError(f"Got no {name} in line {line} of {path.name}; expected one in every line.")
+        rows[name] = _column(table, name)
+    rows["split"], rows["level"] = rows["split"].str.lower(), rows["level"].fillna("expert").str.lower()
+    rows["group"], without = without_missing(_given(table, group_name))
+    _check_paths(rows["path"], table)
+    rows = _labelled(rows, table, notes)
     _one_of(rows["level"], LEVELS, "level", path)
     _one_of(rows["split"].dropna(), SPLITS, "split", path)
     rows["split"] = rows["split"].replace("valid", "val")
-    if rows["group"].isna().any() and rows["group"].notna().any():
-        notes.append(f"{rows['group'].isna().sum()} rows have no group; each of their images counts as its own")
+    missing = rows["group"].isna()
+    if missing.any() and not missing.all():
+        notes.append(missing_groups(int(missing.sum()), len(rows), without))
+    elif missing.all() and group_name in table:
+        notes.append(f"the column '{group_name}' of {path.name} names no group{spelled(without)}")
+    others = [name for name in table if name not in {path_name, label_name, *BOX_NAMES, *OTHER}]
+    if missing.all() and others and not group_column:
+        notes.append(f"--group-column can name one of the other columns of {path.name}: {_some(others, 6)}")
+    lacking = rows["source"].isna()
+    if lacking.any() and not lacking.all():
+        notes.append(f"{int(lacking.sum()):,} of {len(rows):,} rows have no source")
+    notes += alike(rows["group"].dropna().unique().tolist(), "groups")
     if rows["split"].isna().any() and rows["split"].notna().any():
-        notes.append(f"{rows['split'].isna().sum()} rows have no split and stay unused")
-    return rows.join(read_boxes(columns, path, notes))
+        notes.append(f"{rows['split'].isna().sum():,} rows have no split and stay unused")
+    return rows
 
 
-def read_columns(path: Path, layout: str) -> dict[str, pd.Series]:
-    """Return the columns of a CSV by name in lower case, as text or NA. Raises BenchError, which ends in `layout`."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            head = file.readline()
-        separator = "," if "," in head else next((mark for mark in ";\t" if mark in head), ",")
-        given = pd.read_csv(
-            path, sep=separator, dtype="string", keep_default_na=False, na_values=[""], encoding="utf-8-sig"
-        )
-    except (OSError, UnicodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        why = " ".join(str(error).split())
-        raise BenchError(f"Got {path}, which is not a readable UTF-8 CSV ({why}). {layout}") from None
-    if not isinstance(given.index, pd.RangeIndex):
-        raise BenchError(f"Got more fields than column names in {path.name}; expected one name for each.")
-    return {name.strip().lower(): given[name].str.strip().replace({"": pd.NA}) for name in given.columns}
+def path_column(table: CsvTable) -> str:
+    """Return the name of the column of paths. Raises BenchError where there is none, or several that it could be."""
+    return next(iter(pick([*table], FIRST_NAMES)), None) or _only(table, PATH_NAMES, "path")
 
 
-def read_scale(columns: dict[str, pd.Series], path: Path) -> pd.Series:
+def label_column(table: CsvTable) -> str:
+    """Return the name of the column of labels. Raises BenchError where there is none, or several that it could be."""
+    return "label" if "label" in table else _only(table, LABEL_NAMES, "label")
+
+
+def label_columns(path: Path) -> tuple[str, ...]:
+    """Return the columns of a file where it is a CSV with a path and a label, else nothing."""
+    names = column_names(path)
+    return names if pick(names, PATH_NAMES) and pick(names, LABEL_NAMES) else ()
+
+
+def read_scale(table: CsvTable) -> pd.Series:
     """Return micrometres per pixel (Float64 or NA) of every line, from the column um_per_px."""
-    text = columns.get("um_per_px", pd.Series(pd.NA, index=next(iter(columns.values())).index, dtype="string"))
+    if "um_per_px" not in table:
+        return pd.Series(pd.NA, index=table.index, dtype="Float64")
+    text, _ = without_missing(table.numbers("um_per_px"))
     scale = pd.to_numeric(text, errors="coerce").astype("Float64")
     wrong = np.flatnonzero(text.notna() & ~((scale > 0) & (scale < np.inf)).fillna(False))
     if len(wrong):
         raise BenchError(
-            f"Got um_per_px '{text.iloc[wrong[0]]}' in line {wrong[0] + 2} of {path.name}; expected micrometres per "
-            "pixel, e.g. 0.25, or nothing."
+            f"Got um_per_px '{text.iloc[wrong[0]]}' in line {table.line(int(wrong[0]))} of {table.path.name}; expected "
+            "micrometres per pixel, e.g. 0.25, or nothing."
         )
     return scale
+
+
+def _only(table: CsvTable, names: Sequence[str], wanted: str) -> str:
+    found = pick([*table], names)
+    if len(found) == 1:
+        return found[0]
+    given = ", ".join(table.given)
+    if found:
+        raise BenchError(
+            f"Got columns {' and '.join(found)} in {table.path.name}, each of which could be the {wanted}; expected "
+            f"one: rename it to '{wanted}'."
+        )
+    if any(splitext(name)[1].lower() in IMAGE_SUFFIXES for name in table.given):
+        raise BenchError(
+            f"Got {table.path.name}, whose first line names an image ({given}); expected the names of the columns "
+            "there, e.g. path,label."
+        )
+    raise BenchError(
+        f"Got columns {given} in {table.path.name}; expected a column '{wanted}'"
+        f"{did_you_mean(wanted, table) or '.'} {LAYOUT}"
+    )
+
+
+def _given(table: CsvTable, name: str) -> pd.Series:
+    if name not in table:
+        return pd.Series(pd.NA, index=table.index, dtype="string")
+    return in_one_form(table[name])
+
+
+def _column(table: CsvTable, name: str) -> pd.Series:
+    """Return a column in one spelling, NA for words of a missing value and where there is no such column."""
+    return without_missing(_given(table, name), MISSING)[0]
+
+
+def _check_paths(paths: pd.Series, table: CsvTable) -> None:
+    for bad, what in (
+        (paths.isna(), "no path"),
+        (paths.str.contains("[\r\n]").fillna(False), "a path of several lines"),
+    ):
+        if bad.any():
+            line = table.line(int(np.flatnonzero(bad)[0]))
+            raise BenchError(
+                f"Got {what} in line {line} of {table.path.name}; expected one in every line"
+                f"{': is a quotation mark not closed?' if 'several' in what else '.'}"
+            )
+
+
+def _labelled(rows: pd.DataFrame, table: CsvTable, notes: list[str]) -> pd.DataFrame:
+    """Return the rows that have a label; what is spelled as if it were missing but may be a class is said."""
+    label, without = without_missing(rows["label"], NEVER_A_CLASS)
+    if label.isna().all():
+        raise BenchError(f"Got no label in any line of {table.path.name}; expected one for each image. {LAYOUT}")
+    if label.isna().any():
+        first = table.line(int(np.flatnonzero(label.isna())[0]))
+        count = f"{int(label.isna().sum()):,} of {len(rows):,}"
+        notes.append(
+            f"{count} rows of {table.path.name} have no label{spelled(without)} and were left out, e.g. line {first:,}"
+        )
+    return rows.assign(label=label)[label.notna()].reset_index(drop=True)
+
+
+def doubtful_classes(classes: Sequence[str]) -> list[str]:
+    """Return a sentence for each class that is spelled as a missing value."""
+    return [
+        f"'{name}' is taken for a class, though it is how missing values are spelled: if it is none, --leave-out {name}"
+        for name in classes
+        if name.lower() in MISSING and not (name == "-" and "+" in classes)
+    ]
+
+
+def _some(names: Sequence[str], most: int = SHOWN) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 def _one_of(values: pd.Series, allowed: Sequence[str], name: str, path: Path) -> None:
@@ -99,33 +193,3 @@ def _one_of(values: pd.Series, allowed: Sequence[str], name: str, path: Path) ->
             f"Got {name} '{wrong.iloc[0]}' in {path.name}{did_you_mean(wrong.iloc[0], allowed) or '.'} "
             f"Expected one of {', '.join(allowed)}."
         )
-
-
-def read_boxes(columns: dict[str, pd.Series], path: Path, notes: list[str]) -> pd.DataFrame:
-    """Return x0, y0, x1, y1 (Int64 or NA) of every line, from these columns or from a column box."""
-    index = next(iter(columns.values())).index
-    none = pd.Series(pd.NA, index=index, dtype="string")
-    missing = [name for name in BOX if name not in columns]
-    if "box" in columns:
-        text = columns["box"].str.strip("[]() ")
-        parts = text.str.split(r"[\s,;]+", expand=True, regex=True).reindex(columns=range(5))
-        if parts[4].notna().any():
-            line = int(np.flatnonzero(parts[4].notna())[0]) + 2
-            raise BenchError(f"Got a box of over four numbers in line {line} of {path.name}; expected x0 y0 x1 y1.")
-        parts = parts[range(4)].set_axis(BOX, axis=1)
-    elif missing and len(missing) < 4:
-        there = ", ".join(name for name in BOX if name in columns)
-        notes.append(f"columns {there} are no box without {', '.join(missing)} and were ignored")
-        parts = pd.DataFrame(dict.fromkeys(BOX, none))
-    else:
-        parts = pd.DataFrame({name: columns.get(name, none) for name in BOX})
-    try:
-        box = parts.apply(pd.to_numeric).round().astype("Int64")
-    except (ValueError, TypeError, OverflowError) as error:
-        message = f"Got a box in {path.name} that is not four numbers x0 y0 x1 y1 in pixels ({error})."
-        raise BenchError(message) from None
-    partial = box.isna().any(axis=1) & box.notna().any(axis=1)
-    if partial.any():
-        line = int(np.flatnonzero(partial)[0]) + 2
-        raise BenchError(f"Got an incomplete box in line {line} of {path.name}; expected x0, y0, x1 and y1.")
-    return box

@@ -1,73 +1,203 @@
-"""Labels in the names of folders: one walk that finds the images, their classes and their times."""
+"""Labels in the names of folders: the images below a folder, with the class that each has by its place.
+
+The first folder of a path is the class, `neuron/a.png`; where all of them are named as splits are, the second is,
+`train/neuron/a.png`. A folder that seems a class but gives no image is told of, with the reason.
+"""
 
 from __future__ import annotations
 
-import os
-from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os.path import splitext
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from bench.data.label_csv import BOX, LAYOUT
-from bench.data.manifest import stat_entry
+from bench.data.label_boxes import BOX
+from bench.data.label_csv import LAYOUT
+from bench.data.masks_aside import masks_aside
+from bench.data.spellings import counted, one_form
+from bench.data.strewn import strewn_note
+from bench.data.walk import DOCUMENTS, Walk, look_through
 from bench.errors import BenchError
 from bench.images import IMAGE_SUFFIXES
 
+#: Names of folders that are parts of an official split, not classes.
+SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
+          "testing": "test"}  # fmt: skip
+SHOWN = 4  # endings of files that are no images
 
-def read_label_folder(root: Path, notes: list[str]) -> tuple[pd.DataFrame, np.ndarray, set[str], dict[str, str]]:
-    """Return (rows sorted by path, their stat int64 (n, 3), paths that are links, path -> why refused)."""
-    paths: list[str] = []
-    labels: list[str] = []
-    stats = array("q")
-    links: set[str] = set()
-    stray: list[str] = []
-    other: list[str] = []
-    refused: dict[str, str] = {}
-    folders = [""]
-    while folders:
-        inner = folders.pop()
-        label, before = inner.split("/", 1)[0], f"{inner}/" if inner else ""
-        try:
-            entries = os.scandir(root / inner)
-        except OSError as error:
-            refused[inner or "."] = f"is a folder that cannot be listed ({error.strerror})"
-            continue
-        for entry in entries:
-            name = entry.name
-            path = before + name
-            if name[0] == ".":
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(path)
-            elif entry.is_symlink() and entry.is_dir():
-                refused[path] = "is a link to a folder, which is not followed; move the folder here"
-            elif name[name.rfind(".") :].lower() not in IMAGE_SUFFIXES:
-                other += [path] if inner else []
-            elif not path.isascii() and path.encode("utf-8", "replace").decode() != path:
-                refused[path.encode("utf-8", "backslashreplace").decode()] = "its name is not valid UTF-8; rename it"
-            elif inner:
-                paths.append(path)
-                labels.append(label)
-                stats.extend(stat_entry(entry))
-                if entry.is_symlink():
-                    links.add(path)
-            else:
-                stray.append(path)
-    if stray and not paths:
-        raise BenchError(f"Got the image {min(stray)} directly in {root}; its class is not told. {LAYOUT}")
-    if not paths:
-        why = "".join(f" {path} {reason}." for path, reason in sorted(refused.items())[:1])
-        raise BenchError(f"Got {root}, which holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}).{why} {LAYOUT}")
-    refused |= dict.fromkeys(stray, "lies outside the class folders, so its class is not told")
-    if other:
-        notes.append(f"{len(other)} files in class folders have no image ending and were ignored, e.g. {min(other)}")
-    masks = sorted({label for label in set(labels) if label.lower() in ("mask", "masks")})
-    notes += [f"folder '{name}' was taken for a class; give masks in a CSV column mask instead" for name in masks]
-    rows = pd.DataFrame({"path": pd.Series(paths, dtype="str"), "label": pd.Series(labels, dtype="str")})
-    order = rows["path"].argsort(kind="stable").to_numpy()
-    rows = rows.iloc[order].reset_index(drop=True).assign(level="expert")
+
+@dataclass(frozen=True)
+class Labelled:
+    """rows: the dataset table so far, sorted by path. stat int64 (n, 3): of their files. lost: class -> why none of its
+    images can be had. refused: path -> why. ignored: sentences that count what is no image.
+    """
+
+    rows: pd.DataFrame
+    stat: np.ndarray
+    refused: dict[str, str]
+    lost: dict[str, str]
+    walk: Walk
+    ignored: tuple[str, ...] = ()
+
+
+def read_label_folder(root: Path, notes: list[str], *, follow_links: bool = False) -> Labelled:
+    """Return the images below a folder with the classes that their folders name; no rows where there is no image."""
+    walk = look_through(root, follow_links=follow_links)
+    aside, of_masks = masks_aside([*walk.paths, *walk.others], root)
+    at = 1 if _are_splits(path for path in walk.paths if "/" in path) else 0
+    stray = {path for path in walk.paths if path not in aside and path.count("/") <= at}
+    kept = [i for i, path in enumerate(walk.paths) if path not in stray and path not in aside]
+    rows = pd.DataFrame({"path": pd.Series([walk.paths[i] for i in kept], dtype="str")})
+    parts = [path.split("/", at + 1) for path in rows["path"]]
+    rows["label"] = pd.Series([one_form(part[at]) for part in parts], index=rows.index, dtype="str")
     for column in (*BOX, "group", "source", "split", "mask"):
         rows[column] = pd.Series(pd.NA, index=rows.index, dtype="Int64" if column in BOX else "string")
+    if at:
+        rows["split"] = pd.Series([SPLITS[part[0].lower()] for part in parts], index=rows.index, dtype="string")
     rows["um_per_px"] = pd.Series(pd.NA, index=rows.index, dtype="Float64")
-    return rows, np.frombuffer(stats, np.int64).reshape(-1, 3)[order], links, refused
+    rows["level"] = "expert"
+    others = [path for path in walk.others if path not in aside]
+    notes += [*_of_splits(rows, at), *of_masks, *_of_folders(rows, at)]
+    ignored = (*_of_other_files(others), *strewn_note(walk.strewn))
+    refused = walk.refused | dict.fromkeys(sorted(stray), "lies outside the class folders, so its class is not known")
+    order = rows["path"].argsort(kind="stable").to_numpy()
+    stat = np.array(walk.stats, np.int64).reshape(-1, 3)[kept][order]
+    lost = _lost_classes(walk, others, set(rows["label"]), at)
+    lost = {name: why for name, why in lost.items() if not _holds(walk, aside, name)}
+    return Labelled(rows.iloc[order].reset_index(drop=True), stat, refused, lost, walk, ignored)
+
+
+def no_images(root: Path, found: Labelled) -> BenchError:
+    """Return the error for a folder in which no class folder holds an image."""
+    walk = found.walk
+    stray = [path for path in walk.paths if "/" not in path]
+    tables = ", ".join(sorted(walk.tables))
+    hint = f" Labels may be in {tables}: --data {root / min(walk.tables)}." if tables else ""
+    if stray:
+        return BenchError(f"Got the image {min(stray)} directly in {root}; its class is not told.{hint} {LAYOUT}")
+    why = "".join(f" {path} {reason}." for path, reason in sorted(walk.refused.items())[:1])
+    others = f" It holds {_endings(walk.others)}." if walk.others else ""
+    known = ", ".join(sorted(IMAGE_SUFFIXES & {".jpg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".czi", ".nd2"}))
+    return BenchError(f"Got {root}, which holds no images ({known}, ...).{others}{why}{hint} {LAYOUT}")
+
+
+def _are_splits(paths: Iterator[str]) -> bool:
+    """Return whether the folders at the top are train, test and the like, with two folders or more in them."""
+    inner: dict[str, set[str]] = {}
+    for path in paths:
+        top, *rest = path.split("/")
+        inner.setdefault(top, set()).update(rest[:1] if len(rest) > 1 else ())
+    if len(inner) < 2 or not all(name.lower() in SPLITS for name in inner):
+        return False
+    return len(set.union(*inner.values())) > 1
+
+
+def _lost_classes(walk: Walk, others: list[str], have: set[str], at: int) -> dict[str, str]:
+    """Return class -> why it has no image, for each folder that seems to be one: at the top, or in those (at 1)."""
+    files: dict[str, list[str]] = {}
+    for path in others:
+        files.setdefault(_start(_printable(path), at), []).append(path)
+    refused: dict[str, tuple[str, str]] = {}
+    for path, reason in sorted(walk.refused.items()):
+        refused.setdefault(_start(path, at), (path, reason))
+    why: dict[str, str] = {}
+    for folder in sorted(_printable(path) for path in walk.folders if path.count("/") == at):
+        label, inside = one_form(folder.split("/")[at]), files.get(folder, [])
+        path, reason = refused.get(folder, ("", ""))
+        if label in have or label in why:
+            continue
+        if path:
+            why[label] = f"it {reason}" if path == folder else f"{path} {reason}"
+        elif not inside:
+            why[label] = "it is an empty folder"
+        elif any(splitext(path)[1].lower() not in DOCUMENTS for path in inside):
+            why[label] = f"it holds no image that is read, but {_endings(inside)}"
+    return why
+
+
+def _holds(walk: Walk, aside: dict[str, str], name: str) -> bool:
+    """Return whether a folder at the top holds masks of images in other folders, and nothing that was refused."""
+    return any(path.startswith(f"{name}/") for path in aside) and not any(
+        path.split("/")[0] == name for path in walk.refused
+    )
+
+
+def _of_splits(rows: pd.DataFrame, at: int) -> Iterator[str]:
+    tops = sorted(set(rows["path"].str.split("/").str[0])) if len(rows) else []
+    if at:
+        yield f"the folders {', '.join(tops)} are taken for an official split, and the folders in them for classes"
+    elif taken := [name for name in tops if name.lower() in SPLITS]:
+        are = "is a class" if len(taken) == 1 else "are classes"
+        yield (
+            f"{' and '.join(taken)} {are} here, as not all folders at the top are named train, val or test; if the "
+            "classes are the folders inside, move the others away, or write a CSV with columns path,label,split"
+        )
+
+
+def _of_folders(rows: pd.DataFrame, at: int) -> Iterator[str]:
+    """Say which folders are one class, and which folders in classes look as if they were classes or slides."""
+    if rows.empty:
+        return
+    names = rows["path"].str.split("/").str[at]
+    for label, part in names.groupby(rows["label"].to_numpy()):
+        spelled = sorted(part.unique())
+        if len(spelled) > 1:
+            spaces = len({name.strip() for name in spelled}) == 1
+            how = (
+                "spaces at the ends" if spaces else "how letters such as ö are stored (macOS and Windows do not agree)"
+            )
+            yield f"{len(spelled)} folders are the class '{label}': their names differ only in {how}"
+    deeper = rows[rows["path"].str.count("/") > at + 1]
+    inner = deeper["path"].str.split("/").str[at + 1].map(one_form)
+    other = inner != deeper["label"]
+    astray = deeper[inner.isin(set(rows["label"])) & other]
+    if len(astray):
+        path, label = astray.iloc[0][["path", "label"]]
+        yield (
+            f"{counted(len(astray), 'image')} in a folder named as another class, inside of a class, e.g. {path}, "
+            f"which counts as '{label}': was the folder moved there by mistake?"
+        )
+    elif inner[other].nunique() > 1:
+        first = deeper[other]["path"].iloc[0]
+        yield (
+            f"{counted(int(other.sum()), 'image')} in folders inside of class folders, e.g. {first}, have the class of "
+            "the outer folder; if the inner ones are slides or patients, add --group-pattern "
+            f"'^{'[^/]+/' * (at + 1)}([^/]+)/'"
+        )
+
+
+def _of_other_files(others: list[str]) -> Iterator[str]:
+    tables = [path for path in others if "/" not in path and splitext(path)[1].lower() in (".csv", ".tsv")]
+    others = [path for path in others if path not in tables]
+    if tables:
+        is_are = "is" if len(tables) == 1 else "are"
+        yield f"{', '.join(tables[:SHOWN])} {is_are} not used, without a column of paths and one of labels"
+    if len(others) == 1:
+        yield f"{others[0]} was ignored, as its ending is not that of an image"
+    elif others:
+        yield f"{len(others):,} files were ignored, as their endings are not those of images: {_endings(others)}"
+
+
+def _endings(paths: list[str]) -> str:
+    """Return "3 .webp (c/0.webp, ...), 1 .txt (c/n.txt)", the most frequent endings first."""
+    by_ending: dict[str, list[str]] = {}
+    for path in paths:
+        by_ending.setdefault(splitext(path)[1].lower() or "without an ending", []).append(path)
+    kinds = sorted(by_ending, key=lambda ending: (-len(by_ending[ending]), ending))
+    listed = [
+        f"{len(by_ending[kind]):,} {kind} ({min(by_ending[kind])}{', ...' if len(by_ending[kind]) > 1 else ''})"
+        for kind in kinds[:SHOWN]
+    ]
+    return ", ".join(listed) + (f" and {len(kinds) - SHOWN} other endings" if len(kinds) > SHOWN else "")
+
+
+def _start(path: str, at: int) -> str:
+    """Return the folders of a path down to that which may be a class."""
+    return "/".join(path.split("/")[: at + 1])
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode()

@@ -8,12 +8,14 @@ had been modified within two seconds of being read (a coarse clock cannot tell a
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISREG
 
 import numpy as np
 import pandas as pd
@@ -22,16 +24,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bench.disk.atomic import replacing
-from bench.images import PASSING, ImageError, probe_image
+from bench.images import PASSING, VERSION, ImageError, file_of, probe_image, split_series
 
 STAT = ["size", "mtime_ns", "ctime_ns"]
-HEADER = ["height", "width", "channels", "pages"]
-FACTS = ["digest", *HEADER, "dtype", "format", "problem"]
+HEADER = ["height", "width", "channels", "pages", "slices", "series"]
+TEXTS = ["digest", "dtype", "format", "names", "remarks", "problem"]
+FACTS = ["digest", *HEADER, "um_in_file", "dtype", "format", "names", "remarks", "problem"]
 COLUMNS = ["path", *STAT, *FACTS]
 STORED = [*COLUMNS, "read_ns"]
 NUMBERS = {*STAT, *HEADER, "read_ns"}
 ABSENT = (-1, 0, 0)
+LONGEST = 2**63 - 1  # nanoseconds that a column holds: files may be of the year 2400, or of 30828 by a broken clock
 ROOT = b"root"
+READ_BY = {b"read_by": str(VERSION).encode()}  # a table of another version is made again
 DIRTY_NS = 2_000_000_000
 READERS = 4
 BLOCK = 20_000  # files read between two writings of the table: what Ctrl-C can cost
@@ -42,9 +47,11 @@ def scan(
 ) -> pd.DataFrame:
     """Return one row per distinct path (posix, relative to root), in the order given, with the columns COLUMNS.
 
-    digest: the first 16 bytes of the SHA-256 of the content, as hex ('' when it cannot be read).
-    height, width, channels, pages: int64, 0 where there is a problem. problem: None, or why the file
-    cannot be used. stat: int64 (n, 3) of distinct paths, as `stat_files` gives, where it is known already.
+    digest: the first 16 bytes of the SHA-256 of the content, as hex ('' when it cannot be read); of that and of how it
+    is read (`ImageInfo.reading`) where that says something.
+    height, width, channels, pages, slices, series: int64, 0 where there is a problem. um_in_file: micrometres per pixel
+    as the file states, NaN where it does not. names, remarks: JSON lists of text, of `ImageInfo`. problem: None, or why
+    the file cannot be used. stat: int64 (n, 3) of distinct paths, as `stat_files` gives, where it is known already.
     verify=True reads every file again. The table is kept below `cache` when given.
     """
     paths = list(dict.fromkeys(paths))
@@ -86,31 +93,33 @@ def stat_files(root: Path, paths: Sequence[str]) -> tuple[np.ndarray, set[str]]:
 
     One scandir per folder, which is twice as fast as asking for each file.
     """
-    rows: dict[str, dict[str, int]] = {}
+    rows: dict[str, dict[str, list[int]]] = {}
     for i, path in enumerate(paths):
         folder, _, name = path.rpartition("/")
-        rows.setdefault(folder, {})[name] = i
+        name = file_of(root / path)[0].name if split_series(name)[1] else name
+        rows.setdefault(folder, {}).setdefault(name, []).append(i)
     stat = np.tile(np.array(ABSENT), (len(paths), 1))
     links: set[str] = set()
     for folder, wanted in rows.items():
         with suppress(OSError), os.scandir(os.path.join(root, folder)) as entries:  # no such folder: none of its files
             for entry in entries:
-                row = wanted.get(entry.name)
-                if row is None:
-                    continue
-                if entry.is_symlink():
-                    links.add(paths[row])
-                stat[row] = stat_entry(entry)
+                for row in wanted.get(entry.name, ()):
+                    if entry.is_symlink():
+                        links.add(paths[row])
+                    stat[row] = stat_entry(entry)
     return stat, links
 
 
 def stat_entry(entry: os.DirEntry[str]) -> tuple[int, int, int]:
-    """Return STAT of a file, ABSENT for a link to nowhere."""
+    """Return STAT of a file, ABSENT for a link to nowhere and for what is no regular file."""
     try:
         s = entry.stat()
     except OSError:
         return ABSENT
-    return s.st_size, s.st_mtime_ns, s.st_ctime_ns
+    if not S_ISREG(s.st_mode):
+        return ABSENT
+    mtime, ctime = (max(-LONGEST, min(LONGEST, time)) for time in (s.st_mtime_ns, s.st_ctime_ns))
+    return s.st_size, mtime, ctime
 
 
 def positions(wanted: Sequence[str], among: pa.ChunkedArray) -> np.ndarray:
@@ -127,7 +136,8 @@ def _unchanged(old: pa.Table, at: np.ndarray, now: np.ndarray) -> np.ndarray:
     column = {name: old[name].to_numpy()[at] for name in (*STAT, "read_ns")}
     for k, name in enumerate(STAT):
         same &= column[name] == now[:, k]
-    same &= np.abs(column["read_ns"] - column["mtime_ns"]) > DIRTY_NS
+    apart = column["read_ns"].astype(np.float64) - column["mtime_ns"]  # as integers it may be too large
+    same &= np.abs(apart) > DIRTY_NS
     known = np.flatnonzero(old["problem"].is_valid().to_numpy())
     passing = [i for i in known.tolist() if old["problem"][i].as_py().startswith(PASSING)]
     return same & ~np.isin(at, passing)
@@ -159,16 +169,28 @@ def _read_files(root: Path, before: pd.DataFrame, stat: pd.DataFrame) -> pd.Data
 
 
 def _read_facts(path: Path) -> tuple[object, ...]:
+    file = file_of(path)[0]
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()[:32]
+        if not S_ISREG(os.stat(file).st_mode):  # a pipe would be waited for
+            return _problem("", "is a folder" if file.is_dir() else "is no regular file (a pipe, a socket or a device)")
+        with file.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()[:32]
     except OSError as error:
-        return ("", 0, 0, 0, 0, "", "", f"cannot be opened: {error.strerror}")
+        return _problem("", f"cannot be opened: {error.strerror}")
     try:
         info = probe_image(path)
     except ImageError as error:
-        return (digest, 0, 0, 0, 0, "", "", str(error))
-    return (digest, info.height, info.width, info.channels, info.pages, info.dtype, info.format, None)
+        return _problem(digest, str(error))
+    if info.reading:
+        digest = hashlib.sha256(f"{digest} {info.reading}".encode()).hexdigest()[:32]
+    header = (getattr(info, name) for name in HEADER)
+    lists = (json.dumps(info.names), json.dumps(info.remarks))
+    scale = float("nan") if info.um_per_px is None else info.um_per_px
+    return (digest, *header, scale, info.dtype, info.format, *lists, None)
+
+
+def _problem(digest: str, why: str) -> tuple[object, ...]:
+    return (digest, *(0,) * len(HEADER), float("nan"), "", "", "[]", "[]", why)
 
 
 def _none_for_missing(table: pd.DataFrame) -> pd.DataFrame:
@@ -187,21 +209,22 @@ def _load(root: Path, cache: Path | None) -> pa.Table:
     try:
         if place is not None:
             table = pq.read_table(place.absolute(), use_threads=False)
-            if table.schema.names == STORED:
+            if table.schema.names == STORED and READ_BY.items() <= (table.schema.metadata or {}).items():
                 return table
     except (OSError, ValueError, pa.ArrowException):
         pass
-    return pa.schema([(name, pa.int64() if name in NUMBERS else pa.large_string()) for name in STORED]).empty_table()
+    kinds = {"um_in_file": pa.float64(), **dict.fromkeys(NUMBERS, pa.int64())}
+    return pa.schema([(name, kinds.get(name, pa.large_string())) for name in STORED]).empty_table()
 
 
 def _save(root: Path, cache: Path | None, table: pd.DataFrame) -> None:
     place = _place(root, cache)
     if place is None:
         return
-    text = {name: table[name].astype("str") for name in ("path", "digest", "dtype", "format", "problem")}
+    text = {name: table[name].astype("str") for name in ("path", *TEXTS)}
     made = pa.Table.from_pandas(table.assign(**text)[STORED], preserve_index=False)
     with replacing(place) as temporary:
-        pq.write_table(made.replace_schema_metadata({ROOT: str(root.resolve())}), temporary.absolute())
+        pq.write_table(made.replace_schema_metadata({ROOT: str(root.resolve()), **READ_BY}), temporary.absolute())
 
 
 def forgotten_manifests(cache: Path) -> list[tuple[Path, str]]:

@@ -12,16 +12,14 @@ from bench.data.cell_cache import cells_of, look_at
 from bench.data.cells import CellSource, Found
 from bench.data.datasets import BOX, Dataset
 from bench.data.manifest import scan
-from bench.errors import BenchError
-from bench.images import IMAGE_SUFFIXES, ImageError, read_image
+from bench.data.mask_doubts import doubts_of
+from bench.data.mask_files import mask_files
+from bench.images.label_values import VOID, has_colors_of_voc, read_label_values
+from bench.images.orientation import UPRIGHT
 from bench.seeds import content_name
 
-VERSION = 1
-EXACT = 2**24  # integers up to here survive the float32 that 32-bit images are read as
-LAYOUT = (
-    "Expected a column mask in the CSV, or --masks FOLDER with a PNG or TIFF named as each image; 0 is the "
-    "background and each other value one cell."
-)
+VERSION = 2  # raised when the same mask would give other cells
+SCALARS = ("size", "pieces", "torn", "small", "wide", "split", "values", "full", "void")
 
 
 def masks_of(
@@ -33,43 +31,26 @@ def masks_of(
 ) -> Found:
     """Return a cell for each value of each mask; beside: as of `look_at`. Raises BenchError where no image has one."""
     images = dataset.table.drop_duplicates("path").set_index("path")
-    root, of_image, reasons = mask_files(dataset, images, source.masks)
+    root, of_image, reasons = mask_files(dataset, images, source.masks, cache)
     files = scan(root, of_image.values(), cache).set_index("path")
+    names = {mask: content_name(["mask", VERSION, files.loc[mask, "digest"]]) for mask in of_image.values()}
+    looked = dict(look_at(cache, names, ("box", *SCALARS), lambda mask: _read(root / mask), tell, beside))
+    sizes = dict(zip(images.index, zip(images["height"].tolist(), images["width"].tolist(), strict=True), strict=True))
+    about = dataset.files
+    turned = set(about.loc[about["remarks"].str.contains(UPRIGHT, regex=False), "path"])
+    parts, facts = [], {}
     for path, mask in of_image.items():
-        about, image = files.loc[mask], images.loc[path]
-        if about["problem"] is not None and about["problem"] == about["problem"]:
-            reasons[path] = f"its mask {mask}: {about['problem']}"
-        elif about["format"] == "JPEG":
-            reasons[path] = f"its mask {mask} is a JPEG, which changes values; expected PNG or TIFF"
-        elif about["channels"] != 1:
-            reasons[path] = f"its mask {mask} has {about['channels']} channels; expected one, a value for each cell"
-        elif (about["height"], about["width"]) != (image["height"], image["width"]):
-            size, other = (f"{one['width']} x {one['height']}" for one in (about, image))
-            reasons[path] = f"its mask {mask} is {size} pixels, the image {other}"
-    wanted = {path: mask for path, mask in of_image.items() if path not in reasons}
-    names = {mask: content_name(["mask", VERSION, files.loc[mask, "digest"]]) for mask in wanted.values()}
-    looked = dict(look_at(cache, names, ("box", "pieces", "torn"), lambda mask: _read(root / mask), tell, beside))
-    parts, pieces = [], []
-    torn: dict[str, int] = {}  # mask to its cells in several pieces
-    for path, mask in wanted.items():
         found = looked[mask]
         if isinstance(found, str):
             reasons[path] = f"its mask {mask}: {found}"
+        elif (why := _another_size(found["size"], sizes[path], path in turned)) is not None:
+            reasons[path] = f"its mask {mask} is {why}"
         elif not len(found["box"]):
             reasons[path] = f"no cell: its mask {mask} is empty"
         else:
             parts.append((path, names[mask], found["box"]))
-            pieces += [mask] * bool(len(found["box"]) == 1 and found["pieces"] > 1)
-            torn |= {mask: int(found["torn"])} if found["torn"] and len(found["box"]) > 1 else {}
-    alike = (
-        f"{len(pieces)} masks hold one value in several pieces, taken for one cell, e.g. {''.join(pieces[:1])}: "
-        "if it marks all cells alike, give each its own value"
-    )
-    covered = (
-        f"{len(torn)} masks hold cells in several pieces, {sum(torn.values()):,} in all, e.g. {next(iter(torn), '')}, "
-        "as where cells overlap: a mask holds one value a pixel, and what another cell covers of one is lost"
-    )
-    notes = (*[alike] * bool(pieces), *[covered] * bool(torn))
+            facts[mask] = {name: int(found[name]) for name in SCALARS if name != "size"}
+    notes = (*doubts_of(facts), *_of_slices(images), *_of_turned([path for path, *_ in parts if path in turned]))
     return Found(table_of(parts, images), reasons, notes)
 
 
@@ -85,69 +66,76 @@ def table_of(parts: Iterable[tuple[str, str, np.ndarray]], images: pd.DataFrame)
     return cells.assign(path=paths, cell_label=unknown, um_per_px=scale, cell=pd.Series(cell, dtype="str"))
 
 
-def read_mask(path: Path) -> np.ndarray:
-    """Return a mask file as int64 (H, W). Raises ImageError where its values are no whole numbers below 2^24."""
-    pixels = read_image(path)
-    if pixels.shape[2] != 1:
-        raise ImageError(f"{pixels.shape[2]} channels; expected one, a value for each cell")
-    values = pixels[..., 0]
-    if values.dtype.kind == "f" and not (np.isfinite(values).all() and (values == np.rint(values)).all()):
-        raise ImageError("values that are no whole numbers; expected 0 for the background and one for each cell")
-    if values.min() < 0 or values.max() >= EXACT:
-        raise ImageError(f"values from {values.min():g} to {values.max():g}; expected 0 to {EXACT - 1}")
-    return values.astype(np.int64)
-
-
 def _read(path: Path) -> dict[str, np.ndarray]:
+    """Return what `cells_of` does, and the SCALARS that tell whether the values can be labels of cells.
+
+    A mask of one value that lies in several pieces marks where cells are and not which: each piece is then a cell.
+    size: height and width. pieces: of equal values that touch, corners included. torn: values in several pieces.
+    small: values of less than 5 pixels. wide: a value that covers more than half of the mask and reaches all its four
+    sides, 0 where there is none. split: pieces that were taken for cells. values: above 0. full: no pixel is 0.
+    void: pixels of borders, see `_labels`.
+    """
+    labels, void = _labels(path)
+    piece, values, count = _pieces(labels)
+    split = int(count[0]) if len(values) == 1 and count[0] > 1 else 0
+    found = cells_of(piece if split else labels)
+    sides = [set(np.unique(side).tolist()) for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1])]
+    reaching = set.intersection(*sides) - {0}
+    wide = next((value for value in sorted(reaching) if 2 * int((labels == value).sum()) > labels.size), 0)
+    scalars = (count.sum(), 0 if split else (count > 1).sum(), (found["area"] < 5).sum(), wide, split, len(values),
+               (labels != 0).all(), void)  # fmt: skip
+    return {**found, **dict(zip(SCALARS, (labels.shape, *scalars), strict=True))}
+
+
+def read_cells(path: Path) -> np.ndarray:
+    """Return a mask as int64 (H, W), 0 the background and each other value one cell, as `masks_of` takes it.
+
+    Raises ImageError where the file is no mask.
+    """
+    labels, _ = _labels(path)
+    piece, values, _ = _pieces(labels)
+    return piece if len(values) == 1 else labels
+
+
+def _labels(path: Path) -> tuple[np.ndarray, int]:
+    """Return the labels of a mask, int64 (H, W), and how many pixels in it were a border that counts as nothing."""
+    labels = read_label_values(path)
+    border = labels == VOID
+    if not border.any() or (labels == VOID - 1).any() or not has_colors_of_voc(path):  # else it is one of many cells
+        return labels, 0
+    return np.where(border, 0, labels), int(border.sum())
+
+
+def _pieces(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return pieces of equal values that touch, numbered (H, W); the values above 0, and of how many pieces each is."""
     from skimage.measure import label
 
-    labels = read_mask(path)
-    found = cells_of(labels)
-    piece = label(labels, background=0, connectivity=2)  # of equal values that touch
+    piece = label(labels, background=0, connectivity=2)
     value_of = labels.flat[np.unique(piece, return_index=True)[1]]
-    values, count = np.unique(value_of[value_of > 0], return_counts=True)
-    return {**found, "pieces": np.array(count.sum()), "torn": np.array((count > 1).sum())}
+    return piece, *np.unique(value_of[value_of > 0], return_counts=True)
 
 
-def mask_files(
-    dataset: Dataset, images: pd.DataFrame, folder: Path | None
-) -> tuple[Path, dict[str, str], dict[str, str]]:
-    """Return (folder, image -> its mask below it, image -> why it has none)."""
-    if folder is None:
-        known = images["mask"].dropna()
-        if known.empty:
-            raise BenchError(f"Got --instances masks, and no image of {dataset.name} has a mask. {LAYOUT}")
-        found = {str(path): str(mask) for path, mask in known.items()}
-        root, why = dataset.root, "no cell: it has no mask in the CSV"
-    else:
-        if not folder.is_dir():
-            raise BenchError(f"Got --masks {folder}, which is no folder. {LAYOUT}")
-        root, why = folder, f"no cell: no mask in {folder.name} has its name"
-        found = _by_stem(folder, images.index.tolist())
-        if not found:
-            first = images.index[0]
-            raise BenchError(f"Got --masks {folder}, where no file is named as an image, e.g. as {first}. {LAYOUT}")
-    return root, found, {path: why for path in images.index if path not in found}
+def _another_size(size: np.ndarray, image: tuple[int, int], turned: bool) -> str | None:
+    """Return what is to be said of a mask (height, width) that has not the size of its image, None where it has."""
+    height, width = (int(side) for side in size)
+    if (height, width) == image:
+        return None
+    said = f"{width} x {height} pixels, the image {image[1]} x {image[0]}"
+    if (width, height) == image and turned:
+        said += " once turned upright, as the orientation in its file (EXIF) says: turn the mask, too"
+    return said
 
 
-def _by_stem(folder: Path, paths: list[str]) -> dict[str, str]:
-    """Return image -> mask: the same place without its ending below the folder, else the same name, if only one has."""
-    files = sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not path.name.startswith(".")
-    )
-    place = {file.rsplit(".", 1)[0]: file for file in files}
-    names: dict[str, list[str]] = {}
-    for file in files:
-        names.setdefault(file.rsplit("/", 1)[-1].rsplit(".", 1)[0], []).append(file)
-    found = {}
-    twice = pd.Series(paths).str.rsplit("/", n=1).str[-1].str.rsplit(".", n=1).str[0].duplicated(keep=False)
-    for path, shared in zip(paths, twice, strict=True):
-        stem = path.rsplit(".", 1)[0]
-        same = names.get(stem.rsplit("/", 1)[-1], [])
-        if stem in place:
-            found[path] = place[stem]
-        elif len(same) == 1 and not shared:
-            found[path] = same[0]
-    return found
+def _of_slices(images: pd.DataFrame) -> list[str]:
+    count = int((images["pages"] > 1).sum())
+    return [
+        f"{count} images have several pages, and a mask has one: it must be drawn on what the encoder sees, which is "
+        "the first slice, or what its option @stack= makes of them"
+    ] * bool(count)
+
+
+def _of_turned(paths: Sequence[str]) -> list[str]:
+    return [
+        f"{len(paths)} images were turned upright, as the orientation in their files (EXIF) says, e.g. {paths[0]}: "
+        "their masks must have been drawn on the upright picture"
+    ] if paths else []  # fmt: skip

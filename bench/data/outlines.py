@@ -11,11 +11,13 @@ import pandas as pd
 
 from bench.data.cells import CellSource
 from bench.data.datasets import Dataset
-from bench.data.masks import mask_files, read_mask
+from bench.data.mask_files import mask_files
+from bench.data.masks import read_cells
 from bench.data.overlap import agreement
 from bench.data.segment import Segmenter
 from bench.data.segmented import label_images
 from bench.disk.atomic import write_atomically
+from bench.disk.tables import write_csv
 from bench.images import ImageError, read_image
 
 YELLOW = (255, 255, 0)
@@ -48,33 +50,37 @@ def segment_images(
     """Segment every image, write <out>/outlines/<path>.png and <out>/cells.csv, and return that table.
 
     One row an image: path, label, cells, median_area (pixels); where it has a mask also true_cells, matched (pairs
-    with an IoU above .5), f1, count_error ((cells - true_cells) / true_cells). What lies there is written over.
+    with an IoU above .5), f1, count_error ((cells - true_cells) / true_cells). mask_problem: why it is not compared,
+    where masks are given; without such images there is no such column. What lies there is written over.
     """
     masks: dict[str, Path] = {}
+    lacking: dict[str, str] = {}
     images = dataset.table.drop_duplicates("path").set_index("path")
     if source.masks is not None or images["mask"].notna().any():
-        root, files, _ = mask_files(dataset, images, source.masks)
+        root, files, lacking = mask_files(dataset, images, source.masks, cache)
         masks = {path: root / file for path, file in files.items()}
     rows = []
     for path, labels in label_images(dataset, how, cache, tell):
         area = np.bincount(labels.ravel())[1:]
         row = {"path": path, "label": images.loc[path, "label"], "cells": len(area)}
         row["median_area"] = float(np.median(area)) if len(area) else float("nan")
-        rows.append({**row, **(_compared(masks[path], labels) if path in masks else {})})
+        compared = _compared(masks[path], labels) if path in masks else {}
+        rows.append({**row, **compared, **({"mask_problem": lacking[path]} if path in lacking else {})})
         drawn = draw_outlines(read_image(dataset.root / path), labels)
         write_atomically(out / FOLDER / f"{path}.png", _png(drawn))
     table = pd.DataFrame(rows)
-    write_atomically(out / "cells.csv", table.to_csv(index=False, float_format="%.6g").encode())
+    write_csv(out / "cells.csv", table)
     return table
 
 
-def _compared(mask: Path, labels: np.ndarray) -> dict[str, float]:
+def _compared(mask: Path, labels: np.ndarray) -> dict[str, float | str]:
     try:
-        true = read_mask(mask)
-    except ImageError:
-        return {}
+        true = read_cells(mask)
+    except ImageError as error:
+        return {"mask_problem": f"its mask {mask.name}: {error}"}
     if true.shape != labels.shape:
-        return {}
+        (height, width), (h, w) = true.shape, labels.shape
+        return {"mask_problem": f"its mask {mask.name} is {width} x {height} pixels, the image {w} x {h}"}
     found = agreement(true, labels)
     return {
         "true_cells": found.truth, "matched": found.matched, "f1": found.f1, "count_error": found.count_error,

@@ -1,7 +1,9 @@
 """A classical segmenter: contrast to the background, threshold (Otsu 1979), distance transform, watershed.
 
-It needs cells that stand out from a plain background. Transparent cells (phase or interference contrast), tissue that
-fills the image, and cells of many sizes at once are beyond it: look at what it finds before using it.
+It needs cells that stand out from a plain background; where nothing does (see `bench.data.contrast`) it finds none,
+rather than cells in noise, in a gradient or in what compression leaves. Transparent cells (phase or interference
+contrast), tissue that fills the image, and cells of many sizes at once are beyond it: look at what it finds before
+using it.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-VERSION = 1  # raised when the same pixels would give other cells
+from bench.data.contrast import CLEAR, Contrast, contrast_of, gaussian, has_edges
+
+VERSION = 2  # raised when the same pixels would give other cells
 LONGEST = 1024  # pixels along an image, beyond twice which a half, a third, ... of them is looked at
 FOREGROUND = ("auto", "dark", "bright")
 BORDER = ("keep", "drop")
@@ -61,21 +65,24 @@ CHOICES = {
 def segment(pixels: np.ndarray, how: Segmenter | None = None) -> np.ndarray:
     """Return the cells of an image as labels, int32 (H, W): 0 the background, 1 ... n the cells.
 
-    pixels: (H, W, C) of any real dtype. Deterministic. Everything is scaled by the typical radius of what lies above
-    the threshold.
+    pixels: (H, W, C) of any real dtype; those that are not finite are background. Deterministic. Everything is scaled
+    by the typical radius of what lies above the threshold.
     """
     how = how or Segmenter()
     step = max(1, max(pixels.shape[:2]) // LONGEST)
     contrast = contrast_of(pixels[::step, ::step], how.foreground)
-    above = contrast > _otsu(contrast)
-    tried = [THRESHOLD[name](above, contrast) for name in ([how.threshold] if how.threshold != "auto" else THRESHOLD)]
+    above = contrast.above()
+    if not has_edges(contrast, above, _apart(above)[2]):
+        return np.zeros(pixels.shape[:2], np.int32)
+    names = [how.threshold] if how.threshold != "auto" else list(THRESHOLD)
+    tried = [THRESHOLD[name](above, contrast.distance) for name in names]
     labels, radius = max(tried, key=lambda one: _solidity(one[0])) if len(tried) > 1 else tried[0]
     if how.border == "drop":
         from skimage.segmentation import clear_border
 
         labels = clear_border(labels)
     least = how.min / step**2 if how.min else max(SMALLEST, SMALL * np.pi * radius**2)
-    labels = _large(labels, least)
+    labels = _kept(labels, least, contrast)
     if step > 1:
         labels = labels.repeat(step, 0).repeat(step, 1)[: pixels.shape[0], : pixels.shape[1]]
     return np.ascontiguousarray(labels, dtype=np.int32)
@@ -94,7 +101,7 @@ def _by_local_mean(above: np.ndarray, contrast: np.ndarray) -> tuple[np.ndarray,
     return _split(*_apart(above & (contrast > _local_mean(contrast, LOCAL * radius))))
 
 
-THRESHOLD = {"local": _by_local_mean, "otsu": _by_otsu}
+THRESHOLD = {"otsu": _by_otsu, "local": _by_local_mean}  # of two that are equally good the first is taken
 
 
 def _split(pieces: np.ndarray, distance: np.ndarray, radius: float) -> tuple[np.ndarray, float]:
@@ -104,7 +111,7 @@ def _split(pieces: np.ndarray, distance: np.ndarray, radius: float) -> tuple[np.
 
     if not radius:
         return pieces, radius
-    hills = _gaussian(distance, max(1.0, SMOOTH * radius))
+    hills = gaussian(distance, max(1.0, SMOOTH * radius))
     peaks = peak_local_max(hills, min_distance=max(2, int(NEAR * radius)), labels=pieces, exclude_border=False)
     seeds = np.zeros(pieces.shape, np.int32)
     seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
@@ -118,49 +125,6 @@ def _solidity(labels: np.ndarray) -> float:
     cells = sorted(regionprops(labels), key=lambda cell: -cell.area)[:LARGEST]
     areas = np.array([cell.area for cell in cells])
     return float(areas @ [cell.solidity for cell in cells] / areas.sum()) if len(cells) else 0.0
-
-
-def foreground_of(pixels: np.ndarray) -> np.ndarray:
-    """Return where an image differs from its background, bool (H, W): above Otsu's threshold of the contrast."""
-    contrast = contrast_of(pixels, "auto")
-    return contrast > _otsu(contrast)
-
-
-def contrast_of(pixels: np.ndarray, foreground: str) -> np.ndarray:
-    """Return the distance of every pixel to the colour of the background, float32 (H, W), pixels scaled to [0, 1].
-
-    The background is the commonest brightness, so it must fill more of the image than anything as even. 'dark',
-    'bright': only what is darker or brighter, in the mean over channels.
-    """
-    from scipy.ndimage import gaussian_filter1d
-
-    x = np.nan_to_num(pixels.astype(np.float32))
-    low, high = np.percentile(x[::4, ::4], [0.1, 99.9])
-    x = (x - low) / max(float(high - low), 1e-6)
-    x = np.stack([_gaussian(x[..., c], 1.0) for c in range(x.shape[2])], 2)
-    mean = x.mean(2)
-    count, edge = np.histogram(mean, 256, (0, 1))
-    mode = edge[gaussian_filter1d(count.astype(float), 2).argmax()]
-    near = np.abs(mean - mode) < 0.02
-    background = np.median(x[near] if near.any() else x.reshape(-1, x.shape[2]), axis=0)
-    if foreground == "auto":
-        return np.sqrt(((x - background) ** 2).sum(2))
-    sign = 1 if foreground == "bright" else -1
-    return np.maximum(sign * (mean - background.mean()), 0)
-
-
-def _otsu(contrast: np.ndarray) -> float:
-    """Return Otsu's threshold on the square root, which gives faint cells beside bright ones a chance."""
-    from skimage.filters import threshold_otsu
-
-    root = np.sqrt(contrast)
-    return float(threshold_otsu(root) ** 2) if root.max() > root.min() else float("inf")
-
-
-def _gaussian(x: np.ndarray, sigma: float) -> np.ndarray:
-    from scipy.ndimage import gaussian_filter
-
-    return gaussian_filter(x, sigma, truncate=3.0)
 
 
 def _local_mean(x: np.ndarray, sigma: float) -> np.ndarray:
@@ -190,8 +154,10 @@ def _apart(above: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     return labels, distance, float(np.median(radius[radius >= 0.3 * half]))
 
 
-def _large(labels: np.ndarray, least: float) -> np.ndarray:
-    """Return labels without those of a smaller area, numbered anew from 1 in their order."""
-    keep = np.bincount(labels.ravel()) >= least
+def _kept(labels: np.ndarray, least: float, contrast: Contrast) -> np.ndarray:
+    """Return labels without those of a smaller area or too faint, numbered anew from 1 in their order."""
+    area = np.bincount(labels.ravel())
+    mean = np.bincount(labels.ravel(), contrast.distance.ravel()) / np.maximum(area, 1)
+    keep = (area >= least) & (mean > CLEAR * contrast.floor)
     keep[0] = False
     return (np.cumsum(keep) * keep)[labels]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bench.data.label_csv import BOX
+from bench.data.label_boxes import BOX
 from bench.data.windows import set_boxes
 from bench.errors import BenchError
 

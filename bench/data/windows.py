@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bench.data.label_csv import BOX
+from bench.data.label_boxes import BOX
 from bench.errors import BenchError
 
 MARGIN = 0.25  # of the longer side, for context; encoders crop up to an eighth of what they are given
@@ -44,6 +44,8 @@ def cut_windows(cells: pd.DataFrame, window: Window, notes: list[str]) -> np.nda
     low, high = box[:, :2], box[:, 2:]
     longest = (high - low).max(1)
     scale = cells["um_per_px"].to_numpy(np.float64, na_value=np.nan)
+    if window.unit == "um" and not np.isfinite(scale).all():
+        raise _unknown_scale(cells, window, scale)
     size = _sizes(longest, scale, window, notes)[:, None]
     start = np.clip((low + high - size) // 2, 0, np.maximum(limits - size, 0))
     end = np.minimum(start + size, limits)
@@ -65,6 +67,20 @@ def boxes_of_cells(cells: pd.DataFrame) -> np.ndarray:
     return np.concatenate([low, np.where(np.isnan(high), whole, high).astype(np.int64)], 1)
 
 
+def _unknown_scale(cells: pd.DataFrame, window: Window, scale: np.ndarray) -> BenchError:
+    """Return the error for a window in um where some images have no scale; it says which have one, and which."""
+    known = np.isfinite(scale)
+    example = f", e.g. {cells['path'].to_numpy()[~known][0]}" if "path" in cells else ""
+    told = sorted({float(f"{one:.4g}") for one in scale[known].tolist()})
+    ends = " to ".join(f"{one:g}" for one in dict.fromkeys((told[0], told[-1]))) if told else ""
+    others = f" Other images have {ends}." if told else ""
+    return BenchError(
+        f"Got a window of {window.size:g}um, but {int((~known).sum())} cells are in images of unknown scale{example}; "
+        f"expected micrometres per pixel of every image: in the file (OME-TIFF, ImageJ, CZI, ND2, LIF), or in a column "
+        f"um_per_px of the CSV.{others} Or give the window in pixels."
+    )
+
+
 def _sizes(longest: np.ndarray, scale: np.ndarray, window: Window, notes: list[str]) -> np.ndarray:
     """Return the side of each window in pixels, int64 (n,)."""
     known = np.isfinite(scale)
@@ -75,11 +91,6 @@ def _sizes(longest: np.ndarray, scale: np.ndarray, window: Window, notes: list[s
             "small cell looks blurred (a number instead of fit keeps one scale for all)"
         )
         return np.ceil(longest * (1 + MARGIN)).astype(np.int64)
-    if window.unit == "um" and not known.all():
-        raise BenchError(
-            f"Got a window of {window.size:g}um, but {int((~known).sum())} cells are in images of unknown scale; "
-            "expected a column um_per_px in the CSV, with a number in every line. Or give the window in pixels."
-        )
     in_um = window.unit == "um" or (window.size is None and differs and bool(known.all()))
     size = window.size
     if size is None:

@@ -19,11 +19,14 @@ import re
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from bench.disk.atomic import create_whole
 
 STALE_S = 60.0  # a holder not heard of for so long is taken for dead
 BEAT_S = 5.0
@@ -116,7 +119,8 @@ class Claims:
         for path in before - kept:  # successors that no chain leads to, left by a kill while letting go
             claim = _read(path, self._now())
             if claim is not None and claim.stale():
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # another user's
+                    path.unlink()
         return sorted(path for path in before if not path.exists())
 
     def holders(self) -> list[Claim]:
@@ -144,7 +148,7 @@ class Claims:
         path = self.folder / (f"{name}.{chain[-1].token}.claim" if chain else f"{name}.claim")
         about = {"token": self.token, "machine": _machine(), "pid": os.getpid(), "started": _started(os.getpid())}
         try:
-            _create_whole(path, json.dumps(about).encode())
+            create_whole(path, json.dumps(about).encode())
         except FileExistsError:
             return None
         if chain and path not in [claim.path for claim in self._chain(name)]:
@@ -153,10 +157,16 @@ class Claims:
         return path
 
     def _now(self) -> float:
-        """Return the time by the clock that stamps the claims, which may be another machine's."""
+        """Return the time by the clock that stamps the claims, which may be another machine's.
+
+        By this machine's where the folder or the probe, which may be another user's, cannot be written.
+        """
         probe = self.folder / "clock"
-        probe.touch()
-        return probe.stat().st_mtime
+        try:
+            probe.touch()
+            return probe.stat().st_mtime
+        except OSError:
+            return time.time()
 
     def _keep_alive(self) -> None:
         while not self._ended.wait(BEAT_S):
@@ -166,39 +176,15 @@ class Claims:
                         os.utime(path)
 
 
-def _create_whole(path: Path, data: bytes) -> None:
-    """Create a file with data in it; FileExistsError where there is one.
-
-    It is written beside its place and linked there, as one without its data, which a kill or Ctrl-C would leave, is
-    nobody's until it is old. Where there are no links it is created empty first.
-    """
-    temporary = path.parent / f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
-    try:
-        temporary.write_bytes(data)
-        try:
-            os.link(temporary, path)
-        except FileExistsError:  # somebody was first
-            raise
-        except OSError:  # a file system without links; where nothing can be written this fails as well
-            _create_and_write(path, data)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _create_and_write(path: Path, data: bytes) -> None:
-    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-
-
 def _read(path: Path, now: float) -> Claim | None:
     try:
         with path.open("rb") as file:
             text, stat = file.read(), os.fstat(file.fileno())
+    except PermissionError:  # another user's: its age is seen all the same
+        try:
+            text, stat = b"", path.stat()
+        except OSError:
+            return None
     except OSError:
         return None
     age = now - stat.st_mtime

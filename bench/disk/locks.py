@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
+
 
 def file_lock(path: Path) -> BaseFileLock:
     """Return a lock on a file, a context manager that waits; `acquire(timeout=0)` raises filelock.Timeout instead."""
-    from filelock import FileLock
+    from filelock import FileLock, SoftFileLock
 
-    return FileLock(path)
+    return FileLock(path) if _has_locks(path.parent) else SoftFileLock(path)
+
+
+@cache
+def _has_locks(folder: Path) -> bool:
+    """Return whether the file system of a folder has locks; without them a lock is a file, and older by a kill."""
+    try:
+        import fcntl
+    except ImportError:  # not on Windows, which locks in another way
+        return True
+    with suppress(FileNotFoundError), tempfile.NamedTemporaryFile(dir=folder, prefix=".lock-", suffix=".tmp") as file:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            return error.errno not in NO_LOCKS
+    return True
 
 
 class JournalLock:

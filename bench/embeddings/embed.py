@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,7 +12,9 @@ import pandas as pd
 from bench.data.cells import CellSource
 from bench.data.datasets import Dataset, load_dataset
 from bench.data.instances import cut_instances
+from bench.data.lost import lost_classes
 from bench.data.manifest import record_problems
+from bench.data.reading import AS_USUAL, Reading
 from bench.embeddings.extract import ExtractReport, extract
 from bench.embeddings.prepare import check_views
 from bench.embeddings.store import DamagedRows, EmbeddingStore
@@ -32,6 +34,7 @@ class Source:
     group_column: str | None = None
     verify: bool = False  # read every file and every stored embedding again
     cells: CellSource = field(default_factory=CellSource)
+    reading: Reading = AS_USUAL
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def prepare(source: Source, out: Path | str = "results", on_progress: OnProgress
     store = EmbeddingStore(Path(out) / "store")
     dataset = load_dataset(
         source.data, group_pattern=source.group_pattern, group_column=source.group_column, cache=store.root,
-        verify=source.verify,
+        verify=source.verify, reading=source.reading,
     )  # fmt: skip
     for key in store.variants() if source.verify else ():
         store.verify(key)
@@ -65,8 +68,12 @@ def extract_encoders(
     on_progress: OnProgress | None = None,
     *,
     keep_pixels: bool = False,
+    allow_missing: bool = False,
 ) -> tuple[Prepared, ExtractReport]:
-    """Embed what is missing. Images that turn out undecodable are recorded and leave the instances."""
+    """Embed what is missing. Images that turn out undecodable are recorded and leave the instances.
+
+    Raises BenchError where an encoder cannot be loaded, unless that is allowed; nothing is then embedded.
+    """
 
     def progress(done: int, total: int, name: str) -> None:
         if on_progress:
@@ -75,10 +82,11 @@ def extract_encoders(
     check_views(prepared.dataset.table[["path", "channels"]], specs)
     report = extract(
         prepared.instances, prepared.dataset.root, specs, prepared.store,
-        device=device, keep_pixels=keep_pixels, on_progress=progress,
+        device=device, keep_pixels=keep_pixels, allow_missing=allow_missing, on_progress=progress,
     )  # fmt: skip
     if not report.problems:
         return prepared, report
+    report = replace(report, problems=_of_copies(report.problems, prepared.dataset.table))
     record_problems(prepared.dataset.root, prepared.cache, dict(report.problems))
     bad = set(report.problems)
     found = pd.DataFrame(sorted(report.problems.items()), columns=["path", "reason"])
@@ -91,7 +99,21 @@ def extract_encoders(
     if kept.empty:
         path, reason = found.iloc[0]
         raise BenchError(f"Got {len(bad)} images, none of which can be used (first: {path}: {reason}).")
+    was = prepared.instances.drop_duplicates("label")
+    lost = was.loc[~was["label"].isin(set(kept["label"])), ["label", "path"]]
+    if len(lost):
+        reasons = {label: f"e.g. {path}: {report.problems[path]}" for label, path in lost.itertuples(index=False)}
+        raise BenchError(lost_classes(reasons, prepared.dataset.root))
     return replace(prepared, dataset=dataset, instances=kept), report
+
+
+def _of_copies(problems: Mapping[str, str], table: pd.DataFrame) -> dict[str, str]:
+    """Return path -> reason with the copies of each file, of which only the first was looked at."""
+    why = {
+        digest: problems[path] for path, digest in zip(table["path"], table["digest"], strict=True) if path in problems
+    }
+    same = table[table["digest"].isin(why)].drop_duplicates("path")
+    return {path: why[digest] for path, digest in zip(same["path"], same["digest"], strict=True)}
 
 
 def cached_encoders(prepared: Prepared) -> list[EncoderSpec]:
@@ -115,13 +137,15 @@ def embed(
     device: str,
     on_progress: OnProgress | None,
     keep: Callable[[str, np.ndarray], np.ndarray] = lambda key, X: X,
+    *,
+    allow_missing: bool = False,
 ) -> tuple[Prepared, ExtractReport, dict[str, np.ndarray]]:
     """Extract what is missing and read all of it; what turns out damaged when it is read is made again, once.
 
     keep: variant key and embeddings to what is returned of them, encoder by encoder, so that they need not all be in
     memory at once.
     """
-    prepared, report = extract_encoders(prepared, specs, device, on_progress)
+    prepared, report = extract_encoders(prepared, specs, device, on_progress, allow_missing=allow_missing)
 
     def read() -> dict[str, np.ndarray]:
         names = prepared.instances["instance"].tolist()
@@ -134,7 +158,7 @@ def embed(
         first = report
     for spec in specs:
         prepared.store.verify(spec.key)
-    prepared, report = extract_encoders(prepared, specs, device, on_progress)
+    prepared, report = extract_encoders(prepared, specs, device, on_progress, allow_missing=allow_missing)
     made = {name: count + first.made[name] for name, count in report.made.items()}
     reused = {name: count - first.made[name] for name, count in report.reused.items()}
     problems = {**first.problems, **report.problems}

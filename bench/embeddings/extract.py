@@ -24,6 +24,7 @@ from bench.disk.claims import Claims
 from bench.disk.shards import shard_name
 from bench.embeddings.gate import check_precision
 from bench.embeddings.inputs import Inputs, Prepared
+from bench.embeddings.missing import refuse_missing
 from bench.embeddings.pixels import PixelCache
 from bench.embeddings.prepare import flat_views, join_views
 from bench.embeddings.store import PIXELS, EmbeddingStore, to_rows
@@ -51,7 +52,7 @@ class ExtractReport:
 
     reused: Mapping[str, int]
     made: Mapping[str, int]
-    failed: Mapping[str, str] = field(default_factory=dict)  # encoder -> why it could not be loaded
+    failed: dict[str, str] = field(default_factory=dict)  # encoder -> why it could not be loaded
     problems: Mapping[str, str] = field(default_factory=dict)  # image path -> why it could not be decoded
     set_aside: tuple[Path, ...] = ()  # corrupt shards that were found and replaced
 
@@ -93,17 +94,19 @@ def extract(
     *,
     device: str = "auto",
     keep_pixels: bool = False,
+    allow_missing: bool = True,
     on_progress: Callable[[int, int, str], None] | None = None,
 ) -> ExtractReport:
     """Embed every instance with every encoder, doing only what the store lacks.
 
     instances: table of `bench.data.instances.make_instances`, paths relative to `root`. An encoder that
-    cannot be loaded is reported and the others go on; so is an image that cannot be decoded. What
-    another process on this store is working on is left to it. device: see `find_placement`.
+    cannot be loaded is reported and the others go on, or is an error before anything is embedded where allow_missing is
+    false. An image that cannot be decoded is reported. What another process on this store is working on is left to it.
+    device: see `find_placement`.
     keep_pixels: keep the prepared images too, for encoders to come.
     on_progress(done, total, encoder name) counts embeddings.
     """
-    table = instances.sort_values(["digest", "instance"], kind="stable").drop_duplicates("instance")
+    table = in_order(instances)
     names = table["instance"].to_numpy(str)
     missing = {spec.name: ~store.has(spec.key, names) for spec in specs}
     made = dict.fromkeys(missing, 0)
@@ -113,6 +116,7 @@ def extract(
     # Descriptors need no torch, which finding a GPU would import.
     placement = find_placement(device if any(s.weights != "none" for s in wanted) else "cpu", cpu_count(), len(table))
     loaded, failed = _load(wanted, store, placement, table, root)
+    refuse_missing(failed, allow_missing=allow_missing)
     todo = {encoder.spec.name: missing[encoder.spec.name].copy() for encoder in loaded}
     total = sum(int(rows.sum()) for rows in todo.values())
     seconds = dict.fromkeys(made, 0.0)
@@ -145,6 +149,12 @@ def extract(
     left = {name: int((rows & bad).sum()) if name not in failed else int(rows.sum()) for name, rows in missing.items()}
     reused = {name: len(names) - left[name] - made[name] for name in made}  # by others while we ran, too
     return ExtractReport(reused, made, failed, problems, tuple(store.set_aside))
+
+
+def in_order(instances: pd.DataFrame) -> pd.DataFrame:
+    """Return every instance once, those of an image together and from the top down, as a large one is best read."""
+    order = ["digest", "y0", "x0", "instance"]
+    return instances.sort_values(order, kind="stable", na_position="first").drop_duplicates("instance")
 
 
 def _load(

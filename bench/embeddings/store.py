@@ -151,7 +151,8 @@ class EmbeddingStore:
         try:
             index, damaged = refresh(before, folder, key)
         except OSError as error:
-            raise BenchError(f"Got {folder}, which cannot be read ({error.strerror}); check its permissions.") from None
+            where = error.filename or folder
+            raise BenchError(f"Got {where}, which cannot be read ({error.strerror}); check its permissions.") from None
         self._put_aside(damaged)
         self._indices[key] = index
         return index

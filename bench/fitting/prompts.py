@@ -20,7 +20,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.data.spellings import one_form
 from bench.errors import BenchError, did_you_mean
+from bench.text import plain
 
 #: An ensemble in the manner of Radford et al. (2021), for what is seen under a microscope.
 TEMPLATES = (
@@ -52,6 +54,7 @@ def make_prompts(classes: Sequence[str], file: Path | None = None) -> Prompts:
     names = given.get("classes", {name: _spoken(name) for name in classes})
     if not isinstance(names, dict):
         raise BenchError(f"Got classes = {names!r} in {file}; expected a table [classes] with a line for each class.")
+    names = {one_form(name): texts for name, texts in names.items()}
     for name in names:
         if name not in classes:
             expected = did_you_mean(name, classes) or f"; expected {', '.join(classes)}."
@@ -107,5 +110,5 @@ def _spoken(name: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    # A JSON string is a basic string of TOML, but for one control character.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    # A JSON string is a basic string of TOML; characters that are not seen are spelt out as TOML does.
+    return "".join(c if plain(c) == c else f"\\U{ord(c):08x}" for c in json.dumps(text, ensure_ascii=False))

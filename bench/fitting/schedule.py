@@ -23,6 +23,7 @@ from bench.draws.episodes import image_names
 from bench.errors import BenchError
 from bench.fitting.fit import Material, Supports, fit_units
 from bench.fitting.ledger import Unit, read_unit, tested_items
+from bench.fitting.processes import processes
 from bench.fitting.sweep import Sweep, View
 from bench.heads.pool import BUDGET
 
@@ -50,6 +51,7 @@ def run_units(
     of a GPU; units are not named by it, so what one device has made the other takes as it is. Raises BenchError for
     embeddings that are not finite.
     """
+    workers, _ = processes(workers)
     run = run.absolute()  # a process that is used again is where it was started
     todo = [unit for unit in sweep.units if read_unit(run, unit) is None]
     progress = _Progress(sweep, todo, on_progress)
@@ -141,10 +143,14 @@ def fits_of(unit: Unit, sweep: Sweep) -> int:
 
 def _run_tasks(cut: tuple[list[Task], int], sweep: Sweep, views: Mapping[str, View], material: Material) -> int:
     """Run tasks, so many at once, and return how many units were made here."""
-    from joblib import Parallel, delayed, parallel_config
-
     tasks, at_once = cut
     made = 0
+    if at_once == 1:  # in this process, which also works where there can be no other
+        return sum(
+            _run_task(task, views[task[0].encoder], _own_draws(sweep, task), material, os.getpid()) for task in tasks
+        )
+    from joblib import Parallel, delayed, parallel_config
+
     with parallel_config("loky", n_jobs=at_once, inner_max_num_threads=1):
         jobs = (
             delayed(_run_task)(task, views[task[0].encoder], _own_draws(sweep, task), material, os.getpid())

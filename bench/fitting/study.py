@@ -33,6 +33,7 @@ from bench.draws.episodes import Draws, SplitPlan
 from bench.errors import BenchError
 from bench.fitting.ledger import Tested
 from bench.fitting.metrics import balanced_accuracy, log_loss
+from bench.fitting.processes import processes
 from bench.fitting.scaling import Scaling, scaling_of
 from bench.fitting.sweep import Embedded
 from bench.heads import Head, Params, get_heads
@@ -107,6 +108,7 @@ def run_study(task: Task, trials: int, workers: int = 1, on_progress: Callable[[
     from joblib import Parallel, delayed
 
     made = 0
+    workers, _ = processes(workers)
     task = replace(task, folder=task.folder.absolute())  # a process that is used again is where it was started
     _ = task.half.scalings  # made once, here, and sent to every worker with the rest
     try:

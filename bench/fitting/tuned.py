@@ -20,6 +20,7 @@ import pandas as pd
 
 from bench.data.datasets import Dataset
 from bench.disk.atomic import write_atomically
+from bench.disk.tables import write_csv
 from bench.errors import BenchError, did_you_mean
 from bench.heads import Head, Params, all_heads
 from bench.heads.contract import Range
@@ -56,7 +57,7 @@ def write_tuned(
                      "labels_digest": _name(used["digest"])},
         **more,
     }  # fmt: skip
-    write_atomically(folder / LABELS_FILE, used.to_csv(index=False).encode())
+    write_csv(folder / LABELS_FILE, used)
     write_atomically(folder / "tuned.json", json.dumps(about, indent=1).encode())  # last: it vouches for the other
 
 

@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 
 from bench.data.blank import diagnostic_of
+from bench.data.content import content_of
 from bench.disk.atomic import write_atomically
+from bench.disk.tables import csv_bytes
 from bench.embeddings.embed import OnProgress, Source, cached_encoders, embed, prepare
 from bench.errors import BenchError, did_you_mean
 from bench.fitting.sweep import Embedded
@@ -28,6 +30,8 @@ from bench.granularity.heads import get_bag_heads
 from bench.granularity.report import Story, draw_curves, render
 from bench.granularity.simulate import Recipe, simulate_images
 from bench.report.intervals import T_FROM
+from bench.report.pages import Typed, for_page
+from bench.report.place import keep_tables, place_run
 from encoders import EncoderSpec, resolve
 
 DEFAULT_SIZE = 10  # cells of a simulated image
@@ -90,12 +94,10 @@ def run(request: Request, device: str, command: str, on_progress: OnProgress) ->
             "Got no --encoder, and no embeddings of this data are stored yet; expected at least one, e.g. --encoder "
             "dino,trivial."
         )
-    folder = _folder(request, prepared.dataset.name)
+    wanted = _folder(request, prepared.dataset.name)
     _plan(prepared.instances, request)  # what cannot be asked is refused here
     specs = list({spec.name: spec for spec in specs}.values())
-    prepared, extracted, X = embed(prepared, specs, device, on_progress)
-    if not X:
-        raise BenchError("No encoder could be loaded.\n" + "\n".join(extracted.failed.values()))
+    prepared, _, X = embed(prepared, specs, device, on_progress)
     plan = _plan(prepared.instances, request)
     found = list(_findings(plan, [spec for spec in specs if spec.name in X], X, request, on_progress))
     notes = [*prepared.dataset.notes, *plan.notes]
@@ -112,20 +114,22 @@ def run(request: Request, device: str, command: str, on_progress: OnProgress) ->
             )
     design = next(iter(plan.designs.values()))
     notes += design.refused
-    told = tuple(dict.fromkeys([*notes, *extracted.failed.values()]))
+    folder, elsewhere = place_run(wanted.parent, wanted.name, content_of(prepared.dataset.table))
+    told = tuple(dict.fromkeys([*notes, *filter(None, [elsewhere])]))
     split = f"{design.plan.rule}, {design.plan.reason}"
     noise = None if request.recipes or request.pure else structural_noise(plan.table)
     about = {head.name: head.summary for head in heads}
     story = Story(
-        prepared.dataset.name, command, design.classes, split, told, request.minutes, about, noise, request.none,
+        prepared.dataset.name, Typed(command), design.classes, split, told, request.minutes, about, noise, request.none,
         diagnostic_of(request.source.instances), request.pure,
     )  # fmt: skip
     tables = {
         what: pd.concat([getattr(own, what) for own in found], ignore_index=True)
         for what in ("curves", "rates", "frontier")
     }
+    kept = keep_tables(folder, "curves.csv", tables["curves"], ["encoder", "purity", "head", "images", "cells"])
     _write(folder, story, tables)
-    return Result(folder, tables["rates"], told, prepared.dataset.problems)
+    return Result(folder, tables["rates"], (*told, *filter(None, [kept])), prepared.dataset.problems)
 
 
 def _findings(
@@ -248,13 +252,13 @@ def _check_none(none: str, classes: set[str], cells: int) -> None:
 def _write(folder: Path, story: Story, tables: dict[str, pd.DataFrame]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     places = {"curves": "curves.csv", "rates": "exchange.csv", "frontier": "frontier.csv"}
-    files = {place: tables[what].to_csv(index=False, float_format="%.6g").encode() for what, place in places.items()}
+    files = {place: csv_bytes(tables[what]) for what, place in places.items()}
     if story.noise is not None:
-        files["noise.csv"] = story.noise.to_csv(index=False, float_format="%.6g").encode()
+        files["noise.csv"] = csv_bytes(story.noise)
     picture = draw_curves(tables["curves"], len(story.classes))
     if picture:
         files["curves.png"] = picture
-    text = render(story, tables["curves"], tables["rates"], tables["frontier"])
+    text = render(*map(for_page, (story, tables["curves"], tables["rates"], tables["frontier"])))
     if picture:
         text = text.replace("\n## ", "\n![Cell level over cell labels](curves.png)\n\n## ", 1)
     for name, content in {**files, "granularity.md": text.encode()}.items():

@@ -5,17 +5,25 @@ to RGB here; that is part of an encoder variant. Files are data: nothing in them
 name is opened.
 """
 
-from bench.images.formats import IMAGE_SUFFIXES, open_image, probe_image, read_image
+from bench.images.formats import IMAGE_SUFFIXES, VERSION, open_image, probe_image, read_image
+from bench.images.in_parts import read_through, sample, sample_step
 from bench.images.picture import COLORS, PASSING, ImageError, ImageInfo, Picture
+from bench.images.series import file_of, split_series
 
 __all__ = [
     "COLORS",
     "IMAGE_SUFFIXES",
     "PASSING",
+    "VERSION",
     "ImageError",
     "ImageInfo",
     "Picture",
+    "file_of",
     "open_image",
     "probe_image",
     "read_image",
+    "read_through",
+    "sample",
+    "sample_step",
+    "split_series",
 ]

@@ -10,47 +10,50 @@ from typing import BinaryIO
 import numpy as np
 
 from bench.images.bioformats import open_bioformat
+from bench.images.jpeg import open_jpeg
+from bench.images.jpeg2000 import open_jpeg2000
+from bench.images.limits import claims_too_much
+from bench.images.netpbm import open_netpbm
 from bench.images.picture import ImageError, ImageInfo, Picture, plain_errors
 from bench.images.pillow import open_pillow
+from bench.images.png import open_png
+from bench.images.series import choose_series, file_of
+from bench.images.signatures import READ_SUFFIXES, START, UNREAD_SUFFIXES, format_of
 from bench.images.tiff import open_tiff
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".czi", ".nd2", ".lif"})
-MAX_PIXELS = 178_000_000  # above this a file is a decompression bomb, or a whole slide
-MAX_VALUES = 4 * MAX_PIXELS  # height x width x channels
-MAGIC = {
-    b"\xff\xd8\xff": "JPEG",
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"BM": "BMP",
-    b"II*\x00": "TIFF",
-    b"MM\x00*": "TIFF",
-    b"II+\x00": "TIFF",
-    b"MM\x00+": "TIFF",
-    b"ZISRAWFILE": "CZI",
-    b"\xda\xce\xbe\x0a": "ND2",
-    b"\x70\x00\x00\x00": "LIF",
-}
+VERSION = 2  # raised when a file would give another header, or another reason why it is not read
+#: Endings of files that are listed as images: those that are read, and those that are named as not read.
+IMAGE_SUFFIXES = READ_SUFFIXES | UNREAD_SUFFIXES
 #: From an open file, its format and what closes with it to the picture; only the header is read.
 OPENERS: dict[str, Callable[[BinaryIO, str, ExitStack], Picture]] = {
-    "JPEG": open_pillow,
-    "PNG": open_pillow,
-    "BMP": open_pillow,
+    "JPEG": open_jpeg,
+    "PNG": open_png,
+    "JPEG 2000": open_jpeg2000,
+    "PNM": open_netpbm,
+    **dict.fromkeys(("BMP", "GIF", "WebP", "AVIF"), open_pillow),
+}
+#: The same, and which of several pictures of a file it is to be, counted from 1; None is for a rule to choose.
+OPENERS_OF_SERIES: dict[str, Callable[[BinaryIO, str, ExitStack, int | None], Picture]] = {
     "TIFF": open_tiff,
-    "CZI": open_bioformat,
-    "ND2": open_bioformat,
-    "LIF": open_bioformat,
+    **dict.fromkeys(("CZI", "ND2", "LIF"), open_bioformat),
 }
 
 
 @contextmanager
 def open_image(path: Path | str) -> Iterator[Picture]:
-    """Open an image and read its header; its pixels are read when asked for. Raises ImageError."""
+    """Open an image and read its header; its pixels are read when asked for. Raises ImageError.
+
+    path: with a number behind it, as slide.lif#3, one of several pictures (series, scenes) of the file, counted from 1;
+    else the largest, the first of several as large.
+    """
     with ExitStack() as opened:
         with plain_errors():
-            file = opened.enter_context(Path(path).open("rb"))
-            kind = _format(file)
+            place, series = file_of(path)
+            file = opened.enter_context(place.open("rb"))
+            kind = format_of(file.read(START), place.suffix)
             file.seek(0)
-            picture = OPENERS[kind](file, kind, opened)
-            _check_size(picture.info)
+            picture = _open(file, kind, opened, series)
+            _check_size(picture)
         yield picture
 
 
@@ -63,32 +66,28 @@ def probe_image(path: Path | str) -> ImageInfo:
 def read_image(path: Path | str, stack: str = "first") -> np.ndarray:
     """Return the pixels (H, W, C), C >= 1, C-contiguous; uint8, uint16 or float32. Raises ImageError.
 
-    The pixels are those stored: EXIF orientation is not applied, so that boxes keep their meaning. An
-    alpha channel of PNG and BMP is dropped, palettes are expanded, CMYK JPEG becomes RGB, bits become 0/255.
-    A TIFF keeps all its channels, last, but one that it marks as alpha; where white is stored as zero
-    the integers are inverted; other integers and floats become float32. Of several series, scenes or time
-    points the first is taken. stack: what is made of the slices along z, see `Picture.project`.
+    The pixels are those of the upright picture, as viewers show it: an orientation that the file states (EXIF) is
+    applied, and boxes and masks are meant to be of the upright picture, too. Gamma and colour profiles are not
+    applied. Alpha is dropped, palettes are expanded, CMYK JPEG becomes RGB, less than 8 bits are spread over 0 to 255.
+    Of an animation, and of a JPEG that holds several pictures, the first is taken.
+    A TIFF keeps all its channels, last, but one that it marks as alpha; where white is stored as zero the integers are
+    inverted, unless ImageJ wrote them; other integers and floats become float32. Of several time points the first is
+    taken, of several series or scenes see `open_image`. stack: what is made of the slices along z, see
+    `Picture.project`.
     """
     with open_image(path) as picture:
         return picture.project(stack)
 
 
-def _format(file: BinaryIO) -> str:
-    start = file.read(16)
-    if not start:
-        raise ImageError("empty file (0 bytes)")
-    for magic, kind in MAGIC.items():
-        if start.startswith(magic):
-            return kind
-    shown = repr(start[:7])[2:-1]
-    known = ", ".join(dict.fromkeys(MAGIC.values()))
-    raise ImageError(f"not an image: the file starts with '{shown}', it is none of {known}")
+def _open(file: BinaryIO, kind: str, opened: ExitStack, series: int | None) -> Picture:
+    if kind in OPENERS_OF_SERIES:
+        return OPENERS_OF_SERIES[kind](file, kind, opened, series)
+    choose_series([1], [""], series)
+    return OPENERS[kind](file, kind, opened)
 
 
-def _check_size(info: ImageInfo) -> None:
-    pixels = info.height * info.width
-    if pixels > MAX_PIXELS or pixels * info.channels > MAX_VALUES:
-        raise ImageError(
-            f"too many pixels: {info.width} x {info.height} in {info.channels} channels; "
-            f"at most {MAX_PIXELS / 1e6:.0f} million are read, cut it into tiles"
-        )
+def _check_size(picture: Picture) -> None:
+    info = picture.info
+    refusal = claims_too_much(info.height, info.width, info.channels, picture.window is not None)
+    if refusal:
+        raise ImageError(refusal)

@@ -11,12 +11,18 @@ from functools import reduce
 import numpy as np
 
 from bench.errors import BenchError
+from bench.images.limits import TOO_LARGE_AT_ONCE, fits, too_large_at_once
 
 # Reasons that lie in the machine or in what was asked, not in the file: tomorrow they may be gone, so they
 # are not remembered.
-PASSING = ("cannot be opened", "missing codec", "no channel", "reading ")
+NO_SERIES = "no series"
+PASSING = ("cannot be opened", "missing codec", "no channel", "reading ", TOO_LARGE_AT_ONCE, NO_SERIES)
 COLORS = ("red", "green", "blue")  # what the channels of a colour image are called
+EXACT = 2**24  # integers up to here are the same in float32
+STEPS = 256  # levels of the range of values that have to be told apart
 Plane = Callable[[int], np.ndarray]
+Region = tuple[int, int, int, int]  # y0, x0, y1, x1 in pixels of the picture, the ends excluded
+Window = Callable[[int, Region], np.ndarray]
 
 
 class ImageError(BenchError):
@@ -29,8 +35,13 @@ class ImageInfo:
 
     pages: planes, time points and the like of which one array is made; slices: those of them along z, which
     are what is projected (pages without a meaning count as z; of all else the first is taken). dtype:
-    'uint8', 'uint16' or 'float32'. format: 'JPEG', 'PNG', 'BMP', 'TIFF', 'CZI', 'ND2' or 'LIF'. names: what
-    the file calls its channels, in order; empty where it does not say.
+    'uint8', 'uint16' or 'float32'. format: a name of `bench.images.signatures`, as 'PNG'. names: what
+    the file calls its channels, in order; empty where it does not say. um_per_px: micrometres per pixel; None where the
+    file does not say, or pixels are not square. series: how many pictures (series, scenes) the file holds, of which
+    this is one. remarks: what was decided by rule, a sentence each, as which series, or that a LUT was not applied.
+    reading: what the pixels depend on beside the bytes of the file, in a word that stays, as "upright 6"; "" for what
+    was read so from the start. It is part of the name of the image's content, so that nothing is reused that was made
+    of other pixels.
     """
 
     height: int
@@ -41,25 +52,57 @@ class ImageInfo:
     format: str
     slices: int = 1
     names: tuple[str, ...] = ()
+    um_per_px: float | None = None
+    series: int = 1
+    remarks: tuple[str, ...] = ()
+    reading: str = ""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An image that is open. plane: z to the pixels (H, W, C) of that slice, at the first time point."""
+    """An image that is open. plane: z to the pixels (H, W, C) of that slice, at the first time point.
+
+    window: z and a region to the pixels (h, w, C) of that part alone, offered by an opener that need not decode the
+    whole plane for it. Only such a picture may have more pixels than are decoded at once.
+
+    stored: z to the numbers (H, W, C) as they are stored, for images of labels: no colour table is applied, nothing is
+    inverted, and few bits are not stretched. None where that is `plane`.
+    """
 
     info: ImageInfo
     plane: Plane
+    window: Window | None = None
+    stored: Plane | None = None
 
-    def project(self, stack: str = "first") -> np.ndarray:
+    @property
+    def fits(self) -> bool:
+        """Whether the whole picture may be decoded at once."""
+        return fits(self.info.height, self.info.width, self.info.channels)
+
+    def project(self, stack: str = "first", region: Region | None = None) -> np.ndarray:
         """Return the pixels (H, W, C), C >= 1, C-contiguous; uint8, uint16 or float32. Raises ImageError.
 
         stack: 'first', 'middle' (slice n // 2 of n, counted from 0), 'max' or 'mean' over the slices; a mean
-        of integers is rounded.
+        of integers is rounded. region: the part (y1 - y0, x1 - x0, C) that is wanted, inside the picture; None is all.
         """
         if stack not in PROJECTIONS:
             raise ImageError(f"projection '{stack}' asked for; expected one of {', '.join(PROJECTIONS)}")
+        height, width, channels = self.info.height, self.info.width, self.info.channels
+        y0, x0, y1, x1 = region or (0, 0, height, width)
+        if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width):
+            raise ImageError(f"region y {y0} to {y1}, x {x0} to {x1} asked for; the picture is {width} x {height}")
+        decoded = (height, width) if self.window is None else (y1 - y0, x1 - x0)
+        refusal = too_large_at_once(*decoded, channels)
+        if refusal:
+            raise ImageError(refusal)
+
+        def read(z: int) -> np.ndarray:
+            if region is None:
+                return to_depth(self.plane(z))
+            return to_depth(self.plane(z)[y0:y1, x0:x1] if self.window is None else self.window(z, region))
+
         with plain_errors():
-            return np.ascontiguousarray(PROJECTIONS[stack](lambda z: to_depth(self.plane(z)), self.info.slices))
+            return np.ascontiguousarray(PROJECTIONS[stack](read, self.info.slices))
 
 
 def _max(plane: Plane, slices: int) -> np.ndarray:
@@ -84,14 +127,56 @@ PROJECTIONS: dict[str, Callable[[Plane, int], np.ndarray]] = {
 
 
 def to_depth(pixels: np.ndarray) -> np.ndarray:
-    """Return pixels as uint8, uint16 or float32, keeping every value that fits."""
+    """Return pixels as uint8, uint16 or float32, keeping every value that fits.
+
+    Raises ImageError where float32 would take the picture away: where it cannot tell a STEPS-th of the range of the
+    values apart, as of integers that all lie near 2^31.
+    """
     if pixels.dtype == bool:
         return pixels.astype(np.uint8) * np.uint8(255)
     if pixels.dtype in (np.uint8, np.uint16):
         return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     if pixels.dtype.kind in "iuf":
-        return pixels.astype(np.float32)
+        if pixels.dtype.itemsize >= 4 and pixels.dtype != np.float32:
+            _check_steps(pixels)
+        with np.errstate(over="ignore"):
+            return pixels.astype(np.float32)
     raise ImageError(f"pixels of type {pixels.dtype}; expected integers or floats")
+
+
+def _check_steps(pixels: np.ndarray) -> None:
+    finite = pixels[np.isfinite(pixels)] if pixels.dtype.kind == "f" else pixels
+    if not finite.size:
+        return
+    low, high = float(finite.min()), float(finite.max())
+    largest = max(abs(low), abs(high))
+    if largest <= EXACT and pixels.dtype.kind != "f":
+        return
+    if largest > float(np.finfo(np.float32).max) or np.spacing(np.float32(largest)) * STEPS > high - low > 0:
+        raise ImageError(
+            f"{pixels.dtype} values from {low:.10g} to {high:.10g}, whose differences are lost in the float32 that is "
+            "computed with; subtract what they share, or scale them"
+        )
+
+
+@contextmanager
+def plain_sentences(what: str) -> Iterator[None]:
+    """Turn whatever a library raises on a damaged file into an ImageError that says what is wrong with the file.
+
+    what: what cannot be done with it, the end of the sentence.
+    """
+    try:
+        yield
+    except (ImageError, MemoryError):
+        raise
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise ImageError(f"damaged or not supported: {what}") from None
+    except Exception as error:  # arbitrary bytes make codecs raise nearly every type there is
+        if "requires the 'imagecodecs'" in str(error) or type(error).__name__ == "DelayedImportError":
+            raise ImageError(f"missing codec: {what}; pip install imagecodecs") from None
+        raise ImageError(f"damaged or not supported: {what}") from None
 
 
 @contextmanager

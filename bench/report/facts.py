@@ -31,7 +31,10 @@ class EncoderFacts:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What holds for every row of a run."""
+    """What holds for every row of a run.
+
+    dataset: what the data is called. content: what it is, see `bench.data.content`; place: where it lay.
+    """
 
     dataset: str
     instances: str
@@ -45,6 +48,8 @@ class RunFacts:
     warnings: tuple[str, ...] = ()
     prompts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of the zero-shot rows
     noise: Mapping[str, str] = field(default_factory=dict)  # kind -> how labels go wrong
+    content: str = ""
+    place: str = ""
 
     @property
     def diagnostic(self) -> str:

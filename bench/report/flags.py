@@ -61,12 +61,12 @@ def _chance(rows: pd.DataFrame, trivial: set[str]) -> str:
     least = rows["p_chance_least"].min() if "p_chance_least" in rows else 0.0
     if least > ALPHA:
         return (
-            f"**Nothing here can be called better than chance, whatever it scores**: the tested groups are so few that "
+            f"Nothing here can be called better than chance, whatever it scores: the tested groups are so few that "
             f"their names can be given out in {1 / least:.0f} ways, so that no p is below {least:.2g}. Add groups"
         )
     if p.min() > ALPHA:
         return (
-            f"**Nothing here is better than chance** (p = {p.min():.2g} for the best of all rows, labels of whole "
+            f"Nothing here is better than chance (p = {p.min():.2g} for the best of all rows, labels of whole "
             "groups permuted). Believe no row of this table"
         )
     p = p[~rows["encoder"].isin(trivial)]
@@ -125,7 +125,7 @@ def _appearance(rows: pd.DataFrame, baselines: pd.DataFrame, null: float) -> str
         return ""
     best = baselines.iloc[0]
     return (
-        f"**Solvable by appearance**: `{best['encoder']}` ({best['head']}), which knows no biology, reaches "
+        f"Solvable by appearance: {best['encoder']} ({best['head']}), which knows no biology, reaches "
         f"{100 * best['balanced_accuracy']:.1f}, {100 * share:.0f}% of the skill of the best encoder. A high score "
         "here is no evidence that an encoder sees morphology"
     )
@@ -148,7 +148,7 @@ def _saturated(rows: pd.DataFrame, baselines: pd.DataFrame) -> str:
         why.append(f"a baseline that knows no biology is {said} the best encoder")
     if not why:
         return ""
-    return f"**Little room to tell encoders apart** ({'; '.join(why)}): look at fewer or wrong labels, or smaller units"
+    return f"Little room to tell encoders apart ({'; '.join(why)}): look at fewer or wrong labels, or smaller units"
 
 
 def summary(board: pd.DataFrame) -> str:
@@ -159,7 +159,7 @@ def summary(board: pd.DataFrame) -> str:
     best = rows.iloc[0]
     labels = labels_of(rows, int(best["shots"]))
     text = (
-        f"Best at {labels}: `{best['encoder']}` with {best['head']}, "
+        f"Best at {labels}: {best['encoder']} with {best['head']}, "
         f"{100 * best['balanced_accuracy']:.1f} [{100 * best['ci_low']:.0f}-{100 * best['ci_high']:.0f}]"
     )
     if not np.isnan(best["p_best"]):

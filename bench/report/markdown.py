@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -25,14 +26,14 @@ def render_markdown(
     board: Leaderboard, facts: RunFacts, cautions: Sequence[str], command: str, hurt: pd.DataFrame | None = None,
     sections: Sequence[str] = (),
 ) -> str:  # fmt: skip
-    """Return the Markdown of one run.
+    """Return the Markdown of one run; all data as `bench.report.pages.for_page` gives it.
 
-    cautions: what a reader has to know first, sentences without a full stop. hurt: what `bench.report.robustness` says
-    of the table. sections: lines of more of them, see `bench.report.sections`.
+    command: as it was typed, in code. cautions: what a reader has to know first, sentences without a full stop. hurt:
+    what `bench.report.robustness` says of the table. sections: lines of more of them, see `bench.report.sections`.
     """
     table = results(board.table).assign(head=lambda rows: rows.apply(head_label, axis=1))
     parts = [f"# {facts.dataset}: which encoder and head to trust", ""]
-    parts += [f"`{command}`", ""] if command else []
+    parts += [command, ""] if command else []
     parts += [f"**Tier {facts.tier}.** {facts.tier_reason}", ""]
     parts += [f"**Split: {facts.split_rule}.** {facts.split_reason}.", ""]
     if cautions:
@@ -105,7 +106,7 @@ def _pivot(table: pd.DataFrame) -> str:
         for n in shots:
             row = rows.get((encoder, head, n))
             cells.append(with_interval(row) if row else "")
-        lines.append([f"`{encoder}`", head, *cells])
+        lines.append([encoder, head, *cells])
     return table_lines(lines)
 
 
@@ -129,7 +130,7 @@ def _scores(table: pd.DataFrame) -> str:
         p = ["" if np.isnan(row[name]) else f"{row[name]:.2g}" for name in _P_COLUMNS[both]]
         spread = "" if np.isnan(row["spread"]) else f"{100 * row['spread']:.1f}"
         cost = "" if np.isnan(row["ms_per_image"]) else f"{row['ms_per_image']:.1f}"
-        lines.append([f"`{row['encoder']}`", row["head"], rank, best, near, f"{100 * row['balanced_accuracy']:.1f}",
+        lines.append([row['encoder'], row["head"], rank, best, near, f"{100 * row['balanced_accuracy']:.1f}",
                       spread, *p, *numbers, difference(row, "delta_trivial", "delta_low", "delta_high"),
                       str(row["dim"]), cost])  # fmt: skip
     return table_lines(lines)
@@ -165,7 +166,7 @@ def _hurt(hurt: pd.DataFrame, noise: Mapping[str, str]) -> list[str]:
         kept, area, half = row[f"retained@{last:g}"], row["retained_area"], row["breakdown"]
         beyond = "" if np.isnan(row["breakdown_beyond"]) else f"> {100 * last:.0f}%"
         lines.append([
-            f"`{row['encoder']}`", head_label(row), row["noise_kind"], f"{100 * row['clean']:.1f}",
+            row['encoder'], head_label(row), row["noise_kind"], f"{100 * row['clean']:.1f}",
             f"{100 * row[f'drop@{last:g}']:.1f} at {100 * last:.0f}%", "" if np.isnan(kept) else f"{100 * kept:.0f}%",
             "" if np.isnan(area) else f"{100 * area:.0f}%",
             (beyond if np.isnan(half) else f"{100 * half:.0f}%") + _half_interval(row),
@@ -208,7 +209,7 @@ def diagnostics_section(board: pd.DataFrame) -> list[str]:
     for row in part.to_dict("records"):
         twin = intact.get((*(row[name] for name in _SAME), row["intact"]), np.nan)
         lines.append([
-            f"`{row['encoder']}`", head_label(row), str(row["diagnostic"]), with_interval(row),
+            row['encoder'], head_label(row), str(row["diagnostic"]), with_interval(row),
             "" if np.isnan(twin) else f"{100 * twin:.1f}", difference(row, "lost", "lost_low", "lost_high"),
         ])  # fmt: skip
     text = (
@@ -231,4 +232,9 @@ def table_lines(lines: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table; the first line is the header."""
     head, *body = lines
     text = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join(text + ["| " + " | ".join(row) + " |" for row in body])
+    return "\n".join(text + ["| " + " | ".join(map(_one_cell, row)) + " |" for row in body])
+
+
+def _one_cell(text: str) -> str:
+    """Return a text that ends neither its cell nor its row; data that came by `bench.report.pages` never does."""
+    return re.sub(r"(?<!\\)\|", r"\\|", " ".join(text.splitlines()))

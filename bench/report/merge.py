@@ -1,21 +1,24 @@
 """Several runs as one leaderboard: what may stand side by side, what is doubled, and the scores of every draw.
 
-Rows may be compared that are of one dataset under one protocol: the same instances, labels and groups (`data`), the
-same way to score (level), draw and split. The rows of a protocol that several runs have are joined; of a row in two of
-them the newer counts, by the time of the runs' predictions.
+A dataset is its content, see `bench.report.identity`. Rows may be compared that are of one dataset under one protocol:
+the same instances, labels and groups (`data`), the same way to score (level), draw and split. The rows of a protocol
+that several runs have are joined; of a row in two of them the newer counts, by the time of the runs' predictions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from bench.disk.tables import read_csv
 from bench.errors import BenchError
 from bench.fitting.ledger import read_ledger
+from bench.report.identity import Known, changed_encoders, families, name_datasets
+from bench.report.place import content_of_run
 from bench.report.record import AGAIN, read_about, read_units
 from bench.report.rows import competing
 
@@ -28,7 +31,11 @@ WITHIN = ("rank_low", "rank_high", "p_best", "held_out_best", "p_chance_best", "
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run as it lies on disk. board: its leaderboard. made: when its newest predictions were, in seconds."""
+    """A run as it lies on disk.
+
+    board: its leaderboard, the dataset by the name that tells it from all others. made: when its newest predictions
+    were, in seconds. known: what it says of its dataset. counts_as: the dataset that it is where several are compared.
+    """
 
     name: str
     folder: Path
@@ -36,6 +43,8 @@ class StoredRun:
     classes: tuple[str, ...]
     data: str
     made: float
+    known: Known
+    counts_as: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ class Merged:
 
 def find_runs(out: Path, names: Sequence[str]) -> list[Path]:
     """Return the folders of runs by name below <out>/runs or by path, each once; without names all of <out>."""
-    known = sorted(path.parent for path in (out / "runs").glob("*/leaderboard.csv"))
+    known = sorted(path.parent for path in (out / "runs").glob("[!.]*/leaderboard.csv"))
     if not names:
         if not known:
             raise BenchError(f"Got no run in {out / 'runs'}; expected at least one, of `bench run --out {out}`.")
@@ -63,20 +72,43 @@ def find_runs(out: Path, names: Sequence[str]) -> list[Path]:
     return list({path.resolve(): path for path in found}.values())
 
 
-def read_runs(folders: Sequence[Path]) -> list[StoredRun]:
-    """Return runs, called as their folders are; where two are called alike, by the whole path."""
+def read_runs(folders: Sequence[Path]) -> tuple[list[StoredRun], tuple[str, ...]]:
+    """Return (runs, called as their folders are, and by the whole path where two are called alike; what to know).
+
+    Their datasets are told apart by what they are; see `bench.report.identity`.
+    """
     names = [folder.name for folder in folders]
-    return [_read(folder, folder.name if names.count(folder.name) == 1 else str(folder)) for folder in folders]
+    runs, unread, keys = [], [], {}
+    for folder in folders:
+        try:
+            runs.append(_read(folder, folder.name if names.count(folder.name) == 1 else str(folder)))
+            keys[runs[-1].name] = dict(read_about(folder).get("encoder_keys", {}))
+        except (OSError, ValueError, LookupError) as error:
+            why = getattr(error, "strerror", None) or "its leaderboard.csv is damaged"
+            unread.append(f"the run {folder} cannot be read ({why}) and is left out")
+    if not runs:
+        raise BenchError(*(f"Got no run that can be used: {why}." for why in unread))
+    known = [run.known for run in runs]
+    called, notes = name_datasets(known)
+    joined, more = families(known, called)
+    return [
+        replace(run, board=run.board.assign(dataset=called[run.known.content]),
+                counts_as=called[joined[run.known.content]])
+        for run in runs
+    ], (*unread, *notes, *more, *changed_encoders(keys))  # fmt: skip
 
 
 def _read(folder: Path, name: str) -> StoredRun:
     about = read_about(folder)
     stored = [path.stat().st_mtime for path in (folder / "predictions").glob("*.safetensors")]
     made = max(stored, default=(folder / "leaderboard.csv").stat().st_mtime)
-    board = pd.read_csv(folder / "leaderboard.csv")
+    board = read_csv(folder / "leaderboard.csv")
     earlier = [column for column in (*PROTOCOL[:-1], *ROW) if column not in board]  # than those columns
     board = board.assign(**dict.fromkeys(earlier, np.nan))
-    return StoredRun(name, folder, board, tuple(about.get("classes", ())), str(about.get("data", ""))[:8], made)
+    dataset = str(board["dataset"].iloc[0]) if len(board) else folder.name
+    place = about.get("facts", {}).get("place", "")
+    known = Known(dataset, place, content_of_run(folder) or dataset, folder)
+    return StoredRun(name, folder, board, tuple(about.get("classes", ())), str(about.get("data", ""))[:8], made, known)
 
 
 def merge_runs(runs: Sequence[StoredRun]) -> Merged:
@@ -105,6 +137,7 @@ def draw_scores(runs: Sequence[StoredRun], merged: Merged) -> tuple[pd.DataFrame
     rows = rows[(rows["shots"] > 0) & (rows["series"] != "budget")]  # a budget means other labels
     made = {run.name: run.made for run in runs}
     parts, notes = [], []
+    rows = rows.assign(dataset=rows["run"].map({run.name: run.counts_as for run in runs}))
     for dataset, own in rows.groupby("dataset", sort=True):
         newest = own[PROTOCOL].iloc[int(own["run"].map(made).to_numpy().argmax())]
         kept = own[(own[PROTOCOL] == newest).all(axis=1)]

@@ -17,21 +17,32 @@ TOP = 10  # methods in the table across datasets
 EACH = 5  # rows of a dataset in the tables of calibration and of diagnostics
 
 
-def render_overview(table: pd.DataFrame, top: int = 5) -> str:
-    """Return the best rows of every dataset at its most labels, clean, from merged leaderboards; no diagnostics."""
-    parts = ["# Leaderboard", "", f"The {top} best rows per dataset, at the most labels per class, labels clean.", ""]
-    for (dataset, instances), rows in competing(table).groupby(["dataset", "instances"], sort=True):
+def render_overview(table: pd.DataFrame, top: int = 5, notes: Sequence[str] = ()) -> str:
+    """Return the best rows of every dataset at its most labels, clean, from merged leaderboards; no diagnostics.
+
+    notes: what a reader has to know first. Rows of one dataset on other groups are not of one table.
+    """
+    parts = ["# Leaderboard", ""]
+    if notes:
+        parts += ["**Read this first**", "", *[f"- {note.removesuffix('.')}." for note in notes], ""]
+    parts += [f"The {top} best rows per dataset, at the most labels per class, labels clean.", ""]
+    taking_part = competing(table if "data" in table else table.assign(data=""))
+    counts = taking_part.groupby(["dataset", "instances"])["data"].nunique()
+    several = set(counts.index[counts > 1])
+    each = taking_part.groupby(["dataset", "instances", "data"], sort=True, dropna=False)
+    for (dataset, instances, data), rows in each:
+        apart = f", groups and regions `{data}`" if (dataset, instances) in several else ""
         rows = cleanest(main_series(rows))
         rows = rows[rows["shots"] == rows["shots"].max()]
         if rows.empty:
             continue
         best = rows.sort_values("balanced_accuracy", ascending=False, kind="stable").head(top)
         shots = int(best["shots"].iloc[0])
-        parts += [f"## {dataset} ({instances}), {labels_of(best, shots)}", ""]
+        parts += [f"## {dataset} ({instances}), {labels_of(best, shots)}{apart}", ""]
         lines = [["encoder", "head", "balanced accuracy", "95% interval", "groups tested"]]
         for row in best.to_dict("records"):
             interval = f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}"
-            lines.append([f"`{row['encoder']}`", head_label(row), f"{100 * row['balanced_accuracy']:.1f}", interval,
+            lines.append([row['encoder'], head_label(row), f"{100 * row['balanced_accuracy']:.1f}", interval,
                           str(row["n_groups"])])  # fmt: skip
         parts += [table_lines(lines), ""]
     return "\n".join([*parts, *_diagnostics(table)]).rstrip() + "\n"
@@ -50,7 +61,7 @@ def _diagnostics(table: pd.DataFrame) -> list[str]:
         whole = ["the cell blanked in every window"] if diagnostic_of(str(instances)) else []
         for row in own.to_dict("records"):
             different = "; ".join([*whole, *([row["diagnostic"]] if isinstance(row["diagnostic"], str) else [])])
-            lines.append([f"{dataset} ({instances})", f"`{row['encoder']}`", head_label(row), different,
+            lines.append([f"{dataset} ({instances})", row['encoder'], head_label(row), different,
                           str(int(row["shots"])), with_interval(row), difference(row, "lost", "lost_low", "lost_high"),
                           ])  # fmt: skip
     if len(lines) == 1:
@@ -65,9 +76,7 @@ def _diagnostics(table: pd.DataFrame) -> list[str]:
 
 def render_merged(table: pd.DataFrame, found: Across, notes: Sequence[str]) -> str:
     """Return the Markdown of merged runs. table: as `bench.report.merge` gives it, with ece columns or without."""
-    title, best = render_overview(table).split("\n", 1)
-    first = ["", "**Read this first**", "", *[f"- {note.removesuffix('.')}." for note in notes]] if notes else []
-    parts = [title, *first, best, *across_section(found), *calibration_section(table)]
+    parts = [render_overview(table, notes=notes), *across_section(found), *calibration_section(table)]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -84,7 +93,7 @@ def across_section(found: Across) -> list[str]:
             f"{100 * row['p_improvement_high']:.0f}]"
         )  # fmt: skip
         interval = f"{100 * row['mean_low']:.1f}-{100 * row['mean_high']:.1f}"
-        lines.append([f"`{row['encoder']}`", head_label(row), f"{100 * row['mean']:.1f}", interval,
+        lines.append([row['encoder'], head_label(row), f"{100 * row['mean']:.1f}", interval,
                       f"{row['rank']:.1f}", better])  # fmt: skip
     return [
         f"## Across {datasets} datasets, {counted(shots)} per class", "", table_lines(lines), "",
@@ -130,7 +139,7 @@ def calibration_section(table: pd.DataFrame) -> list[str]:
         own = cleanest(main_series(own))
         own = own[own["shots"] == own["shots"].max()].nlargest(EACH, "balanced_accuracy")
         for row in own.to_dict("records"):
-            lines.append([str(dataset), f"`{row['encoder']}`", head_label(row), str(row["n_test"]), f"{row['ece']:.3f}",
+            lines.append([str(dataset), row['encoder'], head_label(row), str(row["n_test"]), f"{row['ece']:.3f}",
                           f"{row['ece_null_low']:.3f}-{row['ece_null_high']:.3f}", f"{row['brier']:.3f}",
                           f"{row['log_loss']:.3f}"])  # fmt: skip
     return [

@@ -15,8 +15,10 @@ from typing import Any
 
 import pandas as pd
 
+from bench.data.content import content_of
 from bench.disk.atomic import replacing, write_atomically
 from bench.disk.shards import header
+from bench.disk.tables import read_csv, write_csv
 from bench.draws.episodes import SplitPlan
 from bench.draws.sources import plan_of_rule
 from bench.errors import BenchError
@@ -49,13 +51,15 @@ def write_account(folder: Path, account: Account, about: dict[str, Any]) -> None
          one.series)
         for one in account.units
     ]  # fmt: skip
-    write_atomically(folder / "units.csv", pd.DataFrame(rows, columns=UNITS).to_csv(index=False).encode())
+    write_csv(folder / "units.csv", pd.DataFrame(rows, columns=UNITS))
     facts = account.facts
     more = {
         "command": account.command, "dataset": facts.dataset, "instances": facts.instances, "classes": facts.classes,
         "data": data_name(account.table, facts.classes), "tier": facts.tier, "split": facts.split_rule,
         "refused": account.refused, "warnings": facts.warnings, "units": len(account.units),
         "prompts": dict(facts.prompts), "noise": dict(facts.noise), "facts": asdict(facts),
+        "encoder_keys": {one.encoder: str(one.identity["encoder"]) for one in account.units
+                         if "encoder" in one.identity},
     }  # fmt: skip
     write_atomically(folder / "run.json", json.dumps(about | more, indent=1).encode())
 
@@ -77,8 +81,9 @@ def read_account(folder: Path) -> Account:
     encoders = {name: EncoderFacts(**known) for name, known in kept["encoders"].items()}
     lists = {name: tuple(value) for name, value in kept.items() if isinstance(value, list)}
     prompts = {name: tuple(texts) for name, texts in kept["prompts"].items()}
-    facts = RunFacts(**(kept | lists | {"encoders": encoders, "prompts": prompts}))
     table = pd.read_parquet(io.BytesIO((folder / "instances.parquet").read_bytes()))
+    kept["content"] = kept.get("content") or content_of(table)  # an earlier version did not say
+    facts = RunFacts(**(kept | lists | {"encoders": encoders, "prompts": prompts}))
     units = tuple(_unit(folder, row) for row in read_units(folder).to_dict("records"))
     plan = plan_of_rule(table, facts.classes, facts.split_rule)
     return Account(units, table, plan, facts, tuple(about["refused"]), about["command"])
@@ -87,7 +92,7 @@ def read_account(folder: Path) -> Account:
 def read_units(folder: Path) -> pd.DataFrame:
     """Return the columns UNITS of a run's units; no rows where it does not say which they are."""
     path = folder / "units.csv"
-    return pd.read_csv(path, keep_default_na=False) if path.is_file() else pd.DataFrame(columns=UNITS)
+    return read_csv(path, empty_is_text=True) if path.is_file() else pd.DataFrame(columns=UNITS)
 
 
 def _unit(folder: Path, row: dict[Any, Any]) -> Unit:

@@ -25,7 +25,7 @@ def efficiency_section(gained: pd.DataFrame) -> list[str]:
     low, high = int(best["shots_low"].min()), int(best["shots_high"].max())
     lines = [["encoder", "head", "area", "90% of its own skill", "90% of the best skill"]]
     for row in best.to_dict("records"):
-        lines.append([f"`{row['encoder']}`", head_label(row), f"{100 * row['area']:.1f}",
+        lines.append([row['encoder'], head_label(row), f"{100 * row['area']:.1f}",
                       _labels(row, "n90"), _labels(row, "n90_best")])  # fmt: skip
     return [
         "## What more labels bring", "", table_lines(lines), "",
@@ -48,13 +48,13 @@ def pairs_section(pairs: pd.DataFrame, why: str) -> list[str]:
     lines = [["encoder", "head", "below the best", "95% interval", "p", "p (joint)"]]
     for row in part.head(SHOWN).to_dict("records"):
         interval = f"{100 * row['ci_low']:.1f} to {100 * row['ci_high']:.1f}"
-        lines.append([f"`{row['encoder_b']}`", _head(row, "b"), f"{100 * row['difference']:.1f}", interval,
+        lines.append([row['encoder_b'], _head(row, "b"), f"{100 * row['difference']:.1f}", interval,
                       f"{row['p']:.2g}", f"{row['p_joint']:.2g}"])  # fmt: skip
     first, shots = part.iloc[0].to_dict(), int(part["shots"].iloc[0])
     alike = int((part["p_joint"] > ALPHA).sum())
     return [
         *title, table_lines(lines), "",
-        f"At {counted(shots)} per class, against `{first['encoder_a']}` with {_head(first, 'a')}, the "
+        f"At {counted(shots)} per class, against {first['encoder_a']} with {_head(first, 'a')}, the "
         f"best of {len(part) + 1}: points of balanced accuracy, the {len(lines) - 1} closest. *p* is of one pair by "
         "itself, *p (joint)* allows for all pairs of methods, and so for having picked the best on this very test. Not "
         f"told apart from the best (p (joint) above {ALPHA}): {alike}. All pairs: `pairs.csv`.", "",

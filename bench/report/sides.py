@@ -65,7 +65,7 @@ def few_training_groups(table: pd.DataFrame, plan: SplitPlan, classes: Sequence[
     if count >= FEW_TRAINING:
         return {}
     return {
-        "few-training-groups": f"**Few slides to learn from**: class '{name}' has {count} training "
+        "few-training-groups": f"Few slides to learn from: class '{name}' has {count} training "
         f"group{'s' * (count != 1)}. Other slides in their place would give another score; the intervals allow for "
         "that, as far as so few can tell"
     }

@@ -9,10 +9,10 @@ import sys
 from dataclasses import replace
 
 import pytest
-from rich.console import Console
 
 from bench.cli import listing
 from bench.cli.listing import Wish
+from bench.cli.streams import DataConsole
 from bench.errors import BenchError
 from encoders import resolve
 from encoders.spec import FAMILIES, LICENCE_CLASSES
@@ -34,7 +34,7 @@ def _empty_cache(tmp_path, monkeypatch):
 
 def drawn(shown, width):
     text = io.StringIO()
-    Console(file=text, width=width).print(shown)
+    DataConsole(file=text, width=width).print(shown, soft_wrap=False)
     return text.getvalue()
 
 

@@ -15,6 +15,7 @@ from bench.data import manifest
 from bench.data.check import check_dataset
 from bench.data.datasets import load_dataset
 from bench.data.instances import make_instances
+from bench.data.reading import Reading
 from bench.data.tiles import _spans
 from bench.errors import BenchError
 
@@ -75,7 +76,7 @@ def test_a_csv_gives_groups_boxes_levels_and_official_splits(folder):
     assert dataset.table["x1"].fillna(-1).tolist() == [10, 30, -1]
     assert dataset.table["level"].tolist() == ["expert", "inherited", "expert"]
     assert dataset.problems["reason"].tolist() == ["box 500 500 600 600 holds no pixel of the image"]
-    assert any("1 boxes reach beyond" in note for note in dataset.notes)
+    assert any("1 of 3 boxes reach beyond" in note for note in dataset.notes)
     assert make_instances(dataset)["instance"].nunique() == 3
 
 
@@ -83,12 +84,12 @@ def test_a_csv_gives_groups_boxes_levels_and_official_splits(folder):
     ("text", "message"),
     [
         ("path,lable\na.png,b\n", "did you mean 'lable'"),
-        ("path,label\nneuron/slide0__0.png,\n", "no label in line 2"),
+        ("path,label\nneuron/slide0__0.png,\n", "no label in any line"),
         ("path,label,split\nneuron/slide0__0.png,a,tset\n", "did you mean 'test'"),
         ("path,label,box\nneuron/slide0__0.png,a,1 2 x 4\n", "not four numbers"),
         ("path,label,box\nneuron/slide0__0.png,a,1 2 3\n", "incomplete box in line 2"),
         ("path,label\nneuron/none.png,a\n", "none of which can be used"),
-        ("", "not a readable"),
+        ("", "is empty"),
     ],
 )
 def test_a_csv_that_cannot_be_understood_is_refused(folder, text, message):
@@ -196,7 +197,10 @@ def test_links_and_stray_images_are_told_and_never_vanish(folder, tmp_path, save
     save_png(tmp_path / "elsewhere" / "a.png")
     os.symlink(tmp_path / "elsewhere", folder / "xylem")
     save_png(folder / "stray.png", seed=5)
-    problems = load_dataset(folder).problems.set_index("path")["reason"]
+    with pytest.raises(BenchError, match=r"class 'xylem' \(it is a link to a folder.*--follow-links.*--leave-out xylem"):
+        load_dataset(folder)
+    dataset = load_dataset(folder, reading=Reading(leave_out=("xylem",)))
+    problems = dataset.problems.set_index("path")["reason"]
     assert "lies outside the class folders" in problems["stray.png"]
     assert "link to a folder" in problems["xylem"]
 
@@ -206,7 +210,7 @@ def test_a_path_that_is_not_below_the_csv_is_refused_even_if_it_leads_back(folde
     (folder / "l.csv").write_text(f"path,label\n{path},a\nrbc/slide0__0.png,a\nrbc/slide0__1.png,b\n")
     dataset = load_dataset(folder / "l.csv")
     assert len(dataset.problems) == 1
-    assert "not a relative path" in dataset.problems["reason"].iloc[0]
+    assert "is not a path below the data folder" in dataset.problems["reason"].iloc[0]
     assert len(dataset.table) == 2
 
 
@@ -261,7 +265,7 @@ def test_a_folder_that_cannot_be_listed_is_told_and_the_others_are_read(folder, 
             raise PermissionError(13, "Permission denied", str(path))
         return scandir(path)
 
-    monkeypatch.setattr("bench.data.label_folder.os.scandir", guarded)
+    monkeypatch.setattr("bench.data.walk.os.scandir", guarded)
     dataset = load_dataset(folder)
     assert len(dataset.table) == before
     told = [f"{inside.name}/locked", "is a folder that cannot be listed (Permission denied)"]

@@ -14,9 +14,9 @@ from bench.data.cell_cache import cells_of, look_at, read_kept
 from bench.data.cells import CellSource
 from bench.data.datasets import BOX, load_dataset
 from bench.data.instances import cut_instances
-from bench.data.masks import read_mask
 from bench.errors import BenchError
 from bench.images import ImageError
+from bench.images.label_values import read_label_values as read_mask
 
 
 def labels(dtype: type, *values: int) -> np.ndarray:
@@ -92,10 +92,10 @@ def test_a_mask_without_background_and_an_empty_one():
             "its mask 2.png is 60 x 30 pixels, the image 60 x 40",
         ),
         (
-            lambda p: Image.fromarray(np.stack([labels(np.uint8, 1)] * 3, 2)).save(p),
-            "its mask 2.png has 3 channels; expected one",
+            lambda p: Image.fromarray(np.stack([labels(np.uint8, 1), labels(np.uint8, 2), labels(np.uint8, 1)], 2)).save(p),
+            "its mask 2.png: 3 channels that differ; expected one",
         ),
-        (lambda p: Image.fromarray(labels(np.uint8, 1)).save(p, "JPEG"), "its mask 2.png is a JPEG"),
+        (lambda p: Image.fromarray(labels(np.uint8, 1)).save(p, "JPEG"), "its mask 2.png: a JPEG, which may change values"),
         (lambda p: p.write_bytes(p.read_bytes()[:80]), "its mask 2.png: "),
         (lambda p: p.write_text("no"), "its mask 2.png: not an image"),
         (lambda p: p.unlink(), "no cell: no mask in masks has its name"),
@@ -123,13 +123,14 @@ def test_values_that_cannot_be_labels_are_refused(tmp_path, values, message):
         read_mask(tmp_path / "m.tif")
 
 
-def test_one_value_in_several_pieces_is_one_cell_and_a_note(data, folder):
-    Image.fromarray(labels(np.uint8, 255, 255)).save(folder / "3.png")
+@pytest.mark.parametrize("value", [1, 255, True])
+def test_a_mask_that_marks_all_cells_alike_gives_its_pieces_and_a_note_that_touching_cells_are_one(data, folder, value):
+    Image.fromarray(labels(type(value) if value is True else np.uint8, value, value)).save(folder / "3.png")
     made = cut(data, folder)
-    assert (made.table["path"] == "b/3.png").sum() == 1
-    assert any(
-        "1 masks hold one value in several pieces, taken for one cell, e.g. 3.png" in note for note in made.notes
-    )
+    assert (made.table["path"] == "b/3.png").sum() == 2
+    [note] = [note for note in made.notes if "mark all cells with one value" in note]
+    assert note.startswith("1 masks mark") and "e.g. 3.png: each of the 2 pieces" in note
+    assert "cells that touch cannot be told apart" in note
 
 
 def test_a_cell_that_another_one_cuts_in_two_is_one_cell_and_a_note(data, folder):
@@ -140,6 +141,112 @@ def test_a_cell_that_another_one_cuts_in_two_is_one_cell_and_a_note(data, folder
     assert (made.table["path"] == "b/3.png").sum() == 3
     [note] = [note for note in made.notes if "several pieces" in note]
     assert note.startswith("1 masks hold cells in several pieces, 1 in all, e.g. 3.png, as where cells overlap")
+
+
+def test_masks_are_found_by_the_names_that_people_have(data, tmp_path):
+    folder = tmp_path / "named"
+    folder.mkdir()
+    Image.fromarray(labels(np.uint16, 1)).save(folder / "1_cp_masks.png")
+    tifffile.imwrite(folder / "2_masks.ome.tif", labels(np.uint16, 1, 2))
+    np.save(folder / "3_seg.npy", {"masks": labels(np.int32, 1, 2, 3)}, allow_pickle=True)
+    np.save(folder / "4.npy", labels(np.int32, 1, 2, 3, 4))
+    assert cut(data, folder).table.groupby("path").size().tolist() == [1, 2, 3, 4]
+
+
+def test_masks_beside_the_images_need_no_folder(tmp_path, save_png):
+    lines = ["path,label"]
+    for i, name in enumerate(("a", "b")):
+        save_png(tmp_path / f"{name}.png", i, (40, 60))
+        Image.fromarray(labels(np.uint8, 1, 2)).save(tmp_path / f"{name}_mask.png")
+        lines.append(f"{name}.png,{name}")
+    (tmp_path / "index.csv").write_text("\n".join(lines))
+    for folder in (None, tmp_path):
+        assert cut(tmp_path / "index.csv", folder).table.groupby("path").size().tolist() == [2, 2]
+
+
+def test_two_masks_of_one_image_are_refused_by_name_unless_they_hold_the_same_labels(data, folder):
+    tifffile.imwrite(folder / "1.tif", labels(np.uint16, 1))
+    tifffile.imwrite(folder / "2.tif", labels(np.uint16, 1))
+    np.save(folder / "3_seg.npy", {"masks": labels(np.uint16, 1, 2, 3)}, allow_pickle=True)
+    (folder / "4_mask.png").write_text("no picture")
+    made = cut(data, folder)
+    assert made.table.groupby("path").size().to_dict() == {"a/1.png": 1, "b/3.png": 3}
+    assert made.dataset.problems.to_numpy().tolist() == [
+        ["a/2.png", "several masks have its name, 2.png and 2.tif, and which is meant is not told; keep one of them"],
+        ["b/4.png", "several masks have its name, 4.png and 4_mask.png, and which is meant is not told; keep one of them"],
+    ]
+
+
+def test_a_copy_of_the_image_in_the_folder_of_masks_is_not_taken_for_its_mask(data, folder):
+    (folder / "1.png").rename(folder / "1_mask.png")
+    (folder / "1.png").write_bytes((data / "a" / "1.png").read_bytes())
+    assert cut(data, folder).table.groupby("path").size().tolist() == [1, 2, 3, 4]
+
+
+def test_a_volume_of_labels_is_refused_and_images_of_slices_are_noted(data, folder):
+    tifffile.imwrite(folder / "2.tif", np.stack([labels(np.uint8, 1)] * 5))
+    (folder / "2.png").unlink()
+    (data / "b" / "3.png").unlink()
+    tifffile.imwrite(data / "b" / "3.tif", np.zeros((4, 40, 60), np.uint8), metadata={"axes": "ZYX"})
+    made = cut(data, folder)
+    [reason] = made.dataset.problems["reason"]
+    assert reason.startswith("its mask 2.tif: 5 planes, and which belongs to the image is not told; expected one")
+    assert any(note.startswith("1 images have several pages, and a mask has one") for note in made.notes)
+
+
+def test_a_mask_drawn_before_its_image_was_turned_upright_is_told_so(data, folder):
+    exif = Image.Exif()
+    for name, orientation in (("a/1", 6), ("a/2", 3)):
+        exif[0x0112] = orientation
+        image = Image.open(data / f"{name}.png").convert("RGB")
+        (data / f"{name}.png").unlink()
+        image.save(data / f"{name}.jpg", exif=exif)
+    made = cut(data, folder)
+    [reason] = made.dataset.problems["reason"]
+    assert reason.startswith("its mask 1.png is 60 x 40 pixels, the image 40 x 60 once turned upright")
+    [note] = [note for note in made.notes if "upright" in note]
+    assert note.startswith("1 images were turned upright") and "e.g. a/2.jpg" in note
+    Image.fromarray(np.rot90(labels(np.uint8, 1), -1)).save(folder / "1.png")
+    assert cut(data, folder).dataset.problems.empty
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"),
+    [
+        (np.where(labels(np.uint8, 1, 2) == 0, 9, labels(np.uint8, 1, 2)), "one value covers more than half of the picture"),
+        (np.kron(np.arange(1, 7).reshape(2, 3), np.ones((20, 20))).astype(np.uint8), "no pixel is 0, the background"),
+        (np.random.default_rng(0).integers(0, 200, (40, 60)).astype(np.uint8), "masks hold 199 values of which most"),
+        (np.asarray(Image.fromarray(labels(np.uint8, 255, 255)).resize((37, 25)).resize((60, 40), 3)), "of which most have fewer"),
+    ],
+)
+def test_a_mask_that_hardly_holds_cells_is_doubted_aloud(data, folder, mask, said):
+    Image.fromarray(mask).save(folder / "3.png")
+    [note] = [note for note in cut(data, folder).notes if said in note]
+    assert "e.g. 3.png" in note
+
+
+def voc_colours() -> bytes:
+    """The colours of VOC: the bits of the label, three by three, from the top of red, green and blue down."""
+    bit = lambda value, at: value >> at & 1  # noqa: E731
+    return bytes(
+        sum(bit(label, 3 * step + channel) << 7 - step for step in range(3)) for label in range(256) for channel in range(3)
+    )
+
+
+@pytest.mark.parametrize("most", [2, 254])
+def test_borders_in_masks_of_voc_are_background_and_that_is_said(data, folder, most):
+    mask = labels(np.uint8, 1, most)
+    mask[9, :20] = 255
+    image = Image.frombytes("P", (60, 40), mask.tobytes())
+    image.putpalette(voc_colours())
+    image.save(folder / "3.png")
+    made = cut(data, folder)
+    said = [note for note in made.notes if "e.g. 3.png: 20 such pixels are taken for background" in note]
+    assert len(said) == (most == 2) and (made.table["path"] == "b/3.png").sum() == (2 if most == 2 else 3)
+
+
+def test_good_masks_are_not_doubted(data, folder):
+    assert not [note for note in cut(data, folder).notes if "mask" in note]
 
 
 def test_masks_of_the_csv_and_masks_that_are_nowhere(data, folder, tmp_path):
@@ -169,7 +276,7 @@ def test_masks_in_folders_of_the_classes_are_not_mixed_up(data, folder, save_png
 def test_what_was_found_is_kept_by_content_and_made_again_when_damaged(data, folder, tmp_path, monkeypatch):
     store = tmp_path / "store"
     first = cut(data, folder, cache=store).table
-    monkeypatch.setattr(masks, "read_mask", lambda path: pytest.fail("a mask was read again"))
+    monkeypatch.setattr(masks, "read_label_values", lambda path: pytest.fail("a mask was read again"))
     assert cut(data, folder, cache=store).table.equals(first)
     monkeypatch.undo()
     kept = sorted((store / cell_cache.FOLDER).glob("*.npz"))

@@ -14,10 +14,11 @@ from PIL import Image
 
 from bench.data import segmented
 from bench.data.cells import CellSource
+from bench.data.contrast import foreground_of
 from bench.data.datasets import load_dataset
 from bench.data.instances import cut_instances
 from bench.data.overlap import agreement
-from bench.data.segment import Segmenter, foreground_of, segment
+from bench.data.segment import Segmenter, segment
 from bench.errors import BenchError
 
 
@@ -213,3 +214,17 @@ def test_nuclei_are_found_about_as_well_as_was_reported(shared):
     ]
     assert np.mean([one.f1 for one in found]) > 0.86
     assert np.mean([abs(one.count_error) for one in found]) < 0.12
+
+
+def test_an_image_whose_mask_cannot_be_compared_is_told_with_the_reason(tmp_path, bench):
+    for path in ("a/1", "a/2", "b/3"):
+        (tmp_path / "d" / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)).save(tmp_path / "d" / f"{path}.png")
+    (tmp_path / "m").mkdir()
+    Image.fromarray(np.ones((40, 60), np.uint8)).save(tmp_path / "m" / "1.png")
+    Image.fromarray(np.ones((40, 60), np.uint8)).save(tmp_path / "m" / "2.jpg")
+    Image.fromarray(np.ones((60, 40), np.uint8)).save(tmp_path / "m" / "3_mask.png")
+    code, text = bench("segment", "--data", tmp_path / "d", "--masks", tmp_path / "m", "--out", tmp_path / "seen")
+    assert code == 0
+    assert "a/2.png: not compared, its mask 2.jpg: a JPEG, which may change values; expected PNG or TIFF" in text
+    assert "b/3.png: not compared, its mask 3_mask.png is 40 x 60 pixels, the image 60 x 40" in text

@@ -220,3 +220,20 @@ def test_a_claim_that_ctrl_c_stops_in_the_making_is_free_at_once(tmp_path, monke
     with Claims(tmp_path) as own:
         assert own.take("work")
     assert not [path for path in tmp_path.iterdir() if path.name != "clock"]
+
+
+def test_a_claim_that_cannot_be_read_is_judged_by_its_age(tmp_path, monkeypatch):
+    (tmp_path / "a.claim").write_bytes(b"of another user")
+    opened = Path.open
+
+    def deny(self: Path, *how: object, **more: object) -> object:
+        if self.name == "a.claim":
+            raise PermissionError(13, "Permission denied")
+        return opened(self, *how, **more)
+
+    monkeypatch.setattr(Path, "open", deny)
+    with Claims(tmp_path) as ours:
+        assert not ours.take("a")  # living
+        old = time.time() - 2 * STALE_S
+        os.utime(tmp_path / "a.claim", (old, old))
+        assert ours.take("a")

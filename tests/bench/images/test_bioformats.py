@@ -19,11 +19,18 @@ START = {"CZI": b"ZISRAWFILE", "ND2": b"\xda\xce\xbe\x0a", "LIF": b"\x70\x00\x00
 class BioImage:
     """What is documented of bioio's class, on an array in memory."""
 
-    def __init__(self, data, dims, channel_names=None, scenes=("Image:0",)):
-        self.data, self.dims = data, SimpleNamespace(order=dims)
-        self.shape, self.dtype, self.channel_names, self.scenes = data.shape, data.dtype, channel_names, scenes
+    def __init__(self, data, dims, channel_names=None, scenes=("Image:0",), um=(None, None)):
+        self.each = data if isinstance(data, dict) else dict.fromkeys(scenes, data)
+        self.dims, self.scenes, self.channel_names = SimpleNamespace(order=dims), tuple(self.each), channel_names
+        self.physical_pixel_sizes = SimpleNamespace(Z=None, Y=um[0], X=um[1])
+        self.set_scene(self.scenes[0])
+
+    def set_scene(self, scene):
+        self.data = self.each[scene]
+        self.shape, self.dtype = self.data.shape, self.data.dtype
 
     def get_image_data(self, order, **at):
+        at = {axis: 0 for axis in self.dims.order if axis not in order} | at
         fixed = tuple(at.get(axis, slice(None)) for axis in self.dims.order)
         left = [axis for axis in self.dims.order if axis not in at]
         return self.data[fixed].transpose([left.index(axis) for axis in order])
@@ -33,10 +40,36 @@ def test_channels_come_last_by_name_and_slices_are_projected():
     data = RNG.integers(0, 4096, (2, 3, 4, 10, 12)).astype(np.uint16)
     picture = picture_of(BioImage(data, "TCZYX", ["DNA", "ER", "Mito"], ("a", "b")), "ND2")
     info = picture.info
-    assert (info.height, info.width, info.channels, info.slices, info.pages) == (10, 12, 3, 4, 16)
+    assert (info.height, info.width, info.channels, info.slices, info.pages) == (10, 12, 3, 4, 8)
     assert (info.dtype, info.format, info.names) == ("uint16", "ND2", ("DNA", "ER", "Mito"))
     np.testing.assert_array_equal(picture.project("max"), data[0].max(1).transpose(1, 2, 0))
     np.testing.assert_array_equal(picture.project("middle"), data[0, :, 2].transpose(1, 2, 0))
+
+
+def test_of_several_scenes_the_largest_is_read_or_the_one_that_is_asked_for():
+    small, large = (RNG.integers(0, 256, (1, 1, 1, n, n), dtype=np.uint8) for n in (5, 8))
+    every = {"overview": small, "field 1": large, "field 2": large + 1}
+    picture = picture_of(BioImage(every, "TCZYX"), "LIF")
+    np.testing.assert_array_equal(picture.project()[..., 0], large[0, 0, 0])
+    assert picture.info.series == 3
+    assert picture.info.remarks == ("of 3 series (scenes) number 2 ('field 1') is read, the largest; --series takes another",)
+    np.testing.assert_array_equal(picture_of(BioImage(every, "TCZYX"), "LIF", 1).project()[..., 0], small[0, 0, 0])
+    with pytest.raises(ImageError, match="no series 4: the file holds 3"):
+        picture_of(BioImage(every, "TCZYX"), "LIF", 4)
+
+
+@pytest.mark.parametrize(("um", "expected"), [((0.25, 0.25), 0.25), ((0.25, 0.5), None), ((None, None), None), ((0, 0), None)])
+def test_micrometres_per_pixel_are_those_of_square_pixels(um, expected):
+    picture = picture_of(BioImage(np.zeros((1, 1, 1, 5, 5), np.uint8), "TCZYX", um=um), "ND2")
+    assert picture.info.um_per_px == expected
+
+
+def test_of_time_points_and_tiles_of_a_mosaic_the_first_is_read_and_that_is_said():
+    data = RNG.integers(0, 256, (2, 3, 1, 1, 5, 6), dtype=np.uint8)
+    picture = picture_of(BioImage(data, "MTCZYX"), "CZI")
+    np.testing.assert_array_equal(picture.project()[..., 0], data[0, 0, 0, 0])
+    assert picture.info.pages == 6
+    assert picture.info.remarks == ("the first of 2 mosaic tiles is read", "the first of 3 time points is read")
 
 
 def test_names_that_bioio_makes_up_are_none():

@@ -16,6 +16,7 @@ from bench.report.flags import flags, headline, summary
 from bench.report.leaderboard import build_leaderboard
 from bench.report.markdown import diagnostics_section, render_markdown
 from bench.report.overview import render_overview
+from bench.report.pages import for_page
 from bench.report.rows import competing, results
 from encoders import resolve
 
@@ -86,7 +87,7 @@ def test_the_best_score_is_never_the_headline_where_it_is_a_diagnostic(board):
     assert table.loc[table["balanced_accuracy"].idxmax(), "encoder"] == "strong@intervene=shuffle"
     assert set(headline(table)["encoder"]) == {"strong", "weak", "colour"} == set(competing(table)["encoder"])
     assert "shuffle" not in summary(table)
-    best, diagnostics = render_overview(table).split("## Diagnostics: what scores rest on")
+    best, diagnostics = render_overview(for_page(table)).split("## Diagnostics: what scores rest on")
     assert "shuffle" not in best and "`strong`" in best
     assert "| demo (whole) | `strong@intervene=shuffle` |" in diagnostics and "`strong` |" not in diagnostics
 
@@ -111,7 +112,7 @@ def test_what_is_lost_is_the_paired_difference_to_the_intact_twin_with_the_same_
 
 def test_the_page_shows_diagnostics_in_a_table_of_their_own_and_nowhere_else(board):
     found = board(list(KNOWN))
-    page = render_markdown(found, facts(KNOWN), [], "bench run")
+    page = render_markdown(for_page(found), facts(KNOWN), [], "bench run")
     before, section = page.split("## Diagnostics: what the score rests on\n")
     section, after = section.split("\n## ", 1)
     assert "shuffle" not in before and "`random`" not in before
@@ -129,10 +130,10 @@ def test_a_run_that_is_a_diagnostic_as_a_whole_ranks_nothing_and_has_no_headline
     assert set(table["role"]) == {"diagnostic"} and table[["rank_low", "p_chance", "delta_trivial"]].isna().all(axis=None)
     assert facts(["strong"], **more).diagnostic.startswith("DIAGNOSTIC, NOT A RESULT")
     assert summary(table) == "" and competing(table).empty
-    best, _, diagnostics = render_overview(table).partition("## Diagnostics: what scores rest on")
+    best, _, diagnostics = render_overview(for_page(table)).partition("## Diagnostics: what scores rest on")
     assert "strong" not in best and ("the cell blanked in every window" in diagnostics) == ("instances" in more)
     assert len(results(table)) == len(table)
-    page = render_markdown(found, facts(["strong", "colour"], **more), [], "bench run")
+    page = render_markdown(for_page(found), facts(["strong", "colour"], **more), [], "bench run")
     assert "| `strong` | centroid |" in page and "## Diagnostics" not in page and "new slides to learn" not in page
     assert flags(table, {"colour"}, 1 / 3) == {}
 

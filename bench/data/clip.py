@@ -1,0 +1,54 @@
+"""Boxes against the images that they are of: kept inside, and one label for each."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from bench.data.label_boxes import BOX, reversed_reason
+
+
+def clip_boxes(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return (table with boxes inside their images, problems for those wholly outside).
+
+    table: columns path, BOX, width, height, any others. A box that is its entire image becomes NA.
+    """
+    table = table.reset_index(drop=True)
+    if table[BOX].isna().all(axis=None):
+        return table, pd.DataFrame({"path": [], "reason": []}, dtype="str")
+    before = table[BOX].copy()
+    for name, limit in (("x0", "width"), ("x1", "width"), ("y0", "height"), ("y1", "height")):
+        table[name] = table[name].clip(lower=0).where(table[name].isna() | (table[name] <= table[limit]), table[limit])
+    empty = ((table["x1"] <= table["x0"]) | (table["y1"] <= table["y0"])).fillna(False).astype(bool)
+    texts = [" ".join(map(str, corners)) + " holds no pixel of the image" + reversed_reason(corners)
+             for corners in before[empty].to_numpy().tolist()]  # fmt: skip
+    problems = pd.DataFrame({"path": table.loc[empty, "path"], "reason": [f"box {text}" for text in texts]})
+    clipped = int(((before != table[BOX]).fillna(False).any(axis=1) & ~empty).sum())
+    count = max(1, int(before["x0"].notna().sum()))
+    if clipped:
+        notes.append(
+            f"{clipped:,} of {count:,} boxes reach beyond their image and were clipped to it"
+            + (
+                ": are they of the images these were cut from, or of images of another size?"
+                if clipped > count / 10
+                else ""
+            )
+        )
+    if empty.sum() > 0.1 * count:
+        notes.append(f"{empty.sum():,} boxes lie outside their images: are they of the images these were cut from?")
+    entire = (table[["x0", "y0"]] == 0).all(axis=1) & (table["x1"] == table["width"]) & (table["y1"] == table["height"])
+    table.loc[entire.fillna(False).astype(bool), BOX] = pd.NA  # one name for one region: it is the whole image
+    return table[~empty].reset_index(drop=True), problems
+
+
+def one_label_each(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Drop repeated rows; regions of one file that were given two labels become problems."""
+    if table["path"].is_unique:
+        return table, pd.DataFrame({"path": [], "reason": []}, dtype="str")
+    single = table.drop_duplicates(["path", *BOX, "label"])
+    if len(single) < len(table):
+        notes.append(f"{len(table) - len(single):,} rows repeat another row and were dropped")
+    torn = single.duplicated(["path", *BOX], keep=False)
+    reasons = single[torn].groupby(["path", *BOX], dropna=False)["label"].agg(lambda s: " and ".join(sorted(s)))
+    text = "one region has the labels " + reasons.astype("str").to_numpy(object)
+    problems = pd.DataFrame({"path": reasons.index.get_level_values("path"), "reason": text})
+    return single[~torn].reset_index(drop=True), problems

@@ -1,0 +1,37 @@
+"""A dataset is its content: the images, the regions in them and their labels, whatever the folder is called.
+
+Names of folders and files are no part of it, nor are groups: the same images under another rule for their slides are
+the same dataset under another protocol.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from bench.data.label_boxes import BOX
+from bench.seeds import content_name
+
+
+def content_of(table: pd.DataFrame) -> str:
+    """Return 32 hexadecimal digits that name the labelled regions of a table (n rows), in whatever order.
+
+    table: columns digest (of the file), BOX (Int64, NA for a whole image) and label.
+    """
+    known = table[["digest", *BOX, "label"]].astype(object)
+    rows = known.where(known.notna(), None).to_numpy().tolist()
+    return content_name(sorted(rows, key=lambda row: [(value is not None, value) for value in row]))
+
+
+def place_of(data: Path) -> str:
+    """Return the last two names of where a dataset lies, such as 'lab1/cells': what tells two of one name apart.
+
+    As in the name of a dataset, a folder 'raw' and a file index.csv say nothing.
+    """
+    full = data.expanduser().resolve()
+    parts = list(full.with_suffix("").parts if full.is_file() else full.parts)
+    for empty in ("index", "raw"):
+        if len(parts) > 2 and parts[-1].lower() == empty:
+            parts.pop()
+    return "/".join(parts[-2:]).lstrip("/")

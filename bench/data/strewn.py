@@ -1,0 +1,77 @@
+"""What operating systems, network storage and clouds leave in folders: known by its name, never an image of anybody.
+
+A copy such as 'x (1).png' is not among these: it is an image, and known as a copy by its content.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from bench.data.spellings import counted
+
+#: Folders, in lower case.
+FOLDERS = frozenset({
+    "__macosx", "network trash folder", "temporary items", "thevolumesettingsfolder",  # macOS
+    "$recycle.bin", "recycler", "recycled", "system volume information", "lost+found",  # Windows, Linux
+    "@eadir", "@tmp", "@sharebin", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "~snapshot",  # NAS
+    "_gsdata_", "__pycache__",
+})  # fmt: skip
+#: Files, in lower case.
+FILES = frozenset({"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "folder.htt", "icon\r"})
+#: Files that an editor, a browser, Office or a synchronisation left: locks, halves and versions in conflict.
+LEFT_BEHIND = re.compile(
+    r"~\$.*|.*~|.*\.(tmp|temp|part|partial|crdownload|download|swp|lock)|.*\.sync-conflict-.*"
+    r"|.*\((.*'s |)conflicted copy.*\).*",
+    re.IGNORECASE | re.DOTALL,
+)
+FOUND = re.compile(r"found\.\d{3}", re.IGNORECASE)  # of chkdsk
+SHOWN = 4  # names in a note
+
+
+def is_strewn(name: str, *, folder: bool) -> bool:
+    """Return whether a file or folder of this name was left by a system and not by a person; hidden ones are."""
+    if name.startswith("."):
+        return True
+    if folder:
+        return name.lower() in FOLDERS or FOUND.fullmatch(name) is not None
+    return name.lower() in FILES or LEFT_BEHIND.fullmatch(name) is not None
+
+
+def strewn_part(path: str) -> str:
+    """Return the part of a relative path that a system left, "" where there is none; hidden folders may be meant."""
+    *folders, name = path.split("/")
+    if name.startswith("._") or (not name.startswith(".") and is_strewn(name, folder=False)):
+        return name
+    return next((part for part in folders if not part.startswith(".") and is_strewn(part, folder=True)), "")
+
+
+def strewn_note(names: Iterable[str]) -> list[str]:
+    """Return the sentence that counts what was ignored, by name; nothing where that is nothing."""
+    count = Counter(_kind(name) for name in names)
+    if not count:
+        return []
+    total, kinds = sum(count.values()), sorted(count, key=lambda kind: (-count[kind], kind))
+    listed = ", ".join(kinds[:SHOWN]) + (
+        f" and {counted(len(kinds) - SHOWN, 'other kind')}" if len(kinds) > SHOWN else ""
+    )
+    what = counted(total, "file or folder was", "files and folders were")
+    return [f"{what} ignored, hidden or left behind by a system or a cloud ({listed})"]
+
+
+def _kind(name: str) -> str:
+    """Return the name under which alike ones are counted."""
+    if name.startswith("._"):
+        return "._*"
+    if name.startswith(".nfs"):
+        return ".nfs*"
+    if name.startswith("~$"):
+        return "~$*"
+    lower = name.lower()
+    if ".sync-conflict-" in lower:
+        return "*.sync-conflict-*"
+    if "conflicted copy" in lower:
+        return "*(conflicted copy)*"
+    end = re.search(r"\.(tmp|temp|part|partial|crdownload|download|swp|lock)$", lower)
+    return f"*{end.group()}" if end and not name.startswith(".") else name.strip()

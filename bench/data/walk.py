@@ -1,0 +1,137 @@
+"""What lies below a data folder: images, their times, and all else by kind; nothing is opened but CSVs at the top."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.data.label_csv import label_columns
+from bench.data.manifest import stat_entry
+from bench.data.paths import is_below
+from bench.data.strewn import is_strewn
+from bench.images import IMAGE_SUFFIXES
+
+#: Endings of files that go with images and are none: a folder with nothing else is no class.
+DOCUMENTS = frozenset({
+    ".txt", ".md", ".rst", ".csv", ".tsv", ".json", ".xml", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".log",
+    ".html", ".doc", ".docx", ".odt", ".xls", ".xlsx", ".ods", ".ppt", ".pptx", ".rtf", ".py", ".ipynb", ".r", ".m",
+    ".ijm", ".roi", ".sh", ".bat",
+})  # fmt: skip
+TABLES = (".csv", ".tsv", ".txt")
+LINKED = "is a link to a folder, which is only followed with --follow-links"
+NOT_REGULAR = "is no regular file (a pipe, a socket or a device)"
+
+
+@dataclass
+class Walk:
+    """What was seen below a folder. paths, stats (of `stat_entry`, flat) and links: of images. strewn: names,
+    folders of results among them. others:
+    paths of files that are no images. refused: path -> why, of what may be an image. tables: CSVs with labels at the
+    top, and their columns. folders: those at the top, and those in them.
+    """
+
+    paths: list[str] = field(default_factory=list)
+    stats: array[int] = field(default_factory=lambda: array("q"))
+    links: set[str] = field(default_factory=set)
+    strewn: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    tables: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
+
+
+def look_through(root: Path, *, follow_links: bool = False) -> Walk:
+    """Return what lies below a folder. Links to folders are followed only if asked for, and no folder is read twice."""
+    walk = Walk()
+    folders, linked = [""], list[str]()
+    seen: dict[str, str] = {}  # a folder with all links resolved -> as it was first reached
+    while folders or linked:
+        inner = folders.pop() if folders else linked.pop(0)
+        try:
+            real = os.path.realpath(root / inner) if follow_links else inner
+            if real in seen:
+                other = seen[real] or "that holds it"
+                walk.refused[inner] = f"is a link to the folder {other}, whose images would count twice"
+                continue
+            seen[real] = inner
+            entries = sorted(os.scandir(root / inner), key=lambda entry: entry.name)
+        except OSError as error:
+            walk.refused[inner or "."] = f"is a folder that cannot be listed ({error.strerror})"
+            continue
+        for entry in entries:
+            path = f"{inner}/{entry.name}" if inner else entry.name
+            folder = entry.is_dir(follow_symlinks=False)
+            to_folder = not folder and entry.is_symlink() and _leads_to_folder(entry)
+            if is_strewn(entry.name, folder=folder or to_folder) or (folder and _is_output(root / path)):
+                walk.strewn.append(entry.name)
+                continue
+            if inner.count("/") < 1 and (folder or to_folder or _is_lost_link(entry)):
+                walk.folders.append(path)
+            if folder:
+                folders.append(path)
+            elif to_folder and follow_links:
+                linked.append(path)
+            elif to_folder:
+                walk.refused[path] = LINKED
+            else:
+                _take_file(walk, root, path, entry, follow_links)
+        linked.sort()
+    return walk
+
+
+def _is_output(folder: Path) -> bool:
+    """Return whether a folder is where this project keeps results, as `--out results` inside of the data makes one."""
+    return (folder / "store" / "manifests").is_dir() or (folder / "manifests").is_dir()
+
+
+def _take_file(walk: Walk, root: Path, path: str, entry: os.DirEntry[str], follow_links: bool) -> None:
+    ending = os.path.splitext(entry.name)[1].lower()
+    if entry.is_symlink() and not _exists(entry):
+        walk.refused[path] = "is a link to nowhere"
+    elif ending not in IMAGE_SUFFIXES:
+        is_table = "/" not in path and ending in TABLES and _is_file(entry)
+        own = follow_links or not entry.is_symlink() or is_below(root / path, os.path.realpath(root))
+        columns = label_columns(root / path) if is_table and own else ()
+        if columns:
+            walk.tables[path] = columns
+        else:
+            walk.others.append(path)
+    elif not path.isascii() and path.encode("utf-8", "replace").decode() != path:
+        walk.refused[path.encode("utf-8", "backslashreplace").decode()] = "its name is not valid UTF-8; rename it"
+    elif not _is_file(entry):
+        walk.refused[path] = NOT_REGULAR
+    else:
+        walk.paths.append(path)
+        walk.stats.extend(stat_entry(entry))
+        if entry.is_symlink():
+            walk.links.add(path)
+
+
+def _is_lost_link(entry: os.DirEntry[str]) -> bool:
+    """Return whether this is a link to nowhere that may have been one to a folder."""
+    ending = os.path.splitext(entry.name)[1].lower()
+    return entry.is_symlink() and not _exists(entry) and ending not in IMAGE_SUFFIXES | DOCUMENTS
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
+def _exists(entry: os.DirEntry[str]) -> bool:
+    try:
+        entry.stat()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,119 @@
+"""What a user should know of a dataset before believing a score: one list, for whoever shows it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from bench.data.datasets import Dataset
+from bench.data.separability import source_warnings
+from bench.data.slips import find_slips, slip_warnings
+from bench.data.spellings import counted
+from bench.images import COLORS
+
+SHOWN = 3  # files that are skipped for one reason and named; remarks of files
+
+
+def data_warnings(dataset: Dataset) -> tuple[str, ...]:
+    """Return a sentence without its full stop for each thing, the reading of the files first."""
+    table = dataset.table
+    images = table.drop_duplicates("path")
+    return (
+        *dataset.notes, *_remarks(dataset.files), *_choices(images, dataset.files), *_scale(dataset.files),
+        *source_warnings(table), *_sizes(images), *slip_warnings(find_slips(table), len(table)),
+    )  # fmt: skip
+
+
+def skipped(problems: pd.DataFrame) -> list[str]:
+    """Return a line for each reason why files were skipped: by name where they are few, else counted with examples.
+
+    problems: columns path, reason. Reasons that differ in numbers and names alone are one.
+    """
+    lines = []
+    by_reason: dict[str, list[tuple[str, str]]] = {}
+    for path, reason in problems[["path", "reason"]].itertuples(index=False):
+        by_reason.setdefault(re.sub(r"\d+(\.\d+)?|'[^']*'", "#", reason.replace(path, "#")), []).append((path, reason))
+    for same in by_reason.values():
+        if len(same) <= SHOWN:
+            lines += [f"{path}: {reason}" for path, reason in same]
+        else:
+            lines.append(f"{len(same):,} files, e.g. {', '.join(path for path, _ in same[:SHOWN])}: {same[0][1]}")
+    return lines
+
+
+def skipped_warning(problems: pd.DataFrame) -> list[str]:
+    """Return the sentence that says how many files were skipped and why, nothing where none was."""
+    lines = skipped(problems)
+    if not lines:
+        return []
+    count = problems["path"].nunique()
+    some = "; ".join(lines[:SHOWN]) + ("; ..." if len(lines) > SHOWN else "")
+    return [f"{counted(count, 'file was', 'files were')} skipped ({some})"]
+
+
+def _remarks(files: pd.DataFrame) -> Iterator[str]:
+    """Say what was decided by rule in files, each rule once."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for path, text in files.loc[files["remarks"] != "[]", ["path", "remarks"]].itertuples(index=False):
+        for remark in json.loads(text):
+            found.setdefault(re.sub(r"\d+(\.\d+)?|'[^']*'", "#", remark), []).append((path, remark))
+    for same in found.values():
+        path, remark = same[0]
+        where = f"{len(same):,} images, e.g. {path}" if len(same) > 1 else path
+        yield f"{where}: {remark}"
+
+
+def _choices(images: pd.DataFrame, files: pd.DataFrame) -> Iterator[str]:
+    """Say what is taken of images that hold more than an encoder is given, and how to take something else."""
+    pages = int((images["pages"] > 1).sum())
+    if pages:
+        yield (
+            f"{pages:,} images have several pages (up to {files['slices'].max()} slices along z); the first slice of "
+            "the first time point is used, or what the encoder's option stack says: @stack=middle, max or mean"
+        )
+    many = int((images["channels"] > 3).sum())
+    if many:
+        yield (
+            f"{many:,} images have more than three channels; the first three are used, or what the encoder's option "
+            "channels says: @channels=2+0+1, or each for each by itself"
+        )
+    named = files.loc[~files["names"].isin(["[]", json.dumps(COLORS)]), "names"].value_counts()
+    if len(named):
+        listed = ", ".join(f"{i} {name}".strip() for i, name in enumerate(json.loads(str(named.index[0]))))
+        yield f"the channels of {named.iloc[0]:,} images are called {listed}; @channels= takes names and numbers"
+
+
+def _scale(files: pd.DataFrame) -> Iterator[str]:
+    scale = files["um_in_file"].dropna()
+    if scale.empty:
+        return
+    low, high = scale.min(), scale.max()
+    if high > 1.01 * low:
+        yield (
+            f"{len(scale):,} of {len(files):,} images state their scale, and it differs, {low:.4g} to {high:.4g} um "
+            "per pixel: a cell has more pixels in some than in others (--instances boxes:10um keeps the scale)"
+        )
+    else:
+        yield f"{len(scale):,} of {len(files):,} images state their scale, {low:.4g} um per pixel"
+
+
+def _sizes(images: pd.DataFrame) -> Iterator[str]:
+    if len(images[["width", "height"]].drop_duplicates()) > 1 and _told_by_size(images) > 0.8:
+        yield "image size alone tells most classes apart: a score may only reflect how images were cropped"
+
+
+def _told_by_size(images: pd.DataFrame) -> float:
+    """Return the balanced accuracy of the nearest image in (log width, log height), itself left out."""
+    size = np.log(images[["width", "height"]].to_numpy(float))
+    label = images["label"].to_numpy(str)
+    if len(size) > 2000:
+        keep = np.random.default_rng(0).choice(len(size), 2000, replace=False)
+        size, label = size[keep], label[keep]
+    distance = np.abs(size[:, None] - size[None]).sum(-1)
+    np.fill_diagonal(distance, np.inf)
+    right = label[distance.argmin(1)] == label
+    return float(np.mean([right[label == name].mean() for name in np.unique(label)]))

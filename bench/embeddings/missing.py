@@ -1,0 +1,35 @@
+"""Encoders that cannot be had: an unknown name, weights that are not here, no network, a package that is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bench.errors import BenchError
+from encoders import EncoderError, EncoderSpec, resolve
+
+
+def resolve_all(names: Sequence[str], *, allow_missing: bool) -> tuple[list[EncoderSpec], dict[str, str]]:
+    """Return (the specs of names, name -> why of those that stand for no encoder); see `refuse_missing`."""
+    specs, missing = [], {}
+    for name in names:
+        try:
+            specs.append(resolve(name))
+        except EncoderError as error:
+            missing[name] = str(error)
+    refuse_missing(missing, allow_missing=allow_missing)
+    return specs, missing
+
+
+def refuse_missing(missing: Mapping[str, str], *, allow_missing: bool) -> None:
+    """Raise BenchError where an encoder is missing, unless that is allowed. missing: name -> why."""
+    if missing and not allow_missing:
+        raise BenchError(
+            *missing.values(),
+            f"So {', '.join(missing)} cannot take part, and nothing was embedded or fitted. Mend that, leave "
+            f"{'it' if len(missing) == 1 else 'them'} out, or give --allow-missing to go on with the others.",
+        )
+
+
+def left_out(missing: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what is told of encoders that are missing, a sentence each."""
+    return tuple(f"{name} took no part, as it is missing. {reason}" for name, reason in missing.items())

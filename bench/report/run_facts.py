@@ -1,0 +1,38 @@
+"""What a run's tables say beside the numbers, gathered from its data and its sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bench.data.check import tier_of
+from bench.data.warnings import data_warnings, skipped_warning
+from bench.draws.budget import lacking
+from bench.draws.describe import company_of, describe_noise, luck_of
+from bench.draws.noise import KINDS
+from bench.embeddings.embed import Prepared
+from bench.fitting.sweep import Sweep
+from bench.report.facts import EncoderFacts, RunFacts
+
+
+def describe_run(prepared: Prepared, instances: str, sweep: Sweep, known: Mapping[str, EncoderFacts]) -> RunFacts:
+    """Return what holds for every row of a run. instances: as they were asked for; known: by encoder."""
+    dataset = prepared.dataset
+    tier, reason = tier_of(dataset)
+    warnings = [*skipped_warning(dataset.problems), *data_warnings(dataset)]
+    warnings += lacking(sweep.budget, sweep.y, sweep.classes)
+    return RunFacts(
+        dataset=dataset.name, instances=instances, tier=tier, tier_reason=reason,
+        split_rule=sweep.plan.rule, split_reason=sweep.plan.reason, draw=sweep.protocol.draw,
+        classes=sweep.classes, encoders=known, warnings=(*warnings, *sweep.plan.notes), noise=_noise_words(sweep),
+    )  # fmt: skip
+
+
+def _noise_words(sweep: Sweep) -> dict[str, str]:
+    """Return how labels go wrong, by kind of noise; nothing where all are clean."""
+    asked, worst = sweep.protocol, max(sweep.protocol.noise)
+    if not worst:
+        return {}
+    luck = luck_of(worst, [unit.labels(len(sweep.classes)) for unit in sweep.units if unit.shots])
+    by_slide = any(KINDS[kind].by_slide for kind in asked.noise_kinds)
+    company = company_of(sweep.draws, sweep.y, sweep.table["group"].to_numpy(str)) if by_slide else ""
+    return describe_noise(asked.noise_kinds, sweep.classes, sweep.mistakes, asked.confusable, luck, company)

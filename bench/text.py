@@ -1,0 +1,42 @@
+"""Text from files is data: `plain` makes any of it one line of visible characters.
+
+Names of classes, files, groups, channels and encoders come from other people's folders and tables. Shown raw, an escape
+sequence may clear a terminal, a line break may forge a line of a report, and a bidirectional control may make a name
+read as another. What a reader would not see is shown as Python writes it: a line break as \\n, an escape as \\x1b.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+JOINERS = "\u200c\u200d"  # zero width; part of the spelling of some scripts, and of composed emoji
+
+
+def plain(text: str) -> str:
+    """Return text without line breaks, controls, bidirectional or other invisible characters, which are spelt out.
+
+    Text that has none comes back as it is, and what comes back has none, so that twice is the same as once. A name
+    that is no valid text (a file name in another encoding) is shown with its bytes spelt out.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if _is_seen(text, i) else _spelt(c) for i, c in enumerate(text))
+
+
+def encodable(text: str, encoding: str) -> str:
+    """Return text with the characters that an encoding lacks spelt out."""
+    try:
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+    except LookupError:  # an encoding that Python does not know
+        return text.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def _is_seen(text: str, i: int) -> bool:
+    c = text[i]
+    if c in JOINERS:
+        return 0 < i < len(text) - 1 and all(ord(beside) > 127 for beside in (text[i - 1], text[i + 1]))
+    return c.isprintable() or unicodedata.category(c) == "Zs"  # other spaces are seen as spaces
+
+
+def _spelt(c: str) -> str:
+    return c.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,131 @@
+"""JPEG: all that libjpeg can decode, by the header; what lies behind the end, and what is missing before it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import struct
+
+import imagecodecs
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from bench.images import ImageError, open_image, probe_image, read_image
+from bench.images.jpeg import ends
+from bench.images.label_values import read_label_values
+
+RNG = np.random.default_rng(0)
+SMOOTH = np.asarray(
+    Image.fromarray(RNG.integers(0, 256, (41, 53, 3), dtype=np.uint8)).filter(ImageFilter.GaussianBlur(3))
+)
+
+
+def jpeg(mode: str = "RGB", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(SMOOTH).convert(mode).save(buffer, "JPEG", **options)
+    return buffer.getvalue()
+
+
+def read(tmp_path, data: bytes) -> np.ndarray:
+    (tmp_path / "a.jpg").write_bytes(data)
+    info, pixels = probe_image(tmp_path / "a.jpg"), read_image(tmp_path / "a.jpg")
+    assert pixels.shape == (info.height, info.width, info.channels) and str(pixels.dtype) == info.dtype
+    return pixels
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"quality": 20}, {"optimize": True}])
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_grey_colour_and_ink_have_the_pixels_that_pillow_gives(tmp_path, mode, options, capfd):
+    data = jpeg(mode, **options)
+    expected = np.asarray(Image.open(io.BytesIO(data)).convert("L" if mode == "L" else "RGB"))
+    for more in (b"", b"\0\0", b"behind the end", data):
+        np.testing.assert_array_equal(read(tmp_path, data + more), expected.reshape(41, 53, -1))
+    assert capfd.readouterr().err == ""
+
+
+def test_ink_that_adobe_did_not_invert_is_not_inverted(tmp_path):
+    data = jpeg("CMYK", quality=100)
+    at = data.index(b"\xff\xee")
+    by_adobe, plain = read(tmp_path, data), read(tmp_path, data[:at] + data[at + 16 :])
+    inks = imagecodecs.jpeg8_decode(data, outcolorspace="CMYK").astype(float)
+    np.testing.assert_allclose(by_adobe, inks[..., :3] * inks[..., 3:] / 255, atol=0.51)
+    np.testing.assert_allclose(plain, (255 - inks[..., :3]) * (255 - inks[..., 3:]) / 255, atol=0.51)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("bits", [5, 8, 10, 12, 16])
+def test_a_lossless_jpeg_of_any_depth_keeps_every_number(tmp_path, channels, bits):
+    dtype = np.uint8 if bits <= 8 else np.uint16
+    pixels = RNG.integers(0, 2**bits, (20, 31, channels), dtype=dtype)
+    data = imagecodecs.jpeg8_encode(pixels.squeeze(), lossless=True, bitspersample=bits)
+    np.testing.assert_array_equal(read(tmp_path, data), pixels)
+
+
+def test_a_jpeg_of_twelve_bits_keeps_them(tmp_path):
+    pixels = SMOOTH[..., 0].astype(np.uint16) * 16 + 7
+    found = read(tmp_path, imagecodecs.jpeg8_encode(pixels, level=100, bitspersample=12))
+    assert found.dtype == np.uint16 and abs(found[..., 0].astype(int) - pixels).max() <= 2
+
+
+# cjpeg -arithmetic -grayscale -quality 100, of libjpeg-turbo 2.1: 8 rows of 0, 16, 32, ... 240
+ARITHMETIC = (
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB"
+    "AQEBAQEBAQEBAQEBAQH/yQALCAAIABABAREA/8wABgAQEAX/2gAIAQEAAD8A/wD2YGOaTNx5Ijaa7IccvFsHOBiA/9k="
+)
+
+
+def test_an_arithmetic_jpeg_is_read(tmp_path):
+    found = read(tmp_path, base64.b64decode(ARITHMETIC))
+    assert abs(found[..., 0].astype(int) - 16 * np.arange(16)).max() <= 1
+
+
+@pytest.mark.parametrize("colors", ["YCCK", "CMYK"])
+def test_ink_stored_as_brightness_or_as_it_is_has_the_pixels_that_pillow_gives(tmp_path, colors):
+    inks = np.asarray(Image.fromarray(SMOOTH).convert("CMYK"))
+    data = imagecodecs.jpeg8_encode(inks, 95, colorspace="CMYK", outcolorspace=colors)
+    np.testing.assert_array_equal(read(tmp_path, data), np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
+
+
+@pytest.mark.parametrize("keep", [30, 200, 700, -300, -2])
+def test_a_jpeg_that_was_cut_is_refused_also_where_a_thumbnail_in_it_is_whole(tmp_path, keep):
+    exif = Image.Exif()
+    exif[0x010E] = "x"
+    thumbnail = jpeg()
+    data = jpeg(exif=exif.tobytes() + thumbnail, quality=95)
+    assert read(tmp_path, data).shape == (41, 53, 3)
+    with pytest.raises(ImageError, match="truncated|without a picture"):
+        read(tmp_path, data[:keep])
+
+
+def test_the_end_is_that_of_the_picture_and_not_of_what_lies_within_or_behind():
+    data = jpeg()
+    assert ends(data) and ends(data + b"x") and not ends(data[:-2]) and not ends(data[:-1]) and not ends(b"\xff\xd8")
+
+
+def test_a_picture_of_no_kind_that_is_read_is_named(tmp_path):
+    data = jpeg("L")
+    at = data.index(b"\xff\xc0")
+    for marker, body, reason in (
+        (0xC5, data[at + 4 : at + 10], "hierarchical"),
+        (0xC0, struct.pack(">BHHB", 8, 41, 53, 2), "in 2 components; expected 1, 3 or 4"),
+        (0xC0, struct.pack(">BHHB", 8, 0, 53, 1), "a JPEG of 53 x 0 pixels"),
+        (0xC0, struct.pack(">BHHB", 9, 41, 53, 1), "a baseline JPEG of 9 bits"),
+        (0xC0, struct.pack(">BHHB", 8, 60_000, 60_000, 1), "too many pixels: 60000 x 60000"),
+    ):
+        with pytest.raises(ImageError, match=reason):
+            read(tmp_path, data[: at + 1] + bytes([marker]) + data[at + 2 : at + 4] + body + data[at + 10 :])
+
+
+def test_of_several_pictures_in_one_file_the_first_is_read_and_that_is_said(tmp_path):
+    other = Image.fromarray(np.zeros((41, 53, 3), np.uint8))
+    Image.fromarray(SMOOTH).save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[other])
+    with open_image(tmp_path / "a.jpg") as picture:
+        assert picture.info.pages == 2 and picture.info.remarks == ("the first of 2 pictures in the file is read",)
+        assert abs(picture.project().astype(int) - SMOOTH).mean() < 10
+
+
+def test_a_jpeg_is_no_mask(tmp_path):
+    (tmp_path / "a.png").write_bytes(jpeg("L"))
+    with pytest.raises(ImageError, match="a JPEG, which may change values; expected PNG or TIFF"):
+        read_label_values(tmp_path / "a.png")
