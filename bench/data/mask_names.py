@@ -50,13 +50,8 @@ def keys_of_images(paths: Iterable[str]) -> dict[str, list[str]]:
     paths = list(paths)
     bare = {path: IMAGE_WORD.sub("", stem(path)) for path in paths}
     taken = Counter((_folder(path), name) for path in paths for name in {stem(path), bare[path]})
-    return {
-        path: [
-            stem(path),
-            *[bare[path]] * (bare[path] not in ("", stem(path)) and taken[_folder(path), bare[path]] == 1),
-        ]
-        for path in paths
-    }
+    free = {path: bare[path] not in ("", stem(path)) and taken[_folder(path), bare[path]] == 1 for path in paths}
+    return {path: [stem(path), *([bare[path]] if free[path] else [])] for path in paths}
 
 
 def masks_beside(paths: Iterable[str]) -> dict[str, str]:
