@@ -130,7 +130,7 @@ def run(
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         there = Path(folder)
         prepared, extracted, X = embed(
-            prepared, specs, device, on_progress, lambda key, X: mapped(X, there, key),
+            prepared, specs, device, on_progress, lambda key, X: _on_disk(X, there, key),
             allow_missing=request.allow_missing,
         )  # fmt: skip
         missing = left_out(asked.missing | extracted.failed)
@@ -177,6 +177,17 @@ def run(
     return RunResult(
         run_folder, board, refused, extracted, reused, made, up_to_date, asked.left_out, notes, missing
     )  # fmt: skip
+
+
+def _on_disk(X: np.ndarray, folder: Path, key: str) -> np.ndarray:
+    """Return an embedding mapped from a temporary file, so that processes share it."""
+    try:
+        return mapped(X, folder, key)
+    except OSError as error:
+        raise BenchError(
+            f"Got no room for {X.nbytes / 1e6:,.1f} MB of temporary files in {folder.parent} ({error}); free some, or "
+            "set TMPDIR to another folder."
+        ) from None
 
 
 def forecast_run(

@@ -14,7 +14,7 @@ OUTLIERS = 1000  # one pixel in so many, darkest and brightest, does not count f
 PATCHES = 14  # along the shorter side: a patch is 16 px of an input of 224, and the same share of any other
 
 
-def zscore(pixels: np.ndarray) -> np.ndarray:
+def zscore(pixels: np.ndarray, whole: np.ndarray | None = None) -> np.ndarray:
     """Take away the colour cast and the contrast of an image: each channel to one mean and standard deviation.
 
     A level x becomes z = (x - mean) / deviation, and is shown as 127.5 (1 + z / sqrt(z^2 + 9)): nearly a straight line
@@ -22,11 +22,12 @@ def zscore(pixels: np.ndarray) -> np.ndarray:
     the bright pixels are (a cut at 3 deviations turns 43% of the pixels of nuclei in dark fields white). Mean and
     deviation are of the levels between the .1 and 99.9 percentiles, those beyond counted as these, so that a few hot
     pixels do not set the contrast. A flat channel becomes 128. a x + b (a > 0) of an image gives the same, up to
-    rounding.
+    rounding. whole: what mean and deviation are of, where the pixels are a part of it.
     """
+    whole = pixels if whole is None else whole
     out = np.empty(pixels.shape, np.uint8)
     for c in range(pixels.shape[2]):
-        count = np.bincount(pixels[..., c].ravel(), minlength=256)
+        count = np.bincount(whole[..., c].ravel(), minlength=256)
         mean, deviation = _moments(count, OUTLIERS)
         if not deviation:
             mean, deviation = _moments(count)  # all but outliers are alike

@@ -18,10 +18,19 @@ from .spec import Preprocess
 LONGEST_RATIO = 20
 
 
-def as_views(image: np.ndarray, policy: Preprocess, names: Sequence[str] = ()) -> list[np.ndarray]:
+def looks_at_all(dtype: np.dtype, policy: Preprocess) -> bool:
+    """Say whether the views of a part of an image depend on the rest of it: by percentiles, or by a mean."""
+    by_percentiles = policy.window.startswith("percentile") and dtype != np.uint8
+    return by_percentiles or policy.intervene == "zscore"
+
+
+def as_views(
+    image: np.ndarray, policy: Preprocess, names: Sequence[str] = (), whole: np.ndarray | None = None
+) -> list[np.ndarray]:
     """Map a whole image (H, W, C) or (H, W) of any real dtype to its V views, uint8 (H, W, 3), before it is cropped.
 
-    V is 1 unless `policy.channels` asks for each channel. names: what the file calls its channels, if it does.
+    V is 1 unless `policy.channels` asks for each channel. names: what the file calls its channels, if it does. whole:
+    where the image is a part of another, that one or every n-th pixel of it, by which percentiles and mean are taken.
     uint8 keeps its values unless the window is given in numbers. Non-finite pixels become black; so does a
     constant image that is not uint8 under percentiles. A replicated channel may be a read-only view.
     Raises EncoderError, whose text starts with "no channel" where the image lacks one that was asked for.
@@ -37,9 +46,10 @@ def as_views(image: np.ndarray, policy: Preprocess, names: Sequence[str] = ()) -
     views = []
     for picked in pick_channels(policy.channels, count, names):
         part = image if picked == tuple(range(count)) else image[..., list(picked)]
-        pixels = _to_uint8(part, policy.window)
-        if policy.intervene == "zscore":
-            pixels = zscore(pixels)  # before the luma, whose weights would mix stains
+        rest = part if whole is None else whole[..., list(picked)]
+        pixels = _to_uint8(part, policy.window, rest)
+        if policy.intervene == "zscore":  # before the luma, whose weights would mix stains
+            pixels = zscore(pixels, pixels if rest is part else _to_uint8(rest, policy.window, rest))
         views.append(_three_channels(pixels, policy.color))
     return views
 
@@ -119,24 +129,31 @@ def _resized(crop: np.ndarray, policy: Preprocess, size: int) -> np.ndarray:
     return np.ascontiguousarray(pixels[top : top + size, left : left + size])
 
 
-def _to_uint8(pixels: np.ndarray, window: str) -> np.ndarray:
+def _to_uint8(pixels: np.ndarray, window: str, whole: np.ndarray) -> np.ndarray:
+    """Return uint8 of pixels (H, W, C). whole (h, w, C): what a window is taken of that is no pair of numbers."""
     if pixels.dtype == bool:
-        pixels = pixels.astype(np.uint8) * np.uint8(255)
+        pixels, whole = (one.astype(np.uint8) * np.uint8(255) for one in (pixels, whole))
     if pixels.dtype == np.uint8 and read_window(window) is None:
         return pixels
     if window == "percentile-each" and pixels.shape[2] > 1:
-        channels = [_to_uint8(pixels[..., c : c + 1], window) for c in range(pixels.shape[2])]
-        return np.concatenate(channels, axis=2)
-    values = pixels.astype(np.float32 if pixels.dtype.itemsize <= 2 else np.float64)
-    finite = np.isfinite(values)
-    if not finite.any():
+        one_by_one = [(pixels[..., c : c + 1], whole[..., c : c + 1]) for c in range(pixels.shape[2])]
+        return np.concatenate([_to_uint8(channel, window, of) for channel, of in one_by_one], axis=2)
+    values, finite = _as_floats(pixels)
+    seen, known = (values, finite) if whole is pixels else _as_floats(whole)
+    if not known.any():
         return np.zeros(pixels.shape, np.uint8)
-    low, high = _window_limits(values if finite.all() else values[finite], pixels.dtype, window)
+    low, high = _window_limits(seen if known.all() else seen[known], pixels.dtype, window)
     if not high > low:
         return np.zeros(pixels.shape, np.uint8)
     # Halved before subtracting: the span of float64 data may itself overflow.
     share = (np.where(finite, values, low) / 2 - low / 2) / (high / 2 - low / 2)
     return np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
+
+
+def _as_floats(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return pixels as float32, or float64 where that loses digits, and where they are finite."""
+    values = pixels.astype(np.float32 if pixels.dtype.itemsize <= 2 else np.float64)
+    return values, np.isfinite(values)
 
 
 def _window_limits(values: np.ndarray, dtype: np.dtype, window: str) -> tuple[float, float]:

@@ -85,6 +85,8 @@ def resolve(text: str) -> EncoderSpec:
     NAME is a registered name, timm:MODEL[.TAG], open_clip:MODEL/TAG, hf-hub:ORG/MODEL (its config.json is
     fetched where it is not cached) or path/to/file.py:NAME.
     """
+    if not text.isprintable():
+        raise EncoderError(f"Got encoder {text!a}; expected characters that can be seen. Rename the file or folder.")
     name, options = split_options(text)
     path, colon, attribute = name.rpartition(":")
     if colon and path.endswith(".py"):

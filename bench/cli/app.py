@@ -21,6 +21,7 @@ from bench.cli.console import (
     print_instances,
     print_notes,
     progress_bars,
+    speak_for_libraries,
 )
 from bench.cli.granularity import granularity
 from bench.cli.leaderboard import leaderboard
@@ -74,6 +75,7 @@ def main() -> None:
     from encoders.errors import EncoderError
 
     open_missing()
+    speak_for_libraries()
     signal.signal(signal.SIGINT, interrupt)
     try:
         app()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
+import traceback
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -51,6 +55,24 @@ def print_error(*lines: object, first: str = "Error: ") -> None:
     """Print the lines of an error on standard error."""
     for i, line in enumerate(lines):
         errors.print(f"{'' if i else first}{line}")
+
+
+def speak_for_libraries() -> None:
+    """Print what libraries warn of, and the trace of an error that nobody foresaw, through the same door."""
+
+    class Spoken(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            errors.print(f"{record.levelname.capitalize()} of {record.name}: {record.getMessage()}")
+
+    def warn(message: Warning | str, category: type[Warning], *where: object, **more: object) -> None:
+        errors.print(f"{category.__name__}: {message}")
+
+    def fail(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        errors.print(*"".join(traceback.format_exception(kind, error, trace)).splitlines(), sep="\n")
+
+    logging.lastResort = Spoken(logging.WARNING)
+    warnings.showwarning = warn
+    sys.excepthook = fail
 
 
 @contextmanager

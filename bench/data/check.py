@@ -16,7 +16,7 @@ from bench.data.manifest import record_problems
 from bench.data.slips import find_slips
 from bench.data.warnings import data_warnings
 from bench.errors import BenchError
-from bench.images import ImageError, ImageInfo, open_image
+from bench.images import ImageError, ImageInfo, open_image, read_through
 
 MANY_GROUPS = 10  # per class, from which encoders can be ranked
 MANY_SOURCES = 3  # labs or stains that hold every class, from which a class can be told from its source
@@ -116,7 +116,7 @@ def _decode(path: Path) -> ImageInfo | str:
     """Return the header of an image that decodes, or the reason why it does not."""
     try:
         with open_image(path) as picture:
-            picture.project()
+            read_through(picture)
             return picture.info
     except ImageError as error:
         return str(error)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -150,16 +150,23 @@ def _from_csv(data: Path, group_column: str | None, reading: Reading, notes: lis
     lacking = [path for path, size in zip(paths, stat[:, 0].tolist(), strict=True) if size < 0]
     spelled = as_on_disk(root, lacking)
     if spelled:
-        ways: dict[str, list[str]] = {}
-        for path, (file, way) in spelled.items():
-            ways.setdefault(way, []).append(path if one_form(path) == one_form(file) else f"{path} for {file}")
-        for way, examples in ways.items():
-            what, are = counted(len(examples), "path"), "is" if len(examples) == 1 else "are"
-            notes.append(f"{what} of {data.name} {are} spelled otherwise than on disk ({way}), e.g. {examples[0]}")
+        notes += _spelled(spelled, data.name)
         rows["path"] = rows["path"].replace({path: file for path, (file, _) in spelled.items()})
         paths = sorted(set(rows["path"]) - refused.keys())
         stat, links = stat_files(root, paths)
+    absent = [mask for mask in rows["mask"].dropna().unique() if not os.path.isfile(root / mask)]
+    rows["mask"] = rows["mask"].replace({mask: file for mask, (file, _) in as_on_disk(root, absent).items()})
     return _Rows(root, rows, paths, stat, links, refused)
+
+
+def _spelled(found: Mapping[str, tuple[str, str]], file: str) -> Iterator[str]:
+    """Say of which paths in a CSV the files are spelled otherwise, by how."""
+    ways: dict[str, list[str]] = {}
+    for path, (place, way) in found.items():
+        ways.setdefault(way, []).append(path if one_form(path) == one_form(place) else f"{path} for {place}")
+    for way, examples in ways.items():
+        what, are = counted(len(examples), "path"), "is" if len(examples) == 1 else "are"
+        yield f"{what} of {file} {are} spelled otherwise than on disk ({way}), e.g. {examples[0]}"
 
 
 def _from_folder(data: Path, group_column: str | None, reading: Reading, notes: list[str]) -> _Rows:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from unicodedata import normalize
 
 import pandas as pd
 
-from bench.data.spellings import alike, in_one_form, one_form
+from bench.data.spellings import alike, in_one_form, spelled, without_missing
 from bench.errors import BenchError
 from bench.images import split_series
+
+
+def missing_groups(number: int, total: int, without: Counter[str]) -> str:
+    """Return the sentence for rows without a group; without: how often each word for a missing value was found."""
+    return (
+        f"{number:,} of {total:,} rows have no group{spelled(without)}: each of their images is a group of its own, "
+        "which is too hopeful if several come from one slide or patient"
+    )
 
 
 def with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> pd.DataFrame:
@@ -17,12 +27,12 @@ def with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> p
     """
     if pattern is not None:
         try:
-            compiled = re.compile(one_form(pattern))
+            compiled = re.compile(normalize("NFC", pattern))
         except re.error as error:
             message = f"Got --group-pattern '{pattern}', not a regular expression ({error}). Try '([^/]+)__'."
             raise BenchError(message) from None
         part: str | int = "group" if "group" in compiled.groupindex else min(1, compiled.groups)
-        matches = {path: compiled.search(one_form(path)) for path in table["path"].unique().tolist()}
+        matches = {path: compiled.search(normalize("NFC", path)) for path in table["path"].unique().tolist()}
         group = {path: match[part] for path, match in matches.items() if match and match[part] is not None}
         missed = sorted(matches.keys() - group.keys())
         if missed:
@@ -31,8 +41,11 @@ def with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> p
                 f"e.g. '{missed[0]}'. Expected it to name a group in every path, e.g. '([^/]+)__'."
             )
         notes += alike(set(group.values()), "groups")
-        return table.assign(group=in_one_form(table["path"].map(group).astype("string")))
-    if table["group"].isna().all():
+        named, without = without_missing(in_one_form(table["path"].map(group).astype("string")))
+        if without:
+            notes.append(missing_groups(int(named.isna().sum()), len(table), without))
+        table = table.assign(group=named)
+    elif table["group"].isna().all():
         notes.append(
             "no groups were given: every image counts as its own, which is too hopeful if several "
             "come from one slide or patient (--group-pattern)"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os.path import splitext
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from bench.data.csv_table import CsvTable, column_names, read_table
+from bench.data.groups import missing_groups
 from bench.data.label_boxes import BOX_NAMES, read_boxes
 from bench.data.spellings import MISSING, NEVER_A_CLASS, alike, column_name, in_one_form, pick, spelled, without_missing
 from bench.errors import BenchError, did_you_mean
+from bench.images import IMAGE_SUFFIXES
 
 #: Columns that hold the path of an image, and its class; the first three are taken in this order, as they always were.
 PATH_NAMES = (
@@ -64,14 +67,16 @@ def read_label_csv(path: Path, group_column: str | None, units: str, notes: list
     _one_of(rows["split"].dropna(), SPLITS, "split", path)
     rows["split"] = rows["split"].replace("valid", "val")
     missing = rows["group"].isna()
-    if missing.any() and (without.keys() - {""} or not missing.all()):
-        notes.append(
-            f"{int(missing.sum()):,} of {len(rows):,} rows have no group{spelled(without)}: each of their images is "
-            "a group of its own, which is too hopeful if several come from one slide or patient"
-        )
+    if missing.any() and not missing.all():
+        notes.append(missing_groups(int(missing.sum()), len(rows), without))
+    elif missing.all() and group_name in table:
+        notes.append(f"the column '{group_name}' of {path.name} names no group{spelled(without)}")
     others = [name for name in table if name not in {path_name, label_name, *BOX_NAMES, *OTHER}]
     if missing.all() and others and not group_column:
         notes.append(f"--group-column can name one of the other columns of {path.name}: {_some(others, 6)}")
+    lacking = rows["source"].isna()
+    if lacking.any() and not lacking.all():
+        notes.append(f"{int(lacking.sum()):,} of {len(rows):,} rows have no source")
     notes += alike(rows["group"].dropna().unique().tolist(), "groups")
     if rows["split"].isna().any() and rows["split"].notna().any():
         notes.append(f"{rows['split'].isna().sum():,} rows have no split and stay unused")
@@ -118,6 +123,11 @@ def _only(table: CsvTable, names: Sequence[str], wanted: str) -> str:
         raise BenchError(
             f"Got columns {' and '.join(found)} in {table.path.name}, each of which could be the {wanted}; expected "
             f"one: rename it to '{wanted}'."
+        )
+    if any(splitext(name)[1].lower() in IMAGE_SUFFIXES for name in table.given):
+        raise BenchError(
+            f"Got {table.path.name}, whose first line names an image ({given}); expected the names of the columns "
+            "there, e.g. path,label."
         )
     raise BenchError(
         f"Got columns {given} in {table.path.name}; expected a column '{wanted}'"

@@ -86,7 +86,7 @@ def as_on_disk(root: Path, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
                     posixpath.join(place, name) for place in places for name in names(place) if key(name) == wanted
                 ]
             if places:
-                if len(places) == 1:
+                if len(places) == 1 and places[0] != path:
                     found[path] = (places[0], way)
                 break
     return found

@@ -14,9 +14,10 @@ from bench.data.contrast import foreground_of
 from bench.data.datasets import Dataset
 from bench.data.masks import table_of
 from bench.data.segment import VERSION, Segmenter, segment
-from bench.images import read_image
+from bench.images import open_image, read_image, sample, sample_step
 from bench.seeds import content_name
 
+LOOKED_AT = 16_000_000  # pixels of a large image by which its foreground is told
 Tell = Callable[[int, int], None]
 
 
@@ -64,14 +65,17 @@ def label_images(
 def foreground_shares(dataset: Dataset, tiles: pd.DataFrame, cache: Path | None, tell: Tell = silent) -> np.ndarray:
     """Return the share of each tile (columns path, x0..y1, width, height) that is foreground, float64 (n,).
 
-    NaN where the image cannot be read.
+    NaN where the image cannot be read. Of one that is too large to be read at once every n-th pixel along both axes
+    is looked at.
     """
     digests = tiles.drop_duplicates("path").set_index("path")["digest"]
     names = {str(path): content_name(["foreground", VERSION, digest]) for path, digest in digests.to_dict().items()}
 
     def make(path: str) -> dict[str, np.ndarray]:
-        above = foreground_of(read_image(dataset.root / path))
-        return {"above": np.packbits(above), "shape": np.array(above.shape)}
+        with open_image(dataset.root / path) as picture:
+            step = 1 if picture.fits else sample_step(picture, LOOKED_AT)
+            above = foreground_of(sample(picture, "first", step))
+        return {"above": np.packbits(above), "shape": np.array(above.shape), "step": np.array(step)}
 
     shares = np.full(len(tiles), np.nan)
     rows = {path: part for path, part in tiles.reset_index(drop=True).groupby("path").indices.items()}
@@ -79,7 +83,7 @@ def foreground_shares(dataset: Dataset, tiles: pd.DataFrame, cache: Path | None,
     low = tiles[["x0", "y0"]].fillna(0).to_numpy(np.int64)
     high = tiles[["x1", "y1"]].to_numpy(np.float64, na_value=np.nan)
     high = np.where(np.isnan(high), limits, high).astype(np.int64)
-    for path, found in look_at(cache, names, ("above", "shape"), make, tell):
+    for path, found in look_at(cache, names, ("above", "shape", "step"), make, tell):
         if isinstance(found, str):
             continue
         height, width = found["shape"].tolist()
@@ -87,7 +91,8 @@ def foreground_shares(dataset: Dataset, tiles: pd.DataFrame, cache: Path | None,
         total = np.zeros((height + 1, width + 1), np.int64)  # of all pixels above and to the left
         total[1:, 1:] = above.cumsum(0, dtype=np.int64).cumsum(1)
         at = rows[path]
-        (x0, y0), (x1, y1) = low[at].T, high[at].T
+        step = int(found["step"])
+        (x0, y0), (x1, y1) = low[at].T // step, -(-high[at].T // step)
         inside = total[y1, x1] - total[y0, x1] - total[y1, x0] + total[y0, x0]
         shares[at] = inside / ((x1 - x0) * (y1 - y0))
     return shares

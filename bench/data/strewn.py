@@ -9,6 +9,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from bench.data.spellings import counted
+
 #: Folders, in lower case.
 FOLDERS = frozenset({
     "__macosx", "network trash folder", "temporary items", "thevolumesettingsfolder",  # macOS
@@ -20,7 +22,7 @@ FOLDERS = frozenset({
 FILES = frozenset({"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "folder.htt", "icon\r"})
 #: Files that an editor, a browser, Office or a synchronisation left: locks, halves and versions in conflict.
 LEFT_BEHIND = re.compile(
-    r"~\$.*|.*~|.*\.(tmp|temp|part|partial|crdownload|download|lnk|url|swp|lock)|.*\.sync-conflict-.*"
+    r"~\$.*|.*~|.*\.(tmp|temp|part|partial|crdownload|download|swp|lock)|.*\.sync-conflict-.*"
     r"|.*\((.*'s |)conflicted copy.*\).*",
     re.IGNORECASE | re.DOTALL,
 )
@@ -51,9 +53,11 @@ def strewn_note(names: Iterable[str]) -> list[str]:
     if not count:
         return []
     total, kinds = sum(count.values()), sorted(count, key=lambda kind: (-count[kind], kind))
-    listed = ", ".join(kinds[:SHOWN]) + (f" and {len(kinds) - SHOWN} more kinds" if len(kinds) > SHOWN else "")
-    what = "file or folder was" if total == 1 else "files and folders were"
-    return [f"{total:,} {what} ignored, hidden or left behind by a system or a cloud ({listed})"]
+    listed = ", ".join(kinds[:SHOWN]) + (
+        f" and {counted(len(kinds) - SHOWN, 'other kind')}" if len(kinds) > SHOWN else ""
+    )
+    what = counted(total, "file or folder was", "files and folders were")
+    return [f"{what} ignored, hidden or left behind by a system or a cloud ({listed})"]
 
 
 def _kind(name: str) -> str:
@@ -69,5 +73,5 @@ def _kind(name: str) -> str:
         return "*.sync-conflict-*"
     if "conflicted copy" in lower:
         return "*(conflicted copy)*"
-    end = re.search(r"\.(tmp|temp|part|partial|crdownload|download|lnk|url|swp|lock)$", lower)
+    end = re.search(r"\.(tmp|temp|part|partial|crdownload|download|swp|lock)$", lower)
     return f"*{end.group()}" if end and not name.startswith(".") else name.strip()

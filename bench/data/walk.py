@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.data.label_csv import label_columns
 from bench.data.manifest import stat_entry
+from bench.data.paths import is_below
 from bench.data.strewn import is_strewn
 from bench.images import IMAGE_SUFFIXES
 
@@ -25,7 +26,8 @@ NOT_REGULAR = "is no regular file (a pipe, a socket or a device)"
 
 @dataclass
 class Walk:
-    """What was seen below a folder. paths, stats (of `stat_entry`, flat) and links: of images. strewn: names. others:
+    """What was seen below a folder. paths, stats (of `stat_entry`, flat) and links: of images. strewn: names,
+    folders of results among them. others:
     paths of files that are no images. refused: path -> why, of what may be an image. tables: CSVs with labels at the
     top, and their columns. folders: those at the top, and those in them.
     """
@@ -62,7 +64,7 @@ def look_through(root: Path, *, follow_links: bool = False) -> Walk:
             path = f"{inner}/{entry.name}" if inner else entry.name
             folder = entry.is_dir(follow_symlinks=False)
             to_folder = not folder and entry.is_symlink() and _leads_to_folder(entry)
-            if is_strewn(entry.name, folder=folder or to_folder):
+            if is_strewn(entry.name, folder=folder or to_folder) or (folder and _is_output(root / path)):
                 walk.strewn.append(entry.name)
                 continue
             if inner.count("/") < 1 and (folder or to_folder or _is_lost_link(entry)):
@@ -74,17 +76,24 @@ def look_through(root: Path, *, follow_links: bool = False) -> Walk:
             elif to_folder:
                 walk.refused[path] = LINKED
             else:
-                _take_file(walk, root, path, entry)
+                _take_file(walk, root, path, entry, follow_links)
         linked.sort()
     return walk
 
 
-def _take_file(walk: Walk, root: Path, path: str, entry: os.DirEntry[str]) -> None:
+def _is_output(folder: Path) -> bool:
+    """Return whether a folder is where this project keeps results, as `--out results` inside of the data makes one."""
+    return (folder / "store" / "manifests").is_dir() or (folder / "manifests").is_dir()
+
+
+def _take_file(walk: Walk, root: Path, path: str, entry: os.DirEntry[str], follow_links: bool) -> None:
     ending = os.path.splitext(entry.name)[1].lower()
     if entry.is_symlink() and not _exists(entry):
         walk.refused[path] = "is a link to nowhere"
     elif ending not in IMAGE_SUFFIXES:
-        columns = label_columns(root / path) if "/" not in path and ending in TABLES and _is_file(entry) else ()
+        is_table = "/" not in path and ending in TABLES and _is_file(entry)
+        own = follow_links or not entry.is_symlink() or is_below(root / path, os.path.realpath(root))
+        columns = label_columns(root / path) if is_table and own else ()
         if columns:
             walk.tables[path] = columns
         else:

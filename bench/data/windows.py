@@ -72,7 +72,8 @@ def _unknown_scale(cells: pd.DataFrame, window: Window, scale: np.ndarray) -> Be
     known = np.isfinite(scale)
     example = f", e.g. {cells['path'].to_numpy()[~known][0]}" if "path" in cells else ""
     told = sorted({float(f"{one:.4g}") for one in scale[known].tolist()})
-    others = f" Other images have {' to '.join(f'{one:g}' for one in dict.fromkeys((told[0], told[-1])))}." if told else ""
+    ends = " to ".join(f"{one:g}" for one in dict.fromkeys((told[0], told[-1]))) if told else ""
+    others = f" Other images have {ends}." if told else ""
     return BenchError(
         f"Got a window of {window.size:g}um, but {int((~known).sum())} cells are in images of unknown scale{example}; "
         f"expected micrometres per pixel of every image: in the file (OME-TIFF, ImageJ, CZI, ND2, LIF), or in a column "

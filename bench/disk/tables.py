@@ -36,8 +36,12 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 
 def read_csv(path: Path, *, empty_is_text: bool = False) -> pd.DataFrame:
     """Return a table that `write_csv` wrote. An empty field is NaN, or "" where that is asked for; NA is a name."""
-    data = io.BytesIO(path.read_bytes())
-    table = pd.read_csv(data, keep_default_na=False, na_values=[] if empty_is_text else [""])
+    return parse_csv(path.read_bytes(), empty_is_text=empty_is_text)
+
+
+def parse_csv(data: bytes, *, empty_is_text: bool = False) -> pd.DataFrame:
+    """Return the table of `csv_bytes`; see `read_csv`."""
+    table = pd.read_csv(io.BytesIO(data), keep_default_na=False, na_values=[] if empty_is_text else [""])
     table = table.rename(columns=_plainly)
     for name in table.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]]:
         table[name] = table[name].map(_plainly)

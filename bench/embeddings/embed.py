@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -86,6 +86,7 @@ def extract_encoders(
     )  # fmt: skip
     if not report.problems:
         return prepared, report
+    report = replace(report, problems=_of_copies(report.problems, prepared.dataset.table))
     record_problems(prepared.dataset.root, prepared.cache, dict(report.problems))
     bad = set(report.problems)
     found = pd.DataFrame(sorted(report.problems.items()), columns=["path", "reason"])
@@ -104,6 +105,15 @@ def extract_encoders(
         reasons = {label: f"e.g. {path}: {report.problems[path]}" for label, path in lost.itertuples(index=False)}
         raise BenchError(lost_classes(reasons, prepared.dataset.root))
     return replace(prepared, dataset=dataset, instances=kept), report
+
+
+def _of_copies(problems: Mapping[str, str], table: pd.DataFrame) -> dict[str, str]:
+    """Return path -> reason with the copies of each file, of which only the first was looked at."""
+    why = {
+        digest: problems[path] for path, digest in zip(table["path"], table["digest"], strict=True) if path in problems
+    }
+    same = table[table["digest"].isin(why)].drop_duplicates("path")
+    return {path: why[digest] for path, digest in zip(same["path"], same["digest"], strict=True)}
 
 
 def cached_encoders(prepared: Prepared) -> list[EncoderSpec]:

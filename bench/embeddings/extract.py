@@ -106,7 +106,7 @@ def extract(
     keep_pixels: keep the prepared images too, for encoders to come.
     on_progress(done, total, encoder name) counts embeddings.
     """
-    table = instances.sort_values(["digest", "instance"], kind="stable").drop_duplicates("instance")
+    table = in_order(instances)
     names = table["instance"].to_numpy(str)
     missing = {spec.name: ~store.has(spec.key, names) for spec in specs}
     made = dict.fromkeys(missing, 0)
@@ -149,6 +149,12 @@ def extract(
     left = {name: int((rows & bad).sum()) if name not in failed else int(rows.sum()) for name, rows in missing.items()}
     reused = {name: len(names) - left[name] - made[name] for name in made}  # by others while we ran, too
     return ExtractReport(reused, made, failed, problems, tuple(store.set_aside))
+
+
+def in_order(instances: pd.DataFrame) -> pd.DataFrame:
+    """Return every instance once, those of an image together and from the top down, as a large one is best read."""
+    order = ["digest", "y0", "x0", "instance"]
+    return instances.sort_values(order, kind="stable", na_position="first").drop_duplicates("instance")
 
 
 def _load(

@@ -13,8 +13,9 @@ import pandas as pd
 
 from bench.data.blank import Blank, read_labels
 from bench.data.datasets import BOX
+from bench.embeddings.large_views import Box, LargeViews
 from bench.embeddings.pixels import PixelCache
-from bench.embeddings.prepare import Box, Hidden, Views, cut, open_views
+from bench.embeddings.prepare import Views, cut, open_views
 from bench.images import ImageError
 from encoders import Preprocess
 
@@ -56,10 +57,15 @@ class Inputs:
         prepared = {policy: self._kept(policy, rows) for policy, rows in wanted.items()}
         lacking = {policy: set(rows) - prepared[policy].keys() for policy, rows in wanted.items()}
         problems: dict[str, str] = {}
+        seen: tuple[object, Views, np.ndarray | None] | None = None  # of the row before: mostly of the same image
         for row in sorted(set().union(*lacking.values())):
-            path = self._paths[row]
+            path, blank = self._paths[row], self._blanks[row]
+            what = path, blank.labels if blank else None
             try:
-                views, hidden = self._views(row)
+                if seen is None or seen[0] != what:
+                    seen = what, *self._views(what)
+                _, views, labels = seen
+                hidden = None if blank is None or labels is None else (blank, labels)
                 for policy in (policy for policy, rows in lacking.items() if row in rows):
                     prepared[policy][row] = cut(views, self._boxes[row], policy, hidden)
             except ImageError as error:
@@ -75,9 +81,8 @@ class Inputs:
         kept = self.cache.read(policy, names) if names else {}
         return {row: kept[name] for row, name in zip(rows, names, strict=True) if name in kept}
 
-    def _views(self, row: int) -> tuple[Views, Hidden]:
-        path, blank = self._paths[row], self._blanks[row]
-        what = path, blank.labels if blank else None
+    def _views(self, what: tuple[str, str | None]) -> tuple[Views, np.ndarray | None]:
+        """Return the views of an image, and the label image of that name if one is asked for."""
         with self._lock:
             mine = what not in self._open
             future = self._open.setdefault(what, Future())
@@ -85,10 +90,23 @@ class Inputs:
             while len(self._open) > self._keep:
                 self._open.popitem(last=False)
         if mine:
+            path, labels = what
             try:
-                labels = read_labels(self._found, blank.labels) if blank else None
-                future.set_result((open_views(self.root / path, self.policies), labels))
+                kept = read_labels(self._found, labels) if labels else None
+                future.set_result((open_views(self.root / path, self.policies), kept))
             except BaseException as error:
                 future.set_exception(error)
-        views, labels = future.result()
-        return views, None if blank is None or labels is None else (blank, labels)
+            self._close_large_but(what)
+        return future.result()
+
+    def _close_large_but(self, last: tuple[str, str | None]) -> None:
+        """Let go of other large images than this one, which each hold decoded parts, or all of a JPEG."""
+        with self._lock:
+            if last not in self._open or not _is_large(self._open[last]):
+                return
+            for what in [what for what, future in self._open.items() if what != last and _is_large(future)]:
+                del self._open[what]
+
+
+def _is_large(future: Future[tuple[Views, np.ndarray | None]]) -> bool:
+    return future.done() and future.exception() is None and isinstance(future.result()[0], LargeViews)

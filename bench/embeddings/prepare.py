@@ -2,52 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from bench.data.blank import Blank
+from bench.embeddings.large_views import Box, LargeViews
 from bench.errors import BenchError
 from bench.images import ImageError, open_image
 from encoders import EncoderError, EncoderSpec, Preprocess
 from encoders.preprocess import as_views, fit_input
 
-Views = dict[tuple[str, ...], list[np.ndarray]]  # what `_view_of` reads of a policy -> V times uint8 (H, W, 3)
-Box = tuple[int, int, int, int] | None  # x0, y0, x1, y1 in pixels, the ends excluded; None for the whole image
+
+def view_of(policy: Preprocess) -> tuple[str, ...]:
+    """Return what of a policy its views depend on, before they are cut."""
+    return policy.stack, policy.channels, policy.window, policy.color, policy.intervene
+
+
+def _slices(box: Box) -> tuple[slice, slice]:
+    return np.s_[:, :] if box is None else np.s_[box[1] : box[3], box[0] : box[2]]
+
+
+@dataclass(frozen=True)
+class WholeViews:
+    """The views of an image that was decoded whole. views: `view_of` a policy -> V times uint8 (H, W, 3)."""
+
+    views: Mapping[tuple[str, ...], list[np.ndarray]]
+
+    def crops(self, policy: Preprocess, box: Box) -> list[np.ndarray]:
+        """Return the V views uint8 (h, w, 3) of a part."""
+        return [view[_slices(box)] for view in self.views[view_of(policy)]]
+
+
+Views = WholeViews | LargeViews
 Hidden = tuple[Blank, np.ndarray] | None  # what is blanked, by labels (H, W) of the whole image
 
 
 def open_views(path: Path, policies: Sequence[Preprocess]) -> Views:
     """Decode one image and make its views: one unless each channel is a view of its own.
 
-    Raises ImageError, also where the image lacks a channel that a policy names.
+    An image that is too large to be read at once stays open, and its parts are read when they are asked for. Raises
+    ImageError, also where the image lacks a channel that a policy names.
     """
-    views: Views = {}
-    with open_image(path) as picture:
+    with ExitStack() as opened:
+        picture = opened.enter_context(open_image(path))
+        if not picture.fits:
+            return LargeViews(picture, opened.pop_all())
         stacks = {stack: picture.project(stack) for stack in {policy.stack for policy in policies}}
+    views: dict[tuple[str, ...], list[np.ndarray]] = {}
     for policy in policies:
-        if _view_of(policy) not in views:
+        if view_of(policy) not in views:
             try:
-                views[_view_of(policy)] = as_views(stacks[policy.stack], policy, picture.info.names)
+                views[view_of(policy)] = as_views(stacks[policy.stack], policy, picture.info.names)
             except EncoderError as error:
                 raise ImageError(str(error)) from None
-    return views
+    return WholeViews(views)
 
 
 def cut(views: Views, box: Box, policy: Preprocess, hidden: Hidden = None) -> np.ndarray:
     """Return the views of one instance, uint8 (V, S, S, 3), or (V, H, W, 3) where the policy has no size."""
-    where = np.s_[:, :] if box is None else np.s_[box[1] : box[3], box[0] : box[2]]
-    crops = [view[where] for view in views[_view_of(policy)]]
+    crops = views.crops(policy, box)
     if hidden:
         blank, labels = hidden
-        crops = [blank.apply(crop, labels[where]) for crop in crops]
+        crops = [blank.apply(crop, labels[_slices(box)]) for crop in crops]
     return np.stack([fit_input(crop, policy) for crop in crops])
-
-
-def _view_of(policy: Preprocess) -> tuple[str, ...]:
-    return policy.stack, policy.channels, policy.window, policy.color, policy.intervene
 
 
 def flat_views(inputs: Sequence[np.ndarray]) -> tuple[list[np.ndarray], int]:

@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.data.spellings import one_form
 from bench.errors import BenchError, did_you_mean
 from bench.text import plain
 
@@ -53,6 +54,7 @@ def make_prompts(classes: Sequence[str], file: Path | None = None) -> Prompts:
     names = given.get("classes", {name: _spoken(name) for name in classes})
     if not isinstance(names, dict):
         raise BenchError(f"Got classes = {names!r} in {file}; expected a table [classes] with a line for each class.")
+    names = {one_form(name): texts for name, texts in names.items()}
     for name in names:
         if name not in classes:
             expected = did_you_mean(name, classes) or f"; expected {', '.join(classes)}."

@@ -12,6 +12,7 @@ import pandas as pd
 
 from bench.granularity.exchange import NO_INTERVAL
 from bench.report.markdown import table_lines
+from bench.text import plain
 
 ABOUT_RATES = (
     "`cells`: so many labels of cells per class, and none of images, reach the same accuracy (interpolated on log2). "
@@ -234,7 +235,8 @@ def draw_curves(curves: pd.DataFrame, n_classes: int) -> bytes | None:
             axes.errorbar(at, 100 * rows["cell"], 100 * reach, marker="o", ms=3, capsize=2, label=f"{m} image labels")
         axes.axhline(100 / n_classes, color="grey", lw=0.8, ls=":")
         axes.set_xticks(range(len(levels)), map(str, levels))
-        axes.set(title=title, xlabel="cell labels per class", ylabel="cell level, balanced accuracy (%)")
+        axes.set(xlabel="cell labels per class", ylabel="cell level, balanced accuracy (%)")
+        axes.set_title(plain(title), parse_math=False)  # a name may hold a $
         axes.legend(fontsize=7)
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=110, metadata={"Software": None})

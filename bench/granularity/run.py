@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bench.data.blank import diagnostic_of
+from bench.data.content import content_of
 from bench.disk.atomic import write_atomically
 from bench.disk.tables import csv_bytes
 from bench.embeddings.embed import OnProgress, Source, cached_encoders, embed, prepare
@@ -30,6 +31,7 @@ from bench.granularity.report import Story, draw_curves, render
 from bench.granularity.simulate import Recipe, simulate_images
 from bench.report.intervals import T_FROM
 from bench.report.pages import Typed, for_page
+from bench.report.place import keep_tables, place_run
 from encoders import EncoderSpec, resolve
 
 DEFAULT_SIZE = 10  # cells of a simulated image
@@ -92,12 +94,10 @@ def run(request: Request, device: str, command: str, on_progress: OnProgress) ->
             "Got no --encoder, and no embeddings of this data are stored yet; expected at least one, e.g. --encoder "
             "dino,trivial."
         )
-    folder = _folder(request, prepared.dataset.name)
+    wanted = _folder(request, prepared.dataset.name)
     _plan(prepared.instances, request)  # what cannot be asked is refused here
     specs = list({spec.name: spec for spec in specs}.values())
-    prepared, extracted, X = embed(prepared, specs, device, on_progress)
-    if not X:
-        raise BenchError("No encoder could be loaded.", *extracted.failed.values())
+    prepared, _, X = embed(prepared, specs, device, on_progress)
     plan = _plan(prepared.instances, request)
     found = list(_findings(plan, [spec for spec in specs if spec.name in X], X, request, on_progress))
     notes = [*prepared.dataset.notes, *plan.notes]
@@ -114,7 +114,8 @@ def run(request: Request, device: str, command: str, on_progress: OnProgress) ->
             )
     design = next(iter(plan.designs.values()))
     notes += design.refused
-    told = tuple(dict.fromkeys([*notes, *extracted.failed.values()]))
+    folder, elsewhere = place_run(wanted.parent, wanted.name, content_of(prepared.dataset.table))
+    told = tuple(dict.fromkeys([*notes, *filter(None, [elsewhere])]))
     split = f"{design.plan.rule}, {design.plan.reason}"
     noise = None if request.recipes or request.pure else structural_noise(plan.table)
     about = {head.name: head.summary for head in heads}
@@ -126,8 +127,9 @@ def run(request: Request, device: str, command: str, on_progress: OnProgress) ->
         what: pd.concat([getattr(own, what) for own in found], ignore_index=True)
         for what in ("curves", "rates", "frontier")
     }
+    kept = keep_tables(folder, "curves.csv", tables["curves"], ["encoder", "purity", "head", "images", "cells"])
     _write(folder, story, tables)
-    return Result(folder, tables["rates"], told, prepared.dataset.problems)
+    return Result(folder, tables["rates"], (*told, *filter(None, [kept])), prepared.dataset.problems)
 
 
 def _findings(

@@ -6,6 +6,7 @@ name is opened.
 """
 
 from bench.images.formats import IMAGE_SUFFIXES, VERSION, open_image, probe_image, read_image
+from bench.images.in_parts import read_through, sample, sample_step
 from bench.images.picture import COLORS, PASSING, ImageError, ImageInfo, Picture
 from bench.images.series import file_of, split_series
 
@@ -21,5 +22,8 @@ __all__ = [
     "open_image",
     "probe_image",
     "read_image",
+    "read_through",
+    "sample",
+    "sample_step",
     "split_series",
 ]

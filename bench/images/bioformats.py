@@ -7,6 +7,7 @@ bioio gives every format as T, C, Z, Y, X and, of colour, S. ND2 and LIF need th
 from __future__ import annotations
 
 import logging
+import math
 import re
 import warnings
 from contextlib import ExitStack, suppress
@@ -17,7 +18,7 @@ import numpy as np
 
 from bench.images.picture import COLORS, ImageError, ImageInfo, Picture, plain_sentences, to_depth
 from bench.images.scale import square
-from bench.images.series import choose_series
+from bench.images.series import choose_series, first_of_each
 
 PLUGINS = {"CZI": ("bioio_czi", "czi"), "ND2": ("bioio_nd2", "bioio"), "LIF": ("bioio_lif", "bioio")}
 #: Libraries that log or warn of what they then raise, or of what does not concern a user.
@@ -67,11 +68,11 @@ def picture_of(image: Any, kind: str, series: int | None = None) -> Picture:
 
     channels = size["C"] * samples
     names = COLORS if (size["C"], samples) == (1, 3) else _names(image, channels)
-    if size["T"] > 1:
-        remarks += (f"the first of {size['T']:,} time points is read",)
+    others = {axis: number for axis, number in size.items() if axis not in "ZCYXS"}
+    dtype = str(to_depth(np.zeros(1, image.dtype)).dtype)
     info = ImageInfo(
-        size["Y"], size["X"], channels, size["T"] * size["Z"], str(to_depth(np.zeros(1, image.dtype)).dtype), kind,
-        size["Z"], names, _um_per_px(image), len(scenes), remarks,
+        size["Y"], size["X"], channels, math.prod(others.values()) * size["Z"], dtype, kind, size["Z"], names,
+        _um_per_px(image), len(scenes), (*remarks, *first_of_each(others)),
         f"series {at + 1}" if at else "",
     )  # fmt: skip
     return Picture(info, plane)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.images.picture import NO_SERIES, ImageError
 
+#: What the positions along an axis are, of which the first is read.
+AXES = {"T": "time points", "R": "positions", "P": "positions", "M": "mosaic tiles", "H": "lifetimes", "A": "angles",
+        "E": "wavelengths", "V": "events", "L": "exposures"}  # fmt: skip
 NUMBERED = re.compile(r"(.+)#([1-9]\d{0,5})")
 
 
@@ -49,3 +52,9 @@ def choose_series(areas: Sequence[int], names: Sequence[str], number: int | None
     named = f" ('{names[at]}')" if names[at] else ""
     why = "as asked for" if number is not None else "the first" if len(set(areas)) == 1 else "the largest"
     return at, (f"of {count} series (scenes) number {at + 1}{named} is read, {why}; --series takes another",)
+
+
+def first_of_each(sizes: Mapping[str, int]) -> tuple[str, ...]:
+    """Return what is to be said of axes, by their letters, along which the first position alone is read."""
+    named = {axis: AXES.get(axis, f"positions along {axis}") for axis in sizes}
+    return tuple(f"the first of {size:,} {named[axis]} is read" for axis, size in sizes.items() if size > 1)

@@ -9,7 +9,7 @@ much is read at once is decided here and in the rooms beside.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -18,6 +18,7 @@ import numpy as np
 
 from bench.images.orientation import upright
 from bench.images.picture import ImageError, ImageInfo, Picture, Region, plain_sentences
+from bench.images.series import first_of_each
 from bench.images.tiff_descriptions import Ome, check_descriptions, check_planes, read_ome
 from bench.images.tiff_directories import Directories, walk_directories
 from bench.images.tiff_names import channel_names
@@ -27,8 +28,6 @@ from bench.images.tiff_scale import um_per_px
 from bench.images.tiff_series import open_pages, pick_series, refuse_no_series
 
 UNNAMED = "IQ"  # axes of pages that the file gives no meaning
-AXES = {"T": "time points", "R": "positions", "P": "positions", "M": "mosaic tiles", "H": "lifetimes", "A": "angles",
-        "E": "wavelengths", "V": "events", "L": "exposures"}  # fmt: skip
 MAX_WHOLE = 1 << 31  # bytes of a stack that can only be read whole
 
 
@@ -78,11 +77,12 @@ def _picture(
 
     image = _ome_image(tiff, series, ome)
     names, scale = channel_names(tiff, series, image, meaning.channels, meaning.color), um_per_px(tiff, series, image)
+    others = {layout.axes[i]: layout.shape[i] for i in layout.pages if i not in layout.z}
     at = list(tiff.series).index(series)
     reading = f"{f'series {at + 1} ' if at else ''}{meaning.reading}".strip()
     info = ImageInfo(
         height, width, meaning.channels, math.prod(size), str(meaning.dtype), kind, math.prod(slices),
-        names, scale, count, (*remarks, *meaning.remarks, *_first_of(layout)), reading,
+        names, scale, count, (*remarks, *meaning.remarks, *first_of_each(others)), reading,
     )  # fmt: skip
     whole = (0, 0, height, width)
     picture = Picture(info, lambda z: window(z, whole), window if in_parts else None, lambda z: stored(z, whole))
@@ -132,8 +132,8 @@ def _reader(
         inner = list(shape[lead:])
         inner[layout.spatial[0] - lead] = region[2] - region[0]
         inner[layout.spatial[1] - lead] = region[3] - region[1]
-        frames = np.stack([read(int(i), region).reshape(inner) for i in np.ravel(wanted)])
-        frames = frames.reshape(*np.shape(wanted), *inner)
+        each = [read(int(i), region) for i in np.ravel(wanted)]
+        frames = (np.stack(each) if len(each) > 1 else each[0]).reshape(*np.shape(wanted), *inner)
         rest = tuple(at.get(i, slice(None)) for i in range(lead, len(shape)))
         return frames[(*[slice(None)] * np.ndim(wanted), *rest)]
 
@@ -171,11 +171,3 @@ def _ome_image(tiff: Any, series: Any, ome: Ome | None) -> Ome | None:
     at = list(tiff.series).index(series)
     placed = [images[at]] if len(images) == len(tiff.series) and images[at] in fitting else []
     return next(iter(placed or (named if len(named) == 1 else []) or fitting), None)
-
-
-def _first_of(layout: _Layout) -> Iterator[str]:
-    """Yield a remark for each axis, beside z, of which the first position is read."""
-    for i in layout.pages:
-        if i not in layout.z and layout.shape[i] > 1:
-            what = AXES.get(layout.axes[i], f"positions along {layout.axes[i]}")
-            yield f"the first of {layout.shape[i]:,} {what} is read"

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from bench.images.picture import ImageError
 
+MAX_LEVELS = 256  # sub-directories of one directory: the levels of a pyramid are some 10
 MAX_TAGS = 4096  # of one directory; files of microscopes have some 20 to 100
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 #: Tags without which pixels cannot be found or understood; of others that are damaged the library makes nothing.
@@ -32,6 +33,7 @@ ALIKE: dict[int, int | None] = {
     339: 1,
 }  # fmt: skip
 WHOLE_NUMBERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
+LEVELS_TAG = 330  # SubIFDs
 STACK_TAG, STACK_PLANE = 33629, 24  # MetaMorph: bytes of each plane that the tag counts
 
 
@@ -138,6 +140,8 @@ def _directory(file: BinaryIO, layout: _Layout, offset: int, size: int, where: s
 def _check_tag(code: int, kind: int, count: int, at: int, layout: _Layout, size: int, where: str) -> None:
     if code not in PIXEL_TAGS or kind not in SIZES:
         return
+    if code == LEVELS_TAG and count > MAX_LEVELS:
+        raise ImageError(f"damaged: {where} lists {count:,} reduced copies (SubIFDs); expected at most {MAX_LEVELS}")
     length = count * SIZES[kind]
     if code == STACK_TAG:
         length = count * STACK_PLANE

@@ -136,8 +136,14 @@ def _read_frame(
     needed = math.prod(grid.counts)
     if len(starts) < needed or len(lengths) < needed:
         raise ImageError(f"damaged: {len(starts):,} strips or tiles are listed, and the picture needs {needed:,}")
-    out = np.empty((grid.shape[0], grid.shape[1], y1 - y0, x1 - x0, grid.shape[4]), frame.dtype)
-    for number, (s, d, top, left) in grid.within(region):
+    shape = (grid.shape[0], grid.shape[1], y1 - y0, x1 - x0, grid.shape[4])
+    pieces = list(grid.within(region))
+    if len(pieces) == 1 and not grid.tiled and starts[pieces[0][0]]:
+        number, (_, _, top, _) = pieces[0]
+        one = decode.piece(file, frame, grid, number, (starts[number], lengths[number]), (y0 - top, x0, y1 - top, x1))
+        return one[None].astype(frame.dtype, copy=False).reshape(shape)
+    out = np.empty(shape, frame.dtype)
+    for number, (s, d, top, left) in pieces:
         rows = max(y0, top), min(y1, top + grid.piece[1])
         columns = max(x0, left), min(x1, left + grid.piece[2])
         place = np.s_[s, d : d + grid.piece[0], rows[0] - y0 : rows[1] - y0, columns[0] - x0 : columns[1] - x0]
@@ -170,12 +176,13 @@ class _Raw:
         narrow = (x1 - x0) * NARROW < width
         rows = range(y0, y1) if narrow else range(y0, y0 + 1)
         from_x, many = (x0, x1 - x0) if narrow else (0, (y1 - y0) * width)
-        parts = []
+        _check_end(file, lies[0] + (((depth - 1) * height + y1) * width - (width - x1 if narrow else 0)) * pixel)
+        parts = np.empty((depth, len(rows), many * pixel), np.uint8)
         for d in range(depth):
             start = lies[0] + d * height * width * pixel
-            for y in rows:
-                parts.append(_bytes_at(file, start + (y * width + from_x) * pixel, many * pixel))
-        pixels = np.frombuffer(b"".join(parts), dtype).reshape(depth, y1 - y0, -1, samples)
+            for y, part in zip(rows, parts[d], strict=True):
+                _read_into(file, start + (y * width + from_x) * pixel, part)
+        pixels = parts.view(dtype).reshape(depth, y1 - y0, -1, samples)
         return pixels if narrow else pixels[:, :, x0:x1]
 
 
@@ -220,10 +227,21 @@ def _is_jpeg(page: Any) -> bool:
 
 
 def _bytes_at(file: Any, start: int, length: int) -> bytes:
-    if start + length > file.size:
-        raise ImageError(f"truncated: pixels lie up to byte {start + length:,}, and the file ends at {file.size:,}")
+    _check_end(file, start + length)
+    data = np.empty(length, np.uint8)
+    _read_into(file, start, data)
+    return data.tobytes()
+
+
+def _read_into(file: Any, start: int, data: np.ndarray) -> None:
+    """Fill data, uint8 (n,), with the bytes from `start` on."""
+    _check_end(file, start + len(data))
     file.seek(start)
-    data = file.read(length)
-    if len(data) < length:
-        raise ImageError(f"truncated: of {length:,} bytes of pixels the file holds {len(data):,}")
-    return data
+    held = file.readinto(data)
+    if held < len(data):
+        raise ImageError(f"truncated: of {len(data):,} bytes of pixels the file holds {held:,}")
+
+
+def _check_end(file: Any, end: int) -> None:
+    if end > file.size:
+        raise ImageError(f"truncated: pixels lie up to byte {end:,}, and the file ends at {file.size:,}")

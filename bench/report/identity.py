@@ -78,6 +78,20 @@ def families(runs: Sequence[Known], names: Mapping[str, str]) -> tuple[dict[str,
     return joined, notes
 
 
+def changed_encoders(keys: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Return what to know of encoders that are not the same in all runs. keys: run -> encoder -> what it is."""
+    notes = []
+    for name in sorted({name for own in keys.values() for name in own}):
+        runs: dict[str, list[str]] = {}
+        for run, own in keys.items():
+            if name in own:
+                runs.setdefault(own[name], []).append(run)
+        if len(runs) > 1:
+            said = "; ".join(sorted(", ".join(some) for some in runs.values()))
+            notes.append(f"{name} is not the same encoder in all runs ({said}): its file, weights or code were changed")
+    return notes
+
+
 def _contents(runs: Sequence[Known]) -> list[str]:
     return sorted({one.content for one in runs})
 

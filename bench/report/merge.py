@@ -17,7 +17,7 @@ import pandas as pd
 from bench.disk.tables import read_csv
 from bench.errors import BenchError
 from bench.fitting.ledger import read_ledger
-from bench.report.identity import Known, families, name_datasets
+from bench.report.identity import Known, changed_encoders, families, name_datasets
 from bench.report.place import content_of_run
 from bench.report.record import AGAIN, read_about, read_units
 from bench.report.rows import competing
@@ -78,10 +78,11 @@ def read_runs(folders: Sequence[Path]) -> tuple[list[StoredRun], tuple[str, ...]
     Their datasets are told apart by what they are; see `bench.report.identity`.
     """
     names = [folder.name for folder in folders]
-    runs, unread = [], []
+    runs, unread, keys = [], [], {}
     for folder in folders:
         try:
             runs.append(_read(folder, folder.name if names.count(folder.name) == 1 else str(folder)))
+            keys[runs[-1].name] = dict(read_about(folder).get("encoder_keys", {}))
         except (OSError, ValueError, LookupError) as error:
             why = getattr(error, "strerror", None) or "its leaderboard.csv is damaged"
             unread.append(f"the run {folder} cannot be read ({why}) and is left out")
@@ -94,7 +95,7 @@ def read_runs(folders: Sequence[Path]) -> tuple[list[StoredRun], tuple[str, ...]
         replace(run, board=run.board.assign(dataset=called[run.known.content]),
                 counts_as=called[joined[run.known.content]])
         for run in runs
-    ], (*unread, *notes, *more)  # fmt: skip
+    ], (*unread, *notes, *more, *changed_encoders(keys))  # fmt: skip
 
 
 def _read(folder: Path, name: str) -> StoredRun:

@@ -7,10 +7,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +21,7 @@ import pyarrow as pa
 
 from bench.data.content import content_of
 from bench.disk.atomic import create_whole, refusal
+from bench.disk.tables import csv_bytes, parse_csv, read_csv
 from bench.fitting.borrow import give
 from bench.report.record import read_about, read_units
 
@@ -101,6 +104,26 @@ def keep_earlier(folder: Path, units: set[str]) -> str:
         f"{folder} held rows that this request does not ask for (of {asked}); its tables are kept in {kept}, and its "
         "fits are used again when they are asked for"
     )
+
+
+def keep_tables(folder: Path, file: str, table: pd.DataFrame, key: Sequence[str]) -> str:
+    """Keep what a folder holds in one of its own where its table has rows that the one to be written lacks.
+
+    file: the table that is there; table: what it is replaced by; key: columns that name a row. Returns what was done.
+    """
+    try:
+        before = read_csv(folder / file)
+        asked = parse_csv(csv_bytes(table))  # as it will be read, with as many digits
+        there, wanted = (set(map(str, one[list(key)].to_numpy().tolist())) for one in (before, asked))
+        name = hashlib.sha256((folder / file).read_bytes()).hexdigest()[:8]
+    except (OSError, ValueError, LookupError):
+        return ""
+    kept = folder.with_name(f"{folder.name}{EARLIER}{name}")
+    if there <= wanted:
+        return ""
+    if not kept.exists():
+        _copy_tables(folder, kept, [])
+    return f"{folder} held rows that this request does not ask for; its tables are kept in {kept}"
 
 
 def forget_copy(folder: Path, signature: str) -> None:

@@ -58,6 +58,8 @@ def write_account(folder: Path, account: Account, about: dict[str, Any]) -> None
         "data": data_name(account.table, facts.classes), "tier": facts.tier, "split": facts.split_rule,
         "refused": account.refused, "warnings": facts.warnings, "units": len(account.units),
         "prompts": dict(facts.prompts), "noise": dict(facts.noise), "facts": asdict(facts),
+        "encoder_keys": {one.encoder: str(one.identity["encoder"]) for one in account.units
+                         if "encoder" in one.identity},
     }  # fmt: skip
     write_atomically(folder / "run.json", json.dumps(about | more, indent=1).encode())
 

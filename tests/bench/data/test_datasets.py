@@ -15,8 +15,8 @@ from bench.data import manifest
 from bench.data.check import check_dataset
 from bench.data.datasets import load_dataset
 from bench.data.instances import make_instances
-from bench.data.tiles import _spans
 from bench.data.reading import Reading
+from bench.data.tiles import _spans
 from bench.errors import BenchError
 
 

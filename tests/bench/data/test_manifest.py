@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from bench.data import manifest
@@ -115,3 +117,38 @@ def test_a_cache_that_cannot_be_written_is_named(root, tmp_path):
     (tmp_path / "c").write_text("a file, not a folder")
     with pytest.raises(BenchError, match=r"manifests, where .* cannot be written .*expected a folder"):
         scan(root, PATHS, tmp_path / "c")
+
+
+@pytest.mark.parametrize("seconds", [-(2**33), -1, 0, 2**34, 16_725_225_600, 2**40, 10**12])
+def test_a_time_of_any_year_is_no_matter(tmp_path, save_png, monkeypatch, seconds):
+    """A camera with a broken clock, a server that says 1601 or 30828: times that some file systems cannot keep are given
+    here by os.stat."""
+    path = save_png(tmp_path / "a.png")
+    before = manifest.scan(tmp_path, ["a.png"], tmp_path / "c")
+
+    class Entry:
+        name = "a.png"
+
+        def stat(self):
+            s = os.stat(path)
+            return SimpleNamespace(
+                st_mode=s.st_mode, st_size=s.st_size, st_mtime_ns=seconds * 10**9, st_ctime_ns=seconds * 10**9
+            )
+
+    known = np.array([manifest.stat_entry(Entry())])
+    assert abs(int(known[0, 1])) < 2**63
+    for _ in range(2):
+        again = manifest.scan(tmp_path, ["a.png"], tmp_path / "c", stat=known)
+        assert again["digest"].tolist() == before["digest"].tolist() and again["problem"].isna().all()
+    read = []
+    monkeypatch.setattr(manifest, "_read_facts", read.append)
+    manifest.scan(tmp_path, ["a.png"], tmp_path / "c", stat=known)
+    assert read == []  # nothing is read twice
+
+
+def test_a_folder_and_a_pipe_are_no_files(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    found = manifest.scan(tmp_path, ["pipe.png", "folder.png", "none.png"], None).set_index("path")["problem"]
+    assert "no regular file" in found["pipe.png"] and found["folder.png"] == "is a folder"
+    assert found["none.png"].startswith("cannot be opened")

@@ -12,7 +12,7 @@ from PIL import Image
 import bench.embeddings.inputs
 from bench.data.datasets import load_dataset
 from bench.data.instances import make_instances
-from bench.embeddings.extract import BLOCK, extract
+from bench.embeddings.extract import BLOCK, extract, in_order
 from bench.embeddings.store import EmbeddingStore
 from encoders import LoadedEncoder, resolve
 
@@ -100,7 +100,7 @@ def test_what_another_process_holds_is_left_to_it_and_counted_as_reused(data, tm
     from bench.disk.shards import shard_name
     from bench.embeddings.store import to_rows
 
-    names = table.sort_values(["digest", "instance"], kind="stable")["instance"].to_numpy(str)[:BLOCK]
+    names = in_order(table)["instance"].to_numpy(str)[:BLOCK]
     with theirs.claims() as claims:
         assert claims.take(f"{spec.key}-{shard_name(to_rows(names))}")
         reports = []
@@ -123,8 +123,9 @@ def test_few_images_are_open_at_a_time_and_each_is_opened_once_for_two_inputs(tm
         save_png(tmp_path / "raw" / ("neuron", "rbc")[i % 2] / f"{i}.png", seed=i)
     data, opened, alive = load_dataset(tmp_path / "raw"), Counter(), weakref.WeakSet()
 
-    class Seen(dict):
-        pass
+    class Seen:
+        def __init__(self, views):
+            self.crops = views.crops
 
     def watched(path, policies):
         opened.update([path])
@@ -134,7 +135,6 @@ def test_few_images_are_open_at_a_time_and_each_is_opened_once_for_two_inputs(tm
         return views
 
     whole, most = bench.embeddings.inputs.open_views, []
-    Seen.__hash__ = object.__hash__
     monkeypatch.setattr(bench.embeddings.inputs, "open_views", watched)
     monkeypatch.setattr("bench.embeddings.extract.cpu_count", lambda: 2)
     specs = [resolve("thumbnail"), resolve("raw-pixels"), resolve("color-stats")]

@@ -261,7 +261,7 @@ def test_the_command_from_images_to_tables(bench, fields):
     if not folder.is_dir():
         [folder] = (fields / "results" / "granularity").iterdir()
     names = {path.name for path in folder.iterdir()}
-    assert names - {"curves.png"} == {"curves.csv", "exchange.csv", "frontier.csv", "noise.csv", "granularity.md"}
+    assert names - {"curves.png"} == {"curves.csv", "exchange.csv", "frontier.csv", "noise.csv", "granularity.md", "dataset.json"}
     curves = pd.read_csv(folder / "curves.csv").set_index(["head", "images", "cells"])
     assert set(curves.index) >= {("logreg", 0, 4), ("joint", 4, 4), ("mean-pool", 4, 0), ("noisy-or", 1, 2)}
     assert ("mean-pool", 4, 1) not in curves.index

@@ -30,6 +30,7 @@ class BioImage:
         self.shape, self.dtype = self.data.shape, self.data.dtype
 
     def get_image_data(self, order, **at):
+        at = {axis: 0 for axis in self.dims.order if axis not in order} | at
         fixed = tuple(at.get(axis, slice(None)) for axis in self.dims.order)
         left = [axis for axis in self.dims.order if axis not in at]
         return self.data[fixed].transpose([left.index(axis) for axis in order])
@@ -61,6 +62,14 @@ def test_of_several_scenes_the_largest_is_read_or_the_one_that_is_asked_for():
 def test_micrometres_per_pixel_are_those_of_square_pixels(um, expected):
     picture = picture_of(BioImage(np.zeros((1, 1, 1, 5, 5), np.uint8), "TCZYX", um=um), "ND2")
     assert picture.info.um_per_px == expected
+
+
+def test_of_time_points_and_tiles_of_a_mosaic_the_first_is_read_and_that_is_said():
+    data = RNG.integers(0, 256, (2, 3, 1, 1, 5, 6), dtype=np.uint8)
+    picture = picture_of(BioImage(data, "MTCZYX"), "CZI")
+    np.testing.assert_array_equal(picture.project()[..., 0], data[0, 0, 0, 0])
+    assert picture.info.pages == 6
+    assert picture.info.remarks == ("the first of 2 mosaic tiles is read", "the first of 3 time points is read")
 
 
 def test_names_that_bioio_makes_up_are_none():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from itertools import permutations
 
 import numpy as np
@@ -167,3 +168,22 @@ def test_a_stack_that_is_cut_is_an_error_where_a_slice_is_missing(tmp_path, kind
     for stack in ("max", "mean"):
         with pytest.raises(ImageError):
             read_image(tmp_path / "z.tif", stack)
+
+
+def test_a_stack_of_metamorph_whose_planes_one_tag_counts_is_read_plane_by_plane(tmp_path, raw_tiff):
+    Layout, write = raw_tiff
+    planes = RNG.integers(0, 60_000, (4, 10, 12)).astype(np.uint16)
+    of_planes = [number for i in range(4) for number in (5 + i, 10, 2_450_000, 1000 * i, 2_450_000, 0)]  # z, dates, times
+    one_plane = ((257, 4, (10,)), (278, 4, (10,)), (279, 4, (240,)))
+    told = ((33628, 4, (0, 0)), (33629, 4, tuple(of_planes)), (33630, 4, (1, 1) * 4))
+    write(tmp_path / "a.tif", (planes.reshape(40, 12, 1), Layout(16, rows=40, tags=(*one_plane, *told))))
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    for code, kind, count in ((33629, 5, 4), (33630, 5, 4), (33628, 4, 1)):  # these count planes, not numbers
+        at = data.rindex(struct.pack("<HH", code, 4))
+        data[at + 2 : at + 8] = struct.pack("<HI", kind, count)
+    (tmp_path / "a.tif").write_bytes(data)
+    with open_image(tmp_path / "a.tif") as picture:
+        assert (picture.info.slices, picture.info.pages) == (4, 4)
+        for stack in STACKS:
+            np.testing.assert_array_equal(picture.project(stack), expected(stack, planes[..., None]))
+        np.testing.assert_array_equal(picture.project("max", (2, 3, 8, 11))[..., 0], planes.max(0)[2:8, 3:11])

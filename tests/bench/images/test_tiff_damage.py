@@ -75,7 +75,7 @@ def test_directories_in_a_circle_are_refused(tmp_path, raw_tiff, order, big):
 @pytest.mark.parametrize(
     ("code", "kind", "count", "reason"),
     [(273, 4, 2**31, "StripOffsets of directory 1 has 2,147,483,648 values"), (270, 2, 2**32 - 1, "ImageDescription of directory 1"),
-     (258, 3, 2**30, "BitsPerSample"), (320, 3, 2**31, "ColorMap"), (33629, 5, 2**31, "UIC2tag"), (330, 4, 2**31, "SubIFDs")],
+     (258, 3, 2**30, "BitsPerSample"), (320, 3, 2**31, "ColorMap"), (33629, 5, 2**31, "UIC2tag"), (330, 4, 2**31, "SubIFDs"), (330, 4, 257, "lists 257 reduced copies")],
 )  # fmt: skip
 def test_a_count_beyond_the_file_is_refused_by_the_name_of_its_tag(tmp_path, raw_tiff, code, kind, count, reason):
     Layout, write = raw_tiff

@@ -20,8 +20,8 @@ WAYS = {
 def counted(monkeypatch):
     """The bytes that were read of pixels."""
     counts = []
-    real = tiff_planes._bytes_at
-    monkeypatch.setattr(tiff_planes, "_bytes_at", lambda file, start, length: counts.append(length) or real(file, start, length))
+    real = tiff_planes._read_into
+    monkeypatch.setattr(tiff_planes, "_read_into", lambda file, start, data: counts.append(len(data)) or real(file, start, data))
     return counts
 
 
@@ -35,6 +35,7 @@ def test_a_part_costs_what_it_covers(tmp_path, counted, way, planar, order):
         assert picture.window is not None
         got = picture.project("first", (130, 200, 190, 260))
     np.testing.assert_array_equal(got, PIXELS[130:190, 200:260])
+    assert got.flags.writeable
     assert sum(counted) < PIXELS.nbytes / 5
 
 

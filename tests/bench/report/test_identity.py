@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bench.data.content import content_of, place_of
 from bench.data.label_csv import BOX
-from bench.report.identity import Known, families, name_datasets
+from bench.report.identity import Known, changed_encoders, families, name_datasets
 
 
 def run(tmp_path, name, content, place="", images=(), labels=None):
@@ -104,3 +104,10 @@ def test_where_a_dataset_lies_is_told_by_two_names_of_which_raw_is_none(tmp_path
     assert place_of(tmp_path / "lab" / "cells" / "raw") == "lab/cells" == place_of(tmp_path / "lab" / "cells")
     assert place_of(tmp_path / "lab" / "cells" / "raw" / "index.csv") == "lab/cells"
     assert place_of(tmp_path / "lab" / "cells" / "raw" / "set.csv") == "raw/set"
+
+
+def test_an_encoder_that_was_changed_under_its_name_is_named():
+    keys = {"one": {"my.py:m": "k1", "dino": "d"}, "two": {"my.py:m": "k2", "dino": "d"}, "three": {"my.py:m": "k1"}}
+    assert changed_encoders(keys) == [
+        "my.py:m is not the same encoder in all runs (one, three; two): its file, weights or code were changed"
+    ]

@@ -1,0 +1,47 @@
+"""The views of parts of a picture that is too large to be read at once: each part is read when it is asked for."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from contextlib import ExitStack
+
+import numpy as np
+
+from bench.images import ImageError, Picture, sample, sample_step
+from encoders import EncoderError, Preprocess
+from encoders.preprocess import as_views, looks_at_all
+
+Box = tuple[int, int, int, int] | None  # x0, y0, x1, y1 in pixels, the ends excluded; None for the whole image
+SAMPLE = 4_000_000  # pixels by which a window in percentiles, or a mean, of the whole picture is taken
+
+
+class LargeViews:
+    """As `bench.embeddings.prepare.WholeViews`, of a picture that stays open as long as this is used.
+
+    Safe for several threads, of which one reads at a time. What is a property of the whole picture, its percentiles or
+    its mean, is that of every n-th pixel along both axes, SAMPLE of them at most.
+    """
+
+    def __init__(self, picture: Picture, opened: ExitStack) -> None:
+        self._picture = picture
+        self._lock = threading.Lock()
+        self._samples: dict[str, np.ndarray] = {}
+        weakref.finalize(self, opened.close)  # not before the last thread is done with it
+
+    def crops(self, policy: Preprocess, box: Box) -> list[np.ndarray]:
+        """Return the V views uint8 (h, w, 3) of a part. Raises ImageError, also where that is too large."""
+        region = None if box is None else (box[1], box[0], box[3], box[2])
+        info = self._picture.info
+        with self._lock:
+            part = self._picture.project(policy.stack, region)
+            whole = self._sample(policy.stack) if looks_at_all(np.dtype(info.dtype), policy) else None
+        try:
+            return as_views(part, policy, info.names, whole)
+        except EncoderError as error:
+            raise ImageError(str(error)) from None
+
+    def _sample(self, stack: str) -> np.ndarray:
+        if stack not in self._samples:
+            self._samples[stack] = sample(self._picture, stack, sample_step(self._picture, SAMPLE))
+        return self._samples[stack]

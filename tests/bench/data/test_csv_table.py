@@ -1,0 +1,130 @@
+"""A CSV as people have them: any encoding, separator, line end; what is no table is refused in a sentence."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from bench.data.csv_table import column_names, read_table
+from bench.data.datasets import load_dataset
+from bench.errors import BenchError
+
+ROWS = ["a/1.png,Drüse", "a/2.png,Drüse", "b/1.png,b", "b/2.png,b"]
+
+
+@pytest.fixture
+def write(tmp_path, save_png):
+    for i, name in enumerate(("a/1", "a/2", "b/1", "b/2")):
+        save_png(tmp_path / f"{name}.png", seed=i)
+
+    def csv(text: str | bytes, name: str = "l.csv"):
+        (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+        return tmp_path / name
+
+    return csv
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("separator", list(",;\t|"))
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252", "latin-1"]
+)
+def test_every_encoding_separator_and_line_end_is_read_alike(write, encoding, separator, end):
+    text = end.join(["path,label", *ROWS, ""]).replace(",", separator)
+    dataset = load_dataset(write(text.encode(encoding)))
+    assert dataset.classes == ("Drüse", "b") and len(dataset.table) == 4
+    told = any("not in UTF-8 and was read as Windows-1252" in note and "'Drüse'" in note for note in dataset.notes)
+    assert told == (encoding in ("cp1252", "latin-1"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "path,label,,\na/1.png,x,,\na/2.png,x,,\nb/1.png,b,,\n,,,\n,,,\n",  # columns and rows of a spreadsheet
+        "path,label\na/1.png,x,,\na/2.png,x\n\n\nb/1.png,b\n , \n",  # commas at the end of a line, lines of spaces
+        "sep=,\npath,label\na/1.png,x\na/2.png,x\nb/1.png,b\n",  # Excel's hint
+        "\n\n,,\npath,label\na/1.png,x\na/2.png,x\nb/1.png,b\n",  # empty lines before the header
+        " Path , LABEL \n a/1.png , x \na/2.png,x\nb/1.png,b",
+        'path,label,note\na/1.png,x,"two\nlines, one comma"\na/2.png,x,"a ""quote"""\nb/1.png,b,\n',
+        "path,label,path\na/1.png,x,a/1.png\na/2.png,x,a/2.png\nb/1.png,b,b/1.png\n",  # doubled, and the same
+        "\ufeffpath,label\na\\1.png,x\n.\\a\\2.png,x\n./b/1.png,b\n",
+    ],
+)
+def test_what_spreadsheets_add_changes_nothing(write, text):
+    dataset = load_dataset(write(text))
+    assert dataset.table["path"].tolist() == ["a/1.png", "a/2.png", "b/1.png"]
+    assert dataset.classes == ("b", "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"PK\x03\x04xx", "is an Excel or OpenOffice workbook and no CSV; save it as CSV"),
+        (b"\xd0\xcf\x11\xe0xx", "is an Excel workbook"),
+        (b"\x1f\x8bxx", "is compressed"),
+        (b"", "is empty"),
+        (b"\n\n,,\n", "is empty"),
+        (b"path,label,label\na/1.png,a,b\nb/1.png,b,b\n", "two columns 'label' in l.csv, and they differ"),
+        (
+            b"path,class,category\na/1.png,a,b\n",
+            "columns class and category in l.csv, each of which could be the label",
+        ),
+        (b"path,labl\na/1.png,a\n", "did you mean 'labl'"),
+        (b"a/1.png,a\nb/1.png,b\n", "whose first line names an image"),
+        (b'path,label\na/1.png,"a\nb/1.png,b\n', "a quotation mark that opens in line 2 is not closed"),
+        (b'path,label\n"a/1.png,a\nb/1.png",b\na/2.png,a\n', "a path of several lines in line 2"),
+        (b"path,label\na/1.png,a,b,c,d,e,f,g,h,i,j,k,l\n", "line 2 has 13 fields"),
+        (b"path,label\na/1.png,a\nb/1.png,b,c\n", "more fields than column names"),
+        (b"path,label\na/1.png,a\n\n,b\n", "no path in line 4"),
+        (b"path;label;um_per_px\na/1.png;a;0.2\nb/1.png;b;fine\n", "um_per_px 'fine' in line 3"),
+    ],
+)
+def test_what_is_no_table_of_labels_is_refused_in_a_sentence(write, text, message):
+    with pytest.raises(BenchError, match=re.escape(message)):
+        load_dataset(write(text))
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        ("filename,class", "paths from 'filename' and labels from 'class' of l.csv"),
+        ("Image Path,Category", "paths from 'image_path' and labels from 'category' of l.csv"),
+        ("file,label", "paths from 'file' of l.csv"),
+        ("FILE-NAME,Cell Type", "paths from 'file_name' and labels from 'cell_type' of l.csv"),
+    ],
+)
+def test_usual_names_of_columns_are_taken_and_said(write, head, said):
+    dataset = load_dataset(write("\n".join([head, *ROWS])))
+    assert said in dataset.notes and len(dataset.table) == 4
+
+
+def test_a_doubled_column_that_nobody_asks_for_is_no_matter(write):
+    assert len(load_dataset(write("path,label,note,note\na/1.png,a,x,y\nb/1.png,b,x,z\n")).table) == 2
+
+
+def test_a_decimal_comma_is_read_where_it_separates_no_fields(write):
+    dataset = load_dataset(write("path;label;um_per_px\na/1.png;a;0,25\nb/1.png;b;1,5\n"))
+    assert dataset.table["um_per_px"].tolist() == [0.25, 1.5]
+
+
+def test_a_column_without_a_name_but_with_values_is_said(write):
+    dataset = load_dataset(write(",path,label\n0,a/1.png,a\n1,b/1.png,b\n"))
+    assert any("1 column was ignored in l.csv" in note for note in dataset.notes)
+
+
+def test_lines_are_those_of_the_file_whatever_lies_between(write):
+    table = read_table(write('\nsep=;\npath;label\n\n"a\nb";x\n;;\n\nc;y\nd;z\n'), "")
+    assert table["path"].tolist() == ["a\nb", "c", "d"]
+    assert [table.line(row) for row in range(3)] == [5, 9, 10]
+
+
+def test_names_of_columns_are_known_without_reading_the_rest(write):
+    assert column_names(write("Path;Label\nx;y\n")) == ("path", "label")
+    assert column_names(write(b"PK\x03\x04")) == () and column_names(write(b"").with_name("none.csv")) == ()
+
+
+def test_one_image_with_two_labels_is_skipped_and_repeated_rows_are_counted(write):
+    dataset = load_dataset(write("path,label\na/1.png,a\na/1.png,b\na/2.png,a\na/2.png,a\nb/1.png,b\n"))
+    assert dataset.problems.to_numpy().tolist() == [["a/1.png", "one region has the labels a and b"]]
+    assert "1 rows repeat another row and were dropped" in dataset.notes

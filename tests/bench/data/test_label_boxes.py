@@ -1,0 +1,130 @@
+"""Boxes by the names that tools give them; in pixels, or in parts of the image where that is asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.data.cells import CellSource
+from bench.data.datasets import load_dataset
+from bench.data.instances import cut_instances
+from bench.data.reading import Reading
+from bench.errors import BenchError
+
+SIZE = (20, 40)  # height, width
+
+
+@pytest.fixture
+def boxes(tmp_path, save_png):
+    for i in range(4):
+        save_png(tmp_path / f"{i}.png", seed=i, size=SIZE)
+
+    def read(head: str, *lines: str, units: str = "pixels"):
+        rows = [f"{i}.png,{'ab'[i % 2]},{lines[i % len(lines)]}" for i in range(4)]
+        (tmp_path / "l.csv").write_text("\n".join([f"path,label,{head}", *rows]))
+        return load_dataset(tmp_path / "l.csv", reading=Reading(box_units=units))
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("head", "line"),
+    [
+        ("x0,y0,x1,y1", "4,2,14,8"),
+        ("x1,y1,x2,y2", "4,2,14,8"),
+        ("xmin,ymin,xmax,ymax", "4,2,14,8"),
+        ("Min X,Min Y,Max X,Max Y", "4,2,14,8"),
+        ("left,top,right,bottom", "4,2,14,8"),
+        ("bbox-0,bbox-1,bbox-2,bbox-3", "2,4,8,14"),
+        ("x,y,w,h", "4,2,10,6"),
+        ("X,Y,Width,Height", "4,2,10,6"),
+        ("BX,BY,Width,Height", "4,2,10,6"),
+        ("bbox_x,bbox_y,bbox_w,bbox_h", "4,2,10,6"),
+        ("cx,cy,w,h", "9,5,10,6"),
+        ("x_center,y_center,width,height", "9,5,10,6"),
+        ("width,height,xmin,ymin,xmax,ymax", "40,20,4,2,14,8"),
+        ("box", "[4 2 14 8]"),
+        ("x0,y0,x1,y1", "4.2,1.9,13.8,8.1"),
+    ],
+)
+def test_boxes_are_the_same_by_whatever_names(boxes, head, line):
+    dataset = boxes(head, line)
+    assert dataset.table[["x0", "y0", "x1", "y1"]].drop_duplicates().to_numpy().tolist() == [[4, 2, 14, 8]]
+    usual = head in ("x0,y0,x1,y1", "box")
+    assert any("boxes are read from" in note for note in dataset.notes) != usual
+
+
+@pytest.mark.parametrize(("units", "line"), [("fractions", "0.1,0.1,0.35,0.4"), ("percent", "10,10,35,40")])
+def test_parts_of_the_image_are_scaled_where_that_is_asked_for(boxes, units, line):
+    table = boxes("x0,y0,x1,y1", line, units=units).table
+    assert table[["x0", "y0", "x1", "y1"]].drop_duplicates().to_numpy().tolist() == [[4, 2, 14, 8]]
+
+
+@pytest.mark.parametrize(
+    ("head", "lines"),
+    [
+        ("x0,y0,x1,y1", ["0.1,0.2,0.6,0.7"]),
+        ("x0,y0,x1,y1", ["4,2,14,8", "0.1,0.2,0.6,0.7"]),  # one among boxes in pixels
+        ("x0,y0,x1,y1", ["0,0,1,1"]),  # whole numbers, but all of them
+        ("x0,y0,x1,y1", ["-0.01,0.2,0.6,1.02"]),
+        ("box", ["0.1 0.2 0.6 0.7"]),
+        ("x_center,y_center,width,height", ["0.5,0.5,0.2,0.4"]),
+        ("x,y,w,h", ["0.5,0.5,0.2,0.4"]),
+    ],
+)
+def test_fractions_are_refused_as_pixels_with_the_way_out(boxes, head, lines):
+    with pytest.raises(
+        BenchError, match=r"in line \d of l.csv, whose numbers lie between 0 and 1.*--box-units fractions"
+    ):
+        boxes(head, *lines)
+
+
+def test_a_box_of_one_pixel_is_one_among_others(boxes):
+    assert len(boxes("x0,y0,x1,y1", "0,0,1,1", "4,2,14,8").table) == 4
+
+
+def test_other_units_and_pixels_in_parts_are_refused(boxes):
+    with pytest.raises(BenchError, match="--box-units fraction, did you mean 'fractions'"):
+        boxes("x0,y0,x1,y1", "0,0,1,1", units="fraction")
+    with pytest.raises(
+        BenchError, match="box 4 2 14 8 in line 2 of l.csv with --box-units fractions; expected numbers from 0 to 1"
+    ):
+        boxes("x0,y0,x1,y1", "4,2,14,8", units="fractions")
+
+
+def test_boxes_beyond_are_clipped_and_counted_and_those_without_a_pixel_are_skipped(boxes):
+    dataset = boxes("x0,y0,x1,y1", "-5,-6,12,13", "4,2,14,8", "14,8,4,2", "100,100,120,120")
+    assert dataset.table[["x0", "y0"]].min().tolist() == [0, 0] and len(dataset.table) == 2
+    assert any("1 of 4 boxes reach beyond their image and were clipped" in note for note in dataset.notes)
+    assert [("x0 < x1" in reason) for reason in dataset.problems["reason"]] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("4,2,x,8", "not four numbers"),
+        ("4,2,,8", "incomplete box in line 2"),
+        ("4,2,inf,8", "incomplete box in line 2"),
+        ("4,2,1e30,8", "2 thousand million pixels"),
+    ],
+)
+def test_what_is_no_box_is_refused(boxes, line, message):
+    with pytest.raises(BenchError, match=message):
+        boxes("x0,y0,x1,y1", line)
+
+
+@pytest.mark.parametrize("word", ["NA", "nan", ""])
+def test_a_row_without_a_box_is_the_whole_image(boxes, word):
+    table = boxes("x0,y0,x1,y1", ",".join([word] * 4), "4,2,14,8").table
+    assert table["x0"].isna().sum() == 2
+
+
+def test_boxes_of_cells_may_be_fractions_too(tmp_path, save_png):
+    for i in range(4):
+        save_png(tmp_path / "d" / "ab"[i % 2] / f"{i}.png", seed=i, size=SIZE)
+    lines = [f"{'ab'[i % 2]}/{i}.png,0.1,0.1,0.35,0.4" for i in range(4)]
+    (tmp_path / "cells.csv").write_text("\n".join(["path,x0,y0,x1,y1", *lines]))
+    data = load_dataset(tmp_path / "d")
+    with pytest.raises(BenchError, match="--box-units fractions"):
+        cut_instances(data, "boxes:8", CellSource(tmp_path / "cells.csv"))
+    cut = cut_instances(data, "boxes:fit", CellSource(tmp_path / "cells.csv", units="fractions"))
+    assert len(cut.table) == 4
