@@ -18,7 +18,7 @@ import pyarrow as pa
 from bench.data.clip import clip_boxes, one_label_each
 from bench.data.copies import merge_copies
 from bench.data.groups import with_groups
-from bench.data.label_boxes import BOX, scale_boxes
+from bench.data.label_boxes import BOX, names_boxes, scale_boxes
 from bench.data.label_csv import LAYOUT, doubtful_classes, read_label_csv
 from bench.data.label_folder import no_images, read_label_folder
 from bench.data.lost import leave_out, lost_classes, without_images
@@ -188,9 +188,10 @@ def _from_folder(data: Path, group_column: str | None, reading: Reading, notes: 
     if rows.empty:
         raise no_images(data, found)
     for table, columns in tables.items():
+        cells = f", --instances boxes --cells {data / table} boxes of cells" if names_boxes(columns) else ""
         notes.append(
-            f"{table} is not used, as the folders name the classes; --data {data / table} reads labels from it instead "
-            f"(columns {', '.join(columns[:8])})"
+            f"{table} is not used, as the folders name the classes; --data {data / table} reads labels from it instead"
+            f"{cells} (columns {', '.join(columns[:8])})"
         )
     notes += told
     return _Rows(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,7 +71,12 @@ BOX_NAMES = frozenset({"box", *(name for layout in LAYOUTS for name in layout.na
 
 def has_boxes(table: CsvTable) -> bool:
     """Return whether a table has columns of boxes."""
-    return "box" in table or any(all(name in table for name in layout.names) for layout in LAYOUTS)
+    return names_boxes(table)
+
+
+def names_boxes(columns: Collection[str]) -> bool:
+    """Return whether columns are those of boxes."""
+    return "box" in columns or any(all(name in columns for name in layout.names) for layout in LAYOUTS)
 
 
 def read_boxes(table: CsvTable, units: str, notes: list[str]) -> pd.DataFrame:

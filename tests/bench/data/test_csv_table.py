@@ -90,7 +90,7 @@ def test_what_is_no_table_of_labels_is_refused_in_a_sentence(write, text, messag
     [
         ("filename,class", "paths from 'filename' and labels from 'class' of l.csv"),
         ("Image Path,Category", "paths from 'image_path' and labels from 'category' of l.csv"),
-        ("file,label", "paths from 'file' of l.csv"),
+        ("Image_Path,label", "paths from 'image_path' of l.csv"),
         ("FILE-NAME,Cell Type", "paths from 'file_name' and labels from 'cell_type' of l.csv"),
     ],
 )
