@@ -31,17 +31,31 @@ class LargeViews:
 
     def crops(self, policy: Preprocess, box: Box) -> list[np.ndarray]:
         """Return the V views uint8 (h, w, 3) of a part. Raises ImageError, also where that is too large."""
-        region = None if box is None else (box[1], box[0], box[3], box[2])
         info = self._picture.info
         with self._lock:
-            part = self._picture.project(policy.stack, region)
+            part = self._picture.project(policy.stack, _region(box))
             whole = self._sample(policy.stack) if looks_at_all(np.dtype(info.dtype), policy) else None
         try:
             return as_views(part, policy, info.names, whole)
         except EncoderError as error:
             raise ImageError(str(error)) from None
 
+    def known(self, policy: Preprocess, box: Box) -> np.ndarray | None:
+        """Return where the pixels of a part are finite, bool (h, w), None where all of them are."""
+        with self._lock:
+            return known_of(self._picture.project(policy.stack, _region(box)))
+
     def _sample(self, stack: str) -> np.ndarray:
         if stack not in self._samples:
             self._samples[stack] = sample(self._picture, stack, sample_step(self._picture, SAMPLE))
         return self._samples[stack]
+
+
+def known_of(pixels: np.ndarray) -> np.ndarray | None:
+    """Return where pixels (H, W, C) are finite in every channel, bool (H, W), None where all are."""
+    finite = None if pixels.dtype.kind != "f" else np.isfinite(pixels).all(2)
+    return None if finite is None or finite.all() else finite
+
+
+def _region(box: Box) -> tuple[int, int, int, int] | None:
+    return None if box is None else (box[1], box[0], box[3], box[2])
