@@ -18,8 +18,9 @@ import numpy as np
 from bench.images.picture import ImageError, Region
 
 BAND = 16 << 20  # bytes of a band, about
-KEPT = 128 << 20  # bytes of decoded bands that are kept, or more where one region needs more
-MOST_KEPT = 512 << 20
+KEPT = 128 << 20  # bytes of decoded bands that are kept
+REGIONS = 3  # or as many as so many regions one below the other need, as threads are not all at the same
+MOST_KEPT = 512 << 20  # but no more than this
 PIECE = 1 << 20  # bytes that are inflated at once
 
 
@@ -50,7 +51,7 @@ class PngBands:
         """Return the stored pixels (h, w, samples) of a region. Raises ImageError."""
         y0, x0, y1, x1 = region
         parts = []
-        needed = ((y1 - 1) // self._each - y0 // self._each + 2) * self._each * self._rows.row_bytes
+        needed = (REGIONS * (y1 - y0) + 2 * self._each) * self._rows.row_bytes
         with self._lock:
             self._most = min(MOST_KEPT, max(KEPT, needed))
             for number in range(y0 // self._each, (y1 - 1) // self._each + 1):
