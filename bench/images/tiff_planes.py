@@ -188,8 +188,8 @@ class _Raw:
 class _Coded:
     """Compressed or packed pixels: a piece is decoded whole, and kept a while where only a part of it was wanted.
 
-    Without that, tiles side by side would each decode the same strips, which are as wide as the picture. As an open file
-    it is for one thread at a time.
+    Without that, tiles side by side would each decode the same strips, which are as wide as the picture. For one thread
+    at a time, as an open file is.
     """
 
     def __init__(self, page: Any) -> None:
