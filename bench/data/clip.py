@@ -19,8 +19,8 @@ def check_sizes(table: pd.DataFrame, notes: list[str]) -> None:
         row, boxes = table[differ].iloc[0], counted(int(differ.sum()), "box", "boxes")
         there, here = (f"{row[f'{what}width']} x {row[f'{what}height']}" for what in ("stated_", ""))
         notes.append(
-            f"{boxes} of images that are of another size in the CSV than on disk, e.g. {row['path']}: {there} there, {here} "
-            "here; were they drawn on other images?"
+            f"{boxes} of images that are of another size in the CSV than on disk, e.g. {row['path']}: {there} there, "
+            f"{here} here; were they drawn on other images?"
         )
 
 
