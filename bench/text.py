@@ -23,6 +23,11 @@ def plain(text: str) -> str:
     return "".join(c if _is_seen(text, i) else _spelt(c) for i, c in enumerate(text))
 
 
+def sentence(text: str) -> str:
+    """Return text with a full stop, where it does not end in one or in a question mark."""
+    return text if text.endswith((".", "?")) else f"{text}."
+
+
 def encodable(text: str, encoding: str) -> str:
     """Return text with the characters that an encoding lacks spelt out."""
     try:

@@ -17,7 +17,7 @@ from rich import box
 from rich.table import Column, Table
 
 from bench.cli.streams import DataConsole
-from bench.text import plain
+from bench.text import plain, sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,7 +192,7 @@ def print_instances(counts: pd.DataFrame, cells: Iterable[str]) -> None:
 def print_notes(notes: Iterable[str]) -> None:
     """Print a line per thing that a user should know."""
     for note in notes:
-        console.print(f"Note: {note}{'' if note.endswith('?') else '.'}")
+        console.print(f"Note: {sentence(note)}")
 
 
 def print_problems(problems: pd.DataFrame) -> None:

@@ -182,14 +182,17 @@ def _is_hint(fields: list[str]) -> bool:
 
 def _read(path: Path, encoding: str, separator: str, shape: tuple[int, int], layout: str) -> pd.DataFrame:
     skip, width = shape
-    try:
-        frame = pd.read_csv(
-            path, sep=separator, header=None, names=range(width + SPARE), skiprows=skip, dtype="string",
-            keep_default_na=False, na_values=[""], encoding=encoding,
-            encoding_errors="replace" if encoding == "cp1252" else "strict",
-        )  # fmt: skip
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError, OSError) as error:
-        raise BenchError(f"Got {path.name}, which is no table ({_plain(str(error), skip)}). {layout}") from None
+    for spare in (1, SPARE):  # columns that are not there cost as much as those that are
+        try:
+            frame = pd.read_csv(
+                path, sep=separator, header=None, names=range(width + spare), skiprows=skip, dtype="string",
+                keep_default_na=False, na_values=[""], encoding=encoding,
+                encoding_errors="replace" if encoding == "cp1252" else "strict",
+            )  # fmt: skip
+            break
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError, OSError) as error:
+            if spare == SPARE or "fields in line" not in str(error):
+                raise BenchError(f"Got {path.name}, which is no table ({_plain(str(error), skip)}). {layout}") from None
     frame = frame.apply(lambda column: column.str.strip()).replace({"": pd.NA})
     frame = frame[frame.notna().any(axis=1)].iloc[1:].reset_index(drop=True)  # the first is the header
     beyond = frame.loc[:, width:].notna().any(axis=1)

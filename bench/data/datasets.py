@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from bench.data.clip import clip_boxes, one_label_each
+from bench.data.clip import check_sizes, clip_boxes, one_label_each
 from bench.data.copies import merge_copies
 from bench.data.groups import with_groups
-from bench.data.label_boxes import BOX, scale_boxes
+from bench.data.label_boxes import BOX, names_boxes, scale_boxes
 from bench.data.label_csv import LAYOUT, doubtful_classes, read_label_csv
 from bench.data.label_folder import no_images, read_label_folder
 from bench.data.lost import leave_out, lost_classes, without_images
@@ -109,6 +109,8 @@ def load_dataset(
     table = pd.concat([rows, files.iloc[at].reset_index(drop=True)[FROM_FILE]], axis=1)
     bad = table["problem"].notna()
     unread = table.loc[bad, ["path", "problem"]].rename(columns={"problem": "reason"}).drop_duplicates()
+    if "stated_width" in table:
+        check_sizes(table[~bad], notes)
     table, outside = clip_boxes(scale_boxes(table[~bad], reading.box_units), notes)
     table, conflicting = one_label_each(table, notes)
     refusals = pd.DataFrame({"path": list(given.refused), "reason": list(given.refused.values())}, dtype="str")
@@ -188,9 +190,10 @@ def _from_folder(data: Path, group_column: str | None, reading: Reading, notes: 
     if rows.empty:
         raise no_images(data, found)
     for table, columns in tables.items():
+        cells = f", --instances boxes --cells {data / table} boxes of cells" if names_boxes(columns) else ""
         notes.append(
-            f"{table} is not used, as the folders name the classes; --data {data / table} reads labels from it instead "
-            f"(columns {', '.join(columns[:8])})"
+            f"{table} is not used, as the folders name the classes; --data {data / table} reads labels from it instead"
+            f"{cells} (columns {', '.join(columns[:8])})"
         )
     notes += told
     return _Rows(

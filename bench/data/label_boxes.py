@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,7 +71,12 @@ BOX_NAMES = frozenset({"box", *(name for layout in LAYOUTS for name in layout.na
 
 def has_boxes(table: CsvTable) -> bool:
     """Return whether a table has columns of boxes."""
-    return "box" in table or any(all(name in table for name in layout.names) for layout in LAYOUTS)
+    return names_boxes(table)
+
+
+def names_boxes(columns: Collection[str]) -> bool:
+    """Return whether columns are those of boxes."""
+    return "box" in columns or any(all(name in columns for name in layout.names) for layout in LAYOUTS)
 
 
 def read_boxes(table: CsvTable, units: str, notes: list[str]) -> pd.DataFrame:
@@ -114,6 +119,16 @@ def read_boxes(table: CsvTable, units: str, notes: list[str]) -> pd.DataFrame:
             f"expected numbers from 0 to {UNITS[units]:g}."
         )
     return box
+
+
+def stated_size(table: CsvTable) -> dict[str, pd.Series]:
+    """Return the columns width and height as stated_width and stated_height, unless they are of the boxes."""
+    layout = next((layout for layout in LAYOUTS if all(name in table for name in layout.names)), LAYOUTS[0])
+    none = pd.Series(pd.NA, index=table.index, dtype="string")
+    return {
+        f"stated_{name}": table.numbers(name) if name in table and name not in layout.names else none
+        for name in ("width", "height")
+    }
 
 
 def scale_boxes(table: pd.DataFrame, units: str) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.data.csv_table import CsvTable, column_names, read_table
 from bench.data.groups import missing_groups
-from bench.data.label_boxes import BOX_NAMES, read_boxes
+from bench.data.label_boxes import BOX_NAMES, read_boxes, stated_size
 from bench.data.spellings import MISSING, NEVER_A_CLASS, alike, column_name, in_one_form, pick, spelled, without_missing
 from bench.errors import BenchError, did_you_mean
 from bench.images import IMAGE_SUFFIXES
@@ -28,7 +28,7 @@ LABEL_NAMES = (
 LEVELS = ("expert", "inherited", "pseudo")
 SPLITS = ("train", "val", "valid", "test")
 LAYOUT = "Expected <data>/<class>/<image>, e.g. Data/raw/neuron/a.png, or a CSV with columns path,label."
-OTHER = frozenset({"source", "split", "mask", "level", "um_per_px", "group", "width", "height"})
+OTHER = frozenset({"split", "mask", "level", "um_per_px", "group", "width", "height"})
 SHOWN = 3
 
 
@@ -42,8 +42,8 @@ def read_label_csv(path: Path, group_column: str | None, units: str, notes: list
     table = read_table(path, LAYOUT)
     notes.extend(table.notes)
     path_name, label_name = path_column(table), label_column(table)
-    taken = [f"{what} from '{name}'" for what, name, usual in
-             (("paths", path_name, "path"), ("labels", label_name, "label")) if name != usual]  # fmt: skip
+    taken = [f"paths from '{path_name}'"] if path_name not in FIRST_NAMES else []
+    taken += [f"labels from '{label_name}'"] if label_name != "label" else []
     if taken:
         notes.append(f"{' and '.join(taken)} of {path.name}")
     if table[path_name].empty:
@@ -57,6 +57,8 @@ def read_label_csv(path: Path, group_column: str | None, units: str, notes: list
     rows = pd.DataFrame({"path": table[path_name], "label": in_one_form(table[label_name])})
     rows = rows.join(read_boxes(table, units, notes))
     rows["um_per_px"] = read_scale(table)
+    for name, text in stated_size(table).items():
+        rows[name] = pd.to_numeric(text, errors="coerce").round().astype("Int64")
     for name in ("source", "split", "mask", "level"):
         rows[name] = _column(table, name)
     rows["split"], rows["level"] = rows["split"].str.lower(), rows["level"].fillna("expert").str.lower()
@@ -71,7 +73,8 @@ def read_label_csv(path: Path, group_column: str | None, units: str, notes: list
         notes.append(missing_groups(int(missing.sum()), len(rows), without))
     elif missing.all() and group_name in table:
         notes.append(f"the column '{group_name}' of {path.name} names no group{spelled(without)}")
-    others = [name for name in table if name not in {path_name, label_name, *BOX_NAMES, *OTHER}]
+    others = [name for name in table.given if name not in {path_name, label_name, *BOX_NAMES, *OTHER}]
+    others = [name for name in others if name not in table.doubled and 1 < table[name].nunique() <= len(rows) / 2]
     if missing.all() and others and not group_column:
         notes.append(f"--group-column can name one of the other columns of {path.name}: {_some(others, 6)}")
     lacking = rows["source"].isna()

@@ -126,7 +126,7 @@ def _holds(walk: Walk, aside: dict[str, str], name: str) -> bool:
 
 
 def _of_splits(rows: pd.DataFrame, at: int) -> Iterator[str]:
-    tops = sorted(set(rows["path"].str.split("/").str[0])) if len(rows) else []
+    tops = sorted({path.split("/", 1)[0] for path in rows["path"]})
     if at:
         yield f"the folders {', '.join(tops)} are taken for an official split, and the folders in them for classes"
     elif taken := [name for name in tops if name.lower() in SPLITS]:
@@ -141,15 +141,14 @@ def _of_folders(rows: pd.DataFrame, at: int) -> Iterator[str]:
     """Say which folders are one class, and which folders in classes look as if they were classes or slides."""
     if rows.empty:
         return
-    names = rows["path"].str.split("/").str[at]
-    for label, part in names.groupby(rows["label"].to_numpy()):
-        spelled = sorted(part.unique())
-        if len(spelled) > 1:
-            spaces = len({name.strip() for name in spelled}) == 1
-            how = (
-                "spaces at the ends" if spaces else "how letters such as ö are stored (macOS and Windows do not agree)"
-            )
-            yield f"{len(spelled)} folders are the class '{label}': their names differ only in {how}"
+    spelled: dict[str, set[str]] = {}
+    for path, label in zip(rows["path"], rows["label"], strict=True):
+        spelled.setdefault(label, set()).add(path.split("/", at + 1)[at])
+    for label, names in spelled.items():
+        if len(names) > 1:
+            spaces = len({name.strip() for name in names}) == 1
+            how = "spaces at the ends" if spaces else "how letters such as ö are stored (macOS and Windows differ)"
+            yield f"{len(names)} folders are the class '{label}': their names differ only in {how}"
     deeper = rows[rows["path"].str.count("/") > at + 1]
     inner = deeper["path"].str.split("/").str[at + 1].map(one_form)
     other = inner != deeper["label"]

@@ -11,6 +11,8 @@ from bench.data.spellings import counted
 
 FOLDER = re.compile(rf"(?:\w+[ _\-])?(?:{WORD})", re.IGNORECASE)  # masks, cell_masks, labels, seg
 
+ANY = re.compile(WORD, re.IGNORECASE)  # without which no name is that of a mask
+
 
 def masks_aside(paths: Iterable[str], root: Path) -> tuple[dict[str, str], list[str]]:
     """Return (mask -> its image, sentences that count them) of the files of a folder.
@@ -18,7 +20,10 @@ def masks_aside(paths: Iterable[str], root: Path) -> tuple[dict[str, str], list[
     A file is a mask if it is named as that of an image beside it (`bench.data.mask_names`), or lies in a folder that
     is named as one of masks are and has the name of an image elsewhere.
     """
-    paths = sorted(path for path in paths if path.lower().endswith(tuple(SUFFIXES)))
+    paths = [path for path in paths if path.lower().endswith(tuple(SUFFIXES))]
+    if not any(map(ANY.search, paths)):
+        return {}, []
+    paths.sort()
     beside = masks_beside(paths)
     inside = {path for path in paths if any(FOLDER.fullmatch(part) for part in path.split("/")[:-1])} - beside.keys()
     images = {stem(path): path for path in reversed(paths) if path not in inside and path not in beside}

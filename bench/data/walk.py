@@ -111,8 +111,9 @@ def _take_file(walk: Walk, root: Path, path: str, entry: os.DirEntry[str], follo
 
 def _is_lost_link(entry: os.DirEntry[str]) -> bool:
     """Return whether this is a link to nowhere that may have been one to a folder."""
-    ending = os.path.splitext(entry.name)[1].lower()
-    return entry.is_symlink() and not _exists(entry) and ending not in IMAGE_SUFFIXES | DOCUMENTS
+    if not entry.is_symlink() or _exists(entry):
+        return False
+    return os.path.splitext(entry.name)[1].lower() not in IMAGE_SUFFIXES | DOCUMENTS
 
 
 def _leads_to_folder(entry: os.DirEntry[str]) -> bool:

@@ -14,6 +14,7 @@ from bench.report.flags import EXACT, summary
 from bench.report.leaderboard import Leaderboard
 from bench.report.reading import how_to_read
 from bench.report.rows import best_first, cleanest, is_diagnostic, labels_of, main_series, results
+from bench.text import sentence
 
 _SAME = ["head", "selection", "series", "shots", "noise_kind", "noise"]  # in a diagnostic and in its intact twin
 _RANDOM = "random weights"  # what is said of such encoders in the column diagnostic
@@ -37,7 +38,7 @@ def render_markdown(
     parts += [f"**Tier {facts.tier}.** {facts.tier_reason}", ""]
     parts += [f"**Split: {facts.split_rule}.** {facts.split_reason}.", ""]
     if cautions:
-        parts += ["**Read this first**", "", *[f"- {text.removesuffix('.')}." for text in cautions], ""]
+        parts += ["**Read this first**", "", *[f"- {sentence(text)}" for text in cautions], ""]
     if len(table):
         first = table.iloc[0]
         unit = "images" if first["level"] == "image" else "instances"

@@ -12,6 +12,7 @@ from bench.report.across import FEWEST, LEVEL, Across
 from bench.report.markdown import difference, head_label, table_lines, with_interval
 from bench.report.rows import best_first, cleanest, competing, counted, is_diagnostic, labels_of, main_series
 from bench.report.sections import ALPHA
+from bench.text import sentence
 
 TOP = 10  # methods in the table across datasets
 EACH = 5  # rows of a dataset in the tables of calibration and of diagnostics
@@ -24,7 +25,7 @@ def render_overview(table: pd.DataFrame, top: int = 5, notes: Sequence[str] = ()
     """
     parts = ["# Leaderboard", ""]
     if notes:
-        parts += ["**Read this first**", "", *[f"- {note.removesuffix('.')}." for note in notes], ""]
+        parts += ["**Read this first**", "", *[f"- {sentence(note)}" for note in notes], ""]
     parts += [f"The {top} best rows per dataset, at the most labels per class, labels clean.", ""]
     taking_part = competing(table if "data" in table else table.assign(data=""))
     counts = taking_part.groupby(["dataset", "instances"])["data"].nunique()

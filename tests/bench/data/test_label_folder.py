@@ -319,3 +319,18 @@ def test_results_inside_of_the_data_folder_are_no_class(folder, bench):
         assert code == 0
     assert "ignored" in text and "(results)" in text
     assert load_dataset(folder).classes == ("a", "b")
+
+
+def test_a_class_folder_that_may_not_be_read_is_lost(folder, save_png, monkeypatch):
+    save_png(folder / "c" / "0.png", seed=80)
+    scandir = os.scandir
+
+    def guarded(path):
+        if str(path).endswith("/c"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr("bench.data.walk.os.scandir", guarded)
+    with pytest.raises(BenchError, match=r"class 'c' \(it is a folder that cannot be listed \(Permission denied\)\)"):
+        load_dataset(folder)
+    assert load_dataset(folder, reading=Reading(leave_out=("c",))).classes == ("a", "b")

@@ -171,3 +171,9 @@ def test_a_file_on_disk_with_a_space_at_the_end_is_found(tmp_path, save_png):
     save_png(tmp_path / "y.png", seed=1)
     (tmp_path / "l.csv").write_text("path,label\nx.png,a\ny.png,b\n")
     assert len(load_dataset(tmp_path / "l.csv").table) == 2
+
+
+def test_columns_that_may_be_groups_are_named_where_none_is_given(images):
+    dataset = images("path,label,Patient ID,age", [f"{i}.png,{'ab'[i % 2]},p{i // 2},{i}" for i in range(8)])
+    assert "--group-column can name one of the other columns of l.csv: patient_id" in dataset.notes
+    assert load_dataset(dataset.root / "l.csv", group_column="Patient ID").table["group"].nunique() == 4
