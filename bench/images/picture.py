@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from functools import reduce
 import numpy as np
 
 from bench.errors import BenchError
-from bench.images.limits import TOO_LARGE_AT_ONCE, fits, too_large_at_once
+from bench.images.limits import MAX_CLAIMED, TOO_LARGE_AT_ONCE, fits, too_large_at_once
 
 # Reasons that lie in the machine or in what was asked, not in the file: tomorrow they may be gone, so they
 # are not remembered.
@@ -186,8 +187,13 @@ def plain_errors() -> Iterator[None]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # they log what they then raise
     try:
         yield
-    except (ImageError, MemoryError):
+    except ImageError:
         raise
+    except MemoryError as error:
+        claimed = math.prod(getattr(error, "shape", ()))  # numpy says what was asked of it
+        if claimed <= MAX_CLAIMED:
+            raise
+        raise ImageError(f"damaged: a part of it claims {claimed:,} values") from None
     except Exception as error:  # arbitrary bytes make codecs raise nearly every type there is
         if isinstance(error, OSError) and error.errno is not None:
             raise ImageError(f"cannot be opened: {error.strerror}") from None
