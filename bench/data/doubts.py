@@ -34,14 +34,14 @@ ADVICE: Mapping[str, tuple[str, str, str]] = {
         "the background may be taken for a cell: look at some images, and use another model",
     ),
     "masks": (
-        "are the masks of this kind of cell, and not of dust or of parts of cells?",
-        "a mask needs a value for each cell: is one value used for all of them?",
-        "is the background 0 in the masks?",
+        "check that the masks are of cells, and not of dust or of parts of cells",
+        "check that the masks have a value for each cell, and not one for all of them",
+        "check that the background is 0 in the masks",
     ),
     "boxes": (
-        "are they boxes of cells, and not of dust or of parts of cells?",
-        "are boxes of cells missing?",
-        "are these boxes of images, and not of cells?",
+        "check that the boxes are of cells, and not of dust or of parts of cells",
+        "check that no boxes are missing",
+        "check that the boxes are of cells, and not of images",
     ),
 }
 SAME_AS_WHOLE = "where each image is of one cell, --instances whole does the same"

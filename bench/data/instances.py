@@ -175,7 +175,7 @@ def _cells(dataset: Dataset, asked: Asked) -> tuple[pd.DataFrame, dict[str, str]
     found = FINDERS[name](dataset, asked)
     asked.notes.extend(found.notes)
     asked.notes.extend(doubt_cells(found.cells, _looked_at(dataset, found, name), name))
-    rows = with_blank(_with_labels(dataset.table, found), asked.blanked, asked.notes)
+    rows = with_blank(_with_labels(dataset.table, found, asked.notes), asked.blanked, asked.notes)
     rows = rows.assign(image=rows["path"])
     if rows.empty:
         return rows, dict(found.reasons)
@@ -194,17 +194,20 @@ def _looked_at(dataset: Dataset, found: Found, name: str) -> pd.DataFrame:
     return images[~images["path"].isin([path for path, why in found.reasons.items() if not why.startswith("no cell")])]
 
 
-def _with_labels(table: pd.DataFrame, found: Found) -> pd.DataFrame:
+def _with_labels(table: pd.DataFrame, found: Found, notes: list[str]) -> pd.DataFrame:
     """Return a row per cell with its box, and all else of the labelled region that it lies in."""
     if found.own:
         return table.assign(cell_label=found.cells["cell_label"].array)
-    cells = found.cells.assign(path=found.cells["path"].astype(table["path"].dtype))
+    cells = found.cells.assign(path=found.cells["path"].astype(table["path"].dtype), number=range(len(found.cells)))
     rows = table.merge(cells, on="path", suffixes=("_of_region", ""))
     middle = {axis: (rows[f"{axis}0"] + rows[f"{axis}1"]) / 2 for axis in "xy"}
     inside = pd.Series(True, index=rows.index)
     for axis in "xy":
         low, high = rows[f"{axis}0_of_region"], rows[f"{axis}1_of_region"]
         inside &= (low.isna() | ((low <= middle[axis]) & (middle[axis] < high))).fillna(True).astype(bool)
+    lost = len(cells) - rows.loc[inside, "number"].nunique()
+    if lost:
+        notes.append(f"{lost:,} of {len(cells):,} cells lie in no labelled region, by their middle, and were left out")
     scale = rows["um_per_px"].fillna(rows["um_per_px_of_region"])
     return rows[inside].assign(level="inherited", um_per_px=scale[inside]).reset_index(drop=True)
 

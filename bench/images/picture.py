@@ -84,7 +84,8 @@ class Picture:
         """Return the pixels (H, W, C), C >= 1, C-contiguous; uint8, uint16 or float32. Raises ImageError.
 
         stack: 'first', 'middle' (slice n // 2 of n, counted from 0), 'max' or 'mean' over the slices; a mean
-        of integers is rounded. region: the part (y1 - y0, x1 - x0, C) that is wanted, inside the picture; None is all.
+        of integers is rounded, and a pixel that is not finite in some slices is made of the others. region: the part
+        (y1 - y0, x1 - x0, C) that is wanted, inside the picture; None is all.
         """
         if stack not in PROJECTIONS:
             raise ImageError(f"projection '{stack}' asked for; expected one of {', '.join(PROJECTIONS)}")
@@ -107,16 +108,26 @@ class Picture:
 
 
 def _max(plane: Plane, slices: int) -> np.ndarray:
-    return reduce(np.fmax, map(plane, range(slices)))  # fmax: a pixel that is NaN in one slice is not lost
+    return reduce(np.fmax, (_known(plane(z)) for z in range(slices)))  # fmax leaves NaN out
 
 
 def _mean(plane: Plane, slices: int) -> np.ndarray:
     first = plane(0)
-    total = first.astype(np.float64)
-    for z in range(1, slices):
-        total += plane(z)
-    total /= slices
-    return (np.rint(total) if first.dtype.kind == "u" else total).astype(first.dtype)
+    total, count = np.zeros(first.shape), np.zeros(first.shape, np.uint32)
+    for z in range(slices):
+        pixels = _known(plane(z) if z else first)
+        known = ~np.isnan(pixels)
+        np.add(total, pixels, out=total, where=known)
+        count += known
+    mean = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    return (np.rint(mean) if first.dtype.kind == "u" else mean).astype(first.dtype)
+
+
+def _known(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels with NaN for whatever is not finite, so that it counts in no slice."""
+    if pixels.dtype.kind != "f":
+        return pixels
+    return np.where(np.isfinite(pixels), pixels, pixels.dtype.type(np.nan))
 
 
 PROJECTIONS: dict[str, Callable[[Plane, int], np.ndarray]] = {

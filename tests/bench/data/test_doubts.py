@@ -100,3 +100,38 @@ def test_the_command_prints_the_doubts_and_counts_images_without_a_cell(tmp_path
         assert code == 0, text
         assert "in 1 of 4 images the segmenter found no cell, e.g. a/2.png" in text
         assert "no image has more than one cell (3 have one, 1 none)" in text
+
+
+def test_cells_in_no_labelled_region_are_counted(tmp_path):
+    for name in ("1.png", "2.png"):
+        Image.fromarray(np.full((60, 90, 3), 9, np.uint8)).save(tmp_path / name)
+    (tmp_path / "index.csv").write_text("path,label,x0,y0,x1,y1\n1.png,a,0,0,40,60\n1.png,b,40,0,70,60\n2.png,b,0,0,90,60\n")
+    cells = [(name, x, 5, x + 10, 15) for name in ("1.png", "2.png") for x in (3, 30, 45, 78)]
+    pd.DataFrame(cells, columns=["path", *BOX]).to_csv(tmp_path / "cells.csv", index=False)
+    from bench.data.cells import CellSource
+
+    cut = cut_instances(load_dataset(tmp_path / "index.csv"), "boxes:8", CellSource(tmp_path / "cells.csv"))
+    assert "1 of 8 cells lie in no labelled region, by their middle, and were left out" in cut.notes
+    assert len(cut.table) == 7
+
+
+@pytest.mark.parametrize("kind", ["tiles:64", "tiles:64:16", "boxes:64", "boxes:10um", "boxes:fit"])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 200), (200, 1), (3, 70), (64, 64), (65, 129)])
+def test_every_window_and_tile_lies_inside_its_image_and_none_is_lost(tmp_path, kind, shape):
+    from bench.data.cells import CellSource
+
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        Image.fromarray(np.zeros((*shape, 3), np.uint8)).save(tmp_path / name / "1.png")
+    height, width = shape
+    corners = {(x, y) for x in (0, width - 1) for y in (0, height - 1)}
+    rows = [(f"{name}/1.png", x, y, x + 1, y + 1, 0.5) for name in "ab" for x, y in corners]
+    pd.DataFrame(rows, columns=["path", *BOX, "um_per_px"]).to_csv(tmp_path / "cells.csv", index=False)
+    source = CellSource(tmp_path / "cells.csv") if kind.startswith("boxes") else None
+    table = cut_instances(load_dataset(tmp_path), kind, source).table
+    assert table.groupby("label").size().min() >= 1
+    box = table[BOX].dropna().to_numpy(int)
+    assert (box[:, :2] >= 0).all() and (box[:, :2] < box[:, 2:]).all()
+    assert (box[:, 2] <= width).all() and (box[:, 3] <= height).all()
+    if kind == "boxes:fit":
+        assert len(table) == 2 * len(corners)
