@@ -5,6 +5,23 @@ from __future__ import annotations
 import pandas as pd
 
 from bench.data.label_boxes import BOX, reversed_reason
+from bench.data.spellings import counted
+
+
+def check_sizes(table: pd.DataFrame, notes: list[str]) -> None:
+    """Note where a CSV states (Int64 or NA) another size of images than they have, so that its boxes are of others.
+
+    table: columns path, BOX, width, height, stated_width, stated_height.
+    """
+    differ = ((table["stated_width"] != table["width"]) | (table["stated_height"] != table["height"])).fillna(False)
+    differ &= table["x0"].notna()
+    if differ.any():
+        row, boxes = table[differ].iloc[0], counted(int(differ.sum()), "box", "boxes")
+        there, here = (f"{row[f'{what}width']} x {row[f'{what}height']}" for what in ("stated_", ""))
+        notes.append(
+            f"{boxes} of images that are of another size in the CSV than on disk, e.g. {row['path']}: {there} there, "
+            f"{here} here; were they drawn on other images?"
+        )
 
 
 def clip_boxes(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -46,7 +63,8 @@ def one_label_each(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame,
         return table, pd.DataFrame({"path": [], "reason": []}, dtype="str")
     single = table.drop_duplicates(["path", *BOX, "label"])
     if len(single) < len(table):
-        notes.append(f"{len(table) - len(single):,} rows repeat another row and were dropped")
+        again = counted(len(table) - len(single), "row repeats another and was", "rows repeat another and were")
+        notes.append(f"{again} dropped")
     torn = single.duplicated(["path", *BOX], keep=False)
     reasons = single[torn].groupby(["path", *BOX], dropna=False)["label"].agg(lambda s: " and ".join(sorted(s)))
     text = "one region has the labels " + reasons.astype("str").to_numpy(object)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from bench.data.clip import clip_boxes, one_label_each
+from bench.data.clip import check_sizes, clip_boxes, one_label_each
 from bench.data.copies import merge_copies
 from bench.data.groups import with_groups
 from bench.data.label_boxes import BOX, names_boxes, scale_boxes
@@ -109,6 +109,8 @@ def load_dataset(
     table = pd.concat([rows, files.iloc[at].reset_index(drop=True)[FROM_FILE]], axis=1)
     bad = table["problem"].notna()
     unread = table.loc[bad, ["path", "problem"]].rename(columns={"problem": "reason"}).drop_duplicates()
+    if "stated_width" in table:
+        check_sizes(table[~bad], notes)
     table, outside = clip_boxes(scale_boxes(table[~bad], reading.box_units), notes)
     table, conflicting = one_label_each(table, notes)
     refusals = pd.DataFrame({"path": list(given.refused), "reason": list(given.refused.values())}, dtype="str")

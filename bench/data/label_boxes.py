@@ -121,6 +121,16 @@ def read_boxes(table: CsvTable, units: str, notes: list[str]) -> pd.DataFrame:
     return box
 
 
+def stated_size(table: CsvTable) -> dict[str, pd.Series]:
+    """Return the columns width and height as stated_width and stated_height, unless they are of the boxes."""
+    layout = next((layout for layout in LAYOUTS if all(name in table for name in layout.names)), LAYOUTS[0])
+    none = pd.Series(pd.NA, index=table.index, dtype="string")
+    return {
+        f"stated_{name}": table.numbers(name) if name in table and name not in layout.names else none
+        for name in ("width", "height")
+    }
+
+
 def scale_boxes(table: pd.DataFrame, units: str) -> pd.DataFrame:
     """Return a table with BOX in pixels (Int64), by its columns height and width."""
     part = UNITS[units]

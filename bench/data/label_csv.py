@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.data.csv_table import CsvTable, column_names, read_table
 from bench.data.groups import missing_groups
-from bench.data.label_boxes import BOX_NAMES, read_boxes
+from bench.data.label_boxes import BOX_NAMES, read_boxes, stated_size
 from bench.data.spellings import MISSING, NEVER_A_CLASS, alike, column_name, in_one_form, pick, spelled, without_missing
 from bench.errors import BenchError, did_you_mean
 from bench.images import IMAGE_SUFFIXES
@@ -57,6 +57,8 @@ def read_label_csv(path: Path, group_column: str | None, units: str, notes: list
     rows = pd.DataFrame({"path": table[path_name], "label": in_one_form(table[label_name])})
     rows = rows.join(read_boxes(table, units, notes))
     rows["um_per_px"] = read_scale(table)
+    for name, text in stated_size(table).items():
+        rows[name] = pd.to_numeric(text, errors="coerce").round().astype("Int64")
     for name in ("source", "split", "mask", "level"):
         rows[name] = _column(table, name)
     rows["split"], rows["level"] = rows["split"].str.lower(), rows["level"].fillna("expert").str.lower()

@@ -22,8 +22,9 @@ def data_warnings(dataset: Dataset) -> tuple[str, ...]:
     """Return a sentence without its full stop for each thing, the reading of the files first."""
     table = dataset.table
     images = table.drop_duplicates("path")
+    files = dataset.files[dataset.files["path"].isin(set(images["path"]))]
     return (
-        *dataset.notes, *_remarks(dataset.files), *_choices(images, dataset.files), *_scale(dataset.files),
+        *dataset.notes, *_remarks(files), *_choices(images, files), *_scale(files),
         *source_warnings(table), *_sizes(images), *slip_warnings(find_slips(table), len(table)),
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from encoders import EncoderError, Preprocess
 from encoders.preprocess import as_views, looks_at_all
 
 Box = tuple[int, int, int, int] | None  # x0, y0, x1, y1 in pixels, the ends excluded; None for the whole image
-AHEAD = 96 << 20  # bytes that a thread reads in one go
+AHEAD = 48 << 20  # bytes that a thread reads in one go
 SAMPLE = 4_000_000  # pixels by which a window in percentiles, or a mean, of the whole picture is taken
 
 

@@ -127,4 +127,4 @@ def test_names_of_columns_are_known_without_reading_the_rest(write):
 def test_one_image_with_two_labels_is_skipped_and_repeated_rows_are_counted(write):
     dataset = load_dataset(write("path,label\na/1.png,a\na/1.png,b\na/2.png,a\na/2.png,a\nb/1.png,b\n"))
     assert dataset.problems.to_numpy().tolist() == [["a/1.png", "one region has the labels a and b"]]
-    assert "1 rows repeat another row and were dropped" in dataset.notes
+    assert "1 row repeats another and was dropped" in dataset.notes

@@ -222,7 +222,7 @@ def test_one_region_with_two_labels_is_a_problem_and_a_repeated_row_a_note(folde
     assert dataset.table["path"].tolist() == [a, "rbc/slide1__2.png"]
     assert dataset.table["x0"].isna().all()  # a box of the whole image is the whole image
     assert dataset.problems.to_numpy().tolist() == [[b, "one region has the labels a and b"]]
-    assert any("1 rows repeat another row" in note for note in dataset.notes)
+    assert any("1 row repeats another" in note for note in dataset.notes)
 
 
 def test_semicolons_capitals_and_the_spelling_valid_are_understood(folder):

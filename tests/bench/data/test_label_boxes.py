@@ -128,3 +128,11 @@ def test_boxes_of_cells_may_be_fractions_too(tmp_path, save_png):
         cut_instances(data, "boxes:8", CellSource(tmp_path / "cells.csv"))
     cut = cut_instances(data, "boxes:fit", CellSource(tmp_path / "cells.csv", units="fractions"))
     assert len(cut.table) == 4
+
+
+def test_boxes_that_were_drawn_on_images_of_another_size_are_doubted(boxes):
+    assert not any("another size" in note for note in boxes("width,height,xmin,ymin,xmax,ymax", "40,20,4,2,14,8").notes)
+    notes = boxes("width,height,xmin,ymin,xmax,ymax", "400,200,4,2,14,8").notes
+    assert any(note.startswith("4 boxes of images that are of another size in the CSV than on disk, e.g. 0.png") for note in notes)
+    assert any("400 x 200 there, 40 x 20 here" in note for note in notes)
+    assert not any("another size" in note for note in boxes("x,y,width,height", "4,2,10,6").notes)
