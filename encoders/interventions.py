@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 
 #: Raised when an intervention would give other pixels; part of the identity of variants that have one.
-VERSION = 2
+VERSION = 3
 
 SPREAD = 3  # standard deviations from the mean at which a level is 1 / sqrt(2) of the way to black or white
 OUTLIERS = 1000  # one pixel in so many, darkest and brightest, does not count for mean and deviation
@@ -22,7 +22,8 @@ def zscore(pixels: np.ndarray, whole: np.ndarray | None = None) -> np.ndarray:
     the bright pixels are (a cut at 3 deviations turns 43% of the pixels of nuclei in dark fields white). Mean and
     deviation are of the levels between the .1 and 99.9 percentiles, those beyond counted as these, so that a few hot
     pixels do not set the contrast. A flat channel becomes 128. a x + b (a > 0) of an image gives the same, up to
-    rounding. whole: what mean and deviation are of, where the pixels are a part of it.
+    rounding. whole (n, C): the levels that mean and deviation are of, where these are not
+    all pixels: finite ones, or those of an image that these are a part of.
     """
     whole = pixels if whole is None else whole
     out = np.empty(pixels.shape, np.uint8)

@@ -49,7 +49,8 @@ def as_views(
         rest = part if whole is None else whole[..., list(picked)]
         pixels = _to_uint8(part, policy.window, rest)
         if policy.intervene == "zscore":  # before the luma, whose weights would mix stains
-            pixels = zscore(pixels, pixels if rest is part else _to_uint8(rest, policy.window, rest))
+            levels = pixels if rest is part else _to_uint8(rest, policy.window, rest)
+            pixels = zscore(pixels, levels[_known(rest)])
         views.append(_three_channels(pixels, policy.color))
     return views
 
@@ -148,6 +149,12 @@ def _to_uint8(pixels: np.ndarray, window: str, whole: np.ndarray) -> np.ndarray:
     # Halved before subtracting: the span of float64 data may itself overflow.
     share = (np.where(finite, values, low) / 2 - low / 2) / (high / 2 - low / 2)
     return np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
+
+
+def _known(pixels: np.ndarray) -> np.ndarray:
+    """Return where pixels (H, W, C) are finite in every channel, bool (H, W); everywhere if they are nowhere."""
+    known = np.isfinite(pixels).all(axis=2)
+    return known if known.any() else ~known
 
 
 def _as_floats(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from bench.data.cell_cache import FOLDER, read_kept
 from bench.errors import BenchError
 from bench.seeds import content_name
 
-VERSION = 1  # raised when the same window and mask would give other pixels
+VERSION = 2  # raised when the same window and mask would give other pixels
 LEVEL = "the median of the window's pixels that are of no cell, in every channel; of all where there are none"
 
 
@@ -61,13 +61,15 @@ class Blank:
         mode, labels, value = text.split(":")
         return cls(mode, labels, int(value))
 
-    def apply(self, window: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def apply(self, window: np.ndarray, labels: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
         """Return a window uint8 (h, w, C) with its own background level in place of what is hidden.
 
-        labels: the same part of the label image, integers (h, w), 0 the background.
+        labels: the same part of the label image, integers (h, w), 0 the background. known: where the pixels of the file
+        are finite, bool (h, w); None is everywhere. The level is of known pixels.
         """
-        outside = labels == 0
-        seen = window[outside] if outside.any() else window.reshape(-1, window.shape[2])
+        known = np.ones(labels.shape, bool) if known is None or not known.any() else known
+        outside = (labels == 0) & known
+        seen = window[outside if outside.any() else known]
         level = np.rint(np.median(seen, axis=0)).astype(window.dtype)
         return np.where(MODES[self.mode].hides(labels, self.value)[..., np.newaxis], level, window)
 

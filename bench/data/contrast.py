@@ -115,15 +115,17 @@ def _scaled(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     half = max(float(high / 2 - low / 2), float(np.finfo(np.float64).tiny))
     x = (pixels.astype(np.float64) / 2 - low / 2) / half
     x = np.clip(np.where(finite, x, 0), -REACH, 1 + REACH).astype(np.float32)
-    return _without_specks(_filled(x, valid)), valid, 2 * half
+    return _without_specks(filled(x, valid)), valid, 2 * half
 
 
-def _filled(x: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """Return x (H, W, C) with pixels that are not valid like the nearest that is."""
+def filled(x: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Return x (H, W, C) with pixels that are not valid, bool (H, W), like the nearest that is; 0 if none is."""
     from scipy.ndimage import distance_transform_edt
 
     if valid.all():
         return x
+    if not valid.any():
+        return np.zeros_like(x)
     row, column = distance_transform_edt(~valid, return_distances=False, return_indices=True)
     return x[row, column]
 

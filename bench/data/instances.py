@@ -15,6 +15,7 @@ from bench.data.blank import mode_of, name_blanked, with_blank
 from bench.data.cellpose import load_cellpose, read_cellpose
 from bench.data.cells import CellSource, Found, boxes_of
 from bench.data.datasets import BOX, Dataset
+from bench.data.doubts import doubt_cells, doubt_sizes, doubt_tiles
 from bench.data.masks import masks_of
 from bench.data.segment import Segmenter, segment
 from bench.data.segmented import foreground_shares, segments_of
@@ -140,14 +141,18 @@ def count_instances(table: pd.DataFrame) -> pd.DataFrame:
 def _whole(dataset: Dataset, asked: Asked) -> tuple[pd.DataFrame, dict[str, str]]:
     if asked.words:
         raise asked.refuse()
-    return _of_regions(dataset), {}
+    regions = _of_regions(dataset)
+    asked.notes.extend(doubt_sizes(regions[regions["x0"].isna()].drop_duplicates("path")))
+    return regions, {}
 
 
 def _tiles(dataset: Dataset, asked: Asked) -> tuple[pd.DataFrame, dict[str, str]]:
     read = read_tiles(asked.words)
     if read is None:
         raise asked.refuse()
-    tiles = cut_tiles(_of_regions(dataset), read[:2])
+    regions = _of_regions(dataset)
+    tiles = cut_tiles(regions, read[:2])
+    asked.notes.extend(doubt_tiles(tiles, regions, read[0]))
     if read[2] is not None:
         share = foreground_shares(dataset, tiles, asked.cache, asked.tell("look for foreground"))
         tiles = with_foreground(tiles, share, read[2], asked.notes)
@@ -166,9 +171,11 @@ def _cells(dataset: Dataset, asked: Asked) -> tuple[pd.DataFrame, dict[str, str]
     window = Window.parse(sizes[0] if sizes else "")
     if window is None or len(sizes) > 1:
         raise asked.refuse()
-    found = FINDERS[asked.kind.split(":")[0]](dataset, asked)
+    name = asked.kind.split(":")[0]
+    found = FINDERS[name](dataset, asked)
     asked.notes.extend(found.notes)
-    rows = with_blank(_with_labels(dataset.table, found), asked.blanked, asked.notes)
+    asked.notes.extend(doubt_cells(found.cells, _looked_at(dataset, found, name), name))
+    rows = with_blank(_with_labels(dataset.table, found, asked.notes), asked.blanked, asked.notes)
     rows = rows.assign(image=rows["path"])
     if rows.empty:
         return rows, dict(found.reasons)
@@ -179,17 +186,28 @@ def _cells(dataset: Dataset, asked: Asked) -> tuple[pd.DataFrame, dict[str, str]
     return _merge_windows(rows, asked.notes), dict(found.reasons)
 
 
-def _with_labels(table: pd.DataFrame, found: Found) -> pd.DataFrame:
+def _looked_at(dataset: Dataset, found: Found, name: str) -> pd.DataFrame:
+    """Return the images, one row each, that cells were looked for in: by a program in all, else those with any."""
+    images = dataset.table.drop_duplicates("path")
+    if name not in SEARCHES:
+        return images[images["path"].isin(found.cells["path"])]
+    return images[~images["path"].isin([path for path, why in found.reasons.items() if not why.startswith("no cell")])]
+
+
+def _with_labels(table: pd.DataFrame, found: Found, notes: list[str]) -> pd.DataFrame:
     """Return a row per cell with its box, and all else of the labelled region that it lies in."""
     if found.own:
         return table.assign(cell_label=found.cells["cell_label"].array)
-    cells = found.cells.assign(path=found.cells["path"].astype(table["path"].dtype))
+    cells = found.cells.assign(path=found.cells["path"].astype(table["path"].dtype), number=range(len(found.cells)))
     rows = table.merge(cells, on="path", suffixes=("_of_region", ""))
     middle = {axis: (rows[f"{axis}0"] + rows[f"{axis}1"]) / 2 for axis in "xy"}
     inside = pd.Series(True, index=rows.index)
     for axis in "xy":
         low, high = rows[f"{axis}0_of_region"], rows[f"{axis}1_of_region"]
         inside &= (low.isna() | ((low <= middle[axis]) & (middle[axis] < high))).fillna(True).astype(bool)
+    lost = len(cells) - rows.loc[inside, "number"].nunique()
+    if lost:
+        notes.append(f"{lost:,} of {len(cells):,} cells lie in no labelled region, by their middle, and were left out")
     scale = rows["um_per_px"].fillna(rows["um_per_px_of_region"])
     return rows[inside].assign(level="inherited", um_per_px=scale[inside]).reset_index(drop=True)
 
@@ -286,6 +304,7 @@ FINDERS: dict[str, Callable[[Dataset, Asked], Found]] = {
     "segments": _segments,
     "cellpose": _cellpose,
 }
+SEARCHES = ("segments", "cellpose")  # those that look for cells
 #: From a dataset to rows with BOX, and path -> why an image has fewer of them.
 KINDS: dict[str, Callable[[Dataset, Asked], tuple[pd.DataFrame, dict[str, str]]]] = {
     "whole": _whole,

@@ -1,15 +1,15 @@
 """Which file is the mask of which image, by their names: the names that people and programs give.
 
 The mask of plate/x.tif may be called x, x_mask, x_masks, x_cp_masks, x_seg, x_labels, mask_x and the like, with any
-ending of a picture, .ome.tif among them, or .npy; between the words stands one of " _-.". Names are compared in one
-Unicode form (NFC), since macOS stores them in another.
+ending of a picture, .ome.tif among them, or .npy; between the words stands one of " _-.". That of x_img.tif, img_x.tif
+and the like may be called so, too. Names are compared in one Unicode form (NFC), since macOS stores them in another.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from bench.images import IMAGE_SUFFIXES, split_series
@@ -20,6 +20,9 @@ WHAT = "cells?|nuclei|nucleus|nuclear|cyto|cp|cellpose|stardist|instances?|label
 WORD = r"masks?|labels?|labell?ed|lbls?|seg|segm|segmentations?|instances?|annotations?|gt"
 AFTER = re.compile(rf"[ _.\-](?:(?:{WHAT})[ _\-]?)*(?:{WORD})$", re.IGNORECASE)
 BEFORE = re.compile(rf"^(?:{WORD})[ _\-]", re.IGNORECASE)
+
+IMAGE = r"im|img|images?|raw"
+IMAGE_WORD = re.compile(rf"[ _.\-](?:{IMAGE})$|^(?:{IMAGE})[ _.\-]", re.IGNORECASE)
 
 
 def stem(path: str) -> str:
@@ -39,6 +42,18 @@ def named_image(path: str) -> str | None:
     return stem(bare) if bare not in ("", whole) else None  # also x.tif_mask.png
 
 
+def keys_of_images(paths: Iterable[str]) -> dict[str, list[str]]:
+    """Return image -> the stems by which its mask may call it: its own, and that without a word such as img.
+
+    Without the word it is called only where no other file of its folder has that stem.
+    """
+    paths = list(paths)
+    bare = {path: IMAGE_WORD.sub("", stem(path)) for path in paths}
+    taken = Counter((_folder(path), name) for path in paths for name in {stem(path), bare[path]})
+    free = {path: bare[path] not in ("", stem(path)) and taken[_folder(path), bare[path]] == 1 for path in paths}
+    return {path: [stem(path), *([bare[path]] if free[path] else [])] for path in paths}
+
+
 def masks_beside(paths: Iterable[str]) -> dict[str, str]:
     """Return mask -> image for files of a folder that are named as the mask of another in the same folder.
 
@@ -46,9 +61,9 @@ def masks_beside(paths: Iterable[str]) -> dict[str, str]:
     """
     paths = sorted(paths)
     images: dict[tuple[str, str], str] = {}
-    for path in reversed(paths):  # so that the first of several stays
-        if not path.lower().endswith(tuple(LABEL_SUFFIXES)):
-            images[_folder(path), stem(path)] = path
+    keys = keys_of_images(path for path in paths if not path.lower().endswith(tuple(LABEL_SUFFIXES)))
+    for path in reversed(keys):  # so that the first of several stays
+        images |= {(_folder(path), key): path for key in keys[path]}
     named = {path: images.get((_folder(path), named_image(path) or "")) for path in paths}
     return {path: image for path, image in named.items() if image is not None and image != path}
 
@@ -66,22 +81,20 @@ def candidates_of(images: Iterable[str], files: Iterable[str], *, beside: bool =
         for name in {named_image(file), None if beside else stem(file)} - {None}:
             at_place[_folder(file), str(name)].add(file)
             of_name[str(name)].add(file)
-    count: dict[str, int] = defaultdict(int)
-    for image in images:
-        count[stem(image)] += 1
+    keys = keys_of_images(dict.fromkeys(split_series(image)[0] for image in images))
+    count = Counter(key for image in images for key in keys[split_series(image)[0]])
+    pictures = Counter(split_series(image)[0] for image in images)
     found = {}
     for image in images:
-        place = at_place.get((_folder(image), stem(image)), set())
-        if split_series(image)[1] and sum(_is_of(image, other) for other in images) > 1:
+        file, number = split_series(image)
+        if number and pictures[file] > 1:
             continue  # of several pictures of one file: which of them the mask is of is not told
-        anywhere = of_name.get(stem(image), set()) if count[stem(image)] == 1 and not beside else set()
+        place = set().union(*(at_place.get((_folder(image), key), set()) for key in keys[file]))
+        alone = [key for key in keys[file] if count[key] == 1 and not beside]
+        anywhere = set().union(*(of_name.get(key, set()) for key in alone))
         if candidates := sorted((place or anywhere) - {image} if beside else place or anywhere):
             found[image] = candidates
     return found
-
-
-def _is_of(image: str, other: str) -> bool:
-    return split_series(image)[0] == split_series(other)[0]
 
 
 def _folder(path: str) -> str:

@@ -25,14 +25,19 @@ FOLDER = "outlines"
 
 
 def draw_outlines(pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return an image (H, W, C) of any real dtype as uint8 (H, W, 3) with the rim of every label (H, W) in yellow."""
+    """Return an image (H, W, C) of any real dtype as uint8 (H, W, 3) with the rim of every label (H, W) in yellow.
+
+    Pixels that are not finite are black.
+    """
     from skimage.segmentation import find_boundaries
 
     shown = pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
     if shown.dtype != np.uint8:
-        values = np.nan_to_num(shown.astype(np.float32))
-        low, high = np.percentile(values, [0.1, 99.9])
-        shown = np.rint(np.clip((values - low) / max(float(high - low), 1e-6), 0, 1) * 255).astype(np.uint8)
+        values, known = shown.astype(np.float64), np.isfinite(shown)
+        low, high = np.percentile(values[known], [0.1, 99.9]) if known.any() else (0.0, 0.0)
+        half = max(float(high / 2 - low / 2), float(np.finfo(np.float64).tiny))  # halved, as the span may overflow
+        share = (np.where(known, values, low) / 2 - low / 2) / half
+        shown = np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
     shown = np.ascontiguousarray(shown)
     drawn = shown.copy()
     drawn[find_boundaries(labels, mode="inner")] = YELLOW

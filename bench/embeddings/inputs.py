@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -58,13 +59,17 @@ class Inputs:
         lacking = {policy: set(rows) - prepared[policy].keys() for policy, rows in wanted.items()}
         problems: dict[str, str] = {}
         seen: tuple[object, Views, np.ndarray | None] | None = None  # of the row before: mostly of the same image
-        for row in sorted(set().union(*lacking.values())):
+        rows_left = sorted(set().union(*lacking.values()))
+        for at, row in enumerate(rows_left):
             path, blank = self._paths[row], self._blanks[row]
             what = path, blank.labels if blank else None
             try:
                 if seen is None or seen[0] != what:
                     seen = what, *self._views(what)
                 _, views, labels = seen
+                if isinstance(views, LargeViews):
+                    following = takewhile(lambda one: self._paths[one] == path, rows_left[at:])  # noqa: B023 used at once
+                    views.read_ahead({policy.stack for policy in lacking}, (self._boxes[one] for one in following))
                 hidden = None if blank is None or labels is None else (blank, labels)
                 for policy in (policy for policy, rows in lacking.items() if row in rows):
                     prepared[policy][row] = cut(views, self._boxes[row], policy, hidden)

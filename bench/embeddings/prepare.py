@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bench.data.blank import Blank
-from bench.embeddings.large_views import Box, LargeViews
+from bench.embeddings.large_views import Box, LargeViews, known_of
 from bench.errors import BenchError
 from bench.images import ImageError, open_image
 from encoders import EncoderError, EncoderSpec, Preprocess
@@ -29,13 +29,22 @@ def _slices(box: Box) -> tuple[slice, slice]:
 
 @dataclass(frozen=True)
 class WholeViews:
-    """The views of an image that was decoded whole. views: `view_of` a policy -> V times uint8 (H, W, 3)."""
+    """The views of an image that was decoded whole. views: `view_of` a policy -> V times uint8 (H, W, 3).
+
+    finite: stack -> where its pixels are, see `known_of`.
+    """
 
     views: Mapping[tuple[str, ...], list[np.ndarray]]
+    finite: Mapping[str, np.ndarray | None]
 
     def crops(self, policy: Preprocess, box: Box) -> list[np.ndarray]:
         """Return the V views uint8 (h, w, 3) of a part."""
         return [view[_slices(box)] for view in self.views[view_of(policy)]]
+
+    def known(self, policy: Preprocess, box: Box) -> np.ndarray | None:
+        """Return where the pixels of a part are finite, bool (h, w), None where all of the image are."""
+        finite = self.finite[policy.stack]
+        return None if finite is None else finite[_slices(box)]
 
 
 Views = WholeViews | LargeViews
@@ -60,7 +69,8 @@ def open_views(path: Path, policies: Sequence[Preprocess]) -> Views:
                 views[view_of(policy)] = as_views(stacks[policy.stack], policy, picture.info.names)
             except EncoderError as error:
                 raise ImageError(str(error)) from None
-    return WholeViews(views)
+    known = {stack: known_of(pixels) for stack, pixels in stacks.items()}
+    return WholeViews(views, known)
 
 
 def cut(views: Views, box: Box, policy: Preprocess, hidden: Hidden = None) -> np.ndarray:
@@ -68,7 +78,8 @@ def cut(views: Views, box: Box, policy: Preprocess, hidden: Hidden = None) -> np
     crops = views.crops(policy, box)
     if hidden:
         blank, labels = hidden
-        crops = [blank.apply(crop, labels[_slices(box)]) for crop in crops]
+        known = views.known(policy, box)
+        crops = [blank.apply(crop, labels[_slices(box)], known) for crop in crops]
     return np.stack([fit_input(crop, policy) for crop in crops])
 
 

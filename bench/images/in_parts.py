@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from bench.images import limits
 from bench.images.picture import Picture, Region
 
 BAND = 32 << 20  # bytes of a band, about
@@ -16,7 +17,8 @@ def bands(picture: Picture, multiple: int = 1) -> Iterator[Region]:
     """Yield regions that together are the picture, each of so many rows that it is easily kept, a multiple of some."""
     info = picture.info
     row = info.width * info.channels * np.dtype(info.dtype).itemsize
-    rows = multiple * max(1, BAND // (row * multiple))
+    most = min(BAND // row, limits.MAX_PIXELS // info.width)
+    rows = multiple * max(1, most // multiple)
     for top in range(0, info.height, rows):
         yield top, 0, min(top + rows, info.height), info.width
 

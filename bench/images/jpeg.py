@@ -1,7 +1,7 @@
 """JPEG: grey, colour, or inks; of 8 or 12 bits, or lossless up to 16; baseline, progressive or arithmetic.
 
 The header is read here, the pixels by libjpeg. It fills up a file that was cut, so only one whose end is found is given
-to it.
+to it; and where a program set an end behind what was cut, that is found out by what libjpeg makes of more bytes there.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ FRAMES = {0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive", 0xC3: "lossle
 OTHER_FRAMES = (0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF)
 #: By the byte behind ff: whether that is no marker: ff 00 is a byte of data, ff ff fills up, ff d0 to ff d7 restart.
 WITHIN = np.isin(np.arange(256), [0x00, 0xFF, *range(0xD0, 0xD8)])
+SPARE = bytes(range(1, 255)) * 4  # what a decoder reads as pixels only where pixels are missing
+LAST_BLOCKS = 256  # pixels that may differ: of the last blocks, where a program did not store their last bits
 
 
 @dataclass(frozen=True)
@@ -118,10 +120,31 @@ def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def _decode(data: bytes, jpeg: Jpeg) -> np.ndarray:
+    end = end_of(data)
+    if end is None:
+        raise ImageError("truncated: the end of the JPEG is missing")
+    pixels = _pixels(data, jpeg)
+    if _may_be_filled_up(
+        pixels, jpeg
+    ):  # in a whole picture nothing reads what stands between its last pixel and its end
+        other = _pixels(data[:end] + SPARE + data[end:], jpeg)
+        lacking = int((pixels != other).reshape(*pixels.shape[:2], -1).any(axis=2).sum())
+        if lacking > LAST_BLOCKS:
+            raise ImageError(f"truncated: the JPEG ends before its pixels do ({lacking:,} or more are missing)")
+    return pixels
+
+
+def _may_be_filled_up(pixels: np.ndarray, jpeg: Jpeg) -> bool:
+    """Say whether the picture may end early: libjpeg fills up with one colour, or leaves what is there less sharp."""
+    corner = pixels[-4:, -4:]
+    return jpeg.frame == "progressive" or (
+        jpeg.frame in ("baseline", "extended") and bool((corner == corner[0, 0]).all())
+    )
+
+
+def _pixels(data: bytes, jpeg: Jpeg) -> np.ndarray:
     import imagecodecs
 
-    if not ends(data):
-        raise ImageError("truncated: the end of the JPEG is missing")
     try:
         if jpeg.components < 4:
             return imagecodecs.jpeg8_decode(data)
@@ -133,8 +156,11 @@ def _decode(data: bytes, jpeg: Jpeg) -> np.ndarray:
     return ((light[..., :3] * light[..., 3:] + 127) // 255).astype(np.uint8)
 
 
-def ends(data: bytes) -> bool:
-    """Say whether a JPEG goes on to its end marker. What lies behind it, and in embedded thumbnails, does not count."""
+def end_of(data: bytes) -> int | None:
+    """Return where the end marker of a JPEG stands, None where there is none.
+
+    What lies behind it, and the end markers of thumbnails within, do not count.
+    """
     values = np.frombuffer(data, np.uint8)
     begins = np.flatnonzero(values[:-1] == 0xFF)
     begins = begins[~WITHIN[values[begins + 1]]]
@@ -142,7 +168,7 @@ def ends(data: bytes) -> bool:
     while (i := int(np.searchsorted(begins, at))) < len(begins):
         at = int(begins[i]) + 2
         if data[at - 1] == END:
-            return True
+            return at - 2
         if data[at - 1] not in NO_LENGTH:
             at += struct.unpack_from(">H", data, at)[0] if at + 2 <= len(data) else 2
-    return False
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from functools import reduce
 import numpy as np
 
 from bench.errors import BenchError
-from bench.images.limits import TOO_LARGE_AT_ONCE, fits, too_large_at_once
+from bench.images.limits import MAX_CLAIMED, TOO_LARGE_AT_ONCE, fits, too_large_at_once
 
 # Reasons that lie in the machine or in what was asked, not in the file: tomorrow they may be gone, so they
 # are not remembered.
@@ -83,7 +84,8 @@ class Picture:
         """Return the pixels (H, W, C), C >= 1, C-contiguous; uint8, uint16 or float32. Raises ImageError.
 
         stack: 'first', 'middle' (slice n // 2 of n, counted from 0), 'max' or 'mean' over the slices; a mean
-        of integers is rounded. region: the part (y1 - y0, x1 - x0, C) that is wanted, inside the picture; None is all.
+        of integers is rounded, and a pixel that is not finite in some slices is made of the others. region: the part
+        (y1 - y0, x1 - x0, C) that is wanted, inside the picture; None is all.
         """
         if stack not in PROJECTIONS:
             raise ImageError(f"projection '{stack}' asked for; expected one of {', '.join(PROJECTIONS)}")
@@ -106,16 +108,26 @@ class Picture:
 
 
 def _max(plane: Plane, slices: int) -> np.ndarray:
-    return reduce(np.fmax, map(plane, range(slices)))  # fmax: a pixel that is NaN in one slice is not lost
+    return reduce(np.fmax, (_known(plane(z)) for z in range(slices)))  # fmax leaves NaN out
 
 
 def _mean(plane: Plane, slices: int) -> np.ndarray:
     first = plane(0)
-    total = first.astype(np.float64)
-    for z in range(1, slices):
-        total += plane(z)
-    total /= slices
-    return (np.rint(total) if first.dtype.kind == "u" else total).astype(first.dtype)
+    total, count = np.zeros(first.shape), np.zeros(first.shape, np.uint32)
+    for z in range(slices):
+        pixels = _known(plane(z) if z else first)
+        known = ~np.isnan(pixels)
+        np.add(total, pixels, out=total, where=known)
+        count += known
+    mean = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    return (np.rint(mean) if first.dtype.kind == "u" else mean).astype(first.dtype)
+
+
+def _known(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels with NaN for whatever is not finite, so that it counts in no slice."""
+    if pixels.dtype.kind != "f":
+        return pixels
+    return np.where(np.isfinite(pixels), pixels, pixels.dtype.type(np.nan))
 
 
 PROJECTIONS: dict[str, Callable[[Plane, int], np.ndarray]] = {
@@ -186,8 +198,13 @@ def plain_errors() -> Iterator[None]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # they log what they then raise
     try:
         yield
-    except (ImageError, MemoryError):
+    except ImageError:
         raise
+    except MemoryError as error:
+        claimed = math.prod(getattr(error, "shape", ()))  # numpy says what was asked of it
+        if claimed <= MAX_CLAIMED:
+            raise
+        raise ImageError(f"damaged: a part of it claims {claimed:,} values") from None
     except Exception as error:  # arbitrary bytes make codecs raise nearly every type there is
         if isinstance(error, OSError) and error.errno is not None:
             raise ImageError(f"cannot be opened: {error.strerror}") from None

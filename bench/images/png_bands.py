@@ -19,6 +19,8 @@ from bench.images.picture import ImageError, Region
 
 BAND = 16 << 20  # bytes of a band, about
 KEPT = 128 << 20  # bytes of decoded bands that are kept
+REGIONS = 3  # or as many as so many regions one below the other need, as threads are not all at the same
+MOST_KEPT = 512 << 20  # but no more than this
 PIECE = 1 << 20  # bytes that are inflated at once
 
 
@@ -42,14 +44,16 @@ class PngBands:
     def __init__(self, rows: Rows) -> None:
         self._rows, self._each = rows, max(1, BAND // rows.row_bytes)
         self._kept: OrderedDict[int, np.ndarray] = OrderedDict()
-        self._lock = Lock()
+        self._lock, self._most = Lock(), KEPT
         self._restart()
 
     def region(self, region: Region) -> np.ndarray:
         """Return the stored pixels (h, w, samples) of a region. Raises ImageError."""
         y0, x0, y1, x1 = region
         parts = []
+        needed = (REGIONS * (y1 - y0) + 2 * self._each) * self._rows.row_bytes
         with self._lock:
+            self._most = min(MOST_KEPT, max(KEPT, needed))
             for number in range(y0 // self._each, (y1 - 1) // self._each + 1):
                 top = number * self._each
                 parts.append(self._band(number)[max(y0 - top, 0) : y1 - top, x0:x1].copy())
@@ -65,7 +69,7 @@ class PngBands:
                 self._restart()
                 raise
             self._next += 1
-            while len(self._kept) > 1 and sum(band.nbytes for band in self._kept.values()) > KEPT:
+            while len(self._kept) > 1 and sum(band.nbytes for band in self._kept.values()) > self._most:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(number)
         return self._kept[number]

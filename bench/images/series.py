@@ -16,6 +16,7 @@ from bench.images.picture import NO_SERIES, ImageError
 #: What the positions along an axis are, of which the first is read.
 AXES = {"T": "time points", "R": "positions", "P": "positions", "M": "mosaic tiles", "H": "lifetimes", "A": "angles",
         "E": "wavelengths", "V": "events", "L": "exposures"}  # fmt: skip
+LONGEST = 60  # letters of a name that are shown
 NUMBERED = re.compile(r"(.+)#([1-9]\d{0,5})")
 
 
@@ -49,7 +50,7 @@ def choose_series(areas: Sequence[int], names: Sequence[str], number: int | None
     at = max(range(count), key=areas.__getitem__) if number is None else number - 1
     if count == 1:
         return at, ()
-    named = f" ('{names[at]}')" if names[at] else ""
+    named = f" ('{names[at][:LONGEST]}')" if names[at] else ""
     why = "as asked for" if number is not None else "the first" if len(set(areas)) == 1 else "the largest"
     return at, (f"of {count} series (scenes) number {at + 1}{named} is read, {why}; --series takes another",)
 

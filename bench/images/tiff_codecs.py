@@ -10,6 +10,11 @@ from bench.images.picture import ImageError
 JPEGS = (6, 7, 33007, 34892)
 JPEG2000 = (33003, 33004, 33005, 34712)
 PNGS = (34933,)
+JPEG_XR = (22610, 34934)
+#: Tags that the decoder of JPEG XR knows; it prints a line of any other, where no program can hold it back.
+XR_WIDTH, XR_HEIGHT = 0xBC80, 0xBC81
+XR_TAGS = {XR_WIDTH, XR_HEIGHT, 0xBC01, 0xBC02, 0xBC82, 0xBC83, *range(0xBCC0, 0xBCC6), 0x8769, 0x8773, 0x8825, 0x02BC,
+           0x83BB, 0x8649, 0xEA1C}  # fmt: skip
 NO_FRAME = (0xC4, 0xC8, 0xCC)  # markers that look like those of a frame: tables and extensions
 
 
@@ -23,6 +28,8 @@ def check_coded(page: Any, data: bytes, piece: tuple[int, int, int, int]) -> Non
         size = _jpeg2000_size(data)
     elif kind in PNGS and data[12:16] == b"IHDR":
         size = struct.unpack(">II", data[16:24])[::-1]
+    elif kind in JPEG_XR:
+        size = _jpeg_xr_size(data)
     if size and (size[0] > 2 * piece[1] + 16 or size[1] > 2 * piece[2] + 16):
         raise ImageError(
             f"damaged: a strip or tile of {piece[2]:,} x {piece[1]:,} pixels holds a picture of {size[1]:,} x "
@@ -43,6 +50,19 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
         alone = marker in (0x01, 0xFF) or 0xD0 <= marker <= 0xD9
         at += 1 if marker == 0xFF else 2 if alone else 2 + struct.unpack(">H", data[at + 2 : at + 4])[0]
     return None
+
+
+def _jpeg_xr_size(data: bytes) -> tuple[int, int]:
+    """Return (height, width) of a JPEG XR, which is laid out as a TIFF; ImageError for tags that are not known."""
+    start = struct.unpack("<I", data[4:8])[0] if len(data) >= 8 else 0
+    count = struct.unpack("<H", data[start : start + 2])[0] if 0 < start <= len(data) - 2 else 0
+    entries = [data[at : at + 12] for at in range(start + 2, start + 2 + 12 * count, 12)]
+    tags = {struct.unpack("<H", entry[:2])[0]: entry for entry in entries if len(entry) == 12}
+    if len(tags) < count or not tags.keys() <= XR_TAGS or not {XR_WIDTH, XR_HEIGHT} <= tags.keys():
+        raise ImageError("damaged or not supported: the header of a strip or tile of JPEG XR; save the file with LZW")
+    sides = [tags[tag] for tag in (XR_HEIGHT, XR_WIDTH)]
+    height, width = (struct.unpack("<I" if entry[2] == 4 else "<Hxx", entry[8:])[0] for entry in sides)
+    return height, width
 
 
 def _jpeg2000_size(data: bytes) -> tuple[int, int] | None:

@@ -6,7 +6,6 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -189,13 +188,13 @@ class _Raw:
 class _Coded:
     """Compressed or packed pixels: a piece is decoded whole, and kept a while where only a part of it was wanted.
 
-    Without that, tiles side by side would each decode the same strips, which are as wide as the picture.
+    Without that, tiles side by side would each decode the same strips, which are as wide as the picture. For one thread
+    at a time, as an open file is.
     """
 
     def __init__(self, page: Any) -> None:
         self.page = page
         self._kept: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()  # where a piece lies -> its pixels
-        self._lock = Lock()
 
     def piece(
         self, file: Any, frame: Any, grid: _Grid, number: int, lies: tuple[int, int], inside: Region
@@ -203,10 +202,9 @@ class _Coded:
         """Return (depth, h, w, samples) of the part `inside` of a piece that lies at (start, length)."""
         y0, x0, y1, x1 = inside
         part = np.s_[:, y0:y1, x0:x1]
-        with self._lock:
-            if lies in self._kept:
-                self._kept.move_to_end(lies)
-                return self._kept[lies][part]
+        if lies in self._kept:
+            self._kept.move_to_end(lies)
+            return self._kept[lies][part]
         if math.prod(grid.piece) > MAX_VALUES:
             raise ImageError(f"too many pixels in one strip or tile: {grid.piece[2]:,} x {grid.piece[1]:,}")
         # A strip that lies beyond the end of the file would be filled up with zeros.
@@ -215,10 +213,9 @@ class _Coded:
         tables = {"jpegtables": frame.jpegtables, "jpegheader": self.page.jpegheader} if _is_jpeg(self.page) else {}
         decoded = self.page.decode(data, number, **tables)[0]
         if inside != (0, 0, *grid.piece[1:3]) and decoded.nbytes <= KEPT:
-            with self._lock:
-                self._kept[lies] = decoded
-                while sum(piece.nbytes for piece in self._kept.values()) > KEPT:
-                    self._kept.popitem(last=False)
+            self._kept[lies] = decoded
+            while sum(piece.nbytes for piece in self._kept.values()) > KEPT:
+                self._kept.popitem(last=False)
         return decoded[part]
 
 

@@ -24,6 +24,7 @@ def open_pages(file: Any, uniform: bool) -> Any:
 
     tiff = tifffile.TiffFile(file, _multifile=False)
     if tiff.is_mmstack:  # by its name the library would find further files of a recording
+        file.seek(0)
         tiff = tifffile.TiffFile(file, name="stack.tif", _multifile=False)
     tiff.is_ndtiff = False
     if not uniform:

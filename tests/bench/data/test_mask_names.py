@@ -54,6 +54,17 @@ def test_among_the_images_a_mask_has_to_say_that_it_is_one():
     assert candidates_of(["a/1.png", "a/2.png", "b/3.png"], files, beside=True) == {"a/1.png": ["a/1_mask.png"]}
 
 
+@pytest.mark.parametrize(
+    ("image", "mask"),
+    [("x_img.png", "x_masks.png"), ("img_x.png", "mask_x.png"), ("x_image.tif", "x_mask.tif"), ("x_raw.tif", "x_labels.tif")],
+)
+def test_a_word_that_says_it_is_the_image_is_left_out_too(image, mask):
+    assert masks_beside([image, mask]) == {mask: image}
+    assert candidates_of([image], [mask]) == candidates_of([image], [mask], beside=True) == {image: [mask]}
+    assert candidates_of([image], ["x.png"]) == {image: ["x.png"]}
+    assert masks_beside([image, "x.png", mask]) == {mask: "x.png"}  # whose name is the whole of it
+
+
 def test_letters_with_accents_are_one_in_both_spellings():
     composed, apart = (unicodedata.normalize(form, "zelle_ä") for form in ("NFC", "NFD"))
     assert composed != apart

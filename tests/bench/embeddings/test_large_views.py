@@ -14,7 +14,7 @@ from bench.embeddings.extract import extract, in_order
 from bench.embeddings.large_views import LargeViews
 from bench.embeddings.prepare import cut, open_views
 from bench.embeddings.store import EmbeddingStore
-from bench.images import in_parts, limits
+from bench.images import ImageError, in_parts, limits
 from encoders import Preprocess, resolve
 
 RNG = np.random.default_rng(0)
@@ -133,3 +133,19 @@ def test_instances_are_in_order_from_the_top_of_each_image(data):
     table = in_order(cut_instances(load_dataset(data), "tiles:50").table)
     for _, part in table.groupby("digest"):
         assert part["y0"].is_monotonic_increasing
+
+
+def test_a_thread_reads_some_parts_ahead_and_those_that_cannot_be_read_are_told_when_asked_for(tmp_path, monkeypatch):
+    path, policy = save(tmp_path / "a.tif"), Preprocess(size=None)
+    monkeypatch.setattr(limits, "MAX_PIXELS", 30_000)
+    monkeypatch.setattr("bench.embeddings.large_views.AHEAD", 5_000)
+    views = open_views(path, [policy])
+    assert isinstance(views, LargeViews)
+    boxes = [(0, 0, 40, 40), (40, 0, 80, 40), (0, 40, 40, 80)]
+    views.read_ahead({"first"}, boxes)
+    assert [("first", box) in views._mine() for box in boxes] == [True, True, False]
+    for box in boxes:
+        np.testing.assert_array_equal(views.crops(policy, box)[0], tifffile.imread(path)[box[1] : box[3], box[0] : box[2]])
+    views.read_ahead({"first"}, [None])
+    with pytest.raises(ImageError, match="too many pixels to read at once"):
+        views.crops(policy, None)

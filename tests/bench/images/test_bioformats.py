@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+import warnings
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 
 from bench.data.datasets import load_dataset
 from bench.images import ImageError, probe_image, read_image
-from bench.images.bioformats import PLUGINS, picture_of
+from bench.images.bioformats import PLUGINS, TALKERS, picture_of, quiet
 
 RNG = np.random.default_rng(0)
 START = {"CZI": b"ZISRAWFILE", "ND2": b"\xda\xce\xbe\x0a", "LIF": b"\x70\x00\x00\x00"}
@@ -119,3 +121,28 @@ def test_a_microscope_file_that_is_damaged_is_an_image_error(tmp_path, monkeypat
     monkeypatch.setitem(sys.modules, "bioio_nd2", plugin)
     with pytest.raises(ImageError, match="damaged or not supported"):
         probe_image(tmp_path / "a.nd2")
+
+
+def test_libraries_of_microscope_files_neither_log_nor_warn(caplog, recwarn):
+    quiet()
+    for name in TALKERS:
+        logging.getLogger(name).error("of no concern")
+        logging.getLogger(f"{name}.reader").warning("of no concern")
+    warnings.warn_explicit("of no concern", UserWarning, "reader.py", 1, module="nd2._reader")
+    warnings.warn_explicit("of concern", UserWarning, "reader.py", 1, module="ours")
+    assert not caplog.records and [str(warning.message) for warning in recwarn] == ["of concern"]
+
+
+def test_what_a_library_says_of_a_file_that_it_cannot_read_is_not_the_reason(tmp_path, monkeypatch):
+    (tmp_path / "a.czi").write_bytes(START["CZI"] + bytes(50))
+    bioio, plugin = ModuleType("bioio"), ModuleType("bioio_czi")
+    plugin.Reader = object()
+
+    def fail(image, reader):
+        raise ValueError("'NoneType' object has no attribute 'text'")
+
+    bioio.BioImage = fail
+    monkeypatch.setitem(sys.modules, "bioio", bioio)
+    monkeypatch.setitem(sys.modules, "bioio_czi", plugin)
+    with pytest.raises(ImageError, match="^damaged or not supported: bioio does not understand it as CZI$"):
+        probe_image(tmp_path / "a.czi")

@@ -12,6 +12,7 @@ import tifffile
 from PIL import Image, ImageFile
 
 from bench.images import ImageError, probe_image, read_image
+from bench.images.picture import plain_errors
 
 RNG = np.random.default_rng(0)
 
@@ -161,3 +162,10 @@ def test_jpeg_of_every_kind_has_the_pixels_that_pillow_gives_with_and_without_by
     with (tmp_path / "a.jpg").open("ab") as file:
         file.write(b"\0\0")
     np.testing.assert_array_equal(read_image(tmp_path / "a.jpg"), expected)
+
+
+def test_a_decoder_that_is_asked_for_more_than_there_can_be_says_so_and_a_lack_of_memory_stays_one():
+    with pytest.raises(ImageError, match=r"damaged: a part of it claims 100,000,000,000,000,000 values"), plain_errors():
+        np.empty((10**8, 10**9), np.uint8)
+    with pytest.raises(MemoryError), plain_errors():
+        raise MemoryError

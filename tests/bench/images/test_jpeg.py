@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from bench.images import ImageError, open_image, probe_image, read_image
-from bench.images.jpeg import ends
+from bench.images.jpeg import end_of
 from bench.images.label_values import read_label_values
 
 RNG = np.random.default_rng(0)
@@ -100,7 +100,35 @@ def test_a_jpeg_that_was_cut_is_refused_also_where_a_thumbnail_in_it_is_whole(tm
 
 def test_the_end_is_that_of_the_picture_and_not_of_what_lies_within_or_behind():
     data = jpeg()
-    assert ends(data) and ends(data + b"x") and not ends(data[:-2]) and not ends(data[:-1]) and not ends(b"\xff\xd8")
+    assert end_of(data) == end_of(data + b"x\xff\xd9") == len(data) - 2
+    assert end_of(data[:-2]) is end_of(data[:-1]) is end_of(b"\xff\xd8") is None
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"quality": 30}])
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("keep", [0.2, 0.5, 0.8])
+def test_a_jpeg_that_was_cut_and_then_given_an_end_is_refused(tmp_path, mode, options, keep):
+    buffer = io.BytesIO()
+    pixels = np.tile(SMOOTH, (4, 4, 1))
+    Image.fromarray(pixels).convert(mode).save(buffer, "JPEG", **options)
+    data = buffer.getvalue()
+    assert read(tmp_path, data).shape[:2] == pixels.shape[:2]
+    start = data.index(b"\xff\xda")
+    cut = data[: start + int((len(data) - start) * keep)].rstrip(b"\xff")
+    with pytest.raises(ImageError, match="truncated: the (JPEG ends before its pixels do|end of the JPEG is missing)"):
+        read(tmp_path, cut + b"\xff\xd9")
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_a_whole_jpeg_that_is_flat_in_its_corner_is_read(tmp_path, mode, options):
+    pixels = SMOOTH.copy()
+    pixels[20:] = 255
+    for shown in (pixels, np.full_like(pixels, 255), np.zeros_like(pixels)):
+        buffer = io.BytesIO()
+        Image.fromarray(shown).convert(mode).save(buffer, "JPEG", **options)
+        assert read(tmp_path, buffer.getvalue()).shape == (41, 53, 1 if mode == "L" else 3)
+        assert read(tmp_path, buffer.getvalue()[:-2] + b"\0\0\xff\xd9").shape[:2] == (41, 53)
 
 
 def test_a_picture_of_no_kind_that_is_read_is_named(tmp_path):

@@ -122,3 +122,18 @@ def test_a_file_that_claims_more_than_can_be_read_in_parts_is_refused(tmp_path):
     (tmp_path / "x.png").write_bytes(data)
     with pytest.raises(ImageError, match="too many pixels: 300000 x 300000 in 1 channels; at most 40,000 million"):
         read_image(tmp_path / "x.png")
+
+
+def test_a_png_is_inflated_once_by_who_asks_from_the_top_down_however_high_the_regions(tmp_path, monkeypatch):
+    path, pixels = write(tmp_path, "PNG")
+    starts = []
+    restart = png_bands.PngBands._restart
+    monkeypatch.setattr(png_bands.PngBands, "_restart", lambda self: starts.append(1) or restart(self))
+    for high in (20, 90, 140):  # the last two are more than is kept
+        starts.clear()
+        with open_image(path) as picture:
+            for y in range(0, 280, high):
+                for x in (0, 70, 140):
+                    part = picture.project("first", (y, x, min(301, y + high), x + 60))
+                    assert np.array_equal(part, pixels[y : min(301, y + high), x : x + 60])
+        assert len(starts) == 1

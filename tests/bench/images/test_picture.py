@@ -55,3 +55,16 @@ def test_what_a_file_may_claim_is_limited_even_where_it_is_read_in_parts():
     assert not claims_too_much(16_000, 24_000, 3, in_parts=True)
     assert claims_too_much(16_000, 24_000, 3, in_parts=False)
     assert claims_too_much(MAX_CLAIMED, 2, 1, in_parts=True) and claims_too_much(200_000, 200_000, 40, in_parts=True)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_pixel_that_is_not_finite_in_one_slice_is_made_of_the_others(value):
+    planes = np.arange(24, dtype=np.float32).reshape(3, 2, 4, 1)
+    planes[0, 0, 0], planes[2, 1, 1], planes[:, 1, 3] = value, value, value
+    picture = Picture(ImageInfo(2, 4, 1, 3, "float32", "TIFF", slices=3), lambda z: planes[z])
+    rest = np.where(np.isfinite(planes), planes, np.nan)
+    with np.errstate(all="ignore"):
+        most, mean = np.fmax.reduce(rest), np.nansum(rest, 0) / np.isfinite(planes).sum(0)
+    np.testing.assert_array_equal(picture.project("max"), most)
+    np.testing.assert_allclose(picture.project("mean"), mean)
+    assert np.isnan(picture.project("mean")[1, 3]).all() and np.isfinite(picture.project("mean")[0, 0]).all()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import struct
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 import pytest
@@ -187,3 +188,43 @@ def test_a_stack_of_metamorph_whose_planes_one_tag_counts_is_read_plane_by_plane
         for stack in STACKS:
             np.testing.assert_array_equal(picture.project(stack), expected(stack, planes[..., None]))
         np.testing.assert_array_equal(picture.project("max", (2, 3, 8, 11))[..., 0], planes.max(0)[2:8, 3:11])
+
+
+def micromanager(pixels, frames):
+    """A Micro-Manager stack of (C, Z, H, W) uint16 as bytes, whose summary tells of so many frames."""
+    channels, slices, height, width = pixels.shape
+    summary = json.dumps({
+        "MicroManagerVersion": "1.4", "Frames": frames, "Channels": channels, "Slices": slices, "Positions": 1, "SlicesFirst": True,
+    }).encode()  # fmt: skip
+    data = bytearray(b"II*\0" + bytes(4) + struct.pack("<8I", 54773648, 0, 483765892, 0, 99384722, 0, 2355492, len(summary)) + summary)
+    data += b"\0" * (len(data) % 2)
+    index, size = [], 2 * height * width
+    about = json.dumps({"PixelSizeUm": 0.25}).encode().ljust(24, b"\0")
+    for z, c in product(range(slices), range(channels)):
+        at, last = len(data), (z, c) == (slices - 1, channels - 1)
+        index.append((c, z, 0, 0, at))
+        tags = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 16), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, at + 162),
+                (277, 3, 1, 1), (278, 4, 1, height), (279, 4, 1, size), (51123, 2, 24, at + 162 + size)]  # fmt: skip
+        block = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+        block += struct.pack("<I", 0 if last else at + 162 + size + 24)
+        data += block.ljust(162, b"\0") + pixels[c, z].astype("<u2").tobytes() + about
+    struct.pack_into("<I", data, 4, index[0][-1])
+    struct.pack_into("<I", data, 12, len(data))
+    return bytes(data + struct.pack("<II", 3453623, len(index)) + b"".join(struct.pack("<5I", *one) for one in index))
+
+
+def test_a_recording_of_micromanager_is_read_from_the_one_file_whatever_lies_beside_it(tmp_path):
+    pixels = draw("CZYX")
+    (tmp_path / "x_MMStack.tif").write_bytes(micromanager(pixels, 2))
+    (tmp_path / "x_MMStack_1.tif").write_bytes(b"never opened, or this would be an error")
+    with open_image(tmp_path / "x_MMStack.tif") as picture:
+        assert (picture.info.channels, picture.info.slices, picture.info.um_per_px) == (3, 4, 0.25)
+        np.testing.assert_array_equal(picture.project("max"), pixels.max(1).transpose(1, 2, 0))
+
+
+def test_an_index_of_micromanager_that_lists_planes_without_number_is_refused(tmp_path):
+    data = bytearray(micromanager(draw("CZYX"), 1))
+    data[-20:] = struct.pack("<5I", 60_000, 60_000, 60_000, 0, 8)
+    (tmp_path / "a.tif").write_bytes(data)
+    with pytest.raises(ImageError, match="lists .* planes, and the file holds 12"):
+        probe_image(tmp_path / "a.tif")

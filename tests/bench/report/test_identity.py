@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.data.content import content_of, place_of
-from bench.data.label_csv import BOX
+from bench.data.label_boxes import BOX
 from bench.report.identity import Known, changed_encoders, families, name_datasets
 
 
