@@ -2,9 +2,9 @@
 
     load_dataset -> make_instances -> extract -> plan_sweep -> run_units -> build_leaderboard
 
-A run writes <out>/runs/<name>/{run.json, ledger/, instances.parquet, predictions/,
-leaderboard.csv, leaderboard.md, pairs.csv, ...} and refreshes <out>/leaderboard.csv and .md. Embeddings lie in
-<out>/store and serve every run.
+A run writes <out>/runs/<name>/{dataset.json, run.json, ledger/, instances.parquet, predictions/, leaderboard.csv,
+leaderboard.md, pairs.csv, ...}, see `bench.report.place`, and refreshes <out>/leaderboard.csv and .md. Embeddings lie
+in <out>/store and serve every run.
 """
 
 from __future__ import annotations

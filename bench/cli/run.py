@@ -242,10 +242,11 @@ def _audit(request: Request, result: RunResult, command: str, **how: Any) -> pd.
     from bench.disk.tables import write_csv
     from bench.pipeline import run as run_all
     from bench.report.leak import leak_table
+    from bench.report.place import LEAK
 
     name = request.name and f"{request.name}-random-split"
     other = replace(request, protocol=replace(request.protocol, split="random"), name=name)
     at_random = run_all(other, command=command, **how)
     table = leak_table(result.leaderboard.table, at_random.leaderboard.table)
-    write_csv(result.folder / "leak.csv", table)
+    write_csv(result.folder / LEAK, table)
     return table

@@ -59,8 +59,8 @@ def name_datasets(runs: Sequence[Known]) -> tuple[dict[str, str], list[str]]:
 
 def families(runs: Sequence[Known], names: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """Return (content -> the content that it counts as where datasets are compared, what a reader should know)."""
-    images = {content: _images(own) for content in _contents(runs) if (own := _first(runs, content))}
     joined = {content: content for content in _contents(runs)}
+    images = {content: _images(_first(runs, content)) for content in joined} if len(joined) > 1 else {}
     notes = []
     for a, b in combinations([content for content in joined if len(images.get(content, ()))], 2):
         smaller = min(len(images[a]), len(images[b]))

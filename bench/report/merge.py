@@ -145,7 +145,7 @@ def draw_scores(runs: Sequence[StoredRun], merged: Merged) -> tuple[pd.DataFrame
             notes.append(f"{dataset}: across datasets only its newest run counts ({_protocol(newest)})")
         for run in (run for run in runs if run.name in set(kept["run"])):
             units = read_units(run.folder)["unit"]
-            if units.empty:
+            if units.empty or not run.classes:
                 notes.append(f"{run.name}: written by an earlier version, takes no part across datasets. {AGAIN}")
                 continue
             ledger = read_ledger(run.folder)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,14 @@ class Typed(str):
     """A text to be shown as it was typed, such as a command."""
 
 
-def inert(text: str) -> str:
-    """Return any text such that Markdown shows it as it is, on one line. Plain code spans stay code."""
+def inert(text: str, *, in_table: bool = False) -> str:
+    """Return any text such that Markdown shows it as it is, on one line. Plain code spans stay code.
+
+    in_table: the text never stands at the beginning of a line, where more would mean something.
+    """
     parts = _OWN_CODE.split(plain(text).lstrip())
     shown = "".join(part if i % 2 else _escaped(part) for i, part in enumerate(parts))
-    start = _BLOCK.match(shown)
+    start = None if in_table else _BLOCK.match(shown)
     return f"{start[0]}\\{shown[start.end() :]}" if start else shown
 
 
@@ -73,7 +77,7 @@ def _table(table: pd.DataFrame) -> pd.DataFrame:
     shown = table.rename(columns=lambda name: inert(name) if isinstance(name, str) else name)
     for name, column in zip(shown.columns, (table[name] for name in table), strict=True):
         if not pd.api.types.is_numeric_dtype(column):
-            made = code if name in CODE else inert
+            made = code if name in CODE else partial(inert, in_table=True)
             inerts = [made(x) if isinstance(x, str) else x for x in column]
             shown[name] = pd.Series(inerts, index=table.index, dtype=column.dtype)
     return shown

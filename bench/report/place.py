@@ -27,6 +27,7 @@ from bench.report.record import read_about, read_units
 
 MARK = "dataset.json"
 EARLIER = "-earlier-"
+LEAK = "leak.csv"
 
 
 def place_run(runs: Path, name: str, content: str, *, take: bool = True) -> tuple[Path, str]:
@@ -99,6 +100,8 @@ def keep_earlier(folder: Path, units: set[str]) -> str:
     kept = folder.with_name(f"{folder.name}{EARLIER}{about['signature'][:8]}")
     if not kept.exists():
         _copy_tables(folder, kept, before["unit"].tolist())
+    with suppress(OSError):
+        (folder / LEAK).unlink()  # of the request before, and made by few
     asked = ", ".join(dict.fromkeys(lost["encoder"]))
     return (
         f"{folder} held rows that this request does not ask for (of {asked}); its tables are kept in {kept}, and its "

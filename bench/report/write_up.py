@@ -42,6 +42,8 @@ def write_up(
         with suppress(OSError, ValueError, LookupError):  # damaged, so it is made anew
             return Leaderboard(read_csv(folder / "leaderboard.csv"), about["empty_fields"], about["flags"]), False, ""
     kept = keep_earlier(folder, {unit.name for unit in account.units})
+    # A kill between two tables must not leave them under the name of the request before.
+    (folder / "run.json").unlink(missing_ok=True)
     board = _write_tables(folder, account)
     forget_copy(folder, _signature(account))
     refresh_overview(out)

@@ -96,6 +96,10 @@ class Inner:
     number: float = 1.5
 
 
+def test_in_a_table_nothing_stands_at_the_beginning_of_a_line():
+    assert for_page(pd.DataFrame({"n90_in": [">5", "-1", "#"]}))["n90_in"].tolist() == [">5", "-1", "#"]
+
+
 def test_data_is_made_inert_at_any_depth_and_numbers_stay():
     table = pd.DataFrame({"recall:a|b": [0.5], "encoder": ["a|b"], "diagnostic": [np.nan], "n": [3]}).astype(
         {"diagnostic": object}

@@ -58,11 +58,13 @@ def written(folder, signature, units):
 def test_tables_with_rows_that_the_next_request_lacks_are_kept_whole(tmp_path):
     folder = tmp_path / "cells"
     written(folder, "1" * 32, ["u1", "u2"])
+    (folder / "leak.csv").write_text("of the first")
     said = keep_earlier(folder, {"u2", "u3"})
     kept = tmp_path / "cells-earlier-11111111"
     assert str(kept) in said and "of dino" in said
     assert (kept / "leaderboard.csv").read_text() == "1" * 32
     assert {path.stem for path in (kept / "predictions").iterdir()} == {"u1", "u2"}
+    assert (kept / "leak.csv").exists() and not (folder / "leak.csv").exists()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
     forget_copy(folder, "2" * 32)
     assert kept.exists()
