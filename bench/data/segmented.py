@@ -17,7 +17,7 @@ from bench.data.segment import VERSION, Segmenter, segment
 from bench.images import open_image, read_image, sample, sample_step
 from bench.seeds import content_name
 
-LOOKED_AT = 16_000_000  # pixels of a large image by which its foreground is told
+LOOKED_AT = 8_000_000  # pixels of an image by which its foreground is told, if it has more
 Tell = Callable[[int, int], None]
 
 
@@ -65,15 +65,14 @@ def label_images(
 def foreground_shares(dataset: Dataset, tiles: pd.DataFrame, cache: Path | None, tell: Tell = silent) -> np.ndarray:
     """Return the share of each tile (columns path, x0..y1, width, height) that is foreground, float64 (n,).
 
-    NaN where the image cannot be read. Of one that is too large to be read at once every n-th pixel along both axes
-    is looked at.
+    NaN where the image cannot be read. Of a large one every n-th pixel along both axes is looked at.
     """
     digests = tiles.drop_duplicates("path").set_index("path")["digest"]
     names = {str(path): content_name(["foreground", VERSION, digest]) for path, digest in digests.to_dict().items()}
 
     def make(path: str) -> dict[str, np.ndarray]:
         with open_image(dataset.root / path) as picture:
-            step = 1 if picture.fits else sample_step(picture, LOOKED_AT)
+            step = sample_step(picture, LOOKED_AT)
             above = foreground_of(sample(picture, "first", step))
         return {"above": np.packbits(above), "shape": np.array(above.shape), "step": np.array(step)}
 
