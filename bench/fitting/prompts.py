@@ -54,7 +54,8 @@ def make_prompts(classes: Sequence[str], file: Path | None = None) -> Prompts:
     names = given.get("classes", {name: _spoken(name) for name in classes})
     if not isinstance(names, dict):
         raise BenchError(f"Got classes = {names!r} in {file}; expected a table [classes] with a line for each class.")
-    names = {one_form(name): texts for name, texts in names.items()}
+    same = {one_form(name): name for name in classes}  # a file written on another system may spell them otherwise
+    names = {name if name in classes else same.get(one_form(name), name): texts for name, texts in names.items()}
     for name in names:
         if name not in classes:
             expected = did_you_mean(name, classes) or f"; expected {', '.join(classes)}."

@@ -71,3 +71,8 @@ def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path):
     (tmp_path / "image.png").write_bytes(b"\x89PNG\xff")
     with pytest.raises(BenchError, match="is no TOML"):
         make_prompts(CLASSES, tmp_path / "image.png")
+
+
+def test_names_of_classes_may_be_in_another_unicode_form(tmp_path):
+    (tmp_path / "prompts.toml").write_text('templates = ["{}"]\n[classes]\n"Ko\u0308rner" = "grains"\nb = "b"\n', encoding="utf-8")
+    assert make_prompts(["K\u00f6rner", "b"], tmp_path / "prompts.toml")["K\u00f6rner"] == ("grains",)
