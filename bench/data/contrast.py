@@ -112,7 +112,7 @@ def _scaled(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     if not high > low:  # fewer than one pixel in a thousand differs
         low, high = float(pixels[valid].min()), float(pixels[valid].max())
     # Halved before subtracting: the span of floats may itself overflow.
-    kind = np.dtype(np.float32 if pixels.dtype.itemsize <= 2 else np.float64)
+    kind: np.dtype[np.floating] = np.dtype(np.float32 if pixels.dtype.itemsize <= 2 else np.float64)
     half = max(float(high / 2 - low / 2), float(np.finfo(kind).tiny))
     x = (pixels.astype(kind) / 2 - low / 2) / half
     x = np.clip(np.where(finite, x, 0), -REACH, 1 + REACH).astype(np.float32)
