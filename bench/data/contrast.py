@@ -13,7 +13,6 @@ Pixels that are not finite are left out of all of this and are never foreground.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -113,9 +112,8 @@ def _scaled(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     if not high > low:  # fewer than one pixel in a thousand differs
         low, high = float(pixels[valid].min()), float(pixels[valid].max())
     # Halved before subtracting: the span of floats may itself overflow.
-    single = pixels.dtype.itemsize <= 2
-    kind: np.dtype[Any] = np.dtype(np.float32 if single else np.float64)
-    half = max(float(high / 2 - low / 2), float(np.finfo(np.float32 if single else np.float64).tiny))
+    kind: np.dtype[np.floating] = np.dtype(np.float32 if pixels.dtype.itemsize <= 2 else np.float64)
+    half = max(float(high / 2 - low / 2), float(np.finfo(kind).tiny))
     x = (pixels.astype(kind) / 2 - low / 2) / half
     x = np.clip(np.where(finite, x, 0), -REACH, 1 + REACH).astype(np.float32)
     return _without_specks(filled(x, valid)), valid, 2 * half
