@@ -22,7 +22,7 @@ from bench.text import plain
 CODE = ("encoder", "encoder_a", "encoder_b", "intact")  # columns
 # What begins something in Markdown: escapes, code, emphasis, links, images, mathematics, cells, crossed out text.
 _SPECIAL = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
-_BARE_LINK = re.compile(r"(?i)(:(?=//)|\bwww(?=\.)|\b(?:mailto|xmpp)(?=:))")
+_BARE_LINK = re.compile(r"(?i)(:(?=//)|www(?=\.)|(?:mailto|xmpp)(?=:))")
 _BLOCK = re.compile(r"^(\d{1,9}(?=[.)](?:\s|$))|(?=[-+#=>]))")  # lists, headings, quotations
 _OWN_CODE = re.compile(r"(`\w[\w =.,/:'@-]*`)")  # as in "see `bench store`"; harmless whoever wrote it
 

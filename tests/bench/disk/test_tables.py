@@ -19,7 +19,7 @@ HOSTILE = st.one_of(TEXT, st.tuples(st.sampled_from([*"=+-@'\t\r", "\uff1d"]), T
 
 @given(st.lists(HOSTILE, min_size=1, max_size=5), HOSTILE)
 def test_no_cell_or_header_begins_a_formula_or_holds_an_escape(texts, header):
-    table = pd.DataFrame({header: texts, "n": range(len(texts))})
+    table = pd.DataFrame({header: pd.Series(texts, dtype=object), "n": range(len(texts))})
     rows = list(csv.reader(io.StringIO(csv_bytes(table).decode(), newline="")))
     assert len(rows) == len(texts) + 1
     for row in rows:

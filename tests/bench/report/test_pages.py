@@ -50,6 +50,7 @@ def test_markdown_shows_a_text_as_it_is(text):
 
 
 @given(HOSTILE)
+@example("\nwww.x.org")
 def test_no_address_becomes_a_link_of_itself(text):
     shown = re.sub("`[^`]*`", "", inert(text))
     assert "://" not in shown.replace("\\://", "") and "www." not in shown.lower()
