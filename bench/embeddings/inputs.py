@@ -24,7 +24,7 @@ Prepared = dict[Preprocess, dict[int, np.ndarray]]  # policy -> row -> uint8 (V,
 
 
 class Inputs:
-    """The inputs of the rows of an instance table, which has the columns instance, path, BOX and blank.
+    """The inputs of the rows of an instance table, which has the columns instance, path, digest, BOX and blank.
 
     Rows of one image should be asked for close together: only the last `keep` images are kept open, one for each
     thread that asks, so that memory does not grow with the number of images. found: the root of what
@@ -45,6 +45,7 @@ class Inputs:
         self.cache = cache
         self._names = table["instance"].to_numpy(str)
         self._paths = table["path"].to_numpy(str)
+        self._digests = dict(zip(self._paths.tolist(), table["digest"].to_numpy(str).tolist(), strict=True))
         boxes = table[BOX].to_numpy(dtype=np.int64, na_value=-1)
         self._boxes: list[Box] = [None if x0 < 0 else (x0, y0, x1, y1) for x0, y0, x1, y1 in boxes.tolist()]
         self._blanks = [Blank.parse(text) if isinstance(text, str) else None for text in table["blank"].tolist()]
@@ -98,7 +99,7 @@ class Inputs:
             path, labels = what
             try:
                 kept = read_labels(self._found, labels) if labels else None
-                future.set_result((open_views(self.root / path, self.policies), kept))
+                future.set_result((open_views(self.root / path, self.policies, self._digests[path]), kept))
             except BaseException as error:
                 future.set_exception(error)
             self._close_large_but(what)

@@ -9,6 +9,7 @@ from bench.images.formats import IMAGE_SUFFIXES, VERSION, open_image, probe_imag
 from bench.images.in_parts import read_through, sample, sample_step
 from bench.images.picture import COLORS, PASSING, ImageError, ImageInfo, Picture
 from bench.images.series import file_of, split_series
+from bench.images.unchanged import content_digest, digest_as_read
 
 __all__ = [
     "COLORS",
@@ -18,6 +19,8 @@ __all__ = [
     "ImageError",
     "ImageInfo",
     "Picture",
+    "content_digest",
+    "digest_as_read",
     "file_of",
     "open_image",
     "probe_image",

@@ -17,7 +17,8 @@ from bench.images.limits import MAX_CLAIMED, TOO_LARGE_AT_ONCE, fits, too_large_
 # Reasons that lie in the machine or in what was asked, not in the file: tomorrow they may be gone, so they
 # are not remembered.
 NO_SERIES = "no series"
-PASSING = ("cannot be opened", "missing codec", "no channel", "reading ", TOO_LARGE_AT_ONCE, NO_SERIES)
+CHANGED = "changed"
+PASSING = ("cannot be opened", "missing codec", "no channel", "reading ", TOO_LARGE_AT_ONCE, NO_SERIES, CHANGED)
 COLORS = ("red", "green", "blue")  # what the channels of a colour image are called
 EXACT = 2**24  # integers up to here are the same in float32
 STEPS = 256  # levels of the range of values that have to be told apart
