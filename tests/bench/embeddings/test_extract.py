@@ -156,3 +156,52 @@ def test_an_image_that_changed_after_it_was_listed_is_named_and_never_stored_und
     again = extract(table, data.root, [spec], store)
     assert (again.reused, again.made, dict(again.problems)) == ({spec.name: 3}, {spec.name: 1}, {})
     assert store.has(spec.key, table["instance"].to_numpy(str)).all()
+
+
+def test_images_larger_than_is_held_at_once_go_one_after_the_other_with_the_same_vectors(data, tmp_path, monkeypatch):
+    table, specs = make_instances(data), [resolve("color-stats"), resolve("thumbnail"), resolve("texture")]
+    whole, little = EmbeddingStore(tmp_path / "whole"), EmbeddingStore(tmp_path / "little")
+    extract(table, data.root, specs, whole)
+    monkeypatch.setattr(bench.embeddings.inputs, "HELD", 1)
+    most, get = [], bench.embeddings.inputs.Inputs.get
+
+    def watched(self, wanted):
+        prepared, problems = get(self, wanted)
+        most.append(max(map(len, prepared.values())))
+        return prepared, problems
+
+    monkeypatch.setattr(bench.embeddings.inputs.Inputs, "get", watched)
+    extract(table, data.root, specs, little)
+    assert max(most) == 1 and len(most) == 4
+    for spec in specs:
+        assert (whole.read(spec.key, table["instance"]) == little.read(spec.key, table["instance"])).all()
+
+
+@pytest.mark.parametrize("lacks", ["cut", "encode"])
+def test_an_image_for_which_there_is_too_little_memory_is_named_and_the_others_are_embedded(data, tmp_path, monkeypatch, lacks):
+    from dataclasses import replace
+
+    table, store, spec = make_instances(data), EmbeddingStore(tmp_path / "store"), resolve("color-stats")
+    victim = np.asarray(Image.open(data.root / table["path"].iloc[2]))
+
+    def refuse(pixels):
+        if (pixels.reshape(-1)[:300] == victim.reshape(-1)[:300]).all():
+            raise MemoryError
+        return pixels
+
+    if lacks == "cut":
+        cut = bench.embeddings.inputs.cut
+        monkeypatch.setattr(bench.embeddings.inputs, "cut", lambda *how: refuse(cut(*how)))
+    else:
+        load = type(spec).load
+
+        def loaded(self, placement):
+            encoder = load(self, placement)
+            return replace(encoder, encode=lambda views: encoder.encode([refuse(view) for view in views]))
+
+        monkeypatch.setattr(type(spec), "load", loaded)
+    report = extract(table, data.root, [spec], store)
+    assert list(report.problems) == [table["path"].iloc[2]] and report.made == {spec.name: 3}
+    assert "not enough memory" in report.problems[table["path"].iloc[2]]
+    expected = in_order(table)["path"] != table["path"].iloc[2]
+    assert (store.has(spec.key, in_order(table)["instance"].to_numpy(str)) == expected.to_numpy()).all()
