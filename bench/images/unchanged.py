@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import BinaryIO, TypeVar
 
+from bench.images.limits import read_at_most
 from bench.images.picture import CHANGED, ImageError, Picture
 
 HELD = 64 << 20  # bytes of a file that is read into memory
@@ -48,7 +49,7 @@ def digest_as_read(digest: str, reading: str) -> str:
 def hold(file: BinaryIO, by_name: bool = False) -> Content:
     """Return the content of a file that was opened. by_name: who reads it opens it again by its name."""
     if not by_name:
-        data = file.read(HELD + 1)
+        data = read_at_most(file, HELD + 1)
         if len(data) <= HELD:
             held = io.BytesIO(data)
             digest = content_digest(held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 
@@ -170,3 +171,32 @@ def test_a_decoder_that_is_asked_for_more_than_there_can_be_says_so_and_a_lack_o
     with pytest.raises(ImageError, match="not enough memory") as refusal, plain_errors():
         raise MemoryError
     assert str(refusal.value).startswith(PASSING)
+
+
+class Counting(io.BytesIO):
+    """A file that notes how many bytes are asked of it at once."""
+
+    most = 0
+
+    def read(self, size=-1):
+        self.most = max(self.most, size)
+        return super().read(size)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "PNM", "NumPy"])
+def test_no_more_is_asked_of_a_file_than_it_holds_whatever_its_header_claims(kind):
+    from contextlib import ExitStack
+
+    from bench.images.label_values import READERS
+
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, {"descr": "<u2", "fortran_order": False, "shape": (9000, 9000)})
+    data = {
+        "PNG": b"\x89PNG\r\n\x1a\n" + (2**31 - 1).to_bytes(4, "big") + b"IHDR" + bytes(20),
+        "PNM": b"P5 9000 9000 255\n" + bytes(100),
+        "NumPy": head.getvalue() + bytes(100),
+    }[kind]
+    file = Counting(data)
+    with pytest.raises(ImageError, match="truncated"), ExitStack() as opened:
+        READERS[kind](file, kind, opened)
+    assert file.most <= 1_000_000
