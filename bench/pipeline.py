@@ -10,7 +10,6 @@ in <out>/store and serve every run.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 
 from bench.data.content import content_of, place_of
 from bench.data.datasets import Dataset
+from bench.disk.scratch import scratch
 from bench.draws.foreign import hold_out
 from bench.draws.mistakes import check_spaces
 from bench.draws.sources import RANDOM
@@ -127,8 +127,7 @@ def run(
     workers, alone = processes(workers)
     fit_device = find_placement(fit_device, workers).device
     prompts = _prompts(_classes(prepared, request), asked.specs, request.zero_shot)
-    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
-        there = Path(folder)
+    with scratch(Path(request.out)) as there:
         prepared, extracted, X = embed(
             prepared, specs, device, on_progress, lambda key, X: _on_disk(X, there, key),
             allow_missing=request.allow_missing,
@@ -157,8 +156,9 @@ def run(
         borrow_units(run_folder, [*sweep.units, *(unit for unit, _ in means)])
         try:
             counts.append(
-                run_units(sweep, views, run_folder, workers=workers, memory=memory, device=fit_device, on_progress=tell)
-            )
+                run_units(sweep, views, run_folder, workers=workers, memory=memory, device=fit_device, scratch=there,
+                          on_progress=tell)
+            )  # fmt: skip
         except BenchError:
             give_back(run_folder)
             raise
@@ -186,7 +186,7 @@ def _on_disk(X: np.ndarray, folder: Path, key: str) -> np.ndarray:
     except OSError as error:
         raise BenchError(
             f"Got no room for {X.nbytes / 1e6:,.1f} MB of temporary files in {folder.parent} ({error}); free some, or "
-            "set TMPDIR to another folder."
+            "give --out another folder."
         ) from None
 
 

@@ -14,6 +14,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,8 @@ from .weights import file_sha256, quiet
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SAFE = re.compile(r"\w[\w.-]*")  # what the hub sends becomes a file name
+MOST_UNANNOUNCED = 64 << 20  # bytes of a file of which the hub does not say how long it is
+REDIRECTIONS = 5
 
 
 @dataclass(frozen=True)
@@ -162,9 +167,9 @@ def _fetch(url: str, part: Path, size: int | None, wanted: Wanted) -> None:
                 )
             longest = have
             try:
-                _append(url, part, bar)
-            except OSError:
-                raise  # of the disk, or a status that the hub answered with
+                _append(url, part, size, wanted, bar)
+            except (OSError, EncoderError):
+                raise  # of the disk, a status that the hub answered with, or what no other try would better
             except Exception as error:  # the transport's: a broken connection, a time limit
                 reason = _short(error)
             else:
@@ -172,19 +177,69 @@ def _fetch(url: str, part: Path, size: int | None, wanted: Wanted) -> None:
                     return
 
 
-def _append(url: str, part: Path, bar: Any) -> None:
-    from huggingface_hub import constants
-    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+def _append(url: str, part: Path, size: int | None, wanted: Wanted, bar: Any) -> None:
+    """Append to `part` what one answer brings, and stop where that is more than was announced.
 
-    have = _length(part)
+    The bytes are taken as they are sent, so that none that is compressed can grow beyond that.
+    """
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
+
+    have, most = _length(part), MOST_UNANNOUNCED if size is None else size
     headers = {**build_hf_headers(), "Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-    with get_session().stream("GET", url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT) as answer:
+    with _answer(url, headers, wanted, bar) as answer:
         hf_raise_for_status(answer)
+        coding = answer.headers.get("Content-Encoding", "identity")
+        if coding.lower() != "identity":
+            raise EncoderError(
+                f"{answer.url.host} sends {wanted} for encoder '{wanted.name}' compressed ('{coding[:20]}'); expected "
+                "the bytes as they are, which were asked for. Set HF_ENDPOINT to another mirror."
+            )
         rest = answer.status_code == 206  # else the server knows no ranges and starts over
         bar.update((have if rest else 0) - bar.n)
+        come = have if rest else 0
         with part.open("ab" if rest else "wb") as file:
-            for chunk in answer.iter_bytes():  # as they come: a block that a break cuts short would be lost
+            for chunk in answer.iter_raw():  # as they come: a block that a break cuts short would be lost
+                come += len(chunk)
+                if come > most:
+                    break
                 bar.update(file.write(chunk))
+    if come > most:
+        part.unlink()
+        announced = "it announced" if size is not None else "are taken of a file whose length is not announced"
+        raise EncoderError(
+            f"{answer.url.host} sends more of {wanted} for encoder '{wanted.name}' than the {most:,} bytes that "
+            f"{announced}; it was stopped, and what had come was discarded. Run again, or set HF_ENDPOINT to another "
+            "mirror."
+        )
+
+
+@contextmanager
+def _answer(url: str, headers: Mapping[str, str], wanted: Wanted, bar: Any) -> Iterator[Any]:
+    """Yield the answer to a GET, its body unread, of the last address that the hub sends on to; each is said."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    session = get_session()
+    request = session.build_request("GET", url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT)
+    for _ in range(1 + REDIRECTIONS):
+        answer = session.send(request, stream=True, follow_redirects=False)
+        try:
+            following = answer.next_request  # a token is not sent on to another host
+            if following is None:
+                yield answer
+                return
+        finally:
+            answer.close()
+        here, there = request.url, following.url
+        if (here.scheme, there.scheme) == ("https", "http"):
+            raise EncoderError(
+                f"{here.host} sends on to {there.host} for {wanted} of encoder '{wanted.name}', and not by https as it "
+                "was asked; nothing was fetched. Set HF_ENDPOINT to another mirror."
+            )
+        if here.host != there.host:
+            bar.write(f"{here.host} sends on to {there.host} for {wanted}", file=sys.stderr)
+        request = following
+    raise EncoderError(f"{wanted.endpoint} sends on more than {REDIRECTIONS} times for {wanted}; check HF_ENDPOINT.")
 
 
 def _length(path: Path) -> int:

@@ -24,7 +24,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bench.disk.atomic import replacing
-from bench.images import PASSING, VERSION, ImageError, file_of, probe_image, split_series
+from bench.images import (
+    PASSING,
+    VERSION,
+    ImageError,
+    content_digest,
+    digest_as_read,
+    file_of,
+    probe_image,
+    split_series,
+)
 
 STAT = ["size", "mtime_ns", "ctime_ns"]
 HEADER = ["height", "width", "channels", "pages", "slices", "series"]
@@ -174,15 +183,14 @@ def _read_facts(path: Path) -> tuple[object, ...]:
         if not S_ISREG(os.stat(file).st_mode):  # a pipe would be waited for
             return _problem("", "is a folder" if file.is_dir() else "is no regular file (a pipe, a socket or a device)")
         with file.open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").hexdigest()[:32]
+            digest = content_digest(opened)
     except OSError as error:
         return _problem("", f"cannot be opened: {error.strerror}")
     try:
         info = probe_image(path)
     except ImageError as error:
         return _problem(digest, str(error))
-    if info.reading:
-        digest = hashlib.sha256(f"{digest} {info.reading}".encode()).hexdigest()[:32]
+    digest = digest_as_read(digest, info.reading)
     header = (getattr(info, name) for name in HEADER)
     lists = (json.dumps(info.names), json.dumps(info.remarks))
     scale = float("nan") if info.um_per_px is None else info.um_per_px

@@ -38,8 +38,9 @@ def segments_of(
     identity: what its result depends on. beside: as of `look_at`.
     """
     images = dataset.table.drop_duplicates("path").set_index("path")
-    names = {str(path): content_name([*identity, digest]) for path, digest in images["digest"].to_dict().items()}
-    make = lambda path: cells_of(find(read_image(dataset.root / path)))  # noqa: E731
+    digests = images["digest"].to_dict()
+    names = {str(path): content_name([*identity, digest]) for path, digest in digests.items()}
+    make = lambda path: cells_of(find(read_image(dataset.root / path, digest=digests[path])))  # noqa: E731
     looked = dict(look_at(cache, names, ("box",), make, tell, beside))
     reasons = {path: found for path, found in looked.items() if isinstance(found, str)}
     parts = [(path, names[path], found["box"]) for path, found in looked.items() if not isinstance(found, str)]
@@ -54,9 +55,9 @@ def label_images(
     dataset: Dataset, how: Segmenter, cache: Path | None, tell: Tell = silent
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (path, labels (H, W) of the classical segmenter, 0 the background) for images that can be read."""
-    digests = dataset.table.drop_duplicates("path").set_index("path")["digest"]
-    names = {str(path): content_name([*how.identity(), digest]) for path, digest in digests.to_dict().items()}
-    make = lambda path: cells_of(segment(read_image(dataset.root / path), how))  # noqa: E731
+    digests = dataset.table.drop_duplicates("path").set_index("path")["digest"].to_dict()
+    names = {str(path): content_name([*how.identity(), digest]) for path, digest in digests.items()}
+    make = lambda path: cells_of(segment(read_image(dataset.root / path, digest=digests[path]), how))  # noqa: E731
     for path, found in look_at(cache, names, ("labels",), make, tell):
         if not isinstance(found, str):
             yield path, found["labels"]
@@ -67,11 +68,11 @@ def foreground_shares(dataset: Dataset, tiles: pd.DataFrame, cache: Path | None,
 
     NaN where the image cannot be read. Of a large one every n-th pixel along both axes is looked at.
     """
-    digests = tiles.drop_duplicates("path").set_index("path")["digest"]
-    names = {str(path): content_name(["foreground", VERSION, digest]) for path, digest in digests.to_dict().items()}
+    digests = tiles.drop_duplicates("path").set_index("path")["digest"].to_dict()
+    names = {str(path): content_name(["foreground", VERSION, digest]) for path, digest in digests.items()}
 
     def make(path: str) -> dict[str, np.ndarray]:
-        with open_image(dataset.root / path) as picture:
+        with open_image(dataset.root / path, digests[path]) as picture:
             step = sample_step(picture, LOOKED_AT)
             above = foreground_of(sample(picture, "first", step))
         return {"above": np.packbits(above), "shape": np.array(above.shape), "step": np.array(step)}

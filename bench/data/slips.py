@@ -41,7 +41,9 @@ def find_slips(table: pd.DataFrame) -> pd.DataFrame:
     items there), paths (tuple).
     """
     group, label = table["group"].astype(str), table["label"].astype(str)
-    counts, paths = pd.crosstab(group, label), table["path"].groupby([group, label])
+    enough = group.map(group.value_counts()) >= LEAST  # the others say nothing, and may be many thousands
+    group, label = group[enough], label[enough]
+    counts, paths = pd.crosstab(group, label), table["path"][enough].groupby([group, label])
     numbers = counts.to_numpy()
     rows = []
     for g, k in np.argwhere(look_like_slips(numbers)):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from bench.disk.owner import temporary as temporary_name
 from bench.errors import BenchError
 
 # What a file system answers that has no such call, and a folder that may be written to but not read. Files are as whole
@@ -24,12 +24,12 @@ KEPT = "Nothing half-written was left, and what was finished is kept: the same c
 def replacing(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path in the same folder that takes the place of `path` when the block succeeds.
 
-    On an error the temporary file is removed and `path` is as it was. The temporary name holds the
-    process id and a random part, so writers never share one. Raises BenchError where the file system
-    refuses: full, read-only, not permitted.
+    On an error the temporary file is removed and `path` is as it was. The temporary name tells
+    whose it is and has a random part, see `bench.disk.owner`, so writers never share one. Raises BenchError where the
+    file system refuses: full, read-only, not permitted.
     """
     path = Path(path)
-    temporary = path.parent / f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+    temporary = temporary_name(path.parent, path.name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -57,7 +57,7 @@ def create_whole(path: Path, data: bytes) -> None:
     It is written beside its place and linked there, as one without its data, which a kill or Ctrl-C would leave, is
     nobody's until it is old. Where there are no links it is created empty first.
     """
-    temporary = path.parent / f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+    temporary = temporary_name(path.parent, path.name)
     try:
         temporary.write_bytes(data)
         try:

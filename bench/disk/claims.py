@@ -17,16 +17,16 @@ import json
 import os
 import re
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from bench.disk.atomic import create_whole
+from bench.disk.owner import machine as _machine
+from bench.disk.owner import started as _started
 
 STALE_S = 60.0  # a holder not heard of for so long is taken for dead
 BEAT_S = 5.0
@@ -201,33 +201,3 @@ def _read(path: Path, now: float) -> Claim | None:
 def _check(name: str) -> None:
     if not re.fullmatch(r"[\w-]+", name):
         raise ValueError(f"Got claim name {name!r}; expected letters, digits, '_' or '-', as it names a file.")
-
-
-@cache
-def _machine() -> str:
-    """Return what makes process numbers comparable: host, boot, and process namespace where there is one."""
-    parts = [socket.gethostname()]
-    with suppress(OSError):
-        parts += [Path("/proc/sys/kernel/random/boot_id").read_text().strip(), os.readlink("/proc/self/ns/pid")]
-    return " ".join(parts)
-
-
-def _started(pid: int) -> str | None:
-    """Return when a process of this machine started, '' where that cannot be told; None when there is none."""
-    try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if state in "ZX" else fields[18]
-    except ProcessLookupError:
-        return None
-    except OSError:
-        if Path("/proc/self/stat").exists():
-            return None
-    if os.name == "nt":  # there os.kill ends the process, whatever the signal
-        return ""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except OSError:  # another user's
-        return ""
-    return ""

@@ -15,6 +15,7 @@ import numpy as np
 
 from bench.seeds import keyed_uniform
 
+FEW = 8  # seeds for which numbers of Python are faster than arrays; they are the same
 RELATIVE, ABSOLUTE = 1e-5, 1e-8  # folds whose unevenness differs by no more are alike, as np.isclose has it
 
 
@@ -81,6 +82,8 @@ def _unevenness(shares: np.ndarray) -> np.ndarray:
 
 def _least(uneven: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Return the fold (S,) with the least unevenness (S, F), of those alike the one with the smallest size (S, F)."""
+    if len(uneven) <= FEW:
+        return np.array([_least_of(*both) for both in zip(uneven.tolist(), size.tolist(), strict=True)])
     best = np.zeros(len(uneven), np.int64)
     least, fewest = uneven[:, 0], size[:, 0]
     for i in range(1, uneven.shape[1]):
@@ -88,4 +91,14 @@ def _least(uneven: np.ndarray, size: np.ndarray) -> np.ndarray:
         better = (uneven[:, i] < least) | (alike & (size[:, i] < fewest))
         best = np.where(better, i, best)
         least, fewest = np.where(better, uneven[:, i], least), np.where(better, size[:, i], fewest)
+    return best
+
+
+def _least_of(uneven: Sequence[float], size: Sequence[float]) -> int:
+    """Return what `_least` does of one seed, from F numbers each."""
+    best, least, fewest = 0, uneven[0], size[0]
+    for i in range(1, len(uneven)):
+        alike = abs(uneven[i] - least) <= ABSOLUTE + RELATIVE * abs(least)
+        if uneven[i] < least or (alike and size[i] < fewest):
+            best, least, fewest = i, uneven[i], size[i]
     return best

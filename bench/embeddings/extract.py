@@ -28,6 +28,7 @@ from bench.embeddings.missing import refuse_missing
 from bench.embeddings.pixels import PixelCache
 from bench.embeddings.prepare import flat_views, join_views
 from bench.embeddings.store import PIXELS, EmbeddingStore, to_rows
+from bench.images import NO_MEMORY
 from encoders import (
     EncoderError,
     EncoderSpec,
@@ -260,22 +261,43 @@ def _chunk(rows: np.ndarray, block: _Block, loaded: Sequence[LoadedEncoder], inp
     wanted: dict[Preprocess, set[int]] = {}
     for encoder in loaded:
         wanted.setdefault(encoder.spec.preprocess, set()).update(own.get(encoder.spec.name, ()))
-    prepared, problems = inputs.get({policy: sorted(some) for policy, some in wanted.items()})
     vectors: Vectors = {}
     seconds: dict[str, float] = {}
     left: Prepared = {}
-    for encoder in loaded:
-        name, policy = encoder.spec.name, encoder.spec.preprocess
-        there = {row: prepared[policy][row] for row in own.get(name, ()) if row in prepared[policy]}
-        if not there:
-            continue
-        if not encoder.parallel:
-            left.setdefault(policy, {}).update(there)
-            continue
-        started = time.perf_counter()
-        vectors[name] = list(there), _encode(encoder, list(there.values()))
-        seconds[name] = time.perf_counter() - started
+    problems: dict[str, str] = {}
+    rest: Mapping[Preprocess, list[int]] = {policy: sorted(some) for policy, some in wanted.items()}
+    while any(rest.values()):
+        prepared, found = inputs.get(rest)
+        problems |= found
+        for encoder in loaded:
+            name, policy = encoder.spec.name, encoder.spec.preprocess
+            there = {row: prepared[policy][row] for row in own.get(name, ()) if row in prepared.get(policy, ())}
+            if not there:
+                continue
+            if not encoder.parallel:
+                left.setdefault(policy, {}).update(there)
+                continue
+            started = time.perf_counter()
+            sound, made = _encode_each(encoder, there)
+            problems |= {inputs.path(row): NO_MEMORY for row in there.keys() - set(sound)}
+            if sound:
+                before = vectors.get(name, ([], made[:0]))
+                vectors[name] = before[0] + sound, np.concatenate([before[1], made])
+            seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - started
+        rest = inputs.left_of(rest, prepared, problems)
     return _Chunk(vectors, left, seconds, problems)
+
+
+def _encode_each(encoder: LoadedEncoder, inputs: Mapping[int, np.ndarray]) -> tuple[list[int], np.ndarray]:
+    """Return the rows for which there is memory, and their vectors; where there is too little for all, one by one."""
+    try:
+        return list(inputs), _encode(encoder, list(inputs.values()))
+    except MemoryError:
+        if len(inputs) == 1:
+            return [], np.zeros((0, 0), np.float32)
+    parts = [_encode_each(encoder, {row: views}) for row, views in inputs.items()]
+    made = [vectors for rows, vectors in parts if rows]
+    return [row for rows, _ in parts for row in rows], np.concatenate(made or [np.zeros((0, 0), np.float32)])
 
 
 def _encode(encoder: LoadedEncoder, inputs: Sequence[np.ndarray]) -> np.ndarray:

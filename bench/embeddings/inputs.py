@@ -17,14 +17,15 @@ from bench.data.datasets import BOX
 from bench.embeddings.large_views import Box, LargeViews
 from bench.embeddings.pixels import PixelCache
 from bench.embeddings.prepare import Views, cut, open_views
-from bench.images import ImageError
+from bench.images import NO_MEMORY, ImageError
 from encoders import Preprocess
 
+HELD = 400_000_000  # bytes of inputs that are given at once, and one row more: images may be as large as they are
 Prepared = dict[Preprocess, dict[int, np.ndarray]]  # policy -> row -> uint8 (V, S, S, 3)
 
 
 class Inputs:
-    """The inputs of the rows of an instance table, which has the columns instance, path, BOX and blank.
+    """The inputs of the rows of an instance table, which has the columns instance, path, digest, BOX and blank.
 
     Rows of one image should be asked for close together: only the last `keep` images are kept open, one for each
     thread that asks, so that memory does not grow with the number of images. found: the root of what
@@ -45,6 +46,7 @@ class Inputs:
         self.cache = cache
         self._names = table["instance"].to_numpy(str)
         self._paths = table["path"].to_numpy(str)
+        self._digests = dict(zip(self._paths.tolist(), table["digest"].to_numpy(str).tolist(), strict=True))
         boxes = table[BOX].to_numpy(dtype=np.int64, na_value=-1)
         self._boxes: list[Box] = [None if x0 < 0 else (x0, y0, x1, y1) for x0, y0, x1, y1 in boxes.tolist()]
         self._blanks = [Blank.parse(text) if isinstance(text, str) else None for text in table["blank"].tolist()]
@@ -54,12 +56,16 @@ class Inputs:
         self._lock = threading.Lock()
 
     def get(self, wanted: Mapping[Preprocess, Sequence[int]]) -> tuple[Prepared, dict[str, str]]:
-        """Return the inputs of some rows for each policy, and path -> reason of images that cannot be read."""
+        """Return the inputs of some rows for each policy, and path -> reason of images that cannot be read.
+
+        Of inputs larger than HELD only the first rows are given, one at least, see `left_of`.
+        """
         prepared = {policy: self._kept(policy, rows) for policy, rows in wanted.items()}
         lacking = {policy: set(rows) - prepared[policy].keys() for policy, rows in wanted.items()}
         problems: dict[str, str] = {}
         seen: tuple[object, Views, np.ndarray | None] | None = None  # of the row before: mostly of the same image
         rows_left = sorted(set().union(*lacking.values()))
+        held = 0
         for at, row in enumerate(rows_left):
             path, blank = self._paths[row], self._blanks[row]
             what = path, blank.labels if blank else None
@@ -73,13 +79,31 @@ class Inputs:
                 hidden = None if blank is None or labels is None else (blank, labels)
                 for policy in (policy for policy, rows in lacking.items() if row in rows):
                     prepared[policy][row] = cut(views, self._boxes[row], policy, hidden)
+                    held += prepared[policy][row].nbytes
             except ImageError as error:
                 problems[path] = str(error)
+            except MemoryError:
+                problems[path] = NO_MEMORY
+            if held > HELD:
+                break
         for policy, rows in wanted.items():
             if lacking[policy]:
                 made = {str(self._names[row]): prepared[policy][row] for row in rows if row in prepared[policy]}
                 self.cache.write(policy, [str(self._names[row]) for row in rows], made)
         return prepared, problems
+
+    def left_of(
+        self, wanted: Mapping[Preprocess, Sequence[int]], prepared: Prepared, problems: Mapping[str, str]
+    ) -> dict[Preprocess, list[int]]:
+        """Return the rows that were wanted and are neither prepared nor of an image that cannot be read."""
+        return {
+            policy: [row for row in rows if row not in prepared[policy] and self.path(row) not in problems]
+            for policy, rows in wanted.items()
+        }
+
+    def path(self, row: int) -> str:
+        """Return the path of the image of a row."""
+        return str(self._paths[row])
 
     def _kept(self, policy: Preprocess, rows: Sequence[int]) -> dict[int, np.ndarray]:
         names = [str(self._names[row]) for row in rows]
@@ -98,7 +122,7 @@ class Inputs:
             path, labels = what
             try:
                 kept = read_labels(self._found, labels) if labels else None
-                future.set_result((open_views(self.root / path, self.policies), kept))
+                future.set_result((open_views(self.root / path, self.policies, self._digests[path]), kept))
             except BaseException as error:
                 future.set_exception(error)
             self._close_large_but(what)

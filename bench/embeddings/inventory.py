@@ -14,12 +14,11 @@ import numpy as np
 from bench.data.manifest import forgotten_manifests
 from bench.disk.atomic import refusal
 from bench.disk.claims import Claims
+from bench.disk.owner import is_left, left_semaphores
 from bench.disk.shard_index import row_codes
 from bench.disk.shards import DamagedShard, read_rows, read_shard
 from bench.embeddings.store import PIXELS, EmbeddingStore
 from bench.errors import BenchError, did_you_mean
-
-SILENT_S = 3600.0  # a writer touches its file all the time; the name does not tell on which machine it ran
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,10 @@ def find_leftovers(out: Path, encoders: Iterable[str] = (), *, pixels: bool = Fa
     if pixels and (store.root / PIXELS).is_dir():
         named.append(Leftover(store.root / PIXELS, "decoded images, made again when needed", pixel_bytes(store)))
     gone = {leftover.path for leftover in named}
-    rest = [*_unfinished(out), *_set_aside(out), *_forgotten(store.root), *_dead_claims(store), *_superseded(store)]
+    rest = [
+        *_unfinished(out), *_semaphores(), *_set_aside(out), *_forgotten(store.root), *_dead_claims(out),
+        *_superseded(store),
+    ]  # fmt: skip
     return named + [leftover for leftover in rest if not gone & {leftover.path, *leftover.path.parents}]
 
 
@@ -114,8 +116,13 @@ def _unfinished(out: Path) -> Iterator[Leftover]:
     now = _now(out)
     for path in sorted(out.rglob(".*.tmp")):
         with suppress(FileNotFoundError):
-            if now - path.stat().st_mtime > SILENT_S:
-                yield Leftover(path, "never finished, its writer silent for an hour", _size(path))
+            if is_left(path, now):
+                yield Leftover(path, "never finished, by a process that is dead or silent for long", _size(path))
+
+
+def _semaphores() -> Iterator[Leftover]:
+    for path in left_semaphores():
+        yield Leftover(path, "shared by processes of joblib that are dead", _size(path))
 
 
 def _set_aside(out: Path) -> Iterator[Leftover]:
@@ -128,10 +135,11 @@ def _forgotten(cache: Path) -> Iterator[Leftover]:
         yield Leftover(path, f"about the files of {root}, which is gone", _size(path))
 
 
-def _dead_claims(store: EmbeddingStore) -> Iterator[Leftover]:
-    for claim in store.claims().holders():
-        if claim.stale():
-            yield Leftover(claim.path, "claimed by a process that is dead", _size(claim.path))
+def _dead_claims(out: Path) -> Iterator[Leftover]:
+    for folder in sorted({path.parent for path in out.rglob("*.claim")}):
+        for claim in Claims(folder).holders():
+            if claim.stale():
+                yield Leftover(claim.path, "claimed by a process that is dead", _size(claim.path))
 
 
 def _superseded(store: EmbeddingStore) -> Iterator[Leftover]:

@@ -51,14 +51,15 @@ Views = WholeViews | LargeViews
 Hidden = tuple[Blank, np.ndarray] | None  # what is blanked, by labels (H, W) of the whole image
 
 
-def open_views(path: Path, policies: Sequence[Preprocess]) -> Views:
+def open_views(path: Path, policies: Sequence[Preprocess], digest: str | None = None) -> Views:
     """Decode one image and make its views: one unless each channel is a view of its own.
 
     An image that is too large to be read at once stays open, and its parts are read when they are asked for. Raises
-    ImageError, also where the image lacks a channel that a policy names.
+    ImageError, also where the image lacks a channel that a policy names, and where its content is not that of `digest`,
+    see `bench.images.open_image`.
     """
     with ExitStack() as opened:
-        picture = opened.enter_context(open_image(path))
+        picture = opened.enter_context(open_image(path, digest))
         if not picture.fits:
             return LargeViews(picture, opened.pop_all())
         stacks = {stack: picture.project(stack) for stack in {policy.stack for policy in policies}}

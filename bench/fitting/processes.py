@@ -1,8 +1,20 @@
-"""How many processes can work at once on this machine."""
+"""Processes that fit: how many can work at once on this machine, and that none outlives who started it."""
 
 from __future__ import annotations
 
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from joblib import Parallel
+
+LOOK_S = 0.5  # between two looks of a process at who started it
 
 
 def processes(wanted: int) -> tuple[int, str]:
@@ -14,6 +26,36 @@ def processes(wanted: int) -> tuple[int, str]:
     if not why:
         return wanted, ""
     return 1, f"this machine has no semaphores ({why}), so one process fits instead of {wanted}; it takes longer"
+
+
+@contextmanager
+def worker_processes(count: int, ahead: str, folder: Path | None = None) -> Iterator[Parallel]:
+    """Yield a `joblib.Parallel` over `count` processes of one BLAS thread each, which die with this one.
+
+    ahead: how many tasks are sent before they are asked for, as "1.5*n_jobs". folder: where arrays of more than a
+    megabyte are shared; None leaves it to joblib. Results come as they are made.
+    """
+    from joblib import Parallel, parallel_config
+
+    with parallel_config(
+        "loky", n_jobs=count, temp_folder=folder, inner_max_num_threads=1, initializer=die_with, initargs=(os.getpid(),)
+    ):
+        yield Parallel(return_as="generator_unordered", pre_dispatch=ahead)
+
+
+def die_with(parent: int) -> None:
+    """Let this process end within a second of its parent, of that process number, however that ends.
+
+    A thread looks, as the signal that Linux can send (PR_SET_PDEATHSIG) comes when the thread ends that started the
+    process. Without effect on Windows, where the number of a dead parent stays.
+    """
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_S)
+        os._exit(1)  # nothing of this process is wanted any more: what was finished lies on the disk
+
+    threading.Thread(target=look, daemon=True, name="die-with-parent").start()
 
 
 @cache

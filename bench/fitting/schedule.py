@@ -23,7 +23,7 @@ from bench.draws.episodes import image_names
 from bench.errors import BenchError
 from bench.fitting.fit import Material, Supports, fit_units
 from bench.fitting.ledger import Unit, read_unit, tested_items
-from bench.fitting.processes import processes
+from bench.fitting.processes import processes, worker_processes
 from bench.fitting.sweep import Sweep, View
 from bench.heads.pool import BUDGET
 
@@ -42,14 +42,15 @@ def run_units(
     workers: int = 1,
     memory: float | None = None,
     device: str = "cpu",
+    scratch: Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> tuple[int, int]:
     """Do the units that have no output yet; returns (reused, made), where made by another process counts as reused.
 
     workers: processes, each with one BLAS thread. memory: GB for all of them, by estimate (default: half of the
     machine's); it decides how many tasks run at once. device: where heads that can are fitted, "cpu" or torch's name
-    of a GPU; units are not named by it, so what one device has made the other takes as it is. Raises BenchError for
-    embeddings that are not finite.
+    of a GPU; units are not named by it, so what one device has made the other takes as it is. scratch: where processes
+    share large tables; None leaves it to joblib. Raises BenchError for embeddings that are not finite.
     """
     workers, _ = processes(workers)
     run = run.absolute()  # a process that is used again is where it was started
@@ -63,7 +64,7 @@ def run_units(
     made = 0
     while todo:
         with progress.watched(run):
-            finished = _run_tasks(cut_tasks(todo, sweep, views, workers, budget), sweep, views, material)
+            finished = _run_tasks(cut_tasks(todo, sweep, views, workers, budget), sweep, views, material, scratch)
         made += finished
         todo = [unit for unit in todo if not unit.path(run).exists()]
         if todo and not finished:
@@ -141,7 +142,9 @@ def fits_of(unit: Unit, sweep: Sweep) -> int:
     return unit.seeds * len(unit.rates) * len(sweep.plan.repeats[0])
 
 
-def _run_tasks(cut: tuple[list[Task], int], sweep: Sweep, views: Mapping[str, View], material: Material) -> int:
+def _run_tasks(
+    cut: tuple[list[Task], int], sweep: Sweep, views: Mapping[str, View], material: Material, scratch: Path | None
+) -> int:
     """Run tasks, so many at once, and return how many units were made here."""
     tasks, at_once = cut
     made = 0
@@ -149,14 +152,14 @@ def _run_tasks(cut: tuple[list[Task], int], sweep: Sweep, views: Mapping[str, Vi
         return sum(
             _run_task(task, views[task[0].encoder], _own_draws(sweep, task), material, os.getpid()) for task in tasks
         )
-    from joblib import Parallel, delayed, parallel_config
+    from joblib import delayed
 
-    with parallel_config("loky", n_jobs=at_once, inner_max_num_threads=1):
+    with worker_processes(at_once, "1.5*n_jobs", scratch) as parallel:
         jobs = (
             delayed(_run_task)(task, views[task[0].encoder], _own_draws(sweep, task), material, os.getpid())
             for task in tasks
         )
-        for done in Parallel(return_as="generator_unordered", pre_dispatch="1.5*n_jobs")(jobs):
+        for done in parallel(jobs):
             made += done
     return made
 

@@ -33,7 +33,7 @@ from bench.draws.episodes import Draws, SplitPlan
 from bench.errors import BenchError
 from bench.fitting.ledger import Tested
 from bench.fitting.metrics import balanced_accuracy, log_loss
-from bench.fitting.processes import processes
+from bench.fitting.processes import processes, worker_processes
 from bench.fitting.scaling import Scaling, scaling_of
 from bench.fitting.sweep import Embedded
 from bench.heads import Head, Params, get_heads
@@ -105,7 +105,7 @@ class Task:
 
 def run_study(task: Task, trials: int, workers: int = 1, on_progress: Callable[[int, int], None] | None = None) -> int:
     """Go on until the study has `trials` trials in all; returns how many this call made. One BLAS thread a worker."""
-    from joblib import Parallel, delayed
+    from joblib import delayed
 
     made = 0
     workers, _ = processes(workers)
@@ -126,11 +126,12 @@ def run_study(task: Task, trials: int, workers: int = 1, on_progress: Callable[[
                 time.sleep(0.1)
                 continue
             jobs = (delayed(_run_trial)(task, trials) for _ in range(missing))
-            for one in Parallel(n_jobs=min(workers, missing), return_as="generator_unordered")(jobs):
-                made += one
-                done += one
-                if on_progress:
-                    on_progress(min(done, trials), trials)
+            with worker_processes(min(workers, missing), "2*n_jobs") as parallel:
+                for one in parallel(jobs):
+                    made += one
+                    done += one
+                    if on_progress:
+                        on_progress(min(done, trials), trials)
     except OSError as error:
         raise refusal(task.folder / "study.journal", error) from error
 

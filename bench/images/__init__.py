@@ -7,17 +7,21 @@ name is opened.
 
 from bench.images.formats import IMAGE_SUFFIXES, VERSION, open_image, probe_image, read_image
 from bench.images.in_parts import read_through, sample, sample_step
-from bench.images.picture import COLORS, PASSING, ImageError, ImageInfo, Picture
+from bench.images.picture import COLORS, NO_MEMORY, PASSING, ImageError, ImageInfo, Picture
 from bench.images.series import file_of, split_series
+from bench.images.unchanged import content_digest, digest_as_read
 
 __all__ = [
     "COLORS",
     "IMAGE_SUFFIXES",
+    "NO_MEMORY",
     "PASSING",
     "VERSION",
     "ImageError",
     "ImageInfo",
     "Picture",
+    "content_digest",
+    "digest_as_read",
     "file_of",
     "open_image",
     "probe_image",

@@ -20,10 +20,12 @@ from bench.images.png import open_png
 from bench.images.series import choose_series, file_of
 from bench.images.signatures import READ_SUFFIXES, START, UNREAD_SUFFIXES, format_of
 from bench.images.tiff import open_tiff
+from bench.images.unchanged import checked, hold, refuse_another
 
 VERSION = 2  # raised when a file would give another header, or another reason why it is not read
 #: Endings of files that are listed as images: those that are read, and those that are named as not read.
 IMAGE_SUFFIXES = READ_SUFFIXES | UNREAD_SUFFIXES
+OPENED_BY_NAME = ("CZI", "ND2", "LIF")  # by a library that takes no open file
 #: From an open file, its format and what closes with it to the picture; only the header is read.
 OPENERS: dict[str, Callable[[BinaryIO, str, ExitStack], Picture]] = {
     "JPEG": open_jpeg,
@@ -35,16 +37,18 @@ OPENERS: dict[str, Callable[[BinaryIO, str, ExitStack], Picture]] = {
 #: The same, and which of several pictures of a file it is to be, counted from 1; None is for a rule to choose.
 OPENERS_OF_SERIES: dict[str, Callable[[BinaryIO, str, ExitStack, int | None], Picture]] = {
     "TIFF": open_tiff,
-    **dict.fromkeys(("CZI", "ND2", "LIF"), open_bioformat),
+    **dict.fromkeys(OPENED_BY_NAME, open_bioformat),
 }
 
 
 @contextmanager
-def open_image(path: Path | str) -> Iterator[Picture]:
+def open_image(path: Path | str, digest: str | None = None) -> Iterator[Picture]:
     """Open an image and read its header; its pixels are read when asked for. Raises ImageError.
 
     path: with a number behind it, as slide.lif#3, one of several pictures (series, scenes) of the file, counted from 1;
-    else the largest, the first of several as large.
+    else the largest, the first of several as large. digest: of the content that is expected, as
+    `bench.data.manifest.scan` gives it; a file that has another, or changes while it is read, is an ImageError, see
+    `bench.images.unchanged`.
     """
     with ExitStack() as opened:
         with plain_errors():
@@ -52,7 +56,11 @@ def open_image(path: Path | str) -> Iterator[Picture]:
             file = opened.enter_context(place.open("rb"))
             kind = format_of(file.read(START), place.suffix)
             file.seek(0)
-            picture = _open(file, kind, opened, series)
+            content = None if digest is None else hold(file, by_name=kind in OPENED_BY_NAME)
+            picture = _open(content.file if content else file, kind, opened, series)
+            if content and digest is not None:
+                refuse_another(content, picture.info.reading, digest)
+                picture = checked(picture, content)
             _check_size(picture)
         yield picture
 
@@ -63,7 +71,7 @@ def probe_image(path: Path | str) -> ImageInfo:
         return picture.info
 
 
-def read_image(path: Path | str, stack: str = "first") -> np.ndarray:
+def read_image(path: Path | str, stack: str = "first", digest: str | None = None) -> np.ndarray:
     """Return the pixels (H, W, C), C >= 1, C-contiguous; uint8, uint16 or float32. Raises ImageError.
 
     The pixels are those of the upright picture, as viewers show it: an orientation that the file states (EXIF) is
@@ -73,9 +81,9 @@ def read_image(path: Path | str, stack: str = "first") -> np.ndarray:
     A TIFF keeps all its channels, last, but one that it marks as alpha; where white is stored as zero the integers are
     inverted, unless ImageJ wrote them; other integers and floats become float32. Of several time points the first is
     taken, of several series or scenes see `open_image`. stack: what is made of the slices along z, see
-    `Picture.project`.
+    `Picture.project`. digest: see `open_image`.
     """
-    with open_image(path) as picture:
+    with open_image(path, digest) as picture:
         return picture.project(stack)
 
 

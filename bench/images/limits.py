@@ -5,6 +5,9 @@ The limits hold before anything is allocated, since a file of a kilobyte can cla
 
 from __future__ import annotations
 
+import os
+from typing import BinaryIO
+
 MAX_PIXELS = 178_000_000  # decoded at once: above this a file is a decompression bomb, or a whole slide
 MAX_VALUES = 4 * MAX_PIXELS  # height x width x channels
 MAX_CLAIMED = 40_000_000_000  # pixels of a picture that can be read in parts: 200,000 x 200,000
@@ -39,3 +42,14 @@ def too_large_at_once(height: int, width: int, channels: int) -> str:
         f"{TOO_LARGE_AT_ONCE}: {width} x {height} in {channels} channels, at most {MAX_PIXELS / 1e6:.0f} million; "
         "use --instances tiles:512, which reads it tile by tile"
     )  # fmt: skip
+
+
+def read_at_most(file: BinaryIO, count: int) -> bytes:
+    """Return the next `count` bytes of a file, or what is left of it.
+
+    `file.read` makes room for all that is asked for before it reads, and a header may claim any number.
+    """
+    here = file.tell()
+    left = file.seek(0, os.SEEK_END) - here
+    file.seek(here)
+    return file.read(max(0, min(count, left)))

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from bench.images.limits import claims_too_much
+from bench.images.limits import claims_too_much, read_at_most
 from bench.images.picture import COLORS, ImageError, ImageInfo, Picture
 
 HEADER = 4096  # bytes within which a header ends
@@ -107,7 +107,7 @@ def stored_values(file: BinaryIO, head: Netpbm) -> np.ndarray:
     row = -(-head.width // 8)
     wide = head.largest > 255
     count = head.height * row if head.kind == b"P4" else math.prod(shape) * (2 if wide else 1)
-    data = file.read(count)
+    data = read_at_most(file, count)
     if len(data) < count:
         raise ImageError(f"truncated: the PNM holds {len(data):,} of {count:,} bytes of pixels")
     if head.kind == b"P4":
@@ -119,7 +119,7 @@ def stored_values(file: BinaryIO, head: Netpbm) -> np.ndarray:
 
 def _from_text(file: BinaryIO, shape: tuple[int, int, int], head: Netpbm) -> np.ndarray:
     count = math.prod(shape)
-    text = re.sub(rb"#[^\n\r]*", b" ", file.read(12 * count + HEADER))
+    text = re.sub(rb"#[^\n\r]*", b" ", read_at_most(file, 12 * count + HEADER))
     words = re.findall(rb"[01]", text) if head.kind == b"P1" else text.split()
     if len(words) < count:
         raise ImageError(f"truncated: the PNM holds {len(words):,} of {count:,} values")

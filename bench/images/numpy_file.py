@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from bench.images.limits import MAX_HELD, MAX_VALUES
+from bench.images.limits import MAX_HELD, MAX_VALUES, read_at_most
 from bench.images.picture import ImageError
 
 SAVE = "save them by its menu File > Save masks as PNG/tif, or run cellpose with --save_tif"
@@ -75,14 +75,14 @@ def read_labels(file: BinaryIO) -> np.ndarray:
         return _cellpose_masks(file)
     _check(shape)
     count = math.prod(shape) * dtype.itemsize
-    data = file.read(count)
+    data = read_at_most(file, count)
     if len(data) < count:
         raise ImageError(f"truncated: the NumPy file holds {len(data):,} of {count:,} bytes")
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
 
 def _cellpose_masks(file: BinaryIO) -> np.ndarray:
-    data = file.read(MAX_HELD + 1)
+    data = read_at_most(file, MAX_HELD + 1)
     if len(data) > MAX_HELD:
         raise ImageError(f"more than {MAX_HELD / 1e9:.1f} GB of Python objects (a pickle), which is not read; {SAVE}")
     try:

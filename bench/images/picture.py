@@ -17,7 +17,10 @@ from bench.images.limits import MAX_CLAIMED, TOO_LARGE_AT_ONCE, fits, too_large_
 # Reasons that lie in the machine or in what was asked, not in the file: tomorrow they may be gone, so they
 # are not remembered.
 NO_SERIES = "no series"
-PASSING = ("cannot be opened", "missing codec", "no channel", "reading ", TOO_LARGE_AT_ONCE, NO_SERIES)
+CHANGED = "changed"
+NO_MEMORY = "not enough memory for it; free some, or use a machine with more"
+PASSING = ("cannot be opened", "missing codec", "no channel", "reading ", TOO_LARGE_AT_ONCE, NO_SERIES, CHANGED,
+           NO_MEMORY)  # fmt: skip
 COLORS = ("red", "green", "blue")  # what the channels of a colour image are called
 EXACT = 2**24  # integers up to here are the same in float32
 STEPS = 256  # levels of the range of values that have to be told apart
@@ -203,7 +206,7 @@ def plain_errors() -> Iterator[None]:
     except MemoryError as error:
         claimed = math.prod(getattr(error, "shape", ()))  # numpy says what was asked of it
         if claimed <= MAX_CLAIMED:
-            raise
+            raise ImageError(NO_MEMORY) from None
         raise ImageError(f"damaged: a part of it claims {claimed:,} values") from None
     except Exception as error:  # arbitrary bytes make codecs raise nearly every type there is
         if isinstance(error, OSError) and error.errno is not None:

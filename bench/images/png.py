@@ -19,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 
 from bench.images.kept_whole import cut_from_whole
-from bench.images.limits import claims_too_much
+from bench.images.limits import claims_too_much, read_at_most
 from bench.images.orientation import exif_orientation, first_of, upright
 from bench.images.picture import COLORS, ImageError, ImageInfo, Picture, Window
 from bench.images.png_bands import BAND, PIECE, PngBands, Rows
@@ -179,7 +179,7 @@ def _checked(file: BinaryIO, name: bytes, length: int, start: int | None = None)
     """Return the data of a chunk, whose checksum is right; start: where it lies, None for here."""
     if start is not None:
         file.seek(start)
-    data, check = file.read(length), file.read(4)
+    data, check = read_at_most(file, length), file.read(4)
     text = name.decode("ascii")
     if len(data) < length or len(check) < 4:
         raise ImageError(f"truncated: the file ends within a chunk {text} of the PNG")

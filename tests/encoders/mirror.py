@@ -6,6 +6,7 @@ HEAD and GET of /{repo}/resolve/{revision}/{file} answer with the headers of the
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
@@ -134,7 +135,34 @@ def trickle(handler: Handler, content: bytes, start: int) -> None:
         threading.Event().wait(0.05)
 
 
-LFS: dict[str, Answer] = {"truncated": truncate, "corrupt": corrupt, "dropped": drop, "drops often": drop_often,
+def endless(handler: Handler, content: bytes, start: int) -> None:
+    """Send a hundred times what was announced, in chunks that say no length."""
+    handler.send_response(200)
+    handler.send_header("Connection", "close")
+    handler.end_headers()
+    try:
+        for _ in range(100):
+            handler.body(content)
+    except OSError:  # whoever asked hung up
+        pass
+    handler.close_connection = True
+
+
+def bomb(handler: Handler, content: bytes, start: int) -> None:
+    """Send few bytes that are many when they are unpacked."""
+    packed = gzip.compress(bytes(100 * len(content)))
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", "gzip")
+    handler.send_header("Content-Length", str(len(packed)))
+    handler.end_headers()
+    handler.body(packed)
+
+
+def circle(handler: Handler, content: bytes, start: int) -> None:
+    handler.answer(302, {"Location": handler.path})
+
+
+LFS: dict[str, Answer] = {"endless": endless, "bomb": bomb, "circle": circle, "truncated": truncate, "corrupt": corrupt, "dropped": drop, "drops often": drop_often,
                           "stalls": stall, "trickles": trickle}  # fmt: skip
 STATUS = {"gated": (401, "GatedRepo"), "no repository": (404, "RepoNotFound"), "no file": (404, "EntryNotFound"),
           "no revision": (404, "RevisionNotFound"), "out of order": (503, ""), "forbidden": (403, "")}  # fmt: skip

@@ -67,6 +67,18 @@ def test_ctrl_c_during_the_fits_exits_with_130_leaves_no_process_behind_and_keep
     assert f"{kept} blocks of fits reused, {18 - kept} made" in place.finish("stopped", "run")
 
 
+def test_a_parent_killed_alone_takes_its_workers_along_and_the_next_run_sweeps_what_it_left(place):
+    process = place.start("alone", "run")
+    while not list((place.folder / "alone").rglob("predictions/*.safetensors")):
+        assert process.poll() is None
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=10)  # returns when no worker holds the output open any more
+    assert len(list((place.folder / "alone").glob(".scratch.*"))) == 1
+    place.finish("alone", "run")
+    assert not list((place.folder / "alone").rglob(".scratch.*"))
+
+
 def test_of_two_runs_one_is_killed_and_the_other_finishes_its_units_with_the_same_bits(place):
     place.finish("alone", "run")
     one, other = (place.start("together", "run") for _ in range(2))

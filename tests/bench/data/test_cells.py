@@ -252,7 +252,7 @@ def test_an_image_is_decoded_once_for_all_its_cells_and_each_gets_the_vector_of_
     opened: list[str] = []
     whole = bench.embeddings.inputs.open_views
     monkeypatch.setattr(
-        bench.embeddings.inputs, "open_views", lambda path, policies: opened.append(path.name) or whole(path, policies)
+        bench.embeddings.inputs, "open_views", lambda path, *how: opened.append(path.name) or whole(path, *how)
     )
     many = [f"{path},{x},9,{x + 8},17,x" for path in ("a/1.png", "b/3.png") for x in range(0, 50, 2)]
     table = cut_instances(data, "boxes:8", CellSource(cells(*many))).table

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.draws import folds
 from bench.draws.folds import deal_groups
 
 
@@ -46,3 +47,12 @@ def test_a_seed_is_dealt_alike_alone_and_among_others():
 def test_folds_are_as_they_were_when_they_were_written_down():
     counts = np.array([[3, 0], [0, 3], [2, 2], [1, 0], [0, 1], [5, 1], [1, 5], [4, 4]])
     assert deal_groups(counts, 3, [0, 1]).tolist() == [[2, 2, 2, 0, 1, 1, 0, 0], [2, 2, 0, 0, 1, 1, 0, 2]]
+
+
+def test_few_seeds_are_dealt_as_they_are_among_many():
+    rng = np.random.default_rng(3)
+    counts = rng.integers(0, 3, (60, 4)) + (rng.integers(0, 4, 60)[:, None] == np.arange(4))
+    many = deal_groups(counts, 5, range(20))
+    assert len(many) > folds.FEW
+    for seed in range(20):
+        assert (deal_groups(counts, 5, [seed])[0] == many[seed]).all()

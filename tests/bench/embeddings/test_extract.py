@@ -27,7 +27,7 @@ def data(tmp_path, save_png):
 def test_an_image_of_many_tiles_is_opened_once_for_all_encoders_and_every_tile_gets_its_own_vector(data, tmp_path, monkeypatch):
     opened = Counter()
     whole = bench.embeddings.inputs.open_views
-    monkeypatch.setattr(bench.embeddings.inputs, "open_views", lambda path, policies: opened.update([path]) or whole(path, policies))
+    monkeypatch.setattr(bench.embeddings.inputs, "open_views", lambda path, *how: opened.update([path]) or whole(path, *how))
     table = make_instances(data, "tiles:10")
     assert len(table) == 4 * 13 * 14 > BLOCK
     store, specs = EmbeddingStore(tmp_path / "store"), [resolve("thumbnail"), resolve("color-stats")]
@@ -76,6 +76,7 @@ def test_an_encoder_that_workers_must_not_share_is_run_by_one_thread_with_the_sa
 
 def test_an_image_that_cannot_be_decoded_is_told_and_the_rows_of_the_others_stay_in_place(data, tmp_path):
     (data.root / "rbc" / "0.png").write_bytes((data.root / "rbc" / "1.png").read_bytes()[:2000])
+    data = load_dataset(data.root)
     table, store = make_instances(data, "tiles:10"), EmbeddingStore(tmp_path / "store")
     spec = resolve("color-stats")
     report = extract(table, data.root, [spec], store)
@@ -127,10 +128,10 @@ def test_few_images_are_open_at_a_time_and_each_is_opened_once_for_two_inputs(tm
         def __init__(self, views):
             self.crops = views.crops
 
-    def watched(path, policies):
+    def watched(path, *how):
         opened.update([path])
         most.append(len(alive))
-        views = Seen(whole(path, policies))
+        views = Seen(whole(path, *how))
         alive.add(views)
         return views
 
@@ -141,3 +142,66 @@ def test_few_images_are_open_at_a_time_and_each_is_opened_once_for_two_inputs(tm
     report = extract(make_instances(data), data.root, specs, EmbeddingStore(tmp_path / "store"))
     assert sum(report.made.values()) == 150 and set(opened.values()) == {1}
     assert max(most) <= 6
+
+
+def test_an_image_that_changed_after_it_was_listed_is_named_and_never_stored_under_its_old_name(data, tmp_path, save_png):
+    table, store, spec = make_instances(data), EmbeddingStore(tmp_path / "store"), resolve("color-stats")
+    changed = table["path"].iloc[1]
+    before = (data.root / changed).read_bytes()
+    save_png(data.root / changed, seed=77, size=(130, 140))
+    report = extract(table, data.root, [spec], store)
+    assert list(report.problems) == [changed] and "changed after it was listed" in report.problems[changed]
+    assert report.made == {spec.name: 3}
+    (data.root / changed).write_bytes(before)
+    again = extract(table, data.root, [spec], store)
+    assert (again.reused, again.made, dict(again.problems)) == ({spec.name: 3}, {spec.name: 1}, {})
+    assert store.has(spec.key, table["instance"].to_numpy(str)).all()
+
+
+def test_images_larger_than_is_held_at_once_go_one_after_the_other_with_the_same_vectors(data, tmp_path, monkeypatch):
+    table, specs = make_instances(data), [resolve("color-stats"), resolve("thumbnail"), resolve("texture")]
+    whole, little = EmbeddingStore(tmp_path / "whole"), EmbeddingStore(tmp_path / "little")
+    extract(table, data.root, specs, whole)
+    monkeypatch.setattr(bench.embeddings.inputs, "HELD", 1)
+    most, get = [], bench.embeddings.inputs.Inputs.get
+
+    def watched(self, wanted):
+        prepared, problems = get(self, wanted)
+        most.append(max(map(len, prepared.values())))
+        return prepared, problems
+
+    monkeypatch.setattr(bench.embeddings.inputs.Inputs, "get", watched)
+    extract(table, data.root, specs, little)
+    assert max(most) == 1 and len(most) == 4
+    for spec in specs:
+        assert (whole.read(spec.key, table["instance"]) == little.read(spec.key, table["instance"])).all()
+
+
+@pytest.mark.parametrize("lacks", ["cut", "encode"])
+def test_an_image_for_which_there_is_too_little_memory_is_named_and_the_others_are_embedded(data, tmp_path, monkeypatch, lacks):
+    from dataclasses import replace
+
+    table, store, spec = make_instances(data), EmbeddingStore(tmp_path / "store"), resolve("color-stats")
+    victim = np.asarray(Image.open(data.root / table["path"].iloc[2]))
+
+    def refuse(pixels):
+        if (pixels.reshape(-1)[:300] == victim.reshape(-1)[:300]).all():
+            raise MemoryError
+        return pixels
+
+    if lacks == "cut":
+        cut = bench.embeddings.inputs.cut
+        monkeypatch.setattr(bench.embeddings.inputs, "cut", lambda *how: refuse(cut(*how)))
+    else:
+        load = type(spec).load
+
+        def loaded(self, placement):
+            encoder = load(self, placement)
+            return replace(encoder, encode=lambda views: encoder.encode([refuse(view) for view in views]))
+
+        monkeypatch.setattr(type(spec), "load", loaded)
+    report = extract(table, data.root, [spec], store)
+    assert list(report.problems) == [table["path"].iloc[2]] and report.made == {spec.name: 3}
+    assert "not enough memory" in report.problems[table["path"].iloc[2]]
+    expected = in_order(table)["path"] != table["path"].iloc[2]
+    assert (store.has(spec.key, in_order(table)["instance"].to_numpy(str)) == expected.to_numpy()).all()

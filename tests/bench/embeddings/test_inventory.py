@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import subprocess
+import sys
 import time
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -16,6 +19,8 @@ from bench.cli.app import app
 from bench.data.manifest import scan
 from bench.disk import shards
 from bench.disk.claims import Claims
+from bench.disk.owner import left_semaphores, temporary
+from bench.embeddings import inventory
 from bench.embeddings.inventory import find_leftovers, list_variants, pixel_bytes, remove
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
@@ -34,6 +39,15 @@ def rows(*numbers: int) -> np.ndarray:
 
 def flip(data: bytes, at: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+@pytest.fixture(autouse=True)
+def semaphores(tmp_path_factory):
+    """What joblib's processes share, of this test alone and not of the machine."""
+    shared = tmp_path_factory.mktemp("shm")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inventory, "left_semaphores", partial(left_semaphores, shared))
+        yield shared
 
 
 @pytest.fixture
@@ -166,3 +180,18 @@ def test_kept_pixels_are_shown_and_go_only_when_asked_for(tmp_path):
     assert find_leftovers(tmp_path) == []
     assert remove(find_leftovers(tmp_path, pixels=True)) == 5
     assert not chunk.exists() and not list((tmp_path / "store").glob("*pixels*"))
+
+
+def test_what_a_killed_run_left_is_listed_at_once_and_what_a_living_one_uses_is_not(store, tmp_path, semaphores):
+    code = (
+        "import sys; from pathlib import Path; from bench.disk.claims import Claims; from bench.disk.owner import temporary;"
+        "out = Path(sys.argv[1]); folder = temporary(out, 'scratch'); folder.mkdir(); (folder / 'x').touch();"
+        "temporary(out / 'store', 'a.csv').touch(); claims = Claims(out / 'runs' / 'r' / 'claims'); claims.take('unit');"
+        "import os; (Path(sys.argv[2]) / f'sem.loky-{os.getpid()}-a').touch(); os._exit(1)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path), str(semaphores)], check=False)
+    (mine := temporary(tmp_path, "scratch")).mkdir()
+    kinds = sorted(one.path.name.split(".")[1 if one.path.name.startswith(".") else 0] for one in find_leftovers(tmp_path))
+    assert kinds == ["a", "scratch", "sem", "unit"]
+    remove(find_leftovers(tmp_path))
+    assert mine.exists() and not list(semaphores.iterdir()) and find_leftovers(tmp_path) == []

@@ -1,11 +1,15 @@
-"""Where there are no semaphores one process does the work, says so, and gives the same bits."""
+"""Where there are no semaphores one process does the work; elsewhere none outlives the one that started it."""
 
 from __future__ import annotations
 
 import multiprocessing
+import subprocess
+import sys
+import time
 
 import pytest
 
+from bench.disk.owner import started
 from bench.fitting import processes
 from bench.fitting.schedule import run_units
 from bench.fitting.sweep import Protocol
@@ -36,3 +40,21 @@ def test_a_sweep_for_several_processes_is_done_by_one(no_semaphores, make_sweep,
     monkeypatch.setattr("joblib.parallel_config", refuse)
     sweep, views = make_sweep(Protocol((1, 2), seeds=2), ["knn", "centroid"], groups=6)
     assert run_units(sweep, views, tmp_path, workers=3) == (0, 4)
+
+
+PARENT = """
+import subprocess, sys
+child = "import os, time; from bench.fitting.processes import die_with; die_with(os.getppid()); print(os.getpid(), flush=True); time.sleep(60)"
+subprocess.Popen([sys.executable, "-c", child]).wait()
+"""
+
+
+def test_a_process_ends_soon_after_its_parent_was_killed_alone():
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
+        child = int(parent.stdout.readline())
+        parent.kill()
+        parent.wait()
+        deadline = time.monotonic() + 10
+        while started(child) is not None:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
