@@ -36,18 +36,20 @@ def write_up(
 ) -> tuple[Leaderboard, bool, str]:
     """Write the run's tables unless they are there for these very units.
 
-    Returns (leaderboard, whether it was written, what became of the tables of another request that lay there, or "").
+    Returns (leaderboard, whether it was written, what was damaged there or became of another request's tables, or "").
     """
     account = Account(sweep.units, sweep.table, sweep.plan, facts, tuple(refused), command)
     about = read_about(folder)
-    if about.get("signature") == _signature(account) and not unsound(folder):
+    same = about.get("signature") == _signature(account)
+    bad = unsound(folder)
+    if same and not bad:
         data = read_member(folder, BOARD)
         if data is not None:
             late = _overview_is_older(out, folder)  # what wrote the tables was ended before it wrote that as well
             if late:
                 refresh_overview(out)
             return Leaderboard(parse_csv(data), about["empty_fields"], about["flags"]), late, ""
-    kept = keep_earlier(folder, {unit.name for unit in account.units})
+    kept = _made_anew(folder, bad) if same else keep_earlier(folder, {unit.name for unit in account.units})
     board = _write_tables(folder, account)
     forget_copy(folder, _signature(account))
     refresh_overview(out)
@@ -73,6 +75,10 @@ def bring_up_to_date(folder: Path) -> str:
     except (BenchError, OSError) as error:
         what = "damaged or missing" if bad or not read_about(folder) else "of an earlier version"
         return f"tables of {folder} are {what} and cannot be made anew. {error}"
+    return _made_anew(folder, bad)
+
+
+def _made_anew(folder: Path, bad: Sequence[str]) -> str:
     if not bad:
         return ""
     return f"{', '.join(bad)} of {folder}: damaged or missing; its tables are made anew from the stored predictions"

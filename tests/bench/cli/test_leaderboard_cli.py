@@ -192,6 +192,25 @@ def test_tables_of_an_earlier_version_are_made_anew_or_taken_as_they_are_with_a_
     assert "earlier version" not in bench("leaderboard")[1]
 
 
+def test_tables_that_are_damaged_lost_or_of_another_run_are_named_and_made_anew(bench, two, tmp_path):
+    run, other = (tmp_path / "results" / "runs" / name for name in NAMES[:2])
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.suffix in (".csv", ".md")}
+    (run / "leaderboard.csv").write_bytes((other / "leaderboard.csv").read_bytes())
+    (run / "leaderboard.md").write_bytes(b"")
+    (run / "efficiency.csv").unlink()
+    code, text = bench("leaderboard")
+    assert code == 0
+    for name in ("leaderboard.csv", "leaderboard.md", "efficiency.csv"):
+        assert name in text.split(" of results/runs/blood: damaged or missing; its tables are made anew")[0]
+    assert {name: (run / name).read_bytes() for name in before} == before
+    assert {path.name for path in run.glob("*.corrupt")} == {"leaderboard.csv.corrupt", "leaderboard.md.corrupt"}
+    (run / "units.csv").write_bytes(before["units.csv"].replace(b"knn", b"kmm", 1))
+    code, text = bench("run", "--data", tmp_path / "blood", *RUN)
+    assert code == 0 and "units.csv of results/runs/blood: damaged or missing; its tables are made anew" in text
+    assert (run / "units.csv").read_bytes() == before["units.csv"]
+    assert "damaged" not in bench("leaderboard")[1]
+
+
 def test_a_run_without_a_record_that_can_be_trusted_is_left_out_by_name_until_it_is_run_again(bench, two, tmp_path):
     run = tmp_path / "results" / "runs" / "blood"
     text = (run / "run.json").read_text()
