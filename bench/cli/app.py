@@ -56,6 +56,7 @@ from bench.cli.store import app as store_app
 from bench.cli.streams import flush_all, open_missing
 from bench.cli.tune import tune
 from bench.disk.atomic import refused
+from bench.disk.notices import take_notices
 from bench.errors import BenchError
 
 app = typer.Typer(
@@ -90,6 +91,7 @@ def main() -> None:
         flush_all()
         os._exit(130)  # decode and worker threads must not hold the exit back
     finally:
+        print_notes(take_notices())
         flush_all()
 
 

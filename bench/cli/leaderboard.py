@@ -11,7 +11,6 @@ from rich.table import Column, Table
 
 from bench.cli.console import console, progress_bars
 from bench.cli.options import DEFAULT_OUT, Out
-from bench.errors import BenchError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +35,7 @@ def leaderboard(
 ) -> None:
     """Join runs into <out>/leaderboard.csv and .md and compare methods across datasets (across.csv); fits nothing.
 
-    Tables that an earlier version wrote are made anew from the stored predictions.
+    Tables that are damaged, or that an earlier version wrote, are made anew from the stored predictions.
     """
     from bench.report.across import across
     from bench.report.merge import draw_scores, find_runs, merge_runs, read_runs
@@ -62,23 +61,19 @@ def leaderboard(
 
 
 def _bring_up_to_date(folders: list[Path], rebuild: bool) -> list[str]:
-    """Write the tables of runs anew where they are of an earlier version, or of all; returns what could not be done."""
-    from bench.report.write_up import is_current
+    """Write the tables of runs anew where they are damaged or of an earlier version, or of all; returns what to say."""
+    from bench.report.write_up import bring_up_to_date
     from bench.report.write_up import rebuild as write_anew
 
     notes = []
     with progress_bars() as report:
         for i, folder in enumerate(folders):
             report("write tables", i, len(folders))
-            if is_current(folder) and not rebuild:
-                continue
-            try:
+            if rebuild:
                 write_anew(folder)
-            except (BenchError, OSError) as error:
-                if rebuild:
-                    raise
-                notes.append(f"tables of an earlier version are taken as they are. {error}")
-    return notes
+            else:
+                notes.append(bring_up_to_date(folder))
+    return list(filter(None, notes))
 
 
 def _calibrated(stored: list[StoredRun], merged: Merged) -> Merged:

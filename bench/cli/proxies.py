@@ -9,7 +9,7 @@ import typer
 from rich import box
 from rich.table import Column, Table
 
-from bench.cli.console import console, print_problems, progress_bars
+from bench.cli.console import console, print_notes, print_problems, progress_bars
 from bench.cli.options import (
     DEFAULT_DATA,
     DEFAULT_OUT,
@@ -140,20 +140,17 @@ def _rows(table: pd.DataFrame, most: int) -> np.ndarray:
 def _board(run: str, out: Path, prepared: Prepared, instances: str) -> pd.DataFrame:
     """Return the leaderboard of a run; BenchError where there is none, or it is of other data."""
     from bench.data.content import content_of
-    from bench.disk.tables import read_csv
+    from bench.report.merge import find_runs, read_board
     from bench.report.place import content_of_run
+    from bench.report.write_up import bring_up_to_date
 
-    places = [folder / "leaderboard.csv" for folder in (out / "runs" / run, Path(run))]
-    there = [path for path in places if path.is_file()]
-    if not there:
-        names = sorted(path.parent.name for path in (out / "runs").glob("*/leaderboard.csv"))
-        known = f", or one of {', '.join(names)}" if names else ""
-        raise BenchError(f"Got --run {run}, which has no leaderboard.csv; expected the folder of a run{known}.")
-    board = read_csv(there[0])
+    [folder] = find_runs(out, [run])
+    print_notes(filter(None, [bring_up_to_date(folder)]))
+    board = read_board(folder)
     was, called = (str(board[name].iloc[0]) for name in ("instances", "dataset"))
     if was != instances:
         raise BenchError(f"Got --run {run} with --instances {was}, and {instances} here; expected the same.")
-    if content_of_run(there[0].parent) != content_of(prepared.dataset.table):
+    if content_of_run(folder) != content_of(prepared.dataset.table):
         raise BenchError(
             f"Got --run {run} of other images or labels ({called}) than --data {prepared.dataset.name}; expected a run "
             "of the same data."

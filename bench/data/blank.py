@@ -106,5 +106,7 @@ def read_labels(root: Path | None, name: str) -> np.ndarray:
     found = read_kept(root, name, ("labels",))
     if found is None:
         where = "no folder of label images" if root is None else f"no sound label image {root / FOLDER / name}.npz"
-        raise BenchError(f"Got {where}; expected what cutting instances keeps. Remove the file and run again.")
+        raise BenchError(
+            f"Got {where}; expected what cutting instances keeps. Run the same command again: it makes what is missing."
+        )
     return found["labels"]

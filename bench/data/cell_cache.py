@@ -8,7 +8,6 @@ all; one that cannot be read is made again.
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,7 @@ import numpy as np
 from joblib import cpu_count
 
 from bench.disk.atomic import write_atomically
+from bench.disk.verified import npz_bytes, read_npz
 from bench.images import ImageError
 
 FOLDER = "cells"
@@ -29,19 +29,14 @@ def read_kept(root: Path | None, name: str, keys: Iterable[str]) -> dict[str, np
     """Return some arrays of what is kept by that name, None where it is not kept or not sound."""
     if root is None:
         return None
-    try:
-        with np.load(root / FOLDER / f"{name}.npz", allow_pickle=False) as kept:
-            return {key: kept[key] for key in keys}
-    except Exception:  # damaged bytes make zipfile raise nearly every type there is
-        return None
+    kept = read_npz(root / FOLDER / f"{name}.npz", name)
+    return None if kept is None or set(keys) - set(kept) else {key: kept[key] for key in keys}
 
 
 def keep(root: Path | None, name: str, arrays: Arrays) -> None:
     """Keep arrays by a name."""
     if root is not None:
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, **dict(arrays))  # type: ignore[arg-type]
-        write_atomically(root / FOLDER / f"{name}.npz", buffer.getvalue())
+        write_atomically(root / FOLDER / f"{name}.npz", npz_bytes(arrays, name, compressed=True))
 
 
 def look_at(
@@ -91,7 +86,7 @@ def _is_kept(root: Path | None, name: str, keys: Iterable[str]) -> bool:
     try:
         with np.load(root / FOLDER / f"{name}.npz", allow_pickle=False) as kept:
             return set(keys) <= set(kept.files)
-    except Exception:  # as above
+    except Exception:  # damaged bytes make zipfile raise nearly every type there is
         return False
 
 

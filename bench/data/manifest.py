@@ -23,7 +23,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bench.disk.atomic import replacing
+from bench.disk.atomic import write_atomically
+from bench.disk.verified import parquet_bytes, read_parquet
 from bench.images import (
     PASSING,
     VERSION,
@@ -214,13 +215,9 @@ def _place(root: Path, cache: Path | None) -> Path | None:
 def _load(root: Path, cache: Path | None) -> pa.Table:
     """Return the stored table with columns STORED; one without rows when there is none that can be read."""
     place = _place(root, cache)
-    try:
-        if place is not None:
-            table = pq.read_table(place.absolute(), use_threads=False)
-            if table.schema.names == STORED and READ_BY.items() <= (table.schema.metadata or {}).items():
-                return table
-    except (OSError, ValueError, pa.ArrowException):
-        pass
+    table = None if place is None else read_parquet(place, place.stem)
+    if table is not None and table.schema.names == STORED and READ_BY.items() <= (table.schema.metadata or {}).items():
+        return table
     kinds = {"um_in_file": pa.float64(), **dict.fromkeys(NUMBERS, pa.int64())}
     return pa.schema([(name, kinds.get(name, pa.large_string())) for name in STORED]).empty_table()
 
@@ -231,8 +228,8 @@ def _save(root: Path, cache: Path | None, table: pd.DataFrame) -> None:
         return
     text = {name: table[name].astype("str") for name in ("path", *TEXTS)}
     made = pa.Table.from_pandas(table.assign(**text)[STORED], preserve_index=False)
-    with replacing(place) as temporary:
-        pq.write_table(made.replace_schema_metadata({ROOT: str(root.resolve()), **READ_BY}), temporary.absolute())
+    about = {ROOT: str(root.resolve()), **READ_BY}
+    write_atomically(place, parquet_bytes(made.replace_schema_metadata(about), place.stem))
 
 
 def forgotten_manifests(cache: Path) -> list[tuple[Path, str]]:

@@ -9,7 +9,6 @@ opened again, and one without its file is forgotten. Deleting the index loses no
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.disk.atomic import replacing
+from bench.disk.atomic import write_atomically
 from bench.disk.shards import WIDTH, DamagedShard, Head, read_rows
+from bench.disk.verified import npz_bytes, read_npz
 from bench.errors import BenchError
 
 FILE = "index.npz"
@@ -65,17 +65,8 @@ EMPTY = Index(np.empty(0, "U32"), np.empty((0, 4), np.int64), np.empty((0, WIDTH
 
 def load_index(folder: Path) -> Index:
     """Return the index as last written; an empty one when there is none that can be read."""
-    try:
-        with np.load(folder / FILE, allow_pickle=False) as file:  # each array has its CRC
-            index = Index(file["names"], file["stat"], file["rows"])
-        fits = (
-            index.stat.shape == (len(index.names), 4)
-            and index.rows.shape == (index.stat[:, 2].sum(), WIDTH)
-            and (index.rows.dtype, index.stat.dtype, index.names.dtype.kind) == (np.uint8, np.int64, "U")
-        )
-        return index if fits else EMPTY
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return EMPTY
+    kept = read_npz(folder / FILE, folder.name)
+    return EMPTY if kept is None else Index(kept["names"], kept["stat"], kept["rows"])
 
 
 def refresh(index: Index, folder: Path, key: str) -> tuple[Index, dict[Path, str]]:
@@ -105,8 +96,9 @@ def refresh(index: Index, folder: Path, key: str) -> tuple[Index, dict[Path, str
             added[name] = found
     made = _extended(index, added) if added else index
     if len(added) >= WORTH_WRITING:
-        with suppress(BenchError), replacing(folder / FILE) as path, path.open("wb") as file:
-            np.savez(file, names=made.names, stat=made.stat, rows=made.rows)
+        with suppress(BenchError):
+            arrays = {"names": made.names, "stat": made.stat, "rows": made.rows}
+            write_atomically(folder / FILE, npz_bytes(arrays, folder.name))
     return made, damaged
 
 

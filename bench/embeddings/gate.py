@@ -6,13 +6,12 @@ are alike to begin with (.70-.9992). So the mean is removed first: what is left 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from bench.disk.atomic import write_atomically
+from bench.disk.verified import read_json, write_json
 from bench.embeddings.inputs import Inputs
 from bench.embeddings.pixels import PixelCache
 from bench.embeddings.prepare import flat_views
@@ -41,7 +40,7 @@ def check_precision(
     """
     spec = encoder.spec
     record = store.folder(spec.key) / "gate.json"
-    if spec.reference == spec or record.exists():
+    if spec.reference == spec or read_json(record, spec.key) is not None:
         return
     rows = np.unique(np.linspace(0, len(table) - 1, IMAGES).astype(int)).tolist()
     cache = PixelCache(store.root / PIXELS, keep=False)
@@ -61,7 +60,7 @@ def check_precision(
             f"Leave out {_changed(spec)}."
         )
     about = {"centred_cosine": cosine, "images": len(views), "least": LEAST[spec.precision]}
-    write_atomically(record, json.dumps(about).encode())
+    write_json(record, about, spec.key)
 
 
 def _changed(spec: EncoderSpec) -> str:

@@ -8,21 +8,20 @@ its instances; one that is absent or damaged is decoded again. 150 kB an instanc
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from bench.disk.atomic import write_atomically
-from bench.disk.shards import checksum, header, shard_name
+from bench.disk.shards import shard_name
+from bench.disk.verified import EMPTY_SEAL, KEY, read_sealed, seal
 from bench.embeddings.store import to_names, to_rows
 from bench.seeds import content_name
 from encoders import Preprocess
 
-FORMAT = "cell-classifier pixels 1"  # raised when the same policy would give other bytes
+FORMAT = "cell-classifier pixels 2"  # raised when the same policy would give other bytes
 
 
 class PixelCache:
@@ -34,23 +33,25 @@ class PixelCache:
 
     def read(self, policy: Preprocess, instances: Sequence[str]) -> dict[str, np.ndarray]:
         """Return instance -> uint8 (V, S, S, 3) of a chunk; empty where it is not kept, or not sound."""
-        try:
-            data = self._path(policy, instances).read_bytes()
-            tensors = load(data)
-            if json.loads(header(data)["chunk"])["sha256"] != checksum(tensors):
-                return {}
-            return dict(zip(to_names(tensors["instance"]), tensors["pixels"], strict=True))
-        except (OSError, SafetensorError, KeyError, ValueError, TypeError, OverflowError):
+        path = self._path(policy, instances)
+        data = read_sealed(path, _name(path))
+        if data is None:
             return {}
+        tensors = load(data)
+        return dict(zip(to_names(tensors["instance"]), tensors["pixels"], strict=True))
 
     def write(self, policy: Preprocess, instances: Sequence[str], prepared: dict[str, np.ndarray]) -> None:
         """Keep what was decoded of a chunk, if asked to and of one shape; native sizes are not kept."""
         if not self.keep or policy.size is None or len({views.shape for views in prepared.values()}) != 1:
             return
         tensors = {"pixels": np.stack(list(prepared.values())), "instance": to_rows(list(prepared))}
-        about = json.dumps({"format": FORMAT, "sha256": checksum(tensors)}, sort_keys=True)
-        write_atomically(self._path(policy, instances), save(tensors, metadata={"chunk": about}))
+        path = self._path(policy, instances)
+        write_atomically(path, seal(save(tensors, metadata={KEY: EMPTY_SEAL}), _name(path)))
 
     def _path(self, policy: Preprocess, instances: Sequence[str]) -> Path:
         what = {name: value for name, value in policy.identity().items() if name not in ("mean", "std")}
         return self.root / content_name([FORMAT, what]) / f"{shard_name(to_rows(instances))}.safetensors"
+
+
+def _name(path: Path) -> str:
+    return f"{path.parent.name}/{path.stem}"

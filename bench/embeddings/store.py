@@ -14,7 +14,6 @@ read. A damaged shard is set aside (renamed, not deleted) and its rows count as 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from bench.disk.claims import Claims
 from bench.disk.shard_index import FILE as INDEX_FILE
 from bench.disk.shard_index import Index, load_index, refresh
 from bench.disk.shards import FORMAT, WIDTH, DamagedShard, pack, read_shard, shard_name
+from bench.disk.verified import read_json, write_json
 from bench.errors import BenchError
 
 PIXELS = "pixels"  # folder of the store that holds prepared images instead of embeddings
@@ -70,10 +70,10 @@ class EmbeddingStore:
         name: what the user calls the variant, for listing what is stored.
         """
         path = self.folder(key) / "spec.json"
-        record = _record(path)
+        record = read_json(path, key)
         if record is None:
             record = {"format": FORMAT, "name": name, "identity": dict(identity), "weights_digest": weights_digest}
-            write_atomically(path, json.dumps(record, indent=1, sort_keys=True).encode())
+            write_json(path, record, key, indent=1)
         before = record.get("weights_digest")
         if before != weights_digest:
             raise BenchError(
@@ -159,24 +159,25 @@ class EmbeddingStore:
 
     def variants(self) -> dict[str, str]:
         """Return key -> name of every variant in the store, as the user calls it."""
-        records = {path.parent.name: _record(path) for path in sorted(self.root.glob("*/spec.json"))}
+        keys = sorted(path.parent.name for path in self.root.glob("*/spec.json"))
+        records = {key: read_json(self.folder(key) / "spec.json", key) for key in keys}
         return {key: str(record.get("name", key)) for key, record in records.items() if record}
 
     def describe(self, key: str) -> str:
         """Return the source a key stands for, or the key itself."""
-        identity = (_record(self.folder(key) / "spec.json") or {}).get("identity", {})
+        identity = (read_json(self.folder(key) / "spec.json", key) or {}).get("identity", {})
         return str(identity.get("source", key))
 
     def note_cost(self, key: str, ms_per_instance: float, hardware: str) -> None:
         """Keep the first measured cost of a variant, and what it was measured on."""
         path = self.folder(key) / "cost.json"
-        if _record(path) is None:
+        if read_json(path, key) is None:
             about = {"ms_per_image": round(ms_per_instance, 4), "hardware": hardware}
-            write_atomically(path, json.dumps(about).encode())
+            write_json(path, about, key)
 
     def cost(self, key: str) -> float:
         """Return the measured milliseconds per instance, NaN when unknown."""
-        return float((_record(self.folder(key) / "cost.json") or {}).get("ms_per_image", "nan"))
+        return float((read_json(self.folder(key) / "cost.json", key) or {}).get("ms_per_image", "nan"))
 
     def _width(self, key: str) -> int:
         """Return the number of columns of the variant's shards, 0 while it has none."""
@@ -254,12 +255,3 @@ def _is_sound(path: Path, key: str) -> bool:
     except FileNotFoundError:
         return True  # not there is not damaged
     return True
-
-
-def _record(path: Path) -> dict[str, Any] | None:
-    """Return what a JSON file says, or None when there is none that can be read."""
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return record if isinstance(record, dict) else None

@@ -8,12 +8,12 @@ output is two files named by the content of that description:
 
 A unit is complete when its predictions have their name, so a sweep that was killed goes on where it stopped.
 The parts of the ledger are pure functions of the units and the tested rows: one that is missing is made again.
-Files are never changed, so runs of several machines are merged by copying their folders into one.
+Files are never changed, so runs of several machines are merged by copying their folders into one. Each is checked
+against its checksum and its name when it is read; see `bench.disk.verified`.
 """
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,17 +24,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from bench.disk.atomic import write_atomically
 from bench.disk.shards import checksum, header
+from bench.disk.verified import parquet_bytes, read_parquet, set_aside
 from bench.fitting.metrics import METRICS, recalls
 from bench.seeds import content_name
 
 FORMAT = "cell-classifier predictions 4"
-LEDGER_FORMAT = "cell-classifier ledger 5"  # changed when the same predictions would give other rows
+DAMAGED = (SafetensorError, LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError)
+LONGEST_HEADER = 100_000_000  # bytes, the limit of safetensors itself
+LEDGER_FORMAT = "cell-classifier ledger 6"  # changed when the same predictions would give other rows
+
+
+def part_name(unit: str) -> str:
+    """Return the name of the part of the ledger of a unit, by the unit's name."""
+    return content_name([LEDGER_FORMAT, unit])
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ class Unit:
 
     def part(self, run: Path) -> Path:
         """Return where the unit's rows of the ledger lie."""
-        return run / "ledger" / f"{content_name([LEDGER_FORMAT, self.name])}.parquet"
+        return run / "ledger" / f"{part_name(self.name)}.parquet"
 
     @property
     def selection(self) -> str:
@@ -136,15 +143,35 @@ def read_unit(run: Path, unit: Unit) -> Predictions | None:
     path = unit.path(run)
     try:
         data = path.read_bytes()
-        tensors = load(data)
-        if json.loads(header(data)["unit"])["sha256"] == checksum(tensors):
-            return Predictions(**tensors)
     except FileNotFoundError:
         return None
-    except (SafetensorError, KeyError, ValueError, TypeError):
-        pass  # damaged in a way the checksum does not even get to see
-    path.replace(path.with_suffix(".corrupt"))
+    try:
+        identity, written = _about(data)
+        tensors = load(data)
+        if content_name([FORMAT, identity]) == unit.name and written == checksum(tensors):
+            return Predictions(**tensors)
+    except DAMAGED:
+        pass  # in a way the checksum does not even get to see
+    set_aside(path, data)
     return None
+
+
+def read_identity(run: Path, unit: str) -> dict[str, Any] | None:
+    """Return what a unit's numbers depend on, by its name, from its predictions; None where these do not say it."""
+    try:
+        with (run / "predictions" / f"{unit}.safetensors").open("rb") as file:
+            length = file.read(8)
+            size = int.from_bytes(length, "little")
+            identity, _ = _about(length + file.read(size)) if size < LONGEST_HEADER else ({}, "")
+        return identity if content_name([FORMAT, identity]) == unit else None
+    except (OSError, *DAMAGED):
+        return None
+
+
+def _about(data: bytes) -> tuple[dict[str, Any], str]:
+    """Return (identity, checksum of the tensors) from the header of a file of predictions."""
+    about = json.loads(header(data)["unit"])
+    return about["identity"], about["sha256"]
 
 
 @dataclass(frozen=True)
@@ -251,25 +278,25 @@ def write_part(
 ) -> pd.DataFrame:
     """Commit a unit's rows of the ledger and return them."""
     rows = ledger_rows(unit, predictions, tested, classes)
-    file = io.BytesIO()
-    rows.to_parquet(file, index=False, write_page_checksum=True)
-    write_atomically(unit.part(run), file.getvalue())
+    path = unit.part(run)
+    write_atomically(path, parquet_bytes(pa.Table.from_pandas(rows, preserve_index=False), path.stem))
     return rows
 
 
 def read_part(run: Path, unit: Unit) -> pd.DataFrame | None:
-    """Return a unit's rows of the ledger, None where they are missing or damaged."""
-    try:
-        return _read(unit.part(run))
-    except (OSError, pa.ArrowException):
-        return None
+    """Return a unit's rows of the ledger, None where they are missing, or damaged and then set aside."""
+    return _read(unit.part(run))
 
 
 def read_ledger(run: Path) -> pd.DataFrame:
-    """Return every row of a run's ledger, those of earlier sweeps in its folder included."""
-    parts = [_read(path) for path in sorted((run / "ledger").glob("*.parquet"))]
+    """Return every row of a run's ledger, those of earlier sweeps in its folder included; damaged parts are set aside.
+
+    Whether all rows of a run are there is for the caller to ask.
+    """
+    parts = [part for path in sorted((run / "ledger").glob("*.parquet")) if (part := _read(path)) is not None]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _read(path: Path) -> pd.DataFrame:
-    return pq.read_table(path.absolute(), page_checksum_verification=True).to_pandas()
+def _read(path: Path) -> pd.DataFrame | None:
+    table = read_parquet(path, path.stem)
+    return None if table is None else table.to_pandas()

@@ -28,9 +28,10 @@ import numpy as np
 import pandas as pd
 
 from bench.disk.atomic import refusal
-from bench.disk.locks import JournalLock, file_lock
+from bench.disk.locks import file_lock
 from bench.draws.episodes import Draws, SplitPlan
 from bench.errors import BenchError
+from bench.fitting.journal import SealedJournal
 from bench.fitting.ledger import Tested
 from bench.fitting.metrics import balanced_accuracy, log_loss
 from bench.fitting.processes import processes, worker_processes
@@ -245,15 +246,13 @@ def _score(task: Task, study: optuna.Study, trial: optuna.Trial) -> None:
 def _open(task: Task) -> optuna.Study:
     """Open the study, or begin it. Raises BenchError where the folder holds a study of something else."""
     import optuna
-    from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     path = task.folder / "study.journal"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            backend = JournalFileBackend(str(path), lock_obj=JournalLock(path))  # type: ignore[arg-type]
-            storage = optuna.storages.JournalStorage(backend)
+            storage = optuna.storages.JournalStorage(SealedJournal(path))  # type: ignore[arg-type]
             pruner = optuna.pruners.WilcoxonPruner(p_threshold=P_WORSE)
         study = optuna.create_study(
             storage=storage, study_name="tune", direction="maximize", load_if_exists=True, pruner=pruner

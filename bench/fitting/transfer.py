@@ -5,6 +5,7 @@ What is averaged is what 'oracle' chooses by, 1 - balanced accuracy.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.disk.tables import parse_csv
+from bench.disk.together import read_member
 from bench.errors import BenchError
 from bench.fitting.ledger import read_ledger
 from bench.heads import Head, Params
@@ -28,11 +31,20 @@ def learn_settings(
     own = set(instances)
     ledgers = {}
     for run in runs:
-        table = run / "instances.parquet"
-        ledger = read_ledger(run)
-        if not table.exists() or ledger.empty:
-            raise BenchError(f"Got --transfer {run}, which holds no run; expected a folder such as results/runs/NAME.")
-        shared = len(own & set(pd.read_parquet(table, columns=["instance"])["instance"]))
+        table, units = read_member(run, "instances.parquet"), read_member(run, "units.csv")
+        if table is None or units is None:
+            raise BenchError(
+                f"Got --transfer {run}, which holds no run, or one whose files are damaged; expected a folder such as "
+                "results/runs/NAME, whole. Run its `bench run` again."
+            )
+        ledger, names = read_ledger(run), parse_csv(units)["unit"]
+        lacking = names[~names.isin(ledger["unit"] if len(ledger) else [])]
+        if len(lacking):
+            raise BenchError(
+                f"Got --transfer {run}, in whose ledger {len(lacking)} of {len(names)} parts are missing or damaged; "
+                f"expected all. `bench leaderboard {run} --rebuild` makes them again."
+            )
+        shared = len(own & set(pd.read_parquet(io.BytesIO(table), columns=["instance"])["instance"]))
         if shared:
             raise BenchError(
                 f"Got --transfer {run}, which has {shared} instances of this very data; expected other data, as "

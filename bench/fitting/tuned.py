@@ -10,7 +10,6 @@ learned from and tested on shares no label with what was tuned on.
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,14 +18,14 @@ from typing import Any
 import pandas as pd
 
 from bench.data.datasets import Dataset
-from bench.disk.atomic import write_atomically
 from bench.disk.tables import write_csv
+from bench.disk.verified import is_sealed, parse_json, write_json
 from bench.errors import BenchError, did_you_mean
 from bench.heads import Head, Params, all_heads
 from bench.heads.contract import Range
 from bench.seeds import content_name
 
-FORMAT = "cell-classifier tuned settings 1"
+FORMAT = "cell-classifier tuned settings 2"
 LABELS = ["path", "label", "group", "digest"]
 LABELS_FILE = "tuned_on.csv"
 
@@ -58,7 +57,7 @@ def write_tuned(
         **more,
     }  # fmt: skip
     write_csv(folder / LABELS_FILE, used)
-    write_atomically(folder / "tuned.json", json.dumps(about, indent=1).encode())  # last: it vouches for the other
+    write_json(folder / "tuned.json", about, FORMAT, indent=1)  # last: it vouches for the other
 
 
 def _name(digests: pd.Series) -> str:
@@ -68,9 +67,12 @@ def _name(digests: pd.Series) -> str:
 def read_tuned(path: Path) -> TunedSettings:
     """Read a file of settings. Raises BenchError for one that `bench tune` did not write, or for other heads."""
     try:
-        about = json.loads(path.read_bytes())
+        data = path.read_bytes()
+        about = parse_json(data)
         if about["format"] != FORMAT:
             raise ValueError(f"format {about['format']!r}")
+        if not is_sealed(data, FORMAT):
+            raise ValueError("it was changed since it was written")
         settings, versions, tuned_on = about["settings"], about["versions"], about["tuned_on"]
         labels, images = path.parent / Path(tuned_on["labels_file"]).name, tuned_on["labels_digest"]
         given = {name: dict(setting) for name, setting in settings.items()}

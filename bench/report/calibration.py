@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.errors import BenchError
-from bench.fitting.ledger import read_unit, tested_items
-from bench.report.record import AGAIN, Account
+from bench.fitting.ledger import tested_items
+from bench.report.fits import predictions_of
+from bench.report.record import Account
 from bench.report.statistics import LEVEL, percentile_interval
 
 BINS = 15
@@ -78,9 +78,7 @@ def calibration(
     for i, unit in enumerate(account.units):
         if on_progress:
             on_progress(f"calibrate {account.facts.dataset}", i, len(account.units))
-        predictions = read_unit(run, unit)
-        if predictions is None:
-            raise BenchError(f"Predictions of {unit.encoder} x {unit.head} are missing or unreadable in {run}. {AGAIN}")
+        predictions = predictions_of(run, unit)
         P = tested.pool(predictions.P)
         for r, rate in enumerate(unit.rates):
             kind = unit.noise_kind if rate else "none"

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-import pandas as pd
-import pyarrow as pa
+from bench.report.record import read_instances
 
 SHARED = 0.5  # of the labelled images of the smaller one: above that, two datasets count as one
 
@@ -106,8 +105,5 @@ def _first(runs: Sequence[Known], content: str) -> Path:
 
 def _images(folder: Path) -> set[tuple[str, str]]:
     """Return (digest, label) of every labelled image that took part in a run; none where that cannot be read."""
-    try:
-        table = pd.read_parquet(folder / "instances.parquet", columns=["digest", "label"])
-    except (OSError, ValueError, KeyError, pa.ArrowException):
-        return set()
-    return set(table.drop_duplicates().itertuples(index=False, name=None))
+    table = read_instances(folder)
+    return set() if table is None else set(zip(table["digest"], table["label"], strict=True))

@@ -15,14 +15,14 @@ import numpy as np
 import pandas as pd
 
 from bench.draws.episodes import SplitPlan
-from bench.errors import BenchError
-from bench.fitting.ledger import Unit, read_part, read_unit, write_part
+from bench.fitting.ledger import Unit
 from bench.fitting.metrics import METRICS
 from bench.report.chance import share_of_answers
 from bench.report.compare import Answers, compare
 from bench.report.diagnostics import lost_by
 from bench.report.empty import empty_reasons, no_pairs
 from bench.report.facts import IN_TURN, RunFacts
+from bench.report.fits import predictions_of, rows_of
 from bench.report.flags import flags
 from bench.report.learning import alike, margins
 from bench.report.pairs import COLUMNS as PAIRS
@@ -118,14 +118,8 @@ def _score(
     shares: list[list[np.ndarray]] = [[] for _ in block[0].rates]
     total = np.zeros(0)
     for unit in block:
-        predictions = read_unit(run, unit)
-        if predictions is None:
-            raise BenchError(
-                f"Predictions of {unit.encoder} x {unit.head} at {unit.shots} shots are missing or "
-                f"unreadable in {run}. Run the same `bench run` again: it makes what is missing."
-            )
-        rows = read_part(run, unit)
-        fits.append(write_part(run, unit, predictions, tested, facts.classes) if rows is None else rows)
+        predictions = predictions_of(run, unit)
+        fits.append(rows_of(run, unit, predictions, tested, facts.classes))
         learned = learned or sides.learned(predictions, facts)  # the draws of a level are the same for all units
         P = tested.pool(predictions.P)
         for r in range(len(unit.rates)):

@@ -11,17 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from bench.disk.tables import read_csv
+from bench.disk.tables import parse_csv
+from bench.disk.together import RECORD, read_member, settle
 from bench.errors import BenchError
-from bench.fitting.ledger import read_ledger
+from bench.report.fits import ledger_of
 from bench.report.identity import Known, changed_encoders, families, name_datasets
 from bench.report.place import content_of_run
-from bench.report.record import AGAIN, read_about, read_units
+from bench.report.record import AGAIN, read_about, read_account
 from bench.report.rows import competing
 
+BOARD = "leaderboard.csv"
 PROTOCOL = ["instances", "level", "draw", "shot_unit", "scale_by", "split", "data"]
 ROW = ["encoder", "head", "selection", "series", "shots", "noise_kind", "noise"]
 WITHIN = ("rank_low", "rank_high", "p_best", "held_out_best", "p_chance_best", "delta_trivial", "delta_low",
@@ -57,19 +58,25 @@ class Merged:
 
 def find_runs(out: Path, names: Sequence[str]) -> list[Path]:
     """Return the folders of runs by name below <out>/runs or by path, each once; without names all of <out>."""
-    known = sorted(path.parent for path in (out / "runs").glob("[!.]*/leaderboard.csv"))
+    known = sorted({path.parent for name in (BOARD, RECORD) for path in (out / "runs").glob(f"[!.]*/{name}")})
     if not names:
         if not known:
             raise BenchError(f"Got no run in {out / 'runs'}; expected at least one, of `bench run --out {out}`.")
         return known
     found = []
     for name in names:
-        there = [place for place in (out / "runs" / name, Path(name)) if (place / "leaderboard.csv").is_file()]
+        there = [place for place in (out / "runs" / name, Path(name)) if is_run(place)]
         if not there:
             listed = f", or one of {', '.join(path.name for path in known)}" if known else ""
             raise BenchError(f"Got run {name}, which has no leaderboard.csv; expected the folder of a run{listed}.")
         found.append(there[0])
     return list({path.resolve(): path for path in found}.values())
+
+
+def is_run(folder: Path) -> bool:
+    """Return whether a folder holds the tables of a run, or the record of tables that are lost."""
+    settle(folder)
+    return any((folder / name).is_file() for name in (BOARD, RECORD))
 
 
 def read_runs(folders: Sequence[Path]) -> tuple[list[StoredRun], tuple[str, ...]]:
@@ -84,10 +91,9 @@ def read_runs(folders: Sequence[Path]) -> tuple[list[StoredRun], tuple[str, ...]
             runs.append(_read(folder, folder.name if names.count(folder.name) == 1 else str(folder)))
             keys[runs[-1].name] = dict(read_about(folder).get("encoder_keys", {}))
         except (OSError, ValueError, LookupError) as error:
-            why = getattr(error, "strerror", None) or "its leaderboard.csv is damaged"
-            unread.append(f"the run {folder} cannot be read ({why}) and is left out")
+            unread.append(f"the run {folder.name} is left out: {getattr(error, 'strerror', None) or error}")
     if not runs:
-        raise BenchError(*(f"Got no run that can be used: {why}." for why in unread))
+        raise BenchError(*(f"Got no run that can be used: {why}" for why in unread))
     known = [run.known for run in runs]
     called, notes = name_datasets(known)
     joined, more = families(known, called)
@@ -98,13 +104,19 @@ def read_runs(folders: Sequence[Path]) -> tuple[list[StoredRun], tuple[str, ...]
     ], (*unread, *notes, *more, *changed_encoders(keys))  # fmt: skip
 
 
+def read_board(folder: Path) -> pd.DataFrame:
+    """Return a run's leaderboard. BenchError where it is missing, or is not what was written."""
+    data = read_member(folder, BOARD)
+    if data is None:
+        missing = BOARD if read_about(folder) else RECORD
+        raise BenchError(f"Got {folder}, whose {missing} is missing, or is not what was written there. {AGAIN}")
+    return parse_csv(data)
+
+
 def _read(folder: Path, name: str) -> StoredRun:
-    about = read_about(folder)
+    about, board = read_about(folder), read_board(folder)
     stored = [path.stat().st_mtime for path in (folder / "predictions").glob("*.safetensors")]
-    made = max(stored, default=(folder / "leaderboard.csv").stat().st_mtime)
-    board = read_csv(folder / "leaderboard.csv")
-    earlier = [column for column in (*PROTOCOL[:-1], *ROW) if column not in board]  # than those columns
-    board = board.assign(**dict.fromkeys(earlier, np.nan))
+    made = max(stored, default=(folder / BOARD).stat().st_mtime)
     dataset = str(board["dataset"].iloc[0]) if len(board) else folder.name
     place = about.get("facts", {}).get("place", "")
     known = Known(dataset, place, content_of_run(folder) or dataset, folder)
@@ -144,12 +156,11 @@ def draw_scores(runs: Sequence[StoredRun], merged: Merged) -> tuple[pd.DataFrame
         if len(kept) < len(own):
             notes.append(f"{dataset}: across datasets only its newest run counts ({_protocol(newest)})")
         for run in (run for run in runs if run.name in set(kept["run"])):
-            units = read_units(run.folder)["unit"]
-            if units.empty or not run.classes:
-                notes.append(f"{run.name}: written by an earlier version, takes no part across datasets. {AGAIN}")
+            try:
+                ledger = _like_csv(ledger_of(run.folder, read_account(run.folder)))
+            except BenchError as error:
+                notes.append(f"{run.name}: takes no part across datasets. {error}")
                 continue
-            ledger = read_ledger(run.folder)
-            ledger = _like_csv(ledger[ledger["unit"].isin(units)])
             ledger = ledger.merge(kept.loc[kept["run"] == run.name, ROW], on=ROW)
             null = 1 / len(run.classes)
             score = (ledger["balanced_accuracy"] - null) / (1 - null)

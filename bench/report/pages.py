@@ -67,10 +67,15 @@ def for_page(value: Any) -> Any:
     return value
 
 
+def page_bytes(render: Callable[..., str], *data: Any, **more: Any) -> bytes:
+    """Return what `render` makes of data, as `for_page` gives it, as the bytes of a Markdown file."""
+    text = render(*map(for_page, data), **{name: for_page(own) for name, own in more.items()})
+    return text.encode("utf-8", "backslashreplace")
+
+
 def write_page(path: Path, render: Callable[..., str], *data: Any, **more: Any) -> None:
     """Write what `render` makes of data, as `for_page` gives it, as a Markdown file."""
-    text = render(*map(for_page, data), **{name: for_page(own) for name, own in more.items()})
-    write_atomically(path, text.encode("utf-8", "backslashreplace"))
+    write_atomically(path, page_bytes(render, *data, **more))
 
 
 def _table(table: pd.DataFrame) -> pd.DataFrame:

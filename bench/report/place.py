@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import secrets
 import shutil
@@ -17,13 +16,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
-from bench.data.content import content_of
 from bench.disk.atomic import create_whole, refusal
-from bench.disk.tables import csv_bytes, parse_csv, read_csv
+from bench.disk.tables import csv_bytes, parse_csv
+from bench.disk.together import read_member
+from bench.disk.verified import CORRUPT, json_bytes, read_json
 from bench.fitting.borrow import give
-from bench.report.record import read_about, read_units
+from bench.report.record import INSTANCES_FILE, read_about, read_units
 
 MARK = "dataset.json"
 EARLIER = "-earlier-"
@@ -55,22 +54,19 @@ def give_back(folder: Path) -> None:
 
 
 def content_in(folder: Path) -> str:
-    """Return the content of the dataset that a run's folder belongs to, "" where nobody's is there."""
-    try:
-        return str(json.loads((folder / MARK).read_text())["content"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return content_of_run(folder)
+    """Return the content of the dataset that a run's folder belongs to, "" where nobody's is there.
+
+    Where its tables say it, they are believed, so that a mark that was exchanged with another run's does no harm.
+    """
+    return content_of_run(folder) or str((read_json(folder / MARK, MARK) or {}).get("content", ""))
 
 
 def content_of_run(folder: Path) -> str:
     """Return the content of the dataset that a run's tables are about, "" where it has none that can be read."""
-    known = read_about(folder).get("facts")
-    if isinstance(known, dict) and known.get("content"):
-        return str(known["content"])
-    try:  # of an earlier version: from the regions that took part
-        return content_of(pd.read_parquet(folder / "instances.parquet"))
-    except (OSError, ValueError, KeyError, pa.ArrowException):
+    known = read_about(folder).get("facts", {})
+    if read_member(folder, INSTANCES_FILE) is None:  # damaged, or the record of another run
         return ""
+    return str(known.get("content", ""))
 
 
 def _take(folder: Path, content: str) -> str:
@@ -80,7 +76,7 @@ def _take(folder: Path, content: str) -> str:
         return owner
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        create_whole(folder / MARK, json.dumps({"content": content}).encode())
+        create_whole(folder / MARK, json_bytes({"content": content}, MARK))
     except FileExistsError:
         return content_in(folder)
     except OSError as error:
@@ -115,7 +111,7 @@ def keep_tables(folder: Path, file: str, table: pd.DataFrame, key: Sequence[str]
     file: the table that is there; table: what it is replaced by; key: columns that name a row. Returns what was done.
     """
     try:
-        before = read_csv(folder / file)
+        before = parse_csv((folder / file).read_bytes())
         asked = parse_csv(csv_bytes(table))  # as it will be read, with as many digits
         there, wanted = (set(map(str, one[list(key)].to_numpy().tolist())) for one in (before, asked))
         name = hashlib.sha256((folder / file).read_bytes()).hexdigest()[:8]
@@ -145,7 +141,7 @@ def _copy_tables(folder: Path, kept: Path, units: list[str]) -> None:
     try:
         made.mkdir()
         for path in folder.iterdir():
-            if path.is_file() and not path.name.startswith("."):
+            if path.is_file() and not path.name.startswith(".") and path.suffix != CORRUPT:
                 shutil.copy2(path, made / path.name)
         for unit in units:
             give(folder / "predictions" / f"{unit}.safetensors", made / "predictions" / f"{unit}.safetensors")

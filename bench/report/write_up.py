@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from bench.disk.tables import read_csv, write_csv
+from bench.disk.atomic import write_atomically
+from bench.disk.tables import csv_bytes, parse_csv
+from bench.disk.together import RECORD, read_member, unsound
+from bench.errors import BenchError
 from bench.fitting.sweep import Sweep
 from bench.report.across import Across
 from bench.report.efficiency import efficiency
 from bench.report.facts import RunFacts
 from bench.report.leaderboard import Leaderboard, build_leaderboard
 from bench.report.markdown import render_markdown
-from bench.report.merge import find_runs, merge_runs, read_runs
+from bench.report.merge import BOARD, find_runs, merge_runs, read_runs
 from bench.report.overview import render_merged, render_overview
-from bench.report.pages import Typed, write_page
+from bench.report.pages import Typed, page_bytes, write_page
 from bench.report.place import forget_copy, keep_earlier
-from bench.report.record import Account, read_about, read_account, read_units, write_account
+from bench.report.record import Account, read_about, read_account, write_account
 from bench.report.robustness import robustness
 from bench.report.rows import results
 from bench.report.sections import efficiency_section, pairs_section
 from bench.seeds import content_name
 
-FORMAT = 9  # raised when the same predictions would be written up differently
+FORMAT = 10  # raised when the same predictions would be written up differently
 
 
 def write_up(
@@ -34,16 +36,20 @@ def write_up(
 ) -> tuple[Leaderboard, bool, str]:
     """Write the run's tables unless they are there for these very units.
 
-    Returns (leaderboard, whether it was written, what became of the tables of another request that lay there, or "").
+    Returns (leaderboard, whether it was written, what was damaged there or became of another request's tables, or "").
     """
     account = Account(sweep.units, sweep.table, sweep.plan, facts, tuple(refused), command)
     about = read_about(folder)
-    if about.get("signature") == _signature(account) and not read_units(folder).empty:
-        with suppress(OSError, ValueError, LookupError):  # damaged, so it is made anew
-            return Leaderboard(read_csv(folder / "leaderboard.csv"), about["empty_fields"], about["flags"]), False, ""
-    kept = keep_earlier(folder, {unit.name for unit in account.units})
-    # A kill between two tables must not leave them under the name of the request before.
-    (folder / "run.json").unlink(missing_ok=True)
+    same = about.get("signature") == _signature(account)
+    bad = unsound(folder)
+    if same and not bad:
+        data = read_member(folder, BOARD)
+        if data is not None:
+            late = _overview_is_older(out, folder)  # what wrote the tables was ended before it wrote that as well
+            if late:
+                refresh_overview(out)
+            return Leaderboard(parse_csv(data), about["empty_fields"], about["flags"]), late, ""
+    kept = _made_anew(folder, bad) if same else keep_earlier(folder, {unit.name for unit in account.units})
     board = _write_tables(folder, account)
     forget_copy(folder, _signature(account))
     refresh_overview(out)
@@ -55,9 +61,27 @@ def rebuild(folder: Path) -> Leaderboard:
     return _write_tables(folder, read_account(folder))
 
 
-def is_current(folder: Path) -> bool:
-    """Return whether a run's tables are as this version writes them."""
-    return read_about(folder).get("format") == FORMAT
+def bring_up_to_date(folder: Path) -> str:
+    """Write a run's tables anew where they are damaged, missing or of an earlier version.
+
+    Returns what a reader has to know, "" where nothing. Tables that cannot be made anew are served as they are where
+    they are sound; `bench.report.merge.read_runs` leaves out the others.
+    """
+    bad = unsound(folder)
+    if read_about(folder).get("format") == FORMAT and not bad:
+        return ""
+    try:
+        rebuild(folder)
+    except (BenchError, OSError) as error:
+        what = "damaged or missing" if bad or not read_about(folder) else "of an earlier version"
+        return f"tables of {folder} are {what} and cannot be made anew. {error}"
+    return _made_anew(folder, bad)
+
+
+def _made_anew(folder: Path, bad: Sequence[str]) -> str:
+    if not bad:
+        return ""
+    return f"{', '.join(bad)} of {folder}: damaged or missing; its tables are made anew from the stored predictions"
 
 
 def _signature(account: Account) -> str:
@@ -71,17 +95,15 @@ def _write_tables(folder: Path, account: Account) -> Leaderboard:
     shown = results(board.table)
     hurt, gained = robustness(shown, null, board.resamples), efficiency(shown, null, board.resamples)
     tables = {"leaderboard": board.table, "robustness": hurt, "efficiency": gained, "pairs": board.pairs}
-    for name, table in tables.items():
-        write_table(folder / f"{name}.csv", table)
+    files = {f"{name}.csv": table_bytes(table) for name, table in tables.items()}
     cautions = dict.fromkeys([*([facts.diagnostic] if facts.diagnostic else []), *board.flags.values(),
                               *facts.warnings, *account.refused])  # fmt: skip
-    write_page(
-        folder / "leaderboard.md", _render_run, replace(board, resamples={}), facts, list(cautions),
-        Typed(account.command), hurt, gained,
-    )  # fmt: skip
+    page = page_bytes(
+        _render_run, replace(board, resamples={}), facts, list(cautions), Typed(account.command), hurt, gained
+    )
     about = {"signature": _signature(account), "format": FORMAT, "empty_fields": dict(board.empty),
              "flags": dict(board.flags)}  # fmt: skip
-    write_account(folder, account, about)
+    write_account(folder, account, {**files, "leaderboard.md": page}, about)
     return board
 
 
@@ -92,20 +114,34 @@ def _render_run(
     return render_markdown(board, facts, cautions, command, hurt, sections)
 
 
+def table_bytes(table: pd.DataFrame) -> bytes | None:
+    """Return a table as the bytes of a CSV file, None where it has no rows: there is no such file then."""
+    return csv_bytes(table) if len(table) else None
+
+
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table as CSV; where it has no rows, remove that of an earlier run."""
-    if len(table):
-        write_csv(path, table)
-    else:
+    data = table_bytes(table)
+    if data is None:
         path.unlink(missing_ok=True)
+    else:
+        write_atomically(path, data)
+
+
+def _overview_is_older(out: Path, folder: Path) -> bool:
+    pages = (out / "leaderboard.md", folder / RECORD)  # the last that is written of each
+    overview, record = (path.stat().st_mtime_ns if path.exists() else 0 for path in pages)
+    return overview < record
 
 
 def refresh_overview(out: Path) -> None:
     """Rewrite <out>/leaderboard.csv and .md from the leaderboards of all runs below it."""
-    runs, notes = read_runs(find_runs(out, []))
+    folders = find_runs(out, [])
+    made = [note for folder in folders if (note := bring_up_to_date(folder))]
+    runs, notes = read_runs(folders)
     merged = merge_runs(runs)
-    write_table(out / "leaderboard.csv", merged.table)
-    write_page(out / "leaderboard.md", render_overview, merged.table, notes=(*notes, *merged.notes))
+    write_table(out / BOARD, merged.table)
+    write_page(out / "leaderboard.md", render_overview, merged.table, notes=(*made, *notes, *merged.notes))
 
 
 def write_merged(out: Path, table: pd.DataFrame, found: Across, notes: Sequence[str]) -> None:

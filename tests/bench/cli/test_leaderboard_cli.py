@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -11,6 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+
+from bench.disk.together import put_together
+from bench.disk.verified import read_json
 
 NAMES = ("blood", "plant", "nerve", "skin", "bone", "lung")
 RUN = ("--encoder", "color-stats,thumbnail", "--head", "knn,centroid", "--shots", "1,2", "--seeds", 3, "--workers", 1,
@@ -172,26 +174,54 @@ def test_tables_are_made_anew_from_stored_predictions_to_the_byte(bench, two, tm
 
 def test_tables_of_an_earlier_version_are_made_anew_or_taken_as_they_are_with_a_word(bench, two, tmp_path):
     run = tmp_path / "results" / "runs" / "blood"
-    about = json.loads((run / "run.json").read_text())
+    about = read_json(run / "run.json", "run.json")
     before = (run / "leaderboard.csv").read_bytes()
-    (run / "run.json").write_text(json.dumps(about | {"format": 1}))
-    (run / "leaderboard.csv").write_text("other\n")
+    files = {name: (run / name).read_bytes() for name in about["files"]}
+    put_together(run, {**files, "leaderboard.csv": b"other\n"}, about | {"format": 1})
     assert "Note: tables" not in bench("leaderboard")[1]
     assert (run / "leaderboard.csv").read_bytes() == before
-    old = {name: value for name, value in about.items() if name not in ("format", "facts", "data")}
-    (run / "run.json").write_text(json.dumps(old))
-    (run / "units.csv").unlink()
+    old = {name: value for name, value in about.items() if name not in ("format", "facts", "signature")}
+    put_together(run, {name: data for name, data in files.items() if name != "units.csv"}, old)
     code, text = bench("leaderboard")
-    assert code == 0 and "tables of an earlier version are taken as they are" in text
-    assert "blood: written by an earlier version, takes no part across datasets. Run the same `bench run` again" in text
+    assert code == 0 and "blood are of an earlier version and cannot be made anew" in text
+    assert "blood: takes no part across datasets" in text and "Run the same `bench run` again" in text
     assert len(pd.read_csv(tmp_path / "results" / "leaderboard.csv")) == 16
-    board = pd.read_csv(run / "leaderboard.csv").drop(columns=["noise", "noise_kind", "draw"])
-    board.to_csv(run / "leaderboard.csv", index=False)
-    assert bench("leaderboard")[0] == 0 and "## plant" in (tmp_path / "results" / "leaderboard.md").read_text()
     code, text = bench("leaderboard", "--rebuild")
-    assert code == 2 and "does not say what its tables were made of" in text
+    assert code == 2 and "say what its tables were made of" in text
     assert bench("run", "--data", tmp_path / "blood", *RUN)[0] == 0
     assert "earlier version" not in bench("leaderboard")[1]
+
+
+def test_tables_that_are_damaged_lost_or_of_another_run_are_named_and_made_anew(bench, two, tmp_path):
+    run, other = (tmp_path / "results" / "runs" / name for name in NAMES[:2])
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.suffix in (".csv", ".md")}
+    (run / "leaderboard.csv").write_bytes((other / "leaderboard.csv").read_bytes())
+    (run / "leaderboard.md").write_bytes(b"")
+    (run / "efficiency.csv").unlink()
+    code, text = bench("leaderboard")
+    assert code == 0
+    for name in ("leaderboard.csv", "leaderboard.md", "efficiency.csv"):
+        assert name in text.split(" of results/runs/blood: damaged or missing; its tables are made anew")[0]
+    assert {name: (run / name).read_bytes() for name in before} == before
+    assert {path.name for path in run.glob("*.corrupt")} == {"leaderboard.csv.corrupt", "leaderboard.md.corrupt"}
+    (run / "units.csv").write_bytes(before["units.csv"].replace(b"knn", b"kmm", 1))
+    code, text = bench("run", "--data", tmp_path / "blood", *RUN)
+    assert code == 0 and "units.csv of results/runs/blood: damaged or missing; its tables are made anew" in text
+    assert (run / "units.csv").read_bytes() == before["units.csv"]
+    assert "damaged" not in bench("leaderboard")[1]
+
+
+def test_a_run_without_a_record_that_can_be_trusted_is_left_out_by_name_until_it_is_run_again(bench, two, tmp_path):
+    run = tmp_path / "results" / "runs" / "blood"
+    text = (run / "run.json").read_text()
+    (run / "run.json").write_text(text.replace('"tier": "T3"', '"tier": "T1"'))
+    assert (run / "run.json").read_text() != text
+    code, said = bench("leaderboard")
+    assert code == 0 and "the run blood is left out" in said and "Run the same `bench run` again" in said
+    assert set(pd.read_csv(tmp_path / "results" / "leaderboard.csv")["run"]) == {"plant"}
+    assert (run / "run.json.corrupt").exists()
+    assert bench("run", "--data", tmp_path / "blood", *RUN)[0] == 0
+    assert len(pd.read_csv(tmp_path / "results" / "leaderboard.csv")) == 16
 
 
 def test_a_lost_file_of_predictions_is_named(bench, two, tmp_path):

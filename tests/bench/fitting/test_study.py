@@ -130,6 +130,18 @@ def test_a_file_that_is_no_journal_is_refused(half, tmp_path):
         run_study(task(half, tmp_path), 1)
 
 
+def test_a_journal_in_which_a_digit_changed_is_refused(half, tmp_path):
+    run_study(task(half, tmp_path), 2)
+    path = tmp_path / "study.journal"
+    lines = path.read_text().splitlines(keepends=True)
+    at = next(i for i, line in enumerate(lines) if '"values":[' in line)
+    changed = lines[at].replace('"values":[0.', '"values":[0.9')
+    assert changed != lines[at]
+    path.write_text("".join([*lines[:at], changed, *lines[at + 1 :]]))
+    with pytest.raises(BenchError, match="a line of it is not as it was written"):
+        run_study(task(half, tmp_path), 3)
+
+
 @pytest.mark.parametrize("scaling", ["unit", "standard"])
 def test_the_rows_of_an_episode_are_scaled_as_a_sweep_scales_them_to_the_bit(half, scaling):
     view = Embedded("e", "k", scaling, half.view.X)

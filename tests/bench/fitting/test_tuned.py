@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from bench.disk.verified import write_json
 from bench.embeddings.embed import Source
 from bench.errors import BenchError
 from bench.fitting.ledger import read_ledger
 from bench.fitting.sweep import Protocol, plan_sweep
-from bench.fitting.tuned import read_tuned
+from bench.fitting.tuned import FORMAT, read_tuned
 from bench.pipeline import Request, run
 from bench.tune import Aim, Tuned, tune
 
@@ -49,7 +50,7 @@ def file(studied, tmp_path) -> Path:
 
 
 def rewrite(file: Path, **changes: object) -> None:
-    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    write_json(file, json.loads(file.read_text()) | changes, FORMAT)
 
 
 def test_a_run_on_the_tuned_data_leaves_its_groups_out_and_gives_the_figures_of_the_study(bench, studied, tmp_path):
@@ -148,6 +149,14 @@ def test_files_that_say_something_else_are_refused(file):
         file.write_text(content)
         with pytest.raises(BenchError, match="expected a tuned.json that `bench tune` wrote"):
             read_tuned(file)
+
+
+def test_a_setting_that_was_changed_by_hand_or_by_the_disk_is_refused(file):
+    text = file.read_text()
+    file.write_text(text.replace('"eta": 0.', '"eta": 0.1'))
+    assert file.read_text() != text
+    with pytest.raises(BenchError, match="it was changed since it was written"):
+        read_tuned(file)
 
 
 def test_without_the_list_of_labels_as_it_was_written_the_settings_are_refused(file):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bench.data.content import content_of, place_of
 from bench.data.label_boxes import BOX
+from bench.disk.together import put_together
 from bench.report.identity import Known, changed_encoders, families, name_datasets
 
 
@@ -15,7 +16,7 @@ def run(tmp_path, name, content, place="", images=(), labels=None):
     folder = tmp_path / f"{name}-{content}-{place.replace('/', '_')}"
     folder.mkdir(exist_ok=True)
     table = pd.DataFrame({"digest": [str(i) for i in images], "label": labels or ["x"] * len(images)}, dtype="str")
-    table.to_parquet(folder / "instances.parquet")
+    put_together(folder, {"instances.parquet": table.to_parquet()}, {})
     return Known(name, place, content, folder)
 
 

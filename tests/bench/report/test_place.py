@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pytest
 
+from bench.disk.tables import csv_bytes
+from bench.disk.together import put_together
 from bench.errors import BenchError
 from bench.report.place import content_in, forget_copy, give_back, keep_earlier, place_run
 
@@ -50,9 +51,8 @@ def written(folder, signature, units):
         (folder / "predictions" / f"{unit}.safetensors").write_text(unit)
     rows = [(unit, "dino", "knn", "auto", 1, 2, "none", "[0.0]", "balanced") for unit in units]
     columns = ["unit", "encoder", "head", "selection", "shots", "seeds", "noise_kind", "rates", "series"]
-    pd.DataFrame(rows, columns=columns).to_csv(folder / "units.csv", index=False)
-    (folder / "leaderboard.csv").write_text(signature)
-    (folder / "run.json").write_text(json.dumps({"signature": signature}))
+    units = csv_bytes(pd.DataFrame(rows, columns=columns))
+    put_together(folder, {"units.csv": units, "leaderboard.csv": signature.encode()}, {"signature": signature})
 
 
 def test_tables_with_rows_that_the_next_request_lacks_are_kept_whole(tmp_path):
