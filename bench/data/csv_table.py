@@ -100,6 +100,11 @@ def read_table(path: Path, layout: str) -> CsvTable:
     """
     encoding, skip, separator, header = _look(path, layout)
     frame = _read(path, encoding, separator, (skip, len(header)), layout)
+    if any("\0" in text for text in header) or any(_holds_zero(frame[name]) for name in frame):
+        raise BenchError(
+            f"Got {path.name}, which holds a zero byte (NUL), so it was damaged or is no text; save it as CSV (UTF-8) "
+            f"again. {layout}"
+        )
     notes = []
     if encoding == "cp1252":
         strange = min(_not_ascii(frame), key=len, default="")
@@ -214,6 +219,10 @@ def _plain(text: str, skip: int) -> str:
     if open_quote:
         return f"a quotation mark that opens in line {int(open_quote[1]) + skip + 1} is not closed"
     return "its text is damaged" if "codec" in text else " ".join(text.split())
+
+
+def _holds_zero(column: pd.Series) -> bool:
+    return bool(column.str.contains("\0", regex=False).fillna(False).any())
 
 
 def _not_ascii(frame: pd.DataFrame) -> Iterator[str]:

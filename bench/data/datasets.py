@@ -27,7 +27,7 @@ from bench.data.mask_names import masks_beside
 from bench.data.paths import OUTSIDE, as_on_disk, below, is_below, refuse_paths, where_they_are
 from bench.data.reading import AS_USUAL, Reading
 from bench.data.spellings import alike, counted, one_form
-from bench.data.strewn import strewn_note
+from bench.data.strewn import results_note, strewn_note
 from bench.errors import BenchError, did_you_mean
 from bench.images import file_of, split_series
 
@@ -122,7 +122,7 @@ def load_dataset(
         raise _nothing_left(data, given, problems)
     _check_masks(given.root, table, reading, notes)
     table = _with_scale(table, files, notes)
-    table = merge_copies(with_groups(table, group_pattern, notes), notes)
+    table = merge_copies(with_groups(table, group_pattern, notes), notes, given.root)
     if not (table["path"].is_monotonic_increasing and table["path"].is_unique):
         table = table.sort_values(["path", *BOX], kind="stable")
     table = table.reset_index(drop=True)[COLUMNS]
@@ -179,7 +179,7 @@ def _from_folder(data: Path, group_column: str | None, reading: Reading, notes: 
         table = min(tables)
         notes.append(f"labels are those of {table}, as the folders name fewer than two classes")
         given = _from_csv(data / table, group_column, reading, notes)
-        given = replace(given, ignored=tuple(strewn_note(found.walk.strewn)))
+        given = replace(given, ignored=(*strewn_note(found.walk.strewn), *results_note(found.walk.results)))
         unlisted = sorted(set(found.walk.paths) - set(given.rows["path"]))
         if unlisted:
             notes.append(f"{counted(len(unlisted), 'image')} in the folder, not in {table}: unused, e.g. {unlisted[0]}")

@@ -18,7 +18,7 @@ from bench.data.label_boxes import BOX
 from bench.data.label_csv import LAYOUT
 from bench.data.masks_aside import FOLDER, masks_aside
 from bench.data.spellings import counted, one_form
-from bench.data.strewn import strewn_note
+from bench.data.strewn import results_note, strewn_note
 from bench.data.walk import DOCUMENTS, Walk, look_through
 from bench.errors import BenchError
 from bench.images import IMAGE_SUFFIXES
@@ -63,7 +63,7 @@ def read_label_folder(root: Path, notes: list[str], *, follow_links: bool = Fals
     rows["level"] = "expert"
     others = [path for path in walk.others if path not in aside]
     notes += [*_of_splits(rows, at), *found.notes, *_of_folders(rows, at)]
-    ignored = (*_of_other_files(others), *strewn_note(walk.strewn))
+    ignored = (*_of_other_files(others), *strewn_note(walk.strewn), *results_note(walk.results))
     refused = walk.refused | dict.fromkeys(sorted(stray), "lies outside the class folders, so its class is not known")
     order = rows["path"].argsort(kind="stable").to_numpy()
     stat = np.array(walk.stats, np.int64).reshape(-1, 3)[kept][order]

@@ -50,7 +50,8 @@ def masks_of(
         else:
             parts.append((path, names[mask], found["box"]))
             facts[mask] = {name: int(found[name]) for name in SCALARS if name != "size"}
-    notes = (*doubts_of(facts), *_of_slices(images), *_of_turned([path for path, *_ in parts if path in turned]))
+    slices = _of_slices(about[about["path"].isin(images.index)])
+    notes = (*doubts_of(facts), *slices, *_of_turned([path for path, *_ in parts if path in turned]))
     return Found(table_of(parts, images), reasons, notes)
 
 
@@ -126,8 +127,8 @@ def _another_size(size: np.ndarray, image: tuple[int, int], turned: bool) -> str
     return said
 
 
-def _of_slices(images: pd.DataFrame) -> list[str]:
-    count = int((images["pages"] > 1).sum())
+def _of_slices(files: pd.DataFrame) -> list[str]:
+    count = int((files["slices"] > 1).sum())
     return [
         f"{count} images have several pages, and a mask has one: it must be drawn on what the encoder sees, which is "
         "the first slice, or what its option @stack= makes of them"

@@ -128,3 +128,9 @@ def test_one_image_with_two_labels_is_skipped_and_repeated_rows_are_counted(writ
     dataset = load_dataset(write("path,label\na/1.png,a\na/1.png,b\na/2.png,a\na/2.png,a\nb/1.png,b\n"))
     assert dataset.problems.to_numpy().tolist() == [["a/1.png", "one region has the labels a and b"]]
     assert "1 row repeats another and was dropped" in dataset.notes
+
+
+@pytest.mark.parametrize("text", ["path,label\na/\0.png,a\nb/1.png,b\n", "path,label\na/1.png,a\0\nb/1.png,b\n", "path,la\0bel\na/1.png,a\n"])
+def test_a_zero_byte_is_refused_wherever_it_stands(write, text):
+    with pytest.raises(BenchError, match="holds a zero byte"):
+        load_dataset(write(text))
