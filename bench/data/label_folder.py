@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bench.data.label_boxes import BOX
-from bench.data.label_csv import LAYOUT
+from bench.data.label_csv import LAYOUT, SPLITS
 from bench.data.masks_aside import FOLDER, masks_aside
 from bench.data.spellings import counted, one_form
 from bench.data.strewn import results_note, strewn_note
@@ -23,9 +23,6 @@ from bench.data.walk import DOCUMENTS, Walk, look_through
 from bench.errors import BenchError
 from bench.images import IMAGE_SUFFIXES
 
-#: Names of folders that are parts of an official split, not classes.
-SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
-          "testing": "test"}  # fmt: skip
 SHOWN = 4  # endings of files that are no images
 
 
