@@ -42,13 +42,14 @@ def look_of(path: Path) -> Look:
         return Look.UNSURE
     if pixels.dtype.kind == "f" and (not np.isfinite(pixels).all() or (pixels != np.rint(pixels)).any()):
         return Look.PICTURE
-    colors, code = np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0, return_inverse=True)
-    code = code.reshape(pixels.shape[:2])
-    grey = bool((colors == colors[:, :1]).all())
-    if _is_labels(code) and (grey or len(colors) <= FEW + 1):
+    code, distinct = _colors(pixels)
+    grey = bool((pixels == pixels[..., :1]).all())
+    if (grey or distinct <= FEW + 1) and _is_labels(code):
         return Look.MASK
-    if pixels.dtype == np.uint8 and ((pixels <= NEAR) | (pixels >= 255 - NEAR)).mean() >= NEARLY:
-        return Look.UNSURE
+    if pixels.dtype == np.uint8:
+        dark, light = pixels <= NEAR, pixels >= 255 - NEAR
+        if (dark | light).mean() >= NEARLY and 2 * light.sum() >= (~dark).sum():
+            return Look.UNSURE
     return Look.PICTURE
 
 
@@ -56,6 +57,16 @@ def _middle(pixels: np.ndarray) -> np.ndarray:
     """Return the middle of an image (H, W, ...), of MOST pixels along a side at most."""
     top, left = (max(side - MOST, 0) // 2 for side in pixels.shape[:2])
     return pixels[top : top + MOST, left : left + MOST]
+
+
+def _colors(pixels: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return (a number for each colour, (H, W), and how many there are) of pixels (H, W, C)."""
+    code, distinct = np.zeros(pixels.shape[:2], np.int64), 1
+    for channel in np.moveaxis(pixels, 2, 0):
+        values, place = np.unique(channel, return_inverse=True)
+        values, code = np.unique(code * len(values) + place.reshape(code.shape), return_inverse=True)
+        code, distinct = code.reshape(pixels.shape[:2]), len(values)
+    return code, distinct
 
 
 def _is_labels(values: np.ndarray) -> bool:

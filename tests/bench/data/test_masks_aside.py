@@ -107,6 +107,7 @@ def test_labels_look_like_a_mask_and_noise_and_blur_do_not(tmp_path):
     cases = {
         "labels.png": (many, Look.MASK), "types.png": (np.tile(many % 3, 1).astype(np.uint8), Look.MASK),
         "noise.png": (noise, Look.PICTURE), "colours.png": (np.dstack([noise, noise.T, noise]), Look.PICTURE),
+        "dark.jpg": ((noise // 8 + 60 * (noise > 250)).astype(np.uint8), Look.PICTURE),
         "shape.jpg": (255 * (many > 400).astype(np.uint8), Look.UNSURE),
     }  # fmt: skip
     for name, (values, _) in cases.items():
