@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from bench.data.paths import below
 from bench.data.spellings import NEVER_A_CLASS, column_name, in_one_form, one_form, without_missing
 from bench.errors import BenchError, did_you_mean
 from bench.images import split_series
+from bench.images.orientation import UPRIGHT
 
 LAYOUT = "Expected columns path,x0,y0,x1,y1 (pixels), one line a cell, and any column with the cell's label."
+SHOWN = 6  # columns that are offered
 LABEL_NAMES = ("cell_label", "label")  # read as the cell's label where --cell-column names none
 
 
@@ -67,7 +70,9 @@ def boxes_of(dataset: Dataset, source: CellSource) -> Found:
                 f"--cells FILE.csv. {LAYOUT}"
             )
         label = table["label"].where(table["level"] == "expert").astype("string")
-        return Found(table[["path", *BOX, "um_per_px"]].assign(cell_label=label), {}, own=True)
+        boxed = table.loc[table["x0"].notna(), "path"]
+        told = of_turned(turned_images(dataset, boxed), "boxes")
+        return Found(table[["path", *BOX, "um_per_px"]].assign(cell_label=label), {}, tuple(told), own=True)
     notes: list[str] = []
     cells = _read(source.file, source.column, source.units, notes)
     known = table["path"].drop_duplicates().tolist()
@@ -76,11 +81,27 @@ def boxes_of(dataset: Dataset, source: CellSource) -> Found:
     cells = cells.dropna(subset="path").join(sizes, on="path").reset_index(drop=True)
     cells, outside = clip_boxes(scale_boxes(cells, source.units), notes)
     kept = set(cells["path"])
+    notes += of_turned(turned_images(dataset, cells["path"]), "boxes")
     reasons = {
         str(path): f"only {len(part)} of its cells: {part.iloc[0]}" if path in kept else f"no cell: {part.iloc[0]}"
         for path, part in outside.groupby("path")["reason"]
     }
     return Found(cells.drop(columns=["width", "height"]), reasons, tuple(notes))
+
+
+def turned_images(dataset: Dataset, paths: Iterable[str]) -> list[str]:
+    """Return those of some images that were turned upright when they were read, sorted."""
+    about = dataset.files
+    turned = set(about.loc[about["remarks"].str.contains(UPRIGHT, regex=False), "path"])
+    return sorted(turned & set(paths))
+
+
+def of_turned(paths: Sequence[str], what: str) -> list[str]:
+    """Return the sentence on what (boxes, masks) was drawn on images that were turned upright; none without them."""
+    return [
+        f"{len(paths)} images were turned upright, as the orientation in their files (EXIF) says, e.g. {paths[0]}: "
+        f"their {what} must have been drawn on the upright picture"
+    ] if paths else []  # fmt: skip
 
 
 def _read(file: Path, column: str | None, units: str, notes: list[str]) -> pd.DataFrame:
@@ -106,7 +127,10 @@ def _read(file: Path, column: str | None, units: str, notes: list[str]) -> pd.Da
     name = column_name(column) if column else next((name for name in LABEL_NAMES if name in columns), None)
     others = [other for other in columns if other not in {*PATH_NAMES, *BOX_NAMES, "um_per_px"}]
     if name is None and others:
-        notes.append(f"cells have no label of their own: --cell-column can name one of {', '.join(others)}")
+        more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+        notes.append(
+            f"cells have no label of their own: --cell-column can name one of {', '.join(others[:SHOWN])}{more}"
+        )
     label = in_one_form(columns[name]) if name else pd.Series(pd.NA, index=box.index, dtype="string")
     label, _ = without_missing(label, NEVER_A_CLASS)
     cells = box.assign(path=columns[path_name], cell_label=label, um_per_px=read_scale(columns))
@@ -124,6 +148,14 @@ def _match(given: pd.Series, known: list[str], file: Path, notes: list[str]) -> 
         name = in_one_form(pd.Series(known, dtype="string").str.rsplit("/", n=1).str[-1])
         unique = dict(zip(name, known, strict=True)) if name.is_unique else {}
         found = paths.str.rsplit("/", n=1).str[-1].map(unique).astype("string")
+    other = found.isna() & paths.notna()
+    if other.any():  # as paths in a CSV of labels are found
+        folded = pd.Series([one_form(path).casefold() for path in known], dtype="string")
+        unique = dict(zip(folded, known, strict=True)) if folded.is_unique else {}
+        found = found.where(~other, paths.str.casefold().map(unique).astype("string"))
+        if same := int((other & found.notna()).sum()):
+            row = paths[other & found.notna()].iloc[0]
+            notes.append(f"{same} cells name their image in another case than on disk, e.g. {row}")
     if found.isna().all():
         raise BenchError(
             f"Got --cells {file.name}, of which no line is of an image in the data (e.g. '{given.iloc[0]}', where the "

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 from bench.data.label_boxes import BOX
 from bench.data.spellings import counted
+from bench.images import ImageError, read_image
 
 SHOWN = 5  # conflicts that are named
+COPIES = 3  # files of a conflict that are named
+FLAT = 2  # between the least and the largest grey level of an image of one colour, of 8 bits
 
 
 def copies_of(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
@@ -25,11 +31,17 @@ def conflicts_of(table: pd.DataFrame) -> tuple[tuple[tuple[str, str], ...], ...]
     return tuple(sorted(tuple(sorted(zip(part["path"], part["label"], strict=True))) for part in torn))
 
 
-def merge_copies(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Put identical files into one group, so that a copy is never both learned from and tested on."""
+def merge_copies(table: pd.DataFrame, notes: list[str], root: Path) -> pd.DataFrame:
+    """Put identical files into one group, so that a copy is never both learned from and tested on.
+
+    root: of the paths. Images of one flat colour join no groups: blank tiles of two slides are equal by nature.
+    """
     if table["digest"].is_unique:
         return table
-    copies = copies_of(table)
+    pairs = table[["digest", "group"]].drop_duplicates()
+    pairs = pairs[pairs["digest"].duplicated(keep=False)]  # one content in several groups
+    flat = _flat(table[table["digest"].isin(set(pairs["digest"]))].drop_duplicates("digest"), root)
+    copies = copies_of(table[~table["digest"].isin(flat)])
     if copies:
         extra = sum(map(len, copies)) - len(copies)
         are = "file is an exact copy" if extra == 1 else "files are exact copies"
@@ -37,12 +49,18 @@ def merge_copies(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
         notes.append(f"{extra:,} {are} of another and in its group, e.g. {other} of {one}")
     conflicts = conflicts_of(table)
     for named in conflicts[:SHOWN]:
-        text = ", ".join(f"{path} ({label})" for path, label in named)
+        text = ", ".join(f"{path} ({label})" for path, label in _some_of_each(named))
+        text += f" and {len(named) - COPIES:,} more" if len(named) > COPIES else ""
         notes.append(f"one image has two labels (conflicting): {text}")
     if len(conflicts) > SHOWN:
         notes.append(f"{len(conflicts) - SHOWN:,} more images have two labels each")
-    pairs = table[["digest", "group"]].drop_duplicates()
-    pairs = pairs[pairs["digest"].duplicated(keep=False)]  # one content in several groups
+    if flat:
+        blank = table.loc[table["digest"].isin(flat), "path"].drop_duplicates()
+        notes.append(
+            f"{counted(len(blank), 'file is', 'files are')} of one flat colour, the same in several groups, e.g. "
+            f"{min(blank)}: they join no groups and tell nothing of a class, so leave them out"
+        )
+        pairs = pairs[~pairs["digest"].isin(flat)]
     if pairs.empty:
         return table
     from scipy.sparse import coo_matrix
@@ -63,3 +81,24 @@ def merge_copies(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
             f"'{given[0]}' to '{merged[given[0]]}'"
         )
     return table.assign(group=table["group"].map(lambda name: merged.get(name, name)).astype("string"))
+
+
+def _some_of_each(named: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return COPIES of (path, label), one of each label first."""
+    labels = [label for _, label in named]
+    first = [i for i, label in enumerate(labels) if label not in labels[:i]]
+    return [named[i] for i in sorted([*first, *(i for i in range(len(named)) if i not in first)][:COPIES])]
+
+
+def _flat(files: pd.DataFrame, root: Path) -> set[str]:
+    """Return the digests of those files (columns path, digest) that hold one colour only, or nearly so."""
+    return {digest for path, digest in zip(files["path"], files["digest"], strict=True) if _is_flat(root / path)}
+
+
+def _is_flat(path: Path) -> bool:
+    try:
+        pixels = read_image(path)
+    except (ImageError, OSError):
+        return False
+    low, high = pixels.min(axis=(0, 1)).astype(float), pixels.max(axis=(0, 1)).astype(float)
+    return bool(np.all(high - low <= (FLAT if pixels.dtype == np.uint8 else 0)))

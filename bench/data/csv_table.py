@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,7 @@ class CsvTable(Mapping[str, pd.Series]):
     encoding: str
     separator: str
     notes: tuple[str, ...] = ()
+    skip: int = 0  # lines before the header that are no part of the table
 
     @property
     def decimal_comma(self) -> bool:
@@ -85,7 +87,7 @@ class CsvTable(Mapping[str, pd.Series]):
             reader = csv.reader(file, delimiter=self.separator)
             before = 0
             for fields in reader:
-                if any(field.strip() for field in fields) and not _is_hint(fields):
+                if reader.line_num > self.skip and any(field.strip() for field in fields) and not _is_hint(fields):
                     if count == row:
                         return before + 1
                     count += 1
@@ -99,8 +101,17 @@ def read_table(path: Path, layout: str) -> CsvTable:
     Lines and columns without a value are left out. Raises BenchError, which ends in `layout`, for what is no table.
     """
     encoding, skip, separator, header = _look(path, layout)
+    comments = _comments(path, encoding, skip)
     frame = _read(path, encoding, separator, (skip, len(header)), layout)
+    if any("\0" in text for text in header) or any(_holds_zero(frame[name]) for name in frame):
+        raise BenchError(
+            f"Got {path.name}, which holds a zero byte (NUL), so it was damaged or is no text; save it as CSV (UTF-8) "
+            f"again. {layout}"
+        )
     notes = []
+    if comments:
+        lines = "line was" if len(comments) == 1 else "lines were"
+        notes.append(f"{len(comments)} {lines} skipped at the start of {path.name} ('{comments[0][:60]}')")
     if encoding == "cp1252":
         strange = min(_not_ascii(frame), key=len, default="")
         notes.append(
@@ -110,7 +121,7 @@ def read_table(path: Path, layout: str) -> CsvTable:
     columns, doubled = _by_name(frame, header, path, notes)
     if not columns:
         raise BenchError(f"Got {path.name} without a name of a column; expected one for each. {layout}")
-    return CsvTable(path, columns, tuple(columns), doubled, encoding, separator, tuple(notes))
+    return CsvTable(path, columns, tuple(columns), doubled, encoding, separator, tuple(notes), skip)
 
 
 def column_names(path: Path) -> tuple[str, ...]:
@@ -135,11 +146,17 @@ def _look(path: Path, layout: str) -> tuple[str, int, str, list[str]]:
     with path.open(encoding=encoding, newline="", errors="replace") as file:
         head = file.read(HEAD)
     skip, separator = _shape(head)
-    rows = csv.reader(io.StringIO(head, newline=None), delimiter=separator)
+    rows = csv.reader(io.StringIO("".join(head.splitlines(keepends=True)[skip:]), newline=None), delimiter=separator)
     header = next((row for row in rows if any(field.strip() for field in row) and not _is_hint(row)), [])
     if not header:
         raise BenchError(f"Got {path.name}, which is empty; expected a line with the names of columns. {layout}")
     return encoding, skip, separator, header
+
+
+def _comments(path: Path, encoding: str, skip: int) -> list[str]:
+    """Return those of the lines before the header that begin with #."""
+    with path.open(encoding=encoding, errors="replace") as file:
+        return [line.strip().lstrip("\ufeff") for line in islice(file, skip) if line.lstrip("\ufeff ").startswith("#")]
 
 
 def _encoding(path: Path, start: bytes) -> str:
@@ -165,7 +182,7 @@ def _shape(head: str) -> tuple[int, str]:
     """Return (lines before the header, separator): the separator that makes the most columns of the header line."""
     lines = head.splitlines()
     skip = 0
-    while skip < len(lines) and not lines[skip].strip(f" {SEPARATORS}"):
+    while skip < len(lines) and (not lines[skip].strip(f" {SEPARATORS}") or _is_comment(lines, skip)):
         skip += 1
     hint = re.fullmatch(r"sep=(.)[;,\t|]*", lines[skip].strip(), re.IGNORECASE) if skip < len(lines) else None
     if hint:
@@ -173,6 +190,19 @@ def _shape(head: str) -> tuple[int, str]:
     line = lines[skip] if skip < len(lines) else ""
     bare = re.sub(r'"[^"]*"', "", line)
     return skip, max(SEPARATORS, key=lambda mark: (bare.count(mark), -SEPARATORS.index(mark)))
+
+
+def _is_comment(lines: list[str], at: int) -> bool:
+    """Return whether a line begins with # and has fewer separators than the one after it; a column may be '#'.
+
+    A comma with a space behind it is one of a text.
+    """
+    if not lines[at].lstrip("\ufeff ").startswith("#") or at + 1 >= len(lines):
+        return False
+    after = lines[at + 1]
+    return after.lstrip().startswith("#") or all(
+        lines[at].count(mark) - lines[at].count(f"{mark} ") < after.count(mark) for mark in SEPARATORS if mark in after
+    )
 
 
 def _is_hint(fields: list[str]) -> bool:
@@ -214,6 +244,10 @@ def _plain(text: str, skip: int) -> str:
     if open_quote:
         return f"a quotation mark that opens in line {int(open_quote[1]) + skip + 1} is not closed"
     return "its text is damaged" if "codec" in text else " ".join(text.split())
+
+
+def _holds_zero(column: pd.Series) -> bool:
+    return bool(column.str.contains("\0", regex=False).fillna(False).any())
 
 
 def _not_ascii(frame: pd.DataFrame) -> Iterator[str]:

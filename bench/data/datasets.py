@@ -18,7 +18,7 @@ import pyarrow as pa
 from bench.data.clip import check_sizes, clip_boxes, one_label_each
 from bench.data.copies import merge_copies
 from bench.data.groups import with_groups
-from bench.data.label_boxes import BOX, names_boxes, scale_boxes
+from bench.data.label_boxes import BOX, scale_boxes
 from bench.data.label_csv import LAYOUT, doubtful_classes, read_label_csv
 from bench.data.label_folder import no_images, read_label_folder
 from bench.data.lost import leave_out, lost_classes, without_images
@@ -26,8 +26,10 @@ from bench.data.manifest import positions, scan, stat_files
 from bench.data.mask_names import masks_beside
 from bench.data.paths import OUTSIDE, as_on_disk, below, is_below, refuse_paths, where_they_are
 from bench.data.reading import AS_USUAL, Reading
+from bench.data.search import found_by_name, unlisted
 from bench.data.spellings import alike, counted, one_form
-from bench.data.strewn import strewn_note
+from bench.data.strewn import results_note, strewn_note
+from bench.data.unused_tables import unused_tables
 from bench.errors import BenchError, did_you_mean
 from bench.images import file_of, split_series
 
@@ -107,6 +109,7 @@ def load_dataset(
     files = scan(given.root, given.paths, cache, stat=given.stat, verify=verify)
     at = positions(rows["path"].tolist(), pa.chunked_array([pa.array(files["path"])]))
     table = pd.concat([rows, files.iloc[at].reset_index(drop=True)[FROM_FILE]], axis=1)
+    notes[:0] = unused_tables(given.root, given.tables, files)
     bad = table["problem"].notna()
     unread = table.loc[bad, ["path", "problem"]].rename(columns={"problem": "reason"}).drop_duplicates()
     if "stated_width" in table:
@@ -122,7 +125,7 @@ def load_dataset(
         raise _nothing_left(data, given, problems)
     _check_masks(given.root, table, reading, notes)
     table = _with_scale(table, files, notes)
-    table = merge_copies(with_groups(table, group_pattern, notes), notes)
+    table = merge_copies(with_groups(table, group_pattern, notes), notes, given.root)
     if not (table["path"].is_monotonic_increasing and table["path"].is_unique):
         table = table.sort_values(["path", *BOX], kind="stable")
     table = table.reset_index(drop=True)[COLUMNS]
@@ -140,7 +143,8 @@ def load_dataset(
     return Dataset(_name(data), given.root, table, classes, problems, tuple(notes), lost, about)
 
 
-def _from_csv(data: Path, group_column: str | None, reading: Reading, notes: list[str]) -> _Rows:
+def _from_csv(data: Path, group_column: str | None, reading: Reading, notes: list[str], *, more: bool = True) -> _Rows:
+    """more: say which images beside those that are listed are not."""
     root, rows = data.parent, read_label_csv(data, group_column, reading.box_units, notes)
     rows["path"], rows["mask"] = below(root, rows["path"]), below(root, rows["mask"])
     refused = refuse_paths(root, rows["path"].unique(), follow_links=reading.follow_links)
@@ -151,11 +155,16 @@ def _from_csv(data: Path, group_column: str | None, reading: Reading, notes: lis
         notes.append(f"{many} in {data.name} named as the mask of another, e.g. {min(masks)}: are they images?")
     lacking = [path for path, size in zip(paths, stat[:, 0].tolist(), strict=True) if size < 0]
     spelled = as_on_disk(root, lacking)
+    spelled |= found_by_name(root, [path for path in lacking if path not in spelled])
     if spelled:
         notes += _spelled(spelled, data.name)
         rows["path"] = rows["path"].replace({path: file for path, (file, _) in spelled.items()})
         paths = sorted(set(rows["path"]) - refused.keys())
         stat, links = stat_files(root, paths)
+    if beside := unlisted(root, paths) if more else []:
+        notes.append(
+            f"{counted(len(beside), 'image')} beside those that {data.name} lists, not in it: unused, e.g. {beside[0]}"
+        )
     absent = [mask for mask in rows["mask"].dropna().unique() if not os.path.isfile(root / mask)]
     rows["mask"] = rows["mask"].replace({mask: file for mask, (file, _) in as_on_disk(root, absent).items()})
     return _Rows(root, rows, paths, stat, links, refused)
@@ -178,23 +187,17 @@ def _from_folder(data: Path, group_column: str | None, reading: Reading, notes: 
     if rows["label"].nunique() < 2 and len(tables) == 1:
         table = min(tables)
         notes.append(f"labels are those of {table}, as the folders name fewer than two classes")
-        given = _from_csv(data / table, group_column, reading, notes)
-        given = replace(given, ignored=tuple(strewn_note(found.walk.strewn)))
-        unlisted = sorted(set(found.walk.paths) - set(given.rows["path"]))
-        if unlisted:
-            notes.append(f"{counted(len(unlisted), 'image')} in the folder, not in {table}: unused, e.g. {unlisted[0]}")
+        given = _from_csv(data / table, group_column, reading, notes, more=False)
+        given = replace(given, ignored=(*strewn_note(found.walk.strewn), *results_note(found.walk.results)))
+        unused = sorted(set(found.walk.paths) - set(given.rows["path"]))
+        if unused:
+            notes.append(f"{counted(len(unused), 'image')} in the folder, not in {table}: unused, e.g. {unused[0]}")
         return given
     if group_column:
         hint = f" --data {data / min(tables)} has columns." if tables else " Use --group-pattern."
         raise BenchError(f"Got group column '{group_column}' for folder {data}; expected a CSV.{hint}")
     if rows.empty:
         raise no_images(data, found)
-    for table, columns in tables.items():
-        cells = f", --instances boxes --cells {data / table} boxes of cells" if names_boxes(columns) else ""
-        notes.append(
-            f"{table} is not used, as the folders name the classes; --data {data / table} reads labels from it instead"
-            f"{cells} (columns {', '.join(columns[:8])})"
-        )
     notes += told
     return _Rows(
         data,
@@ -253,11 +256,16 @@ def _in_tables(data: Path, tables: Mapping[str, tuple[str, ...]]) -> str:
 
 def _deeper(data: Path, table: pd.DataFrame) -> str:
     """Return a hint when the classes lie one folder further down than the one given."""
-    parts = table["path"].str.split("/")
-    inner = sorted({p[1] for p in parts if len(p) > 2}) if data.is_dir() else []
-    if len(inner) < 2:
+    folders = [path.split("/")[:-1] for path in table["path"]]
+    if not data.is_dir():
         return ""
-    inside = data / parts.iloc[0][0]
+    depth = 0  # of the folders that all images share
+    while all(folder[depth : depth + 1] == folders[0][depth : depth + 1] != [] for folder in folders):
+        depth += 1
+    inner = sorted({folder[depth] for folder in folders if len(folder) > depth})
+    if len(inner) < 2 or depth == 0:
+        return ""
+    inside = data.joinpath(*folders[0][:depth])
     return f" Its sub-folders {', '.join(inner[:4])} look like classes, did you mean --data {inside}?"
 
 

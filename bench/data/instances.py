@@ -21,6 +21,7 @@ from bench.data.segment import Segmenter, segment
 from bench.data.segmented import foreground_shares, segments_of
 from bench.data.shown import shows_label, wrongly_inherited
 from bench.data.tiles import cut_tiles, read_tiles, with_foreground
+from bench.data.unused_tables import without_table
 from bench.data.windows import Window, boxes_of_cells, cut_windows, set_boxes
 from bench.errors import BenchError
 from bench.seeds import keyed_uniform
@@ -255,7 +256,17 @@ def _without(dataset: Dataset, rows: pd.DataFrame, reasons: dict[str, str], aske
     found = pd.DataFrame(sorted(reasons.items()), columns=["path", "reason"], dtype="str")
     problems = pd.concat([dataset.problems, found], ignore_index=True) if len(found) else dataset.problems
     table = dataset.table[~paths.isin(empty)].reset_index(drop=True) if empty else dataset.table
-    return replace(dataset, table=table, problems=problems, notes=(*dataset.notes, *asked.notes))
+    return replace(dataset, table=table, problems=problems, notes=(*_still_said(dataset, asked), *asked.notes))
+
+
+def _still_said(dataset: Dataset, asked: Asked) -> tuple[str, ...]:
+    """Return the dataset's notes without that of the table of cells, which is used."""
+    file = asked.source.file
+    return (
+        without_table(dataset.notes, file.name)
+        if file and file.parent.resolve() == dataset.root.resolve()
+        else dataset.notes
+    )
 
 
 def _names(table: pd.DataFrame) -> list[str]:

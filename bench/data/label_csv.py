@@ -26,7 +26,9 @@ LABEL_NAMES = (
     "label", "class", "category", "labels", "class_name", "classname", "class_label", "cell_type", "celltype", "target",
 )  # fmt: skip
 LEVELS = ("expert", "inherited", "pseudo")
-SPLITS = ("train", "val", "valid", "test")
+#: Names of parts of an official split, in a column or of folders.
+SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
+          "testing": "test"}  # fmt: skip
 LAYOUT = "Expected <data>/<class>/<image>, e.g. Data/raw/neuron/a.png, or a CSV with columns path,label."
 OTHER = frozenset({"split", "mask", "level", "um_per_px", "group", "width", "height"})
 SHOWN = 3
@@ -66,15 +68,16 @@ def read_label_csv(path: Path, group_column: str | None, units: str, notes: list
     _check_paths(rows["path"], table)
     rows = _labelled(rows, table, notes)
     _one_of(rows["level"], LEVELS, "level", path)
-    _one_of(rows["split"].dropna(), SPLITS, "split", path)
-    rows["split"] = rows["split"].replace("valid", "val")
+    _one_of(rows["split"].dropna(), tuple(SPLITS), "split", path)
+    rows["split"] = rows["split"].map(SPLITS).astype("string")
     missing = rows["group"].isna()
     if missing.any() and not missing.all():
         notes.append(missing_groups(int(missing.sum()), len(rows), without))
     elif missing.all() and group_name in table:
         notes.append(f"the column '{group_name}' of {path.name} names no group{spelled(without)}")
     others = [name for name in table.given if name not in {path_name, label_name, *BOX_NAMES, *OTHER}]
-    others = [name for name in others if name not in table.doubled and 1 < table[name].nunique() <= len(rows) / 2]
+    least = rows["label"].nunique()  # what has so few values is a label as well, or too few groups
+    others = [name for name in others if name not in table.doubled and least < table[name].nunique() <= len(rows) / 2]
     if missing.all() and others and not group_column:
         notes.append(f"--group-column can name one of the other columns of {path.name}: {_some(others, 6)}")
     lacking = rows["source"].isna()
@@ -88,7 +91,8 @@ def read_label_csv(path: Path, group_column: str | None, units: str, notes: list
 
 def path_column(table: CsvTable) -> str:
     """Return the name of the column of paths. Raises BenchError where there is none, or several that it could be."""
-    return next(iter(pick([*table], FIRST_NAMES)), None) or _only(table, PATH_NAMES, "path")
+    first = next(iter(pick([*table], FIRST_NAMES)), None)
+    return first or ("id" if "id" in table and not pick([*table], PATH_NAMES) else _only(table, PATH_NAMES, "path"))
 
 
 def label_column(table: CsvTable) -> str:
@@ -99,7 +103,7 @@ def label_column(table: CsvTable) -> str:
 def label_columns(path: Path) -> tuple[str, ...]:
     """Return the columns of a file where it is a CSV with a path and a label, else nothing."""
     names = column_names(path)
-    return names if pick(names, PATH_NAMES) and pick(names, LABEL_NAMES) else ()
+    return names if pick(names, (*PATH_NAMES, "id")) and pick(names, LABEL_NAMES) else ()
 
 
 def read_scale(table: CsvTable) -> pd.Series:

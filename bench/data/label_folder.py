@@ -15,17 +15,14 @@ import numpy as np
 import pandas as pd
 
 from bench.data.label_boxes import BOX
-from bench.data.label_csv import LAYOUT
-from bench.data.masks_aside import masks_aside
+from bench.data.label_csv import LAYOUT, SPLITS
+from bench.data.masks_aside import FOLDER, masks_aside
 from bench.data.spellings import counted, one_form
-from bench.data.strewn import strewn_note
+from bench.data.strewn import results_note, strewn_note
 from bench.data.walk import DOCUMENTS, Walk, look_through
 from bench.errors import BenchError
 from bench.images import IMAGE_SUFFIXES
 
-#: Names of folders that are parts of an official split, not classes.
-SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
-          "testing": "test"}  # fmt: skip
 SHOWN = 4  # endings of files that are no images
 
 
@@ -46,10 +43,12 @@ class Labelled:
 def read_label_folder(root: Path, notes: list[str], *, follow_links: bool = False) -> Labelled:
     """Return the images below a folder with the classes that their folders name; no rows where there is no image."""
     walk = look_through(root, follow_links=follow_links)
-    aside, of_masks = masks_aside([*walk.paths, *walk.others], root)
     at = 1 if _are_splits(path for path in walk.paths if "/" in path) else 0
-    stray = {path for path in walk.paths if path not in aside and path.count("/") <= at}
-    kept = [i for i, path in enumerate(walk.paths) if path not in stray and path not in aside]
+    found = masks_aside([*walk.paths, *walk.others], root, at)
+    aside = found.masks
+    unused = aside.keys() | found.doubtful.keys()
+    stray = {path for path in walk.paths if path not in unused and path.count("/") <= at}
+    kept = [i for i, path in enumerate(walk.paths) if path not in stray and path not in unused]
     rows = pd.DataFrame({"path": pd.Series([walk.paths[i] for i in kept], dtype="str")})
     parts = [path.split("/", at + 1) for path in rows["path"]]
     rows["label"] = pd.Series([one_form(part[at]) for part in parts], index=rows.index, dtype="str")
@@ -60,13 +59,14 @@ def read_label_folder(root: Path, notes: list[str], *, follow_links: bool = Fals
     rows["um_per_px"] = pd.Series(pd.NA, index=rows.index, dtype="Float64")
     rows["level"] = "expert"
     others = [path for path in walk.others if path not in aside]
-    notes += [*_of_splits(rows, at), *of_masks, *_of_folders(rows, at)]
-    ignored = (*_of_other_files(others), *strewn_note(walk.strewn))
+    notes += [*_of_splits(rows, at), *found.notes, *_of_folders(rows, at)]
+    ignored = (*_of_other_files(others), *strewn_note(walk.strewn), *results_note(walk.results))
     refused = walk.refused | dict.fromkeys(sorted(stray), "lies outside the class folders, so its class is not known")
     order = rows["path"].argsort(kind="stable").to_numpy()
     stat = np.array(walk.stats, np.int64).reshape(-1, 3)[kept][order]
     lost = _lost_classes(walk, others, set(rows["label"]), at)
-    lost = {name: why for name, why in lost.items() if not _holds(walk, aside, name)}
+    lost = {name: why for name, why in lost.items() if not _holds(walk, aside, name, at)}
+    lost |= {one_form(path.split("/")[at]): why for path, why in found.doubtful.items()}
     return Labelled(rows.iloc[order].reset_index(drop=True), stat, refused, lost, walk, ignored)
 
 
@@ -118,11 +118,12 @@ def _lost_classes(walk: Walk, others: list[str], have: set[str], at: int) -> dic
     return why
 
 
-def _holds(walk: Walk, aside: dict[str, str], name: str) -> bool:
-    """Return whether a folder at the top holds masks of images in other folders, and nothing that was refused."""
-    return any(path.startswith(f"{name}/") for path in aside) and not any(
-        path.split("/")[0] == name for path in walk.refused
-    )
+def _holds(walk: Walk, aside: dict[str, str], name: str, at: int) -> bool:
+    """Return whether a class folder is one of masks of images in other folders, and holds nothing that was refused."""
+    if not FOLDER.fullmatch(name):
+        return False
+    inside = [path for path in aside if path.count("/") > at and path.split("/")[at] == name]
+    return bool(inside) and not any(name in path.split("/")[at : at + 1] for path in walk.refused)
 
 
 def _of_splits(rows: pd.DataFrame, at: int) -> Iterator[str]:

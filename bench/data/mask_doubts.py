@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+FEW = 8  # values in a mask that may be types of cell
 MANY = 20  # values from which most of them in crumbs are no cells
 Facts = Mapping[str, int]  # of one mask, see `bench.data.masks`
 
@@ -31,7 +32,7 @@ DOUBTS = (
         "{example}: such are a picture, and labels that were smoothed, scaled or compressed with loss",
     ),
     Doubt(
-        lambda fact: fact["torn"] > 0 and not _in_crumbs(fact),
+        lambda fact: fact["torn"] > 0 and not _in_crumbs(fact),  # unless they may be types, see `doubts_of`
         "{masks} masks hold cells in several pieces, {count:,} in all, e.g. {example}, as where cells overlap: a mask "
         "holds one value a pixel, and what another cell covers of one is lost",
         "torn",
@@ -56,13 +57,26 @@ DOUBTS = (
 
 def doubts_of(facts: Mapping[str, Facts]) -> list[str]:
     """Return a sentence for each kind of doubt about some masks (name -> facts)."""
-    said = []
+    said = [*_of_types(facts)]
     for doubt in DOUBTS:
+        if said and doubt.counts == "torn":
+            continue
         about = [name for name, fact in facts.items() if doubt.applies(fact)]
         if about:
             count = sum(facts[name][doubt.counts] for name in about)
             said.append(doubt.says.format(masks=len(about), count=count, example=about[0]))
     return said
+
+
+def _of_types(facts: Mapping[str, Facts]) -> Iterator[str]:
+    """Say that values may be types of cell: few in every mask, and in most masks one of them in several pieces."""
+    torn = [name for name, fact in facts.items() if fact["torn"] > 0]
+    if 2 * len(torn) > len(facts) and all(fact["values"] <= FEW for fact in facts.values()):
+        yield (
+            f"in {len(torn)} of {len(facts)} masks a value lies in several pieces that do not touch, and no mask has "
+            f"over {FEW} values, e.g. {torn[0]}: are the values types of cell? Then all cells of a type are taken for "
+            "one cell; give each cell its own value"
+        )
 
 
 def _in_crumbs(fact: Facts) -> bool:

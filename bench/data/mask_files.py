@@ -15,6 +15,7 @@ from bench.errors import BenchError
 from bench.images import ImageError
 from bench.images.label_values import read_label_values
 
+SHOWN = 3  # masks of one image that are named
 LAYOUT = (
     "Expected a column mask in the CSV, or --masks FOLDER with a PNG or TIFF named as each image, or masks beside the "
     "images, as x_masks.tif beside x.tif; 0 is the background and each other value one cell."
@@ -71,7 +72,8 @@ def _one_each(
         if len(files) == 1 or _alike(root / file for file in files):
             found[path] = files[0]
         else:
-            named = " and ".join(files)
+            more = [f"{len(files) - SHOWN:,} more"] if len(files) > SHOWN else []
+            named = " and ".join([*files[:SHOWN], *more])
             reasons[path] = f"several masks have its name, {named}, and which is meant is not told; keep one of them"
     return found, reasons
 

@@ -16,10 +16,10 @@ from bench.images import IMAGE_SUFFIXES, split_series
 from bench.images.label_values import LABEL_SUFFIXES
 
 SUFFIXES = IMAGE_SUFFIXES | LABEL_SUFFIXES  # endings that a mask may have
-WHAT = "cells?|nuclei|nucleus|nuclear|cyto|cp|cellpose|stardist|instances?|labels?|gt|final"
-WORD = r"masks?|labels?|labell?ed|lbls?|seg|segm|segmentations?|instances?|annotations?|gt"
+WHAT = "simple|cells?|nuclei|nucleus|nuclear|cyto|cp|cellpose|stardist|instances?|labels?|gt|final"
+WORD = r"masks?|labels?|labell?ed|lbls?|seg|segm|segmentations?|instances?|annotations?|gt|ground[ _\-]?truths?"
 AFTER = re.compile(rf"[ _.\-](?:(?:{WHAT})[ _\-]?)*(?:{WORD})$", re.IGNORECASE)
-BEFORE = re.compile(rf"^(?:{WORD})[ _\-]", re.IGNORECASE)
+BEFORE = re.compile(rf"^(?:(?:count )?masks? of |(?:{WORD})[ _\-])", re.IGNORECASE)  # Fiji: Mask of x.tif
 
 IMAGE = r"im|img|images?|raw"
 IMAGE_WORD = re.compile(rf"[ _.\-](?:{IMAGE})$|^(?:{IMAGE})[ _.\-]", re.IGNORECASE)

@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 
 from bench.data.cell_cache import cells_of, look_at
-from bench.data.cells import CellSource, Found
+from bench.data.cells import CellSource, Found, of_turned, turned_images
 from bench.data.datasets import BOX, Dataset
 from bench.data.manifest import scan
 from bench.data.mask_doubts import doubts_of
 from bench.data.mask_files import mask_files
 from bench.images.label_values import VOID, has_colors_of_voc, read_label_values
-from bench.images.orientation import UPRIGHT
 from bench.seeds import content_name
 
 VERSION = 2  # raised when the same mask would give other cells
@@ -37,7 +36,7 @@ def masks_of(
     looked = dict(look_at(cache, names, ("box", *SCALARS), lambda mask: _read(root / mask), tell, beside))
     sizes = dict(zip(images.index, zip(images["height"].tolist(), images["width"].tolist(), strict=True), strict=True))
     about = dataset.files
-    turned = set(about.loc[about["remarks"].str.contains(UPRIGHT, regex=False), "path"])
+    turned = set(turned_images(dataset, images.index))
     parts, facts = [], {}
     for path, mask in of_image.items():
         found = looked[mask]
@@ -50,7 +49,8 @@ def masks_of(
         else:
             parts.append((path, names[mask], found["box"]))
             facts[mask] = {name: int(found[name]) for name in SCALARS if name != "size"}
-    notes = (*doubts_of(facts), *_of_slices(images), *_of_turned([path for path, *_ in parts if path in turned]))
+    slices = _of_slices(about[about["path"].isin(images.index)])
+    notes = (*doubts_of(facts), *slices, *of_turned([path for path, *_ in parts if path in turned], "masks"))
     return Found(table_of(parts, images), reasons, notes)
 
 
@@ -126,16 +126,9 @@ def _another_size(size: np.ndarray, image: tuple[int, int], turned: bool) -> str
     return said
 
 
-def _of_slices(images: pd.DataFrame) -> list[str]:
-    count = int((images["pages"] > 1).sum())
+def _of_slices(files: pd.DataFrame) -> list[str]:
+    count = int((files["slices"] > 1).sum())
     return [
         f"{count} images have several pages, and a mask has one: it must be drawn on what the encoder sees, which is "
         "the first slice, or what its option @stack= makes of them"
     ] * bool(count)
-
-
-def _of_turned(paths: Sequence[str]) -> list[str]:
-    return [
-        f"{len(paths)} images were turned upright, as the orientation in their files (EXIF) says, e.g. {paths[0]}: "
-        "their masks must have been drawn on the upright picture"
-    ] if paths else []  # fmt: skip

@@ -55,13 +55,17 @@ def alike(names: Iterable[str], what: str) -> list[str]:
     names = sorted(set(names))
     if len(names) > MOST_COMPARED:
         return []
-    for key, differ in ((str.casefold, "in case only"), (_number, "only in how a number is written")):
+    for key, differ in (
+        (str.casefold, "in case only"),
+        (_number, "only in how a number is written"),
+        (_visible, "only in characters that cannot be seen"),
+    ):
         sets: dict[str, list[str]] = {}
         for name in names:
             sets.setdefault(key(name), []).append(name)
         pairs = [same for same in sets.values() if len(same) > 1]
         if pairs:
-            first = " and ".join(f"'{name}'" for name in pairs[0][:SHOWN])
+            first = " and ".join(ascii(name) if key is _visible else f"'{name}'" for name in pairs[0][:SHOWN])
             more = f" (and {len(pairs) - 1} more such)" if len(pairs) > 1 else ""
             found.append(f"{what} {first} differ {differ}{more} and count as {len(pairs[0])}: are they one?")
     return found
@@ -75,6 +79,11 @@ def column_name(text: str) -> str:
 def pick(given: Sequence[str], names: Sequence[str]) -> list[str]:
     """Return those of `names` that are among the given, in the order of names."""
     return [name for name in names if name in given]
+
+
+def _visible(name: str) -> str:
+    """Return a name without characters that have no width, and with every space as one."""
+    return "".join(" " if mark.isspace() else mark for mark in name if unicodedata.category(mark) not in ("Cf", "Cc"))
 
 
 def _number(name: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bench.data.spellings import counted
 
@@ -58,6 +58,15 @@ def strewn_note(names: Iterable[str]) -> list[str]:
     )
     what = counted(total, "file or folder was", "files and folders were")
     return [f"{what} ignored, hidden or left behind by a system or a cloud ({listed})"]
+
+
+def results_note(folders: Sequence[str]) -> list[str]:
+    """Return the sentence that names folders of results of this project inside of data; nothing where there is none."""
+    if not folders:
+        return []
+    more = f" and {len(folders) - SHOWN} more" if len(folders) > SHOWN else ""
+    are = "is a folder" if len(folders) == 1 else "are folders"
+    return [f"{', '.join(sorted(folders)[:SHOWN])}{more} {are} of results of an earlier command, and not read"]
 
 
 def _kind(name: str) -> str:

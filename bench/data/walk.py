@@ -20,14 +20,18 @@ DOCUMENTS = frozenset({
     ".ijm", ".roi", ".sh", ".bat",
 })  # fmt: skip
 TABLES = (".csv", ".tsv", ".txt")
+_NAME = "[0-9a-f]" * 32  # of what is kept
+OUTPUTS = (
+    f"store/manifests/{_NAME}.parquet", f"store/{_NAME}/spec.json", "runs/*/run.json", f"manifests/{_NAME}.parquet",
+)  # fmt: skip
 LINKED = "is a link to a folder, which is only followed with --follow-links"
 NOT_REGULAR = "is no regular file (a pipe, a socket or a device)"
 
 
 @dataclass
 class Walk:
-    """What was seen below a folder. paths, stats (of `stat_entry`, flat) and links: of images. strewn: names,
-    folders of results among them. others:
+    """What was seen below a folder. paths, stats (of `stat_entry`, flat) and links: of images. strewn: names.
+    results: folders of results of this project. others:
     paths of files that are no images. refused: path -> why, of what may be an image. tables: CSVs with labels at the
     top, and their columns. folders: those at the top, and those in them.
     """
@@ -36,6 +40,7 @@ class Walk:
     stats: array[int] = field(default_factory=lambda: array("q"))
     links: set[str] = field(default_factory=set)
     strewn: list[str] = field(default_factory=list)
+    results: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     tables: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -64,8 +69,11 @@ def look_through(root: Path, *, follow_links: bool = False) -> Walk:
             path = f"{inner}/{entry.name}" if inner else entry.name
             folder = entry.is_dir(follow_symlinks=False)
             to_folder = not folder and entry.is_symlink() and _leads_to_folder(entry)
-            if is_strewn(entry.name, folder=folder or to_folder) or (folder and _is_output(root / path)):
+            if is_strewn(entry.name, folder=folder or to_folder):
                 walk.strewn.append(entry.name)
+                continue
+            if folder and _is_output(root / path):
+                walk.results.append(path)
                 continue
             if inner.count("/") < 1 and (folder or to_folder or _is_lost_link(entry)):
                 walk.folders.append(path)
@@ -82,8 +90,11 @@ def look_through(root: Path, *, follow_links: bool = False) -> Walk:
 
 
 def _is_output(folder: Path) -> bool:
-    """Return whether a folder is where this project keeps results, as `--out results` inside of the data makes one."""
-    return (folder / "store" / "manifests").is_dir() or (folder / "manifests").is_dir()
+    """Return whether a folder is where this project keeps results, as `--out results` inside of the data makes one.
+
+    It is told by the files in it: a class may have a folder called manifests, store or runs.
+    """
+    return any(next(folder.glob(pattern), None) is not None for pattern in OUTPUTS)
 
 
 def _take_file(walk: Walk, root: Path, path: str, entry: os.DirEntry[str], follow_links: bool) -> None:

@@ -70,10 +70,17 @@ def _remarks(files: pd.DataFrame) -> Iterator[str]:
 
 def _choices(images: pd.DataFrame, files: pd.DataFrame) -> Iterator[str]:
     """Say what is taken of images that hold more than an encoder is given, and how to take something else."""
-    pages = int((images["pages"] > 1).sum())
-    if pages:
+    slices = int((files["slices"] > 1).sum())
+    said = files["remarks"].str.contains("pictures in the file", regex=False) | (files["slices"] > 1)
+    frames = int((images["pages"] > 1).mask(images["path"].isin(files.loc[said, "path"]), False).sum())
+    if frames > 0:
         yield (
-            f"{pages:,} images have several pages (up to {files['slices'].max()} slices along z); the first slice of "
+            f"{frames:,} images hold several pictures, such as time points, frames or a preview; the first is used, "
+            "and the others are not read"
+        )
+    if slices:
+        yield (
+            f"{slices:,} images have several pages (up to {files['slices'].max()} slices along z); the first slice of "
             "the first time point is used, or what the encoder's option stack says: @stack=middle, max or mean"
         )
     many = int((images["channels"] > 3).sum())

@@ -202,7 +202,9 @@ def _several_protocols(table: pd.DataFrame) -> list[str]:
         found = own[PROTOCOL].drop_duplicates()
         if len(found) > 1:
             said = "; ".join(dict.fromkeys(_protocol(row) for _, row in found.iterrows()))
-            other = " on other images, labels or groups" * bool(found.groupby("instances")["data"].nunique().max() > 1)
+            several = bool(found.groupby("instances")["data"].nunique().max() > 1)
+            by_name = "without groups, an image is one by its name"
+            other = f" on other images, labels or groups ({by_name})" if several else ""
             notes.append(f"{dataset}: rows under {len(found)} protocols{other} ({said}) are not to be compared")
     return notes
 

@@ -289,3 +289,24 @@ def test_a_run_on_cells_is_scored_by_image_and_a_second_one_does_nothing(data, c
         "data", "check", "--data", data.root, "--instances", "boxes", "--cells", cells(*GOOD), "--cell-column", "kind"
     )
     assert code == 0 and "Labels that experts gave cells: x 2, y 1, z 1" in text
+
+
+def test_a_path_of_cells_in_another_case_is_found_as_one_of_labels_is(data, cells):
+    cut = cut_instances(data, "boxes:16", CellSource(cells("A/1.PNG,5,5,15,15,x", *GOOD[1:])))
+    assert len(cut.table) == 5
+    assert any(note.startswith("1 cells name their image in another case") for note in cut.notes)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_boxes_of_images_that_were_turned_upright_are_said_to_be_of_the_upright_picture(tmp_path, own):
+    exif = Image.Exif()
+    exif[274] = 6
+    for i in range(4):
+        pixels = np.random.default_rng(i).integers(0, 255, (40, 60, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{i}.jpg", exif=exif)
+    boxes = [f"{i}.jpg,{'ab'[i % 2]},1,1,9,9" for i in range(4)]
+    (tmp_path / "cells.csv").write_text("\n".join(["path,label,x0,y0,x1,y1", *boxes]))
+    (tmp_path / "l.csv").write_text("\n".join(["path,label", *(box[:7] for box in boxes)]))
+    data = load_dataset(tmp_path / ("cells.csv" if own else "l.csv"))
+    cut = cut_instances(data, "boxes:8", CellSource(None if own else tmp_path / "cells.csv"))
+    assert any("turned upright" in note and "their boxes must have been drawn" in note for note in cut.notes)

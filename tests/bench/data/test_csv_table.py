@@ -128,3 +128,49 @@ def test_one_image_with_two_labels_is_skipped_and_repeated_rows_are_counted(writ
     dataset = load_dataset(write("path,label\na/1.png,a\na/1.png,b\na/2.png,a\na/2.png,a\nb/1.png,b\n"))
     assert dataset.problems.to_numpy().tolist() == [["a/1.png", "one region has the labels a and b"]]
     assert "1 row repeats another and was dropped" in dataset.notes
+
+
+@pytest.mark.parametrize("text", ["path,label\na/\0.png,a\nb/1.png,b\n", "path,label\na/1.png,a\0\nb/1.png,b\n", "path,la\0bel\na/1.png,a\n"])
+def test_a_zero_byte_is_refused_wherever_it_stands(write, text):
+    with pytest.raises(BenchError, match="holds a zero byte"):
+        load_dataset(write(text))
+
+
+def test_a_comment_before_the_header_is_skipped_and_said_and_lines_are_counted_with_it(write):
+    dataset = load_dataset(write("\n".join(["# exported by R", "# v2, 2024", "path,label", *ROWS])))
+    assert len(dataset.table) == 4
+    assert "2 lines were skipped at the start of l.csv ('# exported by R')" in dataset.notes
+    assert read_table(write("#,path,label\n1,a/1.png,x\n"), "")["#"].tolist() == ["1"]  # a column of numbers
+    table = read_table(write("# exported by R\npath,label\n\na/1.png,x\n"), "")
+    assert table.line(0) == 4 and column_names(write("# by R\npath,label\n")) == ("path", "label")
+
+
+@pytest.mark.parametrize("names", [("1.png", "2.png"), ("1", "2"), ("x/1", "x/2")])
+def test_a_bare_name_or_number_is_looked_for_in_folders_below(tmp_path, save_png, names):
+    for i in (1, 2, 3):
+        save_png(tmp_path / "x" / f"{i}.png", i)
+    (tmp_path / "l.csv").write_text(f"id,label\n{names[0]},a\n{names[1]},b\n")
+    dataset = load_dataset(tmp_path / "l.csv")
+    assert dataset.table["path"].tolist() == ["x/1.png", "x/2.png"]
+    assert any("otherwise than on disk (without the" in note for note in dataset.notes)
+    assert "1 image beside those that l.csv lists, not in it: unused, e.g. x/3.png" in dataset.notes
+    save_png(tmp_path / "y" / "1.png", 9)
+    if "/" not in names[0]:  # which of the two is meant is not known
+        with pytest.raises(BenchError):
+            load_dataset(tmp_path / "l.csv")
+
+
+def test_splits_are_spelled_as_folders_of_splits_are(write):
+    rows = [f"{row},{split}" for row, split in zip(ROWS, ("Training", "validation", "TRAIN", "testing"), strict=True)]
+    dataset = load_dataset(write("\n".join(["path,label,split", *rows])))
+    assert dataset.table["split"].tolist() == ["train", "val", "train", "test"]
+
+
+def test_a_column_with_no_more_values_than_classes_is_not_offered_as_groups(tmp_path, save_png):
+    rows = []
+    for i in range(8):
+        save_png(tmp_path / f"{i}.png", i)
+        rows.append(f"{i}.png,{'ab'[i % 2]},{i % 2},{i // 2}")
+    (tmp_path / "l.csv").write_text("\n".join(["path,label,vacuole,slide", *rows]))
+    [note] = [note for note in load_dataset(tmp_path / "l.csv").notes if "--group-column" in note]
+    assert "slide" in note and "vacuole" not in note

@@ -6,10 +6,12 @@ import os
 import shutil
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from bench.data import manifest
 from bench.data.check import check_dataset
@@ -270,3 +272,19 @@ def test_a_folder_that_cannot_be_listed_is_told_and_the_others_are_read(folder, 
     assert len(dataset.table) == before
     told = [f"{inside.name}/locked", "is a folder that cannot be listed (Permission denied)"]
     assert told in dataset.problems.to_numpy().tolist()
+
+
+def test_copies_of_one_flat_colour_join_no_groups_and_few_are_named(tmp_path, save_png):
+    for k, label in enumerate("ab"):
+        for slide in range(4):
+            save_png(tmp_path / label / f"{slide}__cell.png", 10 * k + slide)
+            Image.fromarray(np.full((20, 30, 3), 255, np.uint8)).save(tmp_path / label / f"{slide}__blank.png")
+    dataset = load_dataset(tmp_path, group_pattern=r"([a-z]/\d)__")
+    assert dataset.table.groupby("label")["group"].nunique().to_dict() == {"a": 4, "b": 4}
+    assert any(note.startswith("8 files are of one flat colour") for note in dataset.notes)
+    assert not any("in its group" in note for note in dataset.notes)
+    [named] = [note for note in dataset.notes if "conflicting" in note]
+    assert named.endswith("(a), a/1__blank.png (a), b/0__blank.png (b) and 5 more")
+    save_png(tmp_path / "a" / "3__again.png", 0)  # a copy of a cell of another slide joins both
+    dataset = load_dataset(tmp_path, group_pattern=r"([a-z]/\d)__")
+    assert dataset.table.groupby("label")["group"].nunique().to_dict() == {"a": 3, "b": 4}

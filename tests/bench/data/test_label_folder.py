@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.data.cells import CellSource
 from bench.data.check import check_dataset
 from bench.data.datasets import load_dataset
+from bench.data.instances import cut_instances
 from bench.data.reading import Reading
 from bench.errors import BenchError
 
@@ -317,7 +319,7 @@ def test_results_inside_of_the_data_folder_are_no_class(folder, bench):
     for _ in range(2):
         code, text = bench("extract", "-e", "color-stats", "--data", folder, "--out", folder / "results")
         assert code == 0
-    assert "ignored" in text and "(results)" in text
+    assert "results is a folder of results of an earlier command, and not read" in text
     assert load_dataset(folder).classes == ("a", "b")
 
 
@@ -334,3 +336,31 @@ def test_a_class_folder_that_may_not_be_read_is_lost(folder, save_png, monkeypat
     with pytest.raises(BenchError, match=r"class 'c' \(it is a folder that cannot be listed \(Permission denied\)\)"):
         load_dataset(folder)
     assert load_dataset(folder, reading=Reading(leave_out=("c",))).classes == ("a", "b")
+
+
+@pytest.mark.parametrize(("head", "tail"), [("path,x0,y0,x1,y1", ""), ("path,x0,y0,x1,y1,label", ",z")])
+def test_a_table_is_not_said_to_be_unused_where_its_boxes_are_the_cells(folder, head, tail):
+    lines = [f"{path.relative_to(folder).as_posix()},1,1,9,9{tail}" for path in sorted(folder.glob("*/*.png"))]
+    (folder / "cells.csv").write_text("\n".join([head, *lines]) + "\n")
+    (folder / "ages.csv").write_text("slide,age\n1,2\n")
+    dataset = load_dataset(folder)
+    assert any("cells.csv" in note and "not used" in note for note in dataset.notes)
+    notes = cut_instances(dataset, "boxes:8", CellSource(folder / "cells.csv")).dataset.notes
+    assert not any("cells.csv" in note for note in notes)
+    assert "ages.csv is not used, without a column of paths and one of labels" in notes
+
+
+@pytest.mark.parametrize(("right", "said"), [(9, "--instances boxes --cells"), (900, "boxes reach beyond these images")])
+def test_boxes_of_other_images_are_not_recommended(folder, right, said):
+    paths = [path.relative_to(folder).as_posix() for path in sorted(folder.glob("*/*.png"))]
+    rows = [f"{path},a,{right - 5},1,{right},9" for path in paths]
+    (folder / "index.csv").write_text("\n".join(["file,label,x0,y0,x1,y1", *rows]) + "\n")
+    [note] = [note for note in load_dataset(folder).notes if note.startswith("index.csv")]
+    assert said in note and ("--data" in note) == (right == 9)
+
+
+def test_classes_any_number_of_folders_down_are_pointed_to(tmp_path, save_png):
+    for i, label in enumerate("ab"):
+        save_png(tmp_path / "x" / "y" / "z" / label / "1.png", i)
+    with pytest.raises(BenchError, match=r"sub-folders a, b look like classes, did you mean --data .*/x/y/z\?"):
+        load_dataset(tmp_path)

@@ -323,3 +323,17 @@ def test_real_masks_give_the_cells_that_were_counted(shared):
     few = dataset.table[dataset.table["path"].isin(index.index)]
     for row in few.to_dict("records"):
         assert len(cells_of(read_mask(folder / row["mask"]))["box"]) == index.loc[row["path"], "n_nuclei"]
+
+
+@pytest.mark.parametrize("kinds", [2, 3])
+def test_values_that_lie_in_several_pieces_in_most_masks_may_be_types_of_cell(data, folder, kinds):
+    for i in (1, 2, 3, 4):
+        Image.fromarray(labels(np.uint8, *(1 + k % kinds for k in range(2 * kinds)))).save(folder / f"{i}.png")
+    made = cut(data, folder)
+    assert any("in 4 of 4 masks" in note and "are the values types of cell?" in note for note in made.notes)
+    assert not any("as where cells overlap" in note for note in made.notes)
+    for i in (1, 2, 3):
+        Image.fromarray(labels(np.uint8, *range(1, kinds + 1))).save(folder / f"{i}.png")
+    made = cut(data, folder)
+    assert not any("types of cell" in note for note in made.notes)
+    assert any("as where cells overlap" in note for note in made.notes)

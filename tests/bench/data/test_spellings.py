@@ -177,3 +177,9 @@ def test_columns_that_may_be_groups_are_named_where_none_is_given(images):
     dataset = images("path,label,Patient ID,age", [f"{i}.png,{'ab'[i % 2]},p{i // 2},{i}" for i in range(8)])
     assert "--group-column can name one of the other columns of l.csv: patient_id" in dataset.notes
     assert load_dataset(dataset.root / "l.csv", group_column="Patient ID").table["group"].nunique() == 4
+
+
+def test_names_that_look_equal_are_doubted_and_written_so_that_they_differ():
+    [said] = alike(["a", "a\u200b", "b"], "classes")
+    assert r"'a' and 'a\u200b' differ only in characters that cannot be seen" in said
+    assert alike(["a b", "ab"], "classes") == []

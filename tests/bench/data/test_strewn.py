@@ -84,3 +84,25 @@ def test_many_of_one_kind_are_counted_as_one_kind():
         note.startswith("7 files and folders were ignored") and "._*, .nfs*, *.tmp, .DS_Store and 1 other kind" in note
     )
     assert strewn_note([]) == []
+
+
+@pytest.mark.parametrize("name", ["manifests", "store", "runs", "results"])
+def test_a_folder_in_a_class_is_no_result_because_of_its_name(tmp_path, save_png, name):
+    for i, label in enumerate("abc"):
+        save_png(tmp_path / label / (f"{name}/x.png" if label == "c" else "x.png"), i)
+    assert load_dataset(tmp_path).classes == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    "file", ["store/manifests/{}.parquet", "store/{}/spec.json", "runs/one/run.json", "manifests/{}.parquet"]
+)
+def test_a_folder_of_results_is_told_by_its_files_and_named(tmp_path, save_png, file):
+    for i, label in enumerate("ab"):
+        save_png(tmp_path / label / "x.png", i)
+    save_png(tmp_path / "out" / "drawn" / "y.png", 5)
+    place = tmp_path / "out" / file.format("0123456789abcdef" * 2)
+    place.parent.mkdir(parents=True)
+    place.touch()
+    dataset = load_dataset(tmp_path)
+    assert dataset.classes == ("a", "b")
+    assert "out is a folder of results of an earlier command, and not read" in dataset.notes

@@ -102,3 +102,14 @@ def test_many_files_skipped_for_one_reason_are_one_line():
     assert skipped(problems.iloc[3:]) == [f"{path}: {reason}" for path, reason in rows[3:]]
     assert skipped_warning(problems)[0].startswith("6 files were skipped (5 files, e.g. a/0.png")
     assert skipped_warning(problems.iloc[:0]) == []
+
+
+def test_slices_are_offered_only_of_images_that_have_slices(tmp_path):
+    for c, label in enumerate("ab"):
+        for i in range(2):
+            frames = np.random.default_rng(10 * c + i).integers(0, 99, (3, 20, 30), dtype=np.uint8)
+            (tmp_path / label).mkdir(exist_ok=True)
+            tifffile.imwrite(tmp_path / label / f"{i}.tif", frames, imagej=True, metadata={"axes": "TYX"})
+    warned = data_warnings(load_dataset(tmp_path))
+    assert any(note.startswith("4 images hold several pictures, such as time points") for note in warned)
+    assert not any("@stack" in note for note in warned)
