@@ -14,18 +14,15 @@ from typing import BinaryIO
 
 import numpy as np
 
+from bench.images.jpeg_scans import END, FRAMES, NO_LENGTH, SCAN, Scans, walk_scans, what_is_left_out
 from bench.images.kept_whole import cut_from_whole
 from bench.images.orientation import IMAGES_IN_FILE, exif_orientation, first_of, read_tag, upright
 from bench.images.picture import COLORS, ImageError, ImageInfo, Picture
 
-END, SCAN, APP1, APP2, APP14 = 0xD9, 0xDA, 0xE1, 0xE2, 0xEE
-NO_LENGTH = (0x01, *range(0xD0, 0xD9))  # markers that nothing belongs to
-#: How a frame is coded, by its marker: what is read. The other frame markers are of JPEG nobody writes.
-FRAMES = {0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive", 0xC3: "lossless", 0xC9: "arithmetic",
-          0xCA: "arithmetic progressive"}  # fmt: skip
+APP1, APP2, APP14 = 0xE1, 0xE2, 0xEE
 OTHER_FRAMES = (0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF)
-#: By the byte behind ff: whether that is no marker: ff 00 is a byte of data, ff ff fills up, ff d0 to ff d7 restart.
-WITHIN = np.isin(np.arange(256), [0x00, 0xFF, *range(0xD0, 0xD8)])
+JPEG_LS = 0xF7
+LUMA = np.array([0.299, 0.587, 0.114])  # of red, green and blue in what JPEG calls brightness
 SPARE = bytes(range(1, 255)) * 4  # what a decoder reads as pixels only where pixels are missing
 LAST_BLOCKS = 256  # pixels that may differ: of the last blocks, where a program did not store their last bits
 
@@ -76,6 +73,8 @@ def read_jpeg(file: BinaryIO) -> Jpeg:
             pictures = max(1, read_tag(data[4:], IMAGES_IN_FILE) or 1)
         elif marker == APP14 and data.startswith(b"Adobe"):
             adobe = True
+        elif marker == JPEG_LS:
+            raise ImageError("a JPEG-LS picture, which is not read here; export it as PNG or TIFF")
         elif marker in OTHER_FRAMES:
             raise ImageError("a JPEG of a kind that is not read (hierarchical); save it as PNG or TIFF")
         elif marker in FRAMES:
@@ -120,26 +119,38 @@ def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def _decode(data: bytes, jpeg: Jpeg) -> np.ndarray:
-    end = end_of(data)
-    if end is None:
+    known = walk_scans(data)
+    if known is None:
         raise ImageError("truncated: the end of the JPEG is missing")
+    lacking = what_is_left_out(data, known)
+    if lacking:
+        raise ImageError(f"truncated: the JPEG ends before its pixels do ({lacking})")
     pixels = _pixels(data, jpeg)
-    if _may_be_filled_up(
-        pixels, jpeg
-    ):  # in a whole picture nothing reads what stands between its last pixel and its end
-        other = _pixels(data[:end] + SPARE + data[end:], jpeg)
-        lacking = int((pixels != other).reshape(*pixels.shape[:2], -1).any(axis=2).sum())
-        if lacking > LAST_BLOCKS:
-            raise ImageError(f"truncated: the JPEG ends before its pixels do ({lacking:,} or more are missing)")
+    if _may_be_filled_up(pixels, jpeg, known):
+        # in a whole picture nothing reads what stands between its last pixel and its end
+        other = _pixels(data[: known.end] + SPARE + data[known.end :], jpeg)
+        if not np.array_equal(pixels, other):
+            wrong = int((pixels != other).reshape(*pixels.shape[:2], -1).any(axis=2).sum())
+            if wrong > LAST_BLOCKS:
+                raise ImageError(f"truncated: the JPEG ends before its pixels do ({wrong:,} or more are missing)")
     return pixels
 
 
-def _may_be_filled_up(pixels: np.ndarray, jpeg: Jpeg) -> bool:
-    """Say whether the picture may end early: libjpeg fills up with one colour, or leaves what is there less sharp."""
-    corner = pixels[-4:, -4:]
-    return jpeg.frame == "progressive" or (
-        jpeg.frame in ("baseline", "extended") and bool((corner == corner[0, 0]).all())
-    )
+def _may_be_filled_up(pixels: np.ndarray, jpeg: Jpeg, known: Scans) -> bool:
+    """Say whether the picture may end early, by how libjpeg fills it up; where this cannot be seen, it may.
+
+    Missing blocks of a baseline JPEG become grey: half the brightness, without colour. At the edges of a block colour
+    is mixed with that of the next one, brightness is not: so brightness is looked at, in the corner of the last block.
+    """
+    if "arithmetic" in jpeg.frame:  # such a coder may leave out what it ends with
+        return False
+    if jpeg.frame not in ("baseline", "extended") or len(known.scans) != 1 or jpeg.components == 4 or not known.frame:
+        return True
+    across, down = known.frame.unit
+    rows, columns = (min(4, (side - 1) % unit + 1) for side, unit in ((jpeg.height, down), (jpeg.width, across)))
+    corner = pixels[-rows:, -columns:]
+    brightness = corner @ LUMA if corner.ndim == 3 else corner
+    return bool((abs(brightness - float(1 << (jpeg.bits - 1))) <= 1).all())
 
 
 def _pixels(data: bytes, jpeg: Jpeg) -> np.ndarray:
@@ -154,21 +165,3 @@ def _pixels(data: bytes, jpeg: Jpeg) -> np.ndarray:
     # Adobe stores how much light passes, the standard how much ink there is.
     light = (inks if jpeg.adobe else 255 - inks).astype(np.uint16)
     return ((light[..., :3] * light[..., 3:] + 127) // 255).astype(np.uint8)
-
-
-def end_of(data: bytes) -> int | None:
-    """Return where the end marker of a JPEG stands, None where there is none.
-
-    What lies behind it, and the end markers of thumbnails within, do not count.
-    """
-    values = np.frombuffer(data, np.uint8)
-    begins = np.flatnonzero(values[:-1] == 0xFF)
-    begins = begins[~WITHIN[values[begins + 1]]]
-    at = 2
-    while (i := int(np.searchsorted(begins, at))) < len(begins):
-        at = int(begins[i]) + 2
-        if data[at - 1] == END:
-            return at - 2
-        if data[at - 1] not in NO_LENGTH:
-            at += struct.unpack_from(">H", data, at)[0] if at + 2 <= len(data) else 2
-    return None
