@@ -7,9 +7,10 @@ to it; and where a program set an end behind what was cut, that is found out by 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from operator import mul
 from typing import BinaryIO
 
 import numpy as np
@@ -22,7 +23,7 @@ from bench.images.picture import COLORS, ImageError, ImageInfo, Picture
 APP1, APP2, APP14 = 0xE1, 0xE2, 0xEE
 OTHER_FRAMES = (0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF)
 JPEG_LS = 0xF7
-LUMA = np.array([0.299, 0.587, 0.114])  # of red, green and blue in what JPEG calls brightness
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in what JPEG calls brightness
 SPARE = bytes(range(1, 255)) * 4  # what a decoder reads as pixels only where pixels are missing
 LAST_BLOCKS = 256  # pixels that may differ: of the last blocks, where a program did not store their last bits
 
@@ -57,7 +58,7 @@ def open_jpeg(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
 
     def plane(z: int) -> np.ndarray:
         file.seek(0)
-        return _decode(file.read(), jpeg).reshape(jpeg.height, jpeg.width, channels)
+        return _decode(file.read(), jpeg)
 
     return upright(Picture(info, plane, cut_from_whole(info, plane)), jpeg.orientation)
 
@@ -119,18 +120,19 @@ def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def _decode(data: bytes, jpeg: Jpeg) -> np.ndarray:
+    """Return the pixels (H, W, C) of a JPEG that is whole."""
     known = walk_scans(data)
     if known is None:
         raise ImageError("truncated: the end of the JPEG is missing")
     lacking = what_is_left_out(data, known)
     if lacking:
         raise ImageError(f"truncated: the JPEG ends before its pixels do ({lacking})")
-    pixels = _pixels(data, jpeg)
+    pixels = _pixels(data, jpeg).reshape(jpeg.height, jpeg.width, -1)
     if _may_be_filled_up(pixels, jpeg, known):
         # in a whole picture nothing reads what stands between its last pixel and its end
-        other = _pixels(data[: known.end] + SPARE + data[known.end :], jpeg)
+        other = _pixels(data[: known.end] + SPARE + data[known.end :], jpeg).reshape(pixels.shape)
         if not np.array_equal(pixels, other):
-            wrong = int((pixels != other).reshape(*pixels.shape[:2], -1).any(axis=2).sum())
+            wrong = int((pixels != other).any(axis=2).sum())
             if wrong > LAST_BLOCKS:
                 raise ImageError(f"truncated: the JPEG ends before its pixels do ({wrong:,} or more are missing)")
     return pixels
@@ -146,11 +148,19 @@ def _may_be_filled_up(pixels: np.ndarray, jpeg: Jpeg, known: Scans) -> bool:
         return False
     if jpeg.frame not in ("baseline", "extended") or len(known.scans) != 1 or jpeg.components == 4 or not known.frame:
         return True
+    half = 1 << (jpeg.bits - 1)
+    if not _is_grey(pixels[-1, -1].tolist(), half):
+        return False
     across, down = known.frame.unit
     rows, columns = (min(4, (side - 1) % unit + 1) for side, unit in ((jpeg.height, down), (jpeg.width, across)))
-    corner = pixels[-rows:, -columns:]
-    brightness = corner @ LUMA if corner.ndim == 3 else corner
-    return bool((abs(brightness - float(1 << (jpeg.bits - 1))) <= 1).all())
+    corner = pixels[-rows:, -columns:].reshape(rows * columns, -1)
+    return all(_is_grey(pixel, half) for pixel in corner.tolist())
+
+
+def _is_grey(pixel: Sequence[int], half: int) -> bool:
+    """Say whether a grey or colour has half the brightness; each colour is rounded, so it may be one off."""
+    brightness = pixel[0] if len(pixel) == 1 else sum(map(mul, pixel, LUMA))
+    return abs(brightness - half) <= 1
 
 
 def _pixels(data: bytes, jpeg: Jpeg) -> np.ndarray:

@@ -91,7 +91,7 @@ def walk_scans(data: bytes) -> Scans | None:
         if marker in NO_LENGTH:
             continue
         body = at + 2
-        at += struct.unpack_from(">H", data, at)[0] if body <= len(data) else 2
+        at += int.from_bytes(data[at:body], "big") if body <= len(data) else 2
         if marker in FRAMES:
             frame = _frame(FRAMES[marker], data[body:at])
         elif marker == RESTARTS and body + 2 <= min(at, len(data)):
