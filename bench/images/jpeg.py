@@ -15,7 +15,18 @@ from typing import BinaryIO
 
 import numpy as np
 
-from bench.images.jpeg_scans import END, FRAMES, NO_LENGTH, SCAN, Scans, walk_scans, what_is_left_out
+from bench.images.jpeg_scans import (
+    END,
+    FRAMES,
+    NO_LENGTH,
+    RESTARTS,
+    SCAN,
+    Frame,
+    Scans,
+    frame_of,
+    walk_scans,
+    what_is_left_out,
+)  # fmt: skip
 from bench.images.kept_whole import cut_from_whole
 from bench.images.orientation import IMAGES_IN_FILE, exif_orientation, first_of, read_tag, upright
 from bench.images.picture import COLORS, ImageError, ImageInfo, Picture
@@ -25,24 +36,26 @@ OTHER_FRAMES = (0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF)
 JPEG_LS = 0xF7
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in what JPEG calls brightness
 SPARE = bytes(range(1, 255)) * 4  # what a decoder reads as pixels only where pixels are missing
-LAST_BLOCKS = 256  # pixels that may differ: of the last blocks, where a program did not store their last bits
 
 
 @dataclass(frozen=True)
 class Jpeg:
     """What the markers of a JPEG say. components: 1 grey, 3 colour, 4 inks; adobe: a marker of Adobe is there.
 
-    pictures: how many the file says it holds (MPO), of which the first is meant.
+    pictures: how many the file says it holds (MPO), of which the first is meant. interval: between restart markers.
+    start: where the marker of the first scan stands.
     """
 
     height: int
     width: int
     components: int
     bits: int
-    frame: str
+    frame: Frame
     adobe: bool
     orientation: int
     pictures: int
+    interval: int
+    start: int
 
 
 def open_jpeg(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
@@ -66,7 +79,9 @@ def open_jpeg(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
 def read_jpeg(file: BinaryIO) -> Jpeg:
     """Read the markers up to the first scan. Raises ImageError for a JPEG that cannot be decoded."""
     file.seek(0)
-    adobe, exif, pictures, frame = False, b"", 1, None
+    adobe, exif, pictures, interval, start = False, b"", 1, 0, 0
+    frame: Frame | None = None
+    bits, components = 0, 0
     for marker, data in _segments(file):
         if marker == APP1 and data.startswith(b"Exif\0\0"):
             exif = exif or data  # the first counts
@@ -79,21 +94,25 @@ def read_jpeg(file: BinaryIO) -> Jpeg:
         elif marker in OTHER_FRAMES:
             raise ImageError("a JPEG of a kind that is not read (hierarchical); save it as PNG or TIFF")
         elif marker in FRAMES:
-            if len(data) < 6:
+            frame = frame_of(marker, data)
+            if frame is None:
                 raise ImageError("damaged: a JPEG without its size")
-            frame = struct.unpack(">BHHB", data[:6]), FRAMES[marker]
+            bits, components = data[0], data[5]
+        elif marker == RESTARTS:
+            interval = int.from_bytes(data[:2], "big")
         elif marker == SCAN:
-            break
+            start = file.tell() - len(data) - 4
     if frame is None:
         raise ImageError("damaged or truncated: a JPEG without a picture")
-    (bits, height, width, components), coding = frame
+    height, width, coding = frame.height, frame.width, frame.coding
     if not height or not width or components not in (1, 3, 4):
         raise ImageError(f"a JPEG of {width} x {height} pixels in {components} components; expected 1, 3 or 4")
     lossless = coding == "lossless"
     if not (2 <= bits <= 16 if lossless else bits in (8, 12)) or (bits != 8 and components == 4):
         what = f"a {coding} JPEG of {bits} bits in {components} components"
         raise ImageError(f"{what}, which is not read; save it as TIFF")
-    return Jpeg(height, width, components, bits, coding, adobe, exif_orientation(exif), pictures)
+    turned = exif_orientation(exif)
+    return Jpeg(height, width, components, bits, frame, adobe, turned, pictures, interval, start)
 
 
 def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -121,7 +140,7 @@ def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 def _decode(data: bytes, jpeg: Jpeg) -> np.ndarray:
     """Return the pixels (H, W, C) of a JPEG that is whole."""
-    known = walk_scans(data)
+    known = walk_scans(data, jpeg.start, jpeg.frame, jpeg.interval) if jpeg.start else None
     if known is None:
         raise ImageError("truncated: the end of the JPEG is missing")
     lacking = what_is_left_out(data, known)
@@ -133,7 +152,8 @@ def _decode(data: bytes, jpeg: Jpeg) -> np.ndarray:
         other = _pixels(data[: known.end] + SPARE + data[known.end :], jpeg).reshape(pixels.shape)
         if not np.array_equal(pixels, other):
             wrong = int((pixels != other).any(axis=2).sum())
-            if wrong > LAST_BLOCKS:
+            rows, columns = _last_block(jpeg)
+            if wrong > (rows + 1) * (columns + 1):  # what a program wrote that did not store the last bits
                 raise ImageError(f"truncated: the JPEG ends before its pixels do ({wrong:,} or more are missing)")
     return pixels
 
@@ -144,17 +164,22 @@ def _may_be_filled_up(pixels: np.ndarray, jpeg: Jpeg, known: Scans) -> bool:
     Missing blocks of a baseline JPEG become grey: half the brightness, without colour. At the edges of a block colour
     is mixed with that of the next one, brightness is not: so brightness is looked at, in the corner of the last block.
     """
-    if "arithmetic" in jpeg.frame:  # such a coder may leave out what it ends with
+    if "arithmetic" in jpeg.frame.coding:  # such a coder may leave out what it ends with
         return False
-    if jpeg.frame not in ("baseline", "extended") or len(known.scans) != 1 or jpeg.components == 4 or not known.frame:
+    if jpeg.frame.coding not in ("baseline", "extended") or len(known.scans) != 1 or jpeg.components == 4:
         return True
     half = 1 << (jpeg.bits - 1)
     if not _is_grey(pixels[-1, -1].tolist(), half):
         return False
-    across, down = known.frame.unit
-    rows, columns = (min(4, (side - 1) % unit + 1) for side, unit in ((jpeg.height, down), (jpeg.width, across)))
+    rows, columns = (min(4, side) for side in _last_block(jpeg))
     corner = pixels[-rows:, -columns:].reshape(rows * columns, -1)
     return all(_is_grey(pixel, half) for pixel in corner.tolist())
+
+
+def _last_block(jpeg: Jpeg) -> tuple[int, int]:
+    """Return how many rows and columns of the last block (MCU) lie within the picture."""
+    across, down = jpeg.frame.unit
+    return (jpeg.height - 1) % down + 1, (jpeg.width - 1) % across + 1
 
 
 def _is_grey(pixel: Sequence[int], half: int) -> bool:

@@ -72,15 +72,15 @@ class Scans:
     scans: tuple[Scan, ...]
 
 
-def walk_scans(data: bytes) -> Scans | None:
+def walk_scans(data: bytes, at: int = 2, frame: Frame | None = None, interval: int = 0) -> Scans | None:
     """Follow the markers of a JPEG to its end marker; None where there is none.
+
+    at, frame, interval: where to begin, and what the markers before said.
 
     What lies behind it, and the end markers of thumbnails within, do not count. Raises ImageError for a JPEG of so many
     scans that decoding it would take hours.
     """
-    frame: Frame | None = None
     scans: list[Scan] = []
-    interval, at = 0, 2
     while found := MARKER.search(data, at):
         at = found.end()
         marker = data[at - 1]
@@ -93,9 +93,9 @@ def walk_scans(data: bytes) -> Scans | None:
         body = at + 2
         at += int.from_bytes(data[at:body], "big") if body <= len(data) else 2
         if marker in FRAMES:
-            frame = _frame(FRAMES[marker], data[body:at])
-        elif marker == RESTARTS and body + 2 <= min(at, len(data)):
-            (interval,) = struct.unpack_from(">H", data, body)
+            frame = frame_of(marker, data[body:at])
+        elif marker == RESTARTS:
+            interval = int.from_bytes(data[body : min(at, body + 2)], "big")
         elif marker == SCAN:
             scan = _scan(data[body:at], interval, at)
             scans += [scan] if scan else []
@@ -104,12 +104,14 @@ def walk_scans(data: bytes) -> Scans | None:
     return None
 
 
-def _frame(coding: str, body: bytes) -> Frame | None:
-    if len(body) < 6 or len(body) < 6 + 3 * body[5]:
+def frame_of(marker: int, body: bytes) -> Frame | None:
+    """Return what a marker of FRAMES says; None where its size is missing."""
+    if len(body) < 6:
         return None
     height, width = struct.unpack_from(">HH", body, 1)
-    parts = (body[6 + 3 * i : 9 + 3 * i] for i in range(body[5]))
-    return Frame(coding, height, width, {part[0]: (max(1, part[1] >> 4), max(1, part[1] & 15)) for part in parts})
+    parts = (body[at : at + 3] for at in range(6, min(6 + 3 * body[5], len(body) - 2), 3))
+    sampling = {number: (max(1, both >> 4), max(1, both & 15)) for number, both, _ in parts}
+    return Frame(FRAMES[marker], height, width, sampling)
 
 
 def _scan(body: bytes, interval: int, start: int) -> Scan | None:

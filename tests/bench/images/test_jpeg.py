@@ -170,7 +170,7 @@ def test_a_jpeg_of_more_scans_than_any_has_is_refused(tmp_path):
         read(tmp_path, data[:-2] + scan * 1_000 + data[-2:])
 
 
-@pytest.mark.parametrize("size", [(33, 40), (40, 33), (97, 81), (49, 65)])
+@pytest.mark.parametrize("size", [(33, 40), (40, 33), (97, 81), (49, 65), (54, 9)])
 @pytest.mark.parametrize("subsampling", [0, 2])
 def test_a_cut_jpeg_whose_last_block_shows_one_row_or_column_is_refused(tmp_path, size, subsampling):
     data = encoded(RNG.integers(0, 256, (*size, 3), dtype=np.uint8), subsampling=subsampling)
