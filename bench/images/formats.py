@@ -21,7 +21,7 @@ from bench.images.series import choose_series, file_of
 from bench.images.signatures import READ_SUFFIXES, START, UNREAD_SUFFIXES, format_of
 from bench.images.tiff import open_tiff
 
-VERSION = 2  # raised when a file would give another header, or another reason why it is not read
+VERSION = 3  # raised when a file would give another header, or another reason why it is not read
 #: Endings of files that are listed as images: those that are read, and those that are named as not read.
 IMAGE_SUFFIXES = READ_SUFFIXES | UNREAD_SUFFIXES
 #: From an open file, its format and what closes with it to the picture; only the header is read.
