@@ -219,6 +219,7 @@ def save(path, pixels: np.ndarray, **options: object) -> None:
         (np.stack([labels(9, np.uint8) for _ in range(5)]), {"imagej": True}, "5 channels that differ"),
         (np.stack([labels(9, np.uint8), labels(7, np.uint8), labels(8, np.uint8)], 2), {"photometric": "rgb"}, "that differ"),
         (labels(9, np.uint8), {"compression": "jpeg"}, "compressed as JPEG, which may change values"),
+        (np.stack([labels(9, np.uint8)] * 3, 2), {"photometric": "ycbcr"}, "^colours stored as YCBCR, which may change values"),
         (labels(9).astype(np.complex64), {}, "COMPLEX|complex"),
     ],
 )
