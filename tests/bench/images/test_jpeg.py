@@ -187,6 +187,20 @@ def test_a_whole_jpeg_of_one_grey_is_read_also_where_missing_blocks_would_look_l
     assert abs(read(tmp_path, encoded(pixels, progressive=True)).astype(int) - color).max() <= 1
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_baseline_jpeg_is_decoded_once_unless_it_ends_in_the_grey_of_missing_blocks(tmp_path, monkeypatch, mode):
+    decoded = []
+    decode = imagecodecs.jpeg8_decode
+    monkeypatch.setattr(imagecodecs, "jpeg8_decode", lambda data: decoded.append(data) or decode(data))
+    for color, times in ((255, 1), (0, 1), (128, 2)):
+        pixels = np.tile(SMOOTH, (2, 2, 1))
+        pixels[40:, 40:] = color
+        decoded.clear()
+        (tmp_path / "a.jpg").write_bytes(encoded(np.asarray(Image.fromarray(pixels).convert(mode))))
+        read_image(tmp_path / "a.jpg")
+        assert len(decoded) == times
+
+
 def test_a_jpeg_ls_is_named(tmp_path):
     with pytest.raises(ImageError, match="^a JPEG-LS picture, which is not read here; export it as PNG or TIFF$"):
         read(tmp_path, imagecodecs.jpegls_encode(SMOOTH[..., 0].copy()))
