@@ -26,7 +26,7 @@ from bench.images.jpeg_scans import (
     frame_of,
     walk_scans,
     what_is_left_out,
-)  # fmt: skip
+)
 from bench.images.kept_whole import cut_from_whole
 from bench.images.orientation import IMAGES_IN_FILE, exif_orientation, first_of, read_tag, upright
 from bench.images.picture import COLORS, ImageError, ImageInfo, Picture
