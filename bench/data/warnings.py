@@ -121,7 +121,9 @@ def _told_by_size(images: pd.DataFrame) -> float:
     if len(size) > 2000:
         keep = np.random.default_rng(0).choice(len(size), 2000, replace=False)
         size, label = size[keep], label[keep]
-    distance = np.abs(size[:, None] - size[None]).sum(-1)
+    wide, high = np.ascontiguousarray(size.T)  # one at a time, as NumPy is slow to sum over a last axis of two
+    distance = np.abs(wide[:, None] - wide)
+    distance += np.abs(high[:, None] - high)
     np.fill_diagonal(distance, np.inf)
     right = label[distance.argmin(1)] == label
     return float(np.mean([right[label == name].mean() for name in np.unique(label)]))

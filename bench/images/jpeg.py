@@ -7,44 +7,55 @@ to it; and where a program set an end behind what was cut, that is found out by 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from operator import mul
 from typing import BinaryIO
 
 import numpy as np
 
+from bench.images.jpeg_scans import (
+    END,
+    FRAMES,
+    NO_LENGTH,
+    RESTARTS,
+    SCAN,
+    Frame,
+    Scans,
+    frame_of,
+    walk_scans,
+    what_is_left_out,
+)
 from bench.images.kept_whole import cut_from_whole
 from bench.images.orientation import IMAGES_IN_FILE, exif_orientation, first_of, read_tag, upright
 from bench.images.picture import COLORS, ImageError, ImageInfo, Picture
 
-END, SCAN, APP1, APP2, APP14 = 0xD9, 0xDA, 0xE1, 0xE2, 0xEE
-NO_LENGTH = (0x01, *range(0xD0, 0xD9))  # markers that nothing belongs to
-#: How a frame is coded, by its marker: what is read. The other frame markers are of JPEG nobody writes.
-FRAMES = {0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive", 0xC3: "lossless", 0xC9: "arithmetic",
-          0xCA: "arithmetic progressive"}  # fmt: skip
+APP1, APP2, APP14 = 0xE1, 0xE2, 0xEE
 OTHER_FRAMES = (0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF)
-#: By the byte behind ff: whether that is no marker: ff 00 is a byte of data, ff ff fills up, ff d0 to ff d7 restart.
-WITHIN = np.isin(np.arange(256), [0x00, 0xFF, *range(0xD0, 0xD8)])
+JPEG_LS = 0xF7
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in what JPEG calls brightness
 SPARE = bytes(range(1, 255)) * 4  # what a decoder reads as pixels only where pixels are missing
-LAST_BLOCKS = 256  # pixels that may differ: of the last blocks, where a program did not store their last bits
 
 
 @dataclass(frozen=True)
 class Jpeg:
     """What the markers of a JPEG say. components: 1 grey, 3 colour, 4 inks; adobe: a marker of Adobe is there.
 
-    pictures: how many the file says it holds (MPO), of which the first is meant.
+    pictures: how many the file says it holds (MPO), of which the first is meant. interval: between restart markers.
+    start: where the marker of the first scan stands.
     """
 
     height: int
     width: int
     components: int
     bits: int
-    frame: str
+    frame: Frame
     adobe: bool
     orientation: int
     pictures: int
+    interval: int
+    start: int
 
 
 def open_jpeg(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
@@ -60,7 +71,7 @@ def open_jpeg(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
 
     def plane(z: int) -> np.ndarray:
         file.seek(0)
-        return _decode(file.read(), jpeg).reshape(jpeg.height, jpeg.width, channels)
+        return _decode(file.read(), jpeg)
 
     return upright(Picture(info, plane, cut_from_whole(info, plane)), jpeg.orientation)
 
@@ -68,7 +79,9 @@ def open_jpeg(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
 def read_jpeg(file: BinaryIO) -> Jpeg:
     """Read the markers up to the first scan. Raises ImageError for a JPEG that cannot be decoded."""
     file.seek(0)
-    adobe, exif, pictures, frame = False, b"", 1, None
+    adobe, exif, pictures, interval, start = False, b"", 1, 0, 0
+    frame: Frame | None = None
+    bits, components = 0, 0
     for marker, data in _segments(file):
         if marker == APP1 and data.startswith(b"Exif\0\0"):
             exif = exif or data  # the first counts
@@ -76,24 +89,30 @@ def read_jpeg(file: BinaryIO) -> Jpeg:
             pictures = max(1, read_tag(data[4:], IMAGES_IN_FILE) or 1)
         elif marker == APP14 and data.startswith(b"Adobe"):
             adobe = True
+        elif marker == JPEG_LS:
+            raise ImageError("a JPEG-LS picture, which is not read here; export it as PNG or TIFF")
         elif marker in OTHER_FRAMES:
             raise ImageError("a JPEG of a kind that is not read (hierarchical); save it as PNG or TIFF")
         elif marker in FRAMES:
-            if len(data) < 6:
+            frame = frame_of(marker, data)
+            if frame is None:
                 raise ImageError("damaged: a JPEG without its size")
-            frame = struct.unpack(">BHHB", data[:6]), FRAMES[marker]
+            bits, components = data[0], data[5]
+        elif marker == RESTARTS:
+            interval = int.from_bytes(data[:2], "big")
         elif marker == SCAN:
-            break
+            start = file.tell() - len(data) - 4
     if frame is None:
         raise ImageError("damaged or truncated: a JPEG without a picture")
-    (bits, height, width, components), coding = frame
+    height, width, coding = frame.height, frame.width, frame.coding
     if not height or not width or components not in (1, 3, 4):
         raise ImageError(f"a JPEG of {width} x {height} pixels in {components} components; expected 1, 3 or 4")
     lossless = coding == "lossless"
     if not (2 <= bits <= 16 if lossless else bits in (8, 12)) or (bits != 8 and components == 4):
         what = f"a {coding} JPEG of {bits} bits in {components} components"
         raise ImageError(f"{what}, which is not read; save it as TIFF")
-    return Jpeg(height, width, components, bits, coding, adobe, exif_orientation(exif), pictures)
+    turned = exif_orientation(exif)
+    return Jpeg(height, width, components, bits, frame, adobe, turned, pictures, interval, start)
 
 
 def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -120,26 +139,53 @@ def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def _decode(data: bytes, jpeg: Jpeg) -> np.ndarray:
-    end = end_of(data)
-    if end is None:
+    """Return the pixels (H, W, C) of a JPEG that is whole."""
+    known = walk_scans(data, jpeg.start, jpeg.frame, jpeg.interval) if jpeg.start else None
+    if known is None:
         raise ImageError("truncated: the end of the JPEG is missing")
-    pixels = _pixels(data, jpeg)
-    if _may_be_filled_up(
-        pixels, jpeg
-    ):  # in a whole picture nothing reads what stands between its last pixel and its end
-        other = _pixels(data[:end] + SPARE + data[end:], jpeg)
-        lacking = int((pixels != other).reshape(*pixels.shape[:2], -1).any(axis=2).sum())
-        if lacking > LAST_BLOCKS:
-            raise ImageError(f"truncated: the JPEG ends before its pixels do ({lacking:,} or more are missing)")
+    lacking = what_is_left_out(data, known)
+    if lacking:
+        raise ImageError(f"truncated: the JPEG ends before its pixels do ({lacking})")
+    pixels = _pixels(data, jpeg).reshape(jpeg.height, jpeg.width, -1)
+    if _may_be_filled_up(pixels, jpeg, known):
+        # in a whole picture nothing reads what stands between its last pixel and its end
+        other = _pixels(data[: known.end] + SPARE + data[known.end :], jpeg).reshape(pixels.shape)
+        if not np.array_equal(pixels, other):
+            wrong = int((pixels != other).any(axis=2).sum())
+            rows, columns = _last_block(jpeg)
+            if wrong > (rows + 1) * (columns + 1):  # what a program wrote that did not store the last bits
+                raise ImageError(f"truncated: the JPEG ends before its pixels do ({wrong:,} or more are missing)")
     return pixels
 
 
-def _may_be_filled_up(pixels: np.ndarray, jpeg: Jpeg) -> bool:
-    """Say whether the picture may end early: libjpeg fills up with one colour, or leaves what is there less sharp."""
-    corner = pixels[-4:, -4:]
-    return jpeg.frame == "progressive" or (
-        jpeg.frame in ("baseline", "extended") and bool((corner == corner[0, 0]).all())
-    )
+def _may_be_filled_up(pixels: np.ndarray, jpeg: Jpeg, known: Scans) -> bool:
+    """Say whether the picture may end early, by how libjpeg fills it up; where this cannot be seen, it may.
+
+    Missing blocks of a baseline JPEG become grey: half the brightness, without colour. At the edges of a block colour
+    is mixed with that of the next one, brightness is not: so brightness is looked at, in the corner of the last block.
+    """
+    if "arithmetic" in jpeg.frame.coding:  # such a coder may leave out what it ends with
+        return False
+    if jpeg.frame.coding not in ("baseline", "extended") or len(known.scans) != 1 or jpeg.components == 4:
+        return True
+    half = 1 << (jpeg.bits - 1)
+    if not _is_grey(pixels[-1, -1].tolist(), half):
+        return False
+    rows, columns = (min(4, side) for side in _last_block(jpeg))
+    corner = pixels[-rows:, -columns:].reshape(rows * columns, -1)
+    return all(_is_grey(pixel, half) for pixel in corner.tolist())
+
+
+def _last_block(jpeg: Jpeg) -> tuple[int, int]:
+    """Return how many rows and columns of the last block (MCU) lie within the picture."""
+    across, down = jpeg.frame.unit
+    return (jpeg.height - 1) % down + 1, (jpeg.width - 1) % across + 1
+
+
+def _is_grey(pixel: Sequence[int], half: int) -> bool:
+    """Say whether a grey or colour has half the brightness; each colour is rounded, so it may be one off."""
+    brightness = pixel[0] if len(pixel) == 1 else sum(map(mul, pixel, LUMA))
+    return abs(brightness - half) <= 1
 
 
 def _pixels(data: bytes, jpeg: Jpeg) -> np.ndarray:
@@ -154,21 +200,3 @@ def _pixels(data: bytes, jpeg: Jpeg) -> np.ndarray:
     # Adobe stores how much light passes, the standard how much ink there is.
     light = (inks if jpeg.adobe else 255 - inks).astype(np.uint16)
     return ((light[..., :3] * light[..., 3:] + 127) // 255).astype(np.uint8)
-
-
-def end_of(data: bytes) -> int | None:
-    """Return where the end marker of a JPEG stands, None where there is none.
-
-    What lies behind it, and the end markers of thumbnails within, do not count.
-    """
-    values = np.frombuffer(data, np.uint8)
-    begins = np.flatnonzero(values[:-1] == 0xFF)
-    begins = begins[~WITHIN[values[begins + 1]]]
-    at = 2
-    while (i := int(np.searchsorted(begins, at))) < len(begins):
-        at = int(begins[i]) + 2
-        if data[at - 1] == END:
-            return at - 2
-        if data[at - 1] not in NO_LENGTH:
-            at += struct.unpack_from(">H", data, at)[0] if at + 2 <= len(data) else 2
-    return None

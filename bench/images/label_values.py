@@ -134,8 +134,10 @@ def _tiff(file: BinaryIO, kind: str, opened: ExitStack) -> np.ndarray:
     with plain_sentences("its tags cannot be understood"):
         page = opened.enter_context(tifffile.TiffFile(file, _multifile=False)).pages.first
         coding = tifffile.COMPRESSION(page.compression).name
-        if coding in CHANGING or page.photometric == tifffile.PHOTOMETRIC.YCBCR:
+        if coding in CHANGING:
             raise ImageError(f"compressed as {coding}, which may change values; save it with LZW, or not compressed")
+        if page.photometric == tifffile.PHOTOMETRIC.YCBCR and page.samplesperpixel > 1:
+            raise ImageError("colours stored as YCBCR, which may change values; save it as grey")
     file.seek(0)
     picture = open_tiff(file, kind, opened)
     info = picture.info

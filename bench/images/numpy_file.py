@@ -11,6 +11,7 @@ import io
 import math
 import pickle
 import pickletools
+import warnings
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -62,23 +63,38 @@ class _Inspector(pickle.Unpickler):
 
 def read_labels(file: BinaryIO) -> np.ndarray:
     """Return the array in a .npy file, or the masks that cellpose saved in one. Raises ImageError."""
-    file.seek(0)
-    try:
-        version = np.lib.format.read_magic(file)
-        if version > (3, 0):
-            raise ImageError(f"a NumPy file of version {version[0]}.{version[1]}; expected 1.0 to 3.0")
-        head = {(1, 0): np.lib.format.read_array_header_1_0}.get(version, np.lib.format.read_array_header_2_0)
-        shape, fortran, dtype = head(file)
-    except (ValueError, SyntaxError, EOFError, TypeError):
-        raise ImageError("damaged or truncated: the header of the NumPy file cannot be followed") from None
+    shape, fortran, dtype = _read_header(file)
     if dtype.hasobject:
         return _cellpose_masks(file)
+    if dtype.kind not in "biufc" or dtype.subdtype is not None:
+        raise ImageError(f"values of type {dtype}; expected whole numbers")
     _check(shape)
     count = math.prod(shape) * dtype.itemsize
     data = read_at_most(file, count)
     if len(data) < count:
         raise ImageError(f"truncated: the NumPy file holds {len(data):,} of {count:,} bytes")
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Return the shape, whether columns come first, and the type; NumPy parses the header as Python's own text."""
+    file.seek(0)
+    try:
+        version = np.lib.format.read_magic(file)
+        if version > (3, 0):
+            raise ImageError(f"a NumPy file of version {version[0]}.{version[1]}; expected 1.0 to 3.0")
+        head = {(1, 0): np.lib.format.read_array_header_1_0}.get(version, np.lib.format.read_array_header_2_0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of files that Python 2 wrote
+            return head(file)
+    except ImageError:
+        raise
+    except OSError as error:
+        if error.errno is not None:
+            raise
+    except Exception:  # arbitrary text makes Python's parser raise nearly every type there is
+        pass
+    raise ImageError("damaged or truncated: the header of the NumPy file cannot be followed")
 
 
 def _cellpose_masks(file: BinaryIO) -> np.ndarray:

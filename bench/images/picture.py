@@ -24,6 +24,7 @@ PASSING = ("cannot be opened", "missing codec", "no channel", "reading ", TOO_LA
 COLORS = ("red", "green", "blue")  # what the channels of a colour image are called
 EXACT = 2**24  # integers up to here are the same in float32
 STEPS = 256  # levels of the range of values that have to be told apart
+QUIET = tuple(map(logging.getLogger, ("tifffile", "bioio")))  # they log what they then raise
 Plane = Callable[[int], np.ndarray]
 Region = tuple[int, int, int, int]  # y0, x0, y1, x1 in pixels of the picture, the ends excluded
 Window = Callable[[int, Region], np.ndarray]
@@ -197,8 +198,9 @@ def plain_sentences(what: str) -> Iterator[None]:
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """Turn whatever a codec raises on a damaged file into an ImageError of one line."""
-    for name in ("tifffile", "bioio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # they log what they then raise
+    for logger in QUIET:
+        if logger.level != logging.CRITICAL:  # asked first, as setting it empties what all loggers remember
+            logger.setLevel(logging.CRITICAL)
     try:
         yield
     except ImageError:

@@ -35,7 +35,9 @@ def split_series(path: str) -> tuple[str, int | None]:
 def file_of(path: Path | str) -> tuple[Path, int | None]:
     """Return the file that a path means, and which picture of it; a file whose very name ends so is that file."""
     file, number = split_series(str(path))
-    return (Path(path), None) if number is None or os.path.lexists(path) else (Path(file), number)
+    if number is None or os.path.lexists(path):
+        return path if isinstance(path, Path) else Path(path), None
+    return Path(file), number
 
 
 def choose_series(areas: Sequence[int], names: Sequence[str], number: int | None) -> tuple[int, tuple[str, ...]]:

@@ -14,12 +14,22 @@ START = 400  # bytes of a file that are looked at
 
 @dataclass(frozen=True)
 class Signature:
-    """Bytes at a place of a file. name: of a format that is read, or what else this is, as the start of a sentence."""
+    """Bytes at a place of a file. name: of a format that is read, or what else this is, as the start of a sentence.
+
+    text: the bytes are letters in small, which may stand there in capitals, behind blanks or a byte order mark.
+    """
 
     name: str
     magic: bytes
     at: int = 0
     advice: str = ""
+    text: bool = False
+
+    def fits(self, start: bytes) -> bool:
+        """Say whether a file that begins so is of this kind."""
+        if not self.text:
+            return start.startswith(self.magic, self.at)
+        return start.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xfe\xff \t\r\n").lower().startswith(self.magic)
 
 
 def _brands(name: str, brands: bytes, advice: str = "") -> tuple[Signature, ...]:
@@ -92,9 +102,9 @@ NOT_READ = (
     Signature("a DjVu document", b"AT&TFORM", 0, PICTURE),
     Signature("a PDF document", b"%PDF", 0, PAGE),
     Signature("a PostScript document", b"%!PS", 0, PAGE),
-    Signature("an SVG drawing", b"<svg", 0, PAGE),
-    Signature("an XML text, perhaps an SVG drawing", b"<?xml", 0, PAGE),
-    Signature("an XML text, perhaps an SVG drawing", b"\xef\xbb\xbf<?xml", 0, PAGE),
+    Signature("an SVG drawing", b"<svg", 0, PAGE, text=True),
+    Signature("an SVG drawing", b"<!doctype svg", 0, PAGE, text=True),
+    Signature("an XML text, perhaps an SVG drawing", b"<?xml", 0, PAGE, text=True),
     Signature("a DICOM file", b"DICM", 128, "which is not read here; export it as TIFF"),
     Signature("a NIfTI volume", b"n+1\x00", 344, "which is not read here; save its slices as TIFF"),
     Signature("a NIfTI volume", b"ni1\x00", 344, "which is not read here; save its slices as TIFF"),
@@ -119,9 +129,10 @@ NOT_READ = (
     Signature("a RAR archive", b"Rar!\x1a\x07", 0, NOT + "; unpack it"),
     Signature("a note of Git LFS and not the file itself", b"version https://git-lfs", 0, "; run `git lfs pull`"),
     Signature("a note of macOS about another file (AppleDouble)", b"\x00\x05\x16\x07", 0, NOT + "; it can be deleted"),
-    Signature("a web page (HTML)", b"<!DOCTYPE", 0, NOT + ", as where a download failed; download it again"),
-    Signature("a web page (HTML)", b"<!doctype", 0, NOT + ", as where a download failed; download it again"),
-    Signature("a web page (HTML)", b"<html", 0, NOT + ", as where a download failed; download it again"),
+    *(
+        Signature("a web page (HTML)", begin, 0, NOT + ", as where a download failed; download it again", text=True)
+        for begin in (b"<!doctype", b"<html", b"<head", b"<body", b"<!--")
+    ),
     *(Signature("a JSON text", start, 0, NOT) for start in (b'{"', b"{\n", b"{ ", b"[{")),
     Signature("a file of zeros", bytes(64), 0, NOT + ", as where a copy or a download broke off; copy it again"),
 )
@@ -150,7 +161,7 @@ def format_of(start: bytes, suffix: str = "") -> str:
     if not start:
         raise ImageError("empty file (0 bytes)")
     for known in (*ALIKE, *READ, *NOT_READ):
-        if start.startswith(known.magic, known.at):
+        if known.fits(start):
             if not known.advice and suffix.lower() in CONTAINERS:
                 raise ImageError(f"{CONTAINERS[suffix.lower()]}, {PICTURE}")
             if not known.advice:

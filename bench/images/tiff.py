@@ -45,7 +45,7 @@ def open_tiff(file: BinaryIO, kind: str, opened: ExitStack, series: int | None =
         picked, count, remarks = pick_series(tiff, series)
         if picked is None or (directories.lacking and not len(picked.keyframe.dataoffsets)):
             raise refuse_no_series(directories.lacking)
-        check_planes(tiff, picked, len(directories))
+        check_planes(tiff, picked, ome, len(directories))
         return _picture(tiff, picked, ome, directories, (kind, count, remarks))
 
 

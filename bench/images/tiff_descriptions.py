@@ -32,16 +32,31 @@ def check_descriptions(tiff: Any, ome: Ome | None, directories: int) -> None:
         raise ImageError(f"its description lists {max(listed):,} planes, and the file holds {directories:,}")
 
 
-def check_planes(tiff: Any, series: Any, directories: int) -> None:
+def check_planes(tiff: Any, series: Any, ome: Ome | None, directories: int) -> None:
     """Refuse pages that the library took for what they are not, since their description could not be followed."""
     if tiff.is_ome and series.kind not in ("ome", "mmstack") and directories > 1:
-        raise ImageError(
-            "an OME-TIFF whose description does not fit its pages, as when an image is spread over several "
-            "files; save it as one file"
-        )
+        raise ImageError(_why_not_ome(ome, directories))
     listed = max(_imagej_counts(tiff), default=1)
     if listed > directories and series.kind not in ("imagej", "ome", "mmstack"):
         raise ImageError(f"truncated: ImageJ lists {listed:,} planes, and the file holds {directories:,} of them")
+
+
+def _why_not_ome(ome: Ome | None, directories: int) -> str:
+    if ome is None:
+        return (
+            "damaged: an OME-TIFF whose description is not well-formed XML, so that nothing says which of its "
+            f"{directories:,} pages is what; export it again, or save it as a plain TIFF"
+        )
+    named = {file.text for file in ome.iterfind(".//{*}TiffData/{*}UUID")}
+    if ome.find("{*}BinaryOnly") is not None or named - {ome.get("UUID")}:
+        return (
+            "an OME-TIFF whose description does not fit its pages, as when an image is spread over several "
+            "files; save it as one file"
+        )
+    return (
+        f"an OME-TIFF whose description does not fit its {directories:,} pages; export it again, or save it as a plain "
+        "TIFF"
+    )
 
 
 def imagej_number(tiff: Any, key: str, default: int = 1) -> int:

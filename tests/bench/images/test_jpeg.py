@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from bench.images import ImageError, open_image, probe_image, read_image
-from bench.images.jpeg import end_of
+from bench.images.jpeg_scans import walk_scans
 from bench.images.label_values import read_label_values
 
 RNG = np.random.default_rng(0)
@@ -100,8 +100,11 @@ def test_a_jpeg_that_was_cut_is_refused_also_where_a_thumbnail_in_it_is_whole(tm
 
 def test_the_end_is_that_of_the_picture_and_not_of_what_lies_within_or_behind():
     data = jpeg()
-    assert end_of(data) == end_of(data + b"x\xff\xd9") == len(data) - 2
-    assert end_of(data[:-2]) is end_of(data[:-1]) is end_of(b"\xff\xd8") is None
+    for whole in (data, data + b"x\xff\xd9"):
+        known = walk_scans(whole)
+        assert known is not None and known.end == len(data) - 2
+    for cut in (data[:-2], data[:-1], b"\xff\xd8"):
+        assert walk_scans(cut) is None
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"quality": 30}])
@@ -117,6 +120,90 @@ def test_a_jpeg_that_was_cut_and_then_given_an_end_is_refused(tmp_path, mode, op
     cut = data[: start + int((len(data) - start) * keep)].rstrip(b"\xff")
     with pytest.raises(ImageError, match="truncated: the (JPEG ends before its pixels do|end of the JPEG is missing)"):
         read(tmp_path, cut + b"\xff\xd9")
+
+
+def encoded(pixels: np.ndarray, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", **options)
+    return buffer.getvalue()
+
+
+RESTARTS = [{"restart_marker_rows": 1}, {"restart_marker_blocks": 1}, {"restart_marker_blocks": 7}]
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("restarts", RESTARTS)
+def test_a_jpeg_with_restart_markers_is_read_and_its_cut_copies_are_refused(
+    tmp_path, restarts, subsampling, progressive
+):
+    for pixels in (SMOOTH, SMOOTH[:, :1], np.tile(SMOOTH[..., 0], (3, 3))):
+        data = encoded(pixels, progressive=progressive, subsampling=subsampling, **restarts)
+        expected = np.asarray(Image.open(io.BytesIO(data)))
+        np.testing.assert_array_equal(read(tmp_path, data).squeeze(), expected.squeeze())
+    start = data.rindex(b"\xff\xda")
+    for keep in (0.3, 0.6):
+        cut = data[: start + 12 + int((len(data) - start) * keep)].rstrip(b"\xff")
+        with pytest.raises(ImageError, match="truncated: the JPEG ends before its pixels do"):
+            read(tmp_path, cut + b"\xff\xd9")
+
+
+@pytest.mark.parametrize("scans", [1, 3, 9])
+def test_a_progressive_jpeg_whose_last_scans_are_missing_is_refused(tmp_path, scans):
+    data = encoded(SMOOTH, progressive=True)
+    starts = [i for i in range(len(data) - 1) if data[i : i + 2] == b"\xff\xda"]
+    assert len(starts) == 10 and read(tmp_path, data).shape == SMOOTH.shape
+    with pytest.raises(ImageError, match=r"truncated: the JPEG ends before its pixels do \(scans are missing\)"):
+        read(tmp_path, data[: starts[scans]] + b"\xff\xd9")
+
+
+def test_a_lossless_jpeg_that_was_cut_and_then_given_an_end_is_refused(tmp_path):
+    data = imagecodecs.jpeg8_encode(RNG.integers(0, 2**16, (40, 60), dtype=np.uint16), lossless=True, bitspersample=16)
+    with pytest.raises(ImageError, match="truncated: the JPEG ends before its pixels do"):
+        read(tmp_path, data[: len(data) // 2].rstrip(b"\xff") + b"\xff\xd9")
+
+
+def test_a_jpeg_of_more_scans_than_any_has_is_refused(tmp_path):
+    data = encoded(SMOOTH, progressive=True)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    with pytest.raises(ImageError, match="damaged: a JPEG of more than 1,000 scans"):
+        read(tmp_path, data[:-2] + scan * 1_000 + data[-2:])
+
+
+@pytest.mark.parametrize("size", [(33, 40), (40, 33), (97, 81), (49, 65), (54, 9)])
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_a_cut_jpeg_whose_last_block_shows_one_row_or_column_is_refused(tmp_path, size, subsampling):
+    data = encoded(RNG.integers(0, 256, (*size, 3), dtype=np.uint8), subsampling=subsampling)
+    start = data.rindex(b"\xff\xda") + 14
+    cut = data[: start + (len(data) - start) // 4].rstrip(b"\xff")
+    with pytest.raises(ImageError, match="truncated: the JPEG ends before its pixels do"):
+        read(tmp_path, cut + b"\xff\xd9")
+
+
+@pytest.mark.parametrize("color", [0, 127, 128, 129, 255])
+def test_a_whole_jpeg_of_one_grey_is_read_also_where_missing_blocks_would_look_like_it(tmp_path, color):
+    pixels = np.full((50, 70, 3), color, np.uint8)
+    assert abs(read(tmp_path, encoded(pixels)).astype(int) - color).max() <= 1
+    assert abs(read(tmp_path, encoded(pixels, progressive=True)).astype(int) - color).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_baseline_jpeg_is_decoded_once_unless_it_ends_in_the_grey_of_missing_blocks(tmp_path, monkeypatch, mode):
+    decoded = []
+    decode = imagecodecs.jpeg8_decode
+    monkeypatch.setattr(imagecodecs, "jpeg8_decode", lambda data: decoded.append(data) or decode(data))
+    for color, times in ((255, 1), (0, 1), (128, 2)):
+        pixels = np.tile(SMOOTH, (2, 2, 1))
+        pixels[40:, 40:] = color
+        decoded.clear()
+        (tmp_path / "a.jpg").write_bytes(encoded(np.asarray(Image.fromarray(pixels).convert(mode))))
+        read_image(tmp_path / "a.jpg")
+        assert len(decoded) == times
+
+
+def test_a_jpeg_ls_is_named(tmp_path):
+    with pytest.raises(ImageError, match="^a JPEG-LS picture, which is not read here; export it as PNG or TIFF$"):
+        read(tmp_path, imagecodecs.jpegls_encode(SMOOTH[..., 0].copy()))
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])

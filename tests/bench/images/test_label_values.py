@@ -155,6 +155,32 @@ class Evil:
         return os.mkdir, (str(self.path),)
 
 
+HEADER = "{'descr': '|u1', 'fortran_order': False, 'shape': (4, 4), }"
+DAMAGED = ["{'shape': (4, 4, ", "'" * 3, "[" * 5_000, "(" * 300, "{1: 2, 'a': 3}", "1L", "\\x", "\0", "  \n x", "é", "-" * 9_000,
+           HEADER.replace("|u1", "|q9"), HEADER.replace("(4, 4)", "(4, 'a')"), HEADER.replace("(4, 4)", "{1}")]  # fmt: skip
+
+
+@pytest.mark.parametrize("header", DAMAGED, ids=range(len(DAMAGED)))
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_damaged_header_of_npy_is_refused_in_a_sentence(tmp_path, header, version, recwarn):
+    text = header.encode("utf8").ljust(117) + b"\n"
+    start = b"\x93NUMPY" + bytes([version, 0]) + len(text).to_bytes(2 if version == 1 else 4, "little")
+    (tmp_path / "a.npy").write_bytes(start + text + bytes(16))
+    with pytest.raises(ImageError, match="^damaged or truncated: the header of the NumPy file cannot be followed$"):
+        read_label_values(tmp_path / "a.npy")
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("dtype", ["V0", "S0", "<M8[s]", "<U3", "i4,f4"])
+def test_npy_of_what_is_no_number_is_refused_in_a_sentence(tmp_path, dtype):
+    kind, buffer = np.dtype(dtype), io.BytesIO()
+    header = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": (4, 4)}
+    np.lib.format.write_array_header_1_0(buffer, header)
+    (tmp_path / "a.npy").write_bytes(buffer.getvalue() + bytes(16 * max(1, kind.itemsize)))
+    with pytest.raises(ImageError, match="^values of type .*; expected whole numbers$"):
+        read_label_values(tmp_path / "a.npy")
+
+
 def test_nothing_that_a_pickle_asks_for_is_run(tmp_path):
     (tmp_path / "x_seg.npy").write_bytes(cellpose(labels(9), more=Evil(tmp_path / "made"), state=[Evil(tmp_path / "made")]))
     np.testing.assert_array_equal(np.unique(read_label_values(tmp_path / "x_seg.npy")).max(), 9)
@@ -193,6 +219,7 @@ def save(path, pixels: np.ndarray, **options: object) -> None:
         (np.stack([labels(9, np.uint8) for _ in range(5)]), {"imagej": True}, "5 channels that differ"),
         (np.stack([labels(9, np.uint8), labels(7, np.uint8), labels(8, np.uint8)], 2), {"photometric": "rgb"}, "that differ"),
         (labels(9, np.uint8), {"compression": "jpeg"}, "compressed as JPEG, which may change values"),
+        (np.stack([labels(9, np.uint8)] * 3, 2), {"photometric": "ycbcr"}, "^colours stored as YCBCR, which may change values"),
         (labels(9).astype(np.complex64), {}, "COMPLEX|complex"),
     ],
 )

@@ -45,6 +45,22 @@ def test_a_picture_of_a_telephone_is_named(tmp_path, brand, name):
         probe_image(tmp_path / "a.jpg")
 
 
+@pytest.mark.parametrize("before", [b"", b"\r\n \t", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"])
+@pytest.mark.parametrize("begin", ["<!DOCTYPE HTML>", "<!doctype html>", "<HTML>", "<html lang='en'>", "<Head>", "<BODY>", "<!-- x -->"])
+def test_a_web_page_is_named_however_it_is_written(tmp_path, before, begin):
+    for page in (before + begin.encode(), begin.encode("utf-16")):
+        (tmp_path / "a.jpg").write_bytes(page + b"404 not found" * 9)
+        with pytest.raises(ImageError, match=r"^a web page \(HTML\) and no picture, as where a download failed"):
+            probe_image(tmp_path / "a.jpg")
+
+
+def test_a_drawing_is_no_web_page(tmp_path):
+    for begin in (b"<SVG>", b"\n<svg>", b"<!DOCTYPE svg>", b" <?XML version='1.0'?>"):
+        (tmp_path / "a.png").write_bytes(begin + bytes(99))
+        with pytest.raises(ImageError, match="an SVG drawing"):
+            probe_image(tmp_path / "a.png")
+
+
 def test_the_ending_of_a_name_is_not_trusted(tmp_path):
     for kind in ("PNG", "BMP", "GIF", "TIFF", "PPM"):
         buffer = io.BytesIO()

@@ -159,6 +159,27 @@ def test_a_plane_in_another_file_is_not_looked_for(tmp_path):
         read_image(tmp_path / "own.ome.tif")
 
 
+@pytest.mark.parametrize(
+    ("name", "replacement", "reason"),
+    [
+        ("DAPI", "\x1b[31m", "^damaged: an OME-TIFF whose description is not well-formed XML, .* its 4 pages"),
+        ("</Channel>", "", "^damaged: an OME-TIFF whose description is not well-formed XML"),
+        ('SizeX="12"', 'SizeX="13"', "^an OME-TIFF whose description does not fit its 4 pages; export it again"),
+    ],
+)
+def test_a_description_that_cannot_be_followed_is_not_called_spread_over_files(tmp_path, name, replacement, reason):
+    metadata = {"axes": "ZYX", "Channel": {"Name": "DAPI"}}
+    tifffile.imwrite(tmp_path / "a.ome.tif", draw("ZYX"), photometric="minisblack", metadata=metadata)
+    with tifffile.TiffFile(tmp_path / "a.ome.tif") as tiff:
+        ome = tiff.ome_metadata
+    assert ome and name in ome
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=False) as writer:
+        for z, plane in enumerate(draw("ZYX")):
+            writer.write(plane, description=ome.replace(name, replacement).encode() if z == 0 else None, metadata=None)
+    with pytest.raises(ImageError, match=reason):
+        read_image(tmp_path / "a.ome.tif")
+
+
 @pytest.mark.parametrize("kind", ["imagej", "plain", "zlib"])
 def test_a_stack_that_is_cut_is_an_error_where_a_slice_is_missing(tmp_path, kind):
     pixels = RNG.integers(0, 60000, (6, 40, 50)).astype(np.uint16)
