@@ -52,7 +52,12 @@ def run(name: str, *more: str) -> tuple[int, str]:
 
 
 def numbers(path: Path) -> pd.DataFrame | None:
-    return pd.read_csv(path).drop(columns=MEASURED, errors="ignore") if path.exists() else None
+    try:
+        return pd.read_csv(path).drop(columns=MEASURED, errors="ignore")
+    except FileNotFoundError:
+        return None
+    except ValueError:  # damaged, and no command has read it yet
+        return pd.DataFrame()
 
 
 @dataclass(frozen=True)

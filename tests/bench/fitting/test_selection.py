@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.disk.tables import csv_bytes
+from bench.disk.together import put_together
 from bench.errors import BenchError
 from bench.fitting import fit, ledger
 from bench.fitting.ensembles import Ensemble, plan_means, run_means
@@ -279,11 +281,12 @@ def test_settings_are_learned_from_oracle_runs_of_other_data_and_never_of_this(m
     protocol = Protocol((3,), seeds=2, select=("transfer",), transfer=(run,))
     with pytest.raises(BenchError, match="holds no run"):
         make_sweep(protocol, ["knn"], groups=9)
-    elsewhere.table.to_parquet(run / "instances.parquet")
+    units = pd.DataFrame({"unit": [unit.name for unit in (*elsewhere.units, *(unit for unit, _ in means))]})
+    put_together(run, {"instances.parquet": elsewhere.table.to_parquet(), "units.csv": csv_bytes(units)}, {})
     with pytest.raises(BenchError, match="instances of this very data"):
         make_sweep(protocol, ["knn"], groups=9)
     other = elsewhere.table.assign(instance=[f"{i:032x}" for i in range(len(elsewhere.table))])
-    other.to_parquet(run / "instances.parquet")
+    put_together(run, {"instances.parquet": other.to_parquet(), "units.csv": csv_bytes(units)}, {})
     sweep, _ = make_sweep(protocol, ["knn"], groups=9)
     rows = read_ledger(run).query("shots == 2 and losses != ''")  # nearer to 3 than 6 is
     means = pd.DataFrame([json.loads(text) for text in rows["losses"]]).mean()
@@ -293,6 +296,10 @@ def test_settings_are_learned_from_oracle_runs_of_other_data_and_never_of_this(m
     assert read_unit(tmp_path / "here", unit).chosen.max() == 0
     with pytest.raises(BenchError, match="no oracle rows of head 'ridge'"):
         make_sweep(protocol, ["ridge"], groups=9)
+    part = elsewhere.units[0].part(run)
+    part.write_bytes(part.read_bytes()[:-1])
+    with pytest.raises(BenchError, match=r"in whose ledger 1 of \d+ parts are missing or damaged"):
+        make_sweep(protocol, ["knn"], groups=9)
 
 
 def test_auto_takes_the_published_setting_where_a_draw_has_a_class_from_one_slide(make_table, make_view):
