@@ -224,7 +224,7 @@ def test_the_command_shows_proxies_and_what_choosing_by_them_costs(bench, data, 
     assert (regret[regret["proxy"] == "loo_knn"]["chosen"] == "image-size").all()
     assert bench("proxies", "--data", data, "--encoder", "constant")[0] == 0
     for more, message in (
-        (("--run", "yours"), "Got --run yours, which has no leaderboard.csv; expected the folder of a run, or one of mine"),
+        (("--run", "yours"), "Got run yours, which has no leaderboard.csv; expected the folder of a run, or one of mine"),
         (("--run", "mine", "--instances", "tiles:12", "--encoder", "constant"), "and tiles:12 here; expected the same"),
         (("--run", "mine", "--encoder", "thumbnail"), "expected at least 2 to choose from"),
     ):
