@@ -75,6 +75,7 @@ def main() -> None:
     """Run the command line; foreseeable mistakes exit with 2 and Ctrl-C with 130, without a traceback."""
     from encoders.errors import EncoderError
 
+    take_notices()  # of what else was done in this process
     open_missing()
     speak_for_libraries()
     signal.signal(signal.SIGINT, interrupt)
