@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from bench.disk.notices import take_notices
+
 ROOT = Path(__file__).resolve().parents[1]
 
 settings.register_profile("no deadline", deadline=None)  # no test asserts a time
@@ -19,6 +21,12 @@ settings.load_profile("no deadline")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep what tests and the commands they start remember of libraries out of the user's cache."""
     os.environ["CELL_CLASSIFIER_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True)
+def _told_nothing() -> None:
+    """Forget what other tests in this process met on the disk, which a command prints at its end."""
+    take_notices()
 
 
 @pytest.fixture(scope="session")
