@@ -234,6 +234,6 @@ def test_of_some_damaged_folders_none_serves_a_wrong_number_or_ends_in_a_traceba
 
 @pytest.mark.slow
 def test_of_many_damaged_folders_none_serves_a_wrong_number_or_ends_in_a_traceback(whole, tmp_path):
-    """Some 25 minutes for 600; CELL_FUZZ=from:to takes other seeds."""
-    first, last = map(int, os.environ.get("CELL_FUZZ", "100:700").split(":"))
+    """A few minutes for 60; CELL_FUZZ=from:to takes other seeds, such as 100:700."""
+    first, last = map(int, os.environ.get("CELL_FUZZ", "100:160").split(":"))
     fuzz(whole, tmp_path, range(first, last))
