@@ -3,8 +3,9 @@
 In a notebook, the steps of the command line are
 
     from bench.embeddings.embed import Source, extract_encoders, prepare
-    from bench.pipeline import Request, run
     from bench.fitting.sweep import Protocol
+    from bench.pipeline import run
+    from bench.request import Request
 
     result = run(Request(Source("Data/raw"), Protocol(shots=(1, 5)), encoders=["color-stats", "resnet50"]))
     result.leaderboard.table          # pandas, one row per encoder x head x shots x noise

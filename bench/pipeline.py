@@ -9,7 +9,6 @@ in <out>/store and serve every run.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,66 +18,41 @@ import numpy as np
 from bench.data.content import content_of, place_of
 from bench.data.datasets import Dataset
 from bench.disk.scratch import scratch
-from bench.draws.foreign import hold_out
-from bench.draws.mistakes import check_spaces
-from bench.draws.sources import RANDOM
-from bench.embeddings.embed import OnProgress, Prepared, Source, cached_encoders, embed, prepare
+from bench.embeddings.embed import OnProgress, embed
 from bench.embeddings.extract import ExtractReport
-from bench.embeddings.missing import left_out, resolve_all
+from bench.embeddings.missing import left_out
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
 from bench.fitting.borrow import borrow_units
-from bench.fitting.ensembles import Concat, Ensemble, plan_means, run_means
+from bench.fitting.ensembles import plan_means, run_means
 from bench.fitting.forecast import Forecast, forecast
 from bench.fitting.ledger import Unit
 from bench.fitting.processes import processes
 from bench.fitting.prompts import Prompts, make_prompts
 from bench.fitting.schedule import mapped, run_units
-from bench.fitting.sweep import Embedded, Protocol, Sweep, View, plan_sweep
-from bench.fitting.tuned import leave_out
+from bench.fitting.sweep import Embedded, Sweep
 from bench.fitting.zero_shot import plan_zero_shot, run_zero_shot
-from bench.heads import get_heads
-from bench.report.facts import EncoderFacts
 from bench.report.leaderboard import Leaderboard
 from bench.report.place import give_back, place_run
 from bench.report.run_facts import describe_run
 from bench.report.write_up import write_up
+from bench.request import (
+    Request,
+    classes_of,
+    encoder_facts,
+    name_run,
+    plan_request,
+    resolve_request,
+    views_of,
+    with_panel,
+)
 from encoders import (
-    PANELS,
     EncoderSpec,
     TextEncoder,
-    expand,
     find_placement,
     has_text_tower,
-    resolve,
     text_encoder,
 )
-
-NAMED_AFTER = {"group": "", "source": "-by-source", RANDOM: "-random-split"}  # kind of split to the end of a run's name
-DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked of `run`: which data, encoders and heads under which protocol, and where the results go.
-
-    encoders: names or variants, e.g. "dino@size=448"; none takes all that are cached for this data. trivial: add the
-    panel of that name, what every encoder has to beat, see `encoders.panels`. ensembles: of
-    encoders, whose own rows are made as well. zero_shot: add a row with 0 labels for every encoder with a text
-    tower, with the default prompts or those of a file. name: folder below <out>/runs (default: from the data and
-    the instances). allow_missing: go on without encoders that cannot be loaded, and say so.
-    """
-
-    source: Source
-    protocol: Protocol
-    encoders: Sequence[str] = ()
-    heads: Sequence[str] = DEFAULT_HEADS
-    ensembles: Sequence[Ensemble] = ()
-    zero_shot: bool | Path = False
-    out: Path | str = "results"
-    name: str | None = None
-    trivial: bool = True
-    allow_missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,13 +94,13 @@ def run(
     they are understood, before anything is embedded. Raises BenchError for data the protocol cannot be
     run on, and EncoderError for an unknown encoder or device, before anything is written.
     """
-    asked = _resolve(request, on_progress)
+    asked = resolve_request(request, on_progress)
     if on_data:
         on_data(asked.prepared.dataset)
-    prepared, specs = asked.prepared, _with_panel(asked.specs, request)
+    prepared, specs = asked.prepared, with_panel(asked.specs, request)
     workers, alone = processes(workers)
     fit_device = find_placement(fit_device, workers).device
-    prompts = _prompts(_classes(prepared, request), asked.specs, request.zero_shot)
+    prompts = _prompts(classes_of(prepared, request), asked.specs, request.zero_shot)
     with scratch(Path(request.out)) as there:
         prepared, extracted, X = embed(
             prepared, specs, device, on_progress, lambda key, X: _on_disk(X, there, key),
@@ -139,13 +113,13 @@ def run(
         ensembles = [ensemble for ensemble in asked.ensembles if not set(ensemble.members) & set(extracted.failed)]
         prompts = prompts if any(map(has_text_tower, specs)) else {}
         embedded = {spec.name: Embedded(spec.name, spec.key, spec.scaling, X[spec.name]) for spec in specs}
-        views = _views(embedded, ensembles)
-        sweep = _plan(prepared, request, views)
+        views = views_of(embedded, ensembles)
+        sweep = plan_request(prepared, request, views)
         refused = sweep.refused
         if not sweep.units and not prompts:
             raise BenchError("No shot level can be drawn from this data.", *refused)
         content = content_of(asked.whole.table[~asked.whole.table["path"].isin(prepared.dataset.problems["path"])])
-        run_folder, elsewhere = place_run(*_named(request, prepared.dataset), content)
+        run_folder, elsewhere = place_run(*name_run(request, prepared.dataset), content)
         counts: list[tuple[int, int]] = []
         wordless: tuple[Unit, ...] = ()
         if prompts:  # first, as the tower of an encoder that reads words has to be loaded for it
@@ -165,7 +139,7 @@ def run(
         counts.append(run_means(means, run_folder))
         sweep = replace(sweep, units=(*sweep.units, *(unit for unit, _ in means), *wordless))
     reused, made = (sum(column) for column in zip(*counts, strict=True))
-    known = _encoder_facts(prepared.store, specs, {spec.name: views[spec.name].width for spec in specs}, ensembles)
+    known = encoder_facts(prepared.store, specs, {spec.name: views[spec.name].width for spec in specs}, ensembles)
     facts = describe_run(prepared, request.source.instances, sweep, known)
     facts = replace(
         facts, warnings=(*missing, *facts.warnings), prompts=prompts, content=content,
@@ -201,10 +175,10 @@ def forecast_run(
 
     Rows drawn at random, as wide as the embeddings, are timed where embeddings are missing.
     """
-    asked = _resolve(request)
+    asked = resolve_request(request)
     if on_data:
         on_data(asked.prepared.dataset)
-    prepared, specs = asked.prepared, _with_panel(asked.specs, request)
+    prepared, specs = asked.prepared, with_panel(asked.specs, request)
     names = prepared.instances["instance"].tolist()
     rng = np.random.default_rng(0)
     embedded, missing = {}, {}
@@ -214,88 +188,10 @@ def forecast_run(
             missing[spec.name] = lacks
         X = rng.standard_normal((len(names), spec.dim)).astype("f4") if lacks else prepared.store.read(spec.key, names)
         embedded[spec.name] = Embedded(spec.name, spec.key, spec.scaling, X)
-    views = _views(embedded, asked.ensembles)
-    run_folder, _ = place_run(*_named(request, asked.whole), content_of(asked.whole.table), take=False)
-    found = forecast(_plan(prepared, request, views), views, run_folder, workers=workers, memory=memory)
+    views = views_of(embedded, asked.ensembles)
+    run_folder, _ = place_run(*name_run(request, asked.whole), content_of(asked.whole.table), take=False)
+    found = forecast(plan_request(prepared, request, views), views, run_folder, workers=workers, memory=memory)
     return replace(found, missing=missing, left_out=asked.left_out)
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What the names of a request stand for. whole: the dataset with what is left out because settings were tuned on
-    it (`left_out` says what, or ""). missing: encoder -> why it is none.
-    """
-
-    prepared: Prepared
-    whole: Dataset
-    specs: list[EncoderSpec]
-    ensembles: list[Ensemble]
-    left_out: str
-    missing: dict[str, str]
-
-
-def _resolve(request: Request, on_progress: OnProgress | None = None) -> _Asked:
-    """Read the data, and return what the names stand for; the members of ensembles are encoders as well."""
-    get_heads(request.heads)
-    name = request.name
-    if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
-        raise BenchError(f"Got run name '{name}'; expected letters, digits, '.', '_' or '-', as it names a folder.")
-    names = dict.fromkeys([*expand(request.encoders), *(one for own in request.ensembles for one in own.members)])
-    known, missing = resolve_all(list(names), allow_missing=request.allow_missing)
-    by_name = dict(zip([name for name in names if name not in missing], known, strict=True))
-    ensembles = [
-        replace(one, members=tuple(by_name[member].name for member in one.members))
-        for one in request.ensembles
-        if not set(one.members) & set(missing)
-    ]
-    prepared = prepare(request.source, request.out, on_progress)
-    whole = prepared.dataset
-    dataset, instances, without = leave_out(prepared.dataset, prepared.instances, request.protocol.tuned)
-    prepared = replace(prepared, dataset=hold_out(dataset, request.protocol.foreign), instances=instances)
-    specs = known or (cached_encoders(prepared) if not names else [])
-    specs = list({spec.name: spec for spec in specs}.values())
-    if not specs:
-        raise BenchError(
-            "Got no --encoder, and no embeddings of this data are stored yet; expected at least one, "
-            "e.g. --encoder color-stats,texture,random-resnet18. `bench encoders` lists them.",
-            *missing.values(),
-        )
-    return _Asked(prepared, whole, specs, ensembles, without, missing)
-
-
-def _with_panel(asked: Sequence[EncoderSpec], request: Request) -> list[EncoderSpec]:
-    added = [resolve(name) for name in PANELS["trivial"]] if request.trivial else []
-    specs = {spec.name: spec for spec in (*asked, *added)}
-    check_spaces(request.protocol.spaces(), [name for name, spec in specs.items() if spec.trivial])
-    return list(specs.values())
-
-
-def _views(embedded: Mapping[str, Embedded], ensembles: Sequence[Ensemble]) -> dict[str, View]:
-    """Return what heads learn from, by name: every encoder, and those that are several side by side."""
-    joined = [
-        Concat(ensemble.name, tuple(embedded[name] for name in ensemble.members))
-        for ensemble in ensembles
-        if ensemble.kind == "concat"
-    ]
-    return {**embedded, **{view.name: view for view in joined}}
-
-
-def _plan(prepared: Prepared, request: Request, views: Mapping[str, View]) -> Sweep:
-    classes = _classes(prepared, request)
-    keys = {name: (view.key, view.scaling) for name, view in views.items()}
-    spaces = {name: views[name] for name in request.protocol.spaces()}
-    return plan_sweep(prepared.instances, classes, request.protocol, keys, request.heads, spaces)
-
-
-def _classes(prepared: Prepared, request: Request) -> tuple[str, ...]:
-    return tuple(sorted(set(prepared.instances["label"]) - set(request.protocol.foreign)))
-
-
-def _named(request: Request, dataset: Dataset) -> tuple[Path, str]:
-    """Return the folder of all runs, and what this one is called."""
-    instances = request.source.instances
-    default = dataset.name if instances == "whole" else f"{dataset.name}-{re.sub(r'[^a-zA-Z0-9.]', '', instances)}"
-    return Path(request.out) / "runs", request.name or default + NAMED_AFTER[request.protocol.split]
 
 
 def _prompts(classes: Sequence[str], specs: Sequence[EncoderSpec], zero_shot: bool | Path) -> Prompts:
@@ -330,23 +226,3 @@ def _without_labels(
 
     borrow_units(folder, units)
     return tuple(units), run_zero_shot(sweep, units, embedded, prompts, load, folder)
-
-
-def _encoder_facts(
-    store: EmbeddingStore, specs: Sequence[EncoderSpec], width: Mapping[str, int], ensembles: Sequence[Ensemble]
-) -> dict[str, EncoderFacts]:
-    known = {
-        spec.name: EncoderFacts(
-            spec.family, width[spec.name], spec.trivial and not spec.taken_away, store.cost(spec.key), spec.diagnostic,
-            spec.intact if spec.taken_away else "",
-        )
-        for spec in specs
-    }  # fmt: skip
-    for ensemble in ensembles:
-        own = [known[name] for name in ensemble.members]
-        trivial = all(one.trivial for one in own)
-        dim, cost = sum(one.dim for one in own), sum(one.ms_per_image for one in own)
-        of_members = "; ".join(dict.fromkeys(one.diagnostic for one in own if one.diagnostic))
-        diagnostic = f"with a diagnostic among its members: {of_members}" if of_members else ""
-        known[ensemble.name] = EncoderFacts("ensemble", dim, trivial, cost, diagnostic)
-    return known

@@ -103,8 +103,10 @@ def quickstart(
 ) -> None:
     """Make sample microscopy images and take them all the way to a leaderboard, without a network."""
     from bench.demo import DemoSpec, write_demo
+    from bench.embeddings.embed import Source
     from bench.fitting.sweep import Protocol
-    from bench.pipeline import Request, Source, run
+    from bench.pipeline import run
+    from bench.request import Request
 
     console.print(f"Drawing sample images of neuron, phloem, rbc and xylem into {folder / 'demo'} ...")
     write_demo(folder / "demo", DemoSpec())

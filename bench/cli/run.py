@@ -52,7 +52,8 @@ from bench.errors import BenchError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.pipeline import Request, RunResult
+    from bench.pipeline import RunResult
+    from bench.request import Request
 
 
 def run(
@@ -188,9 +189,11 @@ def run(
     from bench.data.spellings import one_form
     from bench.draws.partners import read_confusable
     from bench.draws.sources import DIAGNOSTIC
+    from bench.embeddings.embed import Source
     from bench.fitting.sweep import Protocol
-    from bench.pipeline import Request, Source, forecast_run
+    from bench.pipeline import forecast_run
     from bench.pipeline import run as run_all
+    from bench.request import Request
 
     protocol = Protocol(
         tuple(numbers(shots, "--shots", int)), tuple(numbers(noise, "--noise", float)),

@@ -24,12 +24,12 @@ def content_of(table: pd.DataFrame) -> str:
     return content_name(sorted(rows, key=lambda row: [(value is not None, value) for value in row]))
 
 
-def place_of(data: Path) -> str:
+def place_of(data: Path | str) -> str:
     """Return the last two names of where a dataset lies, such as 'lab1/cells': what tells two of one name apart.
 
     As in the name of a dataset, a folder 'raw' and a file index.csv say nothing.
     """
-    full = data.expanduser().resolve()
+    full = Path(data).expanduser().resolve()
     parts = list(full.with_suffix("").parts if full.is_file() else full.parts)
     for empty in ("index", "raw"):
         if len(parts) > 2 and parts[-1].lower() == empty:

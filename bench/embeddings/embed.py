@@ -28,7 +28,7 @@ OnProgress = Callable[[str, int, int], None]  # what, done, total
 class Source:
     """Where the images are and what one instance of them is."""
 
-    data: Path
+    data: Path | str
     instances: str = "whole"
     group_pattern: str | None = None
     group_column: str | None = None

@@ -16,11 +16,13 @@ import pytest
 from PIL import Image
 
 from bench.data import manifest
+from bench.embeddings.embed import Source
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
 from bench.fitting import ledger
 from bench.fitting.sweep import Protocol
-from bench.pipeline import Request, Source, run
+from bench.pipeline import run
+from bench.request import Request
 
 ROOT = Path(__file__).resolve().parents[2]
 

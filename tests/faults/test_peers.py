@@ -20,7 +20,8 @@ from bench.embeddings.embed import Source, extract_encoders, prepare
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
 from bench.fitting.sweep import Protocol
-from bench.pipeline import Request, run
+from bench.pipeline import run
+from bench.request import Request
 from encoders import EncoderSpec, resolve
 
 PLUGIN = """

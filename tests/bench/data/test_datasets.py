@@ -256,18 +256,11 @@ class _Reversed(list):
         return None
 
 
-def test_a_folder_that_cannot_be_listed_is_told_and_the_others_are_read(folder, monkeypatch):
+def test_a_folder_that_cannot_be_listed_is_told_and_the_others_are_read(folder, lock):
     before = len(load_dataset(folder).table)
     inside = next(path for path in sorted(folder.iterdir()) if path.is_dir())
     (inside / "locked").mkdir()
-    scandir = os.scandir
-
-    def guarded(path):
-        if str(path).endswith("locked"):
-            raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
-
-    monkeypatch.setattr("bench.data.walk.os.scandir", guarded)
+    lock("locked")
     dataset = load_dataset(folder)
     assert len(dataset.table) == before
     told = [f"{inside.name}/locked", "is a folder that cannot be listed (Permission denied)"]

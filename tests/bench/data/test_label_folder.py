@@ -10,22 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data.cells import CellSource
 from bench.data.check import check_dataset
 from bench.data.datasets import load_dataset
-from bench.data.instances import cut_instances
 from bench.data.reading import Reading
 from bench.errors import BenchError
 
 FOLLOW = Reading(follow_links=True)
-
-
-@pytest.fixture
-def folder(tmp_path, save_png):
-    for c, label in enumerate("ab"):
-        for i in range(3):
-            save_png(tmp_path / "d" / label / f"{i}.png", seed=10 * c + i)
-    return tmp_path / "d"
 
 
 def empty(folder):
@@ -246,33 +236,6 @@ def test_a_class_inside_of_a_class_and_slides_inside_of_classes_are_said(folder,
     assert note.startswith("2 images in folders inside") and "--group-pattern '^[^/]+/([^/]+)/'" in note
 
 
-@pytest.mark.parametrize("name", ["index.csv", "labels.tsv", "metadata.csv"])
-def test_a_table_of_labels_beside_class_folders_is_not_used_and_that_is_said(folder, name):
-    mark = "\t" if name.endswith("tsv") else ","
-    (folder / name).write_text(f"filename{mark}class\na/0.png{mark}z\n")
-    (folder / "ages.csv").write_text("slide,age\n1,2\n")
-    dataset = load_dataset(folder)
-    assert dataset.classes == ("a", "b")
-    [note] = [note for note in dataset.notes if name in note]
-    assert "is not used" in note and f"--data {folder / name}" in note and "filename, class" in note
-    assert "ages.csv is not used, without a column of paths and one of labels" in dataset.notes
-
-
-def test_a_table_of_labels_is_used_where_folders_name_no_classes(tmp_path, save_png):
-    for i in range(5):
-        save_png(tmp_path / "d" / "images" / f"{i}.png", seed=i)
-    (tmp_path / "d" / "labels.csv").write_text(
-        "file,label\n" + "".join(f"images/{i}.png,{'ab'[i % 2]}\n" for i in range(4))
-    )
-    dataset = load_dataset(tmp_path / "d")
-    assert dataset.classes == ("a", "b") and dataset.name == "d"
-    assert any(note.startswith("labels are those of labels.csv") for note in dataset.notes)
-    assert "1 image in the folder, not in labels.csv: unused, e.g. images/4.png" in dataset.notes
-    shutil.copy(tmp_path / "d" / "labels.csv", tmp_path / "d" / "old.csv")
-    with pytest.raises(BenchError, match=r"Labels may be in labels.csv, old.csv: --data .*labels.csv"):
-        load_dataset(tmp_path / "d")
-
-
 def test_masks_beside_images_and_in_folders_of_masks_are_no_images_of_a_class(folder):
     for label in "ab":
         for i in range(3):
@@ -291,30 +254,6 @@ def test_masks_beside_images_and_in_folders_of_masks_are_no_images_of_a_class(fo
     assert load_dataset(folder).classes == ("a", "b", "labels")
 
 
-def test_paths_of_a_csv_that_are_absolute_but_inside_are_read(folder):
-    lines = [f"{folder / label / f'{i}.png'},{label}" for label in "ab" for i in range(3)]
-    (folder / "l.csv").write_text("path,label\n" + "\n".join(lines))
-    assert load_dataset(folder / "l.csv").table["path"].tolist() == [
-        f"{label}/{i}.png" for label in "ab" for i in range(3)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("written", "hint"),
-    [
-        ("C:\\Users\\me\\d\\a\\0.png", "Beside the CSV lies a/0.png"),
-        ("/home/me/d/a/0.png", "Beside the CSV lies a/0.png"),
-        ("../images/0.png", "Put the CSV into a folder above the images"),
-        ("d/a/0.png", "d/a/0.png is a file below"),
-    ],
-)
-def test_where_no_path_is_a_file_it_is_said_where_they_may_be(folder, written, hint):
-    (folder / "l.csv").write_text(f"path,label\n{written},a\n{written}x,b\n")
-    with pytest.raises(BenchError, match="none of which can be used") as stopped:
-        load_dataset(folder / "l.csv")
-    assert hint in str(stopped.value)
-
-
 def test_results_inside_of_the_data_folder_are_no_class(folder, bench):
     for _ in range(2):
         code, text = bench("extract", "-e", "color-stats", "--data", folder, "--out", folder / "results")
@@ -323,40 +262,12 @@ def test_results_inside_of_the_data_folder_are_no_class(folder, bench):
     assert load_dataset(folder).classes == ("a", "b")
 
 
-def test_a_class_folder_that_may_not_be_read_is_lost(folder, save_png, monkeypatch):
+def test_a_class_folder_that_may_not_be_read_is_lost(folder, save_png, lock):
     save_png(folder / "c" / "0.png", seed=80)
-    scandir = os.scandir
-
-    def guarded(path):
-        if str(path).endswith("/c"):
-            raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
-
-    monkeypatch.setattr("bench.data.walk.os.scandir", guarded)
+    lock("c")
     with pytest.raises(BenchError, match=r"class 'c' \(it is a folder that cannot be listed \(Permission denied\)\)"):
         load_dataset(folder)
     assert load_dataset(folder, reading=Reading(leave_out=("c",))).classes == ("a", "b")
-
-
-@pytest.mark.parametrize(("head", "tail"), [("path,x0,y0,x1,y1", ""), ("path,x0,y0,x1,y1,label", ",z")])
-def test_a_table_is_not_said_to_be_unused_where_its_boxes_are_the_cells(folder, head, tail):
-    lines = [f"{path.relative_to(folder).as_posix()},1,1,9,9{tail}" for path in sorted(folder.glob("*/*.png"))]
-    (folder / "cells.csv").write_text("\n".join([head, *lines]) + "\n")
-    (folder / "ages.csv").write_text("slide,age\n1,2\n")
-    dataset = load_dataset(folder)
-    assert any("cells.csv" in note and "not used" in note for note in dataset.notes)
-    notes = cut_instances(dataset, "boxes:8", CellSource(folder / "cells.csv")).dataset.notes
-    assert not any("cells.csv" in note for note in notes)
-    assert "ages.csv is not used, without a column of paths and one of labels" in notes
-
-
-@pytest.mark.parametrize(("right", "said"), [(9, "--instances boxes --cells"), (900, "boxes reach beyond these images")])
-def test_boxes_of_other_images_are_not_recommended(folder, right, said):
-    paths = [path.relative_to(folder).as_posix() for path in sorted(folder.glob("*/*.png"))]
-    rows = [f"{path},a,{right - 5},1,{right},9" for path in paths]
-    (folder / "index.csv").write_text("\n".join(["file,label,x0,y0,x1,y1", *rows]) + "\n")
-    [note] = [note for note in load_dataset(folder).notes if note.startswith("index.csv")]
-    assert said in note and ("--data" in note) == (right == 9)
 
 
 def test_classes_any_number_of_folders_down_are_pointed_to(tmp_path, save_png):

@@ -14,7 +14,8 @@ from bench.embeddings.prepare import check_views, cut, flat_views, join_views, o
 from bench.errors import BenchError
 from bench.fitting.sweep import Protocol
 from bench.images import ImageError
-from bench.pipeline import Request, run
+from bench.pipeline import run
+from bench.request import Request
 from encoders import Preprocess, as_views, resolve
 
 RNG = np.random.default_rng(0)

@@ -17,7 +17,8 @@ from bench.errors import BenchError
 from bench.fitting.ledger import read_ledger
 from bench.fitting.sweep import Protocol, plan_sweep
 from bench.fitting.tuned import FORMAT, read_tuned
-from bench.pipeline import Request, run
+from bench.pipeline import run
+from bench.request import Request
 from bench.tune import Aim, Tuned, tune
 
 PATTERN = r"([^/]+)__"

@@ -1,0 +1,151 @@
+"""What is asked of a run, and what it stands for: data, encoders, views of their embeddings, and a planned sweep."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.data.datasets import Dataset
+from bench.draws.foreign import hold_out
+from bench.draws.mistakes import check_spaces
+from bench.draws.sources import RANDOM
+from bench.embeddings.embed import OnProgress, Prepared, Source, cached_encoders, prepare
+from bench.embeddings.missing import resolve_all
+from bench.embeddings.store import EmbeddingStore
+from bench.errors import BenchError
+from bench.fitting.ensembles import Concat, Ensemble
+from bench.fitting.sweep import Embedded, Protocol, Sweep, View, plan_sweep
+from bench.fitting.tuned import leave_out
+from bench.heads import get_heads
+from bench.report.facts import EncoderFacts
+from encoders import PANELS, EncoderSpec, expand, resolve
+
+NAMED_AFTER = {"group": "", "source": "-by-source", RANDOM: "-random-split"}  # kind of split to the end of a run's name
+DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of `run`: which data, encoders and heads under which protocol, and where the results go.
+
+    encoders: names or variants, e.g. "dino@size=448"; none takes all that are cached for this data. trivial: add the
+    panel of that name, what every encoder has to beat, see `encoders.panels`. ensembles: of
+    encoders, whose own rows are made as well. zero_shot: add a row with 0 labels for every encoder with a text
+    tower, with the default prompts or those of a file. name: folder below <out>/runs (default: from the data and
+    the instances). allow_missing: go on without encoders that cannot be loaded, and say so.
+    """
+
+    source: Source
+    protocol: Protocol
+    encoders: Sequence[str] = ()
+    heads: Sequence[str] = DEFAULT_HEADS
+    ensembles: Sequence[Ensemble] = ()
+    zero_shot: bool | Path = False
+    out: Path | str = "results"
+    name: str | None = None
+    trivial: bool = True
+    allow_missing: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the names of a request stand for. whole: the dataset with what is left out because settings were tuned on
+    it (`left_out` says what, or ""). missing: encoder -> why it is none.
+    """
+
+    prepared: Prepared
+    whole: Dataset
+    specs: list[EncoderSpec]
+    ensembles: list[Ensemble]
+    left_out: str
+    missing: dict[str, str]
+
+
+def resolve_request(request: Request, on_progress: OnProgress | None = None) -> Asked:
+    """Read the data, and return what the names stand for; the members of ensembles are encoders as well."""
+    get_heads(request.heads)
+    name = request.name
+    if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
+        raise BenchError(f"Got run name '{name}'; expected letters, digits, '.', '_' or '-', as it names a folder.")
+    names = dict.fromkeys([*expand(request.encoders), *(one for own in request.ensembles for one in own.members)])
+    known, missing = resolve_all(list(names), allow_missing=request.allow_missing)
+    by_name = dict(zip([name for name in names if name not in missing], known, strict=True))
+    ensembles = [
+        replace(one, members=tuple(by_name[member].name for member in one.members))
+        for one in request.ensembles
+        if not set(one.members) & set(missing)
+    ]
+    prepared = prepare(request.source, request.out, on_progress)
+    whole = prepared.dataset
+    dataset, instances, without = leave_out(prepared.dataset, prepared.instances, request.protocol.tuned)
+    prepared = replace(prepared, dataset=hold_out(dataset, request.protocol.foreign), instances=instances)
+    specs = known or (cached_encoders(prepared) if not names else [])
+    specs = list({spec.name: spec for spec in specs}.values())
+    if not specs:
+        raise BenchError(
+            "Got no --encoder, and no embeddings of this data are stored yet; expected at least one, "
+            "e.g. --encoder color-stats,texture,random-resnet18. `bench encoders` lists them.",
+            *missing.values(),
+        )
+    return Asked(prepared, whole, specs, ensembles, without, missing)
+
+
+def with_panel(asked: Sequence[EncoderSpec], request: Request) -> list[EncoderSpec]:
+    """Return the encoders asked for and, unless they are not wanted, those that every encoder has to beat."""
+    added = [resolve(name) for name in PANELS["trivial"]] if request.trivial else []
+    specs = {spec.name: spec for spec in (*asked, *added)}
+    check_spaces(request.protocol.spaces(), [name for name, spec in specs.items() if spec.trivial])
+    return list(specs.values())
+
+
+def views_of(embedded: Mapping[str, Embedded], ensembles: Sequence[Ensemble]) -> dict[str, View]:
+    """Return what heads learn from, by name: every encoder, and those that are several side by side."""
+    joined = [
+        Concat(ensemble.name, tuple(embedded[name] for name in ensemble.members))
+        for ensemble in ensembles
+        if ensemble.kind == "concat"
+    ]
+    return {**embedded, **{view.name: view for view in joined}}
+
+
+def plan_request(prepared: Prepared, request: Request, views: Mapping[str, View]) -> Sweep:
+    """Return the sweep of a request over the views of its encoders."""
+    classes = classes_of(prepared, request)
+    keys = {name: (view.key, view.scaling) for name, view in views.items()}
+    spaces = {name: views[name] for name in request.protocol.spaces()}
+    return plan_sweep(prepared.instances, classes, request.protocol, keys, request.heads, spaces)
+
+
+def classes_of(prepared: Prepared, request: Request) -> tuple[str, ...]:
+    """Return the classes that are told apart, sorted: all but foreign ones."""
+    return tuple(sorted(set(prepared.instances["label"]) - set(request.protocol.foreign)))
+
+
+def name_run(request: Request, dataset: Dataset) -> tuple[Path, str]:
+    """Return the folder of all runs, and what this one is called."""
+    instances = request.source.instances
+    default = dataset.name if instances == "whole" else f"{dataset.name}-{re.sub(r'[^a-zA-Z0-9.]', '', instances)}"
+    return Path(request.out) / "runs", request.name or default + NAMED_AFTER[request.protocol.split]
+
+
+def encoder_facts(
+    store: EmbeddingStore, specs: Sequence[EncoderSpec], width: Mapping[str, int], ensembles: Sequence[Ensemble]
+) -> dict[str, EncoderFacts]:
+    """Return what the leaderboard says of encoders, and of ensembles of them. width: dimensions of their embeddings."""
+    known = {
+        spec.name: EncoderFacts(
+            spec.family, width[spec.name], spec.trivial and not spec.taken_away, store.cost(spec.key), spec.diagnostic,
+            spec.intact if spec.taken_away else "",
+        )
+        for spec in specs
+    }  # fmt: skip
+    for ensemble in ensembles:
+        own = [known[name] for name in ensemble.members]
+        trivial = all(one.trivial for one in own)
+        dim, cost = sum(one.dim for one in own), sum(one.ms_per_image for one in own)
+        of_members = "; ".join(dict.fromkeys(one.diagnostic for one in own if one.diagnostic))
+        diagnostic = f"with a diagnostic among its members: {of_members}" if of_members else ""
+        known[ensemble.name] = EncoderFacts("ensemble", dim, trivial, cost, diagnostic)
+    return known
