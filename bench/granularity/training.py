@@ -26,11 +26,12 @@ def luck_of_training(learned: list[Bags], group: np.ndarray, margin: np.ndarray,
     learned: what each draw learned from, as bags of rows. group (N,): numbers of the rows' groups. margin (S, n): of
     what is tested, `bench.report.learning.margins`; tested: that many bags, whose groups are those of their first rows.
     """
-    S, none = len(learned), np.zeros((len(learned), 0), bool)
+    S = len(learned)
     by_item, by_group = _products(learned, np.arange(len(group))), _products(learned, group)
-    one = Learned(by_group, by_item, none, np.zeros((S, 1), np.int64), np.zeros(0, np.int64), in_turn=False)
+    no_groups, no_tests = np.zeros((S, 0), bool), np.zeros(0, np.int64)
+    draws = Learned(by_group, by_item, no_groups, np.zeros((S, 1), np.int64), no_tests, in_turn=False)
     rho = alike(margin, tested.y, group[tested.rows[tested.start]])
-    return float(S * common_lucks(one, np.ones((S, 1)), [rho])[0])
+    return float(S * common_lucks(draws, np.ones((S, 1)), [rho])[0])
 
 
 def _products(learned: list[Bags], name: np.ndarray) -> np.ndarray:

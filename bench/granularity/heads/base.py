@@ -36,10 +36,11 @@ def choose_base(name: str, support: Support, y: np.ndarray, n_classes: int) -> t
     [head] = get_heads([name])
     way = way_of(USUAL, head, may_leave_out(support.groups, y, n_classes))
     kept = some_of_each(support.X, support.groups) if way == USUAL else np.arange(len(y))
-    own = Support(support.X[kept], support.X[:1], support.groups[kept])
+    thinned = Support(support.X[kept], support.X[:1], support.groups[kept])
     settings = settings_of(way, head)
-    found = choose(way, head, settings, Episode(own, y[kept][None], n_classes, own.groups, drawn=y[kept]))
-    return settings[found.chosen[0]], found.temperature
+    episode = Episode(thinned, y[kept][None], n_classes, thinned.groups, drawn=y[kept])
+    choice = choose(way, head, settings, episode)
+    return settings[choice.chosen[0]], choice.temperature
 
 
 def some_of_each(X: np.ndarray, groups: np.ndarray, most: int = MOST) -> np.ndarray:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.draws import order
-from bench.draws.episodes import draw_supports, plan_splits
+from bench.draws.episodes import default_seeds, draw_supports, plan_splits
 from bench.draws.order import REGIMES, order_items
 from bench.errors import BenchError
 from bench.seeds import content_name
@@ -240,3 +240,8 @@ def test_an_unknown_unit_is_refused(make_table):
     table = make_table("ab", 6, 3)
     with pytest.raises(BenchError, match="did you mean 'image'"):
         draw_supports(table, ["a", "b"], plan_splits(table, ["a", "b"]), [1], unit="imge")
+
+
+@pytest.mark.parametrize(("shots", "draws"), [(1, 30), (8, 30), (9, 20), (32, 20), (33, 10), (200, 10)])
+def test_few_labels_get_more_draws(shots, draws):
+    assert default_seeds(shots) == draws

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.draws.mistakes import check_spaces
-from bench.draws.partners import SPACES, confused_partners, describe_partners, read_confusable
+from bench.draws.partners import SPACES, _distances, confused_partners, describe_partners, read_confusable
 from bench.errors import BenchError
 from bench.fitting.sweep import Protocol, plan_sweep
 
@@ -106,3 +106,17 @@ def test_an_encoder_that_competes_may_not_shape_the_noise():
         check_spaces(["texture", "dino"], ["texture", "thumbnail"])
     with pytest.raises(BenchError, match="run without --no-trivial"):
         check_spaces(SPACES, [])
+
+
+def test_distances_are_those_to_the_mean_of_a_class_in_other_groups():
+    rng = np.random.default_rng(8)
+    X, y, groups = rng.standard_normal((30, 3)), np.arange(30) % 3, np.arange(30) // 7
+    y[groups == 4] = 0  # classes 1 and 2 are not in every group
+    wanted = np.full((30, 3), np.inf)
+    for i in range(30):
+        for k in range(3):
+            if (own := (y == k) & (groups != groups[i])).any():
+                wanted[i, k] = ((X[i] - X[own].mean(0)) ** 2).sum()
+    np.testing.assert_allclose(_distances(X, y, groups, 3), wanted)
+    alone = _distances(X[y > 0], y[y > 0], np.where(y[y > 0] == 1, 0, groups[y > 0] + 1), 3)
+    assert np.isinf(alone[:, 0]).all() and np.isinf(alone[y[y > 0] == 1, 1]).all()

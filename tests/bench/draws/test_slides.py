@@ -97,3 +97,9 @@ def test_draws_of_one_example_a_slide_still_have_slides_that_are_wrong_at_every_
             wrong = [flip_slides(slides, group[own], y[own], 2, rate=0.4, seed=seed) != y[own] for own in (few, many)]
             bad = [set(group[own][flipped]) for own, flipped in zip((few, many), wrong, strict=True)]
             assert bad[0] == bad[1] & set(group[few])
+
+
+def test_a_slide_is_of_the_class_that_most_of_its_items_have():
+    groups, y = np.repeat(["s", "t"], [5, 4]), np.array([1, 1, 1, 0, 2, 0, 2, 2, -1])
+    slides = slides_of(groups, y, 3)
+    assert slides.class_of.tolist() == [1, 2] and slides.size.tolist() == [5, 3]
