@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from rich import box
 from rich.table import Column, Table
+from rich.text import Text
 
 from bench.errors import BenchError
 from encoders import PANELS, EncoderError, EncoderSpec, availability, names, resolve
@@ -153,7 +154,7 @@ def table(specs: Sequence[EncoderSpec], width: int) -> Table:
         if spec.family != family:
             family = spec.family
             shown.add_section()
-            shown.add_row(f"[bold]{family}[/bold]")
+            shown.add_row(Text(family, style="bold"))
         shown.add_row(*(seen.cell(spec) for seen in columns.values()))
     return shown
 

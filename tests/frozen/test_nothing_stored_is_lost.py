@@ -1,0 +1,46 @@
+"""Names and tables are what they were: what is stored is found again. `products.py` says how a meant change is taken in."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+import products  # noqa: E402
+
+NAMES = json.loads((HERE / "names.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("frozen")
+
+
+@pytest.fixture(scope="module")
+def stored(place):
+    return products.stored_names(place)
+
+
+@pytest.mark.parametrize("what", NAMES)
+def test_what_is_stored_has_the_names_it_had(stored, what):
+    assert stored[what] == NAMES[what]
+
+
+def test_no_name_is_given_twice():
+    units = {what: names for what, names in NAMES["units"].items()}
+    for names in units.values():
+        assert len(set(names)) == len(names)
+    assert len(set(NAMES["embeddings"].values())) == len(NAMES["embeddings"])
+
+
+def test_tables_of_a_run_hold_what_they_held(place):
+    made = products.tables_of(products.small_run(place))
+    assert {f"{name}" for name in made} == {path.name for path in (HERE / "run").iterdir()}
+    for name, table in made.items():
+        before = pd.read_csv(HERE / "run" / name)
+        pd.testing.assert_frame_equal(table, before, rtol=1e-6, atol=1e-9, check_dtype=False)
