@@ -3,7 +3,7 @@
     load_dataset -> make_instances -> extract -> plan_sweep -> run_units -> build_leaderboard
 
 A run writes <out>/runs/<name>/{dataset.json, run.json, ledger/, instances.parquet, predictions/, leaderboard.csv,
-leaderboard.md, pairs.csv, ...}, see `bench.report.place`, and refreshes <out>/leaderboard.csv and .md. Embeddings lie
+leaderboard.md, pairs.csv, ...}, see `bench.runs.place`, and refreshes <out>/leaderboard.csv and .md. Embeddings lie
 in <out>/store and serve every run.
 """
 
@@ -17,24 +17,19 @@ import numpy as np
 
 from bench.data.content import content_of, place_of
 from bench.data.datasets import Dataset
-from bench.disk.scratch import scratch
 from bench.embeddings.embed import OnProgress, embed
 from bench.embeddings.extract import ExtractReport
 from bench.embeddings.missing import left_out
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
-from bench.fitting.borrow import borrow_units
 from bench.fitting.ensembles import plan_means, run_means
 from bench.fitting.forecast import Forecast, forecast
-from bench.fitting.ledger import Unit
-from bench.fitting.processes import processes
 from bench.fitting.prompts import Prompts, make_prompts
 from bench.fitting.schedule import mapped, run_units
 from bench.fitting.sweep import Embedded, Sweep
 from bench.fitting.zero_shot import plan_zero_shot, run_zero_shot
-from bench.report.leaderboard import Leaderboard
-from bench.report.place import give_back, place_run
 from bench.report.run_facts import describe_run
+from bench.report.tables.leaderboard import Leaderboard
 from bench.report.write_up import write_up
 from bench.request import (
     Request,
@@ -46,6 +41,11 @@ from bench.request import (
     views_of,
     with_panel,
 )
+from bench.runs.borrow import borrow_units
+from bench.runs.ledger import FitBlock
+from bench.runs.place import give_back, place_run
+from bench.storage.scratch import scratch
+from bench.work.processes import processes
 from encoders import (
     EncoderSpec,
     TextEncoder,
@@ -121,7 +121,7 @@ def run(
         content = content_of(asked.whole.table[~asked.whole.table["path"].isin(prepared.dataset.problems["path"])])
         run_folder, elsewhere = place_run(*name_run(request, prepared.dataset), content)
         counts: list[tuple[int, int]] = []
-        wordless: tuple[Unit, ...] = ()
+        wordless: tuple[FitBlock, ...] = ()
         if prompts:  # first, as the tower of an encoder that reads words has to be loaded for it
             wordless, more = _without_labels(sweep, specs, embedded, prompts, prepared.store, run_folder)
             counts.append(more)
@@ -213,7 +213,7 @@ def _without_labels(
     prompts: Prompts,
     store: EmbeddingStore,
     folder: Path,
-) -> tuple[tuple[Unit, ...], tuple[int, int]]:
+) -> tuple[tuple[FitBlock, ...], tuple[int, int]]:
     """Do the zero-shot units; returns them, and (reused, made)."""
     able = {spec.name: spec for spec in specs if has_text_tower(spec)}
     units = plan_zero_shot(sweep, {name: spec.key for name, spec in able.items()}, prompts)

@@ -8,10 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.data.datasets import Dataset
-from bench.draws.foreign import hold_out
-from bench.draws.mistakes import check_spaces
-from bench.draws.sources import RANDOM
-from bench.embeddings.embed import OnProgress, Prepared, Source, cached_encoders, prepare
+from bench.embeddings.embed import DataSpec, OnProgress, Prepared, cached_encoders, prepare
 from bench.embeddings.missing import resolve_all
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
@@ -19,7 +16,10 @@ from bench.fitting.ensembles import Concat, Ensemble
 from bench.fitting.sweep import Embedded, Protocol, Sweep, View, plan_sweep
 from bench.fitting.tuned import leave_out
 from bench.heads import get_heads
-from bench.report.facts import EncoderFacts
+from bench.protocol.foreign import hold_out
+from bench.protocol.noise_inputs import check_spaces
+from bench.protocol.split_kinds import RANDOM
+from bench.runs.facts import EncoderFacts
 from encoders import PANELS, EncoderSpec, expand, resolve
 
 NAMED_AFTER = {"group": "", "source": "-by-source", RANDOM: "-random-split"}  # kind of split to the end of a run's name
@@ -37,7 +37,7 @@ class Request:
     the instances). allow_missing: go on without encoders that cannot be loaded, and say so.
     """
 
-    source: Source
+    source: DataSpec
     protocol: Protocol
     encoders: Sequence[str] = ()
     heads: Sequence[str] = DEFAULT_HEADS
@@ -50,7 +50,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ResolvedRequest:
     """What the names of a request stand for. whole: the dataset with what is left out because settings were tuned on
     it (`left_out` says what, or ""). missing: encoder -> why it is none.
     """
@@ -63,7 +63,7 @@ class Asked:
     missing: dict[str, str]
 
 
-def resolve_request(request: Request, on_progress: OnProgress | None = None) -> Asked:
+def resolve_request(request: Request, on_progress: OnProgress | None = None) -> ResolvedRequest:
     """Read the data, and return what the names stand for; the members of ensembles are encoders as well."""
     get_heads(request.heads)
     name = request.name
@@ -89,7 +89,7 @@ def resolve_request(request: Request, on_progress: OnProgress | None = None) -> 
             "e.g. --encoder color-stats,texture,random-resnet18. `bench encoders` lists them.",
             *missing.values(),
         )
-    return Asked(prepared, whole, specs, ensembles, without, missing)
+    return ResolvedRequest(prepared, whole, specs, ensembles, without, missing)
 
 
 def with_panel(asked: Sequence[EncoderSpec], request: Request) -> list[EncoderSpec]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from bench.disk.notices import take_notices
+from bench.storage.notices import take_notices
 
 ROOT = Path(__file__).resolve().parents[1]
 

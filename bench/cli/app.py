@@ -55,9 +55,9 @@ from bench.cli.segment import segment
 from bench.cli.store import app as store_app
 from bench.cli.streams import flush_all, open_missing
 from bench.cli.tune import tune
-from bench.disk.atomic import refused
-from bench.disk.notices import take_notices
 from bench.errors import BenchError
+from bench.storage.atomic import refused
+from bench.storage.notices import take_notices
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -103,7 +103,7 @@ def quickstart(
 ) -> None:
     """Make sample microscopy images and take them all the way to a leaderboard, without a network."""
     from bench.demo import DemoSpec, write_demo
-    from bench.embeddings.embed import Source
+    from bench.embeddings.embed import DataSpec
     from bench.fitting.sweep import Protocol
     from bench.pipeline import run
     from bench.request import Request
@@ -112,7 +112,7 @@ def quickstart(
     write_demo(folder / "demo", DemoSpec())
     with progress_bars() as report:
         request = Request(
-            Source(folder / "demo" / "raw", group_pattern=r"([^/]+)__"),
+            DataSpec(folder / "demo" / "raw", group_pattern=r"([^/]+)__"),
             Protocol(shots=(1, 2, 5), noise=(0.0, 0.4), seeds=10),
             encoders=("color-stats", "texture", "random-resnet18"),
             heads=("knn", "centroid", "logreg"),
@@ -156,11 +156,11 @@ def data_check(
     """Show classes, counts, sizes, bit depths, groups, duplicates and unreadable files, and what the data can bear."""
     from dataclasses import replace
 
-    from bench.data.cells import CellSource
     from bench.data.check import check_dataset
     from bench.data.datasets import load_dataset
-    from bench.data.instances import count_instances, cut_instances
     from bench.data.warnings import data_warnings
+    from bench.instances.cell_boxes import CellFiles
+    from bench.instances.cut import count_instances, cut_instances
 
     cache = out / "store"
     dataset = load_dataset(
@@ -171,7 +171,7 @@ def data_check(
     if instances == "whole":
         print_check(check)
         return
-    told = CellSource(cells, cell_column, masks, max_instances, box_units)
+    told = CellFiles(cells, cell_column, masks, max_instances, box_units)
     with progress_bars() as report:
         cut = cut_instances(check.dataset, instances, told, cache, report)
     print_check(replace(check, dataset=cut.dataset, warnings=data_warnings(cut.dataset)))
@@ -198,7 +198,7 @@ def list_encoders(
         console.print(listing.in_full(resolve(name)), soft_wrap=False)
         return
     specs, problems = listing.catalogue()
-    chosen = listing.choose(specs, listing.Wish(family, words(licence), max_params, here))
+    chosen = listing.choose(specs, listing.EncoderFilter(family, words(licence), max_params, here))
     if csv or markdown:
         console.write_document(listing.as_csv(chosen) if csv else listing.markdown(chosen))
         return
@@ -230,15 +230,15 @@ def extract(
     allow_missing: AllowMissing = False,
 ) -> None:
     """Embed every image (or tile) with the encoders and keep the embeddings."""
-    from bench.data.cells import CellSource
-    from bench.embeddings.embed import Source, extract_encoders, prepare
+    from bench.embeddings.embed import DataSpec, extract_encoders, prepare
     from bench.embeddings.missing import left_out, resolve_all
+    from bench.instances.cell_boxes import CellFiles
 
     specs, missing = resolve_all(encoder_names(encoder, required=True), allow_missing=allow_missing)
-    told = CellSource(cells, cell_column, masks, max_instances, box_units)
+    told = CellFiles(cells, cell_column, masks, max_instances, box_units)
     read = reading_of(leave_out, follow_links, box_units, series)
     with progress_bars() as report:
-        prepared = prepare(Source(data, instances, group_pattern, group_column, verify, told, read), out, report)
+        prepared = prepare(DataSpec(data, instances, group_pattern, group_column, verify, told, read), out, report)
         prepared, done = extract_encoders(
             prepared, specs, device, report, keep_pixels=keep_pixels, allow_missing=allow_missing
         )
@@ -293,15 +293,15 @@ def export(
     results: Annotated[Path, typer.Option(help="Folder that holds the embeddings.")] = DEFAULT_OUT,
 ) -> None:
     """Write stored embeddings with path, label, group and split to one file."""
-    from bench.data.cells import CellSource
-    from bench.embeddings.embed import Source, prepare
+    from bench.embeddings.embed import DataSpec, prepare
     from bench.embeddings.export import export_embeddings
+    from bench.instances.cell_boxes import CellFiles
     from encoders import resolve
 
-    told = CellSource(cells, cell_column, masks, max_instances, box_units)
+    told = CellFiles(cells, cell_column, masks, max_instances, box_units)
     with progress_bars() as report:
         read = reading_of(leave_out, follow_links, box_units, series)
-        source = Source(data, instances, group_pattern, group_column, cells=told, reading=read)
+        source = DataSpec(data, instances, group_pattern, group_column, cells=told, reading=read)
         prepared = prepare(source, results, report)
     count = export_embeddings(prepared.instances, prepared.store, resolve(encoder).key, to)
     console.print(f"{count:,} embeddings written to {to}")

@@ -106,7 +106,7 @@ def print_board(board: pd.DataFrame) -> None:
 
     Diagnostics come after all results.
     """
-    from bench.report.rows import cleanest, is_diagnostic, main_series
+    from bench.report.tables.rows import cleanest, is_diagnostic, main_series
 
     clean = cleanest(main_series(board))
     for shots in sorted({int(n) for n in clean["shots"]} & {0, int(clean["shots"].max())}):
@@ -118,8 +118,8 @@ def print_board(board: pd.DataFrame) -> None:
 
 
 def _print_rows(top: pd.DataFrame, shots: int, what: str) -> None:
-    from bench.report.markdown import head_label
-    from bench.report.rows import best_first, labels_of
+    from bench.report.pages.markdown import head_label
+    from bench.report.tables.rows import best_first, labels_of
 
     top = best_first(top)
     shown = f"the first 20 of {len(top)} rows; " if len(top) > 20 else ""
@@ -137,8 +137,8 @@ def _print_rows(top: pd.DataFrame, shots: int, what: str) -> None:
 
 def print_leak(leak: pd.DataFrame) -> None:
     """Print what a split at random scores higher than one by group, at the most labels, clean."""
-    from bench.report.markdown import head_label
-    from bench.report.rows import cleanest, labels_of, main_series
+    from bench.report.pages.markdown import head_label
+    from bench.report.tables.rows import cleanest, labels_of, main_series
 
     rows = cleanest(main_series(leak))
     rows = rows[rows["shots"] == rows["shots"].max()]

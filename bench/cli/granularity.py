@@ -95,18 +95,18 @@ def granularity(
     Images are labelled, cells are what is asked about: every head learns from so many labels of images and of cells
     per class, and is tested on images, and on cells whose class is known, of groups that it did not learn from.
     """
-    from bench.data.cells import CellSource
-    from bench.embeddings.embed import Source
-    from bench.granularity.design import Levels
-    from bench.granularity.run import Request, run
+    from bench.embeddings.embed import DataSpec
+    from bench.instances.cell_boxes import CellFiles
+    from bench.studies.granularity.design import Levels
+    from bench.studies.granularity.run import GranularityRequest, run
 
     levels = Levels(
         tuple(numbers(image_labels, "--image-labels", int)), tuple(numbers(cell_labels, "--cell-labels", int)), seeds
     )
-    told = CellSource(cells, cell_column, masks, max_instances, box_units)
+    told = CellFiles(cells, cell_column, masks, max_instances, box_units)
     read = reading_of(leave_out, follow_links, box_units, series)
-    request = Request(
-        Source(data, instances, group_pattern, group_column, cells=told, reading=read), encoder_names(encoder), levels,
+    request = GranularityRequest(
+        DataSpec(data, instances, group_pattern, group_column, cells=told, reading=read), encoder_names(encoder), levels,
         tuple(words(bag_head)), tuple(words(classes)), tuple(numbers(purity, "--purity", float)[::-1]), simulate_bags,
         _minutes(minutes), out, name, pure, none_class,
     )  # fmt: skip

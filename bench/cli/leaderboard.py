@@ -15,8 +15,8 @@ from bench.cli.options import DEFAULT_OUT, Out
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.report.across import Across
-    from bench.report.merge import Merged, StoredRun
+    from bench.report.tables.across import Across
+    from bench.report.tables.merge import Merged, StoredRun
 
 SHOWN = 10
 
@@ -37,8 +37,8 @@ def leaderboard(
 
     Tables that are damaged, or that an earlier version wrote, are made anew from the stored predictions.
     """
-    from bench.report.across import across
-    from bench.report.merge import draw_scores, find_runs, merge_runs, read_runs
+    from bench.report.tables.across import across
+    from bench.report.tables.merge import draw_scores, find_runs, merge_runs, read_runs
     from bench.report.write_up import write_merged
 
     folders = find_runs(out, runs or [])
@@ -79,19 +79,19 @@ def _bring_up_to_date(folders: list[Path], rebuild: bool) -> list[str]:
 def _calibrated(stored: list[StoredRun], merged: Merged) -> Merged:
     from dataclasses import replace
 
-    from bench.report.calibration import calibration
-    from bench.report.merge import join_by_row
-    from bench.report.record import read_account
+    from bench.report.tables.calibration import calibration
+    from bench.report.tables.merge import join_by_row
+    from bench.runs.record import read_record_of
 
     with progress_bars() as report:
-        tables = [calibration(run.folder, read_account(run.folder), report) for run in stored]
+        tables = [calibration(run.folder, read_record_of(run.folder), report) for run in stored]
     return replace(merged, table=join_by_row(merged.table, stored, tables))
 
 
 def _print_best(merged: pd.DataFrame) -> None:
     """Print the best row of every dataset at its most labels, clean."""
-    from bench.report.markdown import head_label
-    from bench.report.rows import cleanest, competing, main_series
+    from bench.report.pages.markdown import head_label
+    from bench.report.tables.rows import cleanest, competing, main_series
 
     names = ("labels", "balanced accuracy", "95% interval", "groups tested")
     table = Table("dataset", Column("best encoder", overflow="fold", min_width=15), "head",
@@ -110,8 +110,8 @@ def _print_best(merged: pd.DataFrame) -> None:
 
 
 def _print_across(found: Across, datasets: int) -> None:
-    from bench.report.markdown import head_label
-    from bench.report.overview import shown_level
+    from bench.report.pages.markdown import head_label
+    from bench.report.pages.overview import shown_level
 
     if found.methods.empty:
         return

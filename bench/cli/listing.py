@@ -78,7 +78,7 @@ NOTES = (
 
 
 @dataclass(frozen=True)
-class Wish:
+class EncoderFilter:
     """Which encoders to list: a family, licence classes, at most so many million parameters, only what is here."""
 
     family: str | None = None
@@ -99,7 +99,7 @@ def catalogue() -> tuple[list[EncoderSpec], list[str]]:
     return sorted(specs, key=lambda spec: (order.get(spec.family, len(order)), spec.params, spec.name)), problems
 
 
-def choose(specs: Sequence[EncoderSpec], wish: Wish) -> list[EncoderSpec]:
+def choose(specs: Sequence[EncoderSpec], wish: EncoderFilter) -> list[EncoderSpec]:
     """Return the specs that are wished for; BenchError for a family or licence class there is none of."""
     for option, given, known in (
         ("family", [wish.family] if wish.family else [], [f for f in FAMILIES if f in {s.family for s in specs}]),
@@ -161,7 +161,7 @@ def table(specs: Sequence[EncoderSpec], width: int) -> Table:
 
 def markdown(specs: Sequence[EncoderSpec]) -> str:
     """Return the same as a Markdown table, the family a column."""
-    from bench.report.markdown import table_lines
+    from bench.report.pages.markdown import table_lines
 
     rows = [[spec.family, *(seen.cell(spec).replace("|", r"\|") for seen in COLUMNS.values())] for spec in specs]
     return table_lines([["family", *COLUMNS], *rows]) + "\n"

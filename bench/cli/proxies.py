@@ -80,16 +80,16 @@ def proxies(
     import numpy as np
     import pandas as pd
 
-    from bench.data.cells import CellSource
-    from bench.embeddings.embed import Source, cached_encoders, embed, prepare
+    from bench.embeddings.embed import DataSpec, cached_encoders, embed, prepare
     from bench.fitting.sweep import scale_rows
-    from bench.report.proxies import PROXIES, cka_matrix, measure, selection_regret
+    from bench.instances.cell_boxes import CellFiles
+    from bench.studies.proxies import PROXIES, cka_matrix, measure, selection_regret
     from encoders import resolve
 
-    told = CellSource(cells, cell_column, masks, max_instances, box_units)
+    told = CellFiles(cells, cell_column, masks, max_instances, box_units)
     with progress_bars() as report:
         read = reading_of(leave_out, follow_links, box_units, series)
-        source = Source(data, instances, group_pattern, group_column, cells=told, reading=read)
+        source = DataSpec(data, instances, group_pattern, group_column, cells=told, reading=read)
         prepared = prepare(source, out, report)
     specs = [resolve(name) for name in encoder_names(encoder)] or cached_encoders(prepared)
     specs = list({spec.name: spec for spec in specs}.values())
@@ -140,9 +140,9 @@ def _rows(table: pd.DataFrame, most: int) -> np.ndarray:
 def _board(run: str, out: Path, prepared: Prepared, instances: str) -> pd.DataFrame:
     """Return the leaderboard of a run; BenchError where there is none, or it is of other data."""
     from bench.data.content import content_of
-    from bench.report.merge import find_runs, read_board
-    from bench.report.place import content_of_run
+    from bench.report.tables.merge import find_runs, read_board
     from bench.report.write_up import bring_up_to_date
+    from bench.runs.place import content_of_run
 
     [folder] = find_runs(out, [run])
     print_notes(filter(None, [bring_up_to_date(folder)]))
@@ -180,7 +180,7 @@ def _print_alike(alike: pd.DataFrame) -> None:
 
 
 def _print_regret(regret: pd.DataFrame, run: str) -> None:
-    from bench.report.rows import cleanest
+    from bench.report.tables.rows import cleanest
 
     least = cleanest(regret)
     table = Table("proxy", *(Column(name, justify="right") for name in ("labels", "best", "chosen", "cost")), "encoder",
@@ -197,7 +197,7 @@ def _number(value: float, digits: int) -> str:
 
 
 def _write(path: Path, judged: pd.DataFrame, regret: pd.DataFrame | None) -> None:
-    from bench.disk.tables import write_csv
+    from bench.storage.tables import write_csv
 
     tables = {path: judged} | ({} if regret is None else {path.with_name(f"{path.stem}-regret.csv"): regret})
     for place, table in tables.items():

@@ -185,14 +185,14 @@ def run(
     """
     import pandas as pd
 
-    from bench.data.cells import CellSource
     from bench.data.spellings import one_form
-    from bench.draws.partners import read_confusable
-    from bench.draws.sources import DIAGNOSTIC
-    from bench.embeddings.embed import Source
+    from bench.embeddings.embed import DataSpec
     from bench.fitting.sweep import Protocol
+    from bench.instances.cell_boxes import CellFiles
     from bench.pipeline import forecast_run
     from bench.pipeline import run as run_all
+    from bench.protocol.confusion_targets import read_confusable
+    from bench.protocol.split_kinds import DIAGNOSTIC
     from bench.request import Request
 
     protocol = Protocol(
@@ -202,9 +202,9 @@ def run(
         read_confusable(one_form(confusable)), tuple(words(foreign)), tuple(numbers(budget, "--budget", int)), split,
         shot_unit, scale_by,
     )  # fmt: skip
-    source = Source(
+    source = DataSpec(
         data, instances, group_pattern, group_column, verify,
-        CellSource(cells, cell_column, masks, max_instances, box_units),
+        CellFiles(cells, cell_column, masks, max_instances, box_units),
         reading_of(leave_out, follow_links, box_units, series),
     )  # fmt: skip
     request = Request(
@@ -242,10 +242,10 @@ def run(
 
 def _audit(request: Request, result: RunResult, command: str, **how: Any) -> pd.DataFrame:
     """Run the same on items split at random, and write beside the run what that scores too high."""
-    from bench.disk.tables import write_csv
     from bench.pipeline import run as run_all
-    from bench.report.leak import leak_table
-    from bench.report.place import LEAK
+    from bench.runs.place import LEAK
+    from bench.storage.tables import write_csv
+    from bench.studies.leak import leak_table
 
     name = request.name and f"{request.name}-random-split"
     other = replace(request, protocol=replace(request.protocol, split="random"), name=name)

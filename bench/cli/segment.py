@@ -39,10 +39,10 @@ def segment(
 
     The settings are those of --instances segments:WINDOW:foreground=dark:min=50.
     """
-    from bench.data.cells import CellSource
     from bench.data.datasets import load_dataset
-    from bench.data.outlines import FOLDER, segment_images
-    from bench.data.segment import Segmenter
+    from bench.instances.cell_boxes import CellFiles
+    from bench.instances.outlines import FOLDER, segment_images
+    from bench.instances.segment import Segmenter
 
     how = Segmenter.parse(setting or ())
     if how is None:
@@ -51,7 +51,7 @@ def segment(
     dataset = load_dataset(data, cache=cache, reading=reading_of(leave_out, follow_links, series=series))
     with progress_bars() as report:
         table = segment_images(
-            dataset, how, CellSource(masks=masks), cache, to, lambda done, total: report("segment images", done, total)
+            dataset, how, CellFiles(masks=masks), cache, to, lambda done, total: report("segment images", done, total)
         )
     compared = "f1" in table
     more = ("with masks", "F1 at IoU .5", "count error", "bias") if compared else ()

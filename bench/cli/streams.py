@@ -83,7 +83,7 @@ def open_missing() -> None:
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - kept to the end
-    # Said in our own words, see `bench.fitting.processes`.
+    # Said in our own words, see `bench.work.processes`.
     warnings.filterwarnings("ignore", message=".*joblib will operate in serial mode")
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError, OSError):

@@ -25,7 +25,7 @@ from bench.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from bench.tune import Tuned
+    from bench.studies.tune.tune import Tuned
 
 SHOWN = 10  # trials
 
@@ -60,15 +60,15 @@ def tune(
     plots: Annotated[bool, typer.Option("--plots", help="Also draw history.png and importance.png.")] = False,
 ) -> None:
     """Tune a head on half of the groups and compare it with the published setting on the other half."""
-    from bench.data.cells import CellSource
-    from bench.embeddings.embed import Source
-    from bench.tune import Aim
-    from bench.tune import tune as tune_all
+    from bench.embeddings.embed import DataSpec
+    from bench.instances.cell_boxes import CellFiles
+    from bench.studies.tune.tune import TuneRequest
+    from bench.studies.tune.tune import tune as tune_all
 
-    aim = Aim(encoder, head, shots, trials, episodes, draw)
-    told = CellSource(cells, cell_column, masks, max_instances, box_units)
+    aim = TuneRequest(encoder, head, shots, trials, episodes, draw)
+    told = CellFiles(cells, cell_column, masks, max_instances, box_units)
     read = reading_of(leave_out, follow_links, box_units, series)
-    source = Source(data, instances, group_pattern, group_column, cells=told, reading=read)
+    source = DataSpec(data, instances, group_pattern, group_column, cells=told, reading=read)
     with progress_bars() as report:
         result = tune_all(
             source, aim, out=out, name=name, device=device, workers=workers, plots=plots, on_progress=report
@@ -77,7 +77,7 @@ def tune(
 
 
 def _show(result: Tuned) -> None:
-    from bench.tune import verdict
+    from bench.studies.tune.tune import verdict
 
     parameters = list(result.setting)
     table = Table("setting", "balanced accuracy", "95% interval", "log loss", *parameters, box=box.SIMPLE)

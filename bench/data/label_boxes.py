@@ -18,7 +18,7 @@ NEAR_ONE = 1.05  # fractions may lie a little outside of 0 to 1, as annotation t
 
 
 @dataclass(frozen=True)
-class Layout:
+class BoxLayout:
     """Four columns that are a box: their names, what they are in words, and how they become x0, y0, x1, y1."""
 
     names: tuple[str, str, str, str]
@@ -48,22 +48,22 @@ _SIZE = "upper left corner, width and height"
 _CENTRE = "centre, width and height"
 #: The first whose four columns are all there is taken.
 LAYOUTS = (
-    Layout(("x0", "y0", "x1", "y1"), _CORNERS, _as_corners),
-    Layout(("x1", "y1", "x2", "y2"), _CORNERS, _as_corners),
-    Layout(("xmin", "ymin", "xmax", "ymax"), _CORNERS, _as_corners),
-    Layout(("x_min", "y_min", "x_max", "y_max"), _CORNERS, _as_corners),
-    Layout(("min_x", "min_y", "max_x", "max_y"), _CORNERS, _as_corners),
-    Layout(("left", "top", "right", "bottom"), _CORNERS, _as_corners),
-    Layout(("bbox_0", "bbox_1", "bbox_2", "bbox_3"), "corners as scikit-image gives them, rows first", _from_rows),
-    Layout(("x", "y", "w", "h"), _SIZE, _from_size),
-    Layout(("x", "y", "width", "height"), _SIZE, _from_size),
-    Layout(("left", "top", "width", "height"), _SIZE, _from_size),
-    Layout(("bx", "by", "width", "height"), _SIZE, _from_size),
-    Layout(("bbox_x", "bbox_y", "bbox_w", "bbox_h"), _SIZE, _from_size),
-    Layout(("bbox_x", "bbox_y", "bbox_width", "bbox_height"), _SIZE, _from_size),
-    Layout(("cx", "cy", "w", "h"), _CENTRE, _from_centre),
-    Layout(("x_center", "y_center", "width", "height"), _CENTRE, _from_centre),
-    Layout(("xcenter", "ycenter", "width", "height"), _CENTRE, _from_centre),
+    BoxLayout(("x0", "y0", "x1", "y1"), _CORNERS, _as_corners),
+    BoxLayout(("x1", "y1", "x2", "y2"), _CORNERS, _as_corners),
+    BoxLayout(("xmin", "ymin", "xmax", "ymax"), _CORNERS, _as_corners),
+    BoxLayout(("x_min", "y_min", "x_max", "y_max"), _CORNERS, _as_corners),
+    BoxLayout(("min_x", "min_y", "max_x", "max_y"), _CORNERS, _as_corners),
+    BoxLayout(("left", "top", "right", "bottom"), _CORNERS, _as_corners),
+    BoxLayout(("bbox_0", "bbox_1", "bbox_2", "bbox_3"), "corners as scikit-image gives them, rows first", _from_rows),
+    BoxLayout(("x", "y", "w", "h"), _SIZE, _from_size),
+    BoxLayout(("x", "y", "width", "height"), _SIZE, _from_size),
+    BoxLayout(("left", "top", "width", "height"), _SIZE, _from_size),
+    BoxLayout(("bx", "by", "width", "height"), _SIZE, _from_size),
+    BoxLayout(("bbox_x", "bbox_y", "bbox_w", "bbox_h"), _SIZE, _from_size),
+    BoxLayout(("bbox_x", "bbox_y", "bbox_width", "bbox_height"), _SIZE, _from_size),
+    BoxLayout(("cx", "cy", "w", "h"), _CENTRE, _from_centre),
+    BoxLayout(("x_center", "y_center", "width", "height"), _CENTRE, _from_centre),
+    BoxLayout(("xcenter", "ycenter", "width", "height"), _CENTRE, _from_centre),
 )
 #: Names of columns that are of a box.
 BOX_NAMES = frozenset({"box", *(name for layout in LAYOUTS for name in layout.names)})
@@ -145,7 +145,7 @@ def scale_boxes(table: pd.DataFrame, units: str) -> pd.DataFrame:
     return table.assign(**scaled)
 
 
-def _four(table: CsvTable, notes: list[str]) -> tuple[pd.DataFrame, Layout]:
+def _four(table: CsvTable, notes: list[str]) -> tuple[pd.DataFrame, BoxLayout]:
     """Return the text of four columns, named 0 to 3, and what they are."""
     none = pd.Series(pd.NA, index=table.index, dtype="string")
     if "box" in table:

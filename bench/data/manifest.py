@@ -23,8 +23,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bench.disk.atomic import write_atomically
-from bench.disk.verified import parquet_bytes, read_parquet
 from bench.images import (
     PASSING,
     VERSION,
@@ -35,6 +33,8 @@ from bench.images import (
     probe_image,
     split_series,
 )
+from bench.storage.atomic import write_atomically
+from bench.storage.verified import parquet_bytes, read_parquet
 
 STAT = ["size", "mtime_ns", "ctime_ns"]
 HEADER = ["height", "width", "channels", "pages", "slices", "series"]

@@ -13,9 +13,9 @@ from PIL import Image
 
 from bench.demo.scene import CELL_COLUMNS, make_image
 from bench.demo.spec import CLASSES, DemoSpec, keyed_rng
-from bench.disk.atomic import write_atomically
 from bench.errors import BenchError
 from bench.seeds import keyed_uniform
+from bench.storage.atomic import write_atomically
 
 GENERATOR = 1  # raise when the same spec gives other pixels
 INDEX_COLUMNS = ("path", "label", "true_label", "group", "source", "mask")

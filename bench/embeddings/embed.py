@@ -9,9 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.data.cells import CellSource
 from bench.data.datasets import Dataset, load_dataset
-from bench.data.instances import cut_instances
 from bench.data.lost import lost_classes
 from bench.data.manifest import record_problems
 from bench.data.reading import AS_USUAL, Reading
@@ -19,13 +17,15 @@ from bench.embeddings.extract import ExtractReport, extract
 from bench.embeddings.prepare import check_views
 from bench.embeddings.store import DamagedRows, EmbeddingStore
 from bench.errors import BenchError
+from bench.instances.cell_boxes import CellFiles
+from bench.instances.cut import cut_instances
 from encoders import EncoderError, EncoderSpec, resolve
 
 OnProgress = Callable[[str, int, int], None]  # what, done, total
 
 
 @dataclass(frozen=True)
-class Source:
+class DataSpec:
     """Where the images are and what one instance of them is."""
 
     data: Path | str
@@ -33,7 +33,7 @@ class Source:
     group_pattern: str | None = None
     group_column: str | None = None
     verify: bool = False  # read every file and every stored embedding again
-    cells: CellSource = field(default_factory=CellSource)
+    cells: CellFiles = field(default_factory=CellFiles)
     reading: Reading = AS_USUAL
 
 
@@ -48,7 +48,7 @@ class Prepared:
     notes: tuple[str, ...] = ()  # how the instances were made
 
 
-def prepare(source: Source, out: Path | str = "results", on_progress: OnProgress | None = None) -> Prepared:
+def prepare(source: DataSpec, out: Path | str = "results", on_progress: OnProgress | None = None) -> Prepared:
     """Read the dataset table and cut it into instances. The cache and the store lie in `out`."""
     store = EmbeddingStore(Path(out) / "store")
     dataset = load_dataset(

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.disk.atomic import replacing
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError, did_you_mean
+from bench.storage.atomic import replacing
 
 FORMATS = (".npz", ".parquet")
 COLUMNS = ("path", "label", "group", "split", "instance", "x0", "y0", "x1", "y1")

@@ -20,15 +20,15 @@ import numpy as np
 import pandas as pd
 from joblib import cpu_count
 
-from bench.disk.claims import Claims
-from bench.disk.shards import shard_name
-from bench.embeddings.gate import check_precision
 from bench.embeddings.inputs import Inputs, Prepared
 from bench.embeddings.missing import refuse_missing
 from bench.embeddings.pixels import PixelCache
+from bench.embeddings.precision_check import check_precision
 from bench.embeddings.prepare import flat_views, join_views
 from bench.embeddings.store import PIXELS, EmbeddingStore, to_rows
 from bench.images import NO_MEMORY
+from bench.storage.shards import shard_name
+from bench.work.claims import Claims
 from encoders import (
     EncoderError,
     EncoderSpec,
@@ -100,7 +100,7 @@ def extract(
 ) -> ExtractReport:
     """Embed every instance with every encoder, doing only what the store lacks.
 
-    instances: table of `bench.data.instances.make_instances`, paths relative to `root`. An encoder that
+    instances: table of `bench.instances.cut.make_instances`, paths relative to `root`. An encoder that
     cannot be loaded is reported and the others go on, or is an error before anything is embedded where allow_missing is
     false. An image that cannot be decoded is reported. What another process on this store is working on is left to it.
     device: see `find_placement`.

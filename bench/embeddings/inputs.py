@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.data.blank import Blank, read_labels
 from bench.data.datasets import BOX
 from bench.embeddings.large_views import Box, LargeViews
 from bench.embeddings.pixels import PixelCache
 from bench.embeddings.prepare import Views, cut, open_views
 from bench.images import NO_MEMORY, ImageError
+from bench.instances.blank import Blank, read_labels
 from encoders import Preprocess
 
 HELD = 400_000_000  # bytes of inputs that are given at once, and one row more: images may be as large as they are
@@ -29,7 +29,7 @@ class Inputs:
 
     Rows of one image should be asked for close together: only the last `keep` images are kept open, one for each
     thread that asks, so that memory does not grow with the number of images. found: the root of what
-    `bench.data.cell_cache` keeps, for instances of which a part is blanked.
+    `bench.instances.cell_cache` keeps, for instances of which a part is blanked.
     """
 
     def __init__(

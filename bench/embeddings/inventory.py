@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from bench.data.manifest import forgotten_manifests
-from bench.disk.atomic import refusal
-from bench.disk.claims import Claims
-from bench.disk.owner import is_left, left_semaphores
-from bench.disk.shard_index import row_codes
-from bench.disk.shards import DamagedShard, read_rows, read_shard
 from bench.embeddings.store import PIXELS, EmbeddingStore
 from bench.errors import BenchError, did_you_mean
+from bench.storage.atomic import refusal
+from bench.storage.owner import is_left, left_semaphores
+from bench.storage.shard_index import row_codes
+from bench.storage.shards import DamagedShard, read_rows, read_shard
+from bench.work.claims import Claims
 
 
 @dataclass(frozen=True)

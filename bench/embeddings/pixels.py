@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load, save
 
-from bench.disk.atomic import write_atomically
-from bench.disk.shards import shard_name
-from bench.disk.verified import EMPTY_SEAL, KEY, read_sealed, seal
 from bench.embeddings.store import to_names, to_rows
 from bench.seeds import content_name
+from bench.storage.atomic import write_atomically
+from bench.storage.shards import shard_name
+from bench.storage.verified import EMPTY_SEAL, KEY, read_sealed, seal
 from encoders import Preprocess
 
 FORMAT = "cell-classifier pixels 2"  # raised when the same policy would give other bytes

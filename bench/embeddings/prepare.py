@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.data.blank import Blank
 from bench.embeddings.large_views import Box, LargeViews, known_of
 from bench.errors import BenchError
 from bench.images import ImageError, open_image
+from bench.instances.blank import Blank
 from encoders import EncoderError, EncoderSpec, Preprocess
 from encoders.preprocess import as_views, fit_input
 

@@ -2,9 +2,9 @@
 
     <root>/<variant key>/spec.json           what the key stands for, and the digest of the weights seen
     <root>/<variant key>/cost.json           measured milliseconds per instance, for the leaderboard
-    <root>/<variant key>/<name>.safetensors  emb float32 (n, D), instance uint8 (n, 16); see `bench.disk.shards`
-    <root>/<variant key>/index.npz           a copy of which shard holds what; see `bench.disk.shard_index`
-    <root>/claims/                           who is working on what; see `bench.disk.claims`
+    <root>/<variant key>/<name>.safetensors  emb float32 (n, D), instance uint8 (n, 16); see `bench.storage.shards`
+    <root>/<variant key>/index.npz           a copy of which shard holds what; see `bench.storage.shard_index`
+    <root>/claims/                           who is working on what; see `bench.work.claims`
 
 A shard is named by the instances it holds and appears whole or not at all, so the store is never
 half-written: what is left to do is the instances wanted minus the instances present. Whether a row is
@@ -20,13 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from bench.disk.atomic import refusal, write_atomically
-from bench.disk.claims import Claims
-from bench.disk.shard_index import FILE as INDEX_FILE
-from bench.disk.shard_index import Index, load_index, refresh
-from bench.disk.shards import FORMAT, WIDTH, DamagedShard, pack, read_shard, shard_name
-from bench.disk.verified import read_json, write_json
 from bench.errors import BenchError
+from bench.storage.atomic import refusal, write_atomically
+from bench.storage.shard_index import FILE as INDEX_FILE
+from bench.storage.shard_index import Index, load_index, refresh
+from bench.storage.shards import FORMAT, WIDTH, DamagedShard, pack, read_shard, shard_name
+from bench.storage.verified import read_json, write_json
+from bench.work.claims import Claims
 
 PIXELS = "pixels"  # folder of the store that holds prepared images instead of embeddings
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from bench.errors import BenchError
-from bench.fitting.ledger import Predictions, Unit, read_unit, write_unit
-from bench.fitting.metrics import EPS
 from bench.fitting.sweep import Embedded, Sweep
 from bench.heads.contract import softmax
+from bench.runs.ledger import FitBlock, Predictions, read_unit, write_unit
 from bench.seeds import content_name
+from bench.statistics.metrics import EPS
 
 KINDS = ("concat", "mean")
 
@@ -90,7 +90,7 @@ def mean_probabilities(parts: Sequence[np.ndarray]) -> np.ndarray:
     return softmax(logs / len(parts))
 
 
-def plan_means(sweep: Sweep, ensembles: Sequence[Ensemble]) -> tuple[tuple[Unit, tuple[Unit, ...]], ...]:
+def plan_means(sweep: Sweep, ensembles: Sequence[Ensemble]) -> tuple[tuple[FitBlock, tuple[FitBlock, ...]], ...]:
     """Return the units of the 'mean' ensembles, each with the units it is made from."""
     found = []
     for ensemble in ensembles:
@@ -108,7 +108,7 @@ def plan_means(sweep: Sweep, ensembles: Sequence[Ensemble]) -> tuple[tuple[Unit,
             identity = {"mean": [unit.name for unit in members], "head": [first.head], "selection": first.selection}
             shared = ("shot unit", "scale by", "way")
             identity |= {name: first.identity[name] for name in shared if name in first.identity}
-            unit = Unit(
+            unit = FitBlock(
                 ensemble.name, first.head, first.shots, first.seeds, first.rates, first.noise_kind, identity,
                 first.series,
             )  # fmt: skip
@@ -116,7 +116,7 @@ def plan_means(sweep: Sweep, ensembles: Sequence[Ensemble]) -> tuple[tuple[Unit,
     return tuple(found)
 
 
-def run_means(planned: Sequence[tuple[Unit, tuple[Unit, ...]]], run: Path) -> tuple[int, int]:
+def run_means(planned: Sequence[tuple[FitBlock, tuple[FitBlock, ...]]], run: Path) -> tuple[int, int]:
     """Make the units that have no output yet from those of their members; returns (reused, made)."""
     made = 0
     for unit, members in planned:

@@ -14,24 +14,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.draws.episodes import Split, SplitPlan
-from bench.draws.foreign import deal_foreign, replace_rows
-from bench.draws.mistakes import Mistakes
-from bench.draws.noise import KINDS, NoiseContext, flip_labels, lots
 from bench.errors import BenchError
-from bench.fitting.ledger import Predictions, Tested, Unit, as_stored, write_part, write_unit
-from bench.fitting.scaling import Rows, ScaledByDraw
+from bench.fitting.scaling import ScaledByDraw, ScaledRows
 from bench.fitting.selection import Chosen, Episode, Truth, choose
 from bench.fitting.sweep import View
 from bench.heads import Head, get_heads
 from bench.heads.pool import BUDGET, Pool
 from bench.heads.support import Support
+from bench.protocol.episodes import Split, SplitPlan
+from bench.protocol.foreign import deal_foreign, replace_rows
+from bench.protocol.noise import KINDS, NoiseContext, flip_labels, lots
+from bench.protocol.noise_inputs import NoiseInputs
+from bench.runs.ledger import FitBlock, Predictions, Tested, as_stored, write_part, write_unit
 
-Supports = Mapping[tuple[int, int, str], np.ndarray]  # (shots, seed, split) -> row positions
+SupportRows = Mapping[tuple[int, int, str], np.ndarray]  # (shots, seed, split) -> row positions
 
 
 @dataclass(frozen=True)
-class Material:
+class SweepInputs:
     """What every task of a sweep needs besides embeddings. Of the table's N rows: y (N,) class indices, names, groups.
 
     test_rows: the positions that are tested, rising; tested: what they are scored as. mistakes: what noise knows.
@@ -46,7 +46,7 @@ class Material:
     plan: SplitPlan
     test_rows: np.ndarray
     tested: Tested
-    mistakes: Mistakes
+    mistakes: NoiseInputs
     run: Path
     device: str = "cpu"
     foreign: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Drawn:
     seed: int
     split: Split
     rows: np.ndarray
-    pool: Rows
+    pool: ScaledRows
 
     @cached_property
     def support(self) -> Support:
@@ -80,7 +80,7 @@ class Part(NamedTuple):
 class _Output:
     """A unit's predictions while they are made: S seeds, R rates, F splits a seed, N tested rows, K classes."""
 
-    unit: Unit
+    unit: FitBlock
     head: Head
     P: np.ndarray  # float16 (S, R, N, K)
     gap: np.ndarray  # float32 (S, R, F)
@@ -119,11 +119,11 @@ class _Output:
 
 
 def fit_units(
-    units: Sequence[Unit],
+    units: Sequence[FitBlock],
     view: View,
-    supports: Supports,
-    material: Material,
-    on_done: Callable[[Unit], None] = lambda unit: None,
+    supports: SupportRows,
+    material: SweepInputs,
+    on_done: Callable[[FitBlock], None] = lambda unit: None,
 ) -> None:
     """Fit units of one encoder and commit each; `on_done` is told of it. One BLAS thread."""
     from threadpoolctl import threadpool_limits
@@ -146,14 +146,14 @@ def fit_units(
                         on_done(output.unit)
 
 
-def rows_of(view: View, split: Split, material: Material) -> Rows:
+def rows_of(view: View, split: Split, material: SweepInputs) -> ScaledRows:
     """Return the rows of a split for its draws: scaled once for all of them, or by each for itself."""
     if material.scale_by == "support":
         return ScaledByDraw(view.take, material.groups, material.device)
     return pool_of(view.scaled(split.train, material.groups), material)
 
 
-def pool_of(X: np.ndarray, material: Material) -> Pool:
+def pool_of(X: np.ndarray, material: SweepInputs) -> Pool:
     """Return scaled rows with the products that draws share.
 
     One split serves all draws, so what is made of all rows pays; of many splits, each serves a few draws. The data
@@ -163,11 +163,11 @@ def pool_of(X: np.ndarray, material: Material) -> Pool:
     return Pool(X, material.groups, budget, material.device)
 
 
-def _levels(units: Sequence[Unit]) -> list[int]:
+def _levels(units: Sequence[FitBlock]) -> list[int]:
     return sorted({unit.shots for unit in units}, reverse=True)  # dear ones first
 
 
-def _output(unit: Unit, material: Material) -> _Output:
+def _output(unit: FitBlock, material: SweepInputs) -> _Output:
     [head] = get_heads([unit.head])
     folds, rates = len(material.plan.repeats[0]), len(unit.rates)
     shape = (unit.seeds, rates, len(material.tested.item), len(material.classes))
@@ -180,7 +180,7 @@ def _output(unit: Unit, material: Material) -> _Output:
     )  # fmt: skip
 
 
-def parts_of(unit: Unit, drawn: Drawn, material: Material) -> list[Part]:
+def parts_of(unit: FitBlock, drawn: Drawn, material: SweepInputs) -> list[Part]:
     """Return a draw with its labels at all noise rates of the unit, without the labels of the test rows.
 
     It is in one part, or in one for every rate where noise replaces examples.
@@ -197,7 +197,7 @@ def parts_of(unit: Unit, drawn: Drawn, material: Material) -> list[Part]:
     return [Part(slice(None), Episode(drawn.support, Y, draw.n_classes, draw.groups, drawn=draw.y), draw.y != Y)]
 
 
-def _replaced(unit: Unit, drawn: Drawn, draw: NoiseContext, material: Material) -> list[Part]:
+def _replaced(unit: FitBlock, drawn: Drawn, draw: NoiseContext, material: SweepInputs) -> list[Part]:
     """Return the parts of a draw in which foreign rows take the place, the label and the group of some."""
     foreign = material.foreign[drawn.split.name]
     pool = deal_foreign(foreign, material.items[foreign].tolist(), drawn.split.name, drawn.seed)
@@ -220,7 +220,7 @@ def wrong_share(y: np.ndarray, wrong: np.ndarray, n_classes: int) -> np.ndarray:
     return wrong @ of_class / np.maximum(of_class.sum(0), 1)
 
 
-def _fit_draw(outputs: Sequence[_Output], f: int, drawn: Drawn, at: np.ndarray, material: Material) -> None:
+def _fit_draw(outputs: Sequence[_Output], f: int, drawn: Drawn, at: np.ndarray, material: SweepInputs) -> None:
     """Fit one draw with every head. f: which of the splits; at: the tested rows it is scored on."""
     seed = drawn.seed
     share = 1 / len(material.plan.repeats[0])
@@ -243,7 +243,7 @@ def _fit_draw(outputs: Sequence[_Output], f: int, drawn: Drawn, at: np.ndarray, 
             output.labels[seed] += share * np.bincount(y, minlength=K)
 
 
-def truth_of(at: np.ndarray, material: Material) -> Truth:
+def truth_of(at: np.ndarray, material: SweepInputs) -> Truth:
     """Return what 'oracle' is told of the tested rows at these positions, (n_test,), which are whole scored items."""
     tested = material.tested
     items, item = np.unique(tested.item[at], return_inverse=True)
@@ -251,7 +251,7 @@ def truth_of(at: np.ndarray, material: Material) -> Truth:
     return Truth.of(own, np.bincount(tested.y, minlength=len(material.classes)), len(material.plan.repeats[0]))
 
 
-def _commit(output: _Output, material: Material) -> None:
+def _commit(output: _Output, material: SweepInputs) -> None:
     unit = output.unit
     if not np.isfinite(output.P).all():
         raise BenchError(f"Head '{unit.head}' gave probabilities that are not finite on '{unit.encoder}'.")

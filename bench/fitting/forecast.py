@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.fitting.fit import Drawn, Material, parts_of, rows_of, truth_of
-from bench.fitting.ledger import Predictions, Unit, ledger_rows
+from bench.fitting.fit import Drawn, SweepInputs, parts_of, rows_of, truth_of
 from bench.fitting.schedule import check_finite, cut_tasks, fits_of, material_of, memory_budget
 from bench.fitting.selection import choose
 from bench.fitting.sweep import Sweep, View
 from bench.heads import get_heads
+from bench.runs.ledger import FitBlock, Predictions, ledger_rows
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def forecast(
     return Forecast(table, at_once, stored, sweep.refused)
 
 
-def _seconds(todo: Sequence[Unit], sweep: Sweep, views: Mapping[str, View], run: Path) -> dict[str, float]:
+def _seconds(todo: Sequence[FitBlock], sweep: Sweep, views: Mapping[str, View], run: Path) -> dict[str, float]:
     """Return unit name -> estimated seconds, from the first encoder of every width."""
     found: dict[str, float] = {}
     material = material_of(sweep, run)
@@ -80,11 +80,11 @@ def _seconds(todo: Sequence[Unit], sweep: Sweep, views: Mapping[str, View], run:
     return found
 
 
-def _kind(unit: Unit) -> tuple[str, str, str, str, int]:
+def _kind(unit: FitBlock) -> tuple[str, str, str, str, int]:
     return unit.head, unit.selection, unit.noise_kind, unit.series, unit.shots
 
 
-def _timed(units: Sequence[Unit], view: View, sweep: Sweep, material: Material) -> dict[str, float]:
+def _timed(units: Sequence[FitBlock], view: View, sweep: Sweep, material: SweepInputs) -> dict[str, float]:
     from threadpoolctl import threadpool_limits
 
     [first, *_] = sweep.plan.repeats[0]
@@ -112,7 +112,7 @@ def _timed(units: Sequence[Unit], view: View, sweep: Sweep, material: Material) 
     return found
 
 
-def _time_to_score(unit: Unit, material: Material) -> float:
+def _time_to_score(unit: FitBlock, material: SweepInputs) -> float:
     """Return the seconds that the metrics of one seed take."""
     shape = (1, len(unit.rates), len(material.tested.item))
     P = np.random.default_rng(0).dirichlet(np.ones(len(material.classes)), shape).astype(np.float16)

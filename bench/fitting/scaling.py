@@ -80,7 +80,7 @@ def check_scale_by(scale_by: str) -> None:
         raise BenchError(f"Got --scale-by '{scale_by}'{hint} Expected one of: {', '.join(SCALE_BY)}.")
 
 
-class Rows(Protocol):
+class ScaledRows(Protocol):
     """The rows of a split, from which the supports of its draws are made."""
 
     def support(self, rows: np.ndarray, test: np.ndarray, groups: np.ndarray | None = None) -> Support:

@@ -18,19 +18,19 @@ from threading import Event, Thread
 
 import numpy as np
 
-from bench.disk.claims import Claims
-from bench.draws.episodes import image_names
 from bench.errors import BenchError
-from bench.fitting.fit import Material, Supports, fit_units
-from bench.fitting.ledger import Unit, read_unit, tested_items
-from bench.fitting.processes import processes, worker_processes
+from bench.fitting.fit import SupportRows, SweepInputs, fit_units
 from bench.fitting.sweep import Sweep, View
 from bench.heads.pool import BUDGET
+from bench.protocol.episodes import image_names
+from bench.runs.ledger import FitBlock, read_unit, tested_items
+from bench.work.claims import Claims
+from bench.work.processes import processes, worker_processes
 
 WAIT_S = 0.5  # between two looks at what other processes are still working on
 SHARE = 0.5  # of the machine's memory, where no budget is given
 PROCESS = 300e6  # bytes of a process that has imported the libraries
-Task = tuple[Unit, ...]
+Task = tuple[FitBlock, ...]
 OnProgress = Callable[[str, int, int], None]  # head, fits done, fits in all
 
 
@@ -73,13 +73,13 @@ def run_units(
     return len(sweep.units) - made, made
 
 
-def material_of(sweep: Sweep, run: Path, device: str = "cpu") -> Material:
+def material_of(sweep: Sweep, run: Path, device: str = "cpu") -> SweepInputs:
     """Return what the tasks of a sweep need of its table."""
     rows = sweep.plan.test_rows()
     # Labels go wrong as they were given: where they are of images, with all rows of the image.
     by_image = sweep.protocol.shot_unit == "image"
     items = image_names(sweep.table) if by_image else sweep.table["instance"].to_numpy(str)
-    return Material(
+    return SweepInputs(
         sweep.y, items, sweep.table["group"].to_numpy(str), sweep.classes, sweep.plan,
         rows, tested_items(sweep.table, rows, sweep.classes), sweep.mistakes, run, device,
         sweep.foreign, sweep.protocol.scale_by,
@@ -99,7 +99,7 @@ def check_finite(views: Sequence[View]) -> None:
 class _Progress:
     """Tells of the fits that are done, by head, as their units appear in the run's folder, whoever makes them."""
 
-    def __init__(self, sweep: Sweep, todo: Sequence[Unit], tell: OnProgress | None) -> None:
+    def __init__(self, sweep: Sweep, todo: Sequence[FitBlock], tell: OnProgress | None) -> None:
         self.tell = tell if todo else None
         self.left = list(todo)
         self.fits = {unit.name: fits_of(unit, sweep) for unit in sweep.units}
@@ -137,13 +137,13 @@ class _Progress:
             self.tell(head, total - missing[head], total)
 
 
-def fits_of(unit: Unit, sweep: Sweep) -> int:
+def fits_of(unit: FitBlock, sweep: Sweep) -> int:
     """Return the number of fits of a unit: draws x noise rates x splits a draw is scored on."""
     return unit.seeds * len(unit.rates) * len(sweep.plan.repeats[0])
 
 
 def _run_tasks(
-    cut: tuple[list[Task], int], sweep: Sweep, views: Mapping[str, View], material: Material, scratch: Path | None
+    cut: tuple[list[Task], int], sweep: Sweep, views: Mapping[str, View], material: SweepInputs, scratch: Path | None
 ) -> int:
     """Run tasks, so many at once, and return how many units were made here."""
     tasks, at_once = cut
@@ -164,12 +164,12 @@ def _run_tasks(
     return made
 
 
-def _own_draws(sweep: Sweep, task: Task) -> Supports:
+def _own_draws(sweep: Sweep, task: Task) -> SupportRows:
     levels, [series] = {unit.shots for unit in task}, {unit.series for unit in task}
     return {key: rows for key, rows in sweep.draws_of(series).supports.items() if key[0] in levels}
 
 
-def _run_task(task: Task, view: View, supports: Supports, material: Material, parent: int) -> int:
+def _run_task(task: Task, view: View, supports: SupportRows, material: SweepInputs, parent: int) -> int:
     """Make the units of a task that nobody else is making; returns their number."""
     if os.getpid() != parent:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
@@ -181,7 +181,7 @@ def _run_task(task: Task, view: View, supports: Supports, material: Material, pa
 
 
 def cut_tasks(
-    units: Sequence[Unit], sweep: Sweep, views: Mapping[str, View], workers: int, budget: float
+    units: Sequence[FitBlock], sweep: Sweep, views: Mapping[str, View], workers: int, budget: float
 ) -> tuple[list[Task], int]:
     """Return (tasks, dear ones first; how many run at once).
 
@@ -190,7 +190,7 @@ def cut_tasks(
     it would not fit.
     Raises BenchError where one unit alone would take more memory than the budget of bytes.
     """
-    together: dict[tuple[str, str, int], list[Unit]] = {}
+    together: dict[tuple[str, str, int], list[FitBlock]] = {}
     one_split = sum(map(len, sweep.plan.repeats)) == 1
     for unit in sorted(units, key=lambda unit: -unit.shots):
         together.setdefault((unit.encoder, unit.series, 0 if one_split else unit.shots), []).append(unit)

@@ -26,12 +26,12 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.errors import BenchError, did_you_mean
-from bench.fitting.ledger import Tested, as_stored
 from bench.heads import Head, Params, all_heads
 from bench.heads.choice import Judged, judge, least, leave_groups_out, may_leave_out, with_prior
 from bench.heads.contract import Scored
 from bench.heads.support import Support
 from bench.heads.temperature import fit_temperature, soften
+from bench.runs.ledger import Tested, as_stored
 
 MIN_GROUPS: Mapping[str, int] = MappingProxyType({"loo": 2, "inner-cv": 3})  # of every class, in every draw
 MAX_FOLDS = 5
@@ -114,7 +114,7 @@ class Chosen(NamedTuple):
     iterations: np.ndarray
 
 
-class Found(NamedTuple):
+class Selected(NamedTuple):
     """What a way of choosing found: chosen (m,), its temperature (m,), losses (m, L) or None.
 
     test: the test rows at all settings, if it scored those.
@@ -126,23 +126,23 @@ class Found(NamedTuple):
     test: Scored | None = None
 
 
-Way = Callable[[Head, Sequence[Params], Episode], Found]
+Way = Callable[[Head, Sequence[Params], Episode], Selected]
 
 
-def take_published(head: Head, settings: Sequence[Params], episode: Episode) -> Found:
+def take_published(head: Head, settings: Sequence[Params], episode: Episode) -> Selected:
     """Take the published setting, or the only one that there is."""
     m, published = len(episode.Y), episode.published(head)
     index = next((i for i, setting in enumerate(settings) if setting == published), 0)
-    return Found(np.full(m, index), episode.temperatures(head, 1)[:, 0])
+    return Selected(np.full(m, index), episode.temperatures(head, 1)[:, 0])
 
 
-def leave_one_out(head: Head, settings: Sequence[Params], episode: Episode) -> Found:
+def leave_one_out(head: Head, settings: Sequence[Params], episode: Episode) -> Selected:
     """Take the least log loss of the support rows, each predicted without its group."""
     judged = leave_groups_out(head, episode.support, episode.Y, episode.n_classes, settings)
     return _at(least(judged.losses, settings, episode.published(head)), judged)
 
 
-def leave_one_out_cautiously(head: Head, settings: Sequence[Params], episode: Episode) -> Found:
+def leave_one_out_cautiously(head: Head, settings: Sequence[Params], episode: Episode) -> Selected:
     """Do the same, but stay near the published setting where labels are few."""
     judged = leave_groups_out(head, episode.support, episode.Y, episode.n_classes, settings)
     published = episode.published(head)
@@ -150,7 +150,7 @@ def leave_one_out_cautiously(head: Head, settings: Sequence[Params], episode: Ep
     return _at(least(losses, settings, published), Judged(losses, judged.temperatures))
 
 
-def inner_folds(head: Head, settings: Sequence[Params], episode: Episode) -> Found:
+def inner_folds(head: Head, settings: Sequence[Params], episode: Episode) -> Selected:
     """Take the least log loss of the support rows, each predicted without its fold of groups."""
     judged = _judge_folds(head, settings, episode)
     return _at(least(judged.losses, settings, episode.published(head)), judged)
@@ -164,7 +164,7 @@ def _judge_folds(head: Head, settings: Sequence[Params], episode: Episode) -> Ju
     return judge(head, P, episode.Y, episode.fold, episode.support.shape)
 
 
-def look_at_the_test(head: Head, settings: Sequence[Params], episode: Episode) -> Found:
+def look_at_the_test(head: Head, settings: Sequence[Params], episode: Episode) -> Selected:
     """Take the best balanced accuracy on the test rows, as computed from what is stored; of equals the log loss.
 
     The temperature is fitted on the test rows as well; where items are means of rows, of which it changes the order,
@@ -182,7 +182,7 @@ def look_at_the_test(head: Head, settings: Sequence[Params], episode: Episode) -
         place[:] = 1 - (right * share).sum(-1)
     T = np.take_along_axis(np.stack(tried), wrong.argmin(0)[None], 0)[0]  # (m, L)
     at = np.lexsort((losses.mean(-1), wrong.min(0)), axis=1)[:, 0]
-    return Found(at, T[np.arange(m), at], wrong.min(0), scored)
+    return Selected(at, T[np.arange(m), at], wrong.min(0), scored)
 
 
 def _other_temperatures(head: Head, settings: Sequence[Params], episode: Episode) -> list[np.ndarray]:
@@ -195,8 +195,8 @@ def _other_temperatures(head: Head, settings: Sequence[Params], episode: Episode
     return found
 
 
-def _at(index: np.ndarray, judged: Judged) -> Found:
-    return Found(index, judged.temperatures[np.arange(len(index)), index], judged.losses)
+def _at(index: np.ndarray, judged: Judged) -> Selected:
+    return Selected(index, judged.temperatures[np.arange(len(index)), index], judged.losses)
 
 
 WAYS: Mapping[str, Way] = MappingProxyType(

@@ -16,21 +16,21 @@ from typing import Protocol as Interface
 import numpy as np
 import pandas as pd
 
-from bench.draws.budget import draw_budget
-from bench.draws.episodes import UNITS, Draws, SplitPlan, class_codes, default_seeds, draw_supports
-from bench.draws.foreign import foreign_rows, too_few_foreign
-from bench.draws.mistakes import Mistakes, find_mistakes, looked_at
-from bench.draws.noise import KINDS, check_foreign, check_noise
-from bench.draws.order import USUAL, check_regime
-from bench.draws.partners import descriptors_in
-from bench.draws.sources import PLANS, check_split, regroup
 from bench.errors import BenchError
-from bench.fitting.ledger import Unit
 from bench.fitting.scaling import SCALE_BY, check_scale_by, scale_rows, scaling_of
 from bench.fitting.selection import can_leave_out, check_selection, refuse_shots, settings_of, way_of
 from bench.fitting.transfer import learn_settings
 from bench.fitting.tuned import tuned_settings
 from bench.heads import Params, get_heads
+from bench.protocol.budget import draw_budget
+from bench.protocol.confusion_targets import descriptors_in
+from bench.protocol.episodes import UNITS, Draws, SplitPlan, class_codes, default_seeds, draw_supports
+from bench.protocol.foreign import foreign_rows, too_few_foreign
+from bench.protocol.noise import KINDS, check_foreign, check_noise
+from bench.protocol.noise_inputs import NoiseInputs, find_noise_inputs, looked_at
+from bench.protocol.order import USUAL, check_regime
+from bench.protocol.split_kinds import PLANS, check_split, regroup
+from bench.runs.ledger import FitBlock
 from bench.seeds import content_name
 
 VERSION = 5  # raised when the same description would give other numbers
@@ -38,16 +38,16 @@ VERSION = 5  # raised when the same description would give other numbers
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is asked of every encoder and head. seeds=None takes `bench.draws.episodes.default_seeds`.
+    """What is asked of every encoder and head. seeds=None takes `bench.protocol.episodes.default_seeds`.
 
-    noise_kinds: how labels go wrong, each kind a row of its own; see `bench.draws.noise`. confusable: pairs of classes
+    noise_kinds: how labels go wrong, each kind a row of its own; see `bench.protocol.noise`. confusable: pairs of classes
     of which the first is mistaken for the second, or descriptors that are to find them, for 'asymmetric'.
     foreign: labels that are no classes and whose items 'open-set' puts among the examples. budget: labels in all, a
-    series of its own; see `bench.draws.budget`. split: what is never on both sides; see `bench.draws.sources`.
+    series of its own; see `bench.protocol.budget`. split: what is never on both sides; see `bench.protocol.split_kinds`.
     select: how settings are chosen, each kind a row of its own; see `bench.fitting.selection`. transfer: the runs that
     'transfer' learns from. tuned: the files of `bench tune` that 'tuned' takes settings from; see
-    `bench.fitting.tuned`. shot_unit: what `shots` counts, see `bench.draws.episodes.draw_supports`. draw: in which
-    order, see `bench.draws.order`. scale_by: the rows that all are scaled by, see `bench.fitting.scaling`.
+    `bench.fitting.tuned`. shot_unit: what `shots` counts, see `bench.protocol.episodes.draw_supports`. draw: in which
+    order, see `bench.protocol.order`. scale_by: the rows that all are scaled by, see `bench.fitting.scaling`.
     """
 
     shots: tuple[int, ...]
@@ -90,7 +90,7 @@ class Protocol:
         return {kind: self.noise if kind == kinds[0] else tuple(filter(None, self.noise)) for kind in kinds}
 
     def spaces(self) -> tuple[str, ...]:
-        """Return the descriptors that noise looks at, which have to take part; see `bench.draws.mistakes`."""
+        """Return the descriptors that noise looks at, which have to take part; see `bench.protocol.noise_inputs`."""
         return tuple(dict.fromkeys([*descriptors_in(self.confusable), *looked_at(self.noise_kinds)]))
 
 
@@ -159,12 +159,12 @@ class Sweep:
     plan: SplitPlan
     draws: Draws
     protocol: Protocol
-    units: tuple[Unit, ...]
-    mistakes: Mistakes
+    units: tuple[FitBlock, ...]
+    mistakes: NoiseInputs
     budget: Draws = field(default_factory=lambda: Draws({}, {}))
 
     def draws_of(self, series: str) -> Draws:
-        """Return the draws of a series: 'balanced', or 'budget' (see `bench.draws.budget`)."""
+        """Return the draws of a series: 'balanced', or 'budget' (see `bench.protocol.budget`)."""
         return self.budget if series == "budget" else self.draws
 
     @property
@@ -217,7 +217,7 @@ def plan_sweep(
         ),
         "budget": draw_budget(table, classes, plan, protocol.budget, seeds=seeds, regime=regime),
     }
-    mistakes = find_mistakes(
+    mistakes = find_noise_inputs(
         plan, y, group, classes, confusable=protocol.confusable, kinds=protocol.noise_kinds, spaces=spaces
     )
     sweep = Sweep(table, tuple(classes), plan, draws["balanced"], protocol, (), mistakes, draws["budget"])
@@ -265,7 +265,7 @@ def plan_sweep(
                             **({"shot unit": protocol.shot_unit} if protocol.shot_unit != UNITS[0] else {}),
                             **({"series": series} if budget else {}),
                         }
-                        units.append(Unit(encoder, head.name, n, count, rates, noise_kind, identity, series))
+                        units.append(FitBlock(encoder, head.name, n, count, rates, noise_kind, identity, series))
     balanced, budget_draws = (replace(draws[series], refused=refused[series]) for series in draws)
     return replace(sweep, draws=balanced, budget=budget_draws, units=tuple(units))
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.disk.tables import parse_csv
-from bench.disk.together import read_member
 from bench.errors import BenchError
-from bench.fitting.ledger import read_ledger
 from bench.heads import Head, Params
+from bench.runs.ledger import read_ledger
+from bench.storage.tables import parse_csv
+from bench.storage.together import read_member
 
 
 def learn_settings(

@@ -18,12 +18,12 @@ from typing import Any
 import pandas as pd
 
 from bench.data.datasets import Dataset
-from bench.disk.tables import write_csv
-from bench.disk.verified import is_sealed, parse_json, write_json
 from bench.errors import BenchError, did_you_mean
 from bench.heads import Head, Params, all_heads
 from bench.heads.contract import Range
 from bench.seeds import content_name
+from bench.storage.tables import write_csv
+from bench.storage.verified import is_sealed, parse_json, write_json
 
 FORMAT = "cell-classifier tuned settings 2"
 LABELS = ["path", "label", "group", "digest"]

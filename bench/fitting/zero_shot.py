@@ -13,10 +13,10 @@ from typing import Protocol
 import numpy as np
 
 from bench.errors import BenchError
-from bench.fitting.ledger import Predictions, Unit, read_unit, write_unit
 from bench.fitting.prompts import Prompts
 from bench.fitting.sweep import Embedded, Sweep, data_name
 from bench.heads.contract import softmax
+from bench.runs.ledger import FitBlock, Predictions, read_unit, write_unit
 
 HEAD = "zero-shot"
 VERSION = 1  # raised when the same prompts would give other numbers
@@ -54,7 +54,7 @@ def zero_shot_scores(X: np.ndarray, classes: np.ndarray, scale: float, bias: flo
     return softmax(logits if bias is None else -np.logaddexp(0, -(logits + bias)))
 
 
-def plan_zero_shot(sweep: Sweep, encoders: Mapping[str, str], prompts: Prompts) -> tuple[Unit, ...]:
+def plan_zero_shot(sweep: Sweep, encoders: Mapping[str, str], prompts: Prompts) -> tuple[FitBlock, ...]:
     """Return one unit per encoder. encoders: name -> variant key."""
     identity = {
         "data": data_name(sweep.table, sweep.classes),
@@ -63,12 +63,12 @@ def plan_zero_shot(sweep: Sweep, encoders: Mapping[str, str], prompts: Prompts) 
         "selection": "prompts",
         "prompts": [[name, list(texts)] for name, texts in prompts.items()],
     }
-    return tuple(Unit(name, HEAD, 0, 1, (0.0,), "none", {**identity, "encoder": key}) for name, key in encoders.items())
+    return tuple(FitBlock(name, HEAD, 0, 1, (0.0,), "none", {**identity, "encoder": key}) for name, key in encoders.items())
 
 
 def run_zero_shot(
     sweep: Sweep,
-    units: Sequence[Unit],
+    units: Sequence[FitBlock],
     embedded: Mapping[str, Embedded],
     prompts: Prompts,
     load: Callable[[str], TextTower],

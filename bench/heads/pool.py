@@ -28,7 +28,7 @@ class Pool:
         self.groups = groups
         self.device = device
         self.keeps_products = 4 * len(X) ** 2 <= budget
-        self._tested: Tested | None = None
+        self._tested: TestRows | None = None
 
     def support(self, rows: np.ndarray, test: np.ndarray, groups: np.ndarray | None = None) -> Support:
         """Return the draw of these support rows and test rows, both positions in the pool.
@@ -56,14 +56,14 @@ class Pool:
         """All rows at length 1, float32 (N, d)."""
         return unit_rows(self.X)
 
-    def tested(self, test: np.ndarray) -> Tested:
+    def tested(self, test: np.ndarray) -> TestRows:
         """Return what all draws with these test rows share; that of the last test rows asked for is kept."""
         if self._tested is None or not np.array_equal(self._tested.rows, test):
-            self._tested = Tested(self, test.copy())
+            self._tested = TestRows(self, test.copy())
         return self._tested
 
 
-class Tested:
+class TestRows:
     """Test rows of a pool."""
 
     def __init__(self, pool: Pool, rows: np.ndarray) -> None:

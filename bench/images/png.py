@@ -22,7 +22,7 @@ from bench.images.kept_whole import cut_from_whole
 from bench.images.limits import claims_too_much, read_at_most
 from bench.images.orientation import exif_orientation, first_of, upright
 from bench.images.picture import COLORS, ImageError, ImageInfo, Picture, Window
-from bench.images.png_bands import BAND, PIECE, PngBands, Rows
+from bench.images.png_bands import BAND, PIECE, BandRows, PngBands
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 GREY, RGB, INDEXED, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6  # colour types
@@ -78,7 +78,7 @@ def _window(file: BinaryIO, png: Png, picture: Picture) -> Window | None:
         return cut_from_whole(picture.info, picture.plane)
     if not claims_too_much(png.height, png.width, picture.info.channels, in_parts=True):  # else refused for that
         _check_claim(sum(length for _, length in png.spans), png.height * (1 + row_bytes), png.whole)
-    rows = Rows(png.height, row_bytes, lambda: _packed(file, png), lambda n, raw: _decode(png, (n, png.width), raw))
+    rows = BandRows(png.height, row_bytes, lambda: _packed(file, png), lambda n, raw: _decode(png, (n, png.width), raw))
     bands = PngBands(rows)
     return lambda z, region: _shown(png, bands.region(region))
 

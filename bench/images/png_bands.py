@@ -25,7 +25,7 @@ PIECE = 1 << 20  # bytes that are inflated at once
 
 
 @dataclass(frozen=True)
-class Rows:
+class BandRows:
     """What is asked of a PNG. height: its rows; row_bytes: of each as stored, without the byte of its filter.
 
     packed: a function that yields the deflated pixels from the start, in pieces. decode: (number of rows, filtered
@@ -41,7 +41,7 @@ class Rows:
 class PngBands:
     """The stored pixels of an open PNG, by region. Safe for several threads."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: BandRows) -> None:
         self._rows, self._each = rows, max(1, BAND // rows.row_bytes)
         self._kept: OrderedDict[int, np.ndarray] = OrderedDict()
         self._lock, self._most = Lock(), KEPT

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from bench.data.check import tier_of
 from bench.data.warnings import data_warnings, skipped_warning
-from bench.draws.budget import lacking
-from bench.draws.describe import company_of, describe_noise, luck_of
-from bench.draws.noise import KINDS
 from bench.embeddings.embed import Prepared
 from bench.fitting.sweep import Sweep
-from bench.report.facts import EncoderFacts, RunFacts
+from bench.protocol.budget import lacking
+from bench.protocol.noise import KINDS
+from bench.protocol.noise_in_words import company_of, describe_noise, luck_of
+from bench.runs.facts import EncoderFacts, RunFacts
 
 
 def describe_run(prepared: Prepared, instances: str, sweep: Sweep, known: Mapping[str, EncoderFacts]) -> RunFacts:

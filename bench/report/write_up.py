@@ -8,25 +8,25 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.disk.atomic import write_atomically
-from bench.disk.tables import csv_bytes, parse_csv
-from bench.disk.together import RECORD, read_member, unsound
 from bench.errors import BenchError
 from bench.fitting.sweep import Sweep
-from bench.report.across import Across
-from bench.report.efficiency import efficiency
-from bench.report.facts import RunFacts
-from bench.report.leaderboard import Leaderboard, build_leaderboard
-from bench.report.markdown import render_markdown
-from bench.report.merge import BOARD, find_runs, merge_runs, read_runs
-from bench.report.overview import render_merged, render_overview
-from bench.report.pages import Typed, page_bytes, write_page
-from bench.report.place import forget_copy, keep_earlier
-from bench.report.record import Account, read_about, read_account, write_account
-from bench.report.robustness import robustness
-from bench.report.rows import results
-from bench.report.sections import efficiency_section, pairs_section
+from bench.report.pages.markdown import render_markdown
+from bench.report.pages.overview import render_merged, render_overview
+from bench.report.pages.page import Typed, page_bytes, write_page
+from bench.report.pages.sections import efficiency_section, pairs_section
+from bench.report.tables.across import Across
+from bench.report.tables.efficiency import efficiency
+from bench.report.tables.leaderboard import Leaderboard, build_leaderboard
+from bench.report.tables.merge import BOARD, find_runs, merge_runs, read_runs
+from bench.report.tables.robustness import robustness
+from bench.report.tables.rows import results
+from bench.runs.facts import RunFacts
+from bench.runs.place import forget_copy, keep_earlier
+from bench.runs.record import RunRecord, read_about, read_record_of, write_record_of
 from bench.seeds import content_name
+from bench.storage.atomic import write_atomically
+from bench.storage.tables import csv_bytes, parse_csv
+from bench.storage.together import RECORD, read_member, unsound
 
 FORMAT = 10  # raised when the same predictions would be written up differently
 
@@ -38,7 +38,7 @@ def write_up(
 
     Returns (leaderboard, whether it was written, what was damaged there or became of another request's tables, or "").
     """
-    account = Account(sweep.units, sweep.table, sweep.plan, facts, tuple(refused), command)
+    account = RunRecord(sweep.units, sweep.table, sweep.plan, facts, tuple(refused), command)
     about = read_about(folder)
     same = about.get("signature") == _signature(account)
     bad = unsound(folder)
@@ -58,14 +58,14 @@ def write_up(
 
 def rebuild(folder: Path) -> Leaderboard:
     """Write a run's tables anew from its stored predictions; nothing is fitted. BenchError where some are missing."""
-    return _write_tables(folder, read_account(folder))
+    return _write_tables(folder, read_record_of(folder))
 
 
 def bring_up_to_date(folder: Path) -> str:
     """Write a run's tables anew where they are damaged, missing or of an earlier version.
 
     Returns what a reader has to know, "" where nothing. Tables that cannot be made anew are served as they are where
-    they are sound; `bench.report.merge.read_runs` leaves out the others.
+    they are sound; `bench.report.tables.merge.read_runs` leaves out the others.
     """
     bad = unsound(folder)
     if read_about(folder).get("format") == FORMAT and not bad:
@@ -84,12 +84,12 @@ def _made_anew(folder: Path, bad: Sequence[str]) -> str:
     return f"{', '.join(bad)} of {folder}: damaged or missing; its tables are made anew from the stored predictions"
 
 
-def _signature(account: Account) -> str:
+def _signature(account: RunRecord) -> str:
     units = [unit.name for unit in account.units]
     return content_name([FORMAT, units, list(account.refused), list(account.facts.warnings)])
 
 
-def _write_tables(folder: Path, account: Account) -> Leaderboard:
+def _write_tables(folder: Path, account: RunRecord) -> Leaderboard:
     facts, null = account.facts, 1 / len(account.facts.classes)
     board = build_leaderboard(folder, account.units, account.table, account.plan, facts)
     shown = results(board.table)
@@ -103,7 +103,7 @@ def _write_tables(folder: Path, account: Account) -> Leaderboard:
     )
     about = {"signature": _signature(account), "format": FORMAT, "empty_fields": dict(board.empty),
              "flags": dict(board.flags)}  # fmt: skip
-    write_account(folder, account, {**files, "leaderboard.md": page}, about)
+    write_record_of(folder, account, {**files, "leaderboard.md": page}, about)
     return board
 
 

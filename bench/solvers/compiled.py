@@ -16,9 +16,9 @@ from bench.solvers.kernels import (
     MANY,
     SCALE,
     Bends,
-    Found,
     Limits,
     Problem,
+    Solution,
     Stages,
     begin,
     class_curvature,
@@ -41,7 +41,7 @@ class _Own:
     bends: Bends
     present: np.ndarray
     labels: tuple[np.ndarray, np.ndarray]
-    found: Found
+    found: Solution
     stage: int = 0
 
 
@@ -92,7 +92,7 @@ def _problem(curvature: np.ndarray, labels: np.ndarray, weight: np.ndarray, stag
         *axes, W, G, D, s, y_, np.zeros(MANY), last, before, older, np.zeros(r, np.float32), room, numbers
     )
     begin(problem, stages.l2[0], stages.ahead[0], stages.bend[0])
-    found = Found(np.zeros((L, K, r), np.float32), np.zeros(L), np.zeros(L, np.int64))
+    found = Solution(np.zeros((L, K, r), np.float32), np.zeros(L), np.zeros(L, np.int64))
     return _Own(problem, Bends(curvature, steepest), present, (y, weight), found)
 
 

@@ -106,7 +106,7 @@ class Stages(NamedTuple):
         return cls(np.array(l2), np.array(ahead), np.array(bend), np.array(rungs), np.array(at))
 
 
-class Found(NamedTuple):
+class Solution(NamedTuple):
     """Of one problem: W float32 (L, K, r), its K classes with rows; gap and steps (L,)."""
 
     W: np.ndarray
@@ -531,7 +531,7 @@ def receive(p: Problem, loss: float, gradient: np.ndarray, bends: Bends, limits:
 
 
 @compiled
-def finish(p: Problem, stages: Stages, stage: int, found: Found) -> None:
+def finish(p: Problem, stages: Stages, stage: int, found: Solution) -> None:
     """Keep what was found at a stage, and begin the next one if there is one."""
     at = stages.at[stage]
     if p.numbers[T] == 1:  # the last step came down: the next one is taken unseen
@@ -558,7 +558,7 @@ def solve_path(
     labels: tuple[np.ndarray, np.ndarray],
     loss: tuple[float, float],
     told: tuple[Stages, Bends, Limits],
-    found: Found,
+    found: Solution,
 ) -> None:
     """Solve one problem, which has begun, at every stage. rows: Z' and Z / n. labels: y (n,) and weight."""
     (Zt, mean_Z), (y, weight), (K, r), (stages, bends, limits) = rows, labels, p.W.shape, told

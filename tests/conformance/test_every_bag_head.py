@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
-from bench.granularity.bags import Bags, bags_of_one, make_bags
-from bench.granularity.heads import Draw, all_bag_heads, get_bag_heads
-from bench.granularity.heads.base import fit_base, some_of_each
-from bench.granularity.heads.contract import no_bags
 from bench.heads import get_heads
 from bench.heads.support import Support
+from bench.studies.granularity.bags import Bags, bags_of_one, make_bags
+from bench.studies.granularity.heads import Draw, all_bag_heads, get_bag_heads
+from bench.studies.granularity.heads.base import fit_base, some_of_each
+from bench.studies.granularity.heads.contract import no_bags
 
 K, D = 3, 12
 MIXING = [name for name, head in all_bag_heads().items() if head.mixes]

@@ -16,13 +16,13 @@ import pytest
 from PIL import Image
 
 from bench.data import manifest
-from bench.embeddings.embed import Source
+from bench.embeddings.embed import DataSpec
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
-from bench.fitting import ledger
 from bench.fitting.sweep import Protocol
 from bench.pipeline import run
 from bench.request import Request
+from bench.runs import ledger
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -83,17 +83,17 @@ def data(tmp_path) -> Path:
 
 
 def small_run(data: Path, **more: object):
-    source, encoders = Source(data / "raw", **more), ["thumbnail", "color-stats"]
+    source, encoders = DataSpec(data / "raw", **more), ["thumbnail", "color-stats"]
     return run(Request(source, Protocol((1,), seeds=2), encoders, ["knn"], out=data / "out", trivial=False))
 
 
 WRITERS = {
     "store": "bench.embeddings.store.write_atomically",
     "ledger": f"{ledger.__name__}.write_atomically",
-    "tables": "bench.disk.together.write_atomically",
+    "tables": "bench.storage.together.write_atomically",
     "overview": "bench.report.write_up.write_atomically",
-    "page": "bench.report.pages.write_atomically",
-    "record": "bench.disk.verified.write_atomically",
+    "page": "bench.report.pages.page.write_atomically",
+    "record": "bench.storage.verified.write_atomically",
     "manifest": f"{manifest.__name__}.write_atomically",
 }
 

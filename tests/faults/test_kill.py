@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.embeddings.embed import Source, extract_encoders, prepare
+from bench.embeddings.embed import DataSpec, extract_encoders, prepare
 from bench.embeddings.store import EmbeddingStore, to_names
 from encoders import resolve
 
@@ -122,7 +122,7 @@ def test_of_two_extractions_one_is_killed_and_the_other_takes_over_what_it_had_c
 
 def extract_in(folder: Path, out: str) -> None:
     os.chdir(folder)
-    prepared = prepare(Source(Path("raw"), "tiles:10"), out)
+    prepared = prepare(DataSpec(Path("raw"), "tiles:10"), out)
     extract_encoders(prepared, [resolve("mine.py:slow-mean"), resolve("thumbnail")])
 
 

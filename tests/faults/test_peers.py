@@ -15,13 +15,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from bench.cli.app import app
-from bench.disk.claims import Claims
-from bench.embeddings.embed import Source, extract_encoders, prepare
+from bench.embeddings.embed import DataSpec, extract_encoders, prepare
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
 from bench.fitting.sweep import Protocol
 from bench.pipeline import run
 from bench.request import Request
+from bench.work.claims import Claims
 from encoders import EncoderSpec, resolve
 
 PLUGIN = """
@@ -53,11 +53,11 @@ def spec(name: str) -> EncoderSpec:
 
 
 def small_run(encoders: list[str], **more: object):
-    return run(Request(Source(Path("raw"), "tiles:8"), Protocol((1,), seeds=2), encoders, ["knn"], trivial=False, **more))
+    return run(Request(DataSpec(Path("raw"), "tiles:8"), Protocol((1,), seeds=2), encoders, ["knn"], trivial=False, **more))
 
 
 def extract(*names: str):
-    return extract_encoders(prepare(Source(Path("raw"), "tiles:8")), [spec(name) for name in names])[1]
+    return extract_encoders(prepare(DataSpec(Path("raw"), "tiles:8")), [spec(name) for name in names])[1]
 
 
 def killed_while_extracting(store: Path) -> int:
@@ -148,7 +148,7 @@ def test_4_whatever_changes_an_embedding_changes_its_key():
 
 
 def test_4_a_crash_between_two_parts_of_the_data_leaves_the_first_done_and_the_second_to_do(data):
-    prepared = prepare(Source(Path("raw"), "tiles:8"))
+    prepared = prepare(DataSpec(Path("raw"), "tiles:8"))
     train = prepared.instances[prepared.instances["label"] == "neuron"]
     extract_encoders(replace(prepared, instances=train), [spec("color-stats")])
     with pytest.raises(BenchError, match="384 of 768 instances without an embedding"):
@@ -163,14 +163,14 @@ def test_5_encoders_share_no_rows_even_of_one_width_and_one_data_set(data):
     assert report.made == {"color-stats@color=grey": 768}
     keys = [spec(name).key for name in ("color-stats", "color-stats@color=grey")]
     store = EmbeddingStore(data / "results" / "store")
-    names = prepare(Source(Path("raw"), "tiles:8")).instances["instance"]
+    names = prepare(DataSpec(Path("raw"), "tiles:8")).instances["instance"]
     one, two = (store.read(key, names) for key in keys)
     assert one.shape == two.shape
     assert not np.array_equal(one, two)
 
 
 def test_5_duplicates_and_bad_files_shift_no_row(data):
-    source = Source(Path("raw"))
+    source = DataSpec(Path("raw"))
     before = prepare(source)
     extract_encoders(before, [spec("color-stats")])
     key = spec("color-stats").key
@@ -187,9 +187,9 @@ def test_5_duplicates_and_bad_files_shift_no_row(data):
 
 
 def test_5_draws_of_few_labels_differ_by_seed(data):
-    from bench.draws.episodes import draw_supports, plan_splits
+    from bench.protocol.episodes import draw_supports, plan_splits
 
-    table = prepare(Source(Path("raw"))).instances
+    table = prepare(DataSpec(Path("raw"))).instances
     plan = plan_splits(table, ("neuron", "rbc"))
     supports = draw_supports(table, ("neuron", "rbc"), plan, (1,), seeds=8).supports
     assert len({tuple(rows.tolist()) for rows in supports.values()}) > 1
@@ -199,6 +199,6 @@ def test_9_a_truncated_image_is_named_and_the_run_goes_on(data):
     path = data / "raw" / "neuron" / "2.png"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     result = small_run(["color-stats"])
-    assert "neuron/2.png" in " ".join(prepare(Source(Path("raw"), "tiles:8")).dataset.problems["path"])
+    assert "neuron/2.png" in " ".join(prepare(DataSpec(Path("raw"), "tiles:8")).dataset.problems["path"])
     assert len(result.leaderboard.table) > 0
     assert small_run(["color-stats"]).up_to_date

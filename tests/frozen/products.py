@@ -18,20 +18,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.data.cells import CellSource
 from bench.data.content import content_of
 from bench.data.datasets import load_dataset
-from bench.data.instances import cut_instances
 from bench.demo import DemoSpec, write_demo
-from bench.embeddings.embed import Source
+from bench.embeddings.embed import DataSpec
 from bench.embeddings.pixels import PixelCache
 from bench.fitting.ensembles import Ensemble, plan_means
-from bench.fitting.ledger import part_name
 from bench.fitting.sweep import Embedded, Protocol, data_name, plan_sweep
 from bench.fitting.zero_shot import plan_zero_shot
 from bench.heads import all_heads
+from bench.instances.cell_boxes import CellFiles
+from bench.instances.cut import cut_instances
 from bench.pipeline import run
 from bench.request import Request
+from bench.runs.ledger import part_name
 from encoders import names, resolve
 
 HERE = Path(__file__).parent
@@ -98,7 +98,7 @@ def pixel_names(folder: Path) -> dict[str, str]:
 def instance_names(data: Path) -> dict[str, Any]:
     """Return what the dataset, and its instances are called."""
     dataset = load_dataset(data, group_pattern="([^/]+)__")
-    cells = CellSource(masks=data.parent / "masks")
+    cells = CellFiles(masks=data.parent / "masks")
     made = {kind: cut_instances(dataset, kind, cells).table for kind in ("whole", "tiles:32", "masks:32")}
     return {
         "content": content_of(dataset.table),
@@ -124,7 +124,7 @@ def small_run(folder: Path) -> Path:
     """Return the folder of a run on the made-up images, made where it is missing."""
     write_demo(folder / "demo", DEMO)
     protocol = Protocol(shots=(1, 3), noise=(0.0, 0.4), seeds=4)
-    source = Source(folder / "demo" / "raw", group_pattern="([^/]+)__")
+    source = DataSpec(folder / "demo" / "raw", group_pattern="([^/]+)__")
     return run(
         Request(source, protocol, encoders=["color-stats", "texture"], heads=["knn", "centroid", "logreg", "ridge"],
                 ensembles=[Ensemble("mean", ("color-stats", "texture"))], out=folder / "results"),

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.fitting.metrics import balanced_accuracy
 from bench.heads.logreg import CROSS_ENTROPY
 from bench.heads.support import Support
 from bench.solvers.linalg import minimise
+from bench.statistics.metrics import balanced_accuracy
 
 
 def equal_share(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:

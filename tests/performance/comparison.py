@@ -11,10 +11,10 @@ import time
 
 import numpy as np
 
-from bench.report.chance import chance_test
-from bench.report.intervals import difference_intervals, score_intervals
-from bench.report.spread import spread_of
-from bench.report.statistics import Hits, chance_of_best, held_out_best, rank_intervals, two_way_bootstrap
+from bench.statistics.chance import chance_test
+from bench.statistics.hits import Hits, chance_of_best, held_out_best, rank_intervals, two_way_bootstrap
+from bench.statistics.intervals import difference_intervals, score_intervals
+from bench.statistics.spread import spread_of
 
 GROUPS, CLASSES, ITEMS, DRAWS = 120, 4, 2, 20
 

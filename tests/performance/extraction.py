@@ -8,7 +8,7 @@ Side by side, round after round, on the same files: the forward pass alone, this
 embeddings, decoding alone, and the loop one would write first: a DataLoader with timm's transform on PIL, and the
 network as it comes in float32. Medians over the rounds. The ceiling is what decoding and the forward pass leave
 possible when both use the same cores: forward / (forward + decoding). The weights are random, on which speed does
-not depend; so the gate that a reduced precision has to pass (`bench.embeddings.gate`) is left out, and the centred cosine that
+not depend; so the gate that a reduced precision has to pass (`bench.embeddings.precision_check`) is left out, and the centred cosine that
 it would judge is printed instead.
 """
 
@@ -62,7 +62,7 @@ def main() -> None:
 def write_images(folder: Path, suffix: str, count: int, source: Path | None) -> pd.DataFrame:
     """Write `count` different square images and return their instance table."""
     from bench.data.datasets import load_dataset
-    from bench.data.instances import make_instances
+    from bench.instances.cut import make_instances
 
     size, rng = FORMATS[suffix], np.random.default_rng(0)
     if source:
@@ -120,7 +120,7 @@ def likeness(
     name: str, joint: str, loaded: dict[str, object], images: list[np.ndarray], placement: object
 ) -> dict[str, float]:
     """Return for every way the mean centred cosine of its embeddings to those of float32 by torch."""
-    from bench.embeddings.gate import centred_cosine
+    from bench.embeddings.precision_check import centred_cosine
     from encoders import resolve
 
     plain = resolve(f"{name}{joint}precision=float32").load(placement).encode(images)

@@ -1,6 +1,6 @@
 """The loops of library fits that a user would write instead: every label vector and every setting by itself.
 
-A loop maps support rows X (n, d), labels Y (m, n), test rows and the settings of a head to `Answers`. `LOOPS` has
+A loop maps support rows X (n, d), labels Y (m, n), test rows and the settings of a head to `Comparison`. `LOOPS` has
 those of a head by name, the one that answers are compared with first, and the type of the rows that it is given.
 """
 
@@ -26,7 +26,7 @@ TIGHT = 1e-8
 TUNED_DOWN = {"n_estimators": 50, "max_depth": 3, "max_bin": 16}
 
 
-class Answers(NamedTuple):
+class Comparison(NamedTuple):
     """Predicted classes (m, L, n_test), -1 where the library refuses; models: those of logistic regression, in order."""
 
     predicted: np.ndarray
@@ -36,7 +36,7 @@ class Answers(NamedTuple):
 class Loop(NamedTuple):
     """What is run, and the type of the rows."""
 
-    run: Callable[[np.ndarray, np.ndarray, np.ndarray, Sequence[Params]], Answers]
+    run: Callable[[np.ndarray, np.ndarray, np.ndarray, Sequence[Params]], Comparison]
     dtype: type
 
 
@@ -45,7 +45,7 @@ Make = Callable[[Params, np.ndarray], Any]  # setting and labels -> an estimator
 
 def each(
     make: Make, X: np.ndarray, Y: np.ndarray, X_test: np.ndarray, settings: Sequence[Params], keep: bool = False
-) -> Answers:
+) -> Comparison:
     """Fit and predict one by one."""
     predicted, models = np.full((len(Y), len(settings), len(X_test)), -1), []
     for i, y in enumerate(Y):
@@ -58,7 +58,7 @@ def each(
                 predicted[i, j] = present[0]
             if keep:
                 models.append(model)
-    return Answers(predicted, models)
+    return Comparison(predicted, models)
 
 
 def logreg(options: Mapping[str, Any], setting: Params, y: np.ndarray) -> LogisticRegression:
@@ -76,7 +76,7 @@ def _vote_of_distance(distance: np.ndarray) -> np.ndarray:
     return np.exp(-distance / TEMPERATURE)
 
 
-def faiss_knn(X: np.ndarray, Y: np.ndarray, X_test: np.ndarray, settings: Sequence[Params]) -> Answers:
+def faiss_knn(X: np.ndarray, Y: np.ndarray, X_test: np.ndarray, settings: Sequence[Params]) -> Comparison:
     """Search once, and count the votes of every k and label vector. The rows are of length 1."""
     import faiss
 
@@ -91,7 +91,7 @@ def faiss_knn(X: np.ndarray, Y: np.ndarray, X_test: np.ndarray, settings: Sequen
         votes = (y[neighbour][:, :, None] == classes) * weight[:, :, None]  # (n_test, k, K)
         for j, k in enumerate(ks):
             predicted[i, j] = votes[:, :k].sum(1).argmax(1)
-    return Answers(predicted, [])
+    return Comparison(predicted, [])
 
 
 def centroid(setting: Params, y: np.ndarray) -> NearestCentroid:

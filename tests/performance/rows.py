@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.draws.noise import NoiseContext, flip_labels
-from bench.draws.partners import partners
 from bench.fitting.sweep import scale_rows
+from bench.protocol.confusion_targets import partners
+from bench.protocol.noise import NoiseContext, flip_labels
 
 TESTED = 1000  # rows
 SPARE = 1.5  # times as many rows to learn from as the largest draw takes, so that draws differ

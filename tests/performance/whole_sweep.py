@@ -27,9 +27,9 @@ from sweep import numbers
 from tables import table, times
 from threadpoolctl import threadpool_limits
 
-from bench.draws.noise import NoiseContext, flip_labels
 from bench.fitting.schedule import run_units
 from bench.fitting.sweep import Embedded, Protocol, Sweep, plan_sweep
+from bench.protocol.noise import NoiseContext, flip_labels
 
 HEADS = "logreg,knn,ridge,centroid,xgboost"
 GROUPS = 36  # a class, so that a third of them is a fixed test

@@ -24,7 +24,7 @@ from bench.heads import get_heads
 from bench.heads.logreg import CROSS_ENTROPY
 from bench.heads.pool import Pool
 from bench.heads.support import Support
-from bench.report.markdown import table_lines
+from bench.report.pages.markdown import table_lines
 from bench.solvers.linalg import minimise
 
 HEADS = ("centroid", "knn", "ridge", "lda", "logreg")

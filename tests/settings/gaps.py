@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from bench.heads import get_heads
-from bench.report.markdown import table_lines
+from bench.report.pages.markdown import table_lines
 
 PRIORS = (0, 0.05, 0.1, 0.2, 0.5, 1)
 ROW = ["dataset", "encoder", "head", "shots", "noise"]

@@ -21,11 +21,11 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sweep import arguments, rows_of
 
-from bench.fitting.ledger import read_ledger, tested_items
-from bench.fitting.metrics import balanced_accuracy, log_loss
 from bench.fitting.schedule import run_units
 from bench.fitting.sweep import Embedded, Protocol, Sweep, plan_sweep
-from bench.report.markdown import table_lines
+from bench.report.pages.markdown import table_lines
+from bench.runs.ledger import read_ledger, tested_items
+from bench.statistics.metrics import balanced_accuracy, log_loss
 
 warnings.filterwarnings("ignore")
 PEERS = {

@@ -22,7 +22,7 @@ import pandas as pd
 from scipy.optimize import minimize
 
 from bench.heads import all_heads
-from bench.report.markdown import table_lines
+from bench.report.pages.markdown import table_lines
 
 STRENGTH = {"logreg": "l2", "ridge": "alpha", "knn": "k"}
 FORMS = {"a": [0], "a, K": [0, 2], "a, n/K, K": [0, 1, 2], "a, n/K, K, d": [0, 1, 2, 3]}

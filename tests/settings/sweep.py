@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.embeddings.embed import Source, embed, prepare
-from bench.fitting.ledger import read_ledger
+from bench.embeddings.embed import DataSpec, embed, prepare
 from bench.fitting.schedule import run_units
 from bench.fitting.sweep import Embedded, Protocol, plan_sweep
+from bench.runs.ledger import read_ledger
 from encoders import resolve
 
 HEADS = "centroid,knn,ridge,lda,logreg"
@@ -75,7 +75,7 @@ def rows_of(given: argparse.Namespace) -> tuple[str, pd.DataFrame, dict[str, Emb
 
 def _real(given: argparse.Namespace) -> tuple[str, pd.DataFrame, dict[str, Embedded]]:
     specs = [resolve(text) for text in given.encoder.split(",")]
-    prepared = prepare(Source(given.data, group_pattern=given.group_pattern), given.out)
+    prepared = prepare(DataSpec(given.data, group_pattern=given.group_pattern), given.out)
     prepared, _, X = embed(prepared, specs, "auto", lambda *progress: None)
     short = {spec.name: spec.name.split("@")[0].removeprefix("timm:") for spec in specs}
     views = {short[spec.name]: Embedded(short[spec.name], spec.key, spec.scaling, X[spec.name]) for spec in specs}

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bench.draws.episodes import draw_supports, plan_splits
-from bench.fitting.ledger import tested_items
 from bench.fitting.scaling import scale_rows
 from bench.heads import get_heads
 from bench.heads.support import Support
-from bench.report.chance import share_of_answers
+from bench.protocol.episodes import draw_supports, plan_splits
+from bench.runs.ledger import tested_items
+from bench.statistics.chance import share_of_answers
 
 WIDTH = 8  # dimensions
 HEADS = ("centroid", "ridge")

@@ -14,8 +14,8 @@ import argparse
 import numpy as np
 from scipy.stats import norm
 
-from bench.report.calibration import ece, null_band
-from bench.report.markdown import table_lines
+from bench.report.pages.markdown import table_lines
+from bench.report.tables.calibration import ece, null_band
 
 DRAWS = 3
 CASES = (  # slides, items in each, share of variance in common, mean probability: from this to 1

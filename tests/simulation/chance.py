@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 from answers import Design, Engine
 
-from bench.report.chance import Chance, chance_test
-from bench.report.facts import IN_TURN
-from bench.report.markdown import table_lines
+from bench.report.pages.markdown import table_lines
+from bench.runs.facts import IN_TURN
+from bench.statistics.chance import Chance, chance_test
 
 ALPHA = 0.05
 PERMUTATIONS = 999

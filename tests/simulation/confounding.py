@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bench.data.separability import class_source_nmi, source_warnings
-from bench.report.markdown import table_lines
+from bench.report.pages.markdown import table_lines
 
 CASES = (  # groups of every class, classes, sources, share of class a in source 0, of the others
     (3, 2, 2, 0.5, 0.5), (6, 2, 2, 0.5, 0.5), (6, 2, 4, 0.25, 0.25), (10, 4, 5, 0.2, 0.2), (20, 2, 3, 1 / 3, 1 / 3),

@@ -13,11 +13,11 @@ import argparse
 import numpy as np
 from studies import Setting, study, truth
 
-from bench.report.efficiency import Goal, labels_interval, labels_needed
-from bench.report.markdown import table_lines
-from bench.report.resamples import censored_interval, first_crossing, resample
-from bench.report.robustness import breakdown
-from bench.report.spread import spread_of
+from bench.report.pages.markdown import table_lines
+from bench.report.tables.efficiency import Goal, labels_interval, labels_needed
+from bench.report.tables.resamples import censored_interval, first_crossing, resample
+from bench.report.tables.robustness import breakdown
+from bench.statistics.spread import spread_of
 
 NULL = 1 / 3
 SHOTS, CURVE = np.array([1.0, 2, 5, 10, 50]), (-0.25, -0.15, -0.07, -0.02, 0.0)

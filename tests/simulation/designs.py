@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.draws.episodes import plan_splits
 from bench.fitting.schedule import run_units
 from bench.fitting.sweep import Embedded, Protocol, plan_sweep
-from bench.report.facts import EncoderFacts, RunFacts
-from bench.report.leaderboard import Leaderboard, build_leaderboard
+from bench.protocol.episodes import plan_splits
+from bench.report.tables.leaderboard import Leaderboard, build_leaderboard
+from bench.runs.facts import EncoderFacts, RunFacts
 
 WIDTH = 16
 HEADS = ("centroid", "ridge", "logreg")

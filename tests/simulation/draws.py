@@ -3,7 +3,7 @@
     python -m tests.simulation.draws [--sets 200] [--part regimes,slips,slides]
 
 Slides hold one class each and are of unlike sizes; in every slide one item (or a share of the items) carries the label
-of another class. `regimes` draws labels by `bench.draws.episodes`, with the orders of `bench.draws.order` and others that
+of another class. `regimes` draws labels by `bench.protocol.episodes`, with the orders of `bench.protocol.order` and others that
 were considered, and tests on new slides. `slips` asks `bench.data.slips` about such data and about honest ones. `slides`
 counts what noise of the kind 'group' flips.
 """
@@ -19,12 +19,12 @@ import numpy as np
 import pandas as pd
 
 from bench.data.slips import look_like_slips
-from bench.draws import order
-from bench.draws.episodes import Split, SplitPlan, draw_supports, plan_splits
-from bench.draws.order import Lots
-from bench.draws.slides import flip_slides, slides_of
 from bench.heads import get_heads
 from bench.heads.support import Support
+from bench.protocol import order
+from bench.protocol.episodes import Split, SplitPlan, draw_supports, plan_splits
+from bench.protocol.order import Lots
+from bench.protocol.slide_noise import flip_slides, slides_of
 
 DIMS, SIGNAL, SLIDE = 8, 1.0, 0.6
 HEADS = ("centroid", "logreg")

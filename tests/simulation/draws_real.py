@@ -19,15 +19,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from bench.draws import order
-from bench.draws.episodes import SplitPlan, draw_supports, plan_splits
-from bench.draws.mistakes import find_mistakes
-from bench.draws.noise import NoiseContext, flip_labels
-from bench.draws.resemblance import class_looks
 from bench.fitting.scaling import scale_rows
 from bench.fitting.sweep import Embedded
 from bench.heads import get_heads
 from bench.heads.support import Support
+from bench.protocol import order
+from bench.protocol.episodes import SplitPlan, draw_supports, plan_splits
+from bench.protocol.noise import NoiseContext, flip_labels
+from bench.protocol.noise_inputs import find_noise_inputs
+from bench.protocol.resemblance_noise import class_looks
 from bench.seeds import keyed_uniform
 from tests.simulation.draws import CONSIDERED
 
@@ -116,7 +116,7 @@ def slides(given: Given, seeds: int) -> None:
     classes = sorted(given.table["label"].unique())
     table, group = given.table, given.table["group"].to_numpy(str)
     y, items, plan = table["label"].map(classes.index).to_numpy(), table["instance"].to_numpy(), plan_splits(table, classes)
-    mistakes = find_mistakes(plan, y, group, classes, kinds=["group"])
+    mistakes = find_noise_inputs(plan, y, group, classes, kinds=["group"])
     print("\n| order | labels a class | labels wrong | sd over draws | slides in a draw | wrong slides | of these with all "
           "examples wrong | with two examples or more | wrong at fewer labels, right at more |\n" + "|---" * 9 + "|")  # fmt: skip
     for name in ("spread", "proportional", "concentrated"):
@@ -144,7 +144,7 @@ def resemblance(given: Given, seeds: int) -> None:
     y, items, plan = table["label"].map(classes.index).to_numpy(), table["instance"].tolist(), plan_splits(table, classes)
     kinds = ("symmetric", "asymmetric", "instance-dependent", "resemblance")
     spaces = {name: Embedded(name, name, "standard", X) for name, X in given.spaces.items()}
-    mistakes = find_mistakes(plan, y, group, classes, kinds=kinds, spaces=spaces, confusable=tuple(spaces))
+    mistakes = find_noise_inputs(plan, y, group, classes, kinds=kinds, spaces=spaces, confusable=tuple(spaces))
     split = plan.repeats[0][0]
     train = split.train
     X = scale_rows(given.X, train, group, "unit")

@@ -19,13 +19,13 @@ from threadpoolctl import threadpool_limits
 
 from bench.fitting.schedule import run_units
 from bench.fitting.sweep import Embedded, Protocol, plan_sweep
-from bench.report.across import holm
-from bench.report.facts import EncoderFacts, RunFacts
-from bench.report.intervals import differences
-from bench.report.leaderboard import Leaderboard, build_leaderboard
-from bench.report.markdown import table_lines
-from bench.report.ranks import compare_all
-from bench.report.spread import spread_of
+from bench.report.pages.markdown import table_lines
+from bench.report.tables.across import holm
+from bench.report.tables.leaderboard import Leaderboard, build_leaderboard
+from bench.runs.facts import EncoderFacts, RunFacts
+from bench.statistics.intervals import differences
+from bench.statistics.ranks import compare_all
+from bench.statistics.spread import spread_of
 
 OWN = 0.6  # deviation of an encoder's own error, where an item's is 1
 FOLDS = Design(name="folds, 12 slides of 2 classes", slides=12, shots=5)

@@ -1,4 +1,4 @@
-"""Whether the exchange rate that a construction has is the one that `bench.granularity.exchange` finds, image by image less pure.
+"""Whether the exchange rate that a construction has is the one that `bench.studies.granularity.exchange` finds, image by image less pure.
 
     python tests/simulation/exchange.py [--sets 20] [--seeds 20]
 
@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.granularity.design import Levels
-from bench.granularity.exchange import measure
-from bench.granularity.heads import get_bag_heads
-from bench.granularity.simulate import Recipe, simulate_images
+from bench.studies.granularity.design import Levels
+from bench.studies.granularity.exchange import measure
+from bench.studies.granularity.heads import get_bag_heads
+from bench.studies.granularity.simulate import Recipe, simulate_images
 
 CLASSES, DIMS, DISTANCE, CELLS = ("a", "b"), 300, 2.5, 2100
 IMAGES, LABELS = (0, 2, 4, 8, 20), (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)

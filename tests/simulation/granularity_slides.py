@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from bench.granularity.design import Levels, design_images
-from bench.granularity.exchange import measure
-from bench.granularity.heads import get_bag_heads
+from bench.studies.granularity.design import Levels, design_images
+from bench.studies.granularity.exchange import measure
+from bench.studies.granularity.heads import get_bag_heads
 
 CLASSES, DIMS, DISTANCE = ("a", "b"), 40, 2.0
 METHODS = [("mean-pool:centroid", 4, 0), ("centroid", 0, 4), ("centroid", 0, 16)]

@@ -15,7 +15,7 @@ import numpy as np
 from designs import DESIGNS, HEADS, Design, board_of, make_study, truth
 from threadpoolctl import threadpool_limits
 
-from bench.report.markdown import table_lines
+from bench.report.pages.markdown import table_lines
 
 COLUMNS = ["balanced_accuracy", "ci_low", "ci_high", "ci_these_low", "ci_these_high"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from bench.report.statistics import Hits
+from bench.statistics.hits import Hits
 
 CLASSES = 3
 

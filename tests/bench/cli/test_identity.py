@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.report.place import EARLIER
+from bench.runs.place import EARLIER
 
 NARROW = ("--encoder", "thumbnail", "--no-trivial", "--head", "knn", "--shots", "1", "--seeds", 2, "--workers", 1)
 WIDE = (

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from bench.cli import listing
-from bench.cli.listing import Wish
+from bench.cli.listing import EncoderFilter
 from bench.cli.streams import DataConsole
 from bench.errors import BenchError
 from encoders import resolve
@@ -46,25 +46,25 @@ def test_encoders_are_ordered_by_family_and_size(specs):
 @pytest.mark.parametrize("family", ["imagenet", "self-supervised", "clip", "microscopy", "pathology"])
 def test_the_filters_keep_all_and_only_what_is_wished_for(specs, family):
     for licence in LICENCE_CLASSES:
-        chosen = listing.choose(specs, Wish(family, [licence], 100))
+        chosen = listing.choose(specs, EncoderFilter(family, [licence], 100))
         expected = [s for s in specs if (s.family, s.licence_class) == (family, licence) and s.params <= 100]
         assert chosen == expected
-    both = listing.choose(specs, Wish(family, ["open", "non-commercial"]))
+    both = listing.choose(specs, EncoderFilter(family, ["open", "non-commercial"]))
     assert {spec.licence_class for spec in both} <= {"open", "non-commercial"}
 
 
 def test_only_what_needs_no_weights_is_here_in_an_empty_cache(specs):
-    chosen = listing.choose(specs, Wish(here=True))
+    chosen = listing.choose(specs, EncoderFilter(here=True))
     assert chosen and all(spec.trivial for spec in chosen)
-    assert listing.choose(specs, Wish(family="clip", here=True)) == []
+    assert listing.choose(specs, EncoderFilter(family="clip", here=True)) == []
 
 
 @pytest.mark.parametrize(
     ("wish", "message"),
     [
-        (Wish(family="clipp"), "Got family 'clipp', did you mean 'clip'? expected one of imagenet, self-supervised"),
-        (Wish(licences=["opn"]), "Got licence 'opn', did you mean 'open'? expected one of open, custom"),
-        (Wish(licences=["open", "zzzz"]), "Got licence 'zzzz'; expected one of open"),
+        (EncoderFilter(family="clipp"), "Got family 'clipp', did you mean 'clip'? expected one of imagenet, self-supervised"),
+        (EncoderFilter(licences=["opn"]), "Got licence 'opn', did you mean 'open'? expected one of open, custom"),
+        (EncoderFilter(licences=["open", "zzzz"]), "Got licence 'zzzz'; expected one of open"),
     ],
 )
 def test_a_family_or_licence_that_there_is_not_is_answered_with_those_there_are(specs, wish, message):

@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import tune as tuning
 from bench.cli import app as cli
-from bench.embeddings.embed import Source
+from bench.embeddings.embed import DataSpec
 from bench.errors import BenchError
-from bench.fitting.study import Half
 from bench.fitting.tuned import read_tuned
 from bench.heads import all_heads
 from bench.heads.support import Support
-from bench.tune import Aim, tune
+from bench.studies.tune import tune as tuning
+from bench.studies.tune.study import Half
+from bench.studies.tune.tune import TuneRequest, tune
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +37,12 @@ def data(tmp_path_factory):
     return folder / "raw"
 
 
-def source(data) -> Source:
-    return Source(data, group_pattern=r"([^/]+)__")
+def source(data) -> DataSpec:
+    return DataSpec(data, group_pattern=r"([^/]+)__")
 
 
 TUNABLE = [name for name, head in all_heads().items() if head.space]
-AIM = Aim("thumbnail", shots=2, trials=3, episodes=2)
+AIM = TuneRequest("thumbnail", shots=2, trials=3, episodes=2)
 
 
 def test_no_group_is_both_tuned_on_and_evaluated_on(data, tmp_path, monkeypatch):
@@ -117,7 +117,7 @@ def test_a_head_works_everywhere_in_its_space_which_holds_the_published_setting(
 
 @pytest.mark.parametrize("name", ["knn", "ridge", "lda"])
 def test_a_closed_form_is_tuned_and_its_setting_can_be_used(data, tmp_path, name):
-    result = tune(source(data), Aim("thumbnail", head=name, shots=2, trials=6, episodes=3), out=tmp_path)
+    result = tune(source(data), TuneRequest("thumbnail", head=name, shots=2, trials=6, episodes=3), out=tmp_path)
     assert len(result.trials) == 6
     assert result.trials["state"].isin(["complete", "pruned"]).all()
     assert set(result.importance) <= set(all_heads()[name].space)
@@ -127,8 +127,8 @@ def test_a_closed_form_is_tuned_and_its_setting_can_be_used(data, tmp_path, name
 @pytest.mark.parametrize(
     ("aim", "message"),
     [
-        (Aim("thumbnail", head="xgbost"), "did you mean 'xgboost'"),
-        (Aim("thumbnail", shots=50), "In the tuning half of the groups: shots=50 asked of class 'neuron'"),
+        (TuneRequest("thumbnail", head="xgbost"), "did you mean 'xgboost'"),
+        (TuneRequest("thumbnail", shots=50), "In the tuning half of the groups: shots=50 asked of class 'neuron'"),
     ],
 )
 def test_what_cannot_be_tuned_is_refused_with_the_reason(data, tmp_path, aim, message):
@@ -140,18 +140,18 @@ def test_what_cannot_be_tuned_is_refused_with_the_reason(data, tmp_path, aim, me
 def test_a_head_without_a_space_is_refused(data, tmp_path, monkeypatch):
     monkeypatch.setattr("bench.heads.all_heads", lambda: {"bare": replace(all_heads()["centroid"], name="bare", space={})})
     with pytest.raises(BenchError, match="Got head 'bare', which declares no space to search"):
-        tune(source(data), Aim("thumbnail", head="bare"), out=tmp_path)
+        tune(source(data), TuneRequest("thumbnail", head="bare"), out=tmp_path)
 
 
 @pytest.mark.parametrize("wrong", [{"shots": 0}, {"trials": 0}, {"episodes": -1}])
 def test_counts_below_one_are_refused(wrong):
     with pytest.raises(BenchError, match=f"Got {next(iter(wrong))}"):
-        Aim("thumbnail", **wrong)
+        TuneRequest("thumbnail", **wrong)
 
 
 def test_data_with_too_few_groups_for_two_halves_are_refused(data, tmp_path):
     with pytest.raises(BenchError, match="with 3 groups in all, .* what is tuned on is never evaluated on"):
-        tune(Source(data, group_pattern=r"__(\d)"), AIM, out=tmp_path)
+        tune(DataSpec(data, group_pattern=r"__(\d)"), AIM, out=tmp_path)
 
 
 def test_a_name_that_is_no_folder_is_refused(data, tmp_path):

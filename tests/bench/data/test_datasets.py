@@ -16,10 +16,10 @@ from PIL import Image
 from bench.data import manifest
 from bench.data.check import check_dataset
 from bench.data.datasets import load_dataset
-from bench.data.instances import make_instances
 from bench.data.reading import Reading
-from bench.data.tiles import _spans
 from bench.errors import BenchError
+from bench.instances.cut import make_instances
+from bench.instances.tiles import _spans
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bench.data.cells import CellSource
 from bench.data.datasets import load_dataset
-from bench.data.instances import cut_instances
 from bench.data.reading import Reading
 from bench.errors import BenchError
+from bench.instances.cell_boxes import CellFiles
+from bench.instances.cut import cut_instances
 
 SIZE = (20, 40)  # height, width
 
@@ -125,8 +125,8 @@ def test_boxes_of_cells_may_be_fractions_too(tmp_path, save_png):
     (tmp_path / "cells.csv").write_text("\n".join(["path,x0,y0,x1,y1", *lines]))
     data = load_dataset(tmp_path / "d")
     with pytest.raises(BenchError, match="--box-units fractions"):
-        cut_instances(data, "boxes:8", CellSource(tmp_path / "cells.csv"))
-    cut = cut_instances(data, "boxes:fit", CellSource(tmp_path / "cells.csv", units="fractions"))
+        cut_instances(data, "boxes:8", CellFiles(tmp_path / "cells.csv"))
+    cut = cut_instances(data, "boxes:fit", CellFiles(tmp_path / "cells.csv", units="fractions"))
     assert len(cut.table) == 4
 
 

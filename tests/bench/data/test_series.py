@@ -10,10 +10,10 @@ import tifffile
 
 from bench.data.check import check_dataset
 from bench.data.datasets import load_dataset
-from bench.data.instances import make_instances
 from bench.data.mask_names import candidates_of
 from bench.data.reading import Reading
 from bench.images import read_image
+from bench.instances.cut import make_instances
 
 RNG = np.random.default_rng(0)
 

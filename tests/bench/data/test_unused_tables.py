@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
-from bench.data.cells import CellSource
 from bench.data.datasets import load_dataset
-from bench.data.instances import cut_instances
 from bench.errors import BenchError
+from bench.instances.cell_boxes import CellFiles
+from bench.instances.cut import cut_instances
 
 
 @pytest.mark.parametrize("name", ["index.csv", "labels.tsv", "metadata.csv"])
@@ -70,7 +70,7 @@ def test_a_table_is_not_said_to_be_unused_where_its_boxes_are_the_cells(folder, 
     (folder / "ages.csv").write_text("slide,age\n1,2\n")
     dataset = load_dataset(folder)
     assert any("cells.csv" in note and "not used" in note for note in dataset.notes)
-    notes = cut_instances(dataset, "boxes:8", CellSource(folder / "cells.csv")).dataset.notes
+    notes = cut_instances(dataset, "boxes:8", CellFiles(folder / "cells.csv")).dataset.notes
     assert not any("cells.csv" in note for note in notes)
     assert "ages.csv is not used, without a column of paths and one of labels" in notes
 

@@ -11,9 +11,9 @@ from PIL import Image
 
 import bench.embeddings.inputs
 from bench.data.datasets import load_dataset
-from bench.data.instances import make_instances
 from bench.embeddings.extract import BLOCK, extract, in_order
 from bench.embeddings.store import EmbeddingStore
+from bench.instances.cut import make_instances
 from encoders import LoadedEncoder, resolve
 
 
@@ -98,8 +98,8 @@ def test_what_another_process_holds_is_left_to_it_and_counted_as_reused(data, tm
     extract(table, data.root, [spec], whole)
     shards = sorted((tmp_path / "whole" / spec.key).glob("*.safetensors"))
     assert len(shards) == 2
-    from bench.disk.shards import shard_name
     from bench.embeddings.store import to_rows
+    from bench.storage.shards import shard_name
 
     names = in_order(table)["instance"].to_numpy(str)[:BLOCK]
     with theirs.claims() as claims:

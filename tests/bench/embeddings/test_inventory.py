@@ -17,13 +17,13 @@ from typer.testing import CliRunner
 
 from bench.cli.app import app
 from bench.data.manifest import scan
-from bench.disk import shards
-from bench.disk.claims import Claims
-from bench.disk.owner import left_semaphores, temporary
 from bench.embeddings import inventory
 from bench.embeddings.inventory import find_leftovers, list_variants, pixel_bytes, remove
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
+from bench.storage import shards
+from bench.storage.owner import left_semaphores, temporary
+from bench.work.claims import Claims
 
 KEY = "k" * 32
 HOURS = time.time() - 2 * 3600
@@ -184,7 +184,7 @@ def test_kept_pixels_are_shown_and_go_only_when_asked_for(tmp_path):
 
 def test_what_a_killed_run_left_is_listed_at_once_and_what_a_living_one_uses_is_not(store, tmp_path, semaphores):
     code = (
-        "import sys; from pathlib import Path; from bench.disk.claims import Claims; from bench.disk.owner import temporary;"
+        "import sys; from pathlib import Path; from bench.work.claims import Claims; from bench.storage.owner import temporary;"
         "out = Path(sys.argv[1]); folder = temporary(out, 'scratch'); folder.mkdir(); (folder / 'x').touch();"
         "temporary(out / 'store', 'a.csv').touch(); claims = Claims(out / 'runs' / 'r' / 'claims'); claims.take('unit');"
         "import os; (Path(sys.argv[2]) / f'sem.loky-{os.getpid()}-a').touch(); os._exit(1)"

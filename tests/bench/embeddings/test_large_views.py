@@ -9,12 +9,12 @@ from PIL import Image
 
 from bench.data.check import check_dataset
 from bench.data.datasets import load_dataset
-from bench.data.instances import cut_instances
 from bench.embeddings.extract import extract, in_order
 from bench.embeddings.large_views import LargeViews
 from bench.embeddings.prepare import cut, open_views
 from bench.embeddings.store import EmbeddingStore
 from bench.images import ImageError, in_parts, limits
+from bench.instances.cut import cut_instances
 from encoders import Preprocess, resolve
 
 RNG = np.random.default_rng(0)
@@ -124,7 +124,7 @@ def test_the_foreground_of_a_large_image_is_told_from_every_nth_pixel(tmp_path, 
     dataset = load_dataset(tmp_path / "raw")
     want = cut_instances(dataset, "tiles:40:40:fg=0.5").table
     monkeypatch.setattr(limits, "MAX_PIXELS", 30_000)
-    monkeypatch.setattr("bench.data.segmented.LOOKED_AT", 40_000)
+    monkeypatch.setattr("bench.instances.segmented.LOOKED_AT", 40_000)
     assert cut_instances(dataset, "tiles:40:40:fg=0.5").table["instance"].tolist() == want["instance"].tolist()
     assert len(want) == 16
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import tifffile
 
-from bench.data.blank import Blank
 from bench.data.datasets import load_dataset
-from bench.data.instances import cut_instances
-from bench.data.outlines import draw_outlines
 from bench.embeddings.extract import extract
 from bench.embeddings.prepare import cut, open_views
 from bench.embeddings.store import EmbeddingStore
 from bench.images import limits
+from bench.instances.blank import Blank
+from bench.instances.cut import cut_instances
+from bench.instances.outlines import draw_outlines
 from encoders import Preprocess, resolve
 from encoders.preprocess import as_rgb
 

@@ -9,10 +9,10 @@ import pytest
 
 import bench.embeddings.inputs
 from bench.data.datasets import load_dataset
-from bench.data.instances import make_instances
 from bench.embeddings.extract import extract
 from bench.embeddings.pixels import PixelCache
 from bench.embeddings.store import EmbeddingStore
+from bench.instances.cut import make_instances
 from encoders import resolve
 from encoders.spec import Preprocess
 

@@ -9,7 +9,7 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.embeddings.embed import Source, extract_encoders, prepare
+from bench.embeddings.embed import DataSpec, extract_encoders, prepare
 from bench.embeddings.prepare import check_views, cut, flat_views, join_views, open_views
 from bench.errors import BenchError
 from bench.fitting.sweep import Protocol
@@ -90,11 +90,11 @@ def test_instances_of_different_numbers_of_channels_are_refused_with_two_files(t
         check_views(images, [resolve("texture@channels=each")])
     data = folder(tmp_path / "data", lambda label, i: 3 + (i == 2))
     with pytest.raises(BenchError, match="texture@channels=each for images with 3"):
-        extract_encoders(prepare(Source(data), tmp_path / "out"), [resolve("texture@channels=each")])
+        extract_encoders(prepare(DataSpec(data), tmp_path / "out"), [resolve("texture@channels=each")])
 
 
 def test_each_channel_by_itself_is_the_concatenation_of_the_single_ones_to_the_bit(tmp_path):
-    prepared = prepare(Source(folder(tmp_path / "data")), tmp_path / "out")
+    prepared = prepare(DataSpec(folder(tmp_path / "data")), tmp_path / "out")
     names = ["texture@channels=each", *(f"texture@channels={c}" for c in range(4)), "texture@channels=each:mito+0"]
     specs = [resolve(name) for name in names]
     prepared, report = extract_encoders(prepared, specs)
@@ -107,15 +107,15 @@ def test_each_channel_by_itself_is_the_concatenation_of_the_single_ones_to_the_b
 def test_files_that_lack_a_channel_are_problems_that_are_not_remembered_and_the_others_go_on(tmp_path):
     data = folder(tmp_path / "data", lambda label, i: 2 + 2 * (i > 0))
     spec = resolve("texture@channels=actin")
-    prepared, report = extract_encoders(prepare(Source(data), tmp_path / "out"), [spec])
+    prepared, report = extract_encoders(prepare(DataSpec(data), tmp_path / "out"), [spec])
     assert sorted(report.problems) == ["a/0.ome.tif", "b/0.ome.tif"] and len(prepared.instances) == 6
-    assert prepare(Source(data), tmp_path / "out").dataset.problems.empty
+    assert prepare(DataSpec(data), tmp_path / "out").dataset.problems.empty
     with pytest.raises(BenchError, match=r"Got 8 images, none of which can be used .*no channel 'golgi'"):
-        extract_encoders(prepare(Source(data), tmp_path / "out"), [resolve("texture@channels=golgi")])
+        extract_encoders(prepare(DataSpec(data), tmp_path / "out"), [resolve("texture@channels=golgi")])
 
 
 def test_the_leaderboard_says_how_many_columns_were_stored(tmp_path):
-    source, encoders = Source(folder(tmp_path / "data")), ["texture@channels=each", "texture"]
+    source, encoders = DataSpec(folder(tmp_path / "data")), ["texture@channels=each", "texture"]
     result = run(Request(source, Protocol((1,), seeds=1), encoders, ["centroid"], out=tmp_path / "out", trivial=False))
     assert dict(result.leaderboard.table[["encoder", "dim"]].to_numpy()) == {
         "texture@channels=each": 232,

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.disk import shard_index, shards
 from bench.embeddings.store import DamagedRows, EmbeddingStore, to_names, to_rows
 from bench.errors import BenchError
+from bench.storage import shard_index, shards
 
 ROOT = Path(__file__).resolve().parents[3]
 KEY = "k" * 32
@@ -239,14 +239,14 @@ def test_a_store_that_cannot_be_written_still_serves(tmp_path, monkeypatch):
     def refuse(*_: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr("bench.disk.atomic.os.fsync", refuse)
+    monkeypatch.setattr("bench.storage.atomic.os.fsync", refuse)
     np.testing.assert_array_equal(EmbeddingStore(tmp_path).read(KEY, names(1, 0)), rows(1, 0))
 
 
 LIMITED = """
 import resource, sys
 import numpy as np
-from bench.disk.shards import pack, shard_name
+from bench.storage.shards import pack, shard_name
 from bench.embeddings.store import EmbeddingStore, to_names
 store, key = EmbeddingStore(sys.argv[1]), "k" * 32
 rng = np.random.default_rng(0)

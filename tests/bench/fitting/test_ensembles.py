@@ -10,9 +10,9 @@ from hypothesis.extra.numpy import arrays
 
 from bench.errors import BenchError
 from bench.fitting.ensembles import Concat, Ensemble, mean_probabilities, plan_means, run_means
-from bench.fitting.ledger import read_unit
 from bench.fitting.schedule import run_units
 from bench.fitting.sweep import Protocol, plan_sweep
+from bench.runs.ledger import read_unit
 
 BOTH = {"weak": 0.5, "strong": 3.0}
 

@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.draws.foreign import replace_rows
 from bench.errors import BenchError
 from bench.fitting.ensembles import Concat
 from bench.fitting.fit import rows_of
-from bench.fitting.ledger import read_unit
 from bench.fitting.scaling import ScaledByDraw, scale_rows
 from bench.fitting.schedule import material_of, run_units
 from bench.fitting.sweep import Protocol
 from bench.heads import get_heads
 from bench.heads.pool import Pool
+from bench.protocol.foreign import replace_rows
+from bench.runs.ledger import read_unit
 
 SUPPORT = Protocol((1, 3), (0.0, 0.3), seeds=3, scale_by="support")
 

@@ -13,9 +13,9 @@ import pytest
 from bench.errors import BenchError
 from bench.fitting import fit
 from bench.fitting.forecast import forecast
-from bench.fitting.ledger import read_unit
 from bench.fitting.schedule import cut_tasks, mapped, run_units, task_bytes
 from bench.fitting.sweep import Protocol
+from bench.runs.ledger import read_unit
 
 HEADS = ["knn", "centroid", "ridge"]
 

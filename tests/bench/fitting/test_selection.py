@@ -11,12 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.disk.tables import csv_bytes
-from bench.disk.together import put_together
 from bench.errors import BenchError
-from bench.fitting import fit, ledger
+from bench.fitting import fit
 from bench.fitting.ensembles import Ensemble, plan_means, run_means
-from bench.fitting.ledger import read_ledger, read_unit, write_part
 from bench.fitting.schedule import run_units
 from bench.fitting.selection import Episode, Truth, choose, fold_of, refuse_shots, settings_of
 from bench.fitting.sweep import Embedded, Protocol, plan_sweep
@@ -24,8 +21,12 @@ from bench.heads import all_heads, get_heads
 from bench.heads.contract import Head, Scored
 from bench.heads.support import Support
 from bench.heads.temperature import soften
-from bench.report.facts import EncoderFacts, RunFacts
-from bench.report.leaderboard import build_leaderboard
+from bench.report.tables.leaderboard import build_leaderboard
+from bench.runs import ledger
+from bench.runs.facts import EncoderFacts, RunFacts
+from bench.runs.ledger import read_ledger, read_unit, write_part
+from bench.storage.tables import csv_bytes
+from bench.storage.together import put_together
 
 
 def told(support, Y, n_classes, grid):

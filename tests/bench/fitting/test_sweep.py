@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from bench.draws.noise import KINDS
 from bench.errors import BenchError
-from bench.fitting import fit, ledger
-from bench.fitting.ledger import read_unit
+from bench.fitting import fit
 from bench.fitting.schedule import material_of, run_units
 from bench.fitting.sweep import Protocol, plan_sweep, scale_rows
 from bench.heads import all_heads
 from bench.heads.pool import Pool
-from bench.report.facts import EncoderFacts, RunFacts
-from bench.report.leaderboard import COLUMNS, build_leaderboard
+from bench.protocol.noise import KINDS
+from bench.report.tables.leaderboard import COLUMNS, build_leaderboard
+from bench.runs import ledger
+from bench.runs.facts import EncoderFacts, RunFacts
+from bench.runs.ledger import read_unit
 
 CLASSES = ("a", "b", "c")
 

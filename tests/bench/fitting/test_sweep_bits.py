@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from bench.fitting import fit
-from bench.fitting.ledger import read_unit
 from bench.fitting.schedule import run_units
 from bench.fitting.selection import WAYS, Chosen, Episode, take_published
 from bench.fitting.sweep import Embedded, Protocol, Sweep, plan_sweep
 from bench.heads import Params, all_heads
 from bench.heads.contract import Head
+from bench.runs.ledger import read_unit
 
 D = 40  # supports have fewer rows than dimensions at 1 label a class, about as many at 5 or 15, and more
 SHOTS = (1, 5, 15)

@@ -11,15 +11,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench.disk.verified import write_json
-from bench.embeddings.embed import Source
+from bench.embeddings.embed import DataSpec
 from bench.errors import BenchError
-from bench.fitting.ledger import read_ledger
 from bench.fitting.sweep import Protocol, plan_sweep
 from bench.fitting.tuned import FORMAT, read_tuned
 from bench.pipeline import run
 from bench.request import Request
-from bench.tune import Aim, Tuned, tune
+from bench.runs.ledger import read_ledger
+from bench.storage.verified import write_json
+from bench.studies.tune.tune import Tuned, TuneRequest, tune
 
 PATTERN = r"([^/]+)__"
 ENCODER = "thumbnail"
@@ -40,8 +40,8 @@ def draw_slides(folder: Path, seed: int, slides: int = 10) -> Path:
 def studied(tmp_path_factory) -> tuple[Path, Tuned]:
     folder = tmp_path_factory.mktemp("tuned")
     data = draw_slides(folder / "slides", 0)
-    aim = Aim(ENCODER, head="xgboost", shots=2, trials=3, episodes=4)
-    return folder, tune(Source(data, group_pattern=PATTERN), aim, out=folder / "results", name="study")
+    aim = TuneRequest(ENCODER, head="xgboost", shots=2, trials=3, episodes=4)
+    return folder, tune(DataSpec(data, group_pattern=PATTERN), aim, out=folder / "results", name="study")
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_run_on_the_tuned_data_leaves_its_groups_out_and_gives_the_figures_of_
 def test_other_data_are_used_whole(studied, tmp_path):
     other = draw_slides(tmp_path / "other", 1, slides=4)
     protocol = Protocol((1, 2), seeds=2, select=("fixed", "tuned"), tuned=(studied[1].folder / "tuned.json",))
-    request = Request(Source(other, group_pattern=PATTERN), protocol, [ENCODER], ["xgboost"], out=tmp_path, trivial=False)
+    request = Request(DataSpec(other, group_pattern=PATTERN), protocol, [ENCODER], ["xgboost"], out=tmp_path, trivial=False)
     result = run(request)
     assert result.left_out == ""
     assert result.folder.name == "other"
@@ -95,7 +95,7 @@ def test_one_image_that_was_tuned_on_leaves_its_slide_out(studied, tmp_path):
     path = pd.read_csv(studied[1].folder / "tuned_on.csv").query("label == 'rbc'")["path"].iloc[0]
     shutil.copy(studied[0] / "slides" / path, other / "rbc" / "rbc2__9.png")
     protocol = Protocol((1,), seeds=2, select=("tuned",), tuned=(studied[1].folder / "tuned.json",))
-    request = Request(Source(other, group_pattern=PATTERN), protocol, [ENCODER], ["xgboost"], out=tmp_path, trivial=False)
+    request = Request(DataSpec(other, group_pattern=PATTERN), protocol, [ENCODER], ["xgboost"], out=tmp_path, trivial=False)
     result = run(request)
     assert result.left_out.startswith("4 of 31 instances, in 1 group on whose labels")
     assert "rbc2" not in set(pd.read_parquet(result.folder / "instances.parquet")["group"])
@@ -108,7 +108,7 @@ def test_a_class_of_which_nothing_is_left_is_named(studied, file, tmp_path):
     for path in used.query("label == 'rbc'")["path"]:
         shutil.copy(studied[0] / "slides" / path, tmp_path / "some" / path)
     protocol = Protocol((1,), seeds=2, select=("tuned",), tuned=(file,))
-    request = Request(Source(tmp_path / "some", group_pattern=PATTERN), protocol, [ENCODER], ["xgboost"], out=tmp_path, trivial=False)
+    request = Request(DataSpec(tmp_path / "some", group_pattern=PATTERN), protocol, [ENCODER], ["xgboost"], out=tmp_path, trivial=False)
     with pytest.raises(BenchError, match="tuned on labels in every group of class 'rbc'"):
         run(request)
 

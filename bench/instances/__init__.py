@@ -1,0 +1,1 @@
+"""From labelled images to the regions that get one embedding each: boxes, masks, segmenters, tiles, windows."""

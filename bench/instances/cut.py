@@ -1,0 +1,324 @@
+"""From labelled images to instances: the regions that get one embedding each."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.data.datasets import BOX, Dataset
+from bench.data.unused_tables import without_table
+from bench.errors import BenchError
+from bench.instances.blank import mode_of, name_blanked, with_blank
+from bench.instances.cell_boxes import CellFiles, FoundCells, boxes_of
+from bench.instances.cellpose import load_cellpose, read_cellpose
+from bench.instances.doubts import doubt_cells, doubt_sizes, doubt_tiles
+from bench.instances.masks import masks_of
+from bench.instances.segment import Segmenter, segment
+from bench.instances.segmented import foreground_shares, segments_of
+from bench.instances.shown import shows_label, wrongly_inherited
+from bench.instances.tiles import cut_tiles, read_tiles, with_foreground
+from bench.instances.windows import Window, boxes_of_cells, cut_windows, set_boxes
+from bench.seeds import keyed_uniform
+
+DEFAULT_MOST = 200  # cells of one image
+COLUMNS = [
+    "instance", "path", "digest", *BOX, "label", "level", "group", "source", "split", "image", "cell_label", "shows",
+    "blank",
+]  # fmt: skip
+EXPECTED = (
+    "expected whole (each labelled region); tiles:SIZE[:STRIDE][:fg] in pixels, e.g. tiles:128 or tiles:128:64 "
+    "(fg=0.1: only those of which a tenth is foreground); or a window around each cell of boxes, masks, segments or "
+    "cellpose:model=FILE: boxes:64 (pixels), boxes:10um, boxes:fit, or boxes (the size comes from the data). "
+    "masks:64:only blanks all but the cell, masks:64:without the cell (not with boxes, which tell no pixels). "
+    "Options of segments: foreground=dark|bright, threshold=otsu, min=AREA, border=drop"
+)
+OnProgress = Callable[[str, int, int], None]  # what, done, total
+
+
+@dataclass(frozen=True)
+class InstanceRequest:
+    """What is asked of a kind of instances: the words after its name, where cells are told, and what has been noted."""
+
+    kind: str
+    words: tuple[str, ...]
+    source: CellFiles
+    cache: Path | None = None
+    on_progress: OnProgress | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def tell(self, what: str) -> Callable[[int, int], None]:
+        """Return what counts (done, total) of something that takes time."""
+        return lambda done, total: self.on_progress(what, done, total) if self.on_progress else None
+
+    def options(self) -> tuple[str, ...]:
+        """Return the words that are name=value."""
+        return tuple(word for word in self.words if "=" in word)
+
+    @property
+    def blanked(self) -> str | None:
+        """The word that says what is blanked, the last that is no option."""
+        return mode_of([word for word in self.words if "=" not in word])
+
+    @property
+    def beside(self) -> list[str]:
+        """What of an image is needed later."""
+        return ["labels"] * bool(self.blanked)
+
+    def refuse(self) -> BenchError:
+        """Return the error for words that are not understood."""
+        return BenchError(f"Got instances '{self.kind}'; {EXPECTED}.")
+
+
+@dataclass(frozen=True)
+class Instances:
+    """table: one row per region, columns COLUMNS. dataset: as given, without the images that have no instance, which
+    are in its problems. notes: how the instances were made, which is among the dataset's notes too.
+    """
+
+    dataset: Dataset
+    table: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def make_instances(dataset: Dataset, kind: str = "whole") -> pd.DataFrame:
+    """Return the table of `cut_instances` where nothing but the dataset is needed for it."""
+    return cut_instances(dataset, kind).table
+
+
+def cut_instances(
+    dataset: Dataset,
+    kind: str = "whole",
+    source: CellFiles | None = None,
+    cache: Path | None = None,
+    on_progress: OnProgress | None = None,
+) -> Instances:
+    """Cut the images of a dataset into instances.
+
+    kind: 'whole' (the labelled region itself), 'tiles:SIZE[:STRIDE][:fg]' (see `bench.instances.tiles`), or a kind of
+    cells, 'boxes', 'masks', 'segments' or 'cellpose', with the window around each (see `bench.instances.windows`).
+    `instance` names the content of the region: file digest and box, no path, so two rows share it only where the
+    content is the same. A region that is its whole image has no box. `image` is the bag. `level` is 'inherited' for
+    a part of what was labelled. `cell_label`: the expert's label of the cell, NA where unknown. `shows`: whether
+    the window shows a cell of the image's class (see `bench.instances.shown`), NA where unknown. `blank`: what of
+    it is blanked (see `bench.instances.blank`), which its name tells too, or NA. cache: folder that keeps what was found in
+    images. Raises BenchError for another kind, and where a class is left without an instance.
+    """
+    name, *words = kind.split(":")
+    source = source or CellFiles()
+    asked = InstanceRequest(kind, tuple(words), source, cache, on_progress)
+    if name not in KINDS:
+        raise asked.refuse()
+    rows, reasons = KINDS[name](dataset, asked)
+    rows = rows.assign(instance=pd.Series(_names(rows), index=rows.index, dtype="str"))
+    most = source.most if source.most is not None else DEFAULT_MOST if name in FINDERS else None
+    rows = _at_most(rows, most, asked.notes)  # by names without what is blanked, so that the same cells are kept
+    rows = name_blanked(rows)
+    if name in FINDERS and len(rows):
+        count = rows.groupby("path").size()
+        asked.notes.insert(
+            0, f"{len(rows):,} cells of {len(count):,} images, {count.min()} to {count.max()} an image, "
+            f"median {count.median():g}"
+        )  # fmt: skip
+    if "shows" not in rows:
+        rows = rows.assign(shows=pd.array([pd.NA] * len(rows), dtype="boolean"))
+    asked.notes.extend(wrongly_inherited(rows))
+    dataset = _without(dataset, rows, reasons, asked)
+    return Instances(dataset, rows[COLUMNS].reset_index(drop=True), tuple(asked.notes))
+
+
+def count_instances(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per class: class, images, instances, and their least, median and most of one image."""
+    per_image = table.groupby(["label", "path"]).size()
+    counts = per_image.groupby("label").agg(["size", "sum", "min", "median", "max"]).reset_index()
+    return counts.set_axis(["class", "images", "instances", "least", "median", "most"], axis=1)
+
+
+def _whole(dataset: Dataset, asked: InstanceRequest) -> tuple[pd.DataFrame, dict[str, str]]:
+    if asked.words:
+        raise asked.refuse()
+    regions = _of_regions(dataset)
+    asked.notes.extend(doubt_sizes(regions[regions["x0"].isna()].drop_duplicates("path")))
+    return regions, {}
+
+
+def _tiles(dataset: Dataset, asked: InstanceRequest) -> tuple[pd.DataFrame, dict[str, str]]:
+    read = read_tiles(asked.words)
+    if read is None:
+        raise asked.refuse()
+    regions = _of_regions(dataset)
+    tiles = cut_tiles(regions, read[:2])
+    asked.notes.extend(doubt_tiles(tiles, regions, read[0]))
+    if read[2] is not None:
+        share = foreground_shares(dataset, tiles, asked.cache, asked.tell("look for foreground"))
+        tiles = with_foreground(tiles, share, read[2], asked.notes)
+    return tiles, {}
+
+
+def _of_regions(dataset: Dataset) -> pd.DataFrame:
+    table = dataset.table
+    own = table["label"].where(table["x0"].notna() & (table["level"] == "expert"))  # a region, and not an image
+    return with_blank(table.assign(image=table["path"], cell_label=own.astype("string")), None)
+
+
+def _cells(dataset: Dataset, asked: InstanceRequest) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return a row per cell whose box is the window around it, sorted, and path -> why it has fewer cells."""
+    sizes = [word for word in asked.words if "=" not in word][: -1 if asked.blanked else None]
+    window = Window.parse(sizes[0] if sizes else "")
+    if window is None or len(sizes) > 1:
+        raise asked.refuse()
+    name = asked.kind.split(":")[0]
+    found = FINDERS[name](dataset, asked)
+    asked.notes.extend(found.notes)
+    asked.notes.extend(doubt_cells(found.cells, _looked_at(dataset, found, name), name))
+    rows = with_blank(_with_labels(dataset.table, found, asked.notes), asked.blanked, asked.notes)
+    rows = rows.assign(image=rows["path"])
+    if rows.empty:
+        return rows, dict(found.reasons)
+    box = cut_windows(rows, window, asked.notes)
+    if not asked.blanked:  # else a window does not show what lies in it
+        rows = rows.assign(shows=shows_label(rows, boxes_of_cells(rows), box))
+    rows = set_boxes(rows, box).sort_values(["path", *BOX], kind="stable", na_position="first")
+    return _merge_windows(rows, asked.notes), dict(found.reasons)
+
+
+def _looked_at(dataset: Dataset, found: FoundCells, name: str) -> pd.DataFrame:
+    """Return the images, one row each, that cells were looked for in: by a program in all, else those with any."""
+    images = dataset.table.drop_duplicates("path")
+    if name not in SEARCHES:
+        return images[images["path"].isin(found.cells["path"])]
+    return images[~images["path"].isin([path for path, why in found.reasons.items() if not why.startswith("no cell")])]
+
+
+def _with_labels(table: pd.DataFrame, found: FoundCells, notes: list[str]) -> pd.DataFrame:
+    """Return a row per cell with its box, and all else of the labelled region that it lies in."""
+    if found.own:
+        return table.assign(cell_label=found.cells["cell_label"].array)
+    cells = found.cells.assign(path=found.cells["path"].astype(table["path"].dtype), number=range(len(found.cells)))
+    rows = table.merge(cells, on="path", suffixes=("_of_region", ""))
+    middle = {axis: (rows[f"{axis}0"] + rows[f"{axis}1"]) / 2 for axis in "xy"}
+    inside = pd.Series(True, index=rows.index)
+    for axis in "xy":
+        low, high = rows[f"{axis}0_of_region"], rows[f"{axis}1_of_region"]
+        inside &= (low.isna() | ((low <= middle[axis]) & (middle[axis] < high))).fillna(True).astype(bool)
+    lost = len(cells) - rows.loc[inside, "number"].nunique()
+    if lost:
+        notes.append(f"{lost:,} of {len(cells):,} cells lie in no labelled region, by their middle, and were left out")
+    scale = rows["um_per_px"].fillna(rows["um_per_px_of_region"])
+    return rows[inside].assign(level="inherited", um_per_px=scale[inside]).reset_index(drop=True)
+
+
+def _merge_windows(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Keep one row of those that have the same window, with their cell's label where they agree."""
+    by = ["path", *BOX, "label", "blank"]
+    again = rows.duplicated(by)
+    if not again.any():
+        return rows
+    labels = rows.groupby(by, dropna=False, sort=False)["cell_label"]
+    agreed = labels.transform("first").where(labels.transform("nunique") == 1)
+    notes.append(f"{int(again.sum())} cells have the very window of another and are one instance with it")
+    return rows.assign(cell_label=agreed)[~again]
+
+
+def _at_most(rows: pd.DataFrame, most: int | None, notes: list[str]) -> pd.DataFrame:
+    """Keep so many rows of each image, drawn by keyed hash of their content."""
+    if most is None or not len(rows) or rows.groupby("path").size().max() <= most:
+        return rows
+    drawn = pd.Series(keyed_uniform(("instances of an image",), rows["instance"].tolist()), index=rows.index)
+    kept = rows[drawn.groupby(rows["path"]).rank(method="first") <= most]
+    images = int((rows.groupby("path").size() > most).sum())
+    crowded = f"{images} image{'s' * (images != 1)}"
+    notes.append(
+        f"{len(rows) - len(kept):,} instances of {crowded} were left out: {most} of one image are kept, drawn by hash "
+        "(--max-instances)"
+    )
+    return kept
+
+
+def _without(dataset: Dataset, rows: pd.DataFrame, reasons: dict[str, str], asked: InstanceRequest) -> Dataset:
+    """Return the dataset without the images that have no instance; BenchError where a class is lost."""
+    paths = dataset.table["path"]
+    empty = sorted(set(paths) - set(rows["path"]))
+    reasons = {**{path: "no cell was found in it" for path in empty}, **reasons}
+    lost = sorted(set(dataset.table["label"]) - set(rows["label"]))
+    if lost:
+        first = dataset.table.loc[dataset.table["label"] == lost[0], "path"].iloc[0]
+        raise BenchError(
+            f"Got --instances {asked.kind}, which leaves no instance of class '{lost[0]}' "
+            f"({first}: {reasons.get(first, 'no cell was found in it')}). Expected cells in images of every class: add "
+            "some, leave the class out, or use --instances whole."
+        )
+    found = pd.DataFrame(sorted(reasons.items()), columns=["path", "reason"], dtype="str")
+    problems = pd.concat([dataset.problems, found], ignore_index=True) if len(found) else dataset.problems
+    table = dataset.table[~paths.isin(empty)].reset_index(drop=True) if empty else dataset.table
+    return replace(dataset, table=table, problems=problems, notes=(*_still_said(dataset, asked), *asked.notes))
+
+
+def _still_said(dataset: Dataset, asked: InstanceRequest) -> tuple[str, ...]:
+    """Return the dataset's notes without that of the table of cells, which is used."""
+    file = asked.source.file
+    return (
+        without_table(dataset.notes, file.name)
+        if file and file.parent.resolve() == dataset.root.resolve()
+        else dataset.notes
+    )
+
+
+def _names(table: pd.DataFrame) -> list[str]:
+    """Return `bench.seeds.content_name([digest, "whole" or [x0, y0, x1, y1]])` of each row, its JSON written here.
+
+    Ten times as fast as asking for each: a hundred thousand names are all that a run with nothing to do does.
+    """
+    boxed = table["x0"].notna().to_numpy()
+    regions = np.full(len(table), '"whole"', dtype=object)
+    regions[boxed] = [f"[{a},{b},{c},{d}]" for a, b, c, d in table.loc[boxed, BOX].to_numpy(np.int64).tolist()]
+    texts = (f'["{digest}",{region}]' for digest, region in zip(table["digest"].tolist(), regions, strict=True))
+    return [hashlib.sha256(text.encode()).hexdigest()[:32] for text in texts]
+
+
+def _boxes(dataset: Dataset, asked: InstanceRequest) -> FoundCells:
+    if asked.options() or asked.blanked:
+        raise asked.refuse()
+    return boxes_of(dataset, asked.source)
+
+
+def _masks(dataset: Dataset, asked: InstanceRequest) -> FoundCells:
+    if asked.options():
+        raise asked.refuse()
+    return masks_of(dataset, asked.source, asked.cache, asked.tell("read masks"), asked.beside)
+
+
+def _segments(dataset: Dataset, asked: InstanceRequest) -> FoundCells:
+    how = Segmenter.parse(asked.options())
+    if how is None:
+        raise asked.refuse()
+    find = partial(segment, how=how)
+    return segments_of(dataset, how.identity(), find, asked.cache, asked.tell("segment images"), asked.beside)
+
+
+def _cellpose(dataset: Dataset, asked: InstanceRequest) -> FoundCells:
+    model = read_cellpose(asked.options())
+    if model is None:
+        raise asked.refuse()
+    return segments_of(dataset, *load_cellpose(model), asked.cache, asked.tell("segment images"), asked.beside)
+
+
+#: How cells are found, by the name of a kind.
+FINDERS: dict[str, Callable[[Dataset, InstanceRequest], FoundCells]] = {
+    "boxes": _boxes,
+    "masks": _masks,
+    "segments": _segments,
+    "cellpose": _cellpose,
+}
+SEARCHES = ("segments", "cellpose")  # those that look for cells
+#: From a dataset to rows with BOX, and path -> why an image has fewer of them.
+KINDS: dict[str, Callable[[Dataset, InstanceRequest], tuple[pd.DataFrame, dict[str, str]]]] = {
+    "whole": _whole,
+    "tiles": _tiles,
+    **dict.fromkeys(FINDERS, _cells),
+}

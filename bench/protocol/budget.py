@@ -1,0 +1,102 @@
+"""The budget series: so many labels in all, of whatever classes the items happen to be.
+
+A balanced draw asks for as many labels of every class, which costs more than it seems where a class is rare: somebody
+has to find its items first. Here a draw is a prefix of one keyed order of all training items of a split, so that every
+class has its natural share, draws are nested over budgets, and they are the same for every encoder, head and noise. A
+class that a draw has no item of stays a class: it is tested, and never predicted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from bench.protocol.episodes import Draws, SplitPlan, class_codes, default_seeds
+from bench.protocol.order import USUAL, check_regime, order_items
+
+AS_THEY_COME = {"spread": "proportional"}  # weighing groups would change the shares of the classes
+
+
+def budget_seeds(labels: int, n_classes: int) -> int:
+    """Return the number of draws of so many labels: as many as of the shots that each class has in the mean."""
+    return default_seeds(max(1, labels // n_classes))
+
+
+class BudgetSupports(Mapping[tuple[int, int, str], np.ndarray]):
+    """Support rows by (labels, seed, split), class by class in class order, drawn when asked for."""
+
+    def __init__(
+        self, table: pd.DataFrame, classes: Sequence[str], plan: SplitPlan, seeds: Mapping[int, int], regime: str
+    ) -> None:
+        """table: columns label, group, instance. seeds: labels in all -> draws. regime: see `draw_budget`."""
+        self._plan, self._seeds, self._regime = plan, dict(seeds), regime
+        self._class = class_codes(table, classes)
+        self._items, self._groups = table["instance"].to_numpy(object), table["group"].to_numpy(str)
+        self._trained = {split.name: split.train for repeat in plan.repeats for split in repeat}
+        self._drawn: dict[tuple[int, str], np.ndarray] = {}
+
+    def __iter__(self) -> Iterator[tuple[int, int, str]]:
+        for seed in range(max(self._seeds.values(), default=0)):
+            for split in self._plan.splits(seed):
+                yield from ((labels, seed, split.name) for labels, count in self._seeds.items() if seed < count)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __getitem__(self, key: tuple[int, int, str]) -> np.ndarray:
+        labels, seed, name = key
+        if seed not in range(self._seeds[labels]):
+            raise KeyError(key)
+        if (seed, name) not in self._drawn:
+            self._drawn[seed, name] = self._order(seed, name)
+        rows = self._drawn[seed, name][:labels]
+        return rows[np.argsort(self._class[rows], kind="stable")]
+
+    def _order(self, seed: int, name: str) -> np.ndarray:
+        rows = self._trained[name]
+        regime = AS_THEY_COME.get(self._regime, self._regime)
+        order = order_items(self._items[rows].tolist(), self._groups[rows], ("budget", name, seed), regime)
+        return rows[order[: max(self._seeds)]]
+
+
+def draw_budget(
+    table: pd.DataFrame,
+    classes: Sequence[str],
+    plan: SplitPlan,
+    budgets: Sequence[int],
+    *,
+    seeds: int | None = None,
+    regime: str = USUAL,
+) -> Draws:
+    """Draw so many labels in all from each split's training side, for every seed.
+
+    regime: 'spread' and 'proportional' are the same here, items in random order whatever their groups, so that in the
+    mean a class has its share of the items; 'concentrated' takes all items of one group before the next. A budget
+    larger than the training side of a split is refused.
+    """
+    check_regime(regime)
+    rows, split = min((len(split.train), split.name) for repeat in plan.repeats for split in repeat)
+    refused = {
+        n: f"--budget {n} asked of split '{split}', which has {rows} items to learn from" for n in budgets if n > rows
+    }
+    wanted = {n: seeds or budget_seeds(n, len(classes)) for n in budgets if n not in refused}
+    return Draws(BudgetSupports(table, classes, plan, wanted, regime), refused)
+
+
+def lacking(draws: Draws, y: np.ndarray, classes: Sequence[str]) -> tuple[str, ...]:
+    """Return, for every budget with a draw that has no item of some class, a sentence that says so. y: (N,)."""
+    seen: dict[int, list[np.ndarray]] = {}
+    for (labels, _, _), rows in draws.supports.items():
+        seen.setdefault(labels, []).append(np.bincount(y[rows], minlength=len(classes)) == 0)
+    found = []
+    for labels, own in seen.items():
+        without = np.sum(own, 0)
+        said = ", ".join(f"{name} in {count}" for name, count in zip(classes, without.tolist(), strict=True) if count)
+        if said:
+            found.append(
+                f"{labels} labels in all: of {len(own)} draws (seeds x splits) some have no item of a class ({said}); "
+                "it is tested all the same"
+            )
+    return tuple(found)

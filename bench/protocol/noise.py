@@ -1,0 +1,208 @@
+"""Label noise on training labels. Test labels are never touched.
+
+A kind of noise takes a draw of labelled examples and a rate and says which labels go wrong and into what. Every
+number it needs is a keyed hash of names (`bench.seeds`), so that labels are wrong alike for every encoder and head,
+and nested: a label that is wrong at one rate is wrong, in the same way, at every higher one. The number of classes
+stays what it is where all labels of a class went wrong. Adding a kind is adding one function to `KINDS`.
+
+    symmetric    any other class, each as likely
+    asymmetric   the class it is mistaken for (Patrini et al. 2017, sec. 5; by default Han et al. 2018's "pair" noise)
+    group        all examples of a group (slide, image) alike: a slide whose label was swapped; see `bench.protocol.slide_noise`
+    resemblance  a class that it looks like; see `bench.protocol.resemblance_noise`
+    instance-dependent  some items are likelier than others, and items that look alike are taken for the same class,
+                 though not for one that they look like; see `bench.protocol.instance_noise`
+    open-set     the item is foreign (debris, background) and its label one of the set; see `bench.protocol.foreign`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+
+import numpy as np
+
+from bench.errors import BenchError, did_you_mean
+from bench.protocol.confusion_targets import Confusable
+from bench.protocol.instance_noise import flip_rates, targets
+from bench.protocol.resemblance_noise import ClassFeatures, pick, resemblance
+from bench.protocol.slide_noise import Slides, flip_slides
+from bench.seeds import keyed_uniform
+
+
+@dataclass(frozen=True)
+class NoiseContext:
+    """A draw of n labelled examples, and all that a kind of noise may know of it.
+
+    y: int (n,) in [0, K), the true classes. items, groups: what the examples and their groups are called, n each.
+    partner: int (K,), the class that each is mistaken for, itself where it is mistaken for none; see
+    `bench.protocol.confusion_targets`. looks: name of a space of cheap descriptors to the examples' rows in it, (n, d); see
+    `bench.protocol.instance_noise`. slides: all those of the training side. classes: what the classes look like there, by
+    space.
+    """
+
+    y: np.ndarray
+    items: Sequence[str]
+    groups: np.ndarray
+    n_classes: int
+    seed: int
+    partner: np.ndarray
+    looks: Mapping[str, np.ndarray] = field(default_factory=dict)
+    slides: Slides | None = None
+    classes: Mapping[str, ClassFeatures] = field(default_factory=dict)
+
+    @cached_property
+    def resembled(self) -> np.ndarray:
+        """How likely each class is to be named for an example by what it looks like, (n, K); the same at all rates."""
+        return resemblance(self.looks, self.classes, self.y)
+
+
+def symmetric(draw: NoiseContext, rate: float) -> np.ndarray:
+    """Flip each label with probability `rate` to one of the other classes, uniformly.
+
+    The true class keeps its plurality below rate = (K - 1) / K.
+    """
+    target = keyed_uniform(("symmetric", "target", draw.seed), draw.items)
+    return np.where(lots(draw.items, draw.seed) < rate, _other_class(draw.y, target, draw.n_classes), draw.y)
+
+
+def asymmetric(draw: NoiseContext, rate: float) -> np.ndarray:
+    """Flip each label with probability `rate` to the partner of its class: the same labels as `symmetric` does.
+
+    From rate = 0.5 the true class has lost its plurality where two classes are each other's partner.
+    """
+    return np.where(lots(draw.items, draw.seed) < rate, draw.partner[draw.y], draw.y)
+
+
+def group(draw: NoiseContext, rate: float) -> np.ndarray:
+    """Flip all labels of whole slides, each slide of the training side with probability `rate`, alike.
+
+    Which slides are wrong does not depend on the draw, so flips are nested over shots too. In a draw that takes one
+    example of every slide they look like single labels that go wrong by themselves.
+    """
+    if draw.slides is None:
+        raise ValueError("group noise needs the slides of the training side: NoiseContext.slides")
+    return flip_slides(draw.slides, draw.groups, draw.y, draw.n_classes, rate=rate, seed=draw.seed)
+
+
+def by_resemblance(draw: NoiseContext, rate: float) -> np.ndarray:
+    """Flip each label with probability `rate` to a class that the item looks like: the labels `symmetric` flips."""
+    target = pick(draw.resembled, keyed_uniform(("resemblance", "target", draw.seed), draw.items)).astype(draw.y.dtype)
+    return np.where(lots(draw.items, draw.seed) < rate, target, draw.y)
+
+
+def instance_dependent(draw: NoiseContext, rate: float) -> np.ndarray:
+    """Flip each label with a probability of its own, `rate` in the mean, to a class that looks and chance point to."""
+    u = keyed_uniform(("instance-dependent", "rate", draw.seed), draw.items)
+    wrong = targets(draw.looks, draw.y, draw.items, draw.n_classes, draw.seed)
+    return np.where(lots(draw.items, draw.seed) < flip_rates(u, rate), wrong, draw.y)
+
+
+def open_set(draw: NoiseContext, rate: float) -> np.ndarray:
+    """Leave all labels as they are: it is the items that are replaced, in the places that `symmetric` flips."""
+    return draw.y.copy()
+
+
+def lots(items: Sequence[str], seed: int) -> np.ndarray:
+    """Return one uniform number per item, (n,): where labels go wrong one by one, it is those below the rate."""
+    return keyed_uniform(("symmetric", "flip", seed), items)
+
+
+def _other_class(y: np.ndarray, u: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return for each class in y the one of the others that u in [0, 1) points to."""
+    return (y + 1 + np.floor(u * (n_classes - 1)).astype(y.dtype)) % n_classes
+
+
+@dataclass(frozen=True)
+class NoiseKind:
+    """flip: (draw, rate) to the labels that are learned from, (n,). limit: the highest rate that means anything.
+
+    says: what goes wrong, for the reader of a leaderboard. looks: whether it needs `NoiseContext.looks`; likens: and
+    `NoiseContext.classes`. replaces: whether it is the items that go wrong and not their labels; see
+    `bench.protocol.foreign`. by_slide: whether it is whole slides that go wrong, not labels one by one.
+    """
+
+    flip: Callable[[NoiseContext, float], np.ndarray]
+    says: str
+    limit: float = 1.0
+    looks: bool = False
+    likens: bool = False
+    replaces: bool = False
+    by_slide: bool = False
+
+
+KINDS: Mapping[str, NoiseKind] = MappingProxyType(
+    {
+        "symmetric": NoiseKind(symmetric, "a label is wrong by itself, and any other class is as likely"),
+        "asymmetric": NoiseKind(asymmetric, "a label is wrong by itself, and names the class it is mistaken for", 0.5),
+        "group": NoiseKind(group, "all labels of a slide (group) are wrong together and alike", by_slide=True),
+        "resemblance": NoiseKind(
+            by_resemblance,
+            "a label is wrong by itself, and names a class that the item looks like, the likelier the nearer the mean "
+            "of that class on the training side",
+            looks=True,
+            likens=True,
+        ),
+        "instance-dependent": NoiseKind(
+            instance_dependent,
+            "each item has its own rate of wrong labels (truncated normal, sd .1), and items that look alike are taken "
+            "for the same class, a random one and no likelier the most similar (Xia et al. 2020)",
+            looks=True,
+        ),
+        "open-set": NoiseKind(
+            open_set,
+            "an example is replaced by an item of no class, under the label of the one it replaces",
+            replaces=True,
+        ),
+    }
+)
+
+
+def check_noise(kinds: Sequence[str], rates: Sequence[float], confusable: Confusable = ()) -> None:
+    """Raise BenchError unless the kinds are known and every rate is one that all of them can have."""
+    if not kinds:
+        raise BenchError("Got no noise kind; expected at least one, e.g. --noise-kind symmetric.")
+    for kind in kinds:
+        if kind not in KINDS:
+            known = ", ".join(KINDS)
+            raise BenchError(f"Got noise kind '{kind}'{did_you_mean(kind, KINDS) or '.'} Expected one of: {known}.")
+    if not rates:
+        raise BenchError("Got no noise rate; expected at least one, e.g. --noise 0.")
+    for rate in rates:
+        if not 0 <= rate < 1:
+            raise BenchError(f"Got noise rate {rate}; expected a share of wrong labels in [0, 1), e.g. 0.2.")
+        for kind in kinds:
+            if rate > KINDS[kind].limit:
+                raise BenchError(
+                    f"Got noise rate {rate} with --noise-kind {kind}; expected at most {KINDS[kind].limit}, above "
+                    "which the wrong class is in the majority. Run the higher rates without it."
+                )
+    if len(kinds) > 1 and not max(rates):
+        raise BenchError(
+            f"Got --noise-kind {','.join(kinds)} with clean labels alone; expected a rate above 0, e.g. --noise 0,0.2."
+        )
+    if confusable and "asymmetric" not in kinds:
+        raise BenchError(
+            f"Got --confusable with --noise-kind {','.join(kinds)}; expected it with asymmetric, which alone uses it."
+        )
+
+
+def check_foreign(kinds: Sequence[str], foreign: Sequence[str]) -> None:
+    """Raise BenchError where foreign classes are named without a kind of noise that uses them, or the reverse."""
+    if any(KINDS[kind].replaces for kind in kinds) == bool(foreign):
+        return
+    if foreign:
+        raise BenchError(f"Got --foreign {','.join(foreign)} with --noise-kind {','.join(kinds)}; add open-set.")
+    raise BenchError(
+        "Got --noise-kind open-set without --foreign; expected the classes whose items are put among the examples and "
+        "that are classes no longer, e.g. --foreign debris,background."
+    )
+
+
+def flip_labels(draw: NoiseContext, kind: str, rate: float) -> np.ndarray:
+    """Return a copy of the draw's labels, int (n,), with noise of `kind` at `rate`."""
+    check_noise([kind], [rate])
+    if draw.n_classes < 2 or rate == 0:
+        return draw.y.copy()
+    return KINDS[kind].flip(draw, rate)

@@ -1,0 +1,94 @@
+"""How labels go wrong, in words for the page of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from bench.protocol.confusion_targets import Confusable, describe_partners, descriptors_in
+from bench.protocol.episodes import Draws
+from bench.protocol.noise import KINDS
+from bench.protocol.noise_inputs import NoiseInputs
+
+LOOKED_AT = 5  # draws of a level: how many examples share a slide hardly varies
+SHARE = 0.9  # of draws that the quoted range of wrong labels holds
+
+
+def describe_noise(
+    kinds: Iterable[str], classes: Sequence[str], mistakes: NoiseInputs, confusable: Confusable, luck: str = "",
+    company: str = "",
+) -> dict[str, str]:  # fmt: skip
+    """Return kind -> how labels go wrong in this data, in words, without a full stop.
+
+    luck: see `luck_of`, said of the first kind whose labels go wrong one by one; company: see `company_of`, said of
+    kinds by slide.
+    """
+    said = {kind: known.says for kind, known in KINDS.items() if kind in kinds}
+    if "asymmetric" in said:
+        by = descriptors_in(confusable)
+        whence = " (no pairs were given: each for the next in alphabetical order)" * (not confusable)
+        if by:
+            whence = (
+                f" (as the nearest centroid in {', '.join(by)} confuses them on the training side of the split, every "
+                "example held against centroids without its group)"
+            )
+        said["asymmetric"] += f": {describe_partners(mistakes.partner, classes, whence)}"
+    for kind, known in KINDS.items():
+        if kind in said:
+            looks = f", in the mean over {', '.join(mistakes.looks)}" if known.looks else ""
+            more, luck = (company, luck) if known.by_slide else (luck, "")
+            said[kind] += looks + (f". {more}" if more else "")
+    return said
+
+
+def luck_of(rate: float, sizes: Iterable[int]) -> str:
+    """Return a sentence on how far the share of wrong labels in one draw may be from the rate asked for, by luck.
+
+    sizes: labels in all of the draws that are made, of which the smallest and the largest are quoted. "" without a
+    rate or a size.
+    """
+    from scipy.stats import binom  # slow to import
+
+    quoted = sorted({min(sizes), max(sizes)}) if (sizes := set(sizes)) and rate else []
+    told = []
+    for n in quoted:
+        low, high = (binom.ppf(q, n, rate) / n for q in ((1 - SHARE) / 2, (1 + SHARE) / 2))
+        told.append(f"{low:.0%} to {high:.0%} of {n}")
+    if not told:
+        return ""
+    return (
+        "Where labels go wrong one by one it is by chance, so that a draw has more or fewer wrong ones than asked for: "
+        f"asked for {rate:.0%}, nine draws of ten have {' and '.join(told)} labels wrong. The ledger has the share of "
+        "every draw, `noise_realised` is their mean"
+    )
+
+
+def company_of(draws: Draws, y: np.ndarray, groups: np.ndarray) -> str:
+    """Return a sentence on how many examples share class and slide with another one of their draw, by shot level.
+
+    y (N,), groups (N,): of the rows. "" without draws.
+    """
+    shares: dict[int, list[float]] = {}
+    for shots, seed, split in draws.supports:
+        if seed < LOOKED_AT:
+            rows = draws.supports[shots, seed, split]
+            _, which, count = np.unique(
+                np.stack([y[rows], np.unique(groups[rows], return_inverse=True)[1]]), axis=1, return_inverse=True,
+                return_counts=True,
+            )  # fmt: skip
+            shares.setdefault(shots, []).append(float((count[which.ravel()] > 1).mean()))
+    if not shares:
+        return ""
+    told = ", ".join(f"{np.mean(own):.0%} at {shots}" for shots, own in sorted(shares.items()))
+    alone = [str(shots) for shots, own in sorted(shares.items()) if not any(own)]
+    rest = (
+        f"; at {', '.join(alone)} every slide gives a class one example, so that there the labels go wrong one by one"
+        if alone
+        else ""
+    )
+    return (
+        "Which slides are wrong does not depend on what a draw takes from them, and of all items on the training side "
+        "the share asked for is wrong, give or take one slide per class. Examples that have another one of their class "
+        f"and slide in the draw, by labels per class: {told}{rest}"
+    )

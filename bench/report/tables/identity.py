@@ -1,0 +1,109 @@
+"""Which runs are of one dataset: by its content, and not by what its folder is called.
+
+Runs whose images, regions and labels are the same are of one dataset, whatever it was called and wherever it lay. Two
+datasets of one name get names that differ. Datasets that share most of their labelled images (a folder before and after
+images were added) stay apart in tables, and count once where datasets are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from bench.runs.record import read_instances
+
+SHARED = 0.5  # of the labelled images of the smaller one: above that, two datasets count as one
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a run says of its dataset. content: see `bench.data.content`, or the name where it is not known."""
+
+    name: str
+    place: str
+    content: str
+    folder: Path
+
+
+def name_datasets(runs: Sequence[Known]) -> tuple[dict[str, str], list[str]]:
+    """Return (content -> the name of the dataset in every table, what a reader should know).
+
+    The name is that of its folder, the first in the alphabet where copies have several. Where two datasets share it,
+    the folder around it is added, and where they share that as well, the beginning of their content.
+    """
+    called = {content: min(one.name for one in runs if one.content == content) for content in _contents(runs)}
+    places = {content: min(_placed(one) for one in runs if one.content == content) for content in called}
+    names = {}
+    for content, name in called.items():
+        others = [other for other in called if other != content and called[other] == name]
+        alike = [other for other in others if places[other] == places[content]]
+        names[content] = name if not others else places[content] if not alike else f"{name}-{content[:8]}"
+    notes = []
+    for content, name in names.items():
+        own = sorted({one.name for one in runs if one.content == content})
+        if len(own) > 1:
+            notes.append(f"{', '.join(own)}: the same images and labels, one dataset, which counts once, as {name}")
+    shared: dict[str, list[str]] = {}
+    for content, name in called.items():
+        shared.setdefault(name, []).append(names[content])
+    notes += [
+        f"{len(own)} datasets are called {name}, and shown as {', '.join(sorted(own))}"
+        for name, own in shared.items()
+        if len(own) > 1
+    ]
+    return names, notes
+
+
+def families(runs: Sequence[Known], names: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Return (content -> the content that it counts as where datasets are compared, what a reader should know)."""
+    joined = {content: content for content in _contents(runs)}
+    images = {content: _images(_first(runs, content)) for content in joined} if len(joined) > 1 else {}
+    notes = []
+    for a, b in combinations([content for content in joined if len(images.get(content, ()))], 2):
+        smaller = min(len(images[a]), len(images[b]))
+        same = len(images[a] & images[b])
+        if same > SHARED * smaller:
+            first, other = sorted((joined[a], joined[b]))
+            joined = {content: first if at == other else at for content, at in joined.items()}
+            notes.append(
+                f"{names[a]} and {names[b]} share {same} labelled images of {smaller} in the smaller one: where "
+                "datasets are compared they count as one, and its newest run counts"
+            )
+        elif shared := len({digest for digest, _ in images[a]} & {digest for digest, _ in images[b]}):
+            some = "an image" if shared == 1 else f"{shared} images"
+            notes.append(f"{names[a]} and {names[b]} share {some}, so they are not independent of each other")
+    return joined, notes
+
+
+def changed_encoders(keys: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Return what to know of encoders that are not the same in all runs. keys: run -> encoder -> what it is."""
+    notes = []
+    for name in sorted({name for own in keys.values() for name in own}):
+        runs: dict[str, list[str]] = {}
+        for run, own in keys.items():
+            if name in own:
+                runs.setdefault(own[name], []).append(run)
+        if len(runs) > 1:
+            said = "; ".join(sorted(", ".join(some) for some in runs.values()))
+            notes.append(f"{name} is not the same encoder in all runs ({said}): its file, weights or code were changed")
+    return notes
+
+
+def _contents(runs: Sequence[Known]) -> list[str]:
+    return sorted({one.content for one in runs})
+
+
+def _placed(one: Known) -> str:
+    return one.place or one.name
+
+
+def _first(runs: Sequence[Known], content: str) -> Path:
+    return next(one.folder for one in runs if one.content == content)
+
+
+def _images(folder: Path) -> set[tuple[str, str]]:
+    """Return (digest, label) of every labelled image that took part in a run; none where that cannot be read."""
+    table = read_instances(folder)
+    return set() if table is None else set(zip(table["digest"], table["label"], strict=True))

@@ -1,0 +1,71 @@
+"""The two sides of a run's splits: what is learned from and what is tested."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bench.protocol.episodes import SplitPlan, class_codes
+from bench.protocol.split_kinds import RANDOM
+from bench.runs.facts import IN_TURN, RunFacts
+from bench.runs.ledger import Predictions, Tested, tested_items
+from bench.statistics.learning import Learned, learned_from
+
+DRAWS_ALIKE = (
+    "At some number of labels there is one draw, or all draws hold the same examples: nothing shows what other "
+    "training slides would change, and the intervals there take the training slides as they are"
+)
+FEW_TRAINING = 6  # training groups of a class; with fewer, a score hangs on which ones they are
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What all units of a run are tested on, and where they learn from.
+
+    rows: the tested rows of the table; y int, group (N,): of all its rows. n_train_groups: groups to learn from, mean
+    over splits.
+    """
+
+    tested: Tested
+    plan: SplitPlan
+    rows: np.ndarray
+    y: np.ndarray
+    group: np.ndarray
+    n_train_groups: float
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, plan: SplitPlan, facts: RunFacts) -> Sides:
+        """Return the sides of a plan's splits of an instance table."""
+        rows, group = plan.test_rows(), table["group"].to_numpy(str)
+        counts = [len(np.unique(group[split.train])) for repeat in plan.repeats for split in repeat]
+        return cls(
+            tested_items(table, rows, facts.classes), plan, rows, class_codes(table, facts.classes), group,
+            float(np.mean(counts)),
+        )  # fmt: skip
+
+    def learned(self, predictions: Predictions, facts: RunFacts) -> Learned | None:
+        """Return what a unit's draws learned from, None where it learned nothing or nothing is compared."""
+        if predictions.support is None or facts.split_rule == RANDOM:
+            return None
+        groups = np.unique(self.tested.group)
+        return learned_from(predictions.support, self.y, self.group, self.plan, groups, facts.split_rule in IN_TURN)
+
+
+def few_training_groups(table: pd.DataFrame, plan: SplitPlan, classes: Sequence[str]) -> dict[str, str]:
+    """Return flag -> sentence where a class has few groups to learn from in some split."""
+    label, group = table["label"].to_numpy(str), table["group"].to_numpy(str)
+    counts = [
+        (len(np.unique(group[split.train][label[split.train] == name])), name)
+        for repeat in plan.repeats for split in repeat for name in classes
+    ]  # fmt: skip
+    count, name = min(counts)
+    if count >= FEW_TRAINING:
+        return {}
+    return {
+        "few-training-groups": f"Few slides to learn from: class '{name}' has {count} training "
+        f"group{'s' * (count != 1)}. Other slides in their place would give another score; the intervals allow for "
+        "that, as far as so few can tell"
+    }

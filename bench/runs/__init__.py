@@ -1,0 +1,1 @@
+"""What a run leaves behind: fits by name, predictions, the ledger, and the record of how its tables were made."""

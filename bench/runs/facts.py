@@ -1,0 +1,64 @@
+"""What a run's tables say beside the numbers: the dataset, how it was split, what the encoders are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bench.instances.blank import diagnostic_of
+from bench.protocol.split_kinds import DIAGNOSTIC, RANDOM
+from bench.report.tables.rows import ROLE_DIAGNOSTIC
+
+# Split rules under which a tested group is learned from in other folds.
+IN_TURN = ("folds", "leave-one-group-out", "leave-one-source-out")
+
+
+@dataclass(frozen=True)
+class EncoderFacts:
+    """What the leaderboard says of an encoder.
+
+    trivial: whether it is a baseline, which every encoder has to beat. diagnostic: why its scores are diagnostics, ""
+    where they are results; intact: the encoder from which something was taken away, "" where nothing was.
+    """
+
+    family: str
+    dim: int
+    trivial: bool
+    ms_per_image: float
+    diagnostic: str = ""
+    intact: str = ""
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What holds for every row of a run.
+
+    dataset: what the data is called. content: what it is, see `bench.data.content`; place: where it lay.
+    """
+
+    dataset: str
+    instances: str
+    tier: str
+    tier_reason: str
+    split_rule: str
+    split_reason: str
+    draw: str
+    classes: tuple[str, ...]
+    encoders: Mapping[str, EncoderFacts]
+    warnings: tuple[str, ...] = ()
+    prompts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of the zero-shot rows
+    noise: Mapping[str, str] = field(default_factory=dict)  # kind -> how labels go wrong
+    content: str = ""
+    place: str = ""
+
+    @property
+    def diagnostic(self) -> str:
+        """Why the whole run is a diagnostic, of which nothing is compared; "" where it is none."""
+        return DIAGNOSTIC if self.split_rule == RANDOM else diagnostic_of(self.instances)
+
+    def role(self, encoder: str) -> str:
+        """Return what the rows of an encoder are: "encoder", "baseline" or "diagnostic"."""
+        known = self.encoders[encoder]
+        if self.diagnostic or known.diagnostic:
+            return ROLE_DIAGNOSTIC
+        return "baseline" if known.trivial else "encoder"

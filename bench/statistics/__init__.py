@@ -1,0 +1,1 @@
+"""Arrays only: metrics, intervals, resampling, chance, comparisons."""

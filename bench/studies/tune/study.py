@@ -1,0 +1,303 @@
+"""A persistent study of one head's settings: trials by Optuna, scored over few-shot episodes.
+
+The study is a journal, <folder>/study.journal, to which every worker appends; Optuna advises it for several
+processes of one machine. A trial is one setting; its episodes are the same draws for all trials, and a trial whose
+balanced accuracy is worse than the best so far, by a signed-rank test over the draws they share, ends early. (Optuna's
+median rule holds the best of a trial's running means against the median of the others' last; draws that are easy come
+first for all.)
+The sampler starts anew from a seed for every trial, so a study that was cut and goes on is, with one worker,
+the study that was not cut.
+
+    study.journal   appended under study.lock, which the system lets go of when its holder dies
+    trial-N.lock    held while trial N runs; a running trial whose lock is free is dead, and is done again
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import BenchError
+from bench.fitting.scaling import Scaling, scaling_of
+from bench.fitting.sweep import Embedded
+from bench.heads import Head, Params, get_heads
+from bench.heads.contract import Range
+from bench.heads.support import Support
+from bench.heads.temperature import soften
+from bench.protocol.episodes import Draws, SplitPlan
+from bench.runs.ledger import Tested
+from bench.seeds import content_name, keyed_uniform
+from bench.statistics.metrics import balanced_accuracy, log_loss
+from bench.storage.atomic import refusal
+from bench.storage.locks import file_lock
+from bench.studies.tune.journal import SealedJournal
+from bench.work.processes import processes, worker_processes
+
+if TYPE_CHECKING:
+    import optuna
+
+P_WORSE = 0.1  # a trial ends where the test gives less to its being no worse than the best; 4 episodes can
+ENOUGH = 5  # complete trials from which importance is told
+
+
+@dataclass(frozen=True)
+class Half:
+    """One half of a dataset of N rows. y (N,): class indices. The draws have one shot level, `shots`."""
+
+    view: Embedded
+    y: np.ndarray
+    groups: np.ndarray
+    n_classes: int
+    plan: SplitPlan
+    draws: Draws
+    tested: Tested
+    shots: int
+
+    @cached_property
+    def scalings(self) -> Mapping[str, Scaling]:
+        """How rows are scaled, by split; the same for every trial."""
+        X, scaling = self.view.X, self.view.scaling
+        splits = (split for repeat in self.plan.repeats for split in repeat)
+        return {split.name: scaling_of(X, split.train, self.groups, scaling) for split in splits}
+
+    def published(self, head: Head) -> Params:
+        """Return the head's published setting for a draw of this size."""
+        return head.published(self.shots * self.n_classes, self.n_classes, self.view.X.shape[1])
+
+    def score(self, head: Head, settings: list[Params], seed: int) -> np.ndarray:
+        """Return class probabilities (L, n_items, K) of the scored items by draw number `seed` at L settings.
+
+        They are softened by the published temperature, as `bench run` does for settings that are given.
+        """
+        rows = self.plan.test_rows()
+        P = np.zeros((len(settings), len(rows), self.n_classes))
+        for split in self.plan.splits(seed):
+            scaled = self.scalings[split.name].of
+            support = self.draws.supports[self.shots, seed, split.name]
+            drawn = Support(scaled(self.view.X[support]), scaled(self.view.X[split.test]))
+            own = head.scores(drawn, self.y[support][None], self.n_classes, settings).P[0]
+            T = head.published_temperature(len(support), self.n_classes, self.view.X.shape[1])
+            P[:, np.searchsorted(rows, split.test)] = soften(own, np.full(len(settings), T))
+        if not np.isfinite(P).all():
+            raise BenchError(f"Head '{head.name}' gave probabilities that are not finite on '{self.view.name}'.")
+        return self.tested.pool(P)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a study is about. identity: everything its numbers depend on; episodes: draws a trial is scored on."""
+
+    folder: Path
+    head: str
+    half: Half
+    episodes: int
+    identity: Mapping[str, Any]
+
+
+def run_study(task: Task, trials: int, workers: int = 1, on_progress: Callable[[int, int], None] | None = None) -> int:
+    """Go on until the study has `trials` trials in all; returns how many this call made. One BLAS thread a worker."""
+    from joblib import delayed
+
+    made = 0
+    workers, _ = processes(workers)
+    task = replace(task, folder=task.folder.absolute())  # a process that is used again is where it was started
+    _ = task.half.scalings  # made once, here, and sent to every worker with the rest
+    try:
+        task.folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            with file_lock(task.folder / "study.lock"):
+                going = _going(task)
+            done = sum(trial.state.is_finished() for trial in going)
+            if on_progress:
+                on_progress(min(done, trials), trials)
+            if done >= trials:
+                return made
+            missing = trials - len(going)
+            if missing <= 0:  # the last ones are being made by another command
+                time.sleep(0.1)
+                continue
+            jobs = (delayed(_run_trial)(task, trials) for _ in range(missing))
+            with worker_processes(min(workers, missing), "2*n_jobs") as parallel:
+                for one in parallel(jobs):
+                    made += one
+                    done += one
+                    if on_progress:
+                        on_progress(min(done, trials), trials)
+    except OSError as error:
+        raise refusal(task.folder / "study.journal", error) from error
+
+
+def read_trials(task: Task) -> pd.DataFrame:
+    """Return the trials that ended, in their order.
+
+    Columns: trial, state ('complete' or 'pruned'), episodes, log_loss and balanced_accuracy (means over
+    them), seconds, default (whether it is the published setting), and one column per parameter.
+    """
+    study = _open(task)
+    rows = []
+    for trial in study.get_trials(deepcopy=False, states=_states("COMPLETE", "PRUNED")):
+        kept = {name: trial.user_attrs.get(name) for name in ("episodes", "log_loss", "balanced_accuracy", "seconds")}
+        default = bool(trial.user_attrs.get("default"))
+        rows.append({"trial": trial.number, "state": trial.state.name.lower(), **kept, "default": default,
+                     **trial.params})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def best_trial(trials: pd.DataFrame) -> pd.Series:
+    """Return the complete trial with the best balanced accuracy; of equals the one with the least log loss."""
+    complete = trials[trials["state"] == "complete"]
+    return complete.sort_values(["balanced_accuracy", "log_loss"], ascending=[False, True], kind="stable").iloc[0]
+
+
+def importance(task: Task) -> dict[str, float]:
+    """Return each parameter's share of the variance of balanced accuracy (fANOVA, Hutter et al. 2014), largest first.
+
+    Empty where the complete trials are too few or too alike to tell.
+    """
+    import optuna
+
+    study = _open(task)
+    if len(study.get_trials(deepcopy=False, states=_states("COMPLETE"))) < ENOUGH:
+        return {}
+    with suppress(ValueError, RuntimeError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = optuna.importance.get_param_importances(
+            study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0)
+        )
+        return {name: share for name, share in found.items() if np.isfinite(share)}
+    return {}
+
+
+def _run_trial(task: Task, total: int) -> bool:
+    """Make one more trial; returns whether one was missing."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        started = _next_trial(task, total)
+        if started is None:
+            return False
+        study, trial, lock = started
+        try:
+            _score(task, study, trial)
+        finally:  # where it was cut off the trial is still running, and nobody holds its lock
+            lock.release()
+            Path(lock.lock_file).unlink(missing_ok=True)
+    return True
+
+
+def _next_trial(task: Task, total: int) -> tuple[optuna.Study, optuna.Trial, Any] | None:
+    import optuna
+
+    with file_lock(task.folder / "study.lock"):
+        going = _going(task)
+        study = _open(task)
+        if len(going) >= total:
+            return None
+        seed = int(keyed_uniform(("tune", content_name(task.identity)), [str(len(going))])[0] * 2**32)
+        study.sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
+        [head] = get_heads([task.head])
+        waiting = study.get_trials(deepcopy=False, states=_states("WAITING"))
+        if not any(trial.user_attrs.get("default") for trial in [*going, *waiting]):
+            published = {name: task.half.published(head)[name] for name in head.space}
+            study.enqueue_trial(published, user_attrs={"default": True})
+        trial = study.ask({name: _distribution(space) for name, space in head.space.items()})
+        lock = file_lock(task.folder / f"trial-{trial.number}.lock")
+        lock.acquire(timeout=0)
+        return study, trial, lock
+
+
+def _score(task: Task, study: optuna.Study, trial: optuna.Trial) -> None:
+    """Score a setting episode by episode. The published one is never cut short: it is what others are held against."""
+    [head] = get_heads([task.head])
+    setting = {**head.default, **trial.params}
+    truth = task.half.tested.y
+    start = time.perf_counter()
+    losses: list[float] = []
+    accuracies: list[float] = []
+    state = "COMPLETE"
+    for seed in range(task.episodes):
+        P = task.half.score(head, [setting], seed)[0]
+        losses.append(float(log_loss(P, truth)))
+        accuracies.append(float(balanced_accuracy(P, truth)))
+        trial.report(accuracies[-1], seed)
+        if seed + 1 < task.episodes and not trial.user_attrs.get("default") and trial.should_prune():
+            state = "PRUNED"
+            break
+    about = {
+        "episodes": len(losses), "log_loss": float(np.mean(losses)), "seconds": time.perf_counter() - start,
+        "balanced_accuracy": float(np.mean(accuracies)),
+    }  # fmt: skip
+    for name, value in about.items():
+        trial.set_user_attr(name, value)
+    [end] = _states(state)
+    study.tell(trial, None if state == "PRUNED" else about["balanced_accuracy"], state=end)
+
+
+def _open(task: Task) -> optuna.Study:
+    """Open the study, or begin it. Raises BenchError where the folder holds a study of something else."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    path = task.folder / "study.journal"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            storage = optuna.storages.JournalStorage(SealedJournal(path))  # type: ignore[arg-type]
+            pruner = optuna.pruners.WilcoxonPruner(p_threshold=P_WORSE)
+        study = optuna.create_study(
+            storage=storage, study_name="tune", direction="maximize", load_if_exists=True, pruner=pruner
+        )
+    except (ValueError, KeyError) as error:
+        raise BenchError(f"Got {path}, which is not a journal of trials ({error}); remove its folder.") from error
+    known = study.user_attrs.get("identity")
+    identity = json.loads(json.dumps(dict(task.identity)))
+    if known is None:
+        study.set_user_attr("identity", identity)
+    elif known != identity:
+        changed = sorted(name for name in {*known, *identity} if known.get(name) != identity.get(name))
+        raise BenchError(
+            f"Got {task.folder}, a study of other {', '.join(changed)}; expected the same data, encoder, head, shots "
+            "and episodes as when it began. Give the new one another --name."
+        )
+    return study
+
+
+def _going(task: Task) -> list[optuna.trial.FrozenTrial]:
+    """Return the trials that ended or are being made; those whose maker died are marked as failed. Under study.lock."""
+    from filelock import Timeout
+
+    study = _open(task)
+    [failed] = _states("FAIL")
+    for trial in study.get_trials(deepcopy=False, states=_states("RUNNING")):
+        lock = file_lock(task.folder / f"trial-{trial.number}.lock")
+        with suppress(Timeout):
+            lock.acquire(timeout=0)
+            study.tell(trial.number, state=failed)
+            lock.release()
+            Path(lock.lock_file).unlink(missing_ok=True)
+    return study.get_trials(deepcopy=False, states=_states("COMPLETE", "PRUNED", "RUNNING"))
+
+
+def _states(*names: str) -> tuple[optuna.trial.TrialState, ...]:
+    from optuna.trial import TrialState
+
+    return tuple(TrialState[name] for name in names)
+
+
+def _distribution(space: Range) -> optuna.distributions.BaseDistribution:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if space.choices:
+        return CategoricalDistribution(space.choices)
+    kind = IntDistribution if isinstance(space.low, int) and isinstance(space.high, int) else FloatDistribution
+    return kind(space.low, space.high, log=space.log)  # type: ignore[arg-type]

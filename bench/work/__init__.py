@@ -1,0 +1,1 @@
+"""Who makes what: claims on work, and processes that do it."""

@@ -1,0 +1,203 @@
+"""Claims: who is working on what, so that processes that share a folder share the work as well.
+
+A claim is a hint and nothing rests on it: what was made is committed by name, so a claim that is
+ignored or lost costs work done twice and never a wrong or a missing row.
+
+    <folder>/<name>.claim           held by whoever created it (the file system names one winner)
+    <folder>/<name>.<token>.claim   held by whoever followed the dead holder whose claim has this token
+
+A stale claim is never removed in order to be taken, because between judging and removing it another
+process may have put a living one there. Its successor is created under its token instead: one process
+wins, and a slow judge of a claim that is gone finds that the chain from the head does not lead to it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.storage.atomic import create_whole
+from bench.storage.owner import machine as _machine
+from bench.storage.owner import started as _started
+
+STALE_S = 60.0  # a holder not heard of for so long is taken for dead
+BEAT_S = 5.0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim as read: file, token, who made it, and the seconds since its holder was last heard of."""
+
+    path: Path
+    token: str
+    machine: str
+    pid: int
+    started: str | None
+    age_s: float
+
+    def stale(self) -> bool:
+        """Whether the holder is dead: silent for STALE_S, or a process of this machine that is no more."""
+        if self.age_s > STALE_S:
+            return True
+        return self.machine == _machine() and _started(self.pid) != self.started
+
+
+class Claims:
+    """The claims of one worker in one folder; use as a context manager, which lets go of all at the end."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        self.token = secrets.token_hex(8)
+        self._held: dict[str, Path] = {}
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._beat: threading.Thread | None = None
+
+    def take(self, name: str) -> bool:
+        """Return whether `name` is this worker's now: it was free, or its holder is dead, or it was already.
+
+        name: letters, digits, '_', '-'. True as well where no claim can be written (a folder that is
+        read-only or full): the work is then not shared.
+        """
+        _check(name)
+        with self._lock:
+            if name in self._held:
+                return True
+            try:
+                path = self._create(name)
+            except OSError:
+                return True
+            if path is None:
+                return False
+            self._held[name] = path
+            if self._beat is None:
+                self._beat = threading.Thread(target=self._keep_alive, daemon=True)
+                self._beat.start()
+            return True
+
+    def done(self, name: str) -> None:
+        """Let go of `name`; nothing happens where it is not held or another has taken it over."""
+        with self._lock:
+            path = self._held.pop(name, None)
+            if path is None:
+                return
+            chain = list(self._chain(name))
+            if chain and chain[-1].path == path and chain[-1].token == self.token:
+                for claim in chain:  # head first: who sees the head gone starts anew and follows no dead token
+                    with suppress(OSError):
+                        claim.path.unlink()
+
+    def release_all(self) -> None:
+        """Let go of everything held."""
+        for name in list(self._held):
+            self.done(name)
+        self._ended.set()
+
+    def __enter__(self) -> Claims:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release_all()
+
+    def sweep(self) -> list[Path]:
+        """Remove the claims of the dead, by taking them over and letting go; returns what was removed."""
+        before = set(self.folder.glob("*.claim"))
+        if not before:
+            return []
+        for head in sorted(path.name.removesuffix(".claim") for path in before if path.name.count(".") == 1):
+            if head not in self._held and self.take(head):
+                self.done(head)
+        kept = {claim.path for name in self._heads() for claim in self._chain(name)}
+        for path in before - kept:  # successors that no chain leads to, left by a kill while letting go
+            claim = _read(path, self._now())
+            if claim is not None and claim.stale():
+                with suppress(OSError):  # another user's
+                    path.unlink()
+        return sorted(path for path in before if not path.exists())
+
+    def holders(self) -> list[Claim]:
+        """Return the last claim of every chain: who holds what, living or dead."""
+        return [chain[-1] for name in self._heads() if (chain := list(self._chain(name)))]
+
+    def _heads(self) -> list[str]:
+        names = (path.name.removesuffix(".claim") for path in self.folder.glob("*.claim"))
+        return sorted(name for name in names if "." not in name)
+
+    def _chain(self, name: str) -> Iterator[Claim]:
+        """Yield the head and the successors of dead holders; the last one is who holds the name."""
+        now = self._now()
+        claim = _read(self.folder / f"{name}.claim", now)
+        while claim is not None:
+            yield claim
+            claim = _read(self.folder / f"{name}.{claim.token}.claim", now)
+
+    def _create(self, name: str) -> Path | None:
+        """Return the claim made, or None when a living one is there. Raises OSError where none can be written."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        chain = list(self._chain(name))
+        if chain and not chain[-1].stale():
+            return None
+        path = self.folder / (f"{name}.{chain[-1].token}.claim" if chain else f"{name}.claim")
+        about = {"token": self.token, "machine": _machine(), "pid": os.getpid(), "started": _started(os.getpid())}
+        try:
+            create_whole(path, json.dumps(about).encode())
+        except FileExistsError:
+            return None
+        if chain and path not in [claim.path for claim in self._chain(name)]:
+            path.unlink(missing_ok=True)  # what was judged is gone since
+            return None
+        return path
+
+    def _now(self) -> float:
+        """Return the time by the clock that stamps the claims, which may be another machine's.
+
+        By this machine's where the folder or the probe, which may be another user's, cannot be written.
+        """
+        probe = self.folder / "clock"
+        try:
+            probe.touch()
+            return probe.stat().st_mtime
+        except OSError:
+            return time.time()
+
+    def _keep_alive(self) -> None:
+        while not self._ended.wait(BEAT_S):
+            with self._lock:
+                for path in self._held.values():
+                    with suppress(OSError):  # taken over, or the folder is gone: a hint less
+                        os.utime(path)
+
+
+def _read(path: Path, now: float) -> Claim | None:
+    try:
+        with path.open("rb") as file:
+            text, stat = file.read(), os.fstat(file.fileno())
+    except PermissionError:  # another user's: its age is seen all the same
+        try:
+            text, stat = b"", path.stat()
+        except OSError:
+            return None
+    except OSError:
+        return None
+    age = now - stat.st_mtime
+    try:
+        about = json.loads(text)
+        token, machine, pid, started = (about[name] for name in ("token", "machine", "pid", "started"))
+        if re.fullmatch("[0-9a-f]{16}", token):
+            return Claim(path, token, str(machine), int(pid), started, age)
+    except (ValueError, TypeError, KeyError):
+        pass  # half written, or not ours: age alone decides
+    return Claim(path, f"{stat.st_ino:x}-{stat.st_mtime_ns:x}", "", 0, None, age)
+
+
+def _check(name: str) -> None:
+    if not re.fullmatch(r"[\w-]+", name):
+        raise ValueError(f"Got claim name {name!r}; expected letters, digits, '_' or '-', as it names a file.")

@@ -1,0 +1,159 @@
+"""The study: it goes on where it stopped, with one worker or several, and survives what was left half-written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.errors import BenchError
+from bench.fitting.sweep import Embedded
+from bench.heads import get_heads
+from bench.heads.contract import Range
+from bench.protocol.episodes import draw_supports, plan_splits
+from bench.runs import ledger
+from bench.studies.tune.study import Half, Task, _distribution, best_trial, importance, read_trials, run_study
+
+CLASSES = ("a", "b")
+PARAMETERS = list(get_heads(["xgboost"])[0].space)
+
+
+@pytest.fixture(scope="module")
+def half() -> Half:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame([(c, f"{c}{g}", f"{c}{g}/{i}") for c in CLASSES for g in range(4) for i in range(4)],
+                         columns=["label", "group", "instance"])  # fmt: skip
+    table = table.assign(split=None, level="instance", image=table["instance"])
+    y = (table["label"] == "b").to_numpy(np.int64)
+    X = (rng.normal(size=(len(y), 12)) + y[:, None]).astype(np.float32)
+    plan = plan_splits(table, CLASSES)
+    draws = draw_supports(table, CLASSES, plan, [3], seeds=6)
+    tested = ledger.tested_items(table, plan.test_rows(), CLASSES)
+    return Half(Embedded("e", "k", "unit", X), y, table["group"].to_numpy(str), 2, plan, draws, tested, 3)
+
+
+def task(half: Half, folder, **identity) -> Task:
+    return Task(folder, "xgboost", half, 6, {"data": "tiny", **identity})
+
+
+def settings_of(trials: pd.DataFrame) -> list[tuple]:
+    return [tuple(row) for row in trials[[*PARAMETERS, "balanced_accuracy", "log_loss", "episodes"]].to_numpy().tolist()]
+
+
+@pytest.fixture(scope="module")
+def whole(half, tmp_path_factory) -> pd.DataFrame:
+    one = task(half, tmp_path_factory.mktemp("whole"))
+    assert run_study(one, 8) == 8
+    return read_trials(one)
+
+
+def test_a_study_begins_with_the_published_setting_and_tries_no_setting_twice(whole):
+    default = get_heads(["xgboost"])[0].default  # which has no rule
+    assert whole["default"].tolist() == [True] + [False] * 7
+    assert {name: whole[name][0] for name in PARAMETERS} == dict(default)
+    assert len(set(settings_of(whole))) == 8
+
+
+def test_a_study_that_goes_on_is_the_one_that_was_not_cut(half, whole, tmp_path):
+    one = task(half, tmp_path)
+    assert [run_study(one, total) for total in (3, 6, 8, 8)] == [3, 3, 2, 0]
+    assert settings_of(read_trials(one)) == settings_of(whole)
+
+
+def test_a_trial_whose_maker_died_is_made_again_and_counts_once(half, whole, tmp_path, monkeypatch):
+    one = task(half, tmp_path)
+
+    class Killed(BaseException):
+        pass
+
+    original = Half.score
+
+    def dies(self, head, settings, seed):
+        if seed == 2 and len(read_trials(one)) == 1:
+            raise Killed
+        return original(self, head, settings, seed)
+
+    monkeypatch.setattr(Half, "score", dies)
+    with pytest.raises(Killed):
+        run_study(one, 8)
+    monkeypatch.undo()
+    assert len(read_trials(one)) == 1
+    assert run_study(one, 8) == 7
+    assert settings_of(read_trials(one)) == settings_of(whole)
+    assert not list(tmp_path.glob("trial-*.lock"))
+
+
+def test_half_a_line_that_a_kill_left_in_the_journal_is_cut_off(half, whole, tmp_path):
+    one = task(half, tmp_path)
+    run_study(one, 3)
+    with (tmp_path / "study.journal").open("ab") as file:
+        file.write(b'{"op_code":5,"worker_id":"' + b"x" * 5000)
+    run_study(one, 8)
+    assert settings_of(read_trials(one)) == settings_of(whole)
+
+
+def test_two_workers_share_one_study_and_make_each_trial_once(half, tmp_path):
+    one = task(half, tmp_path)
+    assert run_study(one, 6, workers=2) == 6
+    trials = read_trials(one)
+    assert trials["trial"].tolist() == list(range(6))
+    assert trials["default"].sum() == 1
+    assert len(set(settings_of(trials))) == 6
+
+
+def test_a_pruned_trial_was_worse_than_the_best_and_the_published_setting_is_never_pruned(half, tmp_path):
+    one = task(half, tmp_path)
+    run_study(one, 12)
+    trials = read_trials(one)
+    pruned = trials[trials["state"] == "pruned"]
+    assert len(pruned)
+    assert (pruned["episodes"] < 6).all()
+    best = best_trial(trials)
+    assert best["balanced_accuracy"] == trials.loc[trials["state"] == "complete", "balanced_accuracy"].max()
+    assert trials.loc[trials["default"], "state"].tolist() == ["complete"]
+    shares = importance(one)
+    assert set(shares) == set(PARAMETERS)
+    assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_a_folder_with_a_study_of_something_else_is_refused(half, tmp_path):
+    run_study(task(half, tmp_path), 1)
+    with pytest.raises(BenchError, match="a study of other shots; expected the same data"):
+        run_study(task(half, tmp_path, shots=7), 1)
+
+
+def test_a_file_that_is_no_journal_is_refused(half, tmp_path):
+    (tmp_path / "study.journal").write_text("hello\nhello\n")
+    with pytest.raises(BenchError, match="is not a journal of trials"):
+        run_study(task(half, tmp_path), 1)
+
+
+def test_a_journal_in_which_a_digit_changed_is_refused(half, tmp_path):
+    run_study(task(half, tmp_path), 2)
+    path = tmp_path / "study.journal"
+    lines = path.read_text().splitlines(keepends=True)
+    at = next(i for i, line in enumerate(lines) if '"values":[' in line)
+    changed = lines[at].replace('"values":[0.', '"values":[0.9')
+    assert changed != lines[at]
+    path.write_text("".join([*lines[:at], changed, *lines[at + 1 :]]))
+    with pytest.raises(BenchError, match="a line of it is not as it was written"):
+        run_study(task(half, tmp_path), 3)
+
+
+@pytest.mark.parametrize("scaling", ["unit", "standard"])
+def test_the_rows_of_an_episode_are_scaled_as_a_sweep_scales_them_to_the_bit(half, scaling):
+    view = Embedded("e", "k", scaling, half.view.X)
+    scalings = replace(half, view=view).scalings
+    for split in half.plan.splits(0):
+        some = np.r_[split.test, split.train[::3]]
+        assert np.array_equal(scalings[split.name].of(view.X[some]), view.scaled(split.train, half.groups)[some])
+
+
+def test_ranges_are_whole_numbers_fractions_or_choices():
+    import optuna
+
+    assert _distribution(Range(1, 5)) == optuna.distributions.IntDistribution(1, 5)
+    assert _distribution(Range(0.1, 1.0, log=True)) == optuna.distributions.FloatDistribution(0.1, 1, log=True)
+    assert _distribution(Range(choices=("a", "b"))) == optuna.distributions.CategoricalDistribution(("a", "b"))
