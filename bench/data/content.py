@@ -6,6 +6,7 @@ the same dataset under another protocol.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +23,13 @@ def content_of(table: pd.DataFrame) -> str:
     known = table[["digest", *BOX, "label"]].astype(object)
     rows = known.where(known.notna(), None).to_numpy().tolist()
     return content_name(sorted(rows, key=lambda row: [(value is not None, value) for value in row]))
+
+
+def data_name(table: pd.DataFrame, classes: Sequence[str]) -> str:
+    """Return the name of what is learned from and scored: the instances, their labels, groups and splits."""
+    columns = ["instance", "label", "group", "split", "level", "image"]
+    rows = table[columns].astype(object).where(table[columns].notna(), None).to_numpy().tolist()
+    return content_name([list(classes), rows])
 
 
 def place_of(data: Path | str) -> str:

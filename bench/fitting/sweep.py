@@ -16,6 +16,7 @@ from typing import Protocol as Interface
 import numpy as np
 import pandas as pd
 
+from bench.data.content import data_name
 from bench.errors import BenchError
 from bench.fitting.scaling import SCALE_BY, check_scale_by, scale_rows, scaling_of
 from bench.fitting.selection import can_leave_out, check_selection, refuse_shots, settings_of, way_of
@@ -31,7 +32,6 @@ from bench.protocol.noise_inputs import NoiseInputs, find_noise_inputs, looked_a
 from bench.protocol.order import USUAL, check_regime
 from bench.protocol.split_kinds import PLANS, check_split, regroup
 from bench.runs.ledger import FitBlock
-from bench.seeds import content_name
 
 VERSION = 5  # raised when the same description would give other numbers
 
@@ -40,14 +40,15 @@ VERSION = 5  # raised when the same description would give other numbers
 class Protocol:
     """What is asked of every encoder and head. seeds=None takes `bench.protocol.episodes.default_seeds`.
 
-    noise_kinds: how labels go wrong, each kind a row of its own; see `bench.protocol.noise`. confusable: pairs of classes
-    of which the first is mistaken for the second, or descriptors that are to find them, for 'asymmetric'.
+    noise_kinds: how labels go wrong, each kind a row of its own; see `bench.protocol.noise`. confusable: pairs of
+    classes of which the first is mistaken for the second, or descriptors that are to find them, for 'asymmetric'.
     foreign: labels that are no classes and whose items 'open-set' puts among the examples. budget: labels in all, a
-    series of its own; see `bench.protocol.budget`. split: what is never on both sides; see `bench.protocol.split_kinds`.
-    select: how settings are chosen, each kind a row of its own; see `bench.fitting.selection`. transfer: the runs that
-    'transfer' learns from. tuned: the files of `bench tune` that 'tuned' takes settings from; see
-    `bench.fitting.tuned`. shot_unit: what `shots` counts, see `bench.protocol.episodes.draw_supports`. draw: in which
-    order, see `bench.protocol.order`. scale_by: the rows that all are scaled by, see `bench.fitting.scaling`.
+    series of its own; see `bench.protocol.budget`. split: what is never on both sides; see
+    `bench.protocol.split_kinds`. select: how settings are chosen, each kind a row of its own; see
+    `bench.fitting.selection`. transfer: the runs that 'transfer' learns from. tuned: the files of `bench tune` that
+    'tuned' takes settings from; see `bench.fitting.tuned`. shot_unit: what `shots` counts, see
+    `bench.protocol.episodes.draw_supports`. draw: in which order, see `bench.protocol.order`. scale_by: the rows that
+    all are scaled by, see `bench.fitting.scaling`.
     """
 
     shots: tuple[int, ...]
@@ -313,10 +314,3 @@ def _noises_at(sweep: Sweep, series: str, level: int) -> tuple[dict[str, tuple[f
         return rates, ""
     asked = f"--budget {level}" if series == "budget" else f"shots={level}"
     return {kind: own for kind, own in rates.items() if kind not in replaced}, f"{asked} with {why}"
-
-
-def data_name(table: pd.DataFrame, classes: Sequence[str]) -> str:
-    """Return the name of what is learned from and scored: the instances, their labels, groups and splits."""
-    columns = ["instance", "label", "group", "split", "level", "image"]
-    rows = table[columns].astype(object).where(table[columns].notna(), None).to_numpy().tolist()
-    return content_name([list(classes), rows])

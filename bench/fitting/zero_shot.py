@@ -12,9 +12,10 @@ from typing import Protocol
 
 import numpy as np
 
+from bench.data.content import data_name
 from bench.errors import BenchError
 from bench.fitting.prompts import Prompts
-from bench.fitting.sweep import Embedded, Sweep, data_name
+from bench.fitting.sweep import Embedded, Sweep
 from bench.heads.contract import softmax
 from bench.runs.ledger import FitBlock, Predictions, read_unit, write_unit
 
@@ -63,7 +64,9 @@ def plan_zero_shot(sweep: Sweep, encoders: Mapping[str, str], prompts: Prompts) 
         "selection": "prompts",
         "prompts": [[name, list(texts)] for name, texts in prompts.items()],
     }
-    return tuple(FitBlock(name, HEAD, 0, 1, (0.0,), "none", {**identity, "encoder": key}) for name, key in encoders.items())
+    return tuple(
+        FitBlock(name, HEAD, 0, 1, (0.0,), "none", {**identity, "encoder": key}) for name, key in encoders.items()
+    )
 
 
 def run_zero_shot(

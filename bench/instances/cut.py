@@ -106,8 +106,8 @@ def cut_instances(
     content is the same. A region that is its whole image has no box. `image` is the bag. `level` is 'inherited' for
     a part of what was labelled. `cell_label`: the expert's label of the cell, NA where unknown. `shows`: whether
     the window shows a cell of the image's class (see `bench.instances.shown`), NA where unknown. `blank`: what of
-    it is blanked (see `bench.instances.blank`), which its name tells too, or NA. cache: folder that keeps what was found in
-    images. Raises BenchError for another kind, and where a class is left without an instance.
+    it is blanked (see `bench.instances.blank`), which its name tells too, or NA. cache: folder that keeps what was
+    found in images. Raises BenchError for another kind, and where a class is left without an instance.
     """
     name, *words = kind.split(":")
     source = source or CellFiles()

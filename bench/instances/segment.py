@@ -1,7 +1,7 @@
 """A classical segmenter: contrast to the background, threshold (Otsu 1979), distance transform, watershed.
 
-It needs cells that stand out from a plain background; where nothing does (see `bench.instances.contrast`) it finds none,
-rather than cells in noise, in a gradient or in what compression leaves. Transparent cells (phase or interference
+It needs cells that stand out from a plain background; where nothing does (see `bench.instances.contrast`) it finds
+none, rather than cells in noise, in a gradient or in what compression leaves. Transparent cells (phase or interference
 contrast), tissue that fills the image, and cells of many sizes at once are beyond it: look at what it finds before
 using it.
 """

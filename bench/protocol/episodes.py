@@ -52,6 +52,11 @@ class SplitPlan:
         """Return the splits that draw number `seed` is scored on."""
         return self.repeats[seed % len(self.repeats)]
 
+    @property
+    def tested(self) -> tuple[tuple[np.ndarray, ...], ...]:
+        """The rows that are tested, by repeat and split."""
+        return tuple(tuple(split.test for split in splits) for splits in self.repeats)
+
     def test_rows(self) -> np.ndarray:
         """Return the sorted row positions that are tested; the same in every repeat."""
         return np.sort(np.concatenate([split.test for split in self.repeats[0]]))

@@ -7,8 +7,8 @@ stays what it is where all labels of a class went wrong. Adding a kind is adding
 
     symmetric    any other class, each as likely
     asymmetric   the class it is mistaken for (Patrini et al. 2017, sec. 5; by default Han et al. 2018's "pair" noise)
-    group        all examples of a group (slide, image) alike: a slide whose label was swapped; see `bench.protocol.slide_noise`
-    resemblance  a class that it looks like; see `bench.protocol.resemblance_noise`
+    group        all examples of a group (slide, image) alike: a slide whose label was swapped; see
+    `bench.protocol.slide_noise` resemblance  a class that it looks like; see `bench.protocol.resemblance_noise`
     instance-dependent  some items are likelier than others, and items that look alike are taken for the same class,
                  though not for one that they look like; see `bench.protocol.instance_noise`
     open-set     the item is foreign (debris, background) and its label one of the set; see `bench.protocol.foreign`
@@ -37,9 +37,9 @@ class NoiseContext:
 
     y: int (n,) in [0, K), the true classes. items, groups: what the examples and their groups are called, n each.
     partner: int (K,), the class that each is mistaken for, itself where it is mistaken for none; see
-    `bench.protocol.confusion_targets`. looks: name of a space of cheap descriptors to the examples' rows in it, (n, d); see
-    `bench.protocol.instance_noise`. slides: all those of the training side. classes: what the classes look like there, by
-    space.
+    `bench.protocol.confusion_targets`. looks: name of a space of cheap descriptors to the examples' rows in it, (n, d);
+    see `bench.protocol.instance_noise`. slides: all those of the training side. classes: what the classes look like
+    there, by space.
     """
 
     y: np.ndarray

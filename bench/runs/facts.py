@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from bench.instances.blank import diagnostic_of
 from bench.protocol.split_kinds import DIAGNOSTIC, RANDOM
-from bench.report.tables.rows import ROLE_DIAGNOSTIC
 
+ROLE_DIAGNOSTIC = "diagnostic"  # of an encoder, beside "encoder" and "baseline"
 # Split rules under which a tested group is learned from in other folds.
 IN_TURN = ("folds", "leave-one-group-out", "leave-one-source-out")
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import pandas as pd
 
+from bench.data.content import data_name
 from bench.errors import BenchError
-from bench.fitting.sweep import data_name
 from bench.protocol.episodes import SplitPlan
 from bench.protocol.split_kinds import plan_of_rule
 from bench.runs.facts import EncoderFacts, RunFacts

@@ -29,11 +29,11 @@ COLUMNS = (
 class Comparison:
     """The answers of M methods with the same labels to the same N items of K classes.
 
-    hits: counts; shares (M, N, K): see `bench.statistics.chance`; y, group (N,). compared (M,): whether a method takes part
-    in comparisons; those of the oracle and diagnostics do not. trivial (M,): whether it is a baseline to be beaten,
-    which networks with random weights are too, although they are diagnostics. in_turn: whether tested groups were
-    learned from in other folds. learned: what the draws learned from, None without labels; rho (M,): how alike items
-    of a group are (`bench.statistics.learning`).
+    hits: counts; shares (M, N, K): see `bench.statistics.chance`; y, group (N,). compared (M,): whether a method takes
+    part in comparisons; those of the oracle and diagnostics do not. trivial (M,): whether it is a baseline to be
+    beaten, which networks with random weights are too, although they are diagnostics. in_turn: whether tested groups
+    were learned from in other folds. learned: what the draws learned from, None without labels; rho (M,): how alike
+    items of a group are (`bench.statistics.learning`).
     """
 
     hits: Hits

@@ -1,8 +1,8 @@
 """Intervals of balanced accuracy and of its differences, for new groups (slides) to learn from and to be tested on.
 
-From `T_FROM` test groups per class on, limits are Student's t with the components of variance of `bench.statistics.spread`,
-on the scale of the log odds, so that they stay in [0, 1] and are as skewed as they have to be. Below that, exact limits
-of every class's recall are combined.
+From `T_FROM` test groups per class on, limits are Student's t with the components of variance of
+`bench.statistics.spread`, on the scale of the log odds, so that they stay in [0, 1] and are as skewed as they have to
+be. Below that, exact limits of every class's recall are combined.
 """
 
 from __future__ import annotations

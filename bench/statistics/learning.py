@@ -32,8 +32,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.protocol.episodes import SplitPlan
-
 ORDER = 1.5
 EXCHANGES = 40  # of draws, from which the noise of deletions is known
 ALIKE = 0.05  # step of the correlations rho that are told apart
@@ -71,12 +69,19 @@ class Learned:
 
 
 def learned_from(
-    support: np.ndarray, y: np.ndarray, group: np.ndarray, plan: SplitPlan, tested: np.ndarray, in_turn: bool
+    support: np.ndarray,
+    y: np.ndarray,
+    group: np.ndarray,
+    tested: np.ndarray,
+    *,
+    answered: Sequence[Sequence[np.ndarray]],
+    in_turn: bool,
 ) -> Learned:
     """Return what draws learned from.
 
     support int (S, F, n): rows of the table, -1 where there are fewer. y int, group (N,): of the table. tested (G,):
-    names of the tested groups, rising.
+    names of the tested groups, rising. answered: of every partition, the rows that each of its folds is tested on; draw
+    s has partition s modulo their number.
     """
     from scipy.sparse import csr_matrix
 
@@ -95,10 +100,10 @@ def learned_from(
     at = np.searchsorted(names, tested.astype(str))
     place = np.full(len(names), -1)
     place[at] = np.arange(len(at))
-    fold = np.zeros((len(plan.repeats), len(at)), np.int64)
-    for r, splits in enumerate(plan.repeats):
-        for f, split in enumerate(splits):
-            fold[r, place[g[split.test]]] = f
+    fold = np.zeros((len(answered), len(at)), np.int64)
+    for r, folds in enumerate(answered):
+        for f, rows_tested in enumerate(folds):
+            fold[r, place[g[rows_tested]]] = f
     return Learned(
         (by_group @ by_group.T).toarray(), (by_item @ by_item.T).toarray(), holds, fold[np.arange(S) % len(fold)], at,
         in_turn,

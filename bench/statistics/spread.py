@@ -9,8 +9,8 @@ score is a mean over test groups and over draws, and errs by both and by the gro
                         D: the groups as they are learned from, C: twice its covariance with T, both by deletions
 
 In folds every group is tested and learned from. Where learning is symmetric, with as much effect on the answers to
-others as others have on the answer to it, the variance is 2 T (`bench.statistics.chance` has the bound); by deletions it
-is T + D + C, right in the mean and noisy. The two are weighed by w = `PRIOR` and 1 - w, the variance is never less
+others as others have on the answer to it, the variance is 2 T (`bench.statistics.chance` has the bound); by deletions
+it is T + D + C, right in the mean and noisy. The two are weighed by w = `PRIOR` and 1 - w, the variance is never less
 than T, and of several methods D + C is shrunk towards T times its average ratio over all of them. Only a part of the
 groups may be missing from some draw: the weight of D + C is smaller by that part.
 """
@@ -112,9 +112,9 @@ def spread_of(
 ) -> Spread:
     """Return how far the scores of `hits` would be elsewhere.
 
-    learned: what the draws learned from, and rho (M,): how alike items of a group are, `bench.statistics.learning.alike`;
-    None where nothing was learned (zero-shot), or where the training groups are to be taken as they are. in_turn: that
-    groups are tested in turn, where `learned` is not known.
+    learned: what the draws learned from, and rho (M,): how alike items of a group are,
+    `bench.statistics.learning.alike`; None where nothing was learned (zero-shot), or where the training groups are to
+    be taken as they are. in_turn: that groups are tested in turn, where `learned` is not known.
 
     Balanced accuracy is linearised around the recalls, and what is left is a table draws x groups of two crossed
     random factors. The variance of draws is freed of their interaction with test groups (Owen 2007, section 2). Groups

@@ -25,8 +25,8 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path in the same folder that takes the place of `path` when the block succeeds.
 
     On an error the temporary file is removed and `path` is as it was. The temporary name tells
-    whose it is and has a random part, see `bench.storage.owner`, so writers never share one. Raises BenchError where the
-    file system refuses: full, read-only, not permitted.
+    whose it is and has a random part, see `bench.storage.owner`, so writers never share one. Raises BenchError where
+    the file system refuses: full, read-only, not permitted.
     """
     path = Path(path)
     temporary = temporary_name(path.parent, path.name)

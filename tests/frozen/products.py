@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.data.content import content_of
+from bench.data.content import content_of, data_name
 from bench.data.datasets import load_dataset
 from bench.demo import DemoSpec, write_demo
 from bench.embeddings.embed import DataSpec
 from bench.embeddings.pixels import PixelCache
 from bench.fitting.ensembles import Ensemble, plan_means
-from bench.fitting.sweep import Embedded, Protocol, data_name, plan_sweep
+from bench.fitting.sweep import Embedded, Protocol, plan_sweep
 from bench.fitting.zero_shot import plan_zero_shot
 from bench.heads import all_heads
 from bench.instances.cell_boxes import CellFiles

@@ -30,7 +30,8 @@ def render_markdown(
     """Return the Markdown of one run; all data as `bench.report.pages.page.for_page` gives it.
 
     command: as it was typed, in code. cautions: what a reader has to know first, sentences without a full stop. hurt:
-    what `bench.report.tables.robustness` says of the table. sections: lines of more of them, see `bench.report.pages.sections`.
+    what `bench.report.tables.robustness` says of the table. sections: lines of more of them, see
+    `bench.report.pages.sections`.
     """
     table = results(board.table).assign(head=lambda rows: rows.apply(head_label, axis=1))
     parts = [f"# {facts.dataset}: which encoder and head to trust", ""]
@@ -197,7 +198,8 @@ def _hurt(hurt: pd.DataFrame, noise: Mapping[str, str]) -> list[str]:
 def diagnostics_section(board: pd.DataFrame) -> list[str]:
     """Return the lines of the diagnostics of a run at the most labels, clean; none of a run without, or of them alone.
 
-    board: as `bench.report.tables.leaderboard` makes it. A variant is held against the same encoder with nothing taken away.
+    board: as `bench.report.tables.leaderboard` makes it. A variant is held against the same encoder with nothing taken
+    away.
     """
     rows = board[is_diagnostic(board) & (board["selection"] != "oracle")]
     if rows.empty or is_diagnostic(board).all():

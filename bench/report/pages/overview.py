@@ -76,7 +76,8 @@ def _diagnostics(table: pd.DataFrame) -> list[str]:
 
 
 def render_merged(table: pd.DataFrame, found: Across, notes: Sequence[str]) -> str:
-    """Return the Markdown of merged runs. table: as `bench.report.tables.merge` gives it, with ece columns or without."""
+    """Return the Markdown of merged runs. table: as `bench.report.tables.merge` gives it, with ece columns or
+    without."""
     parts = [render_overview(table, notes=notes), *across_section(found), *calibration_section(table)]
     return "\n".join(parts).rstrip() + "\n"
 

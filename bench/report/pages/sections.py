@@ -15,7 +15,8 @@ ALPHA = 0.05
 
 
 def efficiency_section(gained: pd.DataFrame) -> list[str]:
-    """Return the lines of what `bench.report.tables.efficiency` says of a run on its cleanest labels; none without a curve."""
+    """Return the lines of what `bench.report.tables.efficiency` says of a run on its cleanest labels; none without a
+    curve."""
     part = main_series(gained.assign(shots=gained["shots_high"]))
     part = part[part["selection"] != "oracle"]
     part = part[part["noise"] == part["noise"].min()]

@@ -9,8 +9,8 @@ every dataset x encoder x head x selection x series x noise kind x noise that ha
                          interpolated linearly on log2 n; empty where that is at n_1 already, as it may need fewer
     n90_in               what is known without interpolating, e.g. '5-10': not yet at 5, at 10; '<=1': at n_1 already
     n90_low, n90_high    95% interval (low, high] of n90: percentiles under resamples of test groups and draws, see
-                         `bench.report.tables.resamples`. low is 0 where n_1 may be enough already, and high is inf where more
-                         than n_R may be needed; low is n_R, or high n_1, where that is all that is known
+                         `bench.report.tables.resamples`. low is 0 where n_1 may be enough already, and high is inf
+                         where more than n_R may be needed; low is n_R, or high n_1, where that is all that is known
     n90_best, ...        the same four for 90% of the skill of the best method of that dataset and noise at its most
                          labels; '>50' where this one does not reach it: the number of labels is right-censored
 
@@ -38,8 +38,8 @@ COLUMNS = [*METHOD, "shots_low", "shots_high", "area",
 def efficiency(board: pd.DataFrame, null: float, resamples: Resamples = MappingProxyType({})) -> pd.DataFrame:
     """Return one row per METHOD with at least two shot levels, largest area first; no rows where there is none.
 
-    board: columns of METHOD, shots, balanced_accuracy and ci_low, as in `bench.report.tables.leaderboard`. null: e.g. 1 / K.
-    resamples: of the rows of board; where one is missing, there is no interval.
+    board: columns of METHOD, shots, balanced_accuracy and ci_low, as in `bench.report.tables.leaderboard`. null: e.g. 1
+    / K. resamples: of the rows of board; where one is missing, there is no interval.
     """
     drawn = board[board["shots"] > 0].sort_values("shots", kind="stable")
     goals = {key: _goal(own[own["selection"] != "oracle"], null, resamples) for key, own in drawn.groupby(SETTING)}

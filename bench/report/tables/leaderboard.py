@@ -47,8 +47,8 @@ COLUMNS = (
 class Leaderboard:
     """The leaderboard of one run, why some of its fields are empty, and what to know first (see `flags`).
 
-    pairs: see `bench.report.tables.pairs`, of the cleanest labels; no_pairs: the reason where there are none. resamples: see
-    `bench.report.tables.resamples`.
+    pairs: see `bench.report.tables.pairs`, of the cleanest labels; no_pairs: the reason where there are none.
+    resamples: see `bench.report.tables.resamples`.
     """
 
     table: pd.DataFrame

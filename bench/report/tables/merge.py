@@ -1,8 +1,9 @@
 """Several runs as one leaderboard: what may stand side by side, what is doubled, and the scores of every draw.
 
-A dataset is its content, see `bench.report.tables.identity`. Rows may be compared that are of one dataset under one protocol:
-the same instances, labels and groups (`data`), the same way to score (level), draw and split. The rows of a protocol
-that several runs have are joined; of a row in two of them the newer counts, by the time of the runs' predictions.
+A dataset is its content, see `bench.report.tables.identity`. Rows may be compared that are of one dataset under one
+protocol: the same instances, labels and groups (`data`), the same way to score (level), draw and split. The rows of a
+protocol that several runs have are joined; of a row in two of them the newer counts, by the time of the runs'
+predictions.
 """
 
 from __future__ import annotations

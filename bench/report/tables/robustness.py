@@ -9,8 +9,8 @@ gets. Of every dataset x encoder x head x selection x series x shots x noise kin
     breakdown         the first rate at which it is below .5, interpolated linearly; empty if there is none, and then
     breakdown_beyond  r_R: all that is known is that the breakdown lies beyond it (right-censored)
     breakdown_low, breakdown_high  95% interval of the breakdown: percentiles under resamples of test groups and draws,
-                      see `bench.report.tables.resamples`; high is inf where it may lie beyond r_R, and low is r_R where it
-                      surely does
+                      see `bench.report.tables.resamples`; high is inf where it may lie beyond r_R, and low is r_R where
+                      it surely does
     kendall_tau@n     agreement of the order of the methods at n with their order on clean labels (tau-b, Kendall 1945),
                       of the methods that have skill on clean labels: the order of the others is luck at every rate
     with_skill        how many methods these are

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-ROLE_DIAGNOSTIC = "diagnostic"  # in the column role, beside "encoder" and "baseline"
+from bench.runs.facts import ROLE_DIAGNOSTIC
 
 
 def is_diagnostic(rows: pd.DataFrame) -> pd.Series:

@@ -51,7 +51,10 @@ class Sides:
         if predictions.support is None or facts.split_rule == RANDOM:
             return None
         groups = np.unique(self.tested.group)
-        return learned_from(predictions.support, self.y, self.group, self.plan, groups, facts.split_rule in IN_TURN)
+        return learned_from(
+            predictions.support, self.y, self.group, groups, answered=self.plan.tested,
+            in_turn=facts.split_rule in IN_TURN,
+        )  # fmt: skip
 
 
 def few_training_groups(table: pd.DataFrame, plan: SplitPlan, classes: Sequence[str]) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Which images and which cells are labelled in which draw, and what is tested: the same for every encoder and head.
 
 Two ways to a `Design`: from images whose cells are known (`design_images`), and from labelled cells put together to
-images of a known purity (`bench.studies.granularity.simulate`). Draws are nested over the number of images and over the number
-of cells, and no group is on both sides of a split.
+images of a known purity (`bench.studies.granularity.simulate`). Draws are nested over the number of images and over the
+number of cells, and no group is on both sides of a split.
 """
 
 from __future__ import annotations
@@ -193,10 +193,10 @@ def drawable(
 def structural_noise(table: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """Return per class of images, and over all ('all'), the share of windows that do not show their image's label.
 
-    table: columns label, cell_label, group and, maybe, shows (see `bench.instances.shown`); cells without a cell label take
-    no part. Columns: label, cells, groups, other (the share of cells that are of another class than their image), noise
-    (the share of windows that show no cell of it), and noise_low and noise_high, its 95% interval by a bootstrap over
-    groups, NaN with fewer than 2.
+    table: columns label, cell_label, group and, maybe, shows (see `bench.instances.shown`); cells without a cell label
+    take no part. Columns: label, cells, groups, other (the share of cells that are of another class than their image),
+    noise (the share of windows that show no cell of it), and noise_low and noise_high, its 95% interval by a bootstrap
+    over groups, NaN with fewer than 2.
     """
     known = table[table["cell_label"].notna()]
     other = (known["cell_label"].astype(str) != known["label"].astype(str)).to_numpy()

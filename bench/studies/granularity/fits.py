@@ -1,11 +1,12 @@
 """How well do heads tell images and cells apart that learned from so many labels of images and of cells?
 
-`fit_design` makes every fit of a `bench.studies.granularity.design.Design` on one encoder's embeddings and keeps counts of
-hits, from which `bench.studies.granularity.exchange` makes accuracies, intervals and rates. A method is a bag head at m
-labelled images and c labelled cells of a class; where there are no labelled images it is the head of `bench.heads` that
-the bag head rests on. Cell level is scored on cells whose class is known and among the images' classes, in groups that
-nothing was learned from; image level on the images of these groups. Where the design has a class for none of these,
-cells can be labelled as such, and what learned from images alone finds them by `bench.studies.granularity.none_of_these`.
+`fit_design` makes every fit of a `bench.studies.granularity.design.Design` on one encoder's embeddings and keeps counts
+of hits, from which `bench.studies.granularity.exchange` makes accuracies, intervals and rates. A method is a bag head
+at m labelled images and c labelled cells of a class; where there are no labelled images it is the head of `bench.heads`
+that the bag head rests on. Cell level is scored on cells whose class is known and among the images' classes, in groups
+that nothing was learned from; image level on the images of these groups. Where the design has a class for none of
+these, cells can be labelled as such, and what learned from images alone finds them by
+`bench.studies.granularity.none_of_these`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class Method(NamedTuple):
 class Outcome:
     """Hits of every method at both levels; see `bench.statistics.hits.Hits`. The draws of all are the same.
 
-    image_luck, cell_luck (M,): of `bench.studies.granularity.training.luck_of_training`, None where groups are tested in turn.
+    image_luck, cell_luck (M,): of `bench.studies.granularity.training.luck_of_training`, None where groups are tested
+    in turn.
     """
 
     methods: tuple[Method, ...]

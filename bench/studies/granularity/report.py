@@ -69,9 +69,9 @@ ABOUT_NOISE = (
 class PageContext:
     """What is told beside the tables. heads: name -> what it does.
 
-    noise: of `bench.studies.granularity.design.structural_noise`, None for simulated images. none: the class of cells that are
-    of none of the classes, "" where these are not scored. diagnostic: why nothing here is a result, "" where it is.
-    pure: whether every cell is taken to show its image's label.
+    noise: of `bench.studies.granularity.design.structural_noise`, None for simulated images. none: the class of cells
+    that are of none of the classes, "" where these are not scored. diagnostic: why nothing here is a result, "" where
+    it is. pure: whether every cell is taken to show its image's label.
     """
 
     title: str

@@ -133,7 +133,11 @@ def run(request: GranularityRequest, device: str, command: str, on_progress: OnP
 
 
 def _findings(
-    plan: _Plan, specs: Sequence[EncoderSpec], X: Mapping[str, np.ndarray], request: GranularityRequest, on_progress: OnProgress
+    plan: _Plan,
+    specs: Sequence[EncoderSpec],
+    X: Mapping[str, np.ndarray],
+    request: GranularityRequest,
+    on_progress: OnProgress,
 ) -> Iterator[Findings]:
     """Yield the tables of every purity and encoder, with columns that name them."""
     heads = get_bag_heads(request.heads)

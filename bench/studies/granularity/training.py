@@ -24,7 +24,8 @@ def luck_of_training(learned: list[Bags], group: np.ndarray, margin: np.ndarray,
     """Return what the variance between S draws is multiplied by for that of their mean over other training groups.
 
     learned: what each draw learned from, as bags of rows. group (N,): numbers of the rows' groups. margin (S, n): of
-    what is tested, `bench.statistics.learning.margins`; tested: that many bags, whose groups are those of their first rows.
+    what is tested, `bench.statistics.learning.margins`; tested: that many bags, whose groups are those of their first
+    rows.
     """
     S = len(learned)
     by_item, by_group = _products(learned, np.arange(len(group))), _products(learned, group)

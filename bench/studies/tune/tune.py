@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.data.content import data_name
 from bench.embeddings.embed import DataSpec, OnProgress, embed, prepare
 from bench.errors import BenchError
-from bench.fitting.sweep import Embedded, data_name
+from bench.fitting.sweep import Embedded
 from bench.fitting.tuned import write_tuned
 from bench.heads import Head, Params, all_heads, get_heads
 from bench.protocol.episodes import default_seeds, draw_supports, plan_splits
@@ -190,7 +191,9 @@ def _compare(
     supports, plan = half.draws.supports, half.plan
     drawn = np.stack([[supports[half.shots, s, split.name] for split in plan.splits(s)] for s in range(episodes)])
     in_turn = plan.rule in IN_TURN
-    learned = learned_from(drawn, half.y, half.groups, plan, np.unique(tested.group), in_turn)
+    learned = learned_from(
+        drawn, half.y, half.groups, np.unique(tested.group), answered=plan.tested, in_turn=in_turn
+    )
     spread = spread_of(hits, learned, np.array([alike(margins(own, tested.y), tested.y, tested.group) for own in P]))
     limits = np.stack(score_intervals(hits, spread), axis=1)
     apart = (gain, np.nan, np.nan)

@@ -17,7 +17,7 @@ def drawn(table, shots, seeds, in_turn):
     support = np.stack([[supports[shots, s, split.name] for split in plan.splits(s)] for s in range(seeds)])
     y, group = (table["label"] == "b").to_numpy(int), table["group"].to_numpy(str)
     tested = np.unique(group[plan.test_rows()])
-    return learned_from(support, y, group, plan, tested, in_turn), support, plan, group, y
+    return learned_from(support, y, group, tested, answered=plan.tested, in_turn=in_turn), support, plan, group, y
 
 
 def test_what_two_draws_share_is_counted_by_class(make_table):
@@ -49,7 +49,7 @@ def test_rows_that_fill_up_a_short_draw_are_no_rows(make_table):
     table = make_table(CLASSES, 8, 3)
     one, support, plan, group, y = drawn(table, 4, 4, True)
     longer = np.concatenate([support, np.full((*support.shape[:2], 3), -1)], 2)
-    again = learned_from(longer, y, group, plan, np.unique(group), True)
+    again = learned_from(longer, y, group, np.unique(group), answered=plan.tested, in_turn=True)
     assert np.array_equal(one.by_item, again.by_item) and np.array_equal(one.holds, again.holds)
 
 

@@ -3,10 +3,10 @@
     a_i = softmax over the bag of  w'(tanh(V x_i) * sigmoid(U x_i)),   z = sum_i a_i x_i,   classes: softmax(C z + c)
 
 A cell alone has attention 1, so its classes are softmax(C x + c). Rows are scaled as in
-`bench.studies.granularity.heads.mean_pool`. All bags are learned from at once: the mean cross-entropy plus l2/2 of all weights
-but c, by L-BFGS and torch's gradient, from a start by a fixed seed. (Adam, as in the paper, takes steps as large along
-directions of noise: on frozen embeddings of few images it did far worse.) With few images the network learns which
-images it has seen, hence `least_bags`.
+`bench.studies.granularity.heads.mean_pool`. All bags are learned from at once: the mean cross-entropy plus l2/2 of all
+weights but c, by L-BFGS and torch's gradient, from a start by a fixed seed. (Adam, as in the paper, takes steps as
+large along directions of noise: on frozen embeddings of few images it did far worse.) With few images the network
+learns which images it has seen, hence `least_bags`.
 """
 
 from __future__ import annotations
