@@ -104,16 +104,16 @@ def quickstart(
     """Make sample microscopy images and take them all the way to a leaderboard, without a network."""
     from bench.demo import DemoSpec, write_demo
     from bench.embeddings.embed import DataSpec
-    from bench.fitting.sweep import Protocol
     from bench.pipeline import run
+    from bench.protocol.protocol import Protocol
     from bench.request import Request
 
     console.print(f"Drawing sample images of neuron, phloem, rbc and xylem into {folder / 'demo'} ...")
     write_demo(folder / "demo", DemoSpec())
     with progress_bars() as report:
         request = Request(
-            DataSpec(folder / "demo" / "raw", group_pattern=r"([^/]+)__"),
-            Protocol(shots=(1, 2, 5), noise=(0.0, 0.4), seeds=10),
+            source=DataSpec(folder / "demo" / "raw", group_pattern=r"([^/]+)__"),
+            protocol=Protocol(shots=(1, 2, 5), noise=(0.0, 0.4), draws=10),
             encoders=("color-stats", "texture", "random-resnet18"),
             heads=("knn", "centroid", "logreg"),
             out=folder / "results",

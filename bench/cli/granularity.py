@@ -107,7 +107,8 @@ def granularity(
     read = reading_of(leave_out, follow_links, box_units, series)
     request = GranularityRequest(
         DataSpec(data, instances, group_pattern, group_column, cells=told, reading=read),
-        encoder_names(encoder), levels, tuple(words(bag_head)), tuple(words(classes)), tuple(numbers(purity, "--purity", float)[::-1]), simulate_bags,
+        encoder_names(encoder), levels, tuple(words(bag_head)), tuple(words(classes)),
+        tuple(numbers(purity, "--purity", float)[::-1]), simulate_bags,
         _minutes(minutes), out, name, pure, none_class,
     )  # fmt: skip
     with progress_bars() as report:

@@ -187,20 +187,20 @@ def run(
 
     from bench.data.spellings import one_form
     from bench.embeddings.embed import DataSpec
-    from bench.fitting.sweep import Protocol
     from bench.instances.cell_boxes import CellFiles
     from bench.pipeline import forecast_run
     from bench.pipeline import run as run_all
     from bench.protocol.confusion_targets import read_confusable
+    from bench.protocol.protocol import Protocol
     from bench.protocol.split_kinds import DIAGNOSTIC
     from bench.request import Request
 
     protocol = Protocol(
-        tuple(numbers(shots, "--shots", int)), tuple(numbers(noise, "--noise", float)),
-        tuple(dict.fromkeys(words(noise_kind))), seeds, draw,
-        tuple(dict.fromkeys([*words(select), *["tuned"] * bool(params)])), tuple(transfer or ()), tuple(params or ()),
-        read_confusable(one_form(confusable)), tuple(words(foreign)), tuple(numbers(budget, "--budget", int)), split,
-        shot_unit, scale_by,
+        shots=tuple(numbers(shots, "--shots", int)), noise=tuple(numbers(noise, "--noise", float)),
+        noise_kinds=tuple(dict.fromkeys(words(noise_kind))), draws=seeds, support_groups=draw,
+        select=tuple(dict.fromkeys([*words(select), *["tuned"] * bool(params)])), transfer=tuple(transfer or ()),
+        tuned=tuple(params or ()), confusable=read_confusable(one_form(confusable)), foreign=tuple(words(foreign)),
+        budget=tuple(numbers(budget, "--budget", int)), split=split, shot_unit=shot_unit, scale_by=scale_by,
     )  # fmt: skip
     source = DataSpec(
         data, instances, group_pattern, group_column, verify,
@@ -208,8 +208,9 @@ def run(
         reading_of(leave_out, follow_links, box_units, series),
     )  # fmt: skip
     request = Request(
-        source, protocol, encoder_names(encoder), words(head), ensembles(ensemble), prompts or zero_shot, out, name,
-        trivial, allow_missing,
+        source=source, protocol=protocol, encoders=encoder_names(encoder), heads=words(head),
+        ensembles=ensembles(ensemble), zero_shot=prompts or zero_shot, out=out, name=name, trivial=trivial,
+        allow_missing=allow_missing,
     )  # fmt: skip
     if leak and split != "group":
         raise BenchError(f"Got --leak with --split {split}; expected --split group, which random is held against.")

@@ -31,7 +31,8 @@ from bench.heads.choice import Judged, judge, least, leave_groups_out, may_leave
 from bench.heads.contract import Scored
 from bench.heads.support import Support
 from bench.heads.temperature import fit_temperature, soften
-from bench.runs.ledger import Tested, as_stored
+from bench.runs.predictions import as_stored
+from bench.runs.tested import Tested
 
 MIN_GROUPS: Mapping[str, int] = MappingProxyType({"loo": 2, "inner-cv": 3})  # of every class, in every draw
 MAX_FOLDS = 5

@@ -45,7 +45,7 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
     Notes
     -----
     Rows are used as given. `bench run` centres them on the training pool and scales them to unit
-    length first (`bench.fitting.sweep.scale_rows`).
+    length first (`bench.fitting.scaling.scale_rows`).
     """
 
     def __init__(self, head: str = "logreg", params: dict[str, Any] | None = None, select: str = "auto") -> None:

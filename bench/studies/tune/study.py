@@ -29,13 +29,14 @@ import pandas as pd
 
 from bench.errors import BenchError
 from bench.fitting.scaling import Scaling, scaling_of
-from bench.fitting.sweep import Embedded
+from bench.fitting.views import Embedded
 from bench.heads import Head, Params, get_heads
 from bench.heads.contract import Range
 from bench.heads.support import Support
 from bench.heads.temperature import soften
-from bench.protocol.episodes import Draws, SplitPlan
-from bench.runs.ledger import Tested
+from bench.protocol.splits import SplitPlan
+from bench.protocol.supports import Draws
+from bench.runs.tested import Tested
 from bench.seeds import content_name, keyed_uniform
 from bench.statistics.metrics import balanced_accuracy, log_loss
 from bench.storage.atomic import refusal

@@ -21,15 +21,17 @@ import pandas as pd
 from bench.data.content import data_name
 from bench.embeddings.embed import DataSpec, OnProgress, embed, prepare
 from bench.errors import BenchError
-from bench.fitting.sweep import Embedded
 from bench.fitting.tuned import write_tuned
+from bench.fitting.views import Embedded
 from bench.heads import Head, Params, all_heads, get_heads
-from bench.protocol.episodes import default_seeds, draw_supports, plan_splits
+from bench.protocol.level import default_draws
+from bench.protocol.splits import plan_splits
+from bench.protocol.supports import draw_supports
 from bench.protocol.tune_eval_split import split_tune_eval
 from bench.report.pages.markdown import table_lines
 from bench.report.pages.page import write_page
 from bench.runs.facts import IN_TURN
-from bench.runs.ledger import tested_items
+from bench.runs.tested import tested_items
 from bench.seeds import content_name
 from bench.statistics.hits import Hits, count_hits
 from bench.statistics.intervals import T_FROM, differences, few_groups, score_intervals
@@ -122,7 +124,7 @@ def tune(
     classes = tuple(sorted(table["label"].unique()))
     tuning, evaluation = split_tune_eval(table, classes)
     view = Embedded(spec.name, spec.key, spec.scaling, X[spec.name])
-    episodes = aim.episodes or default_seeds(aim.shots)
+    episodes = aim.episodes or default_draws(aim.shots)
     inner = _half(table, classes, view, tuning, aim, episodes, official=False)
     outer = _half(table, classes, view, evaluation, aim, episodes, official=True)
     if shared := set(inner.groups) & set(outer.groups):
@@ -164,7 +166,7 @@ def _half(
     """Cut one half out of the table. official: keep to the table's own split, which only the evaluation can."""
     part = table.iloc[rows].reset_index(drop=True)
     plan = plan_splits(part if official else part.assign(split=None), classes)
-    draws = draw_supports(part, classes, plan, [aim.shots], seeds=episodes, regime=aim.draw)
+    draws = draw_supports(part, classes, plan, [aim.shots], draws=episodes, regime=aim.draw)
     if draws.refused:
         side = "evaluation" if official else "tuning"
         raise BenchError(f"In the {side} half of the groups: {draws.refused[aim.shots]}. Use fewer --shots.")

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from bench.errors import BenchError
-from bench.fitting.sweep import Embedded
+from bench.fitting.views import Embedded
 from bench.heads import get_heads
 from bench.heads.contract import Range
-from bench.protocol.episodes import draw_supports, plan_splits
+from bench.protocol.splits import plan_splits
+from bench.protocol.supports import draw_supports
 from bench.runs import ledger
 from bench.studies.tune.study import Half, Task, _distribution, best_trial, importance, read_trials, run_study
 
@@ -29,7 +30,7 @@ def half() -> Half:
     y = (table["label"] == "b").to_numpy(np.int64)
     X = (rng.normal(size=(len(y), 12)) + y[:, None]).astype(np.float32)
     plan = plan_splits(table, CLASSES)
-    draws = draw_supports(table, CLASSES, plan, [3], seeds=6)
+    draws = draw_supports(table, CLASSES, plan, [3], draws=6)
     tested = ledger.tested_items(table, plan.test_rows(), CLASSES)
     return Half(Embedded("e", "k", "unit", X), y, table["group"].to_numpy(str), 2, plan, draws, tested, 3)
 
