@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.solvers.kernels import compiled
+from bench.solvers.compiling import compiled
 
 GRID = (-18.0, 14.0, 65)  # of the log of n l2 / b, relative to the mean of e, at which single rows' steps are tabled
 HALVINGS = 14  # of what encloses log b
