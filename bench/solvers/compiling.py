@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from numba import njit
-from numba.core import config
+from numba.core import config as _config
 
 HERE = Path(__file__).parent
+config: Any = _config  # its fields are made at run time
 PREFIX = "kernels-"
 
 

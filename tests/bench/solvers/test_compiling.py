@@ -40,4 +40,4 @@ def test_numba_keeps_other_code_where_it_did(tmp_path, monkeypatch):
     before = config.CACHE_DIR
     monkeypatch.setattr(compiling, "FOLDER", tmp_path)
     compiling._compiler()(lambda x: x)
-    assert config.CACHE_DIR == before
+    assert before == config.CACHE_DIR
