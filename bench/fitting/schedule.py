@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -28,9 +27,9 @@ from bench.runs.blocks import FitBlock
 from bench.runs.predictions import read_unit
 from bench.runs.tested import tested_items
 from bench.work.claims import Claims
+from bench.work.engine import WAIT_S, Job, share, until_made
 from bench.work.processes import processes, worker_processes
 
-WAIT_S = 0.5  # between two looks at what other processes are still working on
 SHARE = 0.5  # of the machine's memory, where no budget is given
 PROCESS = 300e6  # bytes of a process that has imported the libraries
 Task = tuple[FitBlock, ...]
@@ -64,14 +63,12 @@ def run_units(
     check_finite([views[name] for name in dict.fromkeys(unit.encoder for unit in todo)])
     material = material_of(sweep, run, device)
     budget = memory_budget() if memory is None else memory * 1e9
-    made = 0
-    while todo:
+
+    def attempt(units: Sequence[FitBlock]) -> int:
         with progress.watched(run):
-            finished = _run_tasks(cut_tasks(todo, sweep, views, workers, budget), sweep, views, material, scratch)
-        made += finished
-        todo = [unit for unit in todo if not unit.path(run).exists()]
-        if todo and not finished:
-            time.sleep(WAIT_S)
+            return _run_tasks(cut_tasks(units, sweep, views, workers, budget), sweep, views, material, scratch)
+
+    made = until_made(todo, attempt, lambda unit: not unit.path(run).exists())
     Claims(run / "claims").sweep()  # of who was killed between committing a unit and letting go of it
     return len(sweep.blocks) - made, made
 
@@ -178,11 +175,16 @@ def _run_task(task: Task, view: View, supports: SupportRows, material: SweepInpu
     """Make the units of a task that nobody else is making; returns their number."""
     if os.getpid() != parent:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    at = {unit.name: unit for unit in task}
+    made = 0
     with Claims(material.run / "claims") as claims:
-        own = [unit for unit in task if claims.take(unit.name) and not unit.path(material.run).exists()]
-        if own:
-            fit_units(own, view, supports, material, lambda unit: claims.done(unit.name))
-    return len(own)
+        job = Job(names=tuple(at), what=view)
+        for mine in share([job], claims, lambda name: not at[name].path(material.run).exists(), wait=False):
+            if mine is not None:
+                own = [at[name] for name in mine.names]
+                fit_units(own, view, supports, material, lambda unit: claims.done(unit.name))
+                made += len(own)
+    return made
 
 
 def cut_tasks(
