@@ -47,6 +47,8 @@ from bench.cli.options import (
     reading_of,
     words,
 )
+from bench.cli.startup import imports
+from bench.data.layout import existing
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -183,29 +185,33 @@ def run(
 
     Run it in several processes, or on machines that share the folder, and they share the work.
     """
-    import pandas as pd
+    levels, rates = tuple(numbers(shots, "--shots", int)), tuple(numbers(noise, "--noise", float))
+    totals = tuple(numbers(budget, "--budget", int))
+    read = reading_of(leave_out, follow_links, box_units, series)
+    existing(data)  # a slip is told before all that takes long to import
 
-    from bench.data.spellings import one_form
-    from bench.embeddings.embed import DataSpec
-    from bench.instances.cell_boxes import CellFiles
-    from bench.pipeline import forecast_run
-    from bench.pipeline import run as run_all
-    from bench.protocol.confusion_targets import read_confusable
-    from bench.protocol.protocol import Protocol
-    from bench.protocol.split_kinds import DIAGNOSTIC
-    from bench.request import Request
+    with imports():
+        import pandas as pd
+
+        from bench.data.spellings import one_form
+        from bench.embeddings.embed import DataSpec
+        from bench.instances.cell_boxes import CellFiles
+        from bench.pipeline import forecast_run
+        from bench.pipeline import run as run_all
+        from bench.protocol.confusion_targets import read_confusable
+        from bench.protocol.protocol import Protocol
+        from bench.protocol.split_kinds import DIAGNOSTIC
+        from bench.request import Request
 
     protocol = Protocol(
-        shots=tuple(numbers(shots, "--shots", int)), noise=tuple(numbers(noise, "--noise", float)),
-        noise_kinds=tuple(dict.fromkeys(words(noise_kind))), draws=seeds, support_groups=draw,
-        select=tuple(dict.fromkeys([*words(select), *["tuned"] * bool(params)])), transfer=tuple(transfer or ()),
-        tuned=tuple(params or ()), confusable=read_confusable(one_form(confusable)), foreign=tuple(words(foreign)),
-        budget=tuple(numbers(budget, "--budget", int)), split=split, shot_unit=shot_unit, scale_by=scale_by,
+        shots=levels, noise=rates, noise_kinds=tuple(dict.fromkeys(words(noise_kind))), draws=seeds,
+        support_groups=draw, select=tuple(dict.fromkeys([*words(select), *["tuned"] * bool(params)])),
+        transfer=tuple(transfer or ()), tuned=tuple(params or ()), confusable=read_confusable(one_form(confusable)),
+        foreign=tuple(words(foreign)), budget=totals, split=split, shot_unit=shot_unit, scale_by=scale_by,
     )  # fmt: skip
     source = DataSpec(
         data, instances, group_pattern, group_column, verify,
-        CellFiles(cells, cell_column, masks, max_instances, box_units),
-        reading_of(leave_out, follow_links, box_units, series),
+        CellFiles(cells, cell_column, masks, max_instances, box_units), read,
     )  # fmt: skip
     request = Request(
         source=source, protocol=protocol, encoders=encoder_names(encoder), heads=words(head),

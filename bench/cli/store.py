@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import box
-from rich.table import Column, Table
 
 from bench.cli.console import console
+from bench.cli.startup import imports
+from bench.cli.tables import make_column, make_table
 from bench.errors import BenchError
 
 app = typer.Typer(rich_markup_mode=None)
@@ -20,16 +20,21 @@ DEFAULT_OUT = Path("results")
 @app.callback(invoke_without_command=True)
 def show(context: typer.Context, out: Out = None) -> None:
     """Show what is stored per encoder: rows, width, size and milliseconds per image; check it, or clean it."""
-    from bench.embeddings.inventory import list_variants, pixel_bytes
-    from bench.embeddings.store import EmbeddingStore
-
     context.obj = out
     if context.invoked_subcommand:
         return
+    with imports():
+        from bench.embeddings.inventory import list_variants, pixel_bytes
+        from bench.embeddings.store import EmbeddingStore
+
     place = _folder(context, None)
-    columns = (Column("name", overflow="fold"), Column("key", no_wrap=True), Column("source", overflow="fold"), *(
-        Column(name, justify="right") for name in ("rows", "width", "shards", "size", "ms/image")))  # fmt: skip
-    table = Table(*columns, box=box.SIMPLE, pad_edge=False)
+    columns = (
+        make_column("name", overflow="fold"),
+        make_column("key", no_wrap=True),
+        make_column("source", overflow="fold"),
+        *(make_column(name, justify="right") for name in ("rows", "width", "shards", "size", "ms/image")),
+    )
+    table = make_table(*columns, pad_edge=False)
     store = EmbeddingStore(place / "store")
     variants = list_variants(store)
     for one in variants:
@@ -46,7 +51,8 @@ def show(context: typer.Context, out: Out = None) -> None:
 @app.command()
 def check(context: typer.Context, out: Out = None) -> None:
     """Read every stored embedding and verify its checksum; what is damaged is set aside."""
-    from bench.embeddings.store import EmbeddingStore
+    with imports():
+        from bench.embeddings.store import EmbeddingStore
 
     store = EmbeddingStore(_folder(context, out) / "store")
     shards = 0
@@ -74,7 +80,8 @@ def clean(
     yes: Annotated[bool, typer.Option("--yes", help="Really remove it; without, it is only listed.")] = False,
 ) -> None:
     """List what serves nobody: unfinished and damaged files, dead claims, shards whose rows are all in others."""
-    from bench.embeddings.inventory import find_leftovers, remove
+    with imports():
+        from bench.embeddings.inventory import find_leftovers, remove
 
     leftovers = find_leftovers(_folder(context, out), encoder or (), pixels=pixels)
     for one in leftovers:
