@@ -42,6 +42,13 @@ def tune(
     draw: Annotated[
         str, typer.Option(help="Which items are labelled: spread (round the slides), proportional, concentrated.")
     ] = "spread",
+    scale_by: Annotated[
+        str,
+        typer.Option(
+            help="What embeddings are centred and scaled by, as in `bench run`: pool (all images of the training side, "
+            "no labels), or support (the labelled examples of a draw alone)."
+        ),
+    ] = "pool",
     instances: Instances = "whole",
     cells: Cells = None,
     cell_column: CellColumn = None,
@@ -66,7 +73,7 @@ def tune(
         from bench.studies.tune.tune import TuneRequest
         from bench.studies.tune.tune import tune as tune_all
 
-    aim = TuneRequest(encoder, head, shots, trials, episodes, draw)
+    aim = TuneRequest(encoder, head, shots, trials, episodes, draw, scale_by)
     told = CellFiles(cells, cell_column, masks, max_instances, box_units)
     read = reading_of(leave_out, follow_links, box_units, series)
     source = DataSpec(data, instances, group_pattern, group_column, cells=told, reading=read)
@@ -74,18 +81,19 @@ def tune(
         result = tune_all(
             source, aim, out=out, name=name, device=device, workers=workers, plots=plots, on_progress=report
         )
-    _show(result)
+    _show(result, scale_by)
 
 
-def _show(result: Tuned) -> None:
+def _show(result: Tuned, scale_by: str) -> None:
     from bench.studies.tune.tune import verdict
 
     parameters = list(result.setting)
-    table = make_table("setting", "balanced accuracy", "95% interval", "log loss", *parameters)
+    table = make_table("setting", "scaled by", "balanced accuracy", "95% interval", "log loss", *parameters)
     published = result.trials[result.trials["default"]].iloc[0]
     both = (("published", result.published, published), ("tuned", result.tuned, result.setting))
     for what, compared, setting in both:
-        table.add_row(what, *compared.texts(), *(f"{setting[key]:.4g}" if key in setting else "" for key in parameters))
+        values = (f"{setting[key]:.4g}" if key in setting else "" for key in parameters)
+        table.add_row(what, scale_by, *compared.texts(), *values)
     history = make_table("trial", "state", "episodes", "log loss", "balanced accuracy")
     best = result.trials.sort_values(["state", "balanced_accuracy"], ascending=[True, False]).head(SHOWN)
     for row in best.to_dict("records"):

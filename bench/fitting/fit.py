@@ -109,8 +109,11 @@ class _Output:
         if self.losses:
             settings = self.losses[0][2].shape[1]
             losses = np.zeros((self.unit.draws, len(self.unit.rates), settings), np.float32)
+            splits = np.zeros(losses.shape[:2], int)
             for seed, rates, own in self.losses:
                 losses[seed, rates] += own / self.gap.shape[-1]
+                splits[seed, rates] += 1
+            losses[splits < self.gap.shape[-1]] = np.nan  # the published setting was taken in some of them
         more = (self.labels, self.wrong) if self.unit.series == "budget" else ()
         support = np.full((*self.gap.shape[::2], max(map(len, self.support.values()))), -1, np.int32)
         for place, rows in self.support.items():

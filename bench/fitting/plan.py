@@ -16,11 +16,12 @@ import pandas as pd
 
 from bench.data.content import data_name
 from bench.errors import BenchError
-from bench.fitting.selection import can_leave_out, check_selection, refuse_shots, settings_of, way_of
+from bench.fitting.selection import check_selection, refuse_shots, settings_of, way_by_draw, way_of
 from bench.fitting.transfer import learn_settings
 from bench.fitting.tuned import tuned_settings
 from bench.fitting.views import View
 from bench.heads import Head, Params, get_heads
+from bench.heads.choice import may_leave_out
 from bench.protocol.budget import draw_budget
 from bench.protocol.foreign import foreign_rows, too_few_foreign
 from bench.protocol.level import Level, Per
@@ -146,7 +147,7 @@ def _plan_level(
     """Return (the blocks of a level, why others that were asked for are missing)."""
     noises, why = _noises_at(sweep, level)
     reasons = [why] if why else []
-    has_groups = "auto" in sweep.protocol.select and _can_leave_out(sweep, level)
+    able, drawn_in_all = _able_draws(sweep, level) if "auto" in sweep.protocol.select else (0, 1)
     blocks: list[FitBlock] = []
     for selection in sweep.protocol.select:
         drawn = ((sweep.group[rows], sweep.y[rows]) for rows in _supports_of(sweep, level))
@@ -157,9 +158,10 @@ def _plan_level(
             for head in heads:
                 settings = _settings_for(selection, head, level.per_class(len(sweep.classes)), given)
                 if settings is not None:
+                    way = way_by_draw(way_of(selection, head, able > 0), able, drawn_in_all)
                     blocks += _blocks(
                         sweep, level, noises, encoder=encoder, head=head, selection=selection, settings=settings,
-                        way=way_of(selection, head, has_groups), made_of={"encoder": key, "scaling": scaling},
+                        way=way, made_of={"encoder": key, "scaling": scaling},
                     )  # fmt: skip
     return blocks, reasons
 
@@ -209,19 +211,23 @@ def _supports_of(sweep: Sweep, level: Level) -> Iterable[np.ndarray]:
     return (supports[key] for key in supports if key[0] == level.count)
 
 
-def _can_leave_out(sweep: Sweep, level: Level) -> bool:
-    """Return whether every class has two groups in every draw of a level.
+def _able_draws(sweep: Sweep, level: Level) -> tuple[int, int]:
+    """Return in how many draws of a level (draws x splits) every class has two groups, and how many there are.
 
-    Where groups are equal, draws that go round them are not looked at, and so not made: they have two where the
-    training side has.
+    A level of labels per class is taken as one, which can only if all its draws can. Where groups are equal, its draws
+    that go round them are not looked at, and so not made: they have two where the training side has.
     """
+    K = len(sweep.classes)
+    if level.per == "class" and level.count < 2:
+        return 0, 1
     rows: Iterable[np.ndarray] = _supports_of(sweep, level)
+    if level.per == "class" and sweep.protocol.support_groups == "spread" and _equal_groups(sweep.group, sweep.y):
+        rows = (split.train for repeat in sweep.plan.repeats for split in repeat)
+    able = (may_leave_out(sweep.group[some], sweep.y[some], K) for some in rows)
     if level.per == "class":
-        if level.count < 2:
-            return False
-        if sweep.protocol.support_groups == "spread" and _equal_groups(sweep.group, sweep.y):
-            rows = (split.train for repeat in sweep.plan.repeats for split in repeat)
-    return can_leave_out(((sweep.group[some], sweep.y[some]) for some in rows), len(sweep.classes))
+        return int(all(able)), 1
+    counted = list(able)
+    return sum(counted), len(counted)
 
 
 def _equal_groups(group: np.ndarray, y: np.ndarray) -> bool:

@@ -24,7 +24,8 @@ class FitBlock:
 
     level: the labels of a draw, None where there are none. draws: their number. rates: of wrong labels, of the kind
     noise_kind. selection: how settings were to be chosen, see `bench.fitting.selection`; way: how they were really
-    chosen: of 'auto', as 'auto' where groups were left out, else as 'fixed'. settings: what there was to choose from.
+    chosen: of 'auto', as 'auto' where groups were left out, else as 'fixed', and as 'auto 7/10' where they were in so
+    many draws of a budget alone. settings: what there was to choose from.
     shot_unit: what the level counts, see `bench.protocol.supports.draw_supports`. scale_by: the rows that all are
     scaled by, see `bench.fitting.scaling`. made_of: what else the numbers depend on, as who makes the block says.
     """

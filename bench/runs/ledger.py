@@ -86,8 +86,9 @@ def _losses(unit: FitBlock, predictions: Predictions, fits: int) -> list[str]:
     if predictions.losses is None:
         return [""] * fits
     texts = [json.dumps(setting, sort_keys=True) for setting in unit.settings]
-    values = predictions.losses.reshape(fits, -1).astype(float).round(6).tolist()
-    return [json.dumps(dict(zip(texts, own, strict=True))) for own in values]
+    values = predictions.losses.reshape(fits, -1).astype(float).round(6)
+    # NaN of a draw that took the published setting
+    return ["" if np.isnan(own).any() else json.dumps(dict(zip(texts, own.tolist(), strict=True))) for own in values]
 
 
 def write_part(

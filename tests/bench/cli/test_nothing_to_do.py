@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from bench.protocol.protocol import Protocol
 
 from bench.data.warnings import find_slips
 from bench.embeddings.embed import DataSpec
 from bench.pipeline import run
+from bench.protocol.protocol import Protocol
 from bench.request import Request
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -152,7 +152,7 @@ def test_what_is_to_be_known_of_data_is_found_once_and_told_before_the_work(old_
     monkeypatch.setattr("bench.data.warnings.find_slips", lambda table: asked.append(len(table)) or find_slips(table))
     request = Request(
         source=DataSpec(old_images / "raw"),
-        protocol=Protocol(shots=(1,), seeds=2),
+        protocol=Protocol(shots=(1,), draws=2),
         encoders=["color-stats"],
         heads=["centroid"],
         out=old_images / "out",

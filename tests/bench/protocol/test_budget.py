@@ -14,6 +14,7 @@ from bench.errors import BenchError
 from bench.fitting.plan import plan_sweep
 from bench.fitting.schedule import run_units
 from bench.heads import all_heads
+from bench.heads.choice import may_leave_out
 from bench.protocol.budget import draw_budget, lacking
 from bench.protocol.order import REGIMES
 from bench.protocol.protocol import Protocol
@@ -114,6 +115,36 @@ def test_settings_are_not_chosen_where_a_draw_may_lack_groups(make_sweep):
     sweep, _ = make_sweep(replace(BOTH, select=("fixed", "loo")), ["ridge"])
     assert {unit.selection for unit in sweep.blocks if unit.series == "budget"} == {"fixed"}
     assert any("--budget 3 with --select loo" in why for why in sweep.refused)
+
+
+def test_settings_are_chosen_in_those_draws_of_a_budget_where_every_class_has_two_groups(make_sweep, tmp_path):
+    sweep, views = make_sweep(
+        Protocol((2,), (0.0, 0.3), seeds=8, budget=(3, 9, 60), select=("auto", "fixed")), ["ridge"]
+    )
+    group, K = sweep.table["group"].to_numpy(str), len(sweep.classes)
+    plan, draws = sweep.plan, sweep.budget.supports
+    drawn = {n: [[draws[n, s, split.name] for split in plan.splits(s)] for s in range(8)] for n in (3, 9, 60)}
+    able = {
+        n: np.array([[may_leave_out(group[rows], sweep.y[rows], K) for rows in splits] for splits in of_seed])
+        for n, of_seed in drawn.items()
+    }  # (seeds, splits)
+    assert not able[3].any() and able[60].all() and able[9].any() and not able[9].all()
+    units = {(unit.shots, unit.selection): unit for unit in sweep.units if unit.series == "budget"}
+    ways = {n: units[n, "auto"].way for n in (3, 9, 60)}
+    assert ways == {3: "fixed", 9: f"auto {able[9].sum()}/{able[9].size}", 60: "auto"}
+    run_units(sweep, views, tmp_path)
+    auto, fixed = (read_unit(tmp_path, units[9, kind]) for kind in ("auto", "fixed"))
+    assert np.array_equal((auto.temperature != fixed.temperature).all(1), able[9])
+    assert np.array_equal((auto.temperature != fixed.temperature).any(1), able[9])
+    for s in range(8):
+        at = [np.searchsorted(plan.test_rows(), split.test) for split in plan.splits(s)]
+        same = [np.array_equal(auto.P[s][:, rows], fixed.P[s][:, rows]) for rows in at]
+        assert same == (~able[9][s]).tolist()
+    assert np.array_equal(np.isfinite(auto.losses).all((1, 2)), able[9].all(1))
+    assert np.isfinite(read_unit(tmp_path, units[60, "auto"]).losses).all()
+    rows = read_ledger(tmp_path).query("series == 'budget' and shots == 9 and selection == 'auto'")
+    assert set(rows["chosen_by"]) == {ways[9]}
+    assert ((rows["losses"] != "") == able[9].all(1)[rows["seed"]]).all()
 
 
 def test_a_budget_alone_will_do_and_none_at_all_will_not(make_table, make_view):
