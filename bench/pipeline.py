@@ -56,7 +56,7 @@ from encoders import (
 
 
 @dataclass(frozen=True)
-class RunResult:
+class RunReport:
     """What a run made: the folder, the leaderboard, and what was reused."""
 
     folder: Path
@@ -86,7 +86,7 @@ def run(
     command: str = "",
     on_progress: OnProgress | None = None,
     on_data: Callable[[Dataset], None] | None = None,
-) -> RunResult:
+) -> RunReport:
     """Do what is asked and write the leaderboard.
 
     device: "auto", "cpu", "cuda" or "cuda:N". fit_device: "cpu", or a GPU for the heads that can. workers, memory: see
@@ -148,7 +148,7 @@ def run(
     board, fresh, kept = write_up(run_folder, Path(request.out), sweep, facts, refused, command)
     notes = tuple(filter(None, (alone, elsewhere, kept)))
     up_to_date = not (made or fresh or sum(extracted.made.values()))
-    return RunResult(
+    return RunReport(
         run_folder, board, refused, extracted, reused, made, up_to_date, asked.left_out, notes, missing
     )  # fmt: skip
 
