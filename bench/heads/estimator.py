@@ -54,9 +54,8 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
     Notes
     -----
     Rows are used as given. `bench.run` centres them on the training pool and scales them to unit length first
-    (`bench.fitting.sweep.scale_rows`). The published settings are a rule of the number of labels, classes and columns
-    that was fitted on simulated and real embeddings (`results/settings`); the softening of probabilities is
-    temperature scaling [1]_.
+    (`bench.fitting.scaling.scale_rows`). The published setting is a rule of the number of labels, classes and columns;
+    what the rules are worth is measured in `results/settings`. Probabilities are softened by one temperature [1]_.
 
     References
     ----------
@@ -70,7 +69,7 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
     >>> y = np.repeat(["neuron", "rbc"], 20)
     >>> X = rng.normal(size=(40, 8)) + 2 * (y == "rbc")[:, None]  # (n, d)
     >>> slides = np.tile(np.arange(10), 4)
-    >>> clf = bench.HeadClassifier("logreg").fit(X, y, groups=slides)
+    >>> clf = bench.HeadClassifier("ridge").fit(X, y, groups=slides)
     >>> clf.predict(X[:2])
     array(['neuron', 'neuron'], dtype='<U6')
     >>> clf.predict_proba(X[:2]).shape
