@@ -51,6 +51,7 @@ class Data(Shows):
     """
 
     spec: DataSpec
+    read: Dataset  # before it was cut
     dataset: Dataset
     instances: pd.DataFrame
     problems: pd.DataFrame
@@ -117,13 +118,11 @@ class Data(Shows):
         """
         spec, cache = self.spec, self.out / "store"
         with python_words(), bars(arguments.flag(progress, "progress")) as report:
-            check = check_dataset(self.dataset, cache)
-            if spec.instances != "whole":
-                cut = cut_instances(check.dataset, spec.instances, spec.cells, cache, report)
-                check = replace(check, dataset=cut.dataset, warnings=data_warnings(cut.dataset))
-        dataset = replace(check.dataset, problems=reasons_in_python(check.dataset.problems),
-                          lost={name: in_python(why) for name, why in check.dataset.lost.items()})  # fmt: skip
-        return replace(check, dataset=dataset, warnings=tuple(map(in_python, check.warnings)))
+            check = check_dataset(self.read, cache)
+            cut = cut_instances(check.dataset, spec.instances, spec.cells, cache, report).dataset
+        problems, lost = reasons_in_python(cut.problems), {name: in_python(why) for name, why in cut.lost.items()}
+        warnings = tuple(map(in_python, data_warnings(cut)))
+        return replace(check, dataset=replace(cut, problems=problems, lost=lost), warnings=warnings)
 
     def _parts(self) -> list[Part]:
         images, groups = (
@@ -263,7 +262,8 @@ def load_data(
         )  # fmt: skip
         cut = cut_instances(dataset, spec.instances, spec.cells, folder / "store", report)
         return Data(
-            spec=spec, dataset=cut.dataset, instances=cut.table, problems=reasons_in_python(cut.dataset.problems),
+            spec=spec, read=dataset, dataset=cut.dataset, instances=cut.table,
+            problems=reasons_in_python(cut.dataset.problems),
             warnings=tuple(map(in_python, (*data_warnings(cut.dataset), *take_notices()))), out=folder, typed=typed,
         )  # fmt: skip
 

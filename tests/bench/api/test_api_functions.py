@@ -45,6 +45,11 @@ def test_data_knows_its_rows_its_classes_and_what_it_can_support(here):
     assert "tiles:32" in repr(tiles) and tiles.check().classes["images"].sum() == 48
 
 
+def test_what_is_said_of_cells_is_said_once(here):
+    data = bench.load_data("demo/raw", group_pattern=GROUPS, instances="masks:32", masks="demo/masks")
+    assert data.warnings and data.check().warnings == data.warnings == tuple(dict.fromkeys(data.warnings))
+
+
 def test_a_class_without_an_image_is_shown_and_stops_what_embeds(here):
     (here / "demo" / "raw" / "blasts").mkdir()
     data = bench.load_data("demo/raw", group_pattern=GROUPS)
