@@ -60,7 +60,7 @@ OnData = Callable[[Dataset, Sequence[str]], None]  # the data, and what is to be
 
 
 @dataclass(frozen=True)
-class RunResult:
+class RunReport:
     """What a run made: the folder, the leaderboard, and what was reused."""
 
     folder: Path
@@ -90,7 +90,7 @@ def run(
     command: str = "",
     on_progress: OnProgress | None = None,
     on_data: OnData | None = None,
-) -> RunResult:
+) -> RunReport:
     """Do what is asked and write the leaderboard.
 
     device: "auto", "cpu", "cuda" or "cuda:N". fit_device: "cpu", or a GPU for the heads that can. workers, memory: see
@@ -151,7 +151,7 @@ def run(
     board, fresh, kept = write_up(run_folder, Path(request.out), sweep, facts, refused, command)
     notes = tuple(filter(None, (alone, elsewhere, kept)))
     up_to_date = not (produced.made or fresh or sum(extracted.made.values()))
-    return RunResult(
+    return RunReport(
         run_folder, board, refused, extracted, produced.reused, produced.made, up_to_date, asked.left_out, notes,
         missing,
     )  # fmt: skip

@@ -54,7 +54,7 @@ from bench.errors import BenchError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.pipeline import RunResult
+    from bench.pipeline import RunReport
     from bench.request import Request
 
 
@@ -247,7 +247,7 @@ def run(
         console.print(f"All of it: {result.folder / 'leak.csv'}")
 
 
-def _audit(request: Request, result: RunResult, command: str, **how: Any) -> pd.DataFrame:
+def _audit(request: Request, result: RunReport, command: str, **how: Any) -> pd.DataFrame:
     """Run the same on items split at random, and write beside the run what that scores too high."""
     from bench.pipeline import run as run_all
     from bench.runs.place import LEAK

@@ -118,6 +118,8 @@ def extract(
     from joblib import cpu_count
 
     # Descriptors need no torch, which finding a GPU would import.
+    if device != "auto":
+        find_placement(device, 1)  # a wrong one is told even where nothing would run on it
     placement = find_placement(device if any(s.weights != "none" for s in wanted) else "cpu", cpu_count(), len(table))
     loaded, failed = _load(wanted, store, placement, table, root)
     refuse_missing(failed, allow_missing=allow_missing)
