@@ -24,7 +24,7 @@ import pandas as pd
 
 from bench.report.tables.fits import predictions_of
 from bench.runs.record import RunRecord
-from bench.runs.tested import tested_items
+from bench.runs.tested import scored_items
 from bench.statistics.hits import LEVEL, percentile_interval
 
 BINS = 15
@@ -73,7 +73,7 @@ def calibration(
 
     Raises BenchError where predictions are missing in the run's folder.
     """
-    tested = tested_items(account.table, account.plan.test_rows(), account.facts.classes)
+    tested = scored_items(account.table, account.plan.test_rows(), account.facts.classes)
     rows = []
     for i, unit in enumerate(account.units):
         if on_progress:

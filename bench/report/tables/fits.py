@@ -11,13 +11,13 @@ from bench.runs.blocks import FitBlock
 from bench.runs.ledger import read_part, write_part
 from bench.runs.predictions import Predictions, read_unit
 from bench.runs.record import AGAIN, RunRecord
-from bench.runs.tested import Tested, tested_items
+from bench.runs.tested import Tested, scored_items
 
 
 def ledger_of(run: Path, account: RunRecord) -> pd.DataFrame:
     """Return the rows of the ledger of every unit of a run. BenchError where predictions needed are missing."""
     classes = account.facts.classes
-    tested = tested_items(account.table, account.plan.test_rows(), classes)
+    tested = scored_items(account.table, account.plan.test_rows(), classes)
     parts = [rows_of(run, unit, None, tested, classes) for unit in account.units]
     return pd.concat(parts, ignore_index=True)
 

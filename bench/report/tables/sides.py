@@ -12,7 +12,7 @@ from bench.protocol.split_kinds import RANDOM
 from bench.protocol.splits import SplitPlan, class_codes
 from bench.runs.facts import IN_TURN, RunFacts
 from bench.runs.predictions import Predictions
-from bench.runs.tested import Tested, tested_items
+from bench.runs.tested import Tested, scored_items
 from bench.statistics.learning import Learned, learned_from
 
 DRAWS_ALIKE = (
@@ -43,7 +43,7 @@ class Sides:
         rows, group = plan.test_rows(), table["group"].to_numpy(str)
         counts = [len(np.unique(group[split.train])) for repeat in plan.repeats for split in repeat]
         return cls(
-            tested_items(table, rows, facts.classes), plan, rows, class_codes(table, facts.classes), group,
+            scored_items(table, rows, facts.classes), plan, rows, class_codes(table, facts.classes), group,
             float(np.mean(counts)),
         )  # fmt: skip
 

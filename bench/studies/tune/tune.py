@@ -32,7 +32,7 @@ from bench.protocol.tune_eval_split import split_tune_eval
 from bench.report.pages.markdown import table_lines
 from bench.report.pages.page import write_page
 from bench.runs.facts import IN_TURN
-from bench.runs.tested import tested_items
+from bench.runs.tested import scored_items
 from bench.seeds import content_name
 from bench.statistics.hits import Hits, count_hits
 from bench.statistics.intervals import T_FROM, differences, few_groups, score_intervals
@@ -182,7 +182,7 @@ def _half(
         Embedded(view.name, view.key, view.scaling, view.X[rows]),
         pd.Categorical(part["label"], categories=list(classes)).codes.astype(np.int64),
         part["group"].to_numpy(str), len(classes), plan, draws,
-        tested_items(part, plan.test_rows(), classes), aim.shots, aim.scale_by,
+        scored_items(part, plan.test_rows(), classes), aim.shots, aim.scale_by,
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from bench.runs import ledger
 from bench.runs.facts import EncoderFacts, RunFacts
 from bench.runs.ledger import read_ledger, write_part
 from bench.runs.predictions import read_unit
-from bench.runs.tested import tested_items
+from bench.runs.tested import scored_items
 from bench.storage.tables import csv_bytes
 from bench.storage.together import put_together
 
@@ -281,7 +281,7 @@ def test_settings_are_learned_from_oracle_runs_of_other_data_and_never_of_this(m
     means = producer.plan(elsewhere)
     producer.make(elsewhere, means, run)  # rows that no setting was chosen for
     for unit in means:
-        tested = tested_items(elsewhere.table, elsewhere.plan.test_rows(), elsewhere.classes)
+        tested = scored_items(elsewhere.table, elsewhere.plan.test_rows(), elsewhere.classes)
         write_part(run, unit, read_unit(run, unit), tested, elsewhere.classes)
     here, own = make_sweep(Protocol(shots=(3,), draws=2), ["knn"], groups=9)
     protocol = Protocol(shots=(3,), draws=2, select=("transfer",), transfer=(run,))

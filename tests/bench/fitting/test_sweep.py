@@ -19,7 +19,7 @@ from bench.report.tables.leaderboard import COLUMNS, build_leaderboard
 from bench.runs import ledger
 from bench.runs.facts import EncoderFacts, RunFacts
 from bench.runs.predictions import read_unit
-from bench.runs.tested import tested_items
+from bench.runs.tested import scored_items
 
 CLASSES = ("a", "b", "c")
 
@@ -218,7 +218,7 @@ def test_labels_go_wrong_alike_for_every_encoder_and_head(kind, make_sweep, tmp_
     assert all(map(np.array_equal, seen[::2], seen[1::2]))  # the two heads of a draw
     wrong = [read_unit(tmp_path, unit).realised for unit in sweep.blocks]
     assert all(np.array_equal(wrong[0], other) for other in wrong) and wrong[0].shape == (3, 2, 3)
-    tested = tested_items(sweep.table, sweep.plan.test_rows(), sweep.classes)
+    tested = scored_items(sweep.table, sweep.plan.test_rows(), sweep.classes)
     assert [sweep.classes[k] for k in tested.y] == sweep.table["label"].iloc[sweep.plan.test_rows()].tolist()
 
 
@@ -236,7 +236,7 @@ def test_classes_that_vanish_and_supports_of_one_class_stop_no_selection(select,
 
 def test_tiles_are_scored_as_the_image_they_come_from(make_table):
     table = make_table(CLASSES, 3, 5, "inherited")
-    tested = tested_items(table, np.arange(len(table)), CLASSES)
+    tested = scored_items(table, np.arange(len(table)), CLASSES)
     assert tested.level == "image"
     assert len(tested.y) == 9
     P = np.zeros((1, len(table), 3))

@@ -87,7 +87,7 @@ def test_neither_workers_nor_order_nor_company_changes_a_bit(K, one_split, plan,
     fits = len(unrounded)
     run_units(sweep, views, tmp_path / "two", workers=2)
     assert_part_of(one, stored(sweep, tmp_path / "two"))
-    backwards = replace(sweep, units=sweep.blocks[::-1])
+    backwards = replace(sweep, blocks=sweep.blocks[::-1])
     run_units(backwards, dict(reversed(views.items())), tmp_path / "backwards")
     assert_part_of(one, stored(sweep, tmp_path / "backwards"))
     for at, some in enumerate((HEADS[::2], HEADS[1::2])):

@@ -17,7 +17,7 @@ from bench.heads.support import Support
 from bench.heads.temperature import soften
 from bench.protocol.splits import plan_splits
 from bench.protocol.supports import draw_supports
-from bench.runs.tested import tested_items
+from bench.runs.tested import scored_items
 from bench.studies.tune.study import Half, Task, _distribution, best_trial, importance, read_trials, run_study
 
 CLASSES = ("a", "b")
@@ -34,7 +34,7 @@ def half() -> Half:
     X = (rng.normal(size=(len(y), 12)) + y[:, None]).astype(np.float32)
     plan = plan_splits(table, CLASSES)
     draws = draw_supports(table, CLASSES, plan, [3], draws=6)
-    tested = tested_items(table, plan.test_rows(), CLASSES)
+    tested = scored_items(table, plan.test_rows(), CLASSES)
     return Half(Embedded("e", "k", "unit", X), y, table["group"].to_numpy(str), 2, plan, draws, tested, 3)
 
 
