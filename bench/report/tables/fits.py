@@ -9,6 +9,7 @@ import pandas as pd
 from bench.errors import BenchError
 from bench.runs.ledger import FitBlock, Predictions, Tested, read_part, read_unit, tested_items, write_part
 from bench.runs.record import AGAIN, RunRecord
+from bench.statistics.metrics import METRICS
 
 
 def ledger_of(run: Path, account: RunRecord) -> pd.DataFrame:
@@ -22,9 +23,12 @@ def ledger_of(run: Path, account: RunRecord) -> pd.DataFrame:
 def rows_of(
     run: Path, unit: FitBlock, predictions: Predictions | None, tested: Tested, classes: tuple[str, ...]
 ) -> pd.DataFrame:
-    """Return a unit's rows of the ledger. predictions: its own, None where they are not read yet."""
+    """Return a unit's rows of the ledger. predictions: its own, None where they are not read yet.
+
+    Rows that lack a metric, as those that were written before it was added, are made again from the predictions.
+    """
     rows = read_part(run, unit)
-    if rows is not None:
+    if rows is not None and set(METRICS) <= set(rows.columns):
         return rows
     return write_part(run, unit, predictions or predictions_of(run, unit), tested, classes)
 

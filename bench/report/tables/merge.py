@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import BenchError
+from bench.report.tables.columns import COLUMNS
 from bench.report.tables.fits import ledger_of
 from bench.report.tables.identity import Known, changed_encoders, families, name_datasets
 from bench.report.tables.rows import competing
@@ -26,9 +27,6 @@ from bench.storage.together import RECORD, read_member, settle
 BOARD = "leaderboard.csv"
 PROTOCOL = ["instances", "level", "draw", "shot_unit", "scale_by", "split", "data"]
 ROW = ["encoder", "head", "selection", "series", "shots", "noise_kind", "noise"]
-WITHIN = ("rank_low", "rank_high", "p_best", "held_out_best", "p_chance_best", "delta_trivial", "delta_low",
-          "delta_high")  # fmt: skip
-# What a row owes to the other rows of its run.
 
 
 @dataclass(frozen=True)
@@ -132,9 +130,9 @@ def merge_runs(runs: Sequence[StoredRun]) -> Merged:
     notes = [*_changed(table, key), *_several_protocols(table[table["draw"] != "none"])]
     table = table[~table.duplicated(key, keep="last")].reset_index(drop=True)
     several = table.groupby(["dataset", *PROTOCOL])["run"].transform("nunique") > 1
-    within = [name for name in WITHIN if name in table]
-    if several.any() and within:
-        table[within] = table[within].mask(several)
+    relative = [column.key for column in COLUMNS if column.relative and column.key in table]
+    if several.any() and relative:
+        table[relative] = table[relative].mask(several)
         where = ", ".join(sorted(table.loc[several, "dataset"].unique()))
         notes.append(f"{where}: rows of several runs; ranks and differences to baselines hold within one and are empty")
     return Merged(table, tuple(notes))
