@@ -47,7 +47,7 @@ def say(template: str, /, **values: Inline | int) -> Words:
 
 def listed(words: Sequence[Inline], between: str = " ") -> Words:
     """Return sentences or other words one after the other, those that are empty left out."""
-    kept = [one for one in words if one != ""]
+    kept = [part for part in words if part != ""]
     names = [f"part{i}" for i in range(len(kept))]
     return Words(between.join(f"{{{name}}}" for name in names), dict(zip(names, kept, strict=True)))
 
@@ -143,8 +143,8 @@ def number_field(key: str, text: Callable[[Any], str], words: Inline | None = No
 
 def table_of(rows: Iterable[Row], fields: Sequence[Field]) -> Table:
     """Return the table with a row per row of data and a column per field."""
-    headers = tuple(Header(one.words, one.right) for one in fields)
-    return Table(headers, tuple(tuple(one.cell(row) for one in fields) for row in rows))
+    headers = tuple(Header(column.words, column.right) for column in fields)
+    return Table(headers, tuple(tuple(column.cell(row) for column in fields) for row in rows))
 
 
 def long_table(table: Table) -> tuple[Block, ...]:

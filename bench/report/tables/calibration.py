@@ -56,9 +56,9 @@ def null_band(
     G, N = int(g.max()) + 1, len(y)
     signs = np.random.default_rng(seed).integers(0, 2, (resamples, G)) * 2.0 - 1
     total = np.zeros(resamples)
-    for own in P:
-        sure = own.max(-1).astype(np.float64)  # (N,)
-        apart = np.bincount(g * BINS + _bins(sure), sure - (own.argmax(-1) == y), G * BINS)
+    for draw in P:
+        sure = draw.max(-1).astype(np.float64)  # (N,)
+        apart = np.bincount(g * BINS + _bins(sure), sure - (draw.argmax(-1) == y), G * BINS)
         total += np.abs(signs @ apart.reshape(G, BINS)).sum(-1) / N
     df, upper = max(G - 1, 1), (1 + LEVEL) / 2
     wider = np.sqrt(G / df) * t.ppf(upper, df) / norm.ppf(upper)
@@ -67,17 +67,17 @@ def null_band(
 
 
 def calibration(
-    run: Path, account: RunRecord, on_progress: Callable[[str, int, int], None] | None = None
+    run: Path, record: RunRecord, on_progress: Callable[[str, int, int], None] | None = None
 ) -> pd.DataFrame:
     """Return COLUMNS, one row per row of a run's leaderboard: ECE, mean over draws, and its null band.
 
     Raises BenchError where predictions are missing in the run's folder.
     """
-    tested = tested_items(account.table, account.plan.test_rows(), account.facts.classes)
+    tested = tested_items(record.table, record.plan.test_rows(), record.facts.classes)
     rows = []
-    for i, unit in enumerate(account.units):
+    for i, unit in enumerate(record.units):
         if on_progress:
-            on_progress(f"calibrate {account.facts.dataset}", i, len(account.units))
+            on_progress(f"calibrate {record.facts.dataset}", i, len(record.units))
         predictions = predictions_of(run, unit)
         P = tested.pool(predictions.P)
         for r, rate in enumerate(unit.rates):

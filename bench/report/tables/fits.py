@@ -12,11 +12,11 @@ from bench.runs.record import AGAIN, RunRecord
 from bench.statistics.metrics import METRICS
 
 
-def ledger_of(run: Path, account: RunRecord) -> pd.DataFrame:
+def ledger_of(run: Path, record: RunRecord) -> pd.DataFrame:
     """Return the rows of the ledger of every unit of a run. BenchError where predictions needed are missing."""
-    classes = account.facts.classes
-    tested = tested_items(account.table, account.plan.test_rows(), classes)
-    parts = [rows_of(run, unit, None, tested, classes) for unit in account.units]
+    classes = record.facts.classes
+    tested = tested_items(record.table, record.plan.test_rows(), classes)
+    parts = [rows_of(run, unit, None, tested, classes) for unit in record.units]
     return pd.concat(parts, ignore_index=True)
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 from bench.errors import BenchError
 from bench.report.tables.columns import COLUMNS
 from bench.report.tables.fits import ledger_of
-from bench.report.tables.identity import Known, changed_encoders, families, name_datasets
+from bench.report.tables.identity import DatasetOfRun, changed_encoders, families, name_datasets
 from bench.report.tables.rows import competing
 from bench.runs.place import content_of_run
 from bench.runs.record import AGAIN, read_about, read_record_of
@@ -43,7 +43,7 @@ class StoredRun:
     classes: tuple[str, ...]
     data: str
     made: float
-    known: Known
+    known: DatasetOfRun
     counts_as: str = ""
 
 
@@ -62,14 +62,14 @@ def find_runs(out: Path, names: Sequence[str]) -> list[Path]:
         if not known:
             raise BenchError(f"Got no run in {out / 'runs'}; expected at least one, of `bench run --out {out}`.")
         return known
-    found = []
+    folders = []
     for name in names:
-        there = [place for place in (out / "runs" / name, Path(name)) if is_run(place)]
-        if not there:
+        places = [place for place in (out / "runs" / name, Path(name)) if is_run(place)]
+        if not places:
             listed = f", or one of {', '.join(path.name for path in known)}" if known else ""
             raise BenchError(f"Got run {name}, which has no leaderboard.csv; expected the folder of a run{listed}.")
-        found.append(there[0])
-    return list({path.resolve(): path for path in found}.values())
+        folders.append(places[0])
+    return list({path.resolve(): path for path in folders}.values())
 
 
 def is_run(folder: Path) -> bool:
@@ -118,7 +118,7 @@ def _read(folder: Path, name: str) -> StoredRun:
     made = max(stored, default=(folder / BOARD).stat().st_mtime)
     dataset = str(board["dataset"].iloc[0]) if len(board) else folder.name
     place = about.get("facts", {}).get("place", "")
-    known = Known(dataset, place, content_of_run(folder) or dataset, folder)
+    known = DatasetOfRun(dataset, place, content_of_run(folder) or dataset, folder)
     return StoredRun(name, folder, board, tuple(about.get("classes", ())), str(about.get("data", ""))[:8], made, known)
 
 
@@ -146,13 +146,13 @@ def draw_scores(runs: Sequence[StoredRun], merged: Merged) -> tuple[pd.DataFrame
     """
     rows = competing(merged.table)
     rows = rows[(rows["shots"] > 0) & (rows["series"] != "budget")]  # a budget means other labels
-    made = {run.name: run.made for run in runs}
+    made_at = {run.name: run.made for run in runs}
     parts, notes = [], []
     rows = rows.assign(dataset=rows["run"].map({run.name: run.counts_as for run in runs}))
-    for dataset, own in rows.groupby("dataset", sort=True):
-        newest = own[PROTOCOL].iloc[int(own["run"].map(made).to_numpy().argmax())]
-        kept = own[(own[PROTOCOL] == newest).all(axis=1)]
-        if len(kept) < len(own):
+    for dataset, of_dataset in rows.groupby("dataset", sort=True):
+        newest = of_dataset[PROTOCOL].iloc[int(of_dataset["run"].map(made_at).to_numpy().argmax())]
+        kept = of_dataset[(of_dataset[PROTOCOL] == newest).all(axis=1)]
+        if len(kept) < len(of_dataset):
             notes.append(f"{dataset}: across datasets only its newest run counts ({_protocol(newest)})")
         for run in (run for run in runs if run.name in set(kept["run"])):
             try:
@@ -176,7 +176,7 @@ def draw_scores(runs: Sequence[StoredRun], merged: Merged) -> tuple[pd.DataFrame
 
 def join_by_row(table: pd.DataFrame, runs: Sequence[StoredRun], more: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return a merged table with the further columns of `more`, for every run a table with the columns ROW."""
-    named = [_like_csv(own).assign(run=run.name) for run, own in zip(runs, more, strict=True)]
+    named = [_like_csv(columns).assign(run=run.name) for run, columns in zip(runs, more, strict=True)]
     return table.merge(pd.concat(named, ignore_index=True), on=["run", *ROW], how="left")
 
 
@@ -197,14 +197,14 @@ def _changed(table: pd.DataFrame, key: list[str]) -> list[str]:
 
 def _several_protocols(table: pd.DataFrame) -> list[str]:
     notes = []
-    for dataset, own in table.groupby("dataset", sort=True):
-        found = own[PROTOCOL].drop_duplicates()
-        if len(found) > 1:
-            said = "; ".join(dict.fromkeys(_protocol(row) for _, row in found.iterrows()))
-            several = bool(found.groupby("instances")["data"].nunique().max() > 1)
+    for dataset, rows in table.groupby("dataset", sort=True):
+        protocols = rows[PROTOCOL].drop_duplicates()
+        if len(protocols) > 1:
+            said = "; ".join(dict.fromkeys(_protocol(row) for _, row in protocols.iterrows()))
+            several = bool(protocols.groupby("instances")["data"].nunique().max() > 1)
             by_name = "without groups, an image is one by its name"
             other = f" on other images, labels or groups ({by_name})" if several else ""
-            notes.append(f"{dataset}: rows under {len(found)} protocols{other} ({said}) are not to be compared")
+            notes.append(f"{dataset}: rows under {len(protocols)} protocols{other} ({said}) are not to be compared")
     return notes
 
 

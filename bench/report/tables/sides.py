@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.protocol.episodes import SplitPlan, class_codes
 from bench.protocol.split_kinds import RANDOM
+from bench.report.pages.numbers import counted
 from bench.runs.facts import IN_TURN, RunFacts
 from bench.runs.ledger import Predictions, Tested, tested_items
 from bench.statistics.learning import Learned, learned_from
@@ -68,7 +69,7 @@ def few_training_groups(table: pd.DataFrame, plan: SplitPlan, classes: Sequence[
     if count >= FEW_TRAINING:
         return {}
     return {
-        "few-training-groups": f"Few slides to learn from: class '{name}' has {count} training "
-        f"group{'s' * (count != 1)}. Other slides in their place would give another score; the intervals allow for "
+        "few-training-groups": f"Few slides to learn from: class '{name}' has {counted(count, 'training group')}. "
+        "Other slides in their place would give another score; the intervals allow for "
         "that, as far as so few can tell"
     }
