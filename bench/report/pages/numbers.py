@@ -1,6 +1,7 @@
 """How a number is printed for people: one function per kind of number, "" where it is not known (NaN).
 
-Shares and scores are in [0, 1] and shown in percent, without the sign %, unless a function says otherwise.
+Shares and scores are in [0, 1] and shown in percent, without the sign %, unless a function says otherwise. There is no
+minus before a zero (`z` in the formats).
 """
 
 from __future__ import annotations
@@ -17,27 +18,27 @@ NOT_KNOWN = Number("")
 
 def points(value: float) -> Number:
     """Return a share in percent with one digit, e.g. '71.5'."""
-    return NOT_KNOWN if isnan(value) else Number(f"{100 * value:.1f}")
+    return NOT_KNOWN if isnan(value) else Number(f"{100 * value:z.1f}")
 
 
 def whole(value: float) -> Number:
     """Return a share in whole percent, e.g. '71'."""
-    return NOT_KNOWN if isnan(value) else Number(f"{100 * value:.0f}")
+    return NOT_KNOWN if isnan(value) else Number(f"{100 * value:z.0f}")
 
 
 def rate(value: float) -> Number:
     """Return a share in whole percent with its sign, e.g. '40%'."""
-    return NOT_KNOWN if isnan(value) else Number(f"{100 * value:.0f}%")
+    return NOT_KNOWN if isnan(value) else Number(f"{100 * value:z.0f}%")
 
 
 def interval(low: float, high: float, digits: int = 0) -> Number:
     """Return an interval of shares, e.g. '66-76'."""
-    return NOT_KNOWN if isnan(low) else Number(f"{100 * low:.{digits}f}-{100 * high:.{digits}f}")
+    return NOT_KNOWN if isnan(low) else Number(f"{100 * low:z.{digits}f}-{100 * high:z.{digits}f}")
 
 
 def signed_interval(low: float, high: float) -> Number:
     """Return an interval of differences, whose ends may be below 0, e.g. '-3.2 to 9.0'."""
-    return NOT_KNOWN if isnan(low) else Number(f"{100 * low:.1f} to {100 * high:.1f}")
+    return NOT_KNOWN if isnan(low) else Number(f"{100 * low:z.1f} to {100 * high:z.1f}")
 
 
 def score(value: float, low: float, high: float) -> Number:
@@ -53,19 +54,19 @@ def chance(value: float, low: float, high: float) -> Number:
 
 def gain(value: float) -> Number:
     """Return a difference of shares in points, e.g. '+2.4'."""
-    return NOT_KNOWN if isnan(value) else Number(f"{100 * value:+.1f}")
+    return NOT_KNOWN if isnan(value) else Number(f"{100 * value:+z.1f}")
 
 
 def difference(value: float, low: float, high: float) -> Number:
     """Return a difference in points with its interval, e.g. '+2.4 [+1 to +4]'; without it where there is none."""
     if isnan(value) or isnan(low):
         return gain(value)
-    return Number(f"{gain(value)} [{100 * low:+.0f} to {100 * high:+.0f}]")
+    return Number(f"{gain(value)} [{100 * low:+z.0f} to {100 * high:+z.0f}]")
 
 
 def decimal(value: float, digits: int = 3) -> Number:
     """Return a number as it is with so many digits, e.g. '0.709'."""
-    return NOT_KNOWN if isnan(value) else Number(f"{value:.{digits}f}")
+    return NOT_KNOWN if isnan(value) else Number(f"{value:z.{digits}f}")
 
 
 def short(value: float, digits: int = 4) -> Number:
@@ -80,7 +81,7 @@ def p_value(value: float) -> Number:
 
 def places(low: float, high: float) -> Number:
     """Return a range of places in an order, e.g. '1-3'."""
-    return NOT_KNOWN if isnan(low) else Number(f"{low:.0f}-{high:.0f}")
+    return NOT_KNOWN if isnan(low) else Number(f"{low:z.0f}-{high:z.0f}")
 
 
 def open_interval(low: float, high: float) -> Number:
@@ -92,7 +93,7 @@ def open_interval(low: float, high: float) -> Number:
 
 def band(low: float, high: float) -> Number:
     """Return a range of numbers as they are, e.g. '0.012-0.034'."""
-    return NOT_KNOWN if isnan(low) else Number(f"{low:.3f}-{high:.3f}")
+    return NOT_KNOWN if isnan(low) else Number(f"{low:z.3f}-{high:z.3f}")
 
 
 def together(*numbers: str) -> Number:

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from markdown_it import MarkdownIt
 
 from bench.fitting.schedule import run_units
 from bench.fitting.sweep import Protocol
+from bench.report.pages import run_page as pages
 from bench.report.pages.markdown import render
-from bench.report.pages.model import number_field
+from bench.report.pages.model import Heading, number_field
 from bench.report.pages.numbers import decimal
 from bench.report.pages.run_page import run_page
 from bench.report.pages.sections.context import RunPage
@@ -118,6 +120,32 @@ def test_every_column_with_empty_fields_says_why_and_no_other(make_board, protoc
     board, _ = make_board(protocol, **more)
     empty = {key for key in board.table if empty_fields(board.table[key]).any()}
     assert empty == set(board.empty) and all(board.empty.values()), {key for key in empty if not board.empty.get(key)}
+
+
+def test_a_page_says_first_what_to_know_then_the_best_row_and_then_all_else(make_board):
+    board, facts = make_board(Protocol((2,), (0.0, 0.3), seeds=2, select=("auto", "oracle")), warnings=("a note",))
+    page = render(run_page(RunPage(board=board, facts=facts, refused=("b note",), command="bench run")))
+    order = ["# demo", "**Read this first**", "- a note.", "- b note.", "Best at 2 labels per class: `strong`",
+             "`bench run`", "**Tier T1.**", "## Clean labels", "## 30% wrong labels", "## Diagnostics",
+             "## Which methods", "## All scores", "## How to read it", "<details>"]  # fmt: skip
+    places = [page.index(text) for text in order]
+    assert places == sorted(places)
+
+
+def test_words_of_ours_are_plain_so_that_another_renderer_has_little_to_know(make_board):
+    board, facts = make_board(Protocol((2,), (0.0, 0.3), seeds=2, select=("auto", "oracle")))
+    page = render(run_page(RunPage(board=board, facts=facts)))
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(page)
+    kinds = {child.type for token in tokens for child in token.children or ()}
+    assert kinds == {"text", "text_special", "code_inline", "em_open", "em_close", "strong_open", "strong_close"} - (
+        set() if "\\" in page else {"text_special"}
+    )
+
+
+def test_a_section_is_a_function_and_its_place_in_a_list(make_board, monkeypatch):
+    board, facts = make_board(Protocol((2,), seeds=2), ("strong",))
+    monkeypatch.setattr(pages, "SECTIONS", (*pages.SECTIONS, lambda run: [Heading(f"About {run.facts.dataset}")]))
+    assert render(run_page(RunPage(board=board, facts=facts))).endswith("\n\n## About demo\n")
 
 
 def test_what_depends_on_the_other_rows_of_a_run_is_empty_where_runs_are_joined(make_board, tmp_path):
