@@ -5,7 +5,7 @@ A method is an encoder x head x selection. Its scores on a dataset are (BA - nul
 has, over the first S draws that all have:
 
     mean, mean_low, mean_high  the mean over the datasets of the mean over draws, every dataset weighing the same, and a
-                             percentile interval from a bootstrap that draws anew within every dataset (Agarwal et al.
+                             percentile interval from a bootstrap that draws again within every dataset (Agarwal et al.
                              2021, section 4.2); the draws of a dataset are the same for all methods
     rank                     mean over the datasets of the rank, 1 is best; ties share theirs
     p_improvement, ...       the chance that the first method beats this one on a dataset taken at random, each with a
@@ -36,7 +36,7 @@ from bench.statistics.hits import RESAMPLES, percentile_interval
 
 FEWEST = 6
 EXACT_TO = 50  # datasets; from there on the normal approximation of the signed-rank test is as good
-DIGITS = 12  # equal scores are rounded apart below this
+DIGITS = 12  # differences below this are rounding errors of equal scores
 LEVEL = ["shots", "noise_kind", "noise"]
 COLUMNS = [*LEVEL, "datasets", "draws", *METHOD, "mean", "mean_low", "mean_high", "rank", "p_improvement",
            "p_improvement_low", "p_improvement_high"]  # fmt: skip
@@ -130,27 +130,27 @@ def improvement(x: np.ndarray, y: np.ndarray, counts: np.ndarray) -> tuple[float
 def signed_ranks(names: Sequence[tuple[str, ...]], means: np.ndarray) -> pd.DataFrame:
     """Return the columns of PAIRS from the methods on, for every pair of methods. means (M, D), best method first."""
     a, b = np.triu_indices(len(names), 1)
-    apart = means[a] - means[b]
+    differences = means[a] - means[b]
     rows: dict[str, object] = {}
     for side, index in (("a", a), ("b", b)):
         rows |= {f"{name}_{side}": [names[i][j] for i in index.tolist()] for j, name in enumerate(METHOD)}
-    p = signed_rank_p(apart)
-    return pd.DataFrame(rows | {"difference": apart.mean(1), "p": p, "p_holm": holm(p)})
+    p = signed_rank_p(differences)
+    return pd.DataFrame(rows | {"difference": differences.mean(1), "p": p, "p_holm": holm(p)})
 
 
-def signed_rank_p(apart: np.ndarray) -> np.ndarray:
+def signed_rank_p(differences: np.ndarray) -> np.ndarray:
     """Return the two-sided p of the signed-rank test of differences (P, D), each row by itself; 1 where all are 0."""
     from scipy.stats import wilcoxon
 
-    apart = apart.round(DIGITS)
-    size = np.sort(np.abs(apart), axis=1)
+    differences = differences.round(DIGITS)
+    size = np.sort(np.abs(differences), axis=1)
     tied = (size[:, 0] == 0) | (np.diff(size, axis=1) == 0).any(1)
-    p = np.ones(len(apart))
+    p = np.ones(len(differences))
     if (~tied).any():
-        method = "exact" if apart.shape[1] <= EXACT_TO else "asymptotic"
-        p[~tied] = wilcoxon(apart[~tied], axis=1, method=method).pvalue
+        method = "exact" if differences.shape[1] <= EXACT_TO else "asymptotic"
+        p[~tied] = wilcoxon(differences[~tied], axis=1, method=method).pvalue
     for i in np.flatnonzero(tied & (size[:, -1] > 0)):
-        p[i] = wilcoxon(apart[i]).pvalue
+        p[i] = wilcoxon(differences[i]).pvalue
     return p
 
 

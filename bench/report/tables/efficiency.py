@@ -1,6 +1,6 @@
 """What more labels bring: a pure function from a leaderboard to one row per method and noise, over its shot levels.
 
-BA(n) is the balanced accuracy at n labels a class, n_1 < ... < n_R the levels above 0 and null what guessing gets. Of
+BA(n) is the balanced accuracy at n labels per class, n_1 < ... < n_R the levels above 0 and null what guessing gets. Of
 every dataset x encoder x head x selection x series x noise kind x noise that has two levels or more:
 
     area                 area under BA over log2 n by the trapezoid rule, divided by log2(n_R / n_1): the mean score

@@ -135,7 +135,7 @@ def _appearance(rows: pd.DataFrame, baselines: pd.DataFrame, null: float) -> str
 
 
 def _saturated(rows: pd.DataFrame, baselines: pd.DataFrame) -> str:
-    """Say that encoders cannot be told apart here, and by which signs."""
+    """Say that the data can hardly show a difference between encoders, and by which signs."""
     learned = rows[~rows["encoder"].isin(baselines["encoder"])]
     if learned.empty:
         return ""

@@ -2,7 +2,7 @@
 
 Runs whose images, regions and labels are the same are of one dataset, whatever it was called and wherever it lay. Two
 datasets of one name get names that differ. Datasets that share most of their labelled images (a folder before and after
-images were added) stay apart in tables, and count once where datasets are compared.
+images were added) stay two datasets in tables, and count as one where datasets are compared.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SHARED = 0.5  # of the labelled images of the smaller one: above that, two datas
 
 @dataclass(frozen=True)
 class DatasetOfRun:
-    """What a run says of its dataset. content: see `bench.data.content`, or the name where it is not known."""
+    """How a run describes its dataset. content: see `bench.data.content`, or the name where it is not known."""
 
     name: str
     place: str
@@ -86,8 +86,8 @@ def changed_encoders(keys: Mapping[str, Mapping[str, str]]) -> list[str]:
             if name in encoders:
                 runs.setdefault(encoders[name], []).append(run)
         if len(runs) > 1:
-            said = "; ".join(sorted(", ".join(some) for some in runs.values()))
-            notes.append(f"{name} is not the same encoder in all runs ({said}): its file, weights or code were changed")
+            same = "; ".join(sorted(", ".join(some) for some in runs.values()))
+            notes.append(f"{name} is not the same encoder in all runs ({same}): its file, weights or code were changed")
     return notes
 
 

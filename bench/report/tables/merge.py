@@ -34,7 +34,8 @@ class StoredRun:
     """A run as it lies on disk.
 
     board: its leaderboard, the dataset by the name that tells it from all others. made: when its newest predictions
-    were, in seconds. known: what it says of its dataset. counts_as: the dataset that it is where several are compared.
+    were made, in seconds. known: its dataset, as the run describes it. counts_as: the name of the dataset where several
+    are compared.
     """
 
     name: str
@@ -81,7 +82,7 @@ def is_run(folder: Path) -> bool:
 def read_runs(folders: Sequence[Path]) -> tuple[list[StoredRun], tuple[str, ...]]:
     """Return (runs, called as their folders are, and by the whole path where two are called alike; what to know).
 
-    Their datasets are told apart by what they are; see `bench.report.tables.identity`.
+    Datasets are the same where their content is; see `bench.report.tables.identity`.
     """
     names = [folder.name for folder in folders]
     runs, unread, keys = [], [], {}
@@ -169,8 +170,8 @@ def draw_scores(runs: Sequence[StoredRun], merged: Merged) -> tuple[pd.DataFrame
     scores = pd.concat(parts, ignore_index=True)
     draws = scores.groupby("draw")["dataset"].unique()
     if len(draws) > 1:
-        said = "; ".join(f"{draw} {', '.join(names)}" for draw, names in draws.items())
-        notes.append(f"the datasets differ in how labels were drawn ({said}), which is part of every comparison")
+        listed = "; ".join(f"{draw} {', '.join(names)}" for draw, names in draws.items())
+        notes.append(f"the datasets differ in how labels were drawn ({listed}), which is part of every comparison")
     return scores.drop(columns="draw"), tuple(notes)
 
 
@@ -200,11 +201,11 @@ def _several_protocols(table: pd.DataFrame) -> list[str]:
     for dataset, rows in table.groupby("dataset", sort=True):
         protocols = rows[PROTOCOL].drop_duplicates()
         if len(protocols) > 1:
-            said = "; ".join(dict.fromkeys(_protocol(row) for _, row in protocols.iterrows()))
+            listed = "; ".join(dict.fromkeys(_protocol(row) for _, row in protocols.iterrows()))
             several = bool(protocols.groupby("instances")["data"].nunique().max() > 1)
             by_name = "without groups, an image is one by its name"
             other = f" on other images, labels or groups ({by_name})" if several else ""
-            notes.append(f"{dataset}: rows under {len(protocols)} protocols{other} ({said}) are not to be compared")
+            notes.append(f"{dataset}: rows under {len(protocols)} protocols{other} ({listed}) are not to be compared")
     return notes
 
 

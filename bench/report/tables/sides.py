@@ -19,7 +19,7 @@ DRAWS_ALIKE = (
     "At some number of labels there is one draw, or all draws hold the same examples: nothing shows what other "
     "training slides would change, and the intervals there take the training slides as they are"
 )
-FEW_TRAINING = 6  # training groups of a class; with fewer, a score hangs on which ones they are
+FEW_TRAINING = 6  # training groups of a class; with fewer, a score depends much on which ones they are
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,6 @@ def few_training_groups(table: pd.DataFrame, plan: SplitPlan, classes: Sequence[
         return {}
     return {
         "few-training-groups": f"Few slides to learn from: class '{name}' has {counted(count, 'training group')}. "
-        "Other slides in their place would give another score; the intervals allow for "
-        "that, as far as so few can tell"
+        "Other slides in their place would give another score; the intervals allow for that, as far as so few slides "
+        "can show it"
     }

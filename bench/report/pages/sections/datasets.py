@@ -86,12 +86,12 @@ def best_of_datasets(runs: Overview) -> list[Block]:
         if part.empty:
             continue
         best = part.sort_values("balanced_accuracy", ascending=False, kind="stable").head(runs.top)
-        apart: Inline = ""
+        which: Inline = ""
         if (dataset, instances) in several:
-            apart = say(", groups and regions {data}", data=Code(str(data)))
+            which = say(", groups and regions {data}", data=Code(str(data)))
         title = say(
-            "{dataset} ({instances}), {labels}{apart}", dataset=str(dataset), instances=str(instances),
-            labels=labels_of(best, int(best["shots"].iloc[0])), apart=apart,
+            "{dataset} ({instances}), {labels}{which}", dataset=str(dataset), instances=str(instances),
+            labels=labels_of(best, int(best["shots"].iloc[0])), which=which,
         )  # fmt: skip
         blocks += [Heading(title), table_of(best.to_dict("records"), FIELDS)]
     return blocks

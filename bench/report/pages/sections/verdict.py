@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 
 import pandas as pd
 
@@ -25,10 +26,10 @@ def read_this_first(run: RunPage) -> list[Block]:
 
 def notes_first(notes: Sequence[str]) -> list[Block]:
     """Return notes under 'Read this first', the first FIRST of them open and the others folded."""
-    said: list[Inline] = [sentence(note) for note in dict.fromkeys(notes)]
-    if not said:
+    items: list[Inline] = [sentence(note) for note in dict.fromkeys(notes)]
+    if not items:
         return []
-    shown, rest = (said, []) if len(said) == FIRST + 1 else (said[:FIRST], said[FIRST:])
+    shown, rest = (items, []) if len(items) == FIRST + 1 else (items[:FIRST], items[FIRST:])
     blocks: list[Block] = [Text(say("**Read this first**")), Bullets(tuple(shown))]
     return [*blocks, Folded(counted(len(rest), "more note"), (Bullets(tuple(rest)),))] if rest else blocks
 
@@ -46,10 +47,10 @@ def summary(board: pd.DataFrame) -> Inline:
         return ""
     best = rows.iloc[0]
     probably: Inline = ""
-    if best["p_best"] == best["p_best"]:
+    if not isnan(best["p_best"]):
         probably = say("; it is the best with a probability of {chance}", chance=rate(best["p_best"]))
     expected: Inline = ""
-    if best["held_out_best"] == best["held_out_best"]:
+    if not isnan(best["held_out_best"]):
         expected = say(
             " The best of many is best by luck as well: chosen on half of the test groups, the best scores {score} on "
             "the other half, and that is what to expect.",

@@ -100,6 +100,6 @@ DIAGNOSTICS = Empty(
 NOT_COMPARED = (ORACLE, ALL_DIAGNOSTIC, DIAGNOSTICS)
 NO_LABELS = Empty(why="at 0 labels nothing is learned", when=lambda board, facts: bool((board["shots"] == 0).any()))
 NO_ICC = Empty(
-    why="no group holds two items of a class; `n_eff` is their number",
+    why="no group holds two items of a class, so that nothing shows how alike items of a group are",
     when=lambda board, facts: bool(board["icc"].isna().any()),
 )

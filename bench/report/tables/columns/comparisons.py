@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isnan
+
 import pandas as pd
 
 from bench.report.pages.model import Field, Inline, Row, number_field, say
@@ -57,7 +59,7 @@ NOT_MEASURED = Empty(why="the embeddings came from elsewhere and their cost was 
 
 def _if_ranked(row: Row, cell: Number) -> Number:
     """Return a cell of a row that was ranked among rows with labels, "" of any other."""
-    return cell if row["shots"] and row["rank_low"] == row["rank_low"] else NOT_KNOWN
+    return cell if row["shots"] and not isnan(row["rank_low"]) else NOT_KNOWN
 
 
 def _ranks(row: Row) -> Inline:
