@@ -148,7 +148,7 @@ def run(
         facts, warnings=(*missing, *facts.warnings), prompts=prompts, content=content,
         place=place_of(request.source.data),
     )  # fmt: skip
-    board, fresh, kept = write_up(run_folder, Path(request.out), sweep, facts, refused, command)
+    board, fresh, kept = write_up(run_folder, Path(request.out), sweep, facts, refused=refused, command=command)
     notes = tuple(filter(None, (alone, elsewhere, kept)))
     up_to_date = not (produced.made or fresh or sum(extracted.made.values()))
     return RunReport(

@@ -100,8 +100,7 @@ def print_board(board: pd.DataFrame) -> None:
 
 
 def _print_rows(top: pd.DataFrame, shots: int, what: str) -> None:
-    from bench.report.pages.markdown import head_label
-    from bench.report.tables.rows import best_first, labels_of
+    from bench.report.tables.rows import best_first, head_label, labels_of
 
     top = best_first(top)
     shown = f"the first 20 of {len(top)} rows; " if len(top) > 20 else ""
@@ -119,8 +118,7 @@ def _print_rows(top: pd.DataFrame, shots: int, what: str) -> None:
 
 def print_leak(leak: pd.DataFrame) -> None:
     """Print what a split at random scores higher than one by group, at the most labels, clean."""
-    from bench.report.pages.markdown import head_label
-    from bench.report.tables.rows import cleanest, labels_of, main_series
+    from bench.report.tables.rows import cleanest, head_label, labels_of, main_series
 
     rows = cleanest(main_series(leak))
     rows = rows[rows["shots"] == rows["shots"].max()]

@@ -91,8 +91,7 @@ def _calibrated(stored: list[StoredRun], merged: Merged) -> Merged:
 
 def _print_best(merged: pd.DataFrame) -> None:
     """Print the best row of every dataset at its most labels, clean."""
-    from bench.report.pages.markdown import head_label
-    from bench.report.tables.rows import cleanest, competing, main_series
+    from bench.report.tables.rows import cleanest, competing, head_label, main_series
 
     names = ("labels", "balanced accuracy", "95% interval", "groups tested")
     table = make_table(
@@ -116,8 +115,8 @@ def _print_best(merged: pd.DataFrame) -> None:
 
 
 def _print_across(found: Across, datasets: int) -> None:
-    from bench.report.pages.markdown import head_label
-    from bench.report.pages.overview import shown_level
+    from bench.report.pages.sections.across import shown_level
+    from bench.report.tables.rows import head_label
 
     if found.methods.empty:
         return

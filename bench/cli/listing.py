@@ -161,10 +161,13 @@ def table(specs: Sequence[EncoderSpec], width: int) -> Table:
 
 def markdown(specs: Sequence[EncoderSpec]) -> str:
     """Return the same as a Markdown table, the family a column."""
-    from bench.report.pages.markdown import table_lines
+    from bench.report.pages.markdown import render_block
+    from bench.report.pages.model import Header
+    from bench.report.pages.model import Table as PageTable
 
-    rows = [[spec.family, *(seen.cell(spec).replace("|", r"\|") for seen in COLUMNS.values())] for spec in specs]
-    return table_lines([["family", *COLUMNS], *rows]) + "\n"
+    rows = [(spec.family, *(seen.cell(spec) for seen in COLUMNS.values())) for spec in specs]
+    headers = [Header("family"), *(Header(head, seen.right) for head, seen in COLUMNS.items())]
+    return render_block(PageTable(tuple(headers), tuple(rows))) + "\n"
 
 
 def as_csv(specs: Sequence[EncoderSpec]) -> str:

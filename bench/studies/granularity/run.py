@@ -16,7 +16,7 @@ from bench.embeddings.embed import DataSpec, OnProgress, cached_encoders, embed,
 from bench.errors import BenchError, did_you_mean
 from bench.fitting.views import Embedded
 from bench.instances.blank import diagnostic_of
-from bench.report.pages.page import Typed, for_page
+from bench.report.pages.page import page_bytes
 from bench.runs.place import keep_tables, place_run
 from bench.statistics.intervals import T_FROM
 from bench.storage.atomic import write_atomically
@@ -30,7 +30,7 @@ from bench.studies.granularity.design import (
 )
 from bench.studies.granularity.exchange import Findings, measure
 from bench.studies.granularity.heads import get_bag_heads
-from bench.studies.granularity.report import PageContext, draw_curves, render
+from bench.studies.granularity.report import PageContext, draw_curves, granularity_page
 from bench.studies.granularity.simulate import Recipe, simulate_images
 from encoders import EncoderSpec, resolve
 
@@ -120,7 +120,7 @@ def run(request: GranularityRequest, device: str, command: str, on_progress: OnP
     noise = None if request.recipes or request.pure else structural_noise(plan.table)
     about = {head.name: head.summary for head in heads}
     story = PageContext(
-        prepared.dataset.name, Typed(command), design.classes, split, told, request.minutes, about, noise, request.none,
+        prepared.dataset.name, command, design.classes, split, told, request.minutes, about, noise, request.none,
         diagnostic_of(request.source.instances), request.pure,
     )  # fmt: skip
     tables = {
@@ -262,8 +262,6 @@ def _write(folder: Path, story: PageContext, tables: dict[str, pd.DataFrame]) ->
     picture = draw_curves(tables["curves"], len(story.classes))
     if picture:
         files["curves.png"] = picture
-    text = render(*map(for_page, (story, tables["curves"], tables["rates"], tables["frontier"])))
-    if picture:
-        text = text.replace("\n## ", "\n![Cell level over cell labels](curves.png)\n\n## ", 1)
-    for name, content in {**files, "granularity.md": text.encode()}.items():
+    page = granularity_page(story, tables["curves"], tables["rates"], tables["frontier"], bool(picture))
+    for name, content in {**files, "granularity.md": page_bytes(page)}.items():
         write_atomically(folder / name, content)

@@ -10,7 +10,7 @@ tuned.json, tuned_on.csv, report.md} and, where asked for, history.png and impor
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,19 @@ from bench.protocol.protocol import SCALE_BY, check_scale_by
 from bench.protocol.splits import plan_splits
 from bench.protocol.supports import draw_supports
 from bench.protocol.tune_eval_split import split_tune_eval
-from bench.report.pages.markdown import table_lines
+from bench.report.pages.model import (
+    Block,
+    Heading,
+    Page,
+    Table,
+    Text,
+    long_table,
+    name_field,
+    number_field,
+    say,
+    table_of,
+)
+from bench.report.pages.numbers import counted, decimal, interval, points, short
 from bench.report.pages.page import write_page
 from bench.runs.facts import IN_TURN
 from bench.runs.tested import scored_items
@@ -44,6 +56,7 @@ from bench.storage.tables import write_csv
 from bench.studies.tune.study import Half, Task, best_trial, importance, read_trials, run_study
 from encoders import resolve
 
+SCORES = ("balanced accuracy", "95% interval", "log loss")  # of `SettingScore.texts`
 VERSION = 2  # raised when the same description would give other numbers
 
 
@@ -81,8 +94,7 @@ class SettingScore:
 
     def texts(self) -> tuple[str, str, str]:
         """Return balanced accuracy in percent, its interval, and log loss, as they are shown."""
-        interval = f"{100 * self.low:.0f}-{100 * self.high:.0f}"
-        return f"{100 * self.balanced_accuracy:.1f}", interval, f"{self.log_loss:.3f}"
+        return points(self.balanced_accuracy), interval(self.low, self.high), decimal(self.log_loss)
 
 
 @dataclass(frozen=True)
@@ -200,9 +212,7 @@ def _compare(
     supports, plan = half.draws.supports, half.plan
     drawn = np.stack([[supports[half.shots, s, split.name] for split in plan.splits(s)] for s in range(episodes)])
     in_turn = plan.rule in IN_TURN
-    learned = learned_from(
-        drawn, half.y, half.groups, np.unique(tested.group), answered=plan.tested, in_turn=in_turn
-    )
+    learned = learned_from(drawn, half.y, half.groups, np.unique(tested.group), answered=plan.tested, in_turn=in_turn)
     spread = spread_of(hits, learned, np.array([alike(margins(own, tested.y), tested.y, tested.group) for own in P]))
     limits = np.stack(score_intervals(hits, spread), axis=1)
     apart = (gain, np.nan, np.nan)
@@ -221,7 +231,7 @@ def _write(result: Tuned, published: Params, head: Head, aim: TuneRequest) -> No
     shares = pd.DataFrame({"parameter": list(result.importance), "importance": list(result.importance.values())})
     write_csv(folder / "trials.csv", result.trials)
     write_csv(folder / "importance.csv", shares)
-    write_page(folder / "report.md", _render_study(published, head), result, aim)
+    write_page(folder / "report.md", study_page(result, published, head, aim))
 
 
 def _worth(result: Tuned, published: Params, head: Head) -> dict[str, Any]:
@@ -231,35 +241,56 @@ def _worth(result: Tuned, published: Params, head: Head) -> dict[str, Any]:
     return {"published": {head.name: dict(published)}, "evaluation": both}
 
 
-def _render_study(published: Params, head: Head) -> Callable[[Tuned, TuneRequest], str]:
-    return lambda result, aim: render(result, published, head, aim)
-
-
-def render(result: Tuned, published: Params, head: Head, aim: TuneRequest) -> str:
-    """Return the Markdown of a study: what it was worth, the setting, importance, and every trial."""
-    rows = [["setting", "scaled by", "balanced accuracy", "95% interval", "log loss", *head.default]]
-    both = (("published", result.published, published), ("tuned", result.tuned, result.setting))
-    rows += [[what, aim.scale_by, *compared.texts(), *map(_text, setting.values())] for what, compared, setting in both]
-    history = [list(result.trials.columns)]
-    history += [list(map(_text, row)) for row in result.trials.itertuples(index=False)]
-    parts = [
-        f"# {head.name} on {aim.encoder}, tuned at {aim.shots} labels a class", "",
-        f"{len(result.trials)} trials on {result.halves[0]} groups; both settings below are evaluated on the other "
-        f"{result.halves[1]}, of which no label was tuned on.", "", table_lines(rows), "", verdict(result), "",
-        "## Which parameters matter", "",
-        table_lines([["parameter", "share of the variance of balanced accuracy"],
-                     *[[name, f"{share:.2f}"] for name, share in result.importance.items()]])
-        if result.importance else "The complete trials are too few or too alike to tell.", "",
-        "## Trials", "",
+def study_page(result: Tuned, published: Params, head: Head, aim: TuneRequest) -> Page:
+    """Return the page of a study: what it was worth, the setting, importance, and every trial."""
+    title = say(
+        "{head} on {encoder}, tuned at {labels} per class", head=head.name, encoder=aim.encoder,
+        labels=counted(aim.shots, "label"),
+    )  # fmt: skip
+    done = say(
+        "{trials} on {groups}; both settings below are evaluated on the other {others}, of which no label was tuned "
+        "on.",
+        trials=counted(len(result.trials), "trial"), groups=counted(result.halves[0], "group"),
+        others=result.halves[1],
+    )  # fmt: skip
+    pruned = say(
         "Means over episodes; the setting with the best balanced accuracy is kept. A pruned trial ended early, as it "
-        "did clearly worse than the best on the same draws.",
-        "", table_lines(history),
+        "did clearly worse than the best on the same draws."
+    )
+    trials = [number_field(str(name), _text) for name in result.trials.columns]
+    return Page(
+        title,
+        (
+            Text(verdict(result)), Text(done), _settings(result, published, head, aim),
+            Heading(say("Which parameters matter")), _importance(result),
+            Heading(say("Trials")), Text(pruned), *long_table(table_of(result.trials.to_dict("records"), trials)),
+        ),
+    )  # fmt: skip
+
+
+def _settings(result: Tuned, published: Params, head: Head, aim: TuneRequest) -> Table:
+    """Return the published and the tuned setting with their scores on the evaluation half."""
+    rows = [
+        {"setting": name, "scaled by": aim.scale_by, **dict(zip(SCORES, compared.texts(), strict=True)), **setting}
+        for name, compared, setting in (
+            ("published", result.published, published), ("tuned", result.tuned, result.setting)
+        )
     ]  # fmt: skip
-    return "\n".join(parts) + "\n"
+    values = [number_field(key, _text) for key in (*SCORES, *head.default)]
+    return table_of(rows, [name_field("setting"), name_field("scaled by"), *values])
+
+
+def _importance(result: Tuned) -> Block:
+    """Return the share of every parameter, or that it cannot be told."""
+    if not result.importance:
+        return Text(say("The complete trials are too few or too alike to tell."))
+    rows = [{"parameter": name, "share": share} for name, share in result.importance.items()]
+    share = number_field("share", lambda value: decimal(value, 2), "share of the variance of balanced accuracy")
+    return table_of(rows, [name_field("parameter"), share])
 
 
 def _text(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return short(value) if isinstance(value, float) else value if isinstance(value, str) else str(value)
 
 
 def verdict(result: Tuned) -> str:

@@ -129,7 +129,7 @@ def test_kinds_of_noise_are_rows_and_what_they_cost_is_a_table(bench, data, tmp_
     hurt = pd.read_csv(run / "robustness.csv")
     assert len(hurt) == 2 * 2 * 3 and {"drop@0.25", "retained@0.5", "kendall_tau@0.5", "breakdown"} <= set(hurt)
     text = (run / "leaderboard.md").read_text()
-    assert "## 25% wrong labels, group" in text and "## How wrong labels hurt" in text
+    assert "## 25% wrong labels, group" in text and "## What wrong labels cost" in text
     assert "rbc for neuron; labels of neuron stay right" in text
     assert "12 blocks of fits reused, 0 made. Nothing to do" in bench(*command, *more)[1]
     assert bench(*command[:-4], "--noise", "0.25", "--name", "r")[0] == 0

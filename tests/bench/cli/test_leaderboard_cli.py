@@ -98,7 +98,7 @@ def test_six_datasets_are_enough_for_a_signed_rank_test(bench, make_data, tmp_pa
         assert bench("run", "--data", tmp_path / name, *two, "--out", "less")[0] == 0
     assert bench("leaderboard", "--out", "less")[0] == 0
     page = (tmp_path / "less" / "leaderboard.md").read_text()
-    assert "1 of 1 pairs of methods differ" in page or "0 of 1 pairs of methods differ" in page
+    assert "1 of 1 pair of methods differ" in page or "0 of 1 pair of methods differ" in page
 
 
 def test_of_a_row_in_two_runs_the_newer_counts_and_that_is_told(bench, two, make_data, tmp_path):
