@@ -73,15 +73,13 @@ app.add_typer(store_app, name="store")
 
 def main() -> None:
     """Run the command line; foreseeable mistakes exit with 2 and Ctrl-C with 130, without a traceback."""
-    from encoders.errors import EncoderError
-
     take_notices()  # of what else was done in this process
     open_missing()
     speak_for_libraries()
     signal.signal(signal.SIGINT, interrupt)
     try:
         app()
-    except (BenchError, EncoderError) as error:
+    except _foreseeable() as error:
         print_error(*error.args)
         sys.exit(2)
     except OSError as error:  # a file, a folder or a stream that is not as it has to be
@@ -94,6 +92,12 @@ def main() -> None:
     finally:
         print_notes(take_notices())
         flush_all()
+
+
+def _foreseeable() -> tuple[type[Exception], ...]:
+    """Return the errors whose text is for the user; one of encoders can only come of a package that was imported."""
+    known = sys.modules.get("encoders.errors")  # not imported for this, as it brings numpy along
+    return (BenchError, known.EncoderError) if known else (BenchError,)
 
 
 @app.command()

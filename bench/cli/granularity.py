@@ -8,8 +8,6 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
-from rich.table import Column, Table
 
 from bench.cli.console import console, print_notes, print_problems, progress_bars
 from bench.cli.options import (
@@ -35,6 +33,7 @@ from bench.cli.options import (
     reading_of,
     words,
 )
+from bench.cli.tables import make_column, make_table
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -141,7 +140,7 @@ def _print(rates: pd.DataFrame) -> None:
         "image labels for a cell label",
     )
     for (encoder, purity), own in rates.groupby(["encoder", "purity"], sort=False, dropna=False):
-        table = Table("head", *(Column(name, justify="right") for name in heads), box=box.SIMPLE, pad_edge=False)
+        table = make_table("head", *(make_column(name, justify="right") for name in heads), pad_edge=False)
         for row in own.to_dict("records"):
             scores = (f"{100 * row[level]:.1f}" for level in ("image", "cell"))
             table.add_row(row["head"], str(row["images"]), *scores, row["cells_text"], row["text"])

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from joblib import cpu_count
 
 from bench.disk.claims import Claims
 from bench.disk.shards import shard_name
@@ -114,6 +113,8 @@ def extract(
     wanted = [spec for spec in specs if missing[spec.name].any()]
     if not wanted:
         return ExtractReport(dict.fromkeys(made, len(names)), made, set_aside=tuple(store.set_aside))
+    from joblib import cpu_count
+
     # Descriptors need no torch, which finding a GPU would import.
     placement = find_placement(device if any(s.weights != "none" for s in wanted) else "cpu", cpu_count(), len(table))
     loaded, failed = _load(wanted, store, placement, table, root)
