@@ -55,6 +55,7 @@ from bench.cli.segment import segment
 from bench.cli.store import app as store_app
 from bench.cli.streams import flush_all, open_missing
 from bench.cli.tune import tune
+from bench.data.layout import existing
 from bench.disk.atomic import refused
 from bench.disk.notices import take_notices
 from bench.errors import BenchError
@@ -158,6 +159,8 @@ def data_check(
     verify: Annotated[bool, typer.Option("--verify", help="Read every file again, also unchanged ones.")] = False,
 ) -> None:
     """Show classes, counts, sizes, bit depths, groups, duplicates and unreadable files, and what the data can bear."""
+    existing(data)
+
     from dataclasses import replace
 
     from bench.data.cells import CellSource
@@ -234,11 +237,15 @@ def extract(
     allow_missing: AllowMissing = False,
 ) -> None:
     """Embed every image (or tile) with the encoders and keep the embeddings."""
+    wanted = encoder_names(encoder, required=True)
+    existing(data)
+
     from bench.data.cells import CellSource
+    from bench.data.warnings import data_warnings
     from bench.embeddings.embed import Source, extract_encoders, prepare
     from bench.embeddings.missing import left_out, resolve_all
 
-    specs, missing = resolve_all(encoder_names(encoder, required=True), allow_missing=allow_missing)
+    specs, missing = resolve_all(wanted, allow_missing=allow_missing)
     told = CellSource(cells, cell_column, masks, max_instances, box_units)
     read = reading_of(leave_out, follow_links, box_units, series)
     with progress_bars() as report:
@@ -250,7 +257,7 @@ def extract(
     for name in done.made:
         if name not in done.failed:
             console.print(f"{name}: {done.reused[name]:,} reused, {done.made[name]:,} made")
-    print_data(prepared.dataset)
+    print_data(prepared.dataset, data_warnings(prepared.dataset))
     console.print(done.summary())
 
 
@@ -271,6 +278,8 @@ def prompts(
     out: Out = DEFAULT_OUT,
 ) -> None:
     """Print the words that `bench run --zero-shot` uses for each class, as a file to edit and give to --prompts."""
+    existing(data)
+
     from bench.data.datasets import load_dataset
     from bench.fitting.prompts import prompts_file
 
@@ -297,6 +306,8 @@ def export(
     results: Annotated[Path, typer.Option(help="Folder that holds the embeddings.")] = DEFAULT_OUT,
 ) -> None:
     """Write stored embeddings with path, label, group and split to one file."""
+    existing(data)
+
     from bench.data.cells import CellSource
     from bench.embeddings.embed import Source, prepare
     from bench.embeddings.export import export_embeddings

@@ -76,14 +76,16 @@ def speak_for_libraries() -> None:
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     """Yield a function (what, done, total) that draws one bar with its remaining time per stage, and per head."""
+    if not errors.is_terminal:
+        yield lambda what, done, total: heed_interrupt()
+        heed_interrupt()
+        return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     # A description is no markup, and passes `plain` below, as it is not printed as a text.
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # A unit of fits may take minutes: the time left is estimated from the last ten.
-    with Progress(
-        *columns, console=errors, transient=True, speed_estimate_period=600, disable=not errors.is_terminal
-    ) as bars:
+    with Progress(*columns, console=errors, transient=True, speed_estimate_period=600) as bars:
         stage = bars.add_task("reading images", total=None)
         kinds = {"": stage}
 
@@ -215,12 +217,13 @@ def print_lost(lost: Mapping[str, str]) -> None:
         console.print("")
 
 
-def print_data(dataset: Dataset) -> None:
-    """Print what is to be known of a dataset before its scores are believed, as `bench data check` does."""
-    from bench.data.warnings import data_warnings
+def print_data(dataset: Dataset, warned: Iterable[str]) -> None:
+    """Print what is to be known of a dataset before its scores are believed, as `bench data check` does.
 
+    warned: its `bench.data.warnings.data_warnings`.
+    """
     print_problems(dataset.problems)
-    print_notes(data_warnings(dataset))
+    print_notes(warned)
 
 
 def _duration(seconds: float) -> str:

@@ -34,6 +34,7 @@ from bench.cli.options import (
     words,
 )
 from bench.cli.tables import make_column, make_table
+from bench.data.layout import existing
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ def granularity(
     Images are labelled, cells are what is asked about: every head learns from so many labels of images and of cells
     per class, and is tested on images, and on cells whose class is known, of groups that it did not learn from.
     """
+    existing(data)
+
     from bench.data.cells import CellSource
     from bench.embeddings.embed import Source
     from bench.granularity.design import Levels

@@ -30,6 +30,7 @@ from bench.cli.options import (
     reading_of,
 )
 from bench.cli.tables import make_column, make_table
+from bench.data.layout import existing
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def proxies(
     better. RankMe, the number of directions used, is no measure of quality but of collapse. Without --encoder: all that
     are stored for this data. Rows of an official test split are left out.
     """
+    existing(data)
+
     import numpy as np
     import pandas as pd
 

@@ -19,6 +19,7 @@ from bench.cli.options import (
     reading_of,
 )
 from bench.cli.tables import make_table
+from bench.data.layout import existing
 from bench.errors import BenchError
 
 WORDS = "foreground=dark, threshold=otsu, min=50, border=drop"
@@ -38,6 +39,8 @@ def segment(
 
     The settings are those of --instances segments:WINDOW:foreground=dark:min=50.
     """
+    existing(data)
+
     from bench.data.cells import CellSource
     from bench.data.datasets import load_dataset
     from bench.data.outlines import FOLDER, segment_images

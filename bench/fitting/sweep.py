@@ -16,6 +16,7 @@ from typing import Protocol as Interface
 import numpy as np
 import pandas as pd
 
+from bench.data.content import rows_of
 from bench.draws.budget import draw_budget
 from bench.draws.episodes import UNITS, Draws, SplitPlan, class_codes, default_seeds, draw_supports
 from bench.draws.foreign import foreign_rows, too_few_foreign
@@ -318,5 +319,4 @@ def _noises_at(sweep: Sweep, series: str, level: int) -> tuple[dict[str, tuple[f
 def data_name(table: pd.DataFrame, classes: Sequence[str]) -> str:
     """Return the name of what is learned from and scored: the instances, their labels, groups and splits."""
     columns = ["instance", "label", "group", "split", "level", "image"]
-    rows = table[columns].astype(object).where(table[columns].notna(), None).to_numpy().tolist()
-    return content_name([list(classes), rows])
+    return content_name([list(classes), rows_of(table, columns)])
