@@ -15,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.data.among import among
 from bench.data.content import content_of, place_of
 from bench.data.datasets import Dataset
+from bench.data.warnings import data_warnings
 from bench.embeddings.embed import OnProgress, embed
 from bench.embeddings.extract import ExtractReport
 from bench.embeddings.missing import left_out
@@ -54,6 +56,8 @@ from encoders import (
     text_encoder,
 )
 
+OnData = Callable[[Dataset, Sequence[str]], None]  # the data, and what is to be known of them
+
 
 @dataclass(frozen=True)
 class RunResult:
@@ -85,18 +89,19 @@ def run(
     memory: float | None = None,
     command: str = "",
     on_progress: OnProgress | None = None,
-    on_data: Callable[[Dataset], None] | None = None,
+    on_data: OnData | None = None,
 ) -> RunResult:
     """Do what is asked and write the leaderboard.
 
     device: "auto", "cpu", "cuda" or "cuda:N". fit_device: "cpu", or a GPU for the heads that can. workers, memory: see
     `bench.fitting.schedule.run_units`. command: as the user typed it. on_data: is given the data as
-    they are understood, before anything is embedded. Raises BenchError for data the protocol cannot be
-    run on, and EncoderError for an unknown encoder or device, before anything is written.
+    they are understood, and what `data_warnings` says of them, before anything is embedded. Raises BenchError for data
+    the protocol cannot be run on, and EncoderError for an unknown encoder or device, before anything is written.
     """
     asked = resolve_request(request, on_progress)
+    data, warned = asked.prepared.dataset, data_warnings(asked.prepared.dataset)
     if on_data:
-        on_data(asked.prepared.dataset)
+        on_data(data, warned)
     prepared, specs = asked.prepared, with_panel(asked.specs, request)
     workers, alone = processes(workers)
     fit_device = find_placement(fit_device, workers).device
@@ -118,7 +123,7 @@ def run(
         refused = sweep.refused
         if not sweep.units and not prompts:
             raise BenchError("No shot level can be drawn from this data.", *refused)
-        content = content_of(asked.whole.table[~asked.whole.table["path"].isin(prepared.dataset.problems["path"])])
+        content = content_of(asked.whole.table[~among(asked.whole.table["path"], prepared.dataset.problems["path"])])
         run_folder, elsewhere = place_run(*name_run(request, prepared.dataset), content)
         counts: list[tuple[int, int]] = []
         wordless: tuple[FitBlock, ...] = ()
@@ -140,7 +145,9 @@ def run(
         sweep = replace(sweep, units=(*sweep.units, *(unit for unit, _ in means), *wordless))
     reused, made = (sum(column) for column in zip(*counts, strict=True))
     known = encoder_facts(prepared.store, specs, {spec.name: views[spec.name].width for spec in specs}, ensembles)
-    facts = describe_run(prepared, request.source.instances, sweep, known)
+    if prepared.dataset is not data:  # images turned out undecodable
+        warned = data_warnings(prepared.dataset)
+    facts = describe_run(prepared, request.source.instances, sweep, known, warned=warned)
     facts = replace(
         facts, warnings=(*missing, *facts.warnings), prompts=prompts, content=content,
         place=place_of(request.source.data),
@@ -169,7 +176,7 @@ def forecast_run(
     *,
     workers: int = 1,
     memory: float | None = None,
-    on_data: Callable[[Dataset], None] | None = None,
+    on_data: OnData | None = None,
 ) -> Forecast:
     """Say what the same call of `run` would fit and about how long it would take; embeds and writes nothing.
 
@@ -177,7 +184,7 @@ def forecast_run(
     """
     asked = resolve_request(request)
     if on_data:
-        on_data(asked.prepared.dataset)
+        on_data(asked.prepared.dataset, data_warnings(asked.prepared.dataset))
     prepared, specs = asked.prepared, with_panel(asked.specs, request)
     names = prepared.instances["instance"].tolist()
     rng = np.random.default_rng(0)

@@ -120,7 +120,7 @@ def plan_request(prepared: Prepared, request: Request, views: Mapping[str, View]
 
 def classes_of(prepared: Prepared, request: Request) -> tuple[str, ...]:
     """Return the classes that are told apart, sorted: all but foreign ones."""
-    return tuple(sorted(set(prepared.instances["label"]) - set(request.protocol.foreign)))
+    return tuple(sorted(set(prepared.instances["label"].unique()) - set(request.protocol.foreign)))
 
 
 def name_run(request: Request, dataset: Dataset) -> tuple[Path, str]:

@@ -55,6 +55,7 @@ from bench.cli.segment import segment
 from bench.cli.store import app as store_app
 from bench.cli.streams import flush_all, open_missing
 from bench.cli.tune import tune
+from bench.data.layout import existing
 from bench.errors import BenchError
 from bench.storage.atomic import refused
 from bench.storage.notices import take_notices
@@ -73,15 +74,13 @@ app.add_typer(store_app, name="store")
 
 def main() -> None:
     """Run the command line; foreseeable mistakes exit with 2 and Ctrl-C with 130, without a traceback."""
-    from encoders.errors import EncoderError
-
     take_notices()  # of what else was done in this process
     open_missing()
     speak_for_libraries()
     signal.signal(signal.SIGINT, interrupt)
     try:
         app()
-    except (BenchError, EncoderError) as error:
+    except _foreseeable() as error:
         print_error(*error.args)
         sys.exit(2)
     except OSError as error:  # a file, a folder or a stream that is not as it has to be
@@ -94,6 +93,12 @@ def main() -> None:
     finally:
         print_notes(take_notices())
         flush_all()
+
+
+def _foreseeable() -> tuple[type[Exception], ...]:
+    """Return the errors whose text is for the user; one of encoders can only come of a package that was imported."""
+    known = sys.modules.get("encoders.errors")  # not imported for this, as it brings numpy along
+    return (BenchError, known.EncoderError) if known else (BenchError,)
 
 
 @app.command()
@@ -154,6 +159,8 @@ def data_check(
     verify: Annotated[bool, typer.Option("--verify", help="Read every file again, also unchanged ones.")] = False,
 ) -> None:
     """Show classes, counts, sizes, bit depths, groups, duplicates and unreadable files, and what the data can bear."""
+    existing(data)
+
     from dataclasses import replace
 
     from bench.data.check import check_dataset
@@ -230,11 +237,15 @@ def extract(
     allow_missing: AllowMissing = False,
 ) -> None:
     """Embed every image (or tile) with the encoders and keep the embeddings."""
+    wanted = encoder_names(encoder, required=True)
+    existing(data)
+
+    from bench.data.warnings import data_warnings
     from bench.embeddings.embed import DataSpec, extract_encoders, prepare
     from bench.embeddings.missing import left_out, resolve_all
     from bench.instances.cell_boxes import CellFiles
 
-    specs, missing = resolve_all(encoder_names(encoder, required=True), allow_missing=allow_missing)
+    specs, missing = resolve_all(wanted, allow_missing=allow_missing)
     told = CellFiles(cells, cell_column, masks, max_instances, box_units)
     read = reading_of(leave_out, follow_links, box_units, series)
     with progress_bars() as report:
@@ -246,7 +257,7 @@ def extract(
     for name in done.made:
         if name not in done.failed:
             console.print(f"{name}: {done.reused[name]:,} reused, {done.made[name]:,} made")
-    print_data(prepared.dataset)
+    print_data(prepared.dataset, data_warnings(prepared.dataset))
     console.print(done.summary())
 
 
@@ -267,6 +278,8 @@ def prompts(
     out: Out = DEFAULT_OUT,
 ) -> None:
     """Print the words that `bench run --zero-shot` uses for each class, as a file to edit and give to --prompts."""
+    existing(data)
+
     from bench.data.datasets import load_dataset
     from bench.fitting.prompts import prompts_file
 
@@ -293,6 +306,8 @@ def export(
     results: Annotated[Path, typer.Option(help="Folder that holds the embeddings.")] = DEFAULT_OUT,
 ) -> None:
     """Write stored embeddings with path, label, group and split to one file."""
+    existing(data)
+
     from bench.embeddings.embed import DataSpec, prepare
     from bench.embeddings.export import export_embeddings
     from bench.instances.cell_boxes import CellFiles

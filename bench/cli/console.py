@@ -13,10 +13,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.table import Column, Table
-
 from bench.cli.streams import DataConsole
+from bench.cli.tables import make_column, make_table
 from bench.text import plain, sentence
 
 if TYPE_CHECKING:
@@ -78,13 +76,16 @@ def speak_for_libraries() -> None:
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     """Yield a function (what, done, total) that draws one bar with its remaining time per stage, and per head."""
+    if not errors.is_terminal:
+        yield lambda what, done, total: heed_interrupt()
+        heed_interrupt()
+        return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     # A description is no markup, and passes `plain` below, as it is not printed as a text.
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # A unit of fits may take minutes: the time left is estimated from the last ten.
-    with Progress(*columns, console=errors, transient=True, speed_estimate_period=600,
-                  disable=not errors.is_terminal) as bars:
+    with Progress(*columns, console=errors, transient=True, speed_estimate_period=600) as bars:
         stage = bars.add_task("reading images", total=None)
         kinds = {"": stage}
 
@@ -124,7 +125,7 @@ def _print_rows(top: pd.DataFrame, shots: int, what: str) -> None:
     top = best_first(top)
     shown = f"the first 20 of {len(top)} rows; " if len(top) > 20 else ""
     heads = ("head", "balanced accuracy", "95% interval", "spread", "ranks", "over baselines")
-    table = Table(Column("encoder", overflow="fold", min_width=15), *heads, box=box.SIMPLE, pad_edge=False)
+    table = make_table(make_column("encoder", overflow="fold", min_width=15), *heads, pad_edge=False)
     for row in top.head(20).to_dict("records"):
         rank = "" if row["rank_low"] != row["rank_low"] else f"{row['rank_low']:.0f}-{row['rank_high']:.0f}"
         over = "" if row["delta_trivial"] != row["delta_trivial"] else f"{100 * row['delta_trivial']:+.1f}"
@@ -143,7 +144,7 @@ def print_leak(leak: pd.DataFrame) -> None:
     rows = cleanest(main_series(leak))
     rows = rows[rows["shots"] == rows["shots"].max()]
     names = ("split by group", "split at random", "leak")
-    table = Table("encoder", "head", *(Column(name, justify="right") for name in names), box=box.SIMPLE, pad_edge=False)
+    table = make_table("encoder", "head", *(make_column(name, justify="right") for name in names), pad_edge=False)
     for row in rows.head(20).to_dict("records"):
         scores = (f"{100 * row['by_group']:.1f}", f"{100 * row['at_random']:.1f}", f"{100 * row['leak']:+.1f}")
         table.add_row(row["encoder"], head_label(row), *scores)
@@ -155,12 +156,12 @@ def print_check(check: DataCheck) -> None:
     """Print what `bench data check` found."""
     dataset = check.dataset
     print_lost(dataset.lost)
-    classes = Table("class", "labelled regions", "images", "groups", "sources", box=box.SIMPLE)
+    classes = make_table("class", "labelled regions", "images", "groups", "sources")
     for row in check.classes.to_dict("records"):
         classes.add_row(*(str(row[name]) for name in ("class", "rows", "images", "groups", "sources")))
     console.print(f"{dataset.name}: {dataset.table['path'].nunique()} images in {check.n_groups} groups")
     console.print(classes, soft_wrap=False)
-    formats = Table("pixels", "channels", "pages", "images", box=box.SIMPLE)
+    formats = make_table("pixels", "channels", "pages", "images")
     for row in check.formats.to_dict("records"):
         formats.add_row(*(str(row[name]) for name in ("dtype", "channels", "pages", "images")))
     console.print(formats, soft_wrap=False)
@@ -179,7 +180,7 @@ def print_check(check: DataCheck) -> None:
 def print_instances(counts: pd.DataFrame, cells: Iterable[str]) -> None:
     """Print the instances of every class, and cells: the labels that experts gave cells."""
     names = ("class", "images", "instances", "least", "median", "most")
-    table = Table(*names, box=box.SIMPLE, title="Instances, and how many an image has")
+    table = make_table(*names, title="Instances, and how many an image has")
     for row in counts.to_dict("records"):
         table.add_row(*(f"{row[name]:,g}" if isinstance(row[name], float) else str(row[name]) for name in names))
     console.print(table, soft_wrap=False)
@@ -216,12 +217,13 @@ def print_lost(lost: Mapping[str, str]) -> None:
         console.print("")
 
 
-def print_data(dataset: Dataset) -> None:
-    """Print what is to be known of a dataset before its scores are believed, as `bench data check` does."""
-    from bench.data.warnings import data_warnings
+def print_data(dataset: Dataset, warned: Iterable[str]) -> None:
+    """Print what is to be known of a dataset before its scores are believed, as `bench data check` does.
 
+    warned: its `bench.data.warnings.data_warnings`.
+    """
     print_problems(dataset.problems)
-    print_notes(data_warnings(dataset))
+    print_notes(warned)
 
 
 def _duration(seconds: float) -> str:
@@ -233,7 +235,7 @@ def _duration(seconds: float) -> str:
 def print_forecast(forecast: Forecast) -> None:
     """Print the fits of a sweep by head and shots, what is done already and about how long the rest takes."""
     names = ("head", "selection", "noise", "labels", "encoders", "seeds", "splits", "rates", "fits", "done", "time")
-    table = Table(*(Column(name, justify="left" if i < 3 else "right") for i, name in enumerate(names)), box=box.SIMPLE)
+    table = make_table(*(make_column(name, justify="left" if i < 3 else "right") for i, name in enumerate(names)))
     for row in forecast.table.to_dict("records"):
         counts = [f"{row[name]:,}" for name in ("shots", "encoders", "seeds", "splits", "noise", "fits", "done")]
         counts[0] += " in all" * (row["series"] == "budget")

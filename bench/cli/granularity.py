@@ -8,8 +8,6 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
-from rich.table import Column, Table
 
 from bench.cli.console import console, print_notes, print_problems, progress_bars
 from bench.cli.options import (
@@ -35,6 +33,8 @@ from bench.cli.options import (
     reading_of,
     words,
 )
+from bench.cli.tables import make_column, make_table
+from bench.data.layout import existing
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ def granularity(
     Images are labelled, cells are what is asked about: every head learns from so many labels of images and of cells
     per class, and is tested on images, and on cells whose class is known, of groups that it did not learn from.
     """
+    existing(data)
+
     from bench.embeddings.embed import DataSpec
     from bench.instances.cell_boxes import CellFiles
     from bench.studies.granularity.design import Levels
@@ -107,8 +109,8 @@ def granularity(
     read = reading_of(leave_out, follow_links, box_units, series)
     request = GranularityRequest(
         DataSpec(data, instances, group_pattern, group_column, cells=told, reading=read),
-        encoder_names(encoder), levels, tuple(words(bag_head)), tuple(words(classes)), tuple(numbers(purity, "--purity", float)[::-1]), simulate_bags,
-        _minutes(minutes), out, name, pure, none_class,
+        encoder_names(encoder), levels, tuple(words(bag_head)), tuple(words(classes)),
+        tuple(numbers(purity, "--purity", float)[::-1]), simulate_bags, _minutes(minutes), out, name, pure, none_class,
     )  # fmt: skip
     with progress_bars() as report:
         found = run(request, device, shlex.join(["bench", *sys.argv[1:]]), report)
@@ -141,7 +143,7 @@ def _print(rates: pd.DataFrame) -> None:
         "image labels for a cell label",
     )
     for (encoder, purity), own in rates.groupby(["encoder", "purity"], sort=False, dropna=False):
-        table = Table("head", *(Column(name, justify="right") for name in heads), box=box.SIMPLE, pad_edge=False)
+        table = make_table("head", *(make_column(name, justify="right") for name in heads), pad_edge=False)
         for row in own.to_dict("records"):
             scores = (f"{100 * row[level]:.1f}" for level in ("image", "cell"))
             table.add_row(row["head"], str(row["images"]), *scores, row["cells_text"], row["text"])

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
-from rich.table import Column, Table
 
 from bench.cli.console import console, progress_bars
 from bench.cli.options import DEFAULT_OUT, Out
+from bench.cli.tables import make_column, make_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,8 +93,13 @@ def _print_best(merged: pd.DataFrame) -> None:
     from bench.report.tables.rows import cleanest, competing, main_series
 
     names = ("labels", "balanced accuracy", "95% interval", "groups tested")
-    table = Table("dataset", Column("best encoder", overflow="fold", min_width=15), "head",
-                  *(Column(name, justify="right") for name in names), box=box.SIMPLE, pad_edge=False)  # fmt: skip
+    table = make_table(
+        "dataset",
+        make_column("best encoder", overflow="fold", min_width=15),
+        "head",
+        *(make_column(name, justify="right") for name in names),
+        pad_edge=False,
+    )
     for (dataset, instances), own in competing(merged).groupby(["dataset", "instances"]):
         clean = cleanest(main_series(own))
         if clean.empty:
@@ -117,8 +121,12 @@ def _print_across(found: Across, datasets: int) -> None:
         return
     part = shown_level(found.methods)
     names = ("mean skill", "95% interval", "mean rank", "first is better")
-    table = Table(Column("encoder", overflow="fold", min_width=15), "head", *(Column(name, justify="right")
-                  for name in names), box=box.SIMPLE, pad_edge=False)  # fmt: skip
+    table = make_table(
+        make_column("encoder", overflow="fold", min_width=15),
+        "head",
+        *(make_column(name, justify="right") for name in names),
+        pad_edge=False,
+    )
     for row in part.head(SHOWN).to_dict("records"):
         better = "" if row["p_improvement"] != row["p_improvement"] else f"{100 * row['p_improvement']:.0f}%"
         low, mid, high = (f"{100 * row[name]:.1f}" for name in ("mean_low", "mean", "mean_high"))

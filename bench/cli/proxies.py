@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
-from rich.table import Column, Table
 
 from bench.cli.console import console, print_notes, print_problems, progress_bars
 from bench.cli.options import (
@@ -31,6 +29,8 @@ from bench.cli.options import (
     encoder_names,
     reading_of,
 )
+from bench.cli.tables import make_column, make_table
+from bench.data.layout import existing
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def proxies(
     better. RankMe, the number of directions used, is no measure of quality but of collapse. Without --encoder: all that
     are stored for this data. Rows of an official test split are left out.
     """
+    existing(data)
+
     import numpy as np
     import pandas as pd
 
@@ -161,7 +163,7 @@ def _board(run: str, out: Path, prepared: Prepared, instances: str) -> pd.DataFr
 def _print_judged(judged: pd.DataFrame, title: str) -> None:
     names = [name for name in SHOWN if name in judged]
     columns = ["dim", *(SHOWN[name] for name in names)]
-    table = Table("encoder", *(Column(name, justify="right") for name in columns), box=box.SIMPLE, pad_edge=False)
+    table = make_table("encoder", *(make_column(name, justify="right") for name in columns), pad_edge=False)
     for name, row in judged.sort_values("loo_ridge", ascending=False, kind="stable").iterrows():
         scale = {"loo_ridge": 100, "loo_knn": 100}  # percent
         shown = [_number(row[x] * scale.get(x, 1), 3 if x in ("logme", "h_score") else 1) for x in names]
@@ -172,7 +174,7 @@ def _print_judged(judged: pd.DataFrame, title: str) -> None:
 
 def _print_alike(alike: pd.DataFrame) -> None:
     numbers = [str(i + 1) for i in range(len(alike))]
-    table = Table("", "encoder", *(Column(i, justify="right") for i in numbers), box=box.SIMPLE, pad_edge=False)
+    table = make_table("", "encoder", *(make_column(i, justify="right") for i in numbers), pad_edge=False)
     for i, (name, row) in zip(numbers, alike.iterrows(), strict=True):
         table.add_row(i, str(name), *(_number(value, 2) for value in row))
     table.title = "How alike encoders are (debiased linear CKA)"
@@ -183,8 +185,12 @@ def _print_regret(regret: pd.DataFrame, run: str) -> None:
     from bench.report.tables.rows import cleanest
 
     least = cleanest(regret)
-    table = Table("proxy", *(Column(name, justify="right") for name in ("labels", "best", "chosen", "cost")), "encoder",
-                  box=box.SIMPLE, pad_edge=False)  # fmt: skip
+    table = make_table(
+        "proxy",
+        *(make_column(name, justify="right") for name in ("labels", "best", "chosen", "cost")),
+        "encoder",
+        pad_edge=False,
+    )
     for row in least.sort_values("shots", kind="stable").to_dict("records"):
         scores = (_number(100 * row[name], 1) for name in ("best", "balanced_accuracy", "regret"))
         table.add_row(SHOWN[row["proxy"]], str(row["shots"]), *scores, row["chosen"])

@@ -47,6 +47,7 @@ from bench.cli.options import (
     reading_of,
     words,
 )
+from bench.data.layout import existing
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -183,6 +184,11 @@ def run(
 
     Run it in several processes, or on machines that share the folder, and they share the work.
     """
+    levels, rates = tuple(numbers(shots, "--shots", int)), tuple(numbers(noise, "--noise", float))
+    totals = tuple(numbers(budget, "--budget", int))
+    read = reading_of(leave_out, follow_links, box_units, series)
+    existing(data)  # a slip is told before all that takes long to import
+
     import pandas as pd
 
     from bench.data.spellings import one_form
@@ -196,16 +202,14 @@ def run(
     from bench.request import Request
 
     protocol = Protocol(
-        tuple(numbers(shots, "--shots", int)), tuple(numbers(noise, "--noise", float)),
-        tuple(dict.fromkeys(words(noise_kind))), seeds, draw,
+        levels, rates, tuple(dict.fromkeys(words(noise_kind))), seeds, draw,
         tuple(dict.fromkeys([*words(select), *["tuned"] * bool(params)])), tuple(transfer or ()), tuple(params or ()),
-        read_confusable(one_form(confusable)), tuple(words(foreign)), tuple(numbers(budget, "--budget", int)), split,
+        read_confusable(one_form(confusable)), tuple(words(foreign)), totals, split,
         shot_unit, scale_by,
     )  # fmt: skip
     source = DataSpec(
         data, instances, group_pattern, group_column, verify,
-        CellFiles(cells, cell_column, masks, max_instances, box_units),
-        reading_of(leave_out, follow_links, box_units, series),
+        CellFiles(cells, cell_column, masks, max_instances, box_units), read,
     )  # fmt: skip
     request = Request(
         source, protocol, encoder_names(encoder), words(head), ensembles(ensemble), prompts or zero_shot, out, name,

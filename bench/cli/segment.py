@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import box
-from rich.table import Table
 
 from bench.cli.console import console, print_problems, progress_bars
 from bench.cli.options import (
@@ -20,6 +18,8 @@ from bench.cli.options import (
     Series,
     reading_of,
 )
+from bench.cli.tables import make_table
+from bench.data.layout import existing
 from bench.errors import BenchError
 
 WORDS = "foreground=dark, threshold=otsu, min=50, border=drop"
@@ -39,6 +39,8 @@ def segment(
 
     The settings are those of --instances segments:WINDOW:foreground=dark:min=50.
     """
+    existing(data)
+
     from bench.data.datasets import load_dataset
     from bench.instances.cell_boxes import CellFiles
     from bench.instances.outlines import FOLDER, segment_images
@@ -55,7 +57,7 @@ def segment(
         )
     compared = "f1" in table
     more = ("with masks", "F1 at IoU .5", "count error", "bias") if compared else ()
-    shown = Table("class", "images", "cells", "median an image", "median area", *more, box=box.SIMPLE)
+    shown = make_table("class", "images", "cells", "median an image", "median area", *more)
     for name, part in [*table.groupby("label"), ("all", table)]:
         row = [len(part), part["cells"].sum(), part["cells"].median(), part["median_area"].median()]
         if compared:

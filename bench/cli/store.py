@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import box
-from rich.table import Column, Table
 
 from bench.cli.console import console
+from bench.cli.tables import make_column, make_table
 from bench.errors import BenchError
 
 app = typer.Typer(rich_markup_mode=None)
@@ -27,9 +26,13 @@ def show(context: typer.Context, out: Out = None) -> None:
     if context.invoked_subcommand:
         return
     place = _folder(context, None)
-    columns = (Column("name", overflow="fold"), Column("key", no_wrap=True), Column("source", overflow="fold"), *(
-        Column(name, justify="right") for name in ("rows", "width", "shards", "size", "ms/image")))  # fmt: skip
-    table = Table(*columns, box=box.SIMPLE, pad_edge=False)
+    columns = (
+        make_column("name", overflow="fold"),
+        make_column("key", no_wrap=True),
+        make_column("source", overflow="fold"),
+        *(make_column(name, justify="right") for name in ("rows", "width", "shards", "size", "ms/image")),
+    )
+    table = make_table(*columns, pad_edge=False)
     store = EmbeddingStore(place / "store")
     variants = list_variants(store)
     for one in variants:

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
-from rich.table import Table
 
 from bench.cli.console import console, progress_bars
 from bench.cli.options import (
@@ -23,6 +21,7 @@ from bench.cli.options import (
     Series,
     reading_of,
 )
+from bench.cli.tables import make_table
 
 if TYPE_CHECKING:
     from bench.studies.tune.tune import Tuned
@@ -80,12 +79,12 @@ def _show(result: Tuned) -> None:
     from bench.studies.tune.tune import verdict
 
     parameters = list(result.setting)
-    table = Table("setting", "balanced accuracy", "95% interval", "log loss", *parameters, box=box.SIMPLE)
+    table = make_table("setting", "balanced accuracy", "95% interval", "log loss", *parameters)
     published = result.trials[result.trials["default"]].iloc[0]
     both = (("published", result.published, published), ("tuned", result.tuned, result.setting))
     for what, compared, setting in both:
         table.add_row(what, *compared.texts(), *(f"{setting[key]:.4g}" if key in setting else "" for key in parameters))
-    history = Table("trial", "state", "episodes", "log loss", "balanced accuracy", box=box.SIMPLE)
+    history = make_table("trial", "state", "episodes", "log loss", "balanced accuracy")
     best = result.trials.sort_values(["state", "balanced_accuracy"], ascending=[True, False]).head(SHOWN)
     for row in best.to_dict("records"):
         history.add_row(str(row["trial"]), row["state"], str(row["episodes"]), f"{row['log_loss']:.3f}",
@@ -93,7 +92,7 @@ def _show(result: Tuned) -> None:
     history.title = f"The best {len(best)} of {len(result.trials)} trials, on the tuning half"
     console.print(history, soft_wrap=False)
     if result.importance:
-        shares = Table("parameter", "importance", box=box.SIMPLE)
+        shares = make_table("parameter", "importance")
         for key, share in result.importance.items():
             shares.add_row(key, f"{share:.2f}")
         console.print(shares, soft_wrap=False)

@@ -7,6 +7,7 @@ the same dataset under another protocol.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
 
 import pandas as pd
@@ -20,16 +21,30 @@ def content_of(table: pd.DataFrame) -> str:
 
     table: columns digest (of the file), BOX (Int64, NA for a whole image) and label.
     """
-    known = table[["digest", *BOX, "label"]].astype(object)
-    rows = known.where(known.notna(), None).to_numpy().tolist()
+    columns = ["digest", *BOX, "label"]
+    rows = rows_of(table, columns)
+    if table[BOX].isna().all(axis=None) and table[["digest", "label"]].notna().all(axis=None):
+        return content_name(sorted(rows, key=itemgetter(0, len(columns) - 1)))
     return content_name(sorted(rows, key=lambda row: [(value is not None, value) for value in row]))
 
 
 def data_name(table: pd.DataFrame, classes: Sequence[str]) -> str:
     """Return the name of what is learned from and scored: the instances, their labels, groups and splits."""
     columns = ["instance", "label", "group", "split", "level", "image"]
-    rows = table[columns].astype(object).where(table[columns].notna(), None).to_numpy().tolist()
-    return content_name([list(classes), rows])
+    return content_name([list(classes), rows_of(table, columns)])
+
+
+def rows_of(table: pd.DataFrame, columns: Sequence[str]) -> list[tuple[object, ...]]:
+    """Return the values of some columns as Python's, row by row, None for a missing one."""
+    return list(zip(*(_values(table[name]) for name in columns), strict=True))
+
+
+def _values(column: pd.Series) -> list[object]:
+    missing = column.isna().to_numpy()
+    if missing.all():
+        return [None] * len(column)
+    values = column.tolist()
+    return [None if lacks else value for value, lacks in zip(values, missing, strict=True)] if missing.any() else values
 
 
 def place_of(data: Path | str) -> str:

@@ -15,12 +15,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from bench.data.among import among
 from bench.data.clip import check_sizes, clip_boxes, one_label_each
 from bench.data.copies import merge_copies
 from bench.data.groups import with_groups
 from bench.data.label_boxes import BOX, scale_boxes
-from bench.data.label_csv import LAYOUT, doubtful_classes, read_label_csv
+from bench.data.label_csv import doubtful_classes, read_label_csv
 from bench.data.label_folder import no_images, read_label_folder
+from bench.data.layout import LAYOUT, existing
 from bench.data.lost import leave_out, lost_classes, without_images
 from bench.data.manifest import positions, scan, stat_files
 from bench.data.mask_names import masks_beside
@@ -30,7 +32,7 @@ from bench.data.search import found_by_name, unlisted
 from bench.data.spellings import alike, counted, one_form
 from bench.data.strewn import results_note, strewn_note
 from bench.data.unused_tables import unused_tables
-from bench.errors import BenchError, did_you_mean
+from bench.errors import BenchError
 from bench.images import file_of, split_series
 
 COLUMNS = ["path", "digest", *BOX, "label", "level", "group", "source", "split", "mask", "um_per_px",
@@ -96,16 +98,13 @@ def load_dataset(
     usable image is an error; else it is in `Dataset.lost`. Raises BenchError for a layout that
     cannot be understood.
     """
-    data = Path(data).expanduser()
-    if not data.exists():
-        near = [p.name for p in data.parent.iterdir()] if data.parent.is_dir() else []
-        raise BenchError(f"Got --data {data}, which does not exist{did_you_mean(data.name, near) or '.'} {LAYOUT}")
+    data = existing(data)
     if group_pattern is not None and group_column is not None:
         raise BenchError("Got both --group-pattern and --group-column; expected one of them.")
     notes: list[str] = []
     given = (_from_csv if data.is_file() else _from_folder)(data, group_column, reading, notes)
     given = _of_series(_within(given, reading), reading)
-    rows = given.rows[~given.rows["path"].isin(given.refused)].reset_index(drop=True)
+    rows = given.rows[~among(given.rows["path"], given.refused)].reset_index(drop=True)
     files = scan(given.root, given.paths, cache, stat=given.stat, verify=verify)
     at = positions(rows["path"].tolist(), pa.chunked_array([pa.array(files["path"])]))
     table = pd.concat([rows, files.iloc[at].reset_index(drop=True)[FROM_FILE]], axis=1)
@@ -139,7 +138,7 @@ def load_dataset(
             f"{_in_tables(data, given.tables)} {LAYOUT}"
         )
     notes += [*alike(classes, "classes"), *doubtful_classes(classes), *given.ignored]
-    about = files[files["path"].isin(set(table["path"]))][ABOUT].reset_index(drop=True)
+    about = files[among(files["path"], table["path"])][ABOUT].reset_index(drop=True)
     return Dataset(_name(data), given.root, table, classes, problems, tuple(notes), lost, about)
 
 
@@ -287,6 +286,8 @@ def _check_masks(root: Path, table: pd.DataFrame, reading: Reading, notes: list[
 
 def _with_scale(table: pd.DataFrame, files: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     """Return the table with the scale that a file states where the CSV gives none."""
+    if not (files["um_in_file"] > 0).any():
+        return table
     stated = table["path"].map(dict(zip(files["path"], files["um_in_file"], strict=True))).astype("Float64")
     stated = stated.where(stated > 0)
     fill = table["um_per_px"].isna() & stated.notna()

@@ -50,5 +50,7 @@ def with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> p
             "no groups were given: every image counts as its own, which is too hopeful if several "
             "come from one slide or patient (--group-pattern)"
         )
+    if table["group"].notna().all():
+        return table
     file = table["path"].map(lambda path: split_series(path)[0])  # pictures of one file are of one slide
     return table.assign(group=table["group"].fillna(file))

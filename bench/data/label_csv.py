@@ -12,6 +12,7 @@ import pandas as pd
 from bench.data.csv_table import CsvTable, column_names, read_table
 from bench.data.groups import missing_groups
 from bench.data.label_boxes import BOX_NAMES, read_boxes, stated_size
+from bench.data.layout import LAYOUT
 from bench.data.spellings import MISSING, NEVER_A_CLASS, alike, column_name, in_one_form, pick, spelled, without_missing
 from bench.errors import BenchError, did_you_mean
 from bench.images import IMAGE_SUFFIXES
@@ -29,7 +30,6 @@ LEVELS = ("expert", "inherited", "pseudo")
 #: Names of parts of an official split, in a column or of folders.
 SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
           "testing": "test"}  # fmt: skip
-LAYOUT = "Expected <data>/<class>/<image>, e.g. Data/raw/neuron/a.png, or a CSV with columns path,label."
 OTHER = frozenset({"split", "mask", "level", "um_per_px", "group", "width", "height"})
 SHOWN = 3
 

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from bench.data.label_boxes import BOX
-from bench.data.label_csv import LAYOUT, SPLITS
+from bench.data.label_csv import SPLITS
+from bench.data.layout import LAYOUT
 from bench.data.masks_aside import FOLDER, masks_aside
 from bench.data.spellings import counted, one_form
 from bench.data.strewn import results_note, strewn_note
@@ -49,25 +50,34 @@ def read_label_folder(root: Path, notes: list[str], *, follow_links: bool = Fals
     unused = aside.keys() | found.doubtful.keys()
     stray = {path for path in walk.paths if path not in unused and path.count("/") <= at}
     kept = [i for i, path in enumerate(walk.paths) if path not in stray and path not in unused]
-    rows = pd.DataFrame({"path": pd.Series([walk.paths[i] for i in kept], dtype="str")})
-    parts = [path.split("/", at + 1) for path in rows["path"]]
-    rows["label"] = pd.Series([one_form(part[at]) for part in parts], index=rows.index, dtype="str")
-    for column in (*BOX, "group", "source", "split", "mask"):
-        rows[column] = pd.Series(pd.NA, index=rows.index, dtype="Int64" if column in BOX else "string")
-    if at:
-        rows["split"] = pd.Series([SPLITS[part[0].lower()] for part in parts], index=rows.index, dtype="string")
-    rows["um_per_px"] = pd.Series(pd.NA, index=rows.index, dtype="Float64")
-    rows["level"] = "expert"
+    paths = [walk.paths[i] for i in kept]  # in the order of the walk, which examples are taken by
+    parts = [path.split("/", at + 1) for path in paths]
+    forms = {name: one_form(name) for name in {part[at] for part in parts}}
+    labels = [forms[part[at]] for part in parts]
     others = [path for path in walk.others if path not in aside]
-    notes += [*_of_splits(rows, at), *found.notes, *_of_folders(rows, at)]
+    notes += [*_of_splits(parts, at), *found.notes, *_of_folders(paths, parts, labels, at)]
     ignored = (*_of_other_files(others), *strewn_note(walk.strewn), *results_note(walk.results))
     refused = walk.refused | dict.fromkeys(sorted(stray), "lies outside the class folders, so its class is not known")
-    order = rows["path"].argsort(kind="stable").to_numpy()
+    order = sorted(range(len(paths)), key=paths.__getitem__)
     stat = np.array(walk.stats, np.int64).reshape(-1, 3)[kept][order]
-    lost = _lost_classes(walk, others, set(rows["label"]), at)
+    splits = [SPLITS[parts[i][0].lower()] for i in order] if at else None
+    rows = _rows([paths[i] for i in order], [labels[i] for i in order], splits)
+    lost = _lost_classes(walk, others, set(forms.values()), at)
     lost = {name: why for name, why in lost.items() if not _holds(walk, aside, name, at)}
     lost |= {one_form(path.split("/")[at]): why for path, why in found.doubtful.items()}
-    return Labelled(rows.iloc[order].reset_index(drop=True), stat, refused, lost, walk, ignored)
+    return Labelled(rows, stat, refused, lost, walk, ignored)
+
+
+def _rows(paths: list[str], labels: list[str], splits: list[str] | None) -> pd.DataFrame:
+    """Return the dataset table so far of images, a row each, with what folders do not tell missing."""
+    rows = pd.DataFrame({"path": pd.Series(paths, dtype="str"), "label": pd.Series(labels, dtype="str")})
+    for column in (*BOX, "group", "source", "split", "mask"):
+        rows[column] = pd.Series(pd.NA, index=rows.index, dtype="Int64" if column in BOX else "string")
+    if splits is not None:
+        rows["split"] = pd.Series(splits, dtype="string")
+    rows["um_per_px"] = pd.Series(pd.NA, index=rows.index, dtype="Float64")
+    rows["level"] = "expert"
+    return rows
 
 
 def no_images(root: Path, found: Labelled) -> BenchError:
@@ -126,8 +136,8 @@ def _holds(walk: Walk, aside: dict[str, str], name: str, at: int) -> bool:
     return bool(inside) and not any(name in path.split("/")[at : at + 1] for path in walk.refused)
 
 
-def _of_splits(rows: pd.DataFrame, at: int) -> Iterator[str]:
-    tops = sorted({path.split("/", 1)[0] for path in rows["path"]})
+def _of_splits(parts: list[list[str]], at: int) -> Iterator[str]:
+    tops = sorted({part[0] for part in parts})
     if at:
         yield f"the folders {', '.join(tops)} are taken for an official split, and the folders in them for classes"
     elif taken := [name for name in tops if name.lower() in SPLITS]:
@@ -138,32 +148,35 @@ def _of_splits(rows: pd.DataFrame, at: int) -> Iterator[str]:
         )
 
 
-def _of_folders(rows: pd.DataFrame, at: int) -> Iterator[str]:
-    """Say which folders are one class, and which folders in classes look as if they were classes or slides."""
-    if rows.empty:
-        return
+def _of_folders(paths: list[str], parts: list[list[str]], labels: list[str], at: int) -> Iterator[str]:
+    """Say which folders are one class, and which folders in classes look as if they were classes or slides.
+
+    parts: of the paths, the folder of the class at `at` and all below it after that.
+    """
     spelled: dict[str, set[str]] = {}
-    for path, label in zip(rows["path"], rows["label"], strict=True):
-        spelled.setdefault(label, set()).add(path.split("/", at + 1)[at])
+    for part, label in zip(parts, labels, strict=True):
+        spelled.setdefault(label, set()).add(part[at])
     for label, names in spelled.items():
         if len(names) > 1:
             spaces = len({name.strip() for name in names}) == 1
             how = "spaces at the ends" if spaces else "how letters such as ö are stored (macOS and Windows differ)"
             yield f"{len(names)} folders are the class '{label}': their names differ only in {how}"
-    deeper = rows[rows["path"].str.count("/") > at + 1]
-    inner = deeper["path"].str.split("/").str[at + 1].map(one_form)
-    other = inner != deeper["label"]
-    astray = deeper[inner.isin(set(rows["label"])) & other]
-    if len(astray):
-        path, label = astray.iloc[0][["path", "label"]]
+    deeper = [
+        (path, one_form(part[at + 1].split("/", 1)[0]), label)
+        for path, part, label in zip(paths, parts, labels, strict=True)
+        if "/" in part[at + 1]
+    ]
+    other = [(path, inner) for path, inner, label in deeper if inner != label]
+    astray = [(path, label) for path, inner, label in deeper if inner != label and inner in spelled]
+    if astray:
+        path, label = astray[0]
         yield (
             f"{counted(len(astray), 'image')} in a folder named as another class, inside of a class, e.g. {path}, "
             f"which counts as '{label}': was the folder moved there by mistake?"
         )
-    elif inner[other].nunique() > 1:
-        first = deeper[other]["path"].iloc[0]
+    elif len({inner for _, inner in other}) > 1:
         yield (
-            f"{counted(int(other.sum()), 'image')} in folders inside of class folders, e.g. {first}, have the class of "
+            f"{counted(len(other), 'image')} in folders inside of class folders, e.g. {other[0][0]}, have the class of "
             "the outer folder; if the inner ones are slides or patients, add --group-pattern "
             f"'^{'[^/]+/' * (at + 1)}([^/]+)/'"
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.data.among import among
 from bench.data.spellings import counted, one_form
 from bench.errors import BenchError, did_you_mean
 
@@ -22,8 +23,8 @@ def without_images(
     that have no row at all.
     """
     lost = dict(known)
-    why = dict(zip(problems["path"][::-1], problems["reason"][::-1], strict=True))
-    for label, part in given[~given["label"].isin(set(table["label"]))].groupby("label"):
+    why = dict(zip(problems["path"][::-1].tolist(), problems["reason"][::-1].tolist(), strict=True))
+    for label, part in given[~among(given["label"], table["label"].unique())].groupby("label"):
         first, count = part["path"].iloc[0], part["path"].nunique()
         start = f"none of its {count:,} images can be used, e.g. " if count > 1 else ""
         lost[str(label)] = f"{start}{first}: {why.get(first, 'it is left out')}"
@@ -37,7 +38,7 @@ def leave_out(
 
     names: of classes, or several with commas between.
     """
-    known = sorted({*table["label"], *lost})
+    known = sorted({*table["label"].unique(), *lost})
     asked = [one_form(text) for text in names]
     names = [name for text in asked for name in ([text] if text in known else map(one_form, text.split(",")))]
     for name in names:

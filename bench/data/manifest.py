@@ -128,7 +128,9 @@ def stat_entry(entry: os.DirEntry[str]) -> tuple[int, int, int]:
         return ABSENT
     if not S_ISREG(s.st_mode):
         return ABSENT
-    mtime, ctime = (max(-LONGEST, min(LONGEST, time)) for time in (s.st_mtime_ns, s.st_ctime_ns))
+    mtime, ctime = s.st_mtime_ns, s.st_ctime_ns
+    if not -LONGEST <= mtime <= LONGEST or not -LONGEST <= ctime <= LONGEST:
+        mtime, ctime = (max(-LONGEST, min(LONGEST, time)) for time in (mtime, ctime))
     return s.st_size, mtime, ctime
 
 

@@ -22,6 +22,7 @@ IMAGES = re.compile(rf"{IMAGE}", re.IGNORECASE)
 PART = re.compile(rf"[ _.\-](?:{WORD})[ _.\-]?\d+$", re.IGNORECASE)  # x_mask_0: one file for each cell
 PRODUCT = re.compile(r"[ _\-](?:(?:cp_)?(?:outlines?|flows)|(?:cell)?prob(?:abilities|s)?)$", re.IGNORECASE)
 ANY = re.compile(rf"{WORD}|outline|flows|prob", re.IGNORECASE)  # without which no name is of interest
+ANY_IN_LOWER_CASE = re.compile(ANY.pattern)  # of letters in lower case: ten times as fast
 LOOKED_AT = 5  # files of each kind in each class
 
 
@@ -43,9 +44,11 @@ def masks_aside(paths: Iterable[str], root: Path, at: int = 0) -> Aside:
     (`bench.data.mask_names`), or lies in a folder named as one of masks and has the name of an image elsewhere, or has
     images in the folder beside its own. A class folder in which that cannot be decided is doubtful.
     """
-    paths = sorted(path for path in paths if path.lower().endswith(tuple(SUFFIXES)))
-    if not any(map(ANY.search, paths)):
+    endings = tuple(SUFFIXES)
+    paths = [path for path in paths if path.lower().endswith(endings)]
+    if not any(map(_is_of_interest, paths)):
         return Aside()
+    paths.sort()
     looks = _Looks(root, at)
     notes: list[str] = []
     named = masks_beside(paths)
@@ -58,6 +61,10 @@ def masks_aside(paths: Iterable[str], root: Path, at: int = 0) -> Aside:
     inside, doubtful = _in_folders(paths, looks, at, {**named, **parts}, notes)
     notes += _of_folders(inside, root)
     return Aside({**beside, **apart, **inside}, doubtful, tuple(notes))
+
+
+def _is_of_interest(path: str) -> bool:
+    return (ANY_IN_LOWER_CASE.search(path.lower()) if path.isascii() else ANY.search(path)) is not None
 
 
 class _Looks:

@@ -10,7 +10,8 @@ import pandas as pd
 
 from bench.data.csv_table import read_table
 from bench.data.label_boxes import names_boxes, read_boxes
-from bench.data.label_csv import LAYOUT, path_column
+from bench.data.label_csv import path_column
+from bench.data.layout import LAYOUT
 from bench.data.paths import below
 from bench.data.spellings import one_form
 from bench.errors import BenchError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from array import array
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 
 from bench.data.label_csv import label_columns
@@ -61,21 +62,22 @@ def look_through(root: Path, *, follow_links: bool = False) -> Walk:
                 walk.refused[inner] = f"is a link to the folder {other}, whose images would count twice"
                 continue
             seen[real] = inner
-            entries = sorted(os.scandir(root / inner), key=lambda entry: entry.name)
+            entries = sorted(os.scandir(root / inner), key=attrgetter("name"))
         except OSError as error:
             walk.refused[inner or "."] = f"is a folder that cannot be listed ({error.strerror})"
             continue
+        at_top = "/" not in inner
         for entry in entries:
             path = f"{inner}/{entry.name}" if inner else entry.name
-            folder = entry.is_dir(follow_symlinks=False)
-            to_folder = not folder and entry.is_symlink() and _leads_to_folder(entry)
+            is_link, folder = entry.is_symlink(), entry.is_dir(follow_symlinks=False)
+            to_folder = is_link and _leads_to_folder(entry)
             if is_strewn(entry.name, folder=folder or to_folder):
                 walk.strewn.append(entry.name)
                 continue
             if folder and _is_output(root / path):
                 walk.results.append(path)
                 continue
-            if inner.count("/") < 1 and (folder or to_folder or _is_lost_link(entry)):
+            if at_top and (folder or to_folder or (is_link and _is_lost_link(entry))):
                 walk.folders.append(path)
             if folder:
                 folders.append(path)
@@ -84,7 +86,7 @@ def look_through(root: Path, *, follow_links: bool = False) -> Walk:
             elif to_folder:
                 walk.refused[path] = LINKED
             else:
-                _take_file(walk, root, path, entry, follow_links)
+                _take_file(walk, root, path, entry, is_link=is_link, follow_links=follow_links)
         linked.sort()
     return walk
 
@@ -97,13 +99,15 @@ def _is_output(folder: Path) -> bool:
     return any(next(folder.glob(pattern), None) is not None for pattern in OUTPUTS)
 
 
-def _take_file(walk: Walk, root: Path, path: str, entry: os.DirEntry[str], follow_links: bool) -> None:
+def _take_file(
+    walk: Walk, root: Path, path: str, entry: os.DirEntry[str], *, is_link: bool, follow_links: bool
+) -> None:
     ending = os.path.splitext(entry.name)[1].lower()
-    if entry.is_symlink() and not _exists(entry):
+    if is_link and not _exists(entry):
         walk.refused[path] = "is a link to nowhere"
     elif ending not in IMAGE_SUFFIXES:
         is_table = "/" not in path and ending in TABLES and _is_file(entry)
-        own = follow_links or not entry.is_symlink() or is_below(root / path, os.path.realpath(root))
+        own = follow_links or not is_link or is_below(root / path, os.path.realpath(root))
         columns = label_columns(root / path) if is_table and own else ()
         if columns:
             walk.tables[path] = columns
@@ -116,15 +120,13 @@ def _take_file(walk: Walk, root: Path, path: str, entry: os.DirEntry[str], follo
     else:
         walk.paths.append(path)
         walk.stats.extend(stat_entry(entry))
-        if entry.is_symlink():
+        if is_link:
             walk.links.add(path)
 
 
 def _is_lost_link(entry: os.DirEntry[str]) -> bool:
-    """Return whether this is a link to nowhere that may have been one to a folder."""
-    if not entry.is_symlink() or _exists(entry):
-        return False
-    return os.path.splitext(entry.name)[1].lower() not in IMAGE_SUFFIXES | DOCUMENTS
+    """Return whether a link leads to nowhere and may have been one to a folder."""
+    return not _exists(entry) and os.path.splitext(entry.name)[1].lower() not in IMAGE_SUFFIXES | DOCUMENTS
 
 
 def _leads_to_folder(entry: os.DirEntry[str]) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from bench.data.among import among
 from bench.data.datasets import Dataset
 from bench.data.separability import source_warnings
 from bench.data.slips import find_slips, slip_warnings
@@ -22,7 +23,7 @@ def data_warnings(dataset: Dataset) -> tuple[str, ...]:
     """Return a sentence without its full stop for each thing, the reading of the files first."""
     table = dataset.table
     images = table.drop_duplicates("path")
-    files = dataset.files[dataset.files["path"].isin(set(images["path"]))]
+    files = dataset.files[among(dataset.files["path"], images["path"])]
     return (
         *dataset.notes, *_remarks(files), *_choices(images, files), *_scale(files),
         *source_warnings(table), *_sizes(images), *slip_warnings(find_slips(table), len(table)),

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from joblib import cpu_count
 
 from bench.embeddings.inputs import Inputs, Prepared
 from bench.embeddings.missing import refuse_missing
@@ -107,13 +106,17 @@ def extract(
     keep_pixels: keep the prepared images too, for encoders to come.
     on_progress(done, total, encoder name) counts embeddings.
     """
+    distinct = instances["instance"].drop_duplicates().tolist()
+    lacking = {spec.name: not store.has(spec.key, distinct).all() for spec in specs}
+    made = dict.fromkeys(lacking, 0)
+    wanted = [spec for spec in specs if lacking[spec.name]]
+    if not wanted:
+        return ExtractReport(dict.fromkeys(made, len(distinct)), made, set_aside=tuple(store.set_aside))
     table = in_order(instances)
     names = table["instance"].to_numpy(str)
     missing = {spec.name: ~store.has(spec.key, names) for spec in specs}
-    made = dict.fromkeys(missing, 0)
-    wanted = [spec for spec in specs if missing[spec.name].any()]
-    if not wanted:
-        return ExtractReport(dict.fromkeys(made, len(names)), made, set_aside=tuple(store.set_aside))
+    from joblib import cpu_count
+
     # Descriptors need no torch, which finding a GPU would import.
     placement = find_placement(device if any(s.weights != "none" for s in wanted) else "cpu", cpu_count(), len(table))
     loaded, failed = _load(wanted, store, placement, table, root)

@@ -14,7 +14,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from joblib import cpu_count
 
 from bench.images import ImageError
 from bench.storage.atomic import write_atomically
@@ -52,6 +51,8 @@ def look_at(
     wanted: path -> name. keys: which arrays are wanted; beside: which are to be kept for later, too. make: path to all
     arrays, from several threads. tell(done, total) counts those that are made.
     """
+    from joblib import cpu_count
+
     keys = tuple(keys)
     needed = {*keys, *beside}
     lacking = [path for path, name in wanted.items() if not _is_kept(root, name, needed)]

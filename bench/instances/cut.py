@@ -243,9 +243,9 @@ def _at_most(rows: pd.DataFrame, most: int | None, notes: list[str]) -> pd.DataF
 def _without(dataset: Dataset, rows: pd.DataFrame, reasons: dict[str, str], asked: InstanceRequest) -> Dataset:
     """Return the dataset without the images that have no instance; BenchError where a class is lost."""
     paths = dataset.table["path"]
-    empty = sorted(set(paths) - set(rows["path"]))
+    empty = sorted(set(paths.tolist()) - set(rows["path"].tolist()))
     reasons = {**{path: "no cell was found in it" for path in empty}, **reasons}
-    lost = sorted(set(dataset.table["label"]) - set(rows["label"]))
+    lost = sorted(set(dataset.table["label"].unique()) - set(rows["label"].unique()))
     if lost:
         first = dataset.table.loc[dataset.table["label"] == lost[0], "path"].iloc[0]
         raise BenchError(

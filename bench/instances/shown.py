@@ -35,7 +35,7 @@ def shows_label(cells: pd.DataFrame, box: np.ndarray, window: np.ndarray) -> pd.
 def wrongly_inherited(rows: pd.DataFrame) -> list[str]:
     """Return how often cells are not of the class of their image, where experts labelled cells by the same names."""
     known = rows[rows["cell_label"].notna() & (rows["level"] == "inherited")]
-    if not known["cell_label"].isin(set(rows["label"])).any():
+    if not known["cell_label"].isin(rows["label"].unique()).any():
         return []
     wrong = (known["cell_label"].astype("str") != known["label"].astype("str")).mean()
     if not wrong:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bench.data.check import tier_of
-from bench.data.warnings import data_warnings, skipped_warning
+from bench.data.warnings import skipped_warning
 from bench.embeddings.embed import Prepared
 from bench.fitting.sweep import Sweep
 from bench.protocol.budget import lacking
@@ -14,11 +14,16 @@ from bench.protocol.noise_in_words import company_of, describe_noise, luck_of
 from bench.runs.facts import EncoderFacts, RunFacts
 
 
-def describe_run(prepared: Prepared, instances: str, sweep: Sweep, known: Mapping[str, EncoderFacts]) -> RunFacts:
-    """Return what holds for every row of a run. instances: as they were asked for; known: by encoder."""
+def describe_run(
+    prepared: Prepared, instances: str, sweep: Sweep, known: Mapping[str, EncoderFacts], *, warned: Sequence[str]
+) -> RunFacts:
+    """Return what holds for every row of a run. instances: as they were asked for; known: by encoder.
+
+    warned: the `data_warnings` of the dataset.
+    """
     dataset = prepared.dataset
     tier, reason = tier_of(dataset)
-    warnings = [*skipped_warning(dataset.problems), *data_warnings(dataset)]
+    warnings = [*skipped_warning(dataset.problems), *warned]
     warnings += lacking(sweep.budget, sweep.y, sweep.classes)
     return RunFacts(
         dataset=dataset.name, instances=instances, tier=tier, tier_reason=reason,

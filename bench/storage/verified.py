@@ -118,7 +118,7 @@ def parquet_bytes(table: pa.Table, name: str) -> bytes:
 def read_parquet(path: Path, name: str) -> pa.Table | None:
     """Return a sealed table; None as in `read_sealed`."""
     data = read_sealed(path, name)
-    return None if data is None else pq.read_table(pa.BufferReader(data), use_threads=False)
+    return None if data is None else pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
 
 
 def npz_bytes(arrays: Mapping[str, np.ndarray], name: str, *, compressed: bool = False) -> bytes:
