@@ -181,7 +181,7 @@ def _hub_weights(spec: EncoderSpec) -> Path:
     if not spec.hub:
         raise EncoderError(
             f"No hub holds the weights of '{spec.name}'; fetch them yourself{_address(spec.source)} and give them with "
-            f"{spec.name.partition('@')[0]}@weights=FILE."
+            f"{spec.full_name.partition('@')[0]}@weights=FILE."
         )
     files = WEIGHT_FILES[spec.source.partition(":")[0]]
     return hub_file(spec.hub, files, spec.name, getattr(spec, "revision", ""))

@@ -176,6 +176,11 @@ def as_csv(specs: Sequence[EncoderSpec]) -> str:
     return text.getvalue()
 
 
+def record(spec: EncoderSpec) -> dict[str, object]:
+    """Return everything that is known of an encoder, by what it is called."""
+    return {name: cell(spec) for name, cell in FULL.items()}
+
+
 def in_full(spec: EncoderSpec) -> Table:
     """Return everything that is known of one encoder, a line each; what is empty is left out."""
     shown = Table(Column(no_wrap=True), Column(overflow="fold"), box=None, show_header=False, pad_edge=False)
