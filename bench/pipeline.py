@@ -228,7 +228,8 @@ def _without_labels(
     def load(name: str) -> TextEncoder:
         spec = able[name]
         tower = text_encoder(spec)
-        store.declare(spec.key, spec.identity(), tower.weights_digest, spec.full_name)  # the weights the images were seen with
+        digest = tower.weights_digest  # has to be that of the weights the images were seen with
+        store.declare(spec.key, spec.identity(), digest, spec.full_name)
         return tower
 
     borrow_units(folder, units)

@@ -84,8 +84,9 @@ def descriptor(
 def resolve(text: str) -> EncoderSpec:
     """Return the spec of "[ALIAS=]NAME[@key=value,...]"; no weights are loaded or fetched.
 
-    ALIAS is the name that the spec has then, and no part of its identity. NAME is a registered name, timm:MODEL[.TAG], open_clip:MODEL/TAG, hf-hub:ORG/MODEL (its config.json is
-    fetched where it is not cached) or path/to/file.py:NAME.
+    ALIAS is the name that the spec has then, and no part of its identity. NAME is a registered name,
+    timm:MODEL[.TAG], open_clip:MODEL/TAG, hf-hub:ORG/MODEL (its config.json is fetched where it is not cached) or
+    path/to/file.py:NAME.
     """
     if not text.isprintable():
         raise EncoderError(f"Got encoder {text!a}; expected characters that can be seen. Rename the file or folder.")
@@ -210,7 +211,8 @@ def _from_file(path: str, name: str, options: dict[str, str]) -> EncoderSpec:
         spec = found[name].make(**options)
     if not isinstance(spec, EncoderSpec):
         raise EncoderError(
-            f"Got {type(spec).__name__} from encoder '{name}' of {path}; expected a function that returns an EncoderSpec."
+            f"Got {type(spec).__name__} from encoder '{name}' of {path}; expected a function that returns an "
+            "EncoderSpec."
         )
     return replace(guarded(spec, file), name=f"{path}:{spec.name}", code=f"{spec.code}+{code}" if spec.code else code)
 

@@ -110,7 +110,7 @@ def leaves(group: TyperGroup) -> Iterator[tuple[str, Any]]:
     for name in group.commands:
         command = group.commands[name]
         below = getattr(command, "commands", {})
-        if not below or command.invoke_without_command:
+        if not below or getattr(command, "invoke_without_command", False):
             yield name, command
         yield from ((f"{name} {one}", own) for one, own in below.items())
 
