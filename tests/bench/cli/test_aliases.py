@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -29,7 +31,7 @@ def test_tables_and_pages_show_the_alias_and_nothing_is_made_again(bench, data):
     code, text = bench("run", *data, *QUICK, "--encoder", "my-net=texture,thumbnail", "--no-trivial")
     assert code == 0 and "24 embeddings reused, 0 made" in text and "2 blocks of fits reused, 0 made" in text
     assert "my-net" in text and set(board().index) == {"my-net", "thumbnail"}
-    assert "my-net" in open("results/runs/r/leaderboard.md").read()
+    assert "my-net" in Path("results/runs/r/leaderboard.md").read_text()
     assert board().loc["my-net", "balanced_accuracy"] == plain.loc["texture", "balanced_accuracy"]
     assert set(EmbeddingStore("results/store").variants().values()) == {"texture", "thumbnail"}
     code, text = bench("run", *data, *QUICK, "--no-trivial")  # what is stored is found by its own name
@@ -58,7 +60,7 @@ def test_what_an_alias_takes_away_is_still_a_diagnostic_held_against_the_alias_o
         ("dino=texture", "Got alias 'dino' of texture, which is an encoder itself"),
         ("trivial=texture", "Got alias 'trivial' of texture, which is an encoder itself"),
         ("my net=texture", "Got alias 'my net' of texture; expected letters"),
-        ("a=b=texture", "Got aliases 'b' and 'a' of texture; expected one"),
+        ("a=b=texture", "Got aliases 'a' and 'b' of texture; expected one"),
         ("a=txture", "Got encoder 'txture', did you mean 'texture'?"),
         ("a=trivial", "Got 'trivial', a panel, where one encoder is wanted"),
         ("size=texture", "Got option 'size=texture' without an encoder"),

@@ -101,7 +101,7 @@ def test_after_a_run_comes_what_was_not_asked_yet():
 def test_the_last_lines_of_the_commands_can_be_typed(bench, save_png, tmp_path):
     for label in "ab":
         for i in range(6):
-            save_png(tmp_path / "my raw" / label / f"s{i}__0.png", seed=ord(label) + i)
+            save_png(tmp_path / "my raw" / label / f"s{i}__0.png", seed=100 * ord(label) + i)
     data = ("--data", "my raw", "--group-pattern", "([^/]+)__")
     quick = ("--encoder", "mine=texture", "--head", "knn", "--workers", 1, "--draws", 2, "--no-trivial")
     verdict = "12 images of 6 groups give a score, but cannot tell encoders apart; about 4 more groups per class would."

@@ -15,7 +15,7 @@ REGISTER = (
 def data(tmp_path, save_png):
     for label in "ab":
         for i in range(3):
-            save_png(tmp_path / "raw" / label / f"{i}.png", seed=ord(label) + i)
+            save_png(tmp_path / "raw" / label / f"{i}.png", seed=100 * ord(label) + i)
     return ("--data", tmp_path / "raw")
 
 
