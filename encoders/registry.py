@@ -262,7 +262,7 @@ def _build_descriptor(
         vectors = np.empty((len(images), spec.dim), np.float32)
         for row, image in enumerate(images):
             try:
-                with _blamed(function, f"when it was given an image of shape {np.shape(image)}"):
+                with _blamed(function, f"when it was given an image of shape {np.shape(image)}, at position {row}"):
                     vector = np.asarray(function(image), np.float32)
             except (EncoderError, MemoryError):
                 raise

@@ -132,6 +132,7 @@ def run(
         result = run_all(request, command=command, on_progress=report, on_data=on_data, **how)
         leaked = _audit(request, result, command, on_progress=report, **how) if leak else None
     print_notes(reason.removesuffix(".") for reason in result.missing)
+    print_problems(pd.DataFrame(list(result.extracted.problems.items()), columns=["path", "reason"]))
     print_rows(result.leaderboard.table)
     print_board(result.leaderboard.table)
     print_notes(result.leaderboard.flags.values())
@@ -141,7 +142,6 @@ def run(
         console.print(f"Left out: {result.left_out}.")
     for reason in result.refused:
         console.print(f"Not run: {reason}.")
-    print_problems(pd.DataFrame(list(result.extracted.problems.items()), columns=["path", "reason"]))
     print_notes(result.notes)
     console.print(result.summary())
     console.print(f"Leaderboard: {result.folder / 'leaderboard.md'}")

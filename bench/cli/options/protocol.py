@@ -102,8 +102,8 @@ class ProtocolOptions:
             HEADS,
             "How settings are chosen, each kind with rows of its own: auto (on the examples, each predicted without "
             "its slide, near the published setting where examples are few; the published one where a class has one "
-            "slide only), fixed (published), loo or inner-cv (on the examples alone), transfer (on other runs), tuned (see "
-            "--params), oracle (on the test; never ranked).",
+            "slide only), fixed (published), loo or inner-cv (on the examples alone), transfer (on other runs), tuned "
+            "(see --params), oracle (on the test; never ranked).",
             value="KINDS",
         ),
     ] = "auto"

@@ -107,6 +107,6 @@ def test_quiet_prints_results_and_no_notes(spoken, data):
 
 def test_verbose_says_where_an_error_arose_and_how_long_it_took(spoken, data):
     code, out, err = spoken("run", *DATA, "--encoder", "txture", "-v")
-    assert code == 2 and "Traceback" in err and "registry.py" in err and "It took" in err
+    assert code == 2 and "Traceback" in err and "missing.py" in err and "It took" in err
     code, out, err = spoken("run", *DATA, "--encoder", "txture")
     assert code == 2 and "Traceback" not in err and "It took" not in err

@@ -22,10 +22,10 @@ def data(tmp_path, save_png):
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        (HEAD + "    return [1, 1 / 0]\n", "line 6, in mine (`return [1, 1 / 0]`), when it was given an image of shape (20, 30, 3): ZeroDivisionError: division by zero"),
+        (HEAD + "    return [1, 1 / 0]\n", "line 6, in mine (`return [1, 1 / 0]`), when it was given an image of shape (20, 30, 3), at position 0: ZeroDivisionError: division by zero"),
         (HEAD + "    return helper(image)\n\n\ndef helper(image):\n    return image.men()\n", "line 10, in helper (`return image.men()`)"),
-        (HEAD + "    import sys\n    sys.exit('no')\n", "line 7, in mine (`sys.exit('no')`), when it was given an image of shape (20, 30, 3): SystemExit: no"),
-        (HEAD + "    return 'text'\n", "in mine, when it was given an image of shape (20, 30, 3): ValueError: could not convert"),
+        (HEAD + "    import sys\n    sys.exit('no')\n", "line 7, in mine (`sys.exit('no')`), when it was given an image of shape (20, 30, 3), at position 0: SystemExit: no"),
+        (HEAD + "    return 'text'\n", "in mine, when it was given an image of shape (20, 30, 3), at position 0: ValueError: could not convert"),
         (HEAD + "    return [1, 2, 3]\n", "declares dim=2 and gave shape (3,)"),
         (HEAD + "    return [1, float('nan')]\n", "mine.py:mine"),
         ("x = 1 / 0\n", "line 1 (`x = 1 / 0`), when it was imported: ZeroDivisionError"),
