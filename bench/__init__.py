@@ -1,17 +1,80 @@
-"""Cell-Classifier: which frozen encoder and which classical head to trust on cell images.
+r"""Cell-Classifier: which frozen encoder and which classical head to trust on cell images.
 
-In a notebook, the steps of the command line are
+    import bench
 
-    from bench.embeddings.embed import Source, extract_encoders, prepare
-    from bench.fitting.sweep import Protocol
-    from bench.pipeline import run
-    from bench.request import Request
+    data = bench.load_data("Data/raw", group_pattern=r"([^/]+)__")
+    data.check()                                     # what the data can support, and what is wrong with it
+    emb = bench.embed(data, "dino@size=448")         # emb.X (N, d) float32, emb.instances
+    run = bench.run(data, encoders=["dino", "texture"], heads=["knn", "logreg"], shots=[1, 5, 10], noise=[0, 0.2])
+    run.leaderboard; run.pairs                       # pandas; the run shows itself in a notebook
+    bench.HeadClassifier("logreg")                   # a scikit-learn classifier
 
-    result = run(Request(Source("Data/raw"), Protocol(shots=(1, 5)), encoders=["color-stats", "resnet50"]))
-    result.leaderboard.table          # pandas, one row per encoder x head x shots x noise
-
-and each of them is a plain function of tables and arrays: `bench.data.datasets.load_dataset`,
-`bench.instances.cut.make_instances`, `bench.protocol.episodes.plan_splits`, `bench.heads.estimator.HeadClassifier`.
+Arguments are the words of the command line, and a mistake in them is a `BenchError` that says what was expected.
+`bench.write_demo("demo")` draws images to try it on. Names are imported when they are first used, so that
+`import bench` takes no time.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.api.data import Data, load_data
+    from bench.api.embed import Embedding, embed
+    from bench.api.lists import list_encoders, list_heads
+    from bench.api.result import RunResult
+    from bench.api.run import load_run, run
+    from bench.data.check import DataCheck
+    from bench.demo import DemoSpec, write_demo
+    from bench.errors import BenchError
+    from bench.heads.estimator import HeadClassifier
+
 __version__ = "0.1.0"
+__all__ = [
+    "BenchError",
+    "Data",
+    "DataCheck",
+    "DemoSpec",
+    "Embedding",
+    "HeadClassifier",
+    "RunResult",
+    "embed",
+    "list_encoders",
+    "list_heads",
+    "load_data",
+    "load_run",
+    "run",
+    "write_demo",
+]
+
+_ROOMS = {
+    "BenchError": "bench.errors",
+    "Data": "bench.api.data",
+    "DataCheck": "bench.data.check",
+    "DemoSpec": "bench.demo",
+    "Embedding": "bench.api.embed",
+    "HeadClassifier": "bench.heads.estimator",
+    "RunResult": "bench.api.result",
+    "embed": "bench.api.embed",
+    "list_encoders": "bench.api.lists",
+    "list_heads": "bench.api.lists",
+    "load_data": "bench.api.data",
+    "load_run": "bench.api.run",
+    "run": "bench.api.run",
+    "write_demo": "bench.demo",
+}
+
+
+if not TYPE_CHECKING:  # a checker that saw it would take any misspelled name for one that is there
+
+    def __getattr__(name: str) -> object:
+        if name not in _ROOMS:
+            raise AttributeError(f"module 'bench' has no attribute {name!r}")
+        value = getattr(import_module(_ROOMS[name]), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

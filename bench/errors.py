@@ -12,7 +12,19 @@ from difflib import get_close_matches
 
 
 class BenchError(ValueError):
-    """A foreseeable mistake in the input; its text is meant for the user."""
+    """A foreseeable mistake in the input; its text says what was given, what was expected and what to do.
+
+    It is a `ValueError`.
+
+    Examples
+    --------
+    >>> import bench
+    >>> try:
+    ...     bench.load_data("nowhere")
+    ... except bench.BenchError as error:
+    ...     print(str(error).split(",")[0])
+    Got path nowhere
+    """
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.args))

@@ -24,12 +24,14 @@ from bench.embeddings.extract import ExtractReport
 from bench.embeddings.missing import left_out
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
-from bench.fitting.ensembles import plan_means, run_means
+from bench.fitting.ensembles import Means
 from bench.fitting.forecast import Forecast, forecast
+from bench.fitting.head_fits import HeadFits
+from bench.fitting.producers import Producer, produce
 from bench.fitting.prompts import Prompts, make_prompts
-from bench.fitting.schedule import mapped, run_units
-from bench.fitting.sweep import Embedded, Sweep
-from bench.fitting.zero_shot import plan_zero_shot, run_zero_shot
+from bench.fitting.schedule import mapped
+from bench.fitting.views import Embedded
+from bench.fitting.zero_shot import ZeroShot
 from bench.report.run_facts import describe_run
 from bench.report.tables.leaderboard import Leaderboard
 from bench.report.write_up import write_up
@@ -43,8 +45,6 @@ from bench.request import (
     views_of,
     with_panel,
 )
-from bench.runs.borrow import borrow_units
-from bench.runs.ledger import FitBlock
 from bench.runs.place import give_back, place_run
 from bench.storage.scratch import scratch
 from bench.work.processes import processes
@@ -60,7 +60,7 @@ OnData = Callable[[Dataset, Sequence[str]], None]  # the data, and what is to be
 
 
 @dataclass(frozen=True)
-class RunResult:
+class RunReport:
     """What a run made: the folder, the leaderboard, and what was reused."""
 
     folder: Path
@@ -90,7 +90,7 @@ def run(
     command: str = "",
     on_progress: OnProgress | None = None,
     on_data: OnData | None = None,
-) -> RunResult:
+) -> RunReport:
     """Do what is asked and write the leaderboard.
 
     device: "auto", "cpu", "cuda" or "cuda:N". fit_device: "cpu", or a GPU for the heads that can. workers, memory: see
@@ -121,29 +121,25 @@ def run(
         views = views_of(embedded, ensembles)
         sweep = plan_request(prepared, request, views)
         refused = sweep.refused
-        if not sweep.units and not prompts:
+        if not sweep.blocks and not prompts:
             raise BenchError("No shot level can be drawn from this data.", *refused)
         content = content_of(asked.whole.table[~among(asked.whole.table["path"], prepared.dataset.problems["path"])])
         run_folder, elsewhere = place_run(*name_run(request, prepared.dataset), content)
-        counts: list[tuple[int, int]] = []
-        wordless: tuple[FitBlock, ...] = ()
-        if prompts:  # first, as the tower of an encoder that reads words has to be loaded for it
-            wordless, more = _without_labels(sweep, specs, embedded, prompts, prepared.store, run_folder)
-            counts.append(more)
-        tell = (lambda head, done, total: on_progress(f"fit {head}", done, total)) if on_progress else None
-        means = plan_means(sweep, ensembles)
-        borrow_units(run_folder, [*sweep.units, *(unit for unit, _ in means)])
+        producers: list[Producer] = [
+            HeadFits(
+                views=views, workers=workers, memory=memory, device=fit_device, scratch=there,
+                on_progress=_fits_to(on_progress),
+            ),
+            Means(ensembles=ensembles),
+        ]  # fmt: skip
+        if prompts:  # first: it fails before anything is fitted where a text tower cannot be had
+            producers.insert(0, _zero_shot(specs, embedded, prompts, prepared.store))
         try:
-            counts.append(
-                run_units(sweep, views, run_folder, workers=workers, memory=memory, device=fit_device, scratch=there,
-                          on_progress=tell)
-            )  # fmt: skip
+            produced = produce(sweep, producers, run_folder)
         except BenchError:
             give_back(run_folder)
             raise
-        counts.append(run_means(means, run_folder))
-        sweep = replace(sweep, units=(*sweep.units, *(unit for unit, _ in means), *wordless))
-    reused, made = (sum(column) for column in zip(*counts, strict=True))
+    sweep = produced.sweep
     known = encoder_facts(prepared.store, specs, {spec.name: views[spec.name].width for spec in specs}, ensembles)
     if prepared.dataset is not data:  # images turned out undecodable
         warned = data_warnings(prepared.dataset)
@@ -154,9 +150,10 @@ def run(
     )  # fmt: skip
     board, fresh, kept = write_up(run_folder, Path(request.out), sweep, facts, refused, command)
     notes = tuple(filter(None, (alone, elsewhere, kept)))
-    up_to_date = not (made or fresh or sum(extracted.made.values()))
-    return RunResult(
-        run_folder, board, refused, extracted, reused, made, up_to_date, asked.left_out, notes, missing
+    up_to_date = not (produced.made or fresh or sum(extracted.made.values()))
+    return RunReport(
+        run_folder, board, refused, extracted, produced.reused, produced.made, up_to_date, asked.left_out, notes,
+        missing,
     )  # fmt: skip
 
 
@@ -213,17 +210,16 @@ def _prompts(classes: Sequence[str], specs: Sequence[EncoderSpec], zero_shot: bo
     return make_prompts(classes, None if zero_shot is True else zero_shot)
 
 
-def _without_labels(
-    sweep: Sweep,
-    specs: Sequence[EncoderSpec],
-    embedded: Mapping[str, Embedded],
-    prompts: Prompts,
-    store: EmbeddingStore,
-    folder: Path,
-) -> tuple[tuple[FitBlock, ...], tuple[int, int]]:
-    """Do the zero-shot units; returns them, and (reused, made)."""
+def _fits_to(on_progress: OnProgress | None) -> Callable[[str, int, int], None] | None:
+    """Return what is told of the fits of a head, where somebody listens."""
+    return (lambda head, done, total: on_progress(f"fit {head}", done, total)) if on_progress else None
+
+
+def _zero_shot(
+    specs: Sequence[EncoderSpec], embedded: Mapping[str, Embedded], prompts: Prompts, store: EmbeddingStore
+) -> ZeroShot:
+    """Return the producer of the blocks without labels, of the encoders that read words."""
     able = {spec.name: spec for spec in specs if has_text_tower(spec)}
-    units = plan_zero_shot(sweep, {name: spec.key for name, spec in able.items()}, prompts)
 
     def load(name: str) -> TextEncoder:
         spec = able[name]
@@ -232,5 +228,5 @@ def _without_labels(
         store.declare(spec.key, spec.identity(), digest, spec.full_name)
         return tower
 
-    borrow_units(folder, units)
-    return tuple(units), run_zero_shot(sweep, units, embedded, prompts, load, folder)
+    keys = {name: spec.key for name, spec in able.items()}
+    return ZeroShot(keys=keys, embedded=embedded, prompts=prompts, load=load)

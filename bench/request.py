@@ -13,11 +13,13 @@ from bench.embeddings.missing import resolve_all
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
 from bench.fitting.ensembles import Concat, Ensemble
-from bench.fitting.sweep import Embedded, Protocol, Sweep, View, plan_sweep
+from bench.fitting.plan import Sweep, plan_sweep
 from bench.fitting.tuned import leave_out
+from bench.fitting.views import Embedded, View
 from bench.heads import get_heads
 from bench.protocol.foreign import hold_out
 from bench.protocol.noise_inputs import check_spaces
+from bench.protocol.protocol import Protocol
 from bench.protocol.split_kinds import RANDOM
 from bench.runs.facts import EncoderFacts
 from encoders import PANELS, EncoderSpec, expand, resolve, split_alias
@@ -26,7 +28,7 @@ NAMED_AFTER = {"group": "", "source": "-by-source", RANDOM: "-random-split"}  # 
 DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """What is asked of `run`: which data, encoders and heads under which protocol, and where the results go.
 

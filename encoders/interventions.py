@@ -6,6 +6,8 @@ import hashlib
 
 import numpy as np
 
+from .in_blocks import level_counts
+
 #: Raised when an intervention would give other pixels; part of the identity of variants that have one.
 VERSION = 3
 
@@ -28,7 +30,7 @@ def zscore(pixels: np.ndarray, whole: np.ndarray | None = None) -> np.ndarray:
     whole = pixels if whole is None else whole
     out = np.empty(pixels.shape, np.uint8)
     for c in range(pixels.shape[2]):
-        count = np.bincount(whole[..., c].ravel(), minlength=256)
+        count = level_counts(whole[..., c])
         mean, deviation = _moments(count, OUTLIERS)
         if not deviation:
             mean, deviation = _moments(count)  # all but outliers are alike

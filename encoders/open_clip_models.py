@@ -48,6 +48,8 @@ def load_model(spec: EncoderSpec) -> Any:
         path = _weights_file(spec)
         model = _create(model_name, spec, seed=0)
         _load(model, path, spec)
+        if spec.file:
+            unchanged(spec.file, spec.weights, spec.name)
     _fit_trunk(model.visual, spec)
     return model
 
@@ -64,6 +66,8 @@ def build_open_clip_tower(spec: EncoderSpec, placement: Placement) -> LoadedEnco
     else:
         visual = _tower({**declared, "quick_gelu": told_activation(_own_config(spec), spec)}, spec, seed=0)
         _load_tower(visual, _weights_file(spec), spec)
+        if spec.file:
+            unchanged(spec.file, spec.weights, spec.name)
     _fit_trunk(visual, spec)
     visual.eval().requires_grad_(False)
     return network_encoder(spec, visual, state_digest(visual.state_dict()), placement)

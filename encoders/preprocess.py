@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .errors import EncoderError
+from .in_blocks import blocks, percentiles_of, tiles
 from .interventions import shuffle, zscore
 from .options import read_window
 from .resize import resize
@@ -101,8 +102,11 @@ def _three_channels(pixels: np.ndarray, color: str) -> np.ndarray:
 
 def luma(pixels: np.ndarray) -> np.ndarray:
     """Return ITU-R 601 luma, uint8 (H, W), of uint8 (H, W, 3): the same integers as Pillow's mode "L"."""
-    r, g, b = (pixels[..., c].astype(np.uint32) for c in range(3))
-    return ((r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16).astype(np.uint8)
+    grey = np.empty(pixels.shape[:2], np.uint8)
+    for y0, x0, y1, x1 in tiles(grey):
+        r, g, b = (pixels[y0:y1, x0:x1, c].astype(np.uint32) for c in range(3))
+        grey[y0:y1, x0:x1] = (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16
+    return grey
 
 
 def fit_input(crop: np.ndarray, policy: Preprocess) -> np.ndarray:
@@ -139,16 +143,14 @@ def _to_uint8(pixels: np.ndarray, window: str, whole: np.ndarray) -> np.ndarray:
     if window == "percentile-each" and pixels.shape[2] > 1:
         one_by_one = [(pixels[..., c : c + 1], whole[..., c : c + 1]) for c in range(pixels.shape[2])]
         return np.concatenate([_to_uint8(channel, window, of) for channel, of in one_by_one], axis=2)
-    values, finite = _as_floats(pixels)
-    seen, known = (values, finite) if whole is pixels else _as_floats(whole)
-    if not known.any():
-        return np.zeros(pixels.shape, np.uint8)
-    low, high = _window_limits(seen if known.all() else seen[known], pixels.dtype, window)
-    if not high > low:
-        return np.zeros(pixels.shape, np.uint8)
-    # Halved before subtracting: the span of float64 data may itself overflow.
-    share = (np.where(finite, values, low) / 2 - low / 2) / (high / 2 - low / 2)
-    return np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
+    low, high = _window_limits(whole, window)
+    shown = np.zeros(pixels.shape, np.uint8)
+    for y0, x0, y1, x1 in tiles(shown) if high > low else ():
+        values, finite = _as_floats(pixels[y0:y1, x0:x1])
+        # Halved before subtracting: the span of float64 data may itself overflow.
+        share = (np.where(finite, values, low) / 2 - low / 2) / (high / 2 - low / 2)
+        shown[y0:y1, x0:x1] = np.rint(np.clip(share, 0, 1) * 255)
+    return shown
 
 
 def _known(pixels: np.ndarray) -> np.ndarray:
@@ -163,17 +165,29 @@ def _as_floats(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values, np.isfinite(values)
 
 
-def _window_limits(values: np.ndarray, dtype: np.dtype, window: str) -> tuple[float, float]:
+def _window_limits(pixels: np.ndarray, window: str) -> tuple[float, float]:
+    """Return what becomes black and white; twice the same where no pixel is finite, or all are equal."""
+    flat = pixels.reshape(-1)
+
+    def finite(lo: int, hi: int) -> np.ndarray:
+        values, known = _as_floats(flat[lo:hi])
+        return values if known.all() else values[known]
+
+    sizes = [finite(lo, hi).size for lo, hi in blocks(flat.size)] if flat.dtype.kind == "f" else [flat.size]
+    if not any(sizes):
+        return 0.0, 0.0
     given = read_window(window)
     if given is not None:
         return given
     if window == "range":
-        return (0.0, 1.0) if dtype.kind == "f" else (float(np.iinfo(dtype).min), float(np.iinfo(dtype).max))
-    low, high = (float(v) for v in np.percentile(values, [0.1, 99.9]))
+        all_of = None if flat.dtype.kind == "f" else np.iinfo(flat.dtype)
+        return (0.0, 1.0) if all_of is None else (float(all_of.min), float(all_of.max))
+    low, high = (float(v) for v in percentiles_of(finite, flat.size, sum(sizes), (0.1, 99.9)))
     if high > low:
         return low, high
     # Fewer than one pixel in a thousand differs: the percentiles coincide, but there is something to see.
-    return float(values.min()), float(values.max())
+    parts = [part for part in (finite(lo, hi) for lo, hi in blocks(flat.size)) if part.size]
+    return float(min(part.min() for part in parts)), float(max(part.max() for part in parts))
 
 
 def _cut_strip(crop: np.ndarray) -> np.ndarray:

@@ -199,8 +199,9 @@ def _from_file(path: str, name: str, options: dict[str, str]) -> EncoderSpec:
     file = Path(path).expanduser().absolute()
     if not file.is_file():
         raise EncoderError(f"Got encoder '{path}:{name}', and there is no file {file}.")
-    code = hashlib.sha256(file.read_bytes()).hexdigest()
-    entries = [value.encoder_entry for value in vars(_user_module(file, code)).values() if _is_entry(value)]
+    text = file.read_bytes()  # once: what is hashed is what is run, and not a file of Python's cache that looks as new
+    code = hashlib.sha256(text).hexdigest()
+    entries = [value.encoder_entry for value in vars(_user_module(file, code, text)).values() if _is_entry(value)]
     found = {entry.name: entry for entry in entries}
     if name not in found:
         raise EncoderError(
@@ -223,16 +224,16 @@ def _is_entry(value: object) -> bool:
     )
 
 
-def _user_module(file: Path, code: str) -> ModuleType:
+def _user_module(file: Path, code: str, text: bytes) -> ModuleType:
     module_name = f"{USER_MODULE}{hashlib.sha256(str(file).encode()).hexdigest()[:8]}_{code[:16]}"
     if module_name in sys.modules:
         return sys.modules[module_name]
     spec = importlib.util.spec_from_file_location(module_name, file)
-    assert spec is not None and spec.loader is not None  # the name ends in .py
+    assert spec is not None  # the name ends in .py
     module = sys.modules[module_name] = importlib.util.module_from_spec(spec)
     try:
         with blamed_on(file, "when it was imported"):
-            spec.loader.exec_module(module)
+            exec(compile(text, str(file), "exec"), module.__dict__)
     except BaseException:
         del sys.modules[module_name]
         raise

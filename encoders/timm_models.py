@@ -52,6 +52,8 @@ def build_timm(spec: EncoderSpec, placement: Placement) -> LoadedEncoder:
         exact = bool(spec.file or spec.architecture)
         source = spec.file or spec.hub
         model = _with_weights(architecture, kwargs, config, read_state_dict(path), spec.name, source, exact=exact)
+        if spec.file:
+            unchanged(spec.file, spec.weights, spec.name)
     model.eval().requires_grad_(False)
     digest = state_digest(model.state_dict())
     return network_encoder(spec, pooled(model, spec.pool, spec.name), digest, placement)

@@ -39,19 +39,19 @@ def local_weights(text: str) -> tuple[str, str]:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file in hexadecimal, read once per (path, size, mtime)."""
+    """Return the sha256 of a file in hexadecimal, read once as long as its inode, size and times are the same."""
     stat = os.stat(path)
-    return _sha256(str(path), stat.st_size, stat.st_mtime_ns)
+    return _sha256(str(path), (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
 
 
 @lru_cache(maxsize=256)
-def _sha256(path: str, size: int, mtime_ns: int) -> str:
+def _sha256(path: str, stat: tuple[int, ...]) -> str:
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def unchanged(path: str, weights: str, name: str) -> Path:
-    """Return the path of a local weights file, checked to be still the file the spec was made from."""
+    """Return the path of a local weights file, checked to be still that of the spec: before it is read, and after."""
     found = f"sha256:{file_sha256(Path(path))}" if Path(path).is_file() else "no file"
     if found != weights:
         raise EncoderError(

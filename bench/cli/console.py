@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.cli.streams import DataConsole
 from bench.cli.tables import make_column, make_table
-from bench.text import plain, sentence
+from bench.text import sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,29 +119,13 @@ def speak_for_libraries() -> None:
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     """Yield a function (what, done, total) that draws one bar with its remaining time per stage, and per head."""
-    if speech.quiet or not errors.is_terminal:
+    if speech.quiet:
         yield lambda what, done, total: heed_interrupt()
-        heed_interrupt()
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    else:
+        from bench.progress import terminal_bars
 
-    # A description is no markup, and passes `plain` below, as it is not printed as a text.
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # A unit of fits may take minutes: the time left is estimated from the last ten.
-    with Progress(*columns, console=errors, transient=True, speed_estimate_period=600) as bars:
-        stage = bars.add_task("reading images", total=None)
-        kinds = {"": stage}
-
-        def report(what: str, done: int, total: int) -> None:
-            heed_interrupt()
-            what = plain(what)
-            kind = what if what.startswith("fit ") else what.split()[0]
-            if kind not in kinds:
-                bars.update(stage, visible=False)
-                kinds[kind] = bars.add_task(what, total=total)
-            bars.update(kinds[kind], description=what, completed=done, total=total)
-
-        yield report
+        with terminal_bars(errors, heed_interrupt) as report:
+            yield report
     heed_interrupt()
 
 

@@ -6,6 +6,7 @@ from bench.cli.closing import say_next
 from bench.cli.console import print_check, print_instances, print_rows, progress_bars
 from bench.cli.options.data import DataOptions, Verify
 from bench.cli.options.output import DEFAULT_OUT, Out
+from bench.cli.startup import imports
 from bench.data.layout import existing
 
 EXAMPLES = (
@@ -22,13 +23,14 @@ def data_check(source: DataOptions, out: Out = DEFAULT_OUT, verify: Verify = Fal
     """
     existing(source.data)
 
-    from dataclasses import replace
+    with imports():
+        from dataclasses import replace
 
-    from bench.data.check import check_dataset
-    from bench.data.datasets import load_dataset
-    from bench.data.warnings import data_warnings
-    from bench.instances.cut import count_instances, cut_instances
-    from bench.storage.shadow import shadow
+        from bench.data.check import check_dataset
+        from bench.data.datasets import load_dataset
+        from bench.data.warnings import data_warnings
+        from bench.instances.cut import count_instances, cut_instances
+        from bench.storage.shadow import shadow
 
     with shadow(out / "store") as cache:
         dataset = load_dataset(

@@ -6,6 +6,7 @@ from bench.cli.console import console, progress_bars
 from bench.cli.options.data import DataOptions, ReadOptions
 from bench.cli.options.encoders import Encoders, encoder_names, one_of
 from bench.cli.options.output import DEFAULT_OUT, Out, To
+from bench.cli.startup import imports
 from bench.data.layout import existing
 
 EXAMPLES = (
@@ -20,9 +21,10 @@ def export(to: To, source: DataOptions, encoder: Encoders = None, out: Out = DEF
     name = one_of(encoder_names(encoder, required=True), "--encoder")
     existing(source.data)
 
-    from bench.embeddings.embed import prepare
-    from bench.embeddings.export import export_embeddings
-    from encoders import resolve
+    with imports():
+        from bench.embeddings.embed import prepare
+        from bench.embeddings.export import export_embeddings
+        from encoders import resolve
 
     key = resolve(name).key
     with progress_bars() as report:
@@ -35,8 +37,9 @@ def prompts(source: ReadOptions, out: Out = DEFAULT_OUT) -> None:
     """Print the words that `bench run --zero-shot` uses for each class, as a file to edit and give to --prompts."""
     existing(source.data)
 
-    from bench.data.datasets import load_dataset
-    from bench.fitting.prompts import prompts_file
+    with imports():
+        from bench.data.datasets import load_dataset
+        from bench.fitting.prompts import prompts_file
 
     dataset = load_dataset(source.data, cache=out / "store", reading=source.reading())
     console.write_document(prompts_file(sorted(dataset.table["label"].unique())))

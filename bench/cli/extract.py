@@ -7,6 +7,7 @@ from bench.cli.console import console, print_data, print_notes, progress_bars
 from bench.cli.options.data import DataOptions, Verify
 from bench.cli.options.encoders import AllowMissing, Device, Encoders, KeepPixels, check_device, encoder_names
 from bench.cli.options.output import DEFAULT_OUT, Out
+from bench.cli.startup import imports
 from bench.data.layout import existing
 
 EXAMPLES = (
@@ -30,9 +31,10 @@ def extract(
     existing(source.data)
     check_device(device)
 
-    from bench.data.warnings import data_warnings
-    from bench.embeddings.embed import extract_encoders, prepare
-    from bench.embeddings.missing import left_out, resolve_all
+    with imports():
+        from bench.data.warnings import data_warnings
+        from bench.embeddings.embed import extract_encoders, prepare
+        from bench.embeddings.missing import left_out, resolve_all
 
     specs, missing = resolve_all(wanted, allow_missing=allow_missing)
     with progress_bars() as report:

@@ -14,6 +14,7 @@ from bench.cli.options.groups import STUDY, option
 from bench.cli.options.output import DEFAULT_OUT, Name, Out
 from bench.cli.options.protocol import Draws
 from bench.cli.options.reading import numbers, words
+from bench.cli.startup import imports
 from bench.cli.tables import make_column, make_table
 from bench.data.layout import existing
 from bench.errors import BenchError
@@ -76,8 +77,9 @@ def granularity(
     existing(source.data)
     check_device(device)
 
-    from bench.studies.granularity.design import Levels
-    from bench.studies.granularity.run import GranularityRequest, run
+    with imports():
+        from bench.studies.granularity.design import Levels
+        from bench.studies.granularity.run import GranularityRequest, run
 
     levels = Levels(tuple(images), tuple(cells), DRAWS if draws is None else draws)
     request = GranularityRequest(

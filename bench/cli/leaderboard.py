@@ -10,6 +10,7 @@ import typer
 from bench.cli.console import console, print_notes, print_rows, progress_bars
 from bench.cli.options.groups import STUDY, option
 from bench.cli.options.output import DEFAULT_OUT, Out
+from bench.cli.startup import imports
 from bench.cli.tables import make_column, make_table
 
 if TYPE_CHECKING:
@@ -43,9 +44,10 @@ def leaderboard(
 
     Tables that are damaged, or that an earlier version wrote, are made again from the stored predictions.
     """
-    from bench.report.tables.across import across
-    from bench.report.tables.merge import draw_scores, find_runs, merge_runs, read_runs
-    from bench.report.write_up import write_merged
+    with imports():
+        from bench.report.tables.across import across
+        from bench.report.tables.merge import draw_scores, find_runs, merge_runs, read_runs
+        from bench.report.write_up import write_merged
 
     folders = find_runs(out, runs or [])
     notes = _bring_up_to_date(folders, rebuild)

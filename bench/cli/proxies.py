@@ -10,6 +10,7 @@ from bench.cli.options.data import DataOptions
 from bench.cli.options.encoders import Device, Encoders, check_device, encoder_names
 from bench.cli.options.groups import STUDY, option
 from bench.cli.options.output import DEFAULT_OUT, Out, ToIfGiven
+from bench.cli.startup import imports
 from bench.cli.tables import make_column, make_table
 from bench.data.layout import existing
 from bench.errors import BenchError
@@ -57,13 +58,14 @@ def proxies(
     existing(source.data)
     check_device(device)
 
-    import numpy as np
-    import pandas as pd
+    with imports():
+        import numpy as np
+        import pandas as pd
 
-    from bench.embeddings.embed import cached_encoders, embed, prepare
-    from bench.fitting.sweep import scale_rows
-    from bench.studies.proxies import PROXIES, cka_matrix, measure, selection_regret
-    from encoders import check_aliases, resolve
+        from bench.embeddings.embed import cached_encoders, embed, prepare
+        from bench.fitting.sweep import scale_rows
+        from bench.studies.proxies import PROXIES, cka_matrix, measure, selection_regret
+        from encoders import check_aliases, resolve
 
     specs = [resolve(name) for name in encoder_names(encoder)]
     check_aliases(specs)

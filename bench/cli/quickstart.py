@@ -7,24 +7,26 @@ from pathlib import Path
 from bench.cli.console import console, print_board, print_rows, progress_bars
 from bench.cli.options.encoders import CORES, Workers
 from bench.cli.options.output import To
+from bench.cli.startup import imports
 
 EXAMPLES = ("bench quickstart", "bench quickstart --to /tmp/sample --workers 2")
 
 
 def quickstart(to: To = Path("quickstart"), workers: Workers = CORES) -> None:
     """Make sample microscopy images and take them all the way to a leaderboard, without a network."""
-    from bench.demo import DemoSpec, write_demo
-    from bench.embeddings.embed import DataSpec
-    from bench.fitting.sweep import Protocol
-    from bench.pipeline import run
-    from bench.request import Request
+    with imports():
+        from bench.demo import DemoSpec, write_demo
+        from bench.embeddings.embed import DataSpec
+        from bench.pipeline import run
+        from bench.protocol.protocol import Protocol
+        from bench.request import Request
 
     console.print(f"Drawing sample images of neuron, phloem, rbc and xylem into {to / 'demo'} ...")
     write_demo(to / "demo", DemoSpec())
     with progress_bars() as report:
         request = Request(
-            DataSpec(to / "demo" / "raw", group_pattern=r"([^/]+)__"),
-            Protocol(shots=(1, 2, 5), noise=(0.0, 0.4), seeds=10),
+            source=DataSpec(to / "demo" / "raw", group_pattern=r"([^/]+)__"),
+            protocol=Protocol(shots=(1, 2, 5), noise=(0.0, 0.4), draws=10),
             encoders=("color-stats", "texture", "random-resnet18"),
             heads=("knn", "centroid", "logreg"),
             out=to / "results",

@@ -42,6 +42,7 @@ from bench.cli.options.groups import BASIC, LABELS, option
 from bench.cli.options.output import DEFAULT_OUT, Name, Out
 from bench.cli.options.protocol import ProtocolOptions
 from bench.cli.options.reading import words
+from bench.cli.startup import imports
 from bench.data.layout import existing
 from bench.errors import BenchError
 
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.data.datasets import Dataset
-    from bench.pipeline import RunResult
+    from bench.pipeline import RunReport
     from bench.request import Request
 
 EXAMPLES = (
@@ -95,14 +96,16 @@ def run(
     check_device(device)
     check_device(fit_device)
 
-    from bench.pipeline import forecast_run
-    from bench.pipeline import run as run_all
-    from bench.protocol.split_kinds import DIAGNOSTIC
-    from bench.request import Request
+    with imports():
+        from bench.pipeline import forecast_run
+        from bench.pipeline import run as run_all
+        from bench.protocol.split_kinds import DIAGNOSTIC
+        from bench.request import Request
 
     request = Request(
-        source.spec(verify=verify), protocol.protocol(), encoder_names(encoder), words(head), ensembles(ensemble),
-        prompts or zero_shot, out, name, trivial, allow_missing,
+        source=source.spec(verify=verify), protocol=protocol.protocol(), encoders=encoder_names(encoder),
+        heads=words(head), ensembles=ensembles(ensemble), zero_shot=prompts or zero_shot, out=out, name=name,
+        trivial=trivial, allow_missing=allow_missing,
     )  # fmt: skip
     if leak and protocol.split != "group":
         raise BenchError(
@@ -151,7 +154,7 @@ def run(
     say_next("run", seen[0].table, seen[0].classes)
 
 
-def _audit(request: Request, result: RunResult, command: str, **how: Any) -> pd.DataFrame:
+def _audit(request: Request, result: RunReport, command: str, **how: Any) -> pd.DataFrame:
     """Run the same on items split at random, and write beside the run what that scores too high."""
     from bench.pipeline import run as run_all
     from bench.runs.place import LEAK

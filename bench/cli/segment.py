@@ -8,6 +8,7 @@ from bench.cli.console import console, print_problems, print_rows, progress_bars
 from bench.cli.options.data import Masks, ReadOptions
 from bench.cli.options.groups import STUDY, option
 from bench.cli.options.output import DEFAULT_OUT, Out, To
+from bench.cli.startup import imports
 from bench.cli.tables import make_table
 from bench.data.layout import existing
 from bench.errors import BenchError
@@ -35,10 +36,11 @@ def segment(
     """
     existing(source.data)
 
-    from bench.data.datasets import load_dataset
-    from bench.instances.cell_boxes import CellFiles
-    from bench.instances.outlines import FOLDER, segment_images
-    from bench.instances.segment import Segmenter
+    with imports():
+        from bench.data.datasets import load_dataset
+        from bench.instances.cell_boxes import CellFiles
+        from bench.instances.outlines import FOLDER, segment_images
+        from bench.instances.segment import Segmenter
 
     how = Segmenter.parse(setting or ())
     if how is None:

@@ -11,6 +11,7 @@ from bench.cli.command import BenchGroup, command, flatten
 from bench.cli.console import console, print_rows, speech
 from bench.cli.options.groups import STUDY, option
 from bench.cli.options.output import DEFAULT_OUT, Out
+from bench.cli.startup import imports
 from bench.cli.tables import make_column, make_table
 from bench.errors import BenchError
 
@@ -23,10 +24,11 @@ def show(out: Out = DEFAULT_OUT) -> None:
     context.default_map = {name: {"out": str(out)} for name in context.command.commands}
     if context.invoked_subcommand:
         return
-    from dataclasses import asdict
+    with imports():
+        from dataclasses import asdict
 
-    from bench.embeddings.inventory import list_variants, pixel_bytes
-    from bench.embeddings.store import EmbeddingStore
+        from bench.embeddings.inventory import list_variants, pixel_bytes
+        from bench.embeddings.store import EmbeddingStore
 
     place = _folder(out)
     columns = (
@@ -58,7 +60,8 @@ app.callback(invoke_without_command=True, epilog="bench store\nbench store --out
 @command(app, "check", panel="What is stored", examples=["bench store check", "bench store check --out results"])
 def check(out: Out = DEFAULT_OUT) -> None:
     """Read every stored embedding and verify its checksum; what is damaged is set aside."""
-    from bench.embeddings.store import EmbeddingStore
+    with imports():
+        from bench.embeddings.store import EmbeddingStore
 
     store = EmbeddingStore(_folder(out) / "store")
     shards = 0
@@ -91,7 +94,8 @@ def clean(
     yes: Annotated[bool, option(STUDY, "Really remove it; without, it is only listed.", "--yes")] = False,
 ) -> None:
     """List what serves nobody: unfinished and damaged files, dead claims, shards whose rows are all in others."""
-    from bench.embeddings.inventory import find_leftovers, remove
+    with imports():
+        from bench.embeddings.inventory import find_leftovers, remove
 
     leftovers = find_leftovers(_folder(out), drop or (), pixels=pixels)
     print_rows([{"path": str(one.path), "why": one.why, "bytes": one.bytes} for one in leftovers])

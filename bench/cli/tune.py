@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 from bench.cli.console import console, print_rows, progress_bars
 from bench.cli.options.data import DataOptions
@@ -18,13 +19,14 @@ from bench.cli.options.encoders import (
 )
 from bench.cli.options.groups import STUDY, option
 from bench.cli.options.output import DEFAULT_OUT, Name, Out
-from bench.cli.options.protocol import Draws, Shots, SupportGroups, one_number
+from bench.cli.options.protocol import Draws, ScaleBy, Shots, SupportGroups, one_number
 from bench.cli.options.reading import words
+from bench.cli.startup import imports
 from bench.cli.tables import make_table
 from bench.data.layout import existing
 
 if TYPE_CHECKING:
-    from bench.studies.tune.tune import Tuned
+    from bench.studies.tune.tune import SettingScore, Tuned
 
 EXAMPLES = (
     "bench tune --data Data/raw --group-pattern '([^/]+)__' --encoder dino --head xgboost --shots 10",
@@ -41,6 +43,7 @@ def tune(
     trials: Annotated[int, option(STUDY, "Settings to try in all, those of earlier calls included.", value="N")] = 40,
     draws: Draws = None,
     support_groups: SupportGroups = "spread",
+    scale_by: ScaleBy = "pool",
     out: Out = DEFAULT_OUT,
     device: Device = "auto",
     name: Name = None,
@@ -54,26 +57,28 @@ def tune(
     existing(source.data)
     check_device(device)
 
-    from bench.studies.tune.tune import TuneRequest
-    from bench.studies.tune.tune import tune as tune_all
+    with imports():
+        from bench.studies.tune.tune import TuneRequest
+        from bench.studies.tune.tune import tune as tune_all
 
-    aim = TuneRequest(one_encoder, one_head, level, trials, draws, support_groups)
+    aim = TuneRequest(one_encoder, one_head, level, trials, draws, support_groups, scale_by)
     with progress_bars() as report:
         result = tune_all(
             source.spec(), aim, out=out, name=name, device=device, workers=workers, plots=plots, on_progress=report
         )
-    _show(result)
+    _show(result, scale_by)
 
 
-def _show(result: Tuned) -> None:
+def _show(result: Tuned, scale_by: str) -> None:
     from bench.studies.tune.tune import verdict
 
     parameters = list(result.setting)
-    table = make_table("setting", "balanced accuracy", "95% interval", "log loss", *parameters)
+    table = make_table("setting", "scaled by", "balanced accuracy", "95% interval", "log loss", *parameters)
     published = result.trials[result.trials["default"]].iloc[0]
     both = (("published", result.published, published), ("tuned", result.tuned, result.setting))
     for what, compared, setting in both:
-        table.add_row(what, *compared.texts(), *(f"{setting[key]:.4g}" if key in setting else "" for key in parameters))
+        values = (f"{setting[key]:.4g}" if key in setting else "" for key in parameters)
+        table.add_row(what, scale_by, *compared.texts(), *values)
     history = make_table("trial", "state", "draws", "log loss", "balanced accuracy")
     best = result.trials.sort_values(["state", "balanced_accuracy"], ascending=[True, False]).head(SHOWN)
     for row in best.to_dict("records"):
@@ -86,15 +91,16 @@ def _show(result: Tuned) -> None:
         for key, share in result.importance.items():
             shares.add_row(key, f"{share:.2f}")
         console.print(shares, soft_wrap=False)
-    print_rows(
-        [
-            {"setting": what, "balanced_accuracy": score.balanced_accuracy, "ci_low": score.low, "ci_high": score.high,
-             "log_loss": score.log_loss, **{key: setting[key] for key in parameters if key in setting}}
-            for what, score, setting in both
-        ]
-    )  # fmt: skip
+    print_rows([_row(what, scale_by, score, setting, parameters) for what, score, setting in both])
     table.title = "On the evaluation half, of which no label was tuned on"
     console.print(table, soft_wrap=False)
     console.print(verdict(result))
     before = len(result.trials) - result.made
     console.print(f"{before} trials reused, {result.made} made; all of it: {result.folder / 'report.md'}")
+
+
+def _row(what: str, scale_by: str, score: SettingScore, setting: Any, parameters: Sequence[str]) -> dict[str, Any]:
+    """Return a setting and how it did, as it is printed by --json."""
+    scores = {"balanced_accuracy": score.balanced_accuracy, "ci_low": score.low, "ci_high": score.high}
+    values = {key: setting[key] for key in parameters if key in setting}
+    return {"setting": what, "scaled by": scale_by, **scores, "log_loss": score.log_loss, **values}

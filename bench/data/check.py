@@ -14,25 +14,46 @@ from bench.data.copies import conflicts_of, copies_of
 from bench.data.datasets import Dataset
 from bench.data.manifest import record_problems
 from bench.data.slips import find_slips
-from bench.data.warnings import data_warnings
+from bench.data.spellings import counted
+from bench.data.warnings import data_warnings, skipped
 from bench.errors import BenchError
 from bench.images import ImageError, ImageInfo, open_image, read_through
+from bench.shown import Items, Part, Shows, Table, Title
 
 MANY_GROUPS = 10  # per class, from which encoders can be ranked
 MANY_SOURCES = 3  # labs or stains that hold every class, from which a class can be told from its source
 DECODERS = 4
 
 
-@dataclass(frozen=True)
-class DataCheck:
-    """What `check_dataset` found.
+@dataclass(frozen=True, repr=False)
+class DataCheck(Shows):
+    """What a look at a dataset found. It shows itself: as HTML in a notebook, as text elsewhere.
 
-    dataset: as given, without the images that did not decode; they are in its problems, and a class of which none did
-    is in its lost. classes: one row
-    per class (class, rows, images, groups, sources). formats: one row per (dtype, channels, pages) with
-    its number of images. sizes: min, median, max of width and height.
-    duplicates: sets of paths of identical files. conflicts: sets of (path, label) where one region of
-    identical files has several labels. file_formats: images per 'JPEG', 'PNG', ... slips: see `find_slips`.
+    Attributes
+    ----------
+    dataset : Dataset
+        As given, without the images that did not decode; they are in its problems, and a class of which none did is in
+        its lost.
+    classes : pandas.DataFrame
+        One row per class: class, rows, images, groups, sources.
+    formats : pandas.DataFrame
+        One row per (dtype, channels, pages), with its number of images.
+    sizes : pandas.DataFrame
+        Rows min, median and max of the columns width and height.
+    n_groups : int
+        Groups (slides, patients) of all images.
+    tier, tier_reason : str
+        "T1", "T2" or "T3", the kind of claim that the groups and sources allow, and why.
+    warnings : tuple of str
+        What to know before believing a score.
+    duplicates : tuple of tuple of str
+        Sets of paths of identical files.
+    conflicts : tuple of tuple of (str, str)
+        Sets of (path, label) where one region of identical files has several labels.
+    file_formats : mapping of str to int
+        Images per "JPEG", "PNG", ...
+    slips : pandas.DataFrame
+        Images whose label looks like a slip; see `bench.data.slips.find_slips`.
     """
 
     dataset: Dataset
@@ -52,6 +73,37 @@ class DataCheck:
     def problems(self) -> pd.DataFrame:
         """Every listed image that cannot be used: path, reason."""
         return self.dataset.problems
+
+    def _parts(self) -> list[Part]:
+        dataset = self.dataset
+        of_lost = dataset.problems["path"].str.split("/").str[0].isin(list(dataset.lost))  # their reasons are told
+        slips = [
+            f"{path}: {row['label']} in slide {row['group']}, with {row['among']} of {row['of']}"
+            for row in self.slips.to_dict("records")
+            for path in row["paths"]
+        ]
+        low, mid, high = (f"{row['width']:.0f} x {row['height']:.0f}" for row in self.sizes.to_dict("records"))
+        images = counted(dataset.table["path"].nunique(), "image")
+        return [
+            Title(text=f"{dataset.name}: {images} in {counted(self.n_groups, 'group')}. Tier {self.tier}"),
+            self.tier_reason,
+            Items(
+                heading="Classes without a usable image, at which a run stops: add images or leave the class out",
+                items=[f"{name}: {why}" for name, why in dataset.lost.items()],
+            ),
+            Items(heading="Read this first", items=self.warnings),
+            Table(
+                head=("class", "labelled regions", "images", "groups", "sources"),
+                rows=list(self.classes[["class", "rows", "images", "groups", "sources"]].itertuples(index=False)),
+            ),
+            Table(
+                head=("pixels", "channels", "pages", "images"),
+                rows=list(self.formats[["dtype", "channels", "pages", "images"]].itertuples(index=False)),
+                caption=f"Width x height in pixels, each by itself: {low} smallest, {mid} median, {high} largest",
+            ),
+            Items(heading="Look at these", items=slips),
+            Items(heading="Skipped", items=skipped(dataset.problems[~of_lost])),
+        ]
 
 
 def tier_of(dataset: Dataset) -> tuple[str, str]:

@@ -92,12 +92,13 @@ def _some_of_each(named: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def _flat(files: pd.DataFrame, root: Path) -> set[str]:
     """Return the digests of those files (columns path, digest) that hold one colour only, or nearly so."""
-    return {digest for path, digest in zip(files["path"], files["digest"], strict=True) if _is_flat(root / path)}
+    named = zip(files["path"], files["digest"], strict=True)
+    return {digest for path, digest in named if _is_flat(root / path, digest)}
 
 
-def _is_flat(path: Path) -> bool:
+def _is_flat(path: Path, digest: str) -> bool:
     try:
-        pixels = read_image(path)
+        pixels = read_image(path, digest=digest)
     except (ImageError, OSError):
         return False
     low, high = pixels.min(axis=(0, 1)).astype(float), pixels.max(axis=(0, 1)).astype(float)

@@ -21,6 +21,7 @@ WHOLE = 0.95  # of a class's items, but for few in a slide, in slides of its own
 LEAST = 5  # items of a slide that say anything
 OWN_SLIDES = 2  # of a class, before it counts as one that fills slides
 SHOWN = 3  # slides in the warning
+COLUMNS = ["group", "label", "items", "of", "among", "paths"]
 
 
 def look_like_slips(counts: np.ndarray) -> np.ndarray:
@@ -43,6 +44,8 @@ def find_slips(table: pd.DataFrame) -> pd.DataFrame:
     group, label = table["group"].astype(str), table["label"].astype(str)
     enough = group.map(group.value_counts()) >= LEAST  # the others say nothing, and may be many thousands
     group, label = group[enough], label[enough]
+    if group.empty:
+        return pd.DataFrame(columns=COLUMNS)
     counts, paths = pd.crosstab(group, label), table["path"][enough].groupby([group, label])
     numbers = counts.to_numpy()
     rows = []
@@ -50,7 +53,7 @@ def find_slips(table: pd.DataFrame) -> pd.DataFrame:
         key, most = (counts.index[g], counts.columns[k]), int(numbers[g].argmax())
         named = tuple(sorted(paths.get_group(key)))
         rows.append((*key, int(numbers[g, k]), counts.columns[most], int(numbers[g, most]), named))
-    found = pd.DataFrame(rows, columns=["group", "label", "items", "of", "among", "paths"])
+    found = pd.DataFrame(rows, columns=COLUMNS)
     return found.sort_values(["items", "group", "label"], kind="stable", ignore_index=True)
 
 

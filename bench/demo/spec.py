@@ -20,16 +20,46 @@ class DemoSpec:
 
     So two specs that differ in one knob are paired: the same cells in the same places, only harder, purer, ...
 
-    seed: int >= 0. images: per class, >= 1. slides: groups, 1..1000. size: (H, W) in px, 48..2048.
-    cells: (fewest, most) per image, 1..200, uniform and the same for every class.
-    difficulty: [0, 1], how far each cell is morphed from its class towards one common prototype
-    (outline, inner structure, place), with less contrast and more noise on the way.
-    group_effect: [0, 1), the intraclass correlation of an image's appearance (stain, strength, hue,
-    illumination, blur, noise, scale): the share of its variance that the images of a slide have in common.
-    purity: (0, 1], share of an image's cells that show the image's class (at least one does).
-    label_noise: [0, 1), share of image labels that name another class, uniform over the others.
-    crossed: True, every slide carries every class; False, a slide carries one class (slides >= 4).
-    confounded: True, the stain is a function of the class: a shortcut that needs no morphology.
+    Parameters
+    ----------
+    seed : int, default=0
+        What every draw begins with, >= 0.
+    images : int, default=24
+        Images per class, >= 1.
+    slides : int, default=12
+        Groups, 1 to 1000.
+    size : tuple of int, default=(192, 192)
+        Height and width in pixels, 48 to 2048.
+    cells : tuple of int, default=(9, 18)
+        Fewest and most per image, 1 to 200, uniform and the same for every class.
+    difficulty : float, default=0.4
+        In [0, 1], how far each cell is morphed from its class towards one common prototype (outline, inner structure,
+        place), with less contrast and more noise on the way.
+    group_effect : float, default=0.8
+        In [0, 1), the intraclass correlation of an image's appearance (stain, strength, hue, illumination, blur,
+        noise, scale): the share of its variance that the images of a slide have in common.
+    purity : float, default=1.0
+        In (0, 1], the share of an image's cells that show the image's class (at least one does).
+    label_noise : float, default=0.0
+        In [0, 1), the share of image labels that name another class, uniform over the others.
+    crossed : bool, default=True
+        Whether every slide carries every class; else a slide carries one class, which takes 4 slides or more.
+    confounded : bool, default=False
+        Whether the stain is a function of the class: a shortcut that needs no morphology.
+
+    Raises
+    ------
+    BenchError
+        For a knob outside its range.
+
+    Examples
+    --------
+    >>> import bench
+    >>> bench.DemoSpec(images=6, slides=3).size
+    (192, 192)
+    >>> bench.DemoSpec(purity=0)
+    Traceback (most recent call last):
+    bench.errors.BenchError: Got purity=0; expected a number in (0, 1].
     """
 
     seed: int = 0

@@ -28,6 +28,7 @@ from bench.embeddings.store import PIXELS, EmbeddingStore, to_rows
 from bench.images import NO_MEMORY
 from bench.storage.shards import shard_name
 from bench.work.claims import Claims
+from bench.work.engine import Job, share
 from encoders import (
     EncoderError,
     EncoderSpec,
@@ -41,7 +42,6 @@ from encoders import (
 
 BLOCK = 512  # instances committed together: what a kill can cost
 CHUNK = 32  # instances that a worker takes through at once
-WAIT_S = 0.5  # between two looks at what other processes are still working on
 
 Vectors = dict[str, tuple[list[int], np.ndarray]]  # encoder -> rows, float32 (n, V x d)
 
@@ -118,6 +118,8 @@ def extract(
     from joblib import cpu_count
 
     # Descriptors need no torch, which finding a GPU would import.
+    if device != "auto":
+        find_placement(device, 1)  # a wrong one is told even where nothing would run on it
     placement = find_placement(device if any(s.weights != "none" for s in wanted) else "cpu", cpu_count(), len(table))
     loaded, failed = _load(wanted, store, placement, table, root)
     refuse_missing(failed, allow_missing=allow_missing)
@@ -197,39 +199,31 @@ def _claim_blocks(
     store: EmbeddingStore,
     claims: Claims,
 ) -> Iterator[_Block | None]:
-    """Yield the blocks that are ours; what another process works on comes last, or never if that one finishes it.
+    """Yield the blocks that are ours, as `share` does; None before it waits for others.
 
-    todo: encoder -> rows to be made, bool (N,), cleared as they are given out. Yields None before it waits for
-    others, so that what is ours can be committed meanwhile.
+    todo: encoder -> rows to be made, bool (N,), cleared as they are given out.
     """
-    starts = [s for s in range(0, len(names), BLOCK) if any(rows[s : s + BLOCK].any() for rows in todo.values())]
-    while starts:
-        held = []
-        for start in starts:
-            span = slice(start, start + BLOCK)
-            rows: dict[str, np.ndarray] = {}
-            taken = []
-            for name, key in keys.items():
-                own = start + np.flatnonzero(todo[name][span])
-                if not len(own):
-                    continue
-                claim = f"{key}-{shard_name(to_rows(names[span]))}"
-                if not claims.take(claim):
-                    held.append(start)
-                    continue
-                own = own[~store.has(key, names[own])]  # another may have made them since
-                todo[name][span] = False
-                if len(own):
-                    rows[name] = own
-                    taken.append(claim)
-                else:
-                    claims.done(claim)
-            if rows:
-                yield _Block(rows, taken)
-        if len(set(held)) == len(starts):
+    place: dict[str, tuple[str, slice]] = {}  # claim -> encoder, block
+    jobs = []
+    for start in range(0, len(names), BLOCK):
+        span = slice(start, start + BLOCK)
+        block = [f"{key}-{shard_name(to_rows(names[span]))}" for key in keys.values()]
+        place |= {claim: (name, span) for claim, name in zip(block, keys, strict=True)}
+        jobs.append(Job(names=tuple(block), what=span))
+
+    def missing_rows(claim: str) -> np.ndarray:
+        name, span = place[claim]
+        rows = span.start + np.flatnonzero(todo[name][span])
+        return rows[~store.has(keys[name], names[rows])] if len(rows) else rows
+
+    for job in share(jobs, claims, lambda claim: len(missing_rows(claim)) > 0):
+        if job is None:
             yield None
-            time.sleep(WAIT_S)
-        starts = sorted(set(held))
+            continue
+        rows = {place[claim][0]: missing_rows(claim) for claim in job.names}
+        for name in rows:
+            todo[name][job.what] = False
+        yield _Block(rows, job.names)
 
 
 def _work(

@@ -1,21 +1,23 @@
 """Several encoders as one: their vectors side by side, or the mean of their heads' log-probabilities.
 
-    concat:a,b   a variant that heads learn from: the rows of each, scaled by itself to length 1, one after the other
-    mean:a,b     rows made from the stored predictions of a's and b's units; nothing is fitted for them
+concat:a,b   a variant that heads learn from: the rows of each, scaled by itself to length 1, one after the other
+mean:a,b     rows made from the stored predictions of a's and b's units; nothing is fitted for them
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from bench.errors import BenchError
-from bench.fitting.sweep import Embedded, Sweep
+from bench.fitting.plan import Sweep
+from bench.fitting.views import Embedded
 from bench.heads.contract import softmax
-from bench.runs.ledger import FitBlock, Predictions, read_unit, write_unit
+from bench.runs.blocks import FitBlock
+from bench.runs.predictions import Predictions, read_unit, write_unit
 from bench.seeds import content_name
 from bench.statistics.metrics import EPS
 
@@ -44,7 +46,7 @@ class Ensemble:
 
 @dataclass(frozen=True)
 class Concat:
-    """The embeddings of several encoders side by side; a `bench.fitting.sweep.View`."""
+    """The embeddings of several encoders side by side; a `bench.fitting.views.View`."""
 
     name: str
     parts: tuple[Embedded, ...]
@@ -90,47 +92,54 @@ def mean_probabilities(parts: Sequence[np.ndarray]) -> np.ndarray:
     return softmax(logs / len(parts))
 
 
-def plan_means(sweep: Sweep, ensembles: Sequence[Ensemble]) -> tuple[tuple[FitBlock, tuple[FitBlock, ...]], ...]:
-    """Return the units of the 'mean' ensembles, each with the units it is made from."""
-    found = []
-    for ensemble in ensembles:
-        if ensemble.kind != "mean":
-            continue
-        own = [unit for unit in sweep.units if unit.encoder == ensemble.members[0]]
-        for first in own:
-            alike = {
-                unit.encoder: unit
-                for unit in sweep.units
-                if (unit.head, unit.series, unit.shots, unit.selection, unit.noise_kind)
-                == (first.head, first.series, first.shots, first.selection, first.noise_kind)
-            }
-            members = tuple(alike[name] for name in ensemble.members)
-            identity = {"mean": [unit.name for unit in members], "head": [first.head], "selection": first.selection}
-            shared = ("shot unit", "scale by", "way")
-            identity |= {name: first.identity[name] for name in shared if name in first.identity}
-            unit = FitBlock(
-                ensemble.name, first.head, first.shots, first.seeds, first.rates, first.noise_kind, identity,
-                first.series,
-            )  # fmt: skip
-            found.append((unit, members))
-    return tuple(found)
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """Makes the rows of the 'mean' ensembles from the stored predictions of their members, without a fit."""
+
+    ensembles: Sequence[Ensemble]
+
+    def plan(self, sweep: Sweep) -> tuple[FitBlock, ...]:
+        """Return a block for every block that all members of an ensemble have."""
+        return tuple(block for block, _ in self._with_members(sweep))
+
+    def make(self, sweep: Sweep, blocks: Sequence[FitBlock], run: Path) -> tuple[int, int]:
+        """Make the blocks that have no output yet; returns (reused, made). BenchError where members have none."""
+        members_of = {block.name: members for block, members in self._with_members(sweep)}
+        todo = [block for block in blocks if read_unit(run, block) is None]
+        for block in todo:
+            write_unit(run, block, _mean_of([_stored(run, member) for member in members_of[block.name]]))
+        return len(blocks) - len(todo), len(todo)
+
+    def _with_members(self, sweep: Sweep) -> list[tuple[FitBlock, tuple[FitBlock, ...]]]:
+        at = {(block.encoder, _what(block)): block for block in sweep.blocks if block.level}
+        return [
+            (_mean_block(ensemble, members), members)
+            for ensemble in self.ensembles if ensemble.kind == "mean"
+            for first in sweep.blocks if first.level and first.encoder == ensemble.members[0]
+            for members in [tuple(at[name, _what(first)] for name in ensemble.members)]
+        ]  # fmt: skip
 
 
-def run_means(planned: Sequence[tuple[FitBlock, tuple[FitBlock, ...]]], run: Path) -> tuple[int, int]:
-    """Make the units that have no output yet from those of their members; returns (reused, made)."""
-    made = 0
-    for unit, members in planned:
-        if read_unit(run, unit) is not None:
-            continue
-        stored = [read_unit(run, member) for member in members]
-        there = [one for one in stored if one is not None]
-        if len(there) < len(stored):
-            raise BenchError(f"Predictions of {unit.encoder} are missing in {run}; run the same command again.")
-        first = there[0]
-        P = mean_probabilities([one.P for one in there]).astype(np.float16)
-        known = Predictions(
-            P, first.realised, first.groups, labels=first.labels, wrong=first.wrong, support=first.support
-        )
-        write_unit(run, unit, known)
-        made += 1
-    return len(planned) - made, made
+def _what(block: FitBlock) -> tuple[object, ...]:
+    """Return what blocks of several encoders have in common."""
+    return block.head, block.level, block.selection, block.noise_kind
+
+
+def _mean_block(ensemble: Ensemble, members: Sequence[FitBlock]) -> FitBlock:
+    """Return the block of an ensemble's mean, made of its members' names."""
+    first = members[0]
+    made_of = {"mean": [block.name for block in members], "head": [first.head]}
+    return replace(first, encoder=ensemble.name, settings=(), made_of=made_of)
+
+
+def _stored(run: Path, block: FitBlock) -> Predictions:
+    predictions = read_unit(run, block)
+    if predictions is None:
+        raise BenchError(f"Predictions of {block.encoder} are missing in {run}; run the same command again.")
+    return predictions
+
+
+def _mean_of(members: Sequence[Predictions]) -> Predictions:
+    first = members[0]
+    P = mean_probabilities([member.P for member in members]).astype(np.float16)
+    return Predictions(P, first.realised, first.groups, labels=first.labels, wrong=first.wrong, support=first.support)

@@ -17,15 +17,18 @@ import numpy as np
 from bench.errors import BenchError
 from bench.fitting.scaling import ScaledByDraw, ScaledRows
 from bench.fitting.selection import Chosen, Episode, Truth, choose
-from bench.fitting.sweep import View
+from bench.fitting.views import View
 from bench.heads import Head, get_heads
 from bench.heads.pool import BUDGET, Pool
 from bench.heads.support import Support
-from bench.protocol.episodes import Split, SplitPlan
 from bench.protocol.foreign import deal_foreign, replace_rows
 from bench.protocol.noise import KINDS, NoiseContext, flip_labels, lots
 from bench.protocol.noise_inputs import NoiseInputs
-from bench.runs.ledger import FitBlock, Predictions, Tested, as_stored, write_part, write_unit
+from bench.protocol.splits import Split, SplitPlan
+from bench.runs.blocks import FitBlock
+from bench.runs.ledger import write_part
+from bench.runs.predictions import Predictions, as_stored, write_unit
+from bench.runs.tested import Tested
 
 SupportRows = Mapping[tuple[int, int, str], np.ndarray]  # (shots, seed, split) -> row positions
 
@@ -105,9 +108,12 @@ class _Output:
         losses = None
         if self.losses:
             settings = self.losses[0][2].shape[1]
-            losses = np.zeros((self.unit.seeds, len(self.unit.rates), settings), np.float32)
+            losses = np.zeros((self.unit.draws, len(self.unit.rates), settings), np.float32)
+            splits = np.zeros(losses.shape[:2], int)
             for seed, rates, own in self.losses:
                 losses[seed, rates] += own / self.gap.shape[-1]
+                splits[seed, rates] += 1
+            losses[splits < self.gap.shape[-1]] = np.nan  # the published setting was taken in some of them
         more = (self.labels, self.wrong) if self.unit.series == "budget" else ()
         support = np.full((*self.gap.shape[::2], max(map(len, self.support.values()))), -1, np.int32)
         for place, rows in self.support.items():
@@ -130,7 +136,7 @@ def fit_units(
 
     plan = material.plan
     outputs = [_output(unit, material) for unit in units]
-    seeds_of = {shots: max(unit.seeds for unit in units if unit.shots == shots) for shots in _levels(units)}
+    seeds_of = {shots: max(unit.draws for unit in units if unit.shots == shots) for shots in _levels(units)}
     with threadpool_limits(1):
         visits = [(r, f, split) for r, splits in enumerate(plan.repeats) for f, split in enumerate(splits)]
         for number, (r, f, split) in enumerate(visits, 1):
@@ -170,13 +176,13 @@ def _levels(units: Sequence[FitBlock]) -> list[int]:
 def _output(unit: FitBlock, material: SweepInputs) -> _Output:
     [head] = get_heads([unit.head])
     folds, rates = len(material.plan.repeats[0]), len(unit.rates)
-    shape = (unit.seeds, rates, len(material.tested.item), len(material.classes))
-    per_fit = (unit.seeds, rates, folds)
+    shape = (unit.draws, rates, len(material.tested.item), len(material.classes))
+    per_fit = (unit.draws, rates, folds)
     return _Output(
         unit, head, np.full(shape, np.nan, np.float16), np.full(per_fit, np.nan, np.float32),
         np.full(per_fit, -1, np.int32), np.zeros(per_fit, np.int16), np.ones(per_fit, np.float32),
-        np.zeros((*per_fit[:2], len(material.classes)), np.float32), np.zeros(unit.seeds, np.float32),
-        np.zeros((unit.seeds, len(material.classes)), np.float32), np.zeros(per_fit[:2], np.float32),
+        np.zeros((*per_fit[:2], len(material.classes)), np.float32), np.zeros(unit.draws, np.float32),
+        np.zeros((unit.draws, len(material.classes)), np.float32), np.zeros(per_fit[:2], np.float32),
     )  # fmt: skip
 
 
@@ -233,7 +239,7 @@ def _fit_draw(outputs: Sequence[_Output], f: int, drawn: Drawn, at: np.ndarray, 
             sighted = replace(blind, truth=truth)
             for output in own:
                 episode = sighted if output.unit.selection == "oracle" else blind
-                chosen = choose(output.unit.way, output.head, output.unit.settings, episode)
+                chosen = choose(output.unit.chosen_by, output.head, output.unit.settings, episode)
                 output.add(seed, f, at, rates, chosen)
                 output.realised[seed, rates] += share * wrong_share(y, wrong, K)
                 output.wrong[seed, rates] += share * wrong.mean(1)

@@ -11,11 +11,14 @@ import numpy as np
 import pandas as pd
 
 from bench.fitting.fit import Drawn, SweepInputs, parts_of, rows_of, truth_of
+from bench.fitting.plan import Sweep
 from bench.fitting.schedule import check_finite, cut_tasks, fits_of, material_of, memory_budget
 from bench.fitting.selection import choose
-from bench.fitting.sweep import Sweep, View
+from bench.fitting.views import View
 from bench.heads import get_heads
-from bench.runs.ledger import FitBlock, Predictions, ledger_rows
+from bench.runs.blocks import FitBlock
+from bench.runs.ledger import ledger_rows
+from bench.runs.predictions import Predictions
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def forecast(
     sweep: Sweep, views: Mapping[str, View], run: Path, *, workers: int = 1, memory: float | None = None
 ) -> Forecast:
     """Count the fits of a sweep and time one draw of every head, selection and shot level at every width."""
-    todo = [unit for unit in sweep.units if not unit.path(run).exists()]
+    todo = [unit for unit in sweep.blocks if not unit.path(run).exists()]
     left = {unit.name for unit in todo}
     check_finite([views[name] for name in dict.fromkeys(unit.encoder for unit in todo)])
     budget = memory_budget() if memory is None else memory * 1e9
@@ -54,16 +57,16 @@ def forecast(
     rows = [
         {
             "head": unit.head, "selection": unit.selection, "noise_kind": unit.noise_kind, "series": unit.series,
-            "shots": unit.shots, "encoders": 1, "seeds": unit.seeds,
+            "shots": unit.shots, "encoders": 1, "seeds": unit.draws,
             "splits": len(sweep.plan.repeats[0]), "noise": len(unit.rates), "fits": fits_of(unit, sweep),
             "done": fits_of(unit, sweep) * (unit.name not in left), "seconds": seconds.get(unit.name, 0.0),
         }
-        for unit in sweep.units
+        for unit in sweep.blocks
     ]  # fmt: skip
     by = ["head", "selection", "noise_kind", "series", "shots", "seeds", "splits", "noise"]
     columns = [*by, "encoders", "fits", "done", "seconds"]
     table = pd.DataFrame(rows, columns=columns).groupby(by, sort=False, as_index=False).sum()
-    stored = sum(2.0 * unit.seeds * len(unit.rates) for unit in todo) * len(sweep.plan.test_rows()) * len(sweep.classes)
+    stored = sum(2.0 * unit.draws * len(unit.rates) for unit in todo) * len(sweep.plan.test_rows()) * len(sweep.classes)
     return Forecast(table, at_once, stored, sweep.refused)
 
 
@@ -96,19 +99,20 @@ def _timed(units: Sequence[FitBlock], view: View, sweep: Sweep, material: SweepI
         # Scaling is done once a split for all heads of a shot level.
         shared = (time.perf_counter() - started) * visits / len({_kind(unit)[:-1] for unit in units})
         scored = _time_to_score(units[0], material) / len(units[0].rates)
-        levels = sorted({(unit.labels(len(sweep.classes)), unit.series, unit.shots) for unit in units})
+        K = len(sweep.classes)
+        levels = sorted({unit.level for unit in units if unit.level}, key=lambda level: (level.labels(K), level.series))
         # Libraries are imported and a pool's products made at the first use: a draw of the smallest level goes first.
-        for warm, (_, series, shots) in ((True, levels[0]), *((False, level) for level in levels)):
-            drawn = Drawn(0, first, sweep.draws_of(series).supports[shots, 0, first.name], pool)
-            for unit in [unit for unit in units if (unit.series, unit.shots) == (series, shots)]:
+        for warm, level in ((True, levels[0]), *((False, own) for own in levels)):
+            drawn = Drawn(0, first, sweep.draws_of(level).supports[level.count, 0, first.name], pool)
+            for unit in [unit for unit in units if unit.level == level]:
                 started = time.perf_counter()
                 at = np.searchsorted(material.test_rows, first.test)
                 truth = truth_of(at, material) if unit.selection == "oracle" else None
                 [head] = get_heads([unit.head])
                 for part in parts_of(unit, drawn, material):
-                    choose(unit.way, head, unit.settings, replace(part.episode, truth=truth))
-                fits = unit.seeds * len(sweep.plan.repeats[0]) * (time.perf_counter() - started)
-                found[unit.name] = 0.0 if warm else shared + fits + unit.seeds * len(unit.rates) * scored
+                    choose(unit.chosen_by, head, unit.settings, replace(part.episode, truth=truth))
+                fits = unit.draws * len(sweep.plan.repeats[0]) * (time.perf_counter() - started)
+                found[unit.name] = 0.0 if warm else shared + fits + unit.draws * len(unit.rates) * scored
     return found
 
 

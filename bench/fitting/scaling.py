@@ -14,10 +14,9 @@ from typing import Protocol
 
 import numpy as np
 
-from bench.errors import BenchError, did_you_mean
+from bench.errors import BenchError
 from bench.heads.support import Support
 
-SCALE_BY = ("pool", "support")  # the first is the usual one
 SCALING = ("unit", "standard")
 BLOCK = 128  # rows at a time, few enough to stay in a core's cache in double precision
 ROUNDING = 1e-9  # a deviation this small, as a share of the mean, is the rounding of equal numbers
@@ -71,13 +70,6 @@ def scaling_of(X: np.ndarray, train: np.ndarray, groups: np.ndarray, scaling: st
     deviation = np.sqrt(np.sum([w @ (rows - mean) ** 2 for w, rows in blocks], axis=0))
     varies = deviation > ROUNDING * np.abs(mean)
     return Scaling(mean, np.where(varies, deviation * np.sqrt(X.shape[1]), np.inf))
-
-
-def check_scale_by(scale_by: str) -> None:
-    """Raise BenchError for unknown rows to scale by."""
-    if scale_by not in SCALE_BY:
-        hint = did_you_mean(scale_by, SCALE_BY) or "."
-        raise BenchError(f"Got --scale-by '{scale_by}'{hint} Expected one of: {', '.join(SCALE_BY)}.")
 
 
 class ScaledRows(Protocol):

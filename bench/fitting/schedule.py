@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -20,14 +19,17 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.fitting.fit import SupportRows, SweepInputs, fit_units
-from bench.fitting.sweep import Sweep, View
+from bench.fitting.plan import Sweep
+from bench.fitting.views import View
 from bench.heads.pool import BUDGET
-from bench.protocol.episodes import image_names
-from bench.runs.ledger import FitBlock, read_unit, tested_items
+from bench.protocol.supports import image_names
+from bench.runs.blocks import FitBlock
+from bench.runs.predictions import read_unit
+from bench.runs.tested import tested_items
 from bench.work.claims import Claims
+from bench.work.engine import WAIT_S, Job, share, until_made
 from bench.work.processes import processes, worker_processes
 
-WAIT_S = 0.5  # between two looks at what other processes are still working on
 SHARE = 0.5  # of the machine's memory, where no budget is given
 PROCESS = 300e6  # bytes of a process that has imported the libraries
 Task = tuple[FitBlock, ...]
@@ -54,23 +56,21 @@ def run_units(
     """
     workers, _ = processes(workers)
     run = run.absolute()  # a process that is used again is where it was started
-    todo = [unit for unit in sweep.units if read_unit(run, unit) is None]
+    todo = [unit for unit in sweep.blocks if read_unit(run, unit) is None]
     progress = _Progress(sweep, todo, on_progress)
     if not todo:
-        return len(sweep.units), 0
+        return len(sweep.blocks), 0
     check_finite([views[name] for name in dict.fromkeys(unit.encoder for unit in todo)])
     material = material_of(sweep, run, device)
     budget = memory_budget() if memory is None else memory * 1e9
-    made = 0
-    while todo:
+
+    def attempt(units: Sequence[FitBlock]) -> int:
         with progress.watched(run):
-            finished = _run_tasks(cut_tasks(todo, sweep, views, workers, budget), sweep, views, material, scratch)
-        made += finished
-        todo = [unit for unit in todo if not unit.path(run).exists()]
-        if todo and not finished:
-            time.sleep(WAIT_S)
+            return _run_tasks(cut_tasks(units, sweep, views, workers, budget), sweep, views, material, scratch)
+
+    made = until_made(todo, attempt, lambda unit: not unit.path(run).exists())
     Claims(run / "claims").sweep()  # of who was killed between committing a unit and letting go of it
-    return len(sweep.units) - made, made
+    return len(sweep.blocks) - made, made
 
 
 def material_of(sweep: Sweep, run: Path, device: str = "cpu") -> SweepInputs:
@@ -81,7 +81,7 @@ def material_of(sweep: Sweep, run: Path, device: str = "cpu") -> SweepInputs:
     items = image_names(sweep.table) if by_image else sweep.table["instance"].to_numpy(str)
     return SweepInputs(
         sweep.y, items, sweep.table["group"].to_numpy(str), sweep.classes, sweep.plan,
-        rows, tested_items(sweep.table, rows, sweep.classes), sweep.mistakes, run, device,
+        rows, tested_items(sweep.table, rows, sweep.classes), sweep.noise_inputs, run, device,
         sweep.foreign, sweep.protocol.scale_by,
     )  # fmt: skip
 
@@ -102,9 +102,9 @@ class _Progress:
     def __init__(self, sweep: Sweep, todo: Sequence[FitBlock], tell: OnProgress | None) -> None:
         self.tell = tell if todo else None
         self.left = list(todo)
-        self.fits = {unit.name: fits_of(unit, sweep) for unit in sweep.units}
+        self.fits = {unit.name: fits_of(unit, sweep) for unit in sweep.blocks}
         self.total = Counter[str]()
-        for unit in sweep.units:
+        for unit in sweep.blocks:
             self.total[unit.head] += self.fits[unit.name]
 
     @contextmanager
@@ -139,7 +139,7 @@ class _Progress:
 
 def fits_of(unit: FitBlock, sweep: Sweep) -> int:
     """Return the number of fits of a unit: draws x noise rates x splits a draw is scored on."""
-    return unit.seeds * len(unit.rates) * len(sweep.plan.repeats[0])
+    return unit.draws * len(unit.rates) * len(sweep.plan.repeats[0])
 
 
 def _run_tasks(
@@ -165,19 +165,26 @@ def _run_tasks(
 
 
 def _own_draws(sweep: Sweep, task: Task) -> SupportRows:
-    levels, [series] = {unit.shots for unit in task}, {unit.series for unit in task}
-    return {key: rows for key, rows in sweep.draws_of(series).supports.items() if key[0] in levels}
+    levels = {block.level for block in task if block.level}
+    supports = sweep.draws_of(next(iter(levels))).supports
+    counts = {level.count for level in levels}
+    return {key: rows for key, rows in supports.items() if key[0] in counts}
 
 
 def _run_task(task: Task, view: View, supports: SupportRows, material: SweepInputs, parent: int) -> int:
     """Make the units of a task that nobody else is making; returns their number."""
     if os.getpid() != parent:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    at = {unit.name: unit for unit in task}
+    made = 0
     with Claims(material.run / "claims") as claims:
-        own = [unit for unit in task if claims.take(unit.name) and not unit.path(material.run).exists()]
-        if own:
-            fit_units(own, view, supports, material, lambda unit: claims.done(unit.name))
-    return len(own)
+        job = Job(names=tuple(at), what=view)
+        for mine in share([job], claims, lambda name: not at[name].path(material.run).exists(), wait=False):
+            if mine is not None:
+                own = [at[name] for name in mine.names]
+                fit_units(own, view, supports, material, lambda unit: claims.done(unit.name))
+                made += len(own)
+    return made
 
 
 def cut_tasks(
@@ -221,7 +228,7 @@ def cut_tasks(
 
 def cost(task: Task) -> float:
     """Return how much work a task is, in no unit: the labels that are learned from."""
-    return sum(unit.shots * unit.seeds * len(unit.rates) * max(1, len(unit.settings)) for unit in task)
+    return sum(unit.shots * unit.draws * len(unit.rates) * max(1, len(unit.settings)) for unit in task)
 
 
 def _halves(task: Task) -> list[Task]:
@@ -254,7 +261,7 @@ def task_bytes(task: Task, sweep: Sweep, view: View) -> float:
 
 def _kept(task: Task, sweep: Sweep) -> float:
     """Return the bytes of the predictions that a task holds until they are written."""
-    return sum(2.0 * unit.seeds * len(unit.rates) * len(sweep.plan.test_rows()) * len(sweep.classes) for unit in task)
+    return sum(2.0 * unit.draws * len(unit.rates) * len(sweep.plan.test_rows()) * len(sweep.classes) for unit in task)
 
 
 def memory_budget() -> float:

@@ -1,6 +1,7 @@
 """How a head's setting is chosen: not at all, from the support, from other data, or (a diagnostic) from the test.
 
-    auto       as 'loo', but near the published setting where labels are few; as 'fixed' where groups are too few
+    auto       as 'loo', but near the published setting where labels are few; as 'fixed' where groups are too few, of a
+               budget draw by draw
     fixed      the head's published setting for so many labels, classes and dimensions
     loo        every support row predicted by the head learned without its group, in closed form or nearly
     inner-cv   cross-validation over the groups of the support; no group is on both sides
@@ -27,11 +28,12 @@ import numpy as np
 
 from bench.errors import BenchError, did_you_mean
 from bench.heads import Head, Params, all_heads
-from bench.heads.choice import Judged, judge, least, leave_groups_out, may_leave_out, with_prior
+from bench.heads.choice import FEWEST, Judged, judge, least, leave_groups_out, with_prior
 from bench.heads.contract import Scored
 from bench.heads.support import Support
 from bench.heads.temperature import fit_temperature, soften
-from bench.runs.ledger import Tested, as_stored
+from bench.runs.predictions import as_stored
+from bench.runs.tested import Tested
 
 MIN_GROUPS: Mapping[str, int] = MappingProxyType({"loo": 2, "inner-cv": 3})  # of every class, in every draw
 MAX_FOLDS = 5
@@ -87,6 +89,11 @@ class Episode:
         """How many groups the class with the fewest has."""
         n, K = len(self.groups), self.n_classes
         return _fewest_groups(self.groups, np.repeat(np.arange(K), n // K) if self.drawn is None else self.drawn, K)
+
+    @property
+    def can_leave_out(self) -> bool:
+        """Whether every class has groups enough to leave one out."""
+        return self.fewest_groups >= FEWEST
 
     def published(self, head: Head) -> Params:
         """Return the head's published setting for a support of this size."""
@@ -213,9 +220,10 @@ WAYS: Mapping[str, Way] = MappingProxyType(
 
 
 def choose(way: str, head: Head, settings: Sequence[Params], episode: Episode) -> Chosen:
-    """Choose a setting for every label vector and score the test rows with it. way: see `way_of`."""
+    """Choose a setting for every label vector and score the test rows with it. way: see `way_of`, `way_by_draw`."""
     m, Y = len(episode.Y), episode.Y
-    found = WAYS[way](head, settings, episode)
+    kind, _, share = way.partition(" ")
+    found = WAYS["fixed" if share and not episode.can_leave_out else kind](head, settings, episode)
     index = found.chosen
     P: np.ndarray | None = None
     gap, iterations = np.full(m, np.nan), np.full(m, -1)
@@ -263,9 +271,9 @@ def way_of(kind: str, head: Head, has_groups: bool) -> str:
     return "fixed" if kind == "auto" and not (has_groups and head.loo is not None and head.grid) else kind
 
 
-def can_leave_out(supports: Iterable[tuple[np.ndarray, np.ndarray]], n_classes: int) -> bool:
-    """Return whether in every draw every class has groups enough to leave one out. supports: (groups, labels)."""
-    return all(may_leave_out(groups, y, n_classes) for groups, y in supports)
+def way_by_draw(way: str, able: int, draws: int) -> str:
+    """Return a way as 'auto 7/10' where it is taken in so many of the draws alone, and 'fixed' in the others."""
+    return f"{way} {able}/{draws}" if way == "auto" and able < draws else way
 
 
 def check_selection(kind: str, heads: Sequence[Head]) -> None:

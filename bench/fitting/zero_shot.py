@@ -7,17 +7,19 @@ of the ledger with 0 shots, scored on the same tested rows as every other.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from bench.data.content import data_name
 from bench.errors import BenchError
+from bench.fitting.plan import Sweep
 from bench.fitting.prompts import Prompts
-from bench.fitting.sweep import Embedded, Sweep
+from bench.fitting.views import Embedded
 from bench.heads.contract import softmax
-from bench.runs.ledger import FitBlock, Predictions, read_unit, write_unit
+from bench.runs.blocks import FitBlock
+from bench.runs.predictions import Predictions, read_unit, write_unit
 
 HEAD = "zero-shot"
 VERSION = 1  # raised when the same prompts would give other numbers
@@ -55,41 +57,53 @@ def zero_shot_scores(X: np.ndarray, classes: np.ndarray, scale: float, bias: flo
     return softmax(logits if bias is None else -np.logaddexp(0, -(logits + bias)))
 
 
-def plan_zero_shot(sweep: Sweep, encoders: Mapping[str, str], prompts: Prompts) -> tuple[FitBlock, ...]:
-    """Return one unit per encoder. encoders: name -> variant key."""
-    identity = {
-        "data": data_name(sweep.table, sweep.classes),
-        "rule": sweep.plan.rule,
-        "head": [HEAD, VERSION],
-        "selection": "prompts",
-        "prompts": [[name, list(texts)] for name, texts in prompts.items()],
-    }
-    return tuple(
-        FitBlock(name, HEAD, 0, 1, (0.0,), "none", {**identity, "encoder": key}) for name, key in encoders.items()
-    )
+@dataclass(frozen=True, kw_only=True)
+class ZeroShot:
+    """Makes one block per encoder that reads words, from its stored vectors and the words for the classes.
 
+    keys: encoder -> variant key. embedded: its vectors. load: its name to its text tower.
+    """
 
-def run_zero_shot(
-    sweep: Sweep,
-    units: Sequence[FitBlock],
-    embedded: Mapping[str, Embedded],
-    prompts: Prompts,
-    load: Callable[[str], TextTower],
-    run: Path,
-) -> tuple[int, int]:
-    """Do the units that have no output yet; returns (reused, made). load: encoder name to its text tower."""
-    todo = [unit for unit in units if read_unit(run, unit) is None]
-    tested = sweep.plan.test_rows()
-    for unit in todo:
-        tower = load(unit.encoder)
-        vectors = class_vectors([tower.encode(prompts[name]) for name in sweep.classes])
-        X = embedded[unit.encoder].X[tested]
+    keys: Mapping[str, str]
+    embedded: Mapping[str, Embedded]
+    prompts: Prompts
+    load: Callable[[str], TextTower]
+
+    def plan(self, sweep: Sweep) -> tuple[FitBlock, ...]:
+        """Return one block per encoder."""
+        return plan_zero_shot(sweep, self.keys, self.prompts)
+
+    def make(self, sweep: Sweep, blocks: Sequence[FitBlock], run: Path) -> tuple[int, int]:
+        """Make the blocks that have no output yet; returns (reused, made)."""
+        todo = [block for block in blocks if read_unit(run, block) is None]
+        for block in todo:
+            write_unit(run, block, self._scores(sweep, block.encoder))
+        return len(blocks) - len(todo), len(todo)
+
+    def _scores(self, sweep: Sweep, encoder: str) -> Predictions:
+        tower = self.load(encoder)
+        vectors = class_vectors([tower.encode(self.prompts[name]) for name in sweep.classes])
+        X = self.embedded[encoder].X[sweep.plan.test_rows()]
         P = zero_shot_scores(X, vectors, tower.logit_scale, tower.logit_bias).astype(np.float16)
         if not np.isfinite(P).all():
-            raise BenchError(f"The text tower of '{unit.encoder}' gave scores that are not finite; check its weights.")
-        right = np.zeros((1, 1, P.shape[-1]), np.float32)  # no label that could be wrong
-        write_unit(run, unit, Predictions(P[None, None], right, np.zeros(1, np.float32)))
-    return len(units) - len(todo), len(todo)
+            raise BenchError(f"The text tower of '{encoder}' gave scores that are not finite; check its weights.")
+        wrong = np.zeros((1, 1, P.shape[-1]), np.float32)  # no label that could be wrong
+        return Predictions(P[None, None], wrong, np.zeros(1, np.float32))
+
+
+def plan_zero_shot(sweep: Sweep, keys: Mapping[str, str], prompts: Prompts) -> tuple[FitBlock, ...]:
+    """Return one block per encoder. keys: encoder -> variant key."""
+    made_of = {
+        "data": sweep.data, "rule": sweep.plan.rule, "head": [HEAD, VERSION],
+        "prompts": [[name, list(texts)] for name, texts in prompts.items()],
+    }  # fmt: skip
+    return tuple(
+        FitBlock(
+            encoder=name, head=HEAD, level=None, draws=1, rates=(0.0,), noise_kind="none", selection="prompts",
+            made_of={**made_of, "encoder": key},
+        )
+        for name, key in keys.items()
+    )  # fmt: skip
 
 
 def _unit(X: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
 from bench.heads.products import lengths
 from bench.heads.span import product
 from bench.heads.support import Support
+from bench.solvers.late import compiled_when_called
 
 TEMPERATURE = 0.1
 
@@ -37,29 +38,49 @@ def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Param
 
 def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
     """Return the same for every support row, its group subtracted from the sums; uniform if nothing is left."""
-    X, groups = support.X.astype(np.float64, copy=False), support.groups
+    X, (m, n), K = support.X.astype(np.float64, copy=False), Y.shape, n_classes
     gram = X @ X.T
-    P = []
-    for y in Y:
-        members = one_hot(y, n_classes)  # (n, K)
-        pair, of_row = np.unique(groups * n_classes + y, return_inverse=True)  # group and class
-        order = np.argsort(of_row, kind="stable")
-        starts = np.searchsorted(of_row[order], np.arange(len(pair)))
-        with_pair = np.add.reduceat(gram[:, order], starts, axis=1)  # (n, pairs), inner products with a pair's sum
-        inner = gram @ members  # (n, K)
-        square = (members * inner).sum(0)  # (K,)
-        shape = (groups.max() + 1, n_classes)
-        own_square, own_inner, own_count = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        group, label = pair // n_classes, pair % n_classes
-        own_count[group, label] = np.bincount(of_row)
-        own_square[group, label] = np.bincount(of_row, with_pair[np.arange(len(y)), of_row])
-        own_inner[group, label] = np.bincount(of_row, inner[np.arange(len(y)), y])
-        left = members.sum(0) - own_count[groups]
-        square = square - 2 * own_inner[groups] + own_square[groups]
-        mine = group == groups[:, None]  # (n, pairs)
-        inner = inner - np.where(mine, with_pair, 0) @ np.eye(n_classes)[label]
-        P.append(_probabilities(inner[None], square[None], left[None], np.sqrt(gram.diagonal()), grid)[0])
-    return Scored(np.stack(P))
+    inner, square, count = (np.empty((m, n, K)) for _ in range(3))
+    for j, y in enumerate(Y):
+        members = one_hot(y, K)  # (n, K)
+        inner[j] = gram @ members
+        _take_away(gram, y.astype(np.int64), support.groups, members.sum(0), inner[j], square[j], count[j])
+    return Scored(_probabilities(inner, square, count, np.sqrt(gram.diagonal()), grid))
+
+
+@compiled_when_called
+def _take_away(
+    gram: np.ndarray,
+    y: np.ndarray,
+    groups: np.ndarray,
+    total: np.ndarray,
+    inner: np.ndarray,
+    square: np.ndarray,
+    count: np.ndarray,
+) -> None:
+    """Take a row's group from its products with the sums of all rows of every class, inner (n, K).
+
+    Writes the squared lengths of the sums that are left and their numbers of rows, both (n, K). total (K,): rows a
+    class; groups (n,): numbers from 0.
+    """
+    n, K = inner.shape
+    G = groups.max() + 1
+    of_all, across, within, gone = np.zeros(K), np.zeros((G, K)), np.zeros((G, K)), np.zeros((G, K))
+    for i in range(n):
+        of_all[y[i]] += inner[i, y[i]]
+        across[groups[i], y[i]] += inner[i, y[i]]
+        gone[groups[i], y[i]] += 1
+    for i in range(n):
+        for h in range(n):
+            if groups[h] == groups[i]:
+                inner[i, y[h]] -= gram[i, h]
+                if y[h] == y[i]:
+                    within[groups[i], y[i]] += gram[i, h]
+    for i in range(n):
+        g = groups[i]
+        for k in range(K):
+            square[i, k] = of_all[k] - 2 * across[g, k] + within[g, k]
+            count[i, k] = total[k] - gone[g, k]
 
 
 def _probabilities(

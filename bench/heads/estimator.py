@@ -20,32 +20,71 @@ SELECT = ("auto", "fixed")
 
 
 class HeadClassifier(ClassifierMixin, BaseEstimator):
-    """A head behind fit / predict_proba / predict.
+    """A head as a scikit-learn classifier, for pipelines, cross-validation and vectors of any origin.
 
     Parameters
     ----------
-    head : str
-        Name of the head, e.g. "knn", "logreg", "centroid", "xgboost".
-    params : dict or None
+    head : str, default="logreg"
+        Name of the head, e.g. "knn", "logreg", "centroid", "xgboost"; `bench.list_heads` lists them.
+    params : dict, optional
         A setting of your own: hyper-parameters that differ from the head's default. None lets `select` say.
-    select : str
+    select : {"auto", "fixed"}, default="auto"
         "auto": the setting and the temperature that predict rows best which were left out with their group, near the
         published one where labels are few; the published one where a class has a single group, or the head has no
         way to leave rows out. "fixed": the published one.
 
     Attributes
     ----------
+    classes_ : numpy.ndarray of shape (K,)
+        The labels, sorted.
     setting_ : dict
         The setting that is used.
     temperature_ : float
-        What its probabilities are softened by; see `bench.heads.temperature`.
-    chosen_by_ : str
-        "left-out groups", "rule" or "params".
+        What its probabilities are softened by.
+    chosen_by_ : {"left-out groups", "rule", "params"}
+        How the setting was chosen.
+    n_features_in_ : int
+        The number d of columns that it learned from.
+
+    See Also
+    --------
+    bench.embed : Vectors of images to learn from.
+    bench.run : Which head and encoder to take.
 
     Notes
     -----
-    Rows are used as given. `bench run` centres them on the training pool and scales them to unit
-    length first (`bench.fitting.sweep.scale_rows`).
+    Rows are used as given. `bench.run` centres them on the training pool and scales them to unit length first
+    (`bench.fitting.scaling.scale_rows`). The published setting is a rule of the number of labels, classes and columns;
+    what the rules are worth is measured in `results/settings`. Probabilities are softened by one temperature [1]_.
+
+    References
+    ----------
+    .. [1] Guo, Pleiss, Sun, Weinberger (2017). On Calibration of Modern Neural Networks. ICML.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import bench
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.repeat(["neuron", "rbc"], 20)
+    >>> X = rng.normal(size=(40, 8)) + 2 * (y == "rbc")[:, None]  # (n, d)
+    >>> slides = np.tile(np.arange(10), 4)
+    >>> clf = bench.HeadClassifier("ridge").fit(X, y, groups=slides)
+    >>> clf.predict(X[:2])
+    array(['neuron', 'neuron'], dtype='<U6')
+    >>> clf.predict_proba(X[:2]).shape
+    (2, 2)
+    >>> clf.chosen_by_
+    'left-out groups'
+
+    It goes where any classifier goes:
+
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> model = make_pipeline(StandardScaler(), bench.HeadClassifier("knn"))
+    >>> cross_val_score(model, X, y, cv=4).shape
+    (4,)
     """
 
     def __init__(self, head: str = "logreg", params: dict[str, Any] | None = None, select: str = "auto") -> None:
@@ -54,7 +93,30 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         self.select = select
 
     def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> HeadClassifier:
-        """Keep X (n, d), labels y (n,) and a setting that suits them. groups (n,): None is every row its own."""
+        """Learn from labelled rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Rows, converted to float64.
+        y : array-like of shape (n,)
+            Labels, of at least two classes.
+        groups : array-like of shape (n,), optional
+            What must not be apart when rows are left out to choose a setting, such as slides. None: every row is a
+            group.
+
+        Returns
+        -------
+        HeadClassifier
+            Itself.
+
+        Raises
+        ------
+        BenchError
+            For an unknown head or `select`.
+        ValueError
+            For rows or labels that scikit-learn does not take.
+        """
         if self.select not in SELECT:
             hint = did_you_mean(self.select, SELECT) or "."
             raise BenchError(f"Got select '{self.select}'{hint} Expected one of: {', '.join(SELECT)}.")
@@ -79,7 +141,18 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Return class probabilities (n_test, K) in the order of `classes_`."""
+        """Predict the probability of every class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_test, d)
+            Rows of as many columns as were learned from.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_test, K)
+            Probabilities in the order of `classes_`; each row sums to 1.
+        """
         check_is_fitted(self)
         X_test = np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
         [head] = get_heads([self.head])
@@ -87,6 +160,17 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         return soften(scored.P[0, 0], self.temperature_)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return the most probable class of each row, (n_test,)."""
+        """Predict the most probable class of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_test, d)
+            Rows of as many columns as were learned from.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_test,)
+            Labels, of the type that was learned from.
+        """
         P = self.predict_proba(X)
         return self.classes_[P.argmax(1)]

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from bench.solvers.late import compiled_when_called
+
 
 def rows_left(Y: np.ndarray, groups: np.ndarray, n_classes: int) -> np.ndarray:
     """Return how many rows of every class are outside a row's group, (m, n, K), of labels Y (m, n) and groups (n,)."""
-    size = (int(groups.max()) + 1) * n_classes
-    inside = [np.bincount(groups * n_classes + y, minlength=size).reshape(-1, n_classes)[groups] for y in Y]
-    counts = [np.bincount(y, minlength=n_classes) for y in Y]
-    return np.stack(counts)[:, None] - np.stack(inside)
+    inside = np.zeros((len(Y), int(groups.max()) + 1, n_classes), np.int64)
+    _count(np.array(Y, np.int64), np.array(groups, np.int64), inside)
+    return inside.sum(1, keepdims=True) - inside[:, groups]
+
+
+@compiled_when_called
+def _count(Y: np.ndarray, groups: np.ndarray, inside: np.ndarray) -> None:
+    for j in range(len(Y)):
+        for i in range(len(groups)):
+            inside[j, groups[i], Y[j, i]] += 1

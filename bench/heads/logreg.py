@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
+from bench.heads.contract import Head, Params, Range, Scored, softmax
 from bench.heads.left_out import rows_left
 from bench.heads.support import Support
 from bench.solvers import ladder
 from bench.solvers.backend import Array, backend_of
-from bench.solvers.left_out import LEAST, curvatures, leave_out
+from bench.solvers.left_out import leave_out
 from bench.solvers.linalg import Loss, Solved, minimise
 
 GRID = tuple({"l2": float(10 ** (-2 * j / 3))} for j in range(10))  # 1 to 1e-6; 0.01 is the fourth
@@ -90,35 +90,15 @@ def fit_and_leave_out(
 
     Uniform if nothing is left. What is fitted on the way is kept, so that scoring the test rows next costs no fit.
     """
-    linear, (m, n), groups = support.linear, Y.shape, support.groups
+    linear, (m, n) = support.linear, Y.shape
     solved = _solve(support, Y, n_classes, l2, loss, top, keep=True)
     on = backend_of(support.device)
     W = on.send(solved.W.reshape(-1, *solved.W.shape[2:]))
-    S = on.fetch(on.product(W, linear.rows.Zt)).astype(np.float64).reshape(m, len(l2), n_classes, n).swapaxes(2, 3)
-    left = rows_left(Y, groups, n_classes)  # (m, n, K)
-    some = np.ascontiguousarray(left.sum(-1) > 0)  # (m, n)
-    for own, y, rest, any_left in zip(S, Y, left, some, strict=True):
-        present, labels = np.unique(y, return_inverse=True)
-        if len(present) > 1:
-            there = np.ascontiguousarray(own[:, :, present])
-            R, w = _bends(softmax(there), labels, loss)
-            leave_out(support.geometry, labels, np.asarray(l2, float), there, R, w)
-            own[:, :, present] = there
-        own[:, any_left] = np.where(rest[any_left] > 0, own[:, any_left], -np.inf)
-        own[:, ~any_left] = 0
-    return Scored(softmax(S, overwrite=True), solved.gap, solved.steps)
-
-
-def _bends(P: np.ndarray, y: np.ndarray, loss: Loss) -> tuple[np.ndarray, np.ndarray]:
-    """Return the derivatives of the losses by the scores and their curvatures, both (L, n, K), at P (L, n, K)."""
-    smoothing, q = loss.one or (0.0, 0.0)
-    T = one_hot(y, P.shape[-1])
-    R = P - T
-    w = curvatures(P, R)
-    if q:
-        trust = np.take_along_axis(P, np.broadcast_to(y[:, None], (len(P), len(y), 1)), -1) ** q
-        return R * trust, np.maximum(w * trust, LEAST)
-    return R + smoothing * (T - 1 / P.shape[-1]), w
+    S = on.fetch(on.product(W, linear.rows.Zt)).reshape(m, len(l2), n_classes, n)
+    P = np.empty((m, len(l2), n, n_classes))
+    for some, y, left, place in zip(S, Y, rows_left(Y, support.groups, n_classes), P, strict=True):
+        leave_out(support.geometry, y, l2, some, left, loss.one or (0.0, 0.0), place)
+    return Scored(P, solved.gap, solved.steps)
 
 
 def _absent(Y: np.ndarray, n_classes: int) -> np.ndarray:

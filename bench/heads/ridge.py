@@ -34,6 +34,7 @@ from bench.heads.left_out import rows_left
 from bench.heads.span import Coordinates, product, solve_shifted
 from bench.heads.support import Support, weigh
 from bench.solvers.backend import Array, backend_of
+from bench.solvers.left_out import sort_by
 
 TEMPERATURE = 0.1  # as of the head `centroid`
 VAGUE = 1e-3  # of the length of centred labels: of shorter fitted ones single precision has less than four digits
@@ -136,25 +137,25 @@ def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params])
 
     The scores are those of a refit with the same penalty n alpha, exactly.
     """
+    from bench.solvers.left_out_kernels import leave_out_squares  # here, as numba takes long to import
+
     span, groups = support.span, support.groups
     T, strengths = one_hot(Y, n_classes, axis=-2), _strengths(len(groups), grid)
     solved = _solve(span, T, strengths)
-    T = np.ascontiguousarray(T.swapaxes(1, 2))  # (m, n, K)
-    F = _scores(span.at_support, solved).swapaxes(2, 3)  # (m, L, n, K)
-    left = rows_left(Y, groups, n_classes)  # (m, n, K)
     V = 1 - span.at_support(solved.Sz.T).T  # (L, n)
-    size = np.bincount(groups)
-    for s in np.unique(size[size < len(groups)]):  # all groups of s rows together
-        rows = np.argsort(groups, kind="stable")[size[np.sort(groups)] == s].reshape(-1, s)  # (G, s)
-        Z, residual = span.Z[rows], (T[:, None] - F)[:, :, rows]  # (G, s, r), (m, L, G, s, K)
-        for i, (alpha, v, w) in enumerate(zip(strengths, V, solved.w, strict=True)):
-            H = (Z / (span.e + alpha)) @ Z.swapaxes(1, 2) + v[rows][:, :, None] * v[rows][:, None] / w  # (G, s, s)
-            for j in range(len(Y)):
-                F[j, i, rows] = T[j, rows] - np.linalg.solve(np.eye(s) - H, residual[j, i])
-    F[:, :, left.sum((0, 2)) == 0] = 0
-    left = left.swapaxes(1, 2)[:, None]  # (m, 1, K, n)
+    order, starts = sort_by(groups)
+    F = _scores(span.at_support, solved)[..., order]  # (m, L, K, n), from here on by group
+    T = T[:, None, :, order]
+    residual = (T - F).transpose(1, 3, 0, 2).reshape(len(grid), len(groups), -1)  # (L, n, m K)
+    S = 1 / (span.e + strengths[:, None])
+    leave_out_squares(span.Z[order], starts, S, V[:, order], solved.w, residual)
+    residual = residual.reshape(len(grid), len(groups), len(Y), n_classes)
+    F = np.empty((len(Y), len(grid), n_classes, len(groups)))
+    F[..., order] = T - residual.transpose(2, 0, 3, 1)
+    left = rows_left(Y, groups, n_classes).swapaxes(1, 2)[:, None]  # (m, 1, K, n)
+    F[..., left.sum((0, 1, 2)) == 0] = 0
     F /= TEMPERATURE
-    return Scored(_probabilities(F.swapaxes(2, 3), left).swapaxes(2, 3))
+    return Scored(_probabilities(F, left).swapaxes(2, 3))
 
 
 def _solve(coordinates: Coordinates, T: np.ndarray, alpha: np.ndarray, exact: bool = False) -> _Solved:

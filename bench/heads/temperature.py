@@ -16,8 +16,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from bench.solvers.late import compiled_when_called
+
 LARGEST = 64.0  # temperatures lie between its inverse and it
-STEPS = 10  # of Newton's method, or halvings of what encloses the zero; always as many, whatever the others need
+STEPS = 10  # of Newton's method, or halvings of what encloses the zero
+SETTLED = 1e-8  # a step of Newton's method after which the next one would be below rounding
+NOTHING = -60.0  # exp of it adds nothing to 1, nor does its square times that
 WEIGHT = 2.0  # rows that the prior is worth: log T is known to a standard deviation of .7 before a row is seen
 
 
@@ -45,34 +49,82 @@ def fit_temperature(
     P (m, L, n, K): probabilities of rows that had no part in them. y (m, n): labels. told bool (m, n): rows that count;
     the loss of the others is 0. prior (m, L): published temperatures.
     """
-    S = log_probabilities(P)
-    S -= np.take_along_axis(S, np.broadcast_to(y[:, None, :, None], (*S.shape[:-1], 1)), -1)
-    count = told[:, None].astype(np.float64)  # (m, 1, n)
-    rows = np.maximum(count.sum(-1), 1)  # (m, 1)
-    start, end = -np.log(LARGEST), np.log(LARGEST)
-    u0 = np.clip(-np.log(prior), start, end)
-    low, high, u = np.full_like(u0, start), np.full_like(u0, end), u0.copy()
-    for _ in range(STEPS):
-        slope, bend, _ = _derivatives(S, count, u)
-        slope, bend = slope / rows + WEIGHT / rows * (u - u0), bend / rows + WEIGHT / rows
-        high, low = np.where(slope > 0, u, high), np.where(slope > 0, low, u)
-        with np.errstate(divide="ignore", invalid="ignore"):
+    T, losses, end = np.empty(P.shape[:2]), np.zeros(P.shape[:3]), float(np.log(LARGEST))
+    u0 = np.clip(-np.log(prior), -end, end)
+    least = np.float64(np.finfo(P.dtype).tiny)
+    y, told = np.array(y, np.int64), np.array(told, bool)  # of one kind, for which alone is compiled
+    for i, some in enumerate(P.astype(np.float64, copy=False)):
+        _fit_all(np.ascontiguousarray(some), least, y[i], told[i], u0[i], end, T[i], losses[i])
+    return T, losses
+
+
+@compiled_when_called
+def _fit_all(
+    P: np.ndarray,
+    least: float,
+    y: np.ndarray,
+    told: np.ndarray,
+    prior: np.ndarray,
+    end: float,
+    T: np.ndarray,
+    losses: np.ndarray,
+) -> None:
+    """Fit one label vector y (n,) at all settings: P (L, n, K), prior, T (L,), losses (L, n). least: taken for 0."""
+    L, n, K = P.shape
+    rows = 0
+    behind, lead = np.empty((n, K)), np.empty(n)
+    for i in range(n):
+        rows += told[i]
+    weight = WEIGHT / max(rows, 1)
+    for at in range(L):
+        # of every row that counts: log P minus the largest, and how far that is above the label's
+        count = 0
+        for i in range(n):
+            if not told[i]:
+                continue
+            top = -np.inf
+            for k in range(K):
+                behind[count, k] = np.log(max(P[at, i, k], least))
+                top = max(top, behind[count, k])
+            lead[count] = top - behind[count, y[i]]
+            for k in range(K):
+                behind[count, k] -= top
+            count += 1
+        low, high, u = -end, end, prior[at]
+        for _ in range(STEPS):
+            scale, slope, bend = np.exp(u), 0.0, 0.0
+            for i in range(rows):
+                total, first, second = 0.0, 0.0, 0.0
+                for k in range(K):
+                    scaled = scale * behind[i, k]
+                    if scaled > NOTHING:
+                        share = np.exp(scaled)
+                        total += share
+                        first += share * scaled
+                        second += share * scaled * scaled
+                mean = first / total
+                slope += scale * lead[i] + mean
+                bend += second / total - mean * mean
+            bend = (slope + bend) / max(rows, 1) + weight
+            slope = slope / max(rows, 1) + weight * (u - prior[at])
+            if slope > 0:
+                high = u
+            else:
+                low = u
             new = u - slope / bend
-        u = np.where((bend > 0) & (new >= low) & (new <= high), new, (low + high) / 2)
-    return np.exp(-u), _derivatives(S, count, u)[2]
-
-
-def _derivatives(S: np.ndarray, count: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the first and second derivative (m, L) of the summed loss by u, and the loss of every row (m, L, n).
-
-    S (m, L, n, K): scores minus the own label's. count (m, 1, n): 1 of rows that count, else 0.
-    """
-    scaled = S * np.exp(u)[..., None, None]
-    top = scaled.max(-1, keepdims=True)
-    share = np.exp(scaled - top)
-    total = share.sum(-1)
-    mean = np.vecdot(share, scaled) / total
-    square = np.vecdot(share, scaled * scaled) / total
-    loss = (np.log(total) + top[..., 0]) * count
-    slope = (mean * count).sum(-1)
-    return slope, slope + ((square - mean**2) * count).sum(-1), loss
+            near = bend > 0 and low <= new <= high
+            move = abs(new - u)
+            u = new if near else 0.5 * (low + high)
+            if near and move < SETTLED:
+                break
+        T[at], scale, count = np.exp(-u), np.exp(u), 0
+        for i in range(n):
+            if not told[i]:
+                continue
+            total = 0.0
+            for k in range(K):
+                scaled = scale * behind[count, k]
+                if scaled > NOTHING:
+                    total += np.exp(scaled)
+            losses[at, i] = np.log(total) + scale * lead[count]
+            count += 1

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import numpy as np
 
 from bench.images.bioformats import open_bioformat
+from bench.images.in_time import Deadline, limited
 from bench.images.jpeg import open_jpeg
 from bench.images.jpeg2000 import open_jpeg2000
 from bench.images.limits import claims_too_much
@@ -48,21 +49,40 @@ def open_image(path: Path | str, digest: str | None = None) -> Iterator[Picture]
     path: with a number behind it, as slide.lif#3, one of several pictures (series, scenes) of the file, counted from 1;
     else the largest, the first of several as large. digest: of the content that is expected, as
     `bench.data.manifest.scan` gives it; a file that has another, or changes while it is read, is an ImageError, see
-    `bench.images.unchanged`.
+    `bench.images.unchanged`. A header, slice or region that takes too long is one, too, see `bench.images.in_time`.
     """
+    deadline = Deadline()
     with ExitStack() as opened:
+        try:
+            with plain_errors():
+                place, series = file_of(path)
+                file = opened.enter_context(place.open("rb"))
+                kind = format_of(file.read(START), place.suffix)
+                file.seek(0)
+                content = None if digest is None else hold(file, by_name=kind in OPENED_BY_NAME)
+                source = content.file if content else file
+                picture = deadline.run(lambda: _open(source, kind, opened, series))
+                picture = limited(picture, deadline)
+                if content and digest is not None:
+                    refuse_another(content, picture.info.reading, digest)
+                    picture = checked(picture, content)
+                _check_size(picture)
+            yield picture
+        finally:
+            deadline.leave(opened)
+
+
+def header_of(file: BinaryIO, kind: str, opened: ExitStack) -> ImageInfo | None:
+    """Return the header of the picture in an open file, None where it is not read as a picture."""
+    if kind not in OPENERS and kind not in OPENERS_OF_SERIES:
+        return None
+    try:
         with plain_errors():
-            place, series = file_of(path)
-            file = opened.enter_context(place.open("rb"))
-            kind = format_of(file.read(START), place.suffix)
-            file.seek(0)
-            content = None if digest is None else hold(file, by_name=kind in OPENED_BY_NAME)
-            picture = _open(content.file if content else file, kind, opened, series)
-            if content and digest is not None:
-                refuse_another(content, picture.info.reading, digest)
-                picture = checked(picture, content)
+            picture = _open(file, kind, opened, None)
             _check_size(picture)
-        yield picture
+            return picture.info
+    except ImageError:
+        return None
 
 
 def probe_image(path: Path | str) -> ImageInfo:

@@ -28,6 +28,7 @@ from bench.images.jpeg_scans import (
     what_is_left_out,
 )
 from bench.images.kept_whole import cut_from_whole
+from bench.images.limits import read_coded
 from bench.images.orientation import IMAGES_IN_FILE, exif_orientation, first_of, read_tag, upright
 from bench.images.picture import COLORS, ImageError, ImageInfo, Picture
 
@@ -71,7 +72,7 @@ def open_jpeg(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
 
     def plane(z: int) -> np.ndarray:
         file.seek(0)
-        return _decode(file.read(), jpeg)
+        return _decode(read_coded(file), jpeg)
 
     return upright(Picture(info, plane, cut_from_whole(info, plane)), jpeg.orientation)
 

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from bench.images.limits import read_coded
 from bench.images.picture import COLORS, ImageError, ImageInfo, Picture, to_depth
 
 CODESTREAM = b"\xff\x4f\xff\x51"  # its start, and the marker of the size
@@ -50,7 +51,7 @@ def open_jpeg2000(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
 
         file.seek(0)
         try:
-            pixels = imagecodecs.jpeg2k_decode(file.read())
+            pixels = imagecodecs.jpeg2k_decode(read_coded(file))
         except imagecodecs.Jpeg2kError:
             raise ImageError("damaged or truncated: the pixels of the JPEG 2000 cannot be decoded") from None
         if pixels.size != np.prod(shape) or pixels.dtype != stored:

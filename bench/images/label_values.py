@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
+from bench.images.formats import header_of
+from bench.images.in_time import Deadline
 from bench.images.limits import claims_too_much
 from bench.images.netpbm import read_netpbm, stored_values
 from bench.images.numpy_file import read_labels
@@ -23,6 +26,7 @@ from bench.images.pillow import open_pillow, stored_by_pillow
 from bench.images.png import GREY_ALPHA, INDEXED, RGB_ALPHA, read_png, stored_pixels
 from bench.images.signatures import START, format_of
 from bench.images.tiff import open_tiff
+from bench.images.unchanged import hold, refuse_another
 
 NUMPY = b"\x93NUMPY"
 CHANGE = ("JPEG", "JPEG 2000", "WebP", "AVIF")  # formats that may store other values than those given
@@ -33,32 +37,61 @@ VOC = {0: (0, 0, 0), 1: (128, 0, 0), 2: (0, 128, 0), 3: (128, 128, 0), VOID: (22
 LABEL_SUFFIXES = frozenset({".npy"})  # that masks may have beside those of images
 
 
-def read_label_values(path: Path | str) -> np.ndarray:
+@dataclass(frozen=True)
+class Labels:
+    """values: int64 (H, W), 0 or more. voc: the file is an indexed PNG in the colours of VOC, in which the index VOID
+    marks borders of objects.
+    """
+
+    values: np.ndarray
+    voc: bool
+
+
+def read_label_values(path: Path | str, digest: str | None = None) -> np.ndarray:
     """Return labels as int64 (H, W), upright, 0 or more. Raises ImageError.
 
     One plane of whole numbers is expected: integers, floats that are whole, bits, indices of a palette, or greys
     stored as three equal colours. A volume is refused: which of its slices, or what of them, belongs to the picture
-    that is made of the image's slices, no file says.
+    that is made of the image's slices, no file says. digest: of the content that is expected, as of
+    `bench.images.open_image`.
     """
-    with ExitStack() as opened, plain_errors():
-        file = opened.enter_context(Path(path).open("rb"))
-        start = file.read(START)
-        kind = "NumPy" if start.startswith(NUMPY) else format_of(start, Path(path).suffix)
-        if kind not in READERS:
-            article = "an" if kind[0] in "AEIO" else "a"
-            why = "which may change values" if kind in CHANGE else "which is not read as a mask"
-            raise ImageError(f"{article} {kind}, {why}; expected PNG or TIFF")
-        file.seek(0)
-        return _checked(READERS[kind](file, kind, opened))
+    return read_label_image(path, digest).values
 
 
-def has_colors_of_voc(path: Path | str) -> bool:
-    """Say whether a file is an indexed PNG in the colours of VOC, in which the index VOID marks borders of objects."""
+def read_label_image(path: Path | str, digest: str | None = None) -> Labels:
+    """Return what `read_label_values` does, and whether its colours are those of VOC. Raises ImageError."""
+    deadline = Deadline()
     with ExitStack() as opened, plain_errors():
-        file = opened.enter_context(Path(path).open("rb"))
-        if format_of(file.read(START)) != "PNG":
-            return False
-        palette = read_png(file).palette
+        try:
+            file: BinaryIO = opened.enter_context(Path(path).open("rb"))
+            start = file.read(START)
+            kind = "NumPy" if start.startswith(NUMPY) else format_of(start, Path(path).suffix)
+            if kind not in READERS:
+                article = "an" if kind[0] in "AEIO" else "a"
+                why = "which may change values" if kind in CHANGE else "which is not read as a mask"
+                raise ImageError(f"{article} {kind}, {why}; expected PNG or TIFF")
+            file.seek(0)
+            content = None if digest is None else hold(file)
+            source = content.file if content else file
+            info = deadline.run(lambda: header_of(source, kind, opened))
+            if content and digest is not None:
+                refuse_another(content, info.reading if info else "", digest)
+            labels = deadline.run(lambda: _labels(source, kind, opened), info)
+            if content:
+                content.check()
+            return labels
+        finally:
+            deadline.leave(opened)
+
+
+def _labels(file: BinaryIO, kind: str, opened: ExitStack) -> Labels:
+    file.seek(0)
+    values = _checked(READERS[kind](file, kind, opened))
+    return Labels(values, kind == "PNG" and _has_colors_of_voc(file))
+
+
+def _has_colors_of_voc(file: BinaryIO) -> bool:
+    palette = read_png(file).palette
     if palette is None or len(palette) <= VOID:
         return False
     return all(tuple(palette[i].tolist()) == color for i, color in VOC.items())

@@ -44,6 +44,11 @@ def too_large_at_once(height: int, width: int, channels: int) -> str:
     )  # fmt: skip
 
 
+def read_coded(file: BinaryIO) -> bytes:
+    """Return what is left of the file of a picture that is decoded whole, and no more than the largest can need."""
+    return read_at_most(file, MAX_HELD)
+
+
 def read_at_most(file: BinaryIO, count: int) -> bytes:
     """Return the next `count` bytes of a file, or what is left of it.
 

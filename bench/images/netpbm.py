@@ -19,6 +19,7 @@ from bench.images.picture import COLORS, ImageError, ImageInfo, Picture
 
 HEADER = 4096  # bytes within which a header ends
 WORD = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*([^\s#]+)")  # the next word, comments left out
+MOST_WORDS = 20_000_000  # numbers written as text, of which each takes some 60 bytes until it is read
 DEPTHS = {b"P1": 1, b"P2": 1, b"P3": 3, b"P4": 1, b"P5": 1, b"P6": 3}
 
 
@@ -119,6 +120,8 @@ def stored_values(file: BinaryIO, head: Netpbm) -> np.ndarray:
 
 def _from_text(file: BinaryIO, shape: tuple[int, int, int], head: Netpbm) -> np.ndarray:
     count = math.prod(shape)
+    if count > MOST_WORDS:
+        raise ImageError(f"too many numbers as text: {count:,}, at most {MOST_WORDS:,}; save it as a binary PNM")
     text = re.sub(rb"#[^\n\r]*", b" ", read_at_most(file, 12 * count + HEADER))
     words = re.findall(rb"[01]", text) if head.kind == b"P1" else text.split()
     if len(words) < count:

@@ -18,8 +18,9 @@ from bench.images.limits import MAX_CLAIMED, TOO_LARGE_AT_ONCE, fits, too_large_
 # are not remembered.
 NO_SERIES = "no series"
 CHANGED = "changed"
+LATE = "took longer than"
 NO_MEMORY = "not enough memory for it; free some, or use a machine with more"
-PASSING = ("cannot be opened", "missing codec", "no channel", "reading ", TOO_LARGE_AT_ONCE, NO_SERIES, CHANGED,
+PASSING = ("cannot be opened", "missing codec", "no channel", "reading ", TOO_LARGE_AT_ONCE, NO_SERIES, CHANGED, LATE,
            NO_MEMORY)  # fmt: skip
 COLORS = ("red", "green", "blue")  # what the channels of a colour image are called
 EXACT = 2**24  # integers up to here are the same in float32

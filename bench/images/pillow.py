@@ -5,6 +5,7 @@ Of several pictures in a file the first is meant. What a header claims is checke
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 import warnings
@@ -15,7 +16,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from bench.images.limits import claims_too_much
+from bench.images.limits import claims_too_much, read_coded
 from bench.images.orientation import exif_orientation, first_of, upright
 from bench.images.picture import COLORS, ImageError, ImageInfo, Picture, plain_sentences
 
@@ -27,6 +28,7 @@ PLUGINS = {
     "WebP": ("WebPImagePlugin", "WebPImageFile"),
     "AVIF": ("AvifImagePlugin", "AvifImageFile"),
 }
+READ_WHOLE = ("WebP", "AVIF")  # by Pillow, however long the file is
 
 warnings.filterwarnings("ignore", module=r"PIL\.")  # once, here: warnings.catch_warnings is not thread-safe
 
@@ -60,6 +62,8 @@ def _plugin(file: BinaryIO, kind: str) -> Any:
     GifImagePlugin.LOADING_STRATEGY = GifImagePlugin.LoadingStrategy.RGB_AFTER_FIRST
     module, name = PLUGINS[kind]
     file.seek(0)
+    if kind in READ_WHOLE:
+        file = io.BytesIO(read_coded(file))
     try:
         plugin = getattr(import_module(f"PIL.{module}"), name)
     except ImportError:
@@ -121,7 +125,7 @@ def _read_small_grey(file: BinaryIO) -> np.ndarray:
 
     file.seek(0)
     try:
-        return imagecodecs.bmp_decode(file.read(), asrgb=False)
+        return imagecodecs.bmp_decode(read_coded(file), asrgb=False)
     except imagecodecs.BmpError:
         raise ImageError("damaged or truncated: the pixels of the BMP cannot be decoded") from None
 
@@ -140,7 +144,7 @@ def _read_avif(file: BinaryIO) -> np.ndarray:
 
     file.seek(0)
     try:
-        return imagecodecs.avif_decode(file.read(), index=0)
+        return imagecodecs.avif_decode(read_coded(file), index=0)
     except imagecodecs.AvifError:
         raise ImageError("damaged or truncated: the pixels of the AVIF cannot be decoded") from None
 

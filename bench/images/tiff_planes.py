@@ -15,6 +15,7 @@ from bench.images.picture import ImageError, Region
 from bench.images.tiff_codecs import check_coded
 
 NARROW = 4  # a part of a row that is less than so much of it is read row by row, more with whole rows
+GROWN, SPARE = 4, 1 << 20  # a coded piece has at most so many times the bytes of its pixels, and so many more
 KEPT = 128 << 20  # bytes of decoded strips and tiles that are kept of a picture that is open
 SEGMENTS = 8  # a plane in fewer strips or tiles is not read in parts: each part would decode most of it
 #: From a plane and a region of it to its pixels, in the order of axes that the pages have, Y and X cut to the region.
@@ -208,7 +209,8 @@ class _Coded:
         if math.prod(grid.piece) > MAX_VALUES:
             raise ImageError(f"too many pixels in one strip or tile: {grid.piece[2]:,} x {grid.piece[1]:,}")
         # A strip that lies beyond the end of the file would be filled up with zeros.
-        data = _bytes_at(file, *lies)
+        _check_end(file, sum(lies))
+        data = _bytes_at(file, lies[0], min(lies[1], GROWN * _bytes_of(grid.piece, self.page) + SPARE))
         check_coded(self.page, data, grid.piece)
         tables = {"jpegtables": frame.jpegtables, "jpegheader": self.page.jpegheader} if _is_jpeg(self.page) else {}
         decoded = self.page.decode(data, number, **tables)[0]

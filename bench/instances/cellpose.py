@@ -42,9 +42,12 @@ def load_cellpose(model: Path) -> tuple[list[object], Callable[[np.ndarray], np.
             f"Got {MODEL.replace('FILE', str(model))}, which is no file; expected the weights of a Cellpose model. "
             "They are not fetched from here: get them from cellpose.org, see their licence there, and name the file."
         )
+    before = _stat(model)
     with model.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:32]
     network = CellposeModel(gpu=False, pretrained_model=str(model))
+    if _stat(model) != before:
+        raise BenchError(f"Got {model}, which changed while it was being read; run again when nothing writes to it.")
     one_at_a_time = Lock()
 
     def find(pixels: np.ndarray) -> np.ndarray:
@@ -54,3 +57,8 @@ def load_cellpose(model: Path) -> tuple[list[object], Callable[[np.ndarray], np.
         return np.where(known, labels, 0)
 
     return ["cellpose", VERSION, version("cellpose"), digest], find
+
+
+def _stat(file: Path) -> tuple[int, ...]:
+    stat = file.stat()
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from bench.data.mask_names import SUFFIXES, candidates_of
 from bench.errors import BenchError
 from bench.images import ImageError
 from bench.images.label_values import read_label_values
+from bench.images.picture import CHANGED
 
 SHOWN = 3  # masks of one image that are named
 LAYOUT = (
@@ -65,11 +66,17 @@ def _one_each(
     """Return (image -> mask, image -> why it has none) of images and the files that are their masks by name."""
     found, reasons = {}, {}
     several = {path: files for path, files in candidates.items() if len(files) > 1}
-    digest = scan(root, {file for files in several.values() for file in files}, cache).set_index("path")["digest"]
+    hashed = scan(root, {file for files in several.values() for file in files}, cache)
+    digest = dict(zip(hashed["path"].tolist(), hashed["digest"].tolist(), strict=True))
     for path, files in candidates.items():
         if len(files) > 1:  # one may be the image itself, copied into the folder of its mask
             files = [file for file in files if digest[file] != images.loc[path, "digest"]] or files
-        if len(files) == 1 or _alike(root / file for file in files):
+        try:
+            alike = len(files) == 1 or _alike(root, files, digest)
+        except ImageError as error:
+            reasons[path] = f"its masks: {error}"
+            continue
+        if alike:
             found[path] = files[0]
         else:
             more = [f"{len(files) - SHOWN:,} more"] if len(files) > SHOWN else []
@@ -78,10 +85,12 @@ def _one_each(
     return found, reasons
 
 
-def _alike(files: Iterable[Path]) -> bool:
-    """Say whether all files hold the same labels."""
+def _alike(root: Path, files: Sequence[str], digest: Mapping[str, str]) -> bool:
+    """Say whether all files hold the same labels. Raises ImageError where one is no longer what was hashed."""
     try:
-        first, *others = map(read_label_values, files)
-    except ImageError:
+        first, *others = (read_label_values(root / file, digest[file]) for file in files)
+    except ImageError as error:
+        if str(error).startswith(CHANGED):
+            raise
         return False
     return all(np.array_equal(first, other) for other in others)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.data.datasets import BOX, Dataset
 from bench.data.manifest import scan
-from bench.images.label_values import VOID, has_colors_of_voc, read_label_values
+from bench.images.label_values import VOID, read_label_image
 from bench.instances.cell_boxes import CellFiles, FoundCells, of_turned, turned_images
 from bench.instances.cell_cache import cells_of, look_at
 from bench.instances.mask_doubts import doubts_of
@@ -32,8 +32,10 @@ def masks_of(
     images = dataset.table.drop_duplicates("path").set_index("path")
     root, of_image, reasons = mask_files(dataset, images, source.masks, cache)
     files = scan(root, of_image.values(), cache).set_index("path")
-    names = {mask: content_name(["mask", VERSION, files.loc[mask, "digest"]]) for mask in of_image.values()}
-    looked = dict(look_at(cache, names, ("box", *SCALARS), lambda mask: _read(root / mask), tell, beside))
+    digests = files["digest"].to_dict()
+    names = {mask: content_name(["mask", VERSION, digests[mask]]) for mask in of_image.values()}
+    make = lambda mask: _read(root / mask, digests[mask])  # noqa: E731
+    looked = dict(look_at(cache, names, ("box", *SCALARS), make, tell, beside))
     sizes = dict(zip(images.index, zip(images["height"].tolist(), images["width"].tolist(), strict=True), strict=True))
     about = dataset.files
     turned = set(turned_images(dataset, images.index))
@@ -66,7 +68,7 @@ def table_of(parts: Iterable[tuple[str, str, np.ndarray]], images: pd.DataFrame)
     return cells.assign(path=paths, cell_label=unknown, um_per_px=scale, cell=pd.Series(cell, dtype="str"))
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+def _read(path: Path, digest: str) -> dict[str, np.ndarray]:
     """Return what `cells_of` does, and the SCALARS that tell whether the values can be labels of cells.
 
     A mask of one value that lies in several pieces marks where cells are and not which: each piece is then a cell.
@@ -75,7 +77,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     sides, 0 where there is none. split: pieces that were taken for cells. values: above 0. full: no pixel is 0.
     void: pixels of borders, see `_labels`.
     """
-    labels, void = _labels(path)
+    labels, void = _labels(path, digest)
     piece, values, count = _pieces(labels)
     split = int(count[0]) if len(values) == 1 and count[0] > 1 else 0
     found = cells_of(piece if split else labels)
@@ -97,11 +99,11 @@ def read_cells(path: Path) -> np.ndarray:
     return piece if len(values) == 1 else labels
 
 
-def _labels(path: Path) -> tuple[np.ndarray, int]:
+def _labels(path: Path, digest: str | None = None) -> tuple[np.ndarray, int]:
     """Return the labels of a mask, int64 (H, W), and how many pixels in it were a border that counts as nothing."""
-    labels = read_label_values(path)
-    border = labels == VOID
-    if not border.any() or (labels == VOID - 1).any() or not has_colors_of_voc(path):  # else it is one of many cells
+    found = read_label_image(path, digest)
+    labels, border = found.values, found.values == VOID
+    if not border.any() or (labels == VOID - 1).any() or not found.voc:  # else it is one of many cells
         return labels, 0
     return np.where(border, 0, labels), int(border.sum())
 

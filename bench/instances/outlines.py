@@ -66,12 +66,16 @@ def segment_images(
         masks = {path: root / file for path, file in files.items()}
     rows = []
     for path, labels in label_images(dataset, how, cache, tell):
+        try:
+            pixels = read_image(dataset.root / path, digest=str(images.loc[path, "digest"]))
+        except ImageError:  # its labels were kept before, and it changed since
+            continue
         area = np.bincount(labels.ravel())[1:]
         row = {"path": path, "label": images.loc[path, "label"], "cells": len(area)}
         row["median_area"] = float(np.median(area)) if len(area) else float("nan")
         compared = _compared(masks[path], labels) if path in masks else {}
         rows.append({**row, **compared, **({"mask_problem": lacking[path]} if path in lacking else {})})
-        drawn = draw_outlines(read_image(dataset.root / path), labels)
+        drawn = draw_outlines(pixels, labels)
         write_atomically(out / FOLDER / f"{path}.png", _png(drawn))
     table = pd.DataFrame(rows)
     write_csv(out / "cells.csv", table)

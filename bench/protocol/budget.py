@@ -13,52 +13,49 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from bench.protocol.episodes import Draws, SplitPlan, class_codes, default_seeds
+from bench.protocol.level import Level
 from bench.protocol.order import USUAL, check_regime, order_items
+from bench.protocol.splits import SplitPlan, class_codes
+from bench.protocol.supports import Draws
 
 AS_THEY_COME = {"spread": "proportional"}  # weighing groups would change the shares of the classes
 
 
-def budget_seeds(labels: int, n_classes: int) -> int:
-    """Return the number of draws of so many labels: as many as of the shots that each class has in the mean."""
-    return default_seeds(max(1, labels // n_classes))
-
-
 class BudgetSupports(Mapping[tuple[int, int, str], np.ndarray]):
-    """Support rows by (labels, seed, split), class by class in class order, drawn when asked for."""
+    """Support rows by (labels, draw, split), class by class in class order, drawn when asked for."""
 
     def __init__(
-        self, table: pd.DataFrame, classes: Sequence[str], plan: SplitPlan, seeds: Mapping[int, int], regime: str
+        self, table: pd.DataFrame, classes: Sequence[str], plan: SplitPlan, draws: Mapping[int, int], regime: str
     ) -> None:
-        """table: columns label, group, instance. seeds: labels in all -> draws. regime: see `draw_budget`."""
-        self._plan, self._seeds, self._regime = plan, dict(seeds), regime
+        """table: columns label, group, instance. draws: labels in all -> their number. regime: see `draw_budget`."""
+        self._plan, self._draws_at, self._regime = plan, dict(draws), regime
         self._class = class_codes(table, classes)
         self._items, self._groups = table["instance"].to_numpy(object), table["group"].to_numpy(str)
         self._trained = {split.name: split.train for repeat in plan.repeats for split in repeat}
         self._drawn: dict[tuple[int, str], np.ndarray] = {}
 
     def __iter__(self) -> Iterator[tuple[int, int, str]]:
-        for seed in range(max(self._seeds.values(), default=0)):
-            for split in self._plan.splits(seed):
-                yield from ((labels, seed, split.name) for labels, count in self._seeds.items() if seed < count)
+        for draw in range(max(self._draws_at.values(), default=0)):
+            for split in self._plan.splits(draw):
+                yield from ((labels, draw, split.name) for labels, count in self._draws_at.items() if draw < count)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def __getitem__(self, key: tuple[int, int, str]) -> np.ndarray:
-        labels, seed, name = key
-        if seed not in range(self._seeds[labels]):
+        labels, draw, name = key
+        if draw not in range(self._draws_at[labels]):
             raise KeyError(key)
-        if (seed, name) not in self._drawn:
-            self._drawn[seed, name] = self._order(seed, name)
-        rows = self._drawn[seed, name][:labels]
+        if (draw, name) not in self._drawn:
+            self._drawn[draw, name] = self._order(draw, name)
+        rows = self._drawn[draw, name][:labels]
         return rows[np.argsort(self._class[rows], kind="stable")]
 
-    def _order(self, seed: int, name: str) -> np.ndarray:
+    def _order(self, draw: int, name: str) -> np.ndarray:
         rows = self._trained[name]
         regime = AS_THEY_COME.get(self._regime, self._regime)
-        order = order_items(self._items[rows].tolist(), self._groups[rows], ("budget", name, seed), regime)
-        return rows[order[: max(self._seeds)]]
+        order = order_items(self._items[rows].tolist(), self._groups[rows], ("budget", name, draw), regime)
+        return rows[order[: max(self._draws_at)]]
 
 
 def draw_budget(
@@ -67,10 +64,10 @@ def draw_budget(
     plan: SplitPlan,
     budgets: Sequence[int],
     *,
-    seeds: int | None = None,
+    draws: int | None = None,
     regime: str = USUAL,
 ) -> Draws:
-    """Draw so many labels in all from each split's training side, for every seed.
+    """Draw so many labels in all from each split's training side, for every draw.
 
     regime: 'spread' and 'proportional' are the same here, items in random order whatever their groups, so that in the
     mean a class has its share of the items; 'concentrated' takes all items of one group before the next. A budget
@@ -81,7 +78,7 @@ def draw_budget(
     refused = {
         n: f"--budget {n} asked of split '{split}', which has {rows} items to learn from" for n in budgets if n > rows
     }
-    wanted = {n: seeds or budget_seeds(n, len(classes)) for n in budgets if n not in refused}
+    wanted = {n: draws or Level(n, "total").default_draws(len(classes)) for n in budgets if n not in refused}
     return Draws(BudgetSupports(table, classes, plan, wanted, regime), refused)
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from bench.protocol.confusion_targets import Confusable, describe_partners, descriptors_in
-from bench.protocol.episodes import Draws
 from bench.protocol.noise import KINDS
 from bench.protocol.noise_inputs import NoiseInputs
+from bench.protocol.supports import Draws
 
 LOOKED_AT = 5  # draws of a level: how many examples share a slide hardly varies
 SHARE = 0.9  # of draws that the quoted range of wrong labels holds

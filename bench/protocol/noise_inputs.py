@@ -16,10 +16,10 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.protocol.confusion_targets import SPACES, Confusable, confused_partners, descriptors_in, partners
-from bench.protocol.episodes import SplitPlan
 from bench.protocol.noise import KINDS
 from bench.protocol.resemblance_noise import ClassFeatures, class_looks
 from bench.protocol.slide_noise import Slides, slides_of
+from bench.protocol.splits import SplitPlan
 
 
 class Space(Protocol):

@@ -1,6 +1,6 @@
 """Splits by another unit than the group.
 
-group    no slide or patient is both learned from and tested; see `bench.protocol.episodes`
+group    no slide or patient is both learned from and tested; see `bench.protocol.splits`
 source   every source that holds two classes or more is held out in turn: what holds in a place never seen
 random   items whatever their group: a diagnostic of how much of a score is knowing the slide, never a result
 """
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError, did_you_mean
-from bench.protocol.episodes import Split, SplitPlan, plan_splits
+from bench.protocol.splits import Split, SplitPlan, plan_splits
 
 LEAST_SOURCES = 3  # with two classes each, to hold one out in turn
 RANDOM, BY_SOURCE = "random", "leave-one-source-out"  # rules

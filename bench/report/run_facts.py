@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from bench.data.check import tier_of
 from bench.data.warnings import skipped_warning
 from bench.embeddings.embed import Prepared
-from bench.fitting.sweep import Sweep
+from bench.fitting.plan import Sweep
 from bench.protocol.budget import lacking
 from bench.protocol.noise import KINDS
 from bench.protocol.noise_in_words import company_of, describe_noise, luck_of
@@ -24,10 +24,10 @@ def describe_run(
     dataset = prepared.dataset
     tier, reason = tier_of(dataset)
     warnings = [*skipped_warning(dataset.problems), *warned]
-    warnings += lacking(sweep.budget, sweep.y, sweep.classes)
+    warnings += lacking(sweep.draws["total"], sweep.y, sweep.classes)
     return RunFacts(
         dataset=dataset.name, instances=instances, tier=tier, tier_reason=reason,
-        split_rule=sweep.plan.rule, split_reason=sweep.plan.reason, draw=sweep.protocol.draw,
+        split_rule=sweep.plan.rule, split_reason=sweep.plan.reason, draw=sweep.protocol.support_groups,
         classes=sweep.classes, encoders=known, warnings=(*warnings, *sweep.plan.notes), noise=_noise_words(sweep),
     )  # fmt: skip
 
@@ -37,7 +37,7 @@ def _noise_words(sweep: Sweep) -> dict[str, str]:
     asked, worst = sweep.protocol, max(sweep.protocol.noise)
     if not worst:
         return {}
-    luck = luck_of(worst, [unit.labels(len(sweep.classes)) for unit in sweep.units if unit.shots])
+    luck = luck_of(worst, [unit.labels(len(sweep.classes)) for unit in sweep.blocks if unit.shots])
     by_slide = any(KINDS[kind].by_slide for kind in asked.noise_kinds)
-    company = company_of(sweep.draws, sweep.y, sweep.table["group"].to_numpy(str)) if by_slide else ""
-    return describe_noise(asked.noise_kinds, sweep.classes, sweep.mistakes, asked.confusable, luck, company)
+    company = company_of(sweep.draws["class"], sweep.y, sweep.table["group"].to_numpy(str)) if by_slide else ""
+    return describe_noise(asked.noise_kinds, sweep.classes, sweep.noise_inputs, asked.confusable, luck, company)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.fitting.sweep import Sweep
+from bench.fitting.plan import Sweep
 from bench.report.pages.markdown import render_markdown
 from bench.report.pages.overview import render_merged, render_overview
 from bench.report.pages.page import Typed, page_bytes, write_page
@@ -38,7 +38,7 @@ def write_up(
 
     Returns (leaderboard, whether it was written, what was damaged there or became of another request's tables, or "").
     """
-    account = RunRecord(sweep.units, sweep.table, sweep.plan, facts, tuple(refused), command)
+    account = RunRecord(sweep.blocks, sweep.table, sweep.plan, facts, tuple(refused), command)
     about = read_about(folder)
     shown = encoder_keys(account.units)  # an encoder may be asked for by another alias
     same = about.get("signature") == _signature(account) and about.get("encoder_keys", shown) == shown

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from bench.runs.ledger import FitBlock
+from bench.runs.blocks import FitBlock
 from bench.storage.atomic import replacing
 
 

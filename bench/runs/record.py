@@ -20,10 +20,12 @@ import pandas as pd
 
 from bench.data.content import data_name
 from bench.errors import BenchError
-from bench.protocol.episodes import SplitPlan
+from bench.protocol.level import level_of
 from bench.protocol.split_kinds import plan_of_rule
+from bench.protocol.splits import SplitPlan
+from bench.runs.blocks import FitBlock, block_of
 from bench.runs.facts import EncoderFacts, RunFacts
-from bench.runs.ledger import FitBlock, read_identity
+from bench.runs.predictions import read_identity
 from bench.storage.tables import csv_bytes, parse_csv
 from bench.storage.together import RECORD, put_together, read_member, read_record
 
@@ -56,7 +58,7 @@ def write_record_of(
     instances = io.BytesIO()
     account.table.to_parquet(instances, index=False)
     rows = [
-        (one.name, one.encoder, one.head, one.selection, one.shots, one.seeds, one.noise_kind, json.dumps(one.rates),
+        (one.name, one.encoder, one.head, one.selection, one.shots, one.draws, one.noise_kind, json.dumps(one.rates),
          one.series)
         for one in account.units
     ]  # fmt: skip
@@ -116,5 +118,8 @@ def _unit(folder: Path, row: dict[Any, Any]) -> FitBlock:
             f"Got {folder} without the predictions of {row['encoder']} x {row['head']} at {row['shots']} shots, or "
             f"with a damaged file of them. {AGAIN}"
         )
-    rates, kind = tuple(json.loads(row["rates"])), row["noise_kind"]
-    return FitBlock(row["encoder"], row["head"], row["shots"], row["seeds"], rates, kind, identity, row["series"])
+    level = level_of(row["shots"], row["series"]) if row["shots"] else None
+    return block_of(
+        identity, encoder=row["encoder"], head=row["head"], level=level, draws=row["seeds"],
+        rates=tuple(json.loads(row["rates"])), noise_kind=row["noise_kind"],
+    )  # fmt: skip

@@ -12,25 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.solvers.backend import Backend
-from bench.solvers.kernels import (
-    MANY,
-    SCALE,
-    Bends,
-    Limits,
-    Problem,
-    Solution,
-    Stages,
-    begin,
-    class_curvature,
-    evaluate_loss,
-    finish,
-    is_first,
-    propose,
-    receive,
-    solve_path,
-    turn,
-)  # fmt: skip
+from bench.solvers.kernels import begin, finish, is_first, propose, receive, solve_path, turn
 from bench.solvers.ladder import Stage
+from bench.solvers.loss_kernels import class_curvature, evaluate_loss
+from bench.solvers.problem import MANY, SCALE, Bends, Limits, Problem, Solution, Stages
 
 
 @dataclass

@@ -7,7 +7,8 @@ all rows (Rahnama Rad and Maleki 2020, for groups and several classes) moves the
     V_g R_g,    V_g = J_gg (I - w_g J_gg)^-1,    J = Z H^-1 Z',    H = Z' diag(w) Z + n l2 I
 
 where the intercept is not penalised. As such H has r K rows. Here it is made for one class after the other, with a
-factor of w that makes the curvature right along a row's residual (`curvatures`), and a class sees two kinds of rows:
+factor of w that makes the curvature right along a row's residual (`left_out_kernels.differentiate`), and a class sees
+two kinds of rows:
 
     others   count with one weight b, such that they bend H as their own weights would: with the v of the rows that
              V_g is for single rows, the mean of w / (1 + w v) equals b / (1 + b v). This holds for rows in general
@@ -22,19 +23,19 @@ The penalty stays n l2 / 2 ||W||^2, as it does in `bench.heads.ridge.loo`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 GRID = (-18.0, 14.0, 65)  # of the log of n l2 / b, relative to the mean of e, at which single rows' steps are tabled
-LEAST = 1e-9  # of a curvature
 
 
 class Geometry(NamedTuple):
     """What label vectors share: Z float64 (n, r) with Z'Z = diag(e), total (r,) = Z'1.
 
-    order (n,), starts (G + 1,): rows by group. table (T, n), mean (T,): h / (1 - h) for single rows of leverage h, at
-    the logs `at` (T,) of n l2 / b; their mean over rows.
+    order (n,), starts (G + 1,): rows by group; grouped: Z in that order. table (T, n), mean (T,): h / (1 - h) for
+    single rows of leverage h, at the logs `at` (T,) of n l2 / b; their mean over rows.
     """
 
     Z: np.ndarray
@@ -42,6 +43,7 @@ class Geometry(NamedTuple):
     total: np.ndarray
     order: np.ndarray
     starts: np.ndarray
+    grouped: np.ndarray
     at: np.ndarray
     table: np.ndarray
     mean: np.ndarray
@@ -57,29 +59,34 @@ class Geometry(NamedTuple):
         V = 1 - (S * total) @ Z.T  # (T, n)
         leverage = S @ (Z * Z).T + V * V / left[:, None]
         table = leverage / np.maximum(1 - leverage, 1e-12)
-        order = np.argsort(groups, kind="stable")
-        starts = np.append(0, np.cumsum(np.bincount(groups)))
-        return cls(Z, e, total, order, starts, at, table, table.mean(1))
+        order, starts = sort_by(groups)
+        grouped = Z if len(starts) > n else Z[order]  # of single rows it is not used
+        return cls(Z, e, total, order, starts, grouped, at, table, table.mean(1))
 
 
-def curvatures(P: np.ndarray, R: np.ndarray) -> np.ndarray:
-    """Return w (..., n, K) = f p (1 - p) of probabilities P and residuals R = P - T (..., n, K).
+def sort_by(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places of numbers (n,) from 0 in rising order, and where among them each number starts and ends."""
+    return np.argsort(numbers, kind="stable"), np.append(0, np.cumsum(np.bincount(numbers)))
 
-    f, one number for a row, makes the sum of w R^2 that of the Hessian diag(p) - pp' along R: 2 for two classes, less
-    for more.
+
+def leave_out(
+    geometry: Geometry,
+    y: np.ndarray,
+    l2: Sequence[float],
+    S: np.ndarray,
+    left: np.ndarray,
+    loss: tuple[float, float],
+    P: np.ndarray,
+) -> None:
+    """Write to P (L, n, K) the probabilities of rows of labels y (n,) by the models without their group.
+
+    S (L, K, n): scores by the models of all rows. left (n, K): rows of every class outside a row's group; classes
+    without any get 0, and if no class has any all are alike. loss: see `bench.solvers.linalg.Loss.one`.
     """
-    diagonal = P * (1 - P)
-    along = (P * R * R).sum(-1) - (P * R).sum(-1) ** 2
-    by_diagonal = (diagonal * R * R).sum(-1)
-    f = along / np.where(by_diagonal > 0, by_diagonal, 1)
-    return np.maximum(diagonal * np.clip(f, 1, 2)[..., None], LEAST)
+    from bench.solvers.left_out_kernels import move_scores, share  # here, as numba takes long to import
 
-
-def leave_out(geometry: Geometry, y: np.ndarray, l2: np.ndarray, S: np.ndarray, R: np.ndarray, w: np.ndarray) -> None:
-    """Add to the scores S (L, n, K) at support rows of labels y (n,) what leaving out a row's group changes."""
-    from bench.solvers.left_out_compiled import leave_out_at  # here, as numba takes long to import
-
-    order = np.argsort(y, kind="stable")
-    starts = np.append(0, np.cumsum(np.bincount(y, minlength=S.shape[2])))
-    for at, strength in enumerate(l2):
-        leave_out_at(geometry, (y, order, starts), len(y) * float(strength), S[at], R[at], w[at])
+    present, labels = np.unique(y, return_inverse=True)
+    scores = S[:, present].astype(np.float64)
+    if len(present) > 1:
+        move_scores(tuple(geometry), (labels, *sort_by(labels)), len(y) * np.asarray(l2, np.float64), loss, scores)
+    share(scores, present, left, P)

@@ -40,7 +40,8 @@ class Proxies:
 
 
 def measure(X: np.ndarray, scaled: np.ndarray, y: np.ndarray, groups: np.ndarray) -> Proxies:
-    """Return the proxies of embeddings X (N, d). scaled (N, d): the same as heads see them, see `bench.fitting.sweep`.
+    """Return the proxies of embeddings X (N, d). scaled (N, d): the same as heads see them, see
+    `bench.fitting.scaling`.
 
     y: int (N,) in [0, K), every class present. groups (N,): rows that are never learned from and predicted together.
     """

@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 
 from bench.cli import app as cli
-from bench.fitting.sweep import Embedded, Protocol, Sweep, plan_sweep
+from bench.fitting.plan import Sweep, plan_sweep
+from bench.fitting.views import Embedded
+from bench.protocol.protocol import Protocol
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ def test_the_steps_in_python_make_a_leaderboard(tmp_path, save_png, monkeypatch)
     assert block
     known: dict = {}
     exec(block[1], known)
-    board = known["result"].leaderboard.table
+    board = known["run"].leaderboard
     assert {"color-stats", "texture"} <= set(board["encoder"]) and board["balanced_accuracy"].between(0, 1).all()
+    assert len(known["emb"].X) == 12 and "balanced accuracy" in known["run"]._repr_html_()
     assert (tmp_path / "results" / "leaderboard.md").exists()

@@ -1,6 +1,6 @@
 """Rows that say little, nothing or the same twice: every head gives the right answer at every published setting.
 
-A head's rows are about 1 long (`bench.fitting.sweep.scale_rows`), and what is asked of it elsewhere is said with the test.
+A head's rows are about 1 long (`bench.fitting.scaling.scale_rows`), and what is asked of it elsewhere is said with the test.
 Warnings are errors here, and so is a word on stderr, which is how LAPACK refuses its arguments.
 """
 

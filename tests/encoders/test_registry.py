@@ -247,3 +247,21 @@ def test_a_plug_in_is_listed_loaded_on_demand_and_a_broken_one_harms_no_other(
     finally:
         registry._plugins.cache_clear()
         registry._ENTRIES.pop("plug-good", None)
+
+
+def test_of_a_file_of_encoders_the_very_text_that_names_it_is_run(tmp_path: Path) -> None:
+    import os
+    import py_compile
+
+    text = "from encoders import descriptor\n@descriptor('one', dim=1)\ndef one(image):\n    return [%d.0]\n"
+    file = tmp_path / "mine.py"
+    file.write_text(text % 1)
+    py_compile.compile(str(file))
+    old = os.stat(file)
+    first = resolve(f"{file}:one")
+    file.write_text(text % 2)  # of one size and time: Python's cache would be taken for it
+    os.utime(file, ns=(old.st_atime_ns, old.st_mtime_ns))
+    second = resolve(f"{file}:one")
+    assert first.key != second.key
+    image = np.zeros((4, 4, 3), np.uint8)
+    assert [spec.load().encode([image]).item() for spec in (first, second)] == [1, 2]

@@ -261,3 +261,19 @@ def test_an_unknown_hub_model_is_refused_without_a_network(empty_cache: Path, mo
 @pytest.mark.parametrize("name", ["color-stats", "random-resnet18", "dino@weights=random"])
 def test_what_needs_no_weights_is_always_available(name: str, empty_cache: Path) -> None:
     assert availability(resolve(name)) is None
+
+
+def test_a_checkpoint_that_changes_while_it_is_read_is_refused(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from encoders import timm_models
+
+    spec, read = resolve(f"resnet18@weights={checkpoint}"), timm_models.read_state_dict
+
+    def then_written(path: Path):
+        state, old = read(path), os.stat(path)
+        path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+        os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))  # of one size and time
+        return state
+
+    monkeypatch.setattr(timm_models, "read_state_dict", then_written)
+    with pytest.raises(EncoderError, match="changed after it was resolved"):
+        spec.load()

@@ -19,8 +19,8 @@ from bench.data import manifest
 from bench.embeddings.embed import DataSpec
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
-from bench.fitting.sweep import Protocol
 from bench.pipeline import run
+from bench.protocol.protocol import Protocol
 from bench.request import Request
 from bench.runs import ledger
 
@@ -84,7 +84,7 @@ def data(tmp_path) -> Path:
 
 def small_run(data: Path, **more: object):
     source, encoders = DataSpec(data / "raw", **more), ["thumbnail", "color-stats"]
-    return run(Request(source, Protocol((1,), seeds=2), encoders, ["knn"], out=data / "out", trivial=False))
+    return run(Request(source=source, protocol=Protocol(shots=(1,), draws=2), encoders=encoders, heads=["knn"], out=data / "out", trivial=False))
 
 
 WRITERS = {

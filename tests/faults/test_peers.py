@@ -18,8 +18,8 @@ from bench.cli.app import app
 from bench.embeddings.embed import DataSpec, extract_encoders, prepare
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
-from bench.fitting.sweep import Protocol
 from bench.pipeline import run
+from bench.protocol.protocol import Protocol
 from bench.request import Request
 from bench.work.claims import Claims
 from encoders import EncoderSpec, resolve
@@ -53,7 +53,7 @@ def spec(name: str) -> EncoderSpec:
 
 
 def small_run(encoders: list[str], **more: object):
-    return run(Request(DataSpec(Path("raw"), "tiles:8"), Protocol((1,), seeds=2), encoders, ["knn"], trivial=False, **more))
+    return run(Request(source=DataSpec(Path("raw"), "tiles:8"), protocol=Protocol(shots=(1,), draws=2), encoders=encoders, heads=["knn"], trivial=False, **more))
 
 
 def extract(*names: str):
@@ -187,11 +187,12 @@ def test_5_duplicates_and_bad_files_shift_no_row(data):
 
 
 def test_5_draws_of_few_labels_differ_by_seed(data):
-    from bench.protocol.episodes import draw_supports, plan_splits
+    from bench.protocol.splits import plan_splits
+    from bench.protocol.supports import draw_supports
 
     table = prepare(DataSpec(Path("raw"))).instances
     plan = plan_splits(table, ("neuron", "rbc"))
-    supports = draw_supports(table, ("neuron", "rbc"), plan, (1,), seeds=8).supports
+    supports = draw_supports(table, ("neuron", "rbc"), plan, (1,), draws=8).supports
     assert len({tuple(rows.tolist()) for rows in supports.values()}) > 1
 
 

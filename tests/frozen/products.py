@@ -23,15 +23,17 @@ from bench.data.datasets import load_dataset
 from bench.demo import DemoSpec, write_demo
 from bench.embeddings.embed import DataSpec
 from bench.embeddings.pixels import PixelCache
-from bench.fitting.ensembles import Ensemble, plan_means
-from bench.fitting.sweep import Embedded, Protocol, plan_sweep
+from bench.fitting.ensembles import Ensemble, Means
+from bench.fitting.plan import plan_sweep
+from bench.fitting.views import Embedded
 from bench.fitting.zero_shot import plan_zero_shot
 from bench.heads import all_heads
 from bench.instances.cell_boxes import CellFiles
 from bench.instances.cut import cut_instances
 from bench.pipeline import run
+from bench.protocol.protocol import Protocol
 from bench.request import Request
-from bench.runs.ledger import part_name
+from bench.runs.blocks import part_name
 from encoders import names, resolve
 
 HERE = Path(__file__).parent
@@ -39,15 +41,15 @@ CLASSES = ("a", "b", "c")
 PROTOCOLS = {
     "usual": Protocol(shots=(1, 5), noise=(0.0, 0.2)),
     "of all kinds": Protocol(
-        shots=(2,), noise=(0.0, 0.4), noise_kinds=("symmetric", "group", "instance-dependent"), seeds=4
+        shots=(2,), noise=(0.0, 0.4), noise_kinds=("symmetric", "group", "instance-dependent"), draws=4
     ),
-    "selection": Protocol(shots=(5,), select=("auto", "fixed", "inner-cv", "oracle"), seeds=3),
-    "budget": Protocol(shots=(), budget=(9, 20), seeds=3),
-    "open set": Protocol(shots=(2,), noise=(0.0, 0.5), noise_kinds=("open-set",), foreign=("z",), seeds=3),
-    "other draws": Protocol(shots=(2,), draw="concentrated", shot_unit="image", scale_by="support", seeds=3),
-    "other split": Protocol(shots=(2,), split="random", seeds=3),
+    "selection": Protocol(shots=(5,), select=("auto", "fixed", "inner-cv", "oracle"), draws=3),
+    "budget": Protocol(shots=(), budget=(9, 20), draws=3),
+    "open set": Protocol(shots=(2,), noise=(0.0, 0.5), noise_kinds=("open-set",), foreign=("z",), draws=3),
+    "other draws": Protocol(shots=(2,), support_groups="concentrated", shot_unit="image", scale_by="support", draws=3),
+    "other split": Protocol(shots=(2,), split="random", draws=3),
     "asymmetric": Protocol(
-        shots=(2,), noise=(0.0, 0.2), noise_kinds=("asymmetric",), confusable=(("a", "b"), ("b", "a")), seeds=3
+        shots=(2,), noise=(0.0, 0.2), noise_kinds=("asymmetric",), confusable=(("a", "b"), ("b", "a")), draws=3
     ),
 }
 VARIANTS = (
@@ -75,9 +77,9 @@ def unit_names() -> dict[str, list[str]]:
         X = np.random.default_rng(0).standard_normal((len(own), 8)).astype("f4")
         spaces = {name: Embedded(name, f"key of {name}", "unit", X) for name in protocol.spaces()}
         sweep = plan_sweep(own, CLASSES, protocol, encoders, [*all_heads()], spaces)
-        means = [unit for unit, _ in plan_means(sweep, [Ensemble("mean", ("e", "f"))])]
+        means = Means(ensembles=[Ensemble("mean", ("e", "f"))]).plan(sweep)
         wordy = plan_zero_shot(sweep, {"e": "key of e"}, {name: (f"a photo of {name}.",) for name in CLASSES})
-        found[what] = [unit.name for unit in (*sweep.units, *means, *wordy)]
+        found[what] = [unit.name for unit in (*sweep.blocks, *means, *wordy)]
     return found
 
 
@@ -123,10 +125,10 @@ def stored_names(folder: Path) -> dict[str, Any]:
 def small_run(folder: Path) -> Path:
     """Return the folder of a run on the made-up images, made where it is missing."""
     write_demo(folder / "demo", DEMO)
-    protocol = Protocol(shots=(1, 3), noise=(0.0, 0.4), seeds=4)
+    protocol = Protocol(shots=(1, 3), noise=(0.0, 0.4), draws=4)
     source = DataSpec(folder / "demo" / "raw", group_pattern="([^/]+)__")
     return run(
-        Request(source, protocol, encoders=["color-stats", "texture"], heads=["knn", "centroid", "logreg", "ridge"],
+        Request(source=source, protocol=protocol, encoders=["color-stats", "texture"], heads=["knn", "centroid", "logreg", "ridge"],
                 ensembles=[Ensemble("mean", ("color-stats", "texture"))], out=folder / "results"),
         device="cpu",
     ).folder  # fmt: skip

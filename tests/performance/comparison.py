@@ -1,6 +1,6 @@
 """Seconds and peak memory to compare all rows of a large leaderboard: intervals, ranks, P(best), the test against chance.
 
-    python tests/performance/comparison.py --rows 5000 --blocks 10 --resamples 10000
+OMP_NUM_THREADS=1 python tests/performance/comparison.py --rows 5000 --blocks 10
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import time
 import numpy as np
 
 from bench.statistics.chance import chance_test
-from bench.statistics.hits import Hits, chance_of_best, held_out_best, rank_intervals, two_way_bootstrap
-from bench.statistics.intervals import difference_intervals, score_intervals
+from bench.statistics.hits import Hits, held_out_best
+from bench.statistics.intervals import differences, score_intervals
+from bench.statistics.ranks import SAMPLES, compare_all
 from bench.statistics.spread import spread_of
 
 GROUPS, CLASSES, ITEMS, DRAWS = 120, 4, 2, 20
@@ -30,24 +31,23 @@ def case(methods: int, seed: int) -> tuple[Hits, np.ndarray, np.ndarray, np.ndar
     return Hits(right, total), rng.dirichlet(np.ones(CLASSES), (methods, len(y))).astype(np.float32), y, group
 
 
-def measure(methods: int, seed: int, resamples: int) -> dict[str, float]:
-    """Return CPU seconds of every step of one comparison."""
+def measure(methods: int, seed: int) -> dict[str, float]:
+    """Return CPU seconds of every step of one comparison, those of `bench.statistics.comparison.compare`."""
     hits, shares, y, group = case(methods, seed)
     clock = [time.process_time()]
-    score_intervals(hits)
+    spread = spread_of(hits)
     clock.append(time.process_time())
-    difference_intervals(Hits(hits.right - hits.right[:1], hits.total))
+    score_intervals(hits, spread)
     clock.append(time.process_time())
-    samples = two_way_bootstrap(hits, resamples=resamples)
+    differences(spread, 0, np.arange(1, methods))
     clock.append(time.process_time())
-    rank_intervals(spread_of(hits).mean, samples, 30.0)
+    compare_all(spread)
     clock.append(time.process_time())
-    chance_of_best(samples)
     held_out_best(hits)
     clock.append(time.process_time())
     chance_test(shares, y, group)
     clock.append(time.process_time())
-    names = ("intervals", "paired gaps", "bootstrap", "ranks", "P(best), held-out", "chance")
+    names = ("spread", "intervals", "gaps to one row", "ranks, pairs, P(best)", "held-out best", "chance")
     return dict(zip(names, np.diff(clock).tolist(), strict=True))
 
 
@@ -56,14 +56,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=5000)
     parser.add_argument("--blocks", type=int, default=10, help="comparisons: shots x noise")
-    parser.add_argument("--resamples", type=int, default=10_000)
     asked = parser.parse_args()
-    parts = [measure(asked.rows // asked.blocks, block, asked.resamples) for block in range(asked.blocks)]
+    parts = [measure(asked.rows // asked.blocks, block) for block in range(asked.blocks)]
     seconds = {name: sum(part[name] for part in parts) for name in parts[0]}
     whole = sum(seconds.values())
     for name, value in seconds.items():
-        print(f"{name:18} {value:8.1f} CPU s  {100 * value / whole:4.0f}%")
-    print(f"{'all':18} {whole:8.1f} CPU s, {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.1f} GB at most")
+        print(f"{name:22} {value:8.1f} CPU s  {100 * value / whole:4.0f}%")
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(f"{'all':22} {whole:8.1f} CPU s, {memory:.1f} GB at most; {SAMPLES} samples of errors")
 
 
 if __name__ == "__main__":

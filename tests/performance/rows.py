@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.fitting.sweep import scale_rows
+from bench.fitting.scaling import scale_rows
 from bench.protocol.confusion_targets import partners
 from bench.protocol.noise import NoiseContext, flip_labels
 

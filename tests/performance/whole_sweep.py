@@ -27,9 +27,11 @@ from sweep import numbers
 from tables import table, times
 from threadpoolctl import threadpool_limits
 
+from bench.fitting.plan import Sweep, plan_sweep
 from bench.fitting.schedule import run_units
-from bench.fitting.sweep import Embedded, Protocol, Sweep, plan_sweep
+from bench.fitting.views import Embedded
 from bench.protocol.noise import NoiseContext, flip_labels
+from bench.protocol.protocol import Protocol
 
 HEADS = "logreg,knn,ridge,centroid,xgboost"
 GROUPS = 36  # a class, so that a third of them is a fixed test
@@ -66,12 +68,12 @@ def main(arguments: list[str] | None = None) -> None:
         own = run([sweep], view, 1)[1]
         took = loop_seconds(name, sweep, view, given)
         here, loops = here + own, loops + took
-        fits = sum(unit.seeds * len(unit.rates) for unit in sweep.units) * len(settings_of(name))
-        lines.append([name, len(sweep.units[0].settings), fits, f"{own:.2f}", *against(took, own)])
+        fits = sum(unit.draws * len(unit.rates) for unit in sweep.blocks) * len(settings_of(name))
+        lines.append([name, len(sweep.blocks[0].settings), fits, f"{own:.2f}", *against(took, own)])
     lines.append(["sum", "", "", f"{here:.2f}", *against(loops, here)])
     together = min(whole[key][1] for key in whole if key[0] == "grids")
     lines.append(["all in one sweep", "", "", f"{together:.2f}", *against(loops, together)])
-    episodes = sum(unit.seeds * len(unit.rates) for unit in sweep.units)
+    episodes = sum(unit.draws * len(unit.rates) for unit in sweep.blocks)
     print(f"K={given.classes}, d={given.dims}, {len(instances)} rows, {len(sweep.plan.test_rows())} tested, "
           f"{episodes} episodes; loops on {given.loop_seeds} of {given.seeds} seeds, multiplied\n")  # fmt: skip
     print(table(["sweep", "workers", "wall, s", "CPU, s", "on disk, MB"],
@@ -110,7 +112,7 @@ def plan(
 ) -> Sweep:
     """Plan the sweep of some heads."""
     rates = tuple(float(rate) for rate in given.noise.split(","))
-    protocol = Protocol(tuple(numbers(given.shots)), rates, seeds=given.seeds, select=(select,))
+    protocol = Protocol(shots=tuple(numbers(given.shots)), noise=rates, draws=given.seeds, select=(select,))
     return plan_sweep(
         instances, sorted(set(instances["label"])), protocol, {view.name: (view.key, view.scaling)}, heads
     )
@@ -124,7 +126,7 @@ def run(sweeps: Sequence[Sweep], view: Embedded, workers: int) -> tuple[float, f
         wall, cpu = time.perf_counter(), cpu_seconds()
         for sweep in sweeps:
             reused, made = run_units(sweep, {view.name: view}, Path(folder), workers=workers)
-            assert (reused, made) == (0, len(sweep.units))
+            assert (reused, made) == (0, len(sweep.blocks))
         wall = time.perf_counter() - wall
         if workers > 1:
             get_reusable_executor().shutdown(wait=True)  # a process is charged when it has ended
@@ -145,10 +147,10 @@ def loop_seconds(name: str, sweep: Sweep, view: Embedded, given: argparse.Namesp
     X = view.scaled(split.train, groups)
     items, K, out = sweep.table["instance"].to_numpy(str), len(sweep.classes), np.zeros(2)
     with threadpool_limits(1):
-        for (_, seed, _), rows in sweep.draws.supports.items():
+        for (_, seed, _), rows in sweep.draws["class"].supports.items():
             if seed >= given.loop_seeds:
                 continue
-            partner = sweep.mistakes.partner[split.name]
+            partner = sweep.noise_inputs.partner[split.name]
             draw = NoiseContext(sweep.y[rows], items[rows].tolist(), groups[rows], K, seed, partner)
             [(kind, rates)] = sweep.protocol.rates().items()
             Y = np.stack([flip_labels(draw, kind, rate) for rate in rates])

@@ -21,10 +21,13 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sweep import arguments, rows_of
 
+from bench.fitting.plan import Sweep, plan_sweep
 from bench.fitting.schedule import run_units
-from bench.fitting.sweep import Embedded, Protocol, Sweep, plan_sweep
+from bench.fitting.views import Embedded
+from bench.protocol.protocol import Protocol
 from bench.report.pages.markdown import table_lines
-from bench.runs.ledger import read_ledger, tested_items
+from bench.runs.ledger import read_ledger
+from bench.runs.tested import tested_items
 from bench.statistics.metrics import balanced_accuracy, log_loss
 
 warnings.filterwarnings("ignore")
@@ -42,7 +45,7 @@ def main() -> None:
     name, table, views = rows_of(given)
     classes = tuple(sorted(set(table["label"])))
     shots = tuple(map(int, given.shots.split(",")))
-    protocol = Protocol(shots, seeds=given.seeds, select=("auto", "fixed"))
+    protocol = Protocol(shots=shots, draws=given.seeds, select=("auto", "fixed"))
     keys = {view.name: (view.key, view.scaling) for view in views.values()}
     sweep = plan_sweep(table, classes, protocol, keys, ["logreg"])
     rows = [*_ours(sweep, views), *(row for view in views.values() for row in _theirs(sweep, view, shots, given))]
@@ -57,10 +60,10 @@ def main() -> None:
 
 def _ours(sweep: Sweep, views: dict[str, Embedded]) -> list[list[object]]:
     rows: list[list[object]] = []
-    for unit in sweep.units:
+    for unit in sweep.blocks:
         with tempfile.TemporaryDirectory() as folder:
             started = time.process_time()
-            part = Sweep(sweep.table, sweep.classes, sweep.plan, sweep.draws, sweep.protocol, (unit,), sweep.mistakes)
+            part = Sweep(sweep.table, sweep.classes, sweep.plan, sweep.draws, sweep.protocol, (unit,), sweep.noise_inputs)
             run_units(part, views, Path(folder), workers=1)
             took = time.process_time() - started
             own = read_ledger(Path(folder))
@@ -73,13 +76,13 @@ def _theirs(sweep: Sweep, view: Embedded, shots: tuple[int, ...], given: Namespa
     group, tested_rows = sweep.table["group"].to_numpy(str), sweep.plan.test_rows()
     tested = tested_items(sweep.table, tested_rows, sweep.classes)
     rows: list[list[object]] = []
-    for n in (n for n in shots if n not in sweep.draws.refused and n > 1):
+    for n in (n for n in shots if n not in sweep.draws["class"].refused and n > 1):
         for who, make in PEERS.items():
             scores, losses, took = [], [], 0.0
             for seed in range(given.seeds):
                 P = np.zeros((len(tested_rows), len(sweep.classes)))
                 for split in sweep.plan.splits(seed):
-                    X, support = view.scaled(split.train, group), sweep.draws.supports[n, seed, split.name]
+                    X, support = view.scaled(split.train, group), sweep.draws["class"].supports[n, seed, split.name]
                     started = time.process_time()
                     model = make(n).fit(X[support], sweep.y[support])
                     P[np.searchsorted(tested_rows, split.test)] = model.predict_proba(X[split.test])

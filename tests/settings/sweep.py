@@ -19,8 +19,10 @@ import numpy as np
 import pandas as pd
 
 from bench.embeddings.embed import DataSpec, embed, prepare
+from bench.fitting.plan import plan_sweep
 from bench.fitting.schedule import run_units
-from bench.fitting.sweep import Embedded, Protocol, plan_sweep
+from bench.fitting.views import Embedded
+from bench.protocol.protocol import Protocol
 from bench.runs.ledger import read_ledger
 from encoders import resolve
 
@@ -40,12 +42,12 @@ def main() -> None:
     name, table, views = rows_of(given)
     classes = tuple(sorted(set(table["label"])))
     protocol = Protocol(
-        tuple(map(int, given.shots.split(","))), tuple(map(float, given.noise.split(","))), seeds=given.seeds,
+        shots=tuple(map(int, given.shots.split(","))), noise=tuple(map(float, given.noise.split(","))), draws=given.seeds,
         select=tuple(given.select.split(",")),
     )  # fmt: skip
     keys = {view.name: (view.key, view.scaling) for view in views.values()}
     sweep = plan_sweep(table, classes, protocol, keys, given.heads.split(","))
-    print(name, len(table), "rows", len(sweep.units), "units", *sweep.refused, sep="; ")
+    print(name, len(table), "rows", len(sweep.blocks), "units", *sweep.refused, sep="; ")
     with tempfile.TemporaryDirectory() as folder:
         run_units(sweep, views, Path(folder), workers=1)
         ledger = read_ledger(Path(folder))

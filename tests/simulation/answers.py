@@ -15,8 +15,9 @@ import pandas as pd
 from bench.fitting.scaling import scale_rows
 from bench.heads import get_heads
 from bench.heads.support import Support
-from bench.protocol.episodes import draw_supports, plan_splits
-from bench.runs.ledger import tested_items
+from bench.protocol.splits import plan_splits
+from bench.protocol.supports import draw_supports
+from bench.runs.tested import tested_items
 from bench.statistics.chance import share_of_answers
 
 WIDTH = 8  # dimensions
@@ -57,7 +58,7 @@ class Engine:
             table["group"] = table["instance"]
         self.classes = tuple(sorted(set(table["label"])))
         self.plan = plan_splits(table, self.classes)
-        drawn = draw_supports(table, self.classes, self.plan, (design.shots,), seeds=draws)
+        drawn = draw_supports(table, self.classes, self.plan, (design.shots,), draws=draws)
         assert not drawn.refused, drawn.refused
         self.supports = {key: rows for key, rows in drawn.supports.items()}
         self.test = self.plan.test_rows()

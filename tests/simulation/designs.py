@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.fitting.plan import plan_sweep
 from bench.fitting.schedule import run_units
-from bench.fitting.sweep import Embedded, Protocol, plan_sweep
-from bench.protocol.episodes import plan_splits
+from bench.fitting.views import Embedded
+from bench.protocol.protocol import Protocol
+from bench.protocol.splits import plan_splits
 from bench.report.tables.leaderboard import Leaderboard, build_leaderboard
 from bench.runs.facts import EncoderFacts, RunFacts
 
@@ -108,14 +110,14 @@ def make_study(design: Design, rng: np.random.Generator) -> tuple[pd.DataFrame, 
 
 def board_of(design: Design, table: pd.DataFrame, X: np.ndarray, heads: tuple[str, ...] = HEADS) -> Leaderboard:
     """Return the leaderboard of a study as `bench run` makes it."""
-    protocol = Protocol((design.shots,), seeds=design.draws)
+    protocol = Protocol(shots=(design.shots,), draws=design.draws)
     views = {"e": Embedded("e", "key", "unit", X)}
     with tempfile.TemporaryDirectory() as folder:
         sweep = plan_sweep(table, design.names, protocol, {"e": ("key", "unit")}, list(heads))
         run_units(sweep, views, Path(folder), workers=1)
         facts = RunFacts("made up", "whole", "", "", sweep.plan.rule, sweep.plan.reason, protocol.draw, design.names,
                          {"e": EncoderFacts("none", WIDTH, False, 0.0)})  # fmt: skip
-        return build_leaderboard(Path(folder), sweep.units, sweep.table, sweep.plan, facts)
+        return build_leaderboard(Path(folder), sweep.blocks, sweep.table, sweep.plan, facts)
 
 
 def truth(design: Design, studies: int, heads: tuple[str, ...] = HEADS) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
     python -m tests.simulation.draws [--sets 200] [--part regimes,slips,slides]
 
 Slides hold one class each and are of unlike sizes; in every slide one item (or a share of the items) carries the label
-of another class. `regimes` draws labels by `bench.protocol.episodes`, with the orders of `bench.protocol.order` and others that
+of another class. `regimes` draws labels by `bench.protocol.splits`, with the orders of `bench.protocol.order` and others that
 were considered, and tests on new slides. `slips` asks `bench.data.slips` about such data and about honest ones. `slides`
 counts what noise of the kind 'group' flips.
 """
@@ -22,9 +22,10 @@ from bench.data.slips import look_like_slips
 from bench.heads import get_heads
 from bench.heads.support import Support
 from bench.protocol import order
-from bench.protocol.episodes import Split, SplitPlan, draw_supports, plan_splits
 from bench.protocol.order import Lots
 from bench.protocol.slide_noise import flip_slides, slides_of
+from bench.protocol.splits import Split, SplitPlan, plan_splits
+from bench.protocol.supports import draw_supports
 
 DIMS, SIGNAL, SLIDE = 8, 1.0, 0.6
 HEADS = ("centroid", "logreg")
@@ -128,7 +129,7 @@ def regimes(sets: int, seeds: int = 5) -> None:
             plan = SplitPlan("official", "", ((Split("all", np.arange(len(table)), np.arange(0)),),))
             stray.append((y != true).mean())
             for name in names:
-                drawn = draw_supports(table, classes, plan, SHOTS, seeds=seeds, regime=name)
+                drawn = draw_supports(table, classes, plan, SHOTS, draws=seeds, regime=name)
                 for (n, _, _), rows in drawn.supports.items():
                     support = Support(X[rows], X[len(table) :])
                     right = [
@@ -190,7 +191,7 @@ def slides(sets: int) -> None:
     y, group = table["label"].astype(int).to_numpy(), table["group"].to_numpy(str)
     plan = plan_splits(table, ["0", "1"])
     for name in ("spread", "proportional", "concentrated"):
-        supports = draw_supports(table, ["0", "1"], plan, (5, 10), seeds=max(30, sets), regime=name).supports
+        supports = draw_supports(table, ["0", "1"], plan, (5, 10), draws=max(30, sets), regime=name).supports
         wrong_slides: dict[tuple[int, int, str], set[str]] = {}
         rows_of: dict[int, list[tuple[float, int, float, float]]] = {5: [], 10: []}
         for (n, seed, split), rows in supports.items():

@@ -20,14 +20,15 @@ import numpy as np
 import pandas as pd
 
 from bench.fitting.scaling import scale_rows
-from bench.fitting.sweep import Embedded
+from bench.fitting.views import Embedded
 from bench.heads import get_heads
 from bench.heads.support import Support
 from bench.protocol import order
-from bench.protocol.episodes import SplitPlan, draw_supports, plan_splits
 from bench.protocol.noise import NoiseContext, flip_labels
 from bench.protocol.noise_inputs import find_noise_inputs
 from bench.protocol.resemblance_noise import class_looks
+from bench.protocol.splits import SplitPlan, plan_splits
+from bench.protocol.supports import draw_supports
 from bench.seeds import keyed_uniform
 from tests.simulation.draws import CONSIDERED
 
@@ -86,7 +87,7 @@ def strays(given: Given, seeds: int) -> None:
         print("| order | " + " | ".join(f"{n} labels: wrong / slides / {' / '.join(HEADS)}" for n in SHOTS) + " |")
         print("|---|" + "---|" * len(SHOTS))
         for name in ("as equals", "spread", "proportional", "concentrated"):
-            drawn = draw_supports(table, classes, plan, SHOTS, seeds=seeds, regime=name).supports
+            drawn = draw_supports(table, classes, plan, SHOTS, draws=seeds, regime=name).supports
             cells = []
             for n in SHOTS:
                 found = [
@@ -122,7 +123,7 @@ def slides(given: Given, seeds: int) -> None:
     for name in ("spread", "proportional", "concentrated"):
         found: dict[int, list[list[float]]] = {5: [], 10: [], 40: []}
         bad: dict[tuple[int, str], set[str]] = {}
-        for (n, seed, split), rows in sorted(draw_supports(table, classes, plan, list(found), seeds=seeds, regime=name).supports.items()):
+        for (n, seed, split), rows in sorted(draw_supports(table, classes, plan, list(found), draws=seeds, regime=name).supports.items()):
             draw = NoiseContext(y[rows], items[rows].tolist(), group[rows], len(classes), seed, mistakes.partner[split],
                                 slides=mistakes.slides[split])  # fmt: skip
             wrong = flip_labels(draw, "group", RATE) != draw.y

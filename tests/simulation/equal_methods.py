@@ -17,8 +17,10 @@ from designs import WIDTH, Design, make_study
 from studies import Setting, study
 from threadpoolctl import threadpool_limits
 
+from bench.fitting.plan import plan_sweep
 from bench.fitting.schedule import run_units
-from bench.fitting.sweep import Embedded, Protocol, plan_sweep
+from bench.fitting.views import Embedded
+from bench.protocol.protocol import Protocol
 from bench.report.pages.markdown import table_lines
 from bench.report.tables.across import holm
 from bench.report.tables.leaderboard import Leaderboard, build_leaderboard
@@ -40,14 +42,14 @@ def table_of(design: Design, methods: int, rng: np.random.Generator, behind: flo
     for m in range(methods):
         more = OWN if m == 0 else OWN + behind
         views[f"e{m:02}"] = Embedded(f"e{m:02}", f"key{m}", "unit", (X + more * rng.standard_normal(X.shape)).astype("f4"))
-    protocol = Protocol((design.shots,), seeds=design.draws, select=("fixed",))
+    protocol = Protocol(shots=(design.shots,), draws=design.draws, select=("fixed",))
     named = {name: (view.key, "unit") for name, view in views.items()}
     with tempfile.TemporaryDirectory() as folder:
         sweep = plan_sweep(table, design.names, protocol, named, ["centroid"])
         run_units(sweep, views, Path(folder), workers=1)
         facts = RunFacts("made up", "whole", "", "", sweep.plan.rule, "", protocol.draw, design.names,
                          {name: EncoderFacts("none", WIDTH, False, 0.0) for name in views})  # fmt: skip
-        return build_leaderboard(Path(folder), sweep.units, sweep.table, sweep.plan, facts)
+        return build_leaderboard(Path(folder), sweep.blocks, sweep.table, sweep.plan, facts)
 
 
 def false_claims(design: Design, methods: int, tables: int) -> tuple[float, float, float]:

@@ -11,7 +11,7 @@ from bench.cli.options.reading import numbers, words
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.fitting.sweep import Protocol
+    from bench.protocol.protocol import Protocol
 
 Shots = Annotated[str, option(BASIC, "Labelled examples per class, e.g. 1,5,10.", value="NUMBERS")]
 Draws = Annotated[
@@ -27,6 +27,15 @@ SupportGroups = Annotated[
         "From which groups (slides, patients) the labelled examples come: spread (round all of them, those that hold "
         "more of a class more often), proportional (as they come), concentrated (from few).",
         value="KIND",
+    ),
+]
+ScaleBy = Annotated[
+    str,
+    option(
+        LABELS,
+        "What embeddings are centred and scaled by: pool (all images of the training side, no labels), or support "
+        "(the labelled examples of a draw alone).",
+        value="ROWS",
     ),
 ]
 
@@ -62,15 +71,7 @@ class ProtocolOptions:
             value="KIND",
         ),
     ] = "group"
-    scale_by: Annotated[
-        str,
-        option(
-            LABELS,
-            "What embeddings are centred and scaled by: pool (all images of the training side, no labels), or support "
-            "(the labelled examples of a draw alone).",
-            value="ROWS",
-        ),
-    ] = "pool"
+    scale_by: ScaleBy = "pool"
     noise_kind: Annotated[
         str,
         option(
@@ -131,14 +132,14 @@ class ProtocolOptions:
     def protocol(self) -> Protocol:
         """Return what is asked of every encoder and head."""
         from bench.data.spellings import one_form
-        from bench.fitting.sweep import Protocol
         from bench.protocol.confusion_targets import read_confusable
+        from bench.protocol.protocol import Protocol
 
         shots, noise, budget = self.numbers()
         select = dict.fromkeys([*words(self.select), *["tuned"] * bool(self.params)])
         return Protocol(
-            shots=shots, noise=noise, noise_kinds=tuple(dict.fromkeys(words(self.noise_kind))), seeds=self.draws,
-            draw=self.support_groups, select=tuple(select), transfer=tuple(self.transfer or ()),
+            shots=shots, noise=noise, noise_kinds=tuple(dict.fromkeys(words(self.noise_kind))), draws=self.draws,
+            support_groups=self.support_groups, select=tuple(select), transfer=tuple(self.transfer or ()),
             tuned=tuple(self.params or ()), confusable=read_confusable(one_form(self.confusable)),
             foreign=tuple(words(self.foreign)), budget=budget, split=self.split, shot_unit=self.shot_unit,
             scale_by=self.scale_by,

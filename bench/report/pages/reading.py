@@ -28,7 +28,10 @@ SELECTION = {
     "oracle": "*(oracle)*: in every draw the setting with the best balanced accuracy on the test itself. It used "
     "labels that nobody has: it shows what choosing could reach, luck included, and is not ranked.",
 }
-
+BY_DRAW = (
+    "Column `chosen_by` as in *auto 7/10*: in so many draws (seeds x splits) of a budget every class has labels in two "
+    "groups, and settings were chosen; the others took the published one, as `HeadClassifier` does with such labels."
+)
 
 SCALED = {
     "pool": "Embeddings are centred and scaled by all images of the training side, labelled or not, without their "
@@ -99,6 +102,8 @@ def how_to_read(board: Leaderboard, facts: RunFacts) -> list[str]:
     ]
     kinds = [kind for kind in SELECTION if (table["selection"] == kind).any()]
     parts += [f"- {SELECTION[kind].format(fixed=_published(table))}" for kind in kinds]
+    if table["chosen_by"].str.startswith("auto ").any():
+        parts.append(f"- {BY_DRAW}")
     if not table["shots"].all():
         parts.append(
             "- *0 labels per class* (`zero-shot`) compares images with class names in words: cosine to the mean of a "

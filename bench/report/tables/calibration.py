@@ -23,8 +23,8 @@ import numpy as np
 import pandas as pd
 
 from bench.report.tables.fits import predictions_of
-from bench.runs.ledger import tested_items
 from bench.runs.record import RunRecord
+from bench.runs.tested import tested_items
 from bench.statistics.hits import LEVEL, percentile_interval
 
 BINS = 15

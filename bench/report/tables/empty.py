@@ -7,7 +7,7 @@ import pandas as pd
 
 from bench.report.tables.rows import ROLE_DIAGNOSTIC
 from bench.runs.facts import RunFacts
-from bench.runs.ledger import Tested
+from bench.runs.tested import Tested
 from bench.statistics.comparison import RANK_FROM
 
 

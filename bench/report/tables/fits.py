@@ -7,8 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.runs.ledger import FitBlock, Predictions, Tested, read_part, read_unit, tested_items, write_part
+from bench.runs.blocks import FitBlock
+from bench.runs.ledger import read_part, write_part
+from bench.runs.predictions import Predictions, read_unit
 from bench.runs.record import AGAIN, RunRecord
+from bench.runs.tested import Tested, tested_items
 
 
 def ledger_of(run: Path, account: RunRecord) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.protocol.episodes import SplitPlan
+from bench.protocol.splits import SplitPlan
 from bench.report.pages.flags import flags
 from bench.report.tables.diagnostics import lost_by
 from bench.report.tables.empty import empty_reasons, no_pairs
@@ -24,8 +24,8 @@ from bench.report.tables.pairs import pairs_with_best
 from bench.report.tables.resamples import Resamples, resample_rows
 from bench.report.tables.rows import ROLE_DIAGNOSTIC, best_first
 from bench.report.tables.sides import DRAWS_ALIKE, Sides, few_training_groups
+from bench.runs.blocks import FitBlock
 from bench.runs.facts import IN_TURN, RunFacts
-from bench.runs.ledger import FitBlock
 from bench.statistics.chance import share_of_answers
 from bench.statistics.comparison import Comparison, compare
 from bench.statistics.hits import Hits, count_hits
@@ -133,8 +133,15 @@ def _score(
     in_turn = facts.split_rule in IN_TURN and learned is not None  # without labels nothing is learned from
     answers = [
         Comparison(
-            Hits(np.stack(counted), total), np.stack(taken), tested.y, tested.group, compared, trivial, in_turn,
-            learned, np.array(own),
+            Hits(np.stack(counted), total),
+            np.stack(taken),
+            tested.y,
+            tested.group,
+            compared,
+            trivial,
+            in_turn,
+            learned,
+            np.array(own),
         )
         for counted, taken, own in zip(right, shares, rho, strict=True)
     ]
@@ -155,7 +162,8 @@ def _rows(
         row: dict[str, object] = {
             "dataset": facts.dataset, "encoder": unit.encoder, "family": known.family,
             "role": facts.role(unit.encoder), "head": unit.head,
-            "selection": unit.selection, "chosen_by": unit.way, "instances": facts.instances, "level": tested.level,
+            "selection": unit.selection, "chosen_by": unit.chosen_by, "instances": facts.instances,
+            "level": tested.level,
             "draw": facts.draw if unit.shots else "none", "split": facts.split_rule, "series": unit.series,
             "shots": unit.shots, "shot_unit": unit.shot_unit if unit.shots else "none",
             "scale_by": unit.scale_by if unit.shots else "none",
@@ -163,7 +171,7 @@ def _rows(
             "support_n_eff": items / (1 + max(items / groups - 1, 0) * known_of["icc"]) if items else np.nan,
             "noise_kind": unit.noise_kind if rate else "none", "noise": rate,
             "noise_realised": own["noise_realised"].mean(),
-            "seeds": unit.seeds, "n_train_groups": sides.n_train_groups if unit.shots else 0,
+            "seeds": unit.draws, "n_train_groups": sides.n_train_groups if unit.shots else 0,
             "n_test": len(tested.y), "n_groups": n_groups,
             "spread": own["balanced_accuracy"].std() if len(own) > 1 else np.nan,
             "diagnostic": known.diagnostic, "intact": known.intact, "dim": known.dim,

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bench.runs.ledger import FitBlock
+from bench.runs.blocks import FitBlock
 from bench.statistics.intervals import differences
 from bench.statistics.ranks import Ranking
 from bench.statistics.spread import Spread

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.runs.ledger import FitBlock
+from bench.runs.blocks import FitBlock
 from bench.statistics.hits import LEVEL, Hits, two_way_bootstrap
 from bench.statistics.spread import Spread, of_scores
 

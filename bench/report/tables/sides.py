@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bench.protocol.episodes import SplitPlan, class_codes
 from bench.protocol.split_kinds import RANDOM
+from bench.protocol.splits import SplitPlan, class_codes
 from bench.runs.facts import IN_TURN, RunFacts
-from bench.runs.ledger import Predictions, Tested, tested_items
+from bench.runs.predictions import Predictions
+from bench.runs.tested import Tested, tested_items
 from bench.statistics.learning import Learned, learned_from
 
 DRAWS_ALIKE = (

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.protocol.episodes import Split, SplitPlan, draw_supports, plan_splits
+from bench.protocol.splits import Split, SplitPlan, plan_splits
+from bench.protocol.supports import draw_supports
 from bench.studies.granularity.bags import Bags, make_bags
 
 KEPT_TO_LEARN = 2 / 3  # of a class's groups, at the fewest
@@ -156,8 +157,8 @@ def design_images(table: pd.DataFrame, classes: Sequence[str], levels: Levels, n
     cell_plan = SplitPlan(
         plan.rule, plan.reason, tuple(tuple(cell_splits[split.name] for split in own) for own in plan.repeats)
     )
-    drawn = draw_supports(of_bag, classes, plan, above_0(levels.images), seeds=levels.seeds)
-    drawn_cells = draw_supports(cell_table, cell_classes, cell_plan, above_0(levels.cells), seeds=levels.seeds)
+    drawn = draw_supports(of_bag, classes, plan, above_0(levels.images), draws=levels.seeds)
+    drawn_cells = draw_supports(cell_table, cell_classes, cell_plan, above_0(levels.cells), draws=levels.seeds)
     return Design(
         tuple(classes), plan, levels.seeds, cell_y, group, unit, True, arenas,
         {key: bags.take(rows) for key, rows in drawn.supports.items()},

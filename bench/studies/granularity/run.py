@@ -14,7 +14,7 @@ import pandas as pd
 from bench.data.content import content_of
 from bench.embeddings.embed import DataSpec, OnProgress, cached_encoders, embed, prepare
 from bench.errors import BenchError, did_you_mean
-from bench.fitting.sweep import Embedded
+from bench.fitting.views import Embedded
 from bench.instances.blank import diagnostic_of
 from bench.report.pages.page import Typed, for_page
 from bench.runs.place import keep_tables, place_run

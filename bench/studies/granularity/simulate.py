@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.protocol.episodes import Draws, draw_supports, plan_splits
+from bench.protocol.splits import plan_splits
+from bench.protocol.supports import Draws, draw_supports
 from bench.seeds import keyed_uniform
 from bench.studies.granularity.bags import Bags, make_bags
 from bench.studies.granularity.design import Design, Key, Levels, TestSide, above_0, drawable
@@ -44,7 +45,7 @@ def simulate_images(table: pd.DataFrame, classes: Sequence[str], levels: Levels,
     names = table["instance"].to_numpy(str)
     group = table["group"].to_numpy(str)
     K, asked = len(classes), above_0(levels.images)
-    drawn: Draws = draw_supports(table, classes, plan, above_0(levels.cells), seeds=levels.seeds)
+    drawn: Draws = draw_supports(table, classes, plan, above_0(levels.cells), draws=levels.seeds)
     splits = [split for repeat in plan.repeats for split in repeat]
     tests = {split.name: _contents(K, TEST_IMAGES, recipe, ("test", split.name)) for split in splits}
     learned = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.protocol.episodes import SplitPlan
+from bench.protocol.splits import SplitPlan
 from bench.runs.facts import IN_TURN
 from bench.statistics.learning import Learned, alike, common_lucks
 from bench.studies.granularity.bags import Bags

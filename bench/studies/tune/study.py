@@ -28,14 +28,16 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.fitting.scaling import Scaling, scaling_of
-from bench.fitting.sweep import Embedded
+from bench.fitting.scaling import ScaledByDraw, Scaling, scaling_of
+from bench.fitting.views import Embedded
 from bench.heads import Head, Params, get_heads
 from bench.heads.contract import Range
 from bench.heads.support import Support
 from bench.heads.temperature import soften
-from bench.protocol.episodes import Draws, SplitPlan
-from bench.runs.ledger import Tested
+from bench.protocol.protocol import SCALE_BY
+from bench.protocol.splits import Split, SplitPlan
+from bench.protocol.supports import Draws
+from bench.runs.tested import Tested
 from bench.seeds import content_name, keyed_uniform
 from bench.statistics.metrics import balanced_accuracy, log_loss
 from bench.storage.atomic import refusal
@@ -52,7 +54,10 @@ ENOUGH = 5  # complete trials from which importance is told
 
 @dataclass(frozen=True)
 class Half:
-    """One half of a dataset of N rows. y (N,): class indices. The draws have one shot level, `shots`."""
+    """One half of a dataset of N rows. y (N,): class indices. The draws have one shot level, `shots`.
+
+    scale_by: the rows that all are scaled by, see `bench.fitting.scaling`.
+    """
 
     view: Embedded
     y: np.ndarray
@@ -62,10 +67,13 @@ class Half:
     draws: Draws
     tested: Tested
     shots: int
+    scale_by: str = SCALE_BY[0]
 
     @cached_property
     def scalings(self) -> Mapping[str, Scaling]:
-        """How rows are scaled, by split; the same for every trial."""
+        """How rows are scaled, by split, where draws share that; the same for every trial."""
+        if self.scale_by == "support":
+            return {}
         X, scaling = self.view.X, self.view.scaling
         splits = (split for repeat in self.plan.repeats for split in repeat)
         return {split.name: scaling_of(X, split.train, self.groups, scaling) for split in splits}
@@ -82,15 +90,20 @@ class Half:
         rows = self.plan.test_rows()
         P = np.zeros((len(settings), len(rows), self.n_classes))
         for split in self.plan.splits(seed):
-            scaled = self.scalings[split.name].of
             support = self.draws.supports[self.shots, seed, split.name]
-            drawn = Support(scaled(self.view.X[support]), scaled(self.view.X[split.test]))
+            drawn = self._support(split, support)
             own = head.scores(drawn, self.y[support][None], self.n_classes, settings).P[0]
             T = head.published_temperature(len(support), self.n_classes, self.view.X.shape[1])
             P[:, np.searchsorted(rows, split.test)] = soften(own, np.full(len(settings), T))
         if not np.isfinite(P).all():
             raise BenchError(f"Head '{head.name}' gave probabilities that are not finite on '{self.view.name}'.")
         return self.tested.pool(P)
+
+    def _support(self, split: Split, rows: np.ndarray) -> Support:
+        if self.scale_by == "support":
+            return ScaledByDraw(self.view.take, self.groups).support(rows, split.test)
+        scaled = self.scalings[split.name].of
+        return Support(scaled(self.view.X[rows]), scaled(self.view.X[split.test]))
 
 
 @dataclass(frozen=True)
@@ -266,8 +279,8 @@ def _open(task: Task) -> optuna.Study:
     elif known != identity:
         changed = sorted(name for name in {*known, *identity} if known.get(name) != identity.get(name))
         raise BenchError(
-            f"Got {task.folder}, a study of other {', '.join(changed)}; expected the same data, encoder, head, shots "
-            "and episodes as when it began. Give the new one another --name."
+            f"Got {task.folder}, a study of other {', '.join(changed)}; expected the same data, encoder, head, shots, "
+            "episodes and scaling as when it began. Give the new one another --name."
         )
     return study
 

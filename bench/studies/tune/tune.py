@@ -21,15 +21,18 @@ import pandas as pd
 from bench.data.content import data_name
 from bench.embeddings.embed import DataSpec, OnProgress, embed, prepare
 from bench.errors import BenchError
-from bench.fitting.sweep import Embedded
 from bench.fitting.tuned import write_tuned
+from bench.fitting.views import Embedded
 from bench.heads import Head, Params, all_heads, get_heads
-from bench.protocol.episodes import default_seeds, draw_supports, plan_splits
+from bench.protocol.level import default_draws
+from bench.protocol.protocol import SCALE_BY, check_scale_by
+from bench.protocol.splits import plan_splits
+from bench.protocol.supports import draw_supports
 from bench.protocol.tune_eval_split import split_tune_eval
 from bench.report.pages.markdown import table_lines
 from bench.report.pages.page import write_page
 from bench.runs.facts import IN_TURN
-from bench.runs.ledger import tested_items
+from bench.runs.tested import tested_items
 from bench.seeds import content_name
 from bench.statistics.hits import Hits, count_hits
 from bench.statistics.intervals import T_FROM, differences, few_groups, score_intervals
@@ -46,7 +49,10 @@ VERSION = 2  # raised when the same description would give other numbers
 
 @dataclass(frozen=True)
 class TuneRequest:
-    """What is tuned: a head on an encoder, at `shots` labels a class. episodes=None: as many draws as a run has."""
+    """What is tuned: a head on an encoder, at `shots` labels a class. episodes=None: as many draws as a run has.
+
+    scale_by: the rows that all are scaled by, as in a run; see `bench.fitting.scaling`.
+    """
 
     encoder: str
     head: str = "xgboost"
@@ -54,8 +60,10 @@ class TuneRequest:
     trials: int = 40
     episodes: int | None = None
     draw: str = "spread"
+    scale_by: str = SCALE_BY[0]
 
     def __post_init__(self) -> None:
+        check_scale_by(self.scale_by)
         for name in ("shots", "trials", "episodes"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -122,7 +130,7 @@ def tune(
     classes = tuple(sorted(table["label"].unique()))
     tuning, evaluation = split_tune_eval(table, classes)
     view = Embedded(spec.name, spec.key, spec.scaling, X[spec.name])
-    episodes = aim.episodes or default_seeds(aim.shots)
+    episodes = aim.episodes or default_draws(aim.shots)
     inner = _half(table, classes, view, tuning, aim, episodes, official=False)
     outer = _half(table, classes, view, evaluation, aim, episodes, official=True)
     if shared := set(inner.groups) & set(outer.groups):
@@ -132,6 +140,7 @@ def tune(
         "head": [head.name, head.version, dict(inner.published(head))],
         "space": {key: asdict(space) for key, space in head.space.items()},
         "shots": aim.shots, "draw": aim.draw, "episodes": episodes,
+        **({"scale by": aim.scale_by} if aim.scale_by != SCALE_BY[0] else {}),
     }  # fmt: skip
     short = re.sub(r"\W+", "-", f"{prepared.dataset.name}-{spec.name.split('@')[0]}-{head.name}-{aim.shots}")
     folder = Path(out) / "tune" / (name or f"{short}-{content_name(identity)[:6]}")
@@ -146,7 +155,7 @@ def tune(
     result = Tuned(folder, setting, trials, importance(task), published, tuned, gain, halves, none_better, made)
     tuned_on = {
         "data": prepared.dataset.name, "instances": source.instances, "encoder": spec.name, "encoder_key": spec.key,
-        "shots": aim.shots, "draw": aim.draw, "episodes": episodes, "trials": len(trials),
+        "shots": aim.shots, "draw": aim.draw, "scale_by": aim.scale_by, "episodes": episodes, "trials": len(trials),
         "balanced_accuracy": float(best["balanced_accuracy"]), "log_loss": float(best["log_loss"]),
         "study": "study.journal",
     }  # fmt: skip
@@ -164,7 +173,7 @@ def _half(
     """Cut one half out of the table. official: keep to the table's own split, which only the evaluation can."""
     part = table.iloc[rows].reset_index(drop=True)
     plan = plan_splits(part if official else part.assign(split=None), classes)
-    draws = draw_supports(part, classes, plan, [aim.shots], seeds=episodes, regime=aim.draw)
+    draws = draw_supports(part, classes, plan, [aim.shots], draws=episodes, regime=aim.draw)
     if draws.refused:
         side = "evaluation" if official else "tuning"
         raise BenchError(f"In the {side} half of the groups: {draws.refused[aim.shots]}. Use fewer --shots.")
@@ -173,7 +182,7 @@ def _half(
         Embedded(view.name, view.key, view.scaling, view.X[rows]),
         pd.Categorical(part["label"], categories=list(classes)).codes.astype(np.int64),
         part["group"].to_numpy(str), len(classes), plan, draws,
-        tested_items(part, plan.test_rows(), classes), aim.shots,
+        tested_items(part, plan.test_rows(), classes), aim.shots, aim.scale_by,
     )  # fmt: skip
 
 
@@ -228,9 +237,9 @@ def _render_study(published: Params, head: Head) -> Callable[[Tuned, TuneRequest
 
 def render(result: Tuned, published: Params, head: Head, aim: TuneRequest) -> str:
     """Return the Markdown of a study: what it was worth, the setting, importance, and every trial."""
-    rows = [["setting", "balanced accuracy", "95% interval", "log loss", *head.default]]
+    rows = [["setting", "scaled by", "balanced accuracy", "95% interval", "log loss", *head.default]]
     both = (("published", result.published, published), ("tuned", result.tuned, result.setting))
-    rows += [[what, *compared.texts(), *map(_text, setting.values())] for what, compared, setting in both]
+    rows += [[what, aim.scale_by, *compared.texts(), *map(_text, setting.values())] for what, compared, setting in both]
     history = [list(result.trials.columns)]
     history += [list(map(_text, row)) for row in result.trials.itertuples(index=False)]
     parts = [

@@ -268,7 +268,7 @@ def test_export_gives_the_rows_of_the_table(bench, data, tmp_path):
         (("run", "--encoder", "thumbnail", "--split", "source"), "Got --split source, and 12 of 12 items have no source"),
         (("run", "--encoder", "thumbnail", "--split", "random", "--leak"), "Got --leak with --split random"),
         (("run", "--encoder", "thumbnail", "--instances", "tile:3"), "Got instances 'tile:3'"),
-        (("run", "--encoder", "thumbnail", "--support-groups", "wide"), "Got support groups 'wide'"),
+        (("run", "--encoder", "thumbnail", "--support-groups", "wide"), "Got --support-groups 'wide'"),
         (("run", "--encoder", "thumbnail", "--shots", "50"), "No shot level can be drawn"),
         (("run", "--encoder", "thumbnail", "--name", "../elsewhere"), "Got run name '../elsewhere'"),
         (("run", "--encoder", "thumbnail", "--select", "lo"), "Got --select 'lo', did you mean 'loo'?"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import replace
 
@@ -89,6 +90,32 @@ def test_the_command_writes_all_of_it_and_goes_on(data, tmp_path, monkeypatch, c
     code, text = call("--trials", 4, "--shots", 1)
     assert code == 2
     assert "a study of other shots; expected the same data" in text
+    code, text = call("--trials", 4, "--scale-by", "support")
+    assert code == 2
+    assert "a study of other scale by; expected the same data" in text
+
+
+def test_the_tables_name_the_rows_that_all_were_scaled_by(data, tmp_path, monkeypatch, capsys):
+    for scale_by in ("pool", "support"):
+        given = ("tune", "--data", data, "--group-pattern", r"([^/]+)__", "--out", tmp_path, "--encoder", "thumbnail",
+                 "--head", "ridge", "--shots", 2, "--episodes", 2, "--trials", 2, "--workers", 1, "--scale-by", scale_by,
+                 "--name", scale_by)  # fmt: skip
+        monkeypatch.setattr(sys, "argv", ["bench", *map(str, given)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        assert not stop.value.code
+        [line] = re.findall(r"^ *published .*$", capsys.readouterr().out, re.MULTILINE)
+        assert line.split()[1] == scale_by
+        folder = tmp_path / "tune" / scale_by
+        assert f"| tuned | {scale_by} |" in (folder / "report.md").read_text()
+        assert json.loads((folder / "tuned.json").read_text())["tuned_on"]["scale_by"] == scale_by
+    trials = [pd.read_csv(tmp_path / "tune" / name / "trials.csv") for name in ("pool", "support")]
+    assert trials[0]["log_loss"][0] != trials[1]["log_loss"][0]
+
+
+def test_rows_to_scale_by_that_are_none_are_refused():
+    with pytest.raises(BenchError, match="did you mean 'support'"):
+        TuneRequest("thumbnail", scale_by="suport")
 
 
 def test_what_is_evaluated_is_the_published_and_the_best_complete_setting(data, tmp_path):

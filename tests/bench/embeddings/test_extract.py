@@ -137,7 +137,7 @@ def test_few_images_are_open_at_a_time_and_each_is_opened_once_for_two_inputs(tm
 
     whole, most = bench.embeddings.inputs.open_views, []
     monkeypatch.setattr(bench.embeddings.inputs, "open_views", watched)
-    monkeypatch.setattr("bench.embeddings.extract.cpu_count", lambda: 2)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
     specs = [resolve("thumbnail"), resolve("raw-pixels"), resolve("color-stats")]
     report = extract(make_instances(data), data.root, specs, EmbeddingStore(tmp_path / "store"))
     assert sum(report.made.values()) == 150 and set(opened.values()) == {1}

@@ -85,7 +85,7 @@ def test_tiles_of_large_images_of_every_kind_give_the_same_embeddings(data, tmp_
     stores = [EmbeddingStore(tmp_path / name) for name in ("small", "large")]
     extract(table, data, [spec], stores[0])
     monkeypatch.setattr(limits, "MAX_PIXELS", 30_000)
-    monkeypatch.setattr("bench.embeddings.extract.cpu_count", lambda: 3)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 3)
     report = extract(table, data, [spec], stores[1])
     assert not report.problems
     a, b = (store.read(spec.key, table["instance"]) for store in stores)

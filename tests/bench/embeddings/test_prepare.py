@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from bench.embeddings.embed import DataSpec, extract_encoders, prepare
 from bench.embeddings.prepare import check_views, cut, flat_views, join_views, open_views
 from bench.errors import BenchError
-from bench.fitting.sweep import Protocol
 from bench.images import ImageError
 from bench.pipeline import run
+from bench.protocol.protocol import Protocol
 from bench.request import Request
 from encoders import Preprocess, as_views, resolve
 
@@ -116,7 +116,7 @@ def test_files_that_lack_a_channel_are_problems_that_are_not_remembered_and_the_
 
 def test_the_leaderboard_says_how_many_columns_were_stored(tmp_path):
     source, encoders = DataSpec(folder(tmp_path / "data")), ["texture@channels=each", "texture"]
-    result = run(Request(source, Protocol((1,), seeds=1), encoders, ["centroid"], out=tmp_path / "out", trivial=False))
+    result = run(Request(source=source, protocol=Protocol(shots=(1,), draws=1), encoders=encoders, heads=["centroid"], out=tmp_path / "out", trivial=False))
     assert dict(result.leaderboard.table[["encoder", "dim"]].to_numpy()) == {
         "texture@channels=each": 232,
         "texture": 58,

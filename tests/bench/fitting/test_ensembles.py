@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from bench.errors import BenchError
-from bench.fitting.ensembles import Concat, Ensemble, mean_probabilities, plan_means, run_means
+from bench.fitting.ensembles import Concat, Ensemble, Means, mean_probabilities
+from bench.fitting.plan import plan_sweep
 from bench.fitting.schedule import run_units
-from bench.fitting.sweep import Protocol, plan_sweep
-from bench.runs.ledger import read_unit
+from bench.protocol.protocol import Protocol
+from bench.runs.predictions import read_unit
 
 BOTH = {"weak": 0.5, "strong": 3.0}
 
@@ -35,7 +36,7 @@ def test_a_concatenation_is_swept_like_an_encoder(make_table, make_view, tmp_pat
     parts = tuple(make_view(table, name, signal) for name, signal in BOTH.items())
     views = {view.name: view for view in (*parts, Concat("concat(weak, strong)", parts))}
     keys = {name: (view.key, view.scaling) for name, view in views.items()}
-    sweep = plan_sweep(table, "abc", Protocol((2,), seeds=2), keys, ["centroid", "ridge"])
+    sweep = plan_sweep(table, "abc", Protocol(shots=(2,), draws=2), keys, ["centroid", "ridge"])
     assert run_units(sweep, views, tmp_path, workers=2) == (0, 6)
     assert run_units(sweep, views, tmp_path) == (6, 0)
 
@@ -54,18 +55,21 @@ def test_one_member_that_excludes_a_class_does_not_make_the_mean_undefined():
 
 
 def test_a_mean_is_made_from_what_is_stored_and_once(make_sweep, tmp_path):
-    protocol = Protocol((1, 2), (0.0, 0.4), ("symmetric", "group"), seeds=2, select=("fixed", "oracle"))
+    protocol = Protocol(shots=(1, 2), noise=(0.0, 0.4), noise_kinds=("symmetric", "group"), draws=2, select=("fixed", "oracle"))
     sweep, views = make_sweep(protocol, ["knn", "ridge"], encoders=BOTH)
-    planned = plan_means(sweep, [Ensemble("mean", ("weak", "strong"))])
-    assert len(planned) == 2 * 2 * 2 * 2
-    with pytest.raises(BenchError, match=r"Predictions of mean\(weak, strong\) are missing"):
-        run_means(planned, tmp_path)
+    means = Means(ensembles=[Ensemble("mean", ("weak", "strong"))])
+    blocks = means.plan(sweep)
+    assert len(blocks) == 2 * 2 * 2 * 2
+    with pytest.raises(BenchError, match=r"Predictions of weak are missing"):
+        means.make(sweep, blocks, tmp_path)
     run_units(sweep, views, tmp_path)
-    assert run_means(planned, tmp_path) == (0, 16)
-    assert run_means(planned, tmp_path) == (16, 0)
-    for unit, members in planned:
-        alike = {(m.head, m.shots, m.selection, m.noise_kind) for m in members}
-        assert alike == {(unit.head, unit.shots, unit.selection, unit.noise_kind)}
+    assert means.make(sweep, blocks, tmp_path) == (0, 16)
+    assert means.make(sweep, blocks, tmp_path) == (16, 0)
+    for unit in blocks:
+        members = [one for one in sweep.blocks if one.name in unit.made_of["mean"]]
+        assert [one.encoder for one in members] == ["weak", "strong"]
+        alike = {(m.head, m.level, m.selection, m.noise_kind) for m in members}
+        assert alike == {(unit.head, unit.level, unit.selection, unit.noise_kind)}
         P = mean_probabilities([read_unit(tmp_path, member).P for member in members])
         np.testing.assert_allclose(read_unit(tmp_path, unit).P, P, atol=1e-3)
 

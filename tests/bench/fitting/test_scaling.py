@@ -12,25 +12,25 @@ from bench.fitting.ensembles import Concat
 from bench.fitting.fit import rows_of
 from bench.fitting.scaling import ScaledByDraw, scale_rows
 from bench.fitting.schedule import material_of, run_units
-from bench.fitting.sweep import Protocol
 from bench.heads import get_heads
 from bench.heads.pool import Pool
 from bench.protocol.foreign import replace_rows
-from bench.runs.ledger import read_unit
+from bench.protocol.protocol import Protocol
+from bench.runs.predictions import read_unit
 
-SUPPORT = Protocol((1, 3), (0.0, 0.3), seeds=3, scale_by="support")
+SUPPORT = Protocol(shots=(1, 3), noise=(0.0, 0.3), draws=3, scale_by="support")
 
 
 def predictions(sweep, views, folder):
     run_units(sweep, views, folder)
-    return [read_unit(folder, unit).P for unit in sweep.units]
+    return [read_unit(folder, unit).P for unit in sweep.blocks]
 
 
 def test_scaled_by_the_labelled_examples_nothing_depends_on_unlabelled_training_rows(make_sweep, tmp_path):
     for scale_by, alike in (("support", True), ("pool", False)):
         sweep, views = make_sweep(replace(SUPPORT, scale_by=scale_by), ["knn", "logreg", "ridge", "lda"], groups=12)
         view = views["strong"]
-        labelled = np.unique(np.concatenate(list(sweep.draws.supports.values())))
+        labelled = np.unique(np.concatenate(list(sweep.draws["class"].supports.values())))
         tested = {row for repeat in sweep.plan.repeats[:3] for split in repeat for row in split.test}
         unlabelled = np.setdiff1d(np.arange(len(view.X)), labelled)
         assert len(unlabelled) and tested >= set(unlabelled), "under folds such a row is tested, so its own answers change"
@@ -70,8 +70,8 @@ def test_examples_that_noise_replaces_are_scaled_by_what_stands_in_their_place(m
 def test_what_is_scaled_by_is_part_of_what_names_a_unit_and_the_pool_stays_shared(make_sweep, tmp_path):
     own, views = make_sweep(SUPPORT, ["knn"])
     pool, _ = make_sweep(replace(SUPPORT, scale_by="pool"), ["knn"])
-    assert {unit.scale_by for unit in own.units} == {"support"} and {unit.scale_by for unit in pool.units} == {"pool"}
-    assert not {unit.name for unit in own.units} & {unit.name for unit in pool.units}
+    assert {unit.scale_by for unit in own.blocks} == {"support"} and {unit.scale_by for unit in pool.blocks} == {"pool"}
+    assert not {unit.name for unit in own.blocks} & {unit.name for unit in pool.blocks}
     split = own.plan.repeats[0][0]
     assert isinstance(rows_of(views["strong"], split, material_of(pool, tmp_path)), Pool)
     assert isinstance(rows_of(views["strong"], split, material_of(own, tmp_path)), ScaledByDraw)
@@ -88,9 +88,9 @@ def test_workers_change_no_bit_of_draws_scaled_by_themselves(make_sweep, tmp_pat
     sweep, views = make_sweep(SUPPORT, ["knn", "logreg"])
     one = predictions(sweep, views, tmp_path / "one")
     run_units(sweep, views, tmp_path / "two", workers=2)
-    assert all(np.array_equal(P, read_unit(tmp_path / "two", unit).P) for P, unit in zip(one, sweep.units, strict=True))
+    assert all(np.array_equal(P, read_unit(tmp_path / "two", unit).P) for P, unit in zip(one, sweep.blocks, strict=True))
 
 
 def test_unknown_rows_to_scale_by_are_refused():
     with pytest.raises(BenchError, match="Got --scale-by 'suport', did you mean 'support'"):
-        Protocol((1,), scale_by="suport")
+        Protocol(shots=(1,), scale_by="suport")

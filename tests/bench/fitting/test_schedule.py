@@ -14,63 +14,63 @@ from bench.errors import BenchError
 from bench.fitting import fit
 from bench.fitting.forecast import forecast
 from bench.fitting.schedule import cut_tasks, mapped, run_units, task_bytes
-from bench.fitting.sweep import Protocol
-from bench.runs.ledger import read_unit
+from bench.protocol.protocol import Protocol
+from bench.runs.predictions import read_unit
 
 HEADS = ["knn", "centroid", "ridge"]
 
 
 def bits(sweep, run):
-    return {unit.name: unit.path(run).read_bytes() for unit in sweep.units}
+    return {unit.name: unit.path(run).read_bytes() for unit in sweep.blocks}
 
 
 def test_an_encoder_is_one_task_where_one_split_serves_all_draws(make_sweep):
-    sweep, views = make_sweep(Protocol((1, 4)), HEADS, groups=40, items=10, encoders={"a": 1, "bb": 2})
-    tasks, at_once = cut_tasks(sweep.units, sweep, views, 1, 1e12)
+    sweep, views = make_sweep(Protocol(shots=(1, 4)), HEADS, groups=40, items=10, encoders={"a": 1, "bb": 2})
+    tasks, at_once = cut_tasks(sweep.blocks, sweep, views, 1, 1e12)
     assert [len(task) for task in tasks] == [6, 6] and at_once == 1
 
 
 def test_a_shot_level_is_a_task_where_there_are_several_splits(make_sweep):
-    sweep, views = make_sweep(Protocol((1, 4)), HEADS, encoders={"a": 1, "bb": 2})
-    tasks, _ = cut_tasks(sweep.units, sweep, views, 1, 1e12)
+    sweep, views = make_sweep(Protocol(shots=(1, 4)), HEADS, encoders={"a": 1, "bb": 2})
+    tasks, _ = cut_tasks(sweep.blocks, sweep, views, 1, 1e12)
     assert all(len({(unit.encoder, unit.shots) for unit in task}) == 1 for task in tasks) and len(tasks) == 4
 
 
 def test_tasks_are_cut_until_every_process_has_two_and_none_is_lost(make_sweep):
-    sweep, views = make_sweep(Protocol((1, 4)), HEADS)
-    tasks, at_once = cut_tasks(sweep.units, sweep, views, 3, 1e12)
+    sweep, views = make_sweep(Protocol(shots=(1, 4)), HEADS)
+    tasks, at_once = cut_tasks(sweep.blocks, sweep, views, 3, 1e12)
     assert len(tasks) == 6 and at_once == 3
-    assert sorted(unit.name for task in tasks for unit in task) == sorted(unit.name for unit in sweep.units)
+    assert sorted(unit.name for task in tasks for unit in task) == sorted(unit.name for unit in sweep.blocks)
 
 
 def test_less_memory_means_fewer_tasks_at_once_and_too_little_is_refused(make_sweep):
-    sweep, views = make_sweep(Protocol((1, 4)), HEADS)
-    one = max(task_bytes((unit,), sweep, views["strong"]) for unit in sweep.units)
-    at_once = [cut_tasks(sweep.units, sweep, views, 3, budget)[1] for budget in (1.01 * one, 2.2 * one, 3.3 * one)]
+    sweep, views = make_sweep(Protocol(shots=(1, 4)), HEADS)
+    one = max(task_bytes((unit,), sweep, views["strong"]) for unit in sweep.blocks)
+    at_once = [cut_tasks(sweep.blocks, sweep, views, 3, budget)[1] for budget in (1.01 * one, 2.2 * one, 3.3 * one)]
     assert at_once == [1, 2, 3]
     with pytest.raises(BenchError, match=r"Got a budget of 0.0 GB.*give --memory at least"):
-        cut_tasks(sweep.units, sweep, views, 3, one / 10)
+        cut_tasks(sweep.blocks, sweep, views, 3, one / 10)
 
 
 def test_rows_that_are_left_out_are_counted(make_sweep):
     def size(kind: str) -> float:
-        sweep, views = make_sweep(Protocol((4,), select=(kind,)), ["ridge"])
-        return max(task_bytes((unit,), sweep, views["strong"]) for unit in sweep.units)
+        sweep, views = make_sweep(Protocol(shots=(4,), select=(kind,)), ["ridge"])
+        return max(task_bytes((unit,), sweep, views["strong"]) for unit in sweep.blocks)
 
     least = 8 * 10 * 3 * 12  # the scores of 10 settings, 3 classes, 12 rows
     assert min(size("loo"), size("auto")) > size("oracle") + least
 
 
 def test_a_task_whose_predictions_would_not_fit_is_cut(make_sweep, monkeypatch):
-    sweep, views = make_sweep(Protocol((1, 4)), HEADS)
+    sweep, views = make_sweep(Protocol(shots=(1, 4)), HEADS)
     monkeypatch.setattr("bench.fitting.schedule.PROCESS", 0.0)
     monkeypatch.setattr("bench.fitting.schedule._kept", lambda task, sweep: 1e9 * len(task))
-    tasks, at_once = cut_tasks(sweep.units, sweep, views, 1, 2.5e9)
+    tasks, at_once = cut_tasks(sweep.blocks, sweep, views, 1, 2.5e9)
     assert max(map(len, tasks)) <= 2 and at_once == 1
 
 
 def test_however_tasks_are_cut_the_bits_are_the_same(make_sweep, tmp_path):
-    sweep, views = make_sweep(Protocol((1, 4), (0.0, 0.4), seeds=3), [*HEADS, "logreg"])
+    sweep, views = make_sweep(Protocol(shots=(1, 4), noise=(0.0, 0.4), draws=3), [*HEADS, "logreg"])
     run_units(sweep, views, tmp_path / "one")
     run_units(sweep, views, tmp_path / "many", workers=2, memory=50)
     assert bits(sweep, tmp_path / "one") == bits(sweep, tmp_path / "many")
@@ -78,16 +78,16 @@ def test_however_tasks_are_cut_the_bits_are_the_same(make_sweep, tmp_path):
 
 def test_another_device_for_fitting_reaches_the_heads_and_scores_alike(make_sweep, tmp_path):
     pytest.importorskip("torch")
-    sweep, views = make_sweep(Protocol((4,), seeds=2), ["logreg"])
+    sweep, views = make_sweep(Protocol(shots=(4,), draws=2), ["logreg"])
     run_units(sweep, views, tmp_path / "plain")
     run_units(sweep, views, tmp_path / "other", device="cpu:0")  # by torch
-    plain, other = (read_unit(tmp_path / name, sweep.units[0]) for name in ("plain", "other"))
+    plain, other = (read_unit(tmp_path / name, sweep.blocks[0]) for name in ("plain", "other"))
     np.testing.assert_allclose(other.P.astype(float), plain.P.astype(float), atol=0.01)
     assert not np.array_equal(other.gap, plain.gap)  # the last bits tell the libraries apart
 
 
 def test_embeddings_mapped_from_a_file_give_the_same_bits(make_sweep, tmp_path):
-    sweep, views = make_sweep(Protocol((2,), seeds=2), HEADS)
+    sweep, views = make_sweep(Protocol(shots=(2,), draws=2), HEADS)
     run_units(sweep, views, tmp_path / "array")
     view = replace(views["strong"], X=mapped(views["strong"].X, tmp_path, "strong"))
     assert isinstance(view.X, np.memmap)
@@ -96,7 +96,7 @@ def test_embeddings_mapped_from_a_file_give_the_same_bits(make_sweep, tmp_path):
 
 
 def test_embeddings_that_are_not_finite_are_refused_with_the_encoder_and_their_number(make_sweep, tmp_path):
-    sweep, views = make_sweep(Protocol((1,), seeds=1), ["knn"])
+    sweep, views = make_sweep(Protocol(shots=(1,), draws=1), ["knn"])
     X = views["strong"].X.copy()
     X[3, 0], X[5, 1], X[5, 2] = np.nan, np.inf, np.nan
     with pytest.raises(BenchError, match="Got 2 embeddings of 'strong' that hold NaN or infinity"):
@@ -105,7 +105,7 @@ def test_embeddings_that_are_not_finite_are_refused_with_the_encoder_and_their_n
 
 
 def test_what_was_complete_before_a_failure_is_kept(make_sweep, tmp_path, monkeypatch):
-    sweep, views = make_sweep(Protocol((1, 2, 4), seeds=2), HEADS, groups=40, items=10)
+    sweep, views = make_sweep(Protocol(shots=(1, 2, 4), draws=2), HEADS, groups=40, items=10)
     original, calls = fit.choose, []
 
     def fail_late(*arguments):
@@ -118,14 +118,14 @@ def test_what_was_complete_before_a_failure_is_kept(make_sweep, tmp_path, monkey
     with pytest.raises(KeyboardInterrupt):
         run_units(sweep, views, tmp_path)
     monkeypatch.undo()
-    done = [unit for unit in sweep.units if read_unit(tmp_path, unit) is not None]
+    done = [unit for unit in sweep.blocks if read_unit(tmp_path, unit) is not None]
     assert {unit.shots for unit in done} == {4} and len(done) == 3
     assert not list((tmp_path / "claims").glob("*.claim"))
     assert run_units(sweep, views, tmp_path) == (3, 6)
 
 
 def test_two_processes_on_one_run_share_its_units(make_sweep, tmp_path):
-    sweep, views = make_sweep(Protocol((1, 2, 4, 6), (0.0, 0.4), seeds=6), [*HEADS, "logreg"], encoders={"a": 1, "bb": 3})
+    sweep, views = make_sweep(Protocol(shots=(1, 2, 4, 6), noise=(0.0, 0.4), draws=6), [*HEADS, "logreg"], encoders={"a": 1, "bb": 3})
     counts = multiprocessing.get_context("fork").Queue()
 
     def work() -> None:
@@ -137,14 +137,14 @@ def test_two_processes_on_one_run_share_its_units(make_sweep, tmp_path):
     found = [counts.get(timeout=120) for _ in both]
     for process in both:
         process.join()
-    assert [sum(count) for count in found] == [len(sweep.units)] * 2
-    assert sum(made for _, made in found) == len(sweep.units)  # nothing was made twice
+    assert [sum(count) for count in found] == [len(sweep.blocks)] * 2
+    assert sum(made for _, made in found) == len(sweep.blocks)  # nothing was made twice
     run_units(sweep, views, tmp_path / "one")
     assert bits(sweep, tmp_path / "both") == bits(sweep, tmp_path / "one")
 
 
 def test_progress_is_told_by_head_in_fits_and_ends_with_all_of_them(make_sweep, tmp_path):
-    sweep, views = make_sweep(Protocol((1, 4), (0.0, 0.4), seeds=3), HEADS)
+    sweep, views = make_sweep(Protocol(shots=(1, 4), noise=(0.0, 0.4), draws=3), HEADS)
     told: list[tuple[str, int, int]] = []
     run_units(sweep, views, tmp_path, on_progress=lambda *what: told.append(what))
     for head in HEADS:
@@ -154,7 +154,7 @@ def test_progress_is_told_by_head_in_fits_and_ends_with_all_of_them(make_sweep, 
 
 
 def test_a_forecast_counts_the_fits_and_what_is_done_and_fits_nothing(make_sweep, tmp_path):
-    protocol = Protocol((1, 4), (0.0, 0.4), seeds=3)
+    protocol = Protocol(shots=(1, 4), noise=(0.0, 0.4), draws=3)
     sweep, views = make_sweep(protocol, HEADS, encoders={"a": 1, "bb": 2})
     before = forecast(sweep, views, tmp_path)
     assert before.table["fits"].sum() == 2 * len(HEADS) * 2 * 3 * 2 * 5
@@ -169,14 +169,14 @@ def test_a_forecast_counts_the_fits_and_what_is_done_and_fits_nothing(make_sweep
 
 
 def test_a_forecast_tells_kinds_of_noise_apart_and_counts_clean_labels_once(make_sweep, tmp_path):
-    sweep, views = make_sweep(Protocol((1,), (0.0, 0.2, 0.4), ("symmetric", "group"), seeds=3), HEADS)
+    sweep, views = make_sweep(Protocol(shots=(1,), noise=(0.0, 0.2, 0.4), noise_kinds=("symmetric", "group"), draws=3), HEADS)
     table = forecast(sweep, views, tmp_path).table
     assert table.groupby("noise_kind")["fits"].unique().to_dict() == {"symmetric": [3 * 3 * 5], "group": [2 * 3 * 5]}
     assert (table["encoders"] == 1).all() and (table["seconds"] > 0).all()
 
 
 def test_a_head_that_gives_no_number_is_named(make_sweep, tmp_path, monkeypatch):
-    sweep, views = make_sweep(Protocol((1,), seeds=1), ["knn"])
+    sweep, views = make_sweep(Protocol(shots=(1,), draws=1), ["knn"])
     original = fit.choose
     monkeypatch.setattr(fit, "choose", lambda *a: original(*a)._replace(P=np.full_like(original(*a).P, np.nan)))
     with pytest.raises(BenchError, match="Head 'knn' gave probabilities that are not finite on 'strong'"):
@@ -184,9 +184,9 @@ def test_a_head_that_gives_no_number_is_named(make_sweep, tmp_path, monkeypatch)
 
 
 def test_processes_that_are_used_again_write_where_the_caller_is_now(make_sweep, tmp_path, monkeypatch):
-    sweep, views = make_sweep(Protocol((1,), seeds=2), ["centroid", "knn"])
+    sweep, views = make_sweep(Protocol(shots=(1,), draws=2), ["centroid", "knn"])
     for place in ("here", "there"):
         (tmp_path / place).mkdir()
         monkeypatch.chdir(tmp_path / place)
-        assert run_units(sweep, views, Path("run"), workers=2) == (0, len(sweep.units))
-        assert all(unit.path(tmp_path / place / "run").exists() for unit in sweep.units)
+        assert run_units(sweep, views, Path("run"), workers=2) == (0, len(sweep.blocks))
+        assert all(unit.path(tmp_path / place / "run").exists() for unit in sweep.blocks)

@@ -13,18 +13,22 @@ from hypothesis import strategies as st
 
 from bench.errors import BenchError
 from bench.fitting import fit
-from bench.fitting.ensembles import Ensemble, plan_means, run_means
+from bench.fitting.ensembles import Ensemble, Means
+from bench.fitting.plan import plan_sweep
 from bench.fitting.schedule import run_units
 from bench.fitting.selection import Episode, Truth, choose, fold_of, refuse_shots, settings_of
-from bench.fitting.sweep import Embedded, Protocol, plan_sweep
+from bench.fitting.views import Embedded
 from bench.heads import all_heads, get_heads
 from bench.heads.contract import Head, Scored
 from bench.heads.support import Support
 from bench.heads.temperature import soften
+from bench.protocol.protocol import Protocol
 from bench.report.tables.leaderboard import build_leaderboard
 from bench.runs import ledger
 from bench.runs.facts import EncoderFacts, RunFacts
-from bench.runs.ledger import read_ledger, read_unit, write_part
+from bench.runs.ledger import read_ledger, write_part
+from bench.runs.predictions import read_unit
+from bench.runs.tested import tested_items
 from bench.storage.tables import csv_bytes
 from bench.storage.together import put_together
 
@@ -170,29 +174,29 @@ def test_too_few_groups_to_leave_one_out_are_refused_with_their_number(kind, gro
 
 
 def test_a_level_that_cannot_be_selected_at_is_refused_and_the_others_are_run(make_sweep):
-    sweep, _ = make_sweep(Protocol((1, 2, 6), seeds=2, select=("fixed", "loo", "inner-cv")), ["ridge"])
-    assert {(u.selection, u.shots) for u in sweep.units} == {
+    sweep, _ = make_sweep(Protocol(shots=(1, 2, 6), draws=2, select=("fixed", "loo", "inner-cv")), ["ridge"])
+    assert {(u.selection, u.shots) for u in sweep.blocks} == {
         ("fixed", 1), ("fixed", 2), ("fixed", 6), ("loo", 2), ("loo", 6), ("inner-cv", 6),
     }  # fmt: skip
-    assert "--select loo" in sweep.draws.refused[1] and "--select inner-cv" in sweep.draws.refused[2]
+    assert "--select loo" in sweep.draws["class"].refused[1] and "--select inner-cv" in sweep.draws["class"].refused[2]
 
 
 def test_heads_that_cannot_select_are_refused_with_those_that_can(make_sweep, monkeypatch):
     with pytest.raises(BenchError, match=r"Got --select loo with --head xgboost; expected heads .*ridge.*inner-cv"):
-        make_sweep(Protocol((2,), select=("loo",)), ["ridge", "xgboost"])
+        make_sweep(Protocol(shots=(2,), select=("loo",)), ["ridge", "xgboost"])
     bare = {**all_heads(), "bare": Head("bare", "", told, GRID[0])}
     monkeypatch.setattr("bench.heads.all_heads", lambda: bare)
     with pytest.raises(BenchError, match="Got --select oracle with --head bare; expected heads with a grid"):
-        make_sweep(Protocol((2,), select=("oracle",)), ["bare"])
+        make_sweep(Protocol(shots=(2,), select=("oracle",)), ["bare"])
     with pytest.raises(BenchError, match="did you mean 'oracle'"):
-        make_sweep(Protocol((2,), select=("oracel",)), ["ridge"])
+        make_sweep(Protocol(shots=(2,), select=("oracel",)), ["ridge"])
 
 
 KINDS = ("auto", "fixed", "loo", "inner-cv", "oracle")
 
 
 def test_every_kind_is_a_row_and_the_ledger_says_what_was_chosen(make_sweep, tmp_path):
-    sweep, views = make_sweep(Protocol((4,), (0.0, 0.4), seeds=3, select=KINDS), ["ridge", "knn"], groups=40, items=10)
+    sweep, views = make_sweep(Protocol(shots=(4,), noise=(0.0, 0.4), draws=3, select=KINDS), ["ridge", "knn"], groups=40, items=10)
     run_units(sweep, views, tmp_path)
     rows = read_ledger(tmp_path)
     assert set(rows["selection"]) == set(KINDS)
@@ -208,7 +212,7 @@ def test_every_kind_is_a_row_and_the_ledger_says_what_was_chosen(make_sweep, tmp
         assert row["temperature"] > 0
     facts = RunFacts("d", "whole", "T1", "r", "fixed", "r", "spread", ("a", "b", "c"),
                      {"strong": EncoderFacts("control", 24, True, 1.0)})  # fmt: skip
-    board = build_leaderboard(tmp_path, sweep.units, sweep.table, sweep.plan, facts)
+    board = build_leaderboard(tmp_path, sweep.blocks, sweep.table, sweep.plan, facts)
     oracle = board.table["selection"] == "oracle"
     assert board.table.loc[oracle, "rank_low"].isna().all() and board.table.loc[~oracle, "rank_low"].notna().all()
     assert board.table["rank_high"].max() <= 8
@@ -220,7 +224,7 @@ def test_every_kind_is_a_row_and_the_ledger_says_what_was_chosen(make_sweep, tmp
 def test_no_selection_is_better_than_the_oracle_in_any_draw(make_sweep, make_table, monkeypatch, tmp_path, groups, items, level):
     """By a fixed test, by folds, leaving out groups; scored by instance, and by image where labels are inherited."""
     heads = ["ridge", "knn", "centroid", "lda", "logreg"]
-    protocol = Protocol((3,), (0.0, 0.3), seeds=4, select=KINDS)
+    protocol = Protocol(shots=(3,), noise=(0.0, 0.3), draws=4, select=KINDS)
     table = make_table("abc", groups, items, level)
     rng = np.random.default_rng(0)
     X = rng.normal(size=(len(table), 12)) + 0.7 * np.eye(12)[pd.Categorical(table["label"]).codes]
@@ -239,18 +243,18 @@ def test_no_selection_is_better_than_the_oracle_in_any_draw(make_sweep, make_tab
 
 
 def test_auto_leaves_groups_out_where_every_class_has_two_and_says_so(make_sweep, tmp_path):
-    sweep, views = make_sweep(Protocol((1, 3), seeds=2), ["ridge", "logreg", "xgboost"])
-    assert {(unit.head, unit.shots): unit.way for unit in sweep.units} == {
+    sweep, views = make_sweep(Protocol(shots=(1, 3), draws=2), ["ridge", "logreg", "xgboost"])
+    assert {(unit.head, unit.shots): unit.chosen_by for unit in sweep.blocks} == {
         ("ridge", 1): "fixed", ("ridge", 3): "auto", ("logreg", 1): "fixed", ("logreg", 3): "auto",
         ("xgboost", 1): "fixed", ("xgboost", 3): "fixed",
     }  # fmt: skip
-    assert {unit.selection for unit in sweep.units} == {"auto"}
+    assert {unit.selection for unit in sweep.blocks} == {"auto"}
     run_units(sweep, views, tmp_path)
     rows = read_ledger(tmp_path)
     assert set(rows.query("head == 'ridge' and shots == 3")["chosen_by"]) == {"auto"}
     assert set(rows.query("head == 'ridge' and shots == 1")["chosen_by"]) == {"fixed"}
-    few, _ = make_sweep(Protocol((3,), seeds=2, draw="concentrated"), ["ridge"])
-    assert [unit.way for unit in few.units] == ["fixed"]  # all three of a class may be of one group
+    few, _ = make_sweep(Protocol(shots=(3,), draws=2, support_groups="concentrated"), ["ridge"])
+    assert [unit.chosen_by for unit in few.blocks] == ["fixed"]  # all three of a class may be of one group
 
 
 def test_the_oracle_knows_the_settings_that_were_tuned(tmp_path):
@@ -261,7 +265,7 @@ def test_the_oracle_knows_the_settings_that_were_tuned(tmp_path):
 
 
 def test_a_sweep_hands_no_test_label_to_selection(make_sweep, tmp_path, monkeypatch):
-    sweep, views = make_sweep(Protocol((4,), (0.4,), seeds=2, select=("fixed", "loo", "inner-cv")), ["ridge"])
+    sweep, views = make_sweep(Protocol(shots=(4,), noise=(0.4,), draws=2, select=("fixed", "loo", "inner-cv")), ["ridge"])
     seen = []
     monkeypatch.setattr(fit, "choose", lambda *a: seen.append(a[-1].truth) or choose(*a))
     run_units(sweep, views, tmp_path / "watched")
@@ -270,19 +274,20 @@ def test_a_sweep_hands_no_test_label_to_selection(make_sweep, tmp_path, monkeypa
 
 def test_settings_are_learned_from_oracle_runs_of_other_data_and_never_of_this(make_sweep, make_table, make_view, tmp_path):
     some = {"x": 0.3, "yy": 0.5}
-    elsewhere, views = make_sweep(Protocol((2, 6), seeds=2, select=("oracle",)), ["knn"], K=2, encoders=some)
+    elsewhere, views = make_sweep(Protocol(shots=(2, 6), draws=2, select=("oracle",)), ["knn"], K=2, encoders=some)
     run = tmp_path / "elsewhere"
     run_units(elsewhere, views, run)
-    means = plan_means(elsewhere, [Ensemble("mean", ("x", "yy"))])
-    run_means(means, run)  # rows that no setting was chosen for
-    for unit, _ in means:
-        tested = ledger.tested_items(elsewhere.table, elsewhere.plan.test_rows(), elsewhere.classes)
+    producer = Means(ensembles=[Ensemble("mean", ("x", "yy"))])
+    means = producer.plan(elsewhere)
+    producer.make(elsewhere, means, run)  # rows that no setting was chosen for
+    for unit in means:
+        tested = tested_items(elsewhere.table, elsewhere.plan.test_rows(), elsewhere.classes)
         write_part(run, unit, read_unit(run, unit), tested, elsewhere.classes)
-    here, own = make_sweep(Protocol((3,), seeds=2), ["knn"], groups=9)
-    protocol = Protocol((3,), seeds=2, select=("transfer",), transfer=(run,))
+    here, own = make_sweep(Protocol(shots=(3,), draws=2), ["knn"], groups=9)
+    protocol = Protocol(shots=(3,), draws=2, select=("transfer",), transfer=(run,))
     with pytest.raises(BenchError, match="holds no run"):
         make_sweep(protocol, ["knn"], groups=9)
-    units = pd.DataFrame({"unit": [unit.name for unit in (*elsewhere.units, *(unit for unit, _ in means))]})
+    units = pd.DataFrame({"unit": [unit.name for unit in (*elsewhere.blocks, *means)]})
     put_together(run, {"instances.parquet": elsewhere.table.to_parquet(), "units.csv": csv_bytes(units)}, {})
     with pytest.raises(BenchError, match="instances of this very data"):
         make_sweep(protocol, ["knn"], groups=9)
@@ -291,13 +296,13 @@ def test_settings_are_learned_from_oracle_runs_of_other_data_and_never_of_this(m
     sweep, _ = make_sweep(protocol, ["knn"], groups=9)
     rows = read_ledger(run).query("shots == 2 and losses != ''")  # nearer to 3 than 6 is
     means = pd.DataFrame([json.loads(text) for text in rows["losses"]]).mean()
-    [unit] = sweep.units
-    assert unit.settings == [json.loads(means.idxmin())]
+    [unit] = sweep.blocks
+    assert list(unit.settings) == [json.loads(means.idxmin())]
     run_units(sweep, own, tmp_path / "here")
     assert read_unit(tmp_path / "here", unit).chosen.max() == 0
     with pytest.raises(BenchError, match="no oracle rows of head 'ridge'"):
         make_sweep(protocol, ["ridge"], groups=9)
-    part = elsewhere.units[0].part(run)
+    part = elsewhere.blocks[0].part(run)
     part.write_bytes(part.read_bytes()[:-1])
     with pytest.raises(BenchError, match=r"in whose ledger 1 of \d+ parts are missing or damaged"):
         make_sweep(protocol, ["knn"], groups=9)
@@ -310,8 +315,8 @@ def test_auto_takes_the_published_setting_where_a_draw_has_a_class_from_one_slid
     table = table[table.groupby("group").cumcount() < sizes].reset_index(drop=True)
     view = make_view(table, "e", 3.0)
     for shots, way in ((2, "fixed"), (8, "auto")):
-        sweep = plan_sweep(table, ("a", "b"), Protocol((shots,), seeds=20), {"e": (view.key, "unit")}, ["ridge"])
-        assert {unit.way for unit in sweep.units} == {way}
+        sweep = plan_sweep(table, ("a", "b"), Protocol(shots=(shots,), draws=20), {"e": (view.key, "unit")}, ["ridge"])
+        assert {unit.chosen_by for unit in sweep.blocks} == {way}
 
 
 @settings(max_examples=30)

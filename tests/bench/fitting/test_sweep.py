@@ -8,15 +8,18 @@ import sklearn.metrics
 
 from bench.errors import BenchError
 from bench.fitting import fit
+from bench.fitting.plan import plan_sweep
+from bench.fitting.scaling import scale_rows
 from bench.fitting.schedule import material_of, run_units
-from bench.fitting.sweep import Protocol, plan_sweep, scale_rows
 from bench.heads import all_heads
 from bench.heads.pool import Pool
 from bench.protocol.noise import KINDS
+from bench.protocol.protocol import Protocol
 from bench.report.tables.leaderboard import COLUMNS, build_leaderboard
 from bench.runs import ledger
 from bench.runs.facts import EncoderFacts, RunFacts
-from bench.runs.ledger import read_unit
+from bench.runs.predictions import read_unit
+from bench.runs.tested import tested_items
 
 CLASSES = ("a", "b", "c")
 
@@ -28,12 +31,12 @@ def facts(names: dict[str, bool]) -> RunFacts:
 
 @pytest.fixture
 def sweep_of_two(make_sweep):
-    protocol = Protocol((1, 4), (0.0, 0.4), seeds=4)
+    protocol = Protocol(shots=(1, 4), noise=(0.0, 0.4), draws=4)
     return make_sweep(protocol, ["knn", "centroid", "logreg"], encoders={"weak": 0.1, "strong": 3.0})
 
 
 def predictions(sweep, run):
-    return {unit.name: read_unit(run, unit) for unit in sweep.units}
+    return {unit.name: read_unit(run, unit) for unit in sweep.blocks}
 
 
 def test_the_number_of_workers_and_the_company_do_not_change_a_bit(sweep_of_two, tmp_path):
@@ -53,7 +56,7 @@ def test_the_number_of_workers_and_the_company_do_not_change_a_bit(sweep_of_two,
 @pytest.mark.parametrize("K", [2, 3, 4, 8])
 @pytest.mark.parametrize("groups", [8, 40])  # folds; one fixed split
 def test_the_numbers_of_a_unit_are_its_own_for_any_number_of_classes(K, groups, make_sweep, tmp_path):
-    protocol = Protocol((2, 6), (0.0, 0.4), seeds=2, select=("fixed", "oracle"))
+    protocol = Protocol(shots=(2, 6), noise=(0.0, 0.4), draws=2, select=("fixed", "oracle"))
     heads = ["knn", "centroid", "ridge", "lda", "logreg"]
     sweep, views = make_sweep(protocol, heads, K=K, groups=groups, items=8)
     assert sweep.plan.rule == ("folds" if groups == 8 else "fixed")
@@ -64,17 +67,17 @@ def test_the_numbers_of_a_unit_are_its_own_for_any_number_of_classes(K, groups, 
         ("lda", 6, "oracle"),
         ("ridge", 2, "fixed"),
     ):
-        only = Protocol((shots,), (0.0, 0.4), seeds=2, select=(kind,))
+        only = Protocol(shots=(shots,), noise=(0.0, 0.4), draws=2, select=(kind,))
         alone, _ = make_sweep(only, [head], K=K, groups=groups, items=8)
         run_units(alone, views, tmp_path / "alone")
-        [unit] = alone.units
+        [unit] = alone.blocks
         one, other = read_unit(tmp_path / "all", unit), read_unit(tmp_path / "alone", unit)
         for name, array in vars(one).items():
             assert np.array_equal(array, getattr(other, name), equal_nan=name == "gap") if array is not None else True
 
 
 def test_heads_noise_rates_and_kinds_of_selection_share_one_support_a_draw(make_sweep, tmp_path, monkeypatch):
-    protocol = Protocol((2, 5), (0.0, 0.2, 0.4), seeds=3, select=("fixed", "oracle"))
+    protocol = Protocol(shots=(2, 5), noise=(0.0, 0.2, 0.4), draws=3, select=("fixed", "oracle"))
     sweep, views = make_sweep(protocol, ["knn", "centroid", "ridge"])
     made = []
     original = Pool.support
@@ -86,9 +89,9 @@ def test_heads_noise_rates_and_kinds_of_selection_share_one_support_a_draw(make_
 def test_a_second_sweep_reuses_every_unit_and_a_lost_or_damaged_one_is_made_again(sweep_of_two, tmp_path):
     sweep, views = sweep_of_two
     run_units(sweep, views, tmp_path)
-    before = {path: path.read_bytes() for unit in sweep.units for path in (unit.path(tmp_path), unit.part(tmp_path))}
+    before = {path: path.read_bytes() for unit in sweep.blocks for path in (unit.path(tmp_path), unit.part(tmp_path))}
     assert run_units(sweep, views, tmp_path) == (12, 0)
-    lost, cut, flipped = [unit.path(tmp_path) for unit in sweep.units][:3]
+    lost, cut, flipped = [unit.path(tmp_path) for unit in sweep.blocks][:3]
     lost.unlink()
     cut.write_bytes(before[cut][:100])
     flipped.write_bytes(before[flipped][:-1] + bytes([before[flipped][-1] ^ 1]))
@@ -100,17 +103,17 @@ def test_other_labels_are_other_work(sweep_of_two):
     sweep, views = sweep_of_two
     changed = sweep.table.assign(label=sweep.table["label"].where(sweep.table.index != 0, "b"))
     other = plan_sweep(changed, CLASSES, sweep.protocol, {"weak": (views["weak"].key, "unit")}, ["knn"])
-    assert not {unit.name for unit in other.units} & {unit.name for unit in sweep.units}
+    assert not {unit.name for unit in other.blocks} & {unit.name for unit in sweep.blocks}
 
 
 def test_metrics_of_a_leaderboard_are_those_of_scikit_learn_under_their_names(sweep_of_two, tmp_path):
     sweep, views = sweep_of_two
     run_units(sweep, views, tmp_path)
     board = build_leaderboard(
-        tmp_path, sweep.units, sweep.table, sweep.plan, facts({"weak": True, "strong": False})
+        tmp_path, sweep.blocks, sweep.table, sweep.plan, facts({"weak": True, "strong": False})
     ).table.set_index(["encoder", "head", "shots", "noise"])
     y = sweep.y[sweep.plan.test_rows()]
-    for unit in sweep.units:
+    for unit in sweep.blocks:
         P = read_unit(tmp_path, unit).P.astype(np.float64)
         for r, rate in enumerate(unit.rates):
             row = board.loc[(unit.encoder, unit.head, unit.shots, rate)]
@@ -132,7 +135,7 @@ def test_the_leaderboard_has_every_column_and_puts_signal_first_and_noise_last(s
     sweep, views = sweep_of_two
     run_units(sweep, views, tmp_path)
     board = build_leaderboard(
-        tmp_path, sweep.units, sweep.table, sweep.plan, facts({"weak": True, "strong": False})
+        tmp_path, sweep.blocks, sweep.table, sweep.plan, facts({"weak": True, "strong": False})
     ).table
     assert tuple(board.columns) == COLUMNS
     assert len(board) == 2 * 3 * 2 * 2
@@ -152,10 +155,10 @@ def test_the_leaderboard_has_every_column_and_puts_signal_first_and_noise_last(s
 def test_few_groups_get_exact_intervals_and_no_ranks(tmp_path, make_table, make_view):
     table = make_table(CLASSES, 3, 5)
     view = make_view(table, "strong", 5.0)
-    sweep = plan_sweep(table, CLASSES, Protocol((1,), seeds=3), {"strong": (view.key, "unit")}, ["centroid"])
+    sweep = plan_sweep(table, CLASSES, Protocol(shots=(1,), draws=3), {"strong": (view.key, "unit")}, ["centroid"])
     assert sweep.plan.rule == "leave-one-group-out"
     run_units(sweep, {"strong": view}, tmp_path)
-    board = build_leaderboard(tmp_path, sweep.units, table, sweep.plan, facts({"strong": False}))
+    board = build_leaderboard(tmp_path, sweep.blocks, table, sweep.plan, facts({"strong": False}))
     row = board.table.iloc[0]
     assert row["ci_method"] == "exact-mover"
     assert row["balanced_accuracy"] > 0.95
@@ -167,25 +170,25 @@ def test_few_groups_get_exact_intervals_and_no_ranks(tmp_path, make_table, make_
 def test_kinds_of_noise_share_supports_and_clean_labels_and_change_nothing_of_each_other(
     make_sweep, tmp_path, monkeypatch
 ):
-    protocol = Protocol((2,), (0.0, 0.2, 0.4), ("group", "asymmetric", "symmetric"), seeds=3)
+    protocol = Protocol(shots=(2,), noise=(0.0, 0.2, 0.4), noise_kinds=("group", "asymmetric", "symmetric"), draws=3)
     heads = ["knn", "logreg"]
     sweep, views = make_sweep(protocol, heads, groups=40, items=8)
     made, original = [], Pool.support
     monkeypatch.setattr(Pool, "support", lambda *a: made.append(a) or original(*a))
     run_units(sweep, views, tmp_path / "all")
     assert len(made) == 3
-    rates = {(unit.noise_kind, unit.rates) for unit in sweep.units}
+    rates = {(unit.noise_kind, unit.rates) for unit in sweep.blocks}
     assert rates == {("symmetric", (0.0, 0.2, 0.4)), ("asymmetric", (0.2, 0.4)), ("group", (0.2, 0.4))}
     for kind in ("symmetric", "group"):
-        alone, _ = make_sweep(Protocol((2,), (0.0, 0.2, 0.4), (kind,), seeds=3), heads, groups=40, items=8)
+        alone, _ = make_sweep(Protocol(shots=(2,), noise=(0.0, 0.2, 0.4), noise_kinds=(kind,), draws=3), heads, groups=40, items=8)
         run_units(alone, views, tmp_path / kind)
-        for one, other in zip(alone.units, [u for u in sweep.units if u.noise_kind == kind], strict=True):
+        for one, other in zip(alone.blocks, [u for u in sweep.blocks if u.noise_kind == kind], strict=True):
             own, all_kinds = read_unit(tmp_path / kind, one), read_unit(tmp_path / "all", other)
             assert np.array_equal(own.P[:, -2:], all_kinds.P[:, -2:])
             assert np.array_equal(own.realised[:, -2:], all_kinds.realised[:, -2:])
-    assert len({unit.name for unit in sweep.units}) == 6
+    assert len({unit.name for unit in sweep.blocks}) == 6
     board = build_leaderboard(
-        tmp_path / "all", sweep.units, sweep.table, sweep.plan, facts({"strong": False})
+        tmp_path / "all", sweep.blocks, sweep.table, sweep.plan, facts({"strong": False})
     ).table
     assert len(board) == 2 * (1 + 3 * 2) and not board.duplicated(["head", "noise_kind", "noise"]).any()
     assert set(board.loc[board["noise"] == 0, "noise_kind"]) == {"none"}
@@ -195,15 +198,15 @@ def test_pairs_that_are_confused_name_the_units_of_asymmetric_noise_alone(make_s
     kinds = ("symmetric", "asymmetric")
     names = []
     for pairs in ((), (("a", "b"),), (("a", "b"), ("b", "c"), ("c", "a"))):  # the last are what no pairs stand for
-        sweep, _ = make_sweep(Protocol((2,), (0.0, 0.2), kinds, confusable=pairs), ["knn"])
-        names.append([unit.name for unit in sweep.units])
+        sweep, _ = make_sweep(Protocol(shots=(2,), noise=(0.0, 0.2), noise_kinds=kinds, confusable=pairs), ["knn"])
+        names.append([unit.name for unit in sweep.blocks])
     assert names[0] == names[2] and names[0][0] == names[1][0] and names[0][1] != names[1][1]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_labels_go_wrong_alike_for_every_encoder_and_head(kind, make_sweep, tmp_path):
     replaces = KINDS[kind].replaces
-    protocol = Protocol((3,), (0.0, 0.4), (kind,), seeds=3, foreign=("debris",) * replaces)
+    protocol = Protocol(shots=(3,), noise=(0.0, 0.4), noise_kinds=(kind,), draws=3, foreign=("debris",) * replaces)
     sweep, views = make_sweep(protocol, ["knn", "ridge"], encoders={"weak": 0.1, "strong": 3.0})
     seen = []
     original = fit.choose
@@ -213,18 +216,18 @@ def test_labels_go_wrong_alike_for_every_encoder_and_head(kind, make_sweep, tmp_
     weak, strong = seen[: len(seen) // 2], seen[len(seen) // 2 :]
     assert len(seen) == 2 * 2 * 3 * 5 * (1 + replaces) and all(map(np.array_equal, weak, strong))
     assert all(map(np.array_equal, seen[::2], seen[1::2]))  # the two heads of a draw
-    wrong = [read_unit(tmp_path, unit).realised for unit in sweep.units]
+    wrong = [read_unit(tmp_path, unit).realised for unit in sweep.blocks]
     assert all(np.array_equal(wrong[0], other) for other in wrong) and wrong[0].shape == (3, 2, 3)
-    tested = ledger.tested_items(sweep.table, sweep.plan.test_rows(), sweep.classes)
+    tested = tested_items(sweep.table, sweep.plan.test_rows(), sweep.classes)
     assert [sweep.classes[k] for k in tested.y] == sweep.table["label"].iloc[sweep.plan.test_rows()].tolist()
 
 
 @pytest.mark.parametrize("select", ["fixed", "loo", "inner-cv", "oracle"])
 def test_classes_that_vanish_and_supports_of_one_class_stop_no_selection(select, make_sweep, tmp_path):
     able = [name for name, head in all_heads().items() if name != "xgboost" and (select != "loo" or head.loo)]
-    sweep, views = make_sweep(Protocol((3,), (0.0, 0.9), seeds=4, select=(select,)), able, K=2, groups=9)
+    sweep, views = make_sweep(Protocol(shots=(3,), noise=(0.0, 0.9), draws=4, select=(select,)), able, K=2, groups=9)
     run_units(sweep, views, tmp_path)
-    realised = read_unit(tmp_path, sweep.units[0]).realised[:, 1].mean(-1)
+    realised = read_unit(tmp_path, sweep.blocks[0]).realised[:, 1].mean(-1)
     assert realised.max() > 0.8
     ledger_of = ledger.read_ledger(tmp_path)
     assert len(ledger_of) == len(able) * 4 * 2
@@ -233,7 +236,7 @@ def test_classes_that_vanish_and_supports_of_one_class_stop_no_selection(select,
 
 def test_tiles_are_scored_as_the_image_they_come_from(make_table):
     table = make_table(CLASSES, 3, 5, "inherited")
-    tested = ledger.tested_items(table, np.arange(len(table)), CLASSES)
+    tested = tested_items(table, np.arange(len(table)), CLASSES)
     assert tested.level == "image"
     assert len(tested.y) == 9
     P = np.zeros((1, len(table), 3))
@@ -277,7 +280,8 @@ def test_a_large_group_does_not_set_the_centre():
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"shots": ()}, "Got shots"), ({"shots": (0,)}, "Got shots"), ({"shots": (1,), "seeds": 0}, "Got seeds 0"),
+    [({"shots": ()}, "Got no number of labels"), ({"shots": (0,)}, "Got shots=0"), ({"budget": (0,)}, "Got --budget 0"),
+     ({"shots": (1,), "draws": 0}, "Got draws 0"),
      ({"shots": (1,), "noise": (2.0,)}, "Got noise rate 2.0"), ({"shots": (1,), "noise": ()}, "no noise rate"),
      ({"shots": (1,), "noise_kinds": ()}, "no noise kind"),
      ({"shots": (1,), "select": ("transfer",)}, "--select transfer or --transfer"),
@@ -295,20 +299,20 @@ def test_shots_of_images_are_units_of_their_own_and_the_usual_ones_keep_their_na
         unit: plan_sweep(
             table,
             "abc",
-            Protocol((2,), (0.0, 0.4), seeds=2, shot_unit=unit),
+            Protocol(shots=(2,), noise=(0.0, 0.4), draws=2, shot_unit=unit),
             {"strong": (view.key, view.scaling)},
             ["knn"],
         )
         for unit in ("instance", "image")
     }
-    names = {unit: sweep.units[0].name for unit, sweep in plans.items()}
+    names = {unit: sweep.blocks[0].name for unit, sweep in plans.items()}
     assert names["instance"] != names["image"]
-    assert "shot unit" not in plans["instance"].units[0].identity
+    assert "shot unit" not in plans["instance"].blocks[0].identity
     sweep = plans["image"]
     run_units(sweep, {"strong": view}, tmp_path)
-    found = read_unit(tmp_path, sweep.units[0])
+    found = read_unit(tmp_path, sweep.blocks[0])
     assert found.P.shape[:2] == (2, 2)
     named = table.assign(item=material_of(sweep, tmp_path).items).groupby("image")["item"]
     assert (named.nunique() == 1).all()  # so that labels of one image go wrong together
     assert named.first().is_unique
-    assert sweep.units[0].shot_unit == "image"
+    assert sweep.blocks[0].shot_unit == "image"

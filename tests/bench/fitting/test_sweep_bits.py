@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from bench.fitting import fit
+from bench.fitting.plan import Sweep, plan_sweep
 from bench.fitting.schedule import run_units
 from bench.fitting.selection import WAYS, Chosen, Episode, take_published
-from bench.fitting.sweep import Embedded, Protocol, Sweep, plan_sweep
+from bench.fitting.views import Embedded
 from bench.heads import Params, all_heads
 from bench.heads.contract import Head
-from bench.runs.ledger import read_unit
+from bench.protocol.protocol import Protocol
+from bench.runs.predictions import read_unit
 
 D = 40  # supports have fewer rows than dimensions at 1 label a class, about as many at 5 or 15, and more
 SHOTS = (1, 5, 15)
@@ -32,9 +34,9 @@ def plan(make_table, make_view):
         views = {name: make_view(table, name, signal, D) for name, signal in (("first", 0.6), ("other", 1.5))}
         keys = {name: (views[name].key, views[name].scaling) for name in part.get("encoders", tuple(views))}
         seeds, select = part.get("seeds", 2), part.get("select", ("fixed",))
-        protocol = Protocol(part.get("shots", SHOTS), (0.0, 0.4), seeds=seeds, select=select)
+        protocol = Protocol(shots=part.get("shots", SHOTS), noise=(0.0, 0.4), draws=seeds, select=select)
         sweep = plan_sweep(table, tuple(names), protocol, keys, part.get("heads", HEADS))
-        assert sweep.units and sweep.plan.rule == ("fixed" if one_split else "folds")
+        assert sweep.blocks and sweep.plan.rule == ("fixed" if one_split else "folds")
         return sweep, views
 
     return make
@@ -59,7 +61,7 @@ def unrounded(monkeypatch):
 def stored(sweep: Sweep, run: Path) -> dict[str, dict[str, bytes]]:
     """Return the bytes of every array of every unit, and of its rows of the ledger."""
     found = {}
-    for unit in sweep.units:
+    for unit in sweep.blocks:
         arrays = vars(read_unit(run, unit))
         found[unit.name] = {name: array.tobytes() for name, array in arrays.items() if array is not None}
         found[unit.name]["ledger"] = unit.part(run).read_bytes()
@@ -85,7 +87,7 @@ def test_neither_workers_nor_order_nor_company_changes_a_bit(K, one_split, plan,
     fits = len(unrounded)
     run_units(sweep, views, tmp_path / "two", workers=2)
     assert_part_of(one, stored(sweep, tmp_path / "two"))
-    backwards = replace(sweep, units=sweep.units[::-1])
+    backwards = replace(sweep, units=sweep.blocks[::-1])
     run_units(backwards, dict(reversed(views.items())), tmp_path / "backwards")
     assert_part_of(one, stored(sweep, tmp_path / "backwards"))
     for at, some in enumerate((HEADS[::2], HEADS[1::2])):
@@ -124,8 +126,8 @@ def test_a_unit_made_again_after_it_was_lost_is_the_one_that_was_lost(plan, tmp_
     sweep, views = plan(3, False, shots=(3,))
     run_units(sweep, views, tmp_path)
     before = stored(sweep, tmp_path)
-    for unit in sweep.units[::3]:
+    for unit in sweep.blocks[::3]:
         unit.path(tmp_path).unlink()
-    assert run_units(sweep, views, tmp_path)[1] == len(sweep.units[::3])
+    assert run_units(sweep, views, tmp_path)[1] == len(sweep.blocks[::3])
     assert stored(sweep, tmp_path) == before
-    assert all(np.isfinite(read_unit(tmp_path, unit).P).all() for unit in sweep.units)
+    assert all(np.isfinite(read_unit(tmp_path, unit).P).all() for unit in sweep.blocks)

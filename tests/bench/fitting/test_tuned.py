@@ -13,9 +13,10 @@ from PIL import Image
 
 from bench.embeddings.embed import DataSpec
 from bench.errors import BenchError
-from bench.fitting.sweep import Protocol, plan_sweep
+from bench.fitting.plan import plan_sweep
 from bench.fitting.tuned import FORMAT, read_tuned
 from bench.pipeline import run
+from bench.protocol.protocol import Protocol
 from bench.request import Request
 from bench.runs.ledger import read_ledger
 from bench.storage.verified import write_json
@@ -81,8 +82,8 @@ def test_a_run_on_the_tuned_data_leaves_its_groups_out_and_gives_the_figures_of_
 
 def test_other_data_are_used_whole(studied, tmp_path):
     other = draw_slides(tmp_path / "other", 1, slides=4)
-    protocol = Protocol((1, 2), seeds=2, select=("fixed", "tuned"), tuned=(studied[1].folder / "tuned.json",))
-    request = Request(DataSpec(other, group_pattern=PATTERN), protocol, [ENCODER], ["xgboost"], out=tmp_path, trivial=False)
+    protocol = Protocol(shots=(1, 2), draws=2, select=("fixed", "tuned"), tuned=(studied[1].folder / "tuned.json",))
+    request = Request(source=DataSpec(other, group_pattern=PATTERN), protocol=protocol, encoders=[ENCODER], heads=["xgboost"], out=tmp_path, trivial=False)
     result = run(request)
     assert result.left_out == ""
     assert result.folder.name == "other"
@@ -94,8 +95,8 @@ def test_one_image_that_was_tuned_on_leaves_its_slide_out(studied, tmp_path):
     other = draw_slides(tmp_path / "other", 1, slides=5)
     path = pd.read_csv(studied[1].folder / "tuned_on.csv").query("label == 'rbc'")["path"].iloc[0]
     shutil.copy(studied[0] / "slides" / path, other / "rbc" / "rbc2__9.png")
-    protocol = Protocol((1,), seeds=2, select=("tuned",), tuned=(studied[1].folder / "tuned.json",))
-    request = Request(DataSpec(other, group_pattern=PATTERN), protocol, [ENCODER], ["xgboost"], out=tmp_path, trivial=False)
+    protocol = Protocol(shots=(1,), draws=2, select=("tuned",), tuned=(studied[1].folder / "tuned.json",))
+    request = Request(source=DataSpec(other, group_pattern=PATTERN), protocol=protocol, encoders=[ENCODER], heads=["xgboost"], out=tmp_path, trivial=False)
     result = run(request)
     assert result.left_out.startswith("4 of 31 instances, in 1 group on whose labels")
     assert "rbc2" not in set(pd.read_parquet(result.folder / "instances.parquet")["group"])
@@ -107,8 +108,8 @@ def test_a_class_of_which_nothing_is_left_is_named(studied, file, tmp_path):
     (tmp_path / "some" / "rbc").mkdir()
     for path in used.query("label == 'rbc'")["path"]:
         shutil.copy(studied[0] / "slides" / path, tmp_path / "some" / path)
-    protocol = Protocol((1,), seeds=2, select=("tuned",), tuned=(file,))
-    request = Request(DataSpec(tmp_path / "some", group_pattern=PATTERN), protocol, [ENCODER], ["xgboost"], out=tmp_path, trivial=False)
+    protocol = Protocol(shots=(1,), draws=2, select=("tuned",), tuned=(file,))
+    request = Request(source=DataSpec(tmp_path / "some", group_pattern=PATTERN), protocol=protocol, encoders=[ENCODER], heads=["xgboost"], out=tmp_path, trivial=False)
     with pytest.raises(BenchError, match="tuned on labels in every group of class 'rbc'"):
         run(request)
 
@@ -117,7 +118,7 @@ def test_a_sweep_over_labels_that_were_tuned_on_is_refused(studied, make_table):
     used = pd.read_csv(studied[1].folder / "tuned_on.csv")
     table = make_table("abc", 12, 4)
     table = table.assign(digest=[used["digest"][0], *table["path"][1:]])
-    protocol = Protocol((1,), seeds=2, select=("tuned",), tuned=(studied[1].folder / "tuned.json",))
+    protocol = Protocol(shots=(1,), draws=2, select=("tuned",), tuned=(studied[1].folder / "tuned.json",))
     with pytest.raises(BenchError, match="was tuned on 1 instances of this very data"):
         plan_sweep(table, "abc", protocol, {"e": ("k", "unit")}, ["xgboost"])
 

@@ -7,27 +7,28 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.fitting.sweep import Protocol, plan_sweep
+from bench.fitting.plan import plan_sweep
 from bench.heads import all_heads
+from bench.protocol.protocol import Protocol
 
 CLASSES = ("a", "b", "c")
 
 
 def names_of(protocol=None, table=None, *, key="k", scaling="unit", head="knn", make_table):
     table = make_table(CLASSES, 24, 4) if table is None else table
-    sweep = plan_sweep(table, CLASSES, protocol or Protocol((2,), (0.4,)), {"e": (key, scaling)}, [head])
-    assert sweep.units
-    return {unit.name for unit in sweep.units}
+    sweep = plan_sweep(table, CLASSES, protocol or Protocol(shots=(2,), noise=(0.4,)), {"e": (key, scaling)}, [head])
+    assert sweep.blocks
+    return {unit.name for unit in sweep.blocks}
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"key": "other"}, {"scaling": "robust"}, {"head": "ridge"}, {"protocol": Protocol((3,), (0.4,))},
-        {"protocol": Protocol((2,), (0.3,))}, {"protocol": Protocol((2,), (0.4,), noise_kinds=("group",))},
-        {"protocol": Protocol((2,), (0.4,), seeds=7)}, {"protocol": Protocol((2,), (0.4,), draw="concentrated")},
-        {"protocol": Protocol((2,), (0.4,), select=("fixed",))}, {"protocol": Protocol((2,), (0.4,), split="random")},
-        {"protocol": Protocol((2,), (0.4,), scale_by="support")}, {"protocol": Protocol((2,), (0.4,), shot_unit="image")},
+        {"key": "other"}, {"scaling": "robust"}, {"head": "ridge"}, {"protocol": Protocol(shots=(3,), noise=(0.4,))},
+        {"protocol": Protocol(shots=(2,), noise=(0.3,))}, {"protocol": Protocol(shots=(2,), noise=(0.4,), noise_kinds=("group",))},
+        {"protocol": Protocol(shots=(2,), noise=(0.4,), draws=7)}, {"protocol": Protocol(shots=(2,), noise=(0.4,), support_groups="concentrated")},
+        {"protocol": Protocol(shots=(2,), noise=(0.4,), select=("fixed",))}, {"protocol": Protocol(shots=(2,), noise=(0.4,), split="random")},
+        {"protocol": Protocol(shots=(2,), noise=(0.4,), scale_by="support")}, {"protocol": Protocol(shots=(2,), noise=(0.4,), shot_unit="image")},
     ],
     ids=str,
 )  # fmt: skip
@@ -50,5 +51,5 @@ def test_every_column_of_the_data_is_in_the_name_of_a_unit(column, make_table):
 def test_a_head_that_changed_makes_units_of_another_name(change, make_table, monkeypatch):
     before = names_of(make_table=make_table)
     changed = replace(all_heads()["knn"], **change)
-    monkeypatch.setattr("bench.fitting.sweep.get_heads", lambda names: [changed])
+    monkeypatch.setattr("bench.fitting.plan.get_heads", lambda names: [changed])
     assert before.isdisjoint(names_of(make_table=make_table))

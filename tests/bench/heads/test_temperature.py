@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 
 from bench.heads.contract import softmax
 from bench.heads.temperature import LARGEST, WEIGHT, fit_temperature, soften
-from bench.runs.ledger import as_stored
+from bench.runs.predictions import as_stored
 
 
 def left_out(scale: float, n: int = 60, K: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from bench.images import ImageError
+from bench.data.manifest import scan
+from bench.images import ImageError, unchanged
 from bench.images.label_values import read_label_values
 
 RNG = np.random.default_rng(0)
@@ -257,3 +258,22 @@ def test_an_orientation_turns_labels_as_it_turns_pictures(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", expected, extratags=[(274, "H", 1, 8, True)])
     for ending in ("png", "tif"):
         np.testing.assert_array_equal(read_label_values(tmp_path / f"a.{ending}"), np.rot90(expected))
+
+
+@pytest.mark.parametrize("held", [unchanged.HELD, 100])
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.npy", "turned.tif"])
+def test_labels_are_those_of_the_content_that_was_hashed_or_are_refused(tmp_path, monkeypatch, held, name):
+    monkeypatch.setattr(unchanged, "HELD", held)
+    path, write = tmp_path / name, {
+        "a.png": lambda values: Image.fromarray(values).save(path),
+        "a.tif": lambda values: tifffile.imwrite(path, values, photometric="minisblack"),
+        "a.npy": lambda values: np.save(path, values),
+        "turned.tif": lambda values: tifffile.imwrite(path, values, photometric="minisblack", extratags=[(274, 3, 1, 6, True)]),
+    }[name]  # fmt: skip
+    values = np.random.default_rng(0).integers(0, 9, (30, 40), dtype=np.uint8)
+    write(values)
+    digest = scan(tmp_path, [name], None)["digest"].iloc[0]
+    np.testing.assert_array_equal(read_label_values(path, digest), read_label_values(path))
+    write(values + np.uint8(1))
+    with pytest.raises(ImageError, match="changed after it was listed"):
+        read_label_values(path, digest)

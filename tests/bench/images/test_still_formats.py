@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 
 import imagecodecs
 import numpy as np
@@ -259,3 +260,30 @@ def test_of_the_bits_of_a_pbm_one_is_black(tmp_path):
 def test_a_pnm_that_is_damaged_says_how(tmp_path, data, reason):
     with pytest.raises(ImageError, match=reason):
         read(tmp_path, data)
+
+
+def test_a_pnm_of_more_numbers_as_text_than_there_is_room_for_is_refused(tmp_path, monkeypatch):
+    from bench.images import netpbm
+
+    (tmp_path / "a").write_bytes(b"P2 30 21 255\n" + b"1 " * 630)
+    assert read_image(tmp_path / "a").shape == (21, 30, 1)
+    monkeypatch.setattr(netpbm, "MOST_WORDS", 600)
+    with pytest.raises(ImageError, match="too many numbers as text: 630, at most 600; save it as a binary PNM"):
+        read_image(tmp_path / "a")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "JPEG2000", "WEBP", "AVIF", "BMP", "GIF"])
+def test_of_a_file_far_longer_than_any_picture_only_a_part_is_held(tmp_path, kind, monkeypatch):
+    from bench.images import limits
+
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "a", kind)
+    whole = read_image(tmp_path / "a")
+    monkeypatch.setattr(limits, "MAX_HELD", 1 << 20)
+    with (tmp_path / "a").open("ab") as file:
+        file.truncate(200 << 20)  # a hole that takes no room on the disk
+    tracemalloc.start()
+    try:
+        assert (read_image(tmp_path / "a") == whole).all()
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()

@@ -216,3 +216,22 @@ def test_the_libraries_log_nothing_to_the_console(tmp_path, capfd, caplog):
     tifffile.imwrite(tmp_path / "a.ome.tif", PIXELS[..., 0], description=ome('SizeC="1" SizeZ="9" SizeT="1"'), metadata=None)
     probe_image(tmp_path / "a.ome.tif")
     assert capfd.readouterr().err == "" and not caplog.records
+
+
+def test_a_coded_strip_that_claims_the_rest_of_a_large_file_costs_what_its_pixels_can_need(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", PIXELS, photometric="rgb", compression="zlib")
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    with tifffile.TiffFile(tmp_path / "a.tif") as opened:
+        tag = opened.pages[0].tags["StripByteCounts"]
+        start, place, size = opened.pages[0].dataoffsets[0], tag.valueoffset, {3: 2, 4: 4}[int(tag.dtype)]
+    claim = 60_000 if size == 2 else 2_000_000_000
+    data[place : place + size] = claim.to_bytes(size, "little")
+    (tmp_path / "a.tif").write_bytes(data)
+    with (tmp_path / "a.tif").open("ab") as file:
+        file.truncate(start + claim + 100)
+    tracemalloc.start()
+    try:
+        np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), PIXELS)
+        assert tracemalloc.get_traced_memory()[1] < 30e6
+    finally:
+        tracemalloc.stop()

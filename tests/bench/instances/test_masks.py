@@ -276,7 +276,7 @@ def test_masks_in_folders_of_the_classes_are_not_mixed_up(data, folder, save_png
 def test_what_was_found_is_kept_by_content_and_made_again_when_damaged(data, folder, tmp_path, monkeypatch):
     store = tmp_path / "store"
     first = cut(data, folder, cache=store).table
-    monkeypatch.setattr(masks, "read_label_values", lambda path: pytest.fail("a mask was read again"))
+    monkeypatch.setattr(masks, "read_label_image", lambda *of: pytest.fail("a mask was read again"))
     assert cut(data, folder, cache=store).table.equals(first)
     monkeypatch.undo()
     kept = sorted((store / cell_cache.FOLDER).glob("*.npz"))

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import BenchError
-from bench.fitting.sweep import Protocol, plan_sweep
+from bench.fitting.plan import plan_sweep
 from bench.protocol.confusion_targets import SPACES, _distances, confused_partners, describe_partners, read_confusable
 from bench.protocol.noise_inputs import check_spaces
+from bench.protocol.protocol import Protocol
 
 PLACES = np.array([[0, 0], [1, 0], [9, 9], [9, 8]], float)  # classes 0 and 1 are near, and 2 and 3
 
@@ -55,7 +56,7 @@ def test_a_row_is_held_against_centroids_without_its_group():
 @pytest.mark.parametrize("groups", [12, 40])
 def test_what_is_tested_has_no_say_in_the_partners(make_table, make_view, groups):
     table, classes = make_table("abc", groups, 10), ("a", "b", "c")
-    protocol = Protocol((1,), (0.0, 0.2), ("asymmetric",), seeds=2, confusable=("colour",))
+    protocol = Protocol(shots=(1,), noise=(0.0, 0.2), noise_kinds=("asymmetric",), draws=2, confusable=("colour",))
     space = make_view(table, "colour", 1.0)
 
     def partners_with(view):
@@ -67,8 +68,8 @@ def test_what_is_tested_has_no_say_in_the_partners(make_table, make_view, groups
         X = space.X.copy()
         X[split.test] = np.random.default_rng(0).normal(size=X[split.test].shape) * 100
         again = partners_with(replace(space, X=X)).mistakes.partner[split.name]
-        assert np.array_equal(again, sweep.mistakes.partner[split.name])
-    assert set(sweep.mistakes.partner) == {split.name for split in splits}
+        assert np.array_equal(again, sweep.noise_inputs.partner[split.name])
+    assert set(sweep.noise_inputs.partner) == {split.name for split in splits}
 
 
 def test_units_are_named_by_the_partners_and_not_by_how_they_were_found(make_table, make_view):
@@ -76,15 +77,15 @@ def test_units_are_named_by_the_partners_and_not_by_how_they_were_found(make_tab
     space = make_view(table, "colour", 3.0)
 
     def units(confusable):
-        protocol = Protocol((1,), (0.0, 0.2), ("asymmetric",), seeds=2, confusable=confusable)
+        protocol = Protocol(shots=(1,), noise=(0.0, 0.2), noise_kinds=("asymmetric",), draws=2, confusable=confusable)
         return plan_sweep(table, classes, protocol, {"e": ("key", "unit")}, ["knn"], {"colour": space})
 
     found = units(("colour",))
     [partner] = {tuple(own) for own in found.mistakes.partner.values()}
     pairs = tuple((classes[k], classes[to]) for k, to in enumerate(partner))
-    assert [unit.name for unit in units(pairs).units] == [unit.name for unit in found.units]
+    assert [unit.name for unit in units(pairs).blocks] == [unit.name for unit in found.blocks]
     other = tuple((classes[k], classes[(to + 1 if (to + 1) % 3 != k else to + 2) % 3]) for k, to in enumerate(partner))
-    assert [unit.name for unit in units(other).units] != [unit.name for unit in found.units]
+    assert [unit.name for unit in units(other).blocks] != [unit.name for unit in found.blocks]
 
 
 def test_a_text_names_pairs_descriptors_or_lets_the_panel_find_them():

@@ -14,12 +14,12 @@ from bench.errors import BenchError
 from bench.fitting import fit
 from bench.fitting.fit import Drawn, parts_of, pool_of
 from bench.fitting.schedule import material_of, run_units
-from bench.fitting.sweep import Protocol
 from bench.protocol.foreign import deal_foreign, foreign_rows, hold_out, replace_rows
 from bench.protocol.noise import check_foreign, lots
-from bench.runs.ledger import read_unit
+from bench.protocol.protocol import Protocol
+from bench.runs.predictions import read_unit
 
-OPEN = Protocol((3,), (0.0, 0.2, 0.5), ("symmetric", "open-set"), seeds=4, foreign=("debris", "dust"))
+OPEN = Protocol(shots=(3,), noise=(0.0, 0.2, 0.5), noise_kinds=("symmetric", "open-set"), draws=4, foreign=("debris", "dust"))
 
 
 @given(n=st.integers(1, 40), seed=st.integers(0, 20), low=st.floats(0, 1), high=st.floats(0, 1))
@@ -46,7 +46,7 @@ def test_foreign_items_are_dealt_whatever_their_order_in_the_table(seed, order):
 def test_as_many_are_replaced_in_every_class_as_symmetric_noise_flips_and_the_same(make_sweep, tmp_path):
     sweep, views = make_sweep(OPEN, ["knn"])
     run_units(sweep, views, tmp_path)
-    symmetric, foreign = (read_unit(tmp_path, unit) for unit in sweep.units)
+    symmetric, foreign = (read_unit(tmp_path, unit) for unit in sweep.blocks)
     assert np.array_equal(symmetric.realised[:, 1:], foreign.realised) and foreign.realised.max() > 0
     assert not np.array_equal(symmetric.P[:, 1:], foreign.P)
 
@@ -55,10 +55,10 @@ def test_a_foreign_item_has_the_label_of_what_it_replaces_and_is_never_of_a_test
     sweep, views = make_sweep(OPEN, ["knn"])
     shared = sweep.table["group"].where(sweep.table["label"] != "dust", sweep.table["group"].iloc[0])
     sweep = replace(sweep, table=sweep.table.assign(group=shared))  # dust on the first slide of class a
-    material, unit = material_of(sweep, tmp_path), sweep.units[1]
+    material, unit = material_of(sweep, tmp_path), sweep.blocks[1]
     for split in sweep.plan.splits(0):
         pool = pool_of(views["strong"].scaled(split.train, material.groups), material)
-        drawn = Drawn(0, split, sweep.draws.supports[3, 0, split.name], pool)
+        drawn = Drawn(0, split, sweep.draws["class"].supports[3, 0, split.name], pool)
         for part in parts_of(unit, drawn, material):
             assert np.array_equal(part.episode.Y[0], material.y[drawn.rows])
             X = part.episode.support.X
@@ -69,16 +69,16 @@ def test_a_foreign_item_has_the_label_of_what_it_replaces_and_is_never_of_a_test
 
 
 def test_foreign_rows_are_neither_tested_nor_drawn_and_change_neither_splits_nor_draws(make_sweep):
-    alone, _ = make_sweep(Protocol((3,), (0.0, 0.2), seeds=4), ["knn"])
+    alone, _ = make_sweep(Protocol(shots=(3,), noise=(0.0, 0.2), draws=4), ["knn"])
     sweep, _ = make_sweep(replace(OPEN, noise=(0.0, 0.2)), ["knn"])
     assert (sweep.y[sweep.plan.test_rows()] >= 0).all()
     for one, other in zip(alone.plan.splits(1), sweep.plan.splits(1), strict=True):
         assert np.array_equal(one.train, other.train) and np.array_equal(one.test, other.test)
-    assert all(np.array_equal(rows, sweep.draws.supports[key]) for key, rows in alone.draws.supports.items())
+    assert all(np.array_equal(rows, sweep.draws["class"].supports[key]) for key, rows in alone.draws["class"].supports.items())
 
 
 def test_splits_lie_where_the_rows_of_the_classes_do_wherever_foreign_rows_stand(make_table):
-    from bench.protocol.episodes import plan_splits
+    from bench.protocol.splits import plan_splits
 
     table = make_table(["a", "b"], 12, 3)
     mixed = pd.concat([make_table(["dust"], 2, 2), table], ignore_index=True)
@@ -89,26 +89,26 @@ def test_splits_lie_where_the_rows_of_the_classes_do_wherever_foreign_rows_stand
 
 def test_a_level_with_too_few_foreign_items_is_refused_and_the_other_kinds_go_on(make_sweep):
     sweep, _ = make_sweep(replace(OPEN, shots=(1, 20), foreign=("debris",)), ["knn"], items=4, groups=12)
-    assert not sweep.draws.refused
+    assert not sweep.draws["class"].refused
     few, _ = make_sweep(replace(OPEN, shots=(1, 20), foreign=("debris",)), ["knn"], items=40, groups=12)
-    assert not few.draws.refused  # 480 foreign items
+    assert not few.draws["class"].refused  # 480 foreign items
     table = few.table[(few.table["label"] != "debris") | (few.table["path"].str.endswith("-0"))]
-    from bench.fitting.sweep import plan_sweep
+    from bench.fitting.plan import plan_sweep
 
     short = plan_sweep(table.reset_index(drop=True), few.classes, few.protocol, {"e": ("k", "unit")}, ["knn"])
-    assert {(unit.shots, unit.noise_kind) for unit in short.units} == {
+    assert {(unit.shots, unit.noise_kind) for unit in short.blocks} == {
         (1, "symmetric"),
         (1, "open-set"),
         (20, "symmetric"),
     }
-    assert "replaces" in short.draws.refused[20] and "12 foreign items" in short.draws.refused[20]
+    assert "replaces" in short.draws["class"].refused[20] and "12 foreign items" in short.draws["class"].refused[20]
 
 
 @pytest.mark.parametrize("select", ["loo", "inner-cv", "oracle"])
 def test_settings_are_chosen_with_foreign_items_among_the_examples(select, make_sweep, tmp_path):
     sweep, views = make_sweep(replace(OPEN, noise=(0.9,), noise_kinds=("open-set",), select=(select,)), ["ridge"])
     run_units(sweep, views, tmp_path)
-    losses = read_unit(tmp_path, sweep.units[0]).losses
+    losses = read_unit(tmp_path, sweep.blocks[0]).losses
     assert np.isfinite(losses).all() and losses.shape[:2] == (4, 1)
 
 

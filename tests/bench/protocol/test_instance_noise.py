@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.fitting.sweep import Protocol, plan_sweep
+from bench.fitting.plan import plan_sweep
 from bench.protocol.instance_noise import flip_rates, targets
+from bench.protocol.protocol import Protocol
 
 GRID = (np.arange(20000) + 0.5) / 20000
 
@@ -64,10 +65,10 @@ def test_every_space_has_its_say():
 
 def test_a_sweep_names_what_its_noise_looked_at_and_flips_the_same_labels_for_every_encoder(make_table, make_view):
     table, classes = make_table("abc", 12, 6), ("a", "b", "c")
-    protocol = Protocol((2,), (0.0, 0.4), ("instance-dependent",), seeds=2)
+    protocol = Protocol(shots=(2,), noise=(0.0, 0.4), noise_kinds=("instance-dependent",), draws=2)
     spaces = {name: make_view(table, name, 1.0) for name in protocol.spaces()}
     keys = {"one": ("k1", "unit"), "other": ("k2", "unit")}
     sweep = plan_sweep(table, classes, protocol, keys, ["knn"], spaces)
-    [noise] = {str(unit.identity["noise"]) for unit in sweep.units}
+    [noise] = {str(unit.identity["noise"]) for unit in sweep.blocks}
     assert all(view.key in noise for view in spaces.values())
-    assert all(abs(float(X.std()) - 1) < 0.3 for X in sweep.mistakes.looks.values())
+    assert all(abs(float(X.std()) - 1) < 0.3 for X in sweep.noise_inputs.looks.values())

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from bench.errors import BenchError
 from bench.protocol.confusion_targets import partners, read_pairs
-from bench.protocol.episodes import Draws, draw_supports, plan_splits
 from bench.protocol.noise import KINDS, NoiseContext, check_noise, flip_labels
 from bench.protocol.noise_in_words import company_of, describe_noise, luck_of
 from bench.protocol.noise_inputs import NoiseInputs
 from bench.protocol.resemblance_noise import class_looks
 from bench.protocol.slide_noise import slides_of
+from bench.protocol.splits import plan_splits
+from bench.protocol.supports import Draws, draw_supports
 
 CLASSES = ("neuron", "phloem", "rbc", "xylem")
 BY_ITEM = ("symmetric", "asymmetric", "instance-dependent", "resemblance")
@@ -157,7 +158,7 @@ def test_the_page_says_how_far_single_draws_are_from_the_rate_by_luck():
 def test_the_page_says_where_no_slide_gives_two_examples_of_a_class(make_table):
     table = make_table("ab", 12, 6)
     y, group = (table["label"] == "b").to_numpy(int), table["group"].to_numpy(str)
-    said = company_of(draw_supports(table, ["a", "b"], plan_splits(table, "ab"), [2, 20], seeds=2), y, group)
+    said = company_of(draw_supports(table, ["a", "b"], plan_splits(table, "ab"), [2, 20], draws=2), y, group)
     assert "0% at 2, 100% at 20; at 2 every slide gives a class one example" in said
     assert company_of(Draws({}, {}), y, group) == ""
 

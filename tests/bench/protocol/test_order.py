@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import BenchError
-from bench.protocol.episodes import draw_supports, plan_splits
 from bench.protocol.order import REGIMES, check_regime, order_items
+from bench.protocol.splits import plan_splits
+from bench.protocol.supports import draw_supports
 
 GROUPS = st.lists(st.tuples(st.integers(1, 8), st.integers(0, 30)), min_size=1, max_size=8)
 
@@ -81,7 +82,7 @@ def strays(slides: int, items: int) -> pd.DataFrame:
 def test_a_draw_has_hardly_more_wrong_labels_than_the_data_where_every_slide_has_one(regime, unit):
     table = strays(40, 20)
     table["image"] = table["instance"]
-    drawn = draw_supports(table, ["a", "b"], plan_splits(table, "ab"), [1, 5, 10], seeds=30, regime=regime, unit=unit)
+    drawn = draw_supports(table, ["a", "b"], plan_splits(table, "ab"), [1, 5, 10], draws=30, regime=regime, unit=unit)
     wrong = (table["label"] != table["true"]).to_numpy()
     assert wrong.mean() == 0.05
     for shots in (1, 5, 10):

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.fitting.sweep import Protocol, plan_sweep
+from bench.fitting.plan import plan_sweep
 from bench.protocol.noise_inputs import find_noise_inputs
+from bench.protocol.protocol import Protocol
 from bench.protocol.resemblance_noise import class_looks, pick, resemblance
 
 
@@ -63,10 +64,10 @@ def test_columns_are_picked_as_often_as_their_share():
 
 def test_classes_look_like_their_items_of_the_training_side(make_table, make_view):
     table, classes = make_table("abc", 12, 6), ("a", "b", "c")
-    protocol = Protocol((2,), (0.4,), ("resemblance",), seeds=2)
+    protocol = Protocol(shots=(2,), noise=(0.4,), noise_kinds=("resemblance",), draws=2)
     spaces = {name: make_view(table, name, 1.0) for name in protocol.spaces()}
     sweep = plan_sweep(table, classes, protocol, {"one": ("k1", "unit")}, ["knn"], spaces)
-    [unit] = sweep.units
+    [unit] = sweep.blocks
     assert all(view.key in str(unit.identity["noise"]) for view in spaces.values())
     split = sweep.plan.repeats[0][0]
     y = sweep.y.copy()
@@ -74,5 +75,5 @@ def test_classes_look_like_their_items_of_the_training_side(make_table, make_vie
     group = table["group"].to_numpy(str)
     again = find_noise_inputs(sweep.plan, y, group, classes, kinds=["resemblance"], spaces=spaces)
     for space, own in again.classes[split.name].items():
-        before = sweep.mistakes.classes[split.name][space]
+        before = sweep.noise_inputs.classes[split.name][space]
         assert np.array_equal(own.mean, before.mean) and own.t == before.t

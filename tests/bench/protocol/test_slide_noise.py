@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from bench.fitting.fit import Drawn, parts_of, rows_of
 from bench.fitting.schedule import material_of
-from bench.fitting.sweep import Protocol
-from bench.protocol.episodes import draw_supports, plan_splits
 from bench.protocol.order import REGIMES
+from bench.protocol.protocol import Protocol
 from bench.protocol.slide_noise import Slides, flip_slides, places, slides_of
+from bench.protocol.splits import plan_splits
+from bench.protocol.supports import draw_supports
 
 SIZES = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12)
 
@@ -61,16 +62,16 @@ def test_rows_of_no_class_are_no_slides():
 
 @pytest.mark.parametrize("regime", list(REGIMES))
 def test_whole_slides_go_wrong_in_a_sweep_alike_at_all_numbers_of_shots(make_sweep, tmp_path, regime):
-    protocol = Protocol((1, 5, 10), (0.0, 0.3, 0.6), ("group",), seeds=12, draw=regime)
+    protocol = Protocol(shots=(1, 5, 10), noise=(0.0, 0.3, 0.6), noise_kinds=("group",), draws=12, support_groups=regime)
     sweep, views = make_sweep(protocol, ["knn"], groups=15, items=4)
     material = material_of(sweep, tmp_path)
     group = sweep.table["group"].to_numpy(str)
     realised = []
-    for unit in sweep.units:
-        for seed in range(unit.seeds):
+    for unit in sweep.blocks:
+        for seed in range(unit.draws):
             for split in sweep.plan.splits(seed):
-                taken = sweep.draws.supports[unit.shots, seed, split.name]
-                most = sweep.draws.supports[10, seed, split.name]
+                taken = sweep.draws["class"].supports[unit.shots, seed, split.name]
+                most = sweep.draws["class"].supports[10, seed, split.name]
                 pool = rows_of(views["strong"], split, material)
                 labels = {}
                 for name, own in (("own", taken), ("most", most)):
@@ -89,7 +90,7 @@ def test_draws_of_one_example_a_slide_still_have_slides_that_are_wrong_at_every_
     table = make_table("ab", 12, 6)
     y, group = (table["label"] == "b").to_numpy(int), table["group"].to_numpy(str)
     plan = plan_splits(table, "ab")
-    supports = draw_supports(table, "ab", plan, [2, 20], seeds=2).supports
+    supports = draw_supports(table, "ab", plan, [2, 20], draws=2).supports
     for seed in range(2):
         for split in plan.splits(seed):
             slides = slides_of(group[split.train], y[split.train], 2)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from bench.data.separability import ENOUGH_SOURCES, class_source_nmi, confounding, source_warnings
 from bench.errors import BenchError
-from bench.fitting.sweep import Protocol, plan_sweep
+from bench.fitting.plan import plan_sweep
+from bench.protocol.protocol import Protocol
 from bench.protocol.split_kinds import LEAST_SOURCES, plan_sources, regroup
-from bench.runs import ledger
+from bench.runs.tested import tested_items
 from bench.studies.leak import leak_table
 
 
@@ -128,27 +129,27 @@ def test_foreign_items_are_on_no_side_of_a_split_by_source():
 
 
 def test_a_sweep_by_source_has_the_source_for_the_unit_of_its_evidence():
-    sweep = plan_sweep(table_of(CROSSED), ("a", "b"), Protocol((2,), split="source"), {"e": ("k", "unit")}, ["knn"])
-    tested = ledger.tested_items(sweep.table, sweep.plan.test_rows(), sweep.classes)
+    sweep = plan_sweep(table_of(CROSSED), ("a", "b"), Protocol(shots=(2,), split="source"), {"e": ("k", "unit")}, ["knn"])
+    tested = tested_items(sweep.table, sweep.plan.test_rows(), sweep.classes)
     assert set(tested.group) == {"lab1", "lab2", "lab3"}
 
 
 def test_a_random_split_parts_slides_and_has_units_of_its_own():
     table = table_of({"lab1": "ab"}, groups=12)
     by_group, at_random = (
-        plan_sweep(table, ("a", "b"), Protocol((2,), split=split), {"e": ("k", "unit")}, ["knn"])
+        plan_sweep(table, ("a", "b"), Protocol(shots=(2,), split=split), {"e": ("k", "unit")}, ["knn"])
         for split in ("group", "random")
     )
     slide = table["group"].to_numpy(str)
     [first, *_] = at_random.plan.repeats[0]
     assert set(slide[first.train]) & set(slide[first.test])
     assert at_random.plan.rule == "random" and "NOT A RESULT" in at_random.plan.notes[0]
-    assert not {u.name for u in by_group.units} & {u.name for u in at_random.units}
+    assert not {u.name for u in by_group.blocks} & {u.name for u in at_random.blocks}
 
 
 def test_splits_that_cannot_be_made_say_why():
     with pytest.raises(BenchError, match="Got --split 'sauce', did you mean 'source'"):
-        Protocol((1,), split="sauce")
+        Protocol(shots=(1,), split="sauce")
     with pytest.raises(BenchError, match="of which 2 hold two classes"):
         plan_sources(regroup(table_of({"lab1": "ab", "lab2": "ab", "lab3": "a"}), "source"), ("a", "b"))
     table = table_of(CROSSED)

@@ -7,13 +7,13 @@ import os
 import pytest
 
 from bench.fitting.schedule import run_units
-from bench.fitting.sweep import Protocol
+from bench.protocol.protocol import Protocol
 from bench.runs.borrow import borrow_units
 
 
 @pytest.fixture
 def runs(make_sweep, tmp_path):
-    sweep, views = make_sweep(Protocol((1,), seeds=2), ["knn", "centroid"], groups=6)
+    sweep, views = make_sweep(Protocol(shots=(1,), draws=2), ["knn", "centroid"], groups=6)
     run_units(sweep, views, tmp_path / "one")
     return sweep, views, tmp_path
 
@@ -27,19 +27,19 @@ def test_a_run_gets_the_fits_of_the_runs_beside_it_and_makes_none(runs, monkeypa
 
     if not links:
         monkeypatch.setattr(os, "link", refuse)
-    assert borrow_units(folder / "two", sweep.units) == 2 == len(sweep.units)
+    assert borrow_units(folder / "two", sweep.blocks) == 2 == len(sweep.blocks)
     assert run_units(sweep, views, folder / "two") == (2, 0)
-    first = sweep.units[0]
+    first = sweep.blocks[0]
     assert first.path(folder / "two").read_bytes() == first.path(folder / "one").read_bytes()
     assert first.path(folder / "two").samefile(first.path(folder / "one")) == links
-    assert borrow_units(folder / "two", sweep.units) == 0
+    assert borrow_units(folder / "two", sweep.blocks) == 0
 
 
 def test_a_damaged_one_is_made_again_and_that_of_the_other_run_stays(runs):
     sweep, views, folder = runs
-    first = sweep.units[0]
+    first = sweep.blocks[0]
     first.path(folder / "one").write_bytes(b"cut")
-    borrow_units(folder / "two", sweep.units)
+    borrow_units(folder / "two", sweep.blocks)
     assert run_units(sweep, views, folder / "two") == (1, 1)
     assert first.path(folder / "one").read_bytes() == b"cut"
 
@@ -52,4 +52,4 @@ def test_what_cannot_be_read_is_left_to_be_made(runs, monkeypatch):
 
     monkeypatch.setattr(os, "link", refuse)
     monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
-    assert borrow_units(folder / "two", sweep.units) == 0 and not list((folder / "two").rglob("*.safetensors"))
+    assert borrow_units(folder / "two", sweep.blocks) == 0 and not list((folder / "two").rglob("*.safetensors"))

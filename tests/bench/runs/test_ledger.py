@@ -11,22 +11,23 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench.fitting.schedule import run_units
-from bench.fitting.sweep import Protocol
+from bench.protocol.protocol import Protocol
 from bench.report.tables.leaderboard import build_leaderboard
 from bench.runs.facts import EncoderFacts, RunFacts
-from bench.runs.ledger import read_ledger, read_part, read_unit
+from bench.runs.ledger import read_ledger, read_part
+from bench.runs.predictions import read_unit
 
 FACTS = RunFacts("d", "whole", "T1", "r", "fixed", "r", "spread", ("a", "b", "c"),
                  {"strong": EncoderFacts("control", 24, True, 1.0)})  # fmt: skip
 
 
 def board_of(sweep, run) -> pd.DataFrame:
-    return build_leaderboard(run, sweep.units, sweep.table, sweep.plan, FACTS).table
+    return build_leaderboard(run, sweep.blocks, sweep.table, sweep.plan, FACTS).table
 
 
 @pytest.fixture
 def done(make_sweep, tmp_path):
-    sweep, views = make_sweep(Protocol((1, 4), (0.0, 0.4), seeds=3), ["knn", "ridge", "logreg"])
+    sweep, views = make_sweep(Protocol(shots=(1, 4), noise=(0.0, 0.4), draws=3), ["knn", "ridge", "logreg"])
     run_units(sweep, views, tmp_path / "run")
     return sweep, views, tmp_path / "run"
 
@@ -43,7 +44,7 @@ def test_a_row_is_a_fit_with_its_gap_iterations_and_setting(done):
 
 
 def test_the_share_of_wrong_labels_is_told_by_class_and_as_their_mean(make_sweep, tmp_path):
-    protocol = Protocol((4,), (0.0, 0.25), ("asymmetric",), seeds=20, confusable=(("a", "b"),))
+    protocol = Protocol(shots=(4,), noise=(0.0, 0.25), noise_kinds=("asymmetric",), draws=20, confusable=(("a", "b"),))
     sweep, views = make_sweep(protocol, ["knn"])
     run_units(sweep, views, tmp_path)
     rows = read_ledger(tmp_path)
@@ -55,9 +56,9 @@ def test_the_share_of_wrong_labels_is_told_by_class_and_as_their_mean(make_sweep
 
 
 def test_where_the_splits_of_a_draw_chose_differently_every_setting_is_told_with_its_number(make_sweep, tmp_path):
-    sweep, views = make_sweep(Protocol((4,), (0.4,), seeds=4, select=("oracle",)), ["knn"], encoders={"weak": 0.3})
+    sweep, views = make_sweep(Protocol(shots=(4,), noise=(0.4,), draws=4, select=("oracle",)), ["knn"], encoders={"weak": 0.3})
     run_units(sweep, views, tmp_path)
-    for row, chosen in zip(read_ledger(tmp_path)["setting"], read_unit(tmp_path, sweep.units[0]).chosen[:, 0], strict=True):
+    for row, chosen in zip(read_ledger(tmp_path)["setting"], read_unit(tmp_path, sweep.blocks[0]).chosen[:, 0], strict=True):
         parts = row.split("; ")
         counts = [int(part.rpartition(" x")[2]) for part in parts] if len(parts) > 1 else [len(chosen)]
         assert sum(counts) == 5 and len(counts) == len(set(chosen.tolist()))
@@ -67,7 +68,7 @@ def test_where_the_splits_of_a_draw_chose_differently_every_setting_is_told_with
 def test_a_part_that_is_lost_or_damaged_is_made_again_from_the_predictions(done, damage):
     sweep, _, run = done
     before = board_of(sweep, run)
-    part = sweep.units[0].part(run)
+    part = sweep.blocks[0].part(run)
     content = part.read_bytes()
     columns = pq.read_metadata(part).row_group(0)
     held = next(c for c in map(columns.column, range(columns.num_columns)) if c.path_in_schema == "log_loss")
@@ -76,23 +77,23 @@ def test_a_part_that_is_lost_or_damaged_is_made_again_from_the_predictions(done,
     part.unlink() if damage == "lost" else part.write_bytes(damaged[damage])
     pd.testing.assert_frame_equal(board_of(sweep, run), before)
     assert part.read_bytes() == content
-    assert read_part(run, sweep.units[0]) is not None
+    assert read_part(run, sweep.blocks[0]) is not None
 
 
 def test_runs_of_two_machines_are_merged_by_copying_their_folders_into_one(done, make_sweep, tmp_path):
     sweep, views, run = done
     for name, shots in (("one", 1), ("other", 4)):
-        half, _ = make_sweep(Protocol((shots,), (0.0, 0.4), seeds=3), ["knn", "ridge", "logreg"])
+        half, _ = make_sweep(Protocol(shots=(shots,), noise=(0.0, 0.4), draws=3), ["knn", "ridge", "logreg"])
         run_units(half, views, tmp_path / name)
         shutil.copytree(tmp_path / name, tmp_path / "merged", dirs_exist_ok=True)
-    assert run_units(sweep, views, tmp_path / "merged") == (len(sweep.units), 0)
+    assert run_units(sweep, views, tmp_path / "merged") == (len(sweep.blocks), 0)
     pd.testing.assert_frame_equal(read_ledger(tmp_path / "merged"), read_ledger(run))
     pd.testing.assert_frame_equal(board_of(sweep, tmp_path / "merged"), board_of(sweep, run))
 
 
 def test_stored_probabilities_are_within_a_thousandth_and_two_bytes_each(done):
     sweep, _, run = done
-    unit = sweep.units[0]
+    unit = sweep.blocks[0]
     P = read_unit(run, unit).P
     assert P.dtype == np.float16
     np.testing.assert_allclose(P.astype(float).sum(-1), 1, atol=2e-3)

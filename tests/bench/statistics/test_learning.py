@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.protocol.episodes import draw_supports, plan_splits
+from bench.protocol.splits import plan_splits
+from bench.protocol.supports import draw_supports
 from bench.statistics.learning import ORDER, Learned, alike, common_luck, common_lucks, deletions, learned_from, margins
 
 CLASSES = ("a", "b")
@@ -13,7 +14,7 @@ CLASSES = ("a", "b")
 
 def drawn(table, shots, seeds, in_turn):
     plan = plan_splits(table, CLASSES)
-    supports = draw_supports(table, CLASSES, plan, [shots], seeds=seeds).supports
+    supports = draw_supports(table, CLASSES, plan, [shots], draws=seeds).supports
     support = np.stack([[supports[shots, s, split.name] for split in plan.splits(s)] for s in range(seeds)])
     y, group = (table["label"] == "b").to_numpy(int), table["group"].to_numpy(str)
     tested = np.unique(group[plan.test_rows()])

@@ -203,7 +203,9 @@ def test_a_name_that_names_no_file_is_refused(tmp_path, name):
         Claims(tmp_path).take(name)
 
 
-@pytest.mark.parametrize(("where", "stopped", "links"), [(Path, "write_bytes", True), (os, "link", True), (os, "fdopen", False)])
+@pytest.mark.parametrize(
+    ("where", "stopped", "links"), [(Path, "write_bytes", True), (os, "link", True), (os, "fdopen", False)]
+)
 def test_a_claim_that_ctrl_c_stops_in_the_making_is_free_at_once(tmp_path, monkeypatch, where, stopped, links):
     def stop(*_: object) -> None:
         raise KeyboardInterrupt

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from bench.fitting.schedule import run_units
-from bench.fitting.sweep import Protocol
+from bench.protocol.protocol import Protocol
 from bench.storage.owner import started
 from bench.work import processes
 
@@ -38,7 +38,7 @@ def test_a_sweep_for_several_processes_is_done_by_one(no_semaphores, make_sweep,
         raise AssertionError("asked for processes")
 
     monkeypatch.setattr("joblib.parallel_config", refuse)
-    sweep, views = make_sweep(Protocol((1, 2), seeds=2), ["knn", "centroid"], groups=6)
+    sweep, views = make_sweep(Protocol(shots=(1, 2), draws=2), ["knn", "centroid"], groups=6)
     assert run_units(sweep, views, tmp_path, workers=3) == (0, 4)
 
 

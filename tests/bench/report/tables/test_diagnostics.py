@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from bench.fitting.schedule import run_units
-from bench.fitting.sweep import Protocol
+from bench.protocol.protocol import Protocol
 from bench.report.pages.flags import flags, headline, summary
 from bench.report.pages.markdown import diagnostics_section, render_markdown
 from bench.report.pages.overview import render_overview
@@ -62,11 +62,11 @@ def board(make_sweep, tmp_path):
     signal = {"strong": 0.8, "weak": 0.2, "strong@intervene=shuffle": 3.0, "random": 0.5, "colour": 0.1}
 
     def make(names, **more):
-        protocol = Protocol((2,), seeds=4)
+        protocol = Protocol(shots=(2,), draws=4)
         chosen = {name: signal[name] for name in names}
         sweep, views = make_sweep(protocol, ["centroid", "knn"], encoders=chosen, groups=40, items=4)
         run_units(sweep, views, tmp_path / "run")
-        return build_leaderboard(tmp_path / "run", sweep.units, sweep.table, sweep.plan, facts(names, **more))
+        return build_leaderboard(tmp_path / "run", sweep.blocks, sweep.table, sweep.plan, facts(names, **more))
 
     return make
 

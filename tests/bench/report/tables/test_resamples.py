@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import norm, t
 
+from bench.protocol.level import Level
 from bench.report.tables.resamples import censored_interval, first_crossing, resample, resample_rows, row_of
-from bench.runs.ledger import FitBlock
+from bench.runs.blocks import FitBlock
 from bench.statistics.hits import Hits, two_way_bootstrap
 from bench.statistics.spread import of_scores, spread_of
 
@@ -38,8 +41,10 @@ def test_resamples_have_the_middle_of_the_bootstrap_and_the_variance_of_the_scor
 
 
 def test_rows_are_called_as_in_the_leaderboard():
-    unit = FitBlock("e", "knn", 5, 4, (0.0, 0.2), "group", {"selection": "fixed"})
-    other = FitBlock("e", "ridge", 5, 4, (0.0, 0.2), "group", {"selection": "fixed"})
+    unit = FitBlock(
+        encoder="e", head="knn", level=Level(5), draws=4, rates=(0.0, 0.2), noise_kind="group", selection="fixed", made_of={}
+    )
+    other = replace(unit, head="ridge")
     clean, wrong = (resample_rows([unit, other], rate, hits(12), spread_of(hits(12))) for rate in (0.0, 0.2))
     named = {"encoder": "e", "head": "knn", "selection": "fixed", "series": "balanced", "shots": 5}
     assert row_of(named | {"noise_kind": "none", "noise": 0.0}) in clean

@@ -9,11 +9,15 @@ import pandas as pd
 import pytest
 
 from bench.errors import BenchError
-from bench.fitting.sweep import Embedded
+from bench.fitting.scaling import scale_rows
+from bench.fitting.views import Embedded
 from bench.heads import get_heads
 from bench.heads.contract import Range
-from bench.protocol.episodes import draw_supports, plan_splits
-from bench.runs import ledger
+from bench.heads.support import Support
+from bench.heads.temperature import soften
+from bench.protocol.splits import plan_splits
+from bench.protocol.supports import draw_supports
+from bench.runs.tested import tested_items
 from bench.studies.tune.study import Half, Task, _distribution, best_trial, importance, read_trials, run_study
 
 CLASSES = ("a", "b")
@@ -29,8 +33,8 @@ def half() -> Half:
     y = (table["label"] == "b").to_numpy(np.int64)
     X = (rng.normal(size=(len(y), 12)) + y[:, None]).astype(np.float32)
     plan = plan_splits(table, CLASSES)
-    draws = draw_supports(table, CLASSES, plan, [3], seeds=6)
-    tested = ledger.tested_items(table, plan.test_rows(), CLASSES)
+    draws = draw_supports(table, CLASSES, plan, [3], draws=6)
+    tested = tested_items(table, plan.test_rows(), CLASSES)
     return Half(Embedded("e", "k", "unit", X), y, table["group"].to_numpy(str), 2, plan, draws, tested, 3)
 
 
@@ -157,3 +161,22 @@ def test_ranges_are_whole_numbers_fractions_or_choices():
     assert _distribution(Range(1, 5)) == optuna.distributions.IntDistribution(1, 5)
     assert _distribution(Range(0.1, 1.0, log=True)) == optuna.distributions.FloatDistribution(0.1, 1, log=True)
     assert _distribution(Range(choices=("a", "b"))) == optuna.distributions.CategoricalDistribution(("a", "b"))
+
+
+def test_rows_are_scaled_by_the_pool_or_by_the_labelled_rows_of_the_draw_alone(half):
+    [head] = get_heads(["ridge"])
+    setting = [dict(head.default)]
+    [split] = half.plan.splits(0)[:1]
+    rows = half.draws.supports[half.shots, 0, split.name]
+    unlabelled = np.setdiff1d(split.train, rows)
+    X = half.view.X.copy()
+    X[unlabelled] += 5
+    moved = replace(half, view=replace(half.view, X=X))
+    at = np.searchsorted(half.plan.test_rows(), split.test)
+    for scale_by, by in (("pool", split.train), ("support", rows)):
+        own, other = (replace(one, scale_by=scale_by).score(head, setting, 0)[0] for one in (half, moved))
+        assert np.array_equal(own[at], other[at]) == (scale_by == "support")
+        scaled = scale_rows(half.view.X, by, half.groups, "unit")
+        P = head.scores(Support(scaled[rows], scaled[split.test]), half.y[rows][None], 2, setting).P[0]
+        T = head.published_temperature(len(rows), 2, 12)
+        np.testing.assert_allclose(own[at], soften(P, np.full(1, T))[0], atol=1e-6)

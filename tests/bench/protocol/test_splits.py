@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from bench.errors import BenchError
 from bench.protocol import order
-from bench.protocol.episodes import default_seeds, draw_supports, plan_splits
 from bench.protocol.order import REGIMES, order_items
+from bench.protocol.splits import plan_splits
+from bench.protocol.supports import default_draws, draw_supports
 from bench.seeds import content_name
 
 
@@ -46,7 +47,7 @@ def test_no_group_is_ever_on_both_sides_and_every_row_is_tested_at_most_once(tab
 @given(table=tables, regime=st.sampled_from(list(REGIMES)))
 def test_a_larger_draw_contains_the_smaller_one_and_every_class_has_its_shots(table, regime):
     plan = plan_splits(table, ["a", "b"])
-    draws = draw_supports(table, ["a", "b"], plan, [1, 2, 3], seeds=3, regime=regime)
+    draws = draw_supports(table, ["a", "b"], plan, [1, 2, 3], draws=3, regime=regime)
     label = table["label"].to_numpy(str)
     for (shots, seed, split), rows in draws.supports.items():
         assert [np.sum(label[rows] == name) for name in "ab"] == [shots, shots]
@@ -61,7 +62,7 @@ def test_a_larger_draw_contains_the_smaller_one_and_every_class_has_its_shots(ta
 def test_the_order_of_the_table_does_not_change_what_is_drawn():
     table = make_table({"a": 20, "b": 20}, 15)
     plan = plan_splits(table, ["a", "b"])
-    drawn = draw_supports(table, ["a", "b"], plan, [4], seeds=2).supports
+    drawn = draw_supports(table, ["a", "b"], plan, [4], draws=2).supports
     ids = table["instance"].to_numpy(str)
     rows = plan.repeats[0][0].train
     rows = rows[table["label"].to_numpy(str)[rows] == "a"]
@@ -122,7 +123,7 @@ def test_splits_and_draws_are_what_they_always_were(make, rule, digests):
     assert plan.rule == rule
     splits = [[[s.name, s.train.tolist(), s.test.tolist()] for s in repeat] for repeat in plan.repeats]
     for regime, digest in zip(REGIMES, digests, strict=True):
-        draws = draw_supports(table, classes, plan, [1, 5, 10, 40], seeds=12, regime=regime)
+        draws = draw_supports(table, classes, plan, [1, 5, 10, 40], draws=12, regime=regime)
         drawn = sorted([*map(str, key), rows.tolist()] for key, rows in draws.supports.items())
         found = [plan.rule, plan.reason, plan.notes, splits, drawn, sorted(draws.refused.items())]
         assert content_name(found) == digest
@@ -165,7 +166,7 @@ def test_supports_are_drawn_when_they_are_asked_for_and_once(monkeypatch):
     asked = []
     hashed = order.keyed_uniform
     monkeypatch.setattr(order, "keyed_uniform", lambda key, items: asked.append(tuple(key)) or hashed(key, items))
-    supports = draw_supports(table, ["a", "b"], plan_splits(table, ["a", "b"]), [2, 5], seeds=3).supports
+    supports = draw_supports(table, ["a", "b"], plan_splits(table, ["a", "b"]), [2, 5], draws=3).supports
     assert len(supports) == len(list(supports)) == 2 * 3 * 5
     assert not asked
     first = supports[5, 0, "fold0of5:0"]
@@ -178,7 +179,7 @@ def test_supports_are_drawn_when_they_are_asked_for_and_once(monkeypatch):
 def test_seeds_differ():
     table = make_table({"a": 30, "b": 30}, 12)
     plan = plan_splits(table, ["a", "b"])
-    draws = draw_supports(table, ["a", "b"], plan, [3], seeds=5).supports
+    draws = draw_supports(table, ["a", "b"], plan, [3], draws=5).supports
     assert len({tuple(rows) for rows in draws.values()}) == 5
 
 
@@ -205,7 +206,7 @@ def test_a_class_with_one_group_cannot_be_both_learned_and_tested():
 
 def test_shots_a_class_cannot_fill_are_refused_with_its_name_and_count():
     table = make_table({"a": 2, "b": 9}, 2)
-    draws = draw_supports(table, ["a", "b"], plan_splits(table, ["a", "b"]), [2, 3], seeds=2)
+    draws = draw_supports(table, ["a", "b"], plan_splits(table, ["a", "b"]), [2, 3], draws=2)
     assert {shots for shots, _, _ in draws.supports} == {2}
     assert "class 'a', which has 4 items in 2 groups and 2 left" in draws.refused[3]
 
@@ -213,7 +214,7 @@ def test_shots_a_class_cannot_fill_are_refused_with_its_name_and_count():
 def test_shots_may_count_images_with_all_their_rows(make_table):
     table = make_table("ab", 6, 3, level="inherited")  # a group is an image of three rows
     plan = plan_splits(table, ["a", "b"])
-    drawn = draw_supports(table, ["a", "b"], plan, [1, 2, 9], seeds=3, unit="image")
+    drawn = draw_supports(table, ["a", "b"], plan, [1, 2, 9], draws=3, unit="image")
     assert drawn.supports
     for (shots, seed, split), rows in drawn.supports.items():
         images = table.loc[rows, "image"]
@@ -229,7 +230,7 @@ def test_images_are_drawn_alike_whatever_the_order_of_the_rows(make_table):
     table = make_table("ab", 6, 3, level="inherited")
     turned = table.sample(frac=1, random_state=0).reset_index(drop=True)
     first, other = (
-        draw_supports(t, ["a", "b"], plan_splits(t, ["a", "b"]), [2], seeds=4, unit="image").supports
+        draw_supports(t, ["a", "b"], plan_splits(t, ["a", "b"]), [2], draws=4, unit="image").supports
         for t in (table, turned)
     )
     for key, rows in first.items():
@@ -244,4 +245,4 @@ def test_an_unknown_unit_is_refused(make_table):
 
 @pytest.mark.parametrize(("shots", "draws"), [(1, 30), (8, 30), (9, 20), (32, 20), (33, 10), (200, 10)])
 def test_few_labels_get_more_draws(shots, draws):
-    assert default_seeds(shots) == draws
+    assert default_draws(shots) == draws

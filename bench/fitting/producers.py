@@ -1,0 +1,53 @@
+"""Who makes fits: a run is a loop over producers, each of which plans blocks and makes those that have no output yet.
+
+Heads fit them (`bench.fitting.head_fits`), means of encoders put them together (`bench.fitting.ensembles`), zero-shot
+classification compares words (`bench.fitting.zero_shot`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from bench.fitting.plan import Sweep
+from bench.runs.blocks import FitBlock
+from bench.runs.borrow import borrow_units
+
+
+class Producer(Protocol):
+    """Something that makes blocks of fits."""
+
+    def plan(self, sweep: Sweep) -> tuple[FitBlock, ...]:
+        """Return the blocks it makes, given those of the sweep and of the producers before it in `sweep.blocks`."""
+
+    def make(self, sweep: Sweep, blocks: Sequence[FitBlock], run: Path) -> tuple[int, int]:
+        """Make those of its blocks that have no output below a run's folder; returns (reused, made)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Produced:
+    """A sweep with the blocks of all producers, and how many of them were there already and how many were made."""
+
+    sweep: Sweep
+    reused: int
+    made: int
+
+
+def produce(sweep: Sweep, producers: Sequence[Producer], run: Path) -> Produced:
+    """Make what is missing below a run's folder, in the order of the producers.
+
+    What other runs of the results folder have made is used. Blocks without labels come last.
+    """
+    planned: list[tuple[Producer, tuple[FitBlock, ...]]] = []
+    everything: dict[str, FitBlock] = {block.name: block for block in sweep.blocks}
+    for producer in producers:
+        blocks = producer.plan(replace(sweep, blocks=tuple(everything.values())))
+        everything |= {block.name: block for block in blocks}
+        planned.append((producer, blocks))
+    in_order = sorted(everything.values(), key=lambda block: block.level is None)
+    sweep = replace(sweep, blocks=tuple(in_order))
+    borrow_units(run, sweep.blocks)
+    counts = [producer.make(sweep, blocks, run) for producer, blocks in planned]
+    return Produced(sweep=sweep, reused=sum(reused for reused, _ in counts), made=sum(made for _, made in counts))

@@ -1,0 +1,66 @@
+"""What heads learn from: the embeddings of an encoder, and how they are scaled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol as Interface
+
+import numpy as np
+
+from bench.fitting.scaling import scale_rows, scaling_of
+
+
+class View(Interface):
+    """What heads learn from: one encoder's embeddings, or several made one; see `bench.fitting.ensembles`."""
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+
+    @property
+    def key(self) -> str:
+        """What names it by content."""
+
+    @property
+    def scaling(self) -> str:
+        """How it is scaled."""
+
+    @property
+    def width(self) -> int:
+        """Columns d."""
+
+    def scaled(self, train: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        """Return the rows as heads see them, (N, d), scaled by statistics of the training rows."""
+
+    def take(self, rows: np.ndarray, by: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        """Return some rows (p,) scaled by the rows `by` (n,), whose groups are (n,): (p, d)."""
+
+    def broken(self) -> int:
+        """Return how many rows hold a number that is not finite."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """One encoder's view of the instance table."""
+
+    name: str
+    key: str
+    scaling: str  # 'unit' | 'standard', see `scale_rows`
+    X: np.ndarray  # float32 (N, d), row i for row i of the table
+
+    @property
+    def width(self) -> int:
+        """Columns d."""
+        return self.X.shape[1]
+
+    def scaled(self, train: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        """Return the rows as heads see them, (N, d); see `scale_rows`."""
+        return scale_rows(self.X, train, groups, self.scaling)
+
+    def take(self, rows: np.ndarray, by: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        """Return some rows (p,) scaled by the rows `by` (n,), whose groups are (n,): (p, d)."""
+        return scaling_of(self.X[by], np.arange(len(by)), groups, self.scaling).of(self.X[rows])
+
+    def broken(self) -> int:
+        """Return how many rows hold a number that is not finite."""
+        return sum(int((~np.isfinite(self.X[i : i + 8192])).any(1).sum()) for i in range(0, len(self.X), 8192))

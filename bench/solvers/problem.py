@@ -1,0 +1,87 @@
+"""The state of one problem while it is solved, and what solving goes by: arrays and numbers that compiled loops share.
+
+The letters are those of `bench.solvers.linalg`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.solvers.ladder import Stage
+
+F, SLOPE, T, PAIRS, SQUARED, ABOVE, L2, STEPS, SCALE, FIRST_SCALE = range(10)  # places of a problem's numbers
+MANY = 4  # pairs of L-BFGS
+
+
+class Limits(NamedTuple):
+    """TOLERANCE, ROUNDING, SLACK, LEAST_WEIGHT and MOST_STEPS of `linalg`."""
+
+    tolerance: float
+    rounding: float
+    slack: float
+    least: float
+    most_steps: int
+
+
+class Bends(NamedTuple):
+    """curvature float32 (r,) of all coordinates; steepest: the most that of the loss can be at W = 0."""
+
+    curvature: np.ndarray
+    steepest: float
+
+
+class Problem(NamedTuple):
+    """What is known of one problem, float32 but the numbers and sy, float64.
+
+    turn (K, K): orthogonal columns u_j, the axes of the classes' curvature, which is bend (K,) along them. All that
+    belongs to a stage is kept in these coordinates, as U'W: W (K, r), its gradient G, the direction D to go on; s, y
+    (MANY, K, r): the newest moves and what they did to G, in a circle; sy (MANY,): their products. As they are: last,
+    before, older: W of the three last rungs. contrast (K - 1, K): the rows of `turn` minus its last one. penalty (r,):
+    l2 but of the intercept. room (K, r). numbers: see `F` and so on; PAIRS counts all so far.
+    """
+
+    turn: np.ndarray
+    bend: np.ndarray
+    contrast: np.ndarray
+    W: np.ndarray
+    G: np.ndarray
+    D: np.ndarray
+    s: np.ndarray
+    y: np.ndarray
+    sy: np.ndarray
+    last: np.ndarray
+    before: np.ndarray
+    older: np.ndarray
+    penalty: np.ndarray
+    room: np.ndarray
+    numbers: np.ndarray
+
+
+class Stages(NamedTuple):
+    """The path of `ladder.plan_path` as arrays: l2, ahead (NaN where it starts at W = 0), bend, is_rung, at (or -1)."""
+
+    l2: np.ndarray
+    ahead: np.ndarray
+    bend: np.ndarray
+    is_rung: np.ndarray
+    at: np.ndarray
+
+    @classmethod
+    def of(cls, path: Sequence[Stage]) -> Stages:
+        """Return a path's."""
+        ahead = [np.nan if stage.ahead is None else stage.ahead for stage in path]
+        at = [-1 if stage.at is None else stage.at for stage in path]
+        rungs = [stage.is_rung for stage in path]
+        l2, bend = [stage.l2 for stage in path], [stage.bend for stage in path]
+        return cls(np.array(l2), np.array(ahead), np.array(bend), np.array(rungs), np.array(at))
+
+
+class Solution(NamedTuple):
+    """Of one problem: W float32 (L, K, r), its K classes with rows; gap and steps (L,)."""
+
+    W: np.ndarray
+    gap: np.ndarray
+    steps: np.ndarray
