@@ -224,7 +224,8 @@ def _zero_shot(
     def load(name: str) -> TextEncoder:
         spec = able[name]
         tower = text_encoder(spec)
-        store.declare(spec.key, spec.identity(), tower.weights_digest, name)  # the weights the images were seen with
+        digest = tower.weights_digest  # has to be that of the weights the images were seen with
+        store.declare(spec.key, spec.identity(), digest, spec.full_name)
         return tower
 
     keys = {name: spec.key for name, spec in able.items()}

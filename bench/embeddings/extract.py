@@ -171,7 +171,7 @@ def _load(
     for spec in specs:
         try:
             encoder = spec.load(placement)
-            store.declare(spec.key, spec.identity(), encoder.weights_digest, spec.name)
+            store.declare(spec.key, spec.identity(), encoder.weights_digest, spec.full_name)
             check_precision(encoder, store, placement, table, root)
         except EncoderError as error:
             failed[spec.name] = str(error)

@@ -71,7 +71,7 @@ class Head:
     space: what `bench tune` searches; parameters left out stay at their default. loo: class probabilities of every
     support row by the head learned without it and its group (`Support.groups`), P (m, L, n, K), in closed form or
     nearly; None where there is none. version: raised when the numbers the head gives change, so that results of an
-    older version are never mistaken for current ones.
+    older version are never mistaken for current ones. gpu: it is solved on `Support.device`.
     """
 
     name: str
@@ -85,6 +85,7 @@ class Head:
     rule: Callable[[int, int, int], Params] | None = None
     place: Callable[[Params], float] | None = None
     temperature: Callable[[int, int, int], float] | None = None
+    gpu: bool = False
 
     def published(self, n: int, n_classes: int, d: int) -> Params:
         """Return the published setting for n labels of K classes in d dimensions: the grid's nearest to the rule."""

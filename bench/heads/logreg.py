@@ -164,5 +164,5 @@ def temperature(n: int, n_classes: int, d: int) -> float:
 SPACE = {"l2": Range(1e-6, 1.0, log=True)}
 HEAD = Head(
     "logreg", "multinomial logistic regression, L2", scores, {"l2": 0.01}, version=10, grid=GRID, loo=loo,
-    space=SPACE, rule=rule, place=place, temperature=temperature,
+    space=SPACE, rule=rule, place=place, temperature=temperature, gpu=True,
 )

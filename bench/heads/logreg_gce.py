@@ -66,6 +66,7 @@ HEAD = Head(
     loo=loo,
     rule=published,
     place=place,
+    gpu=True,
     temperature=softer,
     space={**SPACE, "q": Range(0.05, 0.95)},
 )

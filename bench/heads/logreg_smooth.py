@@ -68,6 +68,7 @@ HEAD = Head(
     loo=loo,
     rule=published,
     place=place,
+    gpu=True,
     temperature=sharper,
     space={**SPACE, "smoothing": Range(0.0, 0.5)},
 )

@@ -85,6 +85,7 @@ HEAD = Head(
     loo=loo,
     rule=rule,
     place=place,
+    gpu=True,
     temperature=softer,
     space=SPACE,
 )

@@ -23,7 +23,7 @@ from bench.report.tables.robustness import robustness
 from bench.report.tables.rows import results
 from bench.runs.facts import RunFacts
 from bench.runs.place import forget_copy, keep_earlier
-from bench.runs.record import RunRecord, read_about, read_record_of, write_record_of
+from bench.runs.record import RunRecord, encoder_keys, read_about, read_record_of, write_record_of
 from bench.seeds import content_name
 from bench.storage.atomic import write_atomically
 from bench.storage.tables import csv_bytes, parse_csv
@@ -43,7 +43,8 @@ def write_up(
     """
     record = RunRecord(sweep.blocks, sweep.table, sweep.plan, facts, tuple(refused), command)
     about = read_about(folder)
-    same = about.get("signature") == _signature(record)
+    shown = encoder_keys(record.units)  # an encoder may be asked for by another alias
+    same = about.get("signature") == _signature(record) and about.get("encoder_keys", shown) == shown
     bad = unsound(folder)
     if same and not bad:
         data = read_member(folder, BOARD)

@@ -26,7 +26,7 @@ from PIL import Image
 from bench.cli import app as cli
 
 SWEEP = ("--encoder", "color-stats,thumbnail", "--head", "knn,centroid", "--shots", "1,2", "--noise", "0,0.4",
-         "--seeds", "3", "--workers", "1", "--no-trivial", "--out", "out")  # fmt: skip
+         "--draws", "3", "--workers", "1", "--no-trivial", "--out", "out")  # fmt: skip
 TABLES = ("leaderboard.csv", "pairs.csv", "robustness.csv", "efficiency.csv")
 MEASURED = ["ms_per_image"]  # by a clock
 
@@ -83,7 +83,7 @@ class Whole:
 
 def exported() -> tuple[int, str]:
     Path("e.npz").unlink(missing_ok=True)
-    return call("export", "--data", "a", "--encoder", "thumbnail", "--results", "out", "--out", "e.npz")
+    return call("export", "--data", "a", "--encoder", "thumbnail", "--out", "out", "--to", "e.npz")
 
 
 @pytest.fixture(scope="module")

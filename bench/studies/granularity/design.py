@@ -79,7 +79,7 @@ class Levels:
     def __post_init__(self) -> None:
         if min((*self.images, *self.cells), default=-1) < 0 or self.seeds < 2:
             raise BenchError(
-                f"Got image labels {list(self.images)}, cell labels {list(self.cells)}, seeds {self.seeds}; expected "
+                f"Got image labels {list(self.images)}, cell labels {list(self.cells)}, draws {self.seeds}; expected "
                 "numbers from 0, and at least 2 draws."
             )
         if not any(self.images) or not any(self.cells):

@@ -32,7 +32,7 @@ from bench.studies.granularity.exchange import Findings, measure
 from bench.studies.granularity.heads import get_bag_heads
 from bench.studies.granularity.report import PageContext, draw_curves, granularity_page
 from bench.studies.granularity.simulate import Recipe, simulate_images
-from encoders import EncoderSpec, resolve
+from encoders import EncoderSpec, check_aliases, resolve
 
 DEFAULT_SIZE = 10  # cells of a simulated image
 
@@ -87,8 +87,10 @@ class Result:
 def run(request: GranularityRequest, device: str, command: str, on_progress: OnProgress) -> Result:
     """Do all of it. Raises BenchError for data that the question cannot be asked of, before anything is embedded."""
     heads = get_bag_heads(request.heads)
+    specs = [resolve(text) for text in request.encoders]
+    check_aliases(specs)
     prepared = prepare(request.source, request.out, on_progress)
-    specs = [resolve(text) for text in request.encoders] or cached_encoders(prepared)
+    specs = specs or cached_encoders(prepared)
     if not specs:
         raise BenchError(
             "Got no --encoder, and no embeddings of this data are stored yet; expected at least one, e.g. --encoder "

@@ -20,7 +20,7 @@ CLASSES = (
     "![x](http://x.org/a.png)",
 )
 RUN = ("--encoder", "e[/y]/mi|ne.py:m,thumbnail", "--no-trivial", "--head", "knn", "--shots", "1", "--noise", "0,0.4",
-       "--seeds", 2, "--workers", 1)  # fmt: skip
+       "--draws", 2, "--workers", 1)  # fmt: skip
 ENCODER = """
 from encoders import descriptor
 @descriptor("m", dim=3)
@@ -82,7 +82,7 @@ def test_no_command_prints_a_name_that_does_anything(raw, data):
         ("leaderboard",),
         ("store",),
         ("store", "check"),
-        ("proxies", "--data", data, "--encoder", "e[/y]/mi|ne.py:m,thumbnail", "--csv", "p.csv"),
+        ("proxies", "--data", data, "--encoder", "e[/y]/mi|ne.py:m,thumbnail", "--to", "p.csv"),
         ("prompts", "--data", data),
     ):
         code, text = raw(*command)

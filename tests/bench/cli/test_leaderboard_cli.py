@@ -15,7 +15,7 @@ from bench.storage.together import put_together
 from bench.storage.verified import read_json
 
 NAMES = ("blood", "plant", "nerve", "skin", "bone", "lung")
-RUN = ("--encoder", "color-stats,thumbnail", "--head", "knn,centroid", "--shots", "1,2", "--seeds", 3, "--workers", 1,
+RUN = ("--encoder", "color-stats,thumbnail", "--head", "knn,centroid", "--shots", "1,2", "--draws", 3, "--workers", 1,
        "--no-trivial")  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def test_rows_of_other_encoders_are_added_and_lose_the_ranks_of_their_run(bench,
 
 
 def test_other_protocols_and_other_images_of_one_name_are_told_apart(bench, two, make_data, tmp_path):
-    assert bench("run", "--data", tmp_path / "blood", *RUN, "--draw", "concentrated", "--name", "few")[0] == 0
+    assert bench("run", "--data", tmp_path / "blood", *RUN, "--support-groups", "concentrated", "--name", "few")[0] == 0
     code, text = bench("leaderboard")
     assert code == 0 and "24 rows of 3 runs" in text
     assert "blood: rows under 2 protocols (" in text and "draw concentrated" in text

@@ -93,7 +93,7 @@ def test_extracting_what_is_there_imports_nothing_heavy_and_no_name_turns_into_a
 def test_a_run_with_the_panel_and_nothing_to_do_imports_nothing_heavy(tmp_path, save_png):
     for i in range(8):
         save_png(tmp_path / "raw" / f"class{i % 2}" / f"{i}.png", seed=i)
-    words = ["run", "--data", "raw", "--encoder", "trivial", "--head", "centroid", "--shots", "1", "--seeds", "2"]
+    words = ["run", "--data", "raw", "--encoder", "trivial", "--head", "centroid", "--shots", "1", "--draws", "2"]
     assert "72 made" in bench(tmp_path, *words)
     second = bench(tmp_path, *words)
     assert "72 embeddings reused, 0 made; nothing to do" in second

@@ -64,7 +64,7 @@ def test_no_group_is_both_tuned_on_and_evaluated_on(data, tmp_path, monkeypatch)
 
 def test_the_command_writes_all_of_it_and_goes_on(data, tmp_path, monkeypatch, capsys):
     def call(*more: object) -> tuple[int, str]:
-        options = ("--encoder", "thumbnail", "--shots", 2, "--episodes", 2, "--workers", 1, "--name", "first")
+        options = ("--encoder", "thumbnail", "--shots", 2, "--draws", 2, "--workers", 1, "--name", "first")
         given = ("tune", "--data", data, "--group-pattern", r"([^/]+)__", "--out", tmp_path, *options, *more)
         monkeypatch.setattr(sys, "argv", ["bench", *map(str, given)])
         with pytest.raises(SystemExit) as stop:

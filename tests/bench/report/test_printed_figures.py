@@ -91,7 +91,7 @@ def run(tmp_path_factory):
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(path)
     asked = [sys.executable, "-m", "bench", "run", "--data", str(place / "raw"), "--encoder", "color-stats,texture,color-stats@color=grey", "--head",
-             "centroid,knn", "--shots", "1,2,8", "--seeds", "3", "--noise", "0,0.3", "--name", "raw", "--workers", "1", "--out",
+             "centroid,knn", "--shots", "1,2,8", "--draws", "3", "--noise", "0,0.3", "--name", "raw", "--workers", "1", "--out",
              str(place / "results"), "--select", "auto,oracle"]  # fmt: skip
     done = subprocess.run(asked, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -147,7 +147,7 @@ def test_only_the_cell_is_a_result_and_all_but_the_cell_is_not():
     assert facts(["strong"], instances="segments:64:min=50:without").diagnostic
 
 
-RUN = ("run", "--data", "raw", "--encoder", "color-stats", "--head", "centroid,knn", "--shots", 2, "--seeds", 3, "--name", "raw",
+RUN = ("run", "--data", "raw", "--encoder", "color-stats", "--head", "centroid,knn", "--shots", 2, "--draws", 3, "--name", "raw",
        "--workers", 1, "--no-trivial")  # fmt: skip
 
 

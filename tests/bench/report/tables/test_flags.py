@@ -112,7 +112,7 @@ def test_a_stain_that_gives_the_class_away_is_flagged_and_an_honest_set_is_not(c
     spec = DemoSpec(images=24, slides=24, difficulty=0.0, confounded=confounded)
     write_demo(tmp_path / "data", spec)
     encoder = f"timm:mobilenetv2_100@weights={shared / 'weights' / 'mobilenetv2_100.safetensors'}"
-    words = ["run", "--data", str(tmp_path / "data" / "raw"), "--group-pattern", r"([^/]+)__", "--shots", "10", "--seeds", "5"]
+    words = ["run", "--data", str(tmp_path / "data" / "raw"), "--group-pattern", r"([^/]+)__", "--shots", "10", "--draws", "5"]
     words += ["--encoder", encoder, "--head", "logreg", "--workers", "1", "--out", str(tmp_path / "out"), "--name", "one"]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output

@@ -249,7 +249,7 @@ def fields(tmp_path):
 
 COMMAND = (
     "granularity", "--data", "raw", "--instances", "boxes:fit", "--cells", "cells.csv", "--cell-column", "kind",
-    "--encoder", "color-stats", "--image-labels", "0,1,4", "--cell-labels", "0,1,2,4", "--seeds", "3",
+    "--encoder", "color-stats", "--image-labels", "0,1,4", "--cell-labels", "0,1,2,4", "--draws", "3",
 )  # fmt: skip
 
 
@@ -286,7 +286,7 @@ def test_the_command_simulates_images_of_each_purity(bench, fields):
 def test_windows_that_take_in_a_neighbour_are_counted_by_what_they_show(bench, fields):
     found = {}
     for size in (10, 20):  # the cell alone; or with the cells beside it
-        kind = ("--instances", f"boxes:{size}", "--name", f"w{size}", "--bag-head", "mean-pool", "--seeds", "2")
+        kind = ("--instances", f"boxes:{size}", "--name", f"w{size}", "--bag-head", "mean-pool", "--draws", "2")
         code, text = bench(*COMMAND, *kind)
         assert code == 0 and ("show no cell of that class" in text) == (size == 20), text
         table = pd.read_csv(fields / "results" / "granularity" / f"w{size}" / "noise.csv").set_index("label")
