@@ -77,7 +77,7 @@ def test_a_registered_column_is_in_the_file_on_the_page_and_in_how_to_read(make_
         shown=number_field("toy", lambda value: decimal(value, 2), "weeks"),
     )  # fmt: skip
     monkeypatch.setattr(columns, "COLUMNS", (*COLUMNS, toy))
-    board, facts = make_board(Protocol(shots=(2,), seeds=2), ("strong", "colour"))
+    board, facts = make_board(Protocol(shots=(2,), draws=2), ("strong", "colour"))
     assert (board.table["toy"] == 6 / 7).all()
     assert table_bytes(board.table).splitlines()[0].endswith(b",toy")
     page = render(run_page(RunPage(board=board, facts=facts)))
@@ -87,7 +87,7 @@ def test_a_registered_column_is_in_the_file_on_the_page_and_in_how_to_read(make_
 
 
 def test_a_metric_needs_no_more_and_is_added_to_what_was_fitted_before(make_board, monkeypatch):
-    before, _ = make_board(Protocol(shots=(2,), seeds=2), ("strong", "colour"))
+    before, _ = make_board(Protocol(shots=(2,), draws=2), ("strong", "colour"))
 
     def sureness(P: np.ndarray, y: np.ndarray) -> np.ndarray:
         return P.max(-1).mean(-1)
@@ -95,7 +95,7 @@ def test_a_metric_needs_no_more_and_is_added_to_what_was_fitted_before(make_boar
     for module in (ledger, fits):
         monkeypatch.setattr(module, "METRICS", {**METRICS, "sureness": sureness})
     monkeypatch.setattr(columns, "COLUMNS", (*COLUMNS, metric("sureness", "sureness", "mean highest probability")))
-    after, facts = make_board(Protocol(shots=(2,), seeds=2), ("strong", "colour"))
+    after, facts = make_board(Protocol(shots=(2,), draws=2), ("strong", "colour"))
     assert after.table["sureness"].between(1 / 3, 1).all()
     pd.testing.assert_frame_equal(after.table[list(before.table)], before.table)
     assert "| sureness |" in render(run_page(RunPage(board=after, facts=facts)))
@@ -108,11 +108,11 @@ def test_a_column_can_be_nothing_but_a_mean_of_the_ledger():
 @pytest.mark.parametrize(
     ("protocol", "more"),
     [
-        (Protocol(shots=(2,), noise=(0.0, 0.3), seeds=2, select=("auto", "oracle")), {}),
-        (Protocol(shots=(2,), seeds=1), {"encoders": ("strong", "weak")}),
-        (Protocol(shots=(2,), seeds=2), {"groups": 6, "encoders": ("strong", "colour")}),
-        (Protocol(shots=(2,), seeds=2), {"items": 1, "encoders": ("strong", "colour")}),
-        (Protocol(shots=(2,), seeds=2), {"instances": "masks:64:without", "encoders": ("strong", "colour")}),
+        (Protocol(shots=(2,), noise=(0.0, 0.3), draws=2, select=("auto", "oracle")), {}),
+        (Protocol(shots=(2,), draws=1), {"encoders": ("strong", "weak")}),
+        (Protocol(shots=(2,), draws=2), {"groups": 6, "encoders": ("strong", "colour")}),
+        (Protocol(shots=(2,), draws=2), {"items": 1, "encoders": ("strong", "colour")}),
+        (Protocol(shots=(2,), draws=2), {"instances": "masks:64:without", "encoders": ("strong", "colour")}),
     ],
     ids=["oracle and diagnostics", "one draw, no baseline", "few groups", "an item a group", "all a diagnostic"],
 )
@@ -123,7 +123,7 @@ def test_every_column_with_empty_fields_says_why_and_no_other(make_board, protoc
 
 
 def test_a_page_says_first_what_to_know_then_the_best_row_and_then_all_else(make_board):
-    board, facts = make_board(Protocol(shots=(2,), noise=(0.0, 0.3), seeds=2, select=("auto", "oracle")), warnings=("a note",))
+    board, facts = make_board(Protocol(shots=(2,), noise=(0.0, 0.3), draws=2, select=("auto", "oracle")), warnings=("a note",))
     page = render(run_page(RunPage(board=board, facts=facts, refused=("b note",), command="bench run")))
     order = ["# demo", "**Read this first**", "- a note.", "- b note.", "Best at 2 labels per class: `strong`",
              "`bench run`", "**Tier T1.**", "## Clean labels", "## 30% wrong labels", "## Diagnostics",
@@ -133,7 +133,7 @@ def test_a_page_says_first_what_to_know_then_the_best_row_and_then_all_else(make
 
 
 def test_words_of_ours_are_plain_so_that_another_renderer_has_little_to_know(make_board):
-    board, facts = make_board(Protocol(shots=(2,), noise=(0.0, 0.3), seeds=2, select=("auto", "oracle")))
+    board, facts = make_board(Protocol(shots=(2,), noise=(0.0, 0.3), draws=2, select=("auto", "oracle")))
     page = render(run_page(RunPage(board=board, facts=facts)))
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(page)
     kinds = {child.type for token in tokens for child in token.children or ()}
@@ -143,13 +143,13 @@ def test_words_of_ours_are_plain_so_that_another_renderer_has_little_to_know(mak
 
 
 def test_a_section_is_a_function_and_its_place_in_a_list(make_board, monkeypatch):
-    board, facts = make_board(Protocol(shots=(2,), seeds=2), ("strong",))
+    board, facts = make_board(Protocol(shots=(2,), draws=2), ("strong",))
     monkeypatch.setattr(pages, "SECTIONS", (*pages.SECTIONS, lambda run: [Heading(f"About {run.facts.dataset}")]))
     assert render(run_page(RunPage(board=board, facts=facts))).endswith("\n\n## About demo\n")
 
 
 def test_what_depends_on_the_other_rows_of_a_run_is_empty_where_runs_are_joined(make_board, tmp_path):
-    board, _ = make_board(Protocol(shots=(2,), seeds=2), ("strong", "weak", "colour"))
+    board, _ = make_board(Protocol(shots=(2,), draws=2), ("strong", "weak", "colour"))
     known = DatasetOfRun("demo", "", "c", tmp_path)
     runs = [
         StoredRun(name, tmp_path, rows, ("a", "b", "c"), "d", time.time() + i, known)
