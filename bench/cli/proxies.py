@@ -182,9 +182,9 @@ def _number(value: float, digits: int) -> str:
 
 
 def _write(path: Path, judged: pd.DataFrame, regret: pd.DataFrame | None) -> None:
-    from bench.storage.tables import write_csv
+    from bench.storage.atomic import write_beside
+    from bench.storage.tables import csv_bytes
 
     tables = {path: judged} | ({} if regret is None else {path.with_name(f"{path.stem}-regret.csv"): regret})
-    for place, table in tables.items():
-        write_csv(place, table)
+    write_beside({place: csv_bytes(table) for place, table in tables.items()})
     console.print(f"Written: {', '.join(map(str, tables))}")

@@ -157,13 +157,15 @@ def run(
 def _audit(request: Request, result: RunReport, command: str, **how: Any) -> pd.DataFrame:
     """Run the same on items split at random, and write beside the run what that scores too high."""
     from bench.pipeline import run as run_all
-    from bench.runs.place import LEAK
-    from bench.storage.tables import write_csv
+    from bench.runs.place import write_leak
+    from bench.runs.record import read_about
     from bench.studies.leak import leak_table
 
+    signature = str(read_about(result.folder).get("signature"))
     name = request.name and f"{request.name}-random-split"
     other = replace(request, protocol=replace(request.protocol, split="random"), name=name)
     at_random = run_all(other, command=command, **how)
     table = leak_table(result.leaderboard.table, at_random.leaderboard.table)
-    write_csv(result.folder / LEAK, table)
+    if not write_leak(result.folder, table, signature):
+        print_notes([f"{result.folder} holds tables of another request by now, so leak.csv is not written there"])
     return table

@@ -19,8 +19,8 @@ from bench.instances.blank import diagnostic_of
 from bench.report.pages.page import page_bytes
 from bench.runs.place import keep_tables, place_run
 from bench.statistics.intervals import T_FROM
-from bench.storage.atomic import write_atomically
 from bench.storage.tables import csv_bytes
+from bench.storage.together import put_together
 from bench.studies.granularity.design import (
     Design,
     Levels,
@@ -256,14 +256,13 @@ def _check_none(none: str, classes: set[str], cells: int) -> None:
 
 
 def _write(folder: Path, story: PageContext, tables: dict[str, pd.DataFrame]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    places = {"curves": "curves.csv", "rates": "exchange.csv", "frontier": "frontier.csv"}
-    files = {place: csv_bytes(tables[what]) for what, place in places.items()}
-    if story.noise is not None:
-        files["noise.csv"] = csv_bytes(story.noise)
     picture = draw_curves(tables["curves"], len(story.classes))
-    if picture:
-        files["curves.png"] = picture
     page = granularity_page(story, tables["curves"], tables["rates"], tables["frontier"], bool(picture))
-    for name, content in {**files, "granularity.md": page_bytes(page)}.items():
-        write_atomically(folder / name, content)
+    places = {"curves": "curves.csv", "rates": "exchange.csv", "frontier": "frontier.csv"}
+    files = {
+        **{place: csv_bytes(tables[what]) for what, place in places.items()},
+        "noise.csv": None if story.noise is None else csv_bytes(story.noise),
+        "curves.png": picture,
+        "granularity.md": page_bytes(page),
+    }
+    put_together(folder, files, {})

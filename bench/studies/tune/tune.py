@@ -3,17 +3,18 @@
     prepare -> embed -> split_halves -> run_study (tuning half) -> published against tuned (evaluation half)
 
 No group, so no label, is in both halves. Writes <out>/tune/<name>/{study.journal, trials.csv, importance.csv,
-tuned.json, tuned_on.csv, report.md} and, where asked for, history.png and importance.png. The setting goes on to
-`bench run --params tuned.json`.
+tuned.json, tuned_on.csv, report.md} and, where asked for, history.png and importance.png: all but the journal at once.
+The setting goes on to `bench run --params tuned.json`.
 """
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ import pandas as pd
 from bench.data.content import data_name
 from bench.embeddings.embed import DataSpec, OnProgress, embed, prepare
 from bench.errors import BenchError
-from bench.fitting.tuned import write_tuned
+from bench.fitting.tuned import tuned_files
 from bench.fitting.views import Embedded
 from bench.heads import Head, Params, all_heads, get_heads
 from bench.protocol.level import default_draws
@@ -42,7 +43,7 @@ from bench.report.pages.model import (
     table_of,
 )
 from bench.report.pages.numbers import counted, decimal, interval, points, short
-from bench.report.pages.page import write_page
+from bench.report.pages.page import page_bytes
 from bench.runs.facts import IN_TURN
 from bench.runs.tested import scored_items
 from bench.seeds import content_name
@@ -51,12 +52,16 @@ from bench.statistics.intervals import T_FROM, differences, few_groups, score_in
 from bench.statistics.learning import alike, learned_from, margins
 from bench.statistics.metrics import balanced_accuracy, log_loss
 from bench.statistics.spread import spread_of
-from bench.storage.atomic import replacing
-from bench.storage.tables import write_csv
+from bench.storage.tables import csv_bytes
+from bench.storage.together import put_together
 from bench.studies.tune.study import Half, Task, best_trial, importance, read_trials, run_study
 from encoders import resolve
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 SCORES = ("balanced accuracy", "95% interval", "log loss")  # of `SettingScore.texts`
+FIGURES = ("history.png", "importance.png")
 VERSION = 2  # raised when the same description would give other numbers
 
 
@@ -171,10 +176,13 @@ def tune(
         "balanced_accuracy": float(best["balanced_accuracy"]), "log_loss": float(best["log_loss"]),
         "study": "study.journal",
     }  # fmt: skip
-    _write(result, outer.published(head), head, aim)
-    write_tuned(folder, head, setting, table.iloc[tuning], tuned_on, _worth(result, outer.published(head), head))
-    if draw_figures:
-        draw_figures(result)
+    worth = _worth(result, outer.published(head), head)
+    files = {
+        **_tables(result, outer.published(head), head, aim),
+        **tuned_files(head, setting, table.iloc[tuning], tuned_on, worth),
+        **(draw_figures(result) if draw_figures else dict.fromkeys(FIGURES)),
+    }
+    put_together(folder, files, {})
     return result
 
 
@@ -226,12 +234,10 @@ def _compare(
     return first, second, apart
 
 
-def _write(result: Tuned, published: Params, head: Head, aim: TuneRequest) -> None:
-    folder = result.folder
+def _tables(result: Tuned, published: Params, head: Head, aim: TuneRequest) -> dict[str, bytes]:
     shares = pd.DataFrame({"parameter": list(result.importance), "importance": list(result.importance.values())})
-    write_csv(folder / "trials.csv", result.trials)
-    write_csv(folder / "importance.csv", shares)
-    write_page(folder / "report.md", study_page(result, published, head, aim))
+    page = page_bytes(study_page(result, published, head, aim))
+    return {"trials.csv": csv_bytes(result.trials), "importance.csv": csv_bytes(shares), "report.md": page}
 
 
 def _worth(result: Tuned, published: Params, head: Head) -> dict[str, Any]:
@@ -308,13 +314,13 @@ def verdict(result: Tuned) -> str:
 
 
 def _figures() -> Any:
-    """Return a function that draws history.png and importance.png of a result into its folder."""
+    """Return a function that gives history.png and importance.png of a result, as bytes by name."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise BenchError("Got --plots without matplotlib; expected it installed: pip install '.[plots]'.") from None
 
-    def draw(result: Tuned) -> None:
+    def draw(result: Tuned) -> dict[str, bytes]:
         figure = Figure(figsize=(6, 4), layout="constrained")
         axes = figure.add_subplot(xlabel="trial", ylabel="balanced accuracy (mean over episodes)")
         for state, marker in (("complete", "o"), ("pruned", "x")):
@@ -328,8 +334,12 @@ def _figures() -> Any:
         shares.add_subplot(xlabel="share of the variance of balanced accuracy").barh(
             names, [result.importance[name] for name in names]
         )
-        for kind, drawn in (("history", figure), ("importance", shares)):
-            with replacing(result.folder / f"{kind}.png") as path:
-                drawn.savefig(path, format="png", dpi=150)
+        return {name: _png(drawn) for name, drawn in zip(FIGURES, (figure, shares), strict=True)}
 
     return draw
+
+
+def _png(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=150)
+    return file.getvalue()

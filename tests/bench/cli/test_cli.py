@@ -178,6 +178,10 @@ def test_the_leak_audit_writes_both_splits_and_ranks_nothing_in_the_random_one(b
     own = pd.read_csv(runs / "r" / "leaderboard.csv").set_index("series")["balanced_accuracy"]
     overview = (tmp_path / "results" / "leaderboard.md").read_text()
     assert f"{100 * own['balanced']:.1f}" in overview and overview.count("`thumbnail`") == 1
+    other = [word if word != "knn" else "centroid" for word in command]
+    assert bench(*other)[0] == 0 and not (runs / "r" / "leak.csv").exists()  # it is of the request before
+    [kept] = runs.glob("r-earlier-*")
+    assert pd.read_csv(kept / "leak.csv").equals(leak)
 
 
 def test_a_level_without_groups_to_leave_out_is_told_and_the_others_go_on(bench, data, tmp_path):

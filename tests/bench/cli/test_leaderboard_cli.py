@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench.storage.together import put_together
+from bench.storage.together import put_together, read_record, unsound
 from bench.storage.verified import read_json
 
 NAMES = ("blood", "plant", "nerve", "skin", "bone", "lung")
@@ -47,6 +47,7 @@ def test_runs_of_two_datasets_become_one_leaderboard(bench, two, tmp_path):
     assert code == 0
     assert "16 rows of 2 runs (blood, plant)" in text and "no signed-rank test over 2 datasets" in text
     out = tmp_path / "results"
+    assert read_record(out)["files"].keys() == {"leaderboard.csv", "leaderboard.md", "across.csv"} and unsound(out) == []
     board, across = pd.read_csv(out / "leaderboard.csv"), pd.read_csv(out / "across.csv")
     assert board["dataset"].value_counts().to_dict() == {"blood": 8, "plant": 8}
     assert board["rank_low"].isna().sum() == pd.concat(

@@ -17,6 +17,7 @@ from bench.errors import BenchError
 from bench.fitting.tuned import read_tuned
 from bench.heads import all_heads
 from bench.heads.support import Support
+from bench.storage.together import NEXT, read_record, unsound
 from bench.studies.tune import tune as tuning
 from bench.studies.tune.study import Half
 from bench.studies.tune.tune import TuneRequest, tune
@@ -79,6 +80,8 @@ def test_the_command_writes_all_of_it_and_goes_on(data, tmp_path, monkeypatch, c
     assert code == 0
     assert "2 trials reused, 2 made" in text
     folder = tmp_path / "tune" / "first"
+    together = {"trials.csv", "importance.csv", "tuned.json", "tuned_on.csv", "report.md"}
+    assert read_record(folder)["files"].keys() == together and unsound(folder) == []
     assert len(pd.read_csv(folder / "trials.csv")) == 4
     about = json.loads((folder / "tuned.json").read_text())
     assert about["settings"]["xgboost"].keys() == about["published"]["xgboost"].keys()
@@ -116,6 +119,16 @@ def test_the_tables_name_the_rows_that_all_were_scaled_by(data, tmp_path, monkey
 def test_rows_to_scale_by_that_are_none_are_refused():
     with pytest.raises(BenchError, match="did you mean 'support'"):
         TuneRequest("thumbnail", scale_by="suport")
+
+
+def test_settings_that_a_kill_left_beside_their_place_are_found(data, tmp_path):
+    folder = tune(source(data), AIM, out=tmp_path).folder
+    first = read_tuned(folder / "tuned.json")
+    together = [*read_record(folder)["files"], "run.json"]
+    (folder / NEXT).mkdir()
+    for name in together:
+        (folder / name).replace(folder / NEXT / name)
+    assert read_tuned(folder / "tuned.json") == first and not (folder / NEXT).exists()
 
 
 def test_what_is_evaluated_is_the_published_and_the_best_complete_setting(data, tmp_path):

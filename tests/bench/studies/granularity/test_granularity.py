@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bench.errors import BenchError
+from bench.storage.together import read_record, unsound
 from bench.studies.granularity.design import Levels, design_images, structural_noise, usable_classes
 from bench.studies.granularity.exchange import measure
 from bench.studies.granularity.fits import Method, fit_design, plan_methods
@@ -260,8 +263,10 @@ def test_the_command_from_images_to_tables(bench, fields):
     folder = fields / "results" / "granularity" / "raw-boxesfit"
     if not folder.is_dir():
         [folder] = (fields / "results" / "granularity").iterdir()
-    names = {path.name for path in folder.iterdir()}
-    assert names - {"curves.png"} == {"curves.csv", "exchange.csv", "frontier.csv", "noise.csv", "granularity.md", "dataset.json"}
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    together = {"curves.csv", "exchange.csv", "frontier.csv", "noise.csv", "granularity.md"}
+    assert names - {"curves.png"} == {*together, "dataset.json", "run.json"}
+    assert read_record(folder)["files"].keys() - {"curves.png"} == together
     curves = pd.read_csv(folder / "curves.csv").set_index(["head", "images", "cells"])
     assert set(curves.index) >= {("logreg", 0, 4), ("joint", 4, 4), ("mean-pool", 4, 0), ("noisy-or", 1, 2)}
     assert ("mean-pool", 4, 1) not in curves.index
@@ -273,6 +278,24 @@ def test_the_command_from_images_to_tables(bench, fields):
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert bench(*COMMAND)[0] == 0
     assert first == {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_tables_that_another_request_left_are_kept_unless_they_are_damaged_and_a_table_it_lacks_goes(bench, fields):
+    smaller = (*COMMAND, "--bag-head", "mean-pool", "--name", "g")
+    folder = fields / "results" / "granularity" / "g"
+    earlier = lambda: sorted(folder.parent.glob("g-earlier-*"))  # noqa: E731
+    assert bench(*COMMAND, "--name", "g")[0] == 0
+    code, text = bench(*smaller)
+    assert code == 0 and "its tables are kept in" in text
+    [kept] = earlier()
+    assert unsound(kept) == [] and "joint" in set(pd.read_csv(kept / "curves.csv")["head"])
+    shutil.rmtree(kept)
+    assert bench(*COMMAND, "--name", "g")[0] == 0
+    (folder / "curves.csv").write_text("encoder,purity,head,images,cells\nx,1,joint,9,9\n")
+    code, text = bench(*smaller)
+    assert code == 0 and earlier() == [] and "is not what was written there" in text
+    code, text = bench(*smaller, "--purity", "1")
+    assert code == 0 and not (folder / "noise.csv").exists() and unsound(folder) == []
 
 
 def test_the_command_simulates_images_of_each_purity(bench, fields):
