@@ -55,7 +55,7 @@ def make_board(make_sweep, tmp_path):
         known = {name: KNOWN[name] for name in encoders}
         facts = RunFacts("demo", "whole", "T1", "r", sweep.plan.rule, "r", "spread", ("a", "b", "c"), known)
         facts = replace(facts, **more)
-        return build_leaderboard(tmp_path / "run", sweep.units, sweep.table, sweep.plan, facts), facts
+        return build_leaderboard(tmp_path / "run", sweep.blocks, sweep.table, sweep.plan, facts), facts
 
     return make
 
