@@ -63,7 +63,7 @@ def proxies(
         import pandas as pd
 
         from bench.embeddings.embed import cached_encoders, embed, prepare
-        from bench.fitting.sweep import scale_rows
+        from bench.fitting.scaling import scale_rows
         from bench.studies.proxies import PROXIES, cka_matrix, measure, selection_regret
         from encoders import check_aliases, resolve
 
