@@ -18,8 +18,8 @@ PROMPTS_EXAMPLES = ("bench prompts --data Data/raw > prompts.toml",)
 
 def export(to: To, source: DataOptions, encoder: Encoders = None, out: Out = DEFAULT_OUT) -> None:
     """Write stored embeddings with path, label, group and split to one file, NAME.npz or NAME.parquet."""
-    name = one_of(encoder_names(encoder, required=True), "--encoder")
     existing(source.data)
+    name = one_of(encoder_names(encoder, required=True), "--encoder")
 
     with imports():
         from bench.embeddings.embed import prepare

@@ -27,8 +27,8 @@ def extract(
     device: Device = "auto",
 ) -> None:
     """Embed every image (or tile, or cell) with the encoders and keep the embeddings."""
-    wanted = encoder_names(encoder, required=True)
     existing(source.data)
+    wanted = encoder_names(encoder, required=True)
     check_device(device)
 
     with imports():

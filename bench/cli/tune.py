@@ -53,8 +53,8 @@ def tune(
     """Tune one head on half of the groups and compare it with the published setting on the other half."""
     level = one_number(shots, "--shots")
     one_head = one_of(words(head), "--head")
-    one_encoder = one_of(encoder_names(encoder, required=True), "--encoder")
     existing(source.data)
+    one_encoder = one_of(encoder_names(encoder, required=True), "--encoder")
     check_device(device)
 
     with imports():

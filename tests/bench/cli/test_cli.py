@@ -268,7 +268,7 @@ def test_export_gives_the_rows_of_the_table(bench, data, tmp_path):
         ),
         (("run", "--encoder", "thumbnail", "--noise-kind", "asymmetric", "--confusable", "dino"), "of which dino is no"),
         (("run", "--encoder", "thumbnail", "--noise-kind", "open-set", "--foreign", "rbd"), "did you mean 'rbc'?"),
-        (("run", "--encoder", "thumbnail", "--budget", "0"), "Got budgets [0]"),
+        (("run", "--encoder", "thumbnail", "--budget", "0"), "Got --budget 0; expected whole numbers from 1"),
         (("run", "--encoder", "thumbnail", "--split", "source"), "Got --split source, and 12 of 12 items have no source"),
         (("run", "--encoder", "thumbnail", "--split", "random", "--leak"), "Got --leak with --split random"),
         (("run", "--encoder", "thumbnail", "--instances", "tile:3"), "Got instances 'tile:3'"),

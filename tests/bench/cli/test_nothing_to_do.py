@@ -69,7 +69,7 @@ RUN = [
     "centroid",
     "--shots",
     "1",
-    "--seeds",
+    "--draws",
     "2",
 ]
 
@@ -113,10 +113,10 @@ def test_help_imports_none_of_the_libraries_that_work_takes(tmp_path, words):
         (["run", "--data", "nosuch"], "Got --data nosuch, which does not exist"),
         (["data", "check", "--data", "nosuch"], "Got --data nosuch, which does not exist"),
         (["prompts", "--data", "nosuch"], "Got --data nosuch, which does not exist"),
-        (["segment", "--out", "x", "--data", "nosuch"], "Got --data nosuch, which does not exist"),
+        (["segment", "--to", "x", "--data", "nosuch"], "Got --data nosuch, which does not exist"),
         (["granularity", "--data", "nosuch"], "Got --data nosuch, which does not exist"),
         (["proxies", "--data", "nosuch"], "Got --data nosuch, which does not exist"),
-        (["export", "--out", "x.npz", "-e", "dino", "--data", "nosuch"], "Got --data nosuch, which does not exist"),
+        (["export", "--to", "x.npz", "-e", "dino", "--data", "nosuch"], "Got --data nosuch, which does not exist"),
     ],
 )
 def test_a_slip_is_told_before_any_library_is_imported(tmp_path, words, said):

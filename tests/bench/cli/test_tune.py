@@ -101,7 +101,7 @@ def test_the_command_writes_all_of_it_and_goes_on(data, tmp_path, monkeypatch, c
 def test_the_tables_name_the_rows_that_all_were_scaled_by(data, tmp_path, monkeypatch, capsys):
     for scale_by in ("pool", "support"):
         given = ("tune", "--data", data, "--group-pattern", r"([^/]+)__", "--out", tmp_path, "--encoder", "thumbnail",
-                 "--head", "ridge", "--shots", 2, "--episodes", 2, "--trials", 2, "--workers", 1, "--scale-by", scale_by,
+                 "--head", "ridge", "--shots", 2, "--draws", 2, "--trials", 2, "--workers", 1, "--scale-by", scale_by,
                  "--name", scale_by)  # fmt: skip
         monkeypatch.setattr(sys, "argv", ["bench", *map(str, given)])
         with pytest.raises(SystemExit) as stop:
