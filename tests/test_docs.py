@@ -1,0 +1,231 @@
+"""The pages hold what they say: links lead somewhere, options and commands exist, long tables are folded."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import subprocess
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import typer
+from typer.main import get_command
+
+from bench.cli.app import app
+
+ROOT = Path(__file__).resolve().parents[1]
+WRONG_USE = typer.BadParameter.__bases__[0]  # all that the parser can object to
+AT_ONCE = {"--help", "-h", "--version", "--install-completion", "--show-completion"}  # would do something when read
+MADE_OF_HISTORY = {"CHANGELOG.md"}  # may name options that are no more
+
+
+def _tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True, text=True)
+    names = listed.stdout.split() if listed.returncode == 0 else [p.relative_to(ROOT) for p in ROOT.rglob("*.md")]
+    return sorted(ROOT / name for name in names if (ROOT / name).exists())
+
+
+PAGES = pytest.mark.parametrize("path", _tracked(), ids=lambda path: path.relative_to(ROOT).as_posix())
+
+
+@cache
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def known_options() -> frozenset[str]:
+    made = script("make_options")
+    everything = [get_command(app), *(command for _, command in made.commands())]
+    return frozenset(name for command in everything for param in made.options(command) for name in made.names(param)) | {
+        "--help"
+    }
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def without_code(page: str) -> str:
+    page = re.sub(r"^```.*?^```$", "", page, flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"`[^`\n]*`", "", re.sub(r"^ {4}.*$", "", page, flags=re.MULTILINE))
+
+
+def anchors(page: str) -> set[str]:
+    """The names that code hosts give to headings."""
+    page = re.sub(r"^```.*?^```$", "", page, flags=re.DOTALL | re.MULTILINE)
+    found: list[str] = []
+    for title in re.findall(r"^#{1,6} (.*)$", page, flags=re.MULTILINE):
+        slug = re.sub(r"[^\w\- ]", "", title.strip().lower()).replace(" ", "-")
+        found.append(slug if slug not in found else f"{slug}-{found.count(slug)}")
+    return set(found)
+
+
+def shell_lines(page: str) -> list[str]:
+    """The lines of all blocks of code that are no Python; continued lines are joined."""
+    fenced = [body for kind, body in re.findall(r"^```(\w*)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE) if kind in ("", "sh")]
+    page = re.sub(r"^```.*?^```$", "", page, flags=re.DOTALL | re.MULTILINE)
+    indented = re.findall(r"(?:^ {4}\S.*\n)(?:^ {4}.*\n)*", page + "\n", re.MULTILINE)
+    return re.sub(r"\\\n\s*", " ", "\n".join([*fenced, *indented])).splitlines()
+
+
+def commands(lines: list[str]) -> list[list[str]]:
+    """The calls of bench in lines of a shell, as words; variables that were set before are put in."""
+    variables: dict[str, str] = {}
+    found = []
+    for line in lines:
+        line = line.strip()
+        assigned = re.fullmatch(r"([A-Z]+)=(.*)", line)
+        for name, value in variables.items():
+            line = re.sub(rf"\$({name}\b|\{{{name}\}})", lambda _, value=value: value, line)
+        if assigned:
+            variables[assigned[1]] = shlex.split(line.partition("=")[2])[0]
+            continue
+        for part in re.split(r"&&|;|\s{4,}(?=bench )", line):
+            words = shlex.split(part.strip(), comments=True) if re.match(r"(\S*/)?bench\b", part.strip()) else []
+            words = words[: next((i for i, word in enumerate(words) if word in (">", "|", ">>")), len(words))]
+            if words:
+                found.append(words[1:])
+    return found
+
+
+def parse(words: list[str]) -> None:
+    """Read a call as the command line does, and run nothing."""
+    command = get_command(app)
+    name = "bench"
+    while getattr(command, "commands", None) and words and words[0] in command.commands:
+        command, name, words = command.commands[words[0]], words[0], words[1:]
+    if AT_ONCE & set(words):
+        return
+    if getattr(command, "commands", None) and words and not words[0].startswith("-"):
+        raise typer.BadParameter(f"no such command: {words[0]}")
+    command.make_context(name, list(words), resilient_parsing=False)
+
+
+def test_the_readme_has_at_most_1200_words():
+    assert len(text_of(ROOT / "README.md").split()) <= 1200
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/bench quickstart",
+     "python3 -m venv .tox-venv && .tox-venv/bin/pip install tox && .tox-venv/bin/tox"],
+)  # fmt: skip
+def test_the_readme_sets_all_up_by_one_command_and_tests_it_by_another(line):
+    assert f"\n    {line}\n" in text_of(ROOT / "README.md")
+
+
+@PAGES
+def test_every_link_leads_to_a_file_and_a_heading_that_are_there(path):
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_code(text_of(path))):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        page = (path.parent / name).resolve() if name else path
+        assert page.exists(), f"{target} leads nowhere"
+        assert not anchor or anchor in anchors(text_of(page)), f"{target}: no such heading"
+
+
+def test_every_page_of_documentation_is_reached_from_the_readme():
+    reached, todo = set(), [ROOT / "README.md"]
+    while todo:
+        path = todo.pop()
+        if path in reached or path.suffix != ".md":
+            continue
+        reached.add(path)
+        names = re.findall(r"\]\(([^)#\s:]+)(?:#[^)]*)?\)", without_code(text_of(path)))
+        todo += [(path.parent / name).resolve() for name in names]
+    assert not {path for path in _tracked() if path not in reached}
+
+
+@cache
+def options_of_scripts() -> frozenset[str]:
+    """Of the programs in tests/, which pages of results name beside commands of bench."""
+    sources = (text_of(path) for path in (ROOT / "tests").rglob("*.py"))
+    return frozenset(name for source in sources for name in re.findall(r"""add_argument\(\s*["'](--[a-z-]+)""", source))
+
+
+@PAGES
+def test_a_page_names_no_option_that_does_not_exist(path):
+    if path.name in MADE_OF_HISTORY:
+        pytest.skip("tells of the past")
+    of_others = options_of_scripts() if "results" in path.parts else frozenset()
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*\b", text_of(path)))
+    assert named <= known_options() | of_others, sorted(named - known_options() - of_others)
+
+
+def test_every_option_of_every_command_is_named_in_the_documentation():
+    page = "\n".join(text_of(path) for path in (ROOT / "docs").glob("*.md"))
+    assert not {name for name in known_options() if f"`{name}`" not in page} - {"--help", "-h"}
+
+
+def test_the_page_of_options_is_what_the_command_line_says_today():
+    assert text_of(ROOT / "docs" / "options.md") == script("make_options").page(), "run python docs/make_options.py"
+
+
+@PAGES
+def test_every_command_of_a_block_is_one_that_the_command_line_takes(path):
+    for words in commands(shell_lines(text_of(path))):
+        try:
+            parse(words)
+        except WRONG_USE as error:
+            pytest.fail(f"bench {shlex.join(words)}: {error}")
+
+
+@PAGES
+def test_every_command_within_a_sentence_is_one_that_the_command_line_takes(path):
+    for words in commands(re.findall(r"`(bench [^`]*)`", text_of(path).replace("\n", " "))):
+        try:
+            parse([word for word in words if word != "..."])
+        except WRONG_USE as error:
+            assert str(error).startswith("Missing") or "requires" in str(error), f"bench {shlex.join(words)}: {error}"
+
+
+def test_commands_that_are_wrong_are_found_out():
+    wrong = commands(["D=\"--data x --nosuch\"", "bench run $D --encoder a > out.txt"])
+    assert wrong == [["run", "--data", "x", "--nosuch", "--encoder", "a"]]
+    with pytest.raises(WRONG_USE, match="nosuch"):
+        parse(wrong[0])
+    with pytest.raises(WRONG_USE):
+        parse(["nosuch"])
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "results").rglob("*.md")), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_page_of_results_begins_with_what_was_found_and_folds_its_long_tables(path):
+    page = text_of(path)
+    assert page.split("\n\n")[1].startswith("**In short:**")
+    assert script("fold_pages").readable(page) == page, "run python docs/fold_pages.py"
+
+
+def test_folding_keeps_every_row_and_a_second_time_changes_nothing():
+    rows = [f"| {i} | `timm:mobilenetv2_100@weights=weights/mobilenetv2_100.safetensors` |" for i in range(40)]
+    page = "\n".join(["# Title", "", "Text.", "", "| a | b |", "|---|---|", *rows, "", "End.", ""])
+    folded = script("fold_pages").readable(page)
+    assert re.findall(r"^\| (\d+) \|", folded, re.MULTILINE) == [str(i) for i in range(40)]
+    assert "<summary>25 more rows</summary>" in folded and folded.count("stands for") == 1
+    assert folded.count("timm:mobilenetv2") == 1 and script("fold_pages").readable(folded) == folded
+
+
+def test_the_picture_shows_the_rows_of_the_sample_leaderboard():
+    import pandas as pd
+
+    made = script("make_picture")
+    rows = made.best_heads(pd.read_csv(made.TABLE))
+    assert set(rows["encoder"]) == set(made.COLOURS) and set(rows["noise"]) == set(made.TITLES)
+    assert len(rows) == 2 * 2 * 3 and rows["ci_low"].le(rows["balanced_accuracy"]).all()
+    assert made.PICTURE.stat().st_size < 100_000
+
+
+def test_the_files_that_are_named_to_contributors_are_there():
+    named = set(re.findall(r"`((?:bench|encoders|tests|docs|results)/[\w./-]*)`", text_of(ROOT / "CONTRIBUTING.md")))
+    named = {name for name in named if "NAME" not in name}
+    if not (ROOT / "bench/report/tables/columns").exists():  # the registries of columns and sections are on their way
+        named = {name for name in named if "/report/" not in name}
+    assert len(named) > 30 and not {name for name in named if not (ROOT / name).exists()}
