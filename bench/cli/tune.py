@@ -26,7 +26,7 @@ from bench.cli.tables import make_table
 from bench.data.layout import existing
 
 if TYPE_CHECKING:
-    from bench.studies.tune.tune import SettingScore, Tuned
+    from bench.studies.tune.results import SettingScore, Tuned
 
 EXAMPLES = (
     "bench tune --data Data/raw --group-pattern '([^/]+)__' --encoder dino --head xgboost --shots 10",
@@ -58,7 +58,7 @@ def tune(
     check_device(device)
 
     with imports():
-        from bench.studies.tune.tune import TuneRequest
+        from bench.studies.tune.results import TuneRequest
         from bench.studies.tune.tune import tune as tune_all
 
     aim = TuneRequest(one_encoder, one_head, level, trials, draws, support_groups, scale_by)
@@ -70,7 +70,7 @@ def tune(
 
 
 def _show(result: Tuned, scale_by: str) -> None:
-    from bench.studies.tune.tune import verdict
+    from bench.studies.tune.page import verdict
 
     parameters = list(result.setting)
     table = make_table("setting", "scaled by", "balanced accuracy", "95% interval", "log loss", *parameters)

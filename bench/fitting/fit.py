@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.errors import BenchError
+from bench.fitting.episode import Episode, Truth
 from bench.fitting.scaling import ScaledByDraw, ScaledRows
-from bench.fitting.selection import Chosen, Episode, Truth, choose
+from bench.fitting.selection import Chosen, choose
 from bench.fitting.views import View
 from bench.heads import Head, get_heads
 from bench.heads.pool import BUDGET, Pool

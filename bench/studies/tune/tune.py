@@ -9,10 +9,9 @@ The setting goes on to `bench run --params tuned.json`.
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,96 +25,32 @@ from bench.fitting.tuned import tuned_files
 from bench.fitting.views import Embedded
 from bench.heads import Head, Params, all_heads, get_heads
 from bench.protocol.level import default_draws
-from bench.protocol.protocol import SCALE_BY, check_scale_by
+from bench.protocol.protocol import SCALE_BY
 from bench.protocol.splits import plan_splits
 from bench.protocol.supports import draw_supports
 from bench.protocol.tune_eval_split import split_tune_eval
-from bench.report.pages.model import (
-    Block,
-    Heading,
-    Page,
-    Table,
-    Text,
-    long_table,
-    name_field,
-    number_field,
-    say,
-    table_of,
-)
-from bench.report.pages.numbers import counted, decimal, interval, points, short
 from bench.report.pages.page import page_bytes
 from bench.runs.facts import IN_TURN
 from bench.runs.tested import scored_items
 from bench.seeds import content_name
 from bench.statistics.hits import Hits, count_hits
-from bench.statistics.intervals import T_FROM, differences, few_groups, score_intervals
+from bench.statistics.intervals import differences, few_groups, score_intervals
 from bench.statistics.learning import alike, learned_from, margins
 from bench.statistics.metrics import balanced_accuracy, log_loss
 from bench.statistics.spread import spread_of
 from bench.storage.tables import csv_bytes
 from bench.storage.together import put_together
-from bench.studies.tune.study import Half, Task, best_trial, importance, read_trials, run_study
+from bench.studies.tune.half import Half
+from bench.studies.tune.study import Task, best_trial, importance, read_trials, run_study
 from encoders import resolve
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
+from bench.studies.tune.figures import FIGURES, figures
+from bench.studies.tune.page import study_page
+from bench.studies.tune.results import SettingScore, Tuned, TuneRequest
 
-SCORES = ("balanced accuracy", "95% interval", "log loss")  # of `SettingScore.texts`
-FIGURES = ("history.png", "importance.png")
 VERSION = 2  # raised when the same description would give other numbers
-
-
-@dataclass(frozen=True)
-class TuneRequest:
-    """What is tuned: a head on an encoder, at `shots` labels a class. episodes=None: as many draws as a run has.
-
-    scale_by: the rows that all are scaled by, as in a run; see `bench.fitting.scaling`.
-    """
-
-    encoder: str
-    head: str = "xgboost"
-    shots: int = 10
-    trials: int = 40
-    episodes: int | None = None
-    draw: str = "spread"
-    scale_by: str = SCALE_BY[0]
-
-    def __post_init__(self) -> None:
-        check_scale_by(self.scale_by)
-        for name in ("shots", "trials", "episodes"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise BenchError(f"Got {name} {value}; expected a whole number from 1, e.g. --{name} 10.")
-
-
-@dataclass(frozen=True)
-class SettingScore:
-    """A setting on the evaluation half: mean over draws, with the 95% interval of its balanced accuracy."""
-
-    balanced_accuracy: float
-    low: float
-    high: float
-    log_loss: float
-
-    def texts(self) -> tuple[str, str, str]:
-        """Return balanced accuracy in percent, its interval, and log loss, as they are shown."""
-        return points(self.balanced_accuracy), interval(self.low, self.high), decimal(self.log_loss)
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """What a study found. gain: balanced accuracy, tuned minus published; its interval is NaN with too few groups."""
-
-    folder: Path
-    setting: Params
-    trials: pd.DataFrame
-    importance: Mapping[str, float]
-    published: SettingScore
-    tuned: SettingScore
-    gain: tuple[float, float, float]
-    halves: tuple[int, int]  # groups
-    published_is_best: bool  # on the tuning half
-    made: int
 
 
 def tune(
@@ -140,7 +75,7 @@ def tune(
         raise BenchError(f"Got head '{head.name}', which declares no space to search; expected one of: {able}.")
     if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
         raise BenchError(f"Got study name '{name}'; expected letters, digits, '.', '_' or '-', as it names a folder.")
-    draw_figures = _figures() if plots else None
+    draw_figures = figures() if plots else None
     spec = resolve(aim.encoder)
     prepared, _, X = embed(prepare(source, out, on_progress), [spec], device, on_progress)
     table = prepared.instances
@@ -245,101 +180,3 @@ def _worth(result: Tuned, published: Params, head: Head) -> dict[str, Any]:
     gain = [None if np.isnan(value) else value for value in result.gain]
     both = {"published": asdict(result.published), "tuned": asdict(result.tuned), "gain": gain}
     return {"published": {head.name: dict(published)}, "evaluation": both}
-
-
-def study_page(result: Tuned, published: Params, head: Head, aim: TuneRequest) -> Page:
-    """Return the page of a study: what it was worth, the setting, importance, and every trial."""
-    title = say(
-        "{head} on {encoder}, tuned at {labels} per class", head=head.name, encoder=aim.encoder,
-        labels=counted(aim.shots, "label"),
-    )  # fmt: skip
-    done = say(
-        "{trials} on {groups}; both settings below are evaluated on the other {others}, of which no label was tuned "
-        "on.",
-        trials=counted(len(result.trials), "trial"), groups=counted(result.halves[0], "group"),
-        others=result.halves[1],
-    )  # fmt: skip
-    pruned = say(
-        "Means over episodes; the setting with the best balanced accuracy is kept. A pruned trial ended early, as it "
-        "did clearly worse than the best on the same draws."
-    )
-    trials = [number_field(str(name), _text) for name in result.trials.columns]
-    return Page(
-        title,
-        (
-            Text(verdict(result)), Text(done), _settings(result, published, head, aim),
-            Heading(say("Which parameters matter")), _importance(result),
-            Heading(say("Trials")), Text(pruned), *long_table(table_of(result.trials.to_dict("records"), trials)),
-        ),
-    )  # fmt: skip
-
-
-def _settings(result: Tuned, published: Params, head: Head, aim: TuneRequest) -> Table:
-    """Return the published and the tuned setting with their scores on the evaluation half."""
-    rows = [
-        {"setting": name, "scaled by": aim.scale_by, **dict(zip(SCORES, compared.texts(), strict=True)), **setting}
-        for name, compared, setting in (
-            ("published", result.published, published), ("tuned", result.tuned, result.setting)
-        )
-    ]  # fmt: skip
-    values = [number_field(key, _text) for key in (*SCORES, *head.default)]
-    return table_of(rows, [name_field("setting"), name_field("scaled by"), *values])
-
-
-def _importance(result: Tuned) -> Block:
-    """Return the share of every parameter, or that it cannot be told."""
-    if not result.importance:
-        return Text(say("The complete trials are too few or too alike to tell."))
-    rows = [{"parameter": name, "share": share} for name, share in result.importance.items()]
-    share = number_field("share", lambda value: decimal(value, 2), "share of the variance of balanced accuracy")
-    return table_of(rows, [name_field("parameter"), share])
-
-
-def _text(value: object) -> str:
-    return short(value) if isinstance(value, float) else value if isinstance(value, str) else str(value)
-
-
-def verdict(result: Tuned) -> str:
-    """Return one sentence: whether tuning was worth it."""
-    if result.published_is_best:
-        return "No setting that was tried did better than the published one on the tuning half."
-    gain, low, high = (100 * value for value in result.gain)
-    if np.isnan(low):
-        return (
-            f"Tuning changed balanced accuracy by {gain:+.1f} points; a class has fewer than {T_FROM} tested "
-            "groups, too few for an interval of the difference."
-        )
-    said = "" if low > 0 or high < 0 else ", an interval that includes no gain at all"
-    return f"Tuning changed balanced accuracy by {gain:+.1f} points (95% interval {low:+.1f} to {high:+.1f}{said})."
-
-
-def _figures() -> Any:
-    """Return a function that gives history.png and importance.png of a result, as bytes by name."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise BenchError("Got --plots without matplotlib; expected it installed: pip install '.[plots]'.") from None
-
-    def draw(result: Tuned) -> dict[str, bytes]:
-        figure = Figure(figsize=(6, 4), layout="constrained")
-        axes = figure.add_subplot(xlabel="trial", ylabel="balanced accuracy (mean over episodes)")
-        for state, marker in (("complete", "o"), ("pruned", "x")):
-            own = result.trials[result.trials["state"] == state]
-            axes.plot(own["trial"], own["balanced_accuracy"], marker, label=state)
-        complete = result.trials[result.trials["state"] == "complete"]
-        axes.step(complete["trial"], complete["balanced_accuracy"].cummax(), where="post", label="best so far")
-        axes.legend()
-        shares = Figure(figsize=(6, 3), layout="constrained")
-        names = list(result.importance)[::-1]
-        shares.add_subplot(xlabel="share of the variance of balanced accuracy").barh(
-            names, [result.importance[name] for name in names]
-        )
-        return {name: _png(drawn) for name, drawn in zip(FIGURES, (figure, shares), strict=True)}
-
-    return draw
-
-
-def _png(figure: Figure) -> bytes:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=150)
-    return file.getvalue()

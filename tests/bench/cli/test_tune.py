@@ -19,8 +19,9 @@ from bench.heads import all_heads
 from bench.heads.support import Support
 from bench.storage.together import NEXT, read_record, unsound
 from bench.studies.tune import tune as tuning
-from bench.studies.tune.study import Half
-from bench.studies.tune.tune import TuneRequest, tune
+from bench.studies.tune.half import Half
+from bench.studies.tune.results import TuneRequest
+from bench.studies.tune.tune import tune
 
 
 @pytest.fixture(scope="module")

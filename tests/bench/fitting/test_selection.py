@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from bench.errors import BenchError
 from bench.fitting import fit
 from bench.fitting.ensembles import Ensemble, Means
+from bench.fitting.episode import Episode, Truth, fold_of
 from bench.fitting.plan import plan_sweep
 from bench.fitting.schedule import run_units
-from bench.fitting.selection import Episode, Truth, choose, fold_of, refuse_shots, settings_of
+from bench.fitting.selection import choose, refuse_shots, settings_of
 from bench.fitting.views import Embedded
 from bench.heads import all_heads, get_heads
 from bench.heads.contract import Head, Scored

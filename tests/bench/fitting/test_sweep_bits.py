@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from bench.fitting import fit
+from bench.fitting.episode import Episode
 from bench.fitting.plan import Sweep, plan_sweep
 from bench.fitting.schedule import run_units
-from bench.fitting.selection import WAYS, Chosen, Episode, take_published
+from bench.fitting.selection import WAYS, Chosen, take_published
 from bench.fitting.views import Embedded
 from bench.heads import Params, all_heads
 from bench.heads.contract import Head

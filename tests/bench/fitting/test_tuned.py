@@ -20,7 +20,8 @@ from bench.protocol.protocol import Protocol
 from bench.request import Request
 from bench.runs.ledger import read_ledger
 from bench.storage.verified import write_json
-from bench.studies.tune.tune import Tuned, TuneRequest, tune
+from bench.studies.tune.results import Tuned, TuneRequest
+from bench.studies.tune.tune import tune
 
 PATTERN = r"([^/]+)__"
 ENCODER = "thumbnail"

@@ -21,7 +21,8 @@ from bench.runs.tested import scored_items
 from bench.storage.locks import file_lock
 from bench.storage.notices import take_notices
 from bench.studies.tune import open_study
-from bench.studies.tune.study import Half, Task, _distribution, best_trial, importance, read_trials, run_study
+from bench.studies.tune.half import Half
+from bench.studies.tune.study import Task, _distribution, best_trial, importance, read_trials, run_study
 
 CLASSES = ("a", "b")
 PARAMETERS = list(get_heads(["xgboost"])[0].space)
