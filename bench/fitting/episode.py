@@ -64,7 +64,8 @@ class Episode:
     def fewest_groups(self) -> int:
         """How many groups the class with the fewest has."""
         n, K = len(self.groups), self.n_classes
-        return count_fewest_groups(self.groups, np.repeat(np.arange(K), n // K) if self.drawn is None else self.drawn, K)
+        y = np.repeat(np.arange(K), n // K) if self.drawn is None else self.drawn
+        return count_fewest_groups(self.groups, y, K)
 
     @property
     def can_leave_out(self) -> bool:
@@ -93,4 +94,5 @@ def fold_of(groups: np.ndarray, fewest: int) -> np.ndarray:
 
 
 def count_fewest_groups(groups: np.ndarray, y: np.ndarray, n_classes: int) -> int:
+    """Return how many groups the class with the fewest has. groups, y: (n,)."""
     return min(len(np.unique(groups[y == k])) for k in range(n_classes))
