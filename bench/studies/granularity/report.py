@@ -72,6 +72,11 @@ ABOUT_NONE = (
     "Balanced accuracy at cell level is the mean recall of the classes and of {none}; these are the two parts of it, "
     "mean over draws."
 )
+ABOUT_PENALTY = (
+    "Penalty: *auto* is chosen by left-out images (or cells) where every class has two groups, as in `bench run`; "
+    "*fixed* is the stated l2 at all levels: `noisy-or`, `log-sum-exp` and `attention` cannot leave an image out "
+    "without another fit, and choosing would take about twenty times as long as fitting."
+)
 ABOUT_COST = (
     "Mixes that no cheaper one equals, chosen on the test and so a little too optimistic. By one kind of label alone: "
     "the best that as many minutes reach."
@@ -173,7 +178,8 @@ def _of_encoder(context: PageContext, curves: pd.DataFrame, rates: pd.DataFrame,
         title = say("{encoder}, purity {purity}", encoder=title, purity=short(purity))
     one_kind = curves[(curves["images"] == 0) | (curves["cells"] == 0)].to_dict("records")
     blocks: list[Block] = [
-        Heading(title), Heading(say("Labels of one kind alone"), 3), *long_table(table_of(one_kind, ONE_KIND))
+        Heading(title), Heading(say("Labels of one kind alone"), 3), Text(say(ABOUT_PENALTY)),
+        *long_table(table_of(one_kind, ONE_KIND))
     ]  # fmt: skip
     if context.none:
         none = Code(context.none)
@@ -198,7 +204,7 @@ LABELS = (
     number_field("cells", str, "cell labels per class"),
 )  # fmt: skip
 ONE_KIND = (
-    *LABELS, Field("image level", lambda row: percent(row, "image")),
+    LABELS[0], name_field("chosen_by", "penalty"), *LABELS[1:], Field("image level", lambda row: percent(row, "image")),
     Field("cell level", lambda row: percent(row, "cell")),
     Field("gap", lambda row: difference(row["gap"], row["gap_low"], row["gap_high"])),
 )  # fmt: skip

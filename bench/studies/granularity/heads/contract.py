@@ -100,6 +100,12 @@ class BagHead:
         """The head that learns from cells alone where this one learns from images, for comparison."""
         return str(self.settings.get("base", "logreg"))
 
+    @property
+    def chosen_by(self) -> str:
+        """How its penalty is set: 'auto', see `bench.studies.granularity.heads.base`, or 'fixed', where it is a
+        setting."""
+        return "fixed" if "l2" in self.settings else "auto"
+
     def with_base(self, base: str) -> BagHead:
         """Return the same on another head of `bench.heads`; only for heads that rest on one."""
         return replace(self, name=f"{self.name}:{base}", settings={**self.settings, "base": base})

@@ -272,7 +272,10 @@ def test_the_command_from_images_to_tables(bench, fields):
     assert ("mean-pool", 4, 1) not in curves.index
     assert curves.loc[("logreg", 0, 4), "cell"] > 0.8
     np.testing.assert_allclose(curves["gap"], curves["image"] - curves["cell"], atol=1e-5)
+    fixed = curves.index.get_level_values("head") == "noisy-or"
+    assert (curves["chosen_by"] == np.where(fixed, "fixed", "auto")).all()
     told = (folder / "granularity.md").read_text()
+    assert "| noisy-or | fixed | 1 |" in told and "| mean-pool | auto | 4 |" in told
     assert "**Cell level covers cells of the labelled classes only**" in told and "--none-class" in told
     assert "Windows that do not show their image's label" in told and "image labels per class" in told
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
