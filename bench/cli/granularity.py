@@ -102,7 +102,8 @@ def granularity(
         from bench.embeddings.embed import DataSpec
         from bench.instances.cell_boxes import CellFiles
         from bench.studies.granularity.design import Levels
-        from bench.studies.granularity.run import GranularityRequest, run
+        from bench.studies.granularity.request import GranularityRequest
+        from bench.studies.granularity.run import run
 
     levels = Levels(
         tuple(numbers(image_labels, "--image-labels", int)), tuple(numbers(cell_labels, "--cell-labels", int)), seeds
@@ -110,16 +111,17 @@ def granularity(
     told = CellFiles(cells, cell_column, masks, max_instances, box_units)
     read = reading_of(leave_out, follow_links, box_units, series)
     request = GranularityRequest(
-        DataSpec(data, instances, group_pattern, group_column, cells=told, reading=read),
-        encoder_names(encoder), levels, tuple(words(bag_head)), tuple(words(classes)),
-        tuple(numbers(purity, "--purity", float)[::-1]), simulate_bags,
-        _minutes(minutes), out, name, pure, none_class,
+        source=DataSpec(data, instances, group_pattern, group_column, cells=told, reading=read),
+        encoders=encoder_names(encoder), levels=levels, heads=tuple(words(bag_head)), classes=tuple(words(classes)),
+        purities=tuple(numbers(purity, "--purity", float)[::-1]), size=simulate_bags, minutes=_minutes(minutes),
+        out=out, name=name, pure=pure, none=none_class,
     )  # fmt: skip
     with progress_bars() as report:
         found = run(request, device, shlex.join(["bench", *sys.argv[1:]]), report)
     _print(found.rates)
     print_notes(found.notes)
     print_problems(found.problems)
+    console.print(found.summary())
     console.print(f"Written: {found.folder / 'granularity.md'}")
 
 

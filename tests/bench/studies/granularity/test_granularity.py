@@ -12,8 +12,9 @@ from PIL import Image
 from bench.errors import BenchError
 from bench.studies.granularity.design import Levels, design_images, structural_noise, usable_classes
 from bench.studies.granularity.exchange import measure
-from bench.studies.granularity.fits import Method, fit_design, plan_methods
 from bench.studies.granularity.heads import get_bag_heads
+from bench.studies.granularity.methods import Method, plan_methods
+from bench.studies.granularity.outcome import fit_design
 from bench.studies.granularity.simulate import Recipe, simulate_images
 
 CLASSES = ("a", "b", "c")
@@ -53,8 +54,8 @@ def test_no_group_is_both_learned_from_and_tested_on():
     for drawn in (design.images, design.cells):
         assert drawn
         for (_, _, split), what in drawn.items():
-            arena = design.arenas[split]
-            tested = {*group[arena.test_bags.rows], *group[arena.test_cells]}
+            side = design.test_sides[split]
+            tested = {*group[side.test_bags.rows], *group[side.test_cells]}
             assert tested and not tested & set(group[getattr(what, "rows", what)])
 
 
@@ -88,7 +89,7 @@ def test_draws_do_not_depend_on_the_other_levels_or_the_order_of_the_table():
 def test_only_cells_of_the_images_classes_are_scored_each_once():
     table = images_table()
     design = design_images(table, CLASSES, LEVELS)
-    scored = np.sort(np.concatenate([design.arenas[split.name].test_cells for split in design.plan.splits(0)]))
+    scored = np.sort(np.concatenate([design.test_sides[split.name].test_cells for split in design.plan.splits(0)]))
     np.testing.assert_array_equal(scored, np.flatnonzero(table["cell_label"].isin(CLASSES)))
     planned, _ = plan_methods(get_bag_heads(["mean-pool"]), design)
     outcome = fit_design(design, lambda train: random_rows(table), planned)
@@ -178,10 +179,10 @@ def test_simulated_images_are_as_pure_as_asked_and_stay_on_their_side(purity, si
     y, group = design.cell_y, design.group
     shares = []
     for split in design.plan.splits(seed):
-        arena, bags = design.arenas[split.name], design.images[3, seed, split.name]
-        assert not set(group[bags.rows]) & set(group[arena.test_bags.rows])
+        side, bags = design.test_sides[split.name], design.images[3, seed, split.name]
+        assert not set(group[bags.rows]) & set(group[side.test_bags.rows])
         assert np.array_equal(design.images[1, seed, split.name].rows, bags.take(np.array([0, 3, 6])).rows)
-        for some in (bags, arena.test_bags):
+        for some in (bags, side.test_bags):
             own = np.add.reduceat(y[some.rows] == some.y[some.of_member], some.start)
             assert (np.abs(own - purity * size) < 1).all()
             shares.append(own.mean() / size)
