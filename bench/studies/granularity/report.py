@@ -65,7 +65,7 @@ ABOUT_NOISE = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PageContext:
     """What is told beside the tables. heads: name -> what it does.
 
@@ -87,53 +87,57 @@ class PageContext:
     pure: bool = False
 
 
-def render(story: PageContext, curves: pd.DataFrame, rates: pd.DataFrame, frontier: pd.DataFrame) -> str:
+def render(context: PageContext, curves: pd.DataFrame, rates: pd.DataFrame, frontier: pd.DataFrame) -> str:
     """Return the Markdown. The tables are those of `exchange`, each with columns encoder and purity before."""
-    parts = [f"# {story.title}: what a label of an image is worth at cell level", "", story.command, ""]
-    K = len(story.classes)
-    guess = f"{100 / K:.0f}" + (f" at image level and {100 / (K + 1):.0f} at cell level" if story.none else "")
-    parts += [
-        f"Classes: {', '.join(story.classes)}. Split: {story.split}. Balanced accuracy in percent with its 95% "
-        f"interval; guessing gives about {guess}.", "",
-    ]  # fmt: skip
-    notes = [*([story.diagnostic] if story.diagnostic else []), *story.notes]
-    if notes:
-        parts += ["**Read this first**", "", *[f"- {note}" for note in notes], ""]
-    if story.noise is not None:
-        parts += ["## Windows that do not show their image's label", "", table_lines(_noise(story.noise)), "",
+    parts = _opening(context)
+    if context.noise is not None:
+        parts += ["## Windows that do not show their image's label", "", table_lines(_noise(context.noise)), "",
                   ABOUT_NOISE, ""]  # fmt: skip
-    parts += [
-        "## What is compared",
-        "",
-        _scope(story, bool(curves["purity"].notna().any())),
-        "",
-        ABOUT_LEVELS,
-        "",
-        *[f"- `{name}`: {does}" for name, does in story.heads.items()],
-        "",
-    ]
+    scope = _scope(context, bool(curves["purity"].notna().any()))
+    parts += ["## What is compared", "", scope, "", ABOUT_LEVELS, ""]
+    parts += [*[f"- `{name}`: {does}" for name, does in context.heads.items()], ""]
     for (encoder, purity), own in curves.groupby(["encoder", "purity"], sort=False, dropna=False):
         shown = f", purity {purity:g}" if purity == purity else ""
-        parts += [f"## {encoder}{shown}", "", "### Labels of one kind alone", "", table_lines(_alone(own)), ""]
-        if story.none:
-            parts += [f"### Classes and `{story.none}` at cell level, labels of one kind alone", "",
-                      table_lines(_none(own, story.none)), "", ABOUT_NONE.format(none=story.none), ""]  # fmt: skip
-        for head in _mixing(own):
-            parts += [f"### Cell level by `{head}`, labels of both kinds", "", table_lines(_both(own, head)), ""]
-        at = (rates["encoder"] == encoder) & ((rates["purity"] == purity) | (purity != purity))
-        known = rates.loc[at, "rate_low"].notna().any()
-        lines = [ABOUT_RATES, "", table_lines(_rates(rates[at]))] if known else [f"{NO_INTERVAL.capitalize()}."]
-        parts += ["### Exchange rate", "", *lines, ""]
-        cost = ", ".join(f"{minutes:g} a label of {what}" for what, minutes in story.minutes.items())
-        at = (frontier["encoder"] == encoder) & ((frontier["purity"] == purity) | (purity != purity))
-        parts += [f"### What it costs in minutes ({cost})", "", ABOUT_COST, "", table_lines(_cost(frontier[at])), ""]
+        own_rates, own_frontier = (
+            table[(table["encoder"] == encoder) & ((table["purity"] == purity) | (purity != purity))]
+            for table in (rates, frontier)
+        )
+        parts += [f"## {encoder}{shown}", "", *_of_encoder(context, own, own_rates, own_frontier)]
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _scope(story: PageContext, simulated: bool) -> str:
+def _opening(context: PageContext) -> list[str]:
+    """Return the title, what was asked, and what to know before the first table."""
+    K = len(context.classes)
+    guess = f"{100 / K:.0f}" + (f" at image level and {100 / (K + 1):.0f} at cell level" if context.none else "")
+    parts = [
+        f"# {context.title}: what a label of an image is worth at cell level", "", context.command, "",
+        f"Classes: {', '.join(context.classes)}. Split: {context.split}. Balanced accuracy in percent with its 95% "
+        f"interval; guessing gives about {guess}.", "",
+    ]  # fmt: skip
+    notes = [*([context.diagnostic] if context.diagnostic else []), *context.notes]
+    return parts + (["**Read this first**", "", *[f"- {note}" for note in notes], ""] if notes else [])
+
+
+def _of_encoder(context: PageContext, curves: pd.DataFrame, rates: pd.DataFrame, frontier: pd.DataFrame) -> list[str]:
+    """Return the tables of one encoder and purity."""
+    parts = ["### Labels of one kind alone", "", table_lines(_alone(curves)), ""]
+    if context.none:
+        parts += [f"### Classes and `{context.none}` at cell level, labels of one kind alone", "",
+                  table_lines(_none(curves, context.none)), "", ABOUT_NONE.format(none=context.none), ""]  # fmt: skip
+    for head in _mixing(curves):
+        parts += [f"### Cell level by `{head}`, labels of both kinds", "", table_lines(_both(curves, head)), ""]
+    known = rates["rate_low"].notna().any()
+    lines = [ABOUT_RATES, "", table_lines(_rates(rates))] if known else [f"{NO_INTERVAL.capitalize()}."]
+    parts += ["### Exchange rate", "", *lines, ""]
+    cost = ", ".join(f"{minutes:g} a label of {what}" for what, minutes in context.minutes.items())
+    return [*parts, f"### What it costs in minutes ({cost})", "", ABOUT_COST, "", table_lines(_cost(frontier)), ""]
+
+
+def _scope(context: PageContext, simulated: bool) -> str:
     """Return which cells cell level is about."""
-    text = WITH_NONE if story.none else PURE if story.pure else SIMULATED if simulated else LABELLED_ONLY
-    return text.format(classes=", ".join(story.classes), none=story.none)
+    text = WITH_NONE if context.none else PURE if context.pure else SIMULATED if simulated else LABELLED_ONLY
+    return text.format(classes=", ".join(context.classes), none=context.none)
 
 
 def percent(row: Mapping[Any, Any], name: str) -> str:

@@ -262,7 +262,8 @@ def test_the_command_from_images_to_tables(bench, fields):
     if not folder.is_dir():
         [folder] = (fields / "results" / "granularity").iterdir()
     names = {path.name for path in folder.iterdir()}
-    assert names - {"curves.png"} == {"curves.csv", "exchange.csv", "frontier.csv", "noise.csv", "granularity.md", "dataset.json"}
+    tables = {"curves.csv", "exchange.csv", "frontier.csv", "noise.csv", "granularity.md"}
+    assert names - {"curves.png"} == tables | {"dataset.json", "predictions", "claims"}
     curves = pd.read_csv(folder / "curves.csv").set_index(["head", "images", "cells"])
     assert set(curves.index) >= {("logreg", 0, 4), ("joint", 4, 4), ("mean-pool", 4, 0), ("noisy-or", 1, 2)}
     assert ("mean-pool", 4, 1) not in curves.index
@@ -271,9 +272,12 @@ def test_the_command_from_images_to_tables(bench, fields):
     told = (folder / "granularity.md").read_text()
     assert "**Cell level covers cells of the labelled classes only**" in told and "--none-class" in told
     assert "Windows that do not show their image's label" in told and "image labels per class" in told
-    first = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert bench(*COMMAND)[0] == 0
-    assert first == {path.name: path.read_bytes() for path in folder.iterdir()}
+    first = {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    blocks = len(list((folder / "predictions").iterdir()))
+    assert f"0 blocks of fits reused, {blocks} made" in text
+    code, text = bench(*COMMAND)
+    assert code == 0 and f"{blocks} blocks of fits reused, 0 made" in text
+    assert first == {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_the_command_simulates_images_of_each_purity(bench, fields):
