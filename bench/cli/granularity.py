@@ -79,12 +79,15 @@ def granularity(
 
     with imports():
         from bench.studies.granularity.design import Levels
-        from bench.studies.granularity.run import GranularityRequest, run
+        from bench.studies.granularity.request import GranularityRequest
+        from bench.studies.granularity.run import run
 
     levels = Levels(tuple(images), tuple(cells), DRAWS if draws is None else draws)
     request = GranularityRequest(
-        source.spec(), encoder_names(encoder), levels, tuple(words(bag_head)), tuple(words(classes)),
-        tuple(numbers(purity, "--purity", float)[::-1]), simulate_bags, _minutes(minutes), out, name, pure, none_class,
+        source=source.spec(),
+        encoders=encoder_names(encoder), levels=levels, heads=tuple(words(bag_head)), classes=tuple(words(classes)),
+        purities=tuple(numbers(purity, "--purity", float)[::-1]), size=simulate_bags, minutes=_minutes(minutes),
+        out=out, name=name, pure=pure, none=none_class,
     )  # fmt: skip
     with progress_bars() as report:
         found = run(request, device, shlex.join(["bench", *sys.argv[1:]]), report)
@@ -92,6 +95,7 @@ def granularity(
     _print(found.rates)
     print_notes(found.notes)
     print_problems(found.problems)
+    console.print(found.summary())
     console.print(f"Written: {found.folder / 'granularity.md'}")
 
 

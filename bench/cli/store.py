@@ -59,22 +59,32 @@ app.callback(invoke_without_command=True, epilog="bench store\nbench store --out
 
 @command(app, "check", panel="What is stored", examples=["bench store check", "bench store check --out results"])
 def check(out: Out = DEFAULT_OUT) -> None:
-    """Read every stored embedding and verify its checksum; what is damaged is set aside."""
+    """Read every stored embedding, and granularity's predictions, by their checksums; what is damaged is set aside."""
     with imports():
+        from bench.embeddings.inventory import check_study_predictions
         from bench.embeddings.store import EmbeddingStore
 
-    store = EmbeddingStore(_folder(out) / "store")
+    folder = _folder(out)
+    store = EmbeddingStore(folder / "store")
     shards = 0
     for key, name in store.variants().items():
         shards += len(store.index(key).names)
         for path in store.verify(key):
             console.print(f"{name}: damaged, set aside as {path}")
+    files, damaged = check_study_predictions(folder)
+    for path in damaged:
+        console.print(f"granularity: {path} is damaged or cannot be read, and counts as missing")
     if store.set_aside:
         raise BenchError(
             f"Got {len(store.set_aside)} damaged of {shards} shards; they are set aside, and their embeddings missing. "
             "Run `bench extract` or `bench run` as before to make them again."
         )
-    console.print(f"{shards} shards are sound")
+    if damaged:
+        raise BenchError(
+            f"Got {len(damaged)} damaged of {files} files of granularity's predictions. Run `bench granularity` as "
+            "before to make them again."
+        )
+    console.print(f"{shards} shards are sound" + (f", and {files} files of granularity's predictions" if files else ""))
 
 
 @command(

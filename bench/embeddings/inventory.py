@@ -18,6 +18,7 @@ from bench.storage.atomic import refusal
 from bench.storage.owner import is_left, left_semaphores, temporary
 from bench.storage.shard_index import row_codes
 from bench.storage.shards import DamagedShard, read_rows, read_shard
+from bench.storage.verified import read_sealed
 from bench.work.claims import Claims
 
 
@@ -59,6 +60,15 @@ def list_variants(store: EmbeddingStore) -> list[Variant]:
 def pixel_bytes(store: EmbeddingStore) -> int:
     """Return how many bytes the kept pixels take."""
     return _size(store.root / PIXELS)
+
+
+def check_study_predictions(out: Path) -> tuple[int, list[Path]]:
+    """Read every file of predictions that `bench granularity` stored in a results folder, and verify its seal.
+
+    Returns their number, and those that cannot be read or are damaged, and then set aside.
+    """
+    paths = sorted((out / "granularity").glob("*/predictions/*.safetensors"))
+    return len(paths), [path for path in paths if read_sealed(path, path.name) is None]
 
 
 def find_leftovers(out: Path, encoders: Iterable[str] = (), *, pixels: bool = False) -> list[Leftover]:

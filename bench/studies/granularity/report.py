@@ -88,7 +88,7 @@ ABOUT_NOISE = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PageContext:
     """What is told beside the tables. heads: name -> what it does.
 

@@ -84,7 +84,8 @@ class BagHead:
 
     settings: every parameter with its published or stated value; 'base' names the head of `bench.heads` that it rests
     on, where any will do. mixes: whether it also learns from labelled cells; mixes_none: also where some of them are of
-    none of the images' classes. least_bags: images of a class below which it is refused.
+    none of the images' classes. least_bags: images of a class below which it is refused. version: raised when the
+    numbers it gives change, so that stored ones of an older version are never taken for current ones.
     """
 
     name: str
@@ -94,6 +95,7 @@ class BagHead:
     mixes: bool = False
     mixes_none: bool = False
     least_bags: int = 1
+    version: int = 1
 
     @property
     def base(self) -> str:

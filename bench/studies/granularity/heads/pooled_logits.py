@@ -78,7 +78,7 @@ def log_sum_exp(S: np.ndarray, bags: Bags, r: float) -> np.ndarray:
 
 
 def objective(
-    theta: np.ndarray, Z: np.ndarray, bags: Bags, weight: np.ndarray, loss: Callable[..., Any], l2: float
+    theta: np.ndarray, Z: np.ndarray, bags: Bags, *, weight: np.ndarray, loss: Callable[..., Any], l2: float
 ) -> tuple[float, np.ndarray]:
     """Return f and its gradient at theta, (d + 1) x K flattened, the last row the intercepts. Z (M, d): members."""
     W = theta.reshape(Z.shape[1] + 1, -1)
@@ -100,8 +100,9 @@ def scores(loss: Pooled, answer: Answer, either: bool, draw: Draw, settings: Map
     start = np.zeros((Z.shape[1] + 1, K))
     if either:
         start[-1] = np.log(np.expm1(np.log(K / max(K - 1, 0.5)) / np.median(bags.size)))
+    told_loss = partial(_with, loss, r, draw.told[:, present])
     found = minimize(
-        objective, start.ravel(), (Z, bags, draw.weight, partial(_with, loss, r, draw.told[:, present]), l2), jac=True,
+        partial(objective, weight=draw.weight, loss=told_loss, l2=l2), start.ravel(), (Z, bags), jac=True,
         method="L-BFGS-B", options={"maxiter": MOST_STEPS, "gtol": TOLERANCE},
     )  # fmt: skip
     W = found.x.reshape(start.shape)

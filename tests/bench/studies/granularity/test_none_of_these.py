@@ -9,10 +9,11 @@ import pytest
 from bench.studies.granularity.bags import make_bags
 from bench.studies.granularity.design import Levels, design_images
 from bench.studies.granularity.exchange import measure
-from bench.studies.granularity.fits import Method, fit_design, plan_methods
 from bench.studies.granularity.heads import Draw, all_bag_heads, get_bag_heads
 from bench.studies.granularity.heads.contract import no_bags
+from bench.studies.granularity.methods import Method, plan_methods
 from bench.studies.granularity.none_of_these import _squares_by_image, call_none, left_out_scores, none_level
+from bench.studies.granularity.outcome import fit_design
 
 CLASSES = ("a", "b", "c")
 IMAGES = np.arange(600) // 10  # 10 cells each
