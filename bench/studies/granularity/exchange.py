@@ -229,7 +229,8 @@ def findings_of(outcome: Outcome, design: Design, heads: Sequence[BagHead], minu
     cell = sample(outcome.cell, in_turn, outcome.cell_luck)
     base_of = {head.name: head.base for head in heads}
     curves = curve_table(outcome, base_of, image, cell, design.paired)
-    curves.insert(2, "chosen_by", [head.chosen_by for head in planned.values()])
+    planned, _ = plan_methods(heads, design)
+    curves.insert(2, "chosen_by", [planned[method].chosen_by for method in outcome.methods])
     K, K_cell = len(design.classes), len(design.cell_classes)
     rates = exchange_rates(outcome.methods, base_of, cell, K_cell)
     rates = rates.merge(curves.query("cells == 0")[["head", "images", "image"]], on=["head", "images"])
