@@ -29,6 +29,7 @@ import pytest
 from PIL import Image
 
 from bench.cli import app as cli
+from bench.storage import shard_index
 from bench.work import claims
 
 ROOM = ("--encoder", "thumbnail", "--out", "out")
@@ -116,6 +117,7 @@ def whole(tmp_path_factory) -> Whole:
                 Image.fromarray(pixels).save(path)
     before = Path.cwd()
     os.chdir(folder)
+    shard_index.WORTH_WRITING = 1  # else an index is kept from sixteen shards on
     try:
         for words in (("extract", "--data", "a", *ROOM, "--keep-pixels"), *MORE.values()):
             code, text = call(*words)
@@ -133,6 +135,7 @@ def whole(tmp_path_factory) -> Whole:
             os.utime(path, (1e9, 1e9))
         Path("e.npz").unlink()
         leave_claims()
+        assert list(Path("out").rglob("index.npz"))
     finally:
         os.chdir(before)
     return Whole(folder, tables, vectors)
