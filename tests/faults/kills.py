@@ -43,9 +43,9 @@ from PIL import Image
 
 BASE = ("run", "--data", "raw", "--encoder", "color-stats,thumbnail", "--no-trivial", "--shots", "1,2", "--noise", "0,0.4",
         "--out", "out", "--name", "r", "--workers", "1")  # fmt: skip
-REQUESTS = {"A": (*BASE, "--head", "knn", "--seeds", "2"), "B": (*BASE, "--head", "centroid", "--seeds", "3")}
-BEFORE = (*BASE, "--head", "knn", "--seeds", "3")  # what both of a pair replace
-MANY = (*BASE[:-1], "2", "--head", "knn,centroid,ridge", "--seeds", "20")
+REQUESTS = {"A": (*BASE, "--head", "knn", "--draws", "2"), "B": (*BASE, "--head", "centroid", "--draws", "3")}
+BEFORE = (*BASE, "--head", "knn", "--draws", "3")  # what both of a pair replace
+MANY = (*BASE[:-1], "2", "--head", "knn,centroid,ridge", "--draws", "20")
 OTHER = {"A": "B", "B": "A"}
 PATIENCE_S = 10.0
 TABLES = (".csv", ".md", ".json", ".parquet")

@@ -20,7 +20,7 @@ from bench.storage.scratch import scratch as make_scratch
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMON = "--data raw --encoder color-stats,thumbnail --no-trivial --out out --head knn --shots 1 --workers 2 --name r"
-DONE = f"run {COMMON} --seeds 2"
+DONE = f"run {COMMON} --draws 2"
 COMMANDS = {
     DONE: "Nothing to do: out/runs/r is up to date",
     "leaderboard --out out": "2 rows of 1 run (r)",
@@ -31,11 +31,11 @@ COMMANDS = {
     "data check --data raw --out out": "Tier",
 }
 REFUSED = {
-    f"run {COMMON} --seeds 3": "cannot be written (Read-only file system); expected a folder that can be written to",
-    "run --data raw --encoder texture --no-trivial --out out --head knn --shots 1 --seeds 2":
+    f"run {COMMON} --draws 3": "cannot be written (Read-only file system); expected a folder that can be written to",
+    "run --data raw --encoder texture --no-trivial --out out --head knn --shots 1 --draws 2":
         "cannot be written (Read-only file system); expected a folder that can be written to",
     "leaderboard --out out --rebuild": "cannot be written (Read-only file system)",
-    "tune --data raw --encoder thumbnail --out out --shots 1 --episodes 2 --trials 2":
+    "tune --data raw --encoder thumbnail --out out --shots 1 --draws 2 --trials 2":
         "cannot be written (Read-only file system)",
 }  # fmt: skip
 
