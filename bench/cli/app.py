@@ -41,6 +41,7 @@ from bench.cli.console import (
     speech,
 )
 from bench.cli.options.groups import GENERAL, option
+from bench.cli.renamed import by_new_names
 from bench.cli.streams import flush_all, open_missing
 from bench.errors import BenchError
 from bench.storage.atomic import refused
@@ -106,8 +107,9 @@ def main() -> None:
     speak_for_libraries()
     signal.signal(signal.SIGINT, interrupt)
     started = time.monotonic()
+    words, renamed = by_new_names(sys.argv[1:])
     try:
-        app(prog_name="bench")
+        app(words, prog_name="bench")
     except _foreseeable() as error:
         print_error(*error.args)
         _print_where(error)
@@ -121,7 +123,7 @@ def main() -> None:
         flush_all()
         os._exit(130)  # decode and worker threads must not hold the exit back
     finally:
-        print_notes(take_notices())
+        print_notes([*renamed, *take_notices()])
         if speech.verbose:
             errors.print(f"It took {time.monotonic() - started:.1f} s.")
         flush_all()

@@ -77,7 +77,7 @@ def test_a_name_of_an_option_has_one_meaning_over_all_commands():
                 defaults[long].add(str(option.default))
     assert {name: texts for name, texts in meant.items() if len(texts) > 1} == {}
     assert {name for name, own in defaults.items() if len(own) > 1} == OTHER_DEFAULT
-    assert {"--draw", "--draws", "--episodes", "--results"}.isdisjoint(meant)
+    assert {"--draw", "--seeds", "--episodes", "--results"}.isdisjoint(meant)
 
 
 def test_the_results_folder_is_out_and_what_is_written_elsewhere_is_to():
