@@ -66,7 +66,11 @@ def run(
     data: Data = DEFAULT_DATA,
     encoder: Encoders = None,
     head: Annotated[
-        str, typer.Option(help="Heads: centroid, knn, ridge, lda, logreg, xgboost, ...; a wrong name lists all.")
+        str,
+        typer.Option(
+            help="Heads: centroid, knn, ridge, lda, logreg, xgboost, ...; a wrong name lists all. my.py:NAME: a "
+            "scikit-learn classifier in a file, which is run."
+        ),
     ] = "knn,centroid,logreg,xgboost",
     noise: Annotated[str, typer.Option(help="Shares of wrong training labels, e.g. 0,0.2,0.4.")] = "0",
     noise_kind: Annotated[

@@ -147,8 +147,10 @@ class KeptSupport:
 
     def state(self) -> State:
         """Return the rows, the labels and the setting."""
-        about = {"kind": "support", "n_classes": self.n_classes, "setting": dict(self.setting)}
-        return State(arrays={"X": self.X, "y": self.y}, about=about)
+        return State(
+            arrays={"X": self.X, "y": self.y},
+            about={"kind": "support", "n_classes": self.n_classes, "setting": dict(self.setting)},
+        )
 
     @classmethod
     def load(cls, scores: Scores, state: State) -> KeptSupport:

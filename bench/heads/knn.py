@@ -110,8 +110,10 @@ class Neighbours:
 
     def state(self) -> State:
         """Return the rows, the labels and k."""
-        about = {"kind": KIND, "k": self.k, "n_classes": self.n_classes}
-        return State(arrays={"rows": self.rows, "labels": self.labels}, about=about)
+        return State(
+            arrays={"rows": self.rows, "labels": self.labels},
+            about={"kind": KIND, "k": self.k, "n_classes": self.n_classes},
+        )
 
 
 def learn(support: Support, y: np.ndarray, n_classes: int, setting: Params) -> Neighbours:

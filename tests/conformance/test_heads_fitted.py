@@ -44,7 +44,9 @@ def settings_of(head: Head) -> list[Params]:
     return [head.default, *grid[:1], *grid[len(grid) // 2 : len(grid) // 2 + 1], *grid[-1:]]
 
 
-def batched(head: Head, X: np.ndarray, y: np.ndarray, X_test: np.ndarray, setting: Params, classes: int = K) -> np.ndarray:
+def batched(
+    head: Head, X: np.ndarray, y: np.ndarray, X_test: np.ndarray, setting: Params, classes: int = K
+) -> np.ndarray:
     return head.scores(Support(X, X_test), y[None], classes, [setting]).P[0, 0]
 
 
@@ -212,7 +214,11 @@ def test_trees_that_are_no_model_are_refused_in_a_sentence():
     head = all_heads()["xgboost"]
     X, y, _ = draw(12, 6)
     state = head.fit(X, y, K).state()
-    for model in (np.frombuffer(b"{}", np.uint8), np.frombuffer(b"no model at all", np.uint8), state.arrays["model"][:99]):
+    for model in (
+        np.frombuffer(b"{}", np.uint8),
+        np.frombuffer(b"no model at all", np.uint8),
+        state.arrays["model"][:99],
+    ):
         with pytest.raises(BenchError, match="this xgboost cannot read"):
             head.restore(replace(state, arrays={**state.arrays, "model": model}))
     with pytest.raises(BenchError, match="Got trees of 6 features and 3 classes"):
