@@ -75,8 +75,8 @@ class Head:
     space: what `bench tune` searches; parameters left out stay at their default. loo: class probabilities of every
     support row by the head learned without it and its group (`Support.groups`), P (m, L, n, K), in closed form or
     nearly; None where there is none. version: raised when the numbers the head gives change, so that results of an
-    older version are never mistaken for current ones; of a head from a file, a digest of that file. gpu: it is solved on
-    `Support.device`.
+    older version are never mistaken for current ones; of a head from a file, a digest of that file. gpu: it is solved
+    on `Support.device`.
     learn, load: the head fitted to one label vector at one setting, which scores any rows, and the same made of its
     state; the probabilities are those of `scores` to rounding. Without them the support is kept and `scores` asked.
     """

@@ -28,7 +28,8 @@ Encoders = Annotated[
 Heads = Annotated[
     str,
     option(
-        BASIC, "Heads, comma-separated: knn, centroid, ridge, lda, logreg, xgboost, ...; see `bench heads`. my.py:NAME is a "
+        BASIC,
+        "Heads, comma-separated: knn, centroid, ridge, lda, logreg, xgboost, ...; see `bench heads`. my.py:NAME is a "
         "scikit-learn classifier in a file of your own, which is run.",
         value="NAMES", autocompletion=head_words,
     ),
