@@ -21,7 +21,7 @@ from bench.runs.record import INSTANCES_FILE, read_about, read_units
 from bench.storage.atomic import create_whole, refusal, write_atomically
 from bench.storage.owner import temporary
 from bench.storage.tables import csv_bytes, parse_csv
-from bench.storage.together import held, read_member
+from bench.storage.together import FILES, held, read_member
 from bench.storage.verified import CORRUPT, digest_of, json_bytes, read_json, read_or_none
 
 MARK = "dataset.json"
@@ -58,7 +58,8 @@ def content_in(folder: Path) -> str:
 
     Where its tables say it, they are believed, so that a mark that was exchanged with another run's does no harm.
     """
-    return content_of_run(folder) or str((read_json(folder / MARK, MARK) or {}).get("content", ""))
+    said = content_of_run(folder) or _content_recorded(folder)
+    return said or str((read_json(folder / MARK, MARK) or {}).get("content", ""))
 
 
 def content_of_run(folder: Path) -> str:
@@ -67,6 +68,13 @@ def content_of_run(folder: Path) -> str:
     if read_member(folder, INSTANCES_FILE) is None:  # damaged, or the record of another run
         return ""
     return str(known.get("content", ""))
+
+
+def _content_recorded(folder: Path) -> str:
+    """Return the content that a record names itself, as that of `bench granularity`, beside a table that is sound."""
+    about = read_about(folder)
+    sound = any(read_member(folder, name) is not None for name in about.get(FILES, {}))
+    return str(about.get("content", "")) if sound else ""
 
 
 def _take(folder: Path, content: str) -> str:

@@ -72,7 +72,8 @@ def run(request: GranularityRequest, device: str, command: str, on_progress: OnP
     chosen = choose(prepared.instances, request)
     specs = [spec for spec in specs if spec.name in X]
     parts, refused = _parts(chosen, specs, X, heads)
-    folder, elsewhere = place_run(wanted.parent, wanted.name, content_of(prepared.dataset.table))
+    content = content_of(prepared.dataset.table)
+    folder, elsewhere = place_run(wanted.parent, wanted.name, content)
     try:
         reused, made = make_missing(parts, folder, on_progress)
     except BenchError:
@@ -85,7 +86,7 @@ def run(request: GranularityRequest, device: str, command: str, on_progress: OnP
     ]  # fmt: skip
     notes = list(dict.fromkeys(filter(None, notes)))
     kept = keep_tables(folder, TABLES["curves"], tables["curves"], ["encoder", "purity", "head", "images", "cells"])
-    _write(folder, _context(request, prepared, chosen, command, notes), tables)
+    _write(folder, _context(request, prepared, chosen, command, notes), tables, content)
     return Result(
         folder=folder, rates=tables["rates"], notes=(*notes, *filter(None, [kept])), problems=prepared.dataset.problems,
         extracted=extracted, blocks_reused=reused, blocks_made=made,
@@ -160,7 +161,7 @@ def _context(
     )  # fmt: skip
 
 
-def _write(folder: Path, context: PageContext, tables: Mapping[str, pd.DataFrame]) -> None:
+def _write(folder: Path, context: PageContext, tables: Mapping[str, pd.DataFrame], content: str) -> None:
     picture = draw_curves(tables["curves"], len(context.classes))
     page = granularity_page(context, tables["curves"], tables["rates"], tables["frontier"], bool(picture))
     files = {
@@ -169,4 +170,4 @@ def _write(folder: Path, context: PageContext, tables: Mapping[str, pd.DataFrame
         "curves.png": picture,
         "granularity.md": page_bytes(page),
     }
-    put_together(folder, files, {})
+    put_together(folder, files, {"content": content})

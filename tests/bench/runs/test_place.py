@@ -24,6 +24,16 @@ def test_a_folder_is_of_the_dataset_that_had_it_first(tmp_path):
     assert place_run(tmp_path, "cells", "b" * 32)[0] == other
 
 
+def test_a_mark_that_was_exchanged_does_no_harm_where_the_record_names_the_content(tmp_path):
+    for name, content in (("one", "a" * 32), ("two", "b" * 32)):
+        place_run(tmp_path, name, content)
+        put_together(tmp_path / name, {"curves.csv": b"1"}, {"content": content})
+    (tmp_path / "two" / "dataset.json").replace(tmp_path / "one" / "dataset.json")
+    assert place_run(tmp_path, "one", "a" * 32) == (tmp_path / "one", "")
+    (tmp_path / "one" / "curves.csv").write_bytes(b"2")
+    assert content_in(tmp_path / "one") == "b" * 32  # nothing vouches for the record any more
+
+
 def test_asking_where_a_run_would_lie_writes_nothing(tmp_path):
     assert place_run(tmp_path, "cells", "a" * 32, take=False)[0] == tmp_path / "cells"
     assert not list(tmp_path.iterdir())
