@@ -6,6 +6,7 @@ import importlib.util
 import re
 import shlex
 import subprocess
+import tomllib
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -162,7 +163,8 @@ def test_a_page_names_no_option_that_does_not_exist(path):
     if path.name in MADE_OF_HISTORY:
         pytest.skip("tells of the past")
     of_others = options_of_scripts() if "results" in path.relative_to(ROOT).parts else frozenset()
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*\b", text_of(path)))
+    text = re.sub(r"\bpip (un)?install[^`\n]*", "", text_of(path))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*\b", text))
     assert named <= known_options() | of_others, sorted(named - known_options() - of_others)
 
 
@@ -240,3 +242,10 @@ def test_the_files_that_are_named_to_contributors_are_there():
     if not (ROOT / "bench/report/tables/columns").exists():  # the registries of columns and sections are on their way
         named = {name for name in named if "/report/" not in name}
     assert len(named) > 30 and not {name for name in named if not (ROOT / name).exists()}
+
+
+def test_the_list_for_a_computer_without_a_gpu_is_what_the_project_needs_but_torch():
+    needed = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]["dependencies"]
+    ours = [line for line in needed if not line.startswith(("torch>", "torchvision>", "faiss-gpu"))]
+    listed = [line for line in text_of(ROOT / "docs" / "requirements-cpu.txt").splitlines() if not line.startswith("#")]
+    assert listed == [line.partition(";")[0] for line in ours]
