@@ -148,7 +148,7 @@ def run(
         facts, warnings=(*missing, *facts.warnings), prompts=prompts, content=content,
         place=place_of(request.source.data),
     )  # fmt: skip
-    board, fresh, kept = write_up(run_folder, Path(request.out), sweep, facts, refused, command)
+    board, fresh, kept = write_up(run_folder, Path(request.out), sweep, facts, refused=refused, command=command)
     notes = tuple(filter(None, (alone, elsewhere, kept)))
     up_to_date = not (produced.made or fresh or sum(extracted.made.values()))
     return RunReport(
@@ -224,7 +224,8 @@ def _zero_shot(
     def load(name: str) -> TextEncoder:
         spec = able[name]
         tower = text_encoder(spec)
-        store.declare(spec.key, spec.identity(), tower.weights_digest, name)  # the weights the images were seen with
+        digest = tower.weights_digest  # has to be that of the weights the images were seen with
+        store.declare(spec.key, spec.identity(), digest, spec.full_name)
         return tower
 
     keys = {name: spec.key for name, spec in able.items()}

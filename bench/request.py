@@ -22,7 +22,7 @@ from bench.protocol.noise_inputs import check_spaces
 from bench.protocol.protocol import Protocol
 from bench.protocol.split_kinds import RANDOM
 from bench.runs.facts import EncoderFacts
-from encoders import PANELS, EncoderSpec, expand, resolve
+from encoders import PANELS, EncoderSpec, expand, resolve, split_alias
 
 NAMED_AFTER = {"group": "", "source": "-by-source", RANDOM: "-random-split"}  # kind of split to the end of a run's name
 DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
@@ -71,12 +71,14 @@ def resolve_request(request: Request, on_progress: OnProgress | None = None) -> 
     name = request.name
     if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
         raise BenchError(f"Got run name '{name}'; expected letters, digits, '.', '_' or '-', as it names a folder.")
-    names = dict.fromkeys([*expand(request.encoders), *(one for own in request.ensembles for one in own.members)])
+    called = {split_alias(text)[0]: text for text in request.encoders if split_alias(text)[0]}
+    given = [replace(own, members=tuple(called.get(one, one) for one in own.members)) for own in request.ensembles]
+    names = dict.fromkeys([*expand(request.encoders), *(one for own in given for one in own.members)])
     known, missing = resolve_all(list(names), allow_missing=request.allow_missing)
     by_name = dict(zip([name for name in names if name not in missing], known, strict=True))
     ensembles = [
         replace(one, members=tuple(by_name[member].name for member in one.members))
-        for one in request.ensembles
+        for one in given
         if not set(one.members) & set(missing)
     ]
     prepared = prepare(request.source, request.out, on_progress)
@@ -96,7 +98,9 @@ def resolve_request(request: Request, on_progress: OnProgress | None = None) -> 
 
 def with_panel(asked: Sequence[EncoderSpec], request: Request) -> list[EncoderSpec]:
     """Return the encoders asked for and, unless they are not wanted, those that every encoder has to beat."""
-    added = [resolve(name) for name in PANELS["trivial"]] if request.trivial else []
+    keys = {spec.key for spec in asked}  # one of them may have been asked for by an alias
+    panel = [resolve(name) for name in PANELS["trivial"]] if request.trivial else []
+    added = [spec for spec in panel if spec.key not in keys]
     specs = {spec.name: spec for spec in (*asked, *added)}
     check_spaces(request.protocol.spaces(), [name for name, spec in specs.items() if spec.trivial])
     return list(specs.values())
@@ -136,10 +140,11 @@ def encoder_facts(
     store: EmbeddingStore, specs: Sequence[EncoderSpec], width: Mapping[str, int], ensembles: Sequence[Ensemble]
 ) -> dict[str, EncoderFacts]:
     """Return what the leaderboard says of encoders, and of ensembles of them. width: dimensions of their embeddings."""
+    shown = {spec.full_name: spec.name for spec in specs}
     known = {
         spec.name: EncoderFacts(
             spec.family, width[spec.name], spec.trivial and not spec.taken_away, store.cost(spec.key), spec.diagnostic,
-            spec.intact if spec.taken_away else "",
+            shown.get(spec.intact, spec.intact) if spec.taken_away else "",
         )
         for spec in specs
     }  # fmt: skip

@@ -8,11 +8,11 @@ vectors = encoder.encode([fit_input(as_rgb(image, spec.preprocess), spec.preproc
 from .errors import EncoderError
 from .hub import availability
 from .open_clip_text import TextEncoder, has_text_tower, text_encoder
-from .options import split_names
+from .options import split_alias, split_names
 from .panels import PANELS, expand
 from .placement import find_placement, hardware, one_thread_each
 from .preprocess import as_rgb, as_views, fit_input
-from .registry import descriptor, names, register, resolve
+from .registry import check_aliases, descriptor, names, register, resolve
 from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "as_rgb",
     "as_views",
     "availability",
+    "check_aliases",
     "descriptor",
     "expand",
     "find_placement",
@@ -36,6 +37,7 @@ __all__ = [
     "one_thread_each",
     "register",
     "resolve",
+    "split_alias",
     "split_names",
     "text_encoder",
 ]

@@ -43,7 +43,8 @@ def availability(spec: EncoderSpec) -> str | None:
         return None
     if not spec.hub:
         address = spec.source.removeprefix("file:") if kind == "file" else "its authors"
-        return f"weights to be fetched by you from {address} and given as {spec.name.partition('@')[0]}@weights=FILE"
+        base = spec.full_name.partition("@")[0]
+        return f"weights to be fetched by you from {address} and given as {base}@weights=FILE"
     gate = ", and its licence has to be accepted there first" if spec.gated else ""
     return f"weights not in the Hugging Face cache {cache_folder()}; fetched from {spec.hub} at first use{gate}"
 

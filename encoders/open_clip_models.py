@@ -76,7 +76,7 @@ def build_open_clip_tower(spec: EncoderSpec, placement: Placement) -> LoadedEnco
 def _weights_file(spec: EncoderSpec) -> Path:
     if spec.file:
         return unchanged(spec.file, spec.weights, spec.name)
-    return hub_file(spec.hub, WEIGHT_FILES[spec.source.partition(":")[0]], spec.name, spec.revision)
+    return hub_file(spec.hub, WEIGHT_FILES[spec.source.partition(":")[0]], spec.full_name, spec.revision)
 
 
 def _fit_trunk(visual: Any, spec: EncoderSpec) -> None:
@@ -120,7 +120,7 @@ def _whole(vision: dict[str, Any]) -> dict[str, Any]:
 
 def _own_config(spec: EncoderSpec) -> dict[str, Any]:
     beside = Path(spec.file).with_name(CONFIG)
-    path = beside if spec.file and beside.is_file() else hub_file(spec.hub, (CONFIG,), spec.name, spec.revision)
+    path = beside if spec.file and beside.is_file() else hub_file(spec.hub, (CONFIG,), spec.full_name, spec.revision)
     told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return told
 

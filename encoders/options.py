@@ -16,22 +16,34 @@ WINDOWS = ("percentile", "percentile-each", "range")
 STACKS = ("first", "middle", "max", "mean")
 INTERVENTIONS = ("none", "zscore", "shuffle")
 _NUMBER = r"-?[0-9]{1,12}(?:\.[0-9]{1,12})?"
+#: What variants are made by; no alias.
+OPTIONS = ("backend", "channels", "color", "intervene", "pool", "precision", "size", "stack", "weights", "window")
 _KEY_VALUE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 
 
 def split_names(text: str) -> list[str]:
-    """Split "dino,resnet50@size=448,color=grey" into variants; a piece `key=value` continues the last."""
+    """Split "dino,resnet50@size=448,color=grey" into variants; a piece `key=value` continues one that has options.
+
+    After one that has none it is an alias and its encoder: "mine=timm:resnet18,dino". An alias that follows options is
+    given by itself, as it could be one of them.
+    """
     variants: list[str] = []
     for piece in (piece.strip() for piece in text.split(",")):
         if not piece:
             raise EncoderError(f"Got an empty name in '{text}'; expected NAME[@key=value,...] between commas.")
-        if not _KEY_VALUE.match(piece):
-            variants.append(piece)
-        elif variants and "@" in variants[-1]:
+        if _KEY_VALUE.match(piece) and variants and "@" in variants[-1]:
             variants[-1] += "," + piece
-        else:
+        elif piece.partition("=")[0] in OPTIONS:
             raise EncoderError(f"Got option '{piece}' without an encoder in '{text}'; write NAME@{piece}.")
+        else:
+            variants.append(piece)
     return variants
+
+
+def split_alias(text: str) -> tuple[str, str]:
+    """Split "mine=NAME[@key=value,...]" into the alias and the rest; the alias is "" where there is none."""
+    alias, equals, rest = text.strip().partition("=")
+    return (alias.strip(), rest.strip()) if equals and not set("@:/\\") & set(alias) else ("", text.strip())
 
 
 def split_options(text: str) -> tuple[str, dict[str, str]]:

@@ -11,7 +11,8 @@ import importlib.util
 import pkgutil
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -22,13 +23,14 @@ import numpy as np
 
 from .encode import check_finite
 from .errors import EncoderError, did_you_mean
-from .options import IMAGE_READERS, image_defaults, read_options, split_options
+from .options import IMAGE_READERS, OPTIONS, image_defaults, read_options, split_alias, split_options
 from .panels import PANELS
 from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
+from .user_code import USER_MODULE, blamed_on, guarded
 
 GROUP = "cell_classifier.encoders"
-_USER_MODULE = "encoders_user_"
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
+_ALIAS = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -80,13 +82,17 @@ def descriptor(
 
 
 def resolve(text: str) -> EncoderSpec:
-    """Return the spec of "NAME[@key=value,...]"; no weights are loaded or fetched.
+    """Return the spec of "[ALIAS=]NAME[@key=value,...]"; no weights are loaded or fetched.
 
-    NAME is a registered name, timm:MODEL[.TAG], open_clip:MODEL/TAG, hf-hub:ORG/MODEL (its config.json is
-    fetched where it is not cached) or path/to/file.py:NAME.
+    ALIAS is the name that the spec has then, and no part of its identity. NAME is a registered name,
+    timm:MODEL[.TAG], open_clip:MODEL/TAG, hf-hub:ORG/MODEL (its config.json is fetched where it is not cached) or
+    path/to/file.py:NAME.
     """
     if not text.isprintable():
         raise EncoderError(f"Got encoder {text!a}; expected characters that can be seen. Rename the file or folder.")
+    alias, rest = split_alias(text)
+    if alias:
+        return _called(alias, resolve(rest))
     name, options = split_options(text)
     path, colon, attribute = name.rpartition(":")
     if colon and path.endswith(".py"):
@@ -105,6 +111,34 @@ def resolve(text: str) -> EncoderSpec:
                 f"Encoder '{name}' needs a package that cannot be imported ({error}); install it first."
             ) from error
     return _entry(name).make(**options)
+
+
+def _called(alias: str, spec: EncoderSpec) -> EncoderSpec:
+    if not _ALIAS.fullmatch(alias) or alias in OPTIONS:
+        raise EncoderError(
+            f"Got alias '{alias}' of {spec.name}; expected letters, digits, '-', '_' or '.', and not the name of an "
+            f"option, as in my-net={spec.full_name}."
+        )
+    if spec.variant:
+        raise EncoderError(f"Got aliases '{alias}' and '{spec.name}' of {spec.variant}; expected one.")
+    if alias in names() or alias in PANELS:
+        raise EncoderError(f"Got alias '{alias}' of {spec.name}, which is an encoder itself; expected another word.")
+    return replace(spec, name=alias, variant=spec.name)
+
+
+def check_aliases(specs: Sequence[EncoderSpec]) -> None:
+    """Raise EncoderError where an alias stands for two encoders, or one encoder is asked for under two names."""
+    by_name: dict[str, EncoderSpec] = {}
+    by_key: dict[str, EncoderSpec] = {}
+    for spec in specs:
+        same = by_key.setdefault(spec.key, spec)
+        if same.name != spec.name and (same.variant or spec.variant):
+            raise EncoderError(f"Got {spec.full_name} as '{same.name}' and as '{spec.name}'; expected one name.")
+        other = by_name.setdefault(spec.name, spec)
+        if other.key != spec.key and (other.variant or spec.variant):
+            raise EncoderError(
+                f"Got '{spec.name}' for {other.full_name} and for {spec.full_name}; expected an alias for each."
+            )
 
 
 def names() -> list[str]:
@@ -130,7 +164,7 @@ def _add(name: str, make: Callable[..., EncoderSpec], function: Callable[..., An
         raise EncoderError(f"Got encoder name '{name}'; expected lower-case letters, digits, '-' and '.'.")
     entry = Entry(name, make, f"{function.__module__}.{function.__qualname__}")
     function.encoder_entry = entry  # type: ignore[attr-defined]
-    if function.__module__.startswith(_USER_MODULE):
+    if function.__module__.startswith(USER_MODULE):
         return  # named by its file, so it may be called like one of ours
     if name in _ENTRIES and _ENTRIES[name].origin != entry.origin:
         raise EncoderError(f"Encoder '{name}' is registered twice, by {_ENTRIES[name].origin} and {entry.origin}.")
@@ -174,30 +208,35 @@ def _from_file(path: str, name: str, options: dict[str, str]) -> EncoderSpec:
             f"Got encoder '{name}' of {path}{did_you_mean(name, found) or '.'} The file registers: "
             f"{', '.join(sorted(found)) or 'nothing; decorate one with encoders.descriptor'}."
         )
-    spec = found[name].make(**options)
-    return replace(spec, name=f"{path}:{spec.name}", code=f"{spec.code}+{code}" if spec.code else code)
+    with blamed_on(file, f"when its options {options} were read" if options else "when it was asked what it is"):
+        spec = found[name].make(**options)
+    if not isinstance(spec, EncoderSpec):
+        raise EncoderError(
+            f"Got {type(spec).__name__} from encoder '{name}' of {path}; expected a function that returns an "
+            "EncoderSpec."
+        )
+    return replace(guarded(spec, file), name=f"{path}:{spec.name}", code=f"{spec.code}+{code}" if spec.code else code)
 
 
 def _is_entry(value: object) -> bool:
     return isinstance(getattr(value, "encoder_entry", None), Entry) and (
-        getattr(value, "__module__", "").startswith(_USER_MODULE)
+        getattr(value, "__module__", "").startswith(USER_MODULE)
     )
 
 
 def _user_module(file: Path, code: str, text: bytes) -> ModuleType:
-    module_name = f"{_USER_MODULE}{hashlib.sha256(str(file).encode()).hexdigest()[:8]}_{code[:16]}"
+    module_name = f"{USER_MODULE}{hashlib.sha256(str(file).encode()).hexdigest()[:8]}_{code[:16]}"
     if module_name in sys.modules:
         return sys.modules[module_name]
     spec = importlib.util.spec_from_file_location(module_name, file)
     assert spec is not None  # the name ends in .py
     module = sys.modules[module_name] = importlib.util.module_from_spec(spec)
     try:
-        exec(compile(text, str(file), "exec"), module.__dict__)
-    except Exception as error:
+        with blamed_on(file, "when it was imported"):
+            exec(compile(text, str(file), "exec"), module.__dict__)
+    except BaseException:
         del sys.modules[module_name]
-        if isinstance(error, EncoderError):
-            raise
-        raise EncoderError(f"The encoder file {file} cannot be run ({type(error).__name__}: {error}).") from error
+        raise
     return module
 
 
@@ -210,6 +249,13 @@ def _descriptor_variant(declared: EncoderSpec, **options: object) -> EncoderSpec
     return replace(declared, name=name, preprocess=replace(declared.preprocess, **chosen))
 
 
+def _blamed(function: Callable[..., Any], doing: str) -> AbstractContextManager[None]:
+    """Return what names file and line of an error where a function is of a user's file, and does nothing elsewhere."""
+    if not function.__module__.startswith(USER_MODULE):
+        return nullcontext()
+    return blamed_on(Path(function.__code__.co_filename), doing, function)
+
+
 def _build_descriptor(
     function: Callable[[np.ndarray], np.ndarray], spec: EncoderSpec, placement: Placement
 ) -> LoadedEncoder:
@@ -217,7 +263,10 @@ def _build_descriptor(
         vectors = np.empty((len(images), spec.dim), np.float32)
         for row, image in enumerate(images):
             try:
-                vector = np.asarray(function(image), np.float32)
+                with _blamed(function, f"when it was given an image of shape {np.shape(image)}, at position {row}"):
+                    vector = np.asarray(function(image), np.float32)
+            except (EncoderError, MemoryError):
+                raise
             except Exception as error:
                 raise EncoderError(
                     f"Encoder '{spec.name}' failed on the image at position {row}, of shape "

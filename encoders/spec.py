@@ -101,7 +101,9 @@ class Placement:
 class EncoderSpec:
     """An encoder variant: everything needed to name, compare and load it, and nothing loaded yet.
 
-    name: base name plus the options that differ from its defaults, sorted: "dino@color=grey,size=448".
+    name: base name plus the options that differ from its defaults, sorted: "dino@color=grey,size=448". What tables
+        show; where the user gave an alias, that.
+    variant: the name without an alias; "" where there is none. See `full_name`.
     source: where the architecture comes from, such as "timm:vit_small_patch16_224.dino".
     dim: length d of the vector of one view; an instance with V views has V x d columns.
     pool: "default" (as its library does), "cls", "mean", "cls+mean" (one after the other), "avg" or "max".
@@ -141,6 +143,7 @@ class EncoderSpec:
     about: str = field(default="", compare=False)
     hub: str = field(default="", compare=False)
     file: str = field(default="", compare=False, repr=False)
+    variant: str = field(default="", compare=False)
     build: Callable[[EncoderSpec, Placement], LoadedEncoder] = field(default=None, compare=False, repr=False)  # type: ignore[assignment]
 
     def identity(self) -> dict[str, object]:
@@ -158,6 +161,11 @@ class EncoderSpec:
             **{name: value for name, value in declared.items() if value},
             **({"backend": self.backend} if self.backend != "torch" else {}),
         }
+
+    @property
+    def full_name(self) -> str:
+        """The name that `resolve` understands wherever it is typed: the variant's, whatever alias it has."""
+        return self.variant or self.name
 
     @property
     def licence_class(self) -> str:
@@ -180,15 +188,15 @@ class EncoderSpec:
 
     @property
     def intact(self) -> str:
-        """The name of the same variant with nothing taken away; its own name where nothing is."""
-        base, _, options = self.name.partition("@")
+        """The full name of the same variant with nothing taken away; its own where nothing is."""
+        base, _, options = self.full_name.partition("@")
         kept = [option for option in options.split(",") if option and option not in self._removing]
         return base + ("@" + ",".join(kept) if kept else "")
 
     @property
     def _removing(self) -> list[str]:
         """The options in the name that take something away. A grey input that an encoder was made for is none."""
-        options = self.name.partition("@")[2].split(",")
+        options = self.full_name.partition("@")[2].split(",")
         return [option for option in options if option in TAKEN_AWAY or option.startswith("intervene=")]
 
     @property

@@ -171,7 +171,7 @@ def _architecture(spec: EncoderSpec) -> tuple[str, dict[str, Any], dict[str, Any
             kwargs["mlp_layer"] = getattr(timm.layers, kwargs["mlp_layer"])
         return model_id, {"fixed_input_size": True, "classifier": "head"}, kwargs
     if kind == "hf-hub":
-        folder = hub_file(model_id, ("config.json",), spec.name, spec.revision).parent
+        folder = hub_file(model_id, ("config.json",), spec.full_name, spec.revision).parent
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         return f"local-dir:{folder}", config.get("pretrained_cfg", config), {}
     with quiet():
@@ -183,10 +183,10 @@ def _hub_weights(spec: EncoderSpec) -> Path:
     if not spec.hub:
         raise EncoderError(
             f"No hub holds the weights of '{spec.name}'; fetch them yourself{_address(spec.source)} and give them with "
-            f"{spec.name.partition('@')[0]}@weights=FILE."
+            f"{spec.full_name.partition('@')[0]}@weights=FILE."
         )
     files = WEIGHT_FILES[spec.source.partition(":")[0]]
-    return hub_file(spec.hub, files, spec.name, getattr(spec, "revision", ""))
+    return hub_file(spec.hub, files, spec.full_name, getattr(spec, "revision", ""))
 
 
 def _address(source: str) -> str:

@@ -239,8 +239,6 @@ def test_the_picture_shows_the_rows_of_the_sample_leaderboard():
 def test_the_files_that_are_named_to_contributors_are_there():
     named = set(re.findall(r"`((?:bench|encoders|tests|docs|results)/[\w./-]*)`", text_of(ROOT / "CONTRIBUTING.md")))
     named = {name for name in named if "NAME" not in name}
-    if not (ROOT / "bench/report/tables/columns").exists():  # the registries of columns and sections are on their way
-        named = {name for name in named if "/report/" not in name}
     assert len(named) > 30 and not {name for name in named if not (ROOT / name).exists()}
 
 

@@ -83,3 +83,29 @@ def test_importing_a_front_door_loads_no_deep_learning_library(module):
     code = f"import sys, {module}; print(sorted(set(sys.modules) & {HEAVY!r}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+LARGE = {"bench/solvers/linalg.py": 330}  # longer than a room should be; not to grow
+LOOPS = ("solvers", "heads", "demo", "images")  # rooms of inner loops, whose functions pass arrays and numbers on
+MANY = 13  # functions elsewhere with six positional parameters; not to grow
+
+
+def positional(node: ast.FunctionDef) -> int:
+    names = [one.arg for one in (*node.args.posonlyargs, *node.args.args)]
+    return len(names) - (names[:1] in (["self"], ["cls"]))
+
+
+@pytest.mark.parametrize("path", rooms("bench") + rooms("encoders"), ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_a_room_has_at_most_300_lines(path):
+    assert len(path.read_text().splitlines()) <= LARGE.get(path.relative_to(ROOT).as_posix(), 300)
+
+
+def test_functions_take_at_most_five_positional_arguments():
+    many = [
+        (positional(node), f"{path.relative_to(ROOT)}:{node.name}")
+        for path in rooms("bench")
+        if floor_of(path) not in (*LOOPS, "cli")  # a parameter of a command is an option
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and positional(node) > 5
+    ]
+    assert max(many, default=(0, ""))[0] <= 6 and len(many) <= MANY, many

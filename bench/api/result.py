@@ -11,11 +11,11 @@ import pandas as pd
 
 from bench.api.words import in_python
 from bench.errors import BenchError
-from bench.report.pages.flags import summary
-from bench.report.pages.markdown import head_label
+from bench.report.pages.plain_text import plain_words
+from bench.report.pages.sections.verdict import summary
 from bench.report.tables.merge import BOARD
 from bench.report.tables.pairs import COLUMNS as PAIRS
-from bench.report.tables.rows import best_first, cleanest, is_diagnostic, labels_of, main_series
+from bench.report.tables.rows import best_first, cleanest, head_label, is_diagnostic, labels_of, main_series
 from bench.runs.record import read_about
 from bench.shown import Items, Part, Shows, Table, Title
 from bench.storage.tables import parse_csv
@@ -100,7 +100,7 @@ def read_result(folder: Path, notes: tuple[str, ...] = ()) -> RunResult:
     tables = {name: _table(folder, f"{name}.csv") for name in ("pairs", "robustness", "efficiency")}
     empty = {"pairs": pd.DataFrame(columns=PAIRS)}
     return RunResult(
-        folder=folder, leaderboard=board, verdict=in_python(summary(board)) or NOTHING_TO_RANK,
+        folder=folder, leaderboard=board, verdict=in_python(plain_words(summary(board))) or NOTHING_TO_RANK,
         warnings=(f"Tier {facts['tier']}: {facts['tier_reason']}", *map(in_python, warnings)),
         notes=tuple(map(in_python, notes)),
         **{name: empty.get(name, pd.DataFrame()) if table is None else table for name, table in tables.items()},

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import threading
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.cli.streams import DataConsole
 from bench.cli.tables import make_column, make_table
@@ -28,6 +30,47 @@ WIDE = None if sys.stdout is not None and sys.stdout.isatty() else 160  # a file
 console = DataConsole(width=WIDE)
 errors = DataConsole(stderr=True)
 _asked = threading.Event()  # Ctrl-C was pressed in this process
+
+
+@dataclass
+class Speech:
+    """How a command speaks: quiet (results and errors alone), verbose, in JSON; context: the call, as it was typed."""
+
+    quiet: bool = False
+    verbose: bool = False
+    json: bool = False
+    context: Any = None
+
+
+speech = Speech()
+
+
+def speak(*, quiet: bool = False, verbose: bool = False, json: bool = False, context: Any = None) -> None:
+    """Set how everything here speaks until the next call: with json, all texts go to standard error."""
+    speech.quiet, speech.verbose, speech.json, speech.context = quiet, verbose, json, context
+    console.stderr = json
+    console.quiet = errors.quiet = False
+
+
+def print_rows(rows: pd.DataFrame | Sequence[Mapping[str, object]]) -> None:
+    """Write the rows of a command's table as JSON, where that was asked for: a list of objects, null for no value."""
+    if not speech.json:
+        return
+    import json
+
+    records = rows.to_dict("records") if hasattr(rows, "to_dict") else rows
+    shown = [{name: _as_json(value) for name, value in row.items()} for row in records]
+    console.stderr = False
+    console.write_document(json.dumps(shown, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    console.stderr = True
+
+
+def _as_json(value: Any) -> Any:
+    """Return a value as JSON has it; NaN, NA and infinity, which it has not, are null."""
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, bool | int | str) else None if value is None or value != value else str(value)
 
 
 class Interrupted(BaseException):
@@ -76,10 +119,13 @@ def speak_for_libraries() -> None:
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     """Yield a function (what, done, total) that draws one bar with its remaining time per stage, and per head."""
-    from bench.progress import terminal_bars
+    if speech.quiet:
+        yield lambda what, done, total: heed_interrupt()
+    else:
+        from bench.progress import terminal_bars
 
-    with terminal_bars(errors, heed_interrupt) as report:
-        yield report
+        with terminal_bars(errors, heed_interrupt) as report:
+            yield report
     heed_interrupt()
 
 
@@ -100,8 +146,7 @@ def print_board(board: pd.DataFrame) -> None:
 
 
 def _print_rows(top: pd.DataFrame, shots: int, what: str) -> None:
-    from bench.report.pages.markdown import head_label
-    from bench.report.tables.rows import best_first, labels_of
+    from bench.report.tables.rows import best_first, head_label, labels_of
 
     top = best_first(top)
     shown = f"the first 20 of {len(top)} rows; " if len(top) > 20 else ""
@@ -119,8 +164,7 @@ def _print_rows(top: pd.DataFrame, shots: int, what: str) -> None:
 
 def print_leak(leak: pd.DataFrame) -> None:
     """Print what a split at random scores higher than one by group, at the most labels, clean."""
-    from bench.report.pages.markdown import head_label
-    from bench.report.tables.rows import cleanest, labels_of, main_series
+    from bench.report.tables.rows import cleanest, head_label, labels_of, main_series
 
     rows = cleanest(main_series(leak))
     rows = rows[rows["shots"] == rows["shots"].max()]
@@ -173,7 +217,7 @@ def print_instances(counts: pd.DataFrame, cells: Iterable[str]) -> None:
 
 def print_notes(notes: Iterable[str]) -> None:
     """Print a line per thing that a user should know."""
-    for note in notes:
+    for note in () if speech.quiet else notes:
         console.print(f"Note: {sentence(note)}")
 
 
@@ -181,7 +225,7 @@ def print_problems(problems: pd.DataFrame) -> None:
     """Print a line per file that was skipped, with its reason; many that were for one reason are counted."""
     from bench.data.warnings import skipped
 
-    for line in skipped(problems):
+    for line in () if speech.quiet else skipped(problems):
         console.print(f"Skipped {line}")
 
 
@@ -215,7 +259,7 @@ def _duration(seconds: float) -> str:
 
 def print_forecast(forecast: Forecast) -> None:
     """Print the fits of a sweep by head and shots, what is done already and about how long the rest takes."""
-    names = ("head", "selection", "noise", "labels", "encoders", "seeds", "splits", "rates", "fits", "done", "time")
+    names = ("head", "selection", "noise", "labels", "encoders", "draws", "splits", "rates", "fits", "done", "time")
     table = make_table(*(make_column(name, justify="left" if i < 3 else "right") for i, name in enumerate(names)))
     for row in forecast.table.to_dict("records"):
         counts = [f"{row[name]:,}" for name in ("shots", "encoders", "seeds", "splits", "noise", "fits", "done")]

@@ -7,32 +7,13 @@ import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from bench.cli.console import console, print_notes, print_problems, progress_bars
-from bench.cli.options import (
-    DEFAULT_DATA,
-    DEFAULT_OUT,
-    BoxUnits,
-    CellColumn,
-    Cells,
-    Data,
-    Device,
-    Encoders,
-    FollowLinks,
-    GroupColumn,
-    GroupPattern,
-    Instances,
-    LeaveOut,
-    Masks,
-    MaxInstances,
-    Out,
-    Series,
-    encoder_names,
-    numbers,
-    reading_of,
-    words,
-)
+from bench.cli.console import console, print_notes, print_problems, print_rows, progress_bars
+from bench.cli.options.data import DataOptions
+from bench.cli.options.encoders import BagHeads, Device, Encoders, check_device, encoder_names
+from bench.cli.options.groups import STUDY, option
+from bench.cli.options.output import DEFAULT_OUT, Name, Out
+from bench.cli.options.protocol import Draws
+from bench.cli.options.reading import numbers, words
 from bench.cli.startup import imports
 from bench.cli.tables import make_column, make_table
 from bench.data.layout import existing
@@ -41,53 +22,49 @@ from bench.errors import BenchError
 if TYPE_CHECKING:
     import pandas as pd
 
+EXAMPLES = (
+    "bench granularity --data fields --instances boxes --cells cells.csv --cell-column kind --encoder dino",
+    "bench granularity --data fields --instances masks:64 --pure --image-labels 0,1,5,10 --cell-labels 0,1,2,4,8",
+    "bench granularity --data fields --instances masks:64 --purity 1,0.8,0.6 --simulate-bags 10",
+)
+DRAWS = 20
+
 
 def granularity(
-    data: Data = DEFAULT_DATA,
+    source: DataOptions,
     encoder: Encoders = None,
-    instances: Instances = "whole",
-    cells: Cells = None,
-    cell_column: CellColumn = None,
-    masks: Masks = None,
-    max_instances: MaxInstances = None,
-    group_pattern: GroupPattern = None,
-    group_column: GroupColumn = None,
-    leave_out: LeaveOut = None,
-    follow_links: FollowLinks = False,
-    box_units: BoxUnits = "pixels",
-    series: Series = None,
     classes: Annotated[
-        str, typer.Option(help="Only these classes, e.g. a,b (default: all that have labels enough).")
+        str, option(STUDY, "Only these classes, e.g. a,b (default: all that have labels enough).", value="CLASSES")
     ] = "",
-    image_labels: Annotated[str, typer.Option(help="Labelled images per class.")] = "0,5,10,50",
-    cell_labels: Annotated[str, typer.Option(help="Labelled cells per class.")] = "0,1,2,4,8,16,32,64,128",
-    bag_head: Annotated[
-        str,
-        typer.Option(
-            help="How labels of images are learned from: mean-pool, inherit, noisy-or, log-sum-exp, attention (from 50 "
-            "images per class), joint (with labels of cells as well); mean-pool:centroid rests on another head. A "
-            "wrong name lists all."
-        ),
-    ] = "joint,mean-pool,inherit,noisy-or",
+    image_labels: Annotated[str, option(STUDY, "Labelled images per class.", value="NUMBERS")] = "0,5,10,50",
+    cell_labels: Annotated[str, option(STUDY, "Labelled cells per class.", value="NUMBERS")] = "0,1,2,4,8,16,32,64,128",
+    bag_head: BagHeads = "joint,mean-pool,inherit,noisy-or",
     pure: Annotated[
-        bool,
-        typer.Option("--pure", help="Every cell (or tile) shows its image's label, as in a culture of one kind."),
+        bool, option(STUDY, "Every cell (or tile) shows its image's label, as in a culture of one kind.", "--pure")
     ] = False,
     purity: Annotated[
         str,
-        typer.Option(
-            help="Simulate images from labelled cells, this share of them of the image's class, e.g. 1,0.8,0.6."
+        option(
+            STUDY,
+            "Simulate images from labelled cells, this share of them of the image's class, e.g. 1,0.8,0.6.",
+            value="SHARES",
         ),
     ] = "",
     simulate_bags: Annotated[
-        int | None, typer.Option(min=1, help="Cells of a simulated image (default 10; alone, of purity 1).")
+        int | None,
+        option(
+            STUDY, "Cells of a simulated image (default 10; without --purity all are of its class).", value="N", min=1
+        ),
     ] = None,
     none_class: Annotated[
-        str, typer.Option(help="Name a class, e.g. other, for cells of other types than the images' classes.")
+        str,
+        option(STUDY, "Name a class, e.g. other, for cells of other types than the images' classes.", value="CLASS"),
     ] = "",
-    minutes: Annotated[str, typer.Option(help="Your minutes for one label of each kind.")] = "image=0.1,cell=0.5",
-    seeds: Annotated[int, typer.Option(min=2, help="Draws of labelled images and cells.")] = 20,
-    name: Annotated[str | None, typer.Option(help="Name of the folder below <out>/granularity.")] = None,
+    minutes: Annotated[
+        str, option(STUDY, "Your minutes for one label of each kind.", value="MINUTES")
+    ] = "image=0.1,cell=0.5",
+    draws: Draws = None,
+    name: Name = None,
     out: Out = DEFAULT_OUT,
     device: Device = "auto",
 ) -> None:
@@ -96,30 +73,29 @@ def granularity(
     Images are labelled, cells are what is asked about: every head learns from so many labels of images and of cells
     per class, and is tested on images, and on cells whose class is known, of groups that it did not learn from.
     """
-    existing(data)
+    images, cells = numbers(image_labels, "--image-labels", int), numbers(cell_labels, "--cell-labels", int)
+    existing(source.data)
+    check_device(device)
 
     with imports():
-        from bench.embeddings.embed import DataSpec
-        from bench.instances.cell_boxes import CellFiles
         from bench.studies.granularity.design import Levels
-        from bench.studies.granularity.run import GranularityRequest, run
+        from bench.studies.granularity.request import GranularityRequest
+        from bench.studies.granularity.run import run
 
-    levels = Levels(
-        tuple(numbers(image_labels, "--image-labels", int)), tuple(numbers(cell_labels, "--cell-labels", int)), seeds
-    )
-    told = CellFiles(cells, cell_column, masks, max_instances, box_units)
-    read = reading_of(leave_out, follow_links, box_units, series)
+    levels = Levels(tuple(images), tuple(cells), DRAWS if draws is None else draws)
     request = GranularityRequest(
-        DataSpec(data, instances, group_pattern, group_column, cells=told, reading=read),
-        encoder_names(encoder), levels, tuple(words(bag_head)), tuple(words(classes)),
-        tuple(numbers(purity, "--purity", float)[::-1]), simulate_bags,
-        _minutes(minutes), out, name, pure, none_class,
+        source=source.spec(),
+        encoders=encoder_names(encoder), levels=levels, heads=tuple(words(bag_head)), classes=tuple(words(classes)),
+        purities=tuple(numbers(purity, "--purity", float)[::-1]), size=simulate_bags, minutes=_minutes(minutes),
+        out=out, name=name, pure=pure, none=none_class,
     )  # fmt: skip
     with progress_bars() as report:
         found = run(request, device, shlex.join(["bench", *sys.argv[1:]]), report)
+    print_rows(found.rates)
     _print(found.rates)
     print_notes(found.notes)
     print_problems(found.problems)
+    console.print(found.summary())
     console.print(f"Written: {found.folder / 'granularity.md'}")
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.console import console, progress_bars
-from bench.cli.options import DEFAULT_OUT, Out
+from bench.cli.console import console, print_notes, print_rows, progress_bars
+from bench.cli.options.groups import STUDY, option
+from bench.cli.options.output import DEFAULT_OUT, Out
 from bench.cli.startup import imports
 from bench.cli.tables import make_column, make_table
 
@@ -18,24 +19,30 @@ if TYPE_CHECKING:
     from bench.report.tables.across import Across
     from bench.report.tables.merge import Merged, StoredRun
 
+EXAMPLES = (
+    "bench leaderboard",
+    "bench leaderboard blood nuclei --calibration",
+    "bench leaderboard --out results --json > leaderboard.json",
+)
 SHOWN = 10
 
 
 def leaderboard(
     runs: Annotated[
-        list[str] | None, typer.Argument(help="Runs by name below <out>/runs or by folder (default: all of <out>).")
+        list[str] | None,
+        typer.Argument(help="Runs by name below <out>/runs or by folder (default: all of <out>).", metavar="[RUN]..."),
     ] = None,
     out: Out = DEFAULT_OUT,
     calibration: Annotated[
-        bool, typer.Option("--calibration", help="Also how far probabilities can be trusted (ECE with its null band).")
+        bool, option(STUDY, "Also how far probabilities can be trusted (ECE with its null band).", "--calibration")
     ] = False,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Write the tables of these runs anew from their stored predictions.")
+        bool, option(STUDY, "Write the tables of these runs again, from their stored predictions.", "--rebuild")
     ] = False,
 ) -> None:
     """Join runs into <out>/leaderboard.csv and .md and compare methods across datasets (across.csv); fits nothing.
 
-    Tables that are damaged, or that an earlier version wrote, are made anew from the stored predictions.
+    Tables that are damaged, or that an earlier version wrote, are made again from the stored predictions.
     """
     with imports():
         from bench.report.tables.across import across
@@ -52,10 +59,10 @@ def leaderboard(
         merged = _calibrated(stored, merged)
     notes += [*of_datasets, *merged.notes, *left_out, *found.notes]
     write_merged(out, merged.table, found, notes)
+    print_rows(merged.table)
     _print_best(merged.table)
     _print_across(found, len({run.counts_as for run in stored}))
-    for note in notes:
-        console.print(f"Note: {note.removesuffix('.')}.")
+    print_notes(note.removesuffix(".") for note in notes)
     names = ", ".join(run.name for run in stored)
     count = f"{len(merged.table):,} rows of {len(stored)} run{'s' * (len(stored) != 1)}"
     console.print(f"{count} ({names}). Leaderboard: {out / 'leaderboard.md'}")
@@ -91,8 +98,7 @@ def _calibrated(stored: list[StoredRun], merged: Merged) -> Merged:
 
 def _print_best(merged: pd.DataFrame) -> None:
     """Print the best row of every dataset at its most labels, clean."""
-    from bench.report.pages.markdown import head_label
-    from bench.report.tables.rows import cleanest, competing, main_series
+    from bench.report.tables.rows import cleanest, competing, head_label, main_series
 
     names = ("labels", "balanced accuracy", "95% interval", "groups tested")
     table = make_table(
@@ -116,8 +122,8 @@ def _print_best(merged: pd.DataFrame) -> None:
 
 
 def _print_across(found: Across, datasets: int) -> None:
-    from bench.report.pages.markdown import head_label
-    from bench.report.pages.overview import shown_level
+    from bench.report.pages.sections.across import shown_level
+    from bench.report.tables.rows import head_label
 
     if found.methods.empty:
         return
@@ -135,7 +141,7 @@ def _print_across(found: Across, datasets: int) -> None:
         table.add_row(row["encoder"], head_label(row), mid, f"{low}-{high}", f"{row['rank']:.1f}", better)
     shots, count = int(part["shots"].iloc[0]), int(part["datasets"].iloc[0])
     table.title = (
-        f"Skill above guessing over {count} of {datasets} datasets, {shots} label{'s' * (shots != 1)} a class "
+        f"Skill above guessing over {count} of {datasets} datasets, {shots} label{'s' * (shots != 1)} per class "
         f"(the first {min(SHOWN, len(part))} of {len(part)} methods)"
     )
     console.print(table, soft_wrap=False)

@@ -9,15 +9,16 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from rich import box
-from rich.table import Column, Table
-from rich.text import Text
-
+from bench.cli.tables import make_column, make_table
 from bench.errors import BenchError
 from encoders import PANELS, EncoderError, EncoderSpec, availability, names, resolve
 from encoders.errors import did_you_mean
 from encoders.spec import FAMILIES, LICENCE_CLASSES
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 @dataclass(frozen=True)
@@ -145,26 +146,29 @@ def table(specs: Sequence[EncoderSpec], width: int) -> Table:
     """Return the table of a terminal of so many columns, a section per family."""
     columns = {head: seen for head, seen in COLUMNS.items() if width >= seen.from_width}
     heads = [
-        Column(head, justify="right" if seen.right else "left", no_wrap=not seen.from_width, overflow="fold")
+        make_column(head, justify="right" if seen.right else "left", no_wrap=not seen.from_width, overflow="fold")
         for head, seen in columns.items()
     ]
-    shown = Table(*heads, box=box.SIMPLE, pad_edge=False)
+    shown = make_table(*heads, pad_edge=False)
     family = ""
     for spec in specs:
         if spec.family != family:
             family = spec.family
             shown.add_section()
-            shown.add_row(Text(family, style="bold"))
+            shown.add_row(family, style="bold")
         shown.add_row(*(seen.cell(spec) for seen in columns.values()))
     return shown
 
 
 def markdown(specs: Sequence[EncoderSpec]) -> str:
     """Return the same as a Markdown table, the family a column."""
-    from bench.report.pages.markdown import table_lines
+    from bench.report.pages.markdown import render_block
+    from bench.report.pages.model import Header
+    from bench.report.pages.model import Table as PageTable
 
-    rows = [[spec.family, *(seen.cell(spec).replace("|", r"\|") for seen in COLUMNS.values())] for spec in specs]
-    return table_lines([["family", *COLUMNS], *rows]) + "\n"
+    rows = [(spec.family, *(seen.cell(spec) for seen in COLUMNS.values())) for spec in specs]
+    headers = [Header("family"), *(Header(head, seen.right) for head, seen in COLUMNS.items())]
+    return render_block(PageTable(tuple(headers), tuple(rows))) + "\n"
 
 
 def as_csv(specs: Sequence[EncoderSpec]) -> str:
@@ -176,9 +180,15 @@ def as_csv(specs: Sequence[EncoderSpec]) -> str:
     return text.getvalue()
 
 
+def record(spec: EncoderSpec) -> dict[str, object]:
+    """Return everything that is known of an encoder, by what it is called."""
+    return {name: cell(spec) for name, cell in FULL.items()}
+
+
 def in_full(spec: EncoderSpec) -> Table:
     """Return everything that is known of one encoder, a line each; what is empty is left out."""
-    shown = Table(Column(no_wrap=True), Column(overflow="fold"), box=None, show_header=False, pad_edge=False)
+    columns = (make_column(no_wrap=True), make_column(overflow="fold"))
+    shown = make_table(*columns, box=None, show_header=False, pad_edge=False)
     for head, cell in FULL.items():
         if str(cell(spec)):
             shown.add_row(head, str(cell(spec)))

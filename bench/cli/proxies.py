@@ -5,30 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from bench.cli.console import console, print_notes, print_problems, progress_bars
-from bench.cli.options import (
-    DEFAULT_DATA,
-    DEFAULT_OUT,
-    BoxUnits,
-    CellColumn,
-    Cells,
-    Data,
-    Device,
-    Encoders,
-    FollowLinks,
-    GroupColumn,
-    GroupPattern,
-    Instances,
-    LeaveOut,
-    Masks,
-    MaxInstances,
-    Out,
-    Series,
-    encoder_names,
-    reading_of,
-)
+from bench.cli.console import console, print_notes, print_problems, print_rows, progress_bars
+from bench.cli.options.data import DataOptions
+from bench.cli.options.encoders import Device, Encoders, check_device, encoder_names
+from bench.cli.options.groups import STUDY, option
+from bench.cli.options.output import DEFAULT_OUT, Out, ToIfGiven
 from bench.cli.startup import imports
 from bench.cli.tables import make_column, make_table
 from bench.data.layout import existing
@@ -40,6 +21,10 @@ if TYPE_CHECKING:
 
     from bench.embeddings.embed import Prepared
 
+EXAMPLES = (
+    "bench proxies --data Data/raw --encoder dino,resnet50,texture",
+    "bench proxies --data Data/raw --run raw --to proxies.csv",
+)
 SHOWN = {
     "loo_ridge": "LOO ridge", "loo_knn": "LOO kNN", "logme": "LogME", "h_score": "H-score", "rankme": "RankMe",
     "chance": "any of them",
@@ -47,28 +32,19 @@ SHOWN = {
 
 
 def proxies(
-    data: Data = DEFAULT_DATA,
+    source: DataOptions,
     encoder: Encoders = None,
-    instances: Instances = "whole",
-    cells: Cells = None,
-    cell_column: CellColumn = None,
-    masks: Masks = None,
-    max_instances: MaxInstances = None,
-    group_pattern: GroupPattern = None,
-    group_column: GroupColumn = None,
-    leave_out: LeaveOut = None,
-    follow_links: FollowLinks = False,
-    box_units: BoxUnits = "pixels",
-    series: Series = None,
     run: Annotated[
-        str | None, typer.Option(help="A run on the same data, by name or folder: what choosing by a proxy had cost.")
+        str | None,
+        option(
+            STUDY, "A run on the same data, by name or folder: what choosing by a proxy would have cost.", value="RUN"
+        ),
     ] = None,
     rows: Annotated[
-        int, typer.Option(min=4, help="Instances looked at, the same for every encoder, drawn if there are more.")
+        int,
+        option(STUDY, "Instances looked at, the same for every encoder, drawn if there are more.", value="N", min=4),
     ] = 3000,
-    csv: Annotated[
-        Path | None, typer.Option(help="Also write a row per encoder here, with --run the costs to NAME-regret.csv.")
-    ] = None,
+    to: ToIfGiven = None,
     out: Out = DEFAULT_OUT,
     device: Device = "auto",
 ) -> None:
@@ -76,33 +52,33 @@ def proxies(
 
     LOO ridge and LOO kNN are balanced accuracies, every row predicted without its group. LogME and H-score: higher is
     better. RankMe, the number of directions used, is no measure of quality but of collapse. Without --encoder: all that
-    are stored for this data. Rows of an official test split are left out.
+    are stored for this data. Rows of an official test split are left out. --to writes a CSV with a row per encoder, and
+    with --run the costs to NAME-regret.csv beside it.
     """
-    existing(data)
+    existing(source.data)
+    check_device(device)
 
     with imports():
         import numpy as np
         import pandas as pd
 
-        from bench.embeddings.embed import DataSpec, cached_encoders, embed, prepare
+        from bench.embeddings.embed import cached_encoders, embed, prepare
         from bench.fitting.scaling import scale_rows
-        from bench.instances.cell_boxes import CellFiles
         from bench.studies.proxies import PROXIES, cka_matrix, measure, selection_regret
-        from encoders import resolve
+        from encoders import check_aliases, resolve
 
-    told = CellFiles(cells, cell_column, masks, max_instances, box_units)
+    specs = [resolve(name) for name in encoder_names(encoder)]
+    check_aliases(specs)
     with progress_bars() as report:
-        read = reading_of(leave_out, follow_links, box_units, series)
-        source = DataSpec(data, instances, group_pattern, group_column, cells=told, reading=read)
-        prepared = prepare(source, out, report)
-    specs = [resolve(name) for name in encoder_names(encoder)] or cached_encoders(prepared)
+        prepared = prepare(source.spec(), out, report)
+    specs = specs or cached_encoders(prepared)
     specs = list({spec.name: spec for spec in specs}.values())
     if not specs:
         raise BenchError(
             "Got no --encoder, and no embeddings of this data are stored yet; expected at least one, e.g. --encoder "
             "dino,trivial."
         )
-    board = None if run is None else _board(run, out, prepared, instances)
+    board = None if run is None else _board(run, out, prepared, source.instances)
     with progress_bars() as report:
         prepared, _, embedded = embed(prepared, specs, device, report)
         chosen = _rows(prepared.instances, rows)
@@ -117,6 +93,7 @@ def proxies(
             why |= {f"{spec.name}: no {SHOWN[name]}, as {reason}": None for name, reason in own.why.items()}
     judged = pd.DataFrame.from_dict(found, orient="index").rename_axis("encoder")
     alike = pd.DataFrame(cka_matrix([embedded[name] for name in judged.index]), judged.index, judged.index)
+    print_rows(judged.reset_index())
     _print_judged(judged, f"{len(table):,} of {len(prepared.instances):,} instances, {len(np.unique(group))} groups")
     if len(judged) > 1:
         _print_alike(alike)
@@ -126,8 +103,8 @@ def proxies(
     regret = None if board is None else selection_regret(judged[list(PROXIES)], board)
     if regret is not None:
         _print_regret(regret, str(run))
-    if csv is not None:
-        _write(csv, judged.join(alike.add_prefix("cka:")).reset_index(), regret)
+    if to is not None:
+        _write(to, judged.join(alike.add_prefix("cka:")).reset_index(), regret)
 
 
 def _rows(table: pd.DataFrame, most: int) -> np.ndarray:
@@ -205,9 +182,9 @@ def _number(value: float, digits: int) -> str:
 
 
 def _write(path: Path, judged: pd.DataFrame, regret: pd.DataFrame | None) -> None:
-    from bench.storage.tables import write_csv
+    from bench.storage.atomic import write_beside
+    from bench.storage.tables import csv_bytes
 
     tables = {path: judged} | ({} if regret is None else {path.with_name(f"{path.stem}-regret.csv"): regret})
-    for place, table in tables.items():
-        write_csv(place, table)
+    write_beside({place: csv_bytes(table) for place, table in tables.items()})
     console.print(f"Written: {', '.join(map(str, tables))}")

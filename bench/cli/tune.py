@@ -2,90 +2,75 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from bench.cli.console import console, progress_bars
-from bench.cli.options import (
-    BoxUnits,
-    CellColumn,
-    Cells,
-    FollowLinks,
-    Instances,
-    LeaveOut,
-    Masks,
-    MaxInstances,
-    Series,
-    reading_of,
+from bench.cli.console import console, print_rows, progress_bars
+from bench.cli.options.data import DataOptions
+from bench.cli.options.encoders import (
+    CORES,
+    Device,
+    Encoders,
+    Heads,
+    Workers,
+    check_device,
+    encoder_names,
+    one_of,
 )
+from bench.cli.options.groups import STUDY, option
+from bench.cli.options.output import DEFAULT_OUT, Name, Out
+from bench.cli.options.protocol import Draws, ScaleBy, Shots, SupportGroups, one_number
+from bench.cli.options.reading import words
 from bench.cli.startup import imports
 from bench.cli.tables import make_table
+from bench.data.layout import existing
 
 if TYPE_CHECKING:
-    from bench.studies.tune.tune import Tuned
+    from bench.studies.tune.results import SettingScore, Tuned
 
+EXAMPLES = (
+    "bench tune --data Data/raw --group-pattern '([^/]+)__' --encoder dino --head xgboost --shots 10",
+    "bench run --data Data/raw --encoder dino --params results/tune/NAME/tuned.json",
+)
 SHOWN = 10  # trials
 
 
 def tune(
-    encoder: Annotated[str, typer.Option("--encoder", "-e", help="One encoder or variant; see `bench encoders`.")],
-    data: Annotated[
-        Path, typer.Option(help="A folder with one sub-folder per class, or a CSV with columns path,label.")
-    ] = Path("Data/raw"),
-    head: Annotated[str, typer.Option(help="The head to tune.")] = "xgboost",
-    shots: Annotated[int, typer.Option(help="Labelled examples a class.")] = 10,
-    trials: Annotated[int, typer.Option(help="Settings to try in all, those of earlier calls included.")] = 40,
-    episodes: Annotated[int | None, typer.Option(help="Draws a setting is scored on (default 30, 20 or 10).")] = None,
-    draw: Annotated[
-        str, typer.Option(help="Which items are labelled: spread (round the slides), proportional, concentrated.")
-    ] = "spread",
-    scale_by: Annotated[
-        str,
-        typer.Option(
-            help="What embeddings are centred and scaled by, as in `bench run`: pool (all images of the training side, "
-            "no labels), or support (the labelled examples of a draw alone)."
-        ),
-    ] = "pool",
-    instances: Instances = "whole",
-    cells: Cells = None,
-    cell_column: CellColumn = None,
-    masks: Masks = None,
-    max_instances: MaxInstances = None,
-    group_pattern: Annotated[str | None, typer.Option(help="Regular expression; its first (...) is the slide.")] = None,
-    group_column: Annotated[str | None, typer.Option(help="Column of the CSV that names the slide.")] = None,
-    leave_out: LeaveOut = None,
-    follow_links: FollowLinks = False,
-    box_units: BoxUnits = "pixels",
-    series: Series = None,
-    out: Annotated[Path, typer.Option(help="Folder for embeddings and studies.")] = Path("results"),
-    device: Annotated[str, typer.Option(help="Where encoders run: auto, cpu, cuda or cuda:N.")] = "auto",
-    name: Annotated[str | None, typer.Option(help="Name of the study's folder below <out>/tune.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that try settings.")] = os.cpu_count() or 1,
-    plots: Annotated[bool, typer.Option("--plots", help="Also draw history.png and importance.png.")] = False,
+    source: DataOptions,
+    encoder: Encoders = None,
+    head: Heads = "xgboost",
+    shots: Shots = "10",
+    trials: Annotated[int, option(STUDY, "Settings to try in all, those of earlier calls included.", value="N")] = 40,
+    draws: Draws = None,
+    support_groups: SupportGroups = "spread",
+    scale_by: ScaleBy = "pool",
+    out: Out = DEFAULT_OUT,
+    device: Device = "auto",
+    name: Name = None,
+    workers: Workers = CORES,
+    plots: Annotated[bool, option(STUDY, "Also draw history.png and importance.png.", "--plots")] = False,
 ) -> None:
-    """Tune a head on half of the groups and compare it with the published setting on the other half."""
+    """Tune one head on half of the groups and compare it with the published setting on the other half."""
+    level = one_number(shots, "--shots")
+    one_head = one_of(words(head), "--head")
+    existing(source.data)
+    one_encoder = one_of(encoder_names(encoder, required=True), "--encoder")
+    check_device(device)
+
     with imports():
-        from bench.embeddings.embed import DataSpec
-        from bench.instances.cell_boxes import CellFiles
-        from bench.studies.tune.tune import TuneRequest
+        from bench.studies.tune.results import TuneRequest
         from bench.studies.tune.tune import tune as tune_all
 
-    aim = TuneRequest(encoder, head, shots, trials, episodes, draw, scale_by)
-    told = CellFiles(cells, cell_column, masks, max_instances, box_units)
-    read = reading_of(leave_out, follow_links, box_units, series)
-    source = DataSpec(data, instances, group_pattern, group_column, cells=told, reading=read)
+    aim = TuneRequest(one_encoder, one_head, level, trials, draws, support_groups, scale_by)
     with progress_bars() as report:
         result = tune_all(
-            source, aim, out=out, name=name, device=device, workers=workers, plots=plots, on_progress=report
+            source.spec(), aim, out=out, name=name, device=device, workers=workers, plots=plots, on_progress=report
         )
     _show(result, scale_by)
 
 
 def _show(result: Tuned, scale_by: str) -> None:
-    from bench.studies.tune.tune import verdict
+    from bench.studies.tune.page import verdict
 
     parameters = list(result.setting)
     table = make_table("setting", "scaled by", "balanced accuracy", "95% interval", "log loss", *parameters)
@@ -94,7 +79,7 @@ def _show(result: Tuned, scale_by: str) -> None:
     for what, compared, setting in both:
         values = (f"{setting[key]:.4g}" if key in setting else "" for key in parameters)
         table.add_row(what, scale_by, *compared.texts(), *values)
-    history = make_table("trial", "state", "episodes", "log loss", "balanced accuracy")
+    history = make_table("trial", "state", "draws", "log loss", "balanced accuracy")
     best = result.trials.sort_values(["state", "balanced_accuracy"], ascending=[True, False]).head(SHOWN)
     for row in best.to_dict("records"):
         history.add_row(str(row["trial"]), row["state"], str(row["episodes"]), f"{row['log_loss']:.3f}",
@@ -106,8 +91,16 @@ def _show(result: Tuned, scale_by: str) -> None:
         for key, share in result.importance.items():
             shares.add_row(key, f"{share:.2f}")
         console.print(shares, soft_wrap=False)
+    print_rows([_row(what, scale_by, score, setting, parameters) for what, score, setting in both])
     table.title = "On the evaluation half, of which no label was tuned on"
     console.print(table, soft_wrap=False)
     console.print(verdict(result))
     before = len(result.trials) - result.made
     console.print(f"{before} trials reused, {result.made} made; all of it: {result.folder / 'report.md'}")
+
+
+def _row(what: str, scale_by: str, score: SettingScore, setting: Any, parameters: Sequence[str]) -> dict[str, Any]:
+    """Return a setting and how it did, as it is printed by --json."""
+    scores = {"balanced_accuracy": score.balanced_accuracy, "ci_low": score.low, "ci_high": score.high}
+    values = {key: setting[key] for key in parameters if key in setting}
+    return {"setting": what, "scaled by": scale_by, **scores, "log_loss": score.log_loss, **values}

@@ -28,6 +28,7 @@ from bench.data.manifest import positions, scan, stat_files
 from bench.data.mask_names import masks_beside
 from bench.data.paths import OUTSIDE, as_on_disk, below, is_below, refuse_paths, where_they_are
 from bench.data.reading import AS_USUAL, Reading
+from bench.data.scales import with_scale
 from bench.data.search import found_by_name, unlisted
 from bench.data.spellings import alike, counted, one_form
 from bench.data.strewn import results_note, strewn_note
@@ -123,7 +124,7 @@ def load_dataset(
     if table.empty:
         raise _nothing_left(data, given, problems)
     _check_masks(given.root, table, reading, notes)
-    table = _with_scale(table, files, notes)
+    table = with_scale(table, files, notes)
     table = merge_copies(with_groups(table, group_pattern, notes), notes, given.root)
     if not (table["path"].is_monotonic_increasing and table["path"].is_unique):
         table = table.sort_values(["path", *BOX], kind="stable")
@@ -282,21 +283,3 @@ def _check_masks(root: Path, table: pd.DataFrame, reading: Reading, notes: list[
     if lost:
         notes.append(f"{len(lost)} masks are not files below the data folder and were ignored, e.g. {lost[0]}")
         table["mask"] = table["mask"].where(~table["mask"].isin(lost))
-
-
-def _with_scale(table: pd.DataFrame, files: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Return the table with the scale that a file states where the CSV gives none."""
-    if not (files["um_in_file"] > 0).any():
-        return table
-    stated = table["path"].map(dict(zip(files["path"], files["um_in_file"], strict=True))).astype("Float64")
-    stated = stated.where(stated > 0)
-    fill = table["um_per_px"].isna() & stated.notna()
-    both = table["um_per_px"].notna() & stated.notna()
-    differ = both & ((table["um_per_px"] / stated - 1).abs() > 0.01).fillna(False)
-    if differ.any():
-        row = table[differ].iloc[0]
-        notes.append(
-            f"{row['path']} states {stated[differ].iloc[0]:.4g} um per pixel, the CSV {row['um_per_px']:.4g} "
-            f"({int(differ.sum()):,} rows differ so); the CSV is followed"
-        )
-    return table.assign(um_per_px=table["um_per_px"].where(~fill, stated))

@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from bench.errors import BenchError
 from bench.images import (
     PASSING,
     VERSION,
@@ -33,7 +33,7 @@ from bench.images import (
     probe_image,
     split_series,
 )
-from bench.storage.atomic import write_atomically
+from bench.storage.atomic import forbidden, write_atomically
 from bench.storage.verified import parquet_bytes, read_parquet
 
 STAT = ["size", "mtime_ns", "ctime_ns"]
@@ -231,15 +231,20 @@ def _save(root: Path, cache: Path | None, table: pd.DataFrame) -> None:
     text = {name: table[name].astype("str") for name in ("path", *TEXTS)}
     made = pa.Table.from_pandas(table.assign(**text)[STORED], preserve_index=False)
     about = {ROOT: str(root.resolve()), **READ_BY}
-    write_atomically(place, parquet_bytes(made.replace_schema_metadata(about), place.stem))
+    data = parquet_bytes(made.replace_schema_metadata(about), place.stem)
+    try:
+        write_atomically(place, data)
+    except BenchError as error:
+        if not forbidden(error):  # where nothing may be written, files are looked at again each time
+            raise
 
 
 def forgotten_manifests(cache: Path) -> list[tuple[Path, str]]:
     """Return (manifest, folder) for each manifest below `cache` that is about a folder that is gone."""
     found = []
     for path in sorted((cache / "manifests").glob("*.parquet")):
-        with suppress(OSError, pa.ArrowException):
-            root = (pq.read_schema(path.absolute()).metadata or {}).get(ROOT, b"").decode()
-            if root and not os.path.lexists(root):
-                found.append((path, root))
+        table = read_parquet(path, path.stem)
+        root = "" if table is None else (table.schema.metadata or {}).get(ROOT, b"").decode()
+        if root and not os.path.lexists(root):
+            found.append((path, root))
     return found

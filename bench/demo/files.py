@@ -12,6 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from bench.demo.scene import CELL_COLUMNS, make_image
+from bench.demo.slides import appearance_of
 from bench.demo.spec import CLASSES, DemoSpec, keyed_rng
 from bench.errors import BenchError
 from bench.seeds import keyed_uniform
@@ -81,20 +82,29 @@ def write_demo(folder: str | os.PathLike[str], spec: DemoSpec | None = None) -> 
     """
     folder, spec = Path(folder), spec or DemoSpec()
     plan = plan_demo(spec)
-    if _claim(folder, spec) and _is_whole(folder, plan):
-        return pd.read_csv(folder / "index.csv")
-    index, cells = [], []
+    table = _index(spec, plan)
+    if _claim(folder, spec) and _is_whole(folder, plan, _csv(table)):
+        return table
+    cells = []
     for row in plan.to_dict("records"):
         path, mask_path = f"raw/{row['label']}/{row['name']}", f"masks/{row['name']}"
         image = make_image(spec, row["true_label"], row["slide"], row["index"])
         write_atomically(folder / path, _png(image.pixels))
         write_atomically(folder / mask_path, _png(image.mask))
-        index.append((path, row["label"], row["true_label"], row["group"], image.source, mask_path))
         cells.append(image.cells.drop(columns="cell").assign(path=path))
-    table = pd.DataFrame(index, columns=list(INDEX_COLUMNS))
     write_atomically(folder / "cells.csv", _csv(pd.concat(cells)[["path", *CELL_COLUMNS[1:]]]))
     write_atomically(folder / "index.csv", _csv(table))  # last: where it is, everything is
     return table
+
+
+def _index(spec: DemoSpec, plan: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of index.csv, one per image of a plan."""
+    rows = [
+        (f"raw/{row['label']}/{row['name']}", row["label"], row["true_label"], row["group"],
+         appearance_of(spec, row["true_label"], row["slide"], row["index"]).stain.name, f"masks/{row['name']}")
+        for row in plan.to_dict("records")
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=list(INDEX_COLUMNS))
 
 
 def _claim(folder: Path, spec: DemoSpec) -> bool:
@@ -104,7 +114,7 @@ def _claim(folder: Path, spec: DemoSpec) -> bool:
     mark = folder / "demo.json"
     text = json.dumps({"generator": GENERATOR, **spec.as_json()}, indent=1) + "\n"
     if mark.exists():
-        if mark.read_text(encoding="utf-8") != text:
+        if mark.read_bytes() != text.encode():
             raise BenchError(
                 f"Got folder '{folder}', which holds a demo made with other settings ({mark.name}); expected a new "
                 "folder or the same settings. Choose another folder."
@@ -120,11 +130,11 @@ def _claim(folder: Path, spec: DemoSpec) -> bool:
     return False
 
 
-def _is_whole(folder: Path, plan: pd.DataFrame) -> bool:
-    """Return whether every file of the plan is there, the tables too."""
+def _is_whole(folder: Path, plan: pd.DataFrame, index: bytes) -> bool:
+    """Return whether every file of the plan is there, the tables too, and the index is what it has to be."""
     wanted = [folder / "index.csv", folder / "cells.csv", *(folder / "masks" / name for name in plan["name"])]
     wanted += [folder / "raw" / label / name for label, name in zip(plan["label"], plan["name"], strict=True)]
-    return all(path.is_file() for path in wanted)
+    return all(path.is_file() for path in wanted) and wanted[0].read_bytes() == index
 
 
 def _png(array: np.ndarray) -> bytes:

@@ -24,7 +24,7 @@ def export_embeddings(instances: pd.DataFrame, store: EmbeddingStore, key: str, 
     out = Path(out)
     if out.suffix not in FORMATS:
         near = did_you_mean(out.suffix, FORMATS) or "."
-        raise BenchError(f"Got --out {out.name}{near} Expected a name ending in .npz or .parquet.")
+        raise BenchError(f"Got --to {out.name}{near} Expected a name ending in .npz or .parquet.")
     X = store.read(key, list(instances["instance"]))
     table = instances[list(COLUMNS)]
     with replacing(out) as path:

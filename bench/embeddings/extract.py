@@ -8,7 +8,6 @@ or shared its work with others, leaves the same files as one that was not.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,13 +18,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.embeddings.inputs import Inputs, Prepared
+from bench.embeddings.chunks import CHUNK, Block, Chunk, encode_chunk, gather
+from bench.embeddings.inputs import Inputs
 from bench.embeddings.missing import refuse_missing
 from bench.embeddings.pixels import PixelCache
 from bench.embeddings.precision_check import check_precision
-from bench.embeddings.prepare import flat_views, join_views
 from bench.embeddings.store import PIXELS, EmbeddingStore, to_rows
-from bench.images import NO_MEMORY
 from bench.storage.shards import shard_name
 from bench.work.claims import Claims
 from bench.work.engine import Job, share
@@ -34,16 +32,12 @@ from encoders import (
     EncoderSpec,
     LoadedEncoder,
     Placement,
-    Preprocess,
     find_placement,
     hardware,
     one_thread_each,
 )
 
 BLOCK = 512  # instances committed together: what a kill can cost
-CHUNK = 32  # instances that a worker takes through at once
-
-Vectors = dict[str, tuple[list[int], np.ndarray]]  # encoder -> rows, float32 (n, V x d)
 
 
 @dataclass(frozen=True)
@@ -66,24 +60,6 @@ class ExtractReport:
             count = len(self.set_aside)
             text += f"; {count} damaged shard{'s' * (count != 1)} set aside"
         return text
-
-
-@dataclass(frozen=True)
-class _Block:
-    """Instances whose embeddings are ours to make: encoder -> rows, and the claims that say so."""
-
-    rows: Mapping[str, np.ndarray]
-    claims: Sequence[str]
-
-
-@dataclass(frozen=True)
-class _Chunk:
-    """What a worker made of some rows of a block."""
-
-    vectors: Vectors
-    inputs: Prepared  # for the encoders that workers do not run
-    seconds: Mapping[str, float]
-    problems: Mapping[str, str]
 
 
 def extract(
@@ -139,7 +115,7 @@ def extract(
                     seconds[name] += spent
             for encoder in loaded:
                 name, key = encoder.spec.name, encoder.spec.key
-                rows, vectors = _gather(encoder, chunks, seconds)
+                rows, vectors = gather(encoder, chunks, seconds)
                 if rows:
                     store.write(key, [names[r] for r in rows], vectors)
                     made[name] += len(rows)
@@ -171,7 +147,7 @@ def _load(
     for spec in specs:
         try:
             encoder = spec.load(placement)
-            store.declare(spec.key, spec.identity(), encoder.weights_digest, spec.name)
+            store.declare(spec.key, spec.identity(), encoder.weights_digest, spec.full_name)
             check_precision(encoder, store, placement, table, root)
         except EncoderError as error:
             failed[spec.name] = str(error)
@@ -198,7 +174,7 @@ def _claim_blocks(
     keys: Mapping[str, str],
     store: EmbeddingStore,
     claims: Claims,
-) -> Iterator[_Block | None]:
+) -> Iterator[Block | None]:
     """Yield the blocks that are ours, as `share` does; None before it waits for others.
 
     todo: encoder -> rows to be made, bool (N,), cleared as they are given out.
@@ -223,95 +199,26 @@ def _claim_blocks(
         rows = {place[claim][0]: missing_rows(claim) for claim in job.names}
         for name in rows:
             todo[name][job.what] = False
-        yield _Block(rows, job.names)
+        yield Block(rows, job.names)
 
 
 def _work(
-    blocks: Iterator[_Block | None],
+    blocks: Iterator[Block | None],
     loaded: Sequence[LoadedEncoder],
     inputs: Inputs,
     pool: ThreadPoolExecutor,
     workers: int,
-) -> Iterator[tuple[_Block, list[_Chunk]]]:
+) -> Iterator[tuple[Block, list[Chunk]]]:
     """Yield every block with its finished chunks, keeping the workers busy with the blocks after it."""
     ahead = 1 + -(-2 * workers * CHUNK // BLOCK)
-    pending: deque[tuple[_Block, list[Future[_Chunk]]]] = deque()
+    pending: deque[tuple[Block, list[Future[Chunk]]]] = deque()
     for block in blocks:
         if block is not None:
             rows = np.unique(np.concatenate(list(block.rows.values())))
             chunks = [rows[i : i + CHUNK] for i in range(0, len(rows), CHUNK)]
-            pending.append((block, [pool.submit(_chunk, some, block, loaded, inputs) for some in chunks]))
+            pending.append((block, [pool.submit(encode_chunk, some, block, loaded, inputs) for some in chunks]))
         while pending and (block is None or len(pending) > ahead):
             done, futures = pending.popleft()
             yield done, [future.result() for future in futures]
     for done, futures in pending:
         yield done, [future.result() for future in futures]
-
-
-def _chunk(rows: np.ndarray, block: _Block, loaded: Sequence[LoadedEncoder], inputs: Inputs) -> _Chunk:
-    """Prepare some rows of a block and encode them with the encoders that workers run."""
-    own = {
-        encoder.spec.name: np.intersect1d(rows, block.rows[encoder.spec.name]).tolist()
-        for encoder in loaded
-        if encoder.spec.name in block.rows
-    }
-    wanted: dict[Preprocess, set[int]] = {}
-    for encoder in loaded:
-        wanted.setdefault(encoder.spec.preprocess, set()).update(own.get(encoder.spec.name, ()))
-    vectors: Vectors = {}
-    seconds: dict[str, float] = {}
-    left: Prepared = {}
-    problems: dict[str, str] = {}
-    rest: Mapping[Preprocess, list[int]] = {policy: sorted(some) for policy, some in wanted.items()}
-    while any(rest.values()):
-        prepared, found = inputs.get(rest)
-        problems |= found
-        for encoder in loaded:
-            name, policy = encoder.spec.name, encoder.spec.preprocess
-            there = {row: prepared[policy][row] for row in own.get(name, ()) if row in prepared.get(policy, ())}
-            if not there:
-                continue
-            if not encoder.parallel:
-                left.setdefault(policy, {}).update(there)
-                continue
-            started = time.perf_counter()
-            sound, made = _encode_each(encoder, there)
-            problems |= {inputs.path(row): NO_MEMORY for row in there.keys() - set(sound)}
-            if sound:
-                before = vectors.get(name, ([], made[:0]))
-                vectors[name] = before[0] + sound, np.concatenate([before[1], made])
-            seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - started
-        rest = inputs.left_of(rest, prepared, problems)
-    return _Chunk(vectors, left, seconds, problems)
-
-
-def _encode_each(encoder: LoadedEncoder, inputs: Mapping[int, np.ndarray]) -> tuple[list[int], np.ndarray]:
-    """Return the rows for which there is memory, and their vectors; where there is too little for all, one by one."""
-    try:
-        return list(inputs), _encode(encoder, list(inputs.values()))
-    except MemoryError:
-        if len(inputs) == 1:
-            return [], np.zeros((0, 0), np.float32)
-    parts = [_encode_each(encoder, {row: views}) for row, views in inputs.items()]
-    made = [vectors for rows, vectors in parts if rows]
-    return [row for rows, _ in parts for row in rows], np.concatenate(made or [np.zeros((0, 0), np.float32)])
-
-
-def _encode(encoder: LoadedEncoder, inputs: Sequence[np.ndarray]) -> np.ndarray:
-    views, count = flat_views(inputs)
-    return join_views(encoder.encode(views), count)
-
-
-def _gather(
-    encoder: LoadedEncoder, chunks: Sequence[_Chunk], seconds: dict[str, float]
-) -> tuple[list[int], np.ndarray]:
-    """Return the rows of a finished block and their vectors; those that workers left are encoded here."""
-    name, policy = encoder.spec.name, encoder.spec.preprocess
-    if encoder.parallel:
-        parts = [chunk.vectors[name] for chunk in chunks if name in chunk.vectors]
-        return [row for rows, _ in parts for row in rows], np.concatenate([v for _, v in parts] or [np.zeros((0, 0))])
-    there = {row: views for chunk in chunks for row, views in chunk.inputs.get(policy, {}).items()}
-    started = time.perf_counter()
-    vectors = _encode(encoder, list(there.values())) if there else np.zeros((0, 0))
-    seconds[name] += time.perf_counter() - started
-    return list(there), vectors

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,9 +15,10 @@ from bench.data.manifest import forgotten_manifests
 from bench.embeddings.store import PIXELS, EmbeddingStore
 from bench.errors import BenchError, did_you_mean
 from bench.storage.atomic import refusal
-from bench.storage.owner import is_left, left_semaphores
+from bench.storage.owner import is_left, left_semaphores, temporary
 from bench.storage.shard_index import row_codes
 from bench.storage.shards import DamagedShard, read_rows, read_shard
+from bench.storage.verified import read_sealed
 from bench.work.claims import Claims
 
 
@@ -61,6 +62,15 @@ def pixel_bytes(store: EmbeddingStore) -> int:
     return _size(store.root / PIXELS)
 
 
+def check_study_predictions(out: Path) -> tuple[int, list[Path]]:
+    """Read every file of predictions that `bench granularity` stored in a results folder, and verify its seal.
+
+    Returns their number, and those that cannot be read or are damaged, and then set aside.
+    """
+    paths = sorted((out / "granularity").glob("*/predictions/*.safetensors"))
+    return len(paths), [path for path in paths if read_sealed(path, path.name) is None]
+
+
 def find_leftovers(out: Path, encoders: Iterable[str] = (), *, pixels: bool = False) -> list[Leftover]:
     """Return what can be removed from a results folder without a loss, and all of the variants in `encoders`.
 
@@ -85,7 +95,7 @@ def remove(leftovers: Iterable[Leftover]) -> int:
         path = leftover.path
         try:
             if path.is_dir():
-                grave = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+                grave = temporary(path.parent, "removed")
                 path.rename(grave)
                 shutil.rmtree(grave)
             elif path.suffix == ".claim":
@@ -137,9 +147,8 @@ def _forgotten(cache: Path) -> Iterator[Leftover]:
 
 def _dead_claims(out: Path) -> Iterator[Leftover]:
     for folder in sorted({path.parent for path in out.rglob("*.claim")}):
-        for claim in Claims(folder).holders():
-            if claim.stale():
-                yield Leftover(claim.path, "claimed by a process that is dead", _size(claim.path))
+        for claim in Claims(folder).dead():
+            yield Leftover(claim.path, "claimed by a process that is dead", _size(claim.path))
 
 
 def _superseded(store: EmbeddingStore) -> Iterator[Leftover]:
@@ -180,12 +189,13 @@ def _size(path: Path) -> int:
 
 
 def _now(folder: Path) -> float:
-    """Return the time by the clock of the file system, which may be another machine's."""
-    probe = folder / f".{secrets.token_hex(4)}.clock"
+    """Return the time by the clock of the file system, which may be another machine's; ours where it is read-only."""
+    probe = temporary(folder, "clock")
     try:
         probe.touch()
         return probe.stat().st_mtime
-    except OSError as error:
-        raise refusal(probe, error) from None
+    except OSError:
+        return time.time()
     finally:
-        probe.unlink(missing_ok=True)
+        with suppress(OSError):
+            probe.unlink()

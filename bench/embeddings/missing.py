@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.errors import BenchError
-from encoders import EncoderError, EncoderSpec, resolve
+from encoders import EncoderError, EncoderSpec, check_aliases, resolve
 
 
 def resolve_all(names: Sequence[str], *, allow_missing: bool) -> tuple[list[EncoderSpec], dict[str, str]]:
-    """Return (the specs of names, name -> why of those that stand for no encoder); see `refuse_missing`."""
+    """Return (the specs of names, name -> why of those that stand for no encoder); see `refuse_missing`.
+
+    Raises EncoderError where one encoder has two names, or one name two encoders.
+    """
     specs, missing = [], {}
     for name in names:
         try:
@@ -17,6 +20,7 @@ def resolve_all(names: Sequence[str], *, allow_missing: bool) -> tuple[list[Enco
         except EncoderError as error:
             missing[name] = str(error)
     refuse_missing(missing, allow_missing=allow_missing)
+    check_aliases(specs)
     return specs, missing
 
 

@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.errors import BenchError
+from bench.fitting.episode import Episode, Truth
 from bench.fitting.scaling import ScaledByDraw, ScaledRows
-from bench.fitting.selection import Chosen, Episode, Truth, choose
+from bench.fitting.selection import Chosen, choose
 from bench.fitting.views import View
 from bench.heads import Head, get_heads
 from bench.heads.pool import BUDGET, Pool
@@ -175,6 +176,10 @@ def _levels(units: Sequence[FitBlock]) -> list[int]:
 
 def _output(unit: FitBlock, material: SweepInputs) -> _Output:
     [head] = get_heads([unit.head])
+    if head.version != unit.made_of["head"][1]:
+        raise BenchError(
+            f"Head '{head.name}' was changed while its fits were made; expected it as it was planned. Run again."
+        )
     folds, rates = len(material.plan.repeats[0]), len(unit.rates)
     shape = (unit.draws, rates, len(material.tested.item), len(material.classes))
     per_fit = (unit.draws, rates, folds)

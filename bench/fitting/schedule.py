@@ -25,7 +25,7 @@ from bench.heads.pool import BUDGET
 from bench.protocol.supports import image_names
 from bench.runs.blocks import FitBlock
 from bench.runs.predictions import read_unit
-from bench.runs.tested import tested_items
+from bench.runs.tested import scored_items
 from bench.work.claims import Claims
 from bench.work.engine import WAIT_S, Job, share, until_made
 from bench.work.processes import processes, worker_processes
@@ -81,7 +81,7 @@ def material_of(sweep: Sweep, run: Path, device: str = "cpu") -> SweepInputs:
     items = image_names(sweep.table) if by_image else sweep.table["instance"].to_numpy(str)
     return SweepInputs(
         sweep.y, items, sweep.table["group"].to_numpy(str), sweep.classes, sweep.plan,
-        rows, tested_items(sweep.table, rows, sweep.classes), sweep.noise_inputs, run, device,
+        rows, scored_items(sweep.table, rows, sweep.classes), sweep.noise_inputs, run, device,
         sweep.foreign, sweep.protocol.scale_by,
     )  # fmt: skip
 

@@ -19,91 +19,20 @@ best balanced accuracy of all settings that the others could take, so that no ot
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from bench.errors import BenchError, did_you_mean
+from bench.fitting.episode import Episode, count_fewest_groups
 from bench.heads import Head, Params, all_heads
-from bench.heads.choice import FEWEST, Judged, judge, least, leave_groups_out, with_prior
+from bench.heads.choice import Judged, judge, least, leave_groups_out, with_prior
 from bench.heads.contract import Scored
-from bench.heads.support import Support
 from bench.heads.temperature import fit_temperature, soften
 from bench.runs.predictions import as_stored
-from bench.runs.tested import Tested
 
 MIN_GROUPS: Mapping[str, int] = MappingProxyType({"loo": 2, "inner-cv": 3})  # of every class, in every draw
-MAX_FOLDS = 5
-
-
-@dataclass(frozen=True)
-class Truth:
-    """What the test rows of a draw are, for 'oracle' alone.
-
-    tested: how they are scored, of these rows. share (n_items,): what a right answer adds to the balanced accuracy of
-    all splits of the draw, times their number.
-    """
-
-    tested: Tested
-    share: np.ndarray
-
-    @classmethod
-    def of(cls, tested: Tested, counts: np.ndarray, splits: int = 1) -> Truth:
-        """Return that of scored items; counts (K,): of every class in all splits of the draw, so many."""
-        return cls(tested, splits / (counts[tested.y] * (counts > 0).sum()))
-
-
-@dataclass(frozen=True)
-class Episode:
-    """One draw with its m noisy label vectors.
-
-    Y: int (m, n) in [0, K). groups (n,): group of each support row; drawn (n,): its class before labels go wrong, None
-    where the rows are those of the first class, then of the second, ..., equally many. truth: None for all but
-    'oracle'.
-    """
-
-    support: Support
-    Y: np.ndarray
-    n_classes: int
-    groups: np.ndarray
-    truth: Truth | None = None
-    drawn: np.ndarray | None = None
-
-    @cached_property
-    def folds(self) -> tuple[tuple[np.ndarray, Support], ...]:
-        """Which rows are held out, bool (n,), and the support of the others; made once, for every head."""
-        fold, X = self.fold, self.support.X
-        # Products sliced from those of the whole support would not pay: heads share these, and the time is in solving.
-        return tuple((fold == f, Support(X[fold != f], X[fold == f])) for f in range(fold.max() + 1))
-
-    @cached_property
-    def fold(self) -> np.ndarray:
-        """The fold of every support row, (n,)."""
-        return fold_of(self.groups, self.fewest_groups)
-
-    @cached_property
-    def fewest_groups(self) -> int:
-        """How many groups the class with the fewest has."""
-        n, K = len(self.groups), self.n_classes
-        return _fewest_groups(self.groups, np.repeat(np.arange(K), n // K) if self.drawn is None else self.drawn, K)
-
-    @property
-    def can_leave_out(self) -> bool:
-        """Whether every class has groups enough to leave one out."""
-        return self.fewest_groups >= FEWEST
-
-    def published(self, head: Head) -> Params:
-        """Return the head's published setting for a support of this size."""
-        n, d = self.support.shape
-        return head.published(n, self.n_classes, d)
-
-    def temperatures(self, head: Head, settings: int) -> np.ndarray:
-        """Return the head's published temperature for it, (m, L)."""
-        n, d = self.support.shape
-        return np.full((len(self.Y), settings), head.published_temperature(n, self.n_classes, d))
 
 
 class Chosen(NamedTuple):
@@ -245,20 +174,6 @@ def choose(way: str, head: Head, settings: Sequence[Params], episode: Episode) -
     return Chosen(soften(P, found.temperature), index, found.losses, found.temperature, gap, iterations)
 
 
-def fold_of(groups: np.ndarray, fewest: int) -> np.ndarray:
-    """Return the fold (n,) of every support row, groups dealt out in the order of the draw; labels are not used.
-
-    fewest: groups of the class that has the fewest.
-    """
-    _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
-    rank = np.argsort(np.argsort(first))[inverse]
-    return rank % max(1, min(MAX_FOLDS, fewest))
-
-
-def _fewest_groups(groups: np.ndarray, y: np.ndarray, n_classes: int) -> int:
-    return min(len(np.unique(groups[y == k])) for k in range(n_classes))
-
-
 def settings_of(kind: str, head: Head, given: Iterable[Params] = ()) -> tuple[Params, ...]:
     """Return what there is to choose from. given: settings that other kinds of the same sweep take, for 'oracle'."""
     published = head.grid or (head.default,)
@@ -304,7 +219,7 @@ def refuse_shots(
         return ""  # without a look at the draws, which are made when asked for
     if series == "budget":
         return f"--budget {shots} with --select {kind}: a draw may have too few groups of a class to leave some out"
-    fewest = min((_fewest_groups(groups, y, n_classes) for groups, y in supports), default=0)
+    fewest = min((count_fewest_groups(groups, y, n_classes) for groups, y in supports), default=0)
     if fewest >= needed:
         return ""
     return (

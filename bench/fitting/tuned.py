@@ -22,8 +22,9 @@ from bench.errors import BenchError, did_you_mean
 from bench.heads import Head, Params, all_heads
 from bench.heads.contract import Range
 from bench.seeds import content_name
-from bench.storage.tables import write_csv
-from bench.storage.verified import is_sealed, parse_json, write_json
+from bench.storage.tables import csv_bytes
+from bench.storage.together import settle
+from bench.storage.verified import is_sealed, json_bytes, parse_json
 
 FORMAT = "cell-classifier tuned settings 2"
 LABELS = ["path", "label", "group", "digest"]
@@ -39,15 +40,10 @@ class TunedSettings:
     images: frozenset[str]
 
 
-def write_tuned(
-    folder: Path,
-    head: Head,
-    setting: Params,
-    labels: pd.DataFrame,
-    tuned_on: Mapping[str, Any],
-    more: Mapping[str, Any],
-) -> None:
-    """Write both files into a folder. labels: the rows of the instance table that were tuned on."""
+def tuned_files(
+    head: Head, setting: Params, labels: pd.DataFrame, tuned_on: Mapping[str, Any], more: Mapping[str, Any]
+) -> dict[str, bytes]:
+    """Return both files by name. labels: the rows of the instance table that were tuned on."""
     used = labels[LABELS].drop_duplicates()
     counts = labels["label"].value_counts().sort_index().to_dict()
     about = {
@@ -56,8 +52,7 @@ def write_tuned(
                      "labels_digest": _name(used["digest"])},
         **more,
     }  # fmt: skip
-    write_csv(folder / LABELS_FILE, used)
-    write_json(folder / "tuned.json", about, FORMAT, indent=1)  # last: it vouches for the other
+    return {LABELS_FILE: csv_bytes(used), "tuned.json": json_bytes(about, FORMAT, indent=1)}
 
 
 def _name(digests: pd.Series) -> str:
@@ -66,6 +61,7 @@ def _name(digests: pd.Series) -> str:
 
 def read_tuned(path: Path) -> TunedSettings:
     """Read a file of settings. Raises BenchError for one that `bench tune` did not write, or for other heads."""
+    settle(path.parent)
     try:
         data = path.read_bytes()
         about = parse_json(data)

@@ -1,6 +1,7 @@
 """Heads: classical models on embeddings. One file is one head; the folder is the registry.
 
-A head of another distribution is an entry point in group `cell_classifier.heads` that names a `Head`.
+A head of another distribution is an entry point in group `cell_classifier.heads` that names a `Head`. FILE.py:NAME is a
+classifier of scikit-learn in a file of the user's, which is run.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pkgutil import iter_modules
 
 from bench.errors import BenchError, did_you_mean
 from bench.heads.contract import Head, Params
+from bench.heads.sklearn_head import head_of_file, is_file
 
 __all__ = ["Head", "Params", "all_heads", "get_heads"]
 
@@ -29,10 +31,18 @@ def all_heads() -> Mapping[str, Head]:
 
 
 def get_heads(names: Sequence[str]) -> list[Head]:
-    """Return the named heads in the order given; BenchError names the unknown one and the nearest known."""
+    """Return the named heads in the order given, each once; BenchError names the unknown one and the nearest known."""
+    return [_head(name) for name in dict.fromkeys(names)]
+
+
+def _head(name: str) -> Head:
+    if is_file(name):
+        return head_of_file(name)
     known = all_heads()
-    for name in names:
-        if name not in known:
-            choices = ", ".join(known)
-            raise BenchError(f"Got head '{name}'{did_you_mean(name, known) or '.'} Expected some of: {choices}.")
-    return [known[name] for name in dict.fromkeys(names)]
+    if name not in known:
+        choices = ", ".join(known)
+        raise BenchError(
+            f"Got head '{name}'{did_you_mean(name, known) or '.'} Expected some of: {choices}; or FILE.py:NAME, a "
+            "classifier of scikit-learn."
+        )
+    return known[name]

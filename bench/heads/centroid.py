@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
+from bench.heads.linear_fit import LinearFit, load
 from bench.heads.products import lengths
 from bench.heads.span import product
 from bench.heads.support import Support
@@ -26,14 +27,27 @@ TEMPERATURE = 0.1
 
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
     """Return softmax(similarity / TEMPERATURE) (m, L, n_test, K); a class without support rows gets 0."""
-    X = support.X.astype(np.float64, copy=False)
-    members = one_hot(Y, n_classes)  # (m, n, K)
-    count = members.sum(1)[:, None]  # (m, 1, K)
-    total = members.swapaxes(1, 2) @ X  # (m, K, d)
-    square = (total * total).sum(-1)[:, None]  # (m, 1, K)
-    inner = product(support.X_test, total.reshape(-1, X.shape[1]).T)  # (n_test, m K)
+    total, square, count = _sums(support, Y, n_classes)
+    inner = product(support.X_test, total.reshape(-1, total.shape[2]).T)  # (n_test, m K)
     inner = inner.reshape(len(inner), len(Y), n_classes).swapaxes(0, 1)
-    return Scored(_probabilities(inner, square, count, lengths(support.X_test), grid))
+    return Scored(_probabilities(inner, square[:, None], count[:, None], lengths(support.X_test), grid))
+
+
+def learn(support: Support, y: np.ndarray, n_classes: int, setting: Params) -> LinearFit:
+    """Return the head fitted to labels y (n,), with the centroids as weights; see `bench.heads.contract.Head`."""
+    total, square, count = (array[0] for array in _sums(support, y[None], n_classes))
+    safe, norm, closed = np.maximum(count, 1), np.sqrt(square), np.where(count > 0, 0, -np.inf)
+    if setting["metric"] == "cosine":
+        W = total / np.where(norm > 0, norm, 1)[:, None] / TEMPERATURE
+        return LinearFit(W=W, b=closed, unit=True)
+    return LinearFit(W=total / safe[:, None] / TEMPERATURE, b=closed - square / safe**2 / 2 / TEMPERATURE)
+
+
+def _sums(support: Support, Y: np.ndarray, n_classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the sum of the rows of every class (m, K, d), its squared length (m, K) and their number (m, K)."""
+    members = one_hot(Y, n_classes)  # (m, n, K)
+    total = members.swapaxes(1, 2) @ support.X.astype(np.float64, copy=False)
+    return total, (total * total).sum(-1), members.sum(1)
 
 
 def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
@@ -126,5 +140,7 @@ HEAD = Head(
     rule=rule,
     place=place,
     temperature=temperature,
+    learn=learn,
+    load=load,
     space={"metric": Range(choices=("cosine", "euclidean"))},
 )

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from bench.errors import BenchError
+from bench.heads.state import Fitted, State, learning_rows, new_rows
 from bench.heads.support import Support
 
 Params = Mapping[str, Any]
@@ -33,9 +35,7 @@ class Scored(NamedTuple):
 class Scores(Protocol):
     """The batched function of a head."""
 
-    def __call__(
-        self, support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]
-    ) -> Scored:
+    def __call__(self, support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
         """Score the test rows for every label vector and setting.
 
         support: X (n, d) and X_test (n_test, d), and the products of the two that heads share. Y: int (m, n)
@@ -43,6 +43,10 @@ class Scores(Protocol):
         setting) gives must not depend, to the bit, on the others.
         """
         ...
+
+
+Learn = Callable[[Support, np.ndarray, int, Params], Fitted]  # support, y int (n,), K, a setting with every parameter
+Load = Callable[[State], Fitted]
 
 
 @dataclass(frozen=True)
@@ -71,20 +75,47 @@ class Head:
     space: what `bench tune` searches; parameters left out stay at their default. loo: class probabilities of every
     support row by the head learned without it and its group (`Support.groups`), P (m, L, n, K), in closed form or
     nearly; None where there is none. version: raised when the numbers the head gives change, so that results of an
-    older version are never mistaken for current ones.
+    older version are never mistaken for current ones; of a head from a file, a digest of that file. gpu: it is solved
+    on `Support.device`.
+    learn, load: the head fitted to one label vector at one setting, which scores any rows, and the same made of its
+    state; the probabilities are those of `scores` to rounding. Without them the support is kept and `scores` asked.
     """
 
     name: str
     summary: str
     scores: Scores
     default: Params
-    version: int = 1
+    version: int | str = 1
     grid: tuple[Params, ...] = ()
     loo: Scores | None = None
     space: Mapping[str, Range] = field(default_factory=dict)
     rule: Callable[[int, int, int], Params] | None = None
     place: Callable[[Params], float] | None = None
     temperature: Callable[[int, int, int], float] | None = None
+    gpu: bool = False
+    learn: Learn | None = None
+    load: Load | None = None
+
+    def fit(self, X: Any, y: Any, n_classes: int, setting: Params | None = None) -> Fitted:
+        """Learn from rows X (n, d) of labels y int (n,) in [0, K).
+
+        setting: hyper-parameters that differ from the default; None for the published setting. BenchError for rows or
+        labels of another shape or type.
+        """
+        rows, labels = learning_rows(X, y, n_classes)
+        if setting is None:
+            setting = self.published(len(rows), n_classes, rows.shape[1])
+        return self.fit_support(Support(rows, rows[:0]), labels, n_classes, {**self.default, **setting})
+
+    def fit_support(self, support: Support, y: np.ndarray, n_classes: int, setting: Params) -> Fitted:
+        """Learn the same from a support, whose products may be there already. setting: every hyper-parameter."""
+        if self.learn is not None:
+            return self.learn(support, y, n_classes, setting)
+        return KeptSupport(self.scores, support.X, y, n_classes, setting)
+
+    def restore(self, state: State) -> Fitted:
+        """Return the fitted head of this state, whose scores are the same to the bit; BenchError for another's."""
+        return self.load(state) if self.load is not None else KeptSupport.load(self.scores, state)
 
     def published(self, n: int, n_classes: int, d: int) -> Params:
         """Return the published setting for n labels of K classes in d dimensions: the grid's nearest to the rule."""
@@ -99,6 +130,38 @@ class Head:
     def published_temperature(self, n: int, n_classes: int, d: int) -> float:
         """Return the temperature that is published beside it; 1 where there is no rule."""
         return 1.0 if self.temperature is None else self.temperature(n, n_classes, d)
+
+
+@dataclass(frozen=True, eq=False)
+class KeptSupport:
+    """A head without a fitted form: it keeps its rows X (n, d) and labels y (n,), and learns again for every score."""
+
+    learn_and_score: Scores
+    X: np.ndarray
+    y: np.ndarray
+    n_classes: int
+    setting: Params
+
+    def scores(self, X: Any) -> np.ndarray:
+        """Return probabilities (N, K); see `bench.heads.state.Fitted`."""
+        support = Support(self.X, new_rows(X, self.X.shape[1]))
+        return self.learn_and_score(support, self.y[None], self.n_classes, [self.setting]).P[0, 0]
+
+    def state(self) -> State:
+        """Return the rows, the labels and the setting."""
+        return State(
+            arrays={"X": self.X, "y": self.y},
+            about={"kind": "support", "n_classes": self.n_classes, "setting": dict(self.setting)},
+        )
+
+    @classmethod
+    def load(cls, scores: Scores, state: State) -> KeptSupport:
+        """Return the same of its state; BenchError for a state of anything else."""
+        state.check_kind("support")
+        X, K, setting = state.array("X", "f", (None, None)), state.number("n_classes"), state.about.get("setting")
+        if not isinstance(setting, Mapping):
+            raise BenchError(f"Got the setting {setting!r} in a state; expected its hyper-parameters by name.")
+        return cls(scores, *learning_rows(X, state.array("y", "i", (len(X),)), K), K, setting)
 
 
 def one_hot(Y: np.ndarray, n_classes: int, axis: int = -1) -> np.ndarray:

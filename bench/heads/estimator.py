@@ -43,6 +43,9 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         What its probabilities are softened by.
     chosen_by_ : {"left-out groups", "rule", "params"}
         How the setting was chosen.
+    fitted_ : Fitted
+        What was learned: `fitted_.scores(X)` are the probabilities before they are softened, `fitted_.state()` plain
+        arrays and JSON that `Head.restore` makes the same of.
     n_features_in_ : int
         The number d of columns that it learned from.
 
@@ -122,22 +125,23 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
             raise BenchError(f"Got select '{self.select}'{hint} Expected one of: {', '.join(SELECT)}.")
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
-        self.classes_, self.y_ = np.unique(y, return_inverse=True)
-        self.X_ = np.asarray(X)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        rows = np.asarray(X)
         [head] = get_heads([self.head])
-        K, (n, d) = len(self.classes_), self.X_.shape
+        K, (n, d) = len(self.classes_), rows.shape
         self.setting_, self.chosen_by_ = dict(head.published(n, K, d)), "rule"
         self.temperature_ = head.published_temperature(n, K, d)
-        support = Support(self.X_, self.X_[:0], None if groups is None else np.asarray(groups))
+        support = Support(rows, rows[:0], None if groups is None else np.asarray(groups))
         if self.params is not None:
             self.setting_, self.chosen_by_ = {**head.default, **self.params}, "params"
-        elif self.select == "auto" and head.loo and head.grid and may_leave_out(support.groups, self.y_, K):
-            judged = leave_groups_out(head, support, self.y_[None], K, head.grid)
+        elif self.select == "auto" and head.loo and head.grid and may_leave_out(support.groups, codes, K):
+            judged = leave_groups_out(head, support, codes[None], K, head.grid)
             published = head.published(n, K, d)
             losses = with_prior(judged.losses, head, head.grid, published, n)
             at = int(least(losses, head.grid, published)[0])
             self.setting_, self.chosen_by_ = dict(head.grid[at]), "left-out groups"
             self.temperature_ = float(judged.temperatures[0, at])
+        self.fitted_ = head.fit_support(support, codes, K, self.setting_)
         return self
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
@@ -155,9 +159,7 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X_test = np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
-        [head] = get_heads([self.head])
-        scored = head.scores(Support(self.X_, X_test), self.y_[None], len(self.classes_), [self.setting_])
-        return soften(scored.P[0, 0], self.temperature_)
+        return soften(self.fitted_.scores(X_test), self.temperature_)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Predict the most probable class of each row.

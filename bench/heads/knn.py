@@ -10,17 +10,23 @@ the order of the support decides nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from bench.heads.contract import Head, Params, Range, Scored, one_hot
 from bench.heads.left_out import rows_left
 from bench.heads.products import unit_rows
+from bench.heads.state import State, learning_rows, new_rows
 from bench.heads.support import Support
 
 TEMPERATURE = 0.07
 GIVEN = 0.3  # of a vote to every class that has labels, so that none is impossible for having no neighbour
 FAISS_FROM = 20_000  # support rows from which the full similarity matrix costs more than faiss's heap
+COSINES = 2**25  # of new rows with the rows that are kept, at a time
+KIND = "neighbours"
 BLOCK = 2**18  # similarities ranked at a time, few enough to stay in a core's cache
 
 
@@ -35,9 +41,10 @@ def nearest(support: Support, k: int) -> tuple[np.ndarray, np.ndarray]:
         return rank(support.cosine, k)
     import faiss
 
-    index = faiss.IndexFlatIP(support.shape[1])
-    index.add(unit_rows(support.X))
-    similarity, neighbour = index.search(unit_rows(support.X_test), k)
+    unit, unit_test = support.unit
+    index = faiss.IndexFlatIP(unit.shape[1])
+    index.add(unit)
+    similarity, neighbour = index.search(unit_test, k)
     order = np.lexsort((neighbour, -similarity))
     return np.take_along_axis(similarity, order, 1), np.take_along_axis(neighbour, order, 1)
 
@@ -72,6 +79,55 @@ def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Param
     found = nearest(support, min(max(ks) + 1, n))
     left = one_hot(Y, n_classes).sum(1, keepdims=True)
     return Scored(_vote(*found, Y, n_classes, ks, support.cosine if n < FAISS_FROM else None, left))
+
+
+class _UnitSupport(Support):
+    """A support whose rows have length 1."""
+
+    @cached_property
+    def unit(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.X, unit_rows(self.X_test)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Neighbours:
+    """The head that has learned: its rows at length 1, float32 (n, d), their labels int64 (n,), and k."""
+
+    rows: np.ndarray
+    labels: np.ndarray
+    k: int
+    n_classes: int
+
+    def scores(self, X: Any) -> np.ndarray:
+        """Return vote shares float64 (N, K); see `bench.heads.state.Fitted`."""
+        X_test = new_rows(X, self.rows.shape[1])
+        P = np.empty((len(X_test), self.n_classes))
+        step = max(COSINES // len(self.rows), 1)
+        for i in range(0, len(X_test), step):
+            support = _UnitSupport(self.rows, X_test[i : i + step])
+            P[i : i + step] = scores(support, self.labels[None], self.n_classes, [{"k": self.k}]).P[0, 0]
+        return P
+
+    def state(self) -> State:
+        """Return the rows, the labels and k."""
+        return State(
+            arrays={"rows": self.rows, "labels": self.labels},
+            about={"kind": KIND, "k": self.k, "n_classes": self.n_classes},
+        )
+
+
+def learn(support: Support, y: np.ndarray, n_classes: int, setting: Params) -> Neighbours:
+    """Return the head fitted to labels y (n,); see `bench.heads.contract.Head`."""
+    rows, labels = support.unit[0], y.astype(np.int64)
+    return Neighbours(rows=rows, labels=labels, k=int(setting["k"]), n_classes=n_classes)
+
+
+def load(state: State) -> Neighbours:
+    """Return the same of its state; BenchError for a state of anything else."""
+    state.check_kind(KIND)
+    K, rows = state.number("n_classes"), state.array("rows", "f", (None, None))
+    rows, labels = learning_rows(rows, state.array("labels", "i", (len(rows),)), K)
+    return Neighbours(rows=rows.astype(np.float32, copy=False), labels=labels, k=state.number("k"), n_classes=K)
 
 
 def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
@@ -159,5 +215,7 @@ HEAD = Head(
     rule=rule,
     place=place,
     temperature=temperature,
+    learn=learn,
+    load=load,
     space={"k": Range(1, 50, log=True)},
 )

@@ -29,6 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
+from bench.heads.linear_fit import LinearFit, load, of_shifted
 from bench.heads.span import Span
 from bench.heads.support import Support
 
@@ -37,7 +38,24 @@ FLOOR = 1e-6  # of 'auto', which is 0 where rows lie alike about their means, as
 
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
     """Return probabilities (m, L, n_test, K); see `bench.heads.contract.Scores`."""
-    span, (n, d), (m, _), L, K = support.span, support.shape, Y.shape, len(grid), n_classes
+    m, L, K = len(Y), len(grid), n_classes
+    W, offset = _discriminants(support, Y, K, grid)
+    logits = support.span.at_test(W.reshape(m * L * K, -1).T).T.reshape(m, L, K, -1)
+    logits += offset[..., None]
+    return Scored(softmax(logits, axis=2).swapaxes(2, 3))
+
+
+def learn(support: Support, y: np.ndarray, n_classes: int, setting: Params) -> LinearFit:
+    """Return the head fitted to labels y (n,); see `bench.heads.contract.Head`."""
+    W, offset = _discriminants(support, y[None], n_classes, [setting])
+    return of_shifted(support, y, support.span.in_dimensions(W[0, 0].T).T, offset[0, 0])
+
+
+def _discriminants(
+    support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights of the coordinates (m, L, K, r) and the offsets (m, L, K), minus infinity without labels."""
+    span, (n, d), (m, _), K = support.span, support.shape, Y.shape, n_classes
     T = one_hot(Y, K)  # (m, n, K)
     counts = T.sum(1)  # (m, K)
     safe = np.maximum(counts, 1)
@@ -57,9 +75,7 @@ def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Param
     QDQ = np.ascontiguousarray(Q.swapaxes(1, 2))[:, None] @ DQ  # (m, L, K, K)
     core = np.linalg.inv(np.eye(K) - a[..., None] * QDQ) / np.sqrt(safe)[:, None, None]
     offset = np.log(safe / n)[:, None] - np.einsum("mlij,mlji->mli", QDQ, core) / np.sqrt(safe)[:, None] / 2
-    logits = span.at_test((DQ @ core).swapaxes(2, 3).reshape(-1, len(span.e)).T).T.reshape(m, L, K, -1)
-    logits += np.where(counts > 0, 0, -np.inf)[:, None, :, None] + offset[..., None]
-    return Scored(softmax(logits, axis=2).swapaxes(2, 3))
+    return (DQ @ core).swapaxes(2, 3), np.where(counts > 0, 0, -np.inf)[:, None] + offset
 
 
 def _shrinkages(
@@ -213,5 +229,7 @@ HEAD = Head(
     rule=rule,
     place=place,
     temperature=temperature,
+    learn=learn,
+    load=load,
     space={"shrinkage": Range(0.01, 1.0)},
 )

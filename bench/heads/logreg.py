@@ -16,6 +16,7 @@ import numpy as np
 
 from bench.heads.contract import Head, Params, Range, Scored, softmax
 from bench.heads.left_out import rows_left
+from bench.heads.linear_fit import LinearFit, load, of_shifted
 from bench.heads.support import Support
 from bench.solvers import ladder
 from bench.solvers.backend import Array, backend_of
@@ -58,6 +59,11 @@ def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params])
     return fit_and_leave_out(support, Y, n_classes, [g["l2"] for g in grid])
 
 
+def learn(support: Support, y: np.ndarray, n_classes: int, setting: Params) -> LinearFit:
+    """Return the head fitted to labels y (n,); see `bench.heads.contract.Head`."""
+    return fit_linear(support, y, n_classes, setting["l2"])
+
+
 def fit_and_score(
     support: Support,
     Y: np.ndarray,
@@ -68,14 +74,25 @@ def fit_and_score(
     weight: np.ndarray | None = None,
 ) -> Scored:
     """Return probabilities (m, len(l2), n_test, K) of the linear model with this loss; see `linalg.minimise`."""
-    linear = support.linear
-    solved = minimise(linear.rows, Y, n_classes, l2, loss, top, weight) if weight is not None else _solve(
-        support, Y, n_classes, l2, loss, top
-    )
+    solved = _solve(support, Y, n_classes, l2, loss, top, weight=weight)
     m, L, K, r = solved.W.shape
-    S = linear.scores(solved.W.reshape(m * L, K, r)).reshape(m, L, K, -1)
+    S = support.linear.scores(solved.W.reshape(m * L, K, r)).reshape(m, L, K, -1)
     S.swapaxes(1, 2)[_absent(Y, K)] = -np.inf
     return Scored(softmax(S, 2, overwrite=True).swapaxes(2, 3), solved.gap, solved.steps)
+
+
+def fit_linear(
+    support: Support,
+    y: np.ndarray,
+    n_classes: int,
+    l2: float,
+    loss: Loss = CROSS_ENTROPY,
+    top: float = ladder.TOP,
+    weight: np.ndarray | None = None,
+) -> LinearFit:
+    """Return the linear model of `fit_and_score` for one label vector y (n,), its weights (n,) and one l2."""
+    solved = _solve(support, y[None], n_classes, [l2], loss, top, weight=None if weight is None else weight[None])
+    return of_shifted(support, y, *support.in_dimensions(solved.W[0, 0]))
 
 
 def fit_and_leave_out(
@@ -107,9 +124,18 @@ def _absent(Y: np.ndarray, n_classes: int) -> np.ndarray:
 
 
 def _solve(
-    support: Support, Y: np.ndarray, n_classes: int, l2: Sequence[float], loss: Loss, top: float, keep: bool = False
+    support: Support,
+    Y: np.ndarray,
+    n_classes: int,
+    l2: Sequence[float],
+    loss: Loss,
+    top: float,
+    keep: bool = False,
+    weight: np.ndarray | None = None,
 ) -> Solved:
     """Return `linalg.minimise`, or what `keep` kept of it: a fit does not depend on the others, to the bit."""
+    if weight is not None:
+        return minimise(support.linear.rows, Y, n_classes, l2, loss, top, weight)
     names = [[(y.tobytes(), float(value), loss.one, top, n_classes) for value in l2] for y in Y]
     kept = support.solved
     if all(name in kept for row in names for name in row):
@@ -163,6 +189,18 @@ def temperature(n: int, n_classes: int, d: int) -> float:
 
 SPACE = {"l2": Range(1e-6, 1.0, log=True)}
 HEAD = Head(
-    "logreg", "multinomial logistic regression, L2", scores, {"l2": 0.01}, version=10, grid=GRID, loo=loo,
-    space=SPACE, rule=rule, place=place, temperature=temperature,
+    "logreg",
+    "multinomial logistic regression, L2",
+    scores,
+    {"l2": 0.01},
+    version=10,
+    grid=GRID,
+    loo=loo,
+    space=SPACE,
+    rule=rule,
+    place=place,
+    temperature=temperature,
+    learn=learn,
+    load=load,
+    gpu=True,
 )

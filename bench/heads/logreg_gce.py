@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.heads.contract import Head, Params, Range, Scored
-from bench.heads.logreg import SPACE, fit_and_leave_out, fit_and_score, place, rule, scores_by, temperature
+from bench.heads.linear_fit import LinearFit, load
+from bench.heads.logreg import SPACE, fit_and_leave_out, fit_and_score, fit_linear, place, rule, scores_by, temperature
 from bench.heads.support import Support
 from bench.solvers.backend import Array, backend_of
 from bench.solvers.linalg import Loss
@@ -46,6 +47,11 @@ def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params])
     return scores_by("q", generalised, 0.0, fit_and_leave_out, support, Y, n_classes, grid)
 
 
+def learn(support: Support, y: np.ndarray, n_classes: int, setting: Params) -> LinearFit:
+    """Return the head fitted to labels y (n,); see `bench.heads.contract.Head`."""
+    return fit_linear(support, y, n_classes, setting["l2"], generalised(float(setting["q"])), 0.0)
+
+
 def published(n: int, n_classes: int, d: int) -> Params:
     """Return a third of the l2 of plain logistic regression: this loss is that much flatter."""
     return {"l2": rule(n, n_classes, d)["l2"] / 3, "q": 0.7}
@@ -66,6 +72,9 @@ HEAD = Head(
     loo=loo,
     rule=published,
     place=place,
+    gpu=True,
     temperature=softer,
+    learn=learn,
+    load=load,
     space={**SPACE, "q": Range(0.05, 0.95)},
 )

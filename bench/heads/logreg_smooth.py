@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.heads.contract import Head, Params, Range, Scored
-from bench.heads.logreg import SPACE, fit_and_leave_out, fit_and_score, place, rule, scores_by, temperature
+from bench.heads.linear_fit import LinearFit, load
+from bench.heads.logreg import SPACE, fit_and_leave_out, fit_and_score, fit_linear, place, rule, scores_by, temperature
 from bench.heads.support import Support
 from bench.solvers import ladder
 from bench.solvers.backend import Array, backend_of
@@ -48,6 +49,11 @@ def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params])
     return scores_by("smoothing", smoothed, ladder.TOP, fit_and_leave_out, support, Y, n_classes, grid)
 
 
+def learn(support: Support, y: np.ndarray, n_classes: int, setting: Params) -> LinearFit:
+    """Return the head fitted to labels y (n,); see `bench.heads.contract.Head`."""
+    return fit_linear(support, y, n_classes, setting["l2"], smoothed(float(setting["smoothing"])), ladder.TOP)
+
+
 def published(n: int, n_classes: int, d: int) -> Params:
     """Return the l2 of plain logistic regression, with a tenth of a label shared by the others."""
     return {**rule(n, n_classes, d), "smoothing": 0.1}
@@ -68,6 +74,9 @@ HEAD = Head(
     loo=loo,
     rule=published,
     place=place,
+    gpu=True,
     temperature=sharper,
+    learn=learn,
+    load=load,
     space={**SPACE, "smoothing": Range(0.0, 0.5)},
 )

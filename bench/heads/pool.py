@@ -120,6 +120,10 @@ class _Drawn(Support):
         return self._pool.tested(self._test).X
 
     @cached_property
+    def axes(self) -> np.ndarray:
+        return self._pool.axes
+
+    @cached_property
     def tested(self) -> Array:
         return self._pool.tested(self._test).weighed
 

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.heads.contract import Head, Params, Scored
-from bench.heads.logreg import SPACE, fit_and_leave_out, fit_and_score, place, rule, temperature
+from bench.heads.linear_fit import LinearFit, load
+from bench.heads.logreg import SPACE, fit_and_leave_out, fit_and_score, fit_linear, place, rule, temperature
 from bench.heads.support import Support
 
 FOLDS = 5
@@ -27,10 +28,16 @@ def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Param
     unseen = _unseen(support.X, Y, n_classes, l2)  # (m, L, n, K)
     parts = []
     for j, strength in enumerate(l2):
-        kept = np.stack([keep_rows(y, P[j]) for y, P in zip(Y, unseen, strict=True)]).astype(np.float64)
-        weight = kept / kept.mean(1, keepdims=True)
+        weight = np.stack([_weight(y, P[j]) for y, P in zip(Y, unseen, strict=True)])
         parts.append(fit_and_score(support, Y, n_classes, [strength], weight=weight))
     return Scored(*(np.concatenate(arrays, 1) for arrays in zip(*parts, strict=True)))
+
+
+def learn(support: Support, y: np.ndarray, n_classes: int, setting: Params) -> LinearFit:
+    """Return the head fitted to labels y (n,); see `bench.heads.contract.Head`."""
+    l2 = float(setting["l2"])
+    unseen = _unseen(support.X, y[None], n_classes, [l2])[0, 0]
+    return fit_linear(support, y, n_classes, l2, weight=_weight(y, unseen))
 
 
 def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
@@ -47,6 +54,12 @@ def _unseen(X: np.ndarray, Y: np.ndarray, n_classes: int, l2: Sequence[float]) -
         if not held.all():
             out[:, :, held] = fit_and_score(Support(X[~held], X[held]), Y[:, ~held], n_classes, l2).P
     return out
+
+
+def _weight(y: np.ndarray, P: np.ndarray) -> np.ndarray:
+    """Return the weights of the rows, (n,), of mean 1 and 0 for those that are left out; see `keep_rows`."""
+    kept = keep_rows(y, P).astype(np.float64)
+    return kept / kept.mean()
 
 
 def keep_rows(y: np.ndarray, P: np.ndarray) -> np.ndarray:
@@ -85,6 +98,9 @@ HEAD = Head(
     loo=loo,
     rule=rule,
     place=place,
+    gpu=True,
     temperature=softer,
+    learn=learn,
+    load=load,
     space=SPACE,
 )

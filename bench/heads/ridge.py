@@ -31,6 +31,7 @@ import numpy as np
 
 from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
 from bench.heads.left_out import rows_left
+from bench.heads.linear_fit import LinearFit, load, of_shifted
 from bench.heads.span import Coordinates, product, solve_shifted
 from bench.heads.support import Support, weigh
 from bench.solvers.backend import Array, backend_of
@@ -51,6 +52,15 @@ class _Solved:
     b: np.ndarray
     Sz: np.ndarray
     w: np.ndarray
+    vague: np.ndarray
+
+
+class _Dual(NamedTuple):
+    """Weights of the rows V (m, L, K, n), which alphas are in single precision (L,), and b and vague of `_Solved`."""
+
+    V: np.ndarray
+    b: np.ndarray
+    single: np.ndarray
     vague: np.ndarray
 
 
@@ -76,6 +86,30 @@ def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Param
     return Scored(_probabilities(F, T.sum(-1)[:, None, :, None]).swapaxes(2, 3))
 
 
+def learn(support: Support, y: np.ndarray, n_classes: int, setting: Params) -> LinearFit:
+    """Return the head fitted to labels y (n,); see `bench.heads.contract.Head`."""
+    n, d = support.shape
+    T, alpha = one_hot(y[None], n_classes, axis=-2), _strengths(n, [setting])
+    W, b = _weights_of_products(support, T, alpha) if n < d else _weights_of_coordinates(support, T, alpha)
+    return of_shifted(support, y, W / TEMPERATURE, (b - b.mean()) / TEMPERATURE)
+
+
+def _weights_of_coordinates(support: Support, T: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return W (K, d) and b (K,) for T (1, K, n) and alpha (1,)."""
+    solved = _solve(support.plain, T, alpha)
+    if solved.vague.any():
+        solved = _solve(support.plain, T, alpha, exact=True)
+    return solved.W[0, 0], solved.b[0, 0]
+
+
+def _weights_of_products(support: Support, T: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the same where rows are fewer than dimensions."""
+    solved = _solve_products(support, T, alpha)
+    if solved.vague.any():
+        solved = _solve_products(support, T, alpha, exact=True)
+    return solved.V[0, 0] @ support.shifted[0], solved.b[0, 0]
+
+
 def _strengths(n: int, grid: Sequence[Params]) -> np.ndarray:
     """Return n alpha of every setting, (L,)."""
     return n * np.array([float(setting["alpha"]) for setting in grid])
@@ -89,6 +123,17 @@ def _from_coordinates(support: Support, T: np.ndarray, alpha: np.ndarray, exact:
 
 def _from_products(support: Support, T: np.ndarray, alpha: np.ndarray, exact: bool = False) -> _Fitted:
     """Fit T (m, K, n) at alpha (L,) by inner products of rows alone."""
+    V, b, single, vague = _solve_products(support, T, alpha, exact)
+    *lift, last = support.of_rows
+    if lift:
+        F = _weighed(support, _by_rows(support, V, single, support.shifted[0]), last)
+    else:
+        F = _by_rows(support, V, single, backend_of(support.device).fetch(last))
+    return _Fitted(F, b, vague)
+
+
+def _solve_products(support: Support, T: np.ndarray, alpha: np.ndarray, exact: bool = False) -> _Dual:
+    """Solve for T (m, K, n) at alpha (L,) by inner products of rows alone."""
     m, K, n = T.shape
     rows = T.reshape(-1, n)
     solved, single = solve_shifted(support.gram, alpha, np.ones(n), rows, exact)  # (L, 1 + m K, n)
@@ -100,12 +145,7 @@ def _from_products(support: Support, T: np.ndarray, alpha: np.ndarray, exact: bo
     fitted = centred - alpha[:, None, None] * V  # F of the support about its mean
     by_scores = (fitted**2).sum(-1).sum(-1)
     length = (centred**2).sum(-1).sum(-1)
-    *lift, last = support.of_rows
-    if lift:
-        F = _weighed(support, _by_rows(support, V, single, support.shifted[0]), last)
-    else:
-        F = _by_rows(support, V, single, backend_of(support.device).fetch(last))
-    return _Fitted(F, b.reshape(-1, m, K).swapaxes(0, 1), _vague(single, by_scores, length))
+    return _Dual(V, b.reshape(-1, m, K).swapaxes(0, 1), single, _vague(single, by_scores, length))
 
 
 def _vague(single: np.ndarray, by_scores: np.ndarray, length: np.ndarray) -> np.ndarray:
@@ -215,5 +255,7 @@ HEAD = Head(
     rule=rule,
     place=place,
     temperature=temperature,
+    learn=learn,
+    load=load,
     space={"alpha": Range(1e-5, 1.0, log=True)},
 )

@@ -81,6 +81,10 @@ class Coordinates(ABC):
         """Return Z_test W (n_test, c) of W (r, c), each column alike to the bit whatever the others."""
         return reduce(lambda done, factor: product(factor, done, self._size), reversed(self._test_factors), W)
 
+    def in_dimensions(self, W: np.ndarray) -> np.ndarray:
+        """Return weights of the dimensions (d, c) that score rows as W (r, c) scores their coordinates."""
+        return reduce(lambda done, factor: product(factor, done, self._size), reversed(self._test_factors[1:]), W)
+
     @abstractmethod
     def solve(self, shifts: np.ndarray, first: np.ndarray, B: np.ndarray, exact: bool = False) -> Solutions:
         """Return C (Z'Z + s I)^-1 for all s > 0; see `solve_shifted`."""

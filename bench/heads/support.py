@@ -96,6 +96,11 @@ class Support:
         return np.unique(self._groups, return_inverse=True)[1]
 
     @cached_property
+    def mean(self) -> np.ndarray:
+        """The mean of the rows, float64 (d,); 0 if they are centred."""
+        return np.zeros(self.shape[1]) if self._is_centred else self.X.mean(0, dtype=np.float64)
+
+    @cached_property
     def shifted(self) -> tuple[np.ndarray, np.ndarray]:
         """Rows and test rows minus the mean of the rows, or as they are if they are centred; of their type.
 
@@ -104,8 +109,7 @@ class Support:
         """
         if self._is_centred:
             return self.X, self.X_test
-        mean = self.X.mean(0, dtype=np.float64)
-        return tuple((rows - mean).astype(rows.dtype, copy=False) for rows in (self.X, self.X_test))  # type: ignore[return-value]
+        return tuple((rows - self.mean).astype(rows.dtype, copy=False) for rows in (self.X, self.X_test))  # type: ignore[return-value]
 
     @cached_property
     def gram(self) -> np.ndarray:
@@ -144,10 +148,14 @@ class Support:
 
     @cached_property
     def turned(self) -> tuple[np.ndarray, np.ndarray]:
-        """What is shifted on axes where the rows are nearly uncorrelated, float32 (n, d) and (n_test, d)."""
+        """What is shifted on `axes`, float32 (n, d) and (n_test, d)."""
         X, X_test = self.shifted
-        axes = principal_axes(X) if self._axes is None else self._axes()
-        return turn(X, axes), turn(X_test, axes)
+        return turn(X, self.axes), turn(X_test, self.axes)
+
+    @cached_property
+    def axes(self) -> np.ndarray:
+        """Orthonormal axes on which the rows are nearly uncorrelated, as columns, float64 (d, d)."""
+        return principal_axes(self.shifted[0]) if self._axes is None else self._axes()
 
     @cached_property
     def tested(self) -> Array:
@@ -189,6 +197,13 @@ class Support:
             e = np.einsum("ij,ij->j", Z, Z).astype(np.float64)
             factors = (send(Z_test.T),)
         return Linear(Rows.of(Z, e, self.device), mean_row(Z).astype(np.float32), factors, self.device)
+
+    def in_dimensions(self, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return weights (K, d) and offsets (K,), float64, of the shifted rows for W (K, r + 1) of `linear`."""
+        weights = W[:, :-1].astype(np.float64)
+        offset = W[:, -1] - weights @ self.linear.mean
+        n, d = self.shape
+        return (self.span.in_dimensions(weights.T).T if n < d else weights @ self.axes.T), offset
 
 
 def principal_axes(X: np.ndarray) -> np.ndarray:

@@ -21,17 +21,23 @@ The rows are read once for all label vectors and settings, and settings that dif
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.errors import BenchError
 from bench.heads.contract import Head, Params, Range, Scored
+from bench.heads.state import State, new_rows
 from bench.heads.support import Support
 
 if TYPE_CHECKING:
     import xgboost
 
+KIND = "trees"
 MOST = 768  # features used
 LEAST = 5  # features drawn for a level: a fortieth of a descriptor's 27 would be none
 TREE = 4  # times as many are drawn for the tree, from which those of its levels are: many draws from many take long
@@ -39,10 +45,7 @@ TREE = 4  # times as many are drawn for the tree, from which those of its levels
 
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
     """Return probabilities (m, L, n_test, K); see `bench.heads.contract.Scores`."""
-    import xgboost
-
-    columns = _columns(support.X.shape[1])
-    rows = xgboost.DMatrix(np.asarray(support.X, np.float32)[:, columns], nthread=1)
+    columns, rows = _matrix(support)
     X_test = np.ascontiguousarray(support.X_test[:, columns], dtype=np.float32)
     P = np.zeros((len(Y), len(grid), len(X_test), n_classes))
     for m, y in enumerate(Y):
@@ -57,6 +60,96 @@ def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Param
             for at, count in rounds.items():
                 P[m, at][:, present] = _predict(model, X_test, count)
     return Scored(P / P.sum(-1, keepdims=True))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trees:
+    """The head that has learned: the library's own bytes of a model, uint8, empty where there was one class alone.
+
+    columns int64: the positions of the features that are used, of d. present int64: the classes that have labels.
+    """
+
+    model: np.ndarray
+    columns: np.ndarray
+    present: np.ndarray
+    d: int
+    n_classes: int
+
+    def scores(self, X: Any) -> np.ndarray:
+        """Return probabilities float64 (N, K); see `bench.heads.state.Fitted`."""
+        rows = new_rows(X, self.d)
+        P = np.zeros((len(rows), self.n_classes))
+        P[:, self.present] = 1.0
+        if len(self.model) and len(rows):
+            used = np.ascontiguousarray(rows[:, self.columns], dtype=np.float32)
+            P[:, self.present] = _predict(self._booster, used, 0)  # 0: all rounds
+        return P / P.sum(-1, keepdims=True)
+
+    @cached_property
+    def _booster(self) -> xgboost.Booster:
+        import xgboost
+
+        booster = xgboost.Booster({"nthread": 1, "verbosity": 0})
+        try:
+            booster.load_model(bytearray(self.model.tobytes()))
+            booster.set_param({"nthread": 1, "verbosity": 0})
+            used, classes = booster.num_features(), self._classes(booster)
+        except (xgboost.core.XGBoostError, ValueError, LookupError) as error:
+            why = str(error).strip().partition("\n")[0]
+            raise BenchError(
+                "Got a state of trees that this xgboost cannot read; expected what it wrote itself, in the same "
+                f"version or an older one ({why}). Fit the head again."
+            ) from None
+        if (used, classes) != (len(self.columns), len(self.present)):
+            raise BenchError(
+                f"Got trees of {used} features and {classes} classes in a state; expected {len(self.columns)} and "
+                f"{len(self.present)}, as the rest of it says. Fit the head again."
+            )
+        return booster
+
+    @staticmethod
+    def _classes(booster: xgboost.Booster) -> int:
+        learner = json.loads(booster.save_config())["learner"]
+        return max(int(learner["learner_model_param"]["num_class"]), 2)  # 0 of two classes, which share their trees
+
+    def state(self) -> State:
+        """Return the bytes and what they are of."""
+        arrays = {"model": self.model, "columns": self.columns, "present": self.present}
+        return State(arrays=arrays, about={"kind": KIND, "d": self.d, "n_classes": self.n_classes})
+
+
+def learn(support: Support, y: np.ndarray, n_classes: int, setting: Params) -> Trees:
+    """Return the head fitted to labels y (n,); see `bench.heads.contract.Head`."""
+    d, (present, target) = support.shape[1], np.unique(y, return_inverse=True)
+    columns, model = np.arange(d)[_columns(d)], np.zeros(0, np.uint8)
+    if len(present) > 1:
+        _, rows = _matrix(support)
+        rows.set_label(target)
+        grown = _grow(rows, len(present), setting, int(setting["rounds"]))
+        model = np.frombuffer(bytes(grown.save_raw("ubj")), np.uint8)
+    return Trees(model=model, columns=columns, present=present.astype(np.int64), d=d, n_classes=n_classes)
+
+
+def load(state: State) -> Trees:
+    """Return the same of its state; BenchError for a state of anything else."""
+    state.check_kind(KIND)
+    d, K, model = state.number("d"), state.number("n_classes"), state.array("model", "u", (None,))
+    columns, present = state.array("columns", "i", (None,)), state.array("present", "i", (None,))
+    for what, places, most in (("columns", columns, d), ("present", present, K)):
+        if not len(places) or (np.diff(places) <= 0).any() or places[0] < 0 or places[-1] >= most:
+            raise BenchError(f"Got '{what}' in a state that are not rising numbers from 0 to {most - 1}; fit it again.")
+    trees = Trees(model=model.astype(np.uint8), columns=columns, present=present, d=d, n_classes=K)
+    if len(present) > 1:
+        _ = trees._booster  # to refuse what cannot be read before anything is scored
+    return trees
+
+
+def _matrix(support: Support) -> tuple[np.ndarray | slice, xgboost.DMatrix]:
+    """Return which features are used, and those of the rows."""
+    import xgboost
+
+    columns = _columns(support.X.shape[1])
+    return columns, xgboost.DMatrix(np.asarray(support.X, np.float32)[:, columns], nthread=1)
 
 
 def _columns(d: int) -> np.ndarray | slice:
@@ -121,6 +214,8 @@ HEAD = Head(
     scores,
     DEFAULT,
     version=4,
+    learn=learn,
+    load=load,
     grid=tuple(
         {**DEFAULT, "eta": eta, "full_at": full_at, "rounds": rounds}
         for eta in (0.1, 0.2)

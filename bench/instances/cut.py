@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,65 +13,20 @@ import pandas as pd
 from bench.data.datasets import BOX, Dataset
 from bench.data.unused_tables import without_table
 from bench.errors import BenchError
-from bench.instances.blank import mode_of, name_blanked, with_blank
-from bench.instances.cell_boxes import CellFiles, FoundCells, boxes_of
-from bench.instances.cellpose import load_cellpose, read_cellpose
+from bench.instances.blank import name_blanked, with_blank
+from bench.instances.cell_boxes import CellFiles, FoundCells
 from bench.instances.doubts import doubt_cells, doubt_sizes, doubt_tiles
-from bench.instances.masks import masks_of
-from bench.instances.segment import Segmenter, segment
-from bench.instances.segmented import foreground_shares, segments_of
+from bench.instances.finders import DEFAULT_MOST, FINDERS, SEARCHES, InstanceRequest, OnProgress
+from bench.instances.segmented import foreground_shares
 from bench.instances.shown import shows_label, wrongly_inherited
 from bench.instances.tiles import cut_tiles, read_tiles, with_foreground
 from bench.instances.windows import Window, boxes_of_cells, cut_windows, set_boxes
 from bench.seeds import keyed_uniform
 
-DEFAULT_MOST = 200  # cells of one image
 COLUMNS = [
     "instance", "path", "digest", *BOX, "label", "level", "group", "source", "split", "image", "cell_label", "shows",
     "blank",
 ]  # fmt: skip
-EXPECTED = (
-    "expected whole (each labelled region); tiles:SIZE[:STRIDE][:fg] in pixels, e.g. tiles:128 or tiles:128:64 "
-    "(fg=0.1: only those of which a tenth is foreground); or a window around each cell of boxes, masks, segments or "
-    "cellpose:model=FILE: boxes:64 (pixels), boxes:10um, boxes:fit, or boxes (the size comes from the data). "
-    "masks:64:only blanks all but the cell, masks:64:without the cell (not with boxes, which tell no pixels). "
-    "Options of segments: foreground=dark|bright, threshold=otsu, min=AREA, border=drop"
-)
-OnProgress = Callable[[str, int, int], None]  # what, done, total
-
-
-@dataclass(frozen=True)
-class InstanceRequest:
-    """What is asked of a kind of instances: the words after its name, where cells are told, and what has been noted."""
-
-    kind: str
-    words: tuple[str, ...]
-    source: CellFiles
-    cache: Path | None = None
-    on_progress: OnProgress | None = None
-    notes: list[str] = field(default_factory=list)
-
-    def tell(self, what: str) -> Callable[[int, int], None]:
-        """Return what counts (done, total) of something that takes time."""
-        return lambda done, total: self.on_progress(what, done, total) if self.on_progress else None
-
-    def options(self) -> tuple[str, ...]:
-        """Return the words that are name=value."""
-        return tuple(word for word in self.words if "=" in word)
-
-    @property
-    def blanked(self) -> str | None:
-        """The word that says what is blanked, the last that is no option."""
-        return mode_of([word for word in self.words if "=" not in word])
-
-    @property
-    def beside(self) -> list[str]:
-        """What of an image is needed later."""
-        return ["labels"] * bool(self.blanked)
-
-    def refuse(self) -> BenchError:
-        """Return the error for words that are not understood."""
-        return BenchError(f"Got instances '{self.kind}'; {EXPECTED}.")
 
 
 @dataclass(frozen=True)
@@ -279,43 +233,6 @@ def _names(table: pd.DataFrame) -> list[str]:
     regions[boxed] = [f"[{a},{b},{c},{d}]" for a, b, c, d in table.loc[boxed, BOX].to_numpy(np.int64).tolist()]
     texts = (f'["{digest}",{region}]' for digest, region in zip(table["digest"].tolist(), regions, strict=True))
     return [hashlib.sha256(text.encode()).hexdigest()[:32] for text in texts]
-
-
-def _boxes(dataset: Dataset, asked: InstanceRequest) -> FoundCells:
-    if asked.options() or asked.blanked:
-        raise asked.refuse()
-    return boxes_of(dataset, asked.source)
-
-
-def _masks(dataset: Dataset, asked: InstanceRequest) -> FoundCells:
-    if asked.options():
-        raise asked.refuse()
-    return masks_of(dataset, asked.source, asked.cache, asked.tell("read masks"), asked.beside)
-
-
-def _segments(dataset: Dataset, asked: InstanceRequest) -> FoundCells:
-    how = Segmenter.parse(asked.options())
-    if how is None:
-        raise asked.refuse()
-    find = partial(segment, how=how)
-    return segments_of(dataset, how.identity(), find, asked.cache, asked.tell("segment images"), asked.beside)
-
-
-def _cellpose(dataset: Dataset, asked: InstanceRequest) -> FoundCells:
-    model = read_cellpose(asked.options())
-    if model is None:
-        raise asked.refuse()
-    return segments_of(dataset, *load_cellpose(model), asked.cache, asked.tell("segment images"), asked.beside)
-
-
-#: How cells are found, by the name of a kind.
-FINDERS: dict[str, Callable[[Dataset, InstanceRequest], FoundCells]] = {
-    "boxes": _boxes,
-    "masks": _masks,
-    "segments": _segments,
-    "cellpose": _cellpose,
-}
-SEARCHES = ("segments", "cellpose")  # those that look for cells
 #: From a dataset to rows with BOX, and path -> why an image has fewer of them.
 KINDS: dict[str, Callable[[Dataset, InstanceRequest], tuple[pd.DataFrame, dict[str, str]]]] = {
     "whole": _whole,

@@ -22,9 +22,9 @@ LEFT_OUT = 0.1  # of the pixels of all images, at borders that no tile reaches
 #: By the name of a kind of cells: what to do about too many, about too few, and about cells that fill their image.
 ADVICE: Mapping[str, tuple[str, str, str]] = {
     "segments": (
-        "dust or texture may be taken for cells: `bench segment --out FOLDER` draws what is found, min=AREA leaves out "
+        "dust or texture may be taken for cells: `bench segment --to FOLDER` draws what is found, min=AREA leaves out "
         "what is smaller",
-        "cells may be taken for background: `bench segment --out FOLDER` draws what is found, foreground=dark or "
+        "cells may be taken for background: `bench segment --to FOLDER` draws what is found, foreground=dark or "
         "bright says which they are",
         "the background may be taken for a cell: foreground=dark or bright says what cells are",
     ),

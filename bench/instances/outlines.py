@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,11 +18,12 @@ from bench.instances.masks import read_cells
 from bench.instances.overlap import agreement
 from bench.instances.segment import Segmenter
 from bench.instances.segmented import label_images
-from bench.storage.atomic import write_atomically
+from bench.storage.atomic import refusal, write_atomically
+from bench.storage.scratch import scratch
 from bench.storage.tables import write_csv
 
 YELLOW = (255, 255, 0)
-FOLDER = "outlines"
+FOLDER, TABLE = "outlines", "cells.csv"
 
 
 def draw_outlines(pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -56,7 +58,8 @@ def segment_images(
 
     One row an image: path, label, cells, median_area (pixels); where it has a mask also true_cells, matched (pairs
     with an IoU above .5), f1, count_error ((cells - true_cells) / true_cells). mask_problem: why it is not compared,
-    where masks are given; without such images there is no such column. What lies there is written over.
+    where masks are given; without such images there is no such column. What lies there is written over, by all of it
+    at once when every image is done; cells.csv goes first and comes last.
     """
     masks: dict[str, Path] = {}
     lacking: dict[str, str] = {}
@@ -65,20 +68,29 @@ def segment_images(
         root, files, lacking = mask_files(dataset, images, source.masks, cache)
         masks = {path: root / file for path, file in files.items()}
     rows = []
-    for path, labels in label_images(dataset, how, cache, tell):
+    with scratch(out) as made:
+        for path, labels in label_images(dataset, how, cache, tell):
+            try:
+                pixels = read_image(dataset.root / path, digest=str(images.loc[path, "digest"]))
+            except ImageError:  # its labels were kept before, and it changed since
+                continue
+            area = np.bincount(labels.ravel())[1:]
+            row = {"path": path, "label": images.loc[path, "label"], "cells": len(area)}
+            row["median_area"] = float(np.median(area)) if len(area) else float("nan")
+            compared = _compared(masks[path], labels) if path in masks else {}
+            rows.append({**row, **compared, **({"mask_problem": lacking[path]} if path in lacking else {})})
+            drawn = draw_outlines(pixels, labels)
+            write_atomically(made / f"{path}.png", _png(drawn))
         try:
-            pixels = read_image(dataset.root / path, digest=str(images.loc[path, "digest"]))
-        except ImageError:  # its labels were kept before, and it changed since
-            continue
-        area = np.bincount(labels.ravel())[1:]
-        row = {"path": path, "label": images.loc[path, "label"], "cells": len(area)}
-        row["median_area"] = float(np.median(area)) if len(area) else float("nan")
-        compared = _compared(masks[path], labels) if path in masks else {}
-        rows.append({**row, **compared, **({"mask_problem": lacking[path]} if path in lacking else {})})
-        drawn = draw_outlines(pixels, labels)
-        write_atomically(out / FOLDER / f"{path}.png", _png(drawn))
+            (out / TABLE).unlink(missing_ok=True)
+            for picture in made.rglob("*.png"):
+                place = out / FOLDER / picture.relative_to(made)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(picture, place)
+        except OSError as error:
+            raise refusal(out / FOLDER, error) from error
     table = pd.DataFrame(rows)
-    write_csv(out / "cells.csv", table)
+    write_csv(out / TABLE, table)
     return table
 
 

@@ -46,7 +46,7 @@ def segments_of(
     parts = [(path, names[path], found["box"]) for path, found in looked.items() if not isinstance(found, str)]
     empty = [path for path, _, box in parts if not len(box)]
     reasons |= dict.fromkeys(empty, "no cell: the segmenter found none")
-    note = "cells were found by a program, which errs (`bench segment --out FOLDER` draws what `segments` finds)"
+    note = "cells were found by a program, which errs (`bench segment --to FOLDER` draws what `segments` finds)"
     some = f"in {len(empty):,} of {len(images):,} images the segmenter found no cell, e.g. {''.join(empty[:1])}"
     return FoundCells(table_of(parts, images), reasons, (note, *[some] * bool(empty)))
 

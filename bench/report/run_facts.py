@@ -1,4 +1,4 @@
-"""What a run's tables say beside the numbers, gathered from its data and its sweep."""
+"""The facts that stand beside the numbers of a run's tables, gathered from its data and its sweep."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def describe_run(
 
 def _noise_words(sweep: Sweep) -> dict[str, str]:
     """Return how labels go wrong, by kind of noise; nothing where all are clean."""
-    asked, worst = sweep.protocol, max(sweep.protocol.noise)
-    if not worst:
+    protocol, highest = sweep.protocol, max(sweep.protocol.noise)
+    if not highest:
         return {}
-    luck = luck_of(worst, [unit.labels(len(sweep.classes)) for unit in sweep.blocks if unit.shots])
-    by_slide = any(KINDS[kind].by_slide for kind in asked.noise_kinds)
+    luck = luck_of(highest, [unit.labels(len(sweep.classes)) for unit in sweep.blocks if unit.shots])
+    by_slide = any(KINDS[kind].by_slide for kind in protocol.noise_kinds)
     company = company_of(sweep.draws["class"], sweep.y, sweep.table["group"].to_numpy(str)) if by_slide else ""
-    return describe_noise(asked.noise_kinds, sweep.classes, sweep.noise_inputs, asked.confusable, luck, company)
+    return describe_noise(protocol.noise_kinds, sweep.classes, sweep.noise_inputs, protocol.confusable, luck, company)

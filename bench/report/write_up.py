@@ -2,69 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 
 from bench.errors import BenchError
 from bench.fitting.plan import Sweep
-from bench.report.pages.markdown import render_markdown
-from bench.report.pages.overview import render_merged, render_overview
-from bench.report.pages.page import Typed, page_bytes, write_page
-from bench.report.pages.sections import efficiency_section, pairs_section
+from bench.report.pages.overview import overview
+from bench.report.pages.page import page_bytes
+from bench.report.pages.run_page import run_page
+from bench.report.pages.sections.context import RunPage
+from bench.report.pages.sections.datasets import Overview
 from bench.report.tables.across import Across
+from bench.report.tables.columns import COLUMNS
 from bench.report.tables.efficiency import efficiency
 from bench.report.tables.leaderboard import Leaderboard, build_leaderboard
 from bench.report.tables.merge import BOARD, find_runs, merge_runs, read_runs
 from bench.report.tables.robustness import robustness
 from bench.report.tables.rows import results
 from bench.runs.facts import RunFacts
-from bench.runs.place import forget_copy, keep_earlier
-from bench.runs.record import RunRecord, read_about, read_record_of, write_record_of
+from bench.runs.place import LEAK, forget_copy, keep_earlier
+from bench.runs.record import RunRecord, encoder_keys, read_about, read_record_of, write_record_of
 from bench.seeds import content_name
-from bench.storage.atomic import write_atomically
+from bench.storage.atomic import forbidden
 from bench.storage.tables import csv_bytes, parse_csv
-from bench.storage.together import RECORD, read_member, unsound
+from bench.storage.together import FILES, RECORD, put_together, read_member, read_record, unsound
+from bench.storage.verified import digest_of
 
-FORMAT = 10  # raised when the same predictions would be written up differently
+NO_MORE: Mapping[str, bytes | None] = MappingProxyType({})
+OVERVIEW = ("leaderboard", "across", "across_pairs")
+LAYOUT = 11  # raised when the same predictions would be written up differently
+# A column that is new, gone or called differently needs no other number.
+FORMAT = content_name([LAYOUT, [(column.key, column.meaning) for column in COLUMNS]])
 
 
 def write_up(
-    folder: Path, out: Path, sweep: Sweep, facts: RunFacts, refused: Sequence[str], command: str
+    folder: Path, out: Path, sweep: Sweep, facts: RunFacts, *, refused: Sequence[str], command: str
 ) -> tuple[Leaderboard, bool, str]:
     """Write the run's tables unless they are there for these very units.
 
     Returns (leaderboard, whether it was written, what was damaged there or became of another request's tables, or "").
     """
-    account = RunRecord(sweep.blocks, sweep.table, sweep.plan, facts, tuple(refused), command)
+    record = RunRecord(sweep.blocks, sweep.table, sweep.plan, facts, tuple(refused), command)
     about = read_about(folder)
-    same = about.get("signature") == _signature(account)
+    shown = encoder_keys(record.units)  # an encoder may be asked for by another alias
+    same = about.get("signature") == _signature(record) and about.get("encoder_keys", shown) == shown
     bad = unsound(folder)
     if same and not bad:
         data = read_member(folder, BOARD)
         if data is not None:
-            late = _overview_is_older(out, folder)  # what wrote the tables was ended before it wrote that as well
-            if late:
-                refresh_overview(out)
-            return Leaderboard(parse_csv(data), about["empty_fields"], about["flags"]), late, ""
-    kept = _made_anew(folder, bad) if same else keep_earlier(folder, {unit.name for unit in account.units})
-    board = _write_tables(folder, account)
-    forget_copy(folder, _signature(account))
+            copied = forget_copy(folder, about["signature"])  # left where what would replace the tables was ended
+            late = copied or _overview_is_older(out, folder)  # what wrote the tables was ended before it wrote that too
+            why = _refreshed(out) if late else ""
+            board = Leaderboard(table=parse_csv(data), empty=about["empty_fields"], flags=about["flags"])
+            return board, late and not why, why
+    kept = _made_again(folder, bad) if same else keep_earlier(folder, {unit.name for unit in record.units})
+    board = _write_tables(folder, record, {} if same else {LEAK: None})  # which is of the request before
+    forget_copy(folder, _signature(record))
     refresh_overview(out)
     return board, True, kept
 
 
+def _refreshed(out: Path) -> str:
+    """Rewrite the overview; returns why that cannot be done in a folder that may only be read, else ""."""
+    try:
+        refresh_overview(out)
+    except BenchError as error:
+        if not forbidden(error):
+            raise
+        return f"the overview beside the runs is not up to date. {error}"
+    return ""
+
+
 def rebuild(folder: Path) -> Leaderboard:
-    """Write a run's tables anew from its stored predictions; nothing is fitted. BenchError where some are missing."""
+    """Write a run's tables again from its stored predictions; nothing is fitted. BenchError where some are missing."""
     return _write_tables(folder, read_record_of(folder))
 
 
 def bring_up_to_date(folder: Path) -> str:
-    """Write a run's tables anew where they are damaged, missing or of an earlier version.
+    """Write a run's tables again where they are damaged, missing or of an earlier version.
 
-    Returns what a reader has to know, "" where nothing. Tables that cannot be made anew are served as they are where
+    Returns what a reader has to know, "" where nothing. Tables that cannot be made again are served as they are where
     they are sound; `bench.report.tables.merge.read_runs` leaves out the others.
     """
     bad = unsound(folder)
@@ -73,45 +93,41 @@ def bring_up_to_date(folder: Path) -> str:
     try:
         rebuild(folder)
     except (BenchError, OSError) as error:
-        what = "damaged or missing" if bad or not read_about(folder) else "of an earlier version"
-        return f"tables of {folder} are {what} and cannot be made anew. {error}"
-    return _made_anew(folder, bad)
+        state = "damaged or missing" if bad or not read_about(folder) else "of an earlier version"
+        return f"tables of {folder} are {state} and cannot be made anew. {error}"
+    return _made_again(folder, bad)
 
 
-def _made_anew(folder: Path, bad: Sequence[str]) -> str:
+def _made_again(folder: Path, bad: Sequence[str]) -> str:
     if not bad:
         return ""
     return f"{', '.join(bad)} of {folder}: damaged or missing; its tables are made anew from the stored predictions"
 
 
-def _signature(account: RunRecord) -> str:
-    units = [unit.name for unit in account.units]
-    return content_name([FORMAT, units, list(account.refused), list(account.facts.warnings)])
+def _signature(record: RunRecord) -> str:
+    units = [unit.name for unit in record.units]
+    return content_name([FORMAT, units, list(record.refused), list(record.facts.warnings)])
 
 
-def _write_tables(folder: Path, account: RunRecord) -> Leaderboard:
-    facts, null = account.facts, 1 / len(account.facts.classes)
-    board = build_leaderboard(folder, account.units, account.table, account.plan, facts)
+def _write_tables(folder: Path, record: RunRecord, more: Mapping[str, bytes | None] = NO_MORE) -> Leaderboard:
+    """Make all tables of a run and its page, and put them in place together. more: files that are put or go with
+    them."""
+    null = 1 / len(record.facts.classes)
+    board = build_leaderboard(folder, record.units, record.table, record.plan, record.facts)
     shown = results(board.table)
-    hurt, gained = robustness(shown, null, board.resamples), efficiency(shown, null, board.resamples)
-    tables = {"leaderboard": board.table, "robustness": hurt, "efficiency": gained, "pairs": board.pairs}
+    run = RunPage(
+        board=board, facts=record.facts, refused=record.refused, command=record.command,
+        robustness=robustness(shown, null, board.resamples), efficiency=efficiency(shown, null, board.resamples),
+    )  # fmt: skip
+    tables = {
+        "leaderboard": board.table, "robustness": run.robustness, "efficiency": run.efficiency, "pairs": board.pairs
+    }  # fmt: skip
     files = {f"{name}.csv": table_bytes(table) for name, table in tables.items()}
-    cautions = dict.fromkeys([*([facts.diagnostic] if facts.diagnostic else []), *board.flags.values(),
-                              *facts.warnings, *account.refused])  # fmt: skip
-    page = page_bytes(
-        _render_run, replace(board, resamples={}), facts, list(cautions), Typed(account.command), hurt, gained
-    )
-    about = {"signature": _signature(account), "format": FORMAT, "empty_fields": dict(board.empty),
-             "flags": dict(board.flags)}  # fmt: skip
-    write_record_of(folder, account, {**files, "leaderboard.md": page}, about)
+    about = {
+        "signature": _signature(record), "format": FORMAT, "empty_fields": dict(board.empty), "flags": dict(board.flags)
+    }  # fmt: skip
+    write_record_of(folder, record, {**files, "leaderboard.md": page_bytes(run_page(run)), **more}, about)
     return board
-
-
-def _render_run(
-    board: Leaderboard, facts: RunFacts, cautions: Sequence[str], command: str, hurt: pd.DataFrame, gained: pd.DataFrame
-) -> str:
-    sections = [*efficiency_section(gained), *pairs_section(board.pairs, board.no_pairs)]
-    return render_markdown(board, facts, cautions, command, hurt, sections)
 
 
 def table_bytes(table: pd.DataFrame) -> bytes | None:
@@ -119,33 +135,38 @@ def table_bytes(table: pd.DataFrame) -> bytes | None:
     return csv_bytes(table) if len(table) else None
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV; where it has no rows, remove that of an earlier run."""
-    data = table_bytes(table)
-    if data is None:
-        path.unlink(missing_ok=True)
-    else:
-        write_atomically(path, data)
-
-
 def _overview_is_older(out: Path, folder: Path) -> bool:
     pages = (out / "leaderboard.md", folder / RECORD)  # the last that is written of each
-    overview, record = (path.stat().st_mtime_ns if path.exists() else 0 for path in pages)
-    return overview < record
+    overview_made, record_made = (path.stat().st_mtime_ns if path.exists() else 0 for path in pages)
+    return overview_made < record_made or bool(unsound(out))
 
 
 def refresh_overview(out: Path) -> None:
-    """Rewrite <out>/leaderboard.csv and .md from the leaderboards of all runs below it."""
+    """Rewrite <out>/leaderboard.csv and .md from the leaderboards of all runs below it; across.csv goes."""
     folders = find_runs(out, [])
     made = [note for folder in folders if (note := bring_up_to_date(folder))]
     runs, notes = read_runs(folders)
     merged = merge_runs(runs)
-    write_table(out / BOARD, merged.table)
-    write_page(out / "leaderboard.md", render_overview, merged.table, notes=(*made, *notes, *merged.notes))
+    page = overview(Overview(table=merged.table, notes=(*made, *notes, *merged.notes)))
+    put_together(out, _overview_files(page_bytes(page), {"leaderboard": merged.table}), {})
 
 
-def write_merged(out: Path, table: pd.DataFrame, found: Across, notes: Sequence[str]) -> None:
+def write_merged(out: Path, table: pd.DataFrame, across: Across, notes: Sequence[str]) -> None:
     """Write <out>/leaderboard.csv and .md of merged runs, and across.csv and across_pairs.csv."""
-    for name, one in (("leaderboard", table), ("across", found.methods), ("across_pairs", found.pairs)):
-        write_table(out / f"{name}.csv", one)
-    write_page(out / "leaderboard.md", render_merged, table, found, notes)
+    page = page_bytes(overview(Overview(table=table, notes=tuple(notes), across=across)))
+    files = _overview_files(page, {"leaderboard": table, "across": across.methods, "across_pairs": across.pairs})
+    if not _lie_there(out, files):
+        put_together(out, files, {})
+
+
+def _overview_files(page: bytes, tables: Mapping[str, pd.DataFrame]) -> dict[str, bytes | None]:
+    """Return the files of an overview; a table that it has not is None, so that one of another overview goes."""
+    files = {f"{name}.csv": table_bytes(tables[name]) if name in tables else None for name in OVERVIEW}
+    return {**files, "leaderboard.md": page}
+
+
+def _lie_there(folder: Path, files: Mapping[str, bytes | None]) -> bool:
+    """Return whether a folder holds these very files, so that nothing has to be written."""
+    wanted = {name: data for name, data in files.items() if data is not None}
+    known = read_record(folder).get(FILES, {})
+    return known == {name: digest_of(data) for name, data in wanted.items()} and not unsound(folder)

@@ -7,9 +7,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import secrets
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,12 +15,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.runs.blocks import part_name
 from bench.runs.borrow import give
 from bench.runs.record import INSTANCES_FILE, read_about, read_units
-from bench.storage.atomic import create_whole, refusal
+from bench.storage.atomic import create_whole, refusal, write_atomically
+from bench.storage.owner import temporary
 from bench.storage.tables import csv_bytes, parse_csv
-from bench.storage.together import read_member
-from bench.storage.verified import CORRUPT, json_bytes, read_json
+from bench.storage.together import held, read_member
+from bench.storage.verified import CORRUPT, digest_of, json_bytes, read_json, read_or_none
 
 MARK = "dataset.json"
 EARLIER = "-earlier-"
@@ -96,8 +96,6 @@ def keep_earlier(folder: Path, units: set[str]) -> str:
     kept = folder.with_name(f"{folder.name}{EARLIER}{about['signature'][:8]}")
     if not kept.exists():
         _copy_tables(folder, kept, before["unit"].tolist())
-    with suppress(OSError):
-        (folder / LEAK).unlink()  # of the request before, and made by few
     asked = ", ".join(dict.fromkeys(lost["encoder"]))
     return (
         f"{folder} held rows that this request does not ask for (of {asked}); its tables are kept in {kept}, and its "
@@ -109,15 +107,14 @@ def keep_tables(folder: Path, file: str, table: pd.DataFrame, key: Sequence[str]
     """Keep what a folder holds in one of its own where its table has rows that the one to be written lacks.
 
     file: the table that is there; table: what it is replaced by; key: columns that name a row. Returns what was done.
+    One that is damaged is not kept: it is set aside, under another name.
     """
-    try:
-        before = parse_csv((folder / file).read_bytes())
-        asked = parse_csv(csv_bytes(table))  # as it will be read, with as many digits
-        there, wanted = (set(map(str, one[list(key)].to_numpy().tolist())) for one in (before, asked))
-        name = hashlib.sha256((folder / file).read_bytes()).hexdigest()[:8]
-    except (OSError, ValueError, LookupError):
+    data = read_member(folder, file)
+    if data is None:
         return ""
-    kept = folder.with_name(f"{folder.name}{EARLIER}{name}")
+    tables = (parse_csv(one) for one in (data, csv_bytes(table)))  # as it will be read, with as many digits
+    there, wanted = (set(map(str, one[[*key]].to_numpy().tolist())) if {*key} <= {*one} else set() for one in tables)
+    kept = folder.with_name(f"{folder.name}{EARLIER}{digest_of(data)[:8]}")
     if there <= wanted:
         return ""
     if not kept.exists():
@@ -125,29 +122,51 @@ def keep_tables(folder: Path, file: str, table: pd.DataFrame, key: Sequence[str]
     return f"{folder} held rows that this request does not ask for; its tables are kept in {kept}"
 
 
-def forget_copy(folder: Path, signature: str) -> None:
-    """Remove the tables that `keep_earlier` kept of the very request that a folder now holds."""
+def forget_copy(folder: Path, signature: str) -> bool:
+    """Remove the tables that `keep_earlier` kept of the request that a folder now holds; returns whether it had."""
     kept = folder.with_name(f"{folder.name}{EARLIER}{signature[:8]}")
-    if read_about(kept).get("signature") == signature:
+    if kept.exists() and read_about(kept).get("signature") == signature:
         with suppress(OSError):
-            grave = kept.with_name(f".{kept.name}.{secrets.token_hex(4)}.tmp")
+            grave = temporary(kept.parent, "earlier")
             kept.rename(grave)
             shutil.rmtree(grave)
+            return True
+    return False
+
+
+def write_leak(folder: Path, table: pd.DataFrame, signature: str) -> bool:
+    """Write what a random split scores too high beside the tables it was held against, those of a signature.
+
+    Returns False where another request has replaced these since; what it is of is not there any more.
+    """
+    data = csv_bytes(table)
+    if read_about(folder).get("signature") == signature and read_or_none(folder / LEAK) == data:
+        return True
+    try:
+        with held(folder) as record:
+            if record.get("signature") != signature:
+                return False
+            write_atomically(folder / LEAK, data)
+    except OSError as error:
+        raise refusal(folder / LEAK, error) from error
+    return True
 
 
 def _copy_tables(folder: Path, kept: Path, units: list[str]) -> None:
     """Copy a run's tables, and link its predictions, to a folder that appears whole."""
-    made = kept.with_name(f".{kept.name}.{secrets.token_hex(4)}.tmp")
+    made = temporary(kept.parent, "earlier")
     try:
         made.mkdir()
-        for path in folder.iterdir():
-            if path.is_file() and not path.name.startswith(".") and path.suffix != CORRUPT:
-                shutil.copy2(path, made / path.name)
+        with held(folder):
+            for path in folder.iterdir():
+                if path.is_file() and not path.name.startswith(".") and path.suffix != CORRUPT:
+                    shutil.copy2(path, made / path.name)
         for unit in units:
             give(folder / "predictions" / f"{unit}.safetensors", made / "predictions" / f"{unit}.safetensors")
-        for part in (folder / "ledger").glob("*.parquet"):
-            give(part, made / "ledger" / part.name)
+            part = f"{part_name(unit)}.parquet"
+            give(folder / "ledger" / part, made / "ledger" / part)
         made.rename(kept)
     except OSError as error:
         shutil.rmtree(made, ignore_errors=True)
-        raise refusal(kept, error) from error
+        if not kept.is_dir():  # else another process was first
+            raise refusal(kept, error) from error

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,11 @@ class RunRecord:
     command: str
 
 
+def encoder_keys(units: Iterable[FitBlock]) -> dict[str, str]:
+    """Return encoder -> its key, by the names that tables show, which may be aliases."""
+    return {one.encoder: str(one.identity["encoder"]) for one in units if "encoder" in one.identity}
+
+
 def write_record_of(
     folder: Path, account: RunRecord, tables: Mapping[str, bytes | None], about: Mapping[str, Any]
 ) -> None:
@@ -64,8 +69,7 @@ def write_record_of(
         "data": data_name(account.table, facts.classes), "tier": facts.tier, "split": facts.split_rule,
         "refused": account.refused, "warnings": facts.warnings, "units": len(account.units),
         "prompts": dict(facts.prompts), "noise": dict(facts.noise), "facts": asdict(facts),
-        "encoder_keys": {one.encoder: str(one.identity["encoder"]) for one in account.units
-                         if "encoder" in one.identity},
+        "encoder_keys": encoder_keys(account.units),
     }  # fmt: skip
     put_together(
         folder, {**tables, UNITS_FILE: units, INSTANCES_FILE: instances.getvalue()}, {**about, **more}

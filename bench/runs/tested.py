@@ -32,7 +32,7 @@ class Tested:
         return out / count[:, None]
 
 
-def tested_items(table: pd.DataFrame, rows: np.ndarray, classes: Sequence[str]) -> Tested:
+def scored_items(table: pd.DataFrame, rows: np.ndarray, classes: Sequence[str]) -> Tested:
     """Describe the scored items of the tested rows (positions into the instance table)."""
     part = table.iloc[rows]
     codes = pd.Categorical(part["label"], categories=list(classes)).codes.astype(np.int64)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -17,6 +17,7 @@ NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EB
 NO_FOLDER_SYNC = (*NO_SYNC, errno.EACCES, errno.EPERM, errno.EISDIR)
 NO_REPLACE = (errno.EEXIST, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 KEPT = "Nothing half-written was left, and what was finished is kept: the same command goes on from there."
 
 
@@ -49,6 +50,19 @@ def write_atomically(path: Path | str, data: bytes) -> None:
     """Write `data` to `path`; after a kill at any moment the file holds all of it or what it held before."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def write_beside(files: Mapping[Path, bytes]) -> None:
+    """Write files that belong together to places where other things lie as well.
+
+    All are written to the disk before any takes its place, and the old ones go before the first new one comes: after
+    a kill there may be fewer of them, and never some of this writing beside some of an earlier one.
+    """
+    with ExitStack() as opened:
+        for path, data in files.items():
+            opened.enter_context(replacing(path)).write_bytes(data)
+        for path in files:
+            path.unlink(missing_ok=True)
 
 
 def create_whole(path: Path, data: bytes) -> None:
@@ -88,6 +102,11 @@ def refusal(path: Path, error: OSError) -> BenchError:
         f"Got {path.parent}, where {path.name} cannot be written ({error.strerror or error}); expected a folder "
         "that can be written to."
     )
+
+
+def forbidden(error: BenchError) -> bool:
+    """Return whether a refusal is of a place that may only be read."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in READ_ONLY
 
 
 def refused(error: OSError) -> str:

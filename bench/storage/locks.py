@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from bench.storage.owner import temporary
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -30,11 +31,16 @@ def _has_locks(folder: Path) -> bool:
         import fcntl
     except ImportError:  # not on Windows, which locks in another way
         return True
-    with suppress(FileNotFoundError), tempfile.NamedTemporaryFile(dir=folder, prefix=".lock-", suffix=".tmp") as file:
-        try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            return error.errno not in NO_LOCKS
+    probe = temporary(folder, "lock")
+    try:
+        with suppress(FileNotFoundError), probe.open("wb") as file:
+            try:
+                fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                return error.errno not in NO_LOCKS
+    finally:
+        with suppress(OSError):
+            probe.unlink()
     return True
 
 

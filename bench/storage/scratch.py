@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bench.storage.atomic import refusal
+from bench.storage.atomic import READ_ONLY, refusal
 from bench.storage.owner import is_left, temporary
 
 
@@ -16,18 +17,29 @@ from bench.storage.owner import is_left, temporary
 def scratch(place: Path) -> Iterator[Path]:
     """Yield a new folder in `place` that is removed at the end; what the dead have left there goes first.
 
-    Raises BenchError where it cannot be made.
+    Where `place` may only be read, it is made among the system's temporary files: what is there can still be shown, and
+    who has to write there is refused by name. Raises BenchError where it cannot be made.
     """
-    sweep_scratch(place)
-    folder = temporary(place, "scratch")
     try:
-        folder.mkdir(parents=True)
+        folder = _made(place)
     except OSError as error:
-        raise refusal(folder, error) from error
+        if error.errno not in READ_ONLY:
+            raise refusal(place / "temporary files", error) from error
+        try:
+            folder = _made(Path(tempfile.gettempdir()))
+        except OSError:
+            raise refusal(place / "temporary files", error) from error
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _made(place: Path) -> Path:
+    sweep_scratch(place)
+    folder = temporary(place, "scratch")
+    folder.mkdir(parents=True)
+    return folder
 
 
 def sweep_scratch(place: Path) -> int:

@@ -3,6 +3,7 @@
     <folder>/run.json   sealed; under "files" the SHA-256 of every file that was written with it
     <folder>/.next/     what is about to take their place; it appears whole, by one rename
 
+Folders of runs are such, those of tunings and of `bench granularity`, and the results folder itself.
 From that rename on the new files count: whoever looks at the folder next moves into place what a kill has left in
 `.next`. The old files are removed before the first new one is moved, so that files of two writings are never side by
 side. A file that does not have the recorded checksum is set aside and counts as missing.
@@ -11,7 +12,6 @@ side. A file that does not have the recorded checksum is set aside and counts as
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,8 @@ from typing import Any
 
 from bench.storage.atomic import refusal, write_atomically
 from bench.storage.locks import file_lock
-from bench.storage.verified import digest_of, json_bytes, parse_json, read_or_none, read_sealed, set_aside
+from bench.storage.owner import temporary
+from bench.storage.verified import digest_of, is_sealed, json_bytes, parse_json, read_or_none, read_sealed, set_aside
 
 RECORD = "run.json"
 NEXT = ".next"
@@ -38,7 +39,7 @@ def put_together(folder: Path, files: Mapping[str, bytes | None], about: Mapping
     """
     digests = {name: digest_of(data) for name, data in files.items() if data is not None}
     record = json_bytes({**about, FILES: digests}, RECORD, indent=1)
-    stage = folder / f".{secrets.token_hex(4)}.tmp"
+    stage = temporary(folder, "next")
     try:
         stage.mkdir(parents=True)
         for name, data in {**files, RECORD: record}.items():
@@ -63,10 +64,22 @@ def settle(folder: Path) -> None:
     if not (folder / NEXT).is_dir():
         return
     try:
-        with _alone(folder):
-            _move(folder / NEXT, folder)
+        with held(folder):
+            pass
     except OSError as error:
         raise refusal(folder / RECORD, error) from error
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the record of a settled folder whose files nobody moves meanwhile, {} where there is none. May be OSError.
+
+    No other function of this file may be called of that folder within.
+    """
+    with _alone(folder):
+        _move(folder / NEXT, folder)
+        data = read_or_none(folder / RECORD)
+        yield parse_json(data) if data is not None and is_sealed(data, RECORD) else {}
 
 
 def _move(ready: Path, folder: Path) -> None:

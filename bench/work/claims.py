@@ -1,7 +1,9 @@
 """Claims: who is working on what, so that processes that share a folder share the work as well.
 
 A claim is a hint and nothing rests on it: what was made is committed by name, so a claim that is
-ignored or lost costs work done twice and never a wrong or a missing row.
+ignored or lost costs work done twice and never a wrong or a missing row. It carries a seal of its content and its name.
+One that is damaged, or another's, says nothing of its holder: it is honoured as long as it is touched, and for STALE_S
+after that.
 
     <folder>/<name>.claim           held by whoever created it (the file system names one winner)
     <folder>/<name>.<token>.claim   held by whoever followed the dead holder whose claim has this token
@@ -13,7 +15,6 @@ wins, and a slow judge of a claim that is gone finds that the chain from the hea
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
@@ -27,14 +28,20 @@ from pathlib import Path
 from bench.storage.atomic import create_whole
 from bench.storage.owner import machine as _machine
 from bench.storage.owner import started as _started
+from bench.storage.verified import is_sealed, json_bytes, parse_json
 
 STALE_S = 60.0  # a holder not heard of for so long is taken for dead
 BEAT_S = 5.0
+_NAME = re.compile(r"[\w-]+")
+_TOKEN = re.compile("[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim as read: file, token, who made it, and the seconds since its holder was last heard of."""
+    """One claim as read: file, token, who made it, and the seconds since its holder was last heard of.
+
+    sound: whether it is what was written; a token that leads to its successors is made up where it is not.
+    """
 
     path: Path
     token: str
@@ -42,10 +49,14 @@ class Claim:
     pid: int
     started: str | None
     age_s: float
+    sound: bool = True
 
     def stale(self) -> bool:
-        """Whether the holder is dead: silent for STALE_S, or a process of this machine that is no more."""
-        if self.age_s > STALE_S:
+        """Whether the holder is dead: silent for STALE_S, or a process of this machine that is no more.
+
+        A time so far ahead is none that a holder has set, and would be waited for without an end.
+        """
+        if abs(self.age_s) > STALE_S:
             return True
         return self.machine == _machine() and _started(self.pid) != self.started
 
@@ -90,7 +101,7 @@ class Claims:
             if path is None:
                 return
             chain = list(self._chain(name))
-            if chain and chain[-1].path == path and chain[-1].token == self.token:
+            if chain and chain[-1].path == path and (chain[-1].token == self.token or not chain[-1].sound):
                 for claim in chain:  # head first: who sees the head gone starts anew and follows no dead token
                     with suppress(OSError):
                         claim.path.unlink()
@@ -112,31 +123,42 @@ class Claims:
         before = set(self.folder.glob("*.claim"))
         if not before:
             return []
-        for head in sorted(path.name.removesuffix(".claim") for path in before if path.name.count(".") == 1):
+        for head in self._heads():
             if head not in self._held and self.take(head):
                 self.done(head)
-        kept = {claim.path for name in self._heads() for claim in self._chain(name)}
-        for path in before - kept:  # successors that no chain leads to, left by a kill while letting go
-            claim = _read(path, self._now())
-            if claim is not None and claim.stale():
+        for claim in self._strays():
+            if claim.stale():
                 with suppress(OSError):  # another user's
-                    path.unlink()
+                    claim.path.unlink()
         return sorted(path for path in before if not path.exists())
 
     def holders(self) -> list[Claim]:
         """Return the last claim of every chain: who holds what, living or dead."""
         return [chain[-1] for name in self._heads() if (chain := list(self._chain(name)))]
 
+    def dead(self) -> list[Claim]:
+        """Return what `sweep` removes: the claims of every chain whose last holder is dead, and dead strays."""
+        chains = [list(self._chain(name)) for name in self._heads()]
+        dead = [claim for chain in chains if chain and chain[-1].stale() for claim in chain]
+        return [*dead, *(claim for claim in self._strays() if claim.stale())]
+
     def _heads(self) -> list[str]:
         names = (path.name.removesuffix(".claim") for path in self.folder.glob("*.claim"))
-        return sorted(name for name in names if "." not in name)
+        return sorted(name for name in names if _NAME.fullmatch(name))
+
+    def _strays(self) -> list[Claim]:
+        """Return the claims that no chain leads to: left by a kill while letting go, or called as no claim is."""
+        led = {claim.path for name in self._heads() for claim in self._chain(name)}
+        strays = (_read(path, self._now()) for path in sorted(set(self.folder.glob("*.claim")) - led))
+        return [claim for claim in strays if claim is not None]
 
     def _chain(self, name: str) -> Iterator[Claim]:
         """Yield the head and the successors of dead holders; the last one is who holds the name."""
-        now = self._now()
+        now, seen = self._now(), set()
         claim = _read(self.folder / f"{name}.claim", now)
-        while claim is not None:
+        while claim is not None and claim.path not in seen:
             yield claim
+            seen.add(claim.path)
             claim = _read(self.folder / f"{name}.{claim.token}.claim", now)
 
     def _create(self, name: str) -> Path | None:
@@ -148,7 +170,7 @@ class Claims:
         path = self.folder / (f"{name}.{chain[-1].token}.claim" if chain else f"{name}.claim")
         about = {"token": self.token, "machine": _machine(), "pid": os.getpid(), "started": _started(os.getpid())}
         try:
-            create_whole(path, json.dumps(about).encode())
+            create_whole(path, json_bytes(about, path.name))
         except FileExistsError:
             return None
         if chain and path not in [claim.path for claim in self._chain(name)]:
@@ -177,27 +199,23 @@ class Claims:
 
 
 def _read(path: Path, now: float) -> Claim | None:
+    """Return a claim, None where there is none. Of one that is damaged or cannot be read the age alone is known."""
     try:
         with path.open("rb") as file:
-            text, stat = file.read(), os.fstat(file.fileno())
-    except PermissionError:  # another user's: its age is seen all the same
+            data, stat = file.read(), os.fstat(file.fileno())
+    except OSError:  # another user's, a folder, a link to nowhere, a disk that fails: its age is seen all the same
         try:
-            text, stat = b"", path.stat()
+            data, stat = b"", path.lstat()
         except OSError:
             return None
-    except OSError:
-        return None
     age = now - stat.st_mtime
-    try:
-        about = json.loads(text)
-        token, machine, pid, started = (about[name] for name in ("token", "machine", "pid", "started"))
-        if re.fullmatch("[0-9a-f]{16}", token):
-            return Claim(path, token, str(machine), int(pid), started, age)
-    except (ValueError, TypeError, KeyError):
-        pass  # half written, or not ours: age alone decides
-    return Claim(path, f"{stat.st_ino:x}-{stat.st_mtime_ns:x}", "", 0, None, age)
+    with suppress(ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        about = parse_json(data) if is_sealed(data, path.name) else {}
+        if _TOKEN.fullmatch(about["token"]):
+            return Claim(path, about["token"], str(about["machine"]), int(about["pid"]), about["started"], age)
+    return Claim(path, f"{stat.st_ino:x}-{stat.st_mtime_ns:x}", "", 0, None, age, sound=False)
 
 
 def _check(name: str) -> None:
-    if not re.fullmatch(r"[\w-]+", name):
+    if not _NAME.fullmatch(name):
         raise ValueError(f"Got claim name {name!r}; expected letters, digits, '_' or '-', as it names a file.")

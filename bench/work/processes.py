@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,15 +32,31 @@ def processes(wanted: int) -> tuple[int, str]:
 def worker_processes(count: int, ahead: str, folder: Path | None = None) -> Iterator[Parallel]:
     """Yield a `joblib.Parallel` over `count` processes of one BLAS thread each, which die with this one.
 
+    Relative paths mean there what they mean here: processes that an earlier call left in another folder are not reused.
     ahead: how many tasks are sent before they are asked for, as "1.5*n_jobs". folder: where arrays of more than a
     megabyte are shared; None leaves it to joblib. Results come as they are made.
     """
     from joblib import Parallel, parallel_config
 
     with parallel_config(
-        "loky", n_jobs=count, temp_folder=folder, inner_max_num_threads=1, initializer=die_with, initargs=(os.getpid(),)
-    ):
+        "loky", n_jobs=count, temp_folder=folder, inner_max_num_threads=1, initializer=_begin,
+        initargs=(os.getpid(), _current_folder()),
+    ):  # fmt: skip
         yield Parallel(return_as="generator_unordered", pre_dispatch=ahead)
+
+
+def _begin(parent: int, folder: str) -> None:
+    """Begin a process of this parent in this folder."""
+    die_with(parent)
+    with suppress(OSError):  # it is gone, and so are the relative paths
+        os.chdir(folder)
+
+
+def _current_folder() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return ""
 
 
 def die_with(parent: int) -> None:

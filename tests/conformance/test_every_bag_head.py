@@ -141,6 +141,12 @@ def test_a_head_can_rest_on_another():
     assert (head.name, head.base) == ("mean-pool:centroid", "centroid")
 
 
+def test_a_head_says_whether_its_penalty_is_chosen():
+    chosen_by = {name: head.chosen_by for name, head in all_bag_heads().items()}
+    fixed = {"noisy-or", "log-sum-exp", "attention"}
+    assert chosen_by == {name: "fixed" if name in fixed else "auto" for name in chosen_by}
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [("meanpool", "did you mean"), ("joint:knn", "rests on no other head"), ("mean-pool:centroidd", "Got head")],

@@ -40,7 +40,7 @@ class Place:
             "1,2,5",
             "--noise",
             "0,0.4",
-            "--seeds",
+            "--draws",
             "6",
             "--head",
             "knn,centroid,logreg",

@@ -91,8 +91,6 @@ WRITERS = {
     "store": "bench.embeddings.store.write_atomically",
     "ledger": f"{ledger.__name__}.write_atomically",
     "tables": "bench.storage.together.write_atomically",
-    "overview": "bench.report.write_up.write_atomically",
-    "page": "bench.report.pages.page.write_atomically",
     "record": "bench.storage.verified.write_atomically",
     "manifest": f"{manifest.__name__}.write_atomically",
 }
@@ -101,6 +99,8 @@ WRITERS = {
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES], ids=["full", "closed"])
 @pytest.mark.parametrize("room", WRITERS)
 def test_wherever_writing_fails_there_is_one_line_and_no_damage(data, monkeypatch, room, code):
+    if (room, code) == ("manifest", errno.EACCES):
+        pytest.skip("files are then looked at again each time; see the next test")
     real_open = Path.write_bytes
 
     def half(path: Path, content: bytes) -> int:
@@ -123,6 +123,15 @@ def test_wherever_writing_fails_there_is_one_line_and_no_damage(data, monkeypatc
     assert all(store.verify(key) == [] for key in store.variants())
     assert not small_run(data).up_to_date
     assert small_run(data).up_to_date
+
+
+def test_a_manifest_that_may_not_be_written_costs_a_look_at_the_files_and_no_more(data, monkeypatch):
+    def refuse(path: Path, content: bytes) -> None:
+        raise BenchError("Got no room.") from PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(manifest, "write_atomically", refuse)
+    assert not small_run(data).up_to_date
+    assert small_run(data).up_to_date and not (data / "out" / "store" / "manifests").exists()
 
 
 def cut(content: bytes) -> bytes:

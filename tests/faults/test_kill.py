@@ -6,15 +6,19 @@ import multiprocessing
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from bench.embeddings.embed import DataSpec, extract_encoders, prepare
 from bench.embeddings.store import EmbeddingStore, to_names
 from encoders import resolve
+from tests.faults.conftest import ROOT
 
 
 def test_killed_extract_and_killed_run_end_with_the_bits_of_an_uninterrupted_one(place):
@@ -168,3 +172,14 @@ def test_a_shard_with_a_flipped_bit_is_made_again_and_said(place):
     text = place.finish("flip", "extract")
     assert "1 damaged shard set aside" in text
     assert place.bits("flip") == before
+
+
+@pytest.mark.slow
+def test_of_some_kills_of_every_kind_none_leaves_a_wrong_table_a_process_or_a_file():
+    """`python -m tests.faults.kills` does many more of them."""
+    few = ["--tables", "8", "--moments", "6", "--pairs", "3", "--parents", "2"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults.kills", *few], cwd=ROOT, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr

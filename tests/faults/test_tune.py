@@ -26,7 +26,7 @@ def test_a_killed_study_goes_on_and_is_the_one_that_was_not_killed(tmp_path):
 
     def start(out: str) -> subprocess.Popen:
         command = [sys.executable, "-m", "bench", "tune", "--data", "raw", "--group-pattern", r"([^/]+)__",
-                   "--encoder", "thumbnail", "--out", out, "--shots", "2", "--episodes", "4", "--trials", "9",
+                   "--encoder", "thumbnail", "--out", out, "--shots", "2", "--draws", "4", "--trials", "9",
                    "--workers", "1", "--name", "study"]  # fmt: skip
         return subprocess.Popen(
             command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,

@@ -27,7 +27,7 @@ from bench.fitting.views import Embedded
 from bench.protocol.protocol import Protocol
 from bench.report.pages.markdown import table_lines
 from bench.runs.ledger import read_ledger
-from bench.runs.tested import tested_items
+from bench.runs.tested import scored_items
 from bench.statistics.metrics import balanced_accuracy, log_loss
 
 warnings.filterwarnings("ignore")
@@ -74,7 +74,7 @@ def _ours(sweep: Sweep, views: dict[str, Embedded]) -> list[list[object]]:
 
 def _theirs(sweep: Sweep, view: Embedded, shots: tuple[int, ...], given: Namespace) -> list[list[object]]:
     group, tested_rows = sweep.table["group"].to_numpy(str), sweep.plan.test_rows()
-    tested = tested_items(sweep.table, tested_rows, sweep.classes)
+    tested = scored_items(sweep.table, tested_rows, sweep.classes)
     rows: list[list[object]] = []
     for n in (n for n in shots if n not in sweep.draws["class"].refused and n > 1):
         for who, make in PEERS.items():

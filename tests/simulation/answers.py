@@ -17,7 +17,7 @@ from bench.heads import get_heads
 from bench.heads.support import Support
 from bench.protocol.splits import plan_splits
 from bench.protocol.supports import draw_supports
-from bench.runs.tested import tested_items
+from bench.runs.tested import scored_items
 from bench.statistics.chance import share_of_answers
 
 WIDTH = 8  # dimensions
@@ -62,7 +62,7 @@ class Engine:
         assert not drawn.refused, drawn.refused
         self.supports = {key: rows for key, rows in drawn.supports.items()}
         self.test = self.plan.test_rows()
-        self.tested = tested_items(table, self.test, self.classes)
+        self.tested = scored_items(table, self.test, self.classes)
         self.label = pd.Index(self.classes).get_indexer(table["label"])
         self.names = table["group"].to_numpy(str)
 

@@ -1,6 +1,6 @@
 """Draws and noise on embeddings of real images: stray labels planted in slides, slides mislabelled, and resemblance.
 
-    bench export --encoder E --data D [--group-pattern P] --out e.npz      (and so for color-histogram, texture, thumbnail)
+    bench export --encoder E --data D [--group-pattern P] --to e.npz       (and so for color-histogram, texture, thumbnail)
     python -m tests.simulation.draws_real e.npz [--spaces color-histogram.npz texture.npz thumbnail.npz] [--part strays]
 
 `strays`: none or a random 5% of the labels made wrong, or one in every slide of at most 20 items; learned from by draws of

@@ -5,7 +5,7 @@ A method is an encoder x head x selection. Its scores on a dataset are (BA - nul
 has, over the first S draws that all have:
 
     mean, mean_low, mean_high  the mean over the datasets of the mean over draws, every dataset weighing the same, and a
-                             percentile interval from a bootstrap that draws anew within every dataset (Agarwal et al.
+                             percentile interval from a bootstrap that draws again within every dataset (Agarwal et al.
                              2021, section 4.2); the draws of a dataset are the same for all methods
     rank                     mean over the datasets of the rank, 1 is best; ties share theirs
     p_improvement, ...       the chance that the first method beats this one on a dataset taken at random, each with a
@@ -16,8 +16,8 @@ has, over the first S draws that all have:
 The interquartile mean over all datasets x draws, which is usual for many runs of similar tasks, is not used: datasets
 differ by more than draws, so it would leave out the easiest and the hardest datasets as a whole.
 
-The intervals tell the luck of the draw on these very datasets. Only the signed-rank test speaks of datasets in general,
-and it needs FEWEST of them: with 5, the smallest p there can be is .0625.
+The intervals allow for the luck of the draw on these very datasets. Only the signed-rank test is about datasets in
+general, and it needs FEWEST of them: with 5, the smallest possible p is .0625.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.report.pages.numbers import counted
+from bench.report.pages.numbers import rate as percent
 from bench.report.tables.pairs import METHOD
 from bench.statistics.hits import RESAMPLES, percentile_interval
 
 FEWEST = 6
 EXACT_TO = 50  # datasets; from there on the normal approximation of the signed-rank test is as good
-DIGITS = 12  # equal scores are rounded apart below this
+DIGITS = 12  # differences below this are rounding errors of equal scores
 LEVEL = ["shots", "noise_kind", "noise"]
 COLUMNS = [*LEVEL, "datasets", "draws", *METHOD, "mean", "mean_low", "mean_high", "rank", "p_improvement",
            "p_improvement_low", "p_improvement_high"]  # fmt: skip
@@ -56,19 +58,20 @@ def across(scores: pd.DataFrame) -> Across:
     scores: columns dataset, encoder, head, selection, shots, noise_kind, noise, seed, score (as above), one row a draw.
     """
     methods, pairs, notes = [], [], []
-    for key, own in scores.groupby(LEVEL, sort=True):
+    for key, rows in scores.groupby(LEVEL, sort=True):
         level: dict[str, Any] = dict(zip(LEVEL, key, strict=True))
         named = _named(level)
-        datasets = sorted(own["dataset"].unique())
+        datasets = sorted(rows["dataset"].unique())
         if len(datasets) < 2:
             continue
-        names, A = common(own, datasets)
+        names, A = common(rows, datasets)
         if len(names) < 2:
             notes.append(f"{named}: fewer than two methods have a row in each of {', '.join(datasets)}")
             continue
-        out = own[list(METHOD)].drop_duplicates().shape[0] - len(names)
-        if out:
-            notes.append(f"{named}: {out} methods lack a row in one of the {len(datasets)} datasets and are left out")
+        left_out = rows[list(METHOD)].drop_duplicates().shape[0] - len(names)
+        if left_out:
+            missing = counted(left_out, "method")
+            notes.append(f"{named}: left out {missing} without a row in each of the {len(datasets)} datasets")
         level |= {"datasets": len(datasets)}
         table = rate(A)
         methods.append(pd.concat([pd.DataFrame(names, columns=list(METHOD)), table], axis=1).assign(**level))
@@ -82,14 +85,14 @@ def across(scores: pd.DataFrame) -> Across:
     return Across(_joined(methods, COLUMNS), _joined(pairs, PAIRS), tuple(dict.fromkeys(notes)))
 
 
-def common(own: pd.DataFrame, datasets: Sequence[str]) -> tuple[list[tuple[str, ...]], np.ndarray]:
+def common(scores: pd.DataFrame, datasets: Sequence[str]) -> tuple[list[tuple[str, ...]], np.ndarray]:
     """Return (methods that every dataset has, scores (M, D, S) of the S draws that all of them have)."""
-    wide = own.pivot(index=list(METHOD), columns=["dataset", "seed"], values="score")
-    each = [wide[[name]].sort_index(axis=1).to_numpy() for name in datasets]  # (all methods, draws)
-    there = np.stack([(~np.isnan(own)).sum(1) for own in each])
-    kept = np.flatnonzero((there > 0).all(0))
-    S = int(there[:, kept].min()) if len(kept) else 0
-    return [tuple(wide.index[i]) for i in kept.tolist()], np.stack([own[kept, :S] for own in each], 1)
+    wide = scores.pivot(index=list(METHOD), columns=["dataset", "seed"], values="score")
+    by_dataset = [wide[[name]].sort_index(axis=1).to_numpy() for name in datasets]  # (all methods, draws)
+    draws = np.stack([(~np.isnan(scores)).sum(1) for scores in by_dataset])
+    kept = np.flatnonzero((draws > 0).all(0))
+    S = int(draws[:, kept].min()) if len(kept) else 0
+    return [tuple(wide.index[i]) for i in kept.tolist()], np.stack([scores[kept, :S] for scores in by_dataset], 1)
 
 
 def rate(A: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:
@@ -104,11 +107,11 @@ def rate(A: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0) -> pd.Data
     leader = int(mean.argmax())
     table = pd.DataFrame({"draws": S, "mean": mean, "mean_low": low, "mean_high": high})
     table["rank"] = rankdata(-A.mean(2).round(DIGITS), axis=0).mean(1)
-    beaten = np.full((M, 3), np.nan)  # the chance and its limits
+    improvements = np.full((M, 3), np.nan)  # the chance and its limits
     for m in (m for m in range(M) if m != leader):
-        chance, again = improvement(A[leader], A[m], counts)
-        beaten[m] = chance, *percentile_interval(again)
-    table[["p_improvement", "p_improvement_low", "p_improvement_high"]] = beaten
+        chance, resampled = improvement(A[leader], A[m], counts)
+        improvements[m] = chance, *percentile_interval(resampled)
+    table[["p_improvement", "p_improvement_low", "p_improvement_high"]] = improvements
     return table
 
 
@@ -118,42 +121,42 @@ def improvement(x: np.ndarray, y: np.ndarray, counts: np.ndarray) -> tuple[float
     x, y (D, S): scores; every draw of x meets every draw of y, a tie counts half. counts (B, D, S): how often a
     resample takes each draw.
     """
-    won = (x[:, :, None] > y[:, None]) + 0.5 * (x[:, :, None] == y[:, None])  # (D, S, S)
+    wins = (x[:, :, None] > y[:, None]) + 0.5 * (x[:, :, None] == y[:, None])  # (D, S, S)
     weight = counts / x.shape[1]
-    each = np.einsum("bds,dst,bdt->b", weight, won, weight, optimize=True) / len(x)
-    return float(won.mean()), each
+    each = np.einsum("bds,dst,bdt->b", weight, wins, weight, optimize=True) / len(x)
+    return float(wins.mean()), each
 
 
 def signed_ranks(names: Sequence[tuple[str, ...]], means: np.ndarray) -> pd.DataFrame:
     """Return the columns of PAIRS from the methods on, for every pair of methods. means (M, D), best method first."""
     a, b = np.triu_indices(len(names), 1)
-    apart = means[a] - means[b]
+    differences = means[a] - means[b]
     rows: dict[str, object] = {}
     for side, index in (("a", a), ("b", b)):
         rows |= {f"{name}_{side}": [names[i][j] for i in index.tolist()] for j, name in enumerate(METHOD)}
-    p = signed_rank_p(apart)
-    return pd.DataFrame(rows | {"difference": apart.mean(1), "p": p, "p_holm": holm(p)})
+    p = signed_rank_p(differences)
+    return pd.DataFrame(rows | {"difference": differences.mean(1), "p": p, "p_holm": holm(p)})
 
 
-def signed_rank_p(apart: np.ndarray) -> np.ndarray:
+def signed_rank_p(differences: np.ndarray) -> np.ndarray:
     """Return the two-sided p of the signed-rank test of differences (P, D), each row by itself; 1 where all are 0."""
     from scipy.stats import wilcoxon
 
-    apart = apart.round(DIGITS)
-    size = np.sort(np.abs(apart), axis=1)
+    differences = differences.round(DIGITS)
+    size = np.sort(np.abs(differences), axis=1)
     tied = (size[:, 0] == 0) | (np.diff(size, axis=1) == 0).any(1)
-    p = np.ones(len(apart))
+    p = np.ones(len(differences))
     if (~tied).any():
-        method = "exact" if apart.shape[1] <= EXACT_TO else "asymptotic"
-        p[~tied] = wilcoxon(apart[~tied], axis=1, method=method).pvalue
+        method = "exact" if differences.shape[1] <= EXACT_TO else "asymptotic"
+        p[~tied] = wilcoxon(differences[~tied], axis=1, method=method).pvalue
     for i in np.flatnonzero(tied & (size[:, -1] > 0)):
-        p[i] = wilcoxon(apart[i]).pvalue
+        p[i] = wilcoxon(differences[i]).pvalue
     return p
 
 
 def _named(level: dict[str, Any]) -> str:
-    noise = f", {100 * level['noise']:.0f}% wrong labels ({level['noise_kind']})" if level["noise"] else ""
-    return f"{level['shots']} label{'s' * (level['shots'] != 1)} a class{noise}"
+    noise = f", {percent(level['noise'])} wrong labels ({level['noise_kind']})" if level["noise"] else ""
+    return f"{counted(level['shots'], 'label')} per class{noise}"
 
 
 def _joined(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
@@ -168,8 +171,8 @@ def _joined(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
 
 def holm(p: np.ndarray) -> np.ndarray:
     """Return p-values (P,) adjusted for P tests (Holm 1979), at most 1; a NaN is no test and stays NaN."""
-    out = np.full(len(p), np.nan)
-    there = np.flatnonzero(~np.isnan(p))
-    order = there[np.argsort(p[there], kind="stable")]
-    out[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1)
-    return out
+    adjusted = np.full(len(p), np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1)
+    return adjusted

@@ -4,7 +4,7 @@ The error (ECE, Guo et al. 2017, eq. 3) sorts items by the probability of the cl
 equal width and takes the mean over items of |mean probability - share that is right| of their bin. It is never 0: a
 model whose probabilities are all true shows about .03 at 1000 items and .14 at 50. So each value has a null band, the
 central 95% of what the same probabilities may show if they are true. Bins of equal width, as the probabilities of kNN
-are a few values, which bins of equal size would cut apart.
+are a few values, which bins of equal size would divide.
 
 The items of a slide are right or wrong together, so a true model errs by more than as many independent items would, and
 by how much is seen only in the slides themselves. If the probabilities are true, the sum over a slide's items in a bin
@@ -24,7 +24,7 @@ import pandas as pd
 
 from bench.report.tables.fits import predictions_of
 from bench.runs.record import RunRecord
-from bench.runs.tested import tested_items
+from bench.runs.tested import scored_items
 from bench.statistics.hits import LEVEL, percentile_interval
 
 BINS = 15
@@ -35,9 +35,9 @@ COLUMNS = ["encoder", "head", "selection", "series", "shots", "noise_kind", "noi
 
 def ece(P: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the expected calibration error (...) of probabilities P (..., N, K) for true classes y (N,); in [0, 1]."""
-    sure = P.max(-1).astype(np.float64)
-    apart = sure - (P.argmax(-1) == y)
-    flat, bins = apart.reshape(-1, len(y)), _bins(sure).reshape(-1, len(y))
+    confidence = P.max(-1).astype(np.float64)
+    gaps = confidence - (P.argmax(-1) == y)
+    flat, bins = gaps.reshape(-1, len(y)), _bins(confidence).reshape(-1, len(y))
     sums = np.stack([np.bincount(b, weights=a, minlength=BINS) for a, b in zip(flat, bins, strict=True)])
     return (np.abs(sums).sum(-1) / len(y)).reshape(P.shape[:-2])
 
@@ -56,10 +56,10 @@ def null_band(
     G, N = int(g.max()) + 1, len(y)
     signs = np.random.default_rng(seed).integers(0, 2, (resamples, G)) * 2.0 - 1
     total = np.zeros(resamples)
-    for own in P:
-        sure = own.max(-1).astype(np.float64)  # (N,)
-        apart = np.bincount(g * BINS + _bins(sure), sure - (own.argmax(-1) == y), G * BINS)
-        total += np.abs(signs @ apart.reshape(G, BINS)).sum(-1) / N
+    for draw in P:
+        confidence = draw.max(-1).astype(np.float64)  # (N,)
+        gaps = np.bincount(g * BINS + _bins(confidence), confidence - (draw.argmax(-1) == y), G * BINS)
+        total += np.abs(signs @ gaps.reshape(G, BINS)).sum(-1) / N
     df, upper = max(G - 1, 1), (1 + LEVEL) / 2
     wider = np.sqrt(G / df) * t.ppf(upper, df) / norm.ppf(upper)
     low, high = percentile_interval(total / len(P) * wider)
@@ -67,17 +67,17 @@ def null_band(
 
 
 def calibration(
-    run: Path, account: RunRecord, on_progress: Callable[[str, int, int], None] | None = None
+    run: Path, record: RunRecord, on_progress: Callable[[str, int, int], None] | None = None
 ) -> pd.DataFrame:
     """Return COLUMNS, one row per row of a run's leaderboard: ECE, mean over draws, and its null band.
 
     Raises BenchError where predictions are missing in the run's folder.
     """
-    tested = tested_items(account.table, account.plan.test_rows(), account.facts.classes)
+    tested = scored_items(record.table, record.plan.test_rows(), record.facts.classes)
     rows = []
-    for i, unit in enumerate(account.units):
+    for i, unit in enumerate(record.units):
         if on_progress:
-            on_progress(f"calibrate {account.facts.dataset}", i, len(account.units))
+            on_progress(f"calibrate {record.facts.dataset}", i, len(record.units))
         predictions = predictions_of(run, unit)
         P = tested.pool(predictions.P)
         for r, rate in enumerate(unit.rates):
@@ -88,6 +88,6 @@ def calibration(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _bins(sure: np.ndarray) -> np.ndarray:
+def _bins(confidence: np.ndarray) -> np.ndarray:
     """Return the bin of a probability in [0, 1]; bin b holds (b / BINS, (b + 1) / BINS]."""
-    return np.clip(np.ceil(sure * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    return np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)

@@ -27,8 +27,8 @@ def lost_by(hits: Hits, spread: Spread, intact: Sequence[int | None]) -> pd.Data
     for m, twin in enumerate(intact):
         if twin is None:
             continue
-        found = differences(spread, twin, np.array([m]))
-        lost[m] = found.difference[0], found.low[0], found.high[0]
+        drop = differences(spread, twin, np.array([m]))
+        lost[m] = drop.difference[0], drop.low[0], drop.high[0]
         if few_groups(hits.total):
             lost[m, 1:] = exact_difference(recalls_by_group(hits, twin), recalls_by_group(hits, m))
     return pd.DataFrame(lost, columns=list(COLUMNS))

@@ -1,6 +1,6 @@
 """What more labels bring: a pure function from a leaderboard to one row per method and noise, over its shot levels.
 
-BA(n) is the balanced accuracy at n labels a class, n_1 < ... < n_R the levels above 0 and null what guessing gets. Of
+BA(n) is the balanced accuracy at n labels per class, n_1 < ... < n_R the levels above 0 and null what guessing gets. Of
 every dataset x encoder x head x selection x series x noise kind x noise that has two levels or more:
 
     area                 area under BA over log2 n by the trapezoid rule, divided by log2(n_R / n_1): the mean score
@@ -42,22 +42,24 @@ def efficiency(board: pd.DataFrame, null: float, resamples: Resamples = MappingP
     / K. resamples: of the rows of board; where one is missing, there is no interval.
     """
     drawn = board[board["shots"] > 0].sort_values("shots", kind="stable")
-    goals = {key: _goal(own[own["selection"] != "oracle"], null, resamples) for key, own in drawn.groupby(SETTING)}
+    ranked = drawn[drawn["selection"] != "oracle"]
+    goals = {key: _goal(rows, null, resamples) for key, rows in ranked.groupby(SETTING)}
+    no_goal = _goal(ranked.head(0), null, resamples)
     rows = []
-    for key, own in drawn.groupby(METHOD, sort=False):
-        if len(own) < 2:
+    for key, curve in drawn.groupby(METHOD, sort=False):
+        if len(curve) < 2:
             continue
-        shots, scores = own["shots"].to_numpy(float), own["balanced_accuracy"].to_numpy(float)
+        shots, scores = curve["shots"].to_numpy(float), curve["balanced_accuracy"].to_numpy(float)
         row = dict(zip(METHOD, key, strict=True)) | {"shots_low": int(shots[0]), "shots_high": int(shots[-1])}
         row["area"] = area_over_log2(shots, scores)
-        again = _resampled(own, resamples)
-        own_goal, best_goal = _goal(own.tail(1), null, resamples), goals[tuple(row[name] for name in SETTING)]
-        for name, goal in (("n90", own_goal), ("n90_best", best_goal)):
+        resampled = _resampled(curve, resamples)
+        best_goal = goals.get(tuple(row[name] for name in SETTING), no_goal)
+        for name, goal in (("n90", _goal(curve.tail(1), null, resamples)), ("n90_best", best_goal)):
             row[name], row[f"{name}_in"] = labels_needed(shots, scores, goal.score)
-            row[f"{name}_low"], row[f"{name}_high"] = labels_interval(shots, again, goal)
+            row[f"{name}_low"], row[f"{name}_high"] = labels_interval(shots, resampled, goal)
         rows.append(row)
-    found = pd.DataFrame(rows, columns=COLUMNS).sort_values("area", ascending=False, kind="stable")
-    return found.sort_values(SETTING, kind="stable", ignore_index=True)
+    table = pd.DataFrame(rows, columns=COLUMNS).sort_values("area", ascending=False, kind="stable")
+    return table.sort_values(SETTING, kind="stable", ignore_index=True)
 
 
 def area_over_log2(shots: np.ndarray, scores: np.ndarray) -> float:
@@ -92,21 +94,21 @@ class Goal:
     resampled: np.ndarray | None
 
 
-def labels_interval(shots: np.ndarray, again: np.ndarray | None, goal: Goal) -> tuple[float, float]:
+def labels_interval(shots: np.ndarray, resampled: np.ndarray | None, goal: Goal) -> tuple[float, float]:
     """Return the ends of the interval of the labels needed, see the head of this file; NaN where there is none.
 
     shots (R,); again (R, B): the scores there in resamples, None where they are not known.
     """
-    if again is None or goal.resampled is None or np.isnan(goal.score):
+    if resampled is None or goal.resampled is None or np.isnan(goal.score):
         return float("nan"), float("nan")
-    needed = 2 ** first_crossing(np.log2(shots), again.T, goal.resampled)
+    needed = 2 ** first_crossing(np.log2(shots), resampled.T, goal.resampled)
     return censored_interval(np.where(needed == 0, -np.inf, needed), shots[0], shots[-1], least=0)
 
 
 def _resampled(rows: pd.DataFrame, resamples: Resamples) -> np.ndarray | None:
     """Return the resampled scores of rows, (rows, B), None where one has none."""
-    found = [resamples.get(row_of(row)) for row in rows.to_dict("records")]
-    return None if any(own is None for own in found) else np.stack([own for own in found if own is not None])
+    names = [row_of(row) for row in rows.to_dict("records")]
+    return np.stack([resamples[name] for name in names]) if all(name in resamples for name in names) else None
 
 
 def _goal(rows: pd.DataFrame, null: float, resamples: Resamples) -> Goal:
@@ -117,6 +119,8 @@ def _goal(rows: pd.DataFrame, null: float, resamples: Resamples) -> Goal:
     if rows.empty:
         return Goal(float("nan"), None)
     best = rows[rows["shots"] == rows["shots"].max()].nlargest(1, "balanced_accuracy")
-    again, score = _resampled(best, resamples), float(best["balanced_accuracy"].iloc[0])
+    resampled, score = _resampled(best, resamples), float(best["balanced_accuracy"].iloc[0])
     known = float(null + SHARE * (score - null)) if best["ci_low"].iloc[0] > null else float("nan")
-    return Goal(known, None if again is None else np.where(again[0] > null, null + SHARE * (again[0] - null), np.nan))
+    if resampled is None:
+        return Goal(known, None)
+    return Goal(known, np.where(resampled[0] > null, null + SHARE * (resampled[0] - null), np.nan))

@@ -11,23 +11,27 @@ from bench.runs.blocks import FitBlock
 from bench.runs.ledger import read_part, write_part
 from bench.runs.predictions import Predictions, read_unit
 from bench.runs.record import AGAIN, RunRecord
-from bench.runs.tested import Tested, tested_items
+from bench.runs.tested import Tested, scored_items
+from bench.statistics.metrics import METRICS
 
 
-def ledger_of(run: Path, account: RunRecord) -> pd.DataFrame:
+def ledger_of(run: Path, record: RunRecord) -> pd.DataFrame:
     """Return the rows of the ledger of every unit of a run. BenchError where predictions needed are missing."""
-    classes = account.facts.classes
-    tested = tested_items(account.table, account.plan.test_rows(), classes)
-    parts = [rows_of(run, unit, None, tested, classes) for unit in account.units]
+    classes = record.facts.classes
+    tested = scored_items(record.table, record.plan.test_rows(), classes)
+    parts = [rows_of(run, unit, None, tested, classes) for unit in record.units]
     return pd.concat(parts, ignore_index=True)
 
 
 def rows_of(
     run: Path, unit: FitBlock, predictions: Predictions | None, tested: Tested, classes: tuple[str, ...]
 ) -> pd.DataFrame:
-    """Return a unit's rows of the ledger. predictions: its own, None where they are not read yet."""
+    """Return a unit's rows of the ledger. predictions: its own, None where they are not read yet.
+
+    Rows that lack a metric, as those that were written before it was added, are made again from the predictions.
+    """
     rows = read_part(run, unit)
-    if rows is not None:
+    if rows is not None and set(METRICS) <= set(rows.columns):
         return rows
     return write_part(run, unit, predictions or predictions_of(run, unit), tested, classes)
 

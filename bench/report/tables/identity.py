@@ -2,7 +2,7 @@
 
 Runs whose images, regions and labels are the same are of one dataset, whatever it was called and wherever it lay. Two
 datasets of one name get names that differ. Datasets that share most of their labelled images (a folder before and after
-images were added) stay apart in tables, and count once where datasets are compared.
+images were added) stay two datasets in tables, and count as one where datasets are compared.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ SHARED = 0.5  # of the labelled images of the smaller one: above that, two datas
 
 
 @dataclass(frozen=True)
-class Known:
-    """What a run says of its dataset. content: see `bench.data.content`, or the name where it is not known."""
+class DatasetOfRun:
+    """How a run describes its dataset. content: see `bench.data.content`, or the name where it is not known."""
 
     name: str
     place: str
@@ -27,14 +27,14 @@ class Known:
     folder: Path
 
 
-def name_datasets(runs: Sequence[Known]) -> tuple[dict[str, str], list[str]]:
+def name_datasets(runs: Sequence[DatasetOfRun]) -> tuple[dict[str, str], list[str]]:
     """Return (content -> the name of the dataset in every table, what a reader should know).
 
     The name is that of its folder, the first in the alphabet where copies have several. Where two datasets share it,
     the folder around it is added, and where they share that as well, the beginning of their content.
     """
-    called = {content: min(one.name for one in runs if one.content == content) for content in _contents(runs)}
-    places = {content: min(_placed(one) for one in runs if one.content == content) for content in called}
+    called = {content: min(run.name for run in runs if run.content == content) for content in _contents(runs)}
+    places = {content: min(_placed(run) for run in runs if run.content == content) for content in called}
     names = {}
     for content, name in called.items():
         others = [other for other in called if other != content and called[other] == name]
@@ -42,21 +42,21 @@ def name_datasets(runs: Sequence[Known]) -> tuple[dict[str, str], list[str]]:
         names[content] = name if not others else places[content] if not alike else f"{name}-{content[:8]}"
     notes = []
     for content, name in names.items():
-        own = sorted({one.name for one in runs if one.content == content})
-        if len(own) > 1:
-            notes.append(f"{', '.join(own)}: the same images and labels, one dataset, which counts once, as {name}")
+        copies = sorted({run.name for run in runs if run.content == content})
+        if len(copies) > 1:
+            notes.append(f"{', '.join(copies)}: the same images and labels, one dataset, which counts once, as {name}")
     shared: dict[str, list[str]] = {}
     for content, name in called.items():
         shared.setdefault(name, []).append(names[content])
     notes += [
-        f"{len(own)} datasets are called {name}, and shown as {', '.join(sorted(own))}"
-        for name, own in shared.items()
-        if len(own) > 1
+        f"{len(copies)} datasets are called {name}, and shown as {', '.join(sorted(copies))}"
+        for name, copies in shared.items()
+        if len(copies) > 1
     ]
     return names, notes
 
 
-def families(runs: Sequence[Known], names: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+def families(runs: Sequence[DatasetOfRun], names: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """Return (content -> the content that it counts as where datasets are compared, what a reader should know)."""
     joined = {content: content for content in _contents(runs)}
     images = {content: _images(_first(runs, content)) for content in joined} if len(joined) > 1 else {}
@@ -80,27 +80,27 @@ def families(runs: Sequence[Known], names: Mapping[str, str]) -> tuple[dict[str,
 def changed_encoders(keys: Mapping[str, Mapping[str, str]]) -> list[str]:
     """Return what to know of encoders that are not the same in all runs. keys: run -> encoder -> what it is."""
     notes = []
-    for name in sorted({name for own in keys.values() for name in own}):
+    for name in sorted({name for encoders in keys.values() for name in encoders}):
         runs: dict[str, list[str]] = {}
-        for run, own in keys.items():
-            if name in own:
-                runs.setdefault(own[name], []).append(run)
+        for run, encoders in keys.items():
+            if name in encoders:
+                runs.setdefault(encoders[name], []).append(run)
         if len(runs) > 1:
-            said = "; ".join(sorted(", ".join(some) for some in runs.values()))
-            notes.append(f"{name} is not the same encoder in all runs ({said}): its file, weights or code were changed")
+            same = "; ".join(sorted(", ".join(some) for some in runs.values()))
+            notes.append(f"{name} is not the same encoder in all runs ({same}): its file, weights or code were changed")
     return notes
 
 
-def _contents(runs: Sequence[Known]) -> list[str]:
-    return sorted({one.content for one in runs})
+def _contents(runs: Sequence[DatasetOfRun]) -> list[str]:
+    return sorted({run.content for run in runs})
 
 
-def _placed(one: Known) -> str:
-    return one.place or one.name
+def _placed(run: DatasetOfRun) -> str:
+    return run.place or run.name
 
 
-def _first(runs: Sequence[Known], content: str) -> Path:
-    return next(one.folder for one in runs if one.content == content)
+def _first(runs: Sequence[DatasetOfRun], content: str) -> Path:
+    return next(run.folder for run in runs if run.content == content)
 
 
 def _images(folder: Path) -> set[tuple[str, str]]:

@@ -15,8 +15,9 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import BenchError
+from bench.report.tables.columns import COLUMNS
 from bench.report.tables.fits import ledger_of
-from bench.report.tables.identity import Known, changed_encoders, families, name_datasets
+from bench.report.tables.identity import DatasetOfRun, changed_encoders, families, name_datasets
 from bench.report.tables.rows import competing
 from bench.runs.place import content_of_run
 from bench.runs.record import AGAIN, read_about, read_record_of
@@ -26,9 +27,6 @@ from bench.storage.together import RECORD, read_member, settle
 BOARD = "leaderboard.csv"
 PROTOCOL = ["instances", "level", "draw", "shot_unit", "scale_by", "split", "data"]
 ROW = ["encoder", "head", "selection", "series", "shots", "noise_kind", "noise"]
-WITHIN = ("rank_low", "rank_high", "p_best", "held_out_best", "p_chance_best", "delta_trivial", "delta_low",
-          "delta_high")  # fmt: skip
-# What a row owes to the other rows of its run.
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,8 @@ class StoredRun:
     """A run as it lies on disk.
 
     board: its leaderboard, the dataset by the name that tells it from all others. made: when its newest predictions
-    were, in seconds. known: what it says of its dataset. counts_as: the dataset that it is where several are compared.
+    were made, in seconds. known: its dataset, as the run describes it. counts_as: the name of the dataset where several
+    are compared.
     """
 
     name: str
@@ -45,7 +44,7 @@ class StoredRun:
     classes: tuple[str, ...]
     data: str
     made: float
-    known: Known
+    known: DatasetOfRun
     counts_as: str = ""
 
 
@@ -64,14 +63,14 @@ def find_runs(out: Path, names: Sequence[str]) -> list[Path]:
         if not known:
             raise BenchError(f"Got no run in {out / 'runs'}; expected at least one, of `bench run --out {out}`.")
         return known
-    found = []
+    folders = []
     for name in names:
-        there = [place for place in (out / "runs" / name, Path(name)) if is_run(place)]
-        if not there:
+        places = [place for place in (out / "runs" / name, Path(name)) if is_run(place)]
+        if not places:
             listed = f", or one of {', '.join(path.name for path in known)}" if known else ""
             raise BenchError(f"Got run {name}, which has no leaderboard.csv; expected the folder of a run{listed}.")
-        found.append(there[0])
-    return list({path.resolve(): path for path in found}.values())
+        folders.append(places[0])
+    return list({path.resolve(): path for path in folders}.values())
 
 
 def is_run(folder: Path) -> bool:
@@ -83,7 +82,7 @@ def is_run(folder: Path) -> bool:
 def read_runs(folders: Sequence[Path]) -> tuple[list[StoredRun], tuple[str, ...]]:
     """Return (runs, called as their folders are, and by the whole path where two are called alike; what to know).
 
-    Their datasets are told apart by what they are; see `bench.report.tables.identity`.
+    Datasets are the same where their content is; see `bench.report.tables.identity`.
     """
     names = [folder.name for folder in folders]
     runs, unread, keys = [], [], {}
@@ -120,7 +119,7 @@ def _read(folder: Path, name: str) -> StoredRun:
     made = max(stored, default=(folder / BOARD).stat().st_mtime)
     dataset = str(board["dataset"].iloc[0]) if len(board) else folder.name
     place = about.get("facts", {}).get("place", "")
-    known = Known(dataset, place, content_of_run(folder) or dataset, folder)
+    known = DatasetOfRun(dataset, place, content_of_run(folder) or dataset, folder)
     return StoredRun(name, folder, board, tuple(about.get("classes", ())), str(about.get("data", ""))[:8], made, known)
 
 
@@ -132,9 +131,9 @@ def merge_runs(runs: Sequence[StoredRun]) -> Merged:
     notes = [*_changed(table, key), *_several_protocols(table[table["draw"] != "none"])]
     table = table[~table.duplicated(key, keep="last")].reset_index(drop=True)
     several = table.groupby(["dataset", *PROTOCOL])["run"].transform("nunique") > 1
-    within = [name for name in WITHIN if name in table]
-    if several.any() and within:
-        table[within] = table[within].mask(several)
+    relative = [column.key for column in COLUMNS if column.relative and column.key in table]
+    if several.any() and relative:
+        table[relative] = table[relative].mask(several)
         where = ", ".join(sorted(table.loc[several, "dataset"].unique()))
         notes.append(f"{where}: rows of several runs; ranks and differences to baselines hold within one and are empty")
     return Merged(table, tuple(notes))
@@ -148,13 +147,13 @@ def draw_scores(runs: Sequence[StoredRun], merged: Merged) -> tuple[pd.DataFrame
     """
     rows = competing(merged.table)
     rows = rows[(rows["shots"] > 0) & (rows["series"] != "budget")]  # a budget means other labels
-    made = {run.name: run.made for run in runs}
+    made_at = {run.name: run.made for run in runs}
     parts, notes = [], []
     rows = rows.assign(dataset=rows["run"].map({run.name: run.counts_as for run in runs}))
-    for dataset, own in rows.groupby("dataset", sort=True):
-        newest = own[PROTOCOL].iloc[int(own["run"].map(made).to_numpy().argmax())]
-        kept = own[(own[PROTOCOL] == newest).all(axis=1)]
-        if len(kept) < len(own):
+    for dataset, of_dataset in rows.groupby("dataset", sort=True):
+        newest = of_dataset[PROTOCOL].iloc[int(of_dataset["run"].map(made_at).to_numpy().argmax())]
+        kept = of_dataset[(of_dataset[PROTOCOL] == newest).all(axis=1)]
+        if len(kept) < len(of_dataset):
             notes.append(f"{dataset}: across datasets only its newest run counts ({_protocol(newest)})")
         for run in (run for run in runs if run.name in set(kept["run"])):
             try:
@@ -171,14 +170,14 @@ def draw_scores(runs: Sequence[StoredRun], merged: Merged) -> tuple[pd.DataFrame
     scores = pd.concat(parts, ignore_index=True)
     draws = scores.groupby("draw")["dataset"].unique()
     if len(draws) > 1:
-        said = "; ".join(f"{draw} {', '.join(names)}" for draw, names in draws.items())
-        notes.append(f"the datasets differ in how labels were drawn ({said}), which is part of every comparison")
+        listed = "; ".join(f"{draw} {', '.join(names)}" for draw, names in draws.items())
+        notes.append(f"the datasets differ in how labels were drawn ({listed}), which is part of every comparison")
     return scores.drop(columns="draw"), tuple(notes)
 
 
 def join_by_row(table: pd.DataFrame, runs: Sequence[StoredRun], more: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return a merged table with the further columns of `more`, for every run a table with the columns ROW."""
-    named = [_like_csv(own).assign(run=run.name) for run, own in zip(runs, more, strict=True)]
+    named = [_like_csv(columns).assign(run=run.name) for run, columns in zip(runs, more, strict=True)]
     return table.merge(pd.concat(named, ignore_index=True), on=["run", *ROW], how="left")
 
 
@@ -199,14 +198,14 @@ def _changed(table: pd.DataFrame, key: list[str]) -> list[str]:
 
 def _several_protocols(table: pd.DataFrame) -> list[str]:
     notes = []
-    for dataset, own in table.groupby("dataset", sort=True):
-        found = own[PROTOCOL].drop_duplicates()
-        if len(found) > 1:
-            said = "; ".join(dict.fromkeys(_protocol(row) for _, row in found.iterrows()))
-            several = bool(found.groupby("instances")["data"].nunique().max() > 1)
+    for dataset, rows in table.groupby("dataset", sort=True):
+        protocols = rows[PROTOCOL].drop_duplicates()
+        if len(protocols) > 1:
+            listed = "; ".join(dict.fromkeys(_protocol(row) for _, row in protocols.iterrows()))
+            several = bool(protocols.groupby("instances")["data"].nunique().max() > 1)
             by_name = "without groups, an image is one by its name"
             other = f" on other images, labels or groups ({by_name})" if several else ""
-            notes.append(f"{dataset}: rows under {len(found)} protocols{other} ({said}) are not to be compared")
+            notes.append(f"{dataset}: rows under {len(protocols)} protocols{other} ({listed}) are not to be compared")
     return notes
 
 

@@ -29,9 +29,9 @@ def pairs_with_best(units: Sequence[FitBlock], spread: Spread, comparison: Ranki
     """Return one row COLUMNS per method of a level but the best one, the closest first."""
     best = int(spread.mean.argmax())
     others = np.array([m for m in range(len(units)) if m != best], int)
-    found = differences(spread, best, others)
+    pairs = differences(spread, best, others)
     rows: dict[str, object] = {f"{name}_b": [getattr(units[m], name) for m in others] for name in METHOD}
     rows |= {f"{name}_a": getattr(units[best], name) for name in METHOD}
-    rows |= {"shots": units[best].shots, "noise": noise, "difference": found.difference, "ci_low": found.low,
-             "ci_high": found.high, "p": found.p, "p_joint": comparison.p[best, others]}  # fmt: skip
+    rows |= {"shots": units[best].shots, "noise": noise, "difference": pairs.difference, "ci_low": pairs.low,
+             "ci_high": pairs.high, "p": pairs.p, "p_joint": comparison.p[best, others]}  # fmt: skip
     return pd.DataFrame(rows)[COLUMNS].sort_values("difference", kind="stable")

@@ -51,23 +51,30 @@ def robustness(board: pd.DataFrame, null: float, resamples: Resamples = MappingP
     both = noisy.merge(clean, on=METHOD).sort_values("noise", kind="stable")
     both = both.join(_orders(both, null))
     rows = []
-    for key, own in both.groupby([*METHOD, "noise_kind"], sort=False):
-        rates, scores = own["noise"].to_numpy(float), own["balanced_accuracy"].to_numpy(float)
-        before, low = float(own["clean"].iloc[0]), float(own["ci_low"].iloc[0])
-        kept = (scores - null) / (before - null) if low > null else np.full(len(rates), np.nan)
-        broken = breakdown(rates, kept)
-        held = low > null and np.isnan(broken)
-        row = dict(zip([*METHOD, "noise_kind"], key, strict=True)) | {"clean": before}
-        measured = {"drop": before - scores, "retained": kept, "kendall_tau": own["kendall_tau"], "flips": own["flips"]}
-        for name, values in measured.items():
-            row |= {f"{name}@{rate:g}": value for rate, value in zip(rates, values, strict=True)}
-        row |= {"retained_area": retained_area(rates, kept), "breakdown": broken}
-        row |= {"breakdown_beyond": rates[-1] if held else np.nan}
-        ends = breakdown_interval(own, null, resamples) if low > null else (np.nan, np.nan)
-        row |= dict(zip(("breakdown_low", "breakdown_high"), ends, strict=True))
-        rows.append(row | {name: own[name].iloc[0] for name in ("with_skill", "pairs")})
+    for key, curve in both.groupby([*METHOD, "noise_kind"], sort=False):
+        rows.append(dict(zip([*METHOD, "noise_kind"], key, strict=True)) | _cost(curve, null, resamples))
     measures = [f"{name}@{rate:g}" for name in MEASURES for rate in both["noise"].unique()]
     return pd.DataFrame(rows, columns=[*METHOD, "noise_kind", "clean", *measures, *ENDS])
+
+
+def _cost(curve: pd.DataFrame, null: float, resamples: Resamples) -> dict[str, float]:
+    """Return the columns from `clean` on of one method. curve: its rows at rising rates above 0."""
+    rates, scores = curve["noise"].to_numpy(float), curve["balanced_accuracy"].to_numpy(float)
+    clean, low = float(curve["clean"].iloc[0]), float(curve["ci_low"].iloc[0])
+    has_skill = low > null
+    kept = (scores - null) / (clean - null) if has_skill else np.full(len(rates), np.nan)
+    measured = {"drop": clean - scores, "retained": kept, "kendall_tau": curve["kendall_tau"], "flips": curve["flips"]}
+    entry = {"clean": clean}
+    for name, values in measured.items():
+        entry |= {f"{name}@{rate:g}": value for rate, value in zip(rates, values, strict=True)}
+    rate_of_half = breakdown(rates, kept)
+    ends = breakdown_interval(curve, null, resamples) if has_skill else (np.nan, np.nan)
+    return entry | {
+        "retained_area": retained_area(rates, kept), "breakdown": rate_of_half,
+        "breakdown_beyond": rates[-1] if has_skill and np.isnan(rate_of_half) else np.nan,
+        "breakdown_low": ends[0], "breakdown_high": ends[1],
+        "with_skill": curve["with_skill"].iloc[0], "pairs": curve["pairs"].iloc[0],
+    }  # fmt: skip
 
 
 def retained_area(rates: np.ndarray, kept: np.ndarray) -> float:
@@ -92,12 +99,12 @@ def breakdown_interval(noisy: pd.DataFrame, null: float, resamples: Resamples) -
     noisy: its rows at rising rates above 0. A resample without skill on clean labels says nothing of it.
     """
     rows = [row_of(row) for row in noisy.to_dict("records")]
-    found = [resamples.get(row) for row in ((*rows[0][:-2], "none", 0.0), *rows)]
-    if any(own is None for own in found):
+    rows = [(*rows[0][:-2], "none", 0.0), *rows]
+    if not all(row in resamples for row in rows):
         return float("nan"), float("nan")
-    clean, *wrong = (own for own in found if own is not None)
+    clean, *wrong = (resamples[row] for row in rows)
     skill = np.where(clean > null, clean - null, np.nan)
-    kept = np.stack([np.ones(len(skill)), *((own - null) / skill for own in wrong)], 1)  # (B, 1 + R)
+    kept = np.stack([np.ones(len(skill)), *((score - null) / skill for score in wrong)], 1)  # (B, 1 + R)
     rates = np.r_[0, noisy["noise"].to_numpy(float)]
     kept[np.isnan(skill)] = np.nan
     broken = first_crossing(rates, -kept, np.full(len(kept), -HALF))  # falls to HALF
@@ -108,16 +115,16 @@ def _orders(both: pd.DataFrame, null: float) -> pd.DataFrame:
     """Return kendall_tau, with_skill, flips and pairs of every row; empty where fewer than two methods are ranked."""
     from scipy.stats import kendalltau  # slow to import, and not needed where nothing is to be done
 
-    found = pd.DataFrame(np.nan, index=both.index, columns=["kendall_tau", "with_skill", "flips", "pairs"])
-    for _, own in both[both["selection"] != "oracle"].groupby([*SETTING, "noise"]):
-        if len(own) < 2:
+    orders = pd.DataFrame(np.nan, index=both.index, columns=["kendall_tau", "with_skill", "flips", "pairs"])
+    for _, level in both[both["selection"] != "oracle"].groupby([*SETTING, "noise"]):
+        if len(level) < 2:
             continue
-        low, high, noisy = (own[name].to_numpy(float) for name in ("ci_low", "ci_high", "balanced_accuracy"))
+        low, high, noisy = (level[name].to_numpy(float) for name in ("ci_low", "ci_high", "balanced_accuracy"))
         above = low[:, None] > high  # surely better on clean labels
         pairs = int(above.sum())
         flips = float((above & (noisy[:, None] < noisy)).sum() / pairs) if pairs else np.nan
-        skilled = own[low > null]
+        skilled = level[low > null]
         enough = len(skilled) > 1
         tau = kendalltau(skilled["clean"], skilled["balanced_accuracy"]).statistic if enough else np.nan
-        found.loc[own.index] = tau, len(skilled), flips, pairs
-    return found
+        orders.loc[level.index] = tau, len(skilled), flips, pairs
+    return orders

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import pandas as pd
 
+from bench.report.pages.numbers import counted
 from bench.runs.facts import ROLE_DIAGNOSTIC
+
+USUAL = ("auto", "prompts")  # selections that go without saying
 
 
 def is_diagnostic(rows: pd.DataFrame) -> pd.Series:
-    """Return bool (n,): whether a row is a diagnostic; none of a table that says no roles."""
+    """Return bool (n,): whether a row is a diagnostic; none of a table without roles."""
     if "role" not in rows:
         return pd.Series(False, index=rows.index)
     return rows["role"].eq(ROLE_DIAGNOSTIC)
@@ -38,16 +44,21 @@ def cleanest(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def main_series(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with as many labels of every class, or those of a budget where there are no others."""
+    """Return the rows with equally many labels of every class, or those of a budget where there are no others."""
     balanced = rows["series"] != "budget"
     return rows[balanced] if (balanced & (rows["shots"] > 0)).any() else rows
 
 
+def most_labels(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with the most labels, which may be none at all."""
+    return rows[rows["shots"] == rows["shots"].max()]
+
+
 def labels_of(rows: pd.DataFrame, shots: int) -> str:
-    """Return what a number of labels is called in rows of one series."""
-    return f"{counted(shots)} in all" if rows["series"].iloc[0] == "budget" else f"{counted(shots)} per class"
+    """Return what a number of labels is called in rows of one series, e.g. '5 labels per class'."""
+    return f"{counted(shots, 'label')} {'in all' if rows['series'].iloc[0] == 'budget' else 'per class'}"
 
 
-def counted(labels: int) -> str:
-    """Return e.g. '1 label' or '5 labels'."""
-    return "1 label" if labels == 1 else f"{labels} labels"
+def head_label(row: Mapping[Hashable, Any] | pd.Series) -> str:
+    """Return the head, with how its settings were chosen where that is not the usual way."""
+    return row["head"] if row["selection"] in USUAL else f"{row['head']} ({row['selection']})"

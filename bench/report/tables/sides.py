@@ -10,16 +10,17 @@ import pandas as pd
 
 from bench.protocol.split_kinds import RANDOM
 from bench.protocol.splits import SplitPlan, class_codes
+from bench.report.pages.numbers import counted
 from bench.runs.facts import IN_TURN, RunFacts
 from bench.runs.predictions import Predictions
-from bench.runs.tested import Tested, tested_items
+from bench.runs.tested import Tested, scored_items
 from bench.statistics.learning import Learned, learned_from
 
 DRAWS_ALIKE = (
     "At some number of labels there is one draw, or all draws hold the same examples: nothing shows what other "
     "training slides would change, and the intervals there take the training slides as they are"
 )
-FEW_TRAINING = 6  # training groups of a class; with fewer, a score hangs on which ones they are
+FEW_TRAINING = 6  # training groups of a class; with fewer, a score depends much on which ones they are
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Sides:
         rows, group = plan.test_rows(), table["group"].to_numpy(str)
         counts = [len(np.unique(group[split.train])) for repeat in plan.repeats for split in repeat]
         return cls(
-            tested_items(table, rows, facts.classes), plan, rows, class_codes(table, facts.classes), group,
+            scored_items(table, rows, facts.classes), plan, rows, class_codes(table, facts.classes), group,
             float(np.mean(counts)),
         )  # fmt: skip
 
@@ -69,7 +70,7 @@ def few_training_groups(table: pd.DataFrame, plan: SplitPlan, classes: Sequence[
     if count >= FEW_TRAINING:
         return {}
     return {
-        "few-training-groups": f"Few slides to learn from: class '{name}' has {count} training "
-        f"group{'s' * (count != 1)}. Other slides in their place would give another score; the intervals allow for "
-        "that, as far as so few can tell"
+        "few-training-groups": f"Few slides to learn from: class '{name}' has {counted(count, 'training group')}. "
+        "Other slides in their place would give another score; the intervals allow for that, as far as so few slides "
+        "can show it"
     }

@@ -8,7 +8,7 @@ number of cells, and no group is on both sides of a split.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ KEPT_TO_LEARN = 2 / 3  # of a class's groups, at the fewest
 Key = tuple[int, int, str]  # labels per class, seed, split
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TestSide:
     """One split: train (n,), rows that may be learned from; test_bags; bag_unit: a number of the group of each of them.
 
@@ -36,14 +36,14 @@ class TestSide:
     test_cells: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Design:
     """Letters: N rows of the instance table, K classes, G groups.
 
     cell_y (N,): the class of each cell, -1 where it is unknown or none of the classes, and K where it is none of them
-    and `none` names a class for these. group (N,): names. unit (N,):
-    numbers of groups. paired: whether images and cells are counted by the same groups. images: (m, seed, split) -> the
-    m labelled images of every class; cells: (c, seed, split) -> rows of the c labelled cells of every class.
+    and `none` names a class for these. group (N,): names. unit (N,): numbers of groups. paired: whether images and
+    cells are counted by the same groups. test_sides: by the name of the split. images: (m, seed, split) -> the m
+    labelled images of every class; cells: (c, seed, split) -> rows of the c labelled cells of every class.
     image_levels, cell_levels: rising, without 0 and without those refused. refused: why levels cannot be drawn.
     """
 
@@ -54,7 +54,7 @@ class Design:
     group: np.ndarray
     unit: np.ndarray
     paired: bool
-    arenas: Mapping[str, TestSide]
+    test_sides: Mapping[str, TestSide]
     images: Mapping[Key, Bags]
     cells: Mapping[Key, np.ndarray]
     image_levels: tuple[int, ...]
@@ -79,7 +79,7 @@ class Levels:
     def __post_init__(self) -> None:
         if min((*self.images, *self.cells), default=-1) < 0 or self.seeds < 2:
             raise BenchError(
-                f"Got image labels {list(self.images)}, cell labels {list(self.cells)}, seeds {self.seeds}; expected "
+                f"Got image labels {list(self.images)}, cell labels {list(self.cells)}, draws {self.seeds}; expected "
                 "numbers from 0, and at least 2 draws."
             )
         if not any(self.images) or not any(self.cells):
@@ -133,38 +133,44 @@ def design_images(table: pd.DataFrame, classes: Sequence[str], levels: Levels, n
     its image's. Only rows of images of the classes. none: the name of a class, at cell level, of the cells whose label
     is none of the classes; a cell whose window shows a cell of its image's class beside it is left out of that class.
     """
-    first = ~table.duplicated(["image", "label"]).to_numpy()
+    is_first = ~table.duplicated(["image", "label"]).to_numpy()
     bag = table.groupby(["image", "label"], sort=False).ngroup().to_numpy()
-    of_bag = table[first].reset_index(drop=True).assign(instance=lambda rows: rows["digest"])
+    of_bag = table[is_first].reset_index(drop=True).assign(instance=lambda rows: rows["digest"])
     codes = {name: k for k, name in enumerate(classes)}
     bags = make_bags(bag, of_bag["label"].map(codes).to_numpy(np.int64))
-    cell_y = table["cell_label"].map(codes).fillna(-1).to_numpy(np.int64)
-    if none:
-        other = (table["cell_label"].notna() & ~_shows(table)).to_numpy()
-        cell_y[other & (cell_y < 0)] = len(classes)
+    cell_y = _cell_classes(table, codes, bool(none))
     plan = plan_splits(of_bag, classes)
     known, cell_classes = np.flatnonzero(cell_y >= 0), (*classes, none) if none else tuple(classes)
     cell_table = table.iloc[known].assign(label=np.array(cell_classes)[cell_y[known]]).reset_index(drop=True)
-    unit, bag_group = np.unique(table["group"].to_numpy(str), return_inverse=True)[1], of_bag["group"].to_numpy(str)
-    group = table["group"].to_numpy(str)
-    arenas, cell_splits = {}, {}
+    group, bag_group = table["group"].to_numpy(str), of_bag["group"].to_numpy(str)
+    unit = np.unique(group, return_inverse=True)[1]
+    test_sides, cell_splits = {}, {}
     for split in (split for repeat in plan.repeats for split in repeat):
         learned, tested = (np.isin(group, bag_group[side]) for side in (split.train, split.test))
-        arenas[split.name] = TestSide(
-            np.flatnonzero(learned), bags.take(split.test), unit[first][split.test], known[tested[known]]
-        )
+        test_sides[split.name] = TestSide(
+            train=np.flatnonzero(learned), test_bags=bags.take(split.test), bag_unit=unit[is_first][split.test],
+            test_cells=known[tested[known]],
+        )  # fmt: skip
         cell_splits[split.name] = Split(split.name, np.flatnonzero(learned[known]), np.flatnonzero(tested[known]))
-    cell_plan = SplitPlan(
-        plan.rule, plan.reason, tuple(tuple(cell_splits[split.name] for split in own) for own in plan.repeats)
-    )
+    cell_plan = replace(plan, repeats=tuple(tuple(cell_splits[split.name] for split in own) for own in plan.repeats))
     drawn = draw_supports(of_bag, classes, plan, above_0(levels.images), draws=levels.seeds)
     drawn_cells = draw_supports(cell_table, cell_classes, cell_plan, above_0(levels.cells), draws=levels.seeds)
+    image_levels, cell_levels, refused = drawable(levels, drawn.refused, drawn_cells.refused)
     return Design(
-        tuple(classes), plan, levels.seeds, cell_y, group, unit, True, arenas,
-        {key: bags.take(rows) for key, rows in drawn.supports.items()},
-        {key: known[rows] for key, rows in drawn_cells.supports.items()},
-        *drawable(levels, drawn.refused, drawn_cells.refused), none,
+        classes=tuple(classes), plan=plan, seeds=levels.seeds, cell_y=cell_y, group=group, unit=unit, paired=True,
+        test_sides=test_sides, images={key: bags.take(rows) for key, rows in drawn.supports.items()},
+        cells={key: known[rows] for key, rows in drawn_cells.supports.items()},
+        image_levels=image_levels, cell_levels=cell_levels, refused=refused, none=none,
     )  # fmt: skip
+
+
+def _cell_classes(table: pd.DataFrame, codes: Mapping[str, int], with_none: bool) -> np.ndarray:
+    """Return the class of each cell, int (n,), see `Design.cell_y`."""
+    cell_y = table["cell_label"].map(codes).fillna(-1).to_numpy(np.int64)
+    if with_none:
+        other = (table["cell_label"].notna() & ~_shows(table)).to_numpy()
+        cell_y[other & (cell_y < 0)] = len(codes)
+    return cell_y
 
 
 def _shows(table: pd.DataFrame) -> pd.Series:

@@ -5,7 +5,7 @@ Letters: M methods, B resamples, C levels of cell labels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,14 +17,16 @@ from bench.statistics.hits import RESAMPLES, Hits, percentile_interval
 from bench.statistics.intervals import few_groups, score_intervals
 from bench.statistics.spread import spread_of
 from bench.studies.granularity.design import Design
-from bench.studies.granularity.fits import Method, OnProgress, Outcome, fit_design, plan_methods
+from bench.studies.granularity.fits import Scaled
 from bench.studies.granularity.heads import BagHead
+from bench.studies.granularity.methods import Method, plan_methods
+from bench.studies.granularity.outcome import Outcome, fit_design
 
 ROUNDING = 1e-12  # accuracies this close are equal
 NO_INTERVAL = "not available: too few test groups for an interval"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Samples:
     """Balanced accuracy of every method: value, its limits low and high, spread between draws, (M,); samples (M, B).
 
@@ -56,7 +58,9 @@ def sample(hits: Hits, in_turn: bool = False, luck: np.ndarray | None = None) ->
     low, high = score_intervals(counted, spread)
     enough = not few_groups(hits.total)
     samples = resample(hits, spread, resamples=RESAMPLES)
-    return Samples(by_draw.mean(1), low, high, samples, by_draw.std(1, ddof=1), enough)
+    return Samples(
+        value=by_draw.mean(1), low=low, high=high, samples=samples, spread=by_draw.std(1, ddof=1), enough=enough
+    )
 
 
 def curve_table(
@@ -139,14 +143,8 @@ def exchange_rates(
             continue
         base = base_of[method.head]
         levels = sorted(other.cells for other in methods if other.head == base and not other.images)
-        curve = [at[Method(base, 0, c)] for c in levels]
-        own = at[method]
-        equal = low = high = np.nan
-        if cell.enough:
-            [equal] = equal_cells(levels, cell.value[curve][:, None], cell.value[[own]], 1 / n_classes)
-            drawn = equal_cells(levels, cell.samples[curve], cell.samples[own], 1 / n_classes)
-            low = np.quantile(drawn, 0.025, method="lower")
-            high = np.quantile(drawn, 0.975, method="higher")
+        curve, own = [at[Method(base, 0, c)] for c in levels], at[method]
+        equal, low, high = _equal_with_limits(levels, curve, own, cell, 1 / n_classes)
         limits = np.array([equal, high, low])
         with np.errstate(divide="ignore"):
             rate, rate_low, rate_high = np.where(limits == -np.inf, np.inf, method.images / np.abs(limits))
@@ -157,6 +155,17 @@ def exchange_rates(
     columns = ["head", "images", "cell", "cells", "cells_low", "cells_high", "cells_text", "rate", "rate_low",
                "rate_high", "text"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
+
+
+def _equal_with_limits(
+    levels: Sequence[int], curve: Sequence[int], own: int, cell: Samples, chance: float
+) -> tuple[float, float, float]:
+    """Return `equal_cells` of a method and its limits, NaN where test groups are too few. curve, own: positions."""
+    if not cell.enough:
+        return np.nan, np.nan, np.nan
+    [equal] = equal_cells(levels, cell.value[curve][:, None], cell.value[[own]], chance)
+    drawn = equal_cells(levels, cell.samples[curve], cell.samples[own], chance)
+    return equal, np.quantile(drawn, 0.025, method="lower"), np.quantile(drawn, 0.975, method="higher")
 
 
 def _rate_text(images: int, cells: tuple[float, float, float], levels: Sequence[int]) -> str:
@@ -204,32 +213,31 @@ def frontier(
     return kept[columns].reset_index(drop=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Findings:
-    """Tables of `curve_table`, `exchange_rates` (and image level) and `frontier`; refused: why methods are left out."""
+    """Tables of `curve_table`, `exchange_rates` (and image level) and `frontier`."""
 
     curves: pd.DataFrame
     rates: pd.DataFrame
     frontier: pd.DataFrame
-    refused: tuple[str, ...]
 
 
-def measure(
-    design: Design,
-    heads: Sequence[BagHead],
-    scaled: Callable[[np.ndarray], np.ndarray],
-    minutes: Mapping[str, float],
-    on_progress: OnProgress = lambda done, total: None,
-) -> Findings:
-    """Fit a design on one encoder's embeddings and say what the labels are worth; see `fit_design` for `scaled`."""
-    planned, refused = plan_methods(heads, design)
-    outcome = fit_design(design, scaled, planned, on_progress)
+def findings_of(outcome: Outcome, design: Design, heads: Sequence[BagHead], minutes: Mapping[str, float]) -> Findings:
+    """Return what the counted hits of a design say the labels are worth."""
     in_turn = design.plan.rule in IN_TURN
     image = sample(outcome.image, in_turn, outcome.image_luck)
     cell = sample(outcome.cell, in_turn, outcome.cell_luck)
     base_of = {head.name: head.base for head in heads}
     curves = curve_table(outcome, base_of, image, cell, design.paired)
+    planned, _ = plan_methods(heads, design)
+    curves.insert(2, "chosen_by", [planned[method].chosen_by for method in outcome.methods])
     K, K_cell = len(design.classes), len(design.cell_classes)
     rates = exchange_rates(outcome.methods, base_of, cell, K_cell)
     rates = rates.merge(curves.query("cells == 0")[["head", "images", "image"]], on=["head", "images"])
-    return Findings(curves, rates, frontier(curves, minutes, K, K_cell), refused)
+    return Findings(curves=curves, rates=rates, frontier=frontier(curves, minutes, K, K_cell))
+
+
+def measure(design: Design, heads: Sequence[BagHead], scaled: Scaled, minutes: Mapping[str, float]) -> Findings:
+    """Fit a design on one encoder's embeddings, in memory, and say what the labels are worth."""
+    planned, _ = plan_methods(heads, design)
+    return findings_of(fit_design(design, scaled, planned), design, heads, minutes)

@@ -1,4 +1,4 @@
-"""The tables of `bench granularity` as Markdown and as a picture."""
+"""The tables of `bench granularity` as a page and as a picture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.report.pages.markdown import table_lines
+from bench.report.pages.model import (
+    Block,
+    Bullets,
+    Code,
+    Field,
+    Figure,
+    Heading,
+    Inline,
+    Page,
+    Table,
+    Text,
+    long_table,
+    name_field,
+    number_field,
+    say,
+    table_of,
+)
+from bench.report.pages.numbers import NOT_KNOWN, Number, count, counted, difference, points, score, short, whole
+from bench.report.pages.sections.verdict import notes_first
 from bench.studies.granularity.exchange import NO_INTERVAL
 from bench.text import plain
 
@@ -42,17 +60,22 @@ SIMULATED = (
     "{classes} alone."
 )
 WITH_NONE = (
-    "**Cell level covers all cells that an expert labelled**: {classes}, and `{none}`, all cells of other types. Cells "
-    "of other types whose window takes in a cell of their image's class are left out. Labels of cells are of `{none}` "
-    "too, as many as per other class. Heads that learn from images alone are never shown what is `{none}`: they call a "
+    "**Cell level covers all cells that an expert labelled**: {classes}, and {none}, all cells of other types. Cells "
+    "of other types whose window takes in a cell of their image's class are left out. Labels of cells are of {none} "
+    "too, as many as per other class. Heads that learn from images alone are never shown what is {none}: they call a "
     "cell so where the probability of its likeliest class is below a level, which is found on the training images by "
     "their labels alone (each image scored by a fit without it; cells that no class explains are called each class "
-    "alike). Where these images give no evidence, no cell is called `{none}`. `joint` does not mix labels of images "
+    "alike). Where these images give no evidence, no cell is called {none}. `joint` does not mix labels of images "
     "with those of cells here."
 )
 ABOUT_NONE = (
-    "Balanced accuracy at cell level is the mean recall of the classes and of `{none}`; these are the two parts of it, "
+    "Balanced accuracy at cell level is the mean recall of the classes and of {none}; these are the two parts of it, "
     "mean over draws."
+)
+ABOUT_PENALTY = (
+    "Penalty: *auto* is chosen by left-out images (or cells) where every class has two groups, as in `bench run`; "
+    "*fixed* is the stated l2 at all levels: `noisy-or`, `log-sum-exp` and `attention` cannot leave an image out "
+    "without another fit, and choosing would take about twenty times as long as fitting."
 )
 ABOUT_COST = (
     "Mixes that no cheaper one equals, chosen on the test and so a little too optimistic. By one kind of label alone: "
@@ -65,7 +88,7 @@ ABOUT_NOISE = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PageContext:
     """What is told beside the tables. heads: name -> what it does.
 
@@ -87,89 +110,113 @@ class PageContext:
     pure: bool = False
 
 
-def render(story: PageContext, curves: pd.DataFrame, rates: pd.DataFrame, frontier: pd.DataFrame) -> str:
-    """Return the Markdown. The tables are those of `exchange`, each with columns encoder and purity before."""
-    parts = [f"# {story.title}: what a label of an image is worth at cell level", "", story.command, ""]
-    K = len(story.classes)
-    guess = f"{100 / K:.0f}" + (f" at image level and {100 / (K + 1):.0f} at cell level" if story.none else "")
-    parts += [
-        f"Classes: {', '.join(story.classes)}. Split: {story.split}. Balanced accuracy in percent with its 95% "
-        f"interval; guessing gives about {guess}.", "",
+def granularity_page(
+    context: PageContext, curves: pd.DataFrame, rates: pd.DataFrame, frontier: pd.DataFrame, picture: bool
+) -> Page:
+    """Return the page. The tables are those of `exchange`, each with columns encoder and purity before.
+
+    picture: whether curves.png lies beside the page.
+    """
+    blocks = [*_about(context), *([Figure("curves.png", "Cell level over cell labels")] if picture else [])]
+    blocks += [*_windows(context), *_compared(context, bool(curves["purity"].notna().any()))]
+    for (encoder, purity), part in curves.groupby(["encoder", "purity"], sort=False, dropna=False):
+        of_rates, of_costs = (_part(table, str(encoder), float(str(purity))) for table in (rates, frontier))
+        blocks += _of_encoder(context, part, of_rates, of_costs)
+    title = say("{title}: what a label of an image is worth at cell level", title=context.title)
+    return Page(title, tuple(blocks))
+
+
+def _part(table: pd.DataFrame, encoder: str, purity: float) -> pd.DataFrame:
+    """Return the rows of one encoder and purity, which is NaN of images that are as they are."""
+    same = table["purity"].isna() if np.isnan(purity) else table["purity"] == purity
+    return table[(table["encoder"] == encoder) & same]
+
+
+def _about(context: PageContext) -> list[Block]:
+    """Return what to know first, and what was done on which data."""
+    K = len(context.classes)
+    guess = say("{percent}", percent=whole(1 / K))
+    if context.none:
+        guess = say("{image} at image level and {cell} at cell level", image=guess, cell=whole(1 / (K + 1)))
+    about = say(
+        "Classes: {classes}. Split: {split}. Balanced accuracy in percent with its 95% interval; guessing gives about "
+        "{guess}.",
+        classes=", ".join(context.classes), split=context.split, guess=guess,
+    )  # fmt: skip
+    diagnostic = [context.diagnostic] if context.diagnostic else []
+    return [*notes_first([*diagnostic, *context.notes]), Code(context.command), Text(about)]
+
+
+def _windows(context: PageContext) -> list[Block]:
+    """Return how many windows do not show their image's label; none of simulated or pure images."""
+    if context.noise is None:
+        return []
+    fields = [
+        name_field("label", "image's label"), number_field("cells", count, "cells with a label"),
+        number_field("groups", str), number_field("other", points, "are another"),
+        Field("windows that do not show it", lambda row: percent(row, "noise")),
     ]  # fmt: skip
-    notes = [*([story.diagnostic] if story.diagnostic else []), *story.notes]
-    if notes:
-        parts += ["**Read this first**", "", *[f"- {note}" for note in notes], ""]
-    if story.noise is not None:
-        parts += ["## Windows that do not show their image's label", "", table_lines(_noise(story.noise)), "",
-                  ABOUT_NOISE, ""]  # fmt: skip
-    parts += [
-        "## What is compared",
-        "",
-        _scope(story, bool(curves["purity"].notna().any())),
-        "",
-        ABOUT_LEVELS,
-        "",
-        *[f"- `{name}`: {does}" for name, does in story.heads.items()],
-        "",
-    ]
-    for (encoder, purity), own in curves.groupby(["encoder", "purity"], sort=False, dropna=False):
-        shown = f", purity {purity:g}" if purity == purity else ""
-        parts += [f"## {encoder}{shown}", "", "### Labels of one kind alone", "", table_lines(_alone(own)), ""]
-        if story.none:
-            parts += [f"### Classes and `{story.none}` at cell level, labels of one kind alone", "",
-                      table_lines(_none(own, story.none)), "", ABOUT_NONE.format(none=story.none), ""]  # fmt: skip
-        for head in _mixing(own):
-            parts += [f"### Cell level by `{head}`, labels of both kinds", "", table_lines(_both(own, head)), ""]
-        at = (rates["encoder"] == encoder) & ((rates["purity"] == purity) | (purity != purity))
-        known = rates.loc[at, "rate_low"].notna().any()
-        lines = [ABOUT_RATES, "", table_lines(_rates(rates[at]))] if known else [f"{NO_INTERVAL.capitalize()}."]
-        parts += ["### Exchange rate", "", *lines, ""]
-        cost = ", ".join(f"{minutes:g} a label of {what}" for what, minutes in story.minutes.items())
-        at = (frontier["encoder"] == encoder) & ((frontier["purity"] == purity) | (purity != purity))
-        parts += [f"### What it costs in minutes ({cost})", "", ABOUT_COST, "", table_lines(_cost(frontier[at])), ""]
-    return "\n".join(parts).rstrip() + "\n"
+    title = Heading(say("Windows that do not show their image's label"))
+    return [title, *long_table(table_of(context.noise.to_dict("records"), fields)), Text(say(ABOUT_NOISE))]
 
 
-def _scope(story: PageContext, simulated: bool) -> str:
-    """Return which cells cell level is about."""
-    text = WITH_NONE if story.none else PURE if story.pure else SIMULATED if simulated else LABELLED_ONLY
-    return text.format(classes=", ".join(story.classes), none=story.none)
+def _compared(context: PageContext, simulated: bool) -> list[Block]:
+    """Return which cells cell level is about, and what the heads do."""
+    scope = say(
+        WITH_NONE if context.none else PURE if context.pure else SIMULATED if simulated else LABELLED_ONLY,
+        classes=", ".join(context.classes), none=Code(context.none),
+    )  # fmt: skip
+    heads = [say("{name}: {does}", name=Code(name), does=does) for name, does in context.heads.items()]
+    return [Heading(say("What is compared")), Text(scope), Text(say(ABOUT_LEVELS)), Bullets(tuple(heads))]
 
 
-def percent(row: Mapping[Any, Any], name: str) -> str:
+def _of_encoder(context: PageContext, curves: pd.DataFrame, rates: pd.DataFrame, frontier: pd.DataFrame) -> list[Block]:
+    """Return all tables of one encoder and purity."""
+    encoder, purity = curves["encoder"].iloc[0], curves["purity"].iloc[0]
+    title: Inline = Code(str(encoder))
+    if not np.isnan(purity):
+        title = say("{encoder}, purity {purity}", encoder=title, purity=short(purity))
+    one_kind = curves[(curves["images"] == 0) | (curves["cells"] == 0)].to_dict("records")
+    blocks: list[Block] = [
+        Heading(title), Heading(say("Labels of one kind alone"), 3), Text(say(ABOUT_PENALTY)),
+        *long_table(table_of(one_kind, ONE_KIND))
+    ]  # fmt: skip
+    if context.none:
+        none = Code(context.none)
+        about = say("Classes and {none} at cell level, labels of one kind alone", none=none)
+        of_classes = number_field("of_classes", points, "recall of the classes")
+        of_none = number_field("of_none", points, say("recall of {none}", none=context.none))
+        table = table_of(one_kind, [*LABELS, of_classes, of_none])
+        blocks += [Heading(about, 3), *long_table(table), Text(say(ABOUT_NONE, none=none))]
+    for head in _mixing(curves):
+        title = say("Cell level by {head}, labels of both kinds", head=Code(head))
+        blocks += [Heading(title, 3), *long_table(_both(curves, head))]
+    return [*blocks, *_rates(rates), *_cost(context, frontier)]
+
+
+def percent(row: Mapping[Any, Any], name: str) -> Number:
     """Return e.g. '71.5 [65-77]', without limits where there are none."""
-    value, low, high = (100 * row[f"{name}{end}"] for end in ("", "_low", "_high"))
-    return f"{value:.1f}" if np.isnan(low) else f"{value:.1f} [{low:.0f}-{high:.0f}]"
+    return score(row[name], row[f"{name}_low"], row[f"{name}_high"])
 
 
-def _noise(noise: pd.DataFrame) -> list[list[str]]:
-    return [["image's label", "cells with a label", "groups", "are another", "windows that do not show it"]] + [
-        [row["label"], f"{row['cells']:,}", str(row["groups"]), f"{100 * row['other']:.1f}", percent(row, "noise")]
-        for row in noise.to_dict("records")
-    ]
-
-
-def _alone(curves: pd.DataFrame) -> list[list[str]]:
-    own = curves[(curves["images"] == 0) | (curves["cells"] == 0)]
-    lines = [["head", "image labels per class", "cell labels per class", "image level", "cell level", "gap"]]
-    for row in own.to_dict("records"):
-        gap = f"{100 * row['gap']:+.1f}"
-        if not np.isnan(row["gap_low"]):
-            gap += f" [{100 * row['gap_low']:+.0f} to {100 * row['gap_high']:+.0f}]"
-        lines.append(
-            [row["head"], str(row["images"]), str(row["cells"]), percent(row, "image"), percent(row, "cell"), gap]
-        )
-    return lines
-
-
-def _none(curves: pd.DataFrame, none: str) -> list[list[str]]:
-    own = curves[(curves["images"] == 0) | (curves["cells"] == 0)]
-    head = ["head", "image labels per class", "cell labels per class", "recall of the classes", f"recall of {none}"]
-    return [head] + [
-        [row["head"], str(row["images"]), str(row["cells"]), f"{100 * row['of_classes']:.1f}",
-         f"{100 * row['of_none']:.1f}"]
-        for row in own.to_dict("records")
-    ]  # fmt: skip
+LABELS = (
+    name_field("head"), number_field("images", str, "image labels per class"),
+    number_field("cells", str, "cell labels per class"),
+)  # fmt: skip
+ONE_KIND = (
+    LABELS[0], name_field("chosen_by", "penalty"), *LABELS[1:], Field("image level", lambda row: percent(row, "image")),
+    Field("cell level", lambda row: percent(row, "cell")),
+    Field("gap", lambda row: difference(row["gap"], row["gap_low"], row["gap_high"])),
+)  # fmt: skip
+RATES = (
+    *LABELS[:2], number_field("cell", points, "cell level"), number_field("cells_text", str, "cells"),
+    number_field("text", str, "rate"),
+)  # fmt: skip
+COST = (
+    Field("minutes", lambda row: short(row["minutes"], 3)), *LABELS,
+    Field("cell level", lambda row: percent(row, "cell")),
+    number_field("alone_image", points, "images alone"), number_field("alone_cell", points, "cells alone"),
+)  # fmt: skip
 
 
 def _mixing(curves: pd.DataFrame) -> list[str]:
@@ -184,34 +231,31 @@ def _with_base(curves: pd.DataFrame, head: str) -> pd.DataFrame:
     return pd.concat([base, own])
 
 
-def _both(curves: pd.DataFrame, head: str) -> list[list[str]]:
-    own = _with_base(curves, head)
-    levels = sorted(own["cells"].unique())
-    lines = [["image labels per class", *(f"{c} cell labels" for c in levels)]]
-    for m, rows in own.groupby("images"):
-        by_cells = {row["cells"]: percent(row, "cell") for row in rows.to_dict("records")}
-        lines.append([str(m), *(by_cells.get(c, "") for c in levels)])
-    return lines
+def _both(curves: pd.DataFrame, head: str) -> Table:
+    """Return cell level with a row per number of image labels and a column per number of cell labels."""
+    rows = _with_base(curves, head)
+    cells = {(row["images"], row["cells"]): percent(row, "cell") for row in rows.to_dict("records")}
+
+    def field(c: int) -> Field:
+        return Field(counted(c, "cell label"), lambda row: cells.get((row["images"], c), NOT_KNOWN))
+
+    fields = [number_field("images", str, "image labels per class"), *map(field, sorted(rows["cells"].unique()))]
+    return table_of([{"images": m} for m in sorted(rows["images"].unique())], fields)
 
 
-def _rates(rates: pd.DataFrame) -> list[list[str]]:
-    return [["head", "image labels per class", "cell level", "cells", "rate"]] + [
-        [row["head"], str(row["images"]), f"{100 * row['cell']:.1f}", row["cells_text"], row["text"]]
-        for row in rates.to_dict("records")
-    ]
+def _rates(rates: pd.DataFrame) -> list[Block]:
+    """Return how many labels of images are worth one of a cell, or why that is not known."""
+    title = Heading(say("Exchange rate"), 3)
+    if not rates["rate_low"].notna().any():
+        return [title, Text(say("{why}.", why=NO_INTERVAL.capitalize()))]
+    return [title, Text(say(ABOUT_RATES)), *long_table(table_of(rates.to_dict("records"), RATES))]
 
 
-def _cost(frontier: pd.DataFrame) -> list[list[str]]:
-    def alone(value: float) -> str:
-        return "" if np.isnan(value) else f"{100 * value:.1f}"
-
-    lines = [["minutes", "head", "image labels per class", "cell labels per class", "cell level", "images alone",
-              "cells alone"]]  # fmt: skip
-    return lines + [
-        [f"{row['minutes']:.3g}", row["head"], str(row["images"]), str(row["cells"]), percent(row, "cell"),
-         alone(row["alone_image"]), alone(row["alone_cell"])]
-        for row in frontier.to_dict("records")
-    ]  # fmt: skip
+def _cost(context: PageContext, frontier: pd.DataFrame) -> list[Block]:
+    """Return the mixes of labels that no cheaper one equals."""
+    minutes = [f"{short(minutes)} per label of {a}" for a, minutes in context.minutes.items()]
+    title = Heading(say("What it costs in minutes ({minutes})", minutes=", ".join(minutes)), 3)
+    return [title, Text(say(ABOUT_COST)), *long_table(table_of(frontier.to_dict("records"), COST))]
 
 
 def draw_curves(curves: pd.DataFrame, n_classes: int) -> bytes | None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.protocol.splits import plan_splits
+from bench.protocol.splits import Split, plan_splits
 from bench.protocol.supports import Draws, draw_supports
 from bench.seeds import keyed_uniform
 from bench.studies.granularity.bags import Bags, make_bags
@@ -42,49 +42,54 @@ def simulate_images(table: pd.DataFrame, classes: Sequence[str], levels: Levels,
     """
     plan = plan_splits(table, classes)
     y = table["label"].map({name: k for k, name in enumerate(classes)}).to_numpy(np.int64)
-    names = table["instance"].to_numpy(str)
-    group = table["group"].to_numpy(str)
+    names, group = table["instance"].to_numpy(str), table["group"].to_numpy(str)
     K, asked = len(classes), above_0(levels.images)
     drawn: Draws = draw_supports(table, classes, plan, above_0(levels.cells), draws=levels.seeds)
     splits = [split for repeat in plan.repeats for split in repeat]
+    visits = [(seed, split) for seed in range(levels.seeds) for split in plan.splits(seed)]
     tests = {split.name: _contents(K, TEST_IMAGES, recipe, ("test", split.name)) for split in splits}
     learned = {
-        (seed, split.name): _contents(K, asked[-1], recipe, ("train", split.name, seed))
-        for seed in range(levels.seeds) for split in plan.splits(seed)
-    }  # fmt: skip
+        (seed, split.name): _contents(K, asked[-1], recipe, ("train", split.name, seed)) for seed, split in visits
+    }
     n_test = min(_most_images(tests[split.name], y[split.test]) for split in splits)
-    n_learned = min(
-        _most_images(learned[seed, split.name], y[split.train])
-        for seed in range(levels.seeds) for split in plan.splits(seed)
-    )  # fmt: skip
+    n_learned = min(_most_images(learned[seed, split.name], y[split.train]) for seed, split in visits)
     if min(n_test, n_learned) < 1:
-        sides = [side for split in splits for side in (split.train, split.test)]
-        fewest = min(int(np.bincount(y[side], minlength=K).min()) for side in sides)
-        raise BenchError(
-            f"Got images of {recipe.size} cells, and {fewest} cells of one class on one side of a split; expected "
-            f"enough for one image per class. Use --simulate-bags {max(1, fewest // 2)}, or leave the class out."
-        )
-    arenas = {}
+        raise _too_few_cells(splits, y, K, recipe)
+    test_sides = {}
     for repeat in plan.repeats:
         for f, split in enumerate(repeat):
             tested = _fill(tests[split.name][:, :n_test], names, y, split.test, ("test", split.name))
-            arenas[split.name] = TestSide(split.train, tested, f * len(tested) + np.arange(len(tested)), split.test)
+            unit = f * len(tested) + np.arange(len(tested))
+            test_sides[split.name] = TestSide(train=split.train, test_bags=tested, bag_unit=unit, test_cells=split.test)
     images: dict[Key, Bags] = {}
-    for seed in range(levels.seeds):
-        for split in plan.splits(seed):
-            contents = learned[seed, split.name]
-            for m in (m for m in asked if m <= n_learned):
-                images[m, seed, split.name] = _fill(contents[:, :m], names, y, split.train, ("train", split.name, seed))
-    few = {
-        m: f"{m} images per class of {recipe.size} cells need more cells than there are, as no two images of a draw "
-        f"share one; {n_learned} images per class can be made"
-        for m in asked if m > n_learned
-    }  # fmt: skip
-    image_levels, cell_levels, refused = drawable(levels, few, drawn.refused)
+    for seed, split in visits:
+        contents = learned[seed, split.name]
+        for m in (m for m in asked if m <= n_learned):
+            images[m, seed, split.name] = _fill(contents[:, :m], names, y, split.train, ("train", split.name, seed))
+    image_levels, cell_levels, refused = drawable(levels, _too_many(asked, n_learned, recipe), drawn.refused)
     return Design(
-        tuple(classes), plan, levels.seeds, y, group, np.unique(group, return_inverse=True)[1], False, arenas, images,
-        dict(drawn.supports), image_levels, cell_levels, refused,
+        classes=tuple(classes), plan=plan, seeds=levels.seeds, cell_y=y, group=group,
+        unit=np.unique(group, return_inverse=True)[1], paired=False, test_sides=test_sides, images=images,
+        cells=dict(drawn.supports), image_levels=image_levels, cell_levels=cell_levels, refused=refused,
     )  # fmt: skip
+
+
+def _too_few_cells(splits: Sequence[Split], y: np.ndarray, n_classes: int, recipe: Recipe) -> BenchError:
+    sides = [side for split in splits for side in (split.train, split.test)]
+    fewest = min(int(np.bincount(y[side], minlength=n_classes).min()) for side in sides)
+    return BenchError(
+        f"Got images of {recipe.size} cells, and {fewest} cells of one class on one side of a split; expected "
+        f"enough for one image per class. Use --simulate-bags {max(1, fewest // 2)}, or leave the class out."
+    )
+
+
+def _too_many(asked: Sequence[int], most: int, recipe: Recipe) -> dict[int, str]:
+    """Return the numbers of images per class of which there are not enough cells, and why."""
+    return {
+        m: f"{m} images per class of {recipe.size} cells need more cells than there are, as no two images of a draw "
+        f"share one; {most} images per class can be made"
+        for m in asked if m > most
+    }  # fmt: skip
 
 
 def _contents(n_classes: int, count: int, recipe: Recipe, key: Sequence[object]) -> np.ndarray:

@@ -8,19 +8,18 @@ first for all.)
 The sampler starts anew from a seed for every trial, so a study that was cut and goes on is, with one worker,
 the study that was not cut.
 
-    study.journal   appended under study.lock, which the system lets go of when its holder dies
+    study.journal   every line sealed; appended under its own lock, which the system lets go of when its holder dies
+    study.lock      held while trials are counted and begun, and while a damaged journal is mended
     trial-N.lock    held while trial N runs; a running trial whose lock is free is dead, and is done again
 """
 
 from __future__ import annotations
 
-import json
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,82 +27,22 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.fitting.scaling import ScaledByDraw, Scaling, scaling_of
-from bench.fitting.views import Embedded
-from bench.heads import Head, Params, get_heads
+from bench.heads import get_heads
 from bench.heads.contract import Range
-from bench.heads.support import Support
-from bench.heads.temperature import soften
-from bench.protocol.protocol import SCALE_BY
-from bench.protocol.splits import Split, SplitPlan
-from bench.protocol.supports import Draws
-from bench.runs.tested import Tested
 from bench.seeds import content_name, keyed_uniform
 from bench.statistics.metrics import balanced_accuracy, log_loss
 from bench.storage.atomic import refusal
 from bench.storage.locks import file_lock
-from bench.studies.tune.journal import SealedJournal
+from bench.studies.tune.journal import DamagedJournal
+from bench.studies.tune.open_study import open_study
 from bench.work.processes import processes, worker_processes
 
 if TYPE_CHECKING:
     import optuna
+from bench.studies.tune.half import Half
 
-P_WORSE = 0.1  # a trial ends where the test gives less to its being no worse than the best; 4 episodes can
 ENOUGH = 5  # complete trials from which importance is told
-
-
-@dataclass(frozen=True)
-class Half:
-    """One half of a dataset of N rows. y (N,): class indices. The draws have one shot level, `shots`.
-
-    scale_by: the rows that all are scaled by, see `bench.fitting.scaling`.
-    """
-
-    view: Embedded
-    y: np.ndarray
-    groups: np.ndarray
-    n_classes: int
-    plan: SplitPlan
-    draws: Draws
-    tested: Tested
-    shots: int
-    scale_by: str = SCALE_BY[0]
-
-    @cached_property
-    def scalings(self) -> Mapping[str, Scaling]:
-        """How rows are scaled, by split, where draws share that; the same for every trial."""
-        if self.scale_by == "support":
-            return {}
-        X, scaling = self.view.X, self.view.scaling
-        splits = (split for repeat in self.plan.repeats for split in repeat)
-        return {split.name: scaling_of(X, split.train, self.groups, scaling) for split in splits}
-
-    def published(self, head: Head) -> Params:
-        """Return the head's published setting for a draw of this size."""
-        return head.published(self.shots * self.n_classes, self.n_classes, self.view.X.shape[1])
-
-    def score(self, head: Head, settings: list[Params], seed: int) -> np.ndarray:
-        """Return class probabilities (L, n_items, K) of the scored items by draw number `seed` at L settings.
-
-        They are softened by the published temperature, as `bench run` does for settings that are given.
-        """
-        rows = self.plan.test_rows()
-        P = np.zeros((len(settings), len(rows), self.n_classes))
-        for split in self.plan.splits(seed):
-            support = self.draws.supports[self.shots, seed, split.name]
-            drawn = self._support(split, support)
-            own = head.scores(drawn, self.y[support][None], self.n_classes, settings).P[0]
-            T = head.published_temperature(len(support), self.n_classes, self.view.X.shape[1])
-            P[:, np.searchsorted(rows, split.test)] = soften(own, np.full(len(settings), T))
-        if not np.isfinite(P).all():
-            raise BenchError(f"Head '{head.name}' gave probabilities that are not finite on '{self.view.name}'.")
-        return self.tested.pool(P)
-
-    def _support(self, split: Split, rows: np.ndarray) -> Support:
-        if self.scale_by == "support":
-            return ScaledByDraw(self.view.take, self.groups).support(rows, split.test)
-        scaled = self.scalings[split.name].of
-        return Support(scaled(self.view.X[rows]), scaled(self.view.X[split.test]))
+OFTEN = 3  # a journal that is damaged more often while it is written lies on a bad disk
 
 
 @dataclass(frozen=True)
@@ -118,36 +57,50 @@ class Task:
 
 
 def run_study(task: Task, trials: int, workers: int = 1, on_progress: Callable[[int, int], None] | None = None) -> int:
-    """Go on until the study has `trials` trials in all; returns how many this call made. One BLAS thread a worker."""
-    from joblib import delayed
+    """Go on until the study has `trials` trials in all; returns how many this call made. One BLAS thread a worker.
 
-    made = 0
+    Of a damaged journal the trials before the damage count; what was lost is made again.
+    """
+    made = damaged = 0
     workers, _ = processes(workers)
     task = replace(task, folder=task.folder.absolute())  # a process that is used again is where it was started
     _ = task.half.scalings  # made once, here, and sent to every worker with the rest
     try:
         task.folder.mkdir(parents=True, exist_ok=True)
         while True:
-            with file_lock(task.folder / "study.lock"):
-                going = _going(task)
-            done = sum(trial.state.is_finished() for trial in going)
-            if on_progress:
-                on_progress(min(done, trials), trials)
-            if done >= trials:
-                return made
-            missing = trials - len(going)
-            if missing <= 0:  # the last ones are being made by another command
-                time.sleep(0.1)
-                continue
-            jobs = (delayed(_run_trial)(task, trials) for _ in range(missing))
-            with worker_processes(min(workers, missing), "2*n_jobs") as parallel:
-                for one in parallel(jobs):
+            try:
+                with file_lock(task.folder / "study.lock"):
+                    going = _going(task)
+                done = sum(trial.state.is_finished() for trial in going)
+                if on_progress:
+                    on_progress(min(done, trials), trials)
+                if done >= trials:
+                    return made
+                missing = trials - len(going)
+                if missing <= 0:  # the last ones are being made by another command
+                    time.sleep(0.1)
+                    continue
+                for one in _make_trials(task, trials, missing, workers):
                     made += one
                     done += one
                     if on_progress:
                         on_progress(min(done, trials), trials)
+            except DamagedJournal:  # since it was opened; whoever opens it next mends it
+                damaged += 1
+                if damaged > OFTEN:
+                    raise BenchError(
+                        f"Got {task.folder / 'study.journal'} damaged {damaged} times while it was written; expected "
+                        "a disk that keeps what is written. Give --out another folder."
+                    ) from None
     except OSError as error:
         raise refusal(task.folder / "study.journal", error) from error
+
+
+def _make_trials(task: Task, total: int, missing: int, workers: int) -> Iterator[bool]:
+    from joblib import delayed
+
+    with worker_processes(min(workers, missing), "2*n_jobs") as parallel:
+        yield from parallel(delayed(_run_trial)(task, total) for _ in range(missing))
 
 
 def read_trials(task: Task) -> pd.DataFrame:
@@ -156,7 +109,8 @@ def read_trials(task: Task) -> pd.DataFrame:
     Columns: trial, state ('complete' or 'pruned'), episodes, log_loss and balanced_accuracy (means over
     them), seconds, default (whether it is the published setting), and one column per parameter.
     """
-    study = _open(task)
+    with file_lock(task.folder / "study.lock"):
+        study = open_study(task.folder, task.identity)
     rows = []
     for trial in study.get_trials(deepcopy=False, states=_states("COMPLETE", "PRUNED")):
         kept = {name: trial.user_attrs.get(name) for name in ("episodes", "log_loss", "balanced_accuracy", "seconds")}
@@ -179,7 +133,8 @@ def importance(task: Task) -> dict[str, float]:
     """
     import optuna
 
-    study = _open(task)
+    with file_lock(task.folder / "study.lock"):
+        study = open_study(task.folder, task.identity)
     if len(study.get_trials(deepcopy=False, states=_states("COMPLETE"))) < ENOUGH:
         return {}
     with suppress(ValueError, RuntimeError), warnings.catch_warnings():
@@ -213,7 +168,7 @@ def _next_trial(task: Task, total: int) -> tuple[optuna.Study, optuna.Trial, Any
 
     with file_lock(task.folder / "study.lock"):
         going = _going(task)
-        study = _open(task)
+        study = open_study(task.folder, task.identity)
         if len(going) >= total:
             return None
         seed = int(keyed_uniform(("tune", content_name(task.identity)), [str(len(going))])[0] * 2**32)
@@ -256,40 +211,11 @@ def _score(task: Task, study: optuna.Study, trial: optuna.Trial) -> None:
     study.tell(trial, None if state == "PRUNED" else about["balanced_accuracy"], state=end)
 
 
-def _open(task: Task) -> optuna.Study:
-    """Open the study, or begin it. Raises BenchError where the folder holds a study of something else."""
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    path = task.folder / "study.journal"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            storage = optuna.storages.JournalStorage(SealedJournal(path))  # type: ignore[arg-type]
-            pruner = optuna.pruners.WilcoxonPruner(p_threshold=P_WORSE)
-        study = optuna.create_study(
-            storage=storage, study_name="tune", direction="maximize", load_if_exists=True, pruner=pruner
-        )
-    except (ValueError, KeyError) as error:
-        raise BenchError(f"Got {path}, which is not a journal of trials ({error}); remove its folder.") from error
-    known = study.user_attrs.get("identity")
-    identity = json.loads(json.dumps(dict(task.identity)))
-    if known is None:
-        study.set_user_attr("identity", identity)
-    elif known != identity:
-        changed = sorted(name for name in {*known, *identity} if known.get(name) != identity.get(name))
-        raise BenchError(
-            f"Got {task.folder}, a study of other {', '.join(changed)}; expected the same data, encoder, head, shots, "
-            "episodes and scaling as when it began. Give the new one another --name."
-        )
-    return study
-
-
 def _going(task: Task) -> list[optuna.trial.FrozenTrial]:
     """Return the trials that ended or are being made; those whose maker died are marked as failed. Under study.lock."""
     from filelock import Timeout
 
-    study = _open(task)
+    study = open_study(task.folder, task.identity)
     [failed] = _states("FAIL")
     for trial in study.get_trials(deepcopy=False, states=_states("RUNNING")):
         lock = file_lock(task.folder / f"trial-{trial.number}.lock")

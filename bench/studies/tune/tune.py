@@ -3,17 +3,17 @@
     prepare -> embed -> split_halves -> run_study (tuning half) -> published against tuned (evaluation half)
 
 No group, so no label, is in both halves. Writes <out>/tune/<name>/{study.journal, trials.csv, importance.csv,
-tuned.json, tuned_on.csv, report.md} and, where asked for, history.png and importance.png. The setting goes on to
-`bench run --params tuned.json`.
+tuned.json, tuned_on.csv, report.md} and, where asked for, history.png and importance.png: all but the journal at once.
+The setting goes on to `bench run --params tuned.json`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,84 +21,36 @@ import pandas as pd
 from bench.data.content import data_name
 from bench.embeddings.embed import DataSpec, OnProgress, embed, prepare
 from bench.errors import BenchError
-from bench.fitting.tuned import write_tuned
+from bench.fitting.tuned import tuned_files
 from bench.fitting.views import Embedded
 from bench.heads import Head, Params, all_heads, get_heads
 from bench.protocol.level import default_draws
-from bench.protocol.protocol import SCALE_BY, check_scale_by
+from bench.protocol.protocol import SCALE_BY
 from bench.protocol.splits import plan_splits
 from bench.protocol.supports import draw_supports
 from bench.protocol.tune_eval_split import split_tune_eval
-from bench.report.pages.markdown import table_lines
-from bench.report.pages.page import write_page
+from bench.report.pages.page import page_bytes
 from bench.runs.facts import IN_TURN
-from bench.runs.tested import tested_items
+from bench.runs.tested import scored_items
 from bench.seeds import content_name
 from bench.statistics.hits import Hits, count_hits
-from bench.statistics.intervals import T_FROM, differences, few_groups, score_intervals
+from bench.statistics.intervals import differences, few_groups, score_intervals
 from bench.statistics.learning import alike, learned_from, margins
 from bench.statistics.metrics import balanced_accuracy, log_loss
 from bench.statistics.spread import spread_of
-from bench.storage.atomic import replacing
-from bench.storage.tables import write_csv
-from bench.studies.tune.study import Half, Task, best_trial, importance, read_trials, run_study
+from bench.storage.tables import csv_bytes
+from bench.storage.together import put_together
+from bench.studies.tune.half import Half
+from bench.studies.tune.study import Task, best_trial, importance, read_trials, run_study
 from encoders import resolve
 
+if TYPE_CHECKING:
+    pass
+from bench.studies.tune.figures import FIGURES, figures
+from bench.studies.tune.page import study_page
+from bench.studies.tune.results import SettingScore, Tuned, TuneRequest
+
 VERSION = 2  # raised when the same description would give other numbers
-
-
-@dataclass(frozen=True)
-class TuneRequest:
-    """What is tuned: a head on an encoder, at `shots` labels a class. episodes=None: as many draws as a run has.
-
-    scale_by: the rows that all are scaled by, as in a run; see `bench.fitting.scaling`.
-    """
-
-    encoder: str
-    head: str = "xgboost"
-    shots: int = 10
-    trials: int = 40
-    episodes: int | None = None
-    draw: str = "spread"
-    scale_by: str = SCALE_BY[0]
-
-    def __post_init__(self) -> None:
-        check_scale_by(self.scale_by)
-        for name in ("shots", "trials", "episodes"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise BenchError(f"Got {name} {value}; expected a whole number from 1, e.g. --{name} 10.")
-
-
-@dataclass(frozen=True)
-class SettingScore:
-    """A setting on the evaluation half: mean over draws, with the 95% interval of its balanced accuracy."""
-
-    balanced_accuracy: float
-    low: float
-    high: float
-    log_loss: float
-
-    def texts(self) -> tuple[str, str, str]:
-        """Return balanced accuracy in percent, its interval, and log loss, as they are shown."""
-        interval = f"{100 * self.low:.0f}-{100 * self.high:.0f}"
-        return f"{100 * self.balanced_accuracy:.1f}", interval, f"{self.log_loss:.3f}"
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """What a study found. gain: balanced accuracy, tuned minus published; its interval is NaN with too few groups."""
-
-    folder: Path
-    setting: Params
-    trials: pd.DataFrame
-    importance: Mapping[str, float]
-    published: SettingScore
-    tuned: SettingScore
-    gain: tuple[float, float, float]
-    halves: tuple[int, int]  # groups
-    published_is_best: bool  # on the tuning half
-    made: int
 
 
 def tune(
@@ -123,7 +75,7 @@ def tune(
         raise BenchError(f"Got head '{head.name}', which declares no space to search; expected one of: {able}.")
     if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
         raise BenchError(f"Got study name '{name}'; expected letters, digits, '.', '_' or '-', as it names a folder.")
-    draw_figures = _figures() if plots else None
+    draw_figures = figures() if plots else None
     spec = resolve(aim.encoder)
     prepared, _, X = embed(prepare(source, out, on_progress), [spec], device, on_progress)
     table = prepared.instances
@@ -159,10 +111,13 @@ def tune(
         "balanced_accuracy": float(best["balanced_accuracy"]), "log_loss": float(best["log_loss"]),
         "study": "study.journal",
     }  # fmt: skip
-    _write(result, outer.published(head), head, aim)
-    write_tuned(folder, head, setting, table.iloc[tuning], tuned_on, _worth(result, outer.published(head), head))
-    if draw_figures:
-        draw_figures(result)
+    worth = _worth(result, outer.published(head), head)
+    files = {
+        **_tables(result, outer.published(head), head, aim),
+        **tuned_files(head, setting, table.iloc[tuning], tuned_on, worth),
+        **(draw_figures(result) if draw_figures else dict.fromkeys(FIGURES)),
+    }
+    put_together(folder, files, {})
     return result
 
 
@@ -182,7 +137,7 @@ def _half(
         Embedded(view.name, view.key, view.scaling, view.X[rows]),
         pd.Categorical(part["label"], categories=list(classes)).codes.astype(np.int64),
         part["group"].to_numpy(str), len(classes), plan, draws,
-        tested_items(part, plan.test_rows(), classes), aim.shots, aim.scale_by,
+        scored_items(part, plan.test_rows(), classes), aim.shots, aim.scale_by,
     )  # fmt: skip
 
 
@@ -200,9 +155,7 @@ def _compare(
     supports, plan = half.draws.supports, half.plan
     drawn = np.stack([[supports[half.shots, s, split.name] for split in plan.splits(s)] for s in range(episodes)])
     in_turn = plan.rule in IN_TURN
-    learned = learned_from(
-        drawn, half.y, half.groups, np.unique(tested.group), answered=plan.tested, in_turn=in_turn
-    )
+    learned = learned_from(drawn, half.y, half.groups, np.unique(tested.group), answered=plan.tested, in_turn=in_turn)
     spread = spread_of(hits, learned, np.array([alike(margins(own, tested.y), tested.y, tested.group) for own in P]))
     limits = np.stack(score_intervals(hits, spread), axis=1)
     apart = (gain, np.nan, np.nan)
@@ -216,12 +169,10 @@ def _compare(
     return first, second, apart
 
 
-def _write(result: Tuned, published: Params, head: Head, aim: TuneRequest) -> None:
-    folder = result.folder
+def _tables(result: Tuned, published: Params, head: Head, aim: TuneRequest) -> dict[str, bytes]:
     shares = pd.DataFrame({"parameter": list(result.importance), "importance": list(result.importance.values())})
-    write_csv(folder / "trials.csv", result.trials)
-    write_csv(folder / "importance.csv", shares)
-    write_page(folder / "report.md", _render_study(published, head), result, aim)
+    page = page_bytes(study_page(result, published, head, aim))
+    return {"trials.csv": csv_bytes(result.trials), "importance.csv": csv_bytes(shares), "report.md": page}
 
 
 def _worth(result: Tuned, published: Params, head: Head) -> dict[str, Any]:
@@ -229,76 +180,3 @@ def _worth(result: Tuned, published: Params, head: Head) -> dict[str, Any]:
     gain = [None if np.isnan(value) else value for value in result.gain]
     both = {"published": asdict(result.published), "tuned": asdict(result.tuned), "gain": gain}
     return {"published": {head.name: dict(published)}, "evaluation": both}
-
-
-def _render_study(published: Params, head: Head) -> Callable[[Tuned, TuneRequest], str]:
-    return lambda result, aim: render(result, published, head, aim)
-
-
-def render(result: Tuned, published: Params, head: Head, aim: TuneRequest) -> str:
-    """Return the Markdown of a study: what it was worth, the setting, importance, and every trial."""
-    rows = [["setting", "scaled by", "balanced accuracy", "95% interval", "log loss", *head.default]]
-    both = (("published", result.published, published), ("tuned", result.tuned, result.setting))
-    rows += [[what, aim.scale_by, *compared.texts(), *map(_text, setting.values())] for what, compared, setting in both]
-    history = [list(result.trials.columns)]
-    history += [list(map(_text, row)) for row in result.trials.itertuples(index=False)]
-    parts = [
-        f"# {head.name} on {aim.encoder}, tuned at {aim.shots} labels a class", "",
-        f"{len(result.trials)} trials on {result.halves[0]} groups; both settings below are evaluated on the other "
-        f"{result.halves[1]}, of which no label was tuned on.", "", table_lines(rows), "", verdict(result), "",
-        "## Which parameters matter", "",
-        table_lines([["parameter", "share of the variance of balanced accuracy"],
-                     *[[name, f"{share:.2f}"] for name, share in result.importance.items()]])
-        if result.importance else "The complete trials are too few or too alike to tell.", "",
-        "## Trials", "",
-        "Means over episodes; the setting with the best balanced accuracy is kept. A pruned trial ended early, as it "
-        "did clearly worse than the best on the same draws.",
-        "", table_lines(history),
-    ]  # fmt: skip
-    return "\n".join(parts) + "\n"
-
-
-def _text(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def verdict(result: Tuned) -> str:
-    """Return one sentence: whether tuning was worth it."""
-    if result.published_is_best:
-        return "No setting that was tried did better than the published one on the tuning half."
-    gain, low, high = (100 * value for value in result.gain)
-    if np.isnan(low):
-        return (
-            f"Tuning changed balanced accuracy by {gain:+.1f} points; a class has fewer than {T_FROM} tested "
-            "groups, too few for an interval of the difference."
-        )
-    said = "" if low > 0 or high < 0 else ", an interval that includes no gain at all"
-    return f"Tuning changed balanced accuracy by {gain:+.1f} points (95% interval {low:+.1f} to {high:+.1f}{said})."
-
-
-def _figures() -> Any:
-    """Return a function that draws history.png and importance.png of a result into its folder."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise BenchError("Got --plots without matplotlib; expected it installed: pip install '.[plots]'.") from None
-
-    def draw(result: Tuned) -> None:
-        figure = Figure(figsize=(6, 4), layout="constrained")
-        axes = figure.add_subplot(xlabel="trial", ylabel="balanced accuracy (mean over episodes)")
-        for state, marker in (("complete", "o"), ("pruned", "x")):
-            own = result.trials[result.trials["state"] == state]
-            axes.plot(own["trial"], own["balanced_accuracy"], marker, label=state)
-        complete = result.trials[result.trials["state"] == "complete"]
-        axes.step(complete["trial"], complete["balanced_accuracy"].cummax(), where="post", label="best so far")
-        axes.legend()
-        shares = Figure(figsize=(6, 3), layout="constrained")
-        names = list(result.importance)[::-1]
-        shares.add_subplot(xlabel="share of the variance of balanced accuracy").barh(
-            names, [result.importance[name] for name in names]
-        )
-        for kind, drawn in (("history", figure), ("importance", shares)):
-            with replacing(result.folder / f"{kind}.png") as path:
-                drawn.savefig(path, format="png", dpi=150)
-
-    return draw

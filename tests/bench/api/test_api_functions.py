@@ -122,7 +122,7 @@ def test_no_name_of_a_class_or_a_file_is_html(here):
         (dict(shots="5"), r"Got shots='5'; expected whole numbers from 1, e.g. shots=\[1, 5, 10\]."),
         (dict(shots=[1, 2.5]), r"Got shots=\[1, 2.5\]; expected whole"),
         (dict(shots=True), "Got shots=True"),
-        (dict(shots=[0]), r"Got shots \[0\]; expected whole numbers from 1, e.g. shots 1,5,10."),
+        (dict(shots=[0]), "Got shots=0; expected whole numbers from 1, e.g. shots 1,5,10."),
         (dict(shots=None), "Got shots=None"),
         (dict(noise="0.2"), "Got noise='0.2'; expected numbers from 0 to 1"),
         (dict(noise=[0, 1.5]), "Got noise rate 1.5; expected a share of wrong labels"),
@@ -189,7 +189,7 @@ def test_one_value_stands_for_a_list_of_one_and_numbers_of_numpy_are_numbers(her
 
 @pytest.mark.parametrize("command", ["run", "extract"])
 def test_the_words_are_those_of_the_command_line(command):
-    not_here = {"dry_run", "leak", "keep_pixels=True", "help"}
+    not_here = {"dry_run", "leak", "keep_pixels=True", "help", "quiet", "verbose", "config", "json"}  # of a terminal
     known = {name for one in (bench.load_data, bench.embed, bench.run) for name in inspect.signature(one).parameters}
     options = [
         text

@@ -26,7 +26,7 @@ def data(tmp_path, save_png):
 
 
 RUN = ("--encoder", "color-stats,thumbnail", "--head", "knn,centroid", "--shots", "1,2,50", "--noise", "0,0.4",
-       "--seeds", 3, "--workers", 1, "--no-trivial")  # fmt: skip
+       "--draws", 3, "--workers", 1, "--no-trivial")  # fmt: skip
 
 
 def test_run_writes_a_leaderboard_and_says_what_it_did_not_run(bench, data, tmp_path):
@@ -51,7 +51,7 @@ def test_run_writes_a_leaderboard_and_says_what_it_did_not_run(bench, data, tmp_
 
 def test_a_run_adds_what_every_encoder_has_to_beat(bench, data, tmp_path):
     command = ("run", "--data", data, "--encoder", "texture@window=range", "--head", "centroid", "--shots", "1",
-               "--seeds", 2, "--workers", 1)  # fmt: skip
+               "--draws", 2, "--workers", 1)  # fmt: skip
     assert bench(*command, "--no-trivial", "--name", "bare")[0] == 0
     assert bench(*command, "--name", "full")[0] == 0
     bare, full = (pd.read_csv(tmp_path / "results" / "runs" / name / "leaderboard.csv") for name in ("bare", "full"))
@@ -99,7 +99,7 @@ def test_a_dry_run_counts_the_fits_and_writes_nothing(bench, data, tmp_path):
 
 def test_ensembles_and_kinds_of_selection_are_rows(bench, data, tmp_path):
     more = ("--ensemble", "concat:color-stats,thumbnail", "--ensemble", "mean:thumbnail,color-stats")
-    command = ("run", "--data", data, *more, "--head", "knn,ridge", "--shots", "2", "--seeds", 2, "--workers", 1,
+    command = ("run", "--data", data, *more, "--head", "knn,ridge", "--shots", "2", "--draws", 2, "--workers", 1,
                "--select", "fixed,oracle", "--name", "mine", "--no-trivial")  # fmt: skip
     code, text = bench(*command)
     assert code == 0
@@ -118,7 +118,7 @@ def test_ensembles_and_kinds_of_selection_are_rows(bench, data, tmp_path):
 
 def test_kinds_of_noise_are_rows_and_what_they_cost_is_a_table(bench, data, tmp_path):
     command = ("run", "--data", data, "--encoder", "color-stats,thumbnail", "--no-trivial", "--head", "knn,ridge", "--shots", "2",
-               "--seeds", 2, "--workers", 1, "--noise-kind", "group,symmetric,asymmetric", "--name", "r")  # fmt: skip
+               "--draws", 2, "--workers", 1, "--noise-kind", "group,symmetric,asymmetric", "--name", "r")  # fmt: skip
     more = ("--noise", "0,0.25,0.5", "--confusable", "rbc>neuron")
     code, text = bench(*command, *more)
     assert code == 0 and "12 made" in text
@@ -129,7 +129,7 @@ def test_kinds_of_noise_are_rows_and_what_they_cost_is_a_table(bench, data, tmp_
     hurt = pd.read_csv(run / "robustness.csv")
     assert len(hurt) == 2 * 2 * 3 and {"drop@0.25", "retained@0.5", "kendall_tau@0.5", "breakdown"} <= set(hurt)
     text = (run / "leaderboard.md").read_text()
-    assert "## 25% wrong labels, group" in text and "## How wrong labels hurt" in text
+    assert "## 25% wrong labels, group" in text and "## What wrong labels cost" in text
     assert "rbc for neuron; labels of neuron stay right" in text
     assert "12 blocks of fits reused, 0 made. Nothing to do" in bench(*command, *more)[1]
     assert bench(*command[:-4], "--noise", "0.25", "--name", "r")[0] == 0
@@ -140,7 +140,7 @@ def test_noise_by_what_items_look_like_and_by_foreign_items_are_rows_that_say_wh
     for i in range(4):
         save_png(data / "debris" / f"d{i}__0.png", seed=50 + i)
     command = ("run", "--data", data, "--encoder", "color-histogram,texture,thumbnail", "--no-trivial", "--head", "centroid",
-               "--shots", "2", "--seeds", 2, "--workers", 1, "--noise", "0,0.4", "--noise-kind",
+               "--shots", "2", "--draws", 2, "--workers", 1, "--noise", "0,0.4", "--noise-kind",
                "asymmetric,instance-dependent,open-set", "--confusable", "auto", "--foreign", "debris")  # fmt: skip
     code, text = bench(*command)
     assert code == 0 and "9 made" in text
@@ -165,7 +165,7 @@ def test_the_leak_audit_writes_both_splits_and_ranks_nothing_in_the_random_one(b
                 cell = (looks + rng.integers(0, 20, looks.shape)).astype(np.uint8)
                 Image.fromarray(cell).save(tmp_path / "raw" / label / f"{label}{slide}__{i}.png")
     command = ("run", "--data", tmp_path / "raw", "--group-pattern", "([^/]+)__", "--encoder", "thumbnail", "--no-trivial",
-               "--head", "knn", "--shots", "20", "--budget", "60", "--seeds", 3, "--workers", 1, "--name", "r")  # fmt: skip
+               "--head", "knn", "--shots", "20", "--budget", "60", "--draws", 3, "--workers", 1, "--name", "r")  # fmt: skip
     code, text = bench(*command, "--leak")
     assert code == 0 and "Leak audit" in text
     runs = tmp_path / "results" / "runs"
@@ -178,10 +178,14 @@ def test_the_leak_audit_writes_both_splits_and_ranks_nothing_in_the_random_one(b
     own = pd.read_csv(runs / "r" / "leaderboard.csv").set_index("series")["balanced_accuracy"]
     overview = (tmp_path / "results" / "leaderboard.md").read_text()
     assert f"{100 * own['balanced']:.1f}" in overview and overview.count("`thumbnail`") == 1
+    other = [word if word != "knn" else "centroid" for word in command]
+    assert bench(*other)[0] == 0 and not (runs / "r" / "leak.csv").exists()  # it is of the request before
+    [kept] = runs.glob("r-earlier-*")
+    assert pd.read_csv(kept / "leak.csv").equals(leak)
 
 
 def test_a_level_without_groups_to_leave_out_is_told_and_the_others_go_on(bench, data, tmp_path):
-    command = ("run", "--data", data, "--encoder", "thumbnail", "--head", "ridge,lda", "--select", "loo", "--seeds", 2,
+    command = ("run", "--data", data, "--encoder", "thumbnail", "--head", "ridge,lda", "--select", "loo", "--draws", 2,
                "--no-trivial")  # fmt: skip
     code, text = bench(*command, "--shots", "1,2", "--workers", 1, "--name", "some")
     assert code == 0
@@ -200,7 +204,7 @@ def test_without_an_encoder_a_run_takes_what_is_cached(bench, data):
     assert code == 2
     assert "no embeddings of this data are stored yet" in text
     assert bench("extract", "--data", data, "--encoder", "thumbnail")[0] == 0
-    code, text = bench("run", "--data", data, "--shots", "1", "--head", "centroid", "--seeds", 2)
+    code, text = bench("run", "--data", data, "--shots", "1", "--head", "centroid", "--draws", 2)
     assert code == 0
     assert "thumbnail" in text
 
@@ -234,15 +238,15 @@ def test_an_encoder_that_cannot_be_loaded_leaves_the_others_usable(data, tmp_pat
 def test_export_gives_the_rows_of_the_table(bench, data, tmp_path):
     bench("extract", "--data", data, "--encoder", "thumbnail")
     for name in ("e.npz", "e.parquet"):
-        assert bench("export", "--data", data, "--encoder", "thumbnail", "--out", name)[0] == 0
+        assert bench("export", "--data", data, "--encoder", "thumbnail", "--to", name)[0] == 0
     arrays, table = np.load("e.npz"), pd.read_parquet("e.parquet")
     assert arrays["embedding"].shape == (12, 192)
     assert arrays["path"].tolist() == table["path"].tolist()
     np.testing.assert_array_equal(np.stack(table["embedding"]), arrays["embedding"])
-    code, text = bench("export", "--data", data, "--encoder", "color-stats", "--out", "e.npz")
+    code, text = bench("export", "--data", data, "--encoder", "color-stats", "--to", "e.npz")
     assert code == 2
     assert "12 of 12 instances without an embedding" in text
-    assert bench("export", "--data", data, "--encoder", "thumbnail", "--out", "e.csv")[0] == 2
+    assert bench("export", "--data", data, "--encoder", "thumbnail", "--to", "e.csv")[0] == 2
 
 
 @pytest.mark.parametrize(
@@ -264,11 +268,11 @@ def test_export_gives_the_rows_of_the_table(bench, data, tmp_path):
         ),
         (("run", "--encoder", "thumbnail", "--noise-kind", "asymmetric", "--confusable", "dino"), "of which dino is no"),
         (("run", "--encoder", "thumbnail", "--noise-kind", "open-set", "--foreign", "rbd"), "did you mean 'rbc'?"),
-        (("run", "--encoder", "thumbnail", "--budget", "0"), "Got budgets [0]"),
+        (("run", "--encoder", "thumbnail", "--budget", "0"), "Got --budget 0; expected whole numbers from 1"),
         (("run", "--encoder", "thumbnail", "--split", "source"), "Got --split source, and 12 of 12 items have no source"),
         (("run", "--encoder", "thumbnail", "--split", "random", "--leak"), "Got --leak with --split random"),
         (("run", "--encoder", "thumbnail", "--instances", "tile:3"), "Got instances 'tile:3'"),
-        (("run", "--encoder", "thumbnail", "--draw", "wide"), "Got draw 'wide'"),
+        (("run", "--encoder", "thumbnail", "--support-groups", "wide"), "Got --support-groups 'wide'"),
         (("run", "--encoder", "thumbnail", "--shots", "50"), "No shot level can be drawn"),
         (("run", "--encoder", "thumbnail", "--name", "../elsewhere"), "Got run name '../elsewhere'"),
         (("run", "--encoder", "thumbnail", "--select", "lo"), "Got --select 'lo', did you mean 'loo'?"),

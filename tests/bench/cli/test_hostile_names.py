@@ -20,7 +20,7 @@ CLASSES = (
     "![x](http://x.org/a.png)",
 )
 RUN = ("--encoder", "e[/y]/mi|ne.py:m,thumbnail", "--no-trivial", "--head", "knn", "--shots", "1", "--noise", "0,0.4",
-       "--seeds", 2, "--workers", 1)  # fmt: skip
+       "--draws", 2, "--workers", 1)  # fmt: skip
 ENCODER = """
 from encoders import descriptor
 @descriptor("m", dim=3)
@@ -82,7 +82,7 @@ def test_no_command_prints_a_name_that_does_anything(raw, data):
         ("leaderboard",),
         ("store",),
         ("store", "check"),
-        ("proxies", "--data", data, "--encoder", "e[/y]/mi|ne.py:m,thumbnail", "--csv", "p.csv"),
+        ("proxies", "--data", data, "--encoder", "e[/y]/mi|ne.py:m,thumbnail", "--to", "p.csv"),
         ("prompts", "--data", data),
     ):
         code, text = raw(*command)
@@ -105,7 +105,7 @@ def test_no_page_or_table_holds_a_name_that_does_anything(raw, data):
             and not re.search("^INJECTED", page, re.MULTILINE)
         )
         for line in page.splitlines():
-            if line.startswith("|") and "mi" in line:
+            if line.startswith("|") and "ne.py" in line:
                 assert "`e[/y]/mi\\|ne.py:m`" in line
     tables = list(Path("results").rglob("*.csv"))
     assert len(tables) > 3

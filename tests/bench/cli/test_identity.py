@@ -12,7 +12,7 @@ import pytest
 
 from bench.runs.place import EARLIER
 
-NARROW = ("--encoder", "thumbnail", "--no-trivial", "--head", "knn", "--shots", "1", "--seeds", 2, "--workers", 1)
+NARROW = ("--encoder", "thumbnail", "--no-trivial", "--head", "knn", "--shots", "1", "--draws", 2, "--workers", 1)
 WIDE = (
     "--encoder",
     "thumbnail,color-stats",
@@ -21,7 +21,7 @@ WIDE = (
     "knn",
     "--shots",
     "1,2",
-    "--seeds",
+    "--draws",
     2,
     "--workers",
     1,

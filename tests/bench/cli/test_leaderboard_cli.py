@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench.storage.together import put_together
+from bench.storage.together import put_together, read_record, unsound
 from bench.storage.verified import read_json
 
 NAMES = ("blood", "plant", "nerve", "skin", "bone", "lung")
-RUN = ("--encoder", "color-stats,thumbnail", "--head", "knn,centroid", "--shots", "1,2", "--seeds", 3, "--workers", 1,
+RUN = ("--encoder", "color-stats,thumbnail", "--head", "knn,centroid", "--shots", "1,2", "--draws", 3, "--workers", 1,
        "--no-trivial")  # fmt: skip
 
 
@@ -47,6 +47,7 @@ def test_runs_of_two_datasets_become_one_leaderboard(bench, two, tmp_path):
     assert code == 0
     assert "16 rows of 2 runs (blood, plant)" in text and "no signed-rank test over 2 datasets" in text
     out = tmp_path / "results"
+    assert read_record(out)["files"].keys() == {"leaderboard.csv", "leaderboard.md", "across.csv"} and unsound(out) == []
     board, across = pd.read_csv(out / "leaderboard.csv"), pd.read_csv(out / "across.csv")
     assert board["dataset"].value_counts().to_dict() == {"blood": 8, "plant": 8}
     assert board["rank_low"].isna().sum() == pd.concat(
@@ -98,7 +99,7 @@ def test_six_datasets_are_enough_for_a_signed_rank_test(bench, make_data, tmp_pa
         assert bench("run", "--data", tmp_path / name, *two, "--out", "less")[0] == 0
     assert bench("leaderboard", "--out", "less")[0] == 0
     page = (tmp_path / "less" / "leaderboard.md").read_text()
-    assert "1 of 1 pairs of methods differ" in page or "0 of 1 pairs of methods differ" in page
+    assert "1 of 1 pair of methods differ" in page or "0 of 1 pair of methods differ" in page
 
 
 def test_of_a_row_in_two_runs_the_newer_counts_and_that_is_told(bench, two, make_data, tmp_path):
@@ -130,7 +131,7 @@ def test_rows_of_other_encoders_are_added_and_lose_the_ranks_of_their_run(bench,
 
 
 def test_other_protocols_and_other_images_of_one_name_are_told_apart(bench, two, make_data, tmp_path):
-    assert bench("run", "--data", tmp_path / "blood", *RUN, "--draw", "concentrated", "--name", "few")[0] == 0
+    assert bench("run", "--data", tmp_path / "blood", *RUN, "--support-groups", "concentrated", "--name", "few")[0] == 0
     code, text = bench("leaderboard")
     assert code == 0 and "24 rows of 3 runs" in text
     assert "blood: rows under 2 protocols (" in text and "draw concentrated" in text

@@ -69,7 +69,7 @@ RUN = [
     "centroid",
     "--shots",
     "1",
-    "--seeds",
+    "--draws",
     "2",
 ]
 
@@ -93,7 +93,7 @@ def test_extracting_what_is_there_imports_nothing_heavy_and_no_name_turns_into_a
 def test_a_run_with_the_panel_and_nothing_to_do_imports_nothing_heavy(tmp_path, save_png):
     for i in range(8):
         save_png(tmp_path / "raw" / f"class{i % 2}" / f"{i}.png", seed=i)
-    words = ["run", "--data", "raw", "--encoder", "trivial", "--head", "centroid", "--shots", "1", "--seeds", "2"]
+    words = ["run", "--data", "raw", "--encoder", "trivial", "--head", "centroid", "--shots", "1", "--draws", "2"]
     assert "72 made" in bench(tmp_path, *words)
     second = bench(tmp_path, *words)
     assert "72 embeddings reused, 0 made; nothing to do" in second
@@ -113,10 +113,10 @@ def test_help_imports_none_of_the_libraries_that_work_takes(tmp_path, words):
         (["run", "--data", "nosuch"], "Got --data nosuch, which does not exist"),
         (["data", "check", "--data", "nosuch"], "Got --data nosuch, which does not exist"),
         (["prompts", "--data", "nosuch"], "Got --data nosuch, which does not exist"),
-        (["segment", "--out", "x", "--data", "nosuch"], "Got --data nosuch, which does not exist"),
+        (["segment", "--to", "x", "--data", "nosuch"], "Got --data nosuch, which does not exist"),
         (["granularity", "--data", "nosuch"], "Got --data nosuch, which does not exist"),
         (["proxies", "--data", "nosuch"], "Got --data nosuch, which does not exist"),
-        (["export", "--out", "x.npz", "-e", "dino", "--data", "nosuch"], "Got --data nosuch, which does not exist"),
+        (["export", "--to", "x.npz", "-e", "dino", "--data", "nosuch"], "Got --data nosuch, which does not exist"),
     ],
 )
 def test_a_slip_is_told_before_any_library_is_imported(tmp_path, words, said):

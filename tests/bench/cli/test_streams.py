@@ -74,7 +74,7 @@ def test_no_room_prints_past_the_door(path):
     taken = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
              if (node.module or "").startswith("rich")}  # fmt: skip
     called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    if path.name != "streams.py":
+    if path.name not in ("streams.py", "progress.py"):  # which draws bars for callers from Python
         assert not taken & {"Console", "Text", "print", "escape", "Panel", "Markdown"}
     assert not called & {
         "print",

@@ -17,9 +17,11 @@ from bench.errors import BenchError
 from bench.fitting.tuned import read_tuned
 from bench.heads import all_heads
 from bench.heads.support import Support
+from bench.storage.together import NEXT, read_record, unsound
 from bench.studies.tune import tune as tuning
-from bench.studies.tune.study import Half
-from bench.studies.tune.tune import TuneRequest, tune
+from bench.studies.tune.half import Half
+from bench.studies.tune.results import TuneRequest
+from bench.studies.tune.tune import tune
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,7 @@ def test_no_group_is_both_tuned_on_and_evaluated_on(data, tmp_path, monkeypatch)
 
 def test_the_command_writes_all_of_it_and_goes_on(data, tmp_path, monkeypatch, capsys):
     def call(*more: object) -> tuple[int, str]:
-        options = ("--encoder", "thumbnail", "--shots", 2, "--episodes", 2, "--workers", 1, "--name", "first")
+        options = ("--encoder", "thumbnail", "--shots", 2, "--draws", 2, "--workers", 1, "--name", "first")
         given = ("tune", "--data", data, "--group-pattern", r"([^/]+)__", "--out", tmp_path, *options, *more)
         monkeypatch.setattr(sys, "argv", ["bench", *map(str, given)])
         with pytest.raises(SystemExit) as stop:
@@ -79,6 +81,8 @@ def test_the_command_writes_all_of_it_and_goes_on(data, tmp_path, monkeypatch, c
     assert code == 0
     assert "2 trials reused, 2 made" in text
     folder = tmp_path / "tune" / "first"
+    together = {"trials.csv", "importance.csv", "tuned.json", "tuned_on.csv", "report.md"}
+    assert read_record(folder)["files"].keys() == together and unsound(folder) == []
     assert len(pd.read_csv(folder / "trials.csv")) == 4
     about = json.loads((folder / "tuned.json").read_text())
     assert about["settings"]["xgboost"].keys() == about["published"]["xgboost"].keys()
@@ -98,7 +102,7 @@ def test_the_command_writes_all_of_it_and_goes_on(data, tmp_path, monkeypatch, c
 def test_the_tables_name_the_rows_that_all_were_scaled_by(data, tmp_path, monkeypatch, capsys):
     for scale_by in ("pool", "support"):
         given = ("tune", "--data", data, "--group-pattern", r"([^/]+)__", "--out", tmp_path, "--encoder", "thumbnail",
-                 "--head", "ridge", "--shots", 2, "--episodes", 2, "--trials", 2, "--workers", 1, "--scale-by", scale_by,
+                 "--head", "ridge", "--shots", 2, "--draws", 2, "--trials", 2, "--workers", 1, "--scale-by", scale_by,
                  "--name", scale_by)  # fmt: skip
         monkeypatch.setattr(sys, "argv", ["bench", *map(str, given)])
         with pytest.raises(SystemExit) as stop:
@@ -116,6 +120,16 @@ def test_the_tables_name_the_rows_that_all_were_scaled_by(data, tmp_path, monkey
 def test_rows_to_scale_by_that_are_none_are_refused():
     with pytest.raises(BenchError, match="did you mean 'support'"):
         TuneRequest("thumbnail", scale_by="suport")
+
+
+def test_settings_that_a_kill_left_beside_their_place_are_found(data, tmp_path):
+    folder = tune(source(data), AIM, out=tmp_path).folder
+    first = read_tuned(folder / "tuned.json")
+    together = [*read_record(folder)["files"], "run.json"]
+    (folder / NEXT).mkdir()
+    for name in together:
+        (folder / name).replace(folder / NEXT / name)
+    assert read_tuned(folder / "tuned.json") == first and not (folder / NEXT).exists()
 
 
 def test_what_is_evaluated_is_the_published_and_the_best_complete_setting(data, tmp_path):

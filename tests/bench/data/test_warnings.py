@@ -39,7 +39,7 @@ def test_run_and_extract_print_before_all_else_what_the_check_warns_of(folder, b
         folder,
         "--shots",
         "1",
-        "--seeds",
+        "--draws",
         "2",
         "--head",
         "knn",

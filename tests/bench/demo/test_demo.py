@@ -264,6 +264,22 @@ def test_a_second_call_changes_nothing_and_mends_what_is_missing(tmp_path: Path)
     assert files_of(tmp_path) == before
 
 
+@pytest.mark.parametrize("content", [b"", b"path,label\n", b"\xff\xfe", b'path,"label'])
+def test_an_index_that_is_not_what_was_written_is_written_again(tmp_path: Path, content: bytes) -> None:
+    first = write_demo(tmp_path, SMALL)
+    before = files_of(tmp_path)
+    (tmp_path / "index.csv").write_bytes(content)
+    pd.testing.assert_frame_equal(write_demo(tmp_path, SMALL), first)
+    assert files_of(tmp_path) == before
+
+
+def test_a_mark_that_is_damaged_is_told_in_words(tmp_path: Path) -> None:
+    write_demo(tmp_path, SMALL)
+    (tmp_path / "demo.json").write_bytes(b"\xff{")
+    with pytest.raises(BenchError, match="other settings"):
+        write_demo(tmp_path, SMALL)
+
+
 def test_a_folder_with_other_data_or_another_demo_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine" / "raw" / "rbc").mkdir(parents=True)
     (tmp_path / "mine" / "raw" / "rbc" / "1.jpg").write_bytes(b"mine")

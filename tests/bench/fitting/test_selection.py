@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from bench.errors import BenchError
 from bench.fitting import fit
 from bench.fitting.ensembles import Ensemble, Means
+from bench.fitting.episode import Episode, Truth, fold_of
 from bench.fitting.plan import plan_sweep
 from bench.fitting.schedule import run_units
-from bench.fitting.selection import Episode, Truth, choose, fold_of, refuse_shots, settings_of
+from bench.fitting.selection import choose, refuse_shots, settings_of
 from bench.fitting.views import Embedded
 from bench.heads import all_heads, get_heads
 from bench.heads.contract import Head, Scored
@@ -28,6 +29,7 @@ from bench.runs import ledger
 from bench.runs.facts import EncoderFacts, RunFacts
 from bench.runs.ledger import read_ledger, write_part
 from bench.runs.predictions import read_unit
+from bench.runs.tested import scored_items
 from bench.storage.tables import csv_bytes
 from bench.storage.together import put_together
 
@@ -280,7 +282,7 @@ def test_settings_are_learned_from_oracle_runs_of_other_data_and_never_of_this(m
     means = producer.plan(elsewhere)
     producer.make(elsewhere, means, run)  # rows that no setting was chosen for
     for unit in means:
-        tested = ledger.tested_items(elsewhere.table, elsewhere.plan.test_rows(), elsewhere.classes)
+        tested = scored_items(elsewhere.table, elsewhere.plan.test_rows(), elsewhere.classes)
         write_part(run, unit, read_unit(run, unit), tested, elsewhere.classes)
     here, own = make_sweep(Protocol(shots=(3,), draws=2), ["knn"], groups=9)
     protocol = Protocol(shots=(3,), draws=2, select=("transfer",), transfer=(run,))

@@ -15,10 +15,12 @@ from bench.heads import all_heads
 from bench.heads.pool import Pool
 from bench.protocol.noise import KINDS
 from bench.protocol.protocol import Protocol
-from bench.report.tables.leaderboard import COLUMNS, build_leaderboard
+from bench.report.tables.columns import COLUMNS
+from bench.report.tables.leaderboard import build_leaderboard
 from bench.runs import ledger
 from bench.runs.facts import EncoderFacts, RunFacts
 from bench.runs.predictions import read_unit
+from bench.runs.tested import scored_items
 
 CLASSES = ("a", "b", "c")
 
@@ -136,7 +138,7 @@ def test_the_leaderboard_has_every_column_and_puts_signal_first_and_noise_last(s
     board = build_leaderboard(
         tmp_path, sweep.blocks, sweep.table, sweep.plan, facts({"weak": True, "strong": False})
     ).table
-    assert tuple(board.columns) == COLUMNS
+    assert list(board.columns) == [column.key for column in COLUMNS]
     assert len(board) == 2 * 3 * 2 * 2
     at = board.set_index(["encoder", "head", "shots", "noise"])["balanced_accuracy"]
     assert at["strong", "logreg", 4, 0.0] > 0.9 > at["weak", "logreg", 4, 0.0]
@@ -163,7 +165,7 @@ def test_few_groups_get_exact_intervals_and_no_ranks(tmp_path, make_table, make_
     assert row["balanced_accuracy"] > 0.95
     assert row["ci_low"] < 0.8
     assert np.isnan(row["rank_low"])
-    assert "rank_low, rank_high, p_best, p_near, held_out_best" in board.empty
+    assert {"rank_low", "rank_high", "p_best", "p_near", "held_out_best"} <= set(board.empty)
 
 
 def test_kinds_of_noise_share_supports_and_clean_labels_and_change_nothing_of_each_other(
@@ -217,7 +219,7 @@ def test_labels_go_wrong_alike_for_every_encoder_and_head(kind, make_sweep, tmp_
     assert all(map(np.array_equal, seen[::2], seen[1::2]))  # the two heads of a draw
     wrong = [read_unit(tmp_path, unit).realised for unit in sweep.blocks]
     assert all(np.array_equal(wrong[0], other) for other in wrong) and wrong[0].shape == (3, 2, 3)
-    tested = ledger.tested_items(sweep.table, sweep.plan.test_rows(), sweep.classes)
+    tested = scored_items(sweep.table, sweep.plan.test_rows(), sweep.classes)
     assert [sweep.classes[k] for k in tested.y] == sweep.table["label"].iloc[sweep.plan.test_rows()].tolist()
 
 
@@ -235,7 +237,7 @@ def test_classes_that_vanish_and_supports_of_one_class_stop_no_selection(select,
 
 def test_tiles_are_scored_as_the_image_they_come_from(make_table):
     table = make_table(CLASSES, 3, 5, "inherited")
-    tested = ledger.tested_items(table, np.arange(len(table)), CLASSES)
+    tested = scored_items(table, np.arange(len(table)), CLASSES)
     assert tested.level == "image"
     assert len(tested.y) == 9
     P = np.zeros((1, len(table), 3))
@@ -279,7 +281,8 @@ def test_a_large_group_does_not_set_the_centre():
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"shots": ()}, "Got shots"), ({"shots": (0,)}, "Got shots"), ({"shots": (1,), "seeds": 0}, "Got seeds 0"),
+    [({"shots": ()}, "Got no number of labels"), ({"shots": (0,)}, "Got shots=0"), ({"budget": (0,)}, "Got --budget 0"),
+     ({"shots": (1,), "draws": 0}, "Got draws 0"),
      ({"shots": (1,), "noise": (2.0,)}, "Got noise rate 2.0"), ({"shots": (1,), "noise": ()}, "no noise rate"),
      ({"shots": (1,), "noise_kinds": ()}, "no noise kind"),
      ({"shots": (1,), "select": ("transfer",)}, "--select transfer or --transfer"),

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from bench.fitting import fit
+from bench.fitting.episode import Episode
 from bench.fitting.plan import Sweep, plan_sweep
 from bench.fitting.schedule import run_units
-from bench.fitting.selection import WAYS, Chosen, Episode, take_published
+from bench.fitting.selection import WAYS, Chosen, take_published
 from bench.fitting.views import Embedded
 from bench.heads import Params, all_heads
 from bench.heads.contract import Head
@@ -87,7 +88,7 @@ def test_neither_workers_nor_order_nor_company_changes_a_bit(K, one_split, plan,
     fits = len(unrounded)
     run_units(sweep, views, tmp_path / "two", workers=2)
     assert_part_of(one, stored(sweep, tmp_path / "two"))
-    backwards = replace(sweep, units=sweep.blocks[::-1])
+    backwards = replace(sweep, blocks=sweep.blocks[::-1])
     run_units(backwards, dict(reversed(views.items())), tmp_path / "backwards")
     assert_part_of(one, stored(sweep, tmp_path / "backwards"))
     for at, some in enumerate((HEADS[::2], HEADS[1::2])):

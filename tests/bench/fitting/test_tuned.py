@@ -20,7 +20,8 @@ from bench.protocol.protocol import Protocol
 from bench.request import Request
 from bench.runs.ledger import read_ledger
 from bench.storage.verified import write_json
-from bench.studies.tune.tune import Tuned, TuneRequest, tune
+from bench.studies.tune.results import Tuned, TuneRequest
+from bench.studies.tune.tune import tune
 
 PATTERN = r"([^/]+)__"
 ENCODER = "thumbnail"
@@ -58,7 +59,7 @@ def rewrite(file: Path, **changes: object) -> None:
 def test_a_run_on_the_tuned_data_leaves_its_groups_out_and_gives_the_figures_of_the_study(bench, studied, tmp_path):
     folder, result = studied
     command = ("run", "--data", folder / "slides", "--group-pattern", PATTERN, "--encoder", ENCODER, "--head",
-               "xgboost,knn", "--shots", 2, "--seeds", 4, "--workers", 1, "--params", result.folder / "tuned.json",
+               "xgboost,knn", "--shots", 2, "--draws", 4, "--workers", 1, "--params", result.folder / "tuned.json",
                "--no-trivial")  # fmt: skip
     assert "Left out: 30 of 60 instances" in bench(*command, "--dry-run")[1]
     code, text = bench(*command)

@@ -52,7 +52,7 @@ def data(tmp_path, save_png):
     return tmp_path / "raw"
 
 
-RUN = ("--head", "centroid", "--shots", "1,2", "--noise", "0,0.4", "--seeds", 2, "--workers", 1, "--name", "r",
+RUN = ("--head", "centroid", "--shots", "1,2", "--noise", "0,0.4", "--draws", 2, "--workers", 1, "--name", "r",
        "--no-trivial")  # fmt: skip
 
 

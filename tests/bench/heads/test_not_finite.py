@@ -9,7 +9,7 @@ import pytest
 
 from bench.embeddings.store import EmbeddingStore
 
-RUN = ("--head", "knn,ridge", "--shots", "1,2", "--seeds", 2, "--workers", 1, "--no-trivial")
+RUN = ("--head", "knn,ridge", "--shots", "1,2", "--draws", 2, "--workers", 1, "--no-trivial")
 PLUGIN = """
 from encoders import descriptor
 
@@ -49,7 +49,7 @@ def test_an_encoder_that_gives_them_is_named_and_nothing_of_it_is_stored(bench, 
     assert "Encoder 'mine.py:sometimes' gave non-finite values for 6 of 12 images" in text
     assert "Traceback" not in text
     assert not (tmp_path / "results" / "runs").exists()
-    code, text = bench("export", "--data", data, "--encoder", "mine.py:sometimes", "--out", "e.npz")
+    code, text = bench("export", "--data", data, "--encoder", "mine.py:sometimes", "--to", "e.npz")
     assert code == 2 and "12 of 12 instances without an embedding" in text
 
 

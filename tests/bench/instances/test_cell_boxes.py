@@ -275,7 +275,7 @@ def test_an_image_is_decoded_once_for_all_its_cells_and_each_gets_the_vector_of_
 
 def test_a_run_on_cells_is_scored_by_image_and_a_second_one_does_nothing(data, cells, bench):
     call = ("run", "--data", data.root, "--instances", "boxes:16", "--cells", cells(*GOOD), "--encoder", "color-stats",
-            "--shots", "1", "--seeds", "2", "--head", "centroid", "--no-trivial")  # fmt: skip
+            "--shots", "1", "--draws", "2", "--head", "centroid", "--no-trivial")  # fmt: skip
     code, text = bench(*call, "--cell-column", "kind")
     assert code == 0, text
     assert "Note: 5 cells of 4 images" in text
@@ -283,7 +283,7 @@ def test_a_run_on_cells_is_scored_by_image_and_a_second_one_does_nothing(data, c
     assert set(board["level"]) == {"image"} and set(board["n_test"]) == {4}
     assert "Nothing to do" in bench(*call, "--cell-column", "kind")[1]
     code, text = bench("export", "--data", data.root, "--instances", "boxes:16", "--cells", cells(*GOOD), "--encoder",
-                       "color-stats", "--out", "x.npz")  # fmt: skip
+                       "color-stats", "--to", "x.npz")  # fmt: skip
     assert code == 0 and "5 embeddings" in text
     code, text = bench(
         "data", "check", "--data", data.root, "--instances", "boxes", "--cells", cells(*GOOD), "--cell-column", "kind"

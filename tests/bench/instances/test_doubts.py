@@ -40,7 +40,7 @@ def test_ordinary_cells_are_not_doubted(kind):
 )
 def test_too_many_too_few_and_tiny_cells_are_doubted(counts, side, sentence):
     [found] = doubt_cells(cells(counts, side), images(), "segments")
-    assert found.startswith(sentence) and "`bench segment --out FOLDER` draws what is found" in found
+    assert found.startswith(sentence) and "`bench segment --to FOLDER` draws what is found" in found
 
 
 def test_cells_that_fill_their_images_are_doubted():

@@ -166,7 +166,7 @@ def test_tiles_without_foreground_are_left_out_but_every_image_keeps_its_best(da
 
 
 def test_the_command_draws_counts_and_compares(data, tmp_path, bench):
-    code, text = bench("segment", "--data", data, "--out", "seen", "--masks", data.parent / "masks")
+    code, text = bench("segment", "--data", data, "--to", "seen", "--masks", data.parent / "masks")
     assert code == 0, text
     table = pd.read_csv(tmp_path / "seen" / "cells.csv")
     assert table["cells"].tolist() == table["true_cells"].tolist() == [6, 5, 6, 5]
@@ -174,7 +174,7 @@ def test_the_command_draws_counts_and_compares(data, tmp_path, bench):
     drawn = np.asarray(Image.open(tmp_path / "seen" / "outlines" / "a" / "1.png.png"))
     assert drawn.shape == (240, 320, 3) and (drawn == (255, 255, 0)).all(2).sum() > 6 * 60
     assert "1.000" in text and "Look at them: seen" in text
-    assert bench("segment", "--data", data, "--out", "seen", "--set", "min=no")[1].startswith("Error: Got --set min=no")
+    assert bench("segment", "--data", data, "--to", "seen", "--set", "min=no")[1].startswith("Error: Got --set min=no")
 
 
 def test_cellpose_says_what_it_needs_and_its_cells_are_used_when_it_is_there(data, tmp_path, monkeypatch):
@@ -225,7 +225,7 @@ def test_an_image_whose_mask_cannot_be_compared_is_told_with_the_reason(tmp_path
     Image.fromarray(np.ones((40, 60), np.uint8)).save(tmp_path / "m" / "1.png")
     Image.fromarray(np.ones((40, 60), np.uint8)).save(tmp_path / "m" / "2.jpg")
     Image.fromarray(np.ones((60, 40), np.uint8)).save(tmp_path / "m" / "3_mask.png")
-    code, text = bench("segment", "--data", tmp_path / "d", "--masks", tmp_path / "m", "--out", tmp_path / "seen")
+    code, text = bench("segment", "--data", tmp_path / "d", "--masks", tmp_path / "m", "--to", tmp_path / "seen")
     assert code == 0
     assert "a/2.png: not compared, its mask 2.jpg: a JPEG, which may change values; expected PNG or TIFF" in text
     assert "b/3.png: not compared, its mask 3_mask.png is 40 x 60 pixels, the image 60 x 40" in text

@@ -67,7 +67,7 @@ def test_what_is_tested_has_no_say_in_the_partners(make_table, make_view, groups
     for split in splits[:2]:
         X = space.X.copy()
         X[split.test] = np.random.default_rng(0).normal(size=X[split.test].shape) * 100
-        again = partners_with(replace(space, X=X)).mistakes.partner[split.name]
+        again = partners_with(replace(space, X=X)).noise_inputs.partner[split.name]
         assert np.array_equal(again, sweep.noise_inputs.partner[split.name])
     assert set(sweep.noise_inputs.partner) == {split.name for split in splits}
 
@@ -81,7 +81,7 @@ def test_units_are_named_by_the_partners_and_not_by_how_they_were_found(make_tab
         return plan_sweep(table, classes, protocol, {"e": ("key", "unit")}, ["knn"], {"colour": space})
 
     found = units(("colour",))
-    [partner] = {tuple(own) for own in found.mistakes.partner.values()}
+    [partner] = {tuple(own) for own in found.noise_inputs.partner.values()}
     pairs = tuple((classes[k], classes[to]) for k, to in enumerate(partner))
     assert [unit.name for unit in units(pairs).blocks] == [unit.name for unit in found.blocks]
     other = tuple((classes[k], classes[(to + 1 if (to + 1) % 3 != k else to + 2) % 3]) for k, to in enumerate(partner))

@@ -13,7 +13,7 @@ from bench.errors import BenchError
 from bench.fitting.plan import plan_sweep
 from bench.protocol.protocol import Protocol
 from bench.protocol.split_kinds import LEAST_SOURCES, plan_sources, regroup
-from bench.runs import ledger
+from bench.runs.tested import scored_items
 from bench.studies.leak import leak_table
 
 
@@ -130,7 +130,7 @@ def test_foreign_items_are_on_no_side_of_a_split_by_source():
 
 def test_a_sweep_by_source_has_the_source_for_the_unit_of_its_evidence():
     sweep = plan_sweep(table_of(CROSSED), ("a", "b"), Protocol(shots=(2,), split="source"), {"e": ("k", "unit")}, ["knn"])
-    tested = ledger.tested_items(sweep.table, sweep.plan.test_rows(), sweep.classes)
+    tested = scored_items(sweep.table, sweep.plan.test_rows(), sweep.classes)
     assert set(tested.group) == {"lab1", "lab2", "lab3"}
 
 

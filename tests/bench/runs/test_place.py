@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 
 from bench.errors import BenchError
-from bench.runs.place import content_in, forget_copy, give_back, keep_earlier, place_run
+from bench.runs import place
+from bench.runs.blocks import part_name
+from bench.runs.place import content_in, forget_copy, give_back, keep_earlier, place_run, write_leak
 from bench.storage.tables import csv_bytes
-from bench.storage.together import put_together
+from bench.storage.together import put_together, unsound
 
 
 def test_a_folder_is_of_the_dataset_that_had_it_first(tmp_path):
@@ -64,12 +66,45 @@ def test_tables_with_rows_that_the_next_request_lacks_are_kept_whole(tmp_path):
     assert str(kept) in said and "of dino" in said
     assert (kept / "leaderboard.csv").read_text() == "1" * 32
     assert {path.stem for path in (kept / "predictions").iterdir()} == {"u1", "u2"}
-    assert (kept / "leak.csv").exists() and not (folder / "leak.csv").exists()
+    assert (kept / "leak.csv").exists()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
-    forget_copy(folder, "2" * 32)
-    assert kept.exists()
-    forget_copy(folder, "1" * 32)
-    assert not kept.exists() and (folder / "predictions" / "u1.safetensors").exists()
+    assert not forget_copy(folder, "2" * 32) and kept.exists()
+    assert forget_copy(folder, "1" * 32) and not kept.exists() and (folder / "predictions" / "u1.safetensors").exists()
+
+
+def test_a_copy_holds_the_fits_of_its_request_and_no_others(tmp_path):
+    folder = tmp_path / "cells"
+    written(folder, "1" * 32, ["u1", "u2"])
+    (folder / "ledger").mkdir()
+    for unit in ("u1", "u2", "u3"):
+        (folder / "ledger" / f"{part_name(unit)}.parquet").write_text(unit)
+    keep_earlier(folder, {"u3"})
+    parts = (tmp_path / "cells-earlier-11111111" / "ledger").iterdir()
+    assert {path.read_text() for path in parts} == {"u1", "u2"}
+
+
+def test_of_several_that_keep_the_same_tables_at_once_none_fails_and_they_are_kept_once(tmp_path):
+    folder = tmp_path / "cells"
+    written(folder, "1" * 32, ["u1", "u2"])
+    with ThreadPoolExecutor(6) as pool:
+        said = list(pool.map(lambda _: keep_earlier(folder, {"u3"}), range(6)))
+    assert len(set(said)) == 1 and sorted(path.name for path in tmp_path.iterdir()) == ["cells", "cells-earlier-11111111"]
+    assert unsound(tmp_path / "cells-earlier-11111111") == []
+
+
+def test_a_leak_is_written_beside_the_tables_it_is_of_and_no_others(tmp_path):
+    folder, table = tmp_path / "cells", pd.DataFrame({"leak": [0.25]})
+    written(folder, "1" * 32, ["u1"])
+    assert write_leak(folder, table, "1" * 32) and (folder / "leak.csv").read_text() == "leak\n0.25\n"
+    assert not write_leak(folder, table * 2, "2" * 32) and (folder / "leak.csv").read_text() == "leak\n0.25\n"
+
+
+def test_a_leak_that_is_there_is_not_written_again(tmp_path, monkeypatch):
+    folder, table = tmp_path / "cells", pd.DataFrame({"leak": [0.25]})
+    written(folder, "1" * 32, ["u1"])
+    write_leak(folder, table, "1" * 32)
+    monkeypatch.setattr(place, "write_atomically", lambda *_: pytest.fail("written again"))
+    assert write_leak(folder, table, "1" * 32)
 
 
 @pytest.mark.parametrize("units", [{"u1", "u2"}, {"u1", "u2", "u3"}])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from bench.errors import BenchError
-from bench.storage.atomic import create_whole, refused, replacing, write_atomically
+from bench.storage.atomic import create_whole, refused, replacing, write_atomically, write_beside
 
 
 def test_the_file_holds_what_was_written_and_nothing_else_is_left(tmp_path):
@@ -134,3 +135,32 @@ def test_what_the_system_refuses_is_one_sentence_with_the_file():
     assert said.startswith("Got /x/a.bin, which cannot be used (Permission denied)") and "\n" not in said
     assert refused(OSError(errno.ENOSPC, "No space left")).startswith("Got no space left; free some")
     assert "odd" in refused(OSError("odd"))
+
+
+@pytest.mark.parametrize("step", range(8))
+def test_of_files_written_beside_others_a_kill_leaves_none_of_two_writings(tmp_path, monkeypatch, step):
+    one, two = tmp_path / "a.csv", tmp_path / "a-more.csv"
+    write_beside({one: b"old", two: b"old more"})
+    left = [step]
+
+    class Killed(BaseException):
+        pass
+
+    def dying(function):
+        def call(*given, **more):
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+            return function(*given, **more)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for name in ("write_bytes", "unlink", "replace"):
+            patch.setattr(Path, name, dying(getattr(Path, name)))
+        with suppress(Killed):
+            write_beside({one: b"new", two: b"new more"})
+    seen = {path.read_bytes()[:3] for path in (one, two) if path.exists()}
+    assert len(seen) <= 1 and (step < 6 or seen == {b"new"})
+    write_beside({one: b"last", two: b"last more"})
+    assert (one.read_bytes(), two.read_bytes()) == (b"last", b"last more")

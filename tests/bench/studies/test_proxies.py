@@ -211,9 +211,9 @@ def data(tmp_path, save_png):
 
 def test_the_command_shows_proxies_and_what_choosing_by_them_costs(bench, data, tmp_path):
     run = ("run", "--data", data, "--encoder", "image-size,thumbnail", "--no-trivial", "--head", "knn", "--shots", "1,2",
-           "--seeds", 2, "--workers", 1, "--name", "mine")  # fmt: skip
+           "--draws", 2, "--workers", 1, "--name", "mine")  # fmt: skip
     assert bench(*run)[0] == 0
-    code, text = bench("proxies", "--data", data, "--run", "mine", "--csv", "p.csv", "--rows", 10)
+    code, text = bench("proxies", "--data", data, "--run", "mine", "--to", "p.csv", "--rows", 10)
     assert code == 0, text
     assert "10 of 12 instances" in text and "debiased linear CKA" in text
     assert "thumbnail: no RankMe, as 10 rows" in text

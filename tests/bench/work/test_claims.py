@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.storage.verified import json_bytes
 from bench.work import claims
 from bench.work.claims import STALE_S, Claims
 
@@ -167,7 +169,11 @@ def test_holding_is_told_again_and_again(tmp_path, monkeypatch):
     assert Claims(tmp_path).take("a")
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"token": "../../x"}', b"\xff"])
+STRANGE = [b"", b"{", b"[]", b'{"token": "../../x"}', b"\xff", b"[" * 100_000, json_bytes({"token": 5}, "a.claim"),
+           json_bytes({"token": "0" * 16, "machine": "m", "pid": float("inf"), "started": None}, "a.claim")]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", STRANGE, ids=range(len(STRANGE)))
 def test_a_claim_that_cannot_be_read_is_honoured_until_it_is_old(tmp_path, content):
     (tmp_path / "a.claim").write_bytes(content)
     mine = Claims(tmp_path)
@@ -176,6 +182,95 @@ def test_a_claim_that_cannot_be_read_is_honoured_until_it_is_old(tmp_path, conte
     assert mine.take("a")
     mine.done("a")
     assert list(tmp_path.glob("*.claim")) == []
+
+
+def damaged(data: bytes, other: bytes, rng: random.Random) -> bytes:
+    """Return a claim with a bit flipped, a digit changed, cut, emptied, or with another's content."""
+    at = rng.randrange(len(data))
+    digits = [i for i, byte in enumerate(data) if 48 <= byte <= 57]
+    other_digit = rng.choice(digits)
+    return rng.choice(
+        [
+            data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :],
+            data[:other_digit] + bytes([48 + (data[other_digit] - 47) % 10]) + data[other_digit + 1 :],
+            data[:at],
+            b"",
+            other,
+        ]
+    )
+
+
+def test_whatever_is_damaged_in_a_chain_of_claims_a_name_is_free_when_it_is_old_and_nothing_of_it_stays(tmp_path):
+    for seed in range(300):
+        rng = random.Random(seed)
+        folder = tmp_path / str(seed)
+        for _ in range(rng.choice((1, 2, 3))):  # each follows the dead one before
+            assert Claims(folder).take("a")
+            grow_old(folder)
+        Claims(folder).take("b")
+        paths = sorted(folder.glob("*.claim"))
+        for path in rng.sample(paths, rng.choice((1, 2))):
+            age = path.stat().st_mtime
+            path.write_bytes(damaged(path.read_bytes(), rng.choice(paths).read_bytes(), rng))
+            os.utime(path, (age, age))
+        first, second = Claims(folder), Claims(folder)
+        assert [first.take("a"), second.take("a")].count(True) >= 1
+        first.release_all()
+        second.release_all()
+        grow_old(folder)
+        assert len(Claims(folder).dead()) == len(list(folder.glob("*.claim")))
+        Claims(folder).sweep()
+        assert list(folder.glob("*.claim")) == []
+
+
+def test_a_claim_that_was_damaged_while_it_is_held_is_honoured_and_goes_with_its_holder(tmp_path):
+    with Claims(tmp_path) as mine:
+        mine.take("a")
+        path = tmp_path / "a.claim"
+        path.write_bytes(path.read_bytes()[:-5])
+        assert not Claims(tmp_path).take("a")
+    assert Claims(tmp_path).take("a")
+
+
+def test_a_claim_with_a_time_that_no_holder_set_is_not_waited_for(tmp_path):
+    Claims(tmp_path).take("a")
+    future = time.time() + 1e6
+    os.utime(tmp_path / "a.claim", (future, future))
+    with Claims(tmp_path) as mine:
+        assert mine.take("a")
+        assert not Claims(tmp_path).take("a")
+    assert list(tmp_path.glob("*.claim")) == []
+
+
+def test_two_names_of_one_file_that_lead_to_each_other_are_no_chain_without_an_end(tmp_path):
+    head = tmp_path / "a.claim"
+    head.write_bytes(b"?")
+    stat = head.stat()
+    os.link(head, tmp_path / f"a.{stat.st_ino:x}-{stat.st_mtime_ns:x}.claim")
+    assert not Claims(tmp_path).take("a")
+    Claims(tmp_path).sweep()
+
+
+@pytest.mark.parametrize("kind", ["folder", "link to nowhere"])
+def test_what_lies_in_the_place_of_a_claim_and_is_no_file_is_waited_for_until_it_is_old(tmp_path, monkeypatch, kind):
+    head = tmp_path / "a.claim"
+    if kind == "folder":
+        head.mkdir()
+    else:
+        head.symlink_to(tmp_path / "nowhere")
+    assert not Claims(tmp_path).take("a")
+    monkeypatch.setattr(claims, "STALE_S", 0.0)
+    time.sleep(0.01)
+    assert Claims(tmp_path).take("a")
+
+
+@pytest.mark.parametrize("name", ["a (1).claim", ".claim", "a.b.c.claim", "ä b.claim"])
+def test_a_claim_called_as_none_is_harms_nobody_and_goes_when_it_is_old(tmp_path, name):
+    (tmp_path / name).write_bytes(b"of a folder that was copied")
+    assert Claims(tmp_path).sweep() == [] and Claims(tmp_path).dead() == []
+    os.utime(tmp_path / name, (1e9, 1e9))
+    assert [claim.path.name for claim in Claims(tmp_path).dead()] == [name]
+    assert [path.name for path in Claims(tmp_path).sweep()] == [name]
 
 
 def test_where_no_claim_can_be_written_the_work_goes_on_unshared(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import subprocess
 import sys
 import time
@@ -40,6 +41,18 @@ def test_a_sweep_for_several_processes_is_done_by_one(no_semaphores, make_sweep,
     monkeypatch.setattr("joblib.parallel_config", refuse)
     sweep, views = make_sweep(Protocol(shots=(1, 2), draws=2), ["knn", "centroid"], groups=6)
     assert run_units(sweep, views, tmp_path, workers=3) == (0, 4)
+
+
+def test_relative_paths_mean_in_processes_what_they_mean_here_also_after_the_folder_was_changed(tmp_path, monkeypatch):
+    from joblib import delayed
+
+    seen = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        with processes.worker_processes(2, "2*n_jobs") as parallel:
+            seen += parallel([delayed(os.getcwd)()])
+    assert seen == [str(tmp_path / "one"), str(tmp_path / "other")]
 
 
 PARENT = """

@@ -7,6 +7,10 @@ A cell alone has attention 1, so its classes are softmax(C x + c). Rows are scal
 weights but c, by L-BFGS and torch's gradient, from a start by a fixed seed. (Adam, as in the paper, takes steps as
 large along directions of noise: on frozen embeddings of few images it did far worse.) With few images the network
 learns which images it has seen, hence `least_bags`.
+
+l2 is fixed, while heads that rest on one of `bench.heads` choose theirs by left-out images: no image is left out
+without fitting again, a fit takes about 2 seconds (100 images of 13 cells, 1280 dimensions), and a choice among five l2
+in five folds would take 25 of them.
 """
 
 from __future__ import annotations

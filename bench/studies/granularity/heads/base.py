@@ -11,7 +11,8 @@ from zlib import crc32
 
 import numpy as np
 
-from bench.fitting.selection import Episode, choose, settings_of, way_of
+from bench.fitting.episode import Episode
+from bench.fitting.selection import choose, settings_of, way_of
 from bench.heads import Params, get_heads
 from bench.heads.choice import may_leave_out
 from bench.heads.support import Support

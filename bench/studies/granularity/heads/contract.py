@@ -84,7 +84,8 @@ class BagHead:
 
     settings: every parameter with its published or stated value; 'base' names the head of `bench.heads` that it rests
     on, where any will do. mixes: whether it also learns from labelled cells; mixes_none: also where some of them are of
-    none of the images' classes. least_bags: images of a class below which it is refused.
+    none of the images' classes. least_bags: images of a class below which it is refused. version: raised when the
+    numbers it gives change, so that stored ones of an older version are never taken for current ones.
     """
 
     name: str
@@ -94,11 +95,18 @@ class BagHead:
     mixes: bool = False
     mixes_none: bool = False
     least_bags: int = 1
+    version: int = 1
 
     @property
     def base(self) -> str:
         """The head that learns from cells alone where this one learns from images, for comparison."""
         return str(self.settings.get("base", "logreg"))
+
+    @property
+    def chosen_by(self) -> str:
+        """How its penalty is set: 'auto', see `bench.studies.granularity.heads.base`, or 'fixed', where it is a
+        setting."""
+        return "fixed" if "l2" in self.settings else "auto"
 
     def with_base(self, base: str) -> BagHead:
         """Return the same on another head of `bench.heads`; only for heads that rest on one."""

@@ -14,6 +14,10 @@ Of a class that the label of a bag says nothing of ("none of these", of an image
 
 minimised by L-BFGS (scipy) with the gradient written out. It starts at W = 0 with intercepts at which every class is
 as likely as any in an image of the usual size, so there is nothing random in it.
+
+l2 is fixed, while heads that rest on one of `bench.heads` choose theirs by left-out images. Nothing here leaves an
+image out without fitting again, so that a choice among five l2 in five folds takes 18 times as long as a fit. On blood
+smears of four classes it made noisy-or better and log-sum-exp worse (results/granularity/penalty.md).
 """
 
 from __future__ import annotations
@@ -74,7 +78,7 @@ def log_sum_exp(S: np.ndarray, bags: Bags, r: float) -> np.ndarray:
 
 
 def objective(
-    theta: np.ndarray, Z: np.ndarray, bags: Bags, weight: np.ndarray, loss: Callable[..., Any], l2: float
+    theta: np.ndarray, Z: np.ndarray, bags: Bags, *, weight: np.ndarray, loss: Callable[..., Any], l2: float
 ) -> tuple[float, np.ndarray]:
     """Return f and its gradient at theta, (d + 1) x K flattened, the last row the intercepts. Z (M, d): members."""
     W = theta.reshape(Z.shape[1] + 1, -1)
@@ -96,8 +100,9 @@ def scores(loss: Pooled, answer: Answer, either: bool, draw: Draw, settings: Map
     start = np.zeros((Z.shape[1] + 1, K))
     if either:
         start[-1] = np.log(np.expm1(np.log(K / max(K - 1, 0.5)) / np.median(bags.size)))
+    told_loss = partial(_with, loss, r, draw.told[:, present])
     found = minimize(
-        objective, start.ravel(), (Z, bags, draw.weight, partial(_with, loss, r, draw.told[:, present]), l2), jac=True,
+        partial(objective, weight=draw.weight, loss=told_loss, l2=l2), start.ravel(), (Z, bags), jac=True,
         method="L-BFGS-B", options={"maxiter": MOST_STEPS, "gtol": TOLERANCE},
     )  # fmt: skip
     W = found.x.reshape(start.shape)

@@ -55,7 +55,7 @@ def test_only_methods_that_every_dataset_has_are_compared_over_the_draws_that_al
     scores["b"]["d1"] = [0.3, 0.31, 0.99]
     found = across(draws(scores))
     assert set(found.methods["encoder"]) == {"a", "b"} and (found.methods["draws"] == 2).all()
-    assert "1 methods lack a row in one of the 3 datasets" in " ".join(found.notes)
+    assert "left out 1 method without a row in each of the 3 datasets" in " ".join(found.notes)
     assert not across(draws({"a": steady(0.3, 3), "b": steady(0.2, 2)})).methods.size
     assert across(draws({"a": steady(0.3, 1), "b": steady(0.2, 1)})).notes == ()  # one dataset is no comparison
 

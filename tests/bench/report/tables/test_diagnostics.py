@@ -11,10 +11,14 @@ from PIL import Image
 
 from bench.fitting.schedule import run_units
 from bench.protocol.protocol import Protocol
-from bench.report.pages.flags import flags, headline, summary
-from bench.report.pages.markdown import diagnostics_section, render_markdown
-from bench.report.pages.overview import render_overview
-from bench.report.pages.page import for_page
+from bench.report.pages.markdown import inline, render
+from bench.report.pages.overview import overview
+from bench.report.pages.run_page import run_page
+from bench.report.pages.sections.context import RunPage
+from bench.report.pages.sections.datasets import Overview
+from bench.report.pages.sections.diagnostics import diagnostics as diagnostics_of
+from bench.report.pages.sections.verdict import summary
+from bench.report.tables.flags import flags, headline
 from bench.report.tables.leaderboard import build_leaderboard
 from bench.report.tables.rows import competing, results
 from bench.runs.facts import EncoderFacts, RunFacts
@@ -86,8 +90,8 @@ def test_the_best_score_is_never_the_headline_where_it_is_a_diagnostic(board):
     table = board(list(KNOWN)).table
     assert table.loc[table["balanced_accuracy"].idxmax(), "encoder"] == "strong@intervene=shuffle"
     assert set(headline(table)["encoder"]) == {"strong", "weak", "colour"} == set(competing(table)["encoder"])
-    assert "shuffle" not in summary(table)
-    best, diagnostics = render_overview(for_page(table)).split("## Diagnostics: what scores rest on")
+    assert "strong" in inline(summary(table)) and "shuffle" not in inline(summary(table))
+    best, diagnostics = render(overview(Overview(table=table))).split("## Diagnostics: what scores rest on")
     assert "shuffle" not in best and "`strong`" in best
     assert "| demo (whole) | `strong@intervene=shuffle` |" in diagnostics and "`strong` |" not in diagnostics
 
@@ -112,7 +116,7 @@ def test_what_is_lost_is_the_paired_difference_to_the_intact_twin_with_the_same_
 
 def test_the_page_shows_diagnostics_in_a_table_of_their_own_and_nowhere_else(board):
     found = board(list(KNOWN))
-    page = render_markdown(for_page(found), facts(KNOWN), [], "bench run")
+    page = render(run_page(RunPage(board=found, facts=facts(KNOWN), command="bench run")))
     before, section = page.split("## Diagnostics: what the score rests on\n")
     section, after = section.split("\n## ", 1)
     assert "shuffle" not in before and "`random`" not in before
@@ -120,7 +124,7 @@ def test_the_page_shows_diagnostics_in_a_table_of_their_own_and_nowhere_else(boa
     assert "| `random` | knn | random weights, nothing learned |" in section and "never ranked" in section
     assert "shuffle" not in after.split("## How to read it")[0]
     assert "new slides to learn from and new slides to be tested on" in after
-    assert diagnostics_section(board(["strong", "weak"]).table) == []
+    assert diagnostics_of(RunPage(board=board(["strong", "weak"]), facts=facts(["strong", "weak"]))) == []
 
 
 @pytest.mark.parametrize("more", [{"instances": "masks:64:without"}, {"split_rule": "random"}])
@@ -130,10 +134,10 @@ def test_a_run_that_is_a_diagnostic_as_a_whole_ranks_nothing_and_has_no_headline
     assert set(table["role"]) == {"diagnostic"} and table[["rank_low", "p_chance", "delta_trivial"]].isna().all(axis=None)
     assert facts(["strong"], **more).diagnostic.startswith("DIAGNOSTIC, NOT A RESULT")
     assert summary(table) == "" and competing(table).empty
-    best, _, diagnostics = render_overview(for_page(table)).partition("## Diagnostics: what scores rest on")
+    best, _, diagnostics = render(overview(Overview(table=table))).partition("## Diagnostics: what scores rest on")
     assert "strong" not in best and ("the cell blanked in every window" in diagnostics) == ("instances" in more)
     assert len(results(table)) == len(table)
-    page = render_markdown(for_page(found), facts(["strong", "colour"], **more), [], "bench run")
+    page = render(run_page(RunPage(board=found, facts=facts(["strong", "colour"], **more))))
     assert "| `strong` | centroid |" in page and "## Diagnostics" not in page and "new slides to learn" not in page
     assert flags(table, {"colour"}, 1 / 3) == {}
 
@@ -143,7 +147,7 @@ def test_only_the_cell_is_a_result_and_all_but_the_cell_is_not():
     assert facts(["strong"], instances="segments:64:min=50:without").diagnostic
 
 
-RUN = ("run", "--data", "raw", "--encoder", "color-stats", "--head", "centroid,knn", "--shots", 2, "--seeds", 3, "--name", "raw",
+RUN = ("run", "--data", "raw", "--encoder", "color-stats", "--head", "centroid,knn", "--shots", 2, "--draws", 3, "--name", "raw",
        "--workers", 1, "--no-trivial")  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bench.data.content import content_of, place_of
 from bench.data.label_boxes import BOX
-from bench.report.tables.identity import Known, changed_encoders, families, name_datasets
+from bench.report.tables.identity import DatasetOfRun, changed_encoders, families, name_datasets
 from bench.storage.together import put_together
 
 
@@ -17,7 +17,7 @@ def run(tmp_path, name, content, place="", images=(), labels=None):
     folder.mkdir(exist_ok=True)
     table = pd.DataFrame({"digest": [str(i) for i in images], "label": labels or ["x"] * len(images)}, dtype="str")
     put_together(folder, {"instances.parquet": table.to_parquet()}, {})
-    return Known(name, place, content, folder)
+    return DatasetOfRun(name, place, content, folder)
 
 
 def test_a_name_of_one_dataset_stays_as_it_is_and_two_get_the_folder_around(tmp_path):
@@ -69,7 +69,7 @@ def test_the_same_images_under_other_labels_are_two_datasets_that_are_not_indepe
 
 
 def test_a_run_whose_images_cannot_be_read_counts_by_itself(tmp_path):
-    gone = Known("a", "", "c1", tmp_path / "nowhere")
+    gone = DatasetOfRun("a", "", "c1", tmp_path / "nowhere")
     joined, notes = families([gone, run(tmp_path, "b", "c2", images=range(3))], {"c1": "a", "c2": "b"})
     assert len(set(joined.values())) == 2 and not notes
 

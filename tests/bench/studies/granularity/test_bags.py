@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -88,10 +90,10 @@ def test_the_gradient_is_that_of_the_loss(loss, unsaid):
     told[:2, 2] = not unsaid
     bags = make_bags(np.repeat(np.arange(5), [1, 3, 2, 4, 2]), np.array([0, 1, 2, 0, 1]))
     Z, weight = rng.standard_normal((12, 4)), rng.random(5) + 0.5
-    args = (Z, bags, weight, lambda S, bags: loss(S, bags, 5.0, told), 0.1)
+    told_loss = partial(objective, weight=weight, loss=lambda S, bags: loss(S, bags, 5.0, told), l2=0.1)
     for scale in (0.1, 3):
         theta = rng.standard_normal(15) * scale
-        error = check_grad(lambda t: objective(t, *args)[0], lambda t: objective(t, *args)[1], theta)
+        error = check_grad(lambda t: told_loss(t, Z, bags)[0], lambda t: told_loss(t, Z, bags)[1], theta)
         assert error < 1e-5
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,10 +12,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bench.errors import BenchError
+from bench.storage.together import read_record, unsound
 from bench.studies.granularity.design import Levels, design_images, structural_noise, usable_classes
 from bench.studies.granularity.exchange import measure
-from bench.studies.granularity.fits import Method, fit_design, plan_methods
 from bench.studies.granularity.heads import get_bag_heads
+from bench.studies.granularity.methods import Method, plan_methods
+from bench.studies.granularity.outcome import fit_design
 from bench.studies.granularity.simulate import Recipe, simulate_images
 
 CLASSES = ("a", "b", "c")
@@ -53,8 +57,8 @@ def test_no_group_is_both_learned_from_and_tested_on():
     for drawn in (design.images, design.cells):
         assert drawn
         for (_, _, split), what in drawn.items():
-            arena = design.arenas[split]
-            tested = {*group[arena.test_bags.rows], *group[arena.test_cells]}
+            side = design.test_sides[split]
+            tested = {*group[side.test_bags.rows], *group[side.test_cells]}
             assert tested and not tested & set(group[getattr(what, "rows", what)])
 
 
@@ -88,7 +92,7 @@ def test_draws_do_not_depend_on_the_other_levels_or_the_order_of_the_table():
 def test_only_cells_of_the_images_classes_are_scored_each_once():
     table = images_table()
     design = design_images(table, CLASSES, LEVELS)
-    scored = np.sort(np.concatenate([design.arenas[split.name].test_cells for split in design.plan.splits(0)]))
+    scored = np.sort(np.concatenate([design.test_sides[split.name].test_cells for split in design.plan.splits(0)]))
     np.testing.assert_array_equal(scored, np.flatnonzero(table["cell_label"].isin(CLASSES)))
     planned, _ = plan_methods(get_bag_heads(["mean-pool"]), design)
     outcome = fit_design(design, lambda train: random_rows(table), planned)
@@ -178,10 +182,10 @@ def test_simulated_images_are_as_pure_as_asked_and_stay_on_their_side(purity, si
     y, group = design.cell_y, design.group
     shares = []
     for split in design.plan.splits(seed):
-        arena, bags = design.arenas[split.name], design.images[3, seed, split.name]
-        assert not set(group[bags.rows]) & set(group[arena.test_bags.rows])
+        side, bags = design.test_sides[split.name], design.images[3, seed, split.name]
+        assert not set(group[bags.rows]) & set(group[side.test_bags.rows])
         assert np.array_equal(design.images[1, seed, split.name].rows, bags.take(np.array([0, 3, 6])).rows)
-        for some in (bags, arena.test_bags):
+        for some in (bags, side.test_bags):
             own = np.add.reduceat(y[some.rows] == some.y[some.of_member], some.start)
             assert (np.abs(own - purity * size) < 1).all()
             shares.append(own.mean() / size)
@@ -249,7 +253,7 @@ def fields(tmp_path):
 
 COMMAND = (
     "granularity", "--data", "raw", "--instances", "boxes:fit", "--cells", "cells.csv", "--cell-column", "kind",
-    "--encoder", "color-stats", "--image-labels", "0,1,4", "--cell-labels", "0,1,2,4", "--seeds", "3",
+    "--encoder", "color-stats", "--image-labels", "0,1,4", "--cell-labels", "0,1,2,4", "--draws", "3",
 )  # fmt: skip
 
 
@@ -260,19 +264,45 @@ def test_the_command_from_images_to_tables(bench, fields):
     folder = fields / "results" / "granularity" / "raw-boxesfit"
     if not folder.is_dir():
         [folder] = (fields / "results" / "granularity").iterdir()
-    names = {path.name for path in folder.iterdir()}
-    assert names - {"curves.png"} == {"curves.csv", "exchange.csv", "frontier.csv", "noise.csv", "granularity.md", "dataset.json"}
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    together = {"curves.csv", "exchange.csv", "frontier.csv", "noise.csv", "granularity.md"}
+    assert names - {"curves.png"} == {*together, "dataset.json", "run.json", "predictions", "claims"}
+    assert read_record(folder)["files"].keys() - {"curves.png"} == together
     curves = pd.read_csv(folder / "curves.csv").set_index(["head", "images", "cells"])
     assert set(curves.index) >= {("logreg", 0, 4), ("joint", 4, 4), ("mean-pool", 4, 0), ("noisy-or", 1, 2)}
     assert ("mean-pool", 4, 1) not in curves.index
     assert curves.loc[("logreg", 0, 4), "cell"] > 0.8
     np.testing.assert_allclose(curves["gap"], curves["image"] - curves["cell"], atol=1e-5)
+    fixed = curves.index.get_level_values("head") == "noisy-or"
+    assert (curves["chosen_by"] == np.where(fixed, "fixed", "auto")).all()
     told = (folder / "granularity.md").read_text()
+    assert "| noisy-or | fixed | 1 |" in told and "| mean-pool | auto | 4 |" in told
     assert "**Cell level covers cells of the labelled classes only**" in told and "--none-class" in told
     assert "Windows that do not show their image's label" in told and "image labels per class" in told
-    first = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert bench(*COMMAND)[0] == 0
-    assert first == {path.name: path.read_bytes() for path in folder.iterdir()}
+    first = {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    blocks = len(list((folder / "predictions").iterdir()))
+    assert f"0 blocks of fits reused, {blocks} made" in text
+    code, text = bench(*COMMAND)
+    assert code == 0 and f"{blocks} blocks of fits reused, 0 made" in text
+    assert first == {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_tables_that_another_request_left_are_kept_unless_they_are_damaged_and_a_table_it_lacks_goes(bench, fields):
+    smaller = (*COMMAND, "--bag-head", "mean-pool", "--name", "g")
+    folder = fields / "results" / "granularity" / "g"
+    earlier = lambda: sorted(folder.parent.glob("g-earlier-*"))  # noqa: E731
+    assert bench(*COMMAND, "--name", "g")[0] == 0
+    code, text = bench(*smaller)
+    assert code == 0 and "its tables are kept in" in text
+    [kept] = earlier()
+    assert unsound(kept) == [] and "joint" in set(pd.read_csv(kept / "curves.csv")["head"])
+    shutil.rmtree(kept)
+    assert bench(*COMMAND, "--name", "g")[0] == 0
+    (folder / "curves.csv").write_text("encoder,purity,head,images,cells\nx,1,joint,9,9\n")
+    code, text = bench(*smaller)
+    assert code == 0 and earlier() == [] and "is not what was written there" in text
+    code, text = bench(*smaller, "--purity", "1", "--simulate-bags", "2")
+    assert code == 0 and not (folder / "noise.csv").exists() and unsound(folder) == []
 
 
 def test_the_command_simulates_images_of_each_purity(bench, fields):
@@ -286,7 +316,7 @@ def test_the_command_simulates_images_of_each_purity(bench, fields):
 def test_windows_that_take_in_a_neighbour_are_counted_by_what_they_show(bench, fields):
     found = {}
     for size in (10, 20):  # the cell alone; or with the cells beside it
-        kind = ("--instances", f"boxes:{size}", "--name", f"w{size}", "--bag-head", "mean-pool", "--seeds", "2")
+        kind = ("--instances", f"boxes:{size}", "--name", f"w{size}", "--bag-head", "mean-pool", "--draws", "2")
         code, text = bench(*COMMAND, *kind)
         assert code == 0 and ("show no cell of that class" in text) == (size == 20), text
         table = pd.read_csv(fields / "results" / "granularity" / f"w{size}" / "noise.csv").set_index("label")

@@ -17,8 +17,12 @@ from bench.heads.support import Support
 from bench.heads.temperature import soften
 from bench.protocol.splits import plan_splits
 from bench.protocol.supports import draw_supports
-from bench.runs import ledger
-from bench.studies.tune.study import Half, Task, _distribution, best_trial, importance, read_trials, run_study
+from bench.runs.tested import scored_items
+from bench.storage.locks import file_lock
+from bench.storage.notices import take_notices
+from bench.studies.tune import open_study
+from bench.studies.tune.half import Half
+from bench.studies.tune.study import Task, _distribution, best_trial, importance, read_trials, run_study
 
 CLASSES = ("a", "b")
 PARAMETERS = list(get_heads(["xgboost"])[0].space)
@@ -34,7 +38,7 @@ def half() -> Half:
     X = (rng.normal(size=(len(y), 12)) + y[:, None]).astype(np.float32)
     plan = plan_splits(table, CLASSES)
     draws = draw_supports(table, CLASSES, plan, [3], draws=6)
-    tested = ledger.tested_items(table, plan.test_rows(), CLASSES)
+    tested = scored_items(table, plan.test_rows(), CLASSES)
     return Half(Embedded("e", "k", "unit", X), y, table["group"].to_numpy(str), 2, plan, draws, tested, 3)
 
 
@@ -128,22 +132,106 @@ def test_a_folder_with_a_study_of_something_else_is_refused(half, tmp_path):
         run_study(task(half, tmp_path, shots=7), 1)
 
 
-def test_a_file_that_is_no_journal_is_refused(half, tmp_path):
-    (tmp_path / "study.journal").write_text("hello\nhello\n")
-    with pytest.raises(BenchError, match="is not a journal of trials"):
-        run_study(task(half, tmp_path), 1)
+def digit(lines: list[bytes]) -> list[bytes]:
+    """Change a digit of the score of the second trial that ended."""
+    at = [i for i, line in enumerate(lines) if b'"values":[0.' in line][1]
+    return [*lines[:at], lines[at].replace(b'"values":[0.', b'"values":[0.9'), *lines[at + 1 :]]
 
 
-def test_a_journal_in_which_a_digit_changed_is_refused(half, tmp_path):
-    run_study(task(half, tmp_path), 2)
-    path = tmp_path / "study.journal"
-    lines = path.read_text().splitlines(keepends=True)
-    at = next(i for i, line in enumerate(lines) if '"values":[' in line)
-    changed = lines[at].replace('"values":[0.', '"values":[0.9')
-    assert changed != lines[at]
-    path.write_text("".join([*lines[:at], changed, *lines[at + 1 :]]))
-    with pytest.raises(BenchError, match="a line of it is not as it was written"):
-        run_study(task(half, tmp_path), 3)
+# What is done to a journal's lines -> the trials whose end it leaves.
+DAMAGE = {
+    "no journal": (lambda lines: [b"hello\n", b"hello\n"], 0),
+    "a digit": (digit, 1),
+    "a line lost": (lambda lines: [*lines[:-8], *lines[-7:]], 3),
+    "two lines exchanged": (lambda lines: [*lines[:-8], lines[-7], lines[-8], *lines[-6:]], 3),
+    "a line twice": (lambda lines: [*lines, lines[-1]], 4),
+    "a line end": (lambda lines: [*lines[:-2], lines[-2][:-1] + b"\x8a", lines[-1]], 3),
+    "not text": (lambda lines: [*lines[:-2], b"\xff\xfe" + lines[-2], lines[-1]], 3),
+    "nested without end": (lambda lines: [*lines[:-2], b"[" * 100_000 + b"\n", lines[-1]], 3),
+    "first line": (lambda lines: [b"{}\n", *lines[1:]], 0),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_of_a_damaged_journal_the_sound_trials_count_and_the_others_are_made_again(half, whole, tmp_path, damage):
+    take_notices()
+    one = task(half, tmp_path)
+    run_study(one, 4)
+    change, left = DAMAGE[damage]
+    journal = tmp_path / "study.journal"
+    before = b"".join(change(journal.read_bytes().splitlines(keepends=True)))
+    journal.write_bytes(before)
+    assert run_study(one, 8) == 8 - left
+    assert settings_of(read_trials(one)) == settings_of(whole)
+    assert (tmp_path / "study.journal.corrupt").read_bytes() == before
+    [said] = take_notices()
+    assert f"{journal} is not what was written there" in said and "study.journal.corrupt" in said
+    assert not list(tmp_path.glob("trial-*.lock"))
+    assert run_study(one, 8) == 0 and take_notices() == []
+
+
+def test_a_journal_that_was_emptied_or_cut_between_two_lines_is_an_earlier_one_of_the_same_study(half, whole, tmp_path):
+    one = task(half, tmp_path)
+    run_study(one, 4)
+    journal = tmp_path / "study.journal"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    for kept in (lines[:-5], []):
+        journal.write_bytes(b"".join(kept))
+        assert run_study(one, 8) >= 5
+        assert settings_of(read_trials(one)) == settings_of(whole)
+
+
+def test_the_journal_of_another_study_is_refused_by_name(half, tmp_path):
+    run_study(task(half, tmp_path / "one"), 1)
+    run_study(task(half, tmp_path / "other", shots=7), 1)
+    (tmp_path / "other" / "study.journal").replace(tmp_path / "one" / "study.journal")
+    with pytest.raises(BenchError, match="a study of other shots"):
+        run_study(task(half, tmp_path / "one"), 2)
+
+
+def test_damage_while_a_trial_is_made_costs_what_follows_it_and_no_more(half, whole, tmp_path, monkeypatch):
+    one = task(half, tmp_path)
+    journal = tmp_path / "study.journal"
+    original, times = Half.score, []
+
+    def spoilt(self, head, settings, seed):
+        if seed == 3 and not times:
+            times.append(journal.write_bytes(journal.read_bytes()[:-200] + b"\n"))
+        return original(self, head, settings, seed)
+
+    run_study(one, 2)
+    monkeypatch.setattr(Half, "score", spoilt)
+    run_study(one, 8)
+    assert times and (tmp_path / "study.journal.corrupt").exists()
+    assert settings_of(read_trials(one)) == settings_of(whole)
+    take_notices()
+
+
+def test_a_journal_that_is_damaged_again_and_again_is_told_of_the_disk(half, tmp_path, monkeypatch):
+    one = task(half, tmp_path)
+    journal = tmp_path / "study.journal"
+    original = Half.score
+
+    def spoilt(self, head, settings, seed):
+        journal.write_bytes(journal.read_bytes()[:-20] + b"\n")
+        return original(self, head, settings, seed)
+
+    monkeypatch.setattr(Half, "score", spoilt)
+    with pytest.raises(BenchError, match="expected a disk that keeps what is written"):
+        run_study(one, 2)
+    take_notices()
+
+
+def test_a_damaged_journal_of_which_a_trial_is_being_made_is_left_until_that_has_ended(half, tmp_path, monkeypatch):
+    one = task(half, tmp_path)
+    run_study(one, 1)
+    (tmp_path / "study.journal").write_bytes(b"{}\n")
+    monkeypatch.setattr(open_study, "OTHERS_S", 0.1)
+    with file_lock(tmp_path / "trial-5.lock"), pytest.raises(BenchError, match="still makes trial-5 of it"):
+        run_study(one, 2)
+    assert (tmp_path / "study.journal").read_bytes() == b"{}\n"
+    assert run_study(one, 2) == 2
+    take_notices()
 
 
 @pytest.mark.parametrize("scaling", ["unit", "standard"])

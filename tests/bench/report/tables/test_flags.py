@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 
 from bench.cli.app import app
 from bench.demo import DemoSpec, write_demo
-from bench.report.pages.flags import flags, headline, summary, trivial_share
-from bench.report.pages.page import for_page
+from bench.report.pages.markdown import inline
+from bench.report.pages.sections.verdict import summary
+from bench.report.tables.flags import flags, headline, trivial_share
 
 TRIVIAL = {"color-stats", "constant"}
 
@@ -67,7 +68,7 @@ def test_the_headline_is_the_cleanest_and_has_the_most_labels_and_no_oracle():
     rows = headline(table)
     assert (rows[["shots", "noise"]] == [20, 0.0]).all(axis=None)
     assert rows["balanced_accuracy"].iloc[0] == 0.9
-    text = summary(for_page(table))
+    text = inline(summary(table))
     assert "`deep` with knn, 90.0 [87-93]" in text
     assert "scores 88.0 on the other half" in text
     assert "best with a probability of 80%" in text
@@ -111,7 +112,7 @@ def test_a_stain_that_gives_the_class_away_is_flagged_and_an_honest_set_is_not(c
     spec = DemoSpec(images=24, slides=24, difficulty=0.0, confounded=confounded)
     write_demo(tmp_path / "data", spec)
     encoder = f"timm:mobilenetv2_100@weights={shared / 'weights' / 'mobilenetv2_100.safetensors'}"
-    words = ["run", "--data", str(tmp_path / "data" / "raw"), "--group-pattern", r"([^/]+)__", "--shots", "10", "--seeds", "5"]
+    words = ["run", "--data", str(tmp_path / "data" / "raw"), "--group-pattern", r"([^/]+)__", "--shots", "10", "--draws", "5"]
     words += ["--encoder", encoder, "--head", "logreg", "--workers", "1", "--out", str(tmp_path / "out"), "--name", "one"]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bench.report.tables.rows import cleanest, competing, labels_of, main_series
+from bench.report.pages.numbers import interval, p_value, points, rate, whole
+from bench.report.tables.rows import cleanest, competing, main_series
 
 BY_APPEARANCE = 0.8  # the share of the skill that a trivial method has as well
 CEILING = 0.98  # an upper limit from which there is nothing left to win
@@ -57,16 +58,17 @@ def p_of_best(rows: pd.DataFrame) -> pd.Series:
 
 
 def _chance(rows: pd.DataFrame, trivial: set[str]) -> str:
+    """Say that nothing is better than chance, or how many rows of encoders are not."""
     p = p_of_best(rows)
     least = rows["p_chance_least"].min() if "p_chance_least" in rows else 0.0
     if least > ALPHA:
         return (
-            f"Nothing here can be called better than chance, whatever it scores: the tested groups are so few that "
-            f"their names can be given out in {1 / least:.0f} ways, so that no p is below {least:.2g}. Add groups"
+            "Nothing here can be called better than chance, whatever it scores: there are so few tested groups that "
+            f"their names can be given out in {1 / least:.0f} ways, and no p can be below {p_value(least)}. Add groups"
         )
     if p.min() > ALPHA:
         return (
-            f"Nothing here is better than chance (p = {p.min():.2g} for the best of all rows, labels of whole "
+            f"Nothing here is better than chance (p = {p_value(p.min())} for the best of all rows, labels of whole "
             "groups permuted). Believe no row of this table"
         )
     p = p[~rows["encoder"].isin(trivial)]
@@ -81,18 +83,19 @@ def _chance(rows: pd.DataFrame, trivial: set[str]) -> str:
 def _contradiction(rows: pd.DataFrame, null: float) -> str:
     """Explain a best row whose interval and whose test against chance seem to say different things."""
     best, p = rows.iloc[0], float(p_of_best(rows).iloc[0])
-    interval = f"{100 * best['ci_low']:.0f}-{100 * best['ci_high']:.0f}"
     above = bool(best["ci_low"] > null)
     if np.isnan(p) or above == (p <= ALPHA):
         return ""
-    alone = f"p = {best['p_chance']:.2g} for this row alone, " if "p_chance_best" in rows else ""
+    alone = f"p = {p_value(best['p_chance'])} for this row alone, " if "p_chance_best" in rows else ""
+    tested = f"{alone}p = {p_value(p)} for the best of all {len(rows)} rows"
+    limits = interval(best["ci_low"], best["ci_high"])
     if above:
         return (
-            f"The interval of the best row ({interval}) lies above guessing ({100 * null:.0f}), and yet the test "
-            f"against chance does not call it better ({alone}p = {p:.2g} for the best of all {len(rows)} rows). Both "
-            "are right: the interval is about this row alone, as if nobody had looked for the best one, and the test "
-            f"asks how often the best of {len(rows)} rows scores as well when labels mean nothing. Go by the test "
-            "here, because this row was picked as the best"
+            f"The interval of the best row ({limits}) lies above guessing ({whole(null)}), and yet the test "
+            f"against chance does not call it better ({tested}). Both are right: the interval is about this row alone, "
+            "as if nobody had looked for the best one, and the test asks how often the best of "
+            f"{len(rows)} rows scores as well when labels mean nothing. Go by the test here, because this row was "
+            "picked as the best"
         )
     why = (
         "the interval counts every group as one observation, because there are few, and is wide"
@@ -100,10 +103,9 @@ def _contradiction(rows: pd.DataFrame, null: float) -> str:
         else "the interval says how far the score may be off on other slides to learn from and to test on"
     )
     return (
-        f"The interval of the best row ({interval}) reaches down to guessing ({100 * null:.0f}), and yet the test "
-        f"against chance calls it better ({alone}p = {p:.2g} for the best of all {len(rows)} rows). Both are right: "
-        f"{why}; the test asks only whether the answers have anything to do with the labels of these slides. So there "
-        "is some skill; how much is not known"
+        f"The interval of the best row ({limits}) reaches down to guessing ({whole(null)}), and yet the test "
+        f"against chance calls it better ({tested}). Both are right: {why}; the test asks only whether the answers "
+        "have anything to do with the labels of these slides. So there is some skill; how much is not known"
     )
 
 
@@ -120,53 +122,34 @@ def trivial_share(rows: pd.DataFrame, baselines: pd.DataFrame, null: float) -> f
 
 
 def _appearance(rows: pd.DataFrame, baselines: pd.DataFrame, null: float) -> str:
+    """Say that a baseline without biology reaches most of the skill of the best encoder."""
     share = trivial_share(rows, baselines, null)
     if not share > BY_APPEARANCE:
         return ""
     best = baselines.iloc[0]
     return (
         f"Solvable by appearance: {best['encoder']} ({best['head']}), which knows no biology, reaches "
-        f"{100 * best['balanced_accuracy']:.1f}, {100 * share:.0f}% of the skill of the best encoder. A high score "
-        "here is no evidence that an encoder sees morphology"
+        f"{points(best['balanced_accuracy'])}, {rate(share)} of the skill of the best encoder. A high score here is "
+        "no evidence that an encoder sees morphology"
     )
 
 
 def _saturated(rows: pd.DataFrame, baselines: pd.DataFrame) -> str:
+    """Say that the data can hardly show a difference between encoders, and by which signs."""
     learned = rows[~rows["encoder"].isin(baselines["encoder"])]
     if learned.empty:
         return ""
-    best, why = learned.iloc[0], []
+    best, signs = learned.iloc[0], []
     if best["ci_high"] >= CEILING and not np.isnan(best["rank_low"]):  # exact limits of few groups are always wide
-        why.append(f"the best may be at {100 * best['ci_high']:.0f}")
-    first = learned.groupby("encoder")["rank_low"].min().eq(1)
-    if len(first) > 2 and first.mean() >= 0.5:
-        why.append(f"{int(first.sum())} of {len(first)} encoders may be the best")
-    simple = baselines["balanced_accuracy"].max()
-    if not np.isnan(simple) and best["balanced_accuracy"] - simple < NEAR:
-        behind = 100 * (best["balanced_accuracy"] - simple)
-        said = f"only {behind:.1f} points behind" if behind > 0 else f"{-behind:.1f} points ahead of"
-        why.append(f"a baseline that knows no biology is {said} the best encoder")
-    if not why:
+        signs.append(f"the best may be at {whole(best['ci_high'])}")
+    may_be_first = learned.groupby("encoder")["rank_low"].min().eq(1)
+    if len(may_be_first) > 2 and may_be_first.mean() >= 0.5:
+        signs.append(f"{int(may_be_first.sum())} of {len(may_be_first)} encoders may be the best")
+    ahead = best["balanced_accuracy"] - baselines["balanced_accuracy"].max()
+    if ahead < NEAR:  # never of a NaN
+        place = f"only {points(ahead)} points behind" if ahead > 0 else f"{points(abs(ahead))} points ahead of"
+        place = place if ahead else "as good as"
+        signs.append(f"a baseline that knows no biology is {place} the best encoder")
+    if not signs:
         return ""
-    return f"Little room to tell encoders apart ({'; '.join(why)}): look at fewer or wrong labels, or smaller units"
-
-
-def summary(board: pd.DataFrame) -> str:
-    """Return the headline: the best row, and what to expect of a method that is chosen by such a table."""
-    rows = headline(board)
-    if rows.empty:
-        return ""
-    best = rows.iloc[0]
-    labels = labels_of(rows, int(best["shots"]))
-    text = (
-        f"Best at {labels}: {best['encoder']} with {best['head']}, "
-        f"{100 * best['balanced_accuracy']:.1f} [{100 * best['ci_low']:.0f}-{100 * best['ci_high']:.0f}]"
-    )
-    if not np.isnan(best["p_best"]):
-        text += f"; it is the best with a probability of {100 * best['p_best']:.0f}%"
-    if not np.isnan(best["held_out_best"]):
-        text += (
-            ". The best of many is best by luck as well: chosen on half of the test groups, the best scores "
-            f"{100 * best['held_out_best']:.1f} on the other half, and that is what to expect"
-        )
-    return text + "."
+    return f"Little room to tell encoders apart ({'; '.join(signs)}): look at fewer or wrong labels, or smaller units"

@@ -1,0 +1,38 @@
+"""The closing line of a command: what the data can tell by now, and what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from bench.cli.console import console, speech
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUGGESTED = "dino,resnet50"  # what is proposed to somebody who named no encoder
+
+
+def say_next(after: str, table: pd.DataFrame, classes: Sequence[str], lost: Mapping[str, str] | None = None) -> None:
+    """Print it, after 'data check', 'extract', 'dry run' or 'run'; lost: class -> why it has no usable image."""
+    if speech.quiet or speech.context is None or not classes:
+        return
+    from bench.cli import next_step
+
+    evidence = next_step.evidence_of(table, classes)
+    typed, known = next_step.typed_options(speech.context), next_step.options_of(speech.context, "run")
+    shots = ",".join(map(str, next_step.levels(evidence)))
+    if after == "run":
+        command = next_step.after_run(evidence, typed, known)
+    elif after == "dry run":
+        command = f"Next, to do it: {next_step.proposal('run', typed, known, {'--dry-run': None})}"
+    else:
+        more = {"--shots": shots}
+        if "--encoder" not in typed:
+            more["--encoder"] = SUGGESTED
+        if lost:
+            more["--leave-out"] = ",".join([*typed.get("--leave-out", ()), *lost])
+        command = f"Next: {next_step.proposal('run', typed, known, more)}"
+    console.print("")
+    console.print(next_step.verdict(evidence))
+    console.print(command)

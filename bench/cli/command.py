@@ -1,0 +1,178 @@
+"""What every command has in common: bundles of options, help in groups, examples, how loud it is, a file of options."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from bench.cli.config import read_config
+from bench.cli.console import speak
+from bench.cli.options.groups import GENERAL, GROUPS, option
+from bench.cli.options.output import AsJson, Quiet, Verbose
+
+#: Help takes the width of the terminal; -h is --help. What the root says holds for all commands below it.
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 10_000}
+
+
+def load_config(context: typer.Context, given: Path | None) -> Path | None:
+    """Take the options of a file as defaults of the command; what is typed wins."""
+    if given is not None and not context.resilient_parsing:
+        context.default_map = {**(context.default_map or {}), **read_config(given, context.command)}
+    return given
+
+
+Config = Annotated[
+    Path | None,
+    option(
+        GENERAL,
+        "A TOML file of options, e.g. shots = [1, 5]; a table such as [run] holds for one command alone. What is typed "
+        "wins.",
+        "--config", value="FILE", callback=load_config, is_eager=True,
+    ),
+]  # fmt: skip
+ALL_TAKE = {"quiet": (Quiet, False), "verbose": (Verbose, False), "config": (Config, None)}
+
+
+def write_options(command: TyperCommand | TyperGroup, context: Any, formatter: Any) -> None:
+    """Write the arguments and options of a command, group by group; those of no group last, with the general ones."""
+    grouped: dict[str, list[tuple[str, str]]] = {"Arguments": [], **{group: [] for group in GROUPS}}
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record is not None:
+            grouped[group_of(parameter)].append(record)
+    for group, records in grouped.items():
+        if records:
+            with formatter.section(group):
+                formatter.write_dl(records)
+
+
+def group_of(parameter: Any) -> str:
+    """Return the group in which help shows a parameter."""
+    if parameter.param_type_name == "argument":
+        return "Arguments"
+    panel = getattr(parameter, "rich_help_panel", None)  # of what the library adds, such as --help
+    return panel if panel in GROUPS else GENERAL
+
+
+def write_examples(command: TyperCommand | TyperGroup, formatter: Any) -> None:
+    """Write the examples of a command as they are typed, however narrow the terminal."""
+    if command.epilog:
+        with formatter.section("Examples"):
+            for line in command.epilog.splitlines():
+                formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
+
+class BenchCommand(TyperCommand):
+    """A command whose help has groups and examples."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options in groups."""
+        write_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the examples."""
+        write_examples(self, formatter)
+
+
+class BenchGroup(TyperGroup):
+    """A command with commands below it; their help has groups and examples."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands, by what they are for, and the options in groups."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for name, command in leaves(self):
+            panels.setdefault(getattr(command, "rich_help_panel", None) or "Commands", []).append(
+                (name, about(command))
+            )
+        width = max((len(name) for own in panels.values() for name, _ in own), default=0)
+        for panel, own in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl([(f"{name:<{width}}", text) for name, text in own])
+        write_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the examples."""
+        write_examples(self, formatter)
+
+
+def leaves(group: TyperGroup) -> Iterator[tuple[str, Any]]:
+    """Yield (name, command) of a group, and of the groups below it, whose own name comes first: 'store', 'store check'.
+
+    A group that does nothing by itself is left out.
+    """
+    for name in group.commands:
+        command = group.commands[name]
+        below = getattr(command, "commands", {})
+        if not below or getattr(command, "invoke_without_command", False):
+            yield name, command
+        yield from ((f"{name} {one}", own) for one, own in below.items())
+
+
+def about(command: Any) -> str:
+    """Return the first line of a command's help, without its full stop."""
+    return inspect.cleandoc(command.help or "").partition("\n")[0].removesuffix(".")
+
+
+def command(
+    app: typer.Typer, name: str, *, examples: Sequence[str], panel: str | None = None, rows: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that makes a function a command.
+
+    A parameter that is a dataclass of options stands for all of them, in the order of the function's parameters.
+    examples: lines that can be typed. panel: what it is listed under. rows: it prints a table, and so takes --json.
+    """
+
+    def mark(function: Callable[..., None]) -> Callable[..., None]:
+        app.command(name, cls=BenchCommand, epilog="\n".join(examples), rich_help_panel=panel)(
+            flatten(function, rows=rows)
+        )
+        return function
+
+    return mark
+
+
+def flatten(function: Callable[..., None], *, rows: bool = False) -> Callable[..., None]:
+    """Return the function with the options of its bundles, and those that all commands take, as its parameters."""
+    hints = get_type_hints(function, include_extras=True)
+    taken: dict[str, tuple[Any, Any]] = {}
+    bundles: dict[str, tuple[type, list[str]]] = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if is_dataclass(kind := hints[name]):
+            options = options_of(kind)  # type: ignore[arg-type]
+            bundles[name] = (kind, list(options))  # type: ignore[assignment]
+            taken |= options
+        else:
+            taken[name] = (hints[name], parameter.default)
+    own = set(taken)
+    shared = {**({"as_json": (AsJson, False)} if rows else {}), **ALL_TAKE}
+
+    def call(**given: Any) -> None:
+        speak(
+            quiet=given["quiet"], verbose=given["verbose"], json=given.get("as_json", False), context=given["the_call"]
+        )
+        values = {name: kind(**{one: given[one] for one in names}) for name, (kind, names) in bundles.items()}
+        bundled = {one for _, names in bundles.values() for one in names}
+        function(**values, **{name: given[name] for name in own - bundled})
+
+    parameters = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in {**taken, **shared, "the_call": (typer.Context, inspect.Parameter.empty)}.items()
+    ]
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    call.__name__, call.__doc__ = function.__name__, function.__doc__
+    return call
+
+
+@cache
+def options_of(bundle: type) -> dict[str, tuple[Any, Any]]:
+    """Return the options of a bundle: name -> (annotation, default)."""
+    hints = get_type_hints(bundle, include_extras=True)
+    return {field.name: (hints[field.name], field.default) for field in fields(bundle)}

@@ -1,0 +1,51 @@
+"""`bench extract`: embed, and keep the embeddings."""
+
+from __future__ import annotations
+
+from bench.cli.closing import say_next
+from bench.cli.console import console, print_data, print_notes, progress_bars
+from bench.cli.options.data import DataOptions, Verify
+from bench.cli.options.encoders import AllowMissing, Device, Encoders, KeepPixels, check_device, encoder_names
+from bench.cli.options.output import DEFAULT_OUT, Out
+from bench.cli.startup import imports
+from bench.data.layout import existing
+
+EXAMPLES = (
+    "bench extract --data Data/raw --encoder dino,color-stats",
+    "bench extract --data Data/raw --encoder mine=timm:resnet18.a1_in1k --device cuda",
+    "bench extract --data slides --instances tiles:256:fg --encoder uni@size=448 --keep-pixels",
+)
+
+
+def extract(
+    source: DataOptions,
+    encoder: Encoders = None,
+    out: Out = DEFAULT_OUT,
+    keep_pixels: KeepPixels = False,
+    allow_missing: AllowMissing = False,
+    verify: Verify = False,
+    device: Device = "auto",
+) -> None:
+    """Embed every image (or tile, or cell) with the encoders and keep the embeddings."""
+    existing(source.data)
+    wanted = encoder_names(encoder, required=True)
+    check_device(device)
+
+    with imports():
+        from bench.data.warnings import data_warnings
+        from bench.embeddings.embed import extract_encoders, prepare
+        from bench.embeddings.missing import left_out, resolve_all
+
+    specs, missing = resolve_all(wanted, allow_missing=allow_missing)
+    with progress_bars() as report:
+        prepared = prepare(source.spec(verify=verify), out, report)
+        prepared, done = extract_encoders(
+            prepared, specs, device, report, keep_pixels=keep_pixels, allow_missing=allow_missing
+        )
+    print_notes(reason.removesuffix(".") for reason in left_out(missing | dict(done.failed)))
+    for name in done.made:
+        if name not in done.failed:
+            console.print(f"{name}: {done.reused[name]:,} reused, {done.made[name]:,} made")
+    print_data(prepared.dataset, data_warnings(prepared.dataset))
+    console.print(done.summary())
+    say_next("extract", prepared.dataset.table, prepared.dataset.classes)

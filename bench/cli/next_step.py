@@ -1,0 +1,156 @@
+"""What to do next, in words: what the data can tell by now, what would tell more, and the command that fits.
+
+Pure functions of a dataset table and of what the user typed.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench.statistics.comparison import RANK_FROM
+from bench.statistics.intervals import T_FROM
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEVELS = (1, 2, 5, 10, 20, 50)  # labelled examples per class that are proposed
+PROPOSED = 3  # how many of them
+NAMED = 3  # classes that are named
+LEARNED = 2 / 3  # share of a class that is learned from where splits are folds
+
+Typed = Mapping[str, Sequence[str]]  # option, such as --data -> its values as typed, none for a switch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What there is to test on. groups: class -> groups; items: class -> rows. sided: an official test side is given,
+    and groups are those of it. grouped: a group may be more than an image.
+    """
+
+    images: int
+    groups: Mapping[str, int]
+    items: Mapping[str, int]
+    n_groups: int
+    sided: bool
+    grouped: bool
+
+    @property
+    def fewest(self) -> int:
+        """Groups of the class that has the fewest."""
+        return min(self.groups.values())
+
+
+def evidence_of(table: pd.DataFrame, classes: Sequence[str]) -> Evidence:
+    """Return what a dataset table (columns path, label, group, split) has to test on. Raises nothing.
+
+    A class that has no item on the test side has 0 groups.
+    """
+    table = table[table["label"].isin(classes)]
+    test = table["split"].fillna("").astype(str).str.lower() == "test"
+    tested = table[test] if test.any() else table
+    groups = tested.groupby("label")["group"].nunique().to_dict()
+    items = table[~test].groupby("label").size().to_dict() if test.any() else table.groupby("label").size().to_dict()
+    images, n_groups = tested["path"].nunique(), tested["group"].nunique()
+    return Evidence(
+        images=images, groups={name: int(groups.get(name, 0)) for name in classes},
+        items={name: int(items.get(name, 0)) for name in classes}, n_groups=n_groups, sided=bool(test.any()),
+        grouped=n_groups != images,
+    )  # fmt: skip
+
+
+def verdict(evidence: Evidence) -> str:
+    """Return a sentence or two: what these images can tell, and how many more would tell encoders apart."""
+    side = " of the test side" if evidence.sided else ""
+    what = f"{evidence.images:,} {_plural('image', evidence.images)}{side}"
+    if evidence.grouped:
+        what += f" of {evidence.n_groups:,} {_plural('group', evidence.n_groups)}"
+    if evidence.fewest >= RANK_FROM:
+        enough = f"every class has {RANK_FROM} or more {'groups' if evidence.grouped else 'images'}"
+        return f"{what} can tell encoders apart whose scores differ clearly: {enough}."
+    can = "cannot tell encoders apart" if evidence.fewest < T_FROM else "give a score, but cannot tell encoders apart"
+    return f"{what} {can}; about {_more(evidence)} would."
+
+
+def levels(evidence: Evidence) -> list[int]:
+    """Return up to PROPOSED numbers of labelled examples per class that the smallest class has to learn from."""
+    most = min(evidence.items.values())
+    able = [n for n in LEVELS if n <= (most if evidence.sided else int(most * LEARNED))]
+    return able[-PROPOSED:] or [1]
+
+
+def proposal(verb: str, typed: Typed, known: Sequence[str], changes: Mapping[str, str | None]) -> str:
+    """Return a command line: the verb, what was typed of the options that it knows, and what changes.
+
+    changes: option -> value, "" for a switch, None to leave the option out.
+    """
+    taken = {name: list(values) for name, values in typed.items() if name in known and name not in changes}
+    taken |= {name: [value] if value else [] for name, value in changes.items() if value is not None}
+    words = ["bench", *verb.split()]
+    for name, values in taken.items():
+        words += [word for value in values for word in (name, value)] if values else [name]
+    return shlex.join(words)
+
+
+def after_run(evidence: Evidence, typed: Typed, known: Sequence[str]) -> str:
+    """Return the command that fits after a run: with more images, with wrong labels, the leak, or all runs as one."""
+    if evidence.fewest < RANK_FROM:
+        return f"Add images and run it again, which does only what is new: {proposal('run', typed, known, {})}"
+    if "--noise" not in typed:
+        return f"Next, with some of the labels wrong: {proposal('run', typed, known, {'--noise': '0,0.2,0.4'})}"
+    if evidence.grouped and "--leak" not in typed:
+        return f"Next, what knowing the slide is worth: {proposal('run', typed, known, {'--leak': ''})}"
+    return f"Next, all runs as one leaderboard: {proposal('leaderboard', typed, ['--out'], {})}"
+
+
+def typed_options(context: Any) -> dict[str, list[str]]:
+    """Return the options that were typed, or came of --config, with their values; see `Typed`."""
+    found: dict[str, list[str]] = {}
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name)
+        if getattr(source, "name", "") not in ("COMMANDLINE", "DEFAULT_MAP"):
+            continue
+        value, names = context.params.get(parameter.name), parameter.opts
+        if parameter.param_type_name != "option":
+            continue
+        if getattr(parameter, "is_flag", False):
+            names = names if value else parameter.secondary_opts
+            found |= {_long(names): []} if names else {}
+        else:
+            several = value if isinstance(value, list | tuple) else [value]
+            found[_long(names)] = [str(one) for one in several]
+    return found
+
+
+def options_of(context: Any, verb: str) -> list[str]:
+    """Return the options of a command, such as "run" or "data check", that say what is done and not how it is said."""
+    command = context.find_root().command
+    for word in verb.split():
+        command = command.commands[word]
+    return [
+        name
+        for parameter in command.params
+        if parameter.name not in ("quiet", "verbose", "config", "as_json")
+        for name in (*parameter.opts, *parameter.secondary_opts)
+    ]
+
+
+def _long(names: Sequence[str]) -> str:
+    return max(names, key=len)
+
+
+def _plural(noun: str, count: int) -> str:
+    return noun if count == 1 else f"{noun}s"
+
+
+def _more(evidence: Evidence) -> str:
+    lacking = {name: RANK_FROM - count for name, count in evidence.groups.items() if count < RANK_FROM}
+    most = max(lacking.values())
+    of = " groups" if evidence.grouped else ""
+    if len(lacking) == len(evidence.groups):
+        return f"{most} more{of} per class"
+    if len(lacking) <= NAMED:
+        return " and ".join(f"{count} more{of} of class '{name}'" for name, count in sorted(lacking.items()))
+    return f"{most} more{of} of each of {len(lacking)} classes, such as '{min(lacking)}',"

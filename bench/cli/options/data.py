@@ -1,0 +1,123 @@
+"""Options on the data: where the images are, how they are read, and what one instance of them is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from bench.cli.options.groups import BASIC, DATA, INSTANCES, option
+from bench.data.reading import Reading, check_units
+
+if TYPE_CHECKING:
+    from bench.embeddings.embed import DataSpec
+    from bench.instances.cell_boxes import CellFiles
+
+Verify = Annotated[
+    bool,
+    option(DATA, "Read every file and every stored embedding again, also those that did not change.", "--verify"),
+]
+Masks = Annotated[
+    Path | None,
+    option(
+        INSTANCES, "Folder of masks for --instances masks, named as their images; one value per cell.", value="FOLDER"
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOptions:
+    """Where the images are and how they are read."""
+
+    data: Annotated[
+        Path,
+        option(BASIC, "A folder with one sub-folder per class, or a CSV with columns path,label.", value="FOLDER|CSV"),
+    ] = Path("Data/raw")
+    leave_out: Annotated[
+        list[str] | None,
+        option(DATA, "Classes to do without, comma-separated or repeated.", "--leave-out", value="CLASSES"),
+    ] = None
+    follow_links: Annotated[
+        bool,
+        option(
+            DATA, "Also read what links lead to outside of the data folder, as in a Hugging Face snapshot.",
+            "--follow-links",
+        ),
+    ] = False  # fmt: skip
+    series: Annotated[
+        int | None,
+        option(
+            DATA, "Which of several pictures (series, scenes) of a file is read, from 1 (default: the largest).",
+            value="N", min=1,
+        ),
+    ] = None  # fmt: skip
+
+    def reading(self) -> Reading:
+        """Return how files are to be read."""
+        units = getattr(self, "box_units", "pixels")
+        check_units(units)
+        return Reading(
+            leave_out=tuple(self.leave_out or ()), follow_links=self.follow_links, box_units=units, series=self.series
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions(ReadOptions):
+    """Where the images are, how they are read, which of them are of one slide, and what is cut out of them."""
+
+    group_pattern: Annotated[
+        str | None,
+        option(
+            BASIC, "Regular expression on the path whose first (...) names the slide or patient, e.g. '([^/]+)__'.",
+            value="REGEX",
+        ),
+    ] = None  # fmt: skip
+    group_column: Annotated[
+        str | None, option(DATA, "Column of the CSV that names the slide or patient.", value="COLUMN")
+    ] = None
+    instances: Annotated[
+        str,
+        option(
+            INSTANCES,
+            "What gets one embedding: whole; tiles:SIZE[:STRIDE] in pixels, tiles:128:fg without empty ones; or a "
+            "window around each cell: boxes (--cells), masks (--masks, or the column mask), segments (found by a "
+            "threshold), cellpose:model=FILE. boxes:64 is in pixels, boxes:10um needs a scale (in the files, or a "
+            "column um_per_px), boxes:fit is as large as the cell, boxes alone takes one size from the data. "
+            "masks:64:only blanks what is not of the cell, masks:64:without blanks the cell (not with boxes).",
+            value="KIND",
+        ),
+    ] = "whole"
+    cells: Annotated[
+        Path | None, option(INSTANCES, "CSV of cells for --instances boxes: path,x0,y0,x1,y1 (pixels).", value="CSV")
+    ] = None
+    cell_column: Annotated[
+        str | None, option(INSTANCES, "Column of --cells with an expert's label of each cell.", value="COLUMN")
+    ] = None
+    masks: Masks = None
+    max_instances: Annotated[
+        int | None,
+        option(
+            INSTANCES, "Instances kept of one image, drawn by hash (default: 200 cells, all tiles).", value="N", min=1
+        ),
+    ] = None
+    box_units: Annotated[
+        str,
+        option(
+            INSTANCES, "What boxes are given in: pixels, fractions (0 to 1) or percent of the image's size.",
+            value="UNITS",
+        ),
+    ] = "pixels"  # fmt: skip
+
+    def cell_files(self) -> CellFiles:
+        """Return where cells are told."""
+        from bench.instances.cell_boxes import CellFiles
+
+        return CellFiles(self.cells, self.cell_column, self.masks, self.max_instances, self.box_units)
+
+    def spec(self, *, verify: bool = False) -> DataSpec:
+        """Return where the images are and what one instance of them is."""
+        from bench.embeddings.embed import DataSpec
+
+        return DataSpec(
+            self.data, self.instances, self.group_pattern, self.group_column, verify, self.cell_files(), self.reading()
+        )

@@ -1,0 +1,131 @@
+"""Options on encoders and on the machine that they run on, and how their names are read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from bench.cli.complete import encoder_words, head_words
+from bench.cli.options.groups import BASIC, COMPUTER, ENCODERS, HEADS, option
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.fitting.ensembles import Ensemble
+
+Encoders = Annotated[
+    list[str] | None,
+    option(
+        BASIC,
+        "Encoders, comma-separated or repeated; see `bench encoders`. `trivial` is a panel of cheap ones: colour, "
+        "texture, focus, pixels, size, and a constant. NAME@size=448,color=grey is a variant, timm:MODEL, "
+        "open_clip:MODEL/TAG, hf-hub:REPOSITORY and my.py:NAME are any other, and SHORT=NAME is shown as SHORT in "
+        "tables and pages. Variants that take something away show what a score rests on: @intervene=zscore the stain, "
+        "@intervene=shuffle the morphology, @color=grey the colour.",
+        "--encoder", "-e", value="NAMES", autocompletion=encoder_words,
+    ),
+]  # fmt: skip
+Heads = Annotated[
+    str,
+    option(
+        BASIC,
+        "Heads, comma-separated: knn, centroid, ridge, lda, logreg, xgboost, ...; see `bench heads`. my.py:NAME is a "
+        "scikit-learn classifier in a file of your own, which is run.",
+        value="NAMES", autocompletion=head_words,
+    ),
+]  # fmt: skip
+AllowMissing = Annotated[
+    bool,
+    option(
+        ENCODERS, "Go on without encoders that cannot be loaded, and say so; without it they are an error.",
+        "--allow-missing",
+    ),
+]  # fmt: skip
+KeepPixels = Annotated[bool, option(ENCODERS, "Keep the decoded images too, 150 kB each at 224 px.", "--keep-pixels")]
+Trivial = Annotated[
+    bool,
+    option(
+        ENCODERS,
+        "Add what every encoder has to beat, the panel `trivial`: constant (guessing), image-size, color-stats, "
+        "color-histogram, grey-histogram, focus-spectrum, texture, thumbnail, raw-pixels.",
+        "--trivial/--no-trivial",
+    ),
+]
+Ensembles = Annotated[
+    list[str] | None,
+    option(
+        ENCODERS,
+        "Several encoders as one: concat:a,b (vectors side by side) or mean:a,b (of log-probabilities). Repeat.",
+        value="KIND:NAMES",
+    ),
+]
+ZeroShot = Annotated[
+    bool,
+    option(ENCODERS, "Also class names in words instead of labels, for open_clip encoders.", "--zero-shot"),
+]
+Prompts = Annotated[
+    Path | None,
+    option(ENCODERS, "The words for --zero-shot: a file that starts as `bench prompts > FILE`.", value="FILE"),
+]
+BagHeads = Annotated[
+    str,
+    option(
+        HEADS,
+        "How labels of images are learned from: mean-pool, inherit, noisy-or, log-sum-exp, attention (from 50 images "
+        "per class), joint (with labels of cells as well); mean-pool:centroid rests on another head. A wrong name "
+        "lists all.",
+        value="NAMES",
+    ),
+]
+Device = Annotated[str, option(COMPUTER, "Where encoders run: auto, cpu, cuda or cuda:N.", value="DEVICE")]
+FitDevice = Annotated[
+    str,
+    option(
+        COMPUTER, "Where logistic regression is solved: cpu, or cuda or cuda:N for many classes and labels.",
+        value="DEVICE",
+    ),
+]  # fmt: skip
+Workers = Annotated[int, option(COMPUTER, "Processes that fit heads.", value="N", min=1)]
+Memory = Annotated[
+    float | None,
+    option(COMPUTER, "GB for all of them, by estimate (default: half of the machine's).", value="GB", min=0),
+]
+CORES = os.cpu_count() or 1
+
+
+def encoder_names(given: list[str] | None, *, required: bool = False) -> list[str]:
+    """Return the encoders of repeated or comma-separated options, each once, panels expanded; none only if allowed."""
+    if not given and not required:
+        return []
+    from encoders import expand, split_names
+
+    found = [name for text in given or () for name in split_names(text)]
+    if not found:
+        raise BenchError("Got no --encoder; expected at least one, e.g. --encoder dino. `bench encoders` lists them.")
+    return expand(found)
+
+
+def one_of(names: list[str], option_name: str) -> str:
+    """Return the only one of some names; BenchError where there are several."""
+    if len(names) != 1:
+        raise BenchError(f"Got {option_name} {','.join(names)}; expected one, as this command looks at one at a time.")
+    return names[0]
+
+
+def ensembles(given: list[str] | None) -> list[Ensemble]:
+    """Return the ensembles of options such as concat:a,b."""
+    if not given:
+        return []
+    from bench.fitting.ensembles import Ensemble
+    from encoders import split_names
+
+    parts = (text.partition(":") for text in given)
+    return [Ensemble(kind, tuple(dict.fromkeys(split_names(names)))) for kind, _, names in parts]
+
+
+def check_device(device: str) -> None:
+    """Raise EncoderError for a GPU that is not there, before anything is read. 'auto' and 'cpu' are always there."""
+    if device not in ("auto", "cpu"):
+        from encoders import find_placement
+
+        find_placement(device, 1)

@@ -1,0 +1,98 @@
+"""One draw with its noisy labels, as a way to choose settings sees it: support, labels, folds of its groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bench.heads import Head, Params
+from bench.heads.choice import FEWEST
+from bench.heads.support import Support
+from bench.runs.tested import Tested
+
+MAX_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What the test rows of a draw are, for 'oracle' alone.
+
+    tested: how they are scored, of these rows. share (n_items,): what a right answer adds to the balanced accuracy of
+    all splits of the draw, times their number.
+    """
+
+    tested: Tested
+    share: np.ndarray
+
+    @classmethod
+    def of(cls, tested: Tested, counts: np.ndarray, splits: int = 1) -> Truth:
+        """Return that of scored items; counts (K,): of every class in all splits of the draw, so many."""
+        return cls(tested, splits / (counts[tested.y] * (counts > 0).sum()))
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One draw with its m noisy label vectors.
+
+    Y: int (m, n) in [0, K). groups (n,): group of each support row; drawn (n,): its class before labels go wrong, None
+    where the rows are those of the first class, then of the second, ..., equally many. truth: None for all but
+    'oracle'.
+    """
+
+    support: Support
+    Y: np.ndarray
+    n_classes: int
+    groups: np.ndarray
+    truth: Truth | None = None
+    drawn: np.ndarray | None = None
+
+    @cached_property
+    def folds(self) -> tuple[tuple[np.ndarray, Support], ...]:
+        """Which rows are held out, bool (n,), and the support of the others; made once, for every head."""
+        fold, X = self.fold, self.support.X
+        # Products sliced from those of the whole support would not pay: heads share these, and the time is in solving.
+        return tuple((fold == f, Support(X[fold != f], X[fold == f])) for f in range(fold.max() + 1))
+
+    @cached_property
+    def fold(self) -> np.ndarray:
+        """The fold of every support row, (n,)."""
+        return fold_of(self.groups, self.fewest_groups)
+
+    @cached_property
+    def fewest_groups(self) -> int:
+        """How many groups the class with the fewest has."""
+        n, K = len(self.groups), self.n_classes
+        y = np.repeat(np.arange(K), n // K) if self.drawn is None else self.drawn
+        return count_fewest_groups(self.groups, y, K)
+
+    @property
+    def can_leave_out(self) -> bool:
+        """Whether every class has groups enough to leave one out."""
+        return self.fewest_groups >= FEWEST
+
+    def published(self, head: Head) -> Params:
+        """Return the head's published setting for a support of this size."""
+        n, d = self.support.shape
+        return head.published(n, self.n_classes, d)
+
+    def temperatures(self, head: Head, settings: int) -> np.ndarray:
+        """Return the head's published temperature for it, (m, L)."""
+        n, d = self.support.shape
+        return np.full((len(self.Y), settings), head.published_temperature(n, self.n_classes, d))
+
+
+def fold_of(groups: np.ndarray, fewest: int) -> np.ndarray:
+    """Return the fold (n,) of every support row, groups dealt out in the order of the draw; labels are not used.
+
+    fewest: groups of the class that has the fewest.
+    """
+    _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first))[inverse]
+    return rank % max(1, min(MAX_FOLDS, fewest))
+
+
+def count_fewest_groups(groups: np.ndarray, y: np.ndarray, n_classes: int) -> int:
+    """Return how many groups the class with the fewest has. groups, y: (n,)."""
+    return min(len(np.unique(groups[y == k])) for k in range(n_classes))

@@ -1,0 +1,1 @@
+"""Sections of pages: functions from what a page is about to its blocks."""

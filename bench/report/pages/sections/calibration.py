@@ -1,0 +1,52 @@
+"""How far probabilities can be trusted, of the best rows of every dataset."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from bench.report.pages.model import (
+    Block,
+    Field,
+    Heading,
+    Text,
+    code_field,
+    long_table,
+    name_field,
+    number_field,
+    say,
+    table_of,
+)
+from bench.report.pages.numbers import band, decimal
+from bench.report.pages.sections.datasets import Overview
+from bench.report.pages.sections.scores import HEAD
+from bench.report.tables.calibration import BINS
+from bench.report.tables.rows import cleanest, competing, main_series, most_labels
+
+EACH = 5  # rows of a dataset
+MEANING = (
+    "*ECE*: how far probabilities are from how often they come true, in {bins} bins of equal width, for the best rows "
+    "at the most labels, clean. It is never 0, least of all on few items: *calibrated would show* is what the same "
+    "probabilities show in 95 of 100 cases if they are true, so only an ECE above that is a fault. Brier score and log "
+    "loss have no such floor that moves with the number of items."
+)
+
+
+FIELDS = (
+    name_field("dataset"), code_field("encoder"), HEAD, number_field("n_test", str, "tested"),
+    number_field("ece", decimal, "ECE"),
+    Field("calibrated would show", lambda row: band(row["ece_null_low"], row["ece_null_high"])),
+    number_field("brier", decimal, "Brier"), number_field("log_loss", decimal, "log loss"),
+)  # fmt: skip
+
+
+def calibration(runs: Overview) -> list[Block]:
+    """Return the calibration of the best rows of every dataset; none where it was not asked for."""
+    table = runs.table
+    if "ece" not in table or table["ece"].isna().all():
+        return []
+    datasets = competing(table[table["ece"].notna()]).groupby("dataset", sort=True)
+    best = [most_labels(cleanest(main_series(rows))).nlargest(EACH, "balanced_accuracy") for _, rows in datasets]
+    shown = pd.concat(best).to_dict("records") if best else []
+    return [
+        Heading(say("Calibration")), *long_table(table_of(shown, FIELDS)), Text(say(MEANING, bins=BINS)),
+    ]  # fmt: skip

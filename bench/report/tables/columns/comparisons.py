@@ -1,0 +1,126 @@
+"""Columns that compare a row: with chance, the other methods, the baselines and its intact twin; and its cost."""
+
+from __future__ import annotations
+
+from math import isnan
+
+import pandas as pd
+
+from bench.report.pages.model import Field, Inline, Row, number_field, say
+from bench.report.pages.numbers import NOT_KNOWN, Number, decimal, difference, p_value, places
+from bench.report.tables.columns.column import ALL_DIAGNOSTIC, NOT_COMPARED, ORACLE, Column, Empty, compared
+from bench.report.tables.rows import is_diagnostic
+from bench.runs.facts import RunFacts
+from bench.statistics.comparison import RANK_FROM
+
+CHANCE = (
+    "Two tests against chance, in which whole groups exchange their labels. *p (this row)*: how often this row alone "
+    "does as well when labels mean nothing; like the interval, it fits a row that you chose before you saw the table. "
+    "*p (best of all)*: how often the best of all rows does as well as this one; it fits a row that you picked from "
+    "the table because it is high."
+)
+RANKS = (
+    "*rank*: the places that a row may truly hold; all ranks of a table hold together in 19 of 20 studies. *P(best)*: "
+    "how likely this row is the best; *P(near)*: how likely it is within 2 points of the best, and so as good as the "
+    "best for most purposes. Both allow for other slides to learn from and to be tested on."
+)
+OVER_BASELINES = (
+    "*over baselines* is the paired difference to the best row that knows no biology (colour, texture, size; networks "
+    "with random weights too, where they take part), with its 95% interval. Near zero, the encoder adds nothing that "
+    "stain or size does not give away."
+)
+
+
+def _unranked(board: pd.DataFrame, facts: RunFacts) -> bool:
+    """Return whether rows that could be ranked are not."""
+    excluded = (board["selection"] == "oracle") | is_diagnostic(board)
+    return not facts.diagnostic and not excluded.all() and bool(board["rank_low"].isna().all())
+
+
+def _has_baseline(board: pd.DataFrame, facts: RunFacts) -> bool:
+    return any(encoder.trivial for encoder in facts.encoders.values())
+
+
+FEW_GROUPS = Empty(
+    why=f"a class has fewer than {RANK_FROM} test groups: methods are not ranked on so little", when=_unranked
+)
+TOO_FEW_TO_RANK = (*NOT_COMPARED, FEW_GROUPS)
+OF_BASELINES = (
+    ORACLE, ALL_DIAGNOSTIC,
+    Empty(why="no descriptor or control took part; add e.g. --encoder color-stats",
+          when=lambda board, facts: not _has_baseline(board, facts)),
+    Empty(why="empty for baselines themselves, which it is measured against, and for diagnostics", when=_has_baseline),
+    Empty(why="empty at 0 labels unless a control has a text tower",
+          when=lambda board, facts: _has_baseline(board, facts) and not board["shots"].all()),
+)  # fmt: skip
+NO_TWIN = Empty(why="only diagnostics have it, and only beside the same encoder with nothing taken away")
+NOT_MEASURED = Empty(why="the embeddings came from elsewhere and their cost was not measured here")
+
+
+def _if_ranked(row: Row, cell: Number) -> Number:
+    """Return a cell of a row that was ranked among rows with labels, "" of any other."""
+    return cell if row["shots"] and not isnan(row["rank_low"]) else NOT_KNOWN
+
+
+def _ranks(row: Row) -> Inline:
+    return _if_ranked(row, places(row["rank_low"], row["rank_high"]))
+
+
+def _relative(key: str, meaning: str, heading: str = "", digits: int = 2) -> Column:
+    """Return a column of the order of the methods, shown under a heading as a number where there is one."""
+    shown = Field(heading, lambda row: _if_ranked(row, decimal(row[key], digits))) if heading else None
+    return Column(key=key, make=compared(key), meaning=meaning, shown=shown, empty=TOO_FEW_TO_RANK, relative=True)
+
+
+AGAINST_CHANCE = (
+    Column(key="p_chance", make=compared("p_chance"), empty=NOT_COMPARED,
+           meaning="p of this row alone against chance", reading=lambda board, facts: [say(CHANCE)],
+           shown=number_field("p_chance", p_value, "p (this row)")),
+    Column(key="p_chance_best", make=compared("p_chance_best"), empty=NOT_COMPARED, relative=True,
+           meaning="p against chance, adjusted for having picked the best of all rows",
+           shown=number_field("p_chance_best", p_value, "p (best of all)")),
+    Column(key="p_chance_least", make=compared("p_chance_least"), empty=NOT_COMPARED,
+           meaning="the least p that so few tested groups can give"),
+)  # fmt: skip
+
+ORDER = (
+    Column(key="rank_low", make=compared("rank_low"), empty=TOO_FEW_TO_RANK, relative=True,
+           meaning="the best place that it may truly hold", reading=lambda board, facts: [say(RANKS)],
+           shown=Field("rank", _ranks)),
+    _relative("rank_high", "the worst place that it may truly hold"),
+    _relative("p_best", "how likely it is the best", "P(best)"),
+    _relative("p_near", "how likely it is within 2 points of the best", "P(near)"),
+    _relative("held_out_best", "score on one half of the test groups of the row that is the best on the other half"),
+)  # fmt: skip
+
+BASELINES = (
+    Column(key="delta_trivial", make=compared("delta_trivial"), empty=OF_BASELINES, relative=True,
+           meaning="score above that of the best baseline", reading=lambda board, facts: [say(OVER_BASELINES)],
+           shown=Field("over baselines",
+                       lambda row: difference(row["delta_trivial"], row["delta_low"], row["delta_high"]))),
+    Column(key="delta_low", make=compared("delta_low"), empty=OF_BASELINES, relative=True,
+           meaning="lower end of the 95% interval of that difference"),
+    Column(key="delta_high", make=compared("delta_high"), empty=OF_BASELINES, relative=True,
+           meaning="upper end of the 95% interval of that difference"),
+)  # fmt: skip
+
+DIAGNOSTICS = (
+    Column(key="diagnostic", make=lambda row: row.encoder.diagnostic, meaning="why the row is no result",
+           empty=(Empty(why="the encoder is no diagnostic"),)),
+    Column(key="intact", make=lambda row: row.encoder.intact, meaning="the same encoder with nothing taken away",
+           empty=(Empty(why="nothing was taken away from what the encoder sees"),)),
+    Column(key="lost", make=compared("lost"), empty=(NO_TWIN,),
+           meaning="score of the same encoder with nothing taken away, above this one"),
+    Column(key="lost_low", make=compared("lost_low"), empty=(NO_TWIN,),
+           meaning="lower end of the 95% interval of that difference"),
+    Column(key="lost_high", make=compared("lost_high"), empty=(NO_TWIN,),
+           meaning="upper end of the 95% interval of that difference"),
+)  # fmt: skip
+
+COST = (
+    Column(key="dim", make=lambda row: row.encoder.dim, meaning="numbers in a vector",
+           shown=number_field("dim", str, "dim")),
+    Column(key="ms_per_image", make=lambda row: row.encoder.ms_per_image, empty=(NOT_MEASURED,),
+           meaning="milliseconds to embed an image on the machine that did it",
+           shown=Field("ms/image", lambda row: decimal(row["ms_per_image"], 1))),
+)  # fmt: skip

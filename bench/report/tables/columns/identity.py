@@ -1,0 +1,130 @@
+"""Columns that say which row it is: the data, the encoder and the head, the labels and how many of them are wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bench.protocol.split_kinds import RANDOM
+from bench.report.pages.model import Code, Field, Inline, code_field, listed, say
+from bench.report.tables.columns.column import NO_ICC, NO_LABELS, Column, RowContext, mean_of
+from bench.report.tables.rows import head_label
+from bench.runs.facts import RunFacts
+
+SELECTION = {
+    "auto": "Settings and temperatures (`selection` auto) are those by which the labelled examples, each predicted "
+    "without its group, have the least log loss, with a prior on the published setting that counts where labels are "
+    "few. Column `chosen_by` says auto where that was done, and fixed where the published setting was taken, because a "
+    "class has labels in one group alone or the head cannot leave rows out: {fixed}.",
+    "fixed": "*(fixed)*: the published setting for so many labels, classes and dimensions.",
+    "loo": "*(loo)*: the setting with the least log loss on the labelled examples, each predicted without its group.",
+    "inner-cv": "*(inner-cv)*: the setting with the least log loss in folds of the labelled examples, by group.",
+    "transfer": "*(transfer)*: the setting with the best balanced accuracy on other data.",
+    "tuned": "*(tuned)*: the setting that `bench tune` found on groups that no row here uses.",
+    "oracle": "*(oracle)*: in every draw the setting with the best balanced accuracy on the test itself. It used "
+    "labels that nobody has: it shows what choosing could reach, luck included, and is not ranked.",
+}
+SCALED = {
+    "pool": "Embeddings are centred and scaled by all images of the training side, labelled or not, without their "
+    "labels (`--scale-by pool`). With the labelled examples alone (`--scale-by support`) scores are mostly lower where "
+    "labels are few.",
+    "support": "Embeddings are centred and scaled by the labelled examples of a draw alone (`--scale-by support`). All "
+    "images of the training side, without labels, mostly give higher scores where labels are few (`--scale-by pool`).",
+}
+BY_DRAW = (
+    "Column `chosen_by` as in *auto 7/10*: in so many draws (draws x splits) of a budget every class has labels in two "
+    "groups, and settings were chosen; the others took the published one, as `HeadClassifier` does with such labels."
+)
+ZERO_SHOT = (
+    "*0 labels per class* (`zero-shot`) compares images with class names in words: cosine to the mean of a class's "
+    "prompts, softmax at the scale of the model (for SigLIP its sigmoids, divided by their sum). The prompts are in "
+    "`run.json` (`selection` prompts); the labels are only used to score."
+)
+
+
+def _published(board: pd.DataFrame) -> Inline:
+    """Return which rows of selection 'auto' are at the published setting, in words."""
+    auto = board[board["selection"] == "auto"]
+    at = auto[auto["chosen_by"] == "fixed"].groupby("head", sort=True)["shots"].unique()
+    everywhere = [name for name, shots in at.items() if len(shots) == auto[auto["head"] == name]["shots"].nunique()]
+    levels = sorted({int(n) for name, shots in at.items() if name not in everywhere for n in shots})
+    parts: list[Inline] = []
+    if levels:
+        parts.append(f"{', '.join(map(str, levels))} {'label' if levels == [1] else 'labels'}")
+    if everywhere:
+        parts.append(say("{heads} at all levels", heads=Code(", ".join(map(str, everywhere)))))
+    return say("here {places}", places=listed(parts, " and ")) if parts else "here nowhere"
+
+
+def _selections(board: pd.DataFrame, facts: RunFacts) -> list[Inline]:
+    kinds = [kind for kind in SELECTION if (board["selection"] == kind).any()]
+    return [say(SELECTION[kind], fixed=_published(board)) for kind in kinds]
+
+
+def _by_draw(board: pd.DataFrame, facts: RunFacts) -> list[Inline]:
+    return [say(BY_DRAW)] if board["chosen_by"].str.startswith("auto ").any() else []
+
+
+def _split(board: pd.DataFrame, facts: RunFacts) -> list[Inline]:
+    if facts.split_rule == RANDOM:
+        return [say("Slides are on both sides of this split: nothing here may be reported or compared.")]
+    return [say("No image, slide or other group is on both sides of a split.")]
+
+
+def _scaled(board: pd.DataFrame, facts: RunFacts) -> list[Inline]:
+    return [say(SCALED[by]) for by in SCALED if (board["scale_by"] == by).any()]
+
+
+def _zero_shot(board: pd.DataFrame, facts: RunFacts) -> list[Inline]:
+    return [] if board["shots"].all() else [say(ZERO_SHOT)]
+
+
+def _independent_labels(row: RowContext) -> float:
+    """Return what the labels of a draw are worth: items / (1 + (m - 1) icc) for m items of a group."""
+    if not row.labels:
+        return np.nan
+    per_group = row.labels / row.mean("support_groups")
+    return row.labels / (1 + max(per_group - 1, 0) * row.compared["icc"])
+
+
+WHAT = (
+    Column(key="dataset", make=lambda row: row.facts.dataset, meaning="the data"),
+    Column(key="encoder", make=lambda row: row.unit.encoder, meaning="what makes vectors of images",
+           shown=code_field("encoder")),
+    Column(key="family", make=lambda row: row.encoder.family, meaning="the kind of encoder"),
+    Column(key="role", make=lambda row: row.facts.role(row.unit.encoder),
+           meaning="encoder, baseline (knows no biology) or diagnostic (no result)"),
+    Column(key="head", make=lambda row: row.unit.head, meaning="the classifier on these vectors",
+           shown=Field("head", head_label, right=False)),
+    Column(key="selection", make=lambda row: row.unit.selection, meaning="how its settings were to be chosen",
+           reading=_selections),
+    Column(key="chosen_by", make=lambda row: row.unit.chosen_by, meaning="how its settings were really chosen",
+           reading=_by_draw),
+    Column(key="instances", make=lambda row: row.facts.instances, meaning="what of an image is one instance"),
+    Column(key="level", make=lambda row: row.sides.tested.level, meaning="what is scored: images or instances"),
+    Column(key="draw", make=lambda row: row.facts.draw if row.unit.shots else "none",
+           meaning="over which groups the labelled examples are spread"),
+    Column(key="split", make=lambda row: row.facts.split_rule, meaning="how training and test are kept apart",
+           reading=_split),
+)  # fmt: skip
+
+LABELS = (
+    Column(key="series", make=lambda row: row.unit.series,
+           meaning="balanced: equally many labels of every class; budget: so many in all"),
+    Column(key="shots", make=lambda row: row.unit.shots, meaning="labels per class, or in all (budget)",
+           reading=_zero_shot),
+    Column(key="shot_unit", make=lambda row: row.unit.shot_unit if row.unit.shots else "none",
+           meaning="what `shots` counts"),
+    Column(key="scale_by", make=lambda row: row.unit.scale_by if row.unit.shots else "none",
+           meaning="which images embeddings are centred and scaled by", reading=_scaled),
+    Column(key="support_items", make=lambda row: row.labels, meaning="labelled examples of a draw, all classes"),
+    Column(key="support_groups", make=mean_of("support_groups"), meaning="groups they come from, mean over draws"),
+    Column(key="support_n_eff", make=_independent_labels, empty=(NO_LABELS, NO_ICC),
+           meaning="how many independent examples they are worth, as those of a group are alike"),
+    Column(key="noise_kind", make=lambda row: row.unit.noise_kind if row.rate else "none",
+           meaning="how labels go wrong"),
+    Column(key="noise", make=lambda row: row.rate, meaning="share of wrong labels that was asked for"),
+    Column(key="noise_realised", make=mean_of("noise_realised"),
+           meaning="share that was really wrong, mean over draws"),
+    Column(key="seeds", make=lambda row: row.unit.draws, meaning="draws of the labelled examples"),
+)  # fmt: skip

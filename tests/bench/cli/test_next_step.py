@@ -1,0 +1,119 @@
+"""What is said at the end: what these images can tell, how many more would tell more, and the command that fits."""
+
+from __future__ import annotations
+
+import shlex
+
+import pandas as pd
+import pytest
+
+from bench.cli.next_step import Evidence, after_run, evidence_of, levels, proposal, verdict
+from bench.statistics.comparison import RANK_FROM
+from bench.statistics.intervals import T_FROM
+
+KNOWN = ["--data", "--encoder", "--shots", "--noise", "--leak", "--dry-run", "--out", "--group-pattern"]
+
+
+def evidence(groups: dict[str, int], *, per_group: int = 1, sided: bool = False) -> Evidence:
+    total = sum(groups.values())
+    return Evidence(
+        images=total * per_group, groups=groups, items={name: n * per_group for name, n in groups.items()},
+        n_groups=total, sided=sided, grouped=per_group > 1,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("groups", "per_group", "said"),
+    [
+        ({"a": 2, "b": 2, "c": 2, "d": 2, "e": 2, "f": 2}, 1, "12 images cannot tell encoders apart; about 8 more per class would."),
+        ({"a": 6, "b": 6}, 1, "12 images give a score, but cannot tell encoders apart; about 4 more per class would."),
+        ({"a": 1, "b": 2}, 20, "60 images of 3 groups cannot tell encoders apart; about 9 more groups per class would."),
+        ({"a": 12, "b": 3}, 1, "15 images cannot tell encoders apart; about 7 more of class 'b' would."),
+        ({"a": 12, "b": 3, "c": 9}, 2,
+         "48 images of 24 groups cannot tell encoders apart; about 7 more groups of class 'b' and 1 more groups of class 'c' would."),
+        ({"z": 12, **{name: 4 for name in "abcd"}}, 1,
+         "28 images cannot tell encoders apart; about 6 more of each of 4 classes, such as 'a', would."),
+        ({"a": 10, "b": 11}, 1, "21 images can tell encoders apart whose scores differ clearly: every class has 10 or more images."),
+        ({"a": 10, "b": 10}, 3, "60 images of 20 groups can tell encoders apart whose scores differ clearly: every class has 10 or more groups."),
+    ],
+)  # fmt: skip
+def test_the_verdict_counts_what_is_there_and_what_is_lacking(groups, per_group, said):
+    assert verdict(evidence(groups, per_group=per_group)) == said
+
+
+@pytest.mark.parametrize("fewest", range(1, 14))
+def test_the_verdict_goes_by_the_numbers_that_the_statistics_go_by(fewest):
+    text = verdict(evidence({"a": fewest, "b": 40}))
+    assert ("cannot tell" in text) == (fewest < RANK_FROM)
+    assert ("give a score" in text) == (T_FROM <= fewest < RANK_FROM)
+    assert fewest >= RANK_FROM or f"{RANK_FROM - fewest} more" in text
+
+
+def table(**classes: list[tuple[str, str | None]]) -> pd.DataFrame:
+    rows = [
+        (label, group, f"{label}{i}.png", split)
+        for label, own in classes.items()
+        for i, (group, split) in enumerate(own)
+    ]
+    return pd.DataFrame(rows, columns=["label", "group", "path", "split"]).astype({"split": "string"})
+
+
+def test_evidence_counts_groups_per_class_and_the_test_side_where_there_is_one():
+    both = table(a=[("s1", None), ("s1", None), ("s2", None)], b=[("s3", None)])
+    found = evidence_of(both, ["a", "b"])
+    assert (found.images, found.n_groups, found.grouped, found.sided) == (4, 3, True, False)
+    assert found.groups == {"a": 2, "b": 1} and found.items == {"a": 3, "b": 1}
+    split = table(a=[("s1", "train"), ("s2", "test")], b=[("s3", "train"), ("s4", "Train")], c=[("s5", "test")])
+    found = evidence_of(split, ["a", "b"])  # c is foreign
+    assert found.sided and found.groups == {"a": 1, "b": 0} and found.items == {"a": 1, "b": 2}
+    assert "1 image of the test side cannot tell" in verdict(found)
+
+
+def test_the_levels_that_are_proposed_can_be_drawn():
+    assert levels(evidence({"a": 1, "b": 9})) == [1]
+    assert levels(evidence({"a": 6, "b": 9})) == [1, 2]
+    assert levels(evidence({"a": 40, "b": 90})) == [5, 10, 20]
+    assert levels(evidence({"a": 5, "b": 9}, sided=True)) == [1, 2, 5]
+
+
+def test_a_proposal_keeps_what_was_typed_and_can_be_typed():
+    typed = {"--data": ["my data"], "--encoder": ["a", "b@size=448"], "--verify": [], "--leak": [], "--dry-run": []}
+    line = proposal("run", typed, KNOWN, {"--dry-run": None, "--shots": "1,2"})
+    assert shlex.split(line) == ["bench", "run", "--data", "my data", "--encoder", "a", "--encoder", "b@size=448", "--leak",
+                                 "--shots", "1,2"]  # fmt: skip
+
+
+def test_after_a_run_comes_what_was_not_asked_yet():
+    few, many, slides = (
+        evidence({"a": 3, "b": 3}),
+        evidence({"a": 12, "b": 12}),
+        evidence({"a": 12, "b": 12}, per_group=2),
+    )
+    typed = {"--data": ["d"], "--out": ["o"]}
+    assert after_run(few, typed, KNOWN).endswith("bench run --data d --out o")
+    assert after_run(many, typed, KNOWN).endswith("bench run --data d --out o --noise 0,0.2,0.4")
+    typed = {**typed, "--noise": ["0,0.2"]}
+    assert after_run(slides, typed, KNOWN).endswith("--noise 0,0.2 --leak")
+    assert after_run(many, typed, KNOWN).endswith("bench leaderboard --out o")
+    assert after_run(slides, {**typed, "--leak": []}, KNOWN).endswith("bench leaderboard --out o")
+
+
+def test_the_last_lines_of_the_commands_can_be_typed(bench, save_png, tmp_path):
+    for label in "ab":
+        for i in range(6):
+            save_png(tmp_path / "my raw" / label / f"s{i}__0.png", seed=100 * ord(label) + i)
+    data = ("--data", "my raw", "--group-pattern", "([^/]+)__")
+    quick = ("--encoder", "mine=texture", "--head", "knn", "--workers", 1, "--draws", 2, "--no-trivial")
+    verdict = "12 images of 6 groups give a score, but cannot tell encoders apart; about 4 more groups per class would."
+    shown = "bench run --data 'my raw' --group-pattern '([^/]+)__'"
+    code, text = bench("data", "check", *data, "--verify")
+    assert code == 0 and text.endswith(f"{verdict} Next: {shown} --verify --shots 1,2 --encoder dino,resnet50")
+    code, text = bench("extract", *data, "--encoder", "mine=texture")
+    assert code == 0 and text.endswith(f"{verdict} Next: {shown} --encoder mine=texture --shots 1,2")
+    code, text = bench("run", *data, *quick, "--shots", "1", "--dry-run")
+    typed = "--shots 1 --draws 2 --encoder mine=texture --head knn --no-trivial --workers 1"
+    assert code == 0 and text.endswith(f"{verdict} Next, to do it: {shown} {typed}")
+    code, text = bench(*shlex.split(text.rpartition("Next, to do it: bench ")[2]))
+    assert code == 0 and text.endswith(
+        f"{verdict} Add images and run it again, which does only what is new: {shown} {typed}"
+    )
