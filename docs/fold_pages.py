@@ -1,7 +1,7 @@
 """Make the pages below results/ readable on a code host: `python docs/fold_pages.py`. A second run changes nothing.
 
-A table of more than 15 rows keeps its first 15; the others are folded. A long name of an encoder is shown by a short one,
-but for commands, and the page says what it stands for. No figure changes.
+A table of more than 15 rows keeps its first 15; the others are folded. A long name of an encoder is shown by a short
+one, but for commands, and the page says what it stands for. No figure changes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SHOWN = 15  # rows of a table
 ALIASES = {
     "timm:mobilenetv2_100@weights=weights/mobilenetv2_100.safetensors": "MobileNetV2",
-    "timm:mobilenetv2_100@intervene=shuffle,weights=weights/mobilenetv2_100.safetensors": "MobileNetV2@intervene=shuffle",
+    "timm:mobilenetv2_100@intervene=shuffle,weights=weights/mobilenetv2_100.safetensors": (
+        "MobileNetV2@intervene=shuffle"
+    ),
 }
 _RULE = re.compile(r"\|(\s*:?-+:?\s*\|)+")
 

@@ -1,4 +1,4 @@
-"""Write docs/options.md, every command with every option, from the command line itself: `python docs/make_options.py`."""
+"""Write docs/options.md, every command with every option, by asking the program: `python docs/make_options.py`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def page() -> str:
     for words, command in commands():
         own = [row for param in options(command) if (row := _row(param)) not in shared]
         also = [f"`{max(param.opts, key=len)}`" for param in options(command) if _row(param) in shared]
-        arguments = [f"`{param.name}`: {_help(param)}" for param in command.params if param.param_type_name == "argument"]
+        arguments = [
+            f"`{param.name}`: {_help(param)}" for param in command.params if param.param_type_name == "argument"
+        ]
         parts.append(f"## {words}\n\n{_paragraphs(command.help or '')}\n")
         parts += [f"{text}\n" for text in arguments]
         parts.append(_table(own))
@@ -80,7 +82,9 @@ def _default(param: Any) -> str:
     value = param.default() if callable(param.default) else param.default
     if isinstance(value, bool):
         return "on" if value else ""
-    return f"`{value}`" if value is not None and str(value) not in ("", "()", "[]") and "UNSET" not in repr(value) else ""
+    return (
+        f"`{value}`" if value is not None and str(value) not in ("", "()", "[]") and "UNSET" not in repr(value) else ""
+    )
 
 
 def _help(param: Any) -> str:

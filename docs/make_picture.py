@@ -42,7 +42,9 @@ def draw(rows: pd.DataFrame, guessing: float, to: Path) -> None:
                 ha="right", va="bottom", color=COLOURS[encoder],
             )  # fmt: skip
         panel.axhline(100 * guessing, color="grey", linestyle=":")
-        panel.annotate("guessing", (1, 100 * guessing), xytext=(0, -3), textcoords="offset points", va="top", color="grey")
+        panel.annotate(
+            "guessing", (1, 100 * guessing), xytext=(0, -3), textcoords="offset points", va="top", color="grey"
+        )
         panel.set_title(title)
         panel.set_xscale("log")
         ticks = sorted(rows["shots"].unique())
