@@ -115,7 +115,7 @@ def board_of(design: Design, table: pd.DataFrame, X: np.ndarray, heads: tuple[st
     with tempfile.TemporaryDirectory() as folder:
         sweep = plan_sweep(table, design.names, protocol, {"e": ("key", "unit")}, list(heads))
         run_units(sweep, views, Path(folder), workers=1)
-        facts = RunFacts("made up", "whole", "", "", sweep.plan.rule, sweep.plan.reason, protocol.draw, design.names,
+        facts = RunFacts("made up", "whole", "", "", sweep.plan.rule, sweep.plan.reason, protocol.support_groups, design.names,
                          {"e": EncoderFacts("none", WIDTH, False, 0.0)})  # fmt: skip
         return build_leaderboard(Path(folder), sweep.blocks, sweep.table, sweep.plan, facts)
 

@@ -47,7 +47,7 @@ def table_of(design: Design, methods: int, rng: np.random.Generator, behind: flo
     with tempfile.TemporaryDirectory() as folder:
         sweep = plan_sweep(table, design.names, protocol, named, ["centroid"])
         run_units(sweep, views, Path(folder), workers=1)
-        facts = RunFacts("made up", "whole", "", "", sweep.plan.rule, "", protocol.draw, design.names,
+        facts = RunFacts("made up", "whole", "", "", sweep.plan.rule, "", protocol.support_groups, design.names,
                          {name: EncoderFacts("none", WIDTH, False, 0.0) for name in views})  # fmt: skip
         return build_leaderboard(Path(folder), sweep.blocks, sweep.table, sweep.plan, facts)
 
