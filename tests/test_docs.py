@@ -44,6 +44,7 @@ def reached_from_the_readme() -> list[Path]:
     return sorted(reached)
 
 
+_ARGUMENT = re.compile(r"""add_argument\(\s*["'](--[a-z-]+)""")
 PAGES = pytest.mark.parametrize("path", reached_from_the_readme(), ids=lambda path: path.relative_to(ROOT).as_posix())
 
 
@@ -155,7 +156,7 @@ def test_every_page_is_reached_from_the_readme():
 def options_of_scripts() -> frozenset[str]:
     """Of the programs in tests/, which pages of results name beside commands of bench."""
     sources = (text_of(path) for path in (ROOT / "tests").rglob("*.py"))
-    return frozenset(name for source in sources for name in re.findall(r"""add_argument\(\s*["'](--[a-z-]+)""", source))
+    return frozenset(name for source in sources for name in _ARGUMENT.findall(source))
 
 
 @PAGES
@@ -166,6 +167,24 @@ def test_a_page_names_no_option_that_does_not_exist(path):
     text = re.sub(r"\bpip (un)?install[^`\n]*", "", text_of(path))
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*\b", text))
     assert named <= known_options() | of_others, sorted(named - known_options() - of_others)
+
+
+def of_scripts(page: str) -> list[tuple[str, set[str]]]:
+    """The programs of tests/ that a page calls, each with the options that it is given there."""
+    page = re.sub(r"\\\n\s*", " ", page)
+    spans = [span.replace("\n", " ") for span in re.findall(r"`(python [^`]*)`", page)] + shell_lines(page)
+    calls = [re.match(r"(?:[A-Z_]+=\S+ )*python (?:-m )?(tests[/.][\w/.]+)([^#>|]*)", span.strip()) for span in spans]
+    name = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+    return [(call[1].removesuffix(".py").replace(".", "/"), set(name.findall(call[2]))) for call in calls if call]
+
+
+@PAGES
+def test_a_program_of_the_tests_has_the_options_that_a_page_gives_it(path):
+    for name, given in of_scripts(text_of(path)):
+        beside = (ROOT / f"{name}.py").parent
+        assert (ROOT / f"{name}.py").exists(), name
+        has = {option for other in beside.glob("*.py") for option in _ARGUMENT.findall(text_of(other))}
+        assert given <= has, f"{name}: {sorted(given - has)}"
 
 
 def test_every_option_of_every_command_is_named_in_the_documentation():
