@@ -18,8 +18,8 @@ from bench.fitting.tuned import read_tuned
 from bench.heads import all_heads
 from bench.heads.support import Support
 from bench.storage.together import NEXT, read_record, unsound
-from bench.studies.tune import tune as tuning
 from bench.studies.tune.half import Half
+from bench.studies.tune.page import verdict
 from bench.studies.tune.results import TuneRequest
 from bench.studies.tune.tune import tune
 
@@ -218,7 +218,7 @@ def test_the_verdict_says_when_an_interval_includes_no_gain(data, tmp_path):
 
     result = tune(source(data), AIM, out=tmp_path)
     result = replace(result, published_is_best=False)
-    assert "includes no gain" in tuning.verdict(replace(result, gain=(0.01, -0.02, 0.04)))
-    assert "includes no gain" not in tuning.verdict(replace(result, gain=(0.03, 0.02, 0.04)))
-    assert "too few for an interval" in tuning.verdict(replace(result, gain=(0.03, np.nan, np.nan)))
-    assert "No setting that was tried did better" in tuning.verdict(replace(result, published_is_best=True))
+    assert "includes no gain" in verdict(replace(result, gain=(0.01, -0.02, 0.04)))
+    assert "includes no gain" not in verdict(replace(result, gain=(0.03, 0.02, 0.04)))
+    assert "too few for an interval" in verdict(replace(result, gain=(0.03, np.nan, np.nan)))
+    assert "No setting that was tried did better" in verdict(replace(result, published_is_best=True))

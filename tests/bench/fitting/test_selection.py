@@ -134,7 +134,7 @@ def test_the_oracle_scores_the_test_once_and_gives_what_scoring_again_would_give
 
 def test_heads_share_the_folds_of_a_draw(monkeypatch):
     made = []
-    monkeypatch.setattr("bench.fitting.selection.Support", lambda *a: made.append(a) or Support(*a))
+    monkeypatch.setattr("bench.fitting.episode.Support", lambda *a: made.append(a) or Support(*a))
     drawn = episode()
     for head in (STUB, STUB, STUB):
         choose("inner-cv", head, GRID, drawn)
