@@ -190,10 +190,10 @@ def at_step(step: int, tell: Path | None = None) -> Callable[[], None]:
 
         write_up = bench.pipeline.write_up
 
-        def watched(*given: object) -> object:
+        def watched(*given: object, **named: object) -> object:
             begun[0] = True
             try:
-                return write_up(*given)
+                return write_up(*given, **named)
             finally:
                 begun[0] = False
                 if tell:
