@@ -25,7 +25,8 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     head : str, default="logreg"
-        Name of the head, e.g. "knn", "logreg", "centroid", "xgboost"; `bench.list_heads` lists them.
+        Name of the head, e.g. "knn", "logreg", "centroid", "xgboost"; `bench.list_heads` lists them. "my.py:NAME" is a
+        classifier of scikit-learn in a file, which is run.
     params : dict, optional
         A setting of your own: hyper-parameters that differ from the head's default. None lets `select` say.
     select : {"auto", "fixed"}, default="auto"

@@ -45,11 +45,14 @@ class LinearFit:
 def load(state: State) -> LinearFit:
     """Return the linear head of this state; BenchError for a state of anything else."""
     state.check_kind(KIND)
+    unit = state.about.get("unit")
+    if not isinstance(unit, bool):
+        raise BenchError(f"Got unit={unit!r} in a state; expected true or false. Fit the head again.")
     W = state.array("W", "f", (None, None))
     b = state.array("b", "f", (len(W),))
     if not (np.isfinite(W).all() and (np.isfinite(b) | (b == -np.inf)).all() and np.isfinite(b).any()):
         raise BenchError("Got a state with weights that are not finite; expected finite ones. Fit the head again.")
-    return LinearFit(W=W, b=b, unit=state.about.get("unit") is True)
+    return LinearFit(W=W, b=b, unit=unit)
 
 
 def of_shifted(support: Support, y: np.ndarray, W: np.ndarray, b: np.ndarray) -> LinearFit:

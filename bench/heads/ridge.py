@@ -187,8 +187,9 @@ def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params])
     F = _scores(span.at_support, solved)[..., order]  # (m, L, K, n), from here on by group
     T = T[:, None, :, order]
     residual = (T - F).transpose(1, 3, 0, 2).reshape(len(grid), len(groups), -1)  # (L, n, m K)
+    residual = np.ascontiguousarray(residual)  # machine code is of one layout, and so are its bits
     S = 1 / (span.e + strengths[:, None])
-    leave_out_squares(span.Z[order], starts, S, V[:, order], solved.w, residual)
+    leave_out_squares(span.Z[order], starts, S, np.ascontiguousarray(V[:, order]), solved.w, residual)
     residual = residual.reshape(len(grid), len(groups), len(Y), n_classes)
     F = np.empty((len(Y), len(grid), n_classes, len(groups)))
     F[..., order] = T - residual.transpose(2, 0, 3, 1)

@@ -86,7 +86,7 @@ def leave_out(
     from bench.solvers.left_out_kernels import move_scores, share  # here, as numba takes long to import
 
     present, labels = np.unique(y, return_inverse=True)
-    scores = S[:, present].astype(np.float64)
+    scores = np.ascontiguousarray(S[:, present], np.float64)  # of one layout, as each has machine code of its own
     if len(present) > 1:
         move_scores(tuple(geometry), (labels, *sort_by(labels)), len(y) * np.asarray(l2, np.float64), loss, scores)
-    share(scores, present, left, P)
+    share(scores, present, np.ascontiguousarray(left), P)

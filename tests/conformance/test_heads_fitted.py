@@ -1,8 +1,9 @@
 """A head that is fitted scores rows as the batched way does, and is the same after its state was written and read.
 
 Not to the bit: the batched way multiplies test rows with the support in float32, in coordinates of its own, where a
-fitted head holds weights of the dimensions in float64. ATOL is measured: a hundredth of it for most heads, a third of it
-for linear discriminant analysis at its weakest shrinkage, whose weights are the longest.
+fitted head holds weights of the dimensions in float64. Measured on these rows at these settings, probabilities differ by
+4e-6 at most (ridge regression at its weakest penalty; logistic regression 2e-6, discriminant analysis 8e-7, centroids
+1e-15), and neighbours and trees by nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from bench.heads.contract import KeptSupport
 from bench.heads.state import Fitted, State
 from bench.heads.support import Support
 
-ATOL = 2e-3
+ATOL = 2e-5
+SOLVED = 2e-3  # to which logistic regression is solved, which starts anew for rows in another order
 TIE = 1e-4  # two classes nearer than this may change places
 HEADS = pytest.mark.parametrize("head", all_heads().values(), ids=lambda head: head.name)
 SHAPES = {"n < d": (30, 80), "n near d": (40, 41), "n > d": (150, 12), "many rows and dimensions": (300, 320)}
@@ -115,7 +117,7 @@ def test_rows_in_another_order_are_fitted_as_the_batched_way_does(head: Head, sh
     fitted = head.fit(X[order], y[order], K, head.default)
     assert_agree(fitted.scores(X_test), batched(head, X[order], y[order], X_test, head.default))
     if head.name not in ("prune-refit", "xgboost"):  # whose folds and draws of features go by the order
-        np.testing.assert_allclose(fitted.scores(X_test), head.fit(X, y, K, head.default).scores(X_test), atol=ATOL)
+        np.testing.assert_allclose(fitted.scores(X_test), head.fit(X, y, K, head.default).scores(X_test), atol=SOLVED)
 
 
 @HEADS
@@ -203,9 +205,8 @@ def test_a_state_that_is_incomplete_or_of_another_head_is_refused(head: Head):
         with pytest.raises(BenchError, match=f"'{name}'.*of type bool"):
             head.restore(replace(state, arrays={**state.arrays, name: np.zeros(array.shape, bool)}))
     for name in state.about:
-        if name != "unit":
-            with pytest.raises(BenchError, match=name):
-                head.restore(replace(state, about={**state.about, name: "another"}))
+        with pytest.raises(BenchError, match=name):
+            head.restore(replace(state, about={**state.about, name: "another"}))
     with pytest.raises(BenchError, match="'W' of type object"):
         State(arrays={"W": np.array([None])}, about={})
 
