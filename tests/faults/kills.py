@@ -31,6 +31,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -106,6 +107,7 @@ def start(words: tuple[str, ...], place: Path, prepare: Callable[[], None] = lam
         prepare()
         code = call(words)
         sys.stdout.flush()
+        threading._shutdown()  # as the interpreter ends: joblib's workers hear that no more comes, and are not waited for
         atexit._run_exitfuncs()
     finally:
         os._exit(code)
