@@ -123,6 +123,7 @@ def extract(
                         on_progress(sum(made.values()), total, name)
             for claim in block.claims:
                 claims.done(claim)
+        claims.sweep()  # of who was killed between committing a block and letting go of it
     for encoder in loaded:
         name = encoder.spec.name
         if made[name]:

@@ -77,7 +77,7 @@ def check_regime(regime: str) -> None:
     """Raise BenchError for an unknown regime."""
     if regime not in REGIMES:
         hint = did_you_mean(regime, REGIMES) or "."
-        raise BenchError(f"Got support groups '{regime}'{hint} Expected one of: {', '.join(REGIMES)}.")
+        raise BenchError(f"Got --support-groups '{regime}'{hint} Expected one of: {', '.join(REGIMES)}.")
 
 
 def order_items(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ import pytest
 from PIL import Image
 
 from bench.cli import app as cli
+from bench.embeddings import inventory
 from bench.fitting.plan import Sweep, plan_sweep
 from bench.fitting.views import Embedded
 from bench.protocol.protocol import Protocol
+from bench.storage.owner import left_semaphores
 
 
 @pytest.fixture
@@ -87,3 +90,12 @@ def bench(capsys, monkeypatch, tmp_path):
         return int(stop.value.code or 0), " ".join((out + err).split())
 
     return call
+
+
+@pytest.fixture(scope="module", autouse=True)
+def semaphores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What joblib's processes share, of this test alone and not of the machine, where other tests kill processes."""
+    shared = tmp_path_factory.mktemp("shm")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inventory, "left_semaphores", partial(left_semaphores, shared))
+        yield shared

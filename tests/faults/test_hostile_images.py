@@ -21,9 +21,9 @@ SPACE = 2_000_000_000
 SCRIPT = """
 import sys
 from pathlib import Path
-from bench.embeddings.embed import Source, extract_encoders, prepare
+from bench.embeddings.embed import DataSpec, extract_encoders, prepare
 from encoders import resolve
-prepared, report = extract_encoders(prepare(Source(Path(sys.argv[1])), sys.argv[2]), [resolve("color-stats")])
+prepared, report = extract_encoders(prepare(DataSpec(Path(sys.argv[1])), sys.argv[2]), [resolve("color-stats")])
 print(sum(report.made.values()))
 print(*sorted(prepared.dataset.problems["path"]), sep="\\n")
 print(*prepared.dataset.problems["reason"], sep="\\n", file=sys.stderr)

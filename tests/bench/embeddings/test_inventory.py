@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import time
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -17,12 +16,11 @@ from typer.testing import CliRunner
 
 from bench.cli.app import app
 from bench.data.manifest import scan
-from bench.embeddings import inventory
 from bench.embeddings.inventory import find_leftovers, list_variants, pixel_bytes, remove
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
 from bench.storage import shards
-from bench.storage.owner import left_semaphores, temporary
+from bench.storage.owner import temporary
 from bench.work.claims import Claims
 
 KEY = "k" * 32
@@ -39,15 +37,6 @@ def rows(*numbers: int) -> np.ndarray:
 
 def flip(data: bytes, at: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
-
-
-@pytest.fixture(autouse=True)
-def semaphores(tmp_path_factory):
-    """What joblib's processes share, of this test alone and not of the machine."""
-    shared = tmp_path_factory.mktemp("shm")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inventory, "left_semaphores", partial(left_semaphores, shared))
-        yield shared
 
 
 @pytest.fixture
