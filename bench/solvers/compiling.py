@@ -3,6 +3,11 @@
 numba keeps compiled code until the file of its function changes. A change of another file goes unnoticed, and code that
 an earlier version of this package has kept may not even be readable. So it is kept in a folder named by the content of
 all files here, and folders of other contents are removed.
+
+What one compiled function calls becomes part of it. Otherwise every function that is called is there several times, as
+it was optimised beside each of its callers, and which of them runs depends on what the process compiled or loaded
+first; they round differently. For the same reason loops stand where arrays could be assigned: code that is made a part
+of another is optimised again, and that of array expressions is long.
 """
 
 from __future__ import annotations
@@ -64,7 +69,7 @@ def _kept_in(folder: Path) -> Iterator[None]:
 
 
 def _compiler(*fastmath: str) -> Callable[[Any], Any]:
-    options: dict[str, Any] = {"error_model": "numpy", "fastmath": set(fastmath)}
+    options: dict[str, Any] = {"error_model": "numpy", "fastmath": set(fastmath), "forceinline": True}
 
     def decorate(function: Any) -> Any:
         if FOLDER is None:

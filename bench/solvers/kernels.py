@@ -68,6 +68,35 @@ def add_and_dot(A: np.ndarray, by: float, B: np.ndarray, C: np.ndarray) -> float
 
 
 @compiled
+def copy(A: np.ndarray, B: np.ndarray) -> None:
+    """Write A (K, r) to B."""
+    for k in range(len(A)):
+        a, b = A[k], B[k]
+        for j in range(len(a)):
+            b[j] = a[j]
+
+
+@compiled
+def transpose(A: np.ndarray) -> np.ndarray:
+    """Return A' of A (p, q), row by row in memory."""
+    p, q = A.shape
+    B = np.empty((q, p), np.float32)
+    for i in range(p):
+        for j in range(q):
+            B[j, i] = A[i, j]
+    return B
+
+
+@compiled
+def contrast(p: Problem) -> None:
+    """Set what makes of the axes' weights those of the classes, each minus the last one's."""
+    K = len(p.turn)
+    for k in range(K - 1):
+        for m in range(K):
+            p.contrast[k, m] = p.turn[k, m] - p.turn[K - 1, m]
+
+
+@compiled
 def precondition(p: Problem, curvature: np.ndarray, A: np.ndarray, B: np.ndarray, by: float) -> float:
     """Write `by` times H^-1 A to B, both (K, r), and return A' H^-1 A; see (A) of `linalg`."""
     total, factor = ZERO, np.float32(by)
@@ -131,20 +160,22 @@ def bound(p: Problem) -> float:
 @compiled
 def begin(p: Problem, l2: float, ahead: float, bend: float) -> None:
     """Start at W = 0 where `ahead` is NaN, else so far along the last rungs; see `ladder.Stage`."""
-    if np.isnan(ahead):
-        p.W[:] = ZERO
-    else:
-        p.W[:] = p.last + np.float32(ahead) * (p.last - p.before)
-        p.W[:] += np.float32(bend) * (p.last - p.before - (p.before - p.older))
     K, scale = len(p.W), p.numbers[SCALE]
+    moves, turns = np.float32(ahead), np.float32(bend)
     for k in range(K):
-        p.turn[k] = ZERO
-        p.turn[k, k] = ONE
-    p.contrast[:] = p.turn[: K - 1] - p.turn[K - 1]
-    p.G[:] = ZERO
-    p.D[:] = ZERO
-    p.penalty[:-1] = np.float32(l2)
-    p.numbers[:] = 0
+        W, last, before, older, G, D = p.W[k], p.last[k], p.before[k], p.older[k], p.G[k], p.D[k]
+        for j in range(len(W)):
+            G[j] = D[j] = W[j] = ZERO
+            if ahead == ahead:
+                move = last[j] - before[j]
+                W[j] = last[j] + moves * move + turns * (move - (before[j] - older[j]))
+        for m in range(K):
+            p.turn[k, m] = ONE if k == m else ZERO
+    contrast(p)
+    for j in range(len(p.penalty) - 1):
+        p.penalty[j] = l2
+    for i in range(len(p.numbers)):
+        p.numbers[i] = 0
     p.numbers[F], p.numbers[T], p.numbers[ABOVE], p.numbers[L2] = inf, 1.0, inf, l2
     p.numbers[SCALE] = scale
 
@@ -171,13 +202,14 @@ def turn(p: Problem, C: np.ndarray, least: float) -> None:
     """Turn W, where the first evaluation is, to the axes of the classes' curvature C (K, K)."""
     values, axes = np.linalg.eigh(C)
     K = len(values)
-    p.turn[:] = axes.astype(np.float32)
-    p.contrast[:] = p.turn[: K - 1] - p.turn[K - 1]
     for k in range(K):
-        p.bend[k] = np.float32(max(values[k], least))
+        p.bend[k] = max(values[k], least)
+        for m in range(K):
+            p.turn[k, m] = axes[k, m]
     p.bend[0] = ONE  # all classes alike, which no score tells and no step takes
-    p.room[:] = p.W
-    multiply(np.ascontiguousarray(p.turn.T), p.room, p.W)
+    contrast(p)
+    copy(p.W, p.room)
+    multiply(transpose(p.turn), p.room, p.W)
 
 
 @compiled
@@ -224,7 +256,7 @@ def receive(p: Problem, loss: float, gradient: np.ndarray, bends: Bends, limits:
         for j in range(len(row)):
             row[j] = W[j] + np.float32(t) * D[j]
     new_G = np.empty(new_W.shape, np.float32)
-    multiply(np.ascontiguousarray(p.contrast.T), gradient, new_G)
+    multiply(transpose(p.contrast), gradient, new_G)
     squared = penalise(new_W, p.penalty, new_G)
     value = loss + 0.5 * squared
     numbers[STEPS] += 1
@@ -251,13 +283,13 @@ def finish(p: Problem, stages: Stages, stage: int, found: Solution) -> None:
         add(p.W, 1.0, p.D)
     multiply(p.turn, p.W, p.room)
     if at >= 0:
-        found.W[at] = p.room
+        copy(p.room, found.W[at])
         found.gap[at] = p.numbers[ABOVE] / max(p.numbers[F], TINY)
         found.steps[at] = int(p.numbers[STEPS])
     if stages.is_rung[stage]:
-        p.older[:] = p.before
-        p.before[:] = p.last
-        p.last[:] = p.room
+        copy(p.before, p.older)
+        copy(p.last, p.before)
+        copy(p.room, p.last)
         if p.numbers[FIRST_SCALE] > 0:
             p.numbers[SCALE] = p.numbers[FIRST_SCALE]
     if stage + 1 < len(stages.l2):

@@ -23,7 +23,10 @@ def multiply(A: np.ndarray, B: np.ndarray, out: np.ndarray) -> None:
     """Write A (K, p) @ B (p, q) to out; four rows of B at a time, so that out is loaded and stored less."""
     K, p = A.shape
     q, by_four = B.shape[1], p - p % 4
-    out[:] = 0
+    for k in range(K):
+        row = out[k]
+        for i in range(q):
+            row[i] = ZERO
     for j in range(0, by_four, 4):
         first, second, third, fourth = B[j], B[j + 1], B[j + 2], B[j + 3]
         for k in range(K):
@@ -65,7 +68,8 @@ def exponentiate(x: np.ndarray, power: np.ndarray) -> None:
 @compiled
 def exponentiate_rows(S: np.ndarray, power: np.ndarray, total: np.ndarray) -> None:
     """Replace S (K, n), <= 0, by exp(S), and set total (n,) to the sums of its columns; see `exponentiate`."""
-    total[:] = ZERO
+    for i in range(len(total)):
+        total[i] = ZERO
     for k in range(len(S)):
         row = S[k]
         exponentiate(row, power)
@@ -124,9 +128,8 @@ def loss_of_block(S: np.ndarray, y: np.ndarray, weight: np.ndarray, smoothing: f
                 distance += (weight[i] if len(weight) else ONE) * row[i]
             total -= float(each * distance)  # of the scores to the top, for the labels' even part
     for i in range(n):
-        behind[i] = S[y[i], i]  # 0 where the own class leads
+        own[i] = behind[i] = S[y[i], i]  # 0 where the own class leads
         S[y[i], i] = LEAST_EXPONENT  # as good as none
-    own[:] = behind
     exponentiate(own, power)
     exponentiate_rows(S, power, others)
     if q > 0:
@@ -170,7 +173,9 @@ def scores_of(leads: np.ndarray, start: int, width: int) -> np.ndarray:
         row, lead = S[k], leads[k]
         for i in range(width):
             row[i] = lead[start + i]
-    S[before] = ZERO
+    row = S[before]
+    for i in range(width):
+        row[i] = ZERO
     return S
 
 
@@ -178,7 +183,9 @@ def scores_of(leads: np.ndarray, start: int, width: int) -> np.ndarray:
 def subtract_top(S: np.ndarray, top: np.ndarray) -> None:
     """Subtract from S (K, n) the largest of every column, which is left in top (n,)."""
     K, n = S.shape
-    top[:] = S[0]
+    row = S[0]
+    for i in range(n):
+        top[i] = row[i]
     for k in range(1, K):
         row = S[k]
         for i in range(n):
