@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.data.datasets import Dataset
-from bench.embeddings.embed import DataSpec, OnProgress, Prepared, cached_encoders, prepare
+from bench.embeddings.embed import DataSpec, OnProgress, Prepared, prepare, stored_or_default
 from bench.embeddings.missing import resolve_all
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
@@ -32,7 +32,8 @@ DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
 class Request:
     """What is asked of `run`: which data, encoders and heads under which protocol, and where the results go.
 
-    encoders: names or variants, e.g. "dino@size=448"; none takes all that are cached for this data. trivial: add the
+    encoders: names or variants, e.g. "dino@size=448"; none takes all that are
+    stored for this data, or `encoders.DEFAULT`. trivial: add the
     panel of that name, what every encoder has to beat, see `encoders.panels`. ensembles: of
     encoders, whose own rows are made as well. zero_shot: add a row with 0 labels for every encoder with a text
     tower, with the default prompts or those of a file. name: folder below <out>/runs (default: from the data and
@@ -85,12 +86,12 @@ def resolve_request(request: Request, on_progress: OnProgress | None = None) -> 
     whole = prepared.dataset
     dataset, instances, without = leave_out(prepared.dataset, prepared.instances, request.protocol.tuned)
     prepared = replace(prepared, dataset=hold_out(dataset, request.protocol.foreign), instances=instances)
-    specs = known or (cached_encoders(prepared) if not names else [])
+    specs = known or (stored_or_default(prepared) if not names else [])
     specs = list({spec.name: spec for spec in specs}.values())
     if not specs:
         raise BenchError(
-            "Got no --encoder, and no embeddings of this data are stored yet; expected at least one, "
-            "e.g. --encoder color-stats,texture,random-resnet18. `bench encoders` lists them.",
+            "Got no --encoder that can be loaded; expected at least one, e.g. --encoder color-stats,texture,"
+            "random-resnet18. `bench encoders` lists them.",
             *missing.values(),
         )
     return ResolvedRequest(prepared, whole, specs, ensembles, without, missing)

@@ -9,13 +9,14 @@ from .errors import EncoderError
 from .hub import availability
 from .open_clip_text import TextEncoder, has_text_tower, text_encoder
 from .options import split_alias, split_names
-from .panels import PANELS, expand
+from .panels import DEFAULT, PANELS, expand
 from .placement import find_placement, hardware, one_thread_each
 from .preprocess import as_rgb, as_views, fit_input
 from .registry import check_aliases, descriptor, names, register, resolve
 from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
 
 __all__ = [
+    "DEFAULT",
     "PANELS",
     "EncoderError",
     "EncoderSpec",

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .errors import EncoderError
 from .hub_download import Wanted, download, wrong_digest
+from .packaged import find_package
 from .spec import EncoderSpec
 
 #: Seconds for the question whether the hub can be reached, name lookup included.
@@ -37,6 +38,8 @@ def availability(spec: EncoderSpec) -> str | None:
         return f"{library} is not installed"
     if spec.file:
         return None if Path(spec.file).is_file() else f"no file {spec.file}"
+    if spec.package and not find_package(spec.package):
+        return f"the package {spec.package} is not installed, which has its weights"
     if spec.weights != "pretrained":
         return None
     if spec.hub and cached_file(spec.hub, WEIGHT_FILES[kind], getattr(spec, "revision", "")):

@@ -59,7 +59,7 @@ class Network:
     dim: of the default pooling. params: millions of parameters of what is run, the classifier left out.
     hub: Hugging Face repository of the weights; None for the one that the source names, or timm's own.
     kind: what pooling there is to choose, a key of POOLS. patch: what the input size has to be a multiple of.
-    control: weights are drawn, never loaded.
+    control: weights are drawn, never loaded. package, weights: the installed package that has them, and "sha256:...".
     """
 
     name: str
@@ -79,6 +79,8 @@ class Network:
     revision: str = ""
     family: str = "other"
     control: bool = False
+    package: str = ""
+    weights: str = "pretrained"
 
 
 def network_spec(row: Network, options: Mapping[str, object]) -> EncoderSpec:
@@ -87,10 +89,10 @@ def network_spec(row: Network, options: Mapping[str, object]) -> EncoderSpec:
     hubs = {"timm": f"timm/{model_id}", "hf-hub": model_id, "open_clip-hub": model_id}
     declared = EncoderSpec(
         name=row.name, family=row.family, source=row.source, dim=row.dim, preprocess=row.preprocess,
-        weights="random:0" if row.control else "pretrained", pool=POOLS[row.kind][0], licence=row.licence,
+        weights="random:0" if row.control else row.weights, pool=POOLS[row.kind][0], licence=row.licence,
         pretraining=row.pretraining, gated=row.gated, hub=hubs.get(library, "") if row.hub is None else row.hub,
         revision=row.revision, architecture=row.architecture, params=row.params, checked=row.checked,
-        about=row.about, build=BUILDERS[library],
+        about=row.about, package=row.package, build=BUILDERS[library],
     )  # fmt: skip
     return _variant(declared, options, row.kind, row.patch, row.control)
 
@@ -128,14 +130,14 @@ def _weighted(spec: EncoderSpec, weights: str, seed: object, seed_given: bool) -
     if weights == "random":
         return replace(
             spec, weights=f"random:{seed}", family="control", trivial=True,
-            pretraining="none (random weights)", hub="", revision="", gated=False,
+            pretraining="none (random weights)", hub="", package="", revision="", gated=False,
         )  # fmt: skip
     if seed_given:
         raise EncoderError(f"Got a seed for encoder '{spec.name}'; it belongs to weights=random.")
     if weights == "pretrained":
         return spec
     path, digest = local_weights(weights)
-    spec = replace(spec, weights=digest, file=path, revision="", gated=False)
+    spec = replace(spec, weights=digest, file=path, package="", revision="", gated=False)
     if spec.source.startswith("file:"):  # such a file is how this entry is used
         return spec
     return replace(spec, licence="unknown (local file)", pretraining="unknown (local file)")

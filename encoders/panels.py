@@ -19,6 +19,9 @@ PANELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )  # fmt: skip
 
+#: What is compared where nothing is named: its weights are installed along, so that no network is needed.
+DEFAULT = "efficientnet-lite0"
+
 
 def expand(names: Iterable[str]) -> list[str]:
     """Return the names with every panel replaced by what it stands for, each name once, in order.

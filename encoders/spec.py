@@ -115,7 +115,8 @@ class EncoderSpec:
     code: identity of code outside this package's contract: a descriptor's version, a user file's sha256.
     architecture: timm's or open_clip's description of the network where `source` does not tell, else "".
     revision: commit of the hub repository; "" for main.
-    hub, file: Hugging Face repository and local file of the weights ("" when none); not part of the identity.
+    hub, file, package: where the weights are: Hugging Face repository, local file, or installed package that has
+        them ("" when none); not part of the identity.
     params: millions of parameters (0: none or not known). about: one line, with the paper.
     checked: "library" where a test compares network, dimension, size, input and pooling with timm or open_clip;
         "code" for descriptors; else "declared: " and where it is from, as nothing at hand could confirm it.
@@ -143,6 +144,7 @@ class EncoderSpec:
     about: str = field(default="", compare=False)
     hub: str = field(default="", compare=False)
     file: str = field(default="", compare=False, repr=False)
+    package: str = field(default="", compare=False)
     variant: str = field(default="", compare=False)
     build: Callable[[EncoderSpec, Placement], LoadedEncoder] = field(default=None, compare=False, repr=False)  # type: ignore[assignment]
 

@@ -14,6 +14,7 @@ from .encode import network_encoder
 from .errors import EncoderError, did_you_mean
 from .facts import remembered
 from .hub import WEIGHT_FILES, hub_file
+from .packaged import named_as, packaged_weights
 from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
 from .weights import mismatch, quiet, read_state_dict, state_digest, unchanged
 
@@ -47,11 +48,13 @@ def build_timm(spec: EncoderSpec, placement: Placement) -> LoadedEncoder:
     if spec.weights.startswith("random:"):
         model = _random(architecture, kwargs, int(spec.weights.removeprefix("random:")), spec.name)
     else:
-        path = unchanged(spec.file, spec.weights, spec.name) if spec.file else _hub_weights(spec)
+        path = _weights(spec)
         # What a row declares of an architecture no library vouches for: a key in excess may be a layer it lacks.
-        exact = bool(spec.file or spec.architecture)
-        source = spec.file or spec.hub
-        model = _with_weights(architecture, kwargs, config, read_state_dict(path), spec.name, source, exact=exact)
+        exact = bool(spec.file or spec.package or spec.architecture)
+        state, source = read_state_dict(path), spec.file or spec.package or spec.hub
+        if spec.package:
+            state = named_as(state, _names(architecture), spec.name, source)
+        model = _with_weights(architecture, kwargs, config, state, spec.name, source, exact=exact)
         if spec.file:
             unchanged(spec.file, spec.weights, spec.name)
     model.eval().requires_grad_(False)
@@ -179,7 +182,20 @@ def _architecture(spec: EncoderSpec) -> tuple[str, dict[str, Any], dict[str, Any
     return model_id, cfg.to_dict() if cfg else {}, {}
 
 
-def _hub_weights(spec: EncoderSpec) -> Path:
+def _names(architecture: str) -> dict[str, torch.Size]:
+    """Return the names and shapes of a network with its classifier, in their order."""
+    import timm
+    import torch
+
+    with quiet(), torch.device("meta"):
+        return {name: tensor.shape for name, tensor in timm.create_model(architecture).state_dict().items()}
+
+
+def _weights(spec: EncoderSpec) -> Path:
+    if spec.file:
+        return unchanged(spec.file, spec.weights, spec.name)
+    if spec.package:
+        return packaged_weights(spec.package, spec.weights, spec.name)
     if not spec.hub:
         raise EncoderError(
             f"No hub holds the weights of '{spec.name}'; fetch them yourself{_address(spec.source)} and give them with "

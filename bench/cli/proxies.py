@@ -62,7 +62,7 @@ def proxies(
         import numpy as np
         import pandas as pd
 
-        from bench.embeddings.embed import cached_encoders, embed, prepare
+        from bench.embeddings.embed import embed, prepare, stored_or_default
         from bench.fitting.scaling import scale_rows
         from bench.studies.proxies import PROXIES, cka_matrix, measure, selection_regret
         from encoders import check_aliases, resolve
@@ -71,13 +71,7 @@ def proxies(
     check_aliases(specs)
     with progress_bars() as report:
         prepared = prepare(source.spec(), out, report)
-    specs = specs or cached_encoders(prepared)
-    specs = list({spec.name: spec for spec in specs}.values())
-    if not specs:
-        raise BenchError(
-            "Got no --encoder, and no embeddings of this data are stored yet; expected at least one, e.g. --encoder "
-            "dino,trivial."
-        )
+    specs = list({spec.name: spec for spec in specs or stored_or_default(prepared)}.values())
     board = None if run is None else _board(run, out, prepared, source.instances)
     with progress_bars() as report:
         prepared, _, embedded = embed(prepared, specs, device, report)

@@ -27,7 +27,7 @@ def quickstart(to: To = Path("quickstart"), workers: Workers = CORES) -> None:
         request = Request(
             source=DataSpec(to / "demo" / "raw", group_pattern=r"([^/]+)__"),
             protocol=Protocol(shots=(1, 2, 5), noise=(0.0, 0.4), draws=10),
-            encoders=("color-stats", "texture", "random-resnet18"),
+            encoders=("efficientnet-lite0", "color-stats", "texture", "random-resnet18"),
             heads=("knn", "centroid", "logreg"),
             out=to / "results",
             name="quickstart",
@@ -44,7 +44,7 @@ def quickstart(to: To = Path("quickstart"), workers: Workers = CORES) -> None:
         "Next, your own images, one folder per class:",
         "",
         "  bench data check --data Data/raw",
-        "  bench run --data Data/raw --shots 1,2,5 --encoder dino,resnet50,color-stats,texture",
+        "  bench run --data Data/raw --shots 1,2,5",
         "",
         sep="\n",
     )

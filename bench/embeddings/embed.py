@@ -19,7 +19,7 @@ from bench.embeddings.store import DamagedRows, EmbeddingStore
 from bench.errors import BenchError
 from bench.instances.cell_boxes import CellFiles
 from bench.instances.cut import cut_instances
-from encoders import EncoderError, EncoderSpec, resolve
+from encoders import DEFAULT, EncoderError, EncoderSpec, resolve
 
 OnProgress = Callable[[str, int, int], None]  # what, done, total
 
@@ -129,6 +129,11 @@ def cached_encoders(prepared: Prepared) -> list[EncoderSpec]:
         if spec.key == key:
             found.append(spec)
     return found
+
+
+def stored_or_default(prepared: Prepared) -> list[EncoderSpec]:
+    """Return the encoders where none is named: all whose embeddings are stored, else the default one."""
+    return cached_encoders(prepared) or [resolve(DEFAULT)]
 
 
 def embed(

@@ -17,7 +17,8 @@ Encoders = Annotated[
     list[str] | None,
     option(
         BASIC,
-        "Encoders, comma-separated or repeated; see `bench encoders`. `trivial` is a panel of cheap ones: colour, "
+        "Encoders, comma-separated or repeated; see `bench encoders`. Where none is named: those whose embeddings are "
+        "stored, else efficientnet-lite0, which needs no network. `trivial` is a panel of cheap ones: colour, "
         "texture, focus, pixels, size, and a constant. NAME@size=448,color=grey is a variant, timm:MODEL, "
         "open_clip:MODEL/TAG, hf-hub:REPOSITORY and my.py:NAME are any other, and SHORT=NAME is shown as SHORT in "
         "tables and pages. Variants that take something away show what a score rests on: @intervene=zscore the stain, "

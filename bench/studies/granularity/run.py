@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.data.content import content_of
-from bench.embeddings.embed import OnProgress, Prepared, cached_encoders, embed, prepare
+from bench.embeddings.embed import OnProgress, Prepared, embed, prepare, stored_or_default
 from bench.embeddings.extract import ExtractReport
 from bench.errors import BenchError
 from bench.fitting.views import Embedded
@@ -94,14 +94,8 @@ def run(request: GranularityRequest, device: str, command: str, on_progress: OnP
 
 
 def _specs(asked: Sequence[EncoderSpec], prepared: Prepared) -> list[EncoderSpec]:
-    """Return the encoders that were asked for, or all whose embeddings are stored, each once."""
-    specs = asked or cached_encoders(prepared)
-    if not specs:
-        raise BenchError(
-            "Got no --encoder, and no embeddings of this data are stored yet; expected at least one, e.g. --encoder "
-            "dino,trivial."
-        )
-    return list({spec.name: spec for spec in specs}.values())
+    """Return the encoders that were asked for, else `stored_or_default`, each once."""
+    return list({spec.name: spec for spec in asked or stored_or_default(prepared)}.values())
 
 
 def _parts(

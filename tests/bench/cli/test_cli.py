@@ -199,14 +199,15 @@ def test_a_level_without_groups_to_leave_out_is_told_and_the_others_go_on(bench,
     assert f"No shot level can be drawn from this data. {said}" in text
 
 
-def test_without_an_encoder_a_run_takes_what_is_cached(bench, data):
-    code, text = bench("run", "--data", data, "--shots", "1")
-    assert code == 2
-    assert "no embeddings of this data are stored yet" in text
+def test_without_an_encoder_a_run_takes_what_is_stored_else_the_default_one(bench, data):
+    code, text = bench("run", "--data", data, "--shots", "1", "--no-trivial", "--head", "knn", "--draws", 2, "--name", "x")
+    assert code == 0
+    assert "efficientnet-lite0" in text and "12 made" in text
+    assert bench("store", "clean", "--drop", "efficientnet-lite0", "--yes")[0] == 0
     assert bench("extract", "--data", data, "--encoder", "thumbnail")[0] == 0
     code, text = bench("run", "--data", data, "--shots", "1", "--head", "centroid", "--draws", 2)
     assert code == 0
-    assert "thumbnail" in text
+    assert "thumbnail" in text and "efficientnet-lite0" not in text
 
 
 def test_extract_skips_what_cannot_be_read_and_finishes(bench, data):

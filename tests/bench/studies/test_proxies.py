@@ -241,6 +241,6 @@ def test_the_official_test_is_not_looked_at(bench, data, tmp_path):
     assert "6 of 12 instances" in text
 
 
-def test_without_an_encoder_or_anything_stored_it_is_said(bench, data):
+def test_without_an_encoder_or_anything_stored_the_default_one_is_judged(bench, data):
     code, text = bench("proxies", "--data", data)
-    assert code == 2 and "no embeddings of this data are stored yet" in text
+    assert code == 0 and "efficientnet-lite0" in text
