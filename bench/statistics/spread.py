@@ -5,14 +5,16 @@ score is a mean over test groups and over draws, and errs by both and by the gro
 (`bench.statistics.learning`).
 
     fixed, official     variance = T + L           T: other test groups, L: other training groups and draws
-    in turn (folds)     variance = (1 + w) T + (1 - w) (D + C) + luck of the draws
+    in turn (folds)     variance = (1 + w) T + (1 - w) D + C + luck of the draws
                         D: the groups as they are learned from, C: twice its covariance with T, both by deletions
 
-In folds every group is tested and learned from. Where learning is symmetric, with as much effect on the answers to
-others as others have on the answer to it, the variance is 2 T (`bench.statistics.chance` has the bound); by deletions
-it is T + D + C, right in the mean and noisy. The two are weighed by w = `PRIOR` and 1 - w, the variance is never less
-than T, and of several methods D + C is shrunk towards T times its average ratio over all of them. Only a part of the
-groups may be missing from some draw: the weight of D + C is smaller by that part.
+In folds every group is tested and learned from, and its variance is T + D + C. By deletions D is right in the mean and
+noisy, a sum of squares of what few draws say. Where learning is symmetric, with as much effect on the answers to others
+as others have on the answer to it, it is T (`bench.statistics.chance` has the bound). The two are weighed by 1 - w and
+w = `PRIOR`. C is less noisy, one of its factors being known well, and cannot be guessed: it is 0 where groups hold
+one class each and larger than T where odd groups, which are hard to test, mislead those who learn from them. The
+variance is never less than T, and of several methods D and C are shrunk towards T times their average ratio over all of
+them. Only a part of the groups may be missing from some draw: the weights of D and C are smaller by that part.
 """
 
 from __future__ import annotations
@@ -61,13 +63,13 @@ class Spread:
             terms.append(((2 if self.in_turn else 1) * test, self.df_test))
         else:
             found = self.deleted
-            weight = (1 - PRIOR) * found.known
-            kept = weight * (self.df_groups - 1) / self.df_groups
+            weight, known = (1 - PRIOR) * found.known, found.known * (self.df_groups - 1) / self.df_groups
+            kept = (1 - PRIOR) * known
             raw = _pooled(np.maximum(pick(found.raw), 0), test)
-            learned = _pooled(pick(found.raw) - pick(found.noise) + pick(found.cross), test)
-            variance = np.maximum((2 - weight) * test + kept * learned, test) + learning
+            learned = kept * _pooled(pick(found.raw) - pick(found.noise), test) + known * _pooled(pick(found.cross), test)
+            variance = np.maximum((2 - weight) * test + learned, test) + learning
             terms += [((2 - weight) * test, self.df_test), (kept * raw, self.df_groups)]
-            terms.append((kept * np.sqrt(2 * test * raw), self.df_groups))
+            terms.append((known * np.sqrt(2 * test * raw), self.df_groups))
         df = _freedom(variance, terms)
         return variance, np.minimum(df, max(self.df_test, LEAST_DF)) if self.in_turn else df
 
