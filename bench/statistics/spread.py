@@ -66,8 +66,9 @@ class Spread:
             weight, known = (1 - PRIOR) * found.known, found.known * (self.df_groups - 1) / self.df_groups
             kept = (1 - PRIOR) * known
             raw = _pooled(np.maximum(pick(found.raw), 0), test)
-            learned = kept * _pooled(pick(found.raw) - pick(found.noise), test) + known * _pooled(pick(found.cross), test)
-            variance = np.maximum((2 - weight) * test + learned, test) + learning
+            learned = kept * _pooled(pick(found.raw) - pick(found.noise), test)
+            odd = known * _pooled(pick(found.cross), test)
+            variance = np.maximum((2 - weight) * test + learned + odd, test) + learning
             terms += [((2 - weight) * test, self.df_test), (kept * raw, self.df_groups)]
             terms.append((known * np.sqrt(2 * test * raw), self.df_groups))
         df = _freedom(variance, terms)
