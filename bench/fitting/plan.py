@@ -60,7 +60,7 @@ class Sweep:
 
     @cached_property
     def foreign(self) -> dict[str, np.ndarray]:
-        """Split to the rows of no class that open-set noise takes from."""
+        """Split to the rows of no class that noise takes from."""
         if not self.protocol.foreign:
             return {}
         splits = {split.name: split for repeat in self.plan.repeats for split in repeat}
@@ -240,7 +240,7 @@ def _equal_groups(group: np.ndarray, y: np.ndarray) -> bool:
 def _noises_at(sweep: Sweep, level: Level) -> tuple[dict[str, tuple[float, ...]], str]:
     """Return (kinds of noise with their rates that a level can have, why others are missing or "")."""
     rates = sweep.protocol.rates()
-    replaced = [kind for kind in rates if KINDS[kind].replaces]
+    replaced = [kind for kind in rates if KINDS[kind].needs_foreign]
     if not replaced or level.labels(len(sweep.classes)) <= min(map(len, sweep.foreign.values())):
         return rates, ""
     supports = sweep.draws_of(level).supports

@@ -9,7 +9,7 @@ from bench.errors import BenchError, did_you_mean
 from bench.protocol.confusion_targets import descriptors_in
 from bench.protocol.level import Level
 from bench.protocol.noise import KINDS, check_foreign, check_noise
-from bench.protocol.noise_inputs import looked_at
+from bench.protocol.noise_inputs import spaces_of
 from bench.protocol.order import USUAL, check_regime
 from bench.protocol.split_kinds import check_split
 
@@ -75,7 +75,7 @@ class Protocol:
 
     def spaces(self) -> tuple[str, ...]:
         """Return the descriptors that noise looks at, which have to take part; see `bench.protocol.noise_inputs`."""
-        return tuple(dict.fromkeys([*descriptors_in(self.confusable), *looked_at(self.noise_kinds)]))
+        return tuple(dict.fromkeys([*descriptors_in(self.confusable), *spaces_of(self.noise_kinds)]))
 
 
 def check_scale_by(scale_by: str) -> None:
