@@ -20,11 +20,10 @@ from bench.heads import get_heads
 from bench.protocol.foreign import hold_out
 from bench.protocol.noise_inputs import check_spaces
 from bench.protocol.protocol import Protocol
-from bench.protocol.split_kinds import RANDOM
+from bench.protocol.split_kinds import SPLIT_KINDS
 from bench.runs.facts import EncoderFacts
 from encoders import PANELS, EncoderSpec, expand, resolve, split_alias
 
-NAMED_AFTER = {"group": "", "source": "-by-source", RANDOM: "-random-split"}  # kind of split to the end of a run's name
 DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
 
 
@@ -133,7 +132,7 @@ def name_run(request: Request, dataset: Dataset) -> tuple[Path, str]:
     """Return the folder of all runs, and what this one is called."""
     instances = request.source.instances
     default = dataset.name if instances == "whole" else f"{dataset.name}-{re.sub(r'[^a-zA-Z0-9.]', '', instances)}"
-    return Path(request.out) / "runs", request.name or default + NAMED_AFTER[request.protocol.split]
+    return Path(request.out) / "runs", request.name or default + SPLIT_KINDS[request.protocol.split].name_ends
 
 
 def encoder_facts(

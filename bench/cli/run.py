@@ -99,7 +99,7 @@ def run(
     with imports():
         from bench.pipeline import forecast_run
         from bench.pipeline import run as run_all
-        from bench.protocol.split_kinds import DIAGNOSTIC
+        from bench.protocol.split_kinds import SPLIT_KINDS
         from bench.request import Request
 
     request = Request(
@@ -139,8 +139,8 @@ def run(
     print_rows(result.leaderboard.table)
     print_board(result.leaderboard.table)
     print_notes(result.leaderboard.flags.values())
-    if protocol.split == "random":
-        console.print(f"{DIAGNOSTIC}.")
+    if why := SPLIT_KINDS[protocol.split].diagnostic:
+        console.print(f"{why}.")
     if result.left_out:
         console.print(f"Left out: {result.left_out}.")
     for reason in result.refused:

@@ -28,7 +28,7 @@ from bench.protocol.level import Level, Per
 from bench.protocol.noise import KINDS
 from bench.protocol.noise_inputs import NoiseInputs, find_noise_inputs
 from bench.protocol.protocol import Protocol
-from bench.protocol.split_kinds import PLANS, regroup
+from bench.protocol.split_kinds import SPLIT_KINDS, regroup
 from bench.protocol.splits import SplitPlan, class_codes
 from bench.protocol.supports import Draws, draw_supports
 from bench.runs.blocks import FitBlock
@@ -96,7 +96,7 @@ def plan_sweep(
         check_selection(way, chosen)
     table = regroup(table, protocol.split)
     given = _given_settings(table, classes, protocol, chosen)
-    plan = PLANS[protocol.split](table, classes)
+    plan = SPLIT_KINDS[protocol.split].plan(table, classes)
     noise_inputs = find_noise_inputs(
         plan, class_codes(table, classes), table["group"].to_numpy(str), classes,
         confusable=protocol.confusable, kinds=protocol.noise_kinds, spaces=spaces,

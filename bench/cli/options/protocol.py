@@ -66,8 +66,7 @@ class ProtocolOptions:
         str,
         option(
             LABELS,
-            "What is never both learned from and tested: group (slide, patient), source (each lab or stain held out "
-            "in turn). random ignores groups: a diagnostic, never ranked.",
+            "What is never both learned from and tested: {split kinds}.",
             value="KIND",
         ),
     ] = "group"
@@ -76,10 +75,7 @@ class ProtocolOptions:
         str,
         option(
             NOISE,
-            "How labels go wrong, each kind with rows of its own: symmetric (any other class), asymmetric (the class "
-            "it is mistaken for), group (whole slides or images alike), resemblance (a class that the item looks "
-            "like), instance-dependent (items that look alike go wrong alike), open-set (items of --foreign classes "
-            "take the place of examples).",
+            "How labels go wrong, each kind with rows of its own: {noise kinds}.",
             value="KINDS",
         ),
     ] = "symmetric"
@@ -101,10 +97,7 @@ class ProtocolOptions:
         str,
         option(
             HEADS,
-            "How settings are chosen, each kind with rows of its own: auto (on the examples, each predicted without "
-            "its slide, near the published setting where examples are few; the published one where a class has one "
-            "slide only), fixed (published), loo or inner-cv (on the examples alone), transfer (on other runs), tuned "
-            "(see --params), oracle (on the test; never ranked).",
+            "How settings are chosen, each kind with rows of its own: {selection kinds}.",
             value="KINDS",
         ),
     ] = "auto"

@@ -7,12 +7,12 @@ from math import isnan
 
 import pandas as pd
 
+from bench.protocol.split_kinds import IN_TURN
 from bench.report.pages.model import Block, Bullets, Code, Folded, Inline, Text, say
 from bench.report.pages.numbers import counted, decimal, points, rate, score, whole
 from bench.report.pages.sections.context import RunPage
 from bench.report.tables.flags import EXACT, headline
 from bench.report.tables.rows import labels_of
-from bench.runs.facts import IN_TURN
 from bench.text import sentence
 
 FIRST = 6  # notes that are shown; the others are folded
