@@ -153,9 +153,9 @@ def flatten(function: Callable[..., None], *, rows: bool = False) -> Callable[..
     taken: dict[str, tuple[Any, Any]] = {}
     bundles: dict[str, tuple[type, list[str]]] = {}
     for name, parameter in inspect.signature(function).parameters.items():
-        if is_dataclass(kind := hints[name]):
-            options = options_of(kind)  # type: ignore[arg-type]
-            bundles[name] = (kind, list(options))  # type: ignore[assignment]
+        if is_dataclass(kind := hints[name]) or hasattr(kind, "options"):
+            options = options_of(kind)
+            bundles[name] = (kind, list(options))
             taken |= options
         else:
             taken[name] = (hints[name], parameter.default)
@@ -182,6 +182,8 @@ def flatten(function: Callable[..., None], *, rows: bool = False) -> Callable[..
 
 @cache
 def options_of(bundle: type) -> dict[str, tuple[Any, Any]]:
-    """Return the options of a bundle: name -> (annotation, default)."""
+    """Return the options of a bundle: name -> (annotation, default), of its fields or as it says itself."""
+    if hasattr(bundle, "options"):
+        return dict(bundle.options())
     hints = get_type_hints(bundle, include_extras=True)
     return {field.name: (hints[field.name], field.default) for field in fields(bundle)}

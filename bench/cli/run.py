@@ -90,7 +90,7 @@ def run(
 
     Run it in several processes, or on machines that share the folder, and they share the work.
     """
-    protocol.numbers()
+    protocol.check_numbers()
     source.reading()
     existing(source.data)  # a slip is told before all that takes long to import
     check_device(device)

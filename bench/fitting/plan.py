@@ -24,6 +24,7 @@ from bench.heads import Head, Params, get_heads
 from bench.heads.choice import may_leave_out
 from bench.protocol.budget import draw_budget
 from bench.protocol.foreign import foreign_rows, too_few_foreign
+from bench.protocol.knob import turned
 from bench.protocol.level import Level, Per
 from bench.protocol.noise import KINDS
 from bench.protocol.noise_inputs import NoiseInputs, find_noise_inputs
@@ -132,12 +133,11 @@ def _given_settings(table: pd.DataFrame, classes: Sequence[str], protocol: Proto
 
 def _draws(table: pd.DataFrame, classes: Sequence[str], plan: SplitPlan, protocol: Protocol) -> dict[Per, Draws]:
     """Return the draws of both kinds of levels."""
-    draws, regime = protocol.draws, protocol.support_groups
     return {
-        "class": draw_supports(
-            table, classes, plan, protocol.shots, draws=draws, regime=regime, unit=protocol.shot_unit
+        "class": draw_supports(table, classes, plan, protocol.shots, **protocol.drawing),
+        "total": draw_budget(
+            table, classes, plan, protocol.budget, draws=protocol.draws, regime=protocol.support_groups
         ),
-        "total": draw_budget(table, classes, plan, protocol.budget, draws=draws, regime=regime),
     }
 
 
@@ -193,7 +193,7 @@ def _blocks(
     shared = {
         **made_of, **level.identity, "data": sweep.data, "rule": sweep.plan.rule, "protocol": VERSION,
         "head": [head.name, head.version, [dict(setting) for setting in settings]],
-        "draw": protocol.support_groups, "seeds": draws,
+        "draw": protocol.support_groups, "seeds": draws, **turned(protocol),
     }  # fmt: skip
     return [
         FitBlock(
