@@ -31,7 +31,7 @@ DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
 class Request:
     """What is asked of `run`: which data, encoders and heads under which protocol, and where the results go.
 
-    encoders: names or variants, e.g. "dino@size=448"; none takes all that are cached for this data. trivial: add the
+    encoders: names or variants, e.g. "dino@size=448"; none takes all that are cached for this data. baselines: add the
     panel of that name, what every encoder has to beat, see `encoders.panels`. ensembles: of
     encoders, whose own rows are made as well. zero_shot: add a row with 0 labels for every encoder with a text
     tower, with the default prompts or those of a file. name: folder below <out>/runs (default: from the data and
@@ -46,7 +46,7 @@ class Request:
     zero_shot: bool | Path = False
     out: Path | str = "results"
     name: str | None = None
-    trivial: bool = True
+    baselines: bool = True
     allow_missing: bool = False
 
 
@@ -98,7 +98,7 @@ def resolve_request(request: Request, on_progress: OnProgress | None = None) -> 
 def with_panel(asked: Sequence[EncoderSpec], request: Request) -> list[EncoderSpec]:
     """Return the encoders asked for and, unless they are not wanted, those that every encoder has to beat."""
     keys = {spec.key for spec in asked}  # one of them may have been asked for by an alias
-    panel = [resolve(name) for name in PANELS["trivial"]] if request.trivial else []
+    panel = [resolve(name) for name in PANELS["baselines"]] if request.baselines else []
     added = [spec for spec in panel if spec.key not in keys]
     specs = {spec.name: spec for spec in (*asked, *added)}
     check_spaces(request.protocol.spaces(), [name for name, spec in specs.items() if spec.trivial])

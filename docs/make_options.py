@@ -38,7 +38,7 @@ def options(command: Any) -> list[Any]:
 
 
 def names(param: Any) -> list[str]:
-    """Return all names of an option, such as -e, --encoder, or --trivial, --no-trivial."""
+    """Return all names of an option, such as -e, --encoder, or --baselines, --no-baselines."""
     return [*param.opts, *param.secondary_opts]
 
 

@@ -192,7 +192,7 @@ def run(
             zero_shot=arguments.path_or_none(prompts, "prompts") or arguments.flag(zero_shot, "zero_shot"),
             out=folder,
             name=arguments.text_or_none(name, "name"),
-            trivial=arguments.flag(baselines, "baselines"),
+            baselines=arguments.flag(baselines, "baselines"),
             allow_missing=arguments.flag(allow_missing, "allow_missing"),
         )
         with bars(arguments.flag(progress, "progress")) as report:

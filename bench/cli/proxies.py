@@ -76,7 +76,7 @@ def proxies(
     if not specs:
         raise BenchError(
             "Got no --encoder, and no embeddings of this data are stored yet; expected at least one, e.g. --encoder "
-            "dino,trivial."
+            "dino,baselines."
         )
     board = None if run is None else _board(run, out, prepared, source.instances)
     with progress_bars() as report:

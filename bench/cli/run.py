@@ -24,6 +24,7 @@ from bench.cli.options.data import DataOptions, Verify
 from bench.cli.options.encoders import (
     CORES,
     AllowMissing,
+    Baselines,
     Device,
     Encoders,
     Ensembles,
@@ -31,7 +32,6 @@ from bench.cli.options.encoders import (
     Heads,
     Memory,
     Prompts,
-    Trivial,
     Workers,
     ZeroShot,
     check_device,
@@ -73,7 +73,7 @@ def run(
     leak: Annotated[
         bool, option(LABELS, "Also the random split, and what it scores too high: leak.csv.", "--leak")
     ] = False,
-    trivial: Trivial = True,
+    baselines: Baselines = True,
     ensemble: Ensembles = None,
     zero_shot: ZeroShot = False,
     prompts: Prompts = None,
@@ -105,7 +105,7 @@ def run(
     request = Request(
         source=source.spec(verify=verify), protocol=protocol.protocol(), encoders=encoder_names(encoder),
         heads=words(head), ensembles=ensembles(ensemble), zero_shot=prompts or zero_shot, out=out, name=name,
-        trivial=trivial, allow_missing=allow_missing,
+        baselines=baselines, allow_missing=allow_missing,
     )  # fmt: skip
     if leak and protocol.split != "group":
         raise BenchError(

@@ -103,7 +103,7 @@ def test_the_last_lines_of_the_commands_can_be_typed(bench, save_png, tmp_path):
         for i in range(6):
             save_png(tmp_path / "my raw" / label / f"s{i}__0.png", seed=100 * ord(label) + i)
     data = ("--data", "my raw", "--group-pattern", "([^/]+)__")
-    quick = ("--encoder", "mine=texture", "--head", "knn", "--workers", 1, "--draws", 2, "--no-trivial")
+    quick = ("--encoder", "mine=texture", "--head", "knn", "--workers", 1, "--draws", 2, "--no-baselines")
     verdict = "12 images of 6 groups give a score, but cannot tell encoders apart; about 4 more groups per class would."
     shown = "bench run --data 'my raw' --group-pattern '([^/]+)__'"
     code, text = bench("data", "check", *data, "--verify")
@@ -111,7 +111,7 @@ def test_the_last_lines_of_the_commands_can_be_typed(bench, save_png, tmp_path):
     code, text = bench("extract", *data, "--encoder", "mine=texture")
     assert code == 0 and text.endswith(f"{verdict} Next: {shown} --encoder mine=texture --shots 1,2")
     code, text = bench("run", *data, *quick, "--shots", "1", "--dry-run")
-    typed = "--shots 1 --draws 2 --encoder mine=texture --head knn --no-trivial --workers 1"
+    typed = "--shots 1 --draws 2 --encoder mine=texture --head knn --no-baselines --workers 1"
     assert code == 0 and text.endswith(f"{verdict} Next, to do it: {shown} {typed}")
     code, text = bench(*shlex.split(text.rpartition("Next, to do it: bench ")[2]))
     assert code == 0 and text.endswith(

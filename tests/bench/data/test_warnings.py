@@ -45,7 +45,7 @@ def test_run_and_extract_print_before_all_else_what_the_check_warns_of(folder, b
         "knn",
         "-e",
         "color-stats",
-        "--no-trivial",
+        "--no-baselines",
     )
     code, text = bench(*run, "--workers", "1")
     assert code == 0

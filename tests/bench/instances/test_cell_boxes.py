@@ -275,7 +275,7 @@ def test_an_image_is_decoded_once_for_all_its_cells_and_each_gets_the_vector_of_
 
 def test_a_run_on_cells_is_scored_by_image_and_a_second_one_does_nothing(data, cells, bench):
     call = ("run", "--data", data.root, "--instances", "boxes:16", "--cells", cells(*GOOD), "--encoder", "color-stats",
-            "--shots", "1", "--draws", "2", "--head", "centroid", "--no-trivial")  # fmt: skip
+            "--shots", "1", "--draws", "2", "--head", "centroid", "--no-baselines")  # fmt: skip
     code, text = bench(*call, "--cell-column", "kind")
     assert code == 0, text
     assert "Note: 5 cells of 4 images" in text

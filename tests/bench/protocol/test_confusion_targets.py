@@ -105,7 +105,7 @@ def test_an_encoder_that_competes_may_not_shape_the_noise():
     check_spaces(["texture"], ["texture", "thumbnail"])
     with pytest.raises(BenchError, match="of which dino is no descriptor or control"):
         check_spaces(["texture", "dino"], ["texture", "thumbnail"])
-    with pytest.raises(BenchError, match="run without --no-trivial"):
+    with pytest.raises(BenchError, match="run without --no-baselines"):
         check_spaces(SPACES, [])
 
 

@@ -148,7 +148,7 @@ def test_only_the_cell_is_a_result_and_all_but_the_cell_is_not():
 
 
 RUN = ("run", "--data", "raw", "--encoder", "color-stats", "--head", "centroid,knn", "--shots", 2, "--draws", 3, "--name", "raw",
-       "--workers", 1, "--no-trivial")  # fmt: skip
+       "--workers", 1, "--no-baselines")  # fmt: skip
 
 
 @pytest.fixture
