@@ -9,7 +9,8 @@ from .errors import EncoderError
 
 #: "baselines": what a learned encoder has to beat, and costs less than a network. All of them, on one core: 40 ms an
 #: image of 224 px, where MobileNetV2 takes 70 and ResNet-18 125; most are of native size, and take 15 ms at 128 px and
-#: 200 at 512, two thirds of it `texture`. Networks with random weights cost what networks cost, so they are asked for by name.
+#: 200 at 512, two thirds of it `texture`. Networks with random weights cost what networks cost, so they are asked for
+#: by name.
 PANELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "baselines": (

@@ -72,13 +72,13 @@ def check_spaces(needed: Sequence[str], trivial: Sequence[str]) -> None:
     """Raise BenchError unless the descriptors that noise looks at take part. trivial: those that do."""
     missing = [name for name in needed if name not in trivial]
     if missing:
+        need_all = " and ".join(kind for kind, known in KINDS.items() if known.needs_features)
         raise BenchError(
             f"Got noise that looks at {', '.join(needed)}, of which {', '.join(missing)} "
             f"{'is' if len(missing) == 1 else 'are'} no descriptor or control of this run; expected some of: "
             f"{', '.join(trivial) or 'none, so run without --no-baselines'}. An encoder that competes must not "
-            "shape the noise. --confusable takes such names, auto, or pairs of classes such as 'rbc>phloem'; --noise-kind "
-            f"{' and '.join(kind for kind, known in KINDS.items() if known.needs_features)} need {', '.join(SPACES)}, "
-            "which take part unless --no-baselines is given."
+            "shape the noise. --confusable takes such names, auto, or pairs of classes such as 'rbc>phloem'; "
+            f"--noise-kind {need_all} need {', '.join(SPACES)}, which take part unless --no-baselines is given."
         )
 
 
