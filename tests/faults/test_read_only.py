@@ -28,7 +28,7 @@ COMMANDS = {
     "store check --out out": "2 shards are sound",
     "store clean --out out": "Nothing to remove",
     "export --data raw --encoder thumbnail --out out --to e.npz": "12 embeddings written",
-    "data check --data raw --out out": "Tier",
+    "data check --data raw --out out": "ase study.",
 }
 REFUSED = {
     f"run {COMMON} --draws 3": "cannot be written (Read-only file system); expected a folder that can be written to",

@@ -37,9 +37,9 @@ def test_data_knows_its_rows_its_classes_and_what_it_can_support(here):
     assert (len(data), data.classes) == (48, ("neuron", "phloem", "rbc", "xylem"))
     assert isinstance(data.table, pd.DataFrame) and len(data.instances) == 48
     check = data.check()
-    assert check.tier == "T1" and check.classes["images"].tolist() == [12] * 4
+    assert check.tier == "comparable" and check.classes["images"].tolist() == [12] * 4
     for shown in (repr(check), check._repr_html_()):
-        assert "48 images in 12 groups" in shown and "Tier T1" in shown and "neuron" in shown
+        assert "48 images in 12 groups" in shown and "Comparable" in shown and "neuron" in shown
     tiles = bench.load_data("demo/raw", instances="tiles:32")
     assert (len(tiles), len(tiles.instances)) == (48, 192) and "192" not in repr(data)
     assert "tiles:32" in repr(tiles) and tiles.check().classes["images"].sum() == 48

@@ -41,7 +41,7 @@ def test_run_writes_a_leaderboard_and_says_what_it_did_not_run(bench, data, tmp_
     assert board["balanced_accuracy"].between(0, 1).all()
     assert len(pd.read_parquet(run / "ledger")) == 2 * 2 * 2 * 2 * 3
     text = (run / "leaderboard.md").read_text()
-    assert "Tier T3" in text
+    assert "Case study" in text
     assert "shots=50 asked of class" in text
     assert "## What more labels bring" in text and len(pd.read_csv(run / "efficiency.csv")) == 2 * 2 * 2
     assert "## Which methods differ from the best one" in text and not (run / "pairs.csv").exists()
@@ -298,7 +298,7 @@ def test_data_check_says_what_the_data_can_bear(bench, data):
     assert code == 0
     assert "12 images in 6 groups" in text
     assert "image size alone tells most classes apart" in text
-    assert "Tier T3. A case study" in text
+    assert "Case study. Class" in text
 
 
 def test_encoders_are_listed_with_what_is_here(bench):

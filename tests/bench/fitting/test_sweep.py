@@ -27,7 +27,7 @@ CLASSES = ("a", "b", "c")
 
 def facts(names: dict[str, bool]) -> RunFacts:
     known = {name: EncoderFacts("control", 24, trivial, 1.0) for name, trivial in names.items()}
-    return RunFacts("demo", "whole", "T1", "r", "fixed", "r", "spread", CLASSES, known)
+    return RunFacts("demo", "whole", "comparable", "r", "fixed", "r", "spread", CLASSES, known)
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def about_the_run(run: RunPage) -> list[Block]:
     """Return what was run on which data, and what its scores were measured on."""
     facts = run.facts
     blocks: list[Block] = [Code(run.command)] if run.command else []
-    blocks.append(Text(say("**Tier {tier}.** {reason}", tier=facts.tier, reason=facts.tier_reason)))
+    blocks.append(Text(say("**{tier}.** {reason}", tier=facts.tier.capitalize(), reason=facts.tier_reason)))
     blocks.append(Text(say("**Split: {rule}.** {reason}.", rule=facts.split_rule, reason=facts.split_reason)))
     table = run.results
     if len(table):
