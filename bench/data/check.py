@@ -116,7 +116,7 @@ def tier_of(dataset: Dataset) -> tuple[str, str]:
         count = int(groups.min())
         return CASE_STUDY, (
             f"Class '{fewest}' has {count} group{'s' * (count != 1)}, "
-            f"and below {MANY_GROUPS} groups a class "
+            f"and with fewer than {MANY_GROUPS} groups per class "
             "scores have wide exact intervals and methods are not ranked."
         )
     held = table.dropna(subset=["source"]).groupby("source")["label"].nunique()

@@ -23,13 +23,13 @@ def missing_groups(number: int, total: int, without: Counter[str]) -> str:
     )
 
 
-def _shared_beginnings(paths: list[str]) -> str:
-    """Return which pattern fits where names share what stands before two underscores, as people write slides, or ""."""
+def _what_to_do(paths: list[str]) -> str:
+    """Return the option to give, and the pattern where names share what stands before two underscores."""
     found = [re.search(PATTERN, path) for path in paths]
     slides = {match[1] for match in found if match}
     if None in found or not 1 < len(slides) < len(paths):
-        return ""
-    return f" '{PATTERN}', if the {len(slides):,} names before '__' are slides"
+        return " (--group-pattern)"
+    return f"; if the {len(slides):,} names before '__' are slides, give --group-pattern '{PATTERN}'"
 
 
 def with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> p
     elif table["group"].isna().all():
         notes.append(
             "no groups were given: every image counts as its own, which is over-optimistic if several "
-            f"come from one slide or patient (--group-pattern{_shared_beginnings(table['path'].unique().tolist())})"
+            f"come from one slide or patient{_what_to_do(table['path'].unique().tolist())}"
         )
     if table["group"].notna().all():
         return table

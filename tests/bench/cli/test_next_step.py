@@ -30,7 +30,7 @@ def evidence(groups: dict[str, int], *, per_group: int = 1, sided: bool = False)
         ({"a": 1, "b": 2}, 20, "60 images of 3 groups cannot tell encoders apart; about 9 more groups per class would."),
         ({"a": 12, "b": 3}, 1, "15 images cannot tell encoders apart; about 7 more of class 'b' would."),
         ({"a": 12, "b": 3, "c": 9}, 2,
-         "48 images of 24 groups cannot tell encoders apart; about 7 more groups of class 'b' and 1 more groups of class 'c' would."),
+         "48 images of 24 groups cannot tell encoders apart; about 7 more groups of class 'b' and 1 more group of class 'c' would."),
         ({"z": 12, **{name: 4 for name in "abcd"}}, 1,
          "28 images cannot tell encoders apart; about 6 more of each of 4 classes, such as 'a', would."),
         ({"a": 10, "b": 11}, 1, "21 images can tell encoders apart whose scores differ clearly: every class has 10 or more images."),

@@ -88,7 +88,7 @@ def test_the_twelve_images_are_a_case_study_and_say_why(shared):
     check = check_dataset(load_dataset(shared / "data" / "cell_classifier" / "raw"))
     assert check.classes.set_index("class")["images"].to_dict() == {"neuron": 4, "phloem": 2, "rbc": 3, "xylem": 3}
     assert check.tier == "case study"
-    assert "class 'phloem' has 2 groups" in check.tier_reason
+    assert "Class 'phloem' has 2 groups" in check.tier_reason
 
 
 def test_the_official_split_of_real_data_is_kept(shared):
