@@ -184,7 +184,7 @@ def test_tables_of_an_earlier_version_are_made_anew_or_taken_as_they_are_with_a_
     old = {name: value for name, value in about.items() if name not in ("format", "facts", "signature")}
     put_together(run, {name: data for name, data in files.items() if name != "units.csv"}, old)
     code, text = bench("leaderboard")
-    assert code == 0 and "blood are of an earlier version and cannot be made anew" in text
+    assert code == 0 and "blood are of an earlier version and cannot be made again" in text
     assert "blood: takes no part across datasets" in text and "Run the same `bench run` again" in text
     assert len(pd.read_csv(tmp_path / "results" / "leaderboard.csv")) == 16
     code, text = bench("leaderboard", "--rebuild")
@@ -202,12 +202,12 @@ def test_tables_that_are_damaged_lost_or_of_another_run_are_named_and_made_anew(
     code, text = bench("leaderboard")
     assert code == 0
     for name in ("leaderboard.csv", "leaderboard.md", "efficiency.csv"):
-        assert name in text.split(" of results/runs/blood: damaged or missing; its tables are made anew")[0]
+        assert name in text.split(" of results/runs/blood: damaged or missing; its tables are made again")[0]
     assert {name: (run / name).read_bytes() for name in before} == before
     assert {path.name for path in run.glob("*.corrupt")} == {"leaderboard.csv.corrupt", "leaderboard.md.corrupt"}
     (run / "units.csv").write_bytes(before["units.csv"].replace(b"knn", b"kmm", 1))
     code, text = bench("run", "--data", tmp_path / "blood", *RUN)
-    assert code == 0 and "units.csv of results/runs/blood: damaged or missing; its tables are made anew" in text
+    assert code == 0 and "units.csv of results/runs/blood: damaged or missing; its tables are made again" in text
     assert (run / "units.csv").read_bytes() == before["units.csv"]
     assert "damaged" not in bench("leaderboard")[1]
 

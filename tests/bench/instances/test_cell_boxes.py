@@ -164,7 +164,7 @@ def test_cells_with_one_window_are_one_instance_whose_label_they_must_share(data
     same = ("a/1.png,0,0,4,4,x", "a/1.png,1,1,5,5,x", "a/2.png,0,0,4,4,x", "a/2.png,1,1,5,5,y")
     cut = cut_instances(data, "boxes:30", CellFiles(cells(*same, *GOOD[3:]), "kind"))
     assert cut.table["cell_label"].fillna("NA").tolist() == ["x", "NA", "NA", "z"]
-    assert any(note.startswith("2 cells have the very window of another") for note in cut.notes)
+    assert any(note.startswith("2 cells share the window of another") for note in cut.notes)
 
 
 def test_a_window_as_large_as_the_image_is_the_whole_image(data, cells):
