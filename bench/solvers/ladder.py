@@ -1,9 +1,8 @@
 """Which strengths of a penalty lead to the wanted ones: a weak one starts from where stronger ones ended.
 
 The optimum is nearly linear in log(l2): extrapolate linearly from two solutions, plus half the quadratic term from
-three.
-All paths climb down one ladder, whatever strengths are wanted, so that what is found for one does not depend on the
-others.
+three. All paths have the same points, whatever strengths are wanted, so that what is found for one does not depend on
+the others.
 """
 
 from __future__ import annotations
@@ -18,9 +17,10 @@ STEP = 10 ** (-2 / 3)
 
 @dataclass(frozen=True)
 class Stage:
-    """One l2 of the path. ahead: how far to go on along the last two path points, in their distance; None starts at W = 0.
+    """One l2 of the path. ahead: how far to go on along the last two path points, in their distance; None: from W = 0.
 
-    bend: how much to add of the difference between the last two moves from point to point: half of what a parabola would.
+    bend: how much to add of the difference between the last two moves from point to point, half of what a parabola
+    would.
     """
 
     l2: float

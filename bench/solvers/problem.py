@@ -61,7 +61,7 @@ class Problem(NamedTuple):
 
 
 class Stages(NamedTuple):
-    """The path of `ladder.plan_path` as arrays: l2, ahead (NaN where it starts at W = 0), bend, is_path_point, at (or -1)."""
+    """The path of `ladder.plan_path` as arrays: l2, ahead (NaN to start at W = 0), bend, is_path_point, at (or -1)."""
 
     l2: np.ndarray
     ahead: np.ndarray
