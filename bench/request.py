@@ -20,11 +20,10 @@ from bench.heads import get_heads
 from bench.protocol.foreign import hold_out
 from bench.protocol.noise_inputs import check_spaces
 from bench.protocol.protocol import Protocol
-from bench.protocol.split_kinds import RANDOM
+from bench.protocol.split_kinds import SPLIT_KINDS
 from bench.runs.facts import EncoderFacts
 from encoders import PANELS, EncoderSpec, expand, resolve, split_alias
 
-NAMED_AFTER = {"group": "", "source": "-by-source", RANDOM: "-random-split"}  # kind of split to the end of a run's name
 DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
 
 
@@ -33,7 +32,7 @@ class Request:
     """What is asked of `run`: which data, encoders and heads under which protocol, and where the results go.
 
     encoders: names or variants, e.g. "dino@size=448"; none takes all that are
-    stored for this data, or `encoders.DEFAULT`. trivial: add the
+    stored for this data, or `encoders.DEFAULT`. baselines: add the
     panel of that name, what every encoder has to beat, see `encoders.panels`. ensembles: of
     encoders, whose own rows are made as well. zero_shot: add a row with 0 labels for every encoder with a text
     tower, with the default prompts or those of a file. name: folder below <out>/runs (default: from the data and
@@ -48,7 +47,7 @@ class Request:
     zero_shot: bool | Path = False
     out: Path | str = "results"
     name: str | None = None
-    trivial: bool = True
+    baselines: bool = True
     allow_missing: bool = False
 
 
@@ -100,7 +99,7 @@ def resolve_request(request: Request, on_progress: OnProgress | None = None) -> 
 def with_panel(asked: Sequence[EncoderSpec], request: Request) -> list[EncoderSpec]:
     """Return the encoders asked for and, unless they are not wanted, those that every encoder has to beat."""
     keys = {spec.key for spec in asked}  # one of them may have been asked for by an alias
-    panel = [resolve(name) for name in PANELS["trivial"]] if request.trivial else []
+    panel = [resolve(name) for name in PANELS["baselines"]] if request.baselines else []
     added = [spec for spec in panel if spec.key not in keys]
     specs = {spec.name: spec for spec in (*asked, *added)}
     check_spaces(request.protocol.spaces(), [name for name, spec in specs.items() if spec.trivial])
@@ -134,7 +133,7 @@ def name_run(request: Request, dataset: Dataset) -> tuple[Path, str]:
     """Return the folder of all runs, and what this one is called."""
     instances = request.source.instances
     default = dataset.name if instances == "whole" else f"{dataset.name}-{re.sub(r'[^a-zA-Z0-9.]', '', instances)}"
-    return Path(request.out) / "runs", request.name or default + NAMED_AFTER[request.protocol.split]
+    return Path(request.out) / "runs", request.name or default + SPLIT_KINDS[request.protocol.split].name_ends
 
 
 def encoder_facts(

@@ -10,6 +10,7 @@ from typing import Any
 from typer.main import get_command
 
 from bench.cli.app import app
+from bench.cli.options.kinds import with_kinds
 
 PAGE = Path(__file__).with_name("options.md")
 OF_THE_MACHINE = {"workers": "the number of cores"}  # defaults that differ from machine to machine
@@ -37,7 +38,7 @@ def options(command: Any) -> list[Any]:
 
 
 def names(param: Any) -> list[str]:
-    """Return all names of an option, such as -e, --encoder, or --trivial, --no-trivial."""
+    """Return all names of an option, such as -e, --encoder, or --baselines, --no-baselines."""
     return [*param.opts, *param.secondary_opts]
 
 
@@ -88,7 +89,7 @@ def _default(param: Any) -> str:
 
 
 def _help(param: Any) -> str:
-    return " ".join((param.help or "").split()).replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+    return " ".join(with_kinds(param.help or "").split()).replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
 
 
 def _paragraphs(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Panels: several encoders under one name, `--encoder trivial`."""
+"""Panels: several encoders under one name, `--encoder baselines`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from types import MappingProxyType
 
 from .errors import EncoderError
 
-#: "trivial": what a learned encoder has to beat, and costs less than a network. All of it, on one core: 40 ms an image
-#: of 224 px, where MobileNetV2 takes 70 and ResNet-18 125; most are of native size, and take 15 ms at 128 px and 200 at
-#: 512, two thirds of it `texture`. Networks with random weights cost what networks cost, so they are asked for by name.
+#: "baselines": what a learned encoder has to beat, and costs less than a network. All of them, on one core: 40 ms an
+#: image of 224 px, where MobileNetV2 takes 70 and ResNet-18 125; most are of native size, and take 15 ms at 128 px and
+#: 200 at 512, two thirds of it `texture`. Networks with random weights cost what networks cost, so they are asked for
+#: by name.
 PANELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "trivial": (
+        "baselines": (
             "constant", "image-size", "color-stats", "color-histogram", "grey-histogram", "focus-spectrum", "texture",
             "thumbnail", "raw-pixels",
         ),
@@ -21,6 +22,9 @@ PANELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 #: What is compared where nothing is named: its weights are installed along, so that no network is needed.
 DEFAULT = "efficientnet-lite0"
+
+#: What panels were called before, so that a script from then goes on working.
+FORMERLY: Mapping[str, str] = MappingProxyType({"trivial": "baselines"})
 
 
 def expand(names: Iterable[str]) -> list[str]:
@@ -31,8 +35,9 @@ def expand(names: Iterable[str]) -> list[str]:
     found: list[str] = []
     for name in names:
         base, at, _ = name.partition("@")
+        base = FORMERLY.get(base, base)
         if at and base in PANELS:
             own = ", ".join(PANELS[base])
             raise EncoderError(f"Got '{name}'; a panel takes no options. Give them to those of its encoders: {own}.")
-        found += PANELS.get(name, (name,))
+        found += PANELS.get(base, (name,)) if not at else (name,)
     return list(dict.fromkeys(found))

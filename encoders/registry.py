@@ -24,7 +24,7 @@ import numpy as np
 from .encode import check_finite
 from .errors import EncoderError, did_you_mean
 from .options import IMAGE_READERS, OPTIONS, image_defaults, read_options, split_alias, split_options
-from .panels import PANELS
+from .panels import FORMERLY, PANELS
 from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
 from .user_code import USER_MODULE, blamed_on, guarded
 
@@ -121,7 +121,7 @@ def _called(alias: str, spec: EncoderSpec) -> EncoderSpec:
         )
     if spec.variant:
         raise EncoderError(f"Got aliases '{alias}' and '{spec.name}' of {spec.variant}; expected one.")
-    if alias in names() or alias in PANELS:
+    if alias in names() or alias in PANELS or alias in FORMERLY:
         raise EncoderError(f"Got alias '{alias}' of {spec.name}, which is an encoder itself; expected another word.")
     return replace(spec, name=alias, variant=spec.name)
 
@@ -151,8 +151,8 @@ def _entry(name: str) -> Entry:
     _discover()
     if name not in _ENTRIES and name in _plugins():
         _load_plugin(name)
-    if name in PANELS:
-        own = ", ".join(PANELS[name])
+    if (panel := FORMERLY.get(name, name)) in PANELS:
+        own = ", ".join(PANELS[panel])
         raise EncoderError(f"Got '{name}', a panel, where one encoder is wanted; name one of {own}.")
     if name not in _ENTRIES:
         raise EncoderError(f"Got encoder '{name}'{did_you_mean(name, names()) or '.'} `bench encoders` lists all.")

@@ -89,7 +89,7 @@ class Placement:
     """Where an encoder runs; no part of its identity.
 
     device: "cpu", "cuda" or "cuda:N". workers: threads that may call `encode` at once (CPU). images: how many
-    will come, as far as known, so that dear preparations are made only for many.
+    will come, as far as known, so that costly preparations are made only for many.
     """
 
     device: str = "cpu"

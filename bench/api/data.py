@@ -98,8 +98,8 @@ class Data(Shows):
 
         Notes
         -----
-        The tiers are T1 (at least 10 groups in every class: encoders can be ranked), T2 (the same from 3 or more
-        sources: confounding can be checked) and T3 (a case study, without ranks).
+        The tiers are "comparable" (at least 10 groups in every class: encoders can be ranked), "multi-source" (the same
+        from 3 or more sources: confounding can be checked) and "case study" (without ranks).
 
         Examples
         --------
@@ -108,7 +108,7 @@ class Data(Shows):
         >>> data = bench.load_data("demo/raw", group_pattern=r"([^/]+)__")
         >>> check = data.check()
         >>> check.tier
-        'T1'
+        'comparable'
         >>> check.classes
             class  rows  images  groups  sources
         0  neuron    12      12      12        0

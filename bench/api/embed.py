@@ -113,7 +113,7 @@ def embed(
     Notes
     -----
     Rows are named by the content of their pixels and the encoder, so that copies are embedded once and an image that
-    changes is embedded anew. `bench.run` centres rows on the training side and scales them to length 1 before a head
+    changes is embedded again. `bench.run` centres rows on the training side and scales them to length 1 before a head
     sees them; `X` is as the encoder gives it.
 
     Examples

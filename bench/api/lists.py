@@ -21,7 +21,7 @@ def list_encoders() -> pd.DataFrame:
     Notes
     -----
     Others are named by where they are from: "timm:MODEL", "open_clip:MODEL/TAG", "hf-hub:REPOSITORY", "my.py:NAME".
-    "trivial" is a name for the whole panel of baselines.
+    "baselines" is a name for the whole panel of baselines.
 
     Examples
     --------

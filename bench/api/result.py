@@ -101,7 +101,7 @@ def read_result(folder: Path, notes: tuple[str, ...] = ()) -> RunResult:
     empty = {"pairs": pd.DataFrame(columns=PAIRS)}
     return RunResult(
         folder=folder, leaderboard=board, verdict=in_python(plain_words(summary(board))) or NOTHING_TO_RANK,
-        warnings=(f"Tier {facts['tier']}: {facts['tier_reason']}", *map(in_python, warnings)),
+        warnings=(f"{facts['tier'].capitalize()}: {facts['tier_reason']}", *map(in_python, warnings)),
         notes=tuple(map(in_python, notes)),
         **{name: empty.get(name, pd.DataFrame()) if table is None else table for name, table in tables.items()},
     )  # fmt: skip

@@ -71,8 +71,8 @@ def run(
     noise : float or sequence of float, default=0
         Shares of wrong labels among them, from 0 to 1.
     noise_kind : str or sequence of str, default="symmetric"
-        How labels go wrong, rows of their own for each: "symmetric", "asymmetric", "group", "resemblance",
-        "instance-dependent" or "open-set".
+        How labels go wrong, rows of their own for each, e.g. "symmetric" (any other class), "asymmetric" (the class it
+        is mistaken for) or "group" (whole slides alike). A wrong name lists all; `bench run --help` tells them.
     confusable : str or sequence of str, default=()
         For "asymmetric": which class is mistaken for which, e.g. ["a>b", "b>a"]; "auto": as colour, texture and
         thumbnail confuse them; or the names of descriptors to go by. Nothing: each for the next in the alphabet.
@@ -86,11 +86,12 @@ def run(
         Labels in all instead of per class, a series of its own.
     shot_unit : {"instance", "image"}, default="instance"
         What `shots` counts: instances (tiles, cells), or images with all their instances.
-    split : {"group", "source", "random"}, default="group"
-        What is never both learned from and tested on. "random" ignores slides, and is a diagnostic that ranks nothing.
+    split : str, default="group"
+        What is never both learned from and tested on: "group" (slide, patient), "source" (lab, stain), or another kind
+        of `bench run --help`. "random" ignores slides, and is a diagnostic that ranks nothing.
     select : str or sequence of str, default="auto"
-        How a head's settings are chosen, rows of their own for each: "auto", "fixed", "loo", "inner-cv", "transfer"
-        or "oracle".
+        How a head's settings are chosen, rows of their own for each, e.g. "auto" (on the labelled examples), "fixed"
+        (published) or "oracle" (on the test, never ranked). A wrong name lists all; `bench run --help` tells them.
     transfer : path or sequence of paths, default=()
         For select="transfer": runs of other data with select="oracle".
     params : path or sequence of paths, default=()
@@ -191,7 +192,7 @@ def run(
             zero_shot=arguments.path_or_none(prompts, "prompts") or arguments.flag(zero_shot, "zero_shot"),
             out=folder,
             name=arguments.text_or_none(name, "name"),
-            trivial=arguments.flag(baselines, "baselines"),
+            baselines=arguments.flag(baselines, "baselines"),
             allow_missing=arguments.flag(allow_missing, "allow_missing"),
         )
         with bars(arguments.flag(progress, "progress")) as report:

@@ -15,9 +15,8 @@ from encoders import EncoderError
 #: dashes.
 PARAMETERS = {
     "data": "path", "encoder": "encoders", "head": "heads", "ensemble": "ensembles", "seeds": "draws",
-    "draw": "support_groups", "trivial": "baselines", "no-trivial": "baselines=False",
-    "no-baselines": "baselines=False", "zero-shot": "zero_shot=True", "follow-links": "follow_links=True",
-    "allow-missing": "allow_missing=True", "keep-pixels": "keep_pixels=True",
+    "draw": "support_groups", "no-baselines": "baselines=False", "zero-shot": "zero_shot=True",
+    "follow-links": "follow_links=True", "allow-missing": "allow_missing=True", "keep-pixels": "keep_pixels=True",
 }  # fmt: skip
 _OPTION = re.compile(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)(?![\w-])")
 _COMMAND = re.compile(r"(`bench [^`]*`)")  # is typed in a terminal, and stays as it is

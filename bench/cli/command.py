@@ -15,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 from bench.cli.config import read_config
 from bench.cli.console import speak
 from bench.cli.options.groups import GENERAL, GROUPS, option
+from bench.cli.options.kinds import with_kinds, without_kinds
 from bench.cli.options.output import AsJson, Quiet, Verbose
 
 #: Help takes the width of the terminal; -h is --help. What the root says holds for all commands below it.
@@ -46,7 +47,8 @@ def write_options(command: TyperCommand | TyperGroup, context: Any, formatter: A
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
         if record is not None:
-            grouped[group_of(parameter)].append(record)
+            names, text = record
+            grouped[group_of(parameter)].append((names, with_kinds(text)))
     for group, records in grouped.items():
         if records:
             with formatter.section(group):
@@ -79,6 +81,13 @@ class BenchCommand(TyperCommand):
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the examples."""
         write_examples(self, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Return what a word may be completed to; a key that is pressed waits for no list of kinds."""
+        found = super().shell_complete(ctx, incomplete)
+        for one in found:
+            one.help = without_kinds(one.help) if one.help else one.help
+        return found
 
 
 class BenchGroup(TyperGroup):
@@ -144,9 +153,9 @@ def flatten(function: Callable[..., None], *, rows: bool = False) -> Callable[..
     taken: dict[str, tuple[Any, Any]] = {}
     bundles: dict[str, tuple[type, list[str]]] = {}
     for name, parameter in inspect.signature(function).parameters.items():
-        if is_dataclass(kind := hints[name]):
-            options = options_of(kind)  # type: ignore[arg-type]
-            bundles[name] = (kind, list(options))  # type: ignore[assignment]
+        if is_dataclass(kind := hints[name]) or hasattr(kind, "options"):
+            options = options_of(kind)
+            bundles[name] = (kind, list(options))
             taken |= options
         else:
             taken[name] = (hints[name], parameter.default)
@@ -173,6 +182,8 @@ def flatten(function: Callable[..., None], *, rows: bool = False) -> Callable[..
 
 @cache
 def options_of(bundle: type) -> dict[str, tuple[Any, Any]]:
-    """Return the options of a bundle: name -> (annotation, default)."""
+    """Return the options of a bundle: name -> (annotation, default), of its fields or as it says itself."""
+    if hasattr(bundle, "options"):
+        return dict(bundle.options())
     hints = get_type_hints(bundle, include_extras=True)
     return {field.name: (hints[field.name], field.default) for field in fields(bundle)}

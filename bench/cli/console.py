@@ -199,7 +199,7 @@ def print_check(check: DataCheck) -> None:
         for path in row["paths"]:
             where = f"slide {row['group']}, with {row['among']} of {row['of']}"
             console.print(f"Look at {path}: {row['label']} in {where}")
-    console.print(f"Tier {check.tier}. {check.tier_reason}")
+    console.print(f"{check.tier.capitalize()}. {check.tier_reason}")
 
 
 def print_instances(counts: pd.DataFrame, cells: Iterable[str]) -> None:

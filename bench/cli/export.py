@@ -30,7 +30,7 @@ def export(to: To, source: DataOptions, encoder: Encoders = None, out: Out = DEF
     with progress_bars() as report:
         prepared = prepare(source.spec(), out, report)
     count = export_embeddings(prepared.instances, prepared.store, key, to)
-    console.print(f"{count:,} embeddings written to {to}")
+    console.print(f"{count:,} embeddings written to {to}, with path, label, group, split and box of each")
 
 
 def prompts(source: ReadOptions, out: Out = DEFAULT_OUT) -> None:

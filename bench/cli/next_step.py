@@ -148,9 +148,13 @@ def _plural(noun: str, count: int) -> str:
 def _more(evidence: Evidence) -> str:
     lacking = {name: RANK_FROM - count for name, count in evidence.groups.items() if count < RANK_FROM}
     most = max(lacking.values())
-    of = " groups" if evidence.grouped else ""
     if len(lacking) == len(evidence.groups):
-        return f"{most} more{of} per class"
+        return f"{_counted(most, evidence)} per class"
     if len(lacking) <= NAMED:
-        return " and ".join(f"{count} more{of} of class '{name}'" for name, count in sorted(lacking.items()))
-    return f"{most} more{of} of each of {len(lacking)} classes, such as '{min(lacking)}',"
+        return " and ".join(f"{_counted(n, evidence)} of class '{name}'" for name, n in sorted(lacking.items()))
+    return f"{_counted(most, evidence)} of each of {len(lacking)} classes, such as '{min(lacking)}',"
+
+
+def _counted(count: int, evidence: Evidence) -> str:
+    """Return how many more are lacking, as "1 more group"; images go without saying."""
+    return f"{count} more {_plural('group', count)}" if evidence.grouped else f"{count} more"

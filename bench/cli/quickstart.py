@@ -31,7 +31,7 @@ def quickstart(to: To = Path("quickstart"), workers: Workers = CORES) -> None:
             heads=("knn", "centroid", "logreg"),
             out=to / "results",
             name="quickstart",
-            trivial=False,
+            baselines=False,
         )
         result = run(request, workers=workers, command="bench quickstart", on_progress=report)
     print_rows(result.leaderboard.table)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-RENAMED = {"--seeds": "--draws", "--draw": "--support-groups", "--episodes": "--draws"}
+RENAMED = {
+    "--seeds": "--draws", "--draw": "--support-groups", "--episodes": "--draws", "--trivial": "--baselines",
+    "--no-trivial": "--no-baselines",
+}  # fmt: skip
 
 
 def by_new_names(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -24,6 +24,7 @@ from bench.cli.options.data import DataOptions, Verify
 from bench.cli.options.encoders import (
     CORES,
     AllowMissing,
+    Baselines,
     Device,
     Encoders,
     Ensembles,
@@ -31,7 +32,6 @@ from bench.cli.options.encoders import (
     Heads,
     Memory,
     Prompts,
-    Trivial,
     Workers,
     ZeroShot,
     check_device,
@@ -73,7 +73,7 @@ def run(
     leak: Annotated[
         bool, option(LABELS, "Also the random split, and what it scores too high: leak.csv.", "--leak")
     ] = False,
-    trivial: Trivial = True,
+    baselines: Baselines = True,
     ensemble: Ensembles = None,
     zero_shot: ZeroShot = False,
     prompts: Prompts = None,
@@ -90,7 +90,7 @@ def run(
 
     Run it in several processes, or on machines that share the folder, and they share the work.
     """
-    protocol.numbers()
+    protocol.check_numbers()
     source.reading()
     existing(source.data)  # a slip is told before all that takes long to import
     check_device(device)
@@ -99,13 +99,13 @@ def run(
     with imports():
         from bench.pipeline import forecast_run
         from bench.pipeline import run as run_all
-        from bench.protocol.split_kinds import DIAGNOSTIC
+        from bench.protocol.split_kinds import SPLIT_KINDS
         from bench.request import Request
 
     request = Request(
         source=source.spec(verify=verify), protocol=protocol.protocol(), encoders=encoder_names(encoder),
         heads=words(head), ensembles=ensembles(ensemble), zero_shot=prompts or zero_shot, out=out, name=name,
-        trivial=trivial, allow_missing=allow_missing,
+        baselines=baselines, allow_missing=allow_missing,
     )  # fmt: skip
     if leak and protocol.split != "group":
         raise BenchError(
@@ -139,8 +139,8 @@ def run(
     print_rows(result.leaderboard.table)
     print_board(result.leaderboard.table)
     print_notes(result.leaderboard.flags.values())
-    if protocol.split == "random":
-        console.print(f"{DIAGNOSTIC}.")
+    if why := SPLIT_KINDS[protocol.split].diagnostic:
+        console.print(f"{why}.")
     if result.left_out:
         console.print(f"Left out: {result.left_out}.")
     for reason in result.refused:

@@ -20,6 +20,7 @@ from bench.errors import BenchError
 from bench.images import ImageError, ImageInfo, open_image, read_through
 from bench.shown import Items, Part, Shows, Table, Title
 
+COMPARABLE, MULTI_SOURCE, CASE_STUDY = "comparable", "multi-source", "case study"  # tiers
 MANY_GROUPS = 10  # per class, from which encoders can be ranked
 MANY_SOURCES = 3  # labs or stains that hold every class, from which a class can be told from its source
 DECODERS = 4
@@ -43,7 +44,7 @@ class DataCheck(Shows):
     n_groups : int
         Groups (slides, patients) of all images.
     tier, tier_reason : str
-        "T1", "T2" or "T3", the kind of claim that the groups and sources allow, and why.
+        "comparable", "multi-source" or "case study", the kind of claim that the groups and sources allow, and why.
     warnings : tuple of str
         What to know before believing a score.
     duplicates : tuple of tuple of str
@@ -85,7 +86,7 @@ class DataCheck(Shows):
         low, mid, high = (f"{row['width']:.0f} x {row['height']:.0f}" for row in self.sizes.to_dict("records"))
         images = counted(dataset.table["path"].nunique(), "image")
         return [
-            Title(text=f"{dataset.name}: {images} in {counted(self.n_groups, 'group')}. Tier {self.tier}"),
+            Title(text=f"{dataset.name}: {images} in {counted(self.n_groups, 'group')}. {self.tier.capitalize()}"),
             self.tier_reason,
             Items(
                 heading="Classes without a usable image, at which a run stops: add images or leave the class out",
@@ -107,22 +108,22 @@ class DataCheck(Shows):
 
 
 def tier_of(dataset: Dataset) -> tuple[str, str]:
-    """Return ('T1' | 'T2' | 'T3', one sentence): what kind of claim the number of groups and sources allows."""
+    """Return (the tier, one sentence): what kind of claim the number of groups and sources allows."""
     table = dataset.table
     groups = table.groupby("label")["group"].nunique()
     fewest = str(groups.idxmin())
     if groups.min() < MANY_GROUPS:
         count = int(groups.min())
-        return "T3", (
-            f"A case study: class '{fewest}' has {count} group{'s' * (count != 1)}, "
-            f"and below {MANY_GROUPS} groups a class "
+        return CASE_STUDY, (
+            f"Class '{fewest}' has {count} group{'s' * (count != 1)}, "
+            f"and with fewer than {MANY_GROUPS} groups per class "
             "scores have wide exact intervals and methods are not ranked."
         )
     held = table.dropna(subset=["source"]).groupby("source")["label"].nunique()
     complete = int((held == len(groups)).sum())
     if complete >= MANY_SOURCES:
-        return "T2", f"{complete} sources hold every class, so a class can be told from its source."
-    return "T1", (
+        return MULTI_SOURCE, f"{complete} sources hold every class, so a class can be told from its source."
+    return COMPARABLE, (
         f"Every class has {int(groups.min())} or more groups, enough to compare encoders on data like these; "
         "not enough sources to say whether it holds elsewhere."
     )

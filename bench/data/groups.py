@@ -12,13 +12,24 @@ from bench.data.spellings import alike, in_one_form, spelled, without_missing
 from bench.errors import BenchError
 from bench.images import split_series
 
+PATTERN = "([^/]+)__"  # of the examples: the slide is what stands before two underscores
+
 
 def missing_groups(number: int, total: int, without: Counter[str]) -> str:
     """Return the sentence for rows without a group; without: how often each word for a missing value was found."""
     return (
         f"{number:,} of {total:,} rows have no group{spelled(without)}: each of their images is a group of its own, "
-        "which is too hopeful if several come from one slide or patient"
+        "which is over-optimistic if several come from one slide or patient"
     )
+
+
+def _what_to_do(paths: list[str]) -> str:
+    """Return the option to give, and the pattern where names share what stands before two underscores."""
+    found = [re.search(PATTERN, path) for path in paths]
+    slides = {match[1] for match in found if match}
+    if None in found or not 1 < len(slides) < len(paths):
+        return " (--group-pattern)"
+    return f"; if the {len(slides):,} names before '__' are slides, give --group-pattern '{PATTERN}'"
 
 
 def with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> pd.DataFrame:
@@ -29,7 +40,7 @@ def with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> p
         try:
             compiled = re.compile(normalize("NFC", pattern))
         except re.error as error:
-            message = f"Got --group-pattern '{pattern}', not a regular expression ({error}). Try '([^/]+)__'."
+            message = f"Got --group-pattern '{pattern}', not a regular expression ({error}). Try '{PATTERN}'."
             raise BenchError(message) from None
         part: str | int = "group" if "group" in compiled.groupindex else min(1, compiled.groups)
         matches = {path: compiled.search(normalize("NFC", path)) for path in table["path"].unique().tolist()}
@@ -38,7 +49,7 @@ def with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> p
         if missed:
             raise BenchError(
                 f"Got --group-pattern '{pattern}', which does not match {len(missed)} of {len(matches)} paths, "
-                f"e.g. '{missed[0]}'. Expected it to name a group in every path, e.g. '([^/]+)__'."
+                f"e.g. '{missed[0]}'. Expected it to name a group in every path, e.g. '{PATTERN}'."
             )
         notes += alike(set(group.values()), "groups")
         named, without = without_missing(in_one_form(table["path"].map(group).astype("string")))
@@ -47,8 +58,8 @@ def with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> p
         table = table.assign(group=named)
     elif table["group"].isna().all():
         notes.append(
-            "no groups were given: every image counts as its own, which is too hopeful if several "
-            "come from one slide or patient (--group-pattern)"
+            "no groups were given: every image counts as its own, which is over-optimistic if several "
+            f"come from one slide or patient{_what_to_do(table['path'].unique().tolist())}"
         )
     if table["group"].notna().all():
         return table

@@ -87,7 +87,7 @@ def no_images(root: Path, found: Labelled) -> BenchError:
     tables = ", ".join(sorted(walk.tables))
     hint = f" Labels may be in {tables}: --data {root / min(walk.tables)}." if tables else ""
     if stray:
-        return BenchError(f"Got the image {min(stray)} directly in {root}; its class is not told.{hint} {LAYOUT}")
+        return BenchError(f"Got the image {min(stray)} directly in {root}, not inside a class folder.{hint} {LAYOUT}")
     why = "".join(f" {path} {reason}." for path, reason in sorted(walk.refused.items())[:1])
     others = f" It holds {_endings(walk.others)}." if walk.others else ""
     known = ", ".join(sorted(IMAGE_SUFFIXES & {".jpg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".czi", ".nd2"}))

@@ -22,8 +22,7 @@ from bench.fitting.views import View
 from bench.heads import Head, get_heads
 from bench.heads.pool import BUDGET, Pool
 from bench.heads.support import Support
-from bench.protocol.foreign import deal_foreign, replace_rows
-from bench.protocol.noise import KINDS, NoiseContext, flip_labels, lots
+from bench.protocol.noise import KINDS, Candidates, NoiseContext, flip_labels, replaced_rows
 from bench.protocol.noise_inputs import NoiseInputs
 from bench.protocol.splits import Split, SplitPlan
 from bench.runs.blocks import FitBlock
@@ -38,8 +37,8 @@ SupportRows = Mapping[tuple[int, int, str], np.ndarray]  # (shots, seed, split) 
 class SweepInputs:
     """What every task of a sweep needs besides embeddings. Of the table's N rows: y (N,) class indices, names, groups.
 
-    test_rows: the positions that are tested, rising; tested: what they are scored as. mistakes: what noise knows.
-    foreign: split to the rows of no class that open-set noise takes from. device: see `Support`. scale_by: see
+    test_rows: the positions that are tested, rising; tested: what they are scored as. noise_inputs: what noise knows.
+    foreign: split to the rows of no class that noise takes from. device: see `Support`. scale_by: see
     `bench.fitting.scaling`.
     """
 
@@ -50,7 +49,7 @@ class SweepInputs:
     plan: SplitPlan
     test_rows: np.ndarray
     tested: Tested
-    mistakes: NoiseInputs
+    noise_inputs: NoiseInputs
     run: Path
     device: str = "cpu"
     foreign: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -129,92 +128,97 @@ def fit_units(
     units: Sequence[FitBlock],
     view: View,
     supports: SupportRows,
-    material: SweepInputs,
+    inputs: SweepInputs,
     on_done: Callable[[FitBlock], None] = lambda unit: None,
 ) -> None:
     """Fit units of one encoder and commit each; `on_done` is told of it. One BLAS thread."""
     from threadpoolctl import threadpool_limits
 
-    plan = material.plan
-    outputs = [_output(unit, material) for unit in units]
+    plan = inputs.plan
+    outputs = [_output(unit, inputs) for unit in units]
     seeds_of = {shots: max(unit.draws for unit in units if unit.shots == shots) for shots in _levels(units)}
     with threadpool_limits(1):
         visits = [(r, f, split) for r, splits in enumerate(plan.repeats) for f, split in enumerate(splits)]
         for number, (r, f, split) in enumerate(visits, 1):
-            pool = rows_of(view, split, material)
-            at = np.searchsorted(material.test_rows, split.test)
+            pool = rows_of(view, split, inputs)
+            at = np.searchsorted(inputs.test_rows, split.test)
             for shots in _levels(units):
                 own = [output for output in outputs if output.unit.shots == shots]
                 for seed in range(r, seeds_of[shots], len(plan.repeats)):
-                    _fit_draw(own, f, Drawn(seed, split, supports[shots, seed, split.name], pool), at, material)
+                    _fit_draw(own, f, Drawn(seed, split, supports[shots, seed, split.name], pool), at, inputs)
                 if number == len(visits):
                     for output in own:
-                        _commit(output, material)
+                        _commit(output, inputs)
                         on_done(output.unit)
 
 
-def rows_of(view: View, split: Split, material: SweepInputs) -> ScaledRows:
+def rows_of(view: View, split: Split, inputs: SweepInputs) -> ScaledRows:
     """Return the rows of a split for its draws: scaled once for all of them, or by each for itself."""
-    if material.scale_by == "support":
-        return ScaledByDraw(view.take, material.groups, material.device)
-    return pool_of(view.scaled(split.train, material.groups), material)
+    if inputs.scale_by == "support":
+        return ScaledByDraw(view.take, inputs.groups, inputs.device)
+    return pool_of(view.scaled(split.train, inputs.groups), inputs)
 
 
-def pool_of(X: np.ndarray, material: SweepInputs) -> Pool:
+def pool_of(X: np.ndarray, inputs: SweepInputs) -> Pool:
     """Return scaled rows with the products that draws share.
 
     One split serves all draws, so what is made of all rows pays; of many splits, each serves a few draws. The data
     alone decides, as numbers from sliced products may differ in the last bit.
     """
-    budget = BUDGET if sum(map(len, material.plan.repeats)) == 1 else 0
-    return Pool(X, material.groups, budget, material.device)
+    budget = BUDGET if sum(map(len, inputs.plan.repeats)) == 1 else 0
+    return Pool(X, inputs.groups, budget, inputs.device)
 
 
 def _levels(units: Sequence[FitBlock]) -> list[int]:
-    return sorted({unit.shots for unit in units}, reverse=True)  # dear ones first
+    return sorted({unit.shots for unit in units}, reverse=True)  # costly ones first
 
 
-def _output(unit: FitBlock, material: SweepInputs) -> _Output:
+def _output(unit: FitBlock, inputs: SweepInputs) -> _Output:
     [head] = get_heads([unit.head])
     if head.version != unit.made_of["head"][1]:
         raise BenchError(
             f"Head '{head.name}' was changed while its fits were made; expected it as it was planned. Run again."
         )
-    folds, rates = len(material.plan.repeats[0]), len(unit.rates)
-    shape = (unit.draws, rates, len(material.tested.item), len(material.classes))
+    folds, rates = len(inputs.plan.repeats[0]), len(unit.rates)
+    shape = (unit.draws, rates, len(inputs.tested.item), len(inputs.classes))
     per_fit = (unit.draws, rates, folds)
     return _Output(
         unit, head, np.full(shape, np.nan, np.float16), np.full(per_fit, np.nan, np.float32),
         np.full(per_fit, -1, np.int32), np.zeros(per_fit, np.int16), np.ones(per_fit, np.float32),
-        np.zeros((*per_fit[:2], len(material.classes)), np.float32), np.zeros(unit.draws, np.float32),
-        np.zeros((unit.draws, len(material.classes)), np.float32), np.zeros(per_fit[:2], np.float32),
+        np.zeros((*per_fit[:2], len(inputs.classes)), np.float32), np.zeros(unit.draws, np.float32),
+        np.zeros((unit.draws, len(inputs.classes)), np.float32), np.zeros(per_fit[:2], np.float32),
     )  # fmt: skip
 
 
-def parts_of(unit: FitBlock, drawn: Drawn, material: SweepInputs) -> list[Part]:
+def parts_of(unit: FitBlock, drawn: Drawn, inputs: SweepInputs) -> list[Part]:
     """Return a draw with its labels at all noise rates of the unit, without the labels of the test rows.
 
     It is in one part, or in one for every rate where noise replaces examples.
     """
-    rows, mistakes = drawn.rows, material.mistakes
-    draw = NoiseContext(
-        material.y[rows], material.items[rows].tolist(), material.groups[rows], len(material.classes), drawn.seed,
-        mistakes.partner[drawn.split.name], {name: X[rows] for name, X in mistakes.looks.items()},
-        mistakes.slides.get(drawn.split.name), mistakes.classes.get(drawn.split.name, {}),
-    )  # fmt: skip
+    draw = context_of(drawn, inputs)
     if KINDS[unit.noise_kind].replaces:
-        return _replaced(unit, drawn, draw, material)
+        return _replaced(unit, drawn, draw)
     Y = np.stack([flip_labels(draw, unit.noise_kind, rate) for rate in unit.rates])
     return [Part(slice(None), Episode(drawn.support, Y, draw.n_classes, draw.groups, drawn=draw.y), draw.y != Y)]
 
 
-def _replaced(unit: FitBlock, drawn: Drawn, draw: NoiseContext, material: SweepInputs) -> list[Part]:
-    """Return the parts of a draw in which foreign rows take the place, the label and the group of some."""
-    foreign = material.foreign[drawn.split.name]
-    pool = deal_foreign(foreign, material.items[foreign].tolist(), drawn.split.name, drawn.seed)
+def context_of(drawn: Drawn, inputs: SweepInputs) -> NoiseContext:
+    """Return all that noise may know of a draw."""
+    rows, split, known = drawn.rows, drawn.split, inputs.noise_inputs
+    foreign = inputs.foreign.get(split.name, np.empty(0, np.int64))
+    return NoiseContext(
+        inputs.y[rows], inputs.items[rows].tolist(), inputs.groups[rows], len(inputs.classes), drawn.seed,
+        known.targets[split.name], {name: X[rows] for name, X in known.features.items()},
+        known.slides.get(split.name), known.classes.get(split.name, {}), rows,
+        Candidates(split=split.name, names=inputs.items, y=inputs.y, train=split.train, foreign=foreign),
+    )  # fmt: skip
+
+
+def _replaced(unit: FitBlock, drawn: Drawn, draw: NoiseContext) -> list[Part]:
+    """Return the parts of a draw in which other rows take the place, the label and the group of some."""
     parts = []
     for r, rate in enumerate(unit.rates):
-        rows = replace_rows(drawn.rows, lots(draw.items, draw.seed), pool, rate)
+        rows = replaced_rows(draw, unit.noise_kind, rate)
         wrong = rows != drawn.rows
         support = drawn.pool.support(rows, drawn.split.test, draw.groups) if wrong.any() else drawn.support
         episode = Episode(support, draw.y[None], draw.n_classes, draw.groups, drawn=draw.y)
@@ -231,19 +235,19 @@ def wrong_share(y: np.ndarray, wrong: np.ndarray, n_classes: int) -> np.ndarray:
     return wrong @ of_class / np.maximum(of_class.sum(0), 1)
 
 
-def _fit_draw(outputs: Sequence[_Output], f: int, drawn: Drawn, at: np.ndarray, material: SweepInputs) -> None:
+def _fit_draw(outputs: Sequence[_Output], f: int, drawn: Drawn, at: np.ndarray, inputs: SweepInputs) -> None:
     """Fit one draw with every head. f: which of the splits; at: the tested rows it is scored on."""
     seed = drawn.seed
-    share = 1 / len(material.plan.repeats[0])
-    truth, K = truth_of(at, material), len(material.classes)
-    y = material.y[drawn.rows]
-    n_groups = share * len(np.unique(material.groups[drawn.rows]))
+    share = 1 / len(inputs.plan.repeats[0])
+    truth, K = truth_of(at, inputs), len(inputs.classes)
+    y = inputs.y[drawn.rows]
+    n_groups = share * len(np.unique(inputs.groups[drawn.rows]))
     for kind in dict.fromkeys(output.unit.noise_kind for output in outputs):
         own = [output for output in outputs if output.unit.noise_kind == kind]
-        for rates, blind, wrong in parts_of(own[0].unit, drawn, material):
-            sighted = replace(blind, truth=truth)
+        for rates, without_truth, wrong in parts_of(own[0].unit, drawn, inputs):
+            with_truth = replace(without_truth, truth=truth)
             for output in own:
-                episode = sighted if output.unit.selection == "oracle" else blind
+                episode = with_truth if output.unit.selection == "oracle" else without_truth
                 chosen = choose(output.unit.chosen_by, output.head, output.unit.settings, episode)
                 output.add(seed, f, at, rates, chosen)
                 output.realised[seed, rates] += share * wrong_share(y, wrong, K)
@@ -254,18 +258,18 @@ def _fit_draw(outputs: Sequence[_Output], f: int, drawn: Drawn, at: np.ndarray, 
             output.labels[seed] += share * np.bincount(y, minlength=K)
 
 
-def truth_of(at: np.ndarray, material: SweepInputs) -> Truth:
+def truth_of(at: np.ndarray, inputs: SweepInputs) -> Truth:
     """Return what 'oracle' is told of the tested rows at these positions, (n_test,), which are whole scored items."""
-    tested = material.tested
+    tested = inputs.tested
     items, item = np.unique(tested.item[at], return_inverse=True)
     own = Tested(tested.level, item, tested.y[items], tested.group[items])
-    return Truth.of(own, np.bincount(tested.y, minlength=len(material.classes)), len(material.plan.repeats[0]))
+    return Truth.of(own, np.bincount(tested.y, minlength=len(inputs.classes)), len(inputs.plan.repeats[0]))
 
 
-def _commit(output: _Output, material: SweepInputs) -> None:
+def _commit(output: _Output, inputs: SweepInputs) -> None:
     unit = output.unit
     if not np.isfinite(output.P).all():
         raise BenchError(f"Head '{unit.head}' gave probabilities that are not finite on '{unit.encoder}'.")
     predictions = output.result()
-    write_unit(material.run, unit, predictions)
-    write_part(material.run, unit, predictions, material.tested, material.classes)
+    write_unit(inputs.run, unit, predictions)
+    write_part(inputs.run, unit, predictions, inputs.tested, inputs.classes)

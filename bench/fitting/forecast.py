@@ -12,7 +12,7 @@ import pandas as pd
 
 from bench.fitting.fit import Drawn, SweepInputs, parts_of, rows_of, truth_of
 from bench.fitting.plan import Sweep
-from bench.fitting.schedule import check_finite, cut_tasks, fits_of, material_of, memory_budget
+from bench.fitting.schedule import check_finite, cut_tasks, fits_of, inputs_of, memory_budget
 from bench.fitting.selection import choose
 from bench.fitting.views import View
 from bench.heads import get_heads
@@ -73,11 +73,11 @@ def forecast(
 def _seconds(todo: Sequence[FitBlock], sweep: Sweep, views: Mapping[str, View], run: Path) -> dict[str, float]:
     """Return unit name -> estimated seconds, from the first encoder of every width."""
     found: dict[str, float] = {}
-    material = material_of(sweep, run)
+    inputs = inputs_of(sweep, run)
     for width in sorted({views[unit.encoder].width for unit in todo}):
         alike = [unit for unit in todo if views[unit.encoder].width == width]
         kinds = {_kind(unit): unit for unit in reversed(alike)}
-        timed = _timed(list(kinds.values()), views[alike[0].encoder], sweep, material)
+        timed = _timed(list(kinds.values()), views[alike[0].encoder], sweep, inputs)
         for unit in alike:
             found[unit.name] = timed[kinds[_kind(unit)].name]
     return found
@@ -87,18 +87,18 @@ def _kind(unit: FitBlock) -> tuple[str, str, str, str, int]:
     return unit.head, unit.selection, unit.noise_kind, unit.series, unit.shots
 
 
-def _timed(units: Sequence[FitBlock], view: View, sweep: Sweep, material: SweepInputs) -> dict[str, float]:
+def _timed(units: Sequence[FitBlock], view: View, sweep: Sweep, inputs: SweepInputs) -> dict[str, float]:
     from threadpoolctl import threadpool_limits
 
     [first, *_] = sweep.plan.repeats[0]
     found = {}
     with threadpool_limits(1):
         started = time.perf_counter()
-        pool = rows_of(view, first, material)
+        pool = rows_of(view, first, inputs)
         visits = sum(map(len, sweep.plan.repeats))
         # Scaling is done once a split for all heads of a shot level.
         shared = (time.perf_counter() - started) * visits / len({_kind(unit)[:-1] for unit in units})
-        scored = _time_to_score(units[0], material) / len(units[0].rates)
+        scored = _time_to_score(units[0], inputs) / len(units[0].rates)
         K = len(sweep.classes)
         levels = sorted({unit.level for unit in units if unit.level}, key=lambda level: (level.labels(K), level.series))
         # Libraries are imported and a pool's products made at the first use: a draw of the smallest level goes first.
@@ -106,22 +106,22 @@ def _timed(units: Sequence[FitBlock], view: View, sweep: Sweep, material: SweepI
             drawn = Drawn(0, first, sweep.draws_of(level).supports[level.count, 0, first.name], pool)
             for unit in [unit for unit in units if unit.level == level]:
                 started = time.perf_counter()
-                at = np.searchsorted(material.test_rows, first.test)
-                truth = truth_of(at, material) if unit.selection == "oracle" else None
+                at = np.searchsorted(inputs.test_rows, first.test)
+                truth = truth_of(at, inputs) if unit.selection == "oracle" else None
                 [head] = get_heads([unit.head])
-                for part in parts_of(unit, drawn, material):
+                for part in parts_of(unit, drawn, inputs):
                     choose(unit.chosen_by, head, unit.settings, replace(part.episode, truth=truth))
                 fits = unit.draws * len(sweep.plan.repeats[0]) * (time.perf_counter() - started)
                 found[unit.name] = 0.0 if warm else shared + fits + unit.draws * len(unit.rates) * scored
     return found
 
 
-def _time_to_score(unit: FitBlock, material: SweepInputs) -> float:
+def _time_to_score(unit: FitBlock, inputs: SweepInputs) -> float:
     """Return the seconds that the metrics of one seed take."""
-    shape = (1, len(unit.rates), len(material.tested.item))
-    P = np.random.default_rng(0).dirichlet(np.ones(len(material.classes)), shape).astype(np.float16)
+    shape = (1, len(unit.rates), len(inputs.tested.item))
+    P = np.random.default_rng(0).dirichlet(np.ones(len(inputs.classes)), shape).astype(np.float16)
     one = Predictions(P, np.zeros((*shape[:2], P.shape[-1]), np.float32), np.zeros(1, np.float32))
-    ledger_rows(unit, one, material.tested, material.classes)  # imports
+    ledger_rows(unit, one, inputs.tested, inputs.classes)  # imports
     started = time.perf_counter()
-    ledger_rows(unit, one, material.tested, material.classes)
+    ledger_rows(unit, one, inputs.tested, inputs.classes)
     return time.perf_counter() - started

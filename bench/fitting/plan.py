@@ -24,11 +24,12 @@ from bench.heads import Head, Params, get_heads
 from bench.heads.choice import may_leave_out
 from bench.protocol.budget import draw_budget
 from bench.protocol.foreign import foreign_rows, too_few_foreign
+from bench.protocol.knob import turned
 from bench.protocol.level import Level, Per
 from bench.protocol.noise import KINDS
 from bench.protocol.noise_inputs import NoiseInputs, find_noise_inputs
 from bench.protocol.protocol import Protocol
-from bench.protocol.split_kinds import PLANS, regroup
+from bench.protocol.split_kinds import SPLIT_KINDS, regroup
 from bench.protocol.splits import SplitPlan, class_codes
 from bench.protocol.supports import Draws, draw_supports
 from bench.runs.blocks import FitBlock
@@ -60,7 +61,7 @@ class Sweep:
 
     @cached_property
     def foreign(self) -> dict[str, np.ndarray]:
-        """Split to the rows of no class that open-set noise takes from."""
+        """Split to the rows of no class that noise takes from."""
         if not self.protocol.foreign:
             return {}
         splits = {split.name: split for repeat in self.plan.repeats for split in repeat}
@@ -96,7 +97,7 @@ def plan_sweep(
         check_selection(way, chosen)
     table = regroup(table, protocol.split)
     given = _given_settings(table, classes, protocol, chosen)
-    plan = PLANS[protocol.split](table, classes)
+    plan = SPLIT_KINDS[protocol.split].plan(table, classes)
     noise_inputs = find_noise_inputs(
         plan, class_codes(table, classes), table["group"].to_numpy(str), classes,
         confusable=protocol.confusable, kinds=protocol.noise_kinds, spaces=spaces,
@@ -132,12 +133,11 @@ def _given_settings(table: pd.DataFrame, classes: Sequence[str], protocol: Proto
 
 def _draws(table: pd.DataFrame, classes: Sequence[str], plan: SplitPlan, protocol: Protocol) -> dict[Per, Draws]:
     """Return the draws of both kinds of levels."""
-    draws, regime = protocol.draws, protocol.support_groups
     return {
-        "class": draw_supports(
-            table, classes, plan, protocol.shots, draws=draws, regime=regime, unit=protocol.shot_unit
+        "class": draw_supports(table, classes, plan, protocol.shots, **protocol.drawing),
+        "total": draw_budget(
+            table, classes, plan, protocol.budget, draws=protocol.draws, regime=protocol.support_groups
         ),
-        "total": draw_budget(table, classes, plan, protocol.budget, draws=draws, regime=regime),
     }
 
 
@@ -193,7 +193,7 @@ def _blocks(
     shared = {
         **made_of, **level.identity, "data": sweep.data, "rule": sweep.plan.rule, "protocol": VERSION,
         "head": [head.name, head.version, [dict(setting) for setting in settings]],
-        "draw": protocol.support_groups, "seeds": draws,
+        "draw": protocol.support_groups, "seeds": draws, **turned(protocol),
     }  # fmt: skip
     return [
         FitBlock(
@@ -240,7 +240,7 @@ def _equal_groups(group: np.ndarray, y: np.ndarray) -> bool:
 def _noises_at(sweep: Sweep, level: Level) -> tuple[dict[str, tuple[float, ...]], str]:
     """Return (kinds of noise with their rates that a level can have, why others are missing or "")."""
     rates = sweep.protocol.rates()
-    replaced = [kind for kind in rates if KINDS[kind].replaces]
+    replaced = [kind for kind in rates if KINDS[kind].needs_foreign]
     if not replaced or level.labels(len(sweep.classes)) <= min(map(len, sweep.foreign.values())):
         return rates, ""
     supports = sweep.draws_of(level).supports

@@ -61,19 +61,19 @@ def run_units(
     if not todo:
         return len(sweep.blocks), 0
     check_finite([views[name] for name in dict.fromkeys(unit.encoder for unit in todo)])
-    material = material_of(sweep, run, device)
+    inputs = inputs_of(sweep, run, device)
     budget = memory_budget() if memory is None else memory * 1e9
 
     def attempt(units: Sequence[FitBlock]) -> int:
         with progress.watched(run):
-            return _run_tasks(cut_tasks(units, sweep, views, workers, budget), sweep, views, material, scratch)
+            return _run_tasks(cut_tasks(units, sweep, views, workers, budget), sweep, views, inputs, scratch)
 
     made = until_made(todo, attempt, lambda unit: not unit.path(run).exists())
     Claims(run / "claims").sweep()  # of who was killed between committing a unit and letting go of it
     return len(sweep.blocks) - made, made
 
 
-def material_of(sweep: Sweep, run: Path, device: str = "cpu") -> SweepInputs:
+def inputs_of(sweep: Sweep, run: Path, device: str = "cpu") -> SweepInputs:
     """Return what the tasks of a sweep need of its table."""
     rows = sweep.plan.test_rows()
     # Labels go wrong as they were given: where they are of images, with all rows of the image.
@@ -143,20 +143,20 @@ def fits_of(unit: FitBlock, sweep: Sweep) -> int:
 
 
 def _run_tasks(
-    cut: tuple[list[Task], int], sweep: Sweep, views: Mapping[str, View], material: SweepInputs, scratch: Path | None
+    cut: tuple[list[Task], int], sweep: Sweep, views: Mapping[str, View], inputs: SweepInputs, scratch: Path | None
 ) -> int:
     """Run tasks, so many at once, and return how many units were made here."""
     tasks, at_once = cut
     made = 0
     if at_once == 1:  # in this process, which also works where there can be no other
         return sum(
-            _run_task(task, views[task[0].encoder], _own_draws(sweep, task), material, os.getpid()) for task in tasks
+            _run_task(task, views[task[0].encoder], _own_draws(sweep, task), inputs, os.getpid()) for task in tasks
         )
     from joblib import delayed
 
     with worker_processes(at_once, "1.5*n_jobs", scratch) as parallel:
         jobs = (
-            delayed(_run_task)(task, views[task[0].encoder], _own_draws(sweep, task), material, os.getpid())
+            delayed(_run_task)(task, views[task[0].encoder], _own_draws(sweep, task), inputs, os.getpid())
             for task in tasks
         )
         for done in parallel(jobs):
@@ -171,18 +171,18 @@ def _own_draws(sweep: Sweep, task: Task) -> SupportRows:
     return {key: rows for key, rows in supports.items() if key[0] in counts}
 
 
-def _run_task(task: Task, view: View, supports: SupportRows, material: SweepInputs, parent: int) -> int:
+def _run_task(task: Task, view: View, supports: SupportRows, inputs: SweepInputs, parent: int) -> int:
     """Make the units of a task that nobody else is making; returns their number."""
     if os.getpid() != parent:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     at = {unit.name: unit for unit in task}
     made = 0
-    with Claims(material.run / "claims") as claims:
+    with Claims(inputs.run / "claims") as claims:
         job = Job(names=tuple(at), what=view)
-        for mine in share([job], claims, lambda name: not at[name].path(material.run).exists(), wait=False):
+        for mine in share([job], claims, lambda name: not at[name].path(inputs.run).exists(), wait=False):
             if mine is not None:
                 own = [at[name] for name in mine.names]
-                fit_units(own, view, supports, material, lambda unit: claims.done(unit.name))
+                fit_units(own, view, supports, inputs, lambda unit: claims.done(unit.name))
                 made += len(own)
     return made
 
@@ -190,10 +190,10 @@ def _run_task(task: Task, view: View, supports: SupportRows, material: SweepInpu
 def cut_tasks(
     units: Sequence[FitBlock], sweep: Sweep, views: Mapping[str, View], workers: int, budget: float
 ) -> tuple[list[Task], int]:
-    """Return (tasks, dear ones first; how many run at once).
+    """Return (tasks, costly ones first; how many run at once).
 
     A task begins as an encoder's units of one series, and of one shot level where a plan has several splits (as none
-    is then complete before the last split). The dearest is halved while there are fewer than two a process, or while
+    is then complete before the last split). The costliest is halved while there are fewer than two a process, or while
     it would not fit.
     Raises BenchError where one unit alone would take more memory than the budget of bytes.
     """

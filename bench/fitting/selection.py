@@ -19,6 +19,7 @@ best balanced accuracy of all settings that the others could take, so that no ot
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -31,8 +32,6 @@ from bench.heads.choice import Judged, judge, least, leave_groups_out, with_prio
 from bench.heads.contract import Scored
 from bench.heads.temperature import fit_temperature, soften
 from bench.runs.predictions import as_stored
-
-MIN_GROUPS: Mapping[str, int] = MappingProxyType({"loo": 2, "inner-cv": 3})  # of every class, in every draw
 
 
 class Chosen(NamedTuple):
@@ -126,7 +125,7 @@ def _other_temperatures(head: Head, settings: Sequence[Params], episode: Episode
     found = [episode.temperatures(head, len(settings))]
     if head.loo is not None:
         found.append(leave_groups_out(head, episode.support, episode.Y, episode.n_classes, settings).temperatures)
-    if len(episode.groups) % episode.n_classes == 0 and episode.fewest_groups >= MIN_GROUPS["inner-cv"]:
+    if len(episode.groups) % episode.n_classes == 0 and episode.fewest_groups >= WAYS["inner-cv"].min_groups:
         found.append(_judge_folds(head, settings, episode).temperatures)
     return found
 
@@ -135,15 +134,74 @@ def _at(index: np.ndarray, judged: Judged) -> Selected:
     return Selected(index, judged.temperatures[np.arange(len(index)), index], judged.losses)
 
 
-WAYS: Mapping[str, Way] = MappingProxyType(
+@dataclass(frozen=True, kw_only=True)
+class SelectionKind:
+    """A way in which settings are chosen. choose: the function that does.
+
+    brief: how, in a few words, for help; says: the same for the reader of a leaderboard, who sees it where the table
+    has such rows. {fixed} in it stands for where 'auto' took the published setting. min_groups: of every class, in
+    every draw. needs_grid: whether only heads with a grid can; needs_left_out: and only those that can leave rows out.
+    """
+
+    choose: Way
+    brief: str
+    says: str
+    min_groups: int = 0
+    needs_grid: bool = False
+    needs_left_out: bool = False
+
+
+WAYS: Mapping[str, SelectionKind] = MappingProxyType(
     {
-        "auto": leave_one_out_cautiously,
-        "fixed": take_published,
-        "loo": leave_one_out,
-        "inner-cv": inner_folds,
-        "transfer": take_published,
-        "tuned": take_published,
-        "oracle": look_at_the_test,
+        "auto": SelectionKind(
+            choose=leave_one_out_cautiously,
+            brief="on the examples, each predicted without its slide, near the published setting where examples are "
+            "few; the published one where a class has one slide only",
+            says="Settings and temperatures (`selection` auto) are those by which the labelled examples, each "
+            "predicted without its group, have the least log loss, with a prior on the published setting that counts "
+            "where labels are few. Column `chosen_by` says auto where that was done, and fixed where the published "
+            "setting was taken, because a class has labels in one group alone or the head cannot leave rows out: "
+            "{fixed}.",
+        ),
+        "fixed": SelectionKind(
+            choose=take_published,
+            brief="published",
+            says="*(fixed)*: the published setting for so many labels, classes and dimensions.",
+        ),
+        "loo": SelectionKind(
+            choose=leave_one_out,
+            brief="on the examples alone, each predicted without its slide",
+            says="*(loo)*: the setting with the least log loss on the labelled examples, each predicted without its "
+            "group.",
+            min_groups=2,
+            needs_grid=True,
+            needs_left_out=True,
+        ),
+        "inner-cv": SelectionKind(
+            choose=inner_folds,
+            brief="on the examples alone, in folds of slides",
+            says="*(inner-cv)*: the setting with the least log loss in folds of the labelled examples, by group.",
+            min_groups=3,
+            needs_grid=True,
+        ),
+        "transfer": SelectionKind(
+            choose=take_published,
+            brief="on other runs, see --transfer",
+            says="*(transfer)*: the setting with the best balanced accuracy on other data.",
+            needs_grid=True,
+        ),
+        "tuned": SelectionKind(
+            choose=take_published,
+            brief="see --params",
+            says="*(tuned)*: the setting that `bench tune` found on groups that no row here uses.",
+        ),
+        "oracle": SelectionKind(
+            choose=look_at_the_test,
+            brief="on the test; never ranked",
+            says="*(oracle)*: in every draw the setting with the best balanced accuracy on the test itself. It used "
+            "labels that nobody has: it shows what choosing could reach, luck included, and is not ranked.",
+            needs_grid=True,
+        ),
     }
 )
 
@@ -152,7 +210,7 @@ def choose(way: str, head: Head, settings: Sequence[Params], episode: Episode) -
     """Choose a setting for every label vector and score the test rows with it. way: see `way_of`, `way_by_draw`."""
     m, Y = len(episode.Y), episode.Y
     kind, _, share = way.partition(" ")
-    found = WAYS["fixed" if share and not episode.can_leave_out else kind](head, settings, episode)
+    found = WAYS["fixed" if share and not episode.can_leave_out else kind].choose(head, settings, episode)
     index = found.chosen
     P: np.ndarray | None = None
     gap, iterations = np.full(m, np.nan), np.full(m, -1)
@@ -196,25 +254,26 @@ def check_selection(kind: str, heads: Sequence[Head]) -> None:
     if kind not in WAYS:
         known = ", ".join(WAYS)
         raise BenchError(f"Got --select '{kind}'{did_you_mean(kind, WAYS) or '.'} Expected some of: {known}.")
-    unable = [head.name for head in heads if not _able(kind, head)]
+    needs = WAYS[kind]
+    unable = [head.name for head in heads if not _able(needs, head)]
     if unable:
-        able = [head.name for head in all_heads().values() if _able(kind, head)]
-        lacks = "that can leave rows out without learning again" if kind == "loo" else "with a grid of settings"
+        able = [head.name for head in all_heads().values() if _able(needs, head)]
+        lacks = "that can leave rows out without learning again" if needs.needs_left_out else "with a grid of settings"
         raise BenchError(
             f"Got --select {kind} with --head {', '.join(unable)}; expected heads {lacks}: {', '.join(able) or 'none'}."
-            + (" Or use --select inner-cv." if kind == "loo" else "")
+            + (" Or use --select inner-cv." if needs.needs_left_out else "")
         )
 
 
-def _able(kind: str, head: Head) -> bool:
-    return kind in ("auto", "fixed", "tuned") or (bool(head.grid) and (kind != "loo" or head.loo is not None))
+def _able(needs: SelectionKind, head: Head) -> bool:
+    return not (needs.needs_grid and not head.grid) and not (needs.needs_left_out and head.loo is None)
 
 
 def refuse_shots(
     kind: str, shots: int, supports: Iterable[tuple[np.ndarray, np.ndarray]], n_classes: int, series: str = "balanced"
 ) -> str:
     """Return why settings cannot be chosen this way at a level, or "". supports: groups and classes of every draw."""
-    needed = MIN_GROUPS.get(kind, 0)
+    needed = WAYS[kind].min_groups
     if not needed:
         return ""  # without a look at the draws, which are made when asked for
     if series == "budget":

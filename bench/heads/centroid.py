@@ -16,9 +16,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
+from bench.heads.coordinates import product
 from bench.heads.linear_fit import LinearFit, load
 from bench.heads.products import lengths
-from bench.heads.span import product
 from bench.heads.support import Support
 from bench.solvers.late import compiled_when_called
 
@@ -110,8 +110,8 @@ def _probabilities(
     cosine = inner / np.where(norm > 0, norm, 1) / np.where(length > 0, length, 1)[:, None]
     by_metric = {"cosine": cosine, "euclidean": inner / safe - square / safe**2 / 2}
     none = (count.sum(-1) == 0)[..., None]  # nothing learned
-    shut = np.where((count > 0) | none, 0, -np.inf)
-    return np.stack([softmax(by_metric[g["metric"]] / TEMPERATURE + shut) for g in grid], axis=1)
+    masked = np.where((count > 0) | none, 0, -np.inf)
+    return np.stack([softmax(by_metric[g["metric"]] / TEMPERATURE + masked) for g in grid], axis=1)
 
 
 def rule(n: int, n_classes: int, d: int) -> Params:

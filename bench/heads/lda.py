@@ -29,8 +29,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
+from bench.heads.coordinates import Span
 from bench.heads.linear_fit import LinearFit, load, of_shifted
-from bench.heads.span import Span
 from bench.heads.support import Support
 
 FLOOR = 1e-6  # of 'auto', which is 0 where rows lie alike about their means, as two of one class do: S has an inverse
@@ -153,7 +153,7 @@ def _without(support: Support, y: np.ndarray, rows: np.ndarray, n_classes: int, 
     scattered = within > least
     trace = np.where(scattered, within, everything - total)
     trace = np.where(trace > least, trace, n * d)
-    shut = np.where(rest.left > 0, 0, -np.inf)
+    masked = np.where(rest.left > 0, 0, -np.inf)
     auto = _ledoit_wolf_of_rest(support, y, rows, rest, BB) if any(g["shrinkage"] == "auto" for g in grid) else 0.0
     P = np.empty((len(grid), *rows.shape, n_classes))
     for i, setting in enumerate(grid):
@@ -162,7 +162,7 @@ def _without(support: Support, y: np.ndarray, rows: np.ndarray, n_classes: int, 
         V = rest.inner(1 / (a * span.e + (s * trace / (n * d))[:, None]))
         products = np.linalg.solve(np.eye(V.shape[1]) - a[..., None] * V, V[:, :, q:])  # B' S^-1 Q
         offset = np.log(safe / n) - np.diagonal(products[:, q:], axis1=1, axis2=2) / safe / 2
-        P[i] = softmax(products[:, :q] / np.sqrt(safe)[:, None] + (offset + shut)[:, None])
+        P[i] = softmax(products[:, :q] / np.sqrt(safe)[:, None] + (offset + masked)[:, None])
     return P
 
 

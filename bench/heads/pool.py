@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from bench.heads.products import products, unit_rows
-from bench.heads.support import Support, principal_axes, turn
+from bench.heads.support import Support, principal_axes, rotate
 from bench.solvers.backend import Array, backend_of
 
 BUDGET = 2**31  # bytes of cosines a pool may keep, enough for 23,000 rows
@@ -49,7 +49,7 @@ class Pool:
     @cached_property
     def turned(self) -> np.ndarray:
         """All rows on these axes, float32 (N, d)."""
-        return turn(self.X, self.axes)
+        return rotate(self.X, self.axes)
 
     @cached_property
     def unit(self) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from bench.solvers.calls import REGISTERS, telling
 
 BLOCK = 256  # rows multiplied at a time
-FEW = 2**18  # multiplications below which double precision costs nothing: rows give the same in any company
+FEW = 2**18  # multiplications below which double precision costs nothing: a row's product does not depend on the batch
 COLUMNS = 64  # that a place is tried by at most
 
 

@@ -7,12 +7,12 @@ rows than dimensions W = X'V, and with M = (X X' + n alpha I)^-1
 
     b = T'M1 / (1'M1),    V = M (T - 1 b')
 
-Otherwise, in coordinates Z (`bench.heads.span`) with S = (Z'Z + n alpha I)^-1, z = Z'1 and A = Z'T:
+Otherwise, in coordinates Z (`bench.heads.coordinates`) with S = (Z'Z + n alpha I)^-1, z = Z'1 and A = Z'T:
 
     w = n - z'Sz,    b = (1'T - z'SA) / w,    W = S A - S z b'
 
-Large systems are solved in single precision where that is enough (`bench.heads.span.SINGLE`), and once more in double
-where too little of the labels is then fitted.
+Large systems are solved in single precision where that is enough (`bench.heads.coordinates.SINGLE`), and once more in
+double where too little of the labels is then fitted.
 
 Leaving rows out is done in the span, where S is diagonal. The hat matrix is H = Z S Z' + v v'/w with v = 1 - Z S z, and
 leaving out the rows g makes their residuals (I - H_gg)^-1 (T - F)_g.
@@ -30,46 +30,46 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
+from bench.heads.coordinates import Coordinates, product, solve_shifted
 from bench.heads.left_out import rows_left
 from bench.heads.linear_fit import LinearFit, load, of_shifted
-from bench.heads.span import Coordinates, product, solve_shifted
 from bench.heads.support import Support, weigh
 from bench.solvers.backend import Array, backend_of
 from bench.solvers.left_out import sort_by
 
 TEMPERATURE = 0.1  # as of the head `centroid`
-VAGUE = 1e-3  # of the length of centred labels: of shorter fitted ones single precision has less than four digits
+ILL_CONDITIONED = 1e-3  # of the length of centred labels: shorter fitted ones have fewer than four digits in float32
 
 
 @dataclass(frozen=True)
 class _Solved:
     """The regression for m label vectors and L alphas.
 
-    W (m, L, K, r), b (m, L, K), Sz (L, r), w (L,), vague (m, L): single precision does not tell F.
+    W (m, L, K, r), b (m, L, K), Sz (L, r), w (L,), ill_conditioned (m, L): float32 cannot determine F.
     """
 
     W: np.ndarray
     b: np.ndarray
     Sz: np.ndarray
     w: np.ndarray
-    vague: np.ndarray
+    ill_conditioned: np.ndarray
 
 
 class _Dual(NamedTuple):
-    """Weights of the rows V (m, L, K, n), which alphas are in single precision (L,), and b and vague of `_Solved`."""
+    """Weights of the rows V (m, L, K, n), which alphas are in float32 (L,), and b and ill_conditioned of `_Solved`."""
 
     V: np.ndarray
     b: np.ndarray
     single: np.ndarray
-    vague: np.ndarray
+    ill_conditioned: np.ndarray
 
 
 class _Fitted(NamedTuple):
-    """F - b' float32 (m, L, K, n_test), and b and vague as of `_Solved`."""
+    """F - b' float32 (m, L, K, n_test), and b and ill_conditioned as of `_Solved`."""
 
     F: np.ndarray
     b: np.ndarray
-    vague: np.ndarray
+    ill_conditioned: np.ndarray
 
 
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
@@ -77,8 +77,8 @@ def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Param
     n, d = support.shape
     T, alpha = one_hot(Y, n_classes, axis=-2), _strengths(n, grid)
     fit = _from_products if n < d else _from_coordinates
-    F, b, vague = fit(support, T, alpha)
-    for i, j in np.argwhere(vague):
+    F, b, ill_conditioned = fit(support, T, alpha)
+    for i, j in np.argwhere(ill_conditioned):
         again = fit(support, T[i : i + 1], alpha[j : j + 1], exact=True)
         F[i, j], b[i, j] = again.F[0, 0], again.b[0, 0]
     F *= np.float32(1 / TEMPERATURE)
@@ -97,7 +97,7 @@ def learn(support: Support, y: np.ndarray, n_classes: int, setting: Params) -> L
 def _weights_of_coordinates(support: Support, T: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return W (K, d) and b (K,) for T (1, K, n) and alpha (1,)."""
     solved = _solve(support.plain, T, alpha)
-    if solved.vague.any():
+    if solved.ill_conditioned.any():
         solved = _solve(support.plain, T, alpha, exact=True)
     return solved.W[0, 0], solved.b[0, 0]
 
@@ -105,7 +105,7 @@ def _weights_of_coordinates(support: Support, T: np.ndarray, alpha: np.ndarray) 
 def _weights_of_products(support: Support, T: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the same where rows are fewer than dimensions."""
     solved = _solve_products(support, T, alpha)
-    if solved.vague.any():
+    if solved.ill_conditioned.any():
         solved = _solve_products(support, T, alpha, exact=True)
     return solved.V[0, 0] @ support.shifted[0], solved.b[0, 0]
 
@@ -118,18 +118,18 @@ def _strengths(n: int, grid: Sequence[Params]) -> np.ndarray:
 def _from_coordinates(support: Support, T: np.ndarray, alpha: np.ndarray, exact: bool = False) -> _Fitted:
     """Fit T (m, K, n) at alpha (L,) by the scatter of the rows."""
     solved = _solve(support.plain, T, alpha, exact)
-    return _Fitted(_weighed(support, solved.W, support.tested), solved.b, solved.vague)
+    return _Fitted(_weighed(support, solved.W, support.tested), solved.b, solved.ill_conditioned)
 
 
 def _from_products(support: Support, T: np.ndarray, alpha: np.ndarray, exact: bool = False) -> _Fitted:
     """Fit T (m, K, n) at alpha (L,) by inner products of rows alone."""
-    V, b, single, vague = _solve_products(support, T, alpha, exact)
+    V, b, single, ill_conditioned = _solve_products(support, T, alpha, exact)
     *lift, last = support.of_rows
     if lift:
         F = _weighed(support, _by_rows(support, V, single, support.shifted[0]), last)
     else:
         F = _by_rows(support, V, single, backend_of(support.device).fetch(last))
-    return _Fitted(F, b, vague)
+    return _Fitted(F, b, ill_conditioned)
 
 
 def _solve_products(support: Support, T: np.ndarray, alpha: np.ndarray, exact: bool = False) -> _Dual:
@@ -145,12 +145,12 @@ def _solve_products(support: Support, T: np.ndarray, alpha: np.ndarray, exact: b
     fitted = centred - alpha[:, None, None] * V  # F of the support about its mean
     by_scores = (fitted**2).sum(-1).sum(-1)
     length = (centred**2).sum(-1).sum(-1)
-    return _Dual(V, b.reshape(-1, m, K).swapaxes(0, 1), single, _vague(single, by_scores, length))
+    return _Dual(V, b.reshape(-1, m, K).swapaxes(0, 1), single, _ill_conditioned(single, by_scores, length))
 
 
-def _vague(single: np.ndarray, by_scores: np.ndarray, length: np.ndarray) -> np.ndarray:
+def _ill_conditioned(single: np.ndarray, by_scores: np.ndarray, length: np.ndarray) -> np.ndarray:
     """Return which fits (m, L) are in single precision (L,) and fit too little of the squared length of the labels."""
-    return single & (length > 0) & (by_scores < VAGUE**2 * length)
+    return single & (length > 0) & (by_scores < ILL_CONDITIONED**2 * length)
 
 
 def _by_rows(support: Support, V: np.ndarray, single: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -212,8 +212,8 @@ def _solve(coordinates: Coordinates, T: np.ndarray, alpha: np.ndarray, exact: bo
     WA, Wz, WW = (np.einsum(f"mlkr,{of}->mlk", W, B) for of, B in (("mkr", A), ("r", z), ("mlkr", W)))
     # Inner product of Z W with itself, centred, as Z'Z W = A - z b' - alpha W:
     by_scores = (WA - b * Wz - alpha[:, None] * WW - Wz**2 / n).sum(-1)
-    vague = _vague(single, by_scores, n - (counts**2).sum(-1, keepdims=True) / n)
-    return _Solved(W, b, Sz, w, vague)
+    ill_conditioned = _ill_conditioned(single, by_scores, n - (counts**2).sum(-1, keepdims=True) / n)
+    return _Solved(W, b, Sz, w, ill_conditioned)
 
 
 def _scores(at: Callable[[np.ndarray], np.ndarray], solved: _Solved) -> np.ndarray:
@@ -224,9 +224,9 @@ def _scores(at: Callable[[np.ndarray], np.ndarray], solved: _Solved) -> np.ndarr
 
 def _probabilities(scaled: np.ndarray, left: np.ndarray) -> np.ndarray:
     """Return softmax(scaled) (m, L, K, p) over the classes with rows left, or all if there are none; in its place."""
-    shut = (left == 0) & (left.sum(2, keepdims=True) > 0)
-    if shut.any():
-        scaled[np.broadcast_to(shut, scaled.shape)] = -np.inf
+    masked = (left == 0) & (left.sum(2, keepdims=True) > 0)
+    if masked.any():
+        scaled[np.broadcast_to(masked, scaled.shape)] = -np.inf
     return softmax(scaled, axis=2, overwrite=True)
 
 

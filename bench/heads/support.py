@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.heads.coordinates import Plain, Span, span_of_gram
 from bench.heads.products import products, unit_rows
-from bench.heads.span import Plain, Span, span_of_gram
 from bench.solvers.backend import Array, backend_of, fast_products
 from bench.solvers.left_out import Geometry
 from bench.solvers.linalg import Rows, mean_row
@@ -33,7 +33,7 @@ class Linear:
     def scores(self, W: np.ndarray) -> np.ndarray:
         """Return the scores of the test rows, float32 (P, K, n_test), for W float32 (P, K, r + 1).
 
-        A problem's are the same to the bit whatever the others are.
+        Those of a problem are bitwise independent of the other problems in the batch.
         """
         weights = np.ascontiguousarray(W[..., :-1])
         offset = W[..., -1] - np.vecdot(weights, self.mean)
@@ -42,7 +42,7 @@ class Linear:
 
 
 def weigh(W: np.ndarray, factors: tuple[Array, ...], device: str, size: int) -> np.ndarray:
-    """Return W (P, K, r) times every factor in turn, float32 (P, K, n_test); a problem's bits whatever the others.
+    """Return W (P, K, r) times every factor in turn, float32 (P, K, n_test), bitwise independent of the other problems.
 
     size: the numbers of the support, by which the library is chosen.
     """
@@ -150,7 +150,7 @@ class Support:
     def turned(self) -> tuple[np.ndarray, np.ndarray]:
         """What is shifted on `axes`, float32 (n, d) and (n_test, d)."""
         X, X_test = self.shifted
-        return turn(X, self.axes), turn(X_test, self.axes)
+        return rotate(X, self.axes), rotate(X_test, self.axes)
 
     @cached_property
     def axes(self) -> np.ndarray:
@@ -212,6 +212,6 @@ def principal_axes(X: np.ndarray) -> np.ndarray:
     return np.linalg.eigh(X.T @ X)[1]
 
 
-def turn(X: np.ndarray, axes: np.ndarray) -> np.ndarray:
+def rotate(X: np.ndarray, axes: np.ndarray) -> np.ndarray:
     """Return X (N, d) on these axes, float32 (N, d); multiplied in float64, so that equal rows stay equal."""
     return (X.astype(np.float64, copy=False) @ axes).astype(np.float32)

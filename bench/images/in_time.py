@@ -100,4 +100,4 @@ def limited(picture: Picture, deadline: Deadline) -> Picture:
 
 def _late(seconds: float | None = None) -> str:
     limit = "the limit" if seconds is None else f"{seconds:.0f} s"
-    return f"{LATE} {limit} to decode and was left out; run again when the machine has less to do, or save it anew"
+    return f"{LATE} {limit} to decode and was left out; run again when the machine has less to do, or save it again"

@@ -175,7 +175,7 @@ def _merge_windows(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
         return rows
     labels = rows.groupby(by, dropna=False, sort=False)["cell_label"]
     agreed = labels.transform("first").where(labels.transform("nunique") == 1)
-    notes.append(f"{int(again.sum())} cells have the very window of another and are one instance with it")
+    notes.append(f"{int(again.sum())} cells share the window of another and were merged with it")
     return rows.assign(cell_label=agreed)[~again]
 
 

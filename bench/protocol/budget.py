@@ -8,47 +8,34 @@ class that a draw has no item of stays a class: it is tested, and never predicte
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from bench.protocol.level import Level
 from bench.protocol.order import USUAL, check_regime, order_items
-from bench.protocol.splits import SplitPlan, class_codes
-from bench.protocol.supports import Draws
+from bench.protocol.splits import SplitPlan
+from bench.protocol.supports import DrawnWhenAsked, Draws
 
 AS_THEY_COME = {"spread": "proportional"}  # weighing groups would change the shares of the classes
 
 
-class BudgetSupports(Mapping[tuple[int, int, str], np.ndarray]):
-    """Support rows by (labels, draw, split), class by class in class order, drawn when asked for."""
+class BudgetSupports(DrawnWhenAsked):
+    """Support rows where so many labels in all are drawn, of whatever classes."""
 
     def __init__(
         self, table: pd.DataFrame, classes: Sequence[str], plan: SplitPlan, draws: Mapping[int, int], regime: str
     ) -> None:
-        """table: columns label, group, instance. draws: labels in all -> their number. regime: see `draw_budget`."""
-        self._plan, self._draws_at, self._regime = plan, dict(draws), regime
-        self._class = class_codes(table, classes)
-        self._items, self._groups = table["instance"].to_numpy(object), table["group"].to_numpy(str)
-        self._trained = {split.name: split.train for repeat in plan.repeats for split in repeat}
+        super().__init__(table, classes, plan, draws, regime)
+        self._groups = table["group"].to_numpy(str)
         self._drawn: dict[tuple[int, str], np.ndarray] = {}
 
-    def __iter__(self) -> Iterator[tuple[int, int, str]]:
-        for draw in range(max(self._draws_at.values(), default=0)):
-            for split in self._plan.splits(draw):
-                yield from ((labels, draw, split.name) for labels, count in self._draws_at.items() if draw < count)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __getitem__(self, key: tuple[int, int, str]) -> np.ndarray:
-        labels, draw, name = key
-        if draw not in range(self._draws_at[labels]):
-            raise KeyError(key)
-        if (draw, name) not in self._drawn:
-            self._drawn[draw, name] = self._order(draw, name)
-        rows = self._drawn[draw, name][:labels]
+    def draw(self, labels: int, draw: int, split: str) -> np.ndarray:
+        """Return the first `labels` rows of all, class by class."""
+        if (draw, split) not in self._drawn:
+            self._drawn[draw, split] = self._order(draw, split)
+        rows = self._drawn[draw, split][:labels]
         return rows[np.argsort(self._class[rows], kind="stable")]
 
     def _order(self, draw: int, name: str) -> np.ndarray:

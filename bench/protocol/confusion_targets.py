@@ -1,6 +1,6 @@
 """Which class each is mistaken for: as somebody says, by alphabet, or as cheap descriptors confuse them.
 
-The last looks at the training side of a split alone and never at a competing encoder, see `confused_partners`.
+The last looks at the training side of a split alone and never at a competing encoder, see `confused_targets`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def read_confusable(text: str) -> tuple[tuple[str, str], ...] | tuple[str, ...]:
 
 
 def descriptors_in(confusable: Confusable) -> list[str]:
-    """Return the descriptors by whose confusion partners are found, none where pairs are given."""
+    """Return the descriptors by whose confusion targets are found, none where pairs are given."""
     return [one for one in confusable if isinstance(one, str)]
 
 
@@ -43,18 +43,18 @@ def read_pairs(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def partners(classes: Sequence[str], confusable: Pairs = ()) -> np.ndarray:
+def confusion_targets(classes: Sequence[str], confusable: Pairs = ()) -> np.ndarray:
     """Return the class that each is mistaken for, int (K,).
 
     With pairs, a class that no pair begins with is mistaken for none. Without, each is mistaken for the next in
     alphabetical order, the last for the first: a stand-in that knows nothing of what the classes look like.
-    Raises BenchError for a class that is not there, that is mistaken for itself, or that has two partners.
+    Raises BenchError for a class that is not there, that is mistaken for itself, or that has two targets.
     """
     K = len(classes)
     if not confusable:
         order = sorted(range(K), key=lambda k: classes[k])
         return np.array([order[(order.index(k) + 1) % K] for k in range(K)])
-    partner = np.arange(K)
+    target = np.arange(K)
     for true, taken_for in confusable:
         for name in (true, taken_for):
             if name not in classes:
@@ -63,16 +63,16 @@ def partners(classes: Sequence[str], confusable: Pairs = ()) -> np.ndarray:
         k, other = classes.index(true), classes.index(taken_for)
         if k == other:
             raise BenchError(f"Got --confusable '{true}>{true}'; expected two different classes.")
-        if partner[k] != k:
+        if target[k] != k:
             raise BenchError(
-                f"Got --confusable with '{true}>{classes[partner[k]]}' and '{true}>{taken_for}'; expected one partner "
-                "a class."
+                f"Got --confusable with '{true}>{classes[target[k]]}' and '{true}>{taken_for}'; expected one "
+                "such class."
             )
-        partner[k] = other
-    return partner
+        target[k] = other
+    return target
 
 
-def confused_partners(spaces: Iterable[np.ndarray], y: np.ndarray, groups: np.ndarray, n_classes: int) -> np.ndarray:
+def confused_targets(spaces: Iterable[np.ndarray], y: np.ndarray, groups: np.ndarray, n_classes: int) -> np.ndarray:
     """Return the class that each is most often taken for by the nearest centroid in these spaces, int (K,), K >= 2.
 
     spaces: float (n, d) each, the same n training rows; y (n,): their classes; groups (n,). A row is held against
@@ -119,11 +119,11 @@ def _distances(X: np.ndarray, y: np.ndarray, groups: np.ndarray, n_classes: int)
     return out
 
 
-def describe_partners(partner: Mapping[str, np.ndarray], classes: Sequence[str], whence: str) -> str:
-    """Return which class is taken for which, in words. partner: split to (K,). whence: where that comes from."""
+def describe_targets(target: Mapping[str, np.ndarray], classes: Sequence[str], whence: str) -> str:
+    """Return which class is taken for which, in words. target: split to (K,). whence: where that comes from."""
     said, spared = [], []
     for k, name in enumerate(classes):
-        counts = Counter(int(own[k]) for own in partner.values())
+        counts = Counter(int(own[k]) for own in target.values())
         others = [(to, n) for to, n in counts.most_common() if to != k]
         if not others:
             spared.append(name)
@@ -131,6 +131,6 @@ def describe_partners(partner: Mapping[str, np.ndarray], classes: Sequence[str],
             said.append(f"{name} for {classes[others[0][0]]}")
         else:
             mixed = " or ".join(f"{classes[to]} ({n})" for to, n in others)
-            said.append(f"{name} for {mixed} of {len(partner)} splits")
+            said.append(f"{name} for {mixed} of {len(target)} splits")
     rest = f"; labels of {', '.join(spared)} stay right, so fewer are wrong than the rate says" if spared else ""
     return f"{', '.join(said)}{whence}{rest}"

@@ -1,7 +1,8 @@
-"""Open-set label noise: foreign items (debris, background, other cells) that were given a label of the set.
+"""Foreign classes (debris, background, other cells), whose items only noise puts among the examples.
 
 Classes named as foreign are no classes of the benchmark: their items are never tested and never learned from as what
-they are. They are the pool from which a share of the labelled examples of every class is replaced.
+they are. They are the pool from which a share of the labelled examples of every class is replaced, see
+`bench.protocol.open_set`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ import pandas as pd
 
 from bench.data.datasets import Dataset
 from bench.errors import BenchError, did_you_mean
-from bench.protocol.noise import lots
-from bench.seeds import keyed_uniform
+from bench.protocol.noise import flip_draws
 
 
 def hold_out(dataset: Dataset, foreign: Sequence[str]) -> Dataset:
@@ -54,39 +54,19 @@ def foreign_rows(table: pd.DataFrame, classes: Sequence[str], test: np.ndarray) 
     return np.flatnonzero(~table["label"].isin(list(classes)).to_numpy() & ~np.isin(group, group[test]))
 
 
-def replace_rows(rows: np.ndarray, lot: np.ndarray, pool: np.ndarray, rate: float) -> np.ndarray:
-    """Return a draw with foreign rows in the place of those whose lot is below `rate`.
-
-    rows (n,): of the examples; lot (n,): one uniform number each; pool: foreign rows in the order of `deal_foreign`.
-    The example with the lowest lot gets the first of the pool, and so on, so that what is replaced at one rate is
-    replaced, by the same row, at every higher one, and no row comes twice. The pool has to be large enough, see
-    `too_few_foreign`.
-    """
-    order = np.argsort(lot, kind="stable")
-    gone = order[: int((lot < rate).sum())]
-    out = rows.copy()
-    out[gone] = pool[: len(gone)]
-    return out
-
-
 def too_few_foreign(
     supports: Iterable[tuple[int, str, np.ndarray]], foreign: Mapping[str, np.ndarray], items: np.ndarray, rate: float
 ) -> str:
-    """Return why open-set noise at a rate has too few foreign rows, or "".
+    """Return why noise that takes foreign rows has too few of them at a rate, or "".
 
     supports: (seed, split, rows (n,)) of every draw of a level; foreign: split to its foreign rows; items (N,): what
     rows are called.
     """
     for seed, split, rows in supports:
-        needed = int((lots(items[rows].tolist(), seed) < rate).sum())
+        needed = int((flip_draws(items[rows].tolist(), seed) < rate).sum())
         if needed > len(foreign[split]):
             return (
                 f"open-set noise of {rate:g} replaces {needed} labels of a draw, and {len(foreign[split])} foreign "
                 f"items may be learned from in split '{split}'"
             )
     return ""
-
-
-def deal_foreign(rows: np.ndarray, items: Sequence[str], split: str, seed: int) -> np.ndarray:
-    """Return foreign rows (F,) in the keyed order in which a draw takes them. items: what all of them are called."""
-    return rows[np.argsort(keyed_uniform(("open-set", split, seed), items), kind="stable")]

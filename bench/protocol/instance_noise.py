@@ -51,16 +51,16 @@ def _location(mean: float) -> float:
 
 
 def targets(
-    looks: Mapping[str, np.ndarray], y: np.ndarray, items: Sequence[str], n_classes: int, seed: int
+    features: Mapping[str, np.ndarray], y: np.ndarray, items: Sequence[str], n_classes: int, seed: int
 ) -> np.ndarray:
     """Return the class that each of n items is given where its label goes wrong, int (n,), never its own.
 
-    looks: name of a space to the items' rows in it, float (n, d), each feature of mean 0 and variance 1. y (n,): true
-    classes. The target depends on the item's looks, class and name and on the seed, not on the other items.
+    features: name of a space to the items' rows in it, float (n, d), each of mean 0 and variance 1. y (n,): the true
+    classes. The target depends on the item's features, class and name and on the seed, not on the other items.
     """
     others = (y[:, None] + 1 + np.arange(n_classes - 1)) % n_classes  # (n, K - 1)
     P = np.zeros(others.shape)
-    for space, X in looks.items():
+    for space, X in features.items():
         for k in np.unique(y).tolist():
             own = y == k
             logits = np.einsum("nd,dk->nk", X[own].astype(np.float64), _weights(space, k, X.shape[1], n_classes, seed))

@@ -3,15 +3,17 @@
 A kind of noise takes a draw of labelled examples and a rate and says which labels go wrong and into what. Every
 number it needs is a keyed hash of names (`bench.seeds`), so that labels are wrong alike for every encoder and head,
 and nested: a label that is wrong at one rate is wrong, in the same way, at every higher one. The number of classes
-stays what it is where all labels of a class went wrong. Adding a kind is adding one function to `KINDS`.
+stays what it is where all labels of a class went wrong. Or the items go wrong: then a kind says which rows of the table
+stand under the labels instead. Adding a kind is adding a function and its entry in `KINDS`.
 
     symmetric    any other class, each as likely
     asymmetric   the class it is mistaken for (Patrini et al. 2017, sec. 5; by default Han et al. 2018's "pair" noise)
     group        all examples of a group (slide, image) alike: a slide whose label was swapped; see
-    `bench.protocol.slide_noise` resemblance  a class that it looks like; see `bench.protocol.resemblance_noise`
+                 `bench.protocol.slide_noise`
+    resemblance  a class that it looks like; see `bench.protocol.resemblance_noise`
     instance-dependent  some items are likelier than others, and items that look alike are taken for the same class,
                  though not for one that they look like; see `bench.protocol.instance_noise`
-    open-set     the item is foreign (debris, background) and its label one of the set; see `bench.protocol.foreign`
+    open-set     the item is foreign (debris, background) and its label one of the set; see `bench.protocol.open_set`
 """
 
 from __future__ import annotations
@@ -26,9 +28,25 @@ import numpy as np
 from bench.errors import BenchError, did_you_mean
 from bench.protocol.confusion_targets import Confusable
 from bench.protocol.instance_noise import flip_rates, targets
+from bench.protocol.open_set import deal_foreign, replace_rows
 from bench.protocol.resemblance_noise import ClassFeatures, pick, resemblance
 from bench.protocol.slide_noise import Slides, flip_slides
 from bench.seeds import keyed_uniform
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidates:
+    """The rows of a table with N rows that may take the place of a draw's examples, for kinds that replace items.
+
+    split: what the draw's split is called. names, y: of all N rows, what they are called and their classes, -1 for
+    none. train: the rows of the training side, foreign: those of no class that may be learned from.
+    """
+
+    split: str
+    names: np.ndarray
+    y: np.ndarray
+    train: np.ndarray
+    foreign: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -36,10 +54,10 @@ class NoiseContext:
     """A draw of n labelled examples, and all that a kind of noise may know of it.
 
     y: int (n,) in [0, K), the true classes. items, groups: what the examples and their groups are called, n each.
-    partner: int (K,), the class that each is mistaken for, itself where it is mistaken for none; see
-    `bench.protocol.confusion_targets`. looks: name of a space of cheap descriptors to the examples' rows in it, (n, d);
-    see `bench.protocol.instance_noise`. slides: all those of the training side. classes: what the classes look like
-    there, by space.
+    targets: int (K,), the class that each is mistaken for, itself where it is mistaken for none; see
+    `bench.protocol.confusion_targets`. features: name of a space of cheap descriptors to the examples' rows in it,
+    (n, d); see `bench.protocol.instance_noise`. slides: all those of the training side. classes: what the classes look
+    like there, by space. rows: where the examples are in the table, (n,); candidates: what may take their place.
     """
 
     y: np.ndarray
@@ -47,15 +65,30 @@ class NoiseContext:
     groups: np.ndarray
     n_classes: int
     seed: int
-    partner: np.ndarray
-    looks: Mapping[str, np.ndarray] = field(default_factory=dict)
+    targets: np.ndarray
+    features: Mapping[str, np.ndarray] = field(default_factory=dict)
     slides: Slides | None = None
     classes: Mapping[str, ClassFeatures] = field(default_factory=dict)
+    rows: np.ndarray | None = None
+    candidates: Candidates | None = None
 
     @cached_property
     def resembled(self) -> np.ndarray:
         """How likely each class is to be named for an example by what it looks like, (n, K); the same at all rates."""
-        return resemblance(self.looks, self.classes, self.y)
+        return resemblance(self.features, self.classes, self.y)
+
+    @cached_property
+    def dealt(self) -> np.ndarray:
+        """The foreign rows in the order in which the draw takes them, (F,); the same at all rates."""
+        rows, others = self.replaced_from()
+        foreign = others.foreign
+        return deal_foreign(foreign, others.names[foreign].tolist(), others.split, self.seed)
+
+    def replaced_from(self) -> tuple[np.ndarray, Candidates]:
+        """Return the rows of the examples (n,), and what may take their place."""
+        if self.rows is None or self.candidates is None:
+            raise ValueError("noise that replaces items needs NoiseContext.rows and NoiseContext.candidates")
+        return self.rows, self.candidates
 
 
 def symmetric(draw: NoiseContext, rate: float) -> np.ndarray:
@@ -64,15 +97,15 @@ def symmetric(draw: NoiseContext, rate: float) -> np.ndarray:
     The true class keeps its plurality below rate = (K - 1) / K.
     """
     target = keyed_uniform(("symmetric", "target", draw.seed), draw.items)
-    return np.where(lots(draw.items, draw.seed) < rate, _other_class(draw.y, target, draw.n_classes), draw.y)
+    return np.where(flip_draws(draw.items, draw.seed) < rate, _other_class(draw.y, target, draw.n_classes), draw.y)
 
 
 def asymmetric(draw: NoiseContext, rate: float) -> np.ndarray:
-    """Flip each label with probability `rate` to the partner of its class: the same labels as `symmetric` does.
+    """Flip each label with probability `rate` to the class that its own is mistaken for: the labels `symmetric` flips.
 
-    From rate = 0.5 the true class has lost its plurality where two classes are each other's partner.
+    From rate = 0.5 the true class has lost its plurality where two classes are mistaken for each other.
     """
-    return np.where(lots(draw.items, draw.seed) < rate, draw.partner[draw.y], draw.y)
+    return np.where(flip_draws(draw.items, draw.seed) < rate, draw.targets[draw.y], draw.y)
 
 
 def group(draw: NoiseContext, rate: float) -> np.ndarray:
@@ -89,22 +122,23 @@ def group(draw: NoiseContext, rate: float) -> np.ndarray:
 def by_resemblance(draw: NoiseContext, rate: float) -> np.ndarray:
     """Flip each label with probability `rate` to a class that the item looks like: the labels `symmetric` flips."""
     target = pick(draw.resembled, keyed_uniform(("resemblance", "target", draw.seed), draw.items)).astype(draw.y.dtype)
-    return np.where(lots(draw.items, draw.seed) < rate, target, draw.y)
+    return np.where(flip_draws(draw.items, draw.seed) < rate, target, draw.y)
 
 
 def instance_dependent(draw: NoiseContext, rate: float) -> np.ndarray:
     """Flip each label with a probability of its own, `rate` in the mean, to a class that looks and chance point to."""
     u = keyed_uniform(("instance-dependent", "rate", draw.seed), draw.items)
-    wrong = targets(draw.looks, draw.y, draw.items, draw.n_classes, draw.seed)
-    return np.where(lots(draw.items, draw.seed) < flip_rates(u, rate), wrong, draw.y)
+    wrong = targets(draw.features, draw.y, draw.items, draw.n_classes, draw.seed)
+    return np.where(flip_draws(draw.items, draw.seed) < flip_rates(u, rate), wrong, draw.y)
 
 
 def open_set(draw: NoiseContext, rate: float) -> np.ndarray:
-    """Leave all labels as they are: it is the items that are replaced, in the places that `symmetric` flips."""
-    return draw.y.copy()
+    """Put foreign rows in the place of the examples whose labels `symmetric` flips; see `bench.protocol.open_set`."""
+    rows, _ = draw.replaced_from()
+    return replace_rows(rows, flip_draws(draw.items, draw.seed), draw.dealt, rate)
 
 
-def lots(items: Sequence[str], seed: int) -> np.ndarray:
+def flip_draws(items: Sequence[str], seed: int) -> np.ndarray:
     """Return one uniform number per item, (n,): where labels go wrong one by one, it is those below the rate."""
     return keyed_uniform(("symmetric", "flip", seed), items)
 
@@ -114,46 +148,76 @@ def _other_class(y: np.ndarray, u: np.ndarray, n_classes: int) -> np.ndarray:
     return (y + 1 + np.floor(u * (n_classes - 1)).astype(y.dtype)) % n_classes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NoiseKind:
-    """flip: (draw, rate) to the labels that are learned from, (n,). limit: the highest rate that means anything.
+    """A way in which labels, or the items under them, go wrong; `flip` or `replace`, and never both.
 
-    says: what goes wrong, for the reader of a leaderboard. looks: whether it needs `NoiseContext.looks`; likens: and
-    `NoiseContext.classes`. replaces: whether it is the items that go wrong and not their labels; see
-    `bench.protocol.foreign`. by_slide: whether it is whole slides that go wrong, not labels one by one.
+    brief: what goes wrong in a few words, for help; says: the same for the reader of a leaderboard. flip: (draw, rate)
+    to the labels that are learned from, (n,). replace: (draw, rate) to the rows of the table that stand under the
+    labels, (n,). limit: the highest rate that means anything. needs_features: whether it needs `NoiseContext.features`;
+    needs_class_features: and `NoiseContext.classes`. needs_foreign: whether it takes rows of the classes of
+    `--foreign`, one for every label that is wrong. by_slide: whether whole slides go wrong, not labels one by one.
     """
 
-    flip: Callable[[NoiseContext, float], np.ndarray]
+    brief: str
     says: str
+    flip: Callable[[NoiseContext, float], np.ndarray] | None = None
+    replace: Callable[[NoiseContext, float], np.ndarray] | None = None
     limit: float = 1.0
-    looks: bool = False
-    likens: bool = False
-    replaces: bool = False
+    needs_features: bool = False
+    needs_class_features: bool = False
+    needs_foreign: bool = False
     by_slide: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.flip is None) == (self.replace is None):
+            raise ValueError(f"a kind of noise has to flip labels or to replace items, and not both: {self.says}")
+
+    @property
+    def replaces(self) -> bool:
+        """Whether items go wrong, and not their labels."""
+        return self.replace is not None
 
 
 KINDS: Mapping[str, NoiseKind] = MappingProxyType(
     {
-        "symmetric": NoiseKind(symmetric, "a label is wrong by itself, and any other class is as likely"),
-        "asymmetric": NoiseKind(asymmetric, "a label is wrong by itself, and names the class it is mistaken for", 0.5),
-        "group": NoiseKind(group, "all labels of a slide (group) are wrong together and alike", by_slide=True),
+        "symmetric": NoiseKind(
+            flip=symmetric,
+            brief="any other class",
+            says="a label is wrong by itself, and any other class is as likely",
+        ),
+        "asymmetric": NoiseKind(
+            flip=asymmetric,
+            brief="the class it is mistaken for",
+            says="a label is wrong by itself, and names the class it is mistaken for",
+            limit=0.5,
+        ),
+        "group": NoiseKind(
+            flip=group,
+            brief="whole slides or images alike",
+            says="all labels of a slide (group) are wrong together and alike",
+            by_slide=True,
+        ),
         "resemblance": NoiseKind(
-            by_resemblance,
-            "a label is wrong by itself, and names a class that the item looks like, the likelier the nearer the mean "
-            "of that class on the training side",
-            looks=True,
-            likens=True,
+            flip=by_resemblance,
+            brief="a class that the item looks like",
+            says="a label is wrong by itself, and names a class that the item looks like, the likelier the nearer the "
+            "mean of that class on the training side",
+            needs_features=True,
+            needs_class_features=True,
         ),
         "instance-dependent": NoiseKind(
-            instance_dependent,
-            "each item has its own rate of wrong labels (truncated normal, sd .1), and items that look alike are taken "
-            "for the same class, a random one and no likelier the most similar (Xia et al. 2020)",
-            looks=True,
+            flip=instance_dependent,
+            brief="items that look alike go wrong alike",
+            says="each item has its own rate of wrong labels (truncated normal, sd .1), and items that look alike are "
+            "taken for the same class, a random one and no likelier the most similar (Xia et al. 2020)",
+            needs_features=True,
         ),
         "open-set": NoiseKind(
-            open_set,
-            "an example is replaced by an item of no class, under the label of the one it replaces",
-            replaces=True,
+            replace=open_set,
+            brief="items of --foreign classes take the place of examples",
+            says="an example is replaced by an item of no class, under the label of the one it replaces",
+            needs_foreign=True,
         ),
     }
 )
@@ -190,19 +254,29 @@ def check_noise(kinds: Sequence[str], rates: Sequence[float], confusable: Confus
 
 def check_foreign(kinds: Sequence[str], foreign: Sequence[str]) -> None:
     """Raise BenchError where foreign classes are named without a kind of noise that uses them, or the reverse."""
-    if any(KINDS[kind].replaces for kind in kinds) == bool(foreign):
+    needing = [kind for kind in kinds if KINDS[kind].needs_foreign]
+    if bool(needing) == bool(foreign):
         return
     if foreign:
-        raise BenchError(f"Got --foreign {','.join(foreign)} with --noise-kind {','.join(kinds)}; add open-set.")
+        able = " or ".join(kind for kind, known in KINDS.items() if known.needs_foreign)
+        raise BenchError(f"Got --foreign {','.join(foreign)} with --noise-kind {','.join(kinds)}; add {able}.")
     raise BenchError(
-        "Got --noise-kind open-set without --foreign; expected the classes whose items are put among the examples and "
-        "that are classes no longer, e.g. --foreign debris,background."
+        f"Got --noise-kind {','.join(needing)} without --foreign; expected the classes whose items are put among the "
+        "examples and that are classes no longer, e.g. --foreign debris,background."
     )
 
 
 def flip_labels(draw: NoiseContext, kind: str, rate: float) -> np.ndarray:
-    """Return a copy of the draw's labels, int (n,), with noise of `kind` at `rate`."""
+    """Return a copy of the draw's labels, int (n,), with noise of `kind` at `rate`; as drawn if it replaces items."""
     check_noise([kind], [rate])
-    if draw.n_classes < 2 or rate == 0:
+    flip = KINDS[kind].flip
+    if draw.n_classes < 2 or rate == 0 or flip is None:
         return draw.y.copy()
-    return KINDS[kind].flip(draw, rate)
+    return flip(draw, rate)
+
+
+def replaced_rows(draw: NoiseContext, kind: str, rate: float) -> np.ndarray:
+    """Return the rows that stand under the draw's labels, (n,), with noise of `kind` at `rate`."""
+    rows, _ = draw.replaced_from()
+    replace = KINDS[kind].replace
+    return rows if rate == 0 or replace is None else replace(draw, rate)

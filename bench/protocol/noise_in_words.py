@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from bench.protocol.confusion_targets import Confusable, describe_partners, descriptors_in
+from bench.protocol.confusion_targets import Confusable, describe_targets, descriptors_in
 from bench.protocol.noise import KINDS
 from bench.protocol.noise_inputs import NoiseInputs
 from bench.protocol.supports import Draws
@@ -16,7 +16,7 @@ SHARE = 0.9  # of draws that the quoted range of wrong labels holds
 
 
 def describe_noise(
-    kinds: Iterable[str], classes: Sequence[str], mistakes: NoiseInputs, confusable: Confusable, luck: str = "",
+    kinds: Iterable[str], classes: Sequence[str], noise_inputs: NoiseInputs, confusable: Confusable, luck: str = "",
     company: str = "",
 ) -> dict[str, str]:  # fmt: skip
     """Return kind -> how labels go wrong in this data, in words, without a full stop.
@@ -33,12 +33,12 @@ def describe_noise(
                 f" (as the nearest centroid in {', '.join(by)} confuses them on the training side of the split, every "
                 "example held against centroids without its group)"
             )
-        said["asymmetric"] += f": {describe_partners(mistakes.partner, classes, whence)}"
+        said["asymmetric"] += f": {describe_targets(noise_inputs.targets, classes, whence)}"
     for kind, known in KINDS.items():
         if kind in said:
-            looks = f", in the mean over {', '.join(mistakes.looks)}" if known.looks else ""
+            spaces = f", in the mean over {', '.join(noise_inputs.features)}" if known.needs_features else ""
             more, luck = (company, luck) if known.by_slide else (luck, "")
-            said[kind] += looks + (f". {more}" if more else "")
+            said[kind] += spaces + (f". {more}" if more else "")
     return said
 
 

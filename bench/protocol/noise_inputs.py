@@ -15,9 +15,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from bench.errors import BenchError
-from bench.protocol.confusion_targets import SPACES, Confusable, confused_partners, descriptors_in, partners
+from bench.protocol.confusion_targets import SPACES, Confusable, confused_targets, confusion_targets, descriptors_in
 from bench.protocol.noise import KINDS
-from bench.protocol.resemblance_noise import ClassFeatures, class_looks
+from bench.protocol.resemblance_noise import ClassFeatures, class_features
 from bench.protocol.slide_noise import Slides, slides_of
 from bench.protocol.splits import SplitPlan
 
@@ -39,14 +39,14 @@ class Space(Protocol):
 
 @dataclass(frozen=True)
 class NoiseInputs:
-    """partner: split to the class that each is taken for, int (K,). looks: space to the rows of all items, (N, d).
+    """targets: split to the class that each is taken for, int (K,). features: space to the rows of all items, (N, d).
 
     keys: space to what names it by content. slides: split to those of its training side. classes: split to what the
     classes look like, by space, where a kind of noise asks for it.
     """
 
-    partner: Mapping[str, np.ndarray]
-    looks: Mapping[str, np.ndarray] = field(default_factory=dict)
+    targets: Mapping[str, np.ndarray]
+    features: Mapping[str, np.ndarray] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
     slides: Mapping[str, Slides] = field(default_factory=dict)
     classes: Mapping[str, Mapping[str, ClassFeatures]] = field(default_factory=dict)
@@ -55,30 +55,30 @@ class NoiseInputs:
         """Return what names a kind of noise at some rates by content."""
         more: list[Any] = []
         if kind == "asymmetric":
-            own = {split: partner.tolist() for split, partner in self.partner.items()}
-            alike = len({tuple(partner) for partner in own.values()}) == 1
+            own = {split: target.tolist() for split, target in self.targets.items()}
+            alike = len({tuple(target) for target in own.values()}) == 1
             more = [next(iter(own.values())) if alike else own]
-        if KINDS[kind].looks:
-            more = [[[space, self.keys[space]] for space in self.looks]]
+        if KINDS[kind].needs_features:
+            more = [[[space, self.keys[space]] for space in self.features]]
         return [kind, list(rates), *more]
 
 
-def looked_at(kinds: Iterable[str]) -> tuple[str, ...]:
+def spaces_of(kinds: Iterable[str]) -> tuple[str, ...]:
     """Return the descriptors that say what noise of these kinds sees of an item."""
-    return SPACES if any(KINDS[kind].looks for kind in kinds) else ()
+    return SPACES if any(KINDS[kind].needs_features for kind in kinds) else ()
 
 
 def check_spaces(needed: Sequence[str], trivial: Sequence[str]) -> None:
     """Raise BenchError unless the descriptors that noise looks at take part. trivial: those that do."""
     missing = [name for name in needed if name not in trivial]
     if missing:
+        need_all = " and ".join(kind for kind, known in KINDS.items() if known.needs_features)
         raise BenchError(
             f"Got noise that looks at {', '.join(needed)}, of which {', '.join(missing)} "
             f"{'is' if len(missing) == 1 else 'are'} no descriptor or control of this run; expected some of: "
-            f"{', '.join(trivial) or 'none, so run without --no-trivial'}. An encoder that competes must not shape the "
-            "noise. --confusable takes such names, auto, or pairs of classes such as 'rbc>phloem'; --noise-kind "
-            f"{' and '.join(kind for kind, known in KINDS.items() if known.looks)} need {', '.join(SPACES)}, which "
-            "take part unless --no-trivial is given."
+            f"{', '.join(trivial) or 'none, so run without --no-baselines'}. An encoder that competes must not "
+            "shape the noise. --confusable takes such names, auto, or pairs of classes such as 'rbc>phloem'; "
+            f"--noise-kind {need_all} need {', '.join(SPACES)}, which take part unless --no-baselines is given."
         )
 
 
@@ -94,14 +94,14 @@ def find_noise_inputs(
 ) -> NoiseInputs:
     """Return what noise of these kinds knows of a table with classes y (N,), -1 for none, and groups (N,).
 
-    confusable: pairs of classes, or the names of the spaces by whose confusion partners are found. spaces: those, and
-    the ones of `looked_at`, each of which is scaled over all rows, a feature to a variance of about 1.
+    confusable: pairs of classes, or the names of the spaces by whose confusion targets are found. spaces: those, and
+    the ones of `spaces_of`, each of which is scaled over all rows, a feature to a variance of about 1.
     """
     splits = {split.name: split for repeat in plan.repeats for split in repeat}
     by = descriptors_in(confusable)
     if by:
-        partner = {
-            name: confused_partners(
+        targets = {
+            name: confused_targets(
                 (spaces[space].scaled(split.train, groups)[split.train] for space in by),
                 y[split.train], groups[split.train], len(classes),
             )
@@ -109,17 +109,17 @@ def find_noise_inputs(
         }  # fmt: skip
     else:
         pairs = [pair for pair in confusable if not isinstance(pair, str)]
-        partner = dict.fromkeys(splits, partners(classes, pairs))
+        targets = dict.fromkeys(splits, confusion_targets(classes, pairs))
     everything = np.arange(len(y))
-    looks = {
+    features = {
         name: spaces[name].scaled(everything, groups) * np.float32(np.sqrt(spaces[name].width))
-        for name in looked_at(kinds)
+        for name in spaces_of(kinds)
     }
     slides, likeness = {}, {}
     for name, split in splits.items():
         train = split.train
         if any(KINDS[kind].by_slide for kind in kinds):
             slides[name] = slides_of(groups[train], y[train], len(classes))
-        if any(KINDS[kind].likens for kind in kinds):
-            likeness[name] = {space: class_looks(X[train], y[train], len(classes)) for space, X in looks.items()}
-    return NoiseInputs(partner, looks, {name: spaces[name].key for name in looks}, slides, likeness)
+        if any(KINDS[kind].needs_class_features for kind in kinds):
+            likeness[name] = {space: class_features(X[train], y[train], len(classes)) for space, X in features.items()}
+    return NoiseInputs(targets, features, {name: spaces[name].key for name in features}, slides, likeness)

@@ -33,7 +33,7 @@ from bench.seeds import keyed_uniform
 
 
 @dataclass(frozen=True)
-class Lots:
+class OrderKeys:
     """What an order goes by, for n items of a class, each array (n,).
 
     of_item, of_group: a uniform number in [0, 1) of the item and of its group, by keyed hash. turn: how many items of
@@ -52,22 +52,22 @@ class Lots:
         return self.count / np.sqrt(self.size)
 
 
-def _spread(lots: Lots) -> tuple[np.ndarray, ...]:
+def _spread(keys: OrderKeys) -> tuple[np.ndarray, ...]:
     """A group with weight w has its turns at (0 + u) / w, (1 + u) / w, ..., u uniform: w of them in every unit."""
-    return lots.of_group, (lots.turn + lots.of_group) / lots.weight
+    return keys.of_group, (keys.turn + keys.of_group) / keys.weight
 
 
-def _proportional(lots: Lots) -> tuple[np.ndarray, ...]:
-    return (lots.of_item,)
+def _proportional(keys: OrderKeys) -> tuple[np.ndarray, ...]:
+    return (keys.of_item,)
 
 
-def _concentrated(lots: Lots) -> tuple[np.ndarray, ...]:
+def _concentrated(keys: OrderKeys) -> tuple[np.ndarray, ...]:
     """Which group comes next is drawn by weight: the one whose exponential waiting time, of rate w, ends first."""
-    return lots.of_item, lots.of_group, -np.log1p(-lots.of_group) / lots.weight
+    return keys.of_item, keys.of_group, -np.log1p(-keys.of_group) / keys.weight
 
 
 # Regime to the keys that its order sorts by, the most important last.
-REGIMES: Mapping[str, Callable[[Lots], tuple[np.ndarray, ...]]] = MappingProxyType(
+REGIMES: Mapping[str, Callable[[OrderKeys], tuple[np.ndarray, ...]]] = MappingProxyType(
     {"spread": _spread, "proportional": _proportional, "concentrated": _concentrated}
 )
 USUAL = "spread"
@@ -110,4 +110,4 @@ def order_in_groups(
     turn = np.empty(len(by_group), np.int64)
     turn[by_group] = place - np.maximum.accumulate(np.where(first, place, 0))
     count = np.bincount(group, minlength=len(names))[group]
-    return np.lexsort(REGIMES[regime](Lots(of_item, of_group, turn, count, count if size is None else size)))
+    return np.lexsort(REGIMES[regime](OrderKeys(of_item, of_group, turn, count, count if size is None else size)))

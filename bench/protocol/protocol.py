@@ -1,17 +1,18 @@
-"""The protocol of a run: how many labels, how wrong, drawn and split how, and how settings are chosen."""
+"""The protocol of a run: how many labels, how wrong, drawn and split how, and how settings are chosen.
+
+Every field is a knob, from which the command line makes an option; see `bench.protocol.knob`. What checks a value is
+imported when there is one, as the command line reads this file before all else.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.errors import BenchError, did_you_mean
-from bench.protocol.confusion_targets import descriptors_in
+from bench.protocol.knob import knob
 from bench.protocol.level import Level
-from bench.protocol.noise import KINDS, check_foreign, check_noise
-from bench.protocol.noise_inputs import looked_at
-from bench.protocol.order import USUAL, check_regime
-from bench.protocol.split_kinds import check_split
 
 SCALE_BY = ("pool", "support")  # rows that all are scaled by, the first as a rule; see `bench.fitting.scaling`
 
@@ -31,22 +32,94 @@ class Protocol:
     `bench.protocol.order`. scale_by: the rows that all are scaled by, see `bench.fitting.scaling`.
     """
 
-    shots: tuple[int, ...] = ()
-    noise: tuple[float, ...] = (0.0,)
-    noise_kinds: tuple[str, ...] = ("symmetric",)
-    draws: int | None = None
-    support_groups: str = USUAL
-    select: tuple[str, ...] = ("auto",)
-    transfer: tuple[Path, ...] = ()
-    tuned: tuple[Path, ...] = ()
-    confusable: tuple[tuple[str, str], ...] | tuple[str, ...] = ()
-    foreign: tuple[str, ...] = ()
-    budget: tuple[int, ...] = ()
-    split: str = "group"
-    shot_unit: str = "instance"
-    scale_by: str = SCALE_BY[0]
+    shots: tuple[int, ...] = knob(
+        (), "Basic options", "Labelled examples per class, e.g. 1,5,10.", value="NUMBERS", typed="1,5,10"
+    )
+    noise: tuple[float, ...] = knob(
+        (0.0,), "Basic options", "Shares of wrong training labels, e.g. 0,0.2,0.4.", value="NUMBERS", typed="0"
+    )
+    budget: tuple[int, ...] = knob(
+        (),
+        "Labels and draws",
+        "Also so many labels in all, e.g. 20,50: of the classes as they come, rare ones rarely.",
+        value="NUMBERS",
+    )
+    draws: int | None = knob(
+        None,
+        "Labels and draws",
+        "Random choices of the labelled examples (default: 30, 20 or 10 by their number).",
+        value="N",
+        least=1,
+    )
+    support_groups: str = knob(
+        "spread",
+        "Labels and draws",
+        "From which groups (slides, patients) the labelled examples come: spread (round all of them, those that hold "
+        "more of a class more often), proportional (as they come), concentrated (from few).",
+        value="KIND",
+    )
+    shot_unit: str = knob(
+        "instance",
+        "Labels and draws",
+        "What --shots counts: instance (a tile or cell), or image, with all its tiles or cells.",
+        value="UNIT",
+    )
+    split: str = knob(
+        "group", "Labels and draws", "What is never both learned from and tested: {split kinds}.", value="KIND"
+    )
+    scale_by: str = knob(
+        SCALE_BY[0],
+        "Labels and draws",
+        "What embeddings are centred and scaled by: pool (all images of the training side, no labels), or support "
+        "(the labelled examples of a draw alone).",
+        value="ROWS",
+    )
+    noise_kinds: tuple[str, ...] = knob(
+        ("symmetric",),
+        "Wrong labels",
+        "How labels go wrong, each kind with rows of its own: {noise kinds}.",
+        value="KINDS",
+        option="noise-kind",
+    )
+    confusable: tuple[tuple[str, str], ...] | tuple[str, ...] = knob(
+        (),
+        "Wrong labels",
+        "For asymmetric: which class is mistaken for which, e.g. 'a>b,b>a'; auto: as colour, texture and thumbnail "
+        "confuse them; or the names of descriptors to go by (default: each for the next in alphabetical order).",
+        value="PAIRS",
+    )
+    foreign: tuple[str, ...] = knob(
+        (),
+        "Wrong labels",
+        "For open-set: classes that are not told apart, only put among the examples.",
+        value="CLASSES",
+    )
+    select: tuple[str, ...] = knob(
+        ("auto",),
+        "Heads and their settings",
+        "How settings are chosen, each kind with rows of its own: {selection kinds}.",
+        value="KINDS",
+    )
+    transfer: tuple[Path, ...] = knob(
+        (),
+        "Heads and their settings",
+        "A run of other data with --select oracle, for --select transfer. Repeat.",
+        value="FOLDER",
+    )
+    tuned: tuple[Path, ...] = knob(
+        (),
+        "Heads and their settings",
+        "A tuned.json of `bench tune`, for rows of their own (tuned). Groups it was tuned on are left out of the whole "
+        "run. Repeat.",
+        value="FILE",
+        option="params",
+    )
 
     def __post_init__(self) -> None:
+        from bench.protocol.noise import check_foreign, check_noise
+        from bench.protocol.order import check_regime
+        from bench.protocol.split_kinds import check_split
+
         check_noise(self.noise_kinds, self.noise, self.confusable)
         check_foreign(self.noise_kinds, self.foreign)
         check_split(self.split)
@@ -68,14 +141,24 @@ class Protocol:
         """The numbers of labels that are learned from: per class, then in all."""
         return (*map(Level, self.shots), *(Level(count, "total") for count in self.budget))
 
+    @property
+    def drawing(self) -> dict[str, Any]:
+        """How supports are drawn: what `draw_supports` takes besides the table, the splits and the levels."""
+        return {"draws": self.draws, "regime": self.support_groups, "unit": self.shot_unit}
+
     def rates(self) -> dict[str, tuple[float, ...]]:
         """Return noise kind -> its rates. Clean labels are of all kinds alike, and fitted with the first."""
+        from bench.protocol.noise import KINDS
+
         kinds = [kind for kind in KINDS if kind in self.noise_kinds]
         return {kind: self.noise if kind == kinds[0] else tuple(filter(None, self.noise)) for kind in kinds}
 
     def spaces(self) -> tuple[str, ...]:
         """Return the descriptors that noise looks at, which have to take part; see `bench.protocol.noise_inputs`."""
-        return tuple(dict.fromkeys([*descriptors_in(self.confusable), *looked_at(self.noise_kinds)]))
+        from bench.protocol.confusion_targets import descriptors_in
+        from bench.protocol.noise_inputs import spaces_of
+
+        return tuple(dict.fromkeys([*descriptors_in(self.confusable), *spaces_of(self.noise_kinds)]))
 
 
 def check_scale_by(scale_by: str) -> None:

@@ -29,7 +29,7 @@ class ClassFeatures:
     t: float
 
 
-def class_looks(X: np.ndarray, y: np.ndarray, n_classes: int) -> ClassFeatures:
+def class_features(X: np.ndarray, y: np.ndarray, n_classes: int) -> ClassFeatures:
     """Return what the classes look like from rows X (n, d) of classes y (n,) in [0, K)."""
     X = X.astype(np.float64, copy=False)
     mean = np.full((n_classes, X.shape[1]), np.nan)
@@ -48,20 +48,20 @@ def class_looks(X: np.ndarray, y: np.ndarray, n_classes: int) -> ClassFeatures:
     return ClassFeatures(mean, float(np.median(gap)) if len(gap) else 1.0)
 
 
-def resemblance(looks: Mapping[str, np.ndarray], classes: Mapping[str, ClassFeatures], y: np.ndarray) -> np.ndarray:
+def resemblance(features: Mapping[str, np.ndarray], classes: Mapping[str, ClassFeatures], y: np.ndarray) -> np.ndarray:
     """Return the probability of each class to be named where the label of an item is wrong, float64 (n, K).
 
-    looks: space to the items' rows in it, (n, d); classes: the same spaces to what the classes look like there; y
+    features: space to the items' rows in it, (n, d); classes: the same spaces to what the classes look like there; y
     (n,): the true classes, whose own probability is 0. A row does not depend on the other rows.
     """
     P = np.zeros((len(y), len(next(iter(classes.values())).mean)))
-    for space, X in looks.items():
+    for space, X in features.items():
         away = _others(X.astype(np.float64), y, classes[space].mean)
         away[np.isinf(away).all(1)] = 0  # nothing to resemble: any class, but for its own
         away[np.arange(len(y)), y] = np.inf
         weight = np.exp((away.min(1, keepdims=True) - away) / classes[space].t)
         P += weight / weight.sum(1, keepdims=True)
-    return P / len(looks)
+    return P / len(features)
 
 
 def _others(X: np.ndarray, y: np.ndarray, mean: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Splits by another unit than the group.
+"""What is never both learned from and tested: the kinds of splits, each one entry of `SPLIT_KINDS`.
 
 group    no slide or patient is both learned from and tested; see `bench.protocol.splits`
 source   every source that holds two classes or more is held out in turn: what holds in a place never seen
@@ -8,14 +8,17 @@ random   items whatever their group: a diagnostic of how much of a score is know
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from bench.errors import BenchError, did_you_mean
 from bench.protocol.splits import Split, SplitPlan, plan_splits
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEAST_SOURCES = 3  # with two classes each, to hold one out in turn
 RANDOM, BY_SOURCE = "random", "leave-one-source-out"  # rules
@@ -25,17 +28,27 @@ DIAGNOSTIC = (
 )
 
 
-def regroup(table: pd.DataFrame, split: str) -> pd.DataFrame:
-    """Return an instance table whose groups are the units of a kind of split. Raises BenchError for an unknown one.
+@dataclass(frozen=True, kw_only=True)
+class SplitKind:
+    """A way to keep training and test apart.
 
-    Other units than the group take no heed of an official split. For 'source' every row needs one, and no group may
-    be in two.
+    brief: what is never on both sides, in a few words, for help. plan: an instance table, whose groups are what is kept
+    together, and the classes to its splits. regroup: the table to one with such groups. rule: `SplitPlan.rule` of its
+    plans; None of 'group', which has several. in_turn: whether what is tested in one split is learned from in another.
+    name_ends: what the name of a run ends with. diagnostic: why no score is a result, "" where they are.
     """
-    check_split(split)
-    if split == "group":
-        return table
-    if split == RANDOM:
-        return table.assign(group=table["instance"], split=None)
+
+    brief: str
+    plan: Callable[[pd.DataFrame, Sequence[str]], SplitPlan]
+    regroup: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table
+    rule: str | None
+    in_turn: bool = False
+    name_ends: str
+    diagnostic: str = ""
+
+
+def by_source(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with sources as groups. Raises BenchError unless every row has one, and every group only one."""
     lost = int(table["source"].isna().sum())
     if lost:
         raise BenchError(
@@ -49,6 +62,11 @@ def regroup(table: pd.DataFrame, split: str) -> pd.DataFrame:
             "expected every slide or patient in one. Mend columns group and source, or remove the copies."
         )
     return table.assign(group=table["source"].astype("string"), split=None)
+
+
+def by_item(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with every item as a group of its own."""
+    return table.assign(group=table["instance"], split=None)
 
 
 def plan_sources(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
@@ -82,19 +100,53 @@ def plan_random(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
     return replace(plan, rule=RANDOM, reason=reason, notes=(DIAGNOSTIC,))
 
 
-PLANS: Mapping[str, Callable[[pd.DataFrame, Sequence[str]], SplitPlan]] = MappingProxyType(
-    {"group": plan_splits, "source": plan_sources, RANDOM: plan_random}
+SPLIT_KINDS: Mapping[str, SplitKind] = MappingProxyType(
+    {
+        "group": SplitKind(brief="slide, patient", plan=plan_splits, rule=None, name_ends=""),
+        "source": SplitKind(
+            brief="each lab or stain held out in turn",
+            plan=plan_sources,
+            regroup=by_source,
+            rule=BY_SOURCE,
+            in_turn=True,
+            name_ends="-by-source",
+        ),
+        RANDOM: SplitKind(
+            brief="nothing: a diagnostic, never ranked",
+            plan=plan_random,
+            regroup=by_item,
+            rule=RANDOM,
+            name_ends="-random-split",
+            diagnostic=DIAGNOSTIC,
+        ),
+    }
 )
+KIND_OF_RULE = MappingProxyType({kind.rule: name for name, kind in SPLIT_KINDS.items() if kind.rule})
+#: Rules under which a group that is tested is learned from in other splits.
+IN_TURN = ("folds", "leave-one-group-out", *(kind.rule for kind in SPLIT_KINDS.values() if kind.rule and kind.in_turn))
+
+
+def regroup(table: pd.DataFrame, split: str) -> pd.DataFrame:
+    """Return an instance table whose groups are what a kind of split keeps together.
+
+    Other units than the group take no heed of an official split. Raises BenchError for an unknown kind.
+    """
+    check_split(split)
+    return SPLIT_KINDS[split].regroup(table)
 
 
 def plan_of_rule(table: pd.DataFrame, classes: Sequence[str], rule: str) -> SplitPlan:
     """Return the plan that gave this rule, made again. table: as the plan had it, `regroup` done."""
-    kinds = {RANDOM: RANDOM, BY_SOURCE: "source"}
-    return PLANS[kinds.get(rule, "group")](table, classes)
+    return SPLIT_KINDS[KIND_OF_RULE.get(rule, "group")].plan(table, classes)
+
+
+def why_diagnostic(rule: str) -> str:
+    """Return why scores under a rule are no results, "" where they are."""
+    return SPLIT_KINDS[KIND_OF_RULE.get(rule, "group")].diagnostic
 
 
 def check_split(split: str) -> None:
     """Raise BenchError for an unknown kind of split."""
-    if split not in PLANS:
-        known = ", ".join(PLANS)
-        raise BenchError(f"Got --split '{split}'{did_you_mean(split, PLANS) or '.'} Expected one of: {known}.")
+    if split not in SPLIT_KINDS:
+        known = ", ".join(SPLIT_KINDS)
+        raise BenchError(f"Got --split '{split}'{did_you_mean(split, SPLIT_KINDS) or '.'} Expected one of: {known}.")

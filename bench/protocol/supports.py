@@ -6,6 +6,7 @@ the same for every encoder, head and noise.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,8 +21,8 @@ from bench.protocol.splits import Split, SplitPlan, class_codes
 UNITS = ("instance", "image")  # what a shot is; the first is the usual one
 
 
-class Supports(Mapping[tuple[int, int, str], np.ndarray]):
-    """Support rows by (shots, draw, split): row positions, class by class in class order, drawn when asked for.
+class DrawnWhenAsked(Mapping[tuple[int, int, str], np.ndarray]):
+    """Support rows by (labels, draw, split): row positions, class by class in class order, drawn when asked for.
 
     A run that has nothing left to do asks for none of them.
     """
@@ -29,30 +30,47 @@ class Supports(Mapping[tuple[int, int, str], np.ndarray]):
     def __init__(
         self, table: pd.DataFrame, classes: Sequence[str], plan: SplitPlan, draws: Mapping[int, int], regime: str
     ) -> None:
-        """table: columns label, group, instance. draws: shots -> their number, for levels that every class can fill."""
-        self._classes, self._plan, self._draws_at, self._regime = tuple(classes), plan, dict(draws), regime
-        self._class = class_codes(table, classes)
-        self._groups, self._group = np.unique(table["group"].to_numpy(str), return_inverse=True)
-        self._items = table["instance"].to_numpy(object)
+        """table: columns label, group, instance. draws: labels -> their number, for levels that can be filled."""
+        self._plan, self._draws_at, self._regime = plan, dict(draws), regime
+        self._class, self._items = class_codes(table, classes), table["instance"].to_numpy(object)
         self._trained = {split.name: split.train for repeat in plan.repeats for split in repeat}
-        self._sizes: dict[str, np.ndarray] = {}  # split -> training rows of every group (G,), of all classes
-        self._drawn: dict[tuple[int, str], np.ndarray] = {}  # (seed, split) -> rows (K, most shots)
 
     def __iter__(self) -> Iterator[tuple[int, int, str]]:
         for draw in range(max(self._draws_at.values(), default=0)):
             for split in self._plan.splits(draw):
-                yield from ((shots, draw, split.name) for shots, count in self._draws_at.items() if draw < count)
+                yield from ((labels, draw, split.name) for labels, count in self._draws_at.items() if draw < count)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def __getitem__(self, key: tuple[int, int, str]) -> np.ndarray:
-        shots, draw, name = key
-        if draw not in range(self._draws_at[shots]):
+        labels, draw, split = key
+        if draw not in range(self._draws_at[labels]):
             raise KeyError(key)
-        if (draw, name) not in self._drawn:
-            self._drawn[draw, name] = np.stack([self._order(draw, name, k) for k in range(len(self._classes))])
-        return self._drawn[draw, name][:, :shots].ravel()
+        return self.draw(labels, draw, split)
+
+    @abstractmethod
+    def draw(self, labels: int, draw: int, split: str) -> np.ndarray:
+        """Return the rows of a draw."""
+
+
+class Supports(DrawnWhenAsked):
+    """Support rows where every class has as many labels: `shots` of each."""
+
+    def __init__(
+        self, table: pd.DataFrame, classes: Sequence[str], plan: SplitPlan, draws: Mapping[int, int], regime: str
+    ) -> None:
+        super().__init__(table, classes, plan, draws, regime)
+        self._classes = tuple(classes)
+        self._groups, self._group = np.unique(table["group"].to_numpy(str), return_inverse=True)
+        self._sizes: dict[str, np.ndarray] = {}  # split -> training rows of every group (G,), of all classes
+        self._drawn: dict[tuple[int, str], np.ndarray] = {}  # (seed, split) -> rows (K, most shots)
+
+    def draw(self, labels: int, draw: int, split: str) -> np.ndarray:
+        """Return the first `labels` rows of every class."""
+        if (draw, split) not in self._drawn:
+            self._drawn[draw, split] = np.stack([self._order(draw, split, k) for k in range(len(self._classes))])
+        return self._drawn[draw, split][:, :labels].ravel()
 
     def _order(self, draw: int, name: str, k: int) -> np.ndarray:
         """Return as many rows of class k as are asked for at most, in the order of a draw."""

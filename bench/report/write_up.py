@@ -94,14 +94,14 @@ def bring_up_to_date(folder: Path) -> str:
         rebuild(folder)
     except (BenchError, OSError) as error:
         state = "damaged or missing" if bad or not read_about(folder) else "of an earlier version"
-        return f"tables of {folder} are {state} and cannot be made anew. {error}"
+        return f"tables of {folder} are {state} and cannot be made again. {error}"
     return _made_again(folder, bad)
 
 
 def _made_again(folder: Path, bad: Sequence[str]) -> str:
     if not bad:
         return ""
-    return f"{', '.join(bad)} of {folder}: damaged or missing; its tables are made anew from the stored predictions"
+    return f"{', '.join(bad)} of {folder}: damaged or missing; its tables are made again from the stored predictions"
 
 
 def _signature(record: RunRecord) -> str:

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bench.instances.blank import diagnostic_of
-from bench.protocol.split_kinds import DIAGNOSTIC, RANDOM
+from bench.protocol.split_kinds import why_diagnostic
 
 ROLE_DIAGNOSTIC = "diagnostic"  # of an encoder, beside "encoder" and "baseline"
-# Split rules under which a tested group is learned from in other folds.
-IN_TURN = ("folds", "leave-one-group-out", "leave-one-source-out")
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class RunFacts:
     @property
     def diagnostic(self) -> str:
         """Why the whole run is a diagnostic, of which nothing is compared; "" where it is none."""
-        return DIAGNOSTIC if self.split_rule == RANDOM else diagnostic_of(self.instances)
+        return why_diagnostic(self.split_rule) or diagnostic_of(self.instances)
 
     def role(self, encoder: str) -> str:
         """Return what the rows of an encoder are: "encoder", "baseline" or "diagnostic"."""

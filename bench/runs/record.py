@@ -31,7 +31,7 @@ from bench.storage.together import RECORD, put_together, read_member, read_recor
 
 UNITS_FILE, INSTANCES_FILE = "units.csv", "instances.parquet"
 UNITS = ["unit", "encoder", "head", "selection", "shots", "seeds", "noise_kind", "rates", "series"]
-AGAIN = "Run the same `bench run` again: it fits only what is missing, and writes its tables anew."
+AGAIN = "Run the same `bench run` again: it fits only what is missing, and writes its tables again."
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Tested:
 
 def scored_items(table: pd.DataFrame, rows: np.ndarray, classes: Sequence[str]) -> Tested:
     """Describe the scored items of the tested rows (positions into the instance table)."""
+    import pandas as pd  # slow to import, and help that lists ways to choose settings does without
+
     part = table.iloc[rows]
     codes = pd.Categorical(part["label"], categories=list(classes)).codes.astype(np.int64)
     group = part["group"].to_numpy(str)

@@ -23,8 +23,8 @@ ROWS = 128  # in a call of a product that is made once
 class Backend:
     """Arrays of one library on one device.
 
-    xp: the library. matmul(A, B, out): A @ B of two matrices. together: problems in one call of a product: what keeps
-    the device busy and is not often left empty, as a sweep has about four noise rates. send, fetch: an array to the
+    xp: the library. matmul(A, B, out): A @ B of two matrices. together: problems in one call of a product: enough
+    to fill the device, few enough to avoid padding, as a sweep has about four noise rates. send, fetch: an array to the
     device, and back to numpy. set_at(A, at, values): assign where `at` points in the flattened A, as `xp.take` reads.
     dots(a, b): inner products of float32 a and b (P, ...), to numpy float64 (P,). row_means: means over the last axis,
     summed in float64, to numpy. float32: of that type.

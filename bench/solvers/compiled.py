@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.solvers.backend import Backend
-from bench.solvers.kernels import begin, finish, is_first, propose, receive, solve_path, turn
+from bench.solvers.kernels import begin, finish, is_first, propose, receive, rotate, solve_path
 from bench.solvers.ladder import Stage
 from bench.solvers.loss_kernels import class_curvature, evaluate_loss
 from bench.solvers.problem import MANY, SCALE, Bends, Limits, Problem, Solution, Stages
@@ -68,13 +68,13 @@ def _problem(curvature: np.ndarray, labels: np.ndarray, weight: np.ndarray, stag
     present, y = np.unique(labels, return_inverse=True)
     K, r, L = len(present), len(curvature), 1 + stages.at.max()
     steepest = float(curvature[:-1].max()) / max(K - 1, 1) if r > 1 else 0.0
-    W, G, D, last, before, older, room = (np.zeros((K, r), np.float32) for _ in range(7))  # slices would be slower
+    W, G, D, last, before, older, workspace = (np.zeros((K, r), np.float32) for _ in range(7))  # slices would be slower
     s, y_ = (np.empty((MANY, K, r), np.float32) for _ in range(2))
     axes = np.zeros((K, K), np.float32), np.ones(K, np.float32), np.zeros((K - 1, K), np.float32)
     numbers = np.zeros(10)
     numbers[SCALE] = 1
     problem = Problem(
-        *axes, W, G, D, s, y_, np.zeros(MANY), last, before, older, np.zeros(r, np.float32), room, numbers
+        *axes, W, G, D, s, y_, np.zeros(MANY), last, before, older, np.zeros(r, np.float32), workspace, numbers
     )
     begin(problem, stages.l2[0], stages.ahead[0], stages.bend[0])
     found = Solution(np.zeros((L, K, r), np.float32), np.zeros(L), np.zeros(L, np.int64))
@@ -99,10 +99,10 @@ def _step_together(
             propose(own.problem, place[: len(own.present) - 1])
         scores, values = products.product(trial, Zt, layouts[0]), []
         for own, place in zip(active, scores, strict=True):
-            leads = place[: len(own.present) - 1]
+            contrasts = place[: len(own.present) - 1]
             if is_first(own.problem):
-                turn(own.problem, class_curvature(leads, *own.labels, loss[1]), limits.least)
-            values.append(evaluate_loss(leads, *own.labels, *loss))
+                rotate(own.problem, class_curvature(contrasts, *own.labels, loss[1]), limits.least)
+            values.append(evaluate_loss(contrasts, *own.labels, *loss))
         gradients = products.product(scores, mean_Z, layouts[1])
         for own, value, place in zip(active, values, gradients, strict=True):
             if receive(own.problem, value, place[: len(own.present) - 1], own.bends, limits):

@@ -90,10 +90,10 @@ def transpose(A: np.ndarray) -> np.ndarray:
 @compiled
 def contrast(p: Problem) -> None:
     """Set what makes of the axes' weights those of the classes, each minus the last one's."""
-    K = len(p.turn)
+    K = len(p.rotation)
     for k in range(K - 1):
         for m in range(K):
-            p.contrast[k, m] = p.turn[k, m] - p.turn[K - 1, m]
+            p.contrast[k, m] = p.rotation[k, m] - p.rotation[K - 1, m]
 
 
 @compiled
@@ -132,7 +132,7 @@ def direct(p: Problem, curvature: np.ndarray) -> float:
         a[at] = along / p.sy[at]
         along = add_and_dot(D, -a[at], p.y[at], p.s[(at - 1) % MANY])  # of the last one it is not used
     at = newest % MANY
-    gamma = p.sy[at] / precondition(p, curvature, p.y[at], p.room, 1.0)
+    gamma = p.sy[at] / precondition(p, curvature, p.y[at], p.workspace, 1.0)
     if newest == 0:
         p.numbers[FIRST_SCALE] = gamma
     precondition(p, curvature, D, D, gamma)
@@ -159,7 +159,7 @@ def bound(p: Problem) -> float:
 
 @compiled
 def begin(p: Problem, l2: float, ahead: float, bend: float) -> None:
-    """Start at W = 0 where `ahead` is NaN, else so far along the last rungs; see `ladder.Stage`."""
+    """Start at W = 0 where `ahead` is NaN, else so far along the last path points; see `ladder.Stage`."""
     K, scale = len(p.W), p.numbers[SCALE]
     moves, turns = np.float32(ahead), np.float32(bend)
     for k in range(K):
@@ -170,7 +170,7 @@ def begin(p: Problem, l2: float, ahead: float, bend: float) -> None:
                 move = last[j] - before[j]
                 W[j] = last[j] + moves * move + turns * (move - (before[j] - older[j]))
         for m in range(K):
-            p.turn[k, m] = ONE if k == m else ZERO
+            p.rotation[k, m] = ONE if k == m else ZERO
     contrast(p)
     for j in range(len(p.penalty) - 1):
         p.penalty[j] = l2
@@ -185,10 +185,10 @@ def propose(p: Problem, trial: np.ndarray) -> None:
     """Write to trial (K - 1, r) where f is to be evaluated next: all classes minus the last, which gives its scores."""
     t = np.float32(p.numbers[T])
     for k in range(len(p.W)):
-        W, D, row = p.W[k], p.D[k], p.room[k]
+        W, D, row = p.W[k], p.D[k], p.workspace[k]
         for j in range(len(row)):
             row[j] = W[j] + t * D[j]
-    multiply(p.contrast, p.room, trial)
+    multiply(p.contrast, p.workspace, trial)
 
 
 @compiled
@@ -198,18 +198,18 @@ def is_first(p: Problem) -> bool:
 
 
 @compiled
-def turn(p: Problem, C: np.ndarray, least: float) -> None:
+def rotate(p: Problem, C: np.ndarray, least: float) -> None:
     """Turn W, where the first evaluation is, to the axes of the classes' curvature C (K, K)."""
     values, axes = np.linalg.eigh(C)
     K = len(values)
     for k in range(K):
         p.bend[k] = max(values[k], least)
         for m in range(K):
-            p.turn[k, m] = axes[k, m]
+            p.rotation[k, m] = axes[k, m]
     p.bend[0] = ONE  # all classes alike, which no score tells and no step takes
     contrast(p)
-    copy(p.W, p.room)
-    multiply(transpose(p.turn), p.room, p.W)
+    copy(p.W, p.workspace)
+    multiply(transpose(p.rotation), p.workspace, p.W)
 
 
 @compiled
@@ -249,7 +249,7 @@ def receive(p: Problem, loss: float, gradient: np.ndarray, bends: Bends, limits:
 
     The gradients of all classes add up to 0.
     """
-    numbers, new_W = p.numbers, p.room
+    numbers, new_W = p.numbers, p.workspace
     f, t, slope = numbers[F], numbers[T], numbers[SLOPE]
     for k in range(len(new_W)):
         W, D, row = p.W[k], p.D[k], new_W[k]
@@ -281,15 +281,15 @@ def finish(p: Problem, stages: Stages, stage: int, found: Solution) -> None:
     at = stages.at[stage]
     if p.numbers[T] == 1:  # the last step came down: the next one is taken unseen
         add(p.W, 1.0, p.D)
-    multiply(p.turn, p.W, p.room)
+    multiply(p.rotation, p.W, p.workspace)
     if at >= 0:
-        copy(p.room, found.W[at])
+        copy(p.workspace, found.W[at])
         found.gap[at] = p.numbers[ABOVE] / max(p.numbers[F], TINY)
         found.steps[at] = int(p.numbers[STEPS])
-    if stages.is_rung[stage]:
+    if stages.is_path_point[stage]:
         copy(p.before, p.older)
         copy(p.last, p.before)
-        copy(p.room, p.last)
+        copy(p.workspace, p.last)
         if p.numbers[FIRST_SCALE] > 0:
             p.numbers[SCALE] = p.numbers[FIRST_SCALE]
     if stage + 1 < len(stages.l2):
@@ -316,7 +316,7 @@ def solve_path(
             propose(p, trial)
             multiply(trial, Zt, S)
             if is_first(p):
-                turn(p, class_curvature(S, y, weight, loss[1]), limits.least)
+                rotate(p, class_curvature(S, y, weight, loss[1]), limits.least)
             value = evaluate_loss(S, y, weight, loss[0], loss[1])
             multiply(S, mean_Z, gradient)
             over = receive(p, value, gradient, bends, limits)

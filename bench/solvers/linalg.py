@@ -291,7 +291,7 @@ class _Solving:
             self.solved.W[problem, stage.at] = self.on.fetch(self.W[slot])
             self.solved.gap[problem, stage.at] = gap
             self.solved.steps[problem, stage.at] = self.steps[slot]
-        if stage.is_rung:
+        if stage.is_path_point:
             self.older[slot] = self.before[slot]
             self.before[slot] = self.last[slot]
             self.last[slot] = self.W[slot]

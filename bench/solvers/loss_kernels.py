@@ -90,22 +90,22 @@ def log_sum(A: np.ndarray, B: np.ndarray) -> float:
 
 
 @compiled
-def evaluate_loss(leads: np.ndarray, y: np.ndarray, weight: np.ndarray, smoothing: float, q: float) -> float:
-    """Turn leads (K - 1, n), scores minus the last class's, into the losses' derivatives; return the mean loss.
+def evaluate_loss(contrasts: np.ndarray, y: np.ndarray, weight: np.ndarray, smoothing: float, q: float) -> float:
+    """Turn contrasts (K - 1, n), scores minus the last class's, into the losses' derivatives; return the mean loss.
 
     The losses are those of `bench.solvers.linalg.Loss`, weighted. weight (n,), or (0,) where all rows are alike.
     """
-    before, n = leads.shape
+    before, n = contrasts.shape
     total = 0.0
     for start in range(0, n, BLOCK):
         width = min(BLOCK, n - start)
-        S = scores_of(leads, start, width)
+        S = scores_of(contrasts, start, width)
         some = weight[start : start + width] if len(weight) else weight
         total += loss_of_block(S, y[start : start + width], some, smoothing, q)
         for k in range(before):
-            row, lead = S[k], leads[k]
+            row, contrast = S[k], contrasts[k]
             for i in range(width):
-                lead[start + i] = row[i]
+                contrast[start + i] = row[i]
     return total / n
 
 
@@ -116,8 +116,8 @@ def loss_of_block(S: np.ndarray, y: np.ndarray, weight: np.ndarray, smoothing: f
     Nothing is subtracted from 1 that is near it.
     """
     K, n = S.shape
-    room, power = np.empty((5, n), np.float32), np.empty(n, np.int32)
-    top, behind, others, own, trust = room[0], room[1], room[2], room[3], room[4]
+    workspace, power = np.empty((5, n), np.float32), np.empty(n, np.int32)
+    top, behind, others, own, trust = workspace[0], workspace[1], workspace[2], workspace[3], workspace[4]
     each, rest = np.float32(smoothing / K), np.float32(smoothing - smoothing / K)
     subtract_top(S, top)
     total = 0.0
@@ -165,14 +165,14 @@ def loss_of_block(S: np.ndarray, y: np.ndarray, weight: np.ndarray, smoothing: f
 
 
 @compiled
-def scores_of(leads: np.ndarray, start: int, width: int) -> np.ndarray:
-    """Return so many rows' scores (K, width) of leads (K - 1, n): the last class's are 0."""
-    before = len(leads)
+def scores_of(contrasts: np.ndarray, start: int, width: int) -> np.ndarray:
+    """Return so many rows' scores (K, width) of contrasts (K - 1, n): the last class's are 0."""
+    before = len(contrasts)
     S = np.empty((before + 1, width), np.float32)
     for k in range(before):
-        row, lead = S[k], leads[k]
+        row, contrast = S[k], contrasts[k]
         for i in range(width):
-            row[i] = lead[start + i]
+            row[i] = contrast[start + i]
     row = S[before]
     for i in range(width):
         row[i] = ZERO
@@ -197,16 +197,16 @@ def subtract_top(S: np.ndarray, top: np.ndarray) -> None:
 
 
 @compiled
-def class_curvature(leads: np.ndarray, y: np.ndarray, weight: np.ndarray, q: float) -> np.ndarray:
+def class_curvature(contrasts: np.ndarray, y: np.ndarray, weight: np.ndarray, q: float) -> np.ndarray:
     """Return the mean over rows of diag(p) - pp', float64 (K, K), each row by its weight and p_y^q.
 
-    leads: see `evaluate_loss`. The rows of what is returned add up to 0 but for rounding in double precision.
+    contrasts: see `evaluate_loss`. The rows of what is returned add up to 0 but for rounding in double precision.
     """
-    K, n = len(leads) + 1, leads.shape[1]
+    K, n = len(contrasts) + 1, contrasts.shape[1]
     C = np.zeros((K, K))
     for start in range(0, n, BLOCK):
         width = min(BLOCK, n - start)
-        P, power = scores_of(leads, start, width), np.empty(width, np.int32)
+        P, power = scores_of(contrasts, start, width), np.empty(width, np.int32)
         total, scale = np.empty(width, np.float32), np.ones(width, np.float32)
         subtract_top(P, total)
         exponentiate_rows(P, power, total)

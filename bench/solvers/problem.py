@@ -36,14 +36,14 @@ class Bends(NamedTuple):
 class Problem(NamedTuple):
     """What is known of one problem, float32 but the numbers and sy, float64.
 
-    turn (K, K): orthogonal columns u_j, the axes of the classes' curvature, which is bend (K,) along them. All that
-    belongs to a stage is kept in these coordinates, as U'W: W (K, r), its gradient G, the direction D to go on; s, y
+    rotation (K, K): orthogonal columns u_j, the axes of the classes' curvature, which is bend (K,) along them. All of
+    a stage is kept in these coordinates, as U'W: W (K, r), its gradient G, the direction D to go on; s, y
     (MANY, K, r): the newest moves and what they did to G, in a circle; sy (MANY,): their products. As they are: last,
-    before, older: W of the three last rungs. contrast (K - 1, K): the rows of `turn` minus its last one. penalty (r,):
-    l2 but of the intercept. room (K, r). numbers: see `F` and so on; PAIRS counts all so far.
+    before, older: W of the three last path points. contrast (K - 1, K): the rows of `rotation` minus its last one.
+    penalty (r,): l2 but of the intercept. workspace (K, r). numbers: see `F` and so on; PAIRS counts all so far.
     """
 
-    turn: np.ndarray
+    rotation: np.ndarray
     bend: np.ndarray
     contrast: np.ndarray
     W: np.ndarray
@@ -56,17 +56,17 @@ class Problem(NamedTuple):
     before: np.ndarray
     older: np.ndarray
     penalty: np.ndarray
-    room: np.ndarray
+    workspace: np.ndarray
     numbers: np.ndarray
 
 
 class Stages(NamedTuple):
-    """The path of `ladder.plan_path` as arrays: l2, ahead (NaN where it starts at W = 0), bend, is_rung, at (or -1)."""
+    """The path of `ladder.plan_path` as arrays: l2, ahead (NaN to start at W = 0), bend, is_path_point, at (or -1)."""
 
     l2: np.ndarray
     ahead: np.ndarray
     bend: np.ndarray
-    is_rung: np.ndarray
+    is_path_point: np.ndarray
     at: np.ndarray
 
     @classmethod
@@ -74,9 +74,9 @@ class Stages(NamedTuple):
         """Return a path's."""
         ahead = [np.nan if stage.ahead is None else stage.ahead for stage in path]
         at = [-1 if stage.at is None else stage.at for stage in path]
-        rungs = [stage.is_rung for stage in path]
+        path_points = [stage.is_path_point for stage in path]
         l2, bend = [stage.l2 for stage in path], [stage.bend for stage in path]
-        return cls(np.array(l2), np.array(ahead), np.array(bend), np.array(rungs), np.array(at))
+        return cls(np.array(l2), np.array(ahead), np.array(bend), np.array(path_points), np.array(at))
 
 
 class Solution(NamedTuple):

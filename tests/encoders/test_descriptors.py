@@ -58,12 +58,14 @@ def test_the_constant_knows_nothing_and_the_size_of_an_image_only_that() -> None
 
 
 def test_a_panel_is_the_names_it_stands_for_each_once() -> None:
-    assert set(PANELS["trivial"]) == set(NAMES), "every descriptor and control without weights is cheap"
-    assert expand(["dino", "texture", "trivial"]) == ["dino", *dict.fromkeys(["texture", *PANELS["trivial"]])]
-    with pytest.raises(EncoderError, match="takes no options"):
-        expand(["trivial@color=grey"])
+    assert set(PANELS["baselines"]) == set(NAMES), "every descriptor and control without weights is cheap"
+    assert expand(["dino", "texture", "baselines"]) == ["dino", *dict.fromkeys(["texture", *PANELS["baselines"]])]
+    assert expand(["trivial"]) == expand(["baselines"]), "what it was called before"
+    for name in ("baselines", "trivial"):
+        with pytest.raises(EncoderError, match="takes no options"):
+            expand([f"{name}@color=grey"])
     with pytest.raises(EncoderError, match="a panel, where one encoder is wanted; name one of constant,"):
-        resolve("trivial")
+        resolve("baselines")
 
 
 def test_color_stats_are_the_moments_they_say() -> None:

@@ -46,7 +46,7 @@ class Place:
             "knn,centroid,logreg",
             "--workers",
             "2",
-            "--no-trivial",
+            "--no-baselines",
         ]
         return [*base, *(sweep if verb == "run" else []), *more]
 

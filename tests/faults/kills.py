@@ -42,7 +42,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-BASE = ("run", "--data", "raw", "--encoder", "color-stats,thumbnail", "--no-trivial", "--shots", "1,2", "--noise", "0,0.4",
+BASE = ("run", "--data", "raw", "--encoder", "color-stats,thumbnail", "--no-baselines", "--shots", "1,2", "--noise", "0,0.4",
         "--out", "out", "--name", "r", "--workers", "1")  # fmt: skip
 REQUESTS = {"A": (*BASE, "--head", "knn", "--draws", "2"), "B": (*BASE, "--head", "centroid", "--draws", "3")}
 BEFORE = (*BASE, "--head", "knn", "--draws", "3")  # what both of a pair replace

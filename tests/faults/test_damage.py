@@ -37,7 +37,7 @@ from bench.work import claims
 
 ROOM = ("--encoder", "thumbnail", "--out", "out")
 SWEEP = ("--encoder", "color-stats,thumbnail", "--head", "knn,centroid", "--shots", "1,2", "--noise", "0,0.4",
-         "--draws", "3", "--workers", "1", "--no-trivial", "--out", "out")  # fmt: skip
+         "--draws", "3", "--workers", "1", "--no-baselines", "--out", "out")  # fmt: skip
 MORE = {
     "tune": ("tune", "--data", "a", *ROOM, "--shots", "1", "--draws", "2", "--trials", "3", "--workers", "1", "--name", "t"),
     "granularity": ("granularity", "--data", "a", *ROOM, "--instances", "tiles:8", "--pure", "--image-labels", "0,1",

@@ -19,7 +19,7 @@ from bench.storage import scratch
 from bench.storage.scratch import scratch as make_scratch
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMON = "--data raw --encoder color-stats,thumbnail --no-trivial --out out --head knn --shots 1 --workers 2 --name r"
+COMMON = "--data raw --encoder color-stats,thumbnail --no-baselines --out out --head knn --shots 1 --workers 2 --name r"
 DONE = f"run {COMMON} --draws 2"
 COMMANDS = {
     DONE: "Nothing to do: out/runs/r is up to date",
@@ -28,11 +28,11 @@ COMMANDS = {
     "store check --out out": "2 shards are sound",
     "store clean --out out": "Nothing to remove",
     "export --data raw --encoder thumbnail --out out --to e.npz": "12 embeddings written",
-    "data check --data raw --out out": "Tier",
+    "data check --data raw --out out": "ase study.",
 }
 REFUSED = {
     f"run {COMMON} --draws 3": "cannot be written (Read-only file system); expected a folder that can be written to",
-    "run --data raw --encoder texture --no-trivial --out out --head knn --shots 1 --draws 2":
+    "run --data raw --encoder texture --no-baselines --out out --head knn --shots 1 --draws 2":
         "cannot be written (Read-only file system); expected a folder that can be written to",
     "leaderboard --out out --rebuild": "cannot be written (Read-only file system)",
     "tune --data raw --encoder thumbnail --out out --shots 1 --draws 2 --trials 2":

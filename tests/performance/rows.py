@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.fitting.scaling import scale_rows
-from bench.protocol.confusion_targets import partners
+from bench.protocol.confusion_targets import confusion_targets
 from bench.protocol.noise import NoiseContext, flip_labels
 
 TESTED = 1000  # rows
@@ -96,6 +96,6 @@ def draw(case: Case, shots: int, seed: int, rates: list[float]) -> Draw | None:
     rows = np.concatenate([some[:shots] for some in of_class])
     items = rows.astype(str).tolist()
     classes = [f"{k:03}" for k in range(case.K)]
-    labels = NoiseContext(case.y[rows], items, np.array(items), case.K, seed, partners(classes))
+    labels = NoiseContext(case.y[rows], items, np.array(items), case.K, seed, confusion_targets(classes))
     Y = [flip_labels(labels, "symmetric", rate) for rate in rates]
     return Draw(rows, np.stack(Y))

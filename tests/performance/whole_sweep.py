@@ -150,7 +150,7 @@ def loop_seconds(name: str, sweep: Sweep, view: Embedded, given: argparse.Namesp
         for (_, seed, _), rows in sweep.draws["class"].supports.items():
             if seed >= given.loop_seeds:
                 continue
-            partner = sweep.noise_inputs.partner[split.name]
+            partner = sweep.noise_inputs.targets[split.name]
             draw = NoiseContext(sweep.y[rows], items[rows].tolist(), groups[rows], K, seed, partner)
             [(kind, rates)] = sweep.protocol.rates().items()
             Y = np.stack([flip_labels(draw, kind, rate) for rate in rates])

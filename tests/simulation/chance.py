@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from answers import Design, Engine
 
+from bench.protocol.split_kinds import IN_TURN
 from bench.report.pages.markdown import table_lines
-from bench.runs.facts import IN_TURN
 from bench.statistics.chance import Chance, chance_test
 
 ALPHA = 0.05

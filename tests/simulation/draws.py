@@ -22,7 +22,7 @@ from bench.data.slips import look_like_slips
 from bench.heads import get_heads
 from bench.heads.support import Support
 from bench.protocol import order
-from bench.protocol.order import Lots
+from bench.protocol.order import OrderKeys
 from bench.protocol.slide_noise import flip_slides, slides_of
 from bench.protocol.splits import Split, SplitPlan, plan_splits
 from bench.protocol.supports import draw_supports
@@ -32,22 +32,22 @@ HEADS = ("centroid", "logreg")
 SHOTS = (1, 5, 10, 20)
 
 
-def as_equals(lots: Lots) -> tuple[np.ndarray, ...]:
+def as_equals(keys: OrderKeys) -> tuple[np.ndarray, ...]:
     """Go round the slides as equals."""
-    return lots.of_group, lots.turn + lots.of_group
+    return keys.of_group, keys.turn + keys.of_group
 
 
-def by_share(lots: Lots) -> tuple[np.ndarray, ...]:
+def by_share(keys: OrderKeys) -> tuple[np.ndarray, ...]:
     """Weight c / N: a large slide counts as a small one."""
-    return lots.of_group, (lots.turn + lots.of_group) * lots.size / lots.count
+    return keys.of_group, (keys.turn + keys.of_group) * keys.size / keys.count
 
 
-def in_proportion(lots: Lots) -> tuple[np.ndarray, ...]:
+def in_proportion(keys: OrderKeys) -> tuple[np.ndarray, ...]:
     """Weight c: as proportional, but round the slides."""
-    return lots.of_group, (lots.turn + lots.of_group) / lots.count
+    return keys.of_group, (keys.turn + keys.of_group) / keys.count
 
 
-CONSIDERED: Mapping[str, Callable[[Lots], tuple[np.ndarray, ...]]] = MappingProxyType(
+CONSIDERED: Mapping[str, Callable[[OrderKeys], tuple[np.ndarray, ...]]] = MappingProxyType(
     {"as equals": as_equals, "weight c/N": by_share, "weight c": in_proportion}
 )
 

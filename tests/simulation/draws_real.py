@@ -26,7 +26,7 @@ from bench.heads.support import Support
 from bench.protocol import order
 from bench.protocol.noise import NoiseContext, flip_labels
 from bench.protocol.noise_inputs import find_noise_inputs
-from bench.protocol.resemblance_noise import class_looks
+from bench.protocol.resemblance_noise import class_features
 from bench.protocol.splits import SplitPlan, plan_splits
 from bench.protocol.supports import draw_supports
 from bench.seeds import keyed_uniform
@@ -117,15 +117,15 @@ def slides(given: Given, seeds: int) -> None:
     classes = sorted(given.table["label"].unique())
     table, group = given.table, given.table["group"].to_numpy(str)
     y, items, plan = table["label"].map(classes.index).to_numpy(), table["instance"].to_numpy(), plan_splits(table, classes)
-    mistakes = find_noise_inputs(plan, y, group, classes, kinds=["group"])
+    noise_inputs = find_noise_inputs(plan, y, group, classes, kinds=["group"])
     print("\n| order | labels a class | labels wrong | sd over draws | slides in a draw | wrong slides | of these with all "
           "examples wrong | with two examples or more | wrong at fewer labels, right at more |\n" + "|---" * 9 + "|")  # fmt: skip
     for name in ("spread", "proportional", "concentrated"):
         found: dict[int, list[list[float]]] = {5: [], 10: [], 40: []}
         bad: dict[tuple[int, str], set[str]] = {}
         for (n, seed, split), rows in sorted(draw_supports(table, classes, plan, list(found), draws=seeds, regime=name).supports.items()):
-            draw = NoiseContext(y[rows], items[rows].tolist(), group[rows], len(classes), seed, mistakes.partner[split],
-                                slides=mistakes.slides[split])  # fmt: skip
+            draw = NoiseContext(y[rows], items[rows].tolist(), group[rows], len(classes), seed, noise_inputs.targets[split],
+                                slides=noise_inputs.slides[split])  # fmt: skip
             wrong = flip_labels(draw, "group", RATE) != draw.y
             own = pd.DataFrame({"group": group[rows], "wrong": wrong}).groupby("group")["wrong"].agg(["mean", "size"])
             flipped = own[own["mean"] > 0]
@@ -145,22 +145,22 @@ def resemblance(given: Given, seeds: int) -> None:
     y, items, plan = table["label"].map(classes.index).to_numpy(), table["instance"].tolist(), plan_splits(table, classes)
     kinds = ("symmetric", "asymmetric", "instance-dependent", "resemblance")
     spaces = {name: Embedded(name, name, "standard", X) for name, X in given.spaces.items()}
-    mistakes = find_noise_inputs(plan, y, group, classes, kinds=kinds, spaces=spaces, confusable=tuple(spaces))
+    noise_inputs = find_noise_inputs(plan, y, group, classes, kinds=kinds, spaces=spaces, confusable=tuple(spaces))
     split = plan.repeats[0][0]
     train = split.train
     X = scale_rows(given.X, train, group, "unit")
-    own = {"the descriptors": list(mistakes.looks.items()), "the embedding": [("", X)]}
+    own = {"the descriptors": list(noise_inputs.features.items()), "the embedding": [("", X)]}
     nearest = {}
     for name, by in own.items():
-        ranks = [_distances(Z[train], y[train], class_looks(Z[train], y[train], len(classes)).mean) for _, Z in by]
+        ranks = [_distances(Z[train], y[train], class_features(Z[train], y[train], len(classes)).mean) for _, Z in by]
         nearest[name] = np.mean(ranks, axis=0).argmin(1)
     print(f"\n{len(classes)} classes, {len(train)} items of a training side; by chance {1 / (len(classes) - 1):.1%}\n")
     print("| noise | " + " | ".join(f"names the nearest class by {name}" for name in own) + " |\n|---|---|---|")
     for kind in kinds:
         hits: dict[str, list[float]] = {name: [] for name in own}
         for seed in range(seeds):
-            draw = NoiseContext(y[train], [items[i] for i in train], group[train], len(classes), seed, mistakes.partner[split.name],
-                                {name: Z[train] for name, Z in mistakes.looks.items()}, None, mistakes.classes[split.name])  # fmt: skip
+            draw = NoiseContext(y[train], [items[i] for i in train], group[train], len(classes), seed, noise_inputs.targets[split.name],
+                                {name: Z[train] for name, Z in noise_inputs.features.items()}, None, noise_inputs.classes[split.name])  # fmt: skip
             noisy = flip_labels(draw, kind, RATE)
             wrong = noisy != draw.y
             for name in own:

@@ -18,7 +18,7 @@ Encoders = Annotated[
     option(
         BASIC,
         "Encoders, comma-separated or repeated; see `bench encoders`. Where none is named: those whose embeddings are "
-        "stored, else efficientnet-lite0, which needs no network. `trivial` is a panel of cheap ones: colour, "
+        "stored, else efficientnet-lite0, which needs no network. `baselines` are a panel of cheap ones: colour, "
         "texture, focus, pixels, size, and a constant. NAME@size=448,color=grey is a variant, timm:MODEL, "
         "open_clip:MODEL/TAG, hf-hub:REPOSITORY and my.py:NAME are any other, and SHORT=NAME is shown as SHORT in "
         "tables and pages. Variants that take something away show what a score rests on: @intervene=zscore the stain, "
@@ -43,13 +43,13 @@ AllowMissing = Annotated[
     ),
 ]  # fmt: skip
 KeepPixels = Annotated[bool, option(ENCODERS, "Keep the decoded images too, 150 kB each at 224 px.", "--keep-pixels")]
-Trivial = Annotated[
+Baselines = Annotated[
     bool,
     option(
         ENCODERS,
-        "Add what every encoder has to beat, the panel `trivial`: constant (guessing), image-size, color-stats, "
+        "Add what every encoder has to beat, the panel `baselines`: constant (guessing), image-size, color-stats, "
         "color-histogram, grey-histogram, focus-spectrum, texture, thumbnail, raw-pixels.",
-        "--trivial/--no-trivial",
+        "--baselines/--no-baselines",
     ),
 ]
 Ensembles = Annotated[

@@ -1,149 +1,114 @@
-"""Options on what is asked of every encoder and head: labels, draws, wrong labels, splits, settings."""
+"""Options on what is asked of every encoder and head: labels, draws, wrong labels, splits, settings.
+
+They are made of the fields of `bench.protocol.protocol.Protocol`, where each is declared.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any, get_args, get_type_hints
 
-from bench.cli.options.groups import BASIC, HEADS, LABELS, NOISE, option
+from bench.cli.options.groups import option
 from bench.cli.options.reading import numbers, words
 from bench.errors import BenchError
+from bench.protocol.knob import Knob, knobs
+from bench.protocol.protocol import Protocol
 
-if TYPE_CHECKING:
-    from bench.protocol.protocol import Protocol
-
-Shots = Annotated[str, option(BASIC, "Labelled examples per class, e.g. 1,5,10.", value="NUMBERS")]
-Draws = Annotated[
-    int | None,
-    option(
-        LABELS, "Random choices of the labelled examples (default: 30, 20 or 10 by their number).", value="N", min=1
-    ),
-]
-SupportGroups = Annotated[
-    str,
-    option(
-        LABELS,
-        "From which groups (slides, patients) the labelled examples come: spread (round all of them, those that hold "
-        "more of a class more often), proportional (as they come), concentrated (from few).",
-        value="KIND",
-    ),
-]
-ScaleBy = Annotated[
-    str,
-    option(
-        LABELS,
-        "What embeddings are centred and scaled by: pool (all images of the training side, no labels), or support "
-        "(the labelled examples of a draw alone).",
-        value="ROWS",
-    ),
-]
+KNOBS = {name: (default, known) for name, default, known in knobs(Protocol)}
+TYPES = get_type_hints(Protocol)
 
 
-@dataclass(frozen=True, kw_only=True)
+def declared(name: str) -> Any:
+    """Return the declaration of the option of a field."""
+    known = KNOBS[name][1]
+    limit = {} if known.least is None else {"min": known.least}
+    return option(known.group, known.help, f"--{option_name(name, known)}", value=known.value, **limit)
+
+
+def option_name(name: str, known: Knob) -> str:
+    """Return what the option of a field is called, without its dashes."""
+    return known.option or name.replace("_", "-")
+
+
+Shots = Annotated[str, declared("shots")]
+Draws = Annotated[int | None, declared("draws")]
+SupportGroups = Annotated[str, declared("support_groups")]
+ScaleBy = Annotated[str, declared("scale_by")]
+
+
 class ProtocolOptions:
-    """What is asked of every encoder and head."""
+    """What was typed of the fields of a protocol: a bundle of options, see `bench.cli.command.flatten`."""
 
-    shots: Shots = "1,5,10"
-    noise: Annotated[str, option(BASIC, "Shares of wrong training labels, e.g. 0,0.2,0.4.", value="NUMBERS")] = "0"
-    budget: Annotated[
-        str,
-        option(
-            LABELS, "Also so many labels in all, e.g. 20,50: of the classes as they come, rare ones rarely.",
-            value="NUMBERS",
-        ),
-    ] = ""  # fmt: skip
-    draws: Draws = None
-    support_groups: SupportGroups = "spread"
-    shot_unit: Annotated[
-        str,
-        option(
-            LABELS, "What --shots counts: instance (a tile or cell), or image, with all its tiles or cells.",
-            value="UNIT",
-        ),
-    ] = "instance"  # fmt: skip
-    split: Annotated[
-        str,
-        option(
-            LABELS,
-            "What is never both learned from and tested: group (slide, patient), source (each lab or stain held out "
-            "in turn). random ignores groups: a diagnostic, never ranked.",
-            value="KIND",
-        ),
-    ] = "group"
-    scale_by: ScaleBy = "pool"
-    noise_kind: Annotated[
-        str,
-        option(
-            NOISE,
-            "How labels go wrong, each kind with rows of its own: symmetric (any other class), asymmetric (the class "
-            "it is mistaken for), group (whole slides or images alike), resemblance (a class that the item looks "
-            "like), instance-dependent (items that look alike go wrong alike), open-set (items of --foreign classes "
-            "take the place of examples).",
-            value="KINDS",
-        ),
-    ] = "symmetric"
-    confusable: Annotated[
-        str,
-        option(
-            NOISE,
-            "For asymmetric: which class is mistaken for which, e.g. 'a>b,b>a'; auto: as colour, texture and "
-            "thumbnail confuse them; or the names of descriptors to go by (default: each for the next in alphabetical "
-            "order).",
-            value="PAIRS",
-        ),
-    ] = ""
-    foreign: Annotated[
-        str,
-        option(NOISE, "For open-set: classes that are not told apart, only put among the examples.", value="CLASSES"),
-    ] = ""
-    select: Annotated[
-        str,
-        option(
-            HEADS,
-            "How settings are chosen, each kind with rows of its own: auto (on the examples, each predicted without "
-            "its slide, near the published setting where examples are few; the published one where a class has one "
-            "slide only), fixed (published), loo or inner-cv (on the examples alone), transfer (on other runs), tuned "
-            "(see --params), oracle (on the test; never ranked).",
-            value="KINDS",
-        ),
-    ] = "auto"
-    transfer: Annotated[
-        list[Path] | None,
-        option(HEADS, "A run of other data with --select oracle, for --select transfer. Repeat.", value="FOLDER"),
-    ] = None
-    params: Annotated[
-        list[Path] | None,
-        option(
-            HEADS,
-            "A tuned.json of `bench tune`, for rows of their own (tuned). Groups it was tuned on are left out of the "
-            "whole run. Repeat.",
-            value="FILE",
-        ),
-    ] = None
+    def __init__(self, **typed: Any) -> None:
+        self._typed = typed
 
-    def numbers(self) -> tuple[tuple[int, ...], tuple[float, ...], tuple[int, ...]]:
-        """Return shots, noise rates and budgets; BenchError where one is no number."""
-        return (
-            tuple(numbers(self.shots, "--shots", int)), tuple(numbers(self.noise, "--noise", float)),
-            tuple(numbers(self.budget, "--budget", int)),
-        )  # fmt: skip
+    @classmethod
+    def options(cls) -> dict[str, tuple[Any, Any]]:
+        """Return the options: field -> (annotation, default)."""
+        found: dict[str, tuple[Any, Any]] = {}
+        for name, (default, known) in KNOBS.items():
+            kind = _typed_as(name)
+            text = known.typed if known.typed is not None else _as_typed(default)
+            found[name] = Annotated[kind, declared(name)], text if kind is str else None
+        return found
+
+    @property
+    def split(self) -> str:
+        """The kind of split that was typed."""
+        return str(self._typed["split"])
+
+    def check_numbers(self) -> None:
+        """Raise BenchError where one of several numbers is none; takes nothing to import."""
+        for name in KNOBS:
+            if _several(name) in (int, float):
+                self._read(name)
 
     def protocol(self) -> Protocol:
         """Return what is asked of every encoder and head."""
-        from bench.data.spellings import one_form
-        from bench.protocol.confusion_targets import read_confusable
-        from bench.protocol.protocol import Protocol
+        values = {name: self._read(name) for name in KNOBS}
+        if values["tuned"]:
+            values["select"] = tuple(dict.fromkeys([*values["select"], "tuned"]))
+        return Protocol(**values)
 
-        shots, noise, budget = self.numbers()
-        select = dict.fromkeys([*words(self.select), *["tuned"] * bool(self.params)])
-        return Protocol(
-            shots=shots, noise=noise, noise_kinds=tuple(dict.fromkeys(words(self.noise_kind))), draws=self.draws,
-            support_groups=self.support_groups, select=tuple(select), transfer=tuple(self.transfer or ()),
-            tuned=tuple(self.params or ()), confusable=read_confusable(one_form(self.confusable)),
-            foreign=tuple(words(self.foreign)), budget=budget, split=self.split, shot_unit=self.shot_unit,
-            scale_by=self.scale_by,
-        )  # fmt: skip
+    def _read(self, name: str) -> Any:
+        """Return the value of a field."""
+        given, several = self._typed[name], _several(name)
+        if name in READ:
+            return READ[name](given)
+        if several in (int, float):
+            return tuple(numbers(given, f"--{option_name(name, KNOBS[name][1])}", several))
+        if several is str:
+            return tuple(dict.fromkeys(words(given)))
+        return tuple(given or ()) if several is Path else given
+
+
+def _several(name: str) -> Any:
+    """Return of what a field holds several, None where it holds one."""
+    arguments = get_args(TYPES[name])
+    return arguments[0] if arguments[1:] == (...,) else None
+
+
+def _typed_as(name: str) -> Any:
+    """Return the type of an option: repeated for files, a number or a text for one, a text with commas for several."""
+    several = _several(name)
+    if several is Path:
+        return list[Path] | None
+    return str if several or name in READ else TYPES[name]
+
+
+def _as_typed(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _read_confusable(text: str) -> Any:
+    from bench.data.spellings import one_form
+    from bench.protocol.confusion_targets import read_confusable
+
+    return read_confusable(one_form(text))
+
+
+READ: Mapping[str, Callable[[str], Any]] = {"confusable": _read_confusable}  # fields that are not read by their type
 
 
 def one_number(text: str, option_name: str) -> int:

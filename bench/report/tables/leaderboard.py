@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.protocol.split_kinds import IN_TURN
 from bench.protocol.splits import SplitPlan
 from bench.report.tables import columns
 from bench.report.tables.columns import RowContext
@@ -27,7 +28,7 @@ from bench.report.tables.resamples import Resamples, resample_rows
 from bench.report.tables.rows import ROLE_DIAGNOSTIC, best_first
 from bench.report.tables.sides import DRAWS_ALIKE, Sides, few_training_groups
 from bench.runs.blocks import FitBlock
-from bench.runs.facts import IN_TURN, RunFacts
+from bench.runs.facts import RunFacts
 from bench.statistics.chance import share_of_answers
 from bench.statistics.comparison import Comparison, compare
 from bench.statistics.hits import Hits, count_hits

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bench.protocol.split_kinds import RANDOM
+from bench.protocol.split_kinds import IN_TURN, RANDOM
 from bench.protocol.splits import SplitPlan, class_codes
 from bench.report.pages.numbers import counted
-from bench.runs.facts import IN_TURN, RunFacts
+from bench.runs.facts import RunFacts
 from bench.runs.predictions import Predictions
 from bench.runs.tested import Tested, scored_items
 from bench.statistics.learning import Learned, learned_from

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from bench.protocol.split_kinds import IN_TURN
 from bench.report.tables.resamples import resample
-from bench.runs.facts import IN_TURN
 from bench.statistics.hits import RESAMPLES, Hits, percentile_interval
 from bench.statistics.intervals import few_groups, score_intervals
 from bench.statistics.spread import spread_of

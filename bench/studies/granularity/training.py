@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from bench.protocol.split_kinds import IN_TURN
 from bench.protocol.splits import SplitPlan
-from bench.runs.facts import IN_TURN
 from bench.statistics.learning import Learned, alike, common_lucks
 from bench.studies.granularity.bags import Bags
 

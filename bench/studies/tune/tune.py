@@ -26,11 +26,11 @@ from bench.fitting.views import Embedded
 from bench.heads import Head, Params, all_heads, get_heads
 from bench.protocol.level import default_draws
 from bench.protocol.protocol import SCALE_BY
+from bench.protocol.split_kinds import IN_TURN
 from bench.protocol.splits import plan_splits
 from bench.protocol.supports import draw_supports
 from bench.protocol.tune_eval_split import split_tune_eval
 from bench.report.pages.page import page_bytes
-from bench.runs.facts import IN_TURN
 from bench.runs.tested import scored_items
 from bench.seeds import content_name
 from bench.statistics.hits import Hits, count_hits

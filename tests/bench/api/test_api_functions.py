@@ -37,9 +37,9 @@ def test_data_knows_its_rows_its_classes_and_what_it_can_support(here):
     assert (len(data), data.classes) == (48, ("neuron", "phloem", "rbc", "xylem"))
     assert isinstance(data.table, pd.DataFrame) and len(data.instances) == 48
     check = data.check()
-    assert check.tier == "T1" and check.classes["images"].tolist() == [12] * 4
+    assert check.tier == "comparable" and check.classes["images"].tolist() == [12] * 4
     for shown in (repr(check), check._repr_html_()):
-        assert "48 images in 12 groups" in shown and "Tier T1" in shown and "neuron" in shown
+        assert "48 images in 12 groups" in shown and "Comparable" in shown and "neuron" in shown
     tiles = bench.load_data("demo/raw", instances="tiles:32")
     assert (len(tiles), len(tiles.instances)) == (48, 192) and "192" not in repr(data)
     assert "tiles:32" in repr(tiles) and tiles.check().classes["images"].sum() == 48
@@ -169,7 +169,7 @@ def test_a_wrong_argument_is_named_with_what_was_expected_before_anything_is_mad
         (lambda: bench.load_data("demo/raw", box_units="px"), "Got box_units px"),
         (lambda: bench.load_data("demo/raw", leave_out="none"), "Got leave_out 'none'"),
         (lambda: bench.load_data("demo/raw", max_instances=-1), "Got max_instances=-1"),
-        (lambda: bench.embed("demo/raw", "trivial"), "Got encoder='trivial'; expected one encoder"),
+        (lambda: bench.embed("demo/raw", "baselines"), "Got encoder='baselines'; expected one encoder"),
         (lambda: bench.embed("demo/raw", ["texture", "color-stats"]), r"Got encoder=\['texture', 'color-stats'\]"),
         (lambda: bench.embed(pd.DataFrame({"path": range(500)}), "texture"), "Got data=.{1,90}; expected a path"),
         (lambda: bench.load_run("results/runs/nothing"), "which holds no whole run"),
@@ -201,7 +201,7 @@ def test_the_words_are_those_of_the_command_line(command):
 
 
 def test_messages_call_parameters_by_their_name_and_leave_commands_as_they_are():
-    said = "Got --encoder a--b with --no-trivial; give --group-pattern, or type `bench run --out DIR`."
+    said = "Got --encoder a--b with --no-baselines; give --group-pattern, or type `bench run --out DIR`."
     assert (
         in_python(said) == "Got encoders a--b with baselines=False; give group_pattern, or type `bench run --out DIR`."
     )

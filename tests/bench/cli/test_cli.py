@@ -26,7 +26,7 @@ def data(tmp_path, save_png):
 
 
 RUN = ("--encoder", "color-stats,thumbnail", "--head", "knn,centroid", "--shots", "1,2,50", "--noise", "0,0.4",
-       "--draws", 3, "--workers", 1, "--no-trivial")  # fmt: skip
+       "--draws", 3, "--workers", 1, "--no-baselines")  # fmt: skip
 
 
 def test_run_writes_a_leaderboard_and_says_what_it_did_not_run(bench, data, tmp_path):
@@ -41,7 +41,7 @@ def test_run_writes_a_leaderboard_and_says_what_it_did_not_run(bench, data, tmp_
     assert board["balanced_accuracy"].between(0, 1).all()
     assert len(pd.read_parquet(run / "ledger")) == 2 * 2 * 2 * 2 * 3
     text = (run / "leaderboard.md").read_text()
-    assert "Tier T3" in text
+    assert "Case study" in text
     assert "shots=50 asked of class" in text
     assert "## What more labels bring" in text and len(pd.read_csv(run / "efficiency.csv")) == 2 * 2 * 2
     assert "## Which methods differ from the best one" in text and not (run / "pairs.csv").exists()
@@ -52,16 +52,16 @@ def test_run_writes_a_leaderboard_and_says_what_it_did_not_run(bench, data, tmp_
 def test_a_run_adds_what_every_encoder_has_to_beat(bench, data, tmp_path):
     command = ("run", "--data", data, "--encoder", "texture@window=range", "--head", "centroid", "--shots", "1",
                "--draws", 2, "--workers", 1)  # fmt: skip
-    assert bench(*command, "--no-trivial", "--name", "bare")[0] == 0
+    assert bench(*command, "--no-baselines", "--name", "bare")[0] == 0
     assert bench(*command, "--name", "full")[0] == 0
     bare, full = (pd.read_csv(tmp_path / "results" / "runs" / name / "leaderboard.csv") for name in ("bare", "full"))
     assert set(bare["encoder"]) == {"texture@window=range"}
-    assert set(full["encoder"]) == {"texture@window=range", *PANELS["trivial"]}
+    assert set(full["encoder"]) == {"texture@window=range", *PANELS["baselines"]}
     assert full.set_index("encoder")["balanced_accuracy"]["constant"] == 0.5
     code, text = bench(*command, "--name", "full")
     assert "0 made; nothing to do" in text and "Nothing to do" in text
-    assert bench("extract", "--data", data, "--encoder", "trivial")[0] == 0
-    code, text = bench("extract", "--data", data, "--encoder", "trivial@color=grey")
+    assert bench("extract", "--data", data, "--encoder", "baselines")[0] == 0
+    code, text = bench("extract", "--data", data, "--encoder", "baselines@color=grey")
     assert code == 2 and "a panel takes no options" in text
 
 
@@ -100,7 +100,7 @@ def test_a_dry_run_counts_the_fits_and_writes_nothing(bench, data, tmp_path):
 def test_ensembles_and_kinds_of_selection_are_rows(bench, data, tmp_path):
     more = ("--ensemble", "concat:color-stats,thumbnail", "--ensemble", "mean:thumbnail,color-stats")
     command = ("run", "--data", data, *more, "--head", "knn,ridge", "--shots", "2", "--draws", 2, "--workers", 1,
-               "--select", "fixed,oracle", "--name", "mine", "--no-trivial")  # fmt: skip
+               "--select", "fixed,oracle", "--name", "mine", "--no-baselines")  # fmt: skip
     code, text = bench(*command)
     assert code == 0
     assert "concat(color-stats, thumbnail)" in text and "mean(thumbnail, color-stats)" in text
@@ -117,7 +117,7 @@ def test_ensembles_and_kinds_of_selection_are_rows(bench, data, tmp_path):
 
 
 def test_kinds_of_noise_are_rows_and_what_they_cost_is_a_table(bench, data, tmp_path):
-    command = ("run", "--data", data, "--encoder", "color-stats,thumbnail", "--no-trivial", "--head", "knn,ridge", "--shots", "2",
+    command = ("run", "--data", data, "--encoder", "color-stats,thumbnail", "--no-baselines", "--head", "knn,ridge", "--shots", "2",
                "--draws", 2, "--workers", 1, "--noise-kind", "group,symmetric,asymmetric", "--name", "r")  # fmt: skip
     more = ("--noise", "0,0.25,0.5", "--confusable", "rbc>neuron")
     code, text = bench(*command, *more)
@@ -139,7 +139,7 @@ def test_kinds_of_noise_are_rows_and_what_they_cost_is_a_table(bench, data, tmp_
 def test_noise_by_what_items_look_like_and_by_foreign_items_are_rows_that_say_whence(bench, data, tmp_path, save_png):
     for i in range(4):
         save_png(data / "debris" / f"d{i}__0.png", seed=50 + i)
-    command = ("run", "--data", data, "--encoder", "color-histogram,texture,thumbnail", "--no-trivial", "--head", "centroid",
+    command = ("run", "--data", data, "--encoder", "color-histogram,texture,thumbnail", "--no-baselines", "--head", "centroid",
                "--shots", "2", "--draws", 2, "--workers", 1, "--noise", "0,0.4", "--noise-kind",
                "asymmetric,instance-dependent,open-set", "--confusable", "auto", "--foreign", "debris")  # fmt: skip
     code, text = bench(*command)
@@ -164,7 +164,7 @@ def test_the_leak_audit_writes_both_splits_and_ranks_nothing_in_the_random_one(b
             for i in range(4):  # cells of a slide are nearly the same
                 cell = (looks + rng.integers(0, 20, looks.shape)).astype(np.uint8)
                 Image.fromarray(cell).save(tmp_path / "raw" / label / f"{label}{slide}__{i}.png")
-    command = ("run", "--data", tmp_path / "raw", "--group-pattern", "([^/]+)__", "--encoder", "thumbnail", "--no-trivial",
+    command = ("run", "--data", tmp_path / "raw", "--group-pattern", "([^/]+)__", "--encoder", "thumbnail", "--no-baselines",
                "--head", "knn", "--shots", "20", "--budget", "60", "--draws", 3, "--workers", 1, "--name", "r")  # fmt: skip
     code, text = bench(*command, "--leak")
     assert code == 0 and "Leak audit" in text
@@ -186,7 +186,7 @@ def test_the_leak_audit_writes_both_splits_and_ranks_nothing_in_the_random_one(b
 
 def test_a_level_without_groups_to_leave_out_is_told_and_the_others_go_on(bench, data, tmp_path):
     command = ("run", "--data", data, "--encoder", "thumbnail", "--head", "ridge,lda", "--select", "loo", "--draws", 2,
-               "--no-trivial")  # fmt: skip
+               "--no-baselines")  # fmt: skip
     code, text = bench(*command, "--shots", "1,2", "--workers", 1, "--name", "some")
     assert code == 0
     said = "shots=1 with --select loo: a draw has a class from 1 group, and 2 are needed to leave groups out"
@@ -264,7 +264,7 @@ def test_export_gives_the_rows_of_the_table(bench, data, tmp_path):
             "Got --confusable with class 'rbd', did you mean 'rbc'?",
         ),
         (
-            ("run", "--encoder", "thumbnail", "--no-trivial", "--noise-kind", "instance-dependent"),
+            ("run", "--encoder", "thumbnail", "--no-baselines", "--noise-kind", "instance-dependent"),
             "of which color-histogram, texture are no descriptor or control of this run",
         ),
         (("run", "--encoder", "thumbnail", "--noise-kind", "asymmetric", "--confusable", "dino"), "of which dino is no"),
@@ -299,7 +299,7 @@ def test_data_check_says_what_the_data_can_bear(bench, data):
     assert code == 0
     assert "12 images in 6 groups" in text
     assert "image size alone tells most classes apart" in text
-    assert "Tier T3. A case study" in text
+    assert "Case study. Class" in text
 
 
 def test_encoders_are_listed_with_what_is_here(bench):

@@ -48,7 +48,7 @@ def test_the_last_of_several_names_is_completed_and_none_is_proposed_twice():
     assert continued("dino,resnet1", ["resnet18", "resnet101", "dino"]) == ["dino,resnet101", "dino,resnet18"]
     assert continued("knn,", ["knn", "lda"]) == ["knn,lda"]
     assert continued("", ["b", "a"]) == ["a", "b"]
-    assert "trivial" in encoder_words("triv") and head_words("logreg-s") == ["logreg-smooth"]
+    assert "baselines" in encoder_words("basel") and head_words("logreg-s") == ["logreg-smooth"]
 
 
 def test_the_script_for_the_shell_is_shown(bench, monkeypatch):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-DATA = ("--workers", 1, "--draws", 2, "--no-trivial", "--head", "knn", "--dry-run", "--json")
+DATA = ("--workers", 1, "--draws", 2, "--no-baselines", "--head", "knn", "--dry-run", "--json")
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_options_come_from_the_file_and_what_is_typed_wins(bench, data, tmp_path
 
 def test_a_switch_is_true_or_false(bench, data, tmp_path):
     for value, count in (("true", 10), ("false", 1)):
-        (tmp_path / "c.toml").write_text(f'data = "raw"\ntrivial = {value}\nencoder = "texture@window=range"\n')
+        (tmp_path / "c.toml").write_text(f'data = "raw"\nbaselines = {value}\nencoder = "texture@window=range"\n')
         code, text = bench(
             "run", "--config", "c.toml", "--shots", "1", "--draws", 2, "--head", "knn", "--dry-run", "--json"
         )

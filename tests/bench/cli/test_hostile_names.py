@@ -19,7 +19,7 @@ CLASSES = (
     "e\u202efdp.exe",
     "![x](http://x.org/a.png)",
 )
-RUN = ("--encoder", "e[/y]/mi|ne.py:m,thumbnail", "--no-trivial", "--head", "knn", "--shots", "1", "--noise", "0,0.4",
+RUN = ("--encoder", "e[/y]/mi|ne.py:m,thumbnail", "--no-baselines", "--head", "knn", "--shots", "1", "--noise", "0,0.4",
        "--draws", 2, "--workers", 1)  # fmt: skip
 ENCODER = """
 from encoders import descriptor

@@ -12,11 +12,11 @@ import pytest
 
 from bench.runs.place import EARLIER
 
-NARROW = ("--encoder", "thumbnail", "--no-trivial", "--head", "knn", "--shots", "1", "--draws", 2, "--workers", 1)
+NARROW = ("--encoder", "thumbnail", "--no-baselines", "--head", "knn", "--shots", "1", "--draws", 2, "--workers", 1)
 WIDE = (
     "--encoder",
     "thumbnail,color-stats",
-    "--no-trivial",
+    "--no-baselines",
     "--head",
     "knn",
     "--shots",

@@ -16,7 +16,7 @@ from bench.storage.verified import read_json
 
 NAMES = ("blood", "plant", "nerve", "skin", "bone", "lung")
 RUN = ("--encoder", "color-stats,thumbnail", "--head", "knn,centroid", "--shots", "1,2", "--draws", 3, "--workers", 1,
-       "--no-trivial")  # fmt: skip
+       "--no-baselines")  # fmt: skip
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_tables_of_an_earlier_version_are_made_anew_or_taken_as_they_are_with_a_
     old = {name: value for name, value in about.items() if name not in ("format", "facts", "signature")}
     put_together(run, {name: data for name, data in files.items() if name != "units.csv"}, old)
     code, text = bench("leaderboard")
-    assert code == 0 and "blood are of an earlier version and cannot be made anew" in text
+    assert code == 0 and "blood are of an earlier version and cannot be made again" in text
     assert "blood: takes no part across datasets" in text and "Run the same `bench run` again" in text
     assert len(pd.read_csv(tmp_path / "results" / "leaderboard.csv")) == 16
     code, text = bench("leaderboard", "--rebuild")
@@ -202,12 +202,12 @@ def test_tables_that_are_damaged_lost_or_of_another_run_are_named_and_made_anew(
     code, text = bench("leaderboard")
     assert code == 0
     for name in ("leaderboard.csv", "leaderboard.md", "efficiency.csv"):
-        assert name in text.split(" of results/runs/blood: damaged or missing; its tables are made anew")[0]
+        assert name in text.split(" of results/runs/blood: damaged or missing; its tables are made again")[0]
     assert {name: (run / name).read_bytes() for name in before} == before
     assert {path.name for path in run.glob("*.corrupt")} == {"leaderboard.csv.corrupt", "leaderboard.md.corrupt"}
     (run / "units.csv").write_bytes(before["units.csv"].replace(b"knn", b"kmm", 1))
     code, text = bench("run", "--data", tmp_path / "blood", *RUN)
-    assert code == 0 and "units.csv of results/runs/blood: damaged or missing; its tables are made anew" in text
+    assert code == 0 and "units.csv of results/runs/blood: damaged or missing; its tables are made again" in text
     assert (run / "units.csv").read_bytes() == before["units.csv"]
     assert "damaged" not in bench("leaderboard")[1]
 
@@ -215,7 +215,7 @@ def test_tables_that_are_damaged_lost_or_of_another_run_are_named_and_made_anew(
 def test_a_run_without_a_record_that_can_be_trusted_is_left_out_by_name_until_it_is_run_again(bench, two, tmp_path):
     run = tmp_path / "results" / "runs" / "blood"
     text = (run / "run.json").read_text()
-    (run / "run.json").write_text(text.replace('"tier": "T3"', '"tier": "T1"'))
+    (run / "run.json").write_text(text.replace('"tier": "case study"', '"tier": "comparable"'))
     assert (run / "run.json").read_text() != text
     code, said = bench("leaderboard")
     assert code == 0 and "the run blood is left out" in said and "Run the same `bench run` again" in said

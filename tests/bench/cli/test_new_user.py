@@ -65,7 +65,7 @@ def make_folder(root: Path) -> Path:
     return data
 
 
-RUN = ("--head", "knn", "--shots", "1", "--draws", "2", "--workers", "1", "--no-trivial", "-e", "color-stats")
+RUN = ("--head", "knn", "--shots", "1", "--draws", "2", "--workers", "1", "--no-baselines", "-e", "color-stats")
 
 
 def test_a_folder_as_a_new_user_has_it_loses_nothing_in_silence(bench, tmp_path):

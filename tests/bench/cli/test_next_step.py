@@ -30,7 +30,7 @@ def evidence(groups: dict[str, int], *, per_group: int = 1, sided: bool = False)
         ({"a": 1, "b": 2}, 20, "60 images of 3 groups cannot tell encoders apart; about 9 more groups per class would."),
         ({"a": 12, "b": 3}, 1, "15 images cannot tell encoders apart; about 7 more of class 'b' would."),
         ({"a": 12, "b": 3, "c": 9}, 2,
-         "48 images of 24 groups cannot tell encoders apart; about 7 more groups of class 'b' and 1 more groups of class 'c' would."),
+         "48 images of 24 groups cannot tell encoders apart; about 7 more groups of class 'b' and 1 more group of class 'c' would."),
         ({"z": 12, **{name: 4 for name in "abcd"}}, 1,
          "28 images cannot tell encoders apart; about 6 more of each of 4 classes, such as 'a', would."),
         ({"a": 10, "b": 11}, 1, "21 images can tell encoders apart whose scores differ clearly: every class has 10 or more images."),
@@ -103,7 +103,7 @@ def test_the_last_lines_of_the_commands_can_be_typed(bench, save_png, tmp_path):
         for i in range(6):
             save_png(tmp_path / "my raw" / label / f"s{i}__0.png", seed=100 * ord(label) + i)
     data = ("--data", "my raw", "--group-pattern", "([^/]+)__")
-    quick = ("--encoder", "mine=texture", "--head", "knn", "--workers", 1, "--draws", 2, "--no-trivial")
+    quick = ("--encoder", "mine=texture", "--head", "knn", "--workers", 1, "--draws", 2, "--no-baselines")
     verdict = "12 images of 6 groups give a score, but cannot tell encoders apart; about 4 more groups per class would."
     shown = "bench run --data 'my raw' --group-pattern '([^/]+)__'"
     code, text = bench("data", "check", *data, "--verify")
@@ -111,7 +111,7 @@ def test_the_last_lines_of_the_commands_can_be_typed(bench, save_png, tmp_path):
     code, text = bench("extract", *data, "--encoder", "mine=texture")
     assert code == 0 and text.endswith(f"{verdict} Next: {shown} --encoder mine=texture --shots 1,2")
     code, text = bench("run", *data, *quick, "--shots", "1", "--dry-run")
-    typed = "--shots 1 --draws 2 --encoder mine=texture --head knn --no-trivial --workers 1"
+    typed = "--shots 1 --draws 2 --encoder mine=texture --head knn --no-baselines --workers 1"
     assert code == 0 and text.endswith(f"{verdict} Next, to do it: {shown} {typed}")
     code, text = bench(*shlex.split(text.rpartition("Next, to do it: bench ")[2]))
     assert code == 0 and text.endswith(

@@ -64,7 +64,7 @@ RUN = [
     "raw",
     "--encoder",
     "color-stats",
-    "--no-trivial",
+    "--no-baselines",
     "--head",
     "centroid",
     "--shots",
@@ -93,7 +93,7 @@ def test_extracting_what_is_there_imports_nothing_heavy_and_no_name_turns_into_a
 def test_a_run_with_the_panel_and_nothing_to_do_imports_nothing_heavy(tmp_path, save_png):
     for i in range(8):
         save_png(tmp_path / "raw" / f"class{i % 2}" / f"{i}.png", seed=i)
-    words = ["run", "--data", "raw", "--encoder", "trivial", "--head", "centroid", "--shots", "1", "--draws", "2"]
+    words = ["run", "--data", "raw", "--encoder", "baselines", "--head", "centroid", "--shots", "1", "--draws", "2"]
     assert "72 made" in bench(tmp_path, *words)
     second = bench(tmp_path, *words)
     assert "72 embeddings reused, 0 made; nothing to do" in second
@@ -156,7 +156,7 @@ def test_what_is_to_be_known_of_data_is_found_once_and_told_before_the_work(old_
         encoders=["color-stats"],
         heads=["centroid"],
         out=old_images / "out",
-        trivial=False,
+        baselines=False,
     )
     for _ in range(2):
         result = run(request, on_data=lambda dataset, warned: told.append((len(asked), *warned)))

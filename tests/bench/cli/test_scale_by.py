@@ -18,7 +18,7 @@ def data(tmp_path, save_png):
 
 
 def test_a_run_names_what_rows_were_scaled_by_and_the_slide_with_a_slip(bench, data, tmp_path):
-    asked = ("--data", data, "--encoder", "color-stats", "--no-trivial", "--head", "knn", "--shots", "2", "--draws", "3")
+    asked = ("--data", data, "--encoder", "color-stats", "--no-baselines", "--head", "knn", "--shots", "2", "--draws", "3")
     for scale_by in ("pool", "support"):
         code, _ = bench("run", *asked, "--scale-by", scale_by, "--workers", 1, "--name", scale_by)
         assert code == 0

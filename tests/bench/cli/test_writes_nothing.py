@@ -82,7 +82,7 @@ def test_a_look_leaves_what_was_stored_as_it_was_even_where_it_is_damaged(bench,
 
 def test_a_dry_run_knows_what_is_done_although_it_writes_nothing(bench, data):
     run = ("run", "--data", "raw", "--encoder", "texture", "--shots", "1", "--draws", "2", "--head", "knn", "--workers", "1",
-           "--no-trivial")  # fmt: skip
+           "--no-baselines")  # fmt: skip
     assert bench(*run)[0] == 0
     code, text = bench(*run, "--dry-run")
     assert code == 0 and "6 fits, 6 done already" in text and "Not embedded yet" not in text

@@ -81,14 +81,14 @@ def test_many_groups_and_sources_that_hold_every_class_are_the_second_tier(tmp_p
         Image.fromarray(np.full((4, 4), i, dtype=np.uint8)).save(tmp_path / f"{i}.png")
         lines.append(f"{i}.png,{'ab'[i % 2]},g{i},lab{i // 2 % 3}")
     (tmp_path / "index.csv").write_text("\n".join(lines))
-    assert check_dataset(load_dataset(tmp_path / "index.csv")).tier == "T2"
+    assert check_dataset(load_dataset(tmp_path / "index.csv")).tier == "multi-source"
 
 
 def test_the_twelve_images_are_a_case_study_and_say_why(shared):
     check = check_dataset(load_dataset(shared / "data" / "cell_classifier" / "raw"))
     assert check.classes.set_index("class")["images"].to_dict() == {"neuron": 4, "phloem": 2, "rbc": 3, "xylem": 3}
-    assert check.tier == "T3"
-    assert "class 'phloem' has 2 groups" in check.tier_reason
+    assert check.tier == "case study"
+    assert "Class 'phloem' has 2 groups" in check.tier_reason
 
 
 def test_the_official_split_of_real_data_is_kept(shared):

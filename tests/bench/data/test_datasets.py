@@ -116,7 +116,7 @@ def test_layouts_that_tell_no_class_are_refused(tmp_path, save_png):
     with pytest.raises(BenchError, match="holds no images"):
         load_dataset(tmp_path / "empty")
     save_png(tmp_path / "flat" / "a.png")
-    with pytest.raises(BenchError, match="its class is not told"):
+    with pytest.raises(BenchError, match="not inside a class folder"):
         load_dataset(tmp_path / "flat")
     save_png(tmp_path / "one" / "rbc" / "a.png")
     with pytest.raises(BenchError, match="Got one class, 'rbc'"):
@@ -181,10 +181,10 @@ def test_tiles_inherit_label_and_group_and_name_their_content(folder):
 
 
 REAL = [
-    ("cell_classifier/raw", {}, 12, 12, "T3"),
-    ("nuclei_cells", {"group_pattern": "([^/]+)__"}, 3723, 41, "T1"),
-    ("bccd_cells", {"group_pattern": "([^/]+)__"}, 2233, 364, "T1"),
-    ("nuclei_fields/index.csv", {"group_column": "source"}, 41, 41, "T1"),
+    ("cell_classifier/raw", {}, 12, 12, "case study"),
+    ("nuclei_cells", {"group_pattern": "([^/]+)__"}, 3723, 41, "comparable"),
+    ("bccd_cells", {"group_pattern": "([^/]+)__"}, 2233, 364, "comparable"),
+    ("nuclei_fields/index.csv", {"group_column": "source"}, 41, 41, "comparable"),
 ]
 
 

@@ -275,3 +275,15 @@ def test_classes_any_number_of_folders_down_are_pointed_to(tmp_path, save_png):
         save_png(tmp_path / "x" / "y" / "z" / label / "1.png", i)
     with pytest.raises(BenchError, match=r"sub-folders a, b look like classes, did you mean --data .*/x/y/z\?"):
         load_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(("names", "said"), [
+    (["s1__a", "s1__b", "s2__a"], "; if the 4 names before '__' are slides, give --group-pattern '([^/]+)__'"),
+    (["s1__a", "s2__a", "s3__a"], " (--group-pattern)"), (["s1__a", "s1__b", "a"], " (--group-pattern)"),
+])  # fmt: skip
+def test_a_pattern_is_proposed_where_the_names_share_what_stands_before_two_underscores(names, said, tmp_path, save_png):
+    for label in "ab":
+        for i, name in enumerate(names):
+            save_png(tmp_path / label / f"{label}-{name}.png", seed=10 * (label == "b") + i)
+    [note] = [note for note in load_dataset(tmp_path).notes if note.startswith("no groups were given")]
+    assert note.endswith(f"from one slide or patient{said}")

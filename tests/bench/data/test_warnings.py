@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from bench.data.warnings import data_warnings, skipped, skipped_warning
 
 
 def notes_of(text: str) -> list[str]:
-    return [part.split(" Tier ")[0].strip() for part in text.split("Note: ")[1:]]
+    return [re.split(r" (Comparable|Multi-source|Case study)\. ", part)[0].strip() for part in text.split("Note: ")[1:]]
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_run_and_extract_print_before_all_else_what_the_check_warns_of(folder, b
         "knn",
         "-e",
         "color-stats",
-        "--no-trivial",
+        "--no-baselines",
     )
     code, text = bench(*run, "--workers", "1")
     assert code == 0

@@ -116,7 +116,7 @@ def test_files_that_lack_a_channel_are_problems_that_are_not_remembered_and_the_
 
 def test_the_leaderboard_says_how_many_columns_were_stored(tmp_path):
     source, encoders = DataSpec(folder(tmp_path / "data")), ["texture@channels=each", "texture"]
-    result = run(Request(source=source, protocol=Protocol(shots=(1,), draws=1), encoders=encoders, heads=["centroid"], out=tmp_path / "out", trivial=False))
+    result = run(Request(source=source, protocol=Protocol(shots=(1,), draws=1), encoders=encoders, heads=["centroid"], out=tmp_path / "out", baselines=False))
     assert dict(result.leaderboard.table[["encoder", "dim"]].to_numpy()) == {
         "texture@channels=each": 232,
         "texture": 58,

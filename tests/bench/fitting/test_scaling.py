@@ -11,10 +11,10 @@ from bench.errors import BenchError
 from bench.fitting.ensembles import Concat
 from bench.fitting.fit import rows_of
 from bench.fitting.scaling import ScaledByDraw, scale_rows
-from bench.fitting.schedule import material_of, run_units
+from bench.fitting.schedule import inputs_of, run_units
 from bench.heads import get_heads
 from bench.heads.pool import Pool
-from bench.protocol.foreign import replace_rows
+from bench.protocol.open_set import replace_rows
 from bench.protocol.protocol import Protocol
 from bench.runs.predictions import read_unit
 
@@ -73,8 +73,8 @@ def test_what_is_scaled_by_is_part_of_what_names_a_unit_and_the_pool_stays_share
     assert {unit.scale_by for unit in own.blocks} == {"support"} and {unit.scale_by for unit in pool.blocks} == {"pool"}
     assert not {unit.name for unit in own.blocks} & {unit.name for unit in pool.blocks}
     split = own.plan.repeats[0][0]
-    assert isinstance(rows_of(views["strong"], split, material_of(pool, tmp_path)), Pool)
-    assert isinstance(rows_of(views["strong"], split, material_of(own, tmp_path)), ScaledByDraw)
+    assert isinstance(rows_of(views["strong"], split, inputs_of(pool, tmp_path)), Pool)
+    assert isinstance(rows_of(views["strong"], split, inputs_of(own, tmp_path)), ScaledByDraw)
 
 
 def test_every_head_takes_one_labelled_example_of_all_scaled_by_itself(make_sweep, tmp_path):

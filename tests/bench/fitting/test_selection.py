@@ -211,7 +211,7 @@ def test_every_kind_is_a_row_and_the_ledger_says_what_was_chosen(make_sweep, tmp
             assert len(losses) == len(grids[row["head"]])
             assert losses[json.dumps(setting, sort_keys=True)] == min(losses.values())
         assert row["temperature"] > 0
-    facts = RunFacts("d", "whole", "T1", "r", "fixed", "r", "spread", ("a", "b", "c"),
+    facts = RunFacts("d", "whole", "comparable", "r", "fixed", "r", "spread", ("a", "b", "c"),
                      {"strong": EncoderFacts("control", 24, True, 1.0)})  # fmt: skip
     board = build_leaderboard(tmp_path, sweep.blocks, sweep.table, sweep.plan, facts)
     oracle = board.table["selection"] == "oracle"

@@ -10,7 +10,7 @@ from bench.errors import BenchError
 from bench.fitting import fit
 from bench.fitting.plan import plan_sweep
 from bench.fitting.scaling import scale_rows
-from bench.fitting.schedule import material_of, run_units
+from bench.fitting.schedule import inputs_of, run_units
 from bench.heads import all_heads
 from bench.heads.pool import Pool
 from bench.protocol.noise import KINDS
@@ -27,7 +27,7 @@ CLASSES = ("a", "b", "c")
 
 def facts(names: dict[str, bool]) -> RunFacts:
     known = {name: EncoderFacts("control", 24, trivial, 1.0) for name, trivial in names.items()}
-    return RunFacts("demo", "whole", "T1", "r", "fixed", "r", "spread", CLASSES, known)
+    return RunFacts("demo", "whole", "comparable", "r", "fixed", "r", "spread", CLASSES, known)
 
 
 @pytest.fixture
@@ -206,8 +206,8 @@ def test_pairs_that_are_confused_name_the_units_of_asymmetric_noise_alone(make_s
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_labels_go_wrong_alike_for_every_encoder_and_head(kind, make_sweep, tmp_path):
-    replaces = KINDS[kind].replaces
-    protocol = Protocol(shots=(3,), noise=(0.0, 0.4), noise_kinds=(kind,), draws=3, foreign=("debris",) * replaces)
+    replaces, foreign = KINDS[kind].replaces, ("debris",) * KINDS[kind].needs_foreign
+    protocol = Protocol(shots=(3,), noise=(0.0, 0.4), noise_kinds=(kind,), draws=3, foreign=foreign)
     sweep, views = make_sweep(protocol, ["knn", "ridge"], encoders={"weak": 0.1, "strong": 3.0})
     seen = []
     original = fit.choose
@@ -313,7 +313,7 @@ def test_shots_of_images_are_units_of_their_own_and_the_usual_ones_keep_their_na
     run_units(sweep, {"strong": view}, tmp_path)
     found = read_unit(tmp_path, sweep.blocks[0])
     assert found.P.shape[:2] == (2, 2)
-    named = table.assign(item=material_of(sweep, tmp_path).items).groupby("image")["item"]
+    named = table.assign(item=inputs_of(sweep, tmp_path).items).groupby("image")["item"]
     assert (named.nunique() == 1).all()  # so that labels of one image go wrong together
     assert named.first().is_unique
     assert sweep.blocks[0].shot_unit == "image"

@@ -60,7 +60,7 @@ def test_a_run_on_the_tuned_data_leaves_its_groups_out_and_gives_the_figures_of_
     folder, result = studied
     command = ("run", "--data", folder / "slides", "--group-pattern", PATTERN, "--encoder", ENCODER, "--head",
                "xgboost,knn", "--shots", 2, "--draws", 4, "--workers", 1, "--params", result.folder / "tuned.json",
-               "--no-trivial")  # fmt: skip
+               "--no-baselines")  # fmt: skip
     assert "Left out: 30 of 60 instances" in bench(*command, "--dry-run")[1]
     code, text = bench(*command)
     assert code == 0, text
@@ -84,7 +84,7 @@ def test_a_run_on_the_tuned_data_leaves_its_groups_out_and_gives_the_figures_of_
 def test_other_data_are_used_whole(studied, tmp_path):
     other = draw_slides(tmp_path / "other", 1, slides=4)
     protocol = Protocol(shots=(1, 2), draws=2, select=("fixed", "tuned"), tuned=(studied[1].folder / "tuned.json",))
-    request = Request(source=DataSpec(other, group_pattern=PATTERN), protocol=protocol, encoders=[ENCODER], heads=["xgboost"], out=tmp_path, trivial=False)
+    request = Request(source=DataSpec(other, group_pattern=PATTERN), protocol=protocol, encoders=[ENCODER], heads=["xgboost"], out=tmp_path, baselines=False)
     result = run(request)
     assert result.left_out == ""
     assert result.folder.name == "other"
@@ -97,7 +97,7 @@ def test_one_image_that_was_tuned_on_leaves_its_slide_out(studied, tmp_path):
     path = pd.read_csv(studied[1].folder / "tuned_on.csv").query("label == 'rbc'")["path"].iloc[0]
     shutil.copy(studied[0] / "slides" / path, other / "rbc" / "rbc2__9.png")
     protocol = Protocol(shots=(1,), draws=2, select=("tuned",), tuned=(studied[1].folder / "tuned.json",))
-    request = Request(source=DataSpec(other, group_pattern=PATTERN), protocol=protocol, encoders=[ENCODER], heads=["xgboost"], out=tmp_path, trivial=False)
+    request = Request(source=DataSpec(other, group_pattern=PATTERN), protocol=protocol, encoders=[ENCODER], heads=["xgboost"], out=tmp_path, baselines=False)
     result = run(request)
     assert result.left_out.startswith("4 of 31 instances, in 1 group on whose labels")
     assert "rbc2" not in set(pd.read_parquet(result.folder / "instances.parquet")["group"])
@@ -110,7 +110,7 @@ def test_a_class_of_which_nothing_is_left_is_named(studied, file, tmp_path):
     for path in used.query("label == 'rbc'")["path"]:
         shutil.copy(studied[0] / "slides" / path, tmp_path / "some" / path)
     protocol = Protocol(shots=(1,), draws=2, select=("tuned",), tuned=(file,))
-    request = Request(source=DataSpec(tmp_path / "some", group_pattern=PATTERN), protocol=protocol, encoders=[ENCODER], heads=["xgboost"], out=tmp_path, trivial=False)
+    request = Request(source=DataSpec(tmp_path / "some", group_pattern=PATTERN), protocol=protocol, encoders=[ENCODER], heads=["xgboost"], out=tmp_path, baselines=False)
     with pytest.raises(BenchError, match="tuned on labels in every group of class 'rbc'"):
         run(request)
 

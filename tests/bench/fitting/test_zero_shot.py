@@ -53,7 +53,7 @@ def data(tmp_path, save_png):
 
 
 RUN = ("--head", "centroid", "--shots", "1,2", "--noise", "0,0.4", "--draws", 2, "--workers", 1, "--name", "r",
-       "--no-trivial")  # fmt: skip
+       "--no-baselines")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", list(MODELS))
@@ -162,7 +162,7 @@ def test_tiles_are_scored_as_the_image_they_come_from(bench, data, tiny, tmp_pat
 def test_without_a_draw_there_is_still_what_needs_none(bench, data, tiny, tmp_path):
     encoder = f"open_clip:tiny-clip/drawn@weights={tiny['tiny-clip']}"
     code, text = bench("run", "--zero-shot", "--data", data, "--encoder", encoder, "--shots", 50, "--name", "r",
-                       "--no-trivial")  # fmt: skip
+                       "--no-baselines")  # fmt: skip
     assert code == 0 and "Not run: shots=50" in text and "0 labels per class" in text
     assert len(pd.read_csv(tmp_path / "results" / "runs" / "r" / "leaderboard.csv")) == 1
 

@@ -16,10 +16,10 @@ from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 
 from bench.heads import all_heads
 from bench.heads.contract import Scored
+from bench.heads.coordinates import product, solve_shifted
 from bench.heads.knn import rank
 from bench.heads.pool import Pool
 from bench.heads.products import products
-from bench.heads.span import product, solve_shifted
 from bench.heads.support import Support
 
 CLOSED = ("centroid", "knn", "lda", "ridge")

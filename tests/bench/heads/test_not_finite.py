@@ -9,7 +9,7 @@ import pytest
 
 from bench.embeddings.store import EmbeddingStore
 
-RUN = ("--head", "knn,ridge", "--shots", "1,2", "--draws", 2, "--workers", 1, "--no-trivial")
+RUN = ("--head", "knn,ridge", "--shots", "1,2", "--draws", 2, "--workers", 1, "--no-baselines")
 PLUGIN = """
 from encoders import descriptor
 

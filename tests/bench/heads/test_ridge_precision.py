@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from bench.heads import all_heads
 from bench.heads.contract import one_hot
-from bench.heads.span import SINGLE, SINGLE_FROM, solve_shifted
+from bench.heads.coordinates import SINGLE, SINGLE_FROM, solve_shifted
 from bench.heads.support import Support
 
 RIDGE = all_heads()["ridge"]
@@ -42,7 +42,7 @@ def in_double(monkeypatch):
 
     def run(*given):
         with monkeypatch.context() as patch:
-            patch.setattr("bench.heads.span.SINGLE_FROM", 10**9)
+            patch.setattr("bench.heads.coordinates.SINGLE_FROM", 10**9)
             return probabilities(*given)
 
     return run

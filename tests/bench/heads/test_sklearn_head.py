@@ -269,7 +269,7 @@ def data(tmp_path, save_png) -> Path:
 def test_a_run_fits_a_classifier_of_a_file_in_processes_and_reuses_its_fits_until_the_file_changes(
     bench, data, mine, tmp_path
 ):
-    asked = ("run", "--data", data, "--encoder", "color-stats,image-size", "--no-trivial", "--head", "mine.py:RF,knn",
+    asked = ("run", "--data", data, "--encoder", "color-stats,image-size", "--no-baselines", "--head", "mine.py:RF,knn",
              "--shots", "1,3", "--seeds", "3", "--noise", "0,0.4", "--workers", 2, "--name", "mine")  # fmt: skip
     code, said = bench(*asked, "--dry-run")
     assert code == 0 and "mine.py:RF" in said
@@ -291,7 +291,7 @@ def test_a_run_fits_a_classifier_of_a_file_in_processes_and_reuses_its_fits_unti
 
 
 def test_a_run_with_a_head_that_fails_ends_in_one_sentence(bench, data, mine):
-    asked = ("run", "--data", data, "--encoder", "color-stats", "--no-trivial", "--seeds", "3", "--shots", "1")
+    asked = ("run", "--data", data, "--encoder", "color-stats", "--no-baselines", "--seeds", "3", "--shots", "1")
     for workers in (1, 2):
         code, said = bench(*asked, "--head", "mine.py:Picky,knn", "--workers", workers)
         assert code == 2 and "mine.py line" in said and "needs two of each" in said and "Traceback" not in said

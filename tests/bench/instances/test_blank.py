@@ -183,7 +183,7 @@ def test_modes_are_runs_of_their_own_on_the_command_line(bench, data, tmp_path):
     for kind in ("masks:20", "masks:20:only", "masks:20:without"):
         code, text = bench(
             "run", "--data", data, "--instances", kind, "--masks", tmp_path / "masks", "--encoder", "color-stats", "--head",
-            "knn", "--shots", 1, "--noise", 0, "--draws", 2, "--workers", 1, "--no-trivial",
+            "knn", "--shots", 1, "--noise", 0, "--draws", 2, "--workers", 1, "--no-baselines",
         )  # fmt: skip
         assert code == 0 and "8 made" in text
         assert ("the median of the window's pixels that are of no cell" in text) == (kind != "masks:20")

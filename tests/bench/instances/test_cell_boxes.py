@@ -164,7 +164,7 @@ def test_cells_with_one_window_are_one_instance_whose_label_they_must_share(data
     same = ("a/1.png,0,0,4,4,x", "a/1.png,1,1,5,5,x", "a/2.png,0,0,4,4,x", "a/2.png,1,1,5,5,y")
     cut = cut_instances(data, "boxes:30", CellFiles(cells(*same, *GOOD[3:]), "kind"))
     assert cut.table["cell_label"].fillna("NA").tolist() == ["x", "NA", "NA", "z"]
-    assert any(note.startswith("2 cells have the very window of another") for note in cut.notes)
+    assert any(note.startswith("2 cells share the window of another") for note in cut.notes)
 
 
 def test_a_window_as_large_as_the_image_is_the_whole_image(data, cells):
@@ -275,7 +275,7 @@ def test_an_image_is_decoded_once_for_all_its_cells_and_each_gets_the_vector_of_
 
 def test_a_run_on_cells_is_scored_by_image_and_a_second_one_does_nothing(data, cells, bench):
     call = ("run", "--data", data.root, "--instances", "boxes:16", "--cells", cells(*GOOD), "--encoder", "color-stats",
-            "--shots", "1", "--draws", "2", "--head", "centroid", "--no-trivial")  # fmt: skip
+            "--shots", "1", "--draws", "2", "--head", "centroid", "--no-baselines")  # fmt: skip
     code, text = bench(*call, "--cell-column", "kind")
     assert code == 0, text
     assert "Note: 5 cells of 4 images" in text

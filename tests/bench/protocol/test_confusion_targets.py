@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bench.errors import BenchError
 from bench.fitting.plan import plan_sweep
-from bench.protocol.confusion_targets import SPACES, _distances, confused_partners, describe_partners, read_confusable
+from bench.protocol.confusion_targets import SPACES, _distances, confused_targets, describe_targets, read_confusable
 from bench.protocol.noise_inputs import check_spaces
 from bench.protocol.protocol import Protocol
 
@@ -26,12 +26,12 @@ def points(seed: int = 0, n: int = 40, spread: float = 1.0) -> tuple[np.ndarray,
 
 def test_classes_that_lie_close_are_taken_for_each_other():
     X, y, groups = points()
-    assert confused_partners([X, X + 5], y, groups, 4).tolist() == [1, 0, 3, 2]
+    assert confused_targets([X, X + 5], y, groups, 4).tolist() == [1, 0, 3, 2]
 
 
 def test_without_any_confusion_it_is_the_class_that_is_nearest_after_the_own():
     X, y, groups = points(spread=0.01)
-    assert confused_partners([X], y, groups, 4).tolist() == [1, 0, 3, 2]
+    assert confused_targets([X], y, groups, 4).tolist() == [1, 0, 3, 2]
 
 
 @given(seed=st.integers(0, 50), K=st.integers(2, 5), n=st.integers(1, 30), groups=st.integers(1, 6))
@@ -39,10 +39,10 @@ def test_no_class_is_its_own_partner_and_the_order_of_rows_does_not_matter(seed,
     rng = np.random.default_rng(seed)
     y, X = rng.integers(0, K, n), rng.integers(0, 5, (n, 3)).astype(float)
     group = rng.integers(0, groups, n).astype(str)
-    partner = confused_partners([X], y, group, K)
+    partner = confused_targets([X], y, group, K)
     assert (partner != np.arange(K)).all() and partner.min() >= 0 and partner.max() < K
     order = rng.permutation(n)
-    assert np.array_equal(partner, confused_partners([X[order]], y[order], group[order], K))
+    assert np.array_equal(partner, confused_targets([X[order]], y[order], group[order], K))
 
 
 def test_a_row_is_held_against_centroids_without_its_group():
@@ -50,7 +50,7 @@ def test_a_row_is_held_against_centroids_without_its_group():
     X = np.array([[0.0], [10.0], [10.0], [0.4], [30.0], [30.2]])
     y = np.array([0, 0, 1, 1, 2, 2])
     alone = np.array(["a", "b", "c", "d", "e", "f"])
-    assert confused_partners([X], y, alone, 3)[0] == 1
+    assert confused_targets([X], y, alone, 3)[0] == 1
 
 
 @pytest.mark.parametrize("groups", [12, 40])
@@ -67,9 +67,9 @@ def test_what_is_tested_has_no_say_in_the_partners(make_table, make_view, groups
     for split in splits[:2]:
         X = space.X.copy()
         X[split.test] = np.random.default_rng(0).normal(size=X[split.test].shape) * 100
-        again = partners_with(replace(space, X=X)).noise_inputs.partner[split.name]
-        assert np.array_equal(again, sweep.noise_inputs.partner[split.name])
-    assert set(sweep.noise_inputs.partner) == {split.name for split in splits}
+        again = partners_with(replace(space, X=X)).noise_inputs.targets[split.name]
+        assert np.array_equal(again, sweep.noise_inputs.targets[split.name])
+    assert set(sweep.noise_inputs.targets) == {split.name for split in splits}
 
 
 def test_units_are_named_by_the_partners_and_not_by_how_they_were_found(make_table, make_view):
@@ -81,7 +81,7 @@ def test_units_are_named_by_the_partners_and_not_by_how_they_were_found(make_tab
         return plan_sweep(table, classes, protocol, {"e": ("key", "unit")}, ["knn"], {"colour": space})
 
     found = units(("colour",))
-    [partner] = {tuple(own) for own in found.noise_inputs.partner.values()}
+    [partner] = {tuple(own) for own in found.noise_inputs.targets.values()}
     pairs = tuple((classes[k], classes[to]) for k, to in enumerate(partner))
     assert [unit.name for unit in units(pairs).blocks] == [unit.name for unit in found.blocks]
     other = tuple((classes[k], classes[(to + 1 if (to + 1) % 3 != k else to + 2) % 3]) for k, to in enumerate(partner))
@@ -97,7 +97,7 @@ def test_a_text_names_pairs_descriptors_or_lets_the_panel_find_them():
 
 def test_partners_that_differ_between_splits_are_told_with_how_often():
     three = {"1": np.array([1, 0, 1]), "2": np.array([2, 0, 1]), "3": np.array([1, 0, 1])}
-    said = describe_partners(three, ("a", "b", "c"), " (so)")
+    said = describe_targets(three, ("a", "b", "c"), " (so)")
     assert said == "a for b (2) or c (1) of 3 splits, b for a, c for b (so)"
 
 
@@ -105,7 +105,7 @@ def test_an_encoder_that_competes_may_not_shape_the_noise():
     check_spaces(["texture"], ["texture", "thumbnail"])
     with pytest.raises(BenchError, match="of which dino is no descriptor or control"):
         check_spaces(["texture", "dino"], ["texture", "thumbnail"])
-    with pytest.raises(BenchError, match="run without --no-trivial"):
+    with pytest.raises(BenchError, match="run without --no-baselines"):
         check_spaces(SPACES, [])
 
 

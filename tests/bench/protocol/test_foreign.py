@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from bench.errors import BenchError
 from bench.fitting import fit
 from bench.fitting.fit import Drawn, parts_of, pool_of
-from bench.fitting.schedule import material_of, run_units
-from bench.protocol.foreign import deal_foreign, foreign_rows, hold_out, replace_rows
-from bench.protocol.noise import check_foreign, lots
+from bench.fitting.schedule import inputs_of, run_units
+from bench.protocol.foreign import foreign_rows, hold_out
+from bench.protocol.noise import check_foreign, flip_draws
+from bench.protocol.open_set import deal_foreign, replace_rows
 from bench.protocol.protocol import Protocol
 from bench.runs.predictions import read_unit
 
@@ -26,7 +27,7 @@ OPEN = Protocol(shots=(3,), noise=(0.0, 0.2, 0.5), noise_kinds=("symmetric", "op
 def test_what_is_replaced_at_one_rate_is_so_by_the_same_item_at_every_higher_one(n, seed, low, high):
     low, high = sorted((low, high))
     rows, pool = np.arange(n), np.arange(100, 140)
-    lot = lots([f"i{i}" for i in rows], seed)
+    lot = flip_draws([f"i{i}" for i in rows], seed)
     few, many = replace_rows(rows, lot, pool, low), replace_rows(rows, lot, pool, high)
     gone = few != rows
     assert np.array_equal(few[gone], many[gone])
@@ -55,16 +56,16 @@ def test_a_foreign_item_has_the_label_of_what_it_replaces_and_is_never_of_a_test
     sweep, views = make_sweep(OPEN, ["knn"])
     shared = sweep.table["group"].where(sweep.table["label"] != "dust", sweep.table["group"].iloc[0])
     sweep = replace(sweep, table=sweep.table.assign(group=shared))  # dust on the first slide of class a
-    material, unit = material_of(sweep, tmp_path), sweep.blocks[1]
+    inputs, unit = inputs_of(sweep, tmp_path), sweep.blocks[1]
     for split in sweep.plan.splits(0):
-        pool = pool_of(views["strong"].scaled(split.train, material.groups), material)
+        pool = pool_of(views["strong"].scaled(split.train, inputs.groups), inputs)
         drawn = Drawn(0, split, sweep.draws["class"].supports[3, 0, split.name], pool)
-        for part in parts_of(unit, drawn, material):
-            assert np.array_equal(part.episode.Y[0], material.y[drawn.rows])
+        for part in parts_of(unit, drawn, inputs):
+            assert np.array_equal(part.episode.Y[0], inputs.y[drawn.rows])
             X = part.episode.support.X
             taken = [int(np.flatnonzero((row == pool.X).all(1))[0]) for row in X[part.wrong[0]]]
-            assert len(set(taken)) == len(taken) and (material.y[taken] == -1).all()
-            assert not set(material.groups[taken]) & set(material.groups[split.test])
+            assert len(set(taken)) == len(taken) and (inputs.y[taken] == -1).all()
+            assert not set(inputs.groups[taken]) & set(inputs.groups[split.test])
             assert np.array_equal(X[~part.wrong[0]], pool.X[drawn.rows][~part.wrong[0]])
 
 

@@ -35,14 +35,14 @@ def test_no_flip_rate_falls_as_the_noise_rises(u, low, high):
 @given(seed=st.integers(0, 20), K=st.integers(2, 6), n=st.integers(1, 40))
 def test_nothing_is_taken_for_what_it_is(seed, K, n):
     rng = np.random.default_rng(seed)
-    y, looks = rng.integers(0, K, n), {"a": 30 * rng.normal(size=(n, 4)), "b": np.zeros((n, 2))}
-    wrong = targets(looks, y, [f"i{i}" for i in range(n)], K, seed)
+    y, features = rng.integers(0, K, n), {"a": 30 * rng.normal(size=(n, 4)), "b": np.zeros((n, 2))}
+    wrong = targets(features, y, [f"i{i}" for i in range(n)], K, seed)
     assert (wrong != y).all() and wrong.min() >= 0 and wrong.max() < K
 
 
 def test_items_that_look_alike_are_taken_for_the_same_class_more_often_than_others():
     rng = np.random.default_rng(0)
-    centre = np.repeat(rng.normal(size=(40, 50)), 10, 0)  # 40 kinds of looks, 10 items each
+    centre = np.repeat(rng.normal(size=(40, 50)), 10, 0)  # 40 kinds of features, 10 items each
     names, y = [f"i{i}" for i in range(400)], np.zeros(400, int)
     alike, spread = (
         np.mean([[len(set(own)) for own in targets({"a": X}, y, names, 6, seed).reshape(40, 10)] for seed in range(5)])
@@ -59,7 +59,7 @@ def test_every_space_has_its_say():
         np.zeros(300, int),
         list(map(str, range(300))),
     )
-    one, other, both = (targets(looks, y, names, 5, 0) for looks in ({"a": X}, {"b": Z}, {"a": X, "b": Z}))
+    one, other, both = (targets(features, y, names, 5, 0) for features in ({"a": X}, {"b": Z}, {"a": X, "b": Z}))
     assert 0.3 < (both == one).mean() < 0.9 and 0.3 < (both == other).mean() < 0.9
 
 
@@ -71,4 +71,4 @@ def test_a_sweep_names_what_its_noise_looked_at_and_flips_the_same_labels_for_ev
     sweep = plan_sweep(table, classes, protocol, keys, ["knn"], spaces)
     [noise] = {str(unit.identity["noise"]) for unit in sweep.blocks}
     assert all(view.key in noise for view in spaces.values())
-    assert all(abs(float(X.std()) - 1) < 0.3 for X in sweep.noise_inputs.looks.values())
+    assert all(abs(float(X.std()) - 1) < 0.3 for X in sweep.noise_inputs.features.values())

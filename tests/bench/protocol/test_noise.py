@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import BenchError
-from bench.protocol.confusion_targets import partners, read_pairs
-from bench.protocol.noise import KINDS, NoiseContext, check_noise, flip_labels
+from bench.protocol.confusion_targets import confusion_targets, read_pairs
+from bench.protocol.noise import KINDS, Candidates, NoiseContext, NoiseKind, check_noise, flip_labels, replaced_rows
 from bench.protocol.noise_in_words import company_of, describe_noise, luck_of
 from bench.protocol.noise_inputs import NoiseInputs
-from bench.protocol.resemblance_noise import class_looks
+from bench.protocol.resemblance_noise import class_features
 from bench.protocol.slide_noise import slides_of
 from bench.protocol.splits import plan_splits
 from bench.protocol.supports import Draws, draw_supports
@@ -22,6 +22,7 @@ from bench.protocol.supports import Draws, draw_supports
 CLASSES = ("neuron", "phloem", "rbc", "xylem")
 BY_ITEM = ("symmetric", "asymmetric", "instance-dependent", "resemblance")
 LABELS = [kind for kind, known in KINDS.items() if not known.replaces]
+ITEMS = [kind for kind, known in KINDS.items() if known.replaces]
 
 
 def draw_of(n: int = 200, K: int = 4, groups: int = 12, seed: int = 0) -> NoiseContext:
@@ -29,17 +30,26 @@ def draw_of(n: int = 200, K: int = 4, groups: int = 12, seed: int = 0) -> NoiseC
     slide = np.floor(groups * (np.arange(n) / n) ** 2).astype(int)
     names = np.array([f"slide{i}" for i in slide])
     rng = np.random.default_rng(0)
-    looks = {"colour": rng.normal(size=(n, 5)), "shape": rng.normal(size=(n, 3)).astype(np.float32)}
+    features = {"colour": rng.normal(size=(n, 5)), "shape": rng.normal(size=(n, 3)).astype(np.float32)}
     y = np.arange(n) % K
     return NoiseContext(
-        y, [f"item{i}" for i in range(n)], names, K, seed, (np.arange(K) + 1) % K, looks, slides_of(names, y, K),
-        {space: class_looks(X, y, K) for space, X in looks.items()},
+        y, [f"item{i}" for i in range(n)], names, K, seed, (np.arange(K) + 1) % K, features, slides_of(names, y, K),
+        {space: class_features(X, y, K) for space, X in features.items()},
     )  # fmt: skip
 
 
 def taken(draw: NoiseContext, rows: np.ndarray) -> NoiseContext:
-    looks = {space: X[rows] for space, X in draw.looks.items()}
-    return replace(draw, y=draw.y[rows], items=[draw.items[i] for i in rows], groups=draw.groups[rows], looks=looks)
+    features = {space: X[rows] for space, X in draw.features.items()}
+    return replace(draw, y=draw.y[rows], items=[draw.items[i] for i in rows], groups=draw.groups[rows], features=features)
+
+
+def with_candidates(draw: NoiseContext, split: str = "fixed") -> NoiseContext:
+    """The same draw as every second row of a table, where the other rows may be learned from and as many are foreign."""
+    n = len(draw.y)
+    y = np.concatenate([np.repeat(draw.y, 2), np.full(n, -1)])
+    names = np.array([f"row{i}" for i in range(3 * n)])
+    known = Candidates(split=split, names=names, y=y, train=np.arange(2 * n), foreign=np.arange(2 * n, 3 * n))
+    return replace(draw, rows=2 * np.arange(n), candidates=known)
 
 
 DRAWS = st.builds(draw_of, st.integers(1, 80), st.integers(2, 6), st.integers(1, 12), st.integers(0, 5))
@@ -53,6 +63,34 @@ def test_a_higher_rate_keeps_every_flip_of_a_lower_one(kind, draw, low, more):
     flipped = few != draw.y
     assert np.array_equal(few[flipped], many[flipped])
     assert many.min() >= 0 and many.max() < draw.n_classes
+
+
+@pytest.mark.parametrize("kind", ITEMS)
+@given(draw=DRAWS, low=st.floats(0, 0.9), more=st.floats(0, 0.9))
+def test_an_item_that_is_replaced_at_one_rate_is_so_by_the_same_at_every_higher_one(kind, draw, low, more):
+    draw = with_candidates(draw)
+    limit = min(KINDS[kind].limit, 0.999)
+    none, few, many = (replaced_rows(draw, kind, rate) for rate in (0.0, min(low, limit), min(low + more, limit)))
+    gone = few != draw.rows
+    assert np.array_equal(few[gone], many[gone]) and np.array_equal(none, draw.rows)
+    allowed = np.union1d(draw.candidates.foreign if KINDS[kind].needs_foreign else draw.candidates.train, draw.rows)
+    assert np.isin(many, allowed).all() and len(np.unique(many)) == len(many)
+
+
+@pytest.mark.parametrize("kind", ITEMS)
+def test_as_many_items_are_replaced_as_were_asked_for_and_no_label_is_changed(kind):
+    draw = with_candidates(draw_of(2000))
+    rate = min(0.3, KINDS[kind].limit)
+    assert abs((replaced_rows(draw, kind, rate) != draw.rows).mean() - rate) < 0.04
+    assert np.array_equal(flip_labels(draw, kind, rate), draw.y)
+
+
+def test_a_kind_flips_labels_or_replaces_items():
+    for both in ({}, {"flip": KINDS["symmetric"].flip, "replace": KINDS["open-set"].replace}):
+        with pytest.raises(ValueError, match="and not both"):
+            NoiseKind(brief="", says="", **both)
+    with pytest.raises(ValueError, match="needs NoiseContext.rows"):
+        replaced_rows(draw_of(), "open-set", 0.5)
 
 
 @pytest.mark.parametrize("kind", LABELS)
@@ -103,11 +141,11 @@ def test_symmetric_noise_reaches_every_other_class_equally_often():
 def test_asymmetric_noise_flips_the_labels_that_symmetric_noise_does_to_the_partner(draw, rate):
     one, other = flip_labels(draw, "asymmetric", rate), flip_labels(draw, "symmetric", rate)
     assert np.array_equal(one != draw.y, other != draw.y)
-    assert set(one[one != draw.y] - draw.partner[draw.y[one != draw.y]]) <= {0}
+    assert set(one[one != draw.y] - draw.targets[draw.y[one != draw.y]]) <= {0}
 
 
 def test_a_class_without_a_partner_keeps_its_labels():
-    draw = replace(draw_of(400), partner=partners(CLASSES, [("rbc", "phloem")]))
+    draw = replace(draw_of(400), targets=confusion_targets(CLASSES, [("rbc", "phloem")]))
     noisy = flip_labels(draw, "asymmetric", 0.4)
     assert set(draw.y[noisy != draw.y]) == {2} and set(noisy[noisy != draw.y]) == {1}
 
@@ -118,19 +156,19 @@ def test_noise_can_take_a_class_away_and_the_classes_stay_as_many():
 
 
 def described(pairs=()) -> str:
-    return describe_noise(["asymmetric"], CLASSES, NoiseInputs({"fixed": partners(CLASSES, pairs)}), pairs)["asymmetric"]
+    return describe_noise(["asymmetric"], CLASSES, NoiseInputs({"fixed": confusion_targets(CLASSES, pairs)}), pairs)["asymmetric"]
 
 
 def test_without_pairs_each_class_is_mistaken_for_the_next_in_alphabetical_order():
-    assert partners(CLASSES).tolist() == [1, 2, 3, 0]
-    assert partners(("b", "c", "a")).tolist() == [1, 2, 0]
+    assert confusion_targets(CLASSES).tolist() == [1, 2, 3, 0]
+    assert confusion_targets(("b", "c", "a")).tolist() == [1, 2, 0]
     assert "neuron for phloem, phloem for rbc" in described()
 
 
 def test_pairs_are_read_from_text_and_told_with_the_classes_they_spare():
     pairs = read_pairs(" rbc>phloem, phloem > rbc,")
     assert pairs == (("rbc", "phloem"), ("phloem", "rbc"))
-    assert partners(CLASSES, pairs).tolist() == [0, 2, 1, 3]
+    assert confusion_targets(CLASSES, pairs).tolist() == [0, 2, 1, 3]
     assert "labels of neuron, xylem stay right" in described(pairs)
 
 
@@ -138,11 +176,11 @@ def test_pairs_are_read_from_text_and_told_with_the_classes_they_spare():
     ("text", "message"),
     [("rbc", "Got --confusable 'rbc'; expected CLASS>CLASS"), (">rbc", "Got --confusable '>rbc'"),
      ("rbd>xylem", "Got --confusable with class 'rbd', did you mean 'rbc'"), ("rbc>rbc", "two different classes"),
-     ("rbc>xylem,rbc>neuron", "expected one partner a class")],
+     ("rbc>xylem,rbc>neuron", "expected one such class")],
 )  # fmt: skip
 def test_pairs_that_make_no_sense_are_refused(text, message):
     with pytest.raises(BenchError, match=message):
-        partners(CLASSES, read_pairs(text))
+        confusion_targets(CLASSES, read_pairs(text))
 
 
 def test_the_page_says_how_far_single_draws_are_from_the_rate_by_luck():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bench.fitting.plan import plan_sweep
 from bench.protocol.noise_inputs import find_noise_inputs
 from bench.protocol.protocol import Protocol
-from bench.protocol.resemblance_noise import class_looks, pick, resemblance
+from bench.protocol.resemblance_noise import class_features, pick, resemblance
 
 
 def line(n: int = 400, K: int = 4, noise: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
@@ -22,7 +22,7 @@ def line(n: int = 400, K: int = 4, noise: float = 0.5) -> tuple[np.ndarray, np.n
 
 def test_the_neighbours_on_a_line_are_named_and_the_far_end_hardly_ever():
     X, y = line()
-    P = resemblance({"a": X}, {"a": class_looks(X, y, 4)}, y)
+    P = resemblance({"a": X}, {"a": class_features(X, y, 4)}, y)
     assert np.allclose(P.sum(1), 1) and (P[np.arange(len(y)), y] == 0).all()
     assert P[y == 0].mean(0)[1] > 0.7 and P[y == 0].mean(0)[3] < 0.05
     assert (P.argmax(1) == np.abs(np.where(y[:, None] == np.arange(4), np.inf, X[:, :1] - np.arange(4))).argmin(1)).mean() > 0.9
@@ -30,25 +30,25 @@ def test_the_neighbours_on_a_line_are_named_and_the_far_end_hardly_ever():
 
 def test_a_typical_item_is_taken_for_the_nearest_class_e_times_as_often_as_for_the_next():
     X, y = line()
-    P = np.sort(resemblance({"a": X}, {"a": class_looks(X, y, 4)}, y), 1)
+    P = np.sort(resemblance({"a": X}, {"a": class_features(X, y, 4)}, y), 1)
     assert np.median(P[:, -1] / P[:, -2]) == pytest.approx(np.e, rel=1e-4)
 
 
 @given(rows=st.sets(st.integers(0, 99), min_size=1))
 def test_a_row_does_not_depend_on_the_others(rows):
     X, y = line(100)
-    looks, own = {"a": X, "b": X[:, ::-1]}, np.array(sorted(rows))
-    classes = {name: class_looks(Z, y, 4) for name, Z in looks.items()}
-    some = resemblance({name: Z[own] for name, Z in looks.items()}, classes, y[own])
-    assert np.array_equal(some, resemblance(looks, classes, y)[own])
+    features, own = {"a": X, "b": X[:, ::-1]}, np.array(sorted(rows))
+    classes = {name: class_features(Z, y, 4) for name, Z in features.items()}
+    some = resemblance({name: Z[own] for name, Z in features.items()}, classes, y[own])
+    assert np.array_equal(some, resemblance(features, classes, y)[own])
 
 
 def test_a_class_without_items_is_never_named_and_two_classes_name_each_other():
     X, y = line(60, 3)
-    P = resemblance({"a": X}, {"a": class_looks(X, y, 5)}, y)
+    P = resemblance({"a": X}, {"a": class_features(X, y, 5)}, y)
     assert (P[:, 3:] == 0).all() and np.allclose(P.sum(1), 1)
     X, y = line(60, 2)
-    assert (resemblance({"a": X}, {"a": class_looks(X, y, 2)}, y).argmax(1) == 1 - y).all()
+    assert (resemblance({"a": X}, {"a": class_features(X, y, 2)}, y).argmax(1) == 1 - y).all()
 
 
 @given(u=st.floats(0, 1, exclude_max=True), weights=st.lists(st.integers(0, 4), min_size=2, max_size=6).filter(any))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.fitting.fit import Drawn, parts_of, rows_of
-from bench.fitting.schedule import material_of
+from bench.fitting.schedule import inputs_of
 from bench.protocol.order import REGIMES
 from bench.protocol.protocol import Protocol
 from bench.protocol.slide_noise import Slides, flip_slides, places, slides_of
@@ -64,7 +64,7 @@ def test_rows_of_no_class_are_no_slides():
 def test_whole_slides_go_wrong_in_a_sweep_alike_at_all_numbers_of_shots(make_sweep, tmp_path, regime):
     protocol = Protocol(shots=(1, 5, 10), noise=(0.0, 0.3, 0.6), noise_kinds=("group",), draws=12, support_groups=regime)
     sweep, views = make_sweep(protocol, ["knn"], groups=15, items=4)
-    material = material_of(sweep, tmp_path)
+    inputs = inputs_of(sweep, tmp_path)
     group = sweep.table["group"].to_numpy(str)
     realised = []
     for unit in sweep.blocks:
@@ -72,10 +72,10 @@ def test_whole_slides_go_wrong_in_a_sweep_alike_at_all_numbers_of_shots(make_swe
             for split in sweep.plan.splits(seed):
                 taken = sweep.draws["class"].supports[unit.shots, seed, split.name]
                 most = sweep.draws["class"].supports[10, seed, split.name]
-                pool = rows_of(views["strong"], split, material)
+                pool = rows_of(views["strong"], split, inputs)
                 labels = {}
                 for name, own in (("own", taken), ("most", most)):
-                    [part] = parts_of(unit, Drawn(seed, split, own, pool), material)
+                    [part] = parts_of(unit, Drawn(seed, split, own, pool), inputs)
                     labels[name] = part.episode.Y
                 wrong = labels["own"] != sweep.y[taken]  # (rates, n)
                 assert (wrong[1] <= wrong[2]).all() and not wrong[0].any()

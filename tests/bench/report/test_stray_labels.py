@@ -34,7 +34,7 @@ def strayed(shared, tmp_path):
 
 @pytest.mark.slow
 def test_one_mislabelled_nucleus_in_every_field_does_not_hide_what_an_encoder_sees(bench, strayed, tmp_path):
-    code, text = bench("run", "--data", strayed, "--encoder", "texture", "--no-trivial", "--head", "ridge", "--shots", 40,
+    code, text = bench("run", "--data", strayed, "--encoder", "texture", "--no-baselines", "--head", "ridge", "--shots", 40,
                        "--draws", 5, "--workers", 1, "--name", "stray")  # fmt: skip
     assert code == 0, text
     run = tmp_path / "results" / "runs" / "stray"

@@ -17,7 +17,7 @@ from bench.runs.facts import EncoderFacts, RunFacts
 from bench.runs.ledger import read_ledger, read_part
 from bench.runs.predictions import read_unit
 
-FACTS = RunFacts("d", "whole", "T1", "r", "fixed", "r", "spread", ("a", "b", "c"),
+FACTS = RunFacts("d", "whole", "comparable", "r", "fixed", "r", "spread", ("a", "b", "c"),
                  {"strong": EncoderFacts("control", 24, True, 1.0)})  # fmt: skip
 
 

@@ -155,11 +155,11 @@ def loss_of_one(loss: Loss, S: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, n
     """Return the losses of the rows of one problem, its derivative and its curvature, compiled."""
     n, alike = len(y), np.empty(0, np.float32)
     assert loss.one is not None
-    leads = (S[:-1] - S[-1]).astype(np.float32)
-    w = class_curvature(leads, y, alike, loss.one[1]).diagonal()
-    values = [evaluate_loss(leads.copy(), y, n * one.astype(np.float32), *loss.one) for one in np.eye(n)]
-    evaluate_loss(leads, y, alike, *loss.one)
-    return np.array(values), np.vstack([leads, -leads.sum(0)]), w
+    contrasts = (S[:-1] - S[-1]).astype(np.float32)
+    w = class_curvature(contrasts, y, alike, loss.one[1]).diagonal()
+    values = [evaluate_loss(contrasts.copy(), y, n * one.astype(np.float32), *loss.one) for one in np.eye(n)]
+    evaluate_loss(contrasts, y, alike, *loss.one)
+    return np.array(values), np.vstack([contrasts, -contrasts.sum(0)]), w
 
 
 @pytest.mark.parametrize("loss", [CROSS_ENTROPY, smoothed(0.2), generalised(0.7)])
@@ -223,8 +223,8 @@ def test_a_path_meets_every_l2_from_rungs_that_depend_on_it_alone(l2):
         [alone] = [s for s in plan_path([value]) if s.at == 0]
         [shared] = [s for s in stages if s.at == at]
         assert replace(alone, at=None) == replace(shared, at=None)
-    rungs = [s.l2 for s in stages if s.is_rung]
-    np.testing.assert_allclose(rungs, ladder.TOP * ladder.STEP ** np.arange(len(rungs)))
+    path_points = [s.l2 for s in stages if s.is_path_point]
+    np.testing.assert_allclose(path_points, ladder.TOP * ladder.STEP ** np.arange(len(path_points)))
 
 
 @settings(max_examples=20)

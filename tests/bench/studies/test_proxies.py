@@ -210,7 +210,7 @@ def data(tmp_path, save_png):
 
 
 def test_the_command_shows_proxies_and_what_choosing_by_them_costs(bench, data, tmp_path):
-    run = ("run", "--data", data, "--encoder", "image-size,thumbnail", "--no-trivial", "--head", "knn", "--shots", "1,2",
+    run = ("run", "--data", data, "--encoder", "image-size,thumbnail", "--no-baselines", "--head", "knn", "--shots", "1,2",
            "--draws", 2, "--workers", 1, "--name", "mine")  # fmt: skip
     assert bench(*run)[0] == 0
     code, text = bench("proxies", "--data", data, "--run", "mine", "--to", "p.csv", "--rows", 10)

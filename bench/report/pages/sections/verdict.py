@@ -7,12 +7,12 @@ from math import isnan
 
 import pandas as pd
 
+from bench.protocol.split_kinds import IN_TURN
 from bench.report.pages.model import Block, Bullets, Code, Folded, Inline, Text, say
 from bench.report.pages.numbers import counted, decimal, points, rate, score, whole
 from bench.report.pages.sections.context import RunPage
 from bench.report.tables.flags import EXACT, headline
 from bench.report.tables.rows import labels_of
-from bench.runs.facts import IN_TURN
 from bench.text import sentence
 
 FIRST = 6  # notes that are shown; the others are folded
@@ -67,7 +67,7 @@ def about_the_run(run: RunPage) -> list[Block]:
     """Return what was run on which data, and what its scores were measured on."""
     facts = run.facts
     blocks: list[Block] = [Code(run.command)] if run.command else []
-    blocks.append(Text(say("**Tier {tier}.** {reason}", tier=facts.tier, reason=facts.tier_reason)))
+    blocks.append(Text(say("**{tier}.** {reason}", tier=facts.tier.capitalize(), reason=facts.tier_reason)))
     blocks.append(Text(say("**Split: {rule}.** {reason}.", rule=facts.split_rule, reason=facts.split_reason)))
     table = run.results
     if len(table):

@@ -5,25 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bench.fitting.selection import WAYS
 from bench.protocol.split_kinds import RANDOM
 from bench.report.pages.model import Code, Field, Inline, code_field, listed, say
 from bench.report.tables.columns.column import NO_ICC, NO_LABELS, Column, RowContext, mean_of
 from bench.report.tables.rows import head_label
 from bench.runs.facts import RunFacts
 
-SELECTION = {
-    "auto": "Settings and temperatures (`selection` auto) are those by which the labelled examples, each predicted "
-    "without its group, have the least log loss, with a prior on the published setting that counts where labels are "
-    "few. Column `chosen_by` says auto where that was done, and fixed where the published setting was taken, because a "
-    "class has labels in one group alone or the head cannot leave rows out: {fixed}.",
-    "fixed": "*(fixed)*: the published setting for so many labels, classes and dimensions.",
-    "loo": "*(loo)*: the setting with the least log loss on the labelled examples, each predicted without its group.",
-    "inner-cv": "*(inner-cv)*: the setting with the least log loss in folds of the labelled examples, by group.",
-    "transfer": "*(transfer)*: the setting with the best balanced accuracy on other data.",
-    "tuned": "*(tuned)*: the setting that `bench tune` found on groups that no row here uses.",
-    "oracle": "*(oracle)*: in every draw the setting with the best balanced accuracy on the test itself. It used "
-    "labels that nobody has: it shows what choosing could reach, luck included, and is not ranked.",
-}
+SELECTION = {kind: known.says for kind, known in WAYS.items()}
 SCALED = {
     "pool": "Embeddings are centred and scaled by all images of the training side, labelled or not, without their "
     "labels (`--scale-by pool`). With the labelled examples alone (`--scale-by support`) scores are mostly lower where "

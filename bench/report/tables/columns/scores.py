@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bench.protocol.split_kinds import IN_TURN
 from bench.report.pages.model import Field, Inline, number_field, say
 from bench.report.pages.numbers import decimal, points
 from bench.report.tables.columns.column import NO_ICC, Column, Empty, RowContext, compared, mean_of
 from bench.report.tables.flags import EXACT
-from bench.runs.facts import IN_TURN, RunFacts
+from bench.runs.facts import RunFacts
 
 ONE_DRAW = Empty(
     why="one draw has no spread between draws", when=lambda board, facts: bool((board["seeds"] == 1).any())

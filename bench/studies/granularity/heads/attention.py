@@ -32,12 +32,12 @@ def scores(draw: Draw, settings: Mapping[str, Any]) -> BagScored:
     length = typical_length(bag_means(draw.X[learned.rows], learned))
     X, X_test = (draw.X[rows].astype(np.float64) / length for rows in (learned.rows, draw.scored_rows))
     V, U, w, C, c = _train(X, learned, draw.n_classes, settings)
-    shut = np.where(np.isin(np.arange(draw.n_classes), learned.y), 0, -np.inf)
+    masked = np.where(np.isin(np.arange(draw.n_classes), learned.y), 0, -np.inf)
     members, cells = np.split(X_test, [len(tested.rows)])
     gate = (np.tanh(members @ V) / (1 + np.exp(-(members @ U)))) @ w
     _, attention = bag_softmax(gate, tested)
     return BagScored(
-        softmax(bag_sums(attention[:, None] * (members @ C), tested) + c + shut), softmax(cells @ C + c + shut)
+        softmax(bag_sums(attention[:, None] * (members @ C), tested) + c + masked), softmax(cells @ C + c + masked)
     )
 
 

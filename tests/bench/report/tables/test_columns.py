@@ -53,7 +53,7 @@ def make_board(make_sweep, tmp_path):
         )
         run_units(sweep, views, tmp_path / "run")
         known = {name: KNOWN[name] for name in encoders}
-        facts = RunFacts("demo", "whole", "T1", "r", sweep.plan.rule, "r", "spread", ("a", "b", "c"), known)
+        facts = RunFacts("demo", "whole", "comparable", "r", sweep.plan.rule, "r", "spread", ("a", "b", "c"), known)
         facts = replace(facts, **more)
         return build_leaderboard(tmp_path / "run", sweep.blocks, sweep.table, sweep.plan, facts), facts
 
@@ -126,7 +126,7 @@ def test_a_page_says_first_what_to_know_then_the_best_row_and_then_all_else(make
     board, facts = make_board(Protocol(shots=(2,), noise=(0.0, 0.3), draws=2, select=("auto", "oracle")), warnings=("a note",))
     page = render(run_page(RunPage(board=board, facts=facts, refused=("b note",), command="bench run")))
     order = ["# demo", "**Read this first**", "- a note.", "- b note.", "Best at 2 labels per class: `strong`",
-             "`bench run`", "**Tier T1.**", "## Clean labels", "## 30% wrong labels", "## Diagnostics",
+             "`bench run`", "**Comparable.**", "## Clean labels", "## 30% wrong labels", "## Diagnostics",
              "## Which methods", "## All scores", "## How to read it", "<details>"]  # fmt: skip
     places = [page.index(text) for text in order]
     assert places == sorted(places)

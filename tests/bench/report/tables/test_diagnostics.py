@@ -56,7 +56,7 @@ def test_an_encoder_says_why_it_is_a_diagnostic_and_what_it_is_held_against(name
 
 
 def facts(names, **more: str) -> RunFacts:
-    given = RunFacts("demo", "whole", "T1", "r", "fixed", "r", "spread", CLASSES, {name: KNOWN[name] for name in names})
+    given = RunFacts("demo", "whole", "comparable", "r", "fixed", "r", "spread", CLASSES, {name: KNOWN[name] for name in names})
     return replace(given, **more)
 
 
@@ -148,7 +148,7 @@ def test_only_the_cell_is_a_result_and_all_but_the_cell_is_not():
 
 
 RUN = ("run", "--data", "raw", "--encoder", "color-stats", "--head", "centroid,knn", "--shots", 2, "--draws", 3, "--name", "raw",
-       "--workers", 1, "--no-trivial")  # fmt: skip
+       "--workers", 1, "--no-baselines")  # fmt: skip
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ class Solutions(NamedTuple):
 
 
 def product(A: np.ndarray, B: np.ndarray, size: int = 0, dtype: type = np.float64) -> np.ndarray:
-    """Return A (p, q) @ B (q, c), each column contiguous and alike to the bit whatever the others of B are.
+    """Return A (p, q) @ B (q, c), each column contiguous and bitwise independent of the other columns of B.
 
     size: the numbers of the support, by which the library is chosen. dtype: of the terms and the product.
     """
@@ -66,7 +66,7 @@ class Coordinates(ABC):
         return reduce(np.matmul, self._test_factors)
 
     def project(self, T: np.ndarray) -> np.ndarray:
-        """Return Z' T (r, c) of T (n, c), each column alike to the bit whatever the others."""
+        """Return Z' T (r, c) of T (n, c), each column bitwise independent of the others."""
         return reduce(lambda done, factor: product(factor.T, done, self._size), self._factors, T)
 
     def total(self) -> np.ndarray:
@@ -74,11 +74,11 @@ class Coordinates(ABC):
         return reduce(lambda done, factor: factor.T @ done, self._factors, np.ones(len(self._factors[0])))
 
     def at_support(self, W: np.ndarray) -> np.ndarray:
-        """Return Z W (n, c) of W (r, c), each column alike to the bit whatever the others."""
+        """Return Z W (n, c) of W (r, c), each column bitwise independent of the others."""
         return reduce(lambda done, factor: product(factor, done, self._size), reversed(self._factors), W)
 
     def at_test(self, W: np.ndarray) -> np.ndarray:
-        """Return Z_test W (n_test, c) of W (r, c), each column alike to the bit whatever the others."""
+        """Return Z_test W (n_test, c) of W (r, c), each column bitwise independent of the others."""
         return reduce(lambda done, factor: product(factor, done, self._size), reversed(self._test_factors), W)
 
     def in_dimensions(self, W: np.ndarray) -> np.ndarray:
@@ -132,8 +132,9 @@ def solve_shifted(
     """Return C (A + s I)^-1, where C has the row `first` (r,) and those of B (c, r), for all s of shifts.
 
     A (r, r) is symmetric, not negative. By one Cholesky factor a shift: ten of them take no longer than eigenvectors.
-    s is raised to the rounding of A, which no answer outlives. A row of C is alike to the bit whatever the others and
-    the other shifts are. In single precision where that is half as long and enough, unless `exact`: see `SINGLE`.
+    s is floored at eps * trace(A); below that the system is numerically singular. A row of C is bitwise independent of
+    the others and of the other shifts. In single precision where that is half as long and enough, unless `exact`: see
+    `SINGLE`.
     """
     from scipy.linalg import get_lapack_funcs
 
