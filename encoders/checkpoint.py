@@ -27,13 +27,15 @@ LARGEST = 1_000_000  # bytes of encoder.json
 
 @dataclass(frozen=True)
 class Kind:
-    """What of a kind of encoder is fixed: how it is built, and what checks its settings and returns its dimension."""
+    """What of a kind of encoder is fixed: how it is built, what checks its settings and returns its dimension, and what
+    heads should do to its vectors, see `EncoderSpec.scaling`."""  # fmt: skip
 
     build: Callable[[EncoderSpec, Placement], LoadedEncoder]
     check: Callable[[Mapping[str, Any], Preprocess], int]
+    scaling: str
 
 
-KINDS = {"dictionary": Kind(build_dictionary, check_dictionary)}
+KINDS = {"dictionary": Kind(build_dictionary, check_dictionary, "standard")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +91,7 @@ def checkpoint_spec(name: str, options: Mapping[str, object]) -> EncoderSpec:
     preprocess = Preprocess(**{**asdict(found.preprocess), **chosen})
     return EncoderSpec(
         name=full, family="microscopy", source=f"checkpoint:{found.kind}", dim=kind.check(found.settings, preprocess),
-        preprocess=preprocess, weights=digest, licence=found.licence, pretraining=found.pretraining,
+        preprocess=preprocess, weights=digest, scaling=kind.scaling, licence=found.licence, pretraining=found.pretraining,
         architecture=json.dumps(dict(found.settings), sort_keys=True), params=found.params, file=path,
         checked="code", about=f"{found.kind} made by bench pretrain", build=kind.build,
     )  # fmt: skip

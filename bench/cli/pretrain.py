@@ -33,9 +33,9 @@ def pretrain(
     words: Annotated[int, option(STUDY, "Patches in the dictionary.", "--words", value="N", min=2, max=8192)] = 400,
     patch: Annotated[int, option(STUDY, "Side of a patch in pixels.", "--patch", value="PIXELS", min=2, max=32)] = 6,
     grid: Annotated[
-        int, option(STUDY, "Pool over N x N parts of the image; 1 forgets where something is.", "--grid", value="N",
+        int, option(STUDY, "Pool over N x N parts of the image; 1 forgets where something is, as befits cells.", "--grid", value="N",
                     min=1, max=8)
-    ] = 2,
+    ] = 1,
     grey: Annotated[bool, option(STUDY, "Learn without colour.", "--grey")] = False,
     most: Annotated[
         int, option(STUDY, "Instances that are learned from at most, drawn by hash.", "--most", value="N", min=10)

@@ -24,8 +24,8 @@ class DictionarySettings:
 
     words: int = 400
     patch: int = 6
-    grid: int = 2
-    threshold: float = 0.25
+    grid: int = 1
+    threshold: float = 1.0
     patches: int = 200_000
     seed: int = 0
 

@@ -43,7 +43,7 @@ def test_a_folder_of_images_becomes_an_encoder_that_a_run_takes(bench, pool, tmp
     about = json.loads(Path("mine/encoder.json").read_text())
     assert about["made"]["instances"] == 24 and about["preprocess"]["size"] == 16
     card = Path("mine/README.md").read_text()
-    assert about["made"]["data"] in card and "8 small patches" in card and "2 x 2 parts" in card
+    assert about["made"]["data"] in card and "8 small patches" in card and "all of the image" in card
     assert sorted(path.name for path in Path("mine").iterdir()) == ["README.md", "encoder.json", "weights.safetensors"]
     assert not list(tmp_path.glob(".*"))
     for i in range(24):
