@@ -5,16 +5,19 @@ score is a mean over test groups and over draws, and errs by both and by the gro
 (`bench.statistics.learning`).
 
     fixed, official     variance = T + L           T: other test groups, L: other training groups and draws
-    in turn (folds)     variance = (1 + w) T + (1 - w) D + C + luck of the draws
+    in turn (folds)     variance = (1 + w) T + (1 - w) D + v C + luck of the draws
                         D: the groups as they are learned from, C: twice its covariance with T, both by deletions
 
 In folds every group is tested and learned from, and its variance is T + D + C. By deletions D is right in the mean and
 noisy, a sum of squares of what few draws say. Where learning is symmetric, with as much effect on the answers to others
 as others have on the answer to it, it is T (`bench.statistics.chance` has the bound). The two are weighed by 1 - w and
-w = `PRIOR`. C is less noisy, one of its factors being known well, and cannot be guessed: it is 0 where groups hold
-one class each and larger than T where odd groups, which are hard to test, mislead those who learn from them. The
-variance is never less than T, and of several methods D and C are shrunk towards T times their average ratio over all of
-them. Only a part of the groups may be missing from some draw: the weights of D and C are smaller by that part.
+w = `PRIOR`. C is less noisy, one of its factors being known well, and cannot be guessed: it may be larger than T, as
+odd groups, which are hard to test, mislead those who learn from them. It counts in full where groups hold all classes,
+v = 1. Where each holds one class, deleting a group leaves so few of its class that D and C come out up to twice as
+large as they are (`results/simulation/new_slides.md`), and v = 1 - w; between these v goes by how many classes a group
+holds. The variance is never less than T, and of several methods D and C are shrunk towards T times their average ratio
+over all of them. Only a part of the groups may be missing from some draw: the weights of D and C are smaller by that
+part.
 """
 
 from __future__ import annotations
@@ -41,7 +44,8 @@ class Spread:
     mean (M,): balanced accuracies. test: over other test groups; luck: over other draws from the same training groups;
     learning: over other training groups and draws, where groups are only learned from (else as `luck`). in_turn:
     whether groups are tested in turn; deleted: what deleting them then changes, None where draws are too few.
-    df_test, df_draws, df_groups: degrees of freedom of test, of luck and learning, and of the deletions.
+    df_test, df_draws, df_groups: degrees of freedom of test, of luck and learning, and of the deletions. mixed: 1 where
+    groups hold all classes, 0 where each holds one.
     """
 
     mean: np.ndarray
@@ -53,6 +57,7 @@ class Spread:
     df_test: float
     df_draws: float
     df_groups: float
+    mixed: float = 1.0
 
     def errors(self, pick: Pick) -> tuple[np.ndarray, np.ndarray]:
         """Return variance and degrees of freedom (Satterthwaite 1946) of contrasts, for other groups on both sides."""
@@ -67,10 +72,11 @@ class Spread:
             kept = (1 - PRIOR) * known
             raw = _pooled(np.maximum(pick(found.raw), 0), test)
             learned = kept * _pooled(pick(found.raw) - pick(found.noise), test)
-            odd = known * _pooled(pick(found.cross), test)
+            full = self.mixed + (1 - self.mixed) * (1 - PRIOR)
+            odd = full * known * _pooled(pick(found.cross), test)
             variance = np.maximum((2 - weight) * test + learned + odd, test) + learning
             terms += [((2 - weight) * test, self.df_test), (kept * raw, self.df_groups)]
-            terms.append((known * np.sqrt(2 * test * raw), self.df_groups))
+            terms.append((full * known * np.sqrt(2 * test * raw), self.df_groups))
         df = _freedom(variance, terms)
         return variance, np.minimum(df, max(self.df_test, LEAST_DF)) if self.in_turn else df
 
@@ -152,7 +158,8 @@ def spread_of(
         return Spread(recall.mean(1), test, luck, learning, False, None, df_test, S - 1.0, 1.0)
     groups = learned.holds.any(0).sum() / len(np.unique(_strata(hits.total)))
     found = deletions(learned, left, share)
-    return Spread(recall.mean(1), test, luck, luck, True, found, df_test, S - 1.0, max(float(groups), 2.0))
+    several = float(share @ ((hits.total > 0).sum(1) - 1)) / max(int(there.sum()) - 1, 1)
+    return Spread(recall.mean(1), test, luck, luck, True, found, df_test, S - 1.0, max(float(groups), 2.0), several)
 
 
 def _fit_shares(learned: Learned, share: np.ndarray) -> np.ndarray:

@@ -7,17 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.statistics.learning import Deletions
-from bench.statistics.spread import PRIOR, Spread, of_pairs, of_scores
+from bench.statistics.hits import Hits
+from bench.statistics.learning import Deletions, Learned
+from bench.statistics.spread import PRIOR, Spread, of_pairs, of_scores, spread_of
 
 T, LUCK = np.array([[4.0, 1.0], [1.0, 2.0]]), 0.1 * np.eye(2)
 
 
-def spread(raw: float, noise: float, cross: float, known: float = 1.0) -> Spread:
+def spread(raw: float, noise: float, cross: float, known: float = 1.0, mixed: float = 1.0) -> Spread:
     every = np.ones((2, 2))
     found = Deletions(raw=raw * T, noise=noise * T, cross=cross * every, known=known)
     return Spread(mean=np.full(2, 0.7), test=T, luck=LUCK, learning=LUCK, in_turn=True, deleted=found, df_test=1e9,
-                  df_draws=1e9, df_groups=1e9)  # fmt: skip
+                  df_draws=1e9, df_groups=1e9, mixed=mixed)  # fmt: skip
 
 
 def test_what_is_odd_when_tested_and_when_learned_from_counts_in_full_and_the_learning_by_its_weight():
@@ -26,6 +27,8 @@ def test_what_is_odd_when_tested_and_when_learned_from_counts_in_full_and_the_le
     more = spread(2, 1, 3).errors(of_scores)[0] - base
     assert more.sum() == pytest.approx(6) and (more > 0).all()  # shared out by T: few draws say little of one method
     assert more[0] > more[1]
+    some = spread(2, 1, 3, mixed=0.25).errors(of_scores)[0] - base
+    assert some == pytest.approx((0.25 + 0.75 * (1 - PRIOR)) * more)
     assert spread(2, 1, 3).errors(of_pairs)[0][0, 1] == pytest.approx(spread(2, 1, 0).errors(of_pairs)[0][0, 1])
 
 
@@ -43,3 +46,14 @@ def test_the_variance_is_never_less_than_that_of_the_test_groups():
 def test_what_deletions_say_is_doubtful_and_costs_degrees_of_freedom():
     few = replace(spread(2, 1, 1), df_groups=8.0)
     assert (few.errors(of_scores)[1] < 40).all() and (spread(2, 1, 1).errors(of_scores)[1] > 1e6).all()
+
+
+@pytest.mark.parametrize(("classes", "mixed"), [([[1, 1, 1]], 1.0), ([[1, 0, 0], [0, 1, 0], [0, 0, 1]], 0.0),
+                                               ([[1, 1, 0], [0, 1, 1], [1, 0, 1]], 0.5)])  # fmt: skip
+def test_how_many_classes_groups_hold_is_told_from_0_to_1(classes, mixed):
+    G, S, rng = 12, 8, np.random.default_rng(0)
+    total = np.array([classes[g % len(classes)] for g in range(G)]) * 5
+    hits = Hits(rng.binomial(total, 0.7, (2, S, G, 3)).astype(float), total)
+    holds = rng.random((2 * S, G)) < 0.6
+    one = Learned(np.eye(2 * S), np.eye(2 * S), holds, rng.integers(0, 2, (S, G)), np.arange(G), True)
+    assert spread_of(hits, one, np.full(2, 0.3)).mixed == pytest.approx(mixed)
