@@ -33,16 +33,23 @@ def pretrain(
     words: Annotated[int, option(STUDY, "Patches in the dictionary.", "--words", value="N", min=2, max=8192)] = 400,
     patch: Annotated[int, option(STUDY, "Side of a patch in pixels.", "--patch", value="PIXELS", min=2, max=32)] = 6,
     grid: Annotated[
-        int, option(STUDY, "Pool over N x N parts of the image; 1 forgets where something is, as befits cells.", "--grid", value="N",
-                    min=1, max=8)
+        int,
+        option(
+            STUDY, "Pool over N x N parts of the image; 1 forgets where something is, as befits cells.", "--grid",
+            value="N", min=1, max=8,
+        ),
     ] = 1,
     grey: Annotated[bool, option(STUDY, "Learn without colour.", "--grey")] = False,
     most: Annotated[
         int, option(STUDY, "Instances that are learned from at most, drawn by hash.", "--most", value="N", min=10)
     ] = 20_000,
     seed: Annotated[int, option(STUDY, "Of what is drawn.", "--seed", value="N", min=0)] = 0,
-    licence: Annotated[
-        str, option(STUDY, "Licence of what is made, for its card; mind that of the images.", "--licence", value="NAME")
+    weights_licence: Annotated[
+        str,
+        option(
+            STUDY, "Licence of what is made, for its card; mind that of the images.", "--weights-licence",
+            value="NAME",
+        ),
     ] = "unknown",
     workers: Workers = CORES,
 ) -> None:
@@ -59,7 +66,7 @@ def pretrain(
         from bench.studies.pretrain.run import pretrain as learn
 
     request = PretrainRequest(
-        source=source.spec(), to=to, size=size, color="grey" if grey else "rgb", most=most, licence=licence,
+        source=source.spec(), to=to, size=size, color="grey" if grey else "rgb", most=most, licence=weights_licence,
         settings=DictionarySettings(words=words, patch=patch, grid=grid, seed=seed),
     )  # fmt: skip
     with progress_bars() as report:
