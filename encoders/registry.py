@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from .checkpoint import checkpoint_spec, is_checkpoint
 from .encode import check_finite
 from .errors import EncoderError, did_you_mean
 from .options import IMAGE_READERS, OPTIONS, image_defaults, read_options, split_alias, split_options
@@ -85,8 +86,8 @@ def resolve(text: str) -> EncoderSpec:
     """Return the spec of "[ALIAS=]NAME[@key=value,...]"; no weights are loaded or fetched.
 
     ALIAS is the name that the spec has then, and no part of its identity. NAME is a registered name,
-    timm:MODEL[.TAG], open_clip:MODEL/TAG, hf-hub:ORG/MODEL (its config.json is fetched where it is not cached) or
-    path/to/file.py:NAME.
+    timm:MODEL[.TAG], open_clip:MODEL/TAG, hf-hub:ORG/MODEL (its config.json is fetched where it is not cached),
+    path/to/file.py:NAME, or the folder of an encoder that was made here, as ./cells.encoder.
     """
     if not text.isprintable():
         raise EncoderError(f"Got encoder {text!a}; expected characters that can be seen. Rename the file or folder.")
@@ -97,6 +98,8 @@ def resolve(text: str) -> EncoderSpec:
     path, colon, attribute = name.rpartition(":")
     if colon and path.endswith(".py"):
         return _from_file(path, attribute, options)
+    if is_checkpoint(name):
+        return checkpoint_spec(name, options)
     prefix, colon, model_id = name.partition(":")
     if colon:
         from .prefixes import PREFIXES

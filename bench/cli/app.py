@@ -21,6 +21,7 @@ from bench.cli import (
     leaderboard,
     list_encoders,
     list_heads,
+    pretrain,
     proxies,
     quickstart,
     run,
@@ -90,6 +91,7 @@ add("heads", examples=list_heads.EXAMPLES, panel=START, rows=True)(list_heads.li
 add("extract", examples=extract.EXAMPLES, panel=WORK)(extract.extract)
 add("run", examples=run.EXAMPLES, panel=WORK, rows=True)(run.run)
 add("leaderboard", examples=leaderboard.EXAMPLES, panel=WORK, rows=True)(leaderboard.leaderboard)
+add("pretrain", examples=pretrain.EXAMPLES, panel=ASK, rows=True)(pretrain.pretrain)
 add("tune", examples=tune.EXAMPLES, panel=ASK, rows=True)(tune.tune)
 add("proxies", examples=proxies.EXAMPLES, panel=ASK, rows=True)(proxies.proxies)
 add("granularity", examples=granularity.EXAMPLES, panel=ASK, rows=True)(granularity.granularity)

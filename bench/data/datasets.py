@@ -32,6 +32,7 @@ from bench.data.scales import with_scale
 from bench.data.search import found_by_name, unlisted
 from bench.data.spellings import alike, counted, one_form
 from bench.data.strewn import results_note, strewn_note
+from bench.data.unlabelled import read_unlabelled
 from bench.data.unused_tables import unused_tables
 from bench.errors import BenchError
 from bench.images import file_of, split_series
@@ -125,14 +126,15 @@ def load_dataset(
         raise _nothing_left(data, given, problems)
     _check_masks(given.root, table, reading, notes)
     table = with_scale(table, files, notes)
-    table = merge_copies(with_groups(table, group_pattern, notes), notes, given.root)
+    table = with_groups(table, group_pattern, notes if reading.labelled else [])
+    table = merge_copies(table, notes, given.root)
     if not (table["path"].is_monotonic_increasing and table["path"].is_unique):
         table = table.sort_values(["path", *BOX], kind="stable")
     table = table.reset_index(drop=True)[COLUMNS]
     classes = tuple(sorted(table["label"].unique()))
     if lost and strict:
         raise BenchError(lost_classes(lost, data))
-    if len(classes) < 2:
+    if len(classes) < 2 and reading.labelled:
         why = "".join(f" Class '{name}' has no image: {reason}." for name, reason in list(lost.items())[:SHOWN])
         raise BenchError(
             f"Got one class, '{classes[0]}', in {data}; expected at least two.{why}{_deeper(data, table)}"
@@ -182,9 +184,10 @@ def _spelled(found: Mapping[str, tuple[str, str]], file: str) -> Iterator[str]:
 
 def _from_folder(data: Path, group_column: str | None, reading: Reading, notes: list[str]) -> _Rows:
     told: list[str] = []
-    found = read_label_folder(data, told, follow_links=reading.follow_links)
+    read = read_label_folder if reading.labelled else read_unlabelled
+    found = read(data, told, follow_links=reading.follow_links)
     rows, tables = found.rows, found.walk.tables
-    if rows["label"].nunique() < 2 and len(tables) == 1:
+    if reading.labelled and rows["label"].nunique() < 2 and len(tables) == 1:
         table = min(tables)
         notes.append(f"labels are those of {table}, as the folders name fewer than two classes")
         given = _from_csv(data / table, group_column, reading, notes, more=False)

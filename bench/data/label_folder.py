@@ -56,19 +56,24 @@ def read_label_folder(root: Path, notes: list[str], *, follow_links: bool = Fals
     labels = [forms[part[at]] for part in parts]
     others = [path for path in walk.others if path not in aside]
     notes += [*_of_splits(parts, at), *found.notes, *_of_folders(paths, parts, labels, at)]
-    ignored = (*_of_other_files(others), *strewn_note(walk.strewn), *results_note(walk.results))
+    ignored = ignored_files(walk, others)
     refused = walk.refused | dict.fromkeys(sorted(stray), "lies outside the class folders, so its class is not known")
     order = sorted(range(len(paths)), key=paths.__getitem__)
     stat = np.array(walk.stats, np.int64).reshape(-1, 3)[kept][order]
     splits = [SPLITS[parts[i][0].lower()] for i in order] if at else None
-    rows = _rows([paths[i] for i in order], [labels[i] for i in order], splits)
+    rows = rows_of([paths[i] for i in order], [labels[i] for i in order], splits)
     lost = _lost_classes(walk, others, set(forms.values()), at)
     lost = {name: why for name, why in lost.items() if not _holds(walk, aside, name, at)}
     lost |= {one_form(path.split("/")[at]): why for path, why in found.doubtful.items()}
     return Labelled(rows, stat, refused, lost, walk, ignored)
 
 
-def _rows(paths: list[str], labels: list[str], splits: list[str] | None) -> pd.DataFrame:
+def ignored_files(walk: Walk, others: list[str]) -> tuple[str, ...]:
+    """Return sentences that count what is no image. others: paths of such files."""
+    return (*_of_other_files(others), *strewn_note(walk.strewn), *results_note(walk.results))
+
+
+def rows_of(paths: list[str], labels: list[str], splits: list[str] | None) -> pd.DataFrame:
     """Return the dataset table so far of images, a row each, with what folders do not tell missing."""
     rows = pd.DataFrame({"path": pd.Series(paths, dtype="str"), "label": pd.Series(labels, dtype="str")})
     for column in (*BOX, "group", "source", "split", "mask"):

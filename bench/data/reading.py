@@ -14,13 +14,15 @@ UNITS: dict[str, float | None] = {"pixels": None, "fractions": 1.0, "percent": 1
 class Reading:
     """leave_out: classes that take no part, names or several with commas between. follow_links: also read what links
     lead to outside of the data folder. box_units: what the numbers of boxes are, a name of UNITS. series: which of
-    several pictures of a file is read, counted from 1; None is the largest, the first of several as large.
+    several pictures of a file is read, counted from 1; None is the largest, the first of several as large. labelled:
+    False takes every image below a folder, whatever its folders are called.
     """
 
     leave_out: tuple[str, ...] = ()
     follow_links: bool = False
     box_units: str = "pixels"
     series: int | None = None
+    labelled: bool = True
 
 
 AS_USUAL = Reading()

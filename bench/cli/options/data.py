@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,19 +62,9 @@ class ReadOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataOptions(ReadOptions):
-    """Where the images are, how they are read, which of them are of one slide, and what is cut out of them."""
+class InstanceOptions(ReadOptions):
+    """Where the images are, how they are read, and what is cut out of them."""
 
-    group_pattern: Annotated[
-        str | None,
-        option(
-            BASIC, "Regular expression on the path whose first (...) names the slide or patient, e.g. '([^/]+)__'.",
-            value="REGEX",
-        ),
-    ] = None  # fmt: skip
-    group_column: Annotated[
-        str | None, option(DATA, "Column of the CSV that names the slide or patient.", value="COLUMN")
-    ] = None
     instances: Annotated[
         str,
         option(
@@ -118,6 +108,24 @@ class DataOptions(ReadOptions):
         """Return where the images are and what one instance of them is."""
         from bench.embeddings.embed import DataSpec
 
-        return DataSpec(
-            self.data, self.instances, self.group_pattern, self.group_column, verify, self.cell_files(), self.reading()
-        )
+        return DataSpec(self.data, self.instances, verify=verify, cells=self.cell_files(), reading=self.reading())
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions(InstanceOptions):
+    """The same, and which images are of one slide."""
+
+    group_pattern: Annotated[
+        str | None,
+        option(
+            BASIC, "Regular expression on the path whose first (...) names the slide or patient, e.g. '([^/]+)__'.",
+            value="REGEX",
+        ),
+    ] = None  # fmt: skip
+    group_column: Annotated[
+        str | None, option(DATA, "Column of the CSV that names the slide or patient.", value="COLUMN")
+    ] = None
+
+    def spec(self, *, verify: bool = False) -> DataSpec:
+        """Return where the images are, what one instance of them is, and which of them are of one slide."""
+        return replace(super().spec(verify=verify), group_pattern=self.group_pattern, group_column=self.group_column)

@@ -1,0 +1,1 @@
+"""What can be learned from images without labels? An encoder: `pretrain`."""

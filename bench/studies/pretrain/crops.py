@@ -1,0 +1,72 @@
+"""The instances of a dataset as inputs of an encoder, in memory: what an encoder is learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.embeddings.embed import Prepared
+from bench.embeddings.extract import in_order
+from bench.embeddings.inputs import Inputs
+from bench.embeddings.pixels import PixelCache
+from bench.embeddings.store import PIXELS
+from bench.seeds import keyed_uniform
+from encoders import Preprocess
+
+CHUNK = 64  # rows a thread reads at a time
+
+
+@dataclass(frozen=True)
+class Crops:
+    """What an encoder is learned from.
+
+    pixels: uint8 (n, S, S, 3), the views of instances in the order of their names. instances: the names, (n,), each as
+    often as an instance has views. problems: path -> why an image cannot be read.
+    """
+
+    pixels: np.ndarray
+    instances: np.ndarray
+    problems: dict[str, str]
+
+
+def read_crops(
+    prepared: Prepared,
+    policy: Preprocess,
+    most: int,
+    workers: int,
+    on_progress: Callable[[str, int, int], None] | None = None,
+) -> Crops:
+    """Return at most so many instances, drawn by their names, so that the same ones come whatever lies beside them."""
+    table = in_order(prepared.instances)
+    names = table["instance"].to_numpy(str)
+    if len(names) > most:
+        table = table[np.argsort(np.argsort(keyed_uniform(("pretrain",), names.tolist()))) < most]
+        names = table["instance"].to_numpy(str)
+    cache = PixelCache(prepared.store.root / PIXELS, keep=False)
+    inputs = Inputs(table, prepared.dataset.root, [policy], cache, workers, prepared.store.root)
+    found: dict[int, np.ndarray] = {}
+    problems: dict[str, str] = {}
+
+    def read(start: int) -> tuple[dict[int, np.ndarray], dict[str, str]]:
+        rows, made, bad = list(range(start, min(start + CHUNK, len(names)))), dict[int, np.ndarray](), dict[str, str]()
+        while rows:
+            some, why = inputs.get({policy: rows})
+            made |= some[policy]
+            bad |= why
+            rows = inputs.left_of({policy: rows}, some, why)[policy]
+        return made, bad
+
+    with ThreadPoolExecutor(workers, thread_name_prefix="crops") as pool:
+        for made, bad in pool.map(read, range(0, len(names), CHUNK)):
+            found |= made
+            problems |= bad
+            if on_progress:
+                on_progress("read images", len(found), len(names))
+    order = sorted(found, key=lambda row: names[row])
+    pixels = [view for row in order for view in found[row]]
+    kept = [names[row] for row in order for _ in found[row]]
+    shape = (0, policy.size or 0, policy.size or 0, 3)
+    return Crops(np.stack(pixels) if pixels else np.zeros(shape, np.uint8), np.array(kept, dtype=str), problems)

@@ -1,0 +1,85 @@
+"""Learning the words of a patch dictionary: patches drawn, whitened, and gathered around K directions.
+
+k-means on the sphere with damped updates (Coates and Ng 2012, "Learning feature representations with k-means", section
+3): a patch belongs to the word that it has the largest product with, of either sign, and moves it by that product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from encoders.dictionary import FLOOR
+
+ROUNDS = 12
+WHITENING = 0.1  # added to the eigenvalues of patches of variance 1: what is fainter is noise
+AT_ONCE = 8192  # patches multiplied at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class DictionarySettings:
+    """words K; patch P in pixels; grid G and threshold, see `encoders.dictionary`; patches that are drawn; seed."""
+
+    words: int = 400
+    patch: int = 6
+    grid: int = 1
+    threshold: float = 1.0
+    patches: int = 200_000
+    seed: int = 0
+
+
+def draw_patches(pixels: np.ndarray, size: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return patches float32 (count, 3 P^2), channels first, values 0 to 1, from anywhere in uint8 (n, S, S, 3)."""
+    n, S = pixels.shape[:2]
+    image = rng.integers(0, n, count)
+    top, left = rng.integers(0, S - size + 1, (2, count))
+    windows = np.lib.stride_tricks.sliding_window_view(pixels, (size, size), axis=(1, 2))  # (n, ., ., 3, P, P)
+    return windows[image, top, left].reshape(count, -1).astype(np.float32) / 255
+
+
+def level(patches: np.ndarray) -> np.ndarray:
+    """Return patches (N, p) without their means, divided by their deviations as the encoder does."""
+    centred = patches - patches.mean(1, keepdims=True)
+    return centred / np.sqrt((centred**2).mean(1, keepdims=True) + np.float32(FLOOR))
+
+
+def learn_dictionary(
+    pixels: np.ndarray, settings: DictionarySettings, on_progress: Callable[[str, int, int], None] | None = None
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Return the encoder's tensors, weight (K, 3, P, P) and bias (K,), and figures of what was learned.
+
+    pixels: uint8 (n, S, S, 3). The figures: the mean largest product of a whitened patch with a word, as a share of the
+    patch's length, and the share of words that no patch belongs to.
+    """
+    rng = np.random.default_rng(settings.seed)
+    X = level(draw_patches(pixels, settings.patch, settings.patches, rng))
+    mean = X.mean(0)
+    values, axes = np.linalg.eigh(np.cov((X - mean).T.astype(np.float64)))
+    whitening = ((axes / np.sqrt(np.maximum(values, 0) + WHITENING)) @ axes.T).astype(np.float32)
+    Z = (X - mean) @ whitening
+    words = rng.standard_normal((settings.words, Z.shape[1])).astype(np.float32)
+    words /= np.linalg.norm(words, axis=1, keepdims=True)
+    nearest, product = np.zeros(len(Z), int), np.zeros(len(Z), np.float32)
+    for done in range(ROUNDS):
+        for start in range(0, len(Z), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            products = Z[part] @ words.T
+            nearest[part] = np.abs(products).argmax(1)
+            product[part] = np.take_along_axis(products, nearest[part, None], 1)[:, 0]
+        order = np.argsort(nearest, kind="stable")
+        starts = np.searchsorted(nearest[order], np.arange(settings.words))
+        moved = np.add.reduceat(np.vstack([Z[order] * product[order, None], np.zeros_like(Z[:1])]), starts)
+        moved[np.bincount(nearest, minlength=settings.words) == 0] = 0  # where reduceat gives the next row
+        words = words + moved
+        words /= np.linalg.norm(words, axis=1, keepdims=True)
+        if on_progress:
+            on_progress("learn words", done + 1, ROUNDS)
+    M = words @ whitening
+    bias = -(M @ mean)
+    M -= M.mean(1, keepdims=True)  # patches have no mean: no product changes, and the encoder need not take it away
+    P = settings.patch
+    explained = float(np.abs(product).sum() / np.linalg.norm(Z, axis=1).sum())
+    unused = float((np.bincount(nearest, minlength=settings.words) == 0).mean())
+    return {"weight": M.reshape(-1, 3, P, P), "bias": bias}, {"explained": explained, "unused": unused}
