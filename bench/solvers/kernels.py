@@ -11,7 +11,8 @@ from math import inf
 import numpy as np
 
 from bench.solvers.compiling import compiled
-from bench.solvers.loss_kernels import ONE, ZERO, class_curvature, evaluate_loss, multiply
+from bench.solvers.loss_kernels import ONE, class_curvature, evaluate_loss
+from bench.solvers.matrix_kernels import ZERO, add, add_and_dot, copy, dot, multiply, transpose
 from bench.solvers.problem import (
     ABOVE,
     FIRST_SCALE,
@@ -32,59 +33,6 @@ from bench.solvers.problem import (
 )
 
 TINY = float(np.finfo(np.float32).tiny)
-
-
-@compiled
-def dot(A: np.ndarray, B: np.ndarray) -> float:
-    """Return the inner product of A and B (K, r)."""
-    total = ZERO
-    for k in range(len(A)):
-        a, b = A[k], B[k]
-        for j in range(len(a)):
-            total += a[j] * b[j]
-    return float(total)
-
-
-@compiled
-def add(A: np.ndarray, by: float, B: np.ndarray) -> None:
-    """Add `by` times B to A, both (K, r)."""
-    factor = np.float32(by)
-    for k in range(len(A)):
-        a, b = A[k], B[k]
-        for j in range(len(a)):
-            a[j] += factor * b[j]
-
-
-@compiled
-def add_and_dot(A: np.ndarray, by: float, B: np.ndarray, C: np.ndarray) -> float:
-    """Add `by` times B to A and return its inner product with C, all (K, r)."""
-    total, factor = ZERO, np.float32(by)
-    for k in range(len(A)):
-        a, b, c = A[k], B[k], C[k]
-        for j in range(len(a)):
-            a[j] += factor * b[j]
-            total += a[j] * c[j]
-    return float(total)
-
-
-@compiled
-def copy(A: np.ndarray, B: np.ndarray) -> None:
-    """Write A (K, r) to B."""
-    for k in range(len(A)):
-        a, b = A[k], B[k]
-        for j in range(len(a)):
-            b[j] = a[j]
-
-
-@compiled
-def transpose(A: np.ndarray) -> np.ndarray:
-    """Return A' of A (p, q), row by row in memory."""
-    p, q = A.shape
-    B = np.empty((q, p), np.float32)
-    for i in range(p):
-        for j in range(q):
-            B[j, i] = A[i, j]
-    return B
 
 
 @compiled

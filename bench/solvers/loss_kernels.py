@@ -10,35 +10,13 @@ from math import log, log1p
 import numpy as np
 
 from bench.solvers.compiling import compiled, in_order
+from bench.solvers.matrix_kernels import ZERO
 
-ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
+HALF, ONE = np.float32(0.5), np.float32(1)
 LEAST_EXPONENT = np.float32(-80)  # a share of exp of it is still a normal number: others take a hundred times as long
 LOG2E, LN2_HIGH, LN2_LOW = np.float32(1 / log(2)), np.float32(0.693359375), np.float32(log(2) - 0.693359375)
 C0, C1, C2, C3, C4 = (np.float32(c) for c in (1.9875691e-4, 1.3981999e-3, 8.3334519e-3, 4.1665795e-2, 1.6666665e-1))
 BLOCK = 256  # rows whose losses are evaluated at a time, while they are near
-
-
-@compiled
-def multiply(A: np.ndarray, B: np.ndarray, out: np.ndarray) -> None:
-    """Write A (K, p) @ B (p, q) to out; four rows of B at a time, so that out is loaded and stored less."""
-    K, p = A.shape
-    q, by_four = B.shape[1], p - p % 4
-    for k in range(K):
-        row = out[k]
-        for i in range(q):
-            row[i] = ZERO
-    for j in range(0, by_four, 4):
-        first, second, third, fourth = B[j], B[j + 1], B[j + 2], B[j + 3]
-        for k in range(K):
-            a, b, c, d, row = A[k, j], A[k, j + 1], A[k, j + 2], A[k, j + 3], out[k]
-            for i in range(q):
-                row[i] += a * first[i] + b * second[i] + c * third[i] + d * fourth[i]
-    for j in range(by_four, p):
-        first = B[j]
-        for k in range(K):
-            a, row = A[k, j], out[k]
-            for i in range(q):
-                row[i] += a * first[i]
 
 
 @in_order  # or the two parts of log(2) are added up first
