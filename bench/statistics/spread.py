@@ -11,11 +11,11 @@ score is a mean over test groups and over draws, and errs by both and by the gro
 In folds every group is tested and learned from, and its variance is T + D + C. By deletions D is right in the mean and
 noisy, a sum of squares of what few draws say. Where learning is symmetric, with as much effect on the answers to others
 as others have on the answer to it, it is T (`bench.statistics.chance` has the bound). The two are weighed by 1 - w and
-w = `PRIOR`. C is less noisy, one of its factors being known well, and cannot be guessed: it may be larger than T, as
-odd groups, which are hard to test, mislead those who learn from them. It counts in full where groups hold all classes,
-v = 1. Where each holds one class, deleting a group leaves so few of its class that D and C come out up to twice as
-large as they are (`results/simulation/new_slides.md`), and v = 1 - w; between these v goes by how many classes a group
-holds. The variance is never less than T, and of several methods D and C are shrunk towards T times their average ratio
+w = `PRIOR`. C may be larger than T, as odd groups, which are hard to test, mislead those who learn from them. One of its
+factors is known well, so that it is less noisy than D and counts for more, v = 2 (1 - w), where groups hold all
+classes. Where each holds one class, deleting a group leaves so few of its class that D and C come out up to twice as
+large as they are, and v = 1 - w; between these v goes by how many classes a group holds. (The weights were chosen by
+`tests/simulation/new_slides.py`.) The variance is never less than T, and of several methods D and C are shrunk towards T times their average ratio
 over all of them. Only a part of the groups may be missing from some draw: the weights of D and C are smaller by that
 part.
 """
@@ -72,11 +72,11 @@ class Spread:
             kept = (1 - PRIOR) * known
             raw = _pooled(np.maximum(pick(found.raw), 0), test)
             learned = kept * _pooled(pick(found.raw) - pick(found.noise), test)
-            full = self.mixed + (1 - self.mixed) * (1 - PRIOR)
-            odd = full * known * _pooled(pick(found.cross), test)
+            shared = (1 + self.mixed) * kept
+            odd = shared * _pooled(pick(found.cross), test)
             variance = np.maximum((2 - weight) * test + learned + odd, test) + learning
             terms += [((2 - weight) * test, self.df_test), (kept * raw, self.df_groups)]
-            terms.append((full * known * np.sqrt(2 * test * raw), self.df_groups))
+            terms.append((shared * np.sqrt(2 * test * raw), self.df_groups))
         df = _freedom(variance, terms)
         return variance, np.minimum(df, max(self.df_test, LEAST_DF)) if self.in_turn else df
 

@@ -21,14 +21,14 @@ def spread(raw: float, noise: float, cross: float, known: float = 1.0, mixed: fl
                   df_draws=1e9, df_groups=1e9, mixed=mixed)  # fmt: skip
 
 
-def test_what_is_odd_when_tested_and_when_learned_from_counts_in_full_and_the_learning_by_its_weight():
+def test_what_is_odd_when_tested_and_when_learned_from_counts_twice_what_the_learning_does():
     base = spread(2, 1, 0).errors(of_scores)[0]
     assert base == pytest.approx((1 + PRIOR) * T.diagonal() + (1 - PRIOR) * 1.0 * T.diagonal() + LUCK.diagonal())
     more = spread(2, 1, 3).errors(of_scores)[0] - base
-    assert more.sum() == pytest.approx(6) and (more > 0).all()  # shared out by T: few draws say little of one method
+    assert more.sum() == pytest.approx(2 * (1 - PRIOR) * 6) and (more > 0).all()  # shared out by T: few draws say little of one method
     assert more[0] > more[1]
     some = spread(2, 1, 3, mixed=0.25).errors(of_scores)[0] - base
-    assert some == pytest.approx((0.25 + 0.75 * (1 - PRIOR)) * more)
+    assert some == pytest.approx((1 + 0.25) / 2 * more)
     assert spread(2, 1, 3).errors(of_pairs)[0][0, 1] == pytest.approx(spread(2, 1, 0).errors(of_pairs)[0][0, 1])
 
 
