@@ -11,13 +11,13 @@ score is a mean over test groups and over draws, and errs by both and by the gro
 In folds every group is tested and learned from, and its variance is T + D + C. By deletions D is right in the mean and
 noisy, a sum of squares of what few draws say. Where learning is symmetric, with as much effect on the answers to others
 as others have on the answer to it, it is T (`bench.statistics.chance` has the bound). The two are weighed by 1 - w and
-w = `PRIOR`. C may be larger than T, as odd groups, which are hard to test, mislead those who learn from them. One of its
-factors is known well, so that it is less noisy than D and counts for more, v = 2 (1 - w), where groups hold all
+w = `PRIOR`. C may be larger than T, as odd groups, which are hard to test, mislead those who learn from them. One of
+its factors is known well, so that it is less noisy than D and counts for more, v = 2 (1 - w), where groups hold all
 classes. Where each holds one class, deleting a group leaves so few of its class that D and C come out up to twice as
-large as they are, and v = 1 - w; between these v goes by how many classes a group holds. (The weights were chosen by
-`tests/simulation/new_slides.py`.) The variance is never less than T, and of several methods D and C are shrunk towards T times their average ratio
-over all of them. Only a part of the groups may be missing from some draw: the weights of D and C are smaller by that
-part.
+large as they are, and v = 1 - w; between these v goes by how many classes a group holds. The variance is never less
+than T, and of several methods D and C are shrunk towards T times their average ratio over all of them. Only a part of
+the groups may be missing from some draw: the weights of D and C are smaller by that part. The weights were chosen by
+`tests/simulation/new_slides.py`.
 """
 
 from __future__ import annotations
