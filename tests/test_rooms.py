@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from bench import products
+
 ROOT = Path(__file__).resolve().parents[1]
 # A room imports from its own floor and from those before it.
 FLOORS = (
-    "errors", "seeds", "text", "shown", "progress", "statistics", "storage", "work", "images", "solvers", "data", "demo", "instances",
+    "errors", "seeds", "text", "shown", "progress", "statistics", "storage", "work", "images", "products", "solvers", "data", "demo", "instances",
     "protocol", "embeddings", "heads", "runs", "fitting", "report", "request", "pipeline", "studies", "api", "__init__",
     "cli", "__main__",
 )  # fmt: skip
@@ -68,6 +70,12 @@ def test_only_the_floors_that_extract_know_encoders(path):
         assert not {name for name in imports(path) if name.split(".")[0] == "encoders"}
 
 
+def test_other_rooms_use_no_more_of_products_than_it_lists():
+    for path in rooms("bench"):
+        used = {name.split(".")[2] for name in imports(path) if name.startswith("bench.products.")}
+        assert floor_of(path) == "products" or used <= set(products.__all__), path
+
+
 @pytest.mark.parametrize("path", rooms("encoders"), ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_encoders_never_import_bench(path):
     assert not {name for name in imports(path) if name.split(".")[0] == "bench"}
@@ -86,7 +94,7 @@ def test_importing_a_front_door_loads_no_deep_learning_library(module):
 
 
 LARGE = {"bench/solvers/linalg.py": 330}  # longer than a room should be; not to grow
-LOOPS = ("solvers", "heads", "demo", "images")  # rooms of inner loops, whose functions pass arrays and numbers on
+LOOPS = ("products", "solvers", "heads", "demo", "images")  # inner loops, whose functions pass arrays and numbers on
 MANY = 13  # functions elsewhere with six positional parameters; not to grow
 
 

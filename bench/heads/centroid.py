@@ -16,10 +16,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
-from bench.heads.coordinates import product
 from bench.heads.linear_fit import LinearFit, load
-from bench.heads.products import lengths
 from bench.heads.support import Support
+from bench.products import lengths, product
 from bench.solvers.late import compiled_when_called
 
 TEMPERATURE = 0.1

@@ -18,9 +18,9 @@ import numpy as np
 
 from bench.heads.contract import Head, Params, Range, Scored, one_hot
 from bench.heads.left_out import rows_left
-from bench.heads.products import unit_rows
 from bench.heads.state import State, learning_rows, new_rows
 from bench.heads.support import Support
+from bench.products import unit_rows
 
 TEMPERATURE = 0.07
 GIVEN = 0.3  # of a vote to every class that has labels, so that none is impossible for having no neighbour

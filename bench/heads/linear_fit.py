@@ -9,9 +9,9 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.heads.contract import softmax
-from bench.heads.products import lengths
 from bench.heads.state import State, new_rows
 from bench.heads.support import Support
+from bench.products import lengths
 
 KIND = "linear"
 

@@ -18,8 +18,8 @@ from bench.heads.contract import Head, Params, Range, Scored, softmax
 from bench.heads.left_out import rows_left
 from bench.heads.linear_fit import LinearFit, load, of_shifted
 from bench.heads.support import Support
+from bench.products import Array, backend_of
 from bench.solvers import ladder
-from bench.solvers.backend import Array, backend_of
 from bench.solvers.left_out import leave_out
 from bench.solvers.linalg import Loss, Solved, minimise
 

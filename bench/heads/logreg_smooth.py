@@ -13,8 +13,8 @@ from bench.heads.contract import Head, Params, Range, Scored
 from bench.heads.linear_fit import LinearFit, load
 from bench.heads.logreg import SPACE, fit_and_leave_out, fit_and_score, fit_linear, place, rule, scores_by, temperature
 from bench.heads.support import Support
+from bench.products import Array, backend_of
 from bench.solvers import ladder
-from bench.solvers.backend import Array, backend_of
 from bench.solvers.linalg import Loss
 
 

@@ -6,9 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from bench.heads.products import products, unit_rows
 from bench.heads.support import Support, principal_axes, rotate
-from bench.solvers.backend import Array, backend_of
+from bench.products import Array, backend_of, products, unit_rows
 
 BUDGET = 2**31  # bytes of cosines a pool may keep, enough for 23,000 rows
 SMALL_SHARE = 16  # a draw of less than one in so many of the pool's rows makes its cosines itself

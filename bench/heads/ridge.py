@@ -11,7 +11,7 @@ Otherwise, in coordinates Z (`bench.heads.coordinates`) with S = (Z'Z + n alpha 
 
     w = n - z'Sz,    b = (1'T - z'SA) / w,    W = S A - S z b'
 
-Large systems are solved in single precision where that is enough (`bench.heads.coordinates.SINGLE`), and once more in
+Large systems are solved in single precision where that is enough (`bench.products.shifted.SINGLE`), and once more in
 double where too little of the labels is then fitted.
 
 Leaving rows out is done in the span, where S is diagonal. The hat matrix is H = Z S Z' + v v'/w with v = 1 - Z S z, and
@@ -30,11 +30,11 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
-from bench.heads.coordinates import Coordinates, product, solve_shifted
+from bench.heads.coordinates import Coordinates
 from bench.heads.left_out import rows_left
 from bench.heads.linear_fit import LinearFit, load, of_shifted
 from bench.heads.support import Support, weigh
-from bench.solvers.backend import Array, backend_of
+from bench.products import Array, backend_of, product, solve_shifted
 from bench.solvers.left_out import sort_by
 
 TEMPERATURE = 0.1  # as of the head `centroid`

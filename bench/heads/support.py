@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from bench.heads.coordinates import Plain, Span, span_of_gram
-from bench.heads.products import products, unit_rows
-from bench.solvers.backend import Array, backend_of, fast_products
+from bench.products import Array, backend_of, fast_products, products, unit_rows
 from bench.solvers.left_out import Geometry
 from bench.solvers.linalg import Rows, mean_row
 
@@ -124,7 +123,7 @@ class Support:
 
     @cached_property
     def cosine(self) -> np.ndarray:
-        """Cosines of test rows with support rows, float32 (n_test, n); see `bench.heads.products`."""
+        """Cosines of test rows with support rows, float32 (n_test, n); see `bench.products`."""
         unit, unit_test = self.unit
         return products(unit_test, unit)
 

@@ -10,15 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from bench.errors import BenchError, did_you_mean
 from bench.protocol.splits import Split, SplitPlan, plan_splits
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LEAST_SOURCES = 3  # with two classes each, to hold one out in turn
 RANDOM, BY_SOURCE = "random", "leave-one-source-out"  # rules
@@ -111,7 +108,7 @@ SPLIT_KINDS: Mapping[str, SplitKind] = MappingProxyType(
             in_turn=True,
             name_ends="-by-source",
         ),
-        RANDOM: SplitKind(
+        "random": SplitKind(
             brief="nothing: a diagnostic, never ranked",
             plan=plan_random,
             regroup=by_item,

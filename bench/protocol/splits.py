@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from bench.errors import BenchError
 from bench.protocol.folds import deal_groups, held_out_in_turn
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FEW_GROUPS = 5  # at or below this many groups in a class every group is worth holding out once
 MOST_FOLDS = 5
@@ -148,7 +145,5 @@ def _official(table: pd.DataFrame) -> SplitPlan:
 
 def class_codes(table: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
     """Return the class of every row as its place in `classes`, -1 for another, int64 (N,)."""
-    import pandas as pd  # slow to import, and help that lists the kinds of splits does without
-
     labels = pd.Index(table["label"].to_numpy(object), dtype=object)
     return pd.Index(list(classes), dtype=object).get_indexer(labels).astype(np.int64)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -37,8 +34,6 @@ class Tested:
 
 def scored_items(table: pd.DataFrame, rows: np.ndarray, classes: Sequence[str]) -> Tested:
     """Describe the scored items of the tested rows (positions into the instance table)."""
-    import pandas as pd  # slow to import, and help that lists ways to choose settings does without
-
     part = table.iloc[rows]
     codes = pd.Categorical(part["label"], categories=list(classes)).codes.astype(np.int64)
     group = part["group"].to_numpy(str)

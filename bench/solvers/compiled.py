@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.solvers.backend import Backend
+from bench.products import Backend
 from bench.solvers.kernels import begin, finish, is_first, propose, receive, rotate, solve_path
 from bench.solvers.ladder import Stage
 from bench.solvers.loss_kernels import class_curvature, evaluate_loss

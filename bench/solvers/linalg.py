@@ -18,7 +18,7 @@ by L-BFGS (Nocedal & Wright 2006, sec. 7.2). What makes it fast:
 
 What one (problem, l2) gives does not depend on the others, to the bit: products are made in calls that round every row
 alike, all l2 lie on one ladder, and nothing else mixes problems. The arrays are torch's or numpy's
-(`bench.solvers.backend`); what there is one number of for every problem stays at this end.
+(`bench.products`); what there is one number of for every problem stays at this end.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.errors import BenchError
+from bench.products import Array, Backend, backend_of, fast_products
 from bench.solvers import ladder
-from bench.solvers.backend import Array, Backend, backend_of, fast_products
 from bench.solvers.ladder import Stage, plan_path
 
 # How far f may be above its minimum, as a share of its penalty, before a last step that is taken unseen: near the

@@ -11,7 +11,7 @@ import pytest
 from bench.cli.list_heads import as_csv, as_markdown, grid_text, range_text, record
 from bench.heads import all_heads
 from bench.heads.contract import Range
-from bench.solvers import backend
+from bench.products import backend
 
 
 def test_every_head_is_listed_with_what_it_can_do(bench):

@@ -16,11 +16,11 @@ from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 
 from bench.heads import all_heads
 from bench.heads.contract import Scored
-from bench.heads.coordinates import product, solve_shifted
 from bench.heads.knn import rank
 from bench.heads.pool import Pool
-from bench.heads.products import products
 from bench.heads.support import Support
+from bench.products import product, solve_shifted
+from bench.products.rows import products
 
 CLOSED = ("centroid", "knn", "lda", "ridge")
 SHAPES = [(40, 12, 3), (12, 60, 2), (30, 30, 4), (64, 200, 8), (400, 100, 8)]
@@ -230,7 +230,7 @@ def test_a_pool_makes_cosines_and_follows_a_change_of_test_rows():
 @pytest.mark.parametrize(("p", "d", "q"), [(1, 1, 1), (30, 5, 41), (300, 64, 50), (513, 3, 2)])
 def test_products_of_equal_rows_are_equal_in_single_and_in_double_precision(p, d, q, alike, monkeypatch):
     if not alike:
-        monkeypatch.setattr("bench.heads.products._alike_in_every_place", lambda *shape: False)
+        monkeypatch.setattr("bench.products.rows._alike_in_every_place", lambda *shape: False)
     rng = np.random.default_rng(0)
     A, B = (rng.normal(size=(count, d)).astype(np.float32) for count in (p, q))
     A[-1], B[-1] = A[0], B[0]

@@ -8,8 +8,8 @@ from threadpoolctl import threadpool_limits
 
 from bench.heads import all_heads
 from bench.heads.contract import one_hot
-from bench.heads.coordinates import SINGLE, SINGLE_FROM, solve_shifted
 from bench.heads.support import Support
+from bench.products.shifted import SINGLE, SINGLE_FROM, solve_shifted
 
 RIDGE = all_heads()["ridge"]
 SHAPES = [(150, 400), (300, 500), (600, 130), (400, 200)]  # by LAPACK, by torch through dimensions, by scatter twice
@@ -42,7 +42,7 @@ def in_double(monkeypatch):
 
     def run(*given):
         with monkeypatch.context() as patch:
-            patch.setattr("bench.heads.coordinates.SINGLE_FROM", 10**9)
+            patch.setattr("bench.products.shifted.SINGLE_FROM", 10**9)
             return probabilities(*given)
 
     return run

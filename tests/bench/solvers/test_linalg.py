@@ -16,8 +16,8 @@ from bench.heads.logreg import CROSS_ENTROPY, GRID, fit_and_score
 from bench.heads.logreg_gce import generalised
 from bench.heads.logreg_smooth import smoothed
 from bench.heads.support import Support
+from bench.products.backend import LARGE, NUMPY, backend_of
 from bench.solvers import ladder
-from bench.solvers.backend import LARGE, NUMPY, backend_of
 from bench.solvers.ladder import plan_path
 from bench.solvers.linalg import TOLERANCE, Loss, Rows, minimise
 from bench.solvers.loss_kernels import class_curvature, evaluate_loss, exponentiate

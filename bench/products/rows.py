@@ -1,4 +1,7 @@
-"""Inner products of many rows with many others, such that rows that are equal have products that are equal."""
+"""Inner products of many rows with many others, such that rows that are equal have products that are equal.
+
+The rows of `products` are those of images, in single precision; `product` is of coordinates and weights.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from bench.solvers.calls import REGISTERS, telling
+from bench.products.backend import NUMPY, fast_products
+from bench.products.calls import REGISTERS, telling
 
 BLOCK = 256  # rows multiplied at a time
 FEW = 2**18  # multiplications below which double precision costs nothing: a row's product does not depend on the batch
@@ -44,6 +48,16 @@ def products(A: np.ndarray, B: np.ndarray) -> np.ndarray:
         for i in range(0, p, height):
             out[i : i + height, j : j + width] = (_filled(A[i : i + height], height) @ columns)[: p - i, : q - j]
     return out
+
+
+def product(A: np.ndarray, B: np.ndarray, size: int = 0, dtype: type = np.float64) -> np.ndarray:
+    """Return A (p, q) @ B (q, c), each column contiguous and bitwise independent of the other columns of B.
+
+    size: the numbers of the support, by which the library is chosen. dtype: of the terms and the product.
+    """
+    rows: np.ndarray = np.ascontiguousarray(B.T, dtype)
+    with fast_products(NUMPY, size) as on:
+        return on.product(rows[:, None], A.astype(dtype, copy=False).T)[:, 0].T
 
 
 def _side(n: int) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.solvers.calls import Array, Layout, find_layout, in_calls, telling
+from bench.products.calls import Array, Layout, find_layout, in_calls, telling
 
 LARGE = 2**16  # numbers of the rows learned from, from which torch's products are worth its import
 ROWS = 128  # in a call of a product that is made once

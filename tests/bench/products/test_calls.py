@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.solvers.calls import Layout, find_layout, in_calls, telling, telling_triangle
+from bench.products.calls import Layout, find_layout, in_calls, telling, telling_triangle
 
 
 def exact(A, factor, out):
