@@ -47,6 +47,14 @@ class Fault:
         changed = lines[first][: self.start[1]] + f"({self.now})".encode() + lines[last][self.end[1] :]
         return b"".join([*lines[:first], changed, *lines[last + 1 :]]).decode()
 
+    def is_source(self, root: Path) -> bool:
+        """Return whether the file can still be read with the fault in it: not where the piece is part of a text."""
+        try:
+            ast.parse(self.applied((root / self.path).read_text()))
+        except SyntaxError:
+            return False
+        return True
+
 
 def faults_of(root: Path, path: Path) -> Iterator[Fault]:
     """Yield the faults of one file below `root`, in the order of the source."""
@@ -57,12 +65,7 @@ def faults_of(root: Path, path: Path) -> Iterator[Fault]:
         if was is None or node.end_lineno is None or node.end_col_offset is None:
             continue
         place = (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)
-        fault = Fault(path=path, start=place[0], end=place[1], was=" ".join(was.split()), now=now)
-        try:
-            ast.parse(fault.applied(source))
-        except SyntaxError:  # the piece is part of a text
-            continue
-        yield fault
+        yield Fault(path=path, start=place[0], end=place[1], was=" ".join(was.split()), now=now)
 
 
 def _changes(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:

@@ -96,5 +96,5 @@ def test_a_slide_with_half_of_the_items_gives_far_less_than_half_of_a_draw_by_de
 
 
 def test_an_unknown_regime_is_refused_by_name():
-    with pytest.raises(BenchError, match="Got support groups 'sprad', did you mean 'spread'.*spread, proportional, concentrated"):
+    with pytest.raises(BenchError, match="Got --support-groups 'sprad', did you mean 'spread'.*spread, proportional, concentrated"):
         check_regime("sprad")
