@@ -44,6 +44,11 @@ def test_a_row_is_a_fit_with_its_gap_iterations_and_setting(done):
     assert rows.loc[~iterates, ["gap", "iterations"]].isna().all().all()
 
 
+def test_a_part_of_the_ledger_holds_for_other_tools_the_columns_that_it_has_here(done):
+    sweep, _, run = done
+    assert pq.read_schema(sweep.blocks[0].part(run)).names == list(read_ledger(run).columns)
+
+
 def test_the_share_of_wrong_labels_is_told_by_class_and_as_their_mean(make_sweep, tmp_path):
     protocol = Protocol(shots=(4,), noise=(0.0, 0.25), noise_kinds=("asymmetric",), draws=20, confusable=(("a", "b"),))
     sweep, views = make_sweep(protocol, ["knn"])
