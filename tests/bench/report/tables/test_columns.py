@@ -21,7 +21,7 @@ from bench.report.pages.run_page import run_page
 from bench.report.pages.sections.context import RunPage
 from bench.report.tables import columns, diagnostics, fits
 from bench.report.tables.columns import COLUMNS, Column
-from bench.report.tables.columns.column import mean_of
+from bench.report.tables.columns.column import NO_LABELS, mean_of
 from bench.report.tables.columns.scores import metric
 from bench.report.tables.empty import empty_fields
 from bench.report.tables.identity import DatasetOfRun
@@ -120,6 +120,11 @@ def test_every_column_with_empty_fields_says_why_and_no_other(make_board, protoc
     board, _ = make_board(protocol, **more)
     empty = {key for key in board.table if empty_fields(board.table[key]).any()}
     assert empty == set(board.empty) and all(board.empty.values()), {key for key in empty if not board.empty.get(key)}
+
+
+def test_rows_at_0_labels_beside_others_say_that_nothing_is_learned_at_0_labels():
+    board = pd.DataFrame({"shots": [0, 5]})
+    assert NO_LABELS.when(board, None) and not NO_LABELS.when(board[1:], None)
 
 
 def test_a_page_says_first_what_to_know_then_the_best_row_and_then_all_else(make_board):
