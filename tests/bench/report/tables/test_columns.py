@@ -168,3 +168,9 @@ def test_what_depends_on_the_other_rows_of_a_run_is_empty_where_runs_are_joined(
     }  # fmt: skip
     assert joined[relative].isna().all(axis=None) and board.table.loc[board.table["encoder"] == "weak", relative].notna().all(axis=None)
     assert joined[["ci_low", "p_chance", "balanced_accuracy"]].notna().all(axis=None)
+
+
+@pytest.mark.parametrize("draws", [1, 3])
+def test_a_board_says_so_where_its_draws_learn_from_the_same_groups(make_board, draws):
+    board, _ = make_board(Protocol(shots=(2,), draws=draws), encoders=("strong",), groups=12)
+    assert ("training-as-it-is" in board.flags) == (draws == 1)
