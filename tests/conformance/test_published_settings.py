@@ -33,6 +33,21 @@ def test_many_classes_get_a_weaker_penalty(name):
     assert many < two / 5
 
 
+@pytest.mark.parametrize(
+    ("name", "scale", "by_labels", "by_classes"),
+    [("logreg", 4, -0.3, -0.17), ("ridge", 18, -0.36, -0.8), ("lda", 180, -0.9, -0.47), ("centroid", 13, -0.58, -0.44),
+     ("knn", 3.3, -0.23, -0.22)],
+)  # fmt: skip
+def test_the_published_temperature_is_the_power_of_labels_and_classes_that_was_fitted(name, scale, by_labels, by_classes):
+    head = all_heads()[name]
+    for n, K, d in SIZES[:-1]:
+        assert head.published_temperature(n, K, d) == pytest.approx(scale * (n / K) ** by_labels * K**by_classes)
+
+
+def test_no_number_of_labels_makes_an_lda_more_certain_than_it_is():
+    assert all_heads()["lda"].published_temperature(100_000, 2, 768) == 1
+
+
 def test_few_labels_are_less_certain_than_many():
     for name in ("logreg", "ridge", "lda", "centroid", "knn"):
         head = all_heads()[name]

@@ -10,6 +10,7 @@ imported everything.
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 import random
@@ -20,9 +21,10 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -81,6 +83,20 @@ def numbers(path: Path) -> pd.DataFrame | None:
         return pd.DataFrame()
 
 
+def listed(folder: Path) -> set[str]:
+    """Return the files that the record of a folder vouches for; it may be of another folder, or damaged."""
+    try:
+        return {*json.loads((folder / "run.json").read_bytes()).get("files", {})}
+    except FileNotFoundError:
+        return set()
+    except (ValueError, AttributeError):  # damaged, and no command has read it yet
+        return {table for tables in TABLES.values() for table in tables}
+
+
+def is_served(folder: Path, table: str) -> bool:
+    return (folder / table).exists() and table in listed(folder)
+
+
 @dataclass(frozen=True)
 class Whole:
     """A results folder as it was made: its tables by name of the run, and the embeddings that are exported.
@@ -96,12 +112,12 @@ class Whole:
     def wrong(self, where: Mapping[str, str] = MappingProxyType({})) -> list[str]:
         """Return the tables and embeddings that are there and are not those of the whole folder.
 
-        where: in which folder a command said that its tables are. Tables beside which no record lies count as lost.
+        where: in which folder a command said that its tables are. A table that no record beside it lists counts as lost.
         """
         found = []
         for (name, table), right in self.tables.items():
             folder = Path("out") / where.get(name, name)
-            there = numbers(folder / table) if (folder / "run.json").exists() else None
+            there = numbers(folder / table) if table in listed(folder) else None
             if there is not None and (right is None or not there.equals(right)):
                 found.append(f"{name}/{table}")
         if Path("e.npz").exists():
@@ -259,19 +275,19 @@ def harm_and_read(whole: Whole, seed: int) -> tuple[Harms, list[str]]:
             where["/".join([said[1].split("/")[0], name.split()[-1] if "run" in name else "g"])] = said[1]
     faults += [f"at the end: {wrong} is wrong" for wrong in whole.wrong(where)]
     faults += [f"at the end: {name}/{table} is missing" for (name, table), right in whole.tables.items()
-               if right is not None and not (Path("out") / where.get(name, name) / table).exists()]  # fmt: skip
+               if right is not None and not is_served(Path("out") / where.get(name, name), table)]  # fmt: skip
     return done, faults
 
 
-def apart(whole: Whole, seed: int) -> tuple[Harms, list[str]]:
-    """Do `harm_and_read` in a process of its own, and say so where it does not end."""
+def apart(whole: Whole, harm: Callable[[], tuple[Harms, list[str]]]) -> tuple[Harms, list[str]]:
+    """Harm a folder and read it in a process of its own, and say so where it does not end."""
     answer = whole.place.with_suffix(".pickle")
     shutil.rmtree(whole.place, ignore_errors=True)
     pid = os.fork()
     if pid == 0:
         try:
             claims.STALE_S = 1.0  # a damaged claim is honoured so long
-            answer.write_bytes(pickle.dumps(harm_and_read(whole, seed)))
+            answer.write_bytes(pickle.dumps(harm()))
         except BaseException:
             answer.write_bytes(pickle.dumps(([], [f"not expected: {traceback.format_exc()}"])))
         finally:
@@ -305,7 +321,7 @@ def served(whole: Whole, command: str) -> list[str]:
 def fuzz(whole: Whole, seeds: range) -> None:
     counts, faults, began = Counter[tuple[str, str]](), [], time.monotonic()
     for seed in seeds:
-        done, found = apart(whole, seed)
+        done, found = apart(whole, partial(harm_and_read, whole, seed))
         counts.update((kind, what) for what, kind, _ in done)
         said = "; ".join(f"{what} {path}" for what, _, path in done)
         faults += [f"seed {seed}, {said}: {one}" for one in found]
@@ -329,6 +345,33 @@ def as_table(counts: Counter[tuple[str, str]]) -> str:
 
 def test_of_some_damaged_folders_none_serves_a_wrong_number_or_ends_in_a_traceback(whole):
     fuzz(whole, range(6))
+
+
+@pytest.mark.parametrize("owner", ["granularity/g", "tune/t", "runs/a", ""])
+def test_tables_beside_the_record_of_another_folder_are_served_by_nobody(whole, owner):
+    done, faults = apart(whole, lambda: under_another_record(whole, Path("out") / owner))
+    assert done and not faults, "\n".join(faults)
+
+
+def under_another_record(whole: Whole, owner: Path) -> tuple[Harms, list[str]]:
+    """Exchange the record of a run with another folder's, damage its tables, and read them."""
+    shutil.copytree(whole.kept, whole.place)
+    os.chdir(whole.place)
+    folder, rng = Path("out/runs/b"), random.Random(0)
+    mine, other = (folder / "run.json").read_bytes(), (owner / "run.json").read_bytes()
+    (folder / "run.json").write_bytes(other)
+    (owner / "run.json").write_bytes(mine)
+    tables = [table for table in TABLES["runs/b"] if (folder / table).exists()]
+    for table in tables:
+        (folder / table).write_bytes(digit((folder / table).read_bytes(), rng))
+    code, text = call("leaderboard", "--out", "out")
+    faults = [f"after leaderboard: {wrong} is wrong" for wrong in (whole.wrong() if code else served(whole, "leaderboard"))]
+    if code not in (0, 2) or "the run b is left out" not in " ".join(text.split()):
+        faults.append(f"leaderboard ended with {code}: {text}")
+    code, text = run("b")
+    faults += [f"at the end: {wrong} is wrong" for wrong in whole.wrong() if wrong.startswith("runs/b")]
+    faults += [f"at the end: {table} is missing: {text}" for table in tables if not is_served(folder, table)]
+    return [("swap", "runs/*/run.json", str(owner))], faults
 
 
 @pytest.mark.slow

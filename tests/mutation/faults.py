@@ -7,6 +7,7 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 COMPARED = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -29,13 +30,17 @@ WORK = {"BLOCK", "BUDGET", "CHUNK", "STEP", "PROCESS", "SHARE"}
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """A piece of source from (line, column) to (line, column), counted from 1 and in bytes from 0, and what replaces it."""
+    """A piece of source from (line, column) to (line, column), counted from 1 and in bytes from 0, and what replaces it.
+
+    called: whether it is part of a function that Python runs, and not of what is done at import or compiled.
+    """
 
     path: Path
     start: tuple[int, int]
     end: tuple[int, int]
     was: str
     now: str
+    called: bool
 
     def __str__(self) -> str:
         return f"{self.path}:{self.start[0]}: `{self.was}` becomes `{self.now}`"
@@ -47,22 +52,35 @@ class Fault:
         changed = lines[first][: self.start[1]] + f"({self.now})".encode() + lines[last][self.end[1] :]
         return b"".join([*lines[:first], changed, *lines[last + 1 :]]).decode()
 
+    def is_source(self, root: Path) -> bool:
+        """Return whether the file can still be read with the fault in it: not where the piece is part of a text."""
+        try:
+            ast.parse(self.applied((root / self.path).read_text()))
+        except SyntaxError:
+            return False
+        return True
+
 
 def faults_of(root: Path, path: Path) -> Iterator[Fault]:
     """Yield the faults of one file below `root`, in the order of the source."""
     source = (root / path).read_text()
-    for node, changed in _changes(ast.parse(source)):
+    tree = ast.parse(source)
+    bodies = [(node.body[0].lineno, node.end_lineno or 0) for node in ast.walk(tree) if _runs(node)]
+    for node, changed in _changes(tree):
         was = ast.get_source_segment(source, node)
         now = ast.unparse(changed)
         if was is None or node.end_lineno is None or node.end_col_offset is None:
             continue
         place = (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)
-        fault = Fault(path=path, start=place[0], end=place[1], was=" ".join(was.split()), now=now)
-        try:
-            ast.parse(fault.applied(source))
-        except SyntaxError:  # the piece is part of a text
-            continue
-        yield fault
+        called = any(first <= node.lineno <= last for first, last in bodies)
+        yield Fault(path=path, start=place[0], end=place[1], was=" ".join(was.split()), now=now, called=called)
+
+
+def _runs(node: ast.AST) -> TypeGuard[ast.FunctionDef]:
+    """Return whether a node is a function that Python runs."""
+    return isinstance(node, ast.FunctionDef) and not any(
+        "compiled" in ast.unparse(name) for name in node.decorator_list
+    )
 
 
 def _changes(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:

@@ -14,7 +14,8 @@ from bench.data.datasets import load_dataset
 from bench.embeddings.extract import BLOCK, extract, in_order
 from bench.embeddings.store import EmbeddingStore
 from bench.instances.cut import make_instances
-from encoders import LoadedEncoder, resolve
+from encoders import EncoderError, LoadedEncoder, resolve
+from encoders.spec import EncoderSpec
 
 
 @pytest.fixture
@@ -51,6 +52,24 @@ def test_what_lacks_in_one_encoder_alone_is_made_for_it_alone(data, tmp_path):
     other = EmbeddingStore(tmp_path / "other")
     extract(table, data.root, [first], other)
     assert store.read(first.key, table["instance"]).tobytes() == other.read(first.key, table["instance"]).tobytes()
+
+
+def test_what_an_encoder_has_stored_counts_as_reused_where_it_cannot_be_loaded_again(data, tmp_path, monkeypatch):
+    table, store = make_instances(data, "whole"), EmbeddingStore(tmp_path / "store")
+    first, second = resolve("thumbnail"), resolve("color-stats")
+    extract(table.iloc[:3], data.root, [first], store)
+
+    whole = EncoderSpec.load
+
+    def load(spec, placement):
+        if spec.name == first.name:
+            raise EncoderError("it is lost")
+        return whole(spec, placement)
+
+    monkeypatch.setattr(EncoderSpec, "load", load)
+    report = extract(table, data.root, [first, second], store)
+    assert report.failed == {"thumbnail": "it is lost"}
+    assert report.reused == {"thumbnail": 3, "color-stats": 0} and report.made == {"thumbnail": 0, "color-stats": 4}
 
 
 def test_an_encoder_that_workers_must_not_share_is_run_by_one_thread_with_the_same_rows(data, tmp_path):

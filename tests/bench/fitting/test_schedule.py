@@ -46,7 +46,7 @@ def test_tasks_are_cut_until_every_process_has_two_and_none_is_lost(make_sweep):
 def test_less_memory_means_fewer_tasks_at_once_and_too_little_is_refused(make_sweep):
     sweep, views = make_sweep(Protocol(shots=(1, 4)), HEADS)
     one = max(task_bytes((unit,), sweep, views["strong"]) for unit in sweep.blocks)
-    at_once = [cut_tasks(sweep.blocks, sweep, views, 3, budget)[1] for budget in (1.01 * one, 2.2 * one, 3.3 * one)]
+    at_once = [cut_tasks(sweep.blocks, sweep, views, 3, budget)[1] for budget in (one, 2.2 * one, 3.3 * one)]
     assert at_once == [1, 2, 3]
     with pytest.raises(BenchError, match=r"Got a budget of 0.0 GB.*give --memory at least"):
         cut_tasks(sweep.blocks, sweep, views, 3, one / 10)
@@ -59,6 +59,17 @@ def test_rows_that_are_left_out_are_counted(make_sweep):
 
     least = 8 * 10 * 3 * 12  # the scores of 10 settings, 3 classes, 12 rows
     assert min(size("loo"), size("auto")) > size("oracle") + least
+
+
+def test_the_estimate_counts_what_a_draw_is_multiplied_with_and_its_folds(make_sweep):
+    sweep, views = make_sweep(Protocol(shots=(3, 6), draws=3, select=("fixed", "inner-cv")), ["knn"])
+    size = {(unit.selection, unit.shots): task_bytes((unit,), sweep, views["strong"]) for unit in sweep.blocks}
+    few, many = 3 * 3, 3 * 6  # labels of 3 classes
+    tested = max(len(split.test) for splits in sweep.plan.repeats for split in splits)
+    own, across, pool = 4 * (many**2 - few**2), 4 * (many - few) * tested, 2 * (many - few) * 24  # 24 dimensions
+    assert size["fixed", 6] - size["fixed", 3] == pytest.approx(8 * (own + across + pool))
+    folds = 80 * (many**2 - few**2)
+    assert size["inner-cv", 6] - size["inner-cv", 3] == pytest.approx(8 * (own + across + pool) + folds)
 
 
 def test_a_task_whose_predictions_would_not_fit_is_cut(make_sweep, monkeypatch):

@@ -18,7 +18,7 @@ from bench.heads.choice import may_leave_out
 from bench.protocol.budget import draw_budget, lacking
 from bench.protocol.order import REGIMES
 from bench.protocol.protocol import Protocol
-from bench.protocol.splits import class_codes, plan_splits
+from bench.protocol.splits import Split, class_codes, plan_splits
 from bench.runs.ledger import read_ledger
 from bench.runs.predictions import read_unit
 
@@ -63,6 +63,14 @@ def test_the_order_of_the_table_changes_no_draw():
         supports = draw_budget(own, "ab", plan, [12], draws=3).supports
         drawn.append({key: set(own["instance"].iloc[rows]) for key, rows in supports.items()})
     assert drawn[0] == drawn[1]
+
+
+def test_the_split_with_the_fewest_items_to_learn_from_says_what_budget_is_refused():
+    table = uneven(60, 40)
+    repeat = [Split("large", np.arange(50), np.arange(50, 100)), Split("small", np.arange(50, 80), np.arange(80, 100))]
+    plan = replace(plan_splits(table, "ab"), repeats=(tuple(repeat),))
+    draws = draw_budget(table, "ab", plan, [30, 31], draws=1)
+    assert draws.refused == {31: "--budget 31 asked of split 'small', which has 30 items to learn from"}
 
 
 def test_a_budget_beyond_what_there_is_to_learn_from_is_refused_and_a_missed_class_is_told():

@@ -166,3 +166,10 @@ def test_the_leak_is_what_the_random_split_scores_more_method_by_method():
     other = pd.DataFrame({**method, "balanced_accuracy": [0.75, 0.8, 0.95]})
     leak = leak_table(one, other.iloc[::-1])
     assert leak["encoder"].tolist() == ["y", "x"] and np.allclose(leak["leak"], [0.3, 0.05])
+
+
+def test_a_group_in_two_sources_is_refused_by_name():
+    table = pd.DataFrame({"group": ["g", "g", "h"], "source": ["x", "y", "x"]})
+    with pytest.raises(BenchError, match="group 'g' is in 2 sources"):
+        regroup(table, "source")
+    assert regroup(table[1:], "source")["group"].tolist() == ["y", "x"]

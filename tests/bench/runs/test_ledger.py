@@ -15,7 +15,8 @@ from bench.protocol.protocol import Protocol
 from bench.report.tables.leaderboard import build_leaderboard
 from bench.runs.facts import EncoderFacts, RunFacts
 from bench.runs.ledger import read_ledger, read_part
-from bench.runs.predictions import read_unit
+from bench.runs.predictions import FORMAT, read_identity, read_unit
+from bench.seeds import content_name
 
 FACTS = RunFacts("d", "whole", "comparable", "r", "fixed", "r", "spread", ("a", "b", "c"),
                  {"strong": EncoderFacts("control", 24, True, 1.0)})  # fmt: skip
@@ -41,6 +42,11 @@ def test_a_row_is_a_fit_with_its_gap_iterations_and_setting(done):
     assert all(isinstance(json.loads(part), dict) for part in parts)
     iterates = rows["head"] == "logreg"
     assert rows.loc[~iterates, ["gap", "iterations"]].isna().all().all()
+
+
+def test_a_part_of_the_ledger_holds_for_other_tools_the_columns_that_it_has_here(done):
+    sweep, _, run = done
+    assert pq.read_schema(sweep.blocks[0].part(run)).names == list(read_ledger(run).columns)
 
 
 def test_the_share_of_wrong_labels_is_told_by_class_and_as_their_mean(make_sweep, tmp_path):
@@ -98,3 +104,13 @@ def test_stored_probabilities_are_within_a_thousandth_and_two_bytes_each(done):
     assert P.dtype == np.float16
     np.testing.assert_allclose(P.astype(float).sum(-1), 1, atol=2e-3)
     assert unit.path(run).stat().st_size < 2 * P.size + 6000
+
+
+def test_predictions_say_what_they_are_of_unless_they_have_the_name_of_others(done):
+    sweep, _, run = done
+    for unit in sweep.blocks:
+        assert content_name([FORMAT, read_identity(run, unit.name)]) == unit.name
+    one, other = sweep.blocks[:2]
+    other.path(run).write_bytes(one.path(run).read_bytes())
+    assert read_identity(run, one.name) and read_identity(run, other.name) is None
+    assert read_identity(run, "never made") is None

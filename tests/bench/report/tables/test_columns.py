@@ -21,7 +21,7 @@ from bench.report.pages.run_page import run_page
 from bench.report.pages.sections.context import RunPage
 from bench.report.tables import columns, diagnostics, fits
 from bench.report.tables.columns import COLUMNS, Column
-from bench.report.tables.columns.column import mean_of
+from bench.report.tables.columns.column import NO_LABELS, mean_of
 from bench.report.tables.columns.scores import metric
 from bench.report.tables.empty import empty_fields
 from bench.report.tables.identity import DatasetOfRun
@@ -122,6 +122,11 @@ def test_every_column_with_empty_fields_says_why_and_no_other(make_board, protoc
     assert empty == set(board.empty) and all(board.empty.values()), {key for key in empty if not board.empty.get(key)}
 
 
+def test_rows_at_0_labels_beside_others_say_that_nothing_is_learned_at_0_labels():
+    board = pd.DataFrame({"shots": [0, 5]})
+    assert NO_LABELS.when(board, None) and not NO_LABELS.when(board[1:], None)
+
+
 def test_a_page_says_first_what_to_know_then_the_best_row_and_then_all_else(make_board):
     board, facts = make_board(Protocol(shots=(2,), noise=(0.0, 0.3), draws=2, select=("auto", "oracle")), warnings=("a note",))
     page = render(run_page(RunPage(board=board, facts=facts, refused=("b note",), command="bench run")))
@@ -163,3 +168,9 @@ def test_what_depends_on_the_other_rows_of_a_run_is_empty_where_runs_are_joined(
     }  # fmt: skip
     assert joined[relative].isna().all(axis=None) and board.table.loc[board.table["encoder"] == "weak", relative].notna().all(axis=None)
     assert joined[["ci_low", "p_chance", "balanced_accuracy"]].notna().all(axis=None)
+
+
+@pytest.mark.parametrize("draws", [1, 3])
+def test_a_board_says_so_where_its_draws_learn_from_the_same_groups(make_board, draws):
+    board, _ = make_board(Protocol(shots=(2,), draws=draws), encoders=("strong",), groups=12)
+    assert ("training-as-it-is" in board.flags) == (draws == 1)

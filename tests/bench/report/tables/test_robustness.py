@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.report.pages.markdown import render_block
+from bench.report.pages.sections.wrong_labels import wrong_labels
 from bench.report.tables.robustness import breakdown, retained_area, robustness
 
 NULL = 0.25
@@ -32,6 +36,13 @@ def test_every_measure_of_one_method():
     assert row["retained_area"] == pytest.approx((0.2 * 0.85 + 0.2 * 0.45) / 0.4)
     assert row["breakdown"] == pytest.approx(0.2 + 0.2 * 0.2 / 0.5)
     assert np.isnan(row["breakdown_beyond"]) and np.isnan(row["kendall_tau@0.4"])  # alone, there is no order
+
+
+def test_the_page_tells_what_is_lost_at_the_highest_rate_that_a_method_has():
+    both = pd.concat([board({"a": [0.85, 0.67, 0.37]}), board({"b": [0.8, 0.7, 0.6]}).iloc[:2]])
+    run = SimpleNamespace(robustness=robustness(both, NULL), facts=SimpleNamespace(noise={}))
+    page = "\n".join(map(render_block, wrong_labels(run)))
+    assert [line.split("|")[5].strip() for line in page.splitlines() if "knn" in line] == ["48.0 at 40%", "10.0 at 20%"]
 
 
 def test_a_method_that_never_breaks_down_says_up_to_where_that_is_known():
