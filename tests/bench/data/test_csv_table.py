@@ -38,6 +38,14 @@ def test_every_encoding_separator_and_line_end_is_read_alike(write, encoding, se
     assert told == (encoding in ("cp1252", "latin-1"))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_known_where_most_letters_are_not_latin(write, encoding):
+    text = "path,label,note\n" + "".join(f"{row},{'神经元的图像' * 4}\n" for row in ROWS)
+    share = sum(ord(letter) < 256 for letter in text) / len(text)
+    assert 0.3 < share < 0.5
+    assert load_dataset(write(text.encode(encoding))).classes == ("Drüse", "b")
+
+
 @pytest.mark.parametrize(
     "text",
     [
