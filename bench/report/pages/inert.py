@@ -11,7 +11,7 @@ from bench.text import plain
 _SPECIAL = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
 _BARE_LINK = re.compile(r"(?i)(:(?=//)|www(?=\.)|(?:mailto|xmpp)(?=:))")
 _BLOCK = re.compile(r"^(\d{1,9}(?=[.)](?:\s|$))|(?=[-+#=>]))")  # lists, headings, quotations
-_OWN_CODE = re.compile(r"(`\w[\w =.,/:'@-]*`)")  # as in "see `bench store`"; harmless whoever wrote it
+_OWN_CODE = re.compile(r"((?<!`)`\w[\w =.,/:'@-]*`(?!`))")  # as in "see `bench store`"; harmless whoever wrote it
 
 
 def inert(text: str, *, in_table: bool = False) -> str:

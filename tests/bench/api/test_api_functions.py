@@ -131,7 +131,6 @@ def test_no_name_of_a_class_or_a_file_is_html(here):
         (dict(encoders=3), r"Got encoders=3; expected names as text, e.g. encoders=\['dino', 'texture'\]."),
         (dict(encoders=["texture", 3]), r"Got encoders=\['texture', 3\]"),
         (dict(encoders="textur"), "did you mean 'texture'"),
-        (dict(encoders=[]), "Got no encoders, and no embeddings"),
         (dict(heads="knnn"), "Got head 'knnn', did you mean 'knn'"),
         (dict(heads={"knn": 1}), "Got heads={'knn': 1}"),
         (dict(select="best"), "Got select 'best'"),

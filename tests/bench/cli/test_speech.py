@@ -26,6 +26,7 @@ CALLS = {
     "leaderboard": ((), "balanced_accuracy"),
     "proxies": ((*DATA, "--encoder", "texture,thumbnail"), "loo_ridge"),
     "segment": (("--data", "raw", "--to", "seen"), "cells"),
+    "pretrain": (("--data", "raw", "--to", "mine.encoder", "--words", "4", "--size", "16"), "dim"),
     "store": ((), "rows"),
     "store clean": ((), "bytes"),
     "tune": ((*DATA, "--encoder", "thumbnail", "--head", "knn", "--trials", "2", *QUICK), "setting"),

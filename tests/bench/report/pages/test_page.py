@@ -68,6 +68,8 @@ def test_markdown_shows_a_text_as_it_is(text):
 
 @given(HOSTILE)
 @example("\nwww.x.org")
+@example("``https://x.org/a_b`")
+@example("`https://x.org/a_b``")
 def test_no_address_becomes_a_link_of_itself(text):
     shown = re.sub("`[^`]*`", "", inert(text))
     assert "://" not in shown.replace("\\://", "") and "www." not in shown.lower()
