@@ -13,6 +13,9 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 import products  # noqa: E402
 
+#: Columns that hang on a draw from a normal distribution, or on whether a difference is beyond its limit: other versions of
+#: numpy round otherwise. By how much a few rows may differ.
+ROUNDED = {"rank_low": 0, "rank_high": 0, "p_best": 0.01, "p_near": 0.01, "p_joint": 0.05}
 NAMES = json.loads((HERE / "names.json").read_text())
 
 
@@ -43,4 +46,9 @@ def test_tables_of_a_run_hold_what_they_held(place):
     assert {f"{name}" for name in made} == {path.name for path in (HERE / "run").iterdir()}
     for name, table in made.items():
         before = pd.read_csv(HERE / "run" / name)
-        pd.testing.assert_frame_equal(table, before, rtol=1e-6, atol=1e-9, check_dtype=False)
+        assert list(table.columns) == list(before.columns)
+        exact = [column for column in table if column not in ROUNDED]
+        pd.testing.assert_frame_equal(table[exact], before[exact], rtol=1e-6, atol=1e-9, check_dtype=False)
+        for column in set(table) & set(ROUNDED):
+            other = (table[column] - before[column]).abs() > ROUNDED[column]
+            assert other.mean() < 0.05, column
