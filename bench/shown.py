@@ -6,6 +6,7 @@ in HTML, is escaped.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -43,11 +44,12 @@ class Table:
 Part = Title | Items | Table | str
 
 
-class Shows:
+class Shows(ABC):
     """Gives a class whose method `_parts` says what there is to see its look as text and as HTML."""
 
+    @abstractmethod
     def _parts(self) -> Sequence[Part]:
-        raise NotImplementedError
+        """Return what there is to see, from the top down."""
 
     def __repr__(self) -> str:
         return as_text(self._parts())

@@ -22,6 +22,7 @@ from .weights import local_weights
 
 FORMAT = 1
 FILE, WEIGHTS, CARD = "encoder.json", "weights.safetensors", "README.md"
+PART = f".{FILE}.part"  # what FILE is until it is whole
 LARGEST = 1_000_000  # bytes of encoder.json
 
 
@@ -70,7 +71,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, tensors: Mapping[str,
     (folder / CARD).write_text(card, encoding="utf-8")
     about = {"format": FORMAT, "weights": local_weights(str(folder / WEIGHTS))[1], **asdict(checkpoint)}
     text = json.dumps(about, indent=1, sort_keys=True)
-    part = folder / f".{FILE}.part"
+    part = folder / PART
     part.write_text(text + "\n", encoding="utf-8")
     part.replace(folder / FILE)
 

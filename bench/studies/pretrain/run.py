@@ -18,10 +18,11 @@ from bench.studies.pretrain.card import card_of
 from bench.studies.pretrain.crops import Crops, read_crops
 from bench.studies.pretrain.dictionary import DictionarySettings, learn_dictionary
 from encoders import Preprocess
-from encoders.checkpoint import Checkpoint, write_checkpoint
+from encoders.checkpoint import CARD, FILE, PART, WEIGHTS, Checkpoint, write_checkpoint
 
 OnProgress = Callable[[str, int, int], None]
 FEWEST = 10  # instances that something can be learned from
+OWN = (FILE, WEIGHTS, CARD, PART)  # what a folder of an encoder may hold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +110,6 @@ def check_folder(folder: Path) -> None:
             raise BenchError(
                 f"Got --to {folder}, which holds {strange[0]}; expected a new folder, or one of an encoder made here."
             )
-
-
-OWN = ("encoder.json", "weights.safetensors", "README.md")
 
 
 def data_digest(crops: Crops) -> str:
