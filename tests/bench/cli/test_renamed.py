@@ -11,6 +11,13 @@ def test_old_names_of_options_are_taken_for_the_new_ones_and_values_stay():
     assert notes == ["--seeds is called --draws now", "--draw is called --support-groups now"]
 
 
+def test_where_an_export_names_the_results_as_before_both_of_its_folders_have_their_old_meaning():
+    words, notes = by_new_names(["export", "--results=r", "--out", "e.npz"])
+    assert words == ["export", "--out=r", "--to", "e.npz"] and len(notes) == 2
+    for new in (["export", "--out", "r", "--to", "e.npz"], ["run", "--out", "r"]):
+        assert by_new_names(new) == (new, [])
+
+
 def test_no_new_name_is_an_old_one():
     assert not set(RENAMED) & set(RENAMED.values())
 
