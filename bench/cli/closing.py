@@ -31,7 +31,7 @@ def say_next(after: str, table: pd.DataFrame, classes: Sequence[str], lost: Mapp
         if "--encoder" not in typed:
             more["--encoder"] = SUGGESTED
         if lost:
-            more["--leave-out"] = ",".join([*typed.get("--leave-out", ()), *lost])
+            more.update(next_step.with_lost(lost, typed))
         command = f"Next: {next_step.proposal('run', typed, known, more)}"
     console.print("")
     console.print(next_step.verdict(evidence))

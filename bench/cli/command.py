@@ -20,6 +20,8 @@ from bench.cli.options.output import AsJson, Quiet, Verbose
 
 #: Help takes the width of the terminal; -h is --help. What the root says holds for all commands below it.
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 10_000}
+#: How the library's message starts for a word that belongs to no option.
+EXTRA = "unexpected extra argument"
 
 
 def load_config(context: typer.Context, given: Path | None) -> Path | None:
@@ -81,6 +83,16 @@ class BenchCommand(TyperCommand):
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the examples."""
         write_examples(self, formatter)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read what was typed; a word that belongs to no option is told which option it may be meant for."""
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:  # its class is at another place in every version of the library
+            said = getattr(error, "message", "")
+            if EXTRA not in said or not any("--data" in one.opts for one in self.params):
+                raise
+            return ctx.fail(f"{said}; expected options alone. A folder or a table of images follows --data.")
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """Return what a word may be completed to; a key that is pressed waits for no list of kinds."""

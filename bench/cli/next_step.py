@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bench.data.walk import LINKED
 from bench.statistics.comparison import RANK_FROM
 from bench.statistics.intervals import T_FROM
 
@@ -92,6 +93,16 @@ def proposal(verb: str, typed: Typed, known: Sequence[str], changes: Mapping[str
     for name, values in taken.items():
         words += [word for value in values for word in (name, value)] if values else [name]
     return shlex.join(words)
+
+
+def with_lost(lost: Mapping[str, str], typed: Typed) -> dict[str, str]:
+    """Return the options that run without the classes of which nothing can be used; links are followed first.
+
+    lost: class -> why none of its images can be used.
+    """
+    linked = [name for name, why in lost.items() if why.endswith(LINKED)]
+    out = [*typed.get("--leave-out", ()), *(name for name in lost if name not in linked)]
+    return ({"--follow-links": ""} if linked else {}) | ({"--leave-out": ",".join(out)} if out else {})
 
 
 def after_run(evidence: Evidence, typed: Typed, known: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ import unicodedata
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 COLOURS = {"Erythrozyt": (200, 90, 90), "Lymphozyt": (90, 90, 200), "Thrombozyt": (150, 120, 180)}
@@ -75,6 +76,7 @@ def test_a_folder_as_a_new_user_has_it_loses_nothing_in_silence(bench, tmp_path)
     head, _, rest = text.partition("Zellen: 49 images in 48 groups")
     assert "2 classes have no image" in head and "Blasten: it is an empty folder" in head
     assert "Monozyt: it is a link to a folder" in head and "--leave-out Blasten,Monozyt" in head
+    assert text.rstrip().endswith("--follow-links --leave-out Blasten")
     for name, count in (("Erythrozyt", 12), (UMLAUT, 12), ("Lymphozyt", 13), ("Thrombozyt", 12)):
         assert f"{name} {count} {count}" in rest
     said = [
@@ -96,6 +98,12 @@ def test_a_folder_as_a_new_user_has_it_loses_nothing_in_silence(bench, tmp_path)
     assert code == 0 and "(52 groups tested)" in text and "left out as asked: Blasten" in text
     before = text.partition("1 label per class")[0]
     assert [before.count(text) for text in said] == [1] * len(said)
+
+
+@pytest.mark.parametrize("verb", ["run", "extract", "data check"])
+def test_a_folder_without_its_option_is_told_the_option(bench, tmp_path, verb):
+    code, text = bench(*verb.split(), tmp_path)
+    assert code == 2 and str(tmp_path.name) in text and "A folder or a table of images follows --data." in text
 
 
 def test_the_table_of_a_spreadsheet_in_latin_1_gives_the_same_images_and_the_patients(bench, tmp_path):
