@@ -16,7 +16,7 @@ import numpy as np
 
 from .dictionary import build_dictionary, check_dictionary
 from .errors import EncoderError, did_you_mean
-from .options import IMAGE_READERS, image_defaults, read_options
+from .options import COMMON_READERS, IMAGE_READERS, common_defaults, read_options
 from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
 from .weights import local_weights
 
@@ -87,12 +87,12 @@ def checkpoint_spec(name: str, options: Mapping[str, object]) -> EncoderSpec:
             f"Got {folder / WEIGHTS}, which is not what {FILE} beside it was written with ({digest[:15]}, now "
             f"{own[:15]}); copy the folder again, or make it again."
         )
-    values, full = read_options(name.rstrip("/"), options, IMAGE_READERS, image_defaults(found.preprocess, options))
+    values, full = read_options(name.rstrip("/"), options, COMMON_READERS, common_defaults(found.preprocess, options))
     chosen: dict[str, Any] = {key: values[key] for key in IMAGE_READERS}
     preprocess = Preprocess(**{**asdict(found.preprocess), **chosen})
     return EncoderSpec(
         name=full, family="microscopy", source=f"checkpoint:{found.kind}", dim=kind.check(found.settings, preprocess),
-        preprocess=preprocess, weights=digest, scaling=kind.scaling, licence=found.licence,
+        preprocess=preprocess, weights=digest, orient8=str(values["orient8"]), scaling=kind.scaling, licence=found.licence,
         pretraining=found.pretraining, params=found.params,
         architecture=json.dumps(dict(found.settings), sort_keys=True), file=path, checked="code",
         about=f"{found.kind} made by bench pretrain", build=kind.build,

@@ -13,7 +13,7 @@ from typing import Any
 
 from .errors import EncoderError
 from .open_clip_models import CLIP_MEAN, CLIP_STD, build_open_clip, build_open_clip_tower
-from .options import IMAGE_READERS, Reader, image_defaults, one_of, read_options, whole
+from .options import COMMON_READERS, IMAGE_READERS, Reader, common_defaults, one_of, read_options, whole
 from .spec import BACKENDS, PRECISIONS, EncoderSpec, Preprocess
 from .timm_models import build_timm
 from .weights import local_weights
@@ -104,18 +104,18 @@ def _variant(
     defaults = {
         "size": pre.size, "pool": declared.pool, "weights": "random" if control else "pretrained", "seed": 0,
         "precision": declared.precision, "backend": declared.backend,
-        **image_defaults(pre, given),
+        **common_defaults(pre, given),
     }  # fmt: skip
     readers: dict[str, Reader] = {
         "size": whole(32, 4096, patch), "pool": one_of(*POOLS[kind]), "seed": whole(0, 2**32 - 1),
         "precision": one_of(*PRECISIONS), "backend": one_of(*BACKENDS),
-        **IMAGE_READERS,
+        **COMMON_READERS,
     }  # fmt: skip
     if not control:
         readers["weights"] = str
     values, name = read_options(declared.name, given, readers, defaults)
     chosen: dict[str, Any] = {key: values[key] for key in ("size", *IMAGE_READERS)}
-    how: dict[str, Any] = {key: values[key] for key in ("precision", "backend")}
+    how: dict[str, Any] = {key: values[key] for key in ("precision", "backend", "orient8")}
     pool = str(values["pool"])
     dim = declared.dim // _tokens(declared.pool) * _tokens(pool)
     spec = replace(declared, name=name, dim=dim, pool=pool, preprocess=replace(pre, **chosen), **how)

@@ -15,9 +15,10 @@ COLORS = ("rgb", "grey")
 WINDOWS = ("percentile", "percentile-each", "range")
 STACKS = ("first", "middle", "max", "mean")
 INTERVENTIONS = ("none", "zscore", "shuffle")
+ORIENTATIONS = ("off", "mean")
 _NUMBER = r"-?[0-9]{1,12}(?:\.[0-9]{1,12})?"
 #: What variants are made by; no alias.
-OPTIONS = ("backend", "channels", "color", "intervene", "pool", "precision", "size", "stack", "weights", "window")
+OPTIONS = ("backend", "channels", "color", "intervene", "orient8", "pool", "precision", "size", "stack", "weights", "window")
 _KEY_VALUE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 
 
@@ -142,16 +143,18 @@ IMAGE_READERS: dict[str, Reader] = {
     "color": one_of(*COLORS), "window": window_text, "channels": channels_text, "stack": one_of(*STACKS),
     "intervene": one_of(*INTERVENTIONS),
 }  # fmt: skip
+#: The options that every encoder has but those of the size of its input.
+COMMON_READERS: dict[str, Reader] = {**IMAGE_READERS, "orient8": one_of(*ORIENTATIONS)}
 
 
-def image_defaults(declared: Preprocess, given: Mapping[str, object]) -> dict[str, object]:
-    """Return the defaults of `IMAGE_READERS`.
+def common_defaults(declared: Preprocess, given: Mapping[str, object]) -> dict[str, object]:
+    """Return the defaults of `COMMON_READERS`.
 
     Channels that were chosen each have a window of their own unless one is given: they are mostly fluorescence,
     whose channels have nothing to do with each other, and under a common window the brightest hides the rest.
     Without a choice the window is common, so that the colours of a 16-bit colour image stay what they are.
     """
-    defaults: dict[str, object] = {key: getattr(declared, key) for key in IMAGE_READERS}
+    defaults: dict[str, object] = {**{key: getattr(declared, key) for key in IMAGE_READERS}, "orient8": "off"}
     if given.get("channels", "auto") != "auto" and declared.window == "percentile":
         defaults["window"] = "percentile-each"
     return defaults

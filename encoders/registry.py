@@ -24,7 +24,7 @@ import numpy as np
 from .checkpoint import checkpoint_spec, is_checkpoint
 from .encode import check_finite
 from .errors import EncoderError, did_you_mean
-from .options import IMAGE_READERS, OPTIONS, image_defaults, read_options, split_alias, split_options
+from .options import COMMON_READERS, IMAGE_READERS, OPTIONS, common_defaults, read_options, split_alias, split_options
 from .panels import FORMERLY, PANELS
 from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
 from .user_code import USER_MODULE, blamed_on, guarded
@@ -244,12 +244,13 @@ def _user_module(file: Path, code: str, text: bytes) -> ModuleType:
 
 
 def _descriptor_variant(declared: EncoderSpec, **options: object) -> EncoderSpec:
-    readers = dict(IMAGE_READERS)
+    readers = dict(COMMON_READERS)
     if declared.preprocess.color == "grey":  # what is defined on the luma has no colour variant
         del readers["color"]
-    values, name = read_options(declared.name, options, readers, image_defaults(declared.preprocess, options))
+    values, name = read_options(declared.name, options, readers, common_defaults(declared.preprocess, options))
     chosen: dict[str, Any] = {key: values[key] for key in IMAGE_READERS}
-    return replace(declared, name=name, preprocess=replace(declared.preprocess, **chosen))
+    preprocess = replace(declared.preprocess, **chosen)
+    return replace(declared, name=name, preprocess=preprocess, orient8=str(values["orient8"]))
 
 
 def _blamed(function: Callable[..., Any], doing: str) -> AbstractContextManager[None]:

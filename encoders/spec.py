@@ -11,6 +11,7 @@ import numpy as np
 
 from .errors import EncoderError
 from .interventions import VERSION
+from .orientations import in_all_orientations
 
 #: Version of what `encode` promises. Raise it when the same spec would give other vectors than before.
 CONTRACT: int = 2
@@ -111,6 +112,7 @@ class EncoderSpec:
     scaling: what a head should do to the rows first: "unit" (centre, then L2-normalise each row) or
         "standard" (standardise each feature).
     precision: "float32", or "bfloat16" for the products of a network. backend: "torch" or "openvino" (CPU).
+    orient8: "off", or "mean": of the vectors of an image turned and mirrored in all eight ways, see `orientations`.
     trivial: true for descriptors and controls, the panel a learned encoder has to beat.
     code: identity of code outside this package's contract: a descriptor's version, a user file's sha256.
     architecture: timm's or open_clip's description of the network where `source` does not tell, else "".
@@ -132,6 +134,7 @@ class EncoderSpec:
     scaling: str = "unit"
     precision: str = "float32"
     backend: str = "torch"
+    orient8: str = "off"
     licence: str = "unknown"
     pretraining: str = "unknown"
     gated: bool = False
@@ -162,6 +165,7 @@ class EncoderSpec:
             "code": self.code,
             **{name: value for name, value in declared.items() if value},
             **({"backend": self.backend} if self.backend != "torch" else {}),
+            **({"orient8": self.orient8} if self.orient8 != "off" else {}),
         }
 
     @property
@@ -215,11 +219,12 @@ class EncoderSpec:
     def load(self, placement: Placement | None = None) -> LoadedEncoder:
         """Build the encoder and load its weights; EncoderError when they cannot be had."""
         try:
-            return self.build(self, placement or Placement())
+            loaded = self.build(self, placement or Placement())
         except ImportError as error:
             raise EncoderError(
                 f"Encoder '{self.name}' needs a package that cannot be imported ({error}); install it first."
             ) from error
+        return replace(loaded, encode=in_all_orientations(loaded.encode)) if self.orient8 == "mean" else loaded
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ def choices(name: str) -> list[str]:
         resolve(f"{name}@no_such_option=1")
     allowed = str(caught.value).rpartition(": ")[2].rstrip(".").split(", ")
     values = {
-        "color": "grey", "window": "0-4095", "channels": "each", "stack": "max", "intervene": "shuffle", "weights": "random", "pool": _another_pool(name), "size": "448",
+        "color": "grey", "window": "0-4095", "channels": "each", "stack": "max", "intervene": "shuffle", "orient8": "mean", "weights": "random", "pool": _another_pool(name), "size": "448",
         "precision": "bfloat16", "backend": "openvino",
         "seed": "7" if "weights" not in allowed else "7,weights=random",
     }  # fmt: skip

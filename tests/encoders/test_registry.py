@@ -97,7 +97,7 @@ def test_random_weights_make_a_control_of_any_network() -> None:
     [
         ("dinno", "Got encoder 'dinno', did you mean 'dino'? `bench encoders` lists all."),
         ("zzzzzz", "Got encoder 'zzzzzz'. `bench encoders` lists all."),
-        ("dino@sise=3", "did you mean 'size'? Options of 'dino': backend, channels, color, intervene, pool, precision, seed, "
+        ("dino@sise=3", "did you mean 'size'? Options of 'dino': backend, channels, color, intervene, orient8, pool, precision, seed, "
          "size, stack, weights, window."),
         (
             "dino@size=225",
@@ -113,7 +113,7 @@ def test_random_weights_make_a_control_of_any_network() -> None:
         ("dino@weights=nowhere.npz", "there is no file"),
         ("dino@seed=1", "it belongs to weights=random"),
         ("random-resnet18@weights=x.pt", "Got option 'weights'"),
-        ("texture@size=64", "Options of 'texture': channels, intervene, stack, window"),
+        ("texture@size=64", "Options of 'texture': channels, intervene, orient8, stack, window"),
         ("dino@", "expected key=value"),
         ("dino@size", "expected key=value"),
         ("dino@size=224,size=448", "Got 'size' twice"),
