@@ -8,7 +8,7 @@ vectors = encoder.encode([fit_input(as_rgb(image, spec.preprocess), spec.preproc
 from .errors import EncoderError
 from .hub import availability
 from .open_clip_text import TextEncoder, has_text_tower, text_encoder
-from .options import split_alias, split_names
+from .options import OPTION_VALUES, OPTIONS, split_alias, split_names, split_options
 from .panels import DEFAULT, PANELS, expand
 from .placement import find_placement, hardware, one_thread_each
 from .preprocess import as_rgb, as_views, fit_input
@@ -17,6 +17,8 @@ from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
 
 __all__ = [
     "DEFAULT",
+    "OPTIONS",
+    "OPTION_VALUES",
     "PANELS",
     "EncoderError",
     "EncoderSpec",
@@ -40,5 +42,6 @@ __all__ = [
     "resolve",
     "split_alias",
     "split_names",
+    "split_options",
     "text_encoder",
 ]

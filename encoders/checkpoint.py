@@ -92,8 +92,8 @@ def checkpoint_spec(name: str, options: Mapping[str, object]) -> EncoderSpec:
     preprocess = Preprocess(**{**asdict(found.preprocess), **chosen})
     return EncoderSpec(
         name=full, family="microscopy", source=f"checkpoint:{found.kind}", dim=kind.check(found.settings, preprocess),
-        preprocess=preprocess, weights=digest, orient8=str(values["orient8"]), scaling=kind.scaling, licence=found.licence,
-        pretraining=found.pretraining, params=found.params,
+        preprocess=preprocess, weights=digest, orient8=str(values["orient8"]), scaling=kind.scaling,
+        licence=found.licence, pretraining=found.pretraining, params=found.params,
         architecture=json.dumps(dict(found.settings), sort_keys=True), file=path, checked="code",
         about=f"{found.kind} made by bench pretrain", build=kind.build,
     )  # fmt: skip

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from .errors import EncoderError, did_you_mean
-from .spec import Preprocess
+from .spec import PRECISIONS, Preprocess
 
 #: Reads one option's text; raises ValueError whose text says what was expected.
 Reader = Callable[[str], object]
@@ -16,9 +16,16 @@ WINDOWS = ("percentile", "percentile-each", "range")
 STACKS = ("first", "middle", "max", "mean")
 INTERVENTIONS = ("none", "zscore", "shuffle")
 ORIENTATIONS = ("off", "mean")
+#: What an option may be where its values are words; an encoder offers some of them.
+OPTION_VALUES: Mapping[str, tuple[str, ...]] = {
+    "color": COLORS, "window": WINDOWS, "stack": STACKS, "intervene": INTERVENTIONS, "orient8": ORIENTATIONS,
+    "pool": ("default", "avg", "max", "cls", "mean", "cls+mean"), "precision": PRECISIONS,
+}  # fmt: skip
 _NUMBER = r"-?[0-9]{1,12}(?:\.[0-9]{1,12})?"
 #: What variants are made by; no alias.
-OPTIONS = ("backend", "channels", "color", "intervene", "orient8", "pool", "precision", "size", "stack", "weights", "window")
+OPTIONS = (
+    "backend", "channels", "color", "intervene", "orient8", "pool", "precision", "size", "stack", "weights", "window",
+)  # fmt: skip
 _KEY_VALUE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 
 

@@ -14,6 +14,7 @@ import typer
 
 from bench import __version__
 from bench.cli import (
+    ablate,
     data_check,
     export,
     extract,
@@ -94,6 +95,7 @@ add("leaderboard", examples=leaderboard.EXAMPLES, panel=WORK, rows=True)(leaderb
 add("pretrain", examples=pretrain.EXAMPLES, panel=ASK, rows=True)(pretrain.pretrain)
 add("tune", examples=tune.EXAMPLES, panel=ASK, rows=True)(tune.tune)
 add("proxies", examples=proxies.EXAMPLES, panel=ASK, rows=True)(proxies.proxies)
+add("ablate", examples=ablate.EXAMPLES, panel=ASK, rows=True)(ablate.ablate)
 add("granularity", examples=granularity.EXAMPLES, panel=ASK, rows=True)(granularity.granularity)
 add("segment", examples=segment.EXAMPLES, panel=ASK, rows=True)(segment.segment)
 add("prompts", examples=export.PROMPTS_EXAMPLES, panel=ASK)(export.prompts)

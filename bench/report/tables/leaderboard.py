@@ -14,25 +14,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.protocol.split_kinds import IN_TURN
 from bench.protocol.splits import SplitPlan
 from bench.report.tables import columns
+from bench.report.tables.answers import answers_of
 from bench.report.tables.columns import RowContext
 from bench.report.tables.diagnostics import lost_by
 from bench.report.tables.empty import empty_reasons, no_pairs
-from bench.report.tables.fits import predictions_of, rows_of
 from bench.report.tables.flags import flags
 from bench.report.tables.pairs import COLUMNS as PAIRS
 from bench.report.tables.pairs import pairs_with_best
 from bench.report.tables.resamples import Resamples, resample_rows
-from bench.report.tables.rows import ROLE_DIAGNOSTIC, best_first
+from bench.report.tables.rows import best_first
 from bench.report.tables.sides import DRAWS_ALIKE, Sides, few_training_groups
 from bench.runs.blocks import FitBlock
 from bench.runs.facts import RunFacts
-from bench.statistics.chance import share_of_answers
-from bench.statistics.comparison import Comparison, compare
-from bench.statistics.hits import Hits, count_hits
-from bench.statistics.learning import alike, margins
+from bench.statistics.comparison import compare
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +104,7 @@ def build_leaderboard(
 
 def _level(run: _Run, block: Sequence[FitBlock]) -> _Level:
     """Score units that share shots and kind of noise, and compare them at every rate."""
-    fits, answers = _score(run, block)
+    fits, answers = answers_of(run.folder, run.sides, run.facts, block)
     rows: list[dict[str, object]] = []
     pairs: list[pd.DataFrame] = []
     resamples: dict[tuple[Hashable, ...], np.ndarray] = {}
@@ -143,39 +139,6 @@ def _cleanest(units: Sequence[FitBlock]) -> tuple[str, str, float]:
     series = "balanced" if any(unit.series == "balanced" for unit in labelled) else "budget"
     rate, kind = min((min(unit.rates), i) for i, unit in enumerate(labelled) if unit.series == series)
     return series, labelled[kind].noise_kind, rate
-
-
-def _score(run: _Run, block: Sequence[FitBlock]) -> tuple[pd.DataFrame, list[Comparison]]:
-    """Return the ledger's rows of units that share shots and kind of noise, and their answers at every rate."""
-    sides, facts = run.sides, run.facts
-    tested, learned, y = sides.tested, None, sides.y[sides.rows]
-    fits: list[pd.DataFrame] = []
-    rho: list[list[float]] = [[] for _ in block[0].rates]
-    right: list[list[np.ndarray]] = [[] for _ in block[0].rates]
-    shares: list[list[np.ndarray]] = [[] for _ in block[0].rates]
-    total = np.zeros(0)
-    for unit in block:
-        predictions = predictions_of(run.folder, unit)
-        fits.append(rows_of(run.folder, unit, predictions, tested, facts.classes))
-        learned = learned or sides.learned(predictions, facts)  # the draws of a level are the same for all units
-        P = tested.pool(predictions.P)
-        for r in range(len(unit.rates)):
-            rho[r].append(alike(margins(predictions.P[:, r], y), y, sides.group[sides.rows]))
-            hits, total = count_hits(P[:, r], tested.y, tested.group)
-            right[r].append(hits)
-            shares[r].append(share_of_answers(P[:, r]))
-    no_oracle = np.array([unit.selection != "oracle" and not facts.diagnostic for unit in block])
-    compared = no_oracle & [facts.role(unit.encoder) != ROLE_DIAGNOSTIC for unit in block]
-    trivial = no_oracle & [facts.encoders[unit.encoder].trivial for unit in block]
-    in_turn = facts.split_rule in IN_TURN and learned is not None  # without labels nothing is learned from
-    answers = []
-    for r in range(len(block[0].rates)):
-        answer = Comparison(
-            hits=Hits(np.stack(right[r]), total), shares=np.stack(shares[r]), y=tested.y, group=tested.group,
-            compared=compared, trivial=trivial, in_turn=in_turn, learned=learned, rho=np.array(rho[r]),
-        )  # fmt: skip
-        answers.append(answer)
-    return pd.concat(fits, ignore_index=True), answers
 
 
 def _intact(block: Sequence[FitBlock], facts: RunFacts) -> list[int | None]:

@@ -29,6 +29,7 @@ CALLS = {
     "pretrain": (("--data", "raw", "--to", "mine.encoder", "--words", "4", "--size", "16"), "dim"),
     "store": ((), "rows"),
     "store clean": ((), "bytes"),
+    "ablate": ((*DATA, "--encoder", "texture", "--vary", "orient8", "--head", "knn", *QUICK), "difference"),
     "tune": ((*DATA, "--encoder", "thumbnail", "--head", "knn", "--trials", "2", *QUICK), "setting"),
     "granularity": (
         (*DATA, "--encoder", "thumbnail", "--instances", "tiles:10", "--pure", "--image-labels", "1,2", "--cell-labels",
