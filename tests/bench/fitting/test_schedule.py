@@ -170,6 +170,7 @@ def test_a_forecast_counts_the_fits_and_what_is_done_and_fits_nothing(make_sweep
     before = forecast(sweep, views, tmp_path)
     assert before.table["fits"].sum() == 2 * len(HEADS) * 2 * 3 * 2 * 5
     assert before.table["done"].sum() == 0 and before.seconds > 0
+    assert before.bytes == 2 * (2 * len(HEADS) * 2) * 3 * 2 * len(sweep.table) * len(sweep.classes)  # float16, all tested
     assert not list(tmp_path.iterdir())
     run_units(make_sweep(protocol, HEADS, encoders={"a": 1})[0], views, tmp_path)
     half = forecast(sweep, views, tmp_path)
@@ -184,6 +185,13 @@ def test_a_forecast_tells_kinds_of_noise_apart_and_counts_clean_labels_once(make
     table = forecast(sweep, views, tmp_path).table
     assert table.groupby("noise_kind")["fits"].unique().to_dict() == {"symmetric": [3 * 3 * 5], "group": [2 * 3 * 5]}
     assert (table["encoders"] == 1).all() and (table["seconds"] > 0).all()
+
+
+def test_a_forecast_times_every_way_to_choose_settings(make_sweep, tmp_path):
+    select = ("fixed", "auto", "loo", "inner-cv", "oracle")
+    sweep, views = make_sweep(Protocol(shots=(4,), draws=3, select=select), ["ridge"])
+    table = forecast(sweep, views, tmp_path).table.set_index("selection")
+    assert set(table.index) == set(select) and (table["seconds"] > 0).all() and (table["fits"] == 3 * 5).all()
 
 
 def test_a_head_that_gives_no_number_is_named(make_sweep, tmp_path, monkeypatch):

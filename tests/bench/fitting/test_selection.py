@@ -17,7 +17,7 @@ from bench.fitting.ensembles import Ensemble, Means
 from bench.fitting.episode import Episode, Truth, fold_of
 from bench.fitting.plan import plan_sweep
 from bench.fitting.schedule import run_units
-from bench.fitting.selection import choose, refuse_shots, settings_of
+from bench.fitting.selection import choose, refuse_shots, settings_of, way_by_draw
 from bench.fitting.views import Embedded
 from bench.heads import all_heads, get_heads
 from bench.heads.contract import Head, Scored
@@ -318,6 +318,19 @@ def test_auto_takes_the_published_setting_where_a_draw_has_a_class_from_one_slid
     for shots, way in ((2, "fixed"), (8, "auto")):
         sweep = plan_sweep(table, ("a", "b"), Protocol(shots=(shots,), draws=20), {"e": (view.key, "unit")}, ["ridge"])
         assert {unit.chosen_by for unit in sweep.blocks} == {way}
+
+
+def test_where_some_draws_cannot_leave_groups_out_those_that_can_choose_and_the_others_take_what_is_published():
+    way = way_by_draw("auto", 7, 10)
+    assert way == "auto 7/10" and way_by_draw("auto", 10, 10) == "auto" and way_by_draw("fixed", 7, 10) == "fixed"
+    for groups, alone in ((4, "auto"), (1, "fixed")):
+        drawn = episode(groups=groups)
+        assert drawn.can_leave_out == (groups > 1)
+        found, expected = (choose(kind, STUB, GRID, drawn) for kind in (way, alone))
+        np.testing.assert_array_equal(found.chosen, expected.chosen)
+        np.testing.assert_array_equal(found.P, expected.P)
+    chosen, published = (choose(kind, STUB, GRID, episode()).chosen for kind in ("auto", "fixed"))
+    assert (chosen != published).any()  # so that the two ways differ
 
 
 @settings(max_examples=30)
