@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 import pandas as pd
 
+from bench.report.pages.figures import png_bytes
 from bench.report.pages.model import (
     Block,
     Bullets,
@@ -143,6 +143,4 @@ def draw(table: pd.DataFrame, encoder: str) -> bytes | None:
     axes.set_xlabel("points of balanced accuracy, 95% interval (filled: told apart)")
     labels = counted(int(own["shots"].iloc[0]), "label")
     axes.set_title(plain(f"Against {encoder} as it is, {labels} per class"), fontsize=10, parse_math=False)
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
-    return file.getvalue()
+    return png_bytes(figure)

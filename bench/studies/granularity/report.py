@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.report.pages.figures import png_bytes
 from bench.report.pages.model import (
     Block,
     Bullets,
@@ -282,9 +282,7 @@ def draw_curves(curves: pd.DataFrame, n_classes: int) -> bytes | None:
         axes.set(xlabel="cell labels per class", ylabel="cell level, balanced accuracy (%)")
         axes.set_title(plain(title), parse_math=False)  # a name may hold a $
         axes.legend(fontsize=7)
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
-    return file.getvalue()
+    return png_bytes(figure)
 
 
 def _panels(curves: pd.DataFrame) -> Sequence[tuple[str, pd.DataFrame]]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.errors import BenchError
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from bench.report.pages.figures import png_bytes
 from bench.studies.tune.results import Tuned
 
 FIGURES = ("history.png", "importance.png")
@@ -35,12 +32,6 @@ def figures() -> Any:
         shares.add_subplot(xlabel="share of the variance of balanced accuracy").barh(
             names, [result.importance[name] for name in names]
         )
-        return {name: _png(drawn) for name, drawn in zip(FIGURES, (figure, shares), strict=True)}
+        return {name: png_bytes(drawn) for name, drawn in zip(FIGURES, (figure, shares), strict=True)}
 
     return draw
-
-
-def _png(figure: Figure) -> bytes:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=150)
-    return file.getvalue()
