@@ -112,6 +112,11 @@ def test_what_is_no_box_is_refused(boxes, line, message):
         boxes("x0,y0,x1,y1", line)
 
 
+def test_one_incomplete_box_among_whole_ones_is_refused(boxes):
+    with pytest.raises(BenchError, match="incomplete box in line 4"):
+        boxes("x0,y0,x1,y1", "4,2,14,8", "5,2,14,8", "4,2,,8")
+
+
 @pytest.mark.parametrize("word", ["NA", "nan", ""])
 def test_a_row_without_a_box_is_the_whole_image(boxes, word):
     table = boxes("x0,y0,x1,y1", ",".join([word] * 4), "4,2,14,8").table

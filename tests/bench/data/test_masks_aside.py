@@ -115,3 +115,13 @@ def test_labels_look_like_a_mask_and_noise_and_blur_do_not(tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no image")
     assert {name: look_of(tmp_path / name) for name in cases} == {name: look for name, (_, look) in cases.items()}
     assert look_of(tmp_path / "broken.png") is Look.UNSURE
+
+
+@pytest.mark.parametrize("ending", ["webp", "jp2"])
+def test_many_labels_in_a_format_that_may_change_values_are_told_from_flat_colours(tmp_path, ending):
+    values = np.repeat(np.repeat(np.arange(40, dtype=np.uint8).reshape(5, 8) * 6, 9, 0), 9, 1)
+    colours = np.random.default_rng(0).permutation(256).astype(np.uint8)
+    for name, pixels in (("labels", values), ("colours", np.stack([values, colours[values], 255 - values], 2))):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.{ending}", **({"lossless": True} if ending == "webp" else {}))
+    assert look_of(tmp_path / f"labels.{ending}") is Look.MASK
+    assert look_of(tmp_path / f"colours.{ending}") is Look.PICTURE
