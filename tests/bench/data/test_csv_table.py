@@ -157,6 +157,7 @@ def test_a_comment_before_the_header_is_skipped_and_said_and_lines_are_counted_w
 def test_a_bare_name_or_number_is_looked_for_in_folders_below(tmp_path, save_png, names):
     for i in (1, 2, 3):
         save_png(tmp_path / "x" / f"{i}.png", i)
+    save_png(tmp_path / "x" / "1 (Ada's conflicted copy 2026-01-01).png", 1)  # of a cloud, and no image of the set
     (tmp_path / "l.csv").write_text(f"id,label\n{names[0]},a\n{names[1]},b\n")
     dataset = load_dataset(tmp_path / "l.csv")
     assert dataset.table["path"].tolist() == ["x/1.png", "x/2.png"]

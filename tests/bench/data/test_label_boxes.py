@@ -117,6 +117,12 @@ def test_one_incomplete_box_among_whole_ones_is_refused(boxes):
         boxes("x0,y0,x1,y1", "4,2,14,8", "5,2,14,8", "4,2,,8")
 
 
+@pytest.mark.parametrize("numbers", ["4 2 14 8 1", "[4, 2, 14, 8, 1, 1]"])
+def test_a_box_of_more_than_four_numbers_is_refused(boxes, numbers):
+    with pytest.raises(BenchError, match="over four numbers in line 3"):
+        boxes("box", "4 2 14 8", f'"{numbers}"')
+
+
 @pytest.mark.parametrize("word", ["NA", "nan", ""])
 def test_a_row_without_a_box_is_the_whole_image(boxes, word):
     table = boxes("x0,y0,x1,y1", ",".join([word] * 4), "4,2,14,8").table
