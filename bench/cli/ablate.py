@@ -92,7 +92,8 @@ def _show(found: Ablation) -> None:
     from bench.report.pages.plain_text import plain_words
     from bench.studies.ablate.page import PAGE, judged_by, verdict, with_intervals
 
-    print_notes(reason.removesuffix(".") for reason in (*found.run.missing, *found.run.refused, *found.run.notes))
+    notes = (*found.run.missing, *found.run.refused, *found.run.notes, found.kept)
+    print_notes(reason.removesuffix(".") for reason in filter(None, notes))
     print_rows(found.table)
     own = judged_by(found.table)
     most = own[own["shots"] == own["shots"].max()]

@@ -17,6 +17,7 @@ from bench.pipeline import run as run_request
 from bench.protocol.protocol import Protocol
 from bench.report.pages.page import page_bytes
 from bench.request import Request
+from bench.runs.place import keep_tables
 from bench.runs.record import read_record_of
 from bench.storage.tables import csv_bytes
 from bench.storage.together import put_together
@@ -45,12 +46,14 @@ class AblationRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Ablation:
-    """What an ablation found. table: `bench.studies.ablate.effects.effects`; folder: of table, page and picture."""
+    """What an ablation found. table: `bench.studies.ablate.effects.effects`; folder: of table, page and picture; kept:
+    what became of an earlier table there that has rows which this one lacks, or ""."""
 
     encoder: str
     folder: Path
     table: pd.DataFrame
     run: RunReport
+    kept: str = ""
 
 
 def ablate(request: AblationRequest, *, command: str = "", **how: Any) -> Ablation:
@@ -75,10 +78,11 @@ def ablate(request: AblationRequest, *, command: str = "", **how: Any) -> Ablati
         encoder=names[0], dataset=str(done.leaderboard.table["dataset"].iloc[0]), command=command, notes=done.refused,
         missing=done.missing,
     )  # fmt: skip
+    kept = keep_tables(folder, TABLE, table, ["encoder", "head", "shots"])
     picture = draw(table, names[0])
     page = page_bytes(ablation_page(about, table, picture is not None))
     put_together(folder, {TABLE: csv_bytes(table), PAGE: page, PICTURE: picture}, {"run": done.folder.name})
-    return Ablation(encoder=names[0], folder=folder, table=table, run=done)
+    return Ablation(encoder=names[0], folder=folder, table=table, run=done, kept=kept)
 
 
 def _name(request: AblationRequest, encoder: str) -> str:

@@ -44,6 +44,16 @@ def test_a_table_a_page_and_a_run_are_written_and_made_once(bench, data, tmp_pat
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_a_narrower_ablation_keeps_the_wider_one(bench, data, tmp_path):
+    given = asked(data, "--encoder", "color-stats", "--shots", "1")
+    assert bench(*given, "--vary", "color,orient8")[0] == 0
+    code, text = bench(*given, "--vary", "color")
+    folder = tmp_path / "results" / "ablate"
+    [kept] = [path for path in folder.iterdir() if "-earlier-" in path.name]
+    assert code == 0 and text.count("rows that this request does not ask for") == 2 and kept.name in text
+    assert len(pd.read_csv(kept / TABLE)) == 2 and "0 made; nothing to do" in text
+
+
 def test_an_image_is_decoded_once_for_all_variants(bench, data, monkeypatch):
     seen = []
     decode = inputs.open_views
