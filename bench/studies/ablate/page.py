@@ -17,6 +17,7 @@ from bench.report.pages.model import (
     Text,
     Words,
     code_field,
+    listed,
     long_table,
     name_field,
     number_field,
@@ -80,9 +81,8 @@ def verdict(table: pd.DataFrame, encoder: str) -> Words:
             "show it.",
             count=count, encoder=Code(encoder),
         )  # fmt: skip
-    named = {f"v{i}": _named(row) for i, row in enumerate(told.to_dict("records"))}
-    parts = "; ".join(f"{{{name}}}" for name in named)
-    return say(f"Told from {{encoder}} as it is: {parts}.", encoder=Code(encoder), **named)
+    named = listed([_named(row) for row in told.to_dict("records")], between="; ")
+    return say("Told from {encoder} as it is: {named}.", encoder=Code(encoder), named=named)
 
 
 def _named(row: dict) -> Words:
