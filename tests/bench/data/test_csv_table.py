@@ -8,6 +8,7 @@ import pytest
 
 from bench.data.csv_table import column_names, read_table
 from bench.data.datasets import load_dataset
+from bench.data.reading import Reading
 from bench.errors import BenchError
 
 ROWS = ["a/1.png,Drüse", "a/2.png,Drüse", "b/1.png,b", "b/2.png,b"]
@@ -183,3 +184,15 @@ def test_a_column_with_no_more_values_than_classes_is_not_offered_as_groups(tmp_
     (tmp_path / "l.csv").write_text("\n".join(["path,label,vacuole,slide", *rows]))
     [note] = [note for note in load_dataset(tmp_path / "l.csv").notes if "--group-column" in note]
     assert "slide" in note and "vacuole" not in note
+
+
+def test_links_to_files_elsewhere_that_a_table_lists_are_read_where_links_are_followed(tmp_path, save_png):
+    (tmp_path / "d" / "x").mkdir(parents=True)
+    for i in range(4):
+        target = save_png(tmp_path / "elsewhere" / f"{i}.png", i)
+        (tmp_path / "d" / "x" / f"{i}.png").symlink_to(target)
+    (tmp_path / "d" / "l.csv").write_text("path,label\n" + "".join(f"x/{i}.png,{'ab'[i % 2]}\n" for i in range(4)))
+    dataset = load_dataset(tmp_path / "d" / "l.csv", reading=Reading(follow_links=True))
+    assert len(dataset.table) == 4 and dataset.problems.empty
+    with pytest.raises(BenchError, match="--follow-links"):
+        load_dataset(tmp_path / "d" / "l.csv")

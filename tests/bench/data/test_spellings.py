@@ -140,6 +140,13 @@ def test_plus_and_minus_are_classes(images):
     assert dataset.classes == ("+", "-") and not any("taken for a class" in note for note in dataset.notes)
 
 
+@pytest.mark.parametrize(("classes", "doubted"), [("-x", "-"), (("+", "-", "none"), "none")])
+def test_a_minus_alone_and_other_words_beside_plus_and_minus_are_doubted(images, classes, doubted):
+    dataset = images("path,label", [f"{i}.png,{classes[i % len(classes)]}" for i in range(9)])
+    said = [note for note in dataset.notes if "taken for a class" in note]
+    assert set(dataset.classes) == set(classes) and [note.partition(" is taken")[0] for note in said] == [f"'{doubted}'"]
+
+
 def test_scale_source_split_and_mask_may_be_missing_in_words(images):
     dataset = images(
         "path,label,um_per_px,source,split,mask", [f"{i}.png,{'ab'[i % 2]},NA,nan,None,N/A" for i in range(8)]
