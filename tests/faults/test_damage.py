@@ -260,7 +260,7 @@ def harm_and_read(whole: Whole, seed: int) -> tuple[Harms, list[str]]:
         if code not in (0, 2):
             faults.append(f"{name} ended with {code}: {text[-1500:]}")
         if code == 0:
-            faults += [f"after {name}: {wrong} is wrong" for wrong in served(whole, name)]
+            faults += [f"after {name}: {wrong} is wrong" for wrong in served(whole, name, text)]
     again = {f"run {name}": lambda name=name: run(name) for name in "ab"}
     again |= {
         verb: lambda words=words: call(*words) for verb, words in MORE.items()
@@ -271,8 +271,8 @@ def harm_and_read(whole: Whole, seed: int) -> tuple[Harms, list[str]]:
         code, text = command()
         if code:
             faults.append(f"{name} again ended with {code}: {text[-1500:]}")
-        elif said := re.search(r"(?:Leaderboard|Written): out/(\S+)/", text):
-            where["/".join([said[1].split("/")[0], name.split()[-1] if "run" in name else "g"])] = said[1]
+        else:
+            where |= placed(text, name.split()[-1] if "run" in name else "g")
     faults += [f"at the end: {wrong} is wrong" for wrong in whole.wrong(where)]
     faults += [f"at the end: {name}/{table} is missing" for (name, table), right in whole.tables.items()
                if right is not None and not is_served(Path("out") / where.get(name, name), table)]  # fmt: skip
@@ -302,10 +302,19 @@ def apart(whole: Whole, harm: Callable[[], tuple[Harms, list[str]]]) -> tuple[Ha
     return pickle.loads(answer.read_bytes())
 
 
-def served(whole: Whole, command: str) -> list[str]:
+def placed(text: str, name: str) -> dict[str, str]:
+    """Return where a command says that its tables are, by where they usually are: not there where damage made that
+    folder another dataset's.
+    """
+    said = re.search(r"(?:Leaderboard|Written): out/(\S+)/", text)
+    return {} if said is None else {"/".join([said[1].split("/")[0], name]): said[1]}
+
+
+def served(whole: Whole, command: str, text: str) -> list[str]:
     """Return what a command that ended well serves and that is wrong: it vouches for what it has just read."""
     answers = {"run": "runs/a/", "export": "embedding", "check": "none"}
-    found = [wrong for wrong in whole.wrong() if wrong.startswith(answers.get(command, "runs/"))]
+    where = placed(text, "a") if command == "run" else {}
+    found = [wrong for wrong in whole.wrong(where) if wrong.startswith(answers.get(command, "runs/"))]
     if command not in ("leaderboard", "rebuild"):
         return found
     board = pd.read_csv("out/leaderboard.csv")
