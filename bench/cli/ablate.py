@@ -88,7 +88,7 @@ def ablate(
 
 
 def _show(found: Ablation) -> None:
-    from bench.report.pages.numbers import counted, decimal, gain, points
+    from bench.report.pages.numbers import counted, decimal, gain, p_value, points
     from bench.report.pages.plain_text import plain_words
     from bench.studies.ablate.page import PAGE, judged_by, verdict, with_intervals
 
@@ -102,7 +102,7 @@ def _show(found: Ablation) -> None:
     for row in with_intervals(most):
         table.add_row(
             row["factor"], row["value"], points(row["balanced_accuracy"]), gain(row["difference"]),
-            row["interval"], decimal(row["p_adjusted"]), decimal(row["times_base"], 2),
+            row["interval"], p_value(row["p_adjusted"]), decimal(row["times_base"], 2),
         )  # fmt: skip
     labels = counted(int(most["shots"].iloc[0]), "label")
     table.title = f"Against {found.encoder} as it is ({points(most['base'].iloc[0])}), {labels} per class"

@@ -24,7 +24,7 @@ from bench.report.pages.model import (
     say,
     table_of,
 )
-from bench.report.pages.numbers import counted, decimal, gain, points, signed_interval
+from bench.report.pages.numbers import counted, decimal, gain, p_value, points, signed_interval
 from bench.statistics.intervals import T_FROM
 from bench.studies.ablate.effects import ALL_HEADS
 from bench.text import plain
@@ -40,7 +40,7 @@ ABOUT = (
 SHOWN = (
     name_field("factor", "option"), name_field("value"), number_field("shots", lambda n: f"{n:d}", "labels per class"),
     number_field("balanced_accuracy", points, "balanced accuracy"), number_field("difference", gain),
-    number_field("interval", str, "95% interval"), number_field("p_adjusted", lambda p: decimal(p, 3), "p, adjusted"),
+    number_field("interval", str, "95% interval"), number_field("p_adjusted", p_value, "p, adjusted"),
     number_field("times_base", lambda x: decimal(x, 2), "times the cost"),
 )  # fmt: skip
 
