@@ -98,7 +98,7 @@ def _named(row: dict) -> Words:
 def ablation_page(about: AblationPage, table: pd.DataFrame, picture: bool) -> Page:
     """Return the page of an ablation. table: `bench.studies.ablate.effects.effects`."""
     own = judged_by(table)
-    blocks: list[Block] = [Text(verdict(table, about.encoder)), Text(ABOUT)]
+    blocks: list[Block] = [Text(say("**In short:** {verdict}", verdict=verdict(table, about.encoder))), Text(ABOUT)]
     if picture:
         blocks.append(Figure(PICTURE, "difference from the encoder as it is, with 95% intervals, per variation"))
     blocks += long_table(table_of(with_intervals(own), SHOWN))
