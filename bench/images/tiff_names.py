@@ -36,7 +36,7 @@ def _imagej_names(tiff: Any, series: Any) -> Sequence[str]:
     """
     labels = (tiff.imagej_metadata or {}).get("Labels", []) if tiff.is_imagej else []
     labels = [labels] if isinstance(labels, str) else labels
-    axes, shape = series.get_axes(False), series.get_shape(False)
+    axes, shape = all_axes(tiff, series)
     pages = [i for i, axis in enumerate(axes) if axis not in "YXS"]
     if not any(axes[i] == "C" and shape[i] > 1 for i in pages):
         return []
@@ -45,3 +45,11 @@ def _imagej_names(tiff: Any, series: Any) -> Sequence[str]:
     if wanted.max() >= len(labels):
         return []
     return [re.sub(PLACE, "", str(labels[i])) for i in wanted.tolist()]
+
+
+def all_axes(tiff: Any, series: Any) -> tuple[str, tuple[int, ...]]:
+    """Return the axes and the shape of a series with those of length 1, which the library leaves out by default."""
+    if not callable(tiff.series):  # tifffile before 2026.5
+        return series.get_axes(False), series.get_shape(False)
+    whole = tiff.series(squeeze=False)[list(tiff.series).index(series)]
+    return whole.axes, whole.shape
