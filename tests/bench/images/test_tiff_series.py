@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tifffile
 
 from bench.images import ImageError, file_of, open_image, probe_image, read_image, split_series
+from bench.images.tiff_names import all_axes
 
 RNG = np.random.default_rng(0)
 LARGE = np.repeat(np.repeat(RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8), 8, 0), 8, 1)
@@ -123,3 +126,31 @@ def test_a_path_with_a_number_is_a_picture_of_a_file_unless_a_file_has_that_very
         read_image(tmp_path / "none.tif#3")
     with pytest.raises(ImageError, match="no series 3: the file holds 1"):
         read_image(tmp_path / "cell.tif#3")
+
+
+def test_axes_of_length_1_are_known_whichever_version_of_the_library_leaves_them_out(tmp_path):
+    """Version 2026.5 asks the file for series of another kind, earlier ones ask the series."""
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((1, 3, 1, 8, 9), np.uint16), imagej=True, metadata={"axes": "TZCYX"})
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        axes, shape = all_axes(tiff, tiff.series[0])
+    assert dict(zip(axes, shape, strict=True)).items() >= {"Z": 3, "Y": 8, "X": 9}.items() and 1 in shape
+
+    class Series:
+        axes, shape = "ZYX", (3, 8, 9)
+
+    class Earlier(Series):
+        def get_axes(self, squeeze):
+            return "TZYX" if squeeze is False else self.axes
+
+        def get_shape(self, squeeze):
+            return (1, 3, 8, 9) if squeeze is False else self.shape
+
+    class Later(list):
+        def __call__(self, squeeze):
+            whole = Series()
+            whole.axes, whole.shape = ("TZYX", (1, 3, 8, 9)) if squeeze is False else ("ZYX", (3, 8, 9))
+            return [Series(), whole]
+
+    earlier, later = Earlier(), Series()
+    for series, every in ((earlier, [Series(), earlier]), (later, Later([Series(), later]))):
+        assert all_axes(SimpleNamespace(series=every), series) == ("TZYX", (1, 3, 8, 9))
