@@ -96,7 +96,8 @@ def _is_output(folder: Path) -> bool:
 
     It is told by the files in it: a class may have a folder called manifests, store or runs.
     """
-    return any(next(folder.glob(pattern), None) is not None for pattern in OUTPUTS)
+    places = (pattern.partition("/") for pattern in OUTPUTS)  # Python 3.12 would list the folder for each pattern
+    return any((folder / top).is_dir() and next((folder / top).glob(rest), None) is not None for top, _, rest in places)
 
 
 def _take_file(
