@@ -20,7 +20,7 @@ from bench.cli.options.output import AsJson, Quiet, Verbose
 
 #: Help takes the width of the terminal; -h is --help. What the root says holds for all commands below it.
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 10_000}
-#: How the library's message starts for a word that belongs to no option.
+#: What the library's message has for a word that belongs to no option.
 EXTRA = "unexpected extra argument"
 
 

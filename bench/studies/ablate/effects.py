@@ -1,6 +1,6 @@
 """What every variation changes: paired differences from the encoder as it is, over the same draws and test images.
 
-A method's answers are averaged over the heads before they are compared, so that a variation is judged once at every
+Right answers are averaged over the heads before encoders are compared, so that a variation is judged once at every
 number of labels; a head by itself has rows of its own. p is adjusted over all variations and numbers of labels (Holm
 1979), apart for every head and for their mean. Intervals and p are for new groups to learn from and to be tested on
 (`bench.statistics.intervals`).
@@ -35,8 +35,11 @@ COLUMNS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """What a head, or the mean of all, says at one number of labels. base: of the scores; right (M, S, G, K): of the
-    encoder as it is and the variants; total (G, K)."""
+    """What a head, or the mean of all heads, says at one number of labels.
+
+    answers: of all heads. right (M, S, G, K): right answers of the encoder as it is and of its variants, in this order,
+    see `Hits`; rho (M,): how alike items of a group are.
+    """
 
     head: str
     shots: int

@@ -31,7 +31,7 @@ from bench.text import plain
 
 TABLE, PAGE, PICTURE = "ablation.csv", "ablation.md", "ablation.png"
 SAME = "the same"
-TOLD = 0.05  # adjusted p from which on a variation is told apart
+TOLD = 0.05  # adjusted p up to which a variation is told apart
 ABOUT = (
     "Every variation changes one option and leaves the others as they are. It is compared with the encoder as it is on "
     "the same draws of labels and the same test images. Differences are points of balanced accuracy, intervals hold "
@@ -77,8 +77,8 @@ def verdict(table: pd.DataFrame, encoder: str) -> Words:
     told = own[own["p_adjusted"] <= TOLD].drop_duplicates("encoder")
     if told.empty:
         return say(
-            "None of {count} can be told from {encoder} as it is: the cheapest will do, as far as these images can "
-            "show it.",
+            "None of {count} can be told from {encoder} as it is. The intervals say how much each may still cost or "
+            "gain.",
             count=count, encoder=Code(encoder),
         )  # fmt: skip
     named = listed([_named(row) for row in told.to_dict("records")], between="; ")
@@ -114,7 +114,7 @@ def ablation_page(about: AblationPage, table: pd.DataFrame, picture: bool) -> Pa
 
 
 def with_intervals(table: pd.DataFrame) -> list[dict]:
-    """Return the rows of a table with their interval as it is shown; "the same" where no vector differs."""
+    """Return the rows of a table with their interval as it is shown; SAME where no score ever differs."""
     rows = table.to_dict("records")
     for row in rows:
         same = row["difference"] == row["ci_low"] == row["ci_high"] == 0

@@ -71,7 +71,11 @@ def ablate(request: AblationRequest, *, command: str = "", **how: Any) -> Ablati
     done = run_request(asked, command=command, **how)
     known = set(done.leaderboard.table["encoder"])
     if names[0] not in known or len(known) < 2:
-        raise BenchError(f"Got no variant of {names[0]} to hold against it.", *done.missing)
+        raise BenchError(
+            f"Got no variant of {names[0]} that can be run; expected one or more to be held against it. Change --vary, "
+            "or mend what is said here:",
+            *done.missing,
+        )
     table = effects(done.folder, read_record_of(done.folder), names[0], variations)
     folder = Path(request.out) / FOLDER / done.folder.name
     about = AblationPage(

@@ -33,9 +33,9 @@ def read_factors(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
                 found[last].append(key)
                 continue
             if key not in OPTIONS or (equals and not value):
-                hint = did_you_mean(key, OPTIONS) or ""
+                hint = did_you_mean(key, OPTIONS) or "."
                 raise BenchError(
-                    f"Got --vary '{piece}'{hint}; expected an option of encoders, such as size=96,448 or color: one of "
+                    f"Got --vary '{piece}'{hint} Expected options of encoders, as size=96,448 or color,pool; there are "
                     f"{', '.join(OPTIONS)}."
                 )
             if key in found:
