@@ -67,18 +67,18 @@ def verdict(table: pd.DataFrame, encoder: str) -> Words:
     own = pd.DataFrame(with_intervals(judged_by(table)))
     count = counted(own["encoder"].nunique(), "variation")
     if (own["interval"] == SAME).all():
-        return say("None of {count} changes a single answer.", count=count)
+        return say("No variation changes a score ({count} tried).", count=count)
     if own["p"].isna().all():
         return say(
-            "Of {count} none can be tested: a class has fewer than {least} tested groups. The intervals are exact and "
-            "wide.",
+            "No variation can be tested ({count} tried), as a class has fewer than {least} tested groups. The intervals "
+            "are exact and wide.",
             count=count, least=T_FROM,
         )  # fmt: skip
     told = own[own["p_adjusted"] <= TOLD].drop_duplicates("encoder")
     if told.empty:
         return say(
-            "None of {count} can be told from {encoder} as it is. The intervals say how much each may still cost or "
-            "gain.",
+            "No variation can be told from {encoder} as it is ({count} tried). The intervals say how much each may "
+            "still cost or gain.",
             count=count, encoder=Code(encoder),
         )  # fmt: skip
     named = listed([_named(row) for row in told.to_dict("records")], between="; ")

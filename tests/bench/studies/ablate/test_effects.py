@@ -83,7 +83,7 @@ def test_a_variant_that_never_answers_otherwise_is_called_the_same_and_is_no_tes
     page = render(ablation_page(AblationPage(encoder="base", dataset="d", command="bench ablate"), found, False))
     assert "| option | same | 5 |" in page and "| the same |" in page
     only, _ = make_effects(signals={"base": 0.8, "same": 0.8})
-    assert plain_words(verdict(only, "base")) == "None of 1 variation changes a single answer."
+    assert plain_words(verdict(only, "base")) == "No variation changes a score (1 variation tried)."
 
 
 def test_one_head_is_judged_by_itself(make_effects):
@@ -95,7 +95,7 @@ def test_too_few_groups_give_exact_limits_and_no_p(make_effects):
     found, _ = make_effects(groups=T_FROM - 1)
     assert found["p"].isna().all() and found["p_adjusted"].isna().all()
     assert (found["ci_low"] < found["difference"]).all() and (found["ci_high"] > found["difference"]).all()
-    assert "none can be tested" in plain_words(verdict(found, "base"))
+    assert "No variation can be tested (2 variations tried)" in plain_words(verdict(found, "base"))
 
 
 def test_the_picture_is_the_same_every_time_and_fields_of_the_page_are_of_the_table(make_effects):
