@@ -64,15 +64,19 @@ def table_of(design: Design, variants: int, rng: np.random.Generator, behind: fl
         return effects(Path(folder), record, "base", [variation(name) for name in names[1:]])
 
 
-def shares(design: Design, variants: int, tables: int, behind: float) -> tuple[float, float, float]:
-    """Return shares of tables: with a variation told apart, with the planted one first; and its points."""
-    told, first, cost = [], [], []
+def shares(design: Design, variants: int, tables: int, behind: float) -> tuple[float, float, float, float]:
+    """Return shares of tables with a variation told apart, and with the planted one first; its points; and the share of
+    intervals of the other variations that hold 0.
+    """
+    told, first, cost, holds = [], [], [], []
     for i in range(tables):
         own = judged_by(table_of(design, variants, np.random.default_rng([variants, i]), behind))
         told.append(bool((own["p_adjusted"] <= TOLD).any()))
         first.append(own.sort_values("p", kind="stable")["encoder"].iloc[0] == "v00")
         cost.append(own.loc[own["encoder"] == "v00", "difference"].mean())
-    return float(np.mean(told)), float(np.mean(first)), 100 * float(np.mean(cost))
+        plain = own[own["encoder"] != "v00"]
+        holds.append(((plain["ci_low"] <= 0) & (plain["ci_high"] >= 0)).mean())
+    return float(np.mean(told)), float(np.mean(first)), 100 * float(np.mean(cost)), float(np.mean(holds))
 
 
 def main() -> None:
@@ -81,14 +85,16 @@ def main() -> None:
     parser.add_argument("--tables", type=int, default=200)
     parser.add_argument("--behind", type=float, default=0.5, help="more error of the planted variation")
     asked = parser.parse_args()
-    lines = [["design", "variations", "planted", "one told apart", "the planted one is first", "its points"]]
+    lines = [["design", "variations", "planted", "one told apart", "the planted one is first", "its points",
+              "intervals of others hold 0"]]  # fmt: skip
     with threadpool_limits(1):
         for design in DESIGNS:
             for behind in (0.0, asked.behind):
-                told, first, cost = shares(design, 8, asked.tables, behind)
+                told, first, cost, holds = shares(design, 8, asked.tables, behind)
                 planted = "one" if behind else "none"
                 lines.append([
                     design.name, "8", planted, f"{told:.3f}", f"{first:.3f}" if behind else "", f"{cost:+.1f}",
+                    f"{holds:.3f}",
                 ])  # fmt: skip
     print(table_lines(lines))
 

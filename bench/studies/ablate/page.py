@@ -70,8 +70,8 @@ def verdict(table: pd.DataFrame, encoder: str) -> Words:
         return say("No variation changes a score ({count} tried).", count=count)
     if own["p"].isna().all():
         return say(
-            "No variation can be tested ({count} tried), as a class has fewer than {least} tested groups. The intervals "
-            "are exact and wide.",
+            "No variation can be tested ({count} tried), as a class has fewer than {least} tested groups. The "
+            "intervals are exact and wide.",
             count=count, least=T_FROM,
         )  # fmt: skip
     told = own[own["p_adjusted"] <= TOLD].drop_duplicates("encoder")
