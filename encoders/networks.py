@@ -15,7 +15,7 @@ from .errors import EncoderError
 from .open_clip_models import CLIP_MEAN, CLIP_STD, build_open_clip, build_open_clip_tower
 from .options import COMMON_READERS, IMAGE_READERS, Reader, common_defaults, one_of, read_options, whole
 from .spec import BACKENDS, PRECISIONS, EncoderSpec, Preprocess
-from .timm_models import build_timm
+from .timm_models import LAYERS, build_timm, layers_dim
 from .weights import local_weights
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -23,7 +23,7 @@ HALF = (0.5, 0.5, 0.5)
 
 #: The poolings offered, the first by default: of a map, of tokens with and without a class token, none to choose.
 POOLS = {
-    "cnn": ("default", "avg", "max"),
+    "cnn": ("default", "avg", "max", LAYERS),
     "vit": ("default", "cls", "mean", "cls+mean"),
     "vit-both": ("cls+mean", "cls", "mean"),
     "tokens": ("default", "mean"),
@@ -117,8 +117,11 @@ def _variant(
     chosen: dict[str, Any] = {key: values[key] for key in ("size", *IMAGE_READERS)}
     how: dict[str, Any] = {key: values[key] for key in ("precision", "backend", "orient8")}
     pool = str(values["pool"])
-    dim = declared.dim // _tokens(declared.pool) * _tokens(pool)
-    spec = replace(declared, name=name, dim=dim, pool=pool, preprocess=replace(pre, **chosen), **how)
+    if pool == LAYERS:  # some layers have larger numbers than others, which a row's length would follow
+        how |= {"dim": layers_dim(declared.source, declared.name), "scaling": "standard"}
+    else:
+        how["dim"] = declared.dim // _tokens(declared.pool) * _tokens(pool)
+    spec = replace(declared, name=name, pool=pool, preprocess=replace(pre, **chosen), **how)
     return _weighted(spec, str(values["weights"]), values["seed"], "seed" in given)
 
 

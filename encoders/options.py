@@ -19,7 +19,7 @@ ORIENTATIONS = ("off", "mean")
 #: What an option may be where its values are words; an encoder offers some of them.
 OPTION_VALUES: Mapping[str, tuple[str, ...]] = {
     "color": COLORS, "window": WINDOWS, "stack": STACKS, "intervene": INTERVENTIONS, "orient8": ORIENTATIONS,
-    "pool": ("default", "avg", "max", "cls", "mean", "cls+mean"), "precision": PRECISIONS,
+    "pool": ("default", "avg", "max", "layers", "cls", "mean", "cls+mean"), "precision": PRECISIONS,
 }  # fmt: skip
 _NUMBER = r"-?[0-9]{1,12}(?:\.[0-9]{1,12})?"
 #: What variants are made by; no alias.

@@ -107,7 +107,8 @@ class EncoderSpec:
     variant: the name without an alias; "" where there is none. See `full_name`.
     source: where the architecture comes from, such as "timm:vit_small_patch16_224.dino".
     dim: length d of the vector of one view; an instance with V views has V x d columns.
-    pool: "default" (as its library does), "cls", "mean", "cls+mean" (one after the other), "avg" or "max".
+    pool: "default" (as its library does), "cls", "mean", "cls+mean" (one after the other), "avg", "max", or "layers"
+        (the means of the maps at every resolution, one after the other).
     weights: "pretrained", "random:SEED", "sha256:..." (a local file) or "none" (descriptors).
     scaling: what a head should do to the rows first: "unit" (centre, then L2-normalise each row) or
         "standard" (standardise each feature).

@@ -21,10 +21,16 @@ from .weights import mismatch, quiet, read_state_dict, state_digest, unchanged
 if TYPE_CHECKING:
     import torch
 
+#: The pooling that reads a network at every resolution, not at its end alone.
+LAYERS = "layers"
+
 
 @dataclass(frozen=True)
 class TimmFacts:
-    """What timm itself says about a model: canonical id, output length, millions of parameters, kind, input, origin."""
+    """What timm itself says about a model: canonical id, output length, millions of parameters, kind, input, origin.
+
+    layers: channels of the maps that pool=layers reads, together; 0 where there are none.
+    """
 
     model_id: str
     dim: int
@@ -35,6 +41,7 @@ class TimmFacts:
     hub: str
     licence: str
     tag: str
+    layers: int
 
 
 def build_timm(spec: EncoderSpec, placement: Placement) -> LoadedEncoder:
@@ -63,7 +70,14 @@ def build_timm(spec: EncoderSpec, placement: Placement) -> LoadedEncoder:
 
 
 def pooled(model: Any, pool: str, name: str) -> Any:
-    """Return the module (B, 3, S, S) to (B, d); "cls", "mean" and "cls+mean" read a transformer's tokens."""
+    """Return the module (B, 3, S, S) to (B, d).
+
+    "cls", "mean" and "cls+mean" read a transformer's tokens. "layers" reads the maps (B, C, h, w) of a convolutional
+    network at every resolution that timm lists and joins their means: what sets cells apart, texture and outlines, is
+    often clearer before the end of a network, which belongs to what it was trained for (Yosinski et al. 2014).
+    """
+    if pool == LAYERS:
+        return _layered(model)
     parts = pool.split("+")
     if not set(parts) <= {"cls", "mean"}:
         return model
@@ -84,6 +98,21 @@ def pooled(model: Any, pool: str, name: str) -> Any:
             return torch.cat([self.model.fc_norm(read[part]) for part in parts], dim=1)
 
     return Pooled().eval()
+
+
+def _layered(model: Any) -> Any:
+    import torch
+
+    class Layered(torch.nn.Module):  # defined here, as importing this file must not import torch
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            maps = self.model.forward_intermediates(x, intermediates_only=True, output_fmt="NCHW")
+            return torch.cat([layer.mean((2, 3)) for layer in maps], dim=1)
+
+    return Layered().eval()
 
 
 def timm_facts(model_id: str, folder: str = "") -> TimmFacts:
@@ -128,7 +157,23 @@ def _ask_timm(model_id: str, folder: str, config_digest: str) -> TimmFacts:
         hub="" if folder else cfg.get("hf_hub_id") or "",
         licence=cfg.get("license") or "unknown",
         tag=cfg.get("tag") or "",
+        layers=0 if vit else _channels(model),
     )
+
+
+def layers_dim(source: str, name: str) -> int:
+    """Return the length of a vector under pool=layers (asks timm, which imports torch)."""
+    library, _, model_id = source.partition(":")
+    found = timm_facts(model_id).layers if library == "timm" else 0
+    if not found:
+        raise EncoderError(f"Got pool={LAYERS} for '{name}', whose layers timm does not list; use pool=default.")
+    return found
+
+
+def _channels(model: Any) -> int:
+    """Return the channels of the maps at every resolution, together; 0 where timm does not list them."""
+    info = getattr(model, "feature_info", None)
+    return sum(level["num_chs"] for level in info) if info and hasattr(model, "forward_intermediates") else 0
 
 
 def _preprocess(config: dict[str, Any], model_id: str) -> Preprocess:

@@ -170,6 +170,53 @@ def test_a_transformer_without_a_class_token_has_no_cls_pooling() -> None:
         resolve("timm:vit_base_patch16_siglip_224.webli@pool=cls,weights=random,size=32")
 
 
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "timm:test_resnet", "timm:convnext_atto"])
+def test_pooling_over_layers_joins_the_means_of_the_maps_at_every_resolution(name: str) -> None:
+    import timm
+    import torch
+
+    from encoders.normalise import normalise
+
+    spec = resolve(f"{name}@weights=random,size=64,pool=layers")
+    assert spec.scaling == "standard" and spec.key != resolve(f"{name}@weights=random,size=64").key
+    images = pictures(2, 64)
+    got = spec.load().encode(images)
+    with torch.random.fork_rng(), torch.inference_mode():
+        torch.manual_seed(0)
+        same = {"zero_init_last": False} if "resnet" in name else {}
+        whole = timm.create_model(spec.source.removeprefix("timm:"), num_classes=0, **same)
+        for parameter_name, parameter in whole.named_parameters():
+            if parameter_name.endswith("gamma"):  # as random weights of the project have it
+                parameter.fill_(1.0)
+        trunk = timm.create_model(spec.source.removeprefix("timm:"), features_only=True)
+        trunk.load_state_dict({_as(key, trunk): value for key, value in whole.state_dict().items()
+                               if _as(key, trunk) in trunk.state_dict()})  # fmt: skip
+        maps = trunk.eval()(normalise(torch.from_numpy(np.stack(images)), spec.preprocess))
+    assert np.allclose(got, np.hstack([m.mean((2, 3)).numpy() for m in maps]), rtol=1e-3, atol=1e-4)
+
+
+def _as(key: str, trunk: Any) -> str:
+    """The name of a tensor in the network that timm cuts off after its last map: some write stages.0 as stages_0."""
+    return key if key in trunk.state_dict() else key.replace("stages.", "stages_", 1).replace("stem.", "stem_", 1)
+
+
+@pytest.mark.parametrize("name", ["dino", "clip-vit-b16", "color-stats", "phikon"])
+def test_what_has_no_layers_to_read_says_so(name: str) -> None:
+    with pytest.raises(EncoderError, match=r"one of default|Got option 'pool'"):
+        resolve(f"{name}@pool=layers")
+
+
+def test_a_network_whose_layers_timm_does_not_list_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from encoders import timm_models
+
+    facts = replace(timm_models.timm_facts("resnet18"), layers=0)
+    monkeypatch.setattr(timm_models, "timm_facts", lambda model_id: facts)
+    with pytest.raises(EncoderError, match="whose layers timm does not list; use pool=default"):
+        resolve("resnet18@pool=layers")
+
+
 def test_the_projected_features_of_open_clip_are_given_as_they_are() -> None:
     vectors = resolve("clip-vit-b16@weights=random,size=32").load().encode(pictures(2, 32))
     assert vectors.shape == (2, 512)

@@ -108,7 +108,7 @@ def test_random_weights_make_a_control_of_any_network() -> None:
         ("resnet18@size=²²⁴", "whole number"),
         ("dino@color=gray", "expected one of rgb, grey"),
         ("dino@pool=max", "expected one of default, cls, mean"),
-        ("resnet18@pool=cls", "expected one of default, avg, max"),
+        ("resnet18@pool=cls", "expected one of default, avg, max, layers"),
         ("dino@weights=nowhere.safetensors", "there is no file"),
         ("dino@weights=nowhere.npz", "there is no file"),
         ("dino@seed=1", "it belongs to weights=random"),
