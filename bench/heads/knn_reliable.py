@@ -6,9 +6,9 @@ until they agree with a label. Few labels do not have that many neighbours, so t
     r_i = P(y_i | x_i)      by `bench.heads.knn` with the same k, without the group of row i
     w_i = r_i / mean of r over the rows that are labelled y_i
 
-and a neighbour's vote exp(similarity / T) is multiplied by w_i. The mean keeps the votes of a class together: without
+and a neighbour's vote exp(similarity / T) is multiplied by w_i. The mean keeps the votes of a class together, as without
 it a class that is hard to tell loses votes to the others whether its labels are wrong or not, which costs balanced
-accuracy where no label is wrong. A class whose labels are all of one group keeps w = 1. results/heads says what it gains.
+accuracy where no label is wrong. A class whose labels are all of one group keeps w = 1. What it gains: results/heads.
 """
 
 from __future__ import annotations
@@ -84,9 +84,7 @@ def load(state: State) -> ReliableNeighbours:
     plain = knn.load(State(arrays=state.arrays, about={**state.about, "kind": knn.KIND}))
     worth = state.array("worth", "f", (len(plain.labels),))
     if not (np.isfinite(worth).all() and (worth >= 0).all()):
-        raise BenchError(
-            "Got a state with labels worth below 0, or no number; expected 0 or more. Fit the head again."
-        )
+        raise BenchError("Got a state with labels worth below 0, or no number; expected 0 or more. Fit the head again.")
     return _with_worth(plain, worth.astype(np.float64, copy=False))
 
 

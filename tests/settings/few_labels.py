@@ -24,7 +24,8 @@ from sweep import rows_of
 from threadpoolctl import threadpool_limits
 
 from bench.fitting.episode import Episode
-from bench.fitting.fit import Drawn, parts_of, rows_of as rows_of_split
+from bench.fitting.fit import Drawn, parts_of
+from bench.fitting.fit import rows_of as rows_of_split
 from bench.fitting.plan import Sweep, plan_sweep
 from bench.fitting.schedule import inputs_of
 from bench.fitting.selection import choose, settings_of
@@ -38,8 +39,8 @@ FIELD = "([^/]+)__"
 SETS = {  # group pattern, draws, splits of every draw that are fitted
     "bccd_cells": (FIELD, 8, 1),
     "sperm_mhsma_acrosome": (None, 8, 1),
-    "nuclei_cells": (FIELD, 5, 2),
-    "ifc_cellcycle": (None, 5, 2),
+    "nuclei_cells": (FIELD, 5, 1),
+    "ifc_cellcycle": (None, 5, 1),
     "plankton33": (None, 5, 1),
 }
 ENCODERS = "efficientnet-lite0@size=128,texture"
