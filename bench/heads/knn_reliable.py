@@ -6,9 +6,9 @@ until they agree with a label. Few labels do not have that many neighbours, so t
     r_i = P(y_i | x_i)      by `bench.heads.knn` with the same k, without the group of row i
     w_i = r_i / mean of r over the rows that are labelled y_i
 
-and a neighbour's vote exp(similarity / T) is multiplied by w_i. The mean keeps the votes of a class together, as without
-it a class that is hard to tell loses votes to the others whether its labels are wrong or not, which costs balanced
-accuracy where no label is wrong. A class whose labels are all of one group keeps w = 1. What it gains: results/heads.
+A neighbour's vote exp(similarity / T) is multiplied by w_i. The mean keeps the votes of a class together: without it a
+class that is hard to tell loses votes to the others whether its labels are wrong or not, which costs balanced accuracy
+where no label is wrong. A class whose labels are all of one group keeps w = 1. What it gains: results/heads.
 """
 
 from __future__ import annotations

@@ -5,14 +5,13 @@
 Every set of SETS below --data is fitted with both encoders, on draws and splits of `bench run`, and kept below --to as a
 parquet file, which is not made again. Heads of the registry choose their settings by `--select auto`. Of the forms in
 `forms.py` no setting is chosen on the set that it is judged on: at every number of labels a form takes the ridge that is
-best in the mean over the other sets, encoders and rates of wrong labels. Intervals are t-intervals of the paired
-difference over sets x encoders, 95%.
+best in the mean over the other sets, encoders and rates of wrong labels. Of the paired difference there are two
+t-intervals, 95%: over sets x encoders, and, of the mean over these, over draws.
 """
 
 from __future__ import annotations
 
 import argparse
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,7 +48,8 @@ FIXED = ("knn", "knn-reliable")  # at their published settings as well
 SHOTS = (1, 5, 10, 50)
 NOISE = (0.0, 0.2, 0.4)
 WIDE = 0.15  # where knn's votes have .07
-LEVEL = ["kind", "noise", "shots"]
+LEVEL = ["noise", "kind", "shots"]
+KINDS = ["symmetric", "asymmetric"]
 CELL = ["set", "encoder"]
 
 
@@ -74,9 +74,7 @@ def fit(data: Path, out: Path, pattern: str | None, draws: int, splits: int) -> 
     asked = argparse.Namespace(data=data, group_pattern=pattern, encoder=ENCODERS, out=out, made_up="")
     name, table, views = rows_of(asked)
     classes = tuple(sorted(set(table["label"])))
-    protocol = Protocol(
-        shots=SHOTS, noise=NOISE, noise_kinds=("symmetric", "asymmetric"), draws=draws, select=("auto",)
-    )
+    protocol = Protocol(shots=SHOTS, noise=NOISE, noise_kinds=tuple(KINDS), draws=draws, select=("auto",))
     keys = {view.name: (view.key, view.scaling) for view in views.values()}
     sweep = plan_sweep(table, classes, protocol, keys, ["lda"])
     return [
@@ -139,61 +137,69 @@ def _guesses(
 
 def print_tables(rows: pd.DataFrame) -> None:
     """Print what every head scores, what knn-reliable gains, and what the forms of LDA gain."""
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    known = rows.groupby([*CELL, *LEVEL, "method"])[["ba", "loss"]].mean().reset_index()
-    ba = 100 * known.pivot_table(index=[*CELL, *LEVEL], columns="method", values="ba")
-    loss = known.pivot_table(index=[*CELL, *LEVEL], columns="method", values="loss")
+    rows = rows[(rows["kind"] == KINDS[0]) | (rows["noise"] > 0)].assign(kind=pd.Categorical(rows["kind"], KINDS))
+    ba, loss = _table(100 * rows["ba"], rows), _table(rows["loss"], rows)
     ba = pd.concat([ba, chosen_elsewhere(ba)], axis=1)
-    forms = list(ROUNDS)
+    forms, wider = list(ROUNDS), f"knn, T = {WIDE}"
     print("## Balanced accuracy, mean over sets and encoders\n")
-    print(_levels(ba[[*HEADS, f"knn, T = {WIDE}", "WANN", *forms]].groupby(LEVEL).mean().round(1)))
-    print("\n## knn-reliable minus knn\n")
-    for way, other in (("auto", ""), ("fixed", " fixed")):
-        print(f"{way}:\n\n" + _gains(ba["knn-reliable" + other] - ba["knn" + other]) + "\n")
-    print(f"knn, T = {WIDE}, minus knn, both fixed:\n\n" + _gains(ba[f"knn, T = {WIDE}"] - ba["knn fixed"]) + "\n")
-    print("Log loss, mean:\n\n" + _levels(loss[["knn", "knn-reliable"]].groupby(LEVEL).mean().round(3)))
-    own = ba[ba.index.get_level_values("kind") == "symmetric"]
-    for form in forms:
-        print(f"\n## {form} minus lda\n\n" + _gains(own[form] - own["lda"]))
-    for form in forms[1:]:
-        print(f"\n## {form} minus own\n\n" + _gains(own[form] - own["own"]))
+    print(_levels(ba[[*HEADS, wider, "WANN", *forms]], 1))
+    pairs = [("knn-reliable", "knn"), ("knn-reliable fixed", "knn fixed"), (wider, "knn fixed"), ("WANN", "knn fixed")]
+    pairs += [("knn-reliable fixed", wider), *((form, "lda") for form in forms), *((form, "own") for form in forms[1:])]
+    for one, other in pairs:
+        print(f"\n## {one} minus {other}\n\n{_gains(ba[one] - ba[other])}")
+    print("\n## Log loss, mean over sets and encoders\n\n" + _levels(loss[["knn", "knn-reliable"]], 3))
+    gain = (ba["knn-reliable"] - ba["knn"]).groupby([*CELL, *LEVEL], observed=True).mean().unstack(CELL)
+    print("\n## knn-reliable minus knn, every set and encoder\n\n" + _levels(gain, 1))
+
+
+def _table(values: pd.Series, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return values by draw, one column for every method."""
+    keys = [*CELL, *LEVEL, "seed"]
+    return rows.assign(value=values).pivot_table(index=keys, columns="method", values="value", observed=True)
 
 
 def chosen_elsewhere(ba: pd.DataFrame) -> pd.DataFrame:
     """Return the scores of every form at the ridge that is best on the other sets, at so many labels."""
-    ba = ba[ba.index.get_level_values("kind") == "symmetric"]
-    sets, shots = ba.index.get_level_values("set"), ba.index.get_level_values("shots")
+    means = ba.groupby([*CELL, *LEVEL], observed=True).mean()
+    sets, shots = (means.index.get_level_values(name) for name in ("set", "shots"))
     out = pd.DataFrame(index=ba.index, columns=list(ROUNDS), dtype=float)
     for form in ROUNDS:
         columns = [f"{form} {ridge}" for ridge in RIDGES]
         for name in sets.unique():
             for level in shots.unique():
-                best = ba.loc[(sets != name) & (shots == level), columns].mean().idxmax()
-                own = (sets == name) & (shots == level)
-                out.loc[own, form] = ba.loc[own, best]
+                own = (ba.index.get_level_values("set") == name) & (ba.index.get_level_values("shots") == level)
+                best = means.loc[(sets != name) & (shots == level), columns].mean()
+                out.loc[own, form] = ba.loc[own, best.idxmax() if best.notna().any() else columns[0]]
     return out
 
 
 def _gains(difference: pd.Series) -> str:
-    """Return the mean difference of every level with its interval over sets x encoders, and the worst of these."""
-    lines = [["wrong labels", "labels per class", "points", "95% interval", "worst", "sets x encoders"]]
-    for (kind, noise, shots), one in difference.dropna().groupby(LEVEL):
-        if kind == "asymmetric" and noise == 0:
-            continue
-        half = student.ppf(0.975, len(one) - 1) * one.std() / np.sqrt(len(one)) if len(one) > 1 else np.nan
-        what = "none" if noise == 0 else f"{noise:.0%} {kind}"
-        mean = one.mean()
-        lines.append([what, str(shots), f"{mean:+.1f}", f"{mean - half:+.1f} to {mean + half:+.1f}", f"{one.min():+.1f}",
-                      str(len(one))])  # fmt: skip
+    """Return the mean difference of every level with its intervals, and the worst set and encoder."""
+    lines = [["wrong labels", "labels per class", "points", "over sets x encoders", "over draws", "worst"]]
+    for (noise, kind, shots), one in difference.dropna().groupby(LEVEL, observed=True):
+        cells, draws = one.groupby(CELL).mean(), one.unstack(CELL).dropna().mean(axis=1)
+        lines.append([_wrong(noise, kind), str(shots), f"{cells.mean():+.1f}", _interval(cells, cells.mean()),
+                      _interval(draws, cells.mean()), f"{cells.min():+.1f}"])  # fmt: skip
     return table_lines(lines)
 
 
-def _levels(table: pd.DataFrame) -> str:
-    table = table[(table.index.get_level_values("kind") == "symmetric") | (table.index.get_level_values("noise") > 0)]
-    lines = [["wrong labels", "labels per class", *map(str, table.columns)]]
-    for (kind, noise, shots), values in zip(table.index, table.to_numpy().tolist(), strict=True):
-        what = "none" if noise == 0 else f"{noise:.0%} {kind}"
-        lines.append([what, str(shots), *("" if np.isnan(value) else f"{value:g}" for value in values)])
+def _interval(values: pd.Series, middle: float) -> str:
+    half = student.ppf(0.975, len(values) - 1) * values.std() / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return f"{middle - half:+.1f} to {middle + half:+.1f}"
+
+
+def _wrong(noise: float, kind: str) -> str:
+    return "none" if noise == 0 else f"{noise:.0%} {kind}"
+
+
+def _levels(table: pd.DataFrame, digits: int) -> str:
+    """Return the mean of every column at every level; sets and encoders weigh the same."""
+    if "seed" in table.index.names:
+        table = table.groupby([*CELL, *LEVEL], observed=True).mean().groupby(LEVEL, observed=True).mean()
+    heads = [" ".join(name) if isinstance(name, tuple) else str(name) for name in table.columns]
+    lines = [["wrong labels", "labels per class", *heads]]
+    for (noise, kind, shots), values in zip(table.index, table.to_numpy().tolist(), strict=True):
+        lines.append([_wrong(noise, kind), str(shots), *("" if np.isnan(v) else f"{v:.{digits}f}" for v in values)])
     return table_lines(lines)
 
 
