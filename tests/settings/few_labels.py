@@ -176,9 +176,17 @@ def chosen_elsewhere(ba: pd.DataFrame) -> pd.DataFrame:
 def _gains(difference: pd.Series) -> str:
     """Return the mean difference of every level with its intervals, and the worst set and encoder."""
     lines = [["wrong labels", "labels per class", "points", "over sets x encoders", "over draws", "worst"]]
-    for (noise, kind, shots), one in difference.dropna().groupby(LEVEL, observed=True):
-        cells, draws = one.groupby(CELL).mean(), one.unstack(CELL).dropna().mean(axis=1)
-        lines.append([_wrong(noise, kind), str(shots), f"{cells.mean():+.1f}", _interval(cells, cells.mean()),
+    known = difference.dropna()
+    levels = [
+        (_wrong(noise, kind), str(shots), one) for (noise, kind, shots), one in known.groupby(LEVEL, observed=True)
+    ]
+    many = known.index.get_level_values("shots") > 1
+    noisy = known.index.get_level_values("noise") > 0
+    whole = [("none", "5 to 50", known[many & ~noisy]), ("all kinds and rates", "5 to 50", known[many & noisy])]
+    for wrong, shots, one in [*whole, *levels]:
+        cells = one.groupby(CELL).mean()
+        draws = one.groupby([*CELL, "seed"]).mean().unstack(CELL).dropna().mean(axis=1)
+        lines.append([wrong, shots, f"{cells.mean():+.1f}", _interval(cells, cells.mean()),
                       _interval(draws, cells.mean()), f"{cells.min():+.1f}"])  # fmt: skip
     return table_lines(lines)
 
