@@ -12,7 +12,7 @@ t-intervals, 95%: over sets x encoders, and, of the mean over these, over draws.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,6 @@ from bench.heads import all_heads
 from bench.heads.pool import Pool
 from bench.protocol.protocol import Protocol
 from bench.report.pages.markdown import table_lines
-from bench.runs.blocks import FitBlock
 
 FIELD = "([^/]+)__"
 SETS = {  # group pattern, draws, splits of every draw that are fitted
@@ -41,7 +40,6 @@ SETS = {  # group pattern, draws, splits of every draw that are fitted
     "sperm_mhsma_acrosome": (None, 8, 1),
     "nuclei_cells": (FIELD, 5, 1),
     "ifc_cellcycle": (None, 5, 1),
-    "plankton33": (None, 5, 1),
 }
 ENCODERS = "efficientnet-lite0@size=128,texture"
 HEADS = ("lda", "knn", "knn-reliable", "logreg", "ridge", "centroid")
@@ -60,21 +58,17 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder of the sets")
     parser.add_argument("--to", type=Path, required=True, help="a folder for embeddings and scores")
     parser.add_argument("--sets", default=",".join(SETS))
-    parser.add_argument("--only-neighbours", action="store_true", help="no discriminant analysis of the pool")
     given = parser.parse_args()
     given.to.mkdir(parents=True, exist_ok=True)
-    forms = () if given.only_neighbours else tuple(ROUNDS)
     files = {name: given.to / f"{name}.parquet" for name in given.sets.split(",")}
     for name, file in files.items():
         if not file.exists():
             with threadpool_limits(1):
-                pd.DataFrame(fit(given.data / name, given.to, *SETS[name], forms)).to_parquet(file, index=False)
-    print_tables(pd.concat([pd.read_parquet(file) for file in files.values()], ignore_index=True), forms)
+                pd.DataFrame(fit(given.data / name, given.to, *SETS[name])).to_parquet(file, index=False)
+    print_tables(pd.concat([pd.read_parquet(file) for file in files.values()], ignore_index=True))
 
 
-def fit(
-    data: Path, out: Path, pattern: str | None, draws: int, splits: int, forms: Sequence[str]
-) -> list[dict[str, object]]:
+def fit(data: Path, out: Path, pattern: str | None, draws: int, splits: int) -> list[dict[str, object]]:
     """Return the balanced accuracy, and where there are probabilities the log loss, of every method in every draw."""
     asked = argparse.Namespace(data=data, group_pattern=pattern, encoder=ENCODERS, out=out, made_up="")
     name, table, views = rows_of(asked)
@@ -83,13 +77,11 @@ def fit(
     keys = {view.name: (view.key, view.scaling) for view in views.values()}
     sweep = plan_sweep(table, classes, protocol, keys, ["lda"])
     return [
-        {"set": name, "encoder": view.name, **row}
-        for view in views.values()
-        for row in _of_view(sweep, view, splits, forms)
+        {"set": name, "encoder": view.name, **row} for view in views.values() for row in _of_view(sweep, view, splits)
     ]
 
 
-def _of_view(sweep: Sweep, view: Embedded, splits: int, forms: Sequence[str]) -> Iterator[dict[str, object]]:
+def _of_view(sweep: Sweep, view: Embedded, splits: int) -> Iterator[dict[str, object]]:
     inputs = inputs_of(sweep, Path("unused"))
     blocks = [block for block in sweep.blocks if block.encoder == view.name]
     repeats = sweep.plan.repeats
@@ -106,9 +98,7 @@ def _of_view(sweep: Sweep, view: Embedded, splits: int, forms: Sequence[str]) ->
                     drawn = Drawn(seed, split, supports[block.shots, seed, split.name], pool)
                     for part in parts_of(block, drawn, inputs):
                         learned = unlabelled.turn(pool.X[drawn.rows])
-                        for rate, method, guess, loss in _guesses(
-                            part.episode, block, learned, tested, unlabelled, y, forms
-                        ):
+                        for rate, method, guess, loss in _guesses(part.episode, block, learned, tested, unlabelled, y):
                             key = (block.noise_kind, rate, block.shots, seed, method)
                             right = np.bincount(y, guess == y, len(sweep.classes))
                             of_class = np.bincount(y, minlength=len(sweep.classes))
@@ -121,13 +111,7 @@ def _of_view(sweep: Sweep, view: Embedded, splits: int, forms: Sequence[str]) ->
 
 
 def _guesses(
-    episode: Episode,
-    block: FitBlock,
-    learned: np.ndarray,
-    tested: np.ndarray,
-    pool: UnlabelledPool,
-    y_test: np.ndarray,
-    forms: Sequence[str],
+    episode: Episode, block, learned: np.ndarray, tested: np.ndarray, pool: UnlabelledPool, y_test: np.ndarray
 ) -> Iterator[tuple[float, str, np.ndarray, float]]:
     """Yield (rate of wrong labels, method, classes of the test rows, log loss or NaN)."""
     K, heads = episode.n_classes, all_heads()
@@ -144,18 +128,18 @@ def _guesses(
         yield rate, "WANN", wann(episode.support, y, K), np.nan
         yield rate, f"knn, T = {WIDE}", wide(episode.support, y, K, k, WIDE), np.nan
         if block.noise_kind == "symmetric":
-            for form in forms:
+            for form in ROUNDS:
                 for ridge in RIDGES:
                     W, b = lda(form, ridge, learned, y, K, pool)
                     yield rate, f"{form} {ridge}", (tested @ W.T + b).argmax(1), np.nan
 
 
-def print_tables(rows: pd.DataFrame, forms: Sequence[str]) -> None:
+def print_tables(rows: pd.DataFrame) -> None:
     """Print what every head scores, what knn-reliable gains, and what the forms of LDA gain."""
     rows = rows[(rows["kind"] == KINDS[0]) | (rows["noise"] > 0)].assign(kind=pd.Categorical(rows["kind"], KINDS))
     ba, loss = _table(100 * rows["ba"], rows), _table(rows["loss"], rows)
-    ba = pd.concat([ba, chosen_elsewhere(ba, forms)], axis=1)
-    wider = f"knn, T = {WIDE}"
+    ba = pd.concat([ba, chosen_elsewhere(ba)], axis=1)
+    forms, wider = list(ROUNDS), f"knn, T = {WIDE}"
     print("## Balanced accuracy, mean over sets and encoders\n")
     print(_levels(ba[[*HEADS, wider, "WANN", *forms]], 1))
     pairs = [("knn-reliable", "knn"), ("knn-reliable fixed", "knn fixed"), (wider, "knn fixed"), ("WANN", "knn fixed")]
@@ -173,12 +157,12 @@ def _table(values: pd.Series, rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(value=values).pivot_table(index=keys, columns="method", values="value", observed=True)
 
 
-def chosen_elsewhere(ba: pd.DataFrame, forms: Sequence[str]) -> pd.DataFrame:
+def chosen_elsewhere(ba: pd.DataFrame) -> pd.DataFrame:
     """Return the scores of every form at the ridge that is best on the other sets, at so many labels."""
     means = ba.groupby([*CELL, *LEVEL], observed=True).mean()
     sets, shots = (means.index.get_level_values(name) for name in ("set", "shots"))
-    out = pd.DataFrame(index=ba.index, columns=list(forms), dtype=float)
-    for form in forms:
+    out = pd.DataFrame(index=ba.index, columns=list(ROUNDS), dtype=float)
+    for form in ROUNDS:
         columns = [f"{form} {ridge}" for ridge in RIDGES]
         for name in sets.unique():
             for level in shots.unique():
