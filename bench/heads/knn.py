@@ -75,10 +75,10 @@ def rank(similarity: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 def scores(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
     """Return vote shares (m, L, n_test, K); see `bench.heads.contract.Scores`."""
     n = support.shape[0]
-    ks = _neighbours(grid, n)
+    ks = neighbours_of(grid, n)
     found = nearest(support, min(max(ks) + 1, n))
     left = one_hot(Y, n_classes).sum(1, keepdims=True)
-    return Scored(_vote(*found, Y, n_classes, ks, support.cosine if n < FAISS_FROM else None, left))
+    return Scored(vote(*found, Y, n_classes, ks, support.cosine if n < FAISS_FROM else None, left))
 
 
 class _UnitSupport(Support):
@@ -105,8 +105,12 @@ class Neighbours:
         step = max(COSINES // len(self.rows), 1)
         for i in range(0, len(X_test), step):
             support = _UnitSupport(self.rows, X_test[i : i + step])
-            P[i : i + step] = scores(support, self.labels[None], self.n_classes, [{"k": self.k}]).P[0, 0]
+            P[i : i + step] = self.shares(support)
         return P
+
+    def shares(self, support: Support) -> np.ndarray:
+        """Return vote shares float64 (n_test, K) of the test rows beside the rows that are kept."""
+        return scores(support, self.labels[None], self.n_classes, [{"k": self.k}]).P[0, 0]
 
     def state(self) -> State:
         """Return the rows, the labels and k."""
@@ -134,16 +138,17 @@ def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params])
     """Return vote shares for every support row by the rows outside its group; uniform if there are none."""
     similarity = np.where(support.groups[:, None] == support.groups, np.float32(-np.inf), support.own_cosine)
     n = support.shape[0]
-    ks = _neighbours(grid, n)
+    ks = neighbours_of(grid, n)
     left = rows_left(Y, support.groups, n_classes)
-    return Scored(_vote(*rank(similarity, min(max(ks) + 1, n)), Y, n_classes, ks, similarity, left))
+    return Scored(vote(*rank(similarity, min(max(ks) + 1, n)), Y, n_classes, ks, similarity, left))
 
 
-def _neighbours(grid: Sequence[Params], n: int) -> list[int]:
+def neighbours_of(grid: Sequence[Params], n: int) -> list[int]:
+    """Return k of every setting, n where the support is smaller."""
     return [min(int(setting["k"]), n) for setting in grid]
 
 
-def _vote(
+def vote(
     similarity: np.ndarray,
     neighbour: np.ndarray,
     Y: np.ndarray,
@@ -151,12 +156,14 @@ def _vote(
     ks: Sequence[int],
     everything: np.ndarray | None,
     left: np.ndarray,
+    worth: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return vote shares (m, L, p, K) of the first k neighbours, for k in ks. similarity, neighbour: (p, max(ks) + 1).
 
     A neighbour at -inf has no vote; without any the shares are uniform. everything (p, n): similarities with all rows,
     so that rows as near as the k-th share what the nearer ones leave of the k votes; None lets the first ones vote.
     left (m, p, K), or (m, 1, K): labels of every class that a row may be given; classes that have some get GIVEN votes.
+    worth (m, n): what every label's vote is multiplied by; None: nothing.
     """
     m, p = len(Y), len(neighbour)
     closest = similarity[:, :1].astype(np.float64)
@@ -165,7 +172,9 @@ def _vote(
     cast = Y[:, neighbour] + n_classes * np.arange(m * p).reshape(m, p, 1)  # (m, p, k), one ballot box per (m, p, K)
     out = np.empty((m, len(ks), p, n_classes))
     for i, k in enumerate(ks):
-        ballots = np.broadcast_to(weight[:, :k], (m, p, k))
+        ballots = (
+            np.broadcast_to(weight[:, :k], (m, p, k)) if worth is None else weight[:, :k] * worth[:, neighbour[:, :k]]
+        )
         votes = np.bincount(cast[:, :, :k].ravel(), ballots.ravel(), m * p * n_classes)
         out[:, i] = votes.reshape(m, p, n_classes)
         if everything is None or k == similarity.shape[1]:
@@ -174,7 +183,8 @@ def _vote(
         step = max(1, BLOCK // everything.shape[1])
         for rows in (tied[j : j + step] for j in range(0, len(tied), step)):
             shared = _shared(everything[rows], similarity[rows, k - 1, None], closest[rows], k)
-            out[:, i, rows] = shared @ one_hot(Y, n_classes)
+            labels = one_hot(Y, n_classes)
+            out[:, i, rows] = shared @ (labels if worth is None else labels * worth[..., None])
     total = out.sum(-1, keepdims=True)
     share = np.where(total > 0, out / np.where(total > 0, total, 1), 1 / n_classes)
     given = np.where((left > 0) | (left.sum(-1, keepdims=True) == 0), GIVEN, 0)[:, None]  # (m, 1, p, K)

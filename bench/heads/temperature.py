@@ -41,9 +41,7 @@ def soften(P: np.ndarray, T: np.ndarray | float) -> np.ndarray:
     return S.astype(P.dtype)
 
 
-def fit_temperature(
-    P: np.ndarray, y: np.ndarray, told: np.ndarray, prior: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def fit_temperature(P: np.ndarray, y: np.ndarray, told: np.ndarray, prior: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return temperatures (m, L) and the log losses of every row at them, float64 (m, L, n).
 
     P (m, L, n, K): probabilities of rows that had no part in them. y (m, n): labels. told bool (m, n): rows that count;
