@@ -29,8 +29,8 @@ LARGEST = 1_000_000  # bytes of encoder.json
 
 @dataclass(frozen=True)
 class Kind:
-    """What of a kind of encoder is fixed: how it is built, what checks its settings and returns its dimension, what heads
-    should do to its vectors, see `EncoderSpec.scaling`, and what settings make the input's size a multiple of."""  # fmt: skip
+    """What of a kind of encoder is fixed: how it is built, what checks its settings and returns its dimension, what
+    heads should do to its vectors, see `EncoderSpec.scaling`, and what the input's size is a multiple of."""
 
     build: Callable[[EncoderSpec, Placement], LoadedEncoder]
     check: Callable[[Mapping[str, Any], Preprocess], int]

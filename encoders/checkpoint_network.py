@@ -53,7 +53,8 @@ def check_network(settings: Mapping[str, Any], preprocess: Preprocess) -> int:
 
 
 def size_multiple(settings: Mapping[str, Any]) -> int:
-    """Return what the side of the input has to be a multiple of: the side of a transformer's patch, where it is told."""
+    """Return what the side of the input has to be a multiple of: the side of a transformer's patch, where it is
+    told."""
     return int(settings["arguments"].get("patch_size", 1))
 
 

@@ -75,8 +75,8 @@ def pretrain(
     """Learn an encoder from images without labels; --to is its folder, for --encoder ./FOLDER.
 
     The images may lie in any folders; labels are not looked at. The same images give the same encoder, to the bit: a
-    dictionary everywhere, a network on a CPU of one kind with the same --workers. A training that is stopped or killed goes
-    on from where it was by the same command.
+    dictionary everywhere, a network on a CPU of one kind with the same --workers. A training that is stopped or
+    killed goes on from where it was by the same command.
     """  # fmt: skip
     existing(source.data)
     if labels is not None:

@@ -1,4 +1,4 @@
-"""Options of the methods of `bench pretrain`, named as the fields of their settings; None is the setting's own default."""
+"""Options of the methods of `bench pretrain`, named as the fields of their settings; None is the field's default."""
 
 from __future__ import annotations
 

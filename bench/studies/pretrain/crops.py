@@ -35,7 +35,8 @@ class Crops:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Images with labels, to see whether an encoder tells them apart. pixels: uint8 (N, S, S, 3); labels and groups: (N,)."""
+    """Images with labels, to see whether an encoder tells them apart. pixels: uint8 (N, S, S, 3); labels,
+    groups: (N,)."""
 
     pixels: np.ndarray
     labels: np.ndarray

@@ -40,8 +40,8 @@ def prepare_dictionary(settings: DictionarySettings, size: int, color: str) -> R
     """Return what learns a dictionary; BenchError for patches that an input has no place for."""
     if not settings.patch + settings.grid - 1 <= size:
         raise BenchError(
-            f"Got patches of {settings.patch} px for an input of {size} px; expected smaller ones. Give a smaller --patch "
-            "or --grid."
+            f"Got patches of {settings.patch} px for an input of {size} px; expected smaller ones. Give a smaller "
+            "--patch or --grid."
         )
     return Ready(policy=Preprocess(size, "squash", 1.0, "bilinear", color=color), learn=partial(_learned, settings))
 

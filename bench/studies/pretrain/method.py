@@ -1,4 +1,4 @@
-"""What a way of learning an encoder is: from settings to something ready to learn, and from images to what was learned."""
+"""What a way of learning an encoder is: settings, something ready to learn, and what was learned."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Learned:
 @dataclass(frozen=True, kw_only=True)
 class Tools:
     """What learning may use. workers: threads. device: as --device. state: a folder for what a training that is killed
-    goes on from; it is the method's to remove. data: digest of the images. labelled: images to watch it with."""  # fmt: skip
+    goes on from; it is the method's to remove. data: digest of the images. labelled: images to watch it with."""
 
     workers: int = 1
     device: str = "auto"
@@ -58,9 +58,9 @@ class Ready:
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """A way of learning. settings: their class. prepare: settings, size and colour of the input to `Ready`; raises BenchError
-    for what cannot be, before an image is read. network: whether it learns a network, on a GPU where there is one, which labelled
-    images can be watched with."""  # fmt: skip
+    """A way of learning. settings: their class. prepare: settings, size and colour of the input to `Ready`; raises
+    BenchError for what cannot be, before an image is read. network: whether it learns a network, on a GPU where there
+    is one, which labelled images can be watched with."""  # fmt: skip
 
     settings: type
     prepare: Callable[[Any, int, str], Ready]

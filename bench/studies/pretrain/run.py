@@ -34,8 +34,8 @@ class PretrainRequest:
 
     source: the images; labels play no part. method: a name of `methods.METHODS`, settings: of its class, None for its
     defaults. size: side of the input in pixels; color: "rgb" or "grey". most: instances that are read at most. licence:
-    of what is made, as whoever makes it says. labelled: images with labels to watch the learning with, never to learn from.
-    device: as --device.
+    of what is made, as whoever makes it says. labelled: images with labels to watch the learning with, never to learn
+    from. device: as --device.
     """
 
     source: DataSpec
@@ -52,7 +52,7 @@ class PretrainRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Pretrained:
-    """What was made. folder: of the encoder; figures, and facts in words: of what was learned; notes: what to know of it."""
+    """What was made. folder: of the encoder. figures, facts (in words): of the learning. notes: what to know of it."""
 
     folder: Path
     instances: int
@@ -68,11 +68,12 @@ class Pretrained:
 def pretrain(
     request: PretrainRequest, *, workers: int = 1, command: str = "", on_progress: OnProgress | None = None
 ) -> Pretrained:
-    """Learn an encoder and write it to a folder. The same images give the same weights: those of a dictionary to the bit,
-    those of a network to the bit on a CPU of one kind, with as many threads.
+    """Learn an encoder and write it to a folder. The same images give the same weights: those of a dictionary to the
+    bit, those of a network on a CPU of one kind, with as many threads.
 
-    Raises BenchError where there are too few images, where settings cannot be, and where the folder holds something else.
-    """  # fmt: skip
+    Raises BenchError where there are too few images, where settings cannot be, and where the folder holds something
+    else.
+    """
     start = time.perf_counter()
     check_folder(request.to)
     method = find_method(request)
@@ -144,8 +145,8 @@ def in_both(crops: Crops, labelled: Labelled | None) -> tuple[str, ...]:
     if not same:
         return ()
     return (
-        f"{same:,} of the {len(labelled.pixels):,} labelled instances are also among those learned from, if without their "
-        "labels; on them the encoder may look better than it is",
+        f"{same:,} of the {len(labelled.pixels):,} labelled instances are also among those learned from, if without "
+        "their labels; on them the encoder may look better than it is",
     )
 
 

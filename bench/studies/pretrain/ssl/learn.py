@@ -12,9 +12,10 @@ import numpy as np
 from bench.errors import BenchError
 from bench.studies.pretrain.crops import Crops
 from bench.studies.pretrain.method import Learned, Ready, Tools
-from bench.studies.pretrain.ssl.backbones import Backbone, Wanted, architecture_of, find_backbone, with_pool
+from bench.studies.pretrain.ssl.backbones import Backbone, Wanted, architecture_of, with_pool
 from bench.studies.pretrain.ssl.objectives import Objective
 from bench.studies.pretrain.ssl.settings import NetworkSettings
+from bench.studies.pretrain.ssl.starts import find_backbone
 from bench.studies.pretrain.ssl.state import remove_state
 from bench.studies.pretrain.ssl.training import Course, drawing, make_optimiser, normalised, train
 from bench.studies.pretrain.ssl.views import Augmentation
@@ -111,7 +112,7 @@ def learn_network(
 def encoded(
     parts: Any, objective: Objective, pixels: torch.Tensor, backbone: Backbone
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the vectors (N, d) of images uint8 (N, S, S, 3) as an encoder gives them, and what the loss sees, (N, e)."""
+    """Return the vectors (N, d) of images, uint8 (N, S, S, 3), and what the loss sees of them, (N, e)."""
     import torch
 
     parts.eval()

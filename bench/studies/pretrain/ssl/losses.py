@@ -67,9 +67,9 @@ def dino(
 ) -> torch.Tensor:
     """Return the cross-entropy of the student's distribution under the teacher's, both logits (B, K); centre (K,).
 
-    Caron et al. (2021), "Emerging properties in self-supervised vision transformers", equations 1 and 2 and algorithm 1:
-    the teacher is centred, which keeps one prototype from taking all, and sharpened by a low temperature, which keeps it
-    from saying the same of every prototype.
+    Caron et al. (2021), "Emerging properties in self-supervised vision transformers", equations 1 and 2 and algorithm
+    1: the teacher is centred, which keeps one prototype from taking all, and sharpened by a low temperature, which
+    keeps it from saying the same of every prototype.
 
         -sum over K of softmax((teacher - centre) / teacher_t) * log softmax(student / student_t),   mean over B
     """
@@ -91,7 +91,7 @@ def masked_patches(predicted: torch.Tensor, patches: torch.Tensor, hidden: torch
 def masked_pixels(predicted: torch.Tensor, pixels: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
     """Return the mean absolute error over hidden pixels.
 
-    Xie et al. (2022), "SimMIM: a simple framework for masked image modeling", section 3.4. predicted, pixels: (B, 3, S, S).
-    hidden: (B, 1, S, S), 1 where a pixel was not shown, else 0.
+    Xie et al. (2022), "SimMIM: a simple framework for masked image modeling", section 3.4. predicted, pixels:
+    (B, 3, S, S). hidden: (B, 1, S, S), 1 where a pixel was not shown, else 0.
     """
     return ((predicted.float() - pixels).abs() * hidden).sum() / (hidden.sum() * pixels.shape[1])

@@ -1,8 +1,9 @@
 """Hidden patches, filled in: a masked autoencoder of a transformer, and its like for a CNN.
 
-A transformer sees the patches that are not hidden and nothing else, and a small decoder fills in the others (He et al. 2022,
-"Masked autoencoders are scalable vision learners"; 75% hidden). A CNN cannot leave patches out. It sees a learned colour in
-their place, and one linear layer on its map of features fills them in (Xie et al. 2022, "SimMIM"; 60% hidden).
+A transformer sees the patches that are not hidden and nothing else, and a small decoder fills in the others (He et
+al. 2022, "Masked autoencoders are scalable vision learners"; 75% hidden). A CNN cannot leave patches out. It sees a
+learned colour in their place, and one linear layer on its map of features fills them in (Xie et al. 2022, "SimMIM";
+60% hidden).
 """
 
 from __future__ import annotations

@@ -38,11 +38,11 @@ class Objective:
     """A method for networks.
 
     what: of the model card, with the paper. extend: (parts, backbone, size of the input) adds the method's modules.
-    loss: (parts, step) to a scalar. watched: (parts, vectors (B, d)) to the space in which a collapse shows, (B, e); None
-    for a loss that vectors cannot please by being the same for all images.
-    views: of every instance. light: whether views differ in light, blur and noise. taught: parts with a teacher, which
-    keeps `momentum` of itself at the first step and all of it at the last. backbone, arguments: the default. pool: of a
-    backbone, how its output becomes a vector.
+    loss: (parts, step) to a scalar. watched: (parts, vectors (B, d)) to the space in which a collapse shows, (B, e);
+    None for a loss that vectors cannot please by being the same for all images. views: of every instance. light:
+    whether views differ in light, blur and noise. taught: parts with a teacher, which keeps `momentum` of itself at
+    the first step and all of it at the last. backbone, arguments: the default. pool: of a backbone, how its output
+    becomes a vector.
     """
 
     what: str
@@ -143,12 +143,13 @@ OBJECTIVES = {
         extend=with_projector(1024, 1024, 1024), loss=vicreg_loss, watched=projected,
     ),
     "byol": Objective(
-        what="learned to foretell what a slow copy of itself sees in another view of an instance (BYOL, Grill et al. 2020)",
+        what="learned to foretell what a slow copy of itself sees in another view of an instance (BYOL, Grill et al. "
+        "2020)",
         extend=byol_parts, loss=byol_loss, watched=projected, taught=("vectors", "projector"),
     ),
     "dino": Objective(
-        what="learned to sort views as a slow copy of itself sorts another view of the instance (DINO, Caron et al. 2021; "
-        "two views and no smaller ones)",
+        what="learned to sort views as a slow copy of itself sorts another view of the instance (DINO, Caron et al. "
+        "2021; two views and no smaller ones)",
         extend=dino_parts, loss=dino_loss, watched=projected, taught=("vectors", "projector", "prototypes"),
     ),
     "mae": Objective(

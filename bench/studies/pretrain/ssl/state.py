@@ -1,7 +1,7 @@
 """What a training that is killed goes on from: one sealed file in a folder beside the encoder's, whole or absent.
 
-It is safetensors, so that nothing in it can be executed; what JSON has of it stands in its header. The folder goes when the
-training is done.
+It is safetensors, so that nothing in it can be executed; what JSON has of it stands in its header. The folder goes
+when the training is done.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def write_state(folder: Path, wanted: Mapping[str, Any], state: State, parts: An
 
 
 def read_state(folder: Path, wanted: Mapping[str, Any], parts: Any, optimiser: Any) -> State | None:
-    """Fill parts and optimiser with what was written and return how far it is; None where nothing was, or it is damaged.
+    """Fill parts and optimiser with what was written and return it; None where nothing was, or it is damaged.
 
     Raises BenchError where the training is of other settings or images.
     """
@@ -66,8 +66,9 @@ def read_state(folder: Path, wanted: Mapping[str, Any], parts: Any, optimiser: A
     other = differing(about["wanted"], wanted)
     if other:
         raise BenchError(
-            f"Got {folder}, a training that was cut off after step {about['step']:,}, of {'; '.join(other)}; expected the "
-            "same as before. Give the command of that time to go on from there, or remove the folder to start again."
+            f"Got {folder}, a training that was cut off after step {about['step']:,}, of {'; '.join(other)}; "
+            "expected what it began with. Give the command of that time to go on from there, or remove the "
+            "folder to start again."
         )
     tensors = load(data)
     parts.load_state_dict(of(PARTS, tensors))

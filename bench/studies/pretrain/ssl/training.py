@@ -35,8 +35,8 @@ LOOKS = 4  # times that a training is watched, but at its start
 
 @dataclass(frozen=True, kw_only=True)
 class Course:
-    """What is trained on what. pixels: uint8 (n, S, S, 3) on the device. rate: the highest learning rate. watch: (step, mean
-    loss) to a row. state, wanted: see `state`. mean, std: of inputs."""  # fmt: skip
+    """What is trained on what. pixels: uint8 (n, S, S, 3) on the device. rate: the highest learning rate. watch:
+    (step, mean loss) to a row. state, wanted: see `state`. mean, std: of inputs."""  # fmt: skip
 
     objective: Objective
     settings: NetworkSettings
@@ -63,8 +63,8 @@ def train(course: Course) -> tuple[Watched, ...]:
         loss = one_step(course, step)
         if not math.isfinite(loss):
             raise BenchError(
-                f"Got a loss that is no number at step {step + 1:,}; expected a finite one. Give a smaller --learning-rate "
-                f"than {course.rate:g}."
+                f"Got a loss that is no number at step {step + 1:,}; expected a finite one. Give a smaller "
+                f"--learning-rate than {course.rate:g}."
             )
         losses, history = (*now.losses, loss), now.history
         if step + 1 in looks:

@@ -1,8 +1,8 @@
 """Views of cells: turned, mirrored, moved and brought nearer, with other light, blur and noise. In torch, by batches.
 
-What a microscope does not fix is free: the angle, the side, a little of light, focus and noise. What tells cells apart is
-kept: a crop has at least half of the area (`area`), since size is a signal, and the shape stays (no stretching). Where
-a turned square leaves the image, the image is mirrored at its edge.
+What a microscope does not fix is free: the angle, the side, a little of light, focus and noise. What tells cells
+apart is kept: a crop has at least half of the area (`area`), since size is a signal, and the shape stays (no
+stretching). Where a turned square leaves the image, the image is mirrored at its edge.
 
 All of it depends on the seed and the step alone: not on threads, nor on what was drawn before.
 """

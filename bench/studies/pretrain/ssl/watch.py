@@ -1,4 +1,4 @@
-"""Whether a network learns something: the rank and spread of its vectors, neighbours of labelled images, and the loss."""
+"""Whether a network learns something: the rank and spread of its vectors, neighbours of labelled images."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ NEIGHBOURS = 5
 class Watched:
     """How things stand after a number of steps.
 
-    loss: mean since the row before, NaN at first. rank: RankMe of the vectors, centred as heads take them. spread: of what
-    the loss sees, 1 where it fills its space evenly and 0 where all images are one; NaN for a loss that no constant can
-    please. knn: left-out accuracy on labelled images, NaN without.
+    loss: mean since the row before, NaN at first. rank: RankMe of the vectors, centred as heads take them. spread: of
+    what the loss sees, 1 where it fills its space evenly and 0 where all images are one; NaN for a loss that no
+    constant can please. knn: left-out accuracy on labelled images, NaN without.
     """
 
     step: int
@@ -42,7 +42,8 @@ def read_watched(row: dict[str, Any]) -> Watched:
 def rankme(Z: np.ndarray) -> float:
     """Return the effective rank of Z (N, d): the exponential of the entropy of its singular values.
 
-    Garrido et al. (2023), "RankMe", equation 1: p_k = s_k / sum of s + 1e-7, exp(-sum of p_k log p_k). From 1 to min(N, d).
+    Garrido et al. (2023), "RankMe", equation 1: p_k = s_k / sum of s + 1e-7, exp(-sum of p_k log p_k). From 1
+    to min(N, d).
     """
     s = np.linalg.svd(np.asarray(Z, np.float64), compute_uv=False)
     p = s / max(s.sum(), np.finfo(float).tiny) + 1e-7
@@ -52,8 +53,8 @@ def rankme(Z: np.ndarray) -> float:
 def spread(Z: np.ndarray) -> float:
     """Return the mean deviation of a dimension of the normalised rows of Z (N, d), times sqrt(d).
 
-    Chen and He (2021), "Exploring simple Siamese representation learning", section 4.1: near 1 where directions are as good
-    as random, 0 where all rows point the same way.
+    Chen and He (2021), "Exploring simple Siamese representation learning", section 4.1: near 1 where directions are
+    as good as random, 0 where all rows point the same way.
     """
     Z = np.asarray(Z, np.float64)
     unit = Z / np.maximum(np.linalg.norm(Z, axis=1, keepdims=True), 1e-12)
@@ -85,19 +86,20 @@ def is_collapsed(row: Watched) -> bool:
 
 
 def verdict(history: Sequence[Watched]) -> str:
-    """Return what went wrong and what to do, "" where nothing did. history: rows in their order, the first before learning."""
+    """Return what went wrong and what to do, or "". history: rows in their order, the first before learning."""
     last = history[-1]
     if is_collapsed(last):
         since = next((row.step for row in reversed(history) if not is_collapsed(row)), history[0].step)
         return (
-            f"The network collapsed: since step {since:,} it has nearly the same to say of every image ({_shown(last)}), so "
-            "its encoder is of little use. Give a smaller "
-            "--learning-rate or a larger --batch, or --method vicreg, which is kept from this by its loss."
+            f"The network collapsed: since step {since:,} it says nearly the same of every image ({_shown(last)}), so "
+            "its encoder is of little use. Give a smaller --learning-rate or a larger --batch, or --method vicreg, which "
+            "its loss keeps from this."
         )
     if np.isfinite(last.knn) and last.knn < history[0].knn - 0.05:
         return (
             f"On the labelled images the network is worse than before it learned: {100 * last.knn:.0f}% by neighbours, "
-            f"{100 * history[0].knn:.0f}% before. Give fewer --steps or a smaller --learning-rate, or leave it as it was."
+            f"{100 * history[0].knn:.0f}% before. Give fewer --steps or a smaller --learning-rate, or use what it "
+            "started from."
         )
     return ""
 
