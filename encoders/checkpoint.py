@@ -73,7 +73,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, tensors: Mapping[str,
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).unlink(missing_ok=True)
-    save_file({name: np.ascontiguousarray(array) for name, array in sorted(tensors.items())}, folder / WEIGHTS)
+    save_file({name: np.asarray(array, order="C") for name, array in sorted(tensors.items())}, folder / WEIGHTS)
     (folder / CARD).write_text(card, encoding="utf-8")
     about = {"format": FORMAT, "weights": local_weights(str(folder / WEIGHTS))[1], **asdict(checkpoint)}
     text = json.dumps(about, indent=1, sort_keys=True)

@@ -56,7 +56,8 @@ def from_imagenet(init: str, wanted: Wanted) -> Backbone:
     if wanted.architecture not in known:
         raise BenchError(
             f"Got --init imagenet with --backbone timm:{wanted.architecture}, of which no ImageNet weights are "
-            f"known here; expected one of {', '.join(sorted(known))}. Give a file of weights with --init FILE, or --init random."
+            f"known here; expected one of {', '.join(sorted(known))}. Give a file of weights with "
+            "--init FILE, or --init random."
         )
     return from_encoder(known[wanted.architecture], wanted)
 
