@@ -63,6 +63,18 @@ def projected(parts: Any, vectors: torch.Tensor) -> torch.Tensor:
     return parts["projector"](vectors)
 
 
+def beside_a_constant(parts: Any, vectors: torch.Tensor) -> torch.Tensor:
+    """Return vectors (B, d) as the projector has them, with a constant as long as VICReg wants them, (B, e + 1).
+
+    Its loss asks for a deviation of 1 in each dimension: what shrinks to a point then has no spread, whatever the
+    directions in that point.
+    """
+    import torch
+
+    z = projected(parts, vectors)
+    return torch.cat([z, torch.full_like(z[:, :1], z.shape[1] ** 0.5)], 1)
+
+
 def simclr_loss(parts: Any, step: Step) -> torch.Tensor:
     """Return `losses.nt_xent` of two views."""
     z1, z2 = (parts["projector"](parts["vectors"](view)) for view in step.views)
@@ -140,7 +152,7 @@ OBJECTIVES = {
     "vicreg": Objective(
         what="learned to see the same in two views of an instance, with every dimension varying and no two telling the "
         "same (VICReg, Bardes, Ponce and LeCun 2022)",
-        extend=with_projector(1024, 1024, 1024), loss=vicreg_loss, watched=projected,
+        extend=with_projector(1024, 1024, 1024), loss=vicreg_loss, watched=beside_a_constant,
     ),
     "byol": Objective(
         what="learned to foretell what a slow copy of itself sees in another view of an instance (BYOL, Grill et al. "
