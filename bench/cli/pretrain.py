@@ -27,16 +27,17 @@ EXAMPLES = (
 
 
 def pretrain(
+    *,
     to: To,
     source: InstanceOptions,
-    network: NetworkOptions,
-    dictionary: DictionaryOptions,
     method: Annotated[
         str,
         option(
             BASIC, f"How to learn: {'; '.join(f'{name} ({about})' for name, about in METHODS.items())}.", value="METHOD"
         ),
     ] = DEFAULT_METHOD,
+    network: NetworkOptions,
+    dictionary: DictionaryOptions,
     size: Annotated[int, option(STUDY, "Side of the input in pixels.", value="PIXELS", min=16, max=512)] = 64,
     colour: Annotated[
         str,

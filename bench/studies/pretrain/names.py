@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 METHODS = {
-    "dictionary": "a dictionary of patches, no network; minutes on a CPU",
+    "dictionary": "of patches, no network; minutes on a CPU",
     "simclr": "two views of an instance agree, those of others differ",
     "vicreg": "two views agree, every dimension varies, no two dimensions tell the same",
     "byol": "a student foretells what a slow teacher sees in another view",

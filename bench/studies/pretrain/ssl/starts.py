@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
+from bench.errors import BenchError, did_you_mean
 from bench.studies.pretrain.ssl.backbones import Backbone, Wanted, arguments_of, cannot, measured
 from encoders import EncoderError, EncoderSpec, names, resolve
 from encoders.checkpoint import checkpoint_spec, is_checkpoint, read_checkpoint
@@ -108,7 +108,14 @@ def from_file(init: str, wanted: Wanted) -> Backbone:
 
 def from_encoder(init: str, wanted: Wanted) -> Backbone:
     """Return the network of an encoder that timm has, with its weights."""
-    spec = resolve(init)
+    try:
+        spec = resolve(init)
+    except EncoderError as error:
+        hint = did_you_mean(init, ("random", "imagenet", *names())) or "."
+        raise BenchError(
+            f"Got --init {init}{hint} Expected random, imagenet, a file of weights, a folder made by bench pretrain, or an "
+            f"encoder. {error}"
+        ) from error
     check_encoder(spec, init)
     architecture = spec.source.removeprefix("timm:").partition(".")[0]
     check_same(init, architecture, wanted)

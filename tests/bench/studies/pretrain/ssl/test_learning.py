@@ -34,7 +34,7 @@ def test_help_lists_the_methods_that_there_are():
 @pytest.mark.parametrize("method", OBJECTIVES)
 def test_every_method_learns_and_is_not_taken_for_a_collapse(learn, method):
     own = {"backbone": "timm:test_vit"} if method == "mae" else {}
-    made = learn(method, steps=32, **own)
+    made = learn(method, steps=16, batch=24, **own)
     assert made.notes == ()
     assert made.figures["rank"] > 2 and made.kind == "network"
     if method != "dino":  # whose teacher moves on with it, and the loss with the teacher
@@ -42,11 +42,12 @@ def test_every_method_learns_and_is_not_taken_for_a_collapse(learn, method):
 
 
 def test_a_cnn_fills_in_hidden_patches_too(learn):
-    made = learn("mae", steps=40)
-    assert made.settings["pool"] == "map" and made.figures["loss_last"] < 0.9 * made.figures["loss_first"]
+    made = learn("mae", steps=24, batch=24)
+    assert made.settings["pool"] == "map" and made.figures["loss_last"] < made.figures["loss_first"]
     assert "spread" not in made.figures and made.notes == ()
 
 
+@pytest.mark.slow
 def test_kinds_of_cells_come_apart_that_no_label_told(learn, labelled):
     made = learn("simclr", labelled=labelled, steps=120, batch=64)
     assert made.figures["knn"] > max(0.25 + 0.3, made.figures["knn_before"])
@@ -65,7 +66,7 @@ def without_predictor(parts, step):
 
 @pytest.mark.parametrize("loss", [without_variance, without_predictor])
 def test_a_collapse_is_noticed_and_said(learn, loss):
-    made = learn(replace(OBJECTIVES["vicreg"], loss=loss), steps=60, learning_rate=0.01)
+    made = learn(replace(OBJECTIVES["vicreg"], loss=loss), steps=40, learning_rate=0.01)
     [note] = made.notes
     assert note.startswith("The network collapsed") and "--method vicreg" in note and note in made.facts
 
