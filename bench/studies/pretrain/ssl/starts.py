@@ -113,8 +113,8 @@ def from_encoder(init: str, wanted: Wanted) -> Backbone:
     except EncoderError as error:
         hint = did_you_mean(init, ("random", "imagenet", *names())) or "."
         raise BenchError(
-            f"Got --init {init}{hint} Expected random, imagenet, a file of weights, a folder made by bench pretrain, or an "
-            f"encoder. {error}"
+            f"Got --init {init}{hint} Expected random, imagenet, a file of weights, a folder made by bench pretrain, "
+            f"or an encoder. {error}"
         ) from error
     check_encoder(spec, init)
     architecture = spec.source.removeprefix("timm:").partition(".")[0]
