@@ -16,7 +16,7 @@ def card_of(checkpoint: Checkpoint, learned: Learned) -> str:
         f"- Learned from: {checkpoint.pretraining}, no labels. {checkpoint.made['data']}",
         f"- Made by: `{checkpoint.made['command'] or 'bench.studies.pretrain'}`, seed {checkpoint.made['seed']}",
         f"- Settings: {', '.join(f'{name} {value}' for name, value in checkpoint.settings.items())}",
-        *(f"- {fact}" for fact in learned.facts),
+        *(f"- {fact}" for fact in (*learned.facts, *learned.notes)),
         f"- Licence of the weights: {checkpoint.licence}. The images have licences of their own.", "",
         "Its worth is not known until it is compared, on slides that it was not learned from:", "",
         "    bench run --data Data/raw --encoder THIS_FOLDER,efficientnet-lite0", "",

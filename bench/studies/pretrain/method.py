@@ -20,8 +20,9 @@ class Learned:
     """What a method has learned.
 
     kind, settings, tensors: as `encoders.checkpoint` writes them. dim: numbers per instance. what: what the encoder is,
-    as one sentence or a few of its model card; facts: lines of the card on how the learning went. figures: the same as
-    numbers. made: what of the settings the encoder could not be made again without. notes: what a user should know.
+    as one sentence or a few of its model card. facts: lines of the card on how the learning went. figures: the same as
+    numbers. made: what of the settings the encoder could not be made again without. notes: what went wrong, for the
+    user and the card.
     """
 
     kind: str

@@ -103,7 +103,7 @@ def learn_network(
     return Learned(
         kind="network", settings=backbone.settings(), tensors=tensors, dim=backbone.dim,
         what=f"A network, {backbone.architecture} of timm, that {objective.what}. It started from {backbone.start}.",
-        facts=(*facts_of(history), *([problem] if problem else [])), figures=figures_of(history),
+        facts=facts_of(history), figures=figures_of(history),
         made={**asked, "learning_rate": rate, "weights_at_first": backbone.weights, "history": rows_of(history)},
         notes=(problem,) if problem else (),
     )  # fmt: skip

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 NAME = "state.safetensors"
 PARTS, OPTIMISER = "parts.", "optimiser."  # what names of tensors begin with
 
+#: What differs and is too long to be shown.
+IN_WORDS = {
+    "images": "other images", "method": "another method", "architecture": "another network",
+    "weights": "other weights at first",
+}  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True)
 class State:
@@ -79,7 +85,7 @@ def read_state(folder: Path, wanted: Mapping[str, Any], parts: Any, optimiser: A
 def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return "other images" or "steps 300, now 200" for each thing that is not as it was."""
     names = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
-    return ["other images" if name == "images" else f"{name} {before.get(name)}, now {now.get(name)}" for name in names]
+    return [IN_WORDS.get(name) or f"{name} {before.get(name)}, now {now.get(name)}" for name in names]
 
 
 def of(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -68,7 +68,7 @@ def without_predictor(parts, step):
 def test_a_collapse_is_noticed_and_said(learn, loss):
     made = learn(replace(OBJECTIVES["vicreg"], loss=loss), steps=40, learning_rate=0.01)
     [note] = made.notes
-    assert note.startswith("The network collapsed") and "--method vicreg" in note and note in made.facts
+    assert note.startswith("The network collapsed") and "--method vicreg" in note
 
 
 def test_a_loss_that_is_no_number_ends_the_training(learn):
@@ -187,7 +187,7 @@ def test_a_state_of_other_settings_is_refused_and_kept(learn, stopped):
     data = stopped.read_bytes()
     with pytest.raises(BenchError, match=r"cut off after step 4, of steps 12, now 13; expected what it began with"):
         learn("vicreg", steps=13, keep_every=2)
-    with pytest.raises(BenchError, match="of method "):
+    with pytest.raises(BenchError, match="of another method"):
         learn("simclr", steps=12, keep_every=2)
     assert stopped.read_bytes() == data
     learn("vicreg", steps=12, keep_every=5)  # how often it is written is no matter
