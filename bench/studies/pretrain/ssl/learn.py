@@ -19,7 +19,7 @@ from bench.studies.pretrain.ssl.starts import find_backbone
 from bench.studies.pretrain.ssl.state import remove_state
 from bench.studies.pretrain.ssl.training import Course, drawing, make_optimiser, normalised, train
 from bench.studies.pretrain.ssl.views import Augmentation
-from bench.studies.pretrain.ssl.watch import Watched, left_out_accuracy, rankme, spread, verdict
+from bench.studies.pretrain.ssl.watch import LEAST_SPREAD, Watched, left_out_accuracy, rankme, spread, verdict
 from encoders import Preprocess, find_placement
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def facts_of(history: tuple[Watched, ...]) -> tuple[str, ...]:
         f"Effective rank of the vectors (RankMe): {first.rank:.0f} before, {last.rank:.0f} after.",
     ]
     if np.isfinite(last.spread):
-        lines.append(f"Spread of what the loss sees: {last.spread:.2f}, where 1 is even and 0 a collapse.")
+        lines.append(f"Spread of what the loss sees: {last.spread:.2f}; below {LEAST_SPREAD} is a collapse.")
     if np.isfinite(last.knn):
         lines.append(
             f"Labelled images by their nearest neighbours in other groups: {100 * first.knn:.1f}% balanced accuracy "
