@@ -114,7 +114,7 @@ from bench.studies.pretrain.ssl.objectives import OBJECTIVES
 from bench.studies.pretrain.ssl.settings import NetworkSettings
 place, method = Path(sys.argv[1]), sys.argv[2]
 pixels = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), dtype=np.uint8)
-settings = NetworkSettings(backbone="timm:test_efficientnet", steps=60, batch=16, keep_every=7)
+settings = NetworkSettings(backbone="timm:test_efficientnet", steps=28, batch=16, keep_every=4)
 ready = prepare_network(OBJECTIVES[method], settings, 16, "rgb")
 seen = []
 tools = Tools(device="cpu", state=place / "state", data="x", on_progress=lambda *what: seen.append(what[1]))
@@ -158,7 +158,7 @@ def test_a_training_killed_twice_ends_with_the_bits_of_one_that_was_not(tmp_path
         process.communicate()
         assert not (tmp_path / "cut" / "made.npz").exists(), "it should be killed while it learns"
     cut, first, told_again = finish(tmp_path / "cut", method)
-    assert first > 14  # it went on, and twice
+    assert first > 8  # it went on, and twice
     assert told_again == told
     assert cut.keys() == whole.keys() and all(np.array_equal(cut[name], whole[name]) for name in whole)
     assert not state.parent.exists()
