@@ -92,9 +92,9 @@ def pretrain(
             "hundreds.",
             *(f"{path}: {why}" for path, why in crops.problems.items()),
         )
-    data = data_digest(crops)
+    data, place = data_digest(crops), request.to.resolve()
     tools = Tools(
-        workers=workers, device=request.device, state=request.to.with_name(request.to.name + TRAINING), data=data,
+        workers=workers, device=request.device, state=place.with_name(place.name + TRAINING), data=data,
         labelled=labelled, on_progress=on_progress,
     )  # fmt: skip
     learned = ready.learn(crops, tools)
