@@ -39,7 +39,7 @@ class Learned:
 @dataclass(frozen=True, kw_only=True)
 class Tools:
     """What learning may use. workers: threads. device: as --device. state: a folder for what a training that is killed
-    goes on from; it is the method's to remove. data: digest of the images. labelled: images to watch it with."""
+    goes on from; whoever writes the encoder removes it. data: digest of the images. labelled: to watch it with."""
 
     workers: int = 1
     device: str = "auto"

@@ -19,6 +19,7 @@ from bench.studies.pretrain.crops import Crops, Labelled, read_crops, read_label
 from bench.studies.pretrain.method import Method, Tools
 from bench.studies.pretrain.methods import METHODS
 from bench.studies.pretrain.names import DEFAULT_METHOD
+from bench.studies.pretrain.ssl.state import remove_state
 from encoders.checkpoint import CARD, FILE, PART, WEIGHTS, Checkpoint, write_checkpoint
 
 OnProgress = Callable[[str, int, int], None]
@@ -107,6 +108,7 @@ def pretrain(
         },
     )  # fmt: skip
     write_checkpoint(request.to, checkpoint, learned.tensors, card_of(checkpoint, learned))
+    remove_state(tools.state)  # not before the encoder is there: a kill in between would cost the training
     return Pretrained(
         folder=request.to, instances=len(crops.pixels), images=prepared.instances["path"].nunique(), dim=learned.dim,
         seconds=time.perf_counter() - start, figures=dict(learned.figures), facts=learned.facts,

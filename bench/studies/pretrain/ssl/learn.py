@@ -16,7 +16,6 @@ from bench.studies.pretrain.ssl.backbones import Backbone, Wanted, architecture_
 from bench.studies.pretrain.ssl.objectives import Objective
 from bench.studies.pretrain.ssl.settings import NetworkSettings
 from bench.studies.pretrain.ssl.starts import find_backbone
-from bench.studies.pretrain.ssl.state import remove_state
 from bench.studies.pretrain.ssl.training import Course, drawing, make_optimiser, normalised, train
 from bench.studies.pretrain.ssl.views import Augmentation
 from bench.studies.pretrain.ssl.watch import LEAST_SPREAD, Watched, left_out_accuracy, rankme, spread, verdict
@@ -98,7 +97,6 @@ def learn_network(
     end = watch(settings.steps, history[-1].loss)
     history = (*history[:-1], end)
     tensors = {name: tensor.detach().cpu().numpy() for name, tensor in backbone.model.state_dict().items()}
-    remove_state(tools.state)
     problem = verdict(history)
     return Learned(
         kind="network", settings=backbone.settings(), tensors=tensors, dim=backbone.dim,

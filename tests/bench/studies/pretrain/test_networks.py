@@ -11,6 +11,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from bench.embeddings.embed import DataSpec
+from bench.errors import BenchError
+from bench.studies.pretrain import run
+from bench.studies.pretrain.ssl.settings import NetworkSettings
 from encoders import resolve
 
 ASKED = (
@@ -59,6 +63,24 @@ def test_labelled_images_that_are_also_learned_from_are_told(bench, pool, tmp_pa
     shutil.copy(pool / "00.png", tmp_path / "raw" / "dark" / "again.png")
     code, text = bench("pretrain", "--data", "pool", "--to", "mine", *ASKED, "--labels", "raw")
     assert code == 0 and "1 of the 13 labelled instances are also among those learned from" in text
+
+
+def test_what_a_training_goes_on_from_is_kept_until_the_encoder_is_written(pool, tmp_path, monkeypatch):
+    settings = NetworkSettings(backbone="timm:test_efficientnet", steps=3, batch=8, keep_every=1)
+    request = run.PretrainRequest(
+        source=DataSpec(pool), to=tmp_path / "mine", method="simclr", settings=settings, size=16, device="cpu"
+    )
+
+    def full(*what: object) -> None:
+        raise BenchError("Got no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "write_checkpoint", full)
+        with pytest.raises(BenchError, match="no space"):
+            run.pretrain(request)
+    assert [path.name for path in (tmp_path / "mine.training").iterdir()] == ["state.safetensors"]
+    run.pretrain(request)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "pool", "raw"]
 
 
 @pytest.mark.parametrize(
