@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from .checkpoint_network import build_network, check_network, size_multiple
 from .dictionary import build_dictionary, check_dictionary
 from .errors import EncoderError, did_you_mean
-from .options import COMMON_READERS, IMAGE_READERS, common_defaults, read_options
+from .options import COMMON_READERS, IMAGE_READERS, common_defaults, read_options, whole
 from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
 from .weights import local_weights
 
@@ -28,15 +29,20 @@ LARGEST = 1_000_000  # bytes of encoder.json
 
 @dataclass(frozen=True)
 class Kind:
-    """What of a kind of encoder is fixed: how it is built, what checks its settings and returns its dimension, and what
-    heads should do to its vectors, see `EncoderSpec.scaling`."""  # fmt: skip
+    """What of a kind of encoder is fixed: how it is built, what checks its settings and returns its dimension, what
+    heads should do to its vectors, see `EncoderSpec.scaling`, and what the input's size is a multiple of."""
 
     build: Callable[[EncoderSpec, Placement], LoadedEncoder]
     check: Callable[[Mapping[str, Any], Preprocess], int]
     scaling: str
+    multiple: Callable[[Mapping[str, Any]], int] = lambda settings: 1
 
 
-KINDS = {"dictionary": Kind(build_dictionary, check_dictionary, "standard")}
+KINDS = {
+    "dictionary": Kind(build_dictionary, check_dictionary, "standard"),
+    "network": Kind(build_network, check_network, "unit", size_multiple),
+}
+SMALLEST, LARGEST_SIZE = 8, 4096  # sides of an input in pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +73,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, tensors: Mapping[str,
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).unlink(missing_ok=True)
-    save_file({name: np.ascontiguousarray(array) for name, array in sorted(tensors.items())}, folder / WEIGHTS)
+    save_file({name: np.asarray(array, order="C") for name, array in sorted(tensors.items())}, folder / WEIGHTS)
     (folder / CARD).write_text(card, encoding="utf-8")
     about = {"format": FORMAT, "weights": local_weights(str(folder / WEIGHTS))[1], **asdict(checkpoint)}
     text = json.dumps(about, indent=1, sort_keys=True)
@@ -87,11 +93,17 @@ def checkpoint_spec(name: str, options: Mapping[str, object]) -> EncoderSpec:
             f"Got {folder / WEIGHTS}, which is not what {FILE} beside it was written with ({digest[:15]}, now "
             f"{own[:15]}); copy the folder again, or make it again."
         )
-    values, full = read_options(name.rstrip("/"), options, COMMON_READERS, common_defaults(found.preprocess, options))
-    chosen: dict[str, Any] = {key: values[key] for key in IMAGE_READERS}
+    readers = {"size": whole(SMALLEST, LARGEST_SIZE, kind.multiple(found.settings)), **COMMON_READERS}
+    defaults = {"size": found.preprocess.size, **common_defaults(found.preprocess, options)}
+    values, full = read_options(name.rstrip("/"), options, readers, defaults)
+    chosen: dict[str, Any] = {key: values[key] for key in ("size", *IMAGE_READERS)}
     preprocess = Preprocess(**{**asdict(found.preprocess), **chosen})
+    try:
+        dim = kind.check(found.settings, preprocess)
+    except ValueError as error:
+        raise EncoderError(f"Got encoder '{full}', which cannot be: {error}. Give another size.") from None
     return EncoderSpec(
-        name=full, family="microscopy", source=f"checkpoint:{found.kind}", dim=kind.check(found.settings, preprocess),
+        name=full, family="microscopy", source=f"checkpoint:{found.kind}", dim=dim,
         preprocess=preprocess, weights=digest, orient8=str(values["orient8"]), scaling=kind.scaling,
         licence=found.licence, pretraining=found.pretraining, params=found.params,
         architecture=json.dumps(dict(found.settings), sort_keys=True), file=path, checked="code",
@@ -132,7 +144,7 @@ def _preprocess(about: Mapping[str, Any]) -> Preprocess:
     for name in IMAGE_READERS:
         IMAGE_READERS[name](str(getattr(found, name)))
     size = found.size
-    if not (isinstance(size, int) and 8 <= size <= 4096 and len(found.mean) == len(found.std) == 3):
+    if not (isinstance(size, int) and SMALLEST <= size <= LARGEST_SIZE and len(found.mean) == len(found.std) == 3):
         raise ValueError(f"it says size {size!r}, mean {found.mean} and std {found.std}")
     if found.resize not in ("crop", "squash") or found.interpolation not in ("bilinear", "bicubic"):
         raise ValueError(f"it says resize {found.resize!r} and interpolation {found.interpolation!r}")

@@ -46,6 +46,14 @@ class TimmFacts:
 
 def build_timm(spec: EncoderSpec, placement: Placement) -> LoadedEncoder:
     """Build the network of a spec, load or draw its weights, and wrap it for `encode`."""
+    model = timm_network(spec)
+    model.eval().requires_grad_(False)
+    digest = state_digest(model.state_dict())
+    return network_encoder(spec, pooled(model, spec.pool, spec.name), digest, placement)
+
+
+def timm_network(spec: EncoderSpec) -> Any:
+    """Return timm's module of a spec without its classifier, (B, 3, S, S) to (B, d), its weights loaded or drawn."""
     architecture, config, kwargs = _architecture(spec)
     kwargs["num_classes"] = 0
     if config.get("fixed_input_size"):
@@ -53,20 +61,17 @@ def build_timm(spec: EncoderSpec, placement: Placement) -> LoadedEncoder:
     if spec.pool in ("avg", "max"):
         kwargs["global_pool"] = spec.pool
     if spec.weights.startswith("random:"):
-        model = _random(architecture, kwargs, int(spec.weights.removeprefix("random:")), spec.name)
-    else:
-        path = _weights(spec)
-        # What a row declares of an architecture no library vouches for: a key in excess may be a layer it lacks.
-        exact = bool(spec.file or spec.package or spec.architecture)
-        state, source = read_state_dict(path), spec.file or spec.package or spec.hub
-        if spec.package:
-            state = named_as(state, _names(architecture), spec.name, source)
-        model = _with_weights(architecture, kwargs, config, state, spec.name, source, exact=exact)
-        if spec.file:
-            unchanged(spec.file, spec.weights, spec.name)
-    model.eval().requires_grad_(False)
-    digest = state_digest(model.state_dict())
-    return network_encoder(spec, pooled(model, spec.pool, spec.name), digest, placement)
+        return _random(architecture, kwargs, int(spec.weights.removeprefix("random:")), spec.name)
+    path = _weights(spec)
+    # What a row declares of an architecture no library vouches for: a key in excess may be a layer it lacks.
+    exact = bool(spec.file or spec.package or spec.architecture)
+    state, source = read_state_dict(path), spec.file or spec.package or spec.hub
+    if spec.package:
+        state = named_as(state, _names(architecture), spec.name, source)
+    model = with_weights(architecture, kwargs, config, state, spec.name, source, exact=exact)
+    if spec.file:
+        unchanged(spec.file, spec.weights, spec.name)
+    return model
 
 
 def pooled(model: Any, pool: str, name: str) -> Any:
@@ -275,7 +280,7 @@ def _entry_module(architecture: str) -> str:
     return "" if ":" in architecture else timm.model_entrypoint(architecture.partition(".")[0]).__module__
 
 
-def _with_weights(
+def with_weights(
     architecture: str, kwargs: dict[str, Any], config: dict[str, Any], state: dict[str, Any], name: str,
     source: str, exact: bool,
 ) -> Any:  # fmt: skip

@@ -142,3 +142,16 @@ def test_a_folder_without_an_encoder_is_said(tmp_path: Path) -> None:
     for name in (tmp_path, tmp_path / "none"):
         with pytest.raises(EncoderError, match=r"there is no encoder\.json in it"):
             resolve(str(name))
+
+
+def test_a_dictionary_takes_another_size_and_refuses_one_that_has_no_place_for_its_patches(folder: Path) -> None:
+    spec, larger = resolve(str(folder)), resolve(f"{folder}@size=30")
+    assert larger.dim == spec.dim and larger.key != spec.key and larger.name == f"{folder}@size=30"
+    vectors = larger.load().encode([fit_input(as_rgb(pictures()[1], larger.preprocess), larger.preprocess)])
+    assert vectors.shape == (1, spec.dim)
+    path = folder / "encoder.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "settings": {**SETTINGS, "patch": 12}}))
+    with pytest.raises(EncoderError, match="which cannot be: it says patch 12"):
+        resolve(f"{folder}@size=8")
+    with pytest.raises(EncoderError, match="from 8 to 4096"):
+        resolve(f"{folder}@size=4")

@@ -23,6 +23,13 @@ Masks = Annotated[
         INSTANCES, "Folder of masks for --instances masks, named as their images; one value per cell.", value="FOLDER"
     ),
 ]
+GroupPattern = Annotated[
+    str | None,
+    option(
+        BASIC, "Regular expression on the path whose first (...) names the slide or patient, e.g. '([^/]+)__'.",
+        value="REGEX",
+    ),
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,13 +122,7 @@ class InstanceOptions(ReadOptions):
 class DataOptions(InstanceOptions):
     """The same, and which images are of one slide."""
 
-    group_pattern: Annotated[
-        str | None,
-        option(
-            BASIC, "Regular expression on the path whose first (...) names the slide or patient, e.g. '([^/]+)__'.",
-            value="REGEX",
-        ),
-    ] = None  # fmt: skip
+    group_pattern: GroupPattern = None
     group_column: Annotated[
         str | None, option(DATA, "Column of the CSV that names the slide or patient.", value="COLUMN")
     ] = None

@@ -16,6 +16,7 @@ from bench.embeddings.store import PIXELS
 from bench.seeds import keyed_uniform
 from encoders import Preprocess
 
+Progress = Callable[[str, int, int], None]
 CHUNK = 64  # rows a thread reads at a time
 
 
@@ -32,12 +33,31 @@ class Crops:
     problems: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Labelled:
+    """Images with labels, to see whether an encoder tells them apart. pixels: uint8 (N, S, S, 3); labels,
+    groups: (N,)."""
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray
+
+
+def read_labelled(
+    prepared: Prepared, policy: Preprocess, most: int, workers: int, on_progress: Progress | None = None
+) -> Labelled:
+    """Return at most so many labelled instances, drawn by their names."""
+    crops = read_crops(prepared, policy, most, workers, on_progress)
+    rows = prepared.instances.set_index("instance").loc[crops.instances]
+    return Labelled(crops.pixels, rows["label"].to_numpy(str), rows["group"].to_numpy(str))
+
+
 def read_crops(
     prepared: Prepared,
     policy: Preprocess,
     most: int,
     workers: int,
-    on_progress: Callable[[str, int, int], None] | None = None,
+    on_progress: Progress | None = None,
 ) -> Crops:
     """Return at most so many instances, drawn by their names, so that the same ones come whatever lies beside them."""
     table = in_order(prepared.instances)

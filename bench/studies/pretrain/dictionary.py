@@ -8,9 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
+from bench.errors import BenchError
+from bench.studies.pretrain.crops import Crops
+from bench.studies.pretrain.method import Learned, Ready, Tools
+from encoders import Preprocess
 from encoders.dictionary import FLOOR
 
 ROUNDS = 12
@@ -28,6 +34,34 @@ class DictionarySettings:
     threshold: float = 1.0
     patches: int = 200_000
     seed: int = 0
+
+
+def prepare_dictionary(settings: DictionarySettings, size: int, color: str) -> Ready:
+    """Return what learns a dictionary; BenchError for patches that an input has no place for."""
+    if not settings.patch + settings.grid - 1 <= size:
+        raise BenchError(
+            f"Got patches of {settings.patch} px for an input of {size} px; expected smaller ones. Give a smaller "
+            "--patch or --grid."
+        )
+    return Ready(policy=Preprocess(size, "squash", 1.0, "bilinear", color=color), learn=partial(_learned, settings))
+
+
+def _learned(settings: DictionarySettings, crops: Crops, tools: Tools) -> Learned:
+    with threadpool_limits(1):  # or sums, and so bits, depend on the threads
+        tensors, figures = learn_dictionary(crops.pixels, settings, tools.on_progress)
+    parts = "all of the image" if settings.grid == 1 else f"{settings.grid} x {settings.grid} parts of the image"
+    return Learned(
+        kind="dictionary", tensors=tensors, dim=2 * settings.words * settings.grid**2, figures=figures,
+        settings={name: getattr(settings, name) for name in ("words", "patch", "grid", "threshold")},
+        what="A dictionary of patches (Coates, Ng and Lee 2011): every part of an image is compared with each of "
+        f"{settings.words} small patches that were found in the images below, and how much it is like them is averaged "
+        f"over {parts}.",
+        facts=(
+            f"Of a whitened patch the nearest word explains {100 * figures['explained']:.0f}% on average; "
+            f"{100 * figures['unused']:.0f}% of the words have no patch of their own.",
+        ),
+        made={"seed": settings.seed, "patches": settings.patches},
+    )  # fmt: skip
 
 
 def draw_patches(pixels: np.ndarray, size: int, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -5,23 +5,27 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from bench.embeddings.embed import DataSpec, Prepared, prepare
-from bench.errors import BenchError
+from bench.errors import BenchError, did_you_mean
 from bench.storage.scratch import scratch
 from bench.studies.pretrain.card import card_of
-from bench.studies.pretrain.crops import Crops, read_crops
-from bench.studies.pretrain.dictionary import DictionarySettings, learn_dictionary
-from encoders import Preprocess
+from bench.studies.pretrain.crops import Crops, Labelled, read_crops, read_labelled
+from bench.studies.pretrain.method import Method, Tools
+from bench.studies.pretrain.methods import METHODS
+from bench.studies.pretrain.names import DEFAULT_METHOD
+from bench.studies.pretrain.ssl.state import remove_state
 from encoders.checkpoint import CARD, FILE, PART, WEIGHTS, Checkpoint, write_checkpoint
 
 OnProgress = Callable[[str, int, int], None]
 FEWEST = 10  # instances that something can be learned from
+MOST_LABELLED = 2_000  # labelled instances that a training is watched with
+TRAINING = ".training"  # after the folder's name: what a training that was killed goes on from
 OWN = (FILE, WEIGHTS, CARD, PART)  # what a folder of an encoder may hold
 
 
@@ -29,22 +33,27 @@ OWN = (FILE, WEIGHTS, CARD, PART)  # what a folder of an encoder may hold
 class PretrainRequest:
     """What an encoder is to be learned from, and where it goes.
 
-    source: the images; labels play no part. size: side of the input in pixels; color: "rgb" or "grey". most: instances
-    that are read at most. licence: of what is made, as whoever makes it says.
+    source: the images; labels play no part. method: a name of `methods.METHODS`, settings: of its class, None for its
+    defaults. size: side of the input in pixels; color: "rgb" or "grey". most: instances that are read at most. licence:
+    of what is made, as whoever makes it says. labelled: images with labels to watch the learning with, never to learn
+    from. device: as --device.
     """
 
     source: DataSpec
     to: Path
-    settings: DictionarySettings = field(default_factory=DictionarySettings)
+    method: str = DEFAULT_METHOD
+    settings: Any = None
     size: int = 64
     color: str = "rgb"
     most: int = 20_000
     licence: str = "unknown"
+    labelled: DataSpec | None = None
+    device: str = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pretrained:
-    """What was made. folder: of the encoder; figures: of what was learned; notes: what to know of the images."""
+    """What was made. folder: of the encoder. figures, facts (in words): of the learning. notes: what to know of it."""
 
     folder: Path
     instances: int
@@ -52,6 +61,7 @@ class Pretrained:
     dim: int
     seconds: float
     figures: dict[str, float]
+    facts: tuple[str, ...]
     notes: tuple[str, ...]
     problems: dict[str, str]
 
@@ -59,45 +69,87 @@ class Pretrained:
 def pretrain(
     request: PretrainRequest, *, workers: int = 1, command: str = "", on_progress: OnProgress | None = None
 ) -> Pretrained:
-    """Learn a dictionary of patches and write it to a folder; the same images give the same weights, to the bit.
+    """Learn an encoder and write it to a folder. The same images give the same weights: those of a dictionary to the
+    bit, those of a network on a CPU of one kind, with as many threads.
 
-    Raises BenchError where there are too few images, and where the folder holds something else.
+    Raises BenchError where there are too few images, where settings cannot be, and where the folder holds something
+    else.
     """
     start = time.perf_counter()
     check_folder(request.to)
-    policy = Preprocess(request.size, "squash", 1.0, "bilinear", color=request.color)
-    if not request.settings.patch + request.settings.grid - 1 <= request.size:
-        raise BenchError(
-            f"Got patches of {request.settings.patch} px for an input of {request.size} px; expected smaller ones."
-        )
+    method = find_method(request)
+    ready = method.prepare(request.settings or method.settings(), request.size, request.color)
     source = replace(request.source, reading=replace(request.source.reading, labelled=False))
+    labelled = None
     with scratch(request.to.parent if request.to.parent.is_dir() else Path.cwd()) as aside:
         prepared = prepare(source, aside, on_progress)
-        crops = read_crops(prepared, policy, request.most, workers, on_progress)
+        crops = read_crops(prepared, ready.policy, request.most, workers, on_progress)
+        if request.labelled is not None:
+            seen = prepare(request.labelled, aside, on_progress)
+            labelled = read_labelled(seen, ready.policy, MOST_LABELLED, workers, on_progress)
     if len(crops.pixels) < FEWEST:
         raise BenchError(
             f"Got {len(crops.pixels)} instances in {source.data} that can be read; expected at least {FEWEST}, better "
             "hundreds.",
             *(f"{path}: {why}" for path, why in crops.problems.items()),
         )
-    with threadpool_limits(1):  # or sums, and so bits, depend on the threads
-        tensors, figures = learn_dictionary(crops.pixels, request.settings, on_progress)
-    settings = {name: getattr(request.settings, name) for name in ("words", "patch", "grid", "threshold")}
-    made = {
-        "command": command, "data": data_digest(crops), "instances": len(crops.pixels), "seed": request.settings.seed,
-        "patches": request.settings.patches,
-    }  # fmt: skip
+    data, place = data_digest(crops), request.to.resolve()
+    tools = Tools(
+        workers=workers, device=request.device, state=place.with_name(place.name + TRAINING), data=data,
+        labelled=labelled, on_progress=on_progress,
+    )  # fmt: skip
+    learned = ready.learn(crops, tools)
     checkpoint = Checkpoint(
-        kind="dictionary", preprocess=policy, settings=settings, licence=request.licence,
-        params=round(sum(array.size for array in tensors.values()) / 1e6, 3),
-        pretraining=f"{len(crops.pixels):,} unlabelled instances of {prepared.dataset.name}", made=made,
+        kind=learned.kind, preprocess=ready.policy, settings=learned.settings, licence=request.licence,
+        params=round(sum(array.size for array in learned.tensors.values()) / 1e6, 3),
+        pretraining=f"{len(crops.pixels):,} unlabelled instances of {prepared.dataset.name}",
+        made={
+            "command": command, "data": data, "instances": len(crops.pixels), "method": request.method, **learned.made,
+        },
     )  # fmt: skip
-    write_checkpoint(request.to, checkpoint, tensors, card_of(checkpoint, prepared, figures))
+    write_checkpoint(request.to, checkpoint, learned.tensors, card_of(checkpoint, learned))
+    remove_state(tools.state)  # not before the encoder is there: a kill in between would cost the training
     return Pretrained(
-        folder=request.to, instances=len(crops.pixels), images=prepared.instances["path"].nunique(),
-        dim=2 * request.settings.words * request.settings.grid**2, seconds=time.perf_counter() - start, figures=figures,
-        notes=notes_of(prepared), problems={**_problems(prepared), **crops.problems},
+        folder=request.to, instances=len(crops.pixels), images=prepared.instances["path"].nunique(), dim=learned.dim,
+        seconds=time.perf_counter() - start, figures=dict(learned.figures), facts=learned.facts,
+        notes=(*notes_of(prepared), *in_both(crops, labelled), *learned.notes),
+        problems={**_problems(prepared), **crops.problems},
     )  # fmt: skip
+
+
+def find_method(request: PretrainRequest) -> Method:
+    """Return the method of a request; BenchError for one that there is not, or that cannot do what is asked."""
+    known = METHODS.get(request.method)
+    if known is None:
+        hint = did_you_mean(request.method, METHODS) or "."
+        raise BenchError(f"Got --method {request.method}{hint} Expected one of {', '.join(METHODS)}.")
+    if not known.network:
+        networks = ", ".join(name for name, method in METHODS.items() if method.network)
+        if request.labelled is not None:
+            raise BenchError(
+                f"Got --labels with --method {request.method}, which looks at no labels; expected one of {networks}. "
+                "Leave --labels out, and compare the encoder by `bench run`."
+            )
+        if request.device not in ("auto", "cpu"):
+            raise BenchError(
+                f"Got --device {request.device} with --method {request.method}, which runs on the CPU; expected one of "
+                f"{networks}. Leave --device out."
+            )
+    return known
+
+
+def in_both(crops: Crops, labelled: Labelled | None) -> tuple[str, ...]:
+    """Return a note where labelled images are also among those learned from: neighbours then flatter the encoder."""
+    if labelled is None:
+        return ()
+    known = {image.tobytes() for image in crops.pixels}
+    same = sum(image.tobytes() in known for image in labelled.pixels)
+    if not same:
+        return ()
+    return (
+        f"{same:,} of the {len(labelled.pixels):,} labelled instances are also among those learned from, if without "
+        "their labels; on them the encoder may look better than it is",
+    )
 
 
 def check_folder(folder: Path) -> None:
@@ -130,4 +182,4 @@ def _problems(prepared: Prepared) -> dict[str, str]:
 
 def as_row(made: Pretrained) -> dict[str, object]:
     """Return what was made as a row of a table."""
-    return {**asdict(made), "folder": str(made.folder), "notes": list(made.notes)}
+    return {**asdict(made), "folder": str(made.folder), "facts": list(made.facts), "notes": list(made.notes)}

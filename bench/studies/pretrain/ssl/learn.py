@@ -1,0 +1,214 @@
+"""From images to a network that was learned from them: the steps in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.errors import BenchError
+from bench.studies.pretrain.crops import Crops
+from bench.studies.pretrain.method import Learned, Ready, Tools
+from bench.studies.pretrain.ssl.backbones import Backbone, Wanted, architecture_of, with_pool
+from bench.studies.pretrain.ssl.objectives import Objective
+from bench.studies.pretrain.ssl.settings import NetworkSettings
+from bench.studies.pretrain.ssl.starts import find_backbone
+from bench.studies.pretrain.ssl.training import Course, drawing, make_optimiser, normalised, train
+from bench.studies.pretrain.ssl.views import Augmentation
+from bench.studies.pretrain.ssl.watch import LEAST_SPREAD, Watched, left_out_accuracy, rankme, spread, verdict
+from encoders import Preprocess, find_placement
+
+if TYPE_CHECKING:
+    import torch
+
+RATES = {True: 1e-3, False: 2e-4}  # highest learning rates, of random weights and of others
+COLOUR_GAIN = 0.2  # of --colour jittered
+SEEN = 512  # instances that are looked at to watch a training
+AT_ONCE = 128  # and so many in one product
+SETTLING = 2048  # instances that the norms are measured on at the end
+
+
+def prepare_network(objective: Objective, settings: NetworkSettings, size: int, color: str) -> Ready:
+    """Return what learns a network; BenchError for settings that cannot be."""
+    wanted = Wanted(
+        architecture=architecture_of(settings.backbone), default=objective.backbone, arguments=objective.arguments,
+        size=size, seed=settings.seed,
+    )  # fmt: skip
+    backbone = find_backbone(settings.init, wanted)
+    backbone = with_pool(backbone, objective.pool(backbone), size)
+    policy = Preprocess(size, "squash", 1.0, "bilinear", backbone.mean, backbone.std, color=color)
+    with drawing((settings.seed, "parts")):
+        parts = make_parts(objective, backbone, size)
+
+    def learn(crops: Crops, tools: Tools) -> Learned:
+        with memory_said(settings), threads(tools.workers):
+            return learn_network(objective, settings, backbone, parts, crops, tools)
+
+    return Ready(policy=policy, learn=learn)
+
+
+def make_parts(objective: Objective, backbone: Backbone, size: int) -> Any:
+    """Return a ModuleDict of the backbone, as "vectors", and what the objective adds to it."""
+    import torch
+
+    parts = torch.nn.ModuleDict({"vectors": backbone.vectors().requires_grad_(True)})
+    objective.extend(parts, backbone, size)
+    return parts
+
+
+def learn_network(
+    objective: Objective, settings: NetworkSettings, backbone: Backbone, parts: Any, crops: Crops, tools: Tools
+) -> Learned:
+    """Train, settle the norms, and say what came of it."""
+    import torch
+
+    device = torch.device(find_placement(tools.device, tools.workers).device)
+    parts.to(device)
+    pixels = torch.from_numpy(crops.pixels).to(device)
+    some = np.linspace(0, len(pixels) - 1, min(SEEN, len(pixels))).astype(int)
+
+    def watch(step: int, loss: float) -> Watched:
+        H, Z = encoded(parts, objective, pixels[torch.from_numpy(some).to(device)], backbone)
+        knn = float("nan")
+        if tools.labelled is not None:
+            own, _ = encoded(parts, objective, torch.from_numpy(tools.labelled.pixels).to(device), backbone)
+            knn = left_out_accuracy(own, tools.labelled.labels, tools.labelled.groups)
+        seen = float("nan") if Z is None else spread(Z)
+        return Watched(step=step, loss=loss, rank=rankme(H - H.mean(0)), spread=seen, knn=knn)
+
+    asked = {name: value for name, value in asdict(settings).items() if name != "keep_every"}
+    rate = settings.learning_rate or RATES[backbone.fresh]
+    light: dict[str, Any] = {} if objective.light else {"light": 0.0, "blur": 0.0, "noise": 0.0}
+    course = Course(
+        objective=objective, settings=settings, parts=parts, optimiser=make_optimiser(parts, rate),
+        pixels=pixels, rate=rate,
+        augmentation=Augmentation(colour=COLOUR_GAIN * (settings.colour == "jittered"), **light),
+        mean=backbone.mean, std=backbone.std, watch=watch, state=tools.state, on_progress=tools.on_progress,
+        wanted={
+            **asked, "method": objective.what, "weights": backbone.weights, "architecture": backbone.settings(),
+            "size": pixels.shape[1], "images": tools.data,
+        },
+    )  # fmt: skip
+    history = train(course)
+    settle_norms(parts["vectors"], pixels[:: max(1, len(pixels) // SETTLING)], backbone)
+    end = watch(settings.steps, history[-1].loss)
+    history = (*history[:-1], end)
+    tensors = {name: tensor.detach().cpu().numpy() for name, tensor in backbone.model.state_dict().items()}
+    problem = verdict(history)
+    return Learned(
+        kind="network", settings=backbone.settings(), tensors=tensors, dim=backbone.dim,
+        what=f"A network, {backbone.architecture} of timm, that {objective.what}. It started from {backbone.start}.",
+        facts=facts_of(history), figures=figures_of(history),
+        made={**asked, "learning_rate": rate, "weights_at_first": backbone.weights, "history": rows_of(history)},
+        notes=(problem,) if problem else (),
+    )  # fmt: skip
+
+
+def encoded(
+    parts: Any, objective: Objective, pixels: torch.Tensor, backbone: Backbone
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the vectors (N, d) of images, uint8 (N, S, S, 3), and what the loss sees of them, (N, e)."""
+    import torch
+
+    parts.eval()
+    H, Z = [], []
+    with torch.inference_mode():
+        for part in pixels.split(AT_ONCE):
+            x = part.permute(0, 3, 1, 2).float().div(255)
+            vectors = parts["vectors"](normalised(x, backbone.mean, backbone.std))
+            H.append(vectors.float().cpu().numpy())
+            if objective.watched is not None:
+                Z.append(objective.watched(parts, vectors).float().cpu().numpy())
+    return np.concatenate(H), np.concatenate(Z) if Z else None
+
+
+def settle_norms(vectors: Any, pixels: torch.Tensor, backbone: Backbone) -> None:
+    """Measure the running means and variances of batch norms again, on images as an encoder meets them: no views.
+
+    What was gathered in training is of views, which are noisier, and of weights that have since moved on.
+    """
+    import torch
+
+    norms = [module for module in vectors.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]
+    if not norms:
+        return
+    kept = [norm.momentum for norm in norms]
+    vectors.eval()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # of all batches alike
+        norm.train()
+    with torch.inference_mode():
+        for part in pixels.split(AT_ONCE):
+            if len(part) > 1:
+                x = part.permute(0, 3, 1, 2).float().div(255)
+                vectors(normalised(x, backbone.mean, backbone.std))
+    for norm, momentum in zip(norms, kept, strict=True):
+        norm.momentum = momentum
+    vectors.eval()
+
+
+def figures_of(history: tuple[Watched, ...]) -> dict[str, float]:
+    """Return the numbers of what was watched; those of neighbours only where there were labelled images."""
+    first, last = history[0], history[-1]
+    found = {
+        "loss_first": history[1].loss, "loss_last": last.loss, "rank_before": first.rank, "rank": last.rank,
+        "spread": last.spread, "knn_before": first.knn, "knn": last.knn,
+    }  # fmt: skip
+    return {name: value for name, value in found.items() if np.isfinite(value)}
+
+
+def facts_of(history: tuple[Watched, ...]) -> tuple[str, ...]:
+    """Return what was watched as sentences of a model card."""
+    first, last = history[0], history[-1]
+    lines = [
+        f"Loss: {history[1].loss:.3g} in the first quarter of {last.step:,} steps, {last.loss:.3g} in the last.",
+        f"Effective rank of the vectors (RankMe): {first.rank:.0f} before, {last.rank:.0f} after.",
+    ]
+    if np.isfinite(last.spread):
+        lines.append(f"Spread of what the loss sees: {last.spread:.2f}; below {LEAST_SPREAD} is a collapse.")
+    if np.isfinite(last.knn):
+        lines.append(
+            f"Labelled images by their nearest neighbours in other groups: {100 * first.knn:.1f}% balanced accuracy "
+            f"before, {100 * last.knn:.1f}% after."
+        )
+    return tuple(lines)
+
+
+def rows_of(history: tuple[Watched, ...]) -> list[dict[str, Any]]:
+    """Return what was watched for encoder.json, with as many digits as one can read."""
+    return [{name: _rounded(value) for name, value in row.as_json().items()} for row in history]
+
+
+def _rounded(value: float | int | None) -> float | int | None:
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads; the setting is the process's, and is set back."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def memory_said(settings: NetworkSettings) -> Iterator[None]:
+    """Say what to do where a GPU's memory ends."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise BenchError(
+            f"Got --batch {settings.batch}, for which the GPU's memory does not suffice; expected fewer. Give --batch "
+            f"{max(4, settings.batch // 2)}, a smaller --size, or --device cpu."
+        ) from None

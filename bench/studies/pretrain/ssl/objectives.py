@@ -1,0 +1,173 @@
+"""The registry of objectives: which parts a method adds to a backbone, and what it minimises. One entry is a method.
+
+Parts are modules by name in a torch ModuleDict. `vectors` are the backbone's; those in `taught` have a slow copy, the
+teacher, whose weights follow theirs and which is not learned: "teacher_" and their name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bench.studies.pretrain.ssl import losses
+from bench.studies.pretrain.ssl.backbones import Backbone
+from bench.studies.pretrain.ssl.masked import add_decoder, masked_loss, pool_for_masks
+from bench.studies.pretrain.ssl.parts import TEACHER, add_teachers, perceptron, prototype_logits
+from bench.studies.pretrain.ssl.views import generator
+
+if TYPE_CHECKING:
+    import torch
+
+SMALL_CNN = "mobilenetv4_conv_small_050"  # 1.0 M parameters: a core learns from 64 views of 64 px in .3 s
+SMALL_VIT = "vit_tiny_patch16_224"
+TEMPERATURE = 0.2  # of the cosines of SimCLR
+CENTRE_MOMENTUM, PROTOTYPES = 0.9, 1024  # of DINO's teacher
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What a loss is of. views: float32 (B, 3, S, S) normalised, as many as the objective takes. key: of this step."""
+
+    views: tuple[torch.Tensor, ...]
+    key: tuple[object, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """A method for networks.
+
+    what: of the model card, with the paper. extend: (parts, backbone, size of the input) adds the method's modules.
+    loss: (parts, step) to a scalar. watched: (parts, vectors (B, d)) to the space in which a collapse shows, (B, e);
+    None for a loss that vectors cannot please by being the same for all images. views: of every instance. light:
+    whether views differ in light, blur and noise. taught: parts with a teacher, which keeps `momentum` of itself at
+    the first step and all of it at the last. backbone, arguments: the default. pool: of a backbone, how its output
+    becomes a vector.
+    """
+
+    what: str
+    extend: Callable[[Any, Backbone, int], None]
+    loss: Callable[[Any, Step], torch.Tensor]
+    watched: Callable[[Any, torch.Tensor], torch.Tensor] | None = None
+    views: int = 2
+    light: bool = True
+    taught: tuple[str, ...] = ()
+    momentum: float = 0.99
+    backbone: str = SMALL_CNN
+    arguments: Mapping[str, int] = field(default_factory=dict)
+    pool: Callable[[Backbone], str] = lambda backbone: backbone.pool
+
+
+def projected(parts: Any, vectors: torch.Tensor) -> torch.Tensor:
+    """Return vectors (B, d) as the projector has them, (B, e)."""
+    return parts["projector"](vectors)
+
+
+def beside_a_constant(parts: Any, vectors: torch.Tensor) -> torch.Tensor:
+    """Return vectors (B, d) as the projector has them, with a constant as long as VICReg wants them, (B, e + 1).
+
+    Its loss asks for a deviation of 1 in each dimension: what shrinks to a point then has no spread, whatever the
+    directions in that point.
+    """
+    import torch
+
+    z = projected(parts, vectors)
+    return torch.cat([z, torch.full_like(z[:, :1], z.shape[1] ** 0.5)], 1)
+
+
+def simclr_loss(parts: Any, step: Step) -> torch.Tensor:
+    """Return `losses.nt_xent` of two views."""
+    z1, z2 = (parts["projector"](parts["vectors"](view)) for view in step.views)
+    return losses.nt_xent(z1, z2, TEMPERATURE)
+
+
+def vicreg_loss(parts: Any, step: Step) -> torch.Tensor:
+    """Return `losses.vicreg` of two views."""
+    z1, z2 = (parts["projector"](parts["vectors"](view)) for view in step.views)
+    return losses.vicreg(z1, z2)
+
+
+def byol_parts(parts: Any, backbone: Backbone, size: int) -> None:
+    """Add a projector and its teacher, and what foretells the teacher's projection."""
+    parts["projector"] = perceptron(backbone.dim, (512, 128))
+    parts["predictor"] = perceptron(128, (512, 128))
+    add_teachers(parts, ("vectors", "projector"))
+
+
+def byol_loss(parts: Any, step: Step) -> torch.Tensor:
+    """Return `losses.byol`: each view is foretold from the other, and the mean of both taken."""
+    import torch
+
+    with torch.no_grad():
+        targets = [parts[TEACHER + "projector"](parts[TEACHER + "vectors"](view)) for view in step.views]
+    p1, p2 = (parts["predictor"](parts["projector"](parts["vectors"](view))) for view in step.views)
+    return (losses.byol(p1, targets[1]) + losses.byol(p2, targets[0])) / 2
+
+
+def dino_parts(parts: Any, backbone: Backbone, size: int) -> None:
+    """Add a projector and prototypes with their teachers, and the centre of the teacher's logits."""
+    import torch
+
+    parts["projector"] = perceptron(backbone.dim, (512, 128))
+    parts["prototypes"] = torch.nn.Linear(128, PROTOTYPES, bias=False)
+    add_teachers(parts, ("vectors", "projector", "prototypes"))
+    parts.register_buffer("centre", torch.zeros(PROTOTYPES))
+
+
+def dino_loss(parts: Any, step: Step) -> torch.Tensor:
+    """Return `losses.dino`: each view under the teacher's sorting of the other; then the teacher's centre moves."""
+    import torch
+
+    def sorted_by(who: str, view: torch.Tensor) -> torch.Tensor:
+        return prototype_logits(parts[who + "prototypes"], parts[who + "projector"](parts[who + "vectors"](view)))
+
+    with torch.no_grad():
+        t1, t2 = (sorted_by(TEACHER, view) for view in step.views)
+    s1, s2 = (sorted_by("", view) for view in step.views)
+    loss = (losses.dino(s1, t2, parts.centre) + losses.dino(s2, t1, parts.centre)) / 2
+    with torch.no_grad():
+        parts.centre.lerp_(torch.cat([t1, t2]).float().mean(0), 1 - CENTRE_MOMENTUM)
+    return loss
+
+
+def mae_loss(parts: Any, step: Step) -> torch.Tensor:
+    """Return the error of what is filled in for hidden patches of one view, see `masked`."""
+    return masked_loss(parts, step.views[0], generator("mask", *step.key))
+
+
+def with_projector(*widths: int) -> Callable[[Any, Backbone, int], None]:
+    """Return what adds a projector of these widths."""
+
+    def extend(parts: Any, backbone: Backbone, size: int) -> None:
+        parts["projector"] = perceptron(backbone.dim, widths)
+
+    return extend
+
+
+OBJECTIVES = {
+    "simclr": Objective(
+        what="learned to tell the two views of an instance from those of others (SimCLR, Chen et al. 2020)",
+        extend=with_projector(512, 128), loss=simclr_loss, watched=projected,
+    ),
+    "vicreg": Objective(
+        what="learned to see the same in two views of an instance, with every dimension varying and no two telling the "
+        "same (VICReg, Bardes, Ponce and LeCun 2022)",
+        extend=with_projector(1024, 1024, 1024), loss=vicreg_loss, watched=beside_a_constant,
+    ),
+    "byol": Objective(
+        what="learned to foretell what a slow copy of itself sees in another view of an instance (BYOL, Grill et al. "
+        "2020)",
+        extend=byol_parts, loss=byol_loss, watched=projected, taught=("vectors", "projector"),
+    ),
+    "dino": Objective(
+        what="learned to sort views as a slow copy of itself sorts another view of the instance (DINO, Caron et al. "
+        "2021; two views and no smaller ones)",
+        extend=dino_parts, loss=dino_loss, watched=projected, taught=("vectors", "projector", "prototypes"),
+    ),
+    "mae": Objective(
+        what="learned to fill in hidden patches (masked autoencoder, He et al. 2022; with a CNN as SimMIM, Xie et al. "
+        "2022)",
+        extend=add_decoder, loss=mae_loss, views=1, light=False, backbone=SMALL_VIT,
+        arguments={"depth": 6}, pool=pool_for_masks,
+    ),
+}  # fmt: skip
