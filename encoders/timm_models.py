@@ -39,6 +39,12 @@ class TimmFacts:
 
 def build_timm(spec: EncoderSpec, placement: Placement) -> LoadedEncoder:
     """Build the network of a spec, load or draw its weights, and wrap it for `encode`."""
+    module, _, digest = timm_network(spec)
+    return network_encoder(spec, module, digest, placement)
+
+
+def timm_network(spec: EncoderSpec) -> tuple[Any, Any, str]:
+    """Return (the module (B, 3, S, S) to (B, d), timm's model in it, the digest of its weights), in evaluation mode."""
     architecture, config, kwargs = _architecture(spec)
     kwargs["num_classes"] = 0
     if config.get("fixed_input_size"):
@@ -59,7 +65,7 @@ def build_timm(spec: EncoderSpec, placement: Placement) -> LoadedEncoder:
             unchanged(spec.file, spec.weights, spec.name)
     model.eval().requires_grad_(False)
     digest = state_digest(model.state_dict())
-    return network_encoder(spec, pooled(model, spec.pool, spec.name), digest, placement)
+    return pooled(model, spec.pool, spec.name), model, digest
 
 
 def pooled(model: Any, pool: str, name: str) -> Any:
