@@ -23,9 +23,9 @@ from bench.data.warnings import data_warnings
 from bench.embeddings.embed import OnProgress, Prepared, embed
 from bench.embeddings.extract import ExtractReport
 from bench.embeddings.missing import left_out
+from bench.embeddings.pixel_array import pixel_array
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
-from bench.embeddings.pixel_array import pixel_array
 from bench.fitting.ensembles import Means
 from bench.fitting.finetune.producer import FineTuning, Tunable, count_trainings
 from bench.fitting.finetune.recipe import split_heads

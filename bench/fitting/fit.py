@@ -211,11 +211,12 @@ def parts_of(unit: FitBlock, drawn: Drawn, inputs: SweepInputs) -> list[Part]:
 
 def labelled_rows(unit: FitBlock, draw: NoiseContext) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (rows, labels, which of these are wrong) of a draw at every noise rate of a unit, each (R, n)."""
+    drawn, _ = draw.replaced_from()
     if KINDS[unit.noise_kind].replaces:
         rows = np.stack([replaced_rows(draw, unit.noise_kind, rate) for rate in unit.rates])
-        return rows, np.broadcast_to(draw.y, rows.shape), rows != draw.rows
+        return rows, np.broadcast_to(draw.y, rows.shape), rows != drawn
     Y = np.stack([flip_labels(draw, unit.noise_kind, rate) for rate in unit.rates])
-    return np.broadcast_to(draw.rows, Y.shape), Y, draw.y != Y
+    return np.broadcast_to(drawn, Y.shape), Y, draw.y != Y
 
 
 def context_of(rows: np.ndarray, seed: int, split: Split, inputs: SweepInputs) -> NoiseContext:

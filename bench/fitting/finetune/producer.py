@@ -15,7 +15,7 @@ from bench.errors import BenchError
 from bench.fitting.finetune.recipe import KINDS, RECIPE, identity_of
 from bench.fitting.finetune.train import Network, fine_tune
 from bench.fitting.finetune.trainings import Training, assemble, forget, read_answers, trainings_of, write_answers
-from bench.fitting.plan import Sweep, draws_at, drawn_levels, identity_at, noises_at
+from bench.fitting.plan import Sweep, drawn_levels, draws_at, identity_at, noises_at
 from bench.fitting.schedule import PROCESS, OnProgress, fits_of, inputs_of, memory_budget
 from bench.protocol.level import Level
 from bench.runs.blocks import FitBlock
@@ -26,7 +26,6 @@ from bench.work.engine import Job, share, until_made
 from bench.work.processes import processes, worker_processes
 
 SELECTION = "fixed"  # there is one setting
-UNSCALED = "none"  # vectors of a network that is trained are not scaled by other images
 LIBRARIES = 700e6  # bytes of a process that has imported torch and timm
 PER_PIXEL = 2500.0  # bytes that one pixel of a batch takes on its way through a network and back, at most about
 
@@ -102,7 +101,7 @@ class FineTuning:
         return FitBlock(
             encoder=encoder, head=kind, level=level, draws=draws_at(sweep, level), rates=rates, noise_kind=noise_kind,
             selection=SELECTION, settings=tuple(identity_of(kind)[2]), shot_unit=sweep.protocol.shot_unit,
-            scale_by=UNSCALED, made_of=made_of,
+            scale_by=sweep.protocol.scale_by, made_of=made_of,
         )  # fmt: skip
 
     def _train(
@@ -194,13 +193,14 @@ def _make(
             if training.key not in _loaded:
                 _loaded.clear()
                 _loaded[training.key] = load()
-            started = time.perf_counter()
+            clock = time.process_time if device == "cpu" else time.perf_counter  # whoever else uses the machine
+            started = clock()
             answer = fine_tune(
                 _loaded[training.key], pixels[training.rows], training.y, training.n_classes, recipe=RECIPE,
                 last=KINDS[training.kind], key=training.random_key, names=training.names.tolist(), device=device,
             )  # fmt: skip
             P = answer(pixels[training.test])
-            seconds = time.perf_counter() - started
+            seconds = clock() - started
             if not np.isfinite(P).all():
                 raise BenchError(f"Fine-tuning '{training.encoder}' gave probabilities that are not finite.")
             write_answers(run, training, as_stored(P), seconds)

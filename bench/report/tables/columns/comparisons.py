@@ -145,5 +145,5 @@ COST = (
            meaning="milliseconds to embed an image on the machine that did it",
            shown=Field("ms/image", lambda row: decimal(row["ms_per_image"], 1))),
     Column(key="fit_seconds", make=_fit_seconds, empty=(HEADS_NOT_TIMED,),
-           meaning="seconds of one training of the network and its answers to the test, on the machine that did it"),
+           meaning="seconds (of one core, or a GPU) of one training of the network and its answers to the test"),
 )  # fmt: skip
