@@ -132,7 +132,7 @@ def run(
         tuning = FineTuning(
             kinds=split_heads(request.heads)[1],
             encoders=_tunables(prepared, [spec for spec in specs if spec in trained], there, workers, on_progress),
-            workers=workers, memory=memory, device=find_placement(device if trained else "cpu", 1).device,
+            workers=workers, memory=memory, device=lambda: find_placement(device, 1).device,
             scratch=there, on_progress=_fits_to(on_progress),
         )  # fmt: skip
         if not sweep.blocks and not prompts and not tuning.plan(sweep):

@@ -65,8 +65,8 @@ def run(
     encoders : str or sequence of str, default=()
         Encoders or variants, e.g. ["dino@size=448", "texture"]. None of them: all that are embedded already.
     heads : str or sequence of str, default=("knn", "centroid", "logreg", "xgboost")
-        Heads; `list_heads` lists them. "finetune" and "finetune-last" train the network of an encoder instead, all of it
-        or its last layers, on the same draws; that takes seconds to minutes a fit.
+        Heads; `list_heads` lists them. "finetune" and "finetune-last" train the network of an encoder instead, all of
+        it or its last layers, on the same draws; that takes seconds to minutes a fit.
     shots : int or sequence of int, default=(1, 5, 10)
         Labelled examples per class.
     noise : float or sequence of float, default=0

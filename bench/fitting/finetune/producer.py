@@ -44,18 +44,26 @@ class Tunable:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Where:
+    """Where trainings are made: a run's folder, and a device of torch."""
+
+    run: Path
+    device: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class FineTuning:
     """Trains networks on the draws of a sweep. kinds: of `bench.fitting.finetune.recipe.KINDS`; encoders: by name.
 
-    workers, memory, scratch: see `bench.fitting.schedule.run_units`. device: where networks are trained, "cpu" or
-    torch's name of a GPU, which one process uses; units are not named by it.
+    workers, memory, scratch: see `bench.fitting.schedule.run_units`. device: returns where networks are trained, "cpu"
+    or torch's name of a GPU, which one process uses; asked once there is something to train. Units are not named by it.
     """
 
     kinds: Sequence[str]
     encoders: Mapping[str, Tunable]
     workers: int = 1
     memory: float | None = None
-    device: str = "cpu"
+    device: Callable[[], str] = lambda: "cpu"
     scratch: Path | None = None
     on_progress: OnProgress | None = None
 
@@ -72,14 +80,16 @@ class FineTuning:
     def make(self, sweep: Sweep, blocks: Sequence[FitBlock], run: Path) -> tuple[int, int]:
         """Make the blocks that have no output yet; returns (reused, made). What was cut short goes on where it was."""
         run, made = run.absolute(), 0
-        inputs = inputs_of(sweep, run)
         left = [block for block in blocks if read_unit(run, block) is None]
+        if not left:
+            return len(blocks), 0
+        inputs, device = inputs_of(sweep, run), self.device()
         pixels = {name: self.encoders[name].pixels() for name in dict.fromkeys(block.encoder for block in left)}
         names: set[str] = set()
         while left:
             needed = {block.name: [one for _, one in trainings_of(block, sweep, inputs)] for block in left}
             names |= {one.name for own in needed.values() for one in own}
-            self._train(needed, left, pixels, run)
+            self._train(needed, left, pixels, _Where(run=run, device=device))
             for block in left:
                 predictions = None if block.path(run).exists() else assemble(block, sweep, inputs, run)
                 if predictions is not None:
@@ -106,7 +116,7 @@ class FineTuning:
 
     def _train(
         self, needed: Mapping[str, Sequence[Training]], blocks: Sequence[FitBlock], pixels: Mapping[str, np.ndarray],
-        run: Path,
+        where: _Where,
     ) -> None:  # fmt: skip
         """Make the trainings of some blocks that have no answers, here or by others; costly ones first."""
         by_name = {one.name: one for own in needed.values() for one in own}
@@ -117,17 +127,17 @@ class FineTuning:
 
         def is_missing(one: Training) -> bool:
             # A unit that another process has committed needs no trainings any more, which that one has removed.
-            wanted = not all(block.path(run).exists() for block in for_blocks[one.name])
-            return wanted and read_answers(run, one) is None
+            wanted = not all(block.path(where.run).exists() for block in for_blocks[one.name])
+            return wanted and read_answers(where.run, one) is None
 
         todo = sorted(filter(is_missing, by_name.values()), key=lambda one: -len(one.y))
         total, done = len(by_name), len(by_name) - len(todo)
-        at_once = self._at_once(todo, pixels)
+        at_once = self._at_once(todo, pixels) if where.device == "cpu" else 1
 
         def attempt(some: Sequence[Training]) -> int:
             nonlocal done
             made = 0
-            for finished in self._run(some, pixels, run, at_once):
+            for finished in self._run(some, pixels, where, at_once):
                 made += finished
                 done += finished
                 if self.on_progress:
@@ -135,13 +145,13 @@ class FineTuning:
             return made
 
         until_made(todo, attempt, is_missing)
-        Claims(run / "claims").sweep()
+        Claims(where.run / "claims").sweep()
 
     def _run(
-        self, some: Sequence[Training], pixels: Mapping[str, np.ndarray], run: Path, at_once: int
+        self, some: Sequence[Training], pixels: Mapping[str, np.ndarray], where: _Where, at_once: int
     ) -> Iterator[int]:
         """Yield how many trainings were made, 0 or 1, of each."""
-        tasks = ((one, self.encoders[one.encoder].load, pixels[one.encoder], run, self.device) for one in some)
+        tasks = ((one, self.encoders[one.encoder].load, pixels[one.encoder], where) for one in some)
         if at_once == 1:
             yield from (_make(*task, os.getpid()) for task in tasks)
             return
@@ -152,7 +162,7 @@ class FineTuning:
 
     def _at_once(self, todo: Sequence[Training], pixels: Mapping[str, np.ndarray]) -> int:
         """Return how many processes train at a time; BenchError where one would take more than the memory given."""
-        if not todo or self.device != "cpu":
+        if not todo:
             return 1
         budget = memory_budget() if self.memory is None else self.memory * 1e9
         side = max(pixels[name].shape[1] for name in {one.encoder for one in todo})
@@ -180,11 +190,12 @@ _loaded: dict[str, Network] = {}  # the network of the last training in this pro
 
 
 def _make(
-    training: Training, load: Callable[[], Network], pixels: np.ndarray, run: Path, device: str, parent: int
+    training: Training, load: Callable[[], Network], pixels: np.ndarray, where: _Where, parent: int
 ) -> int:  # fmt: skip
     """Do a training unless another does it or has done it; returns whether it was done here, as 0 or 1."""
     if os.getpid() != parent:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    run, device = where.run, where.device
     with Claims(run / "claims") as claims:
         job = Job(names=(training.name,), what=training)
         for mine in share([job], claims, lambda name: not training.path(run).exists(), wait=False):

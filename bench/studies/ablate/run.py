@@ -65,8 +65,8 @@ def ablate(request: AblationRequest, *, command: str = "", **how: Any) -> Ablati
     """
     if trained := split_heads(request.heads)[1]:
         raise BenchError(
-            f"Got --head {','.join(trained)}; expected heads on frozen vectors, as an option of the encoder is judged by "
-            "what they make of it. `bench run` fine-tunes variants."
+            f"Got --head {','.join(trained)}; expected heads on frozen vectors, as an option of the encoder is judged "
+            "by what they make of it. `bench run` fine-tunes variants."
         )
     base, variations = variations_of(request.encoder, request.factors)
     names = [base.full_name if base.variant else base.name, *(one.spec.name for one in variations)]
