@@ -57,6 +57,7 @@ from encoders import (
     EncoderSpec,
     Preprocess,
     TextEncoder,
+    Trainable,
     find_placement,
     has_text_tower,
     load_trainable,
@@ -233,10 +234,17 @@ def _tunables(
 
     return {
         spec.name: Tunable(
-            key=spec.key, load=partial(load_trainable, spec), pixels=partial(pixels, spec.preprocess)
+            key=spec.key, load=partial(_network, spec, prepared.store.root), pixels=partial(pixels, spec.preprocess)
         )
         for spec in specs
-    }  # fmt: skip
+    }
+
+
+def _network(spec: EncoderSpec, store: Path) -> Trainable:
+    """Return the network of an encoder, whose weights have to be those that its stored embeddings were made with."""
+    network = load_trainable(spec)
+    EmbeddingStore(store).declare(spec.key, spec.identity(), network.weights_digest, spec.full_name)
+    return network
 
 
 def _prompts(classes: Sequence[str], specs: Sequence[EncoderSpec], zero_shot: bool | Path) -> Prompts:

@@ -28,13 +28,14 @@ class Trainable:
     """A network in evaluation mode whose parameters ask for no gradients; train a copy.
 
     module: float32 (B, 3, S, S) to (B, d). prepare: uint8 (B, S, S, 3) to its input. layers: the names of the
-    parameters of each layer, as timm groups them, the first layer first.
+    parameters of each layer, as timm groups them, the first layer first. weights_digest: as that of the frozen encoder.
     """
 
     name: str
     module: Any
     prepare: Callable[[torch.Tensor], torch.Tensor]
     layers: tuple[tuple[str, ...], ...]
+    weights_digest: str
 
     @property
     def last(self) -> frozenset[str]:
@@ -64,10 +65,10 @@ def load_trainable(spec: EncoderSpec) -> Trainable:
 
     if why := why_not_trainable(spec):
         raise EncoderError(f"Got encoder '{spec.name}' to be fine-tuned; {why}.")
-    module, model, _ = timm_network(spec)
+    module, model, digest = timm_network(spec)
     return Trainable(
         name=spec.name, module=module, prepare=partial(normalise, policy=spec.preprocess),
-        layers=_layers(module, model, spec.name),
+        layers=_layers(module, model, spec.name), weights_digest=digest,
     )  # fmt: skip
 
 
