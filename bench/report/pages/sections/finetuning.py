@@ -78,8 +78,9 @@ def _verdict(rows: pd.DataFrame, encoder: str, head: str) -> Words:
         return say("{head} of {encoder}: no gain that can be told from none, up to {most}.",
                    head=Code(head), encoder=Code(encoder), most=most)  # fmt: skip
     row = rows[rows["shots"] == first].iloc[0]
+    where = "pays at {first}, the most that were run" if first == rows["shots"].max() else "pays from {first} on"
     return say(
-        "{head} of {encoder} pays from {first} on: {gain} points there ({interval}).",
+        f"{{head}} of {{encoder}} {where}: {{gain}} points there ({{interval}}).",
         head=Code(head), encoder=Code(encoder), first=labels_of(rows, first), gain=gain(row["difference"]),
         interval=signed_interval(row["ci_low"], row["ci_high"]),
     )  # fmt: skip

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from bench.report.pages.markdown import render
+from bench.report.pages.model import Page, say
+from bench.report.pages.sections.context import RunPage
+from bench.report.pages.sections.finetuning import finetuning
 from bench.report.tables.finetuning import pays_from
+from bench.report.tables.leaderboard import Leaderboard
+from bench.runs.facts import RunFacts
 from bench.statistics.metrics import METRICS
 
 NETWORK = "timm:test_resnet@size=32,weights=random"
@@ -75,6 +82,28 @@ def test_a_run_shows_trained_networks_beside_frozen_ones_and_a_second_time_does_
     assert code == 0 and "0 made" in text
     page = (run / "leaderboard.md").read_text()
     assert "Not available: add `logreg` to --head, to compare with." in page and not (run / "finetuning.csv").exists()
+
+
+def rows_of(low):
+    own = {"encoder": "net", "head": "finetune", "series": "balanced", "noise": 0.0, "noise_kind": "none"}
+    numbers = {"balanced_accuracy": 0.8, "base": 0.7, "difference": 0.1, "ci_high": 0.2, "p": 0.01, "fit_seconds": 2.0}
+    return pd.DataFrame([{**own, **numbers, "shots": n, "ci_low": end} for n, end in zip((1, 5, 20), low, strict=True)])
+
+
+@pytest.mark.parametrize(
+    ("low", "words"),
+    [
+        ([-0.1, 0.01, 0.02], "`finetune` of `net` pays from 5 labels per class on: +10.0 points there (1.0 to 20.0)."),
+        ([-0.1, -0.1, 0.02], "`finetune` of `net` pays at 20 labels per class, the most that were run: +10.0 points"),
+        ([0.1, 0.1, -0.1], "no gain that can be told from none, up to 20 labels per class"),
+    ],
+)
+def test_a_page_says_from_how_many_labels_it_pays(low, words):
+    facts = RunFacts("d", "whole", "comparable", "r", "folds", "r", "spread", ("a", "b"), {})
+    run = RunPage(board=Leaderboard(table=rows_of(low)), facts=facts, finetuning=rows_of(low))
+    page = render(Page(say("t"), tuple(finetuning(run))))
+    assert words in page and "logreg, frozen" in page
+    assert finetuning(replace(run, board=Leaderboard(table=rows_of(low).assign(head="knn")))) == []
 
 
 def test_what_cannot_be_fine_tuned_is_said_before_anything_is_made(bench, save_png, tmp_path):
