@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,16 @@ from bench.data.among import among
 from bench.data.content import content_of, place_of
 from bench.data.datasets import Dataset
 from bench.data.warnings import data_warnings
-from bench.embeddings.embed import OnProgress, embed
+from bench.embeddings.embed import OnProgress, Prepared, embed
 from bench.embeddings.extract import ExtractReport
 from bench.embeddings.missing import left_out
+from bench.embeddings.pixel_array import pixel_array
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
 from bench.fitting.ensembles import Means
-from bench.fitting.forecast import Forecast, forecast
+from bench.fitting.finetune.producer import FineTuning, Tunable, count_trainings
+from bench.fitting.finetune.recipe import split_heads
+from bench.fitting.forecast import Forecast, forecast, with_rows
 from bench.fitting.head_fits import HeadFits
 from bench.fitting.producers import Producer, produce
 from bench.fitting.prompts import Prompts, make_prompts
@@ -42,6 +46,7 @@ from bench.request import (
     name_run,
     plan_request,
     resolve_request,
+    tunable,
     views_of,
     with_panel,
 )
@@ -50,9 +55,12 @@ from bench.storage.scratch import scratch
 from bench.work.processes import processes
 from encoders import (
     EncoderSpec,
+    Preprocess,
     TextEncoder,
+    Trainable,
     find_placement,
     has_text_tower,
+    load_trainable,
     text_encoder,
 )
 
@@ -106,6 +114,7 @@ def run(
     workers, alone = processes(workers)
     fit_device = find_placement(fit_device, workers).device
     prompts = _prompts(classes_of(prepared, request), asked.specs, request.zero_shot)
+    trained, untrained = tunable(asked.specs, split_heads(request.heads)[1])
     with scratch(Path(request.out)) as there:
         prepared, extracted, X = embed(
             prepared, specs, device, on_progress, lambda key, X: _on_disk(X, there, key),
@@ -120,8 +129,14 @@ def run(
         embedded = {spec.name: Embedded(spec.name, spec.key, spec.scaling, X[spec.name]) for spec in specs}
         views = views_of(embedded, ensembles)
         sweep = plan_request(prepared, request, views)
-        refused = sweep.refused
-        if not sweep.blocks and not prompts:
+        refused = (*sweep.refused, *untrained)
+        tuning = FineTuning(
+            kinds=split_heads(request.heads)[1],
+            encoders=_tunables(prepared, [spec for spec in specs if spec in trained], there, workers, on_progress),
+            workers=workers, memory=memory, device=lambda: find_placement(device, 1).device,
+            scratch=there, on_progress=_fits_to(on_progress),
+        )  # fmt: skip
+        if not sweep.blocks and not prompts and not tuning.plan(sweep):
             raise BenchError("No shot level can be drawn from this data.", *refused)
         content = content_of(asked.whole.table[~among(asked.whole.table["path"], prepared.dataset.problems["path"])])
         run_folder, elsewhere = place_run(*name_run(request, prepared.dataset), content)
@@ -131,6 +146,7 @@ def run(
                 on_progress=_fits_to(on_progress),
             ),
             Means(ensembles=ensembles),
+            tuning,  # after means, which are of heads
         ]  # fmt: skip
         if prompts:  # first: it fails before anything is fitted where a text tower cannot be had
             producers.insert(0, _zero_shot(specs, embedded, prompts, prepared.store))
@@ -194,8 +210,41 @@ def forecast_run(
         embedded[spec.name] = Embedded(spec.name, spec.key, spec.scaling, X)
     views = views_of(embedded, asked.ensembles)
     run_folder, _ = place_run(*name_run(request, asked.whole), content_of(asked.whole.table), take=False)
-    found = forecast(plan_request(prepared, request, views), views, run_folder, workers=workers, memory=memory)
-    return replace(found, missing=missing, left_out=asked.left_out)
+    sweep = plan_request(prepared, request, views)
+    found = forecast(sweep, views, run_folder, workers=workers, memory=memory)
+    kinds = split_heads(request.heads)[1]
+    trained, untrained = tunable(asked.specs, kinds)
+    tuning = FineTuning(kinds=kinds, encoders=_tunables(prepared, trained, run_folder, workers))
+    found = with_rows(found, count_trainings(sweep, tuning.plan(sweep), run_folder))
+    refused = (*found.refused, *untrained)
+    return replace(found, refused=refused, missing=missing, left_out=asked.left_out)
+
+
+def _tunables(
+    prepared: Prepared, specs: Sequence[EncoderSpec], folder: Path, workers: int, on_progress: OnProgress | None = None
+) -> dict[str, Tunable]:
+    """Return what is trained of every encoder. Those whose inputs differ in their mean alone share the pixels."""
+    read: dict[Preprocess, np.ndarray] = {}
+
+    def pixels(policy: Preprocess) -> np.ndarray:
+        policy = replace(policy, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+        if policy not in read:
+            read[policy] = pixel_array(prepared, policy, folder / f"pixels{len(read)}.npy", workers, on_progress)
+        return read[policy]
+
+    return {
+        spec.name: Tunable(
+            key=spec.key, load=partial(_network, spec, prepared.store.root), pixels=partial(pixels, spec.preprocess)
+        )
+        for spec in specs
+    }
+
+
+def _network(spec: EncoderSpec, store: Path) -> Trainable:
+    """Return the network of an encoder, whose weights have to be those that its stored embeddings were made with."""
+    network = load_trainable(spec)
+    EmbeddingStore(store).declare(spec.key, spec.identity(), network.weights_digest, spec.full_name)
+    return network
 
 
 def _prompts(classes: Sequence[str], specs: Sequence[EncoderSpec], zero_shot: bool | Path) -> Prompts:

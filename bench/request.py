@@ -13,6 +13,7 @@ from bench.embeddings.missing import resolve_all
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
 from bench.fitting.ensembles import Concat, Ensemble
+from bench.fitting.finetune.recipe import KINDS, split_heads
 from bench.fitting.plan import Sweep, plan_sweep
 from bench.fitting.tuned import leave_out
 from bench.fitting.views import Embedded, View
@@ -22,7 +23,7 @@ from bench.protocol.noise_inputs import check_spaces
 from bench.protocol.protocol import Protocol
 from bench.protocol.split_kinds import SPLIT_KINDS
 from bench.runs.facts import EncoderFacts
-from encoders import PANELS, EncoderSpec, expand, resolve, split_alias
+from encoders import DEFAULT, PANELS, EncoderSpec, expand, resolve, split_alias, why_not_trainable
 
 DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
 
@@ -32,8 +33,9 @@ class Request:
     """What is asked of `run`: which data, encoders and heads under which protocol, and where the results go.
 
     encoders: names or variants, e.g. "dino@size=448"; none takes all that are
-    stored for this data, or `encoders.DEFAULT`. baselines: add the
-    panel of that name, what every encoder has to beat, see `encoders.panels`. ensembles: of
+    stored for this data, or `encoders.DEFAULT`. heads: of them, and kinds of fine-tuning, see
+    `bench.fitting.finetune.recipe`. baselines: add the panel of that name, what every encoder has to beat where there
+    are heads, see `encoders.panels`. ensembles: of
     encoders, whose own rows are made as well. zero_shot: add a row with 0 labels for every encoder with a text
     tower, with the default prompts or those of a file. name: folder below <out>/runs (default: from the data and
     the instances). allow_missing: go on without encoders that cannot be loaded, and say so.
@@ -67,7 +69,7 @@ class ResolvedRequest:
 
 def resolve_request(request: Request, on_progress: OnProgress | None = None) -> ResolvedRequest:
     """Read the data, and return what the names stand for; the members of ensembles are encoders as well."""
-    get_heads(request.heads)
+    get_heads(split_heads(request.heads)[0], beside=tuple(KINDS))
     name = request.name
     if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
         raise BenchError(f"Got run name '{name}'; expected letters, digits, '.', '_' or '-', as it names a folder.")
@@ -99,11 +101,31 @@ def resolve_request(request: Request, on_progress: OnProgress | None = None) -> 
 def with_panel(asked: Sequence[EncoderSpec], request: Request) -> list[EncoderSpec]:
     """Return the encoders asked for and, unless they are not wanted, those that every encoder has to beat."""
     keys = {spec.key for spec in asked}  # one of them may have been asked for by an alias
-    panel = [resolve(name) for name in PANELS["baselines"]] if request.baselines else []
+    wanted = request.baselines and split_heads(request.heads)[0]  # they are for heads: most have no network
+    panel = [resolve(name) for name in PANELS["baselines"]] if wanted else []
     added = [spec for spec in panel if spec.key not in keys]
     specs = {spec.name: spec for spec in (*asked, *added)}
     check_spaces(request.protocol.spaces(), [name for name, spec in specs.items() if spec.trivial])
     return list(specs.values())
+
+
+def tunable(specs: Sequence[EncoderSpec], kinds: Sequence[str]) -> tuple[list[EncoderSpec], list[str]]:
+    """Return (the encoders whose networks are to be fine-tuned, why others are not).
+
+    kinds: of fine-tuning. Raises BenchError where none of the encoders can be.
+    """
+    if not kinds:
+        return [], []
+    reasons = {spec.name: why_not_trainable(spec) for spec in specs}
+    able = [spec for spec in specs if not reasons[spec.name]]
+    asked = ",".join(kinds)
+    without = [f"{asked} of {name}: {why}" for name, why in reasons.items() if why]
+    if not able:
+        raise BenchError(
+            f"Got --head {asked} with no encoder that can be fine-tuned; expected a network that timm builds, e.g. "
+            f"--encoder {DEFAULT}.", *without,
+        )  # fmt: skip
+    return able, without
 
 
 def views_of(embedded: Mapping[str, Embedded], ensembles: Sequence[Ensemble]) -> dict[str, View]:
@@ -121,7 +143,7 @@ def plan_request(prepared: Prepared, request: Request, views: Mapping[str, View]
     classes = classes_of(prepared, request)
     keys = {name: (view.key, view.scaling) for name, view in views.items()}
     spaces = {name: views[name] for name in request.protocol.spaces()}
-    return plan_sweep(prepared.instances, classes, request.protocol, keys, request.heads, spaces)
+    return plan_sweep(prepared.instances, classes, request.protocol, keys, split_heads(request.heads)[0], spaces)
 
 
 def classes_of(prepared: Prepared, request: Request) -> tuple[str, ...]:

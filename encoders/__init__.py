@@ -14,6 +14,7 @@ from .placement import find_placement, hardware, one_thread_each
 from .preprocess import as_rgb, as_views, fit_input
 from .registry import check_aliases, descriptor, names, register, resolve
 from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
+from .trainable import Trainable, load_trainable, why_not_trainable
 
 __all__ = [
     "DEFAULT",
@@ -26,6 +27,7 @@ __all__ = [
     "Placement",
     "Preprocess",
     "TextEncoder",
+    "Trainable",
     "as_rgb",
     "as_views",
     "availability",
@@ -36,6 +38,7 @@ __all__ = [
     "fit_input",
     "hardware",
     "has_text_tower",
+    "load_trainable",
     "names",
     "one_thread_each",
     "register",
@@ -44,4 +47,5 @@ __all__ = [
     "split_names",
     "split_options",
     "text_encoder",
+    "why_not_trainable",
 ]

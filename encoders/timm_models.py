@@ -46,13 +46,18 @@ class TimmFacts:
 
 def build_timm(spec: EncoderSpec, placement: Placement) -> LoadedEncoder:
     """Build the network of a spec, load or draw its weights, and wrap it for `encode`."""
-    model = timm_network(spec)
+    module, _, digest = timm_network(spec)
+    return network_encoder(spec, module, digest, placement)
+
+
+def timm_network(spec: EncoderSpec) -> tuple[Any, Any, str]:
+    """Return (the module (B, 3, S, S) to (B, d), timm's model in it, the digest of its weights), in evaluation mode."""
+    model = timm_model(spec)
     model.eval().requires_grad_(False)
-    digest = state_digest(model.state_dict())
-    return network_encoder(spec, pooled(model, spec.pool, spec.name), digest, placement)
+    return pooled(model, spec.pool, spec.name), model, state_digest(model.state_dict())
 
 
-def timm_network(spec: EncoderSpec) -> Any:
+def timm_model(spec: EncoderSpec) -> Any:
     """Return timm's module of a spec without its classifier, (B, 3, S, S) to (B, d), its weights loaded or drawn."""
     architecture, config, kwargs = _architecture(spec)
     kwargs["num_classes"] = 0

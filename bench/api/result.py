@@ -48,6 +48,8 @@ class RunResult(Shows):
         What wrong labels cost; without rows where there are none.
     efficiency : pandas.DataFrame
         What more labels bring; without rows where there is a single level.
+    finetuning : pandas.DataFrame
+        What training a network gains over the same network frozen; without rows where none was trained.
     verdict : str
         The best row, and what to expect of it, in a sentence.
     warnings : tuple of str
@@ -68,6 +70,7 @@ class RunResult(Shows):
     pairs: pd.DataFrame
     robustness: pd.DataFrame
     efficiency: pd.DataFrame
+    finetuning: pd.DataFrame
     verdict: str
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
@@ -97,7 +100,7 @@ def read_result(folder: Path, notes: tuple[str, ...] = ()) -> RunResult:
     facts = about["facts"]
     diagnostic = [about["diagnostic"]] if about.get("diagnostic") else []
     warnings = dict.fromkeys([*diagnostic, *about["flags"].values(), *facts["warnings"], *about["refused"]])
-    tables = {name: _table(folder, f"{name}.csv") for name in ("pairs", "robustness", "efficiency")}
+    tables = {name: _table(folder, f"{name}.csv") for name in ("pairs", "robustness", "efficiency", "finetuning")}
     empty = {"pairs": pd.DataFrame(columns=PAIRS)}
     return RunResult(
         folder=folder, leaderboard=board, verdict=in_python(plain_words(summary(board))) or NOTHING_TO_RANK,

@@ -65,7 +65,8 @@ def run(
     encoders : str or sequence of str, default=()
         Encoders or variants, e.g. ["dino@size=448", "texture"]. None of them: all that are embedded already.
     heads : str or sequence of str, default=("knn", "centroid", "logreg", "xgboost")
-        Heads; `list_heads` lists them.
+        Heads; `list_heads` lists them. "finetune" and "finetune-last" train the network of an encoder instead, all of
+        it or its last layers, on the same draws; that takes seconds to minutes a fit.
     shots : int or sequence of int, default=(1, 5, 10)
         Labelled examples per class.
     noise : float or sequence of float, default=0
@@ -127,7 +128,8 @@ def run(
     Returns
     -------
     RunResult
-        `leaderboard`, `pairs`, `robustness` and `efficiency` are tables of pandas, `folder` is where all of it lies.
+        `leaderboard`, `pairs`, `robustness`, `efficiency` and `finetuning` are tables of pandas, `folder` is where all
+        of it lies.
 
     Raises
     ------

@@ -17,9 +17,10 @@ def encoder_words(incomplete: str) -> list[str]:
 
 def head_words(incomplete: str) -> list[str]:
     """Return what a text that names heads may go on as."""
+    from bench.fitting.finetune.recipe import KINDS
     from bench.heads import all_heads
 
-    return continued(incomplete, all_heads())
+    return continued(incomplete, [*all_heads(), *KINDS])
 
 
 def continued(incomplete: str, names: Iterable[str]) -> list[str]:

@@ -252,6 +252,8 @@ def print_data(dataset: Dataset, warned: Iterable[str]) -> None:
 
 
 def _duration(seconds: float) -> str:
+    if math.isnan(seconds):
+        return ""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
@@ -272,6 +274,13 @@ def print_forecast(forecast: Forecast) -> None:
         console.print(f"Not run: {reason}.")
     for encoder, count in forecast.missing.items():
         console.print(f"Not embedded yet: {count:,} instances with {encoder}; random rows were timed.")
+    trained = forecast.table["seconds"].isna()
+    if trained.any():
+        left = (forecast.table["fits"] - forecast.table["done"])[trained].sum()
+        console.print(
+            f"Fine-tuning: {left:,} trainings are left, whose time is not estimated: each takes seconds to minutes on "
+            "a CPU, and longer with larger networks and inputs."
+        )
     fits, done = forecast.table["fits"].sum(), forecast.table["done"].sum()
     console.print(
         f"{fits:,} fits, {done:,} done already. About {_duration(forecast.seconds)} for the rest with "

@@ -23,6 +23,7 @@ NOTES = (
     "leaves groups out: the head can say, at little cost, what it would predict without a slide, so that --select auto "
     "and loo choose its settings; the others keep the published one, or are fitted again by inner-cv.",
     "GPU: it is solved where --fit-device says. `bench heads NAME` tells all of one.",
+    "`bench run --head finetune,finetune-last` trains the network of an encoder instead, on the same draws.",
 )
 
 

@@ -195,35 +195,40 @@ def parts_of(unit: FitBlock, drawn: Drawn, inputs: SweepInputs) -> list[Part]:
 
     It is in one part, or in one for every rate where noise replaces examples.
     """
-    draw = context_of(drawn, inputs)
+    draw = context_of(drawn.rows, drawn.seed, drawn.split, inputs)
+    rows, Y, wrong = labelled_rows(unit, draw)
+    if not KINDS[unit.noise_kind].replaces:
+        return [Part(slice(None), Episode(drawn.support, Y, draw.n_classes, draw.groups, drawn=draw.y), wrong)]
+    parts = []
+    for r in range(len(rows)):
+        support = drawn.support
+        if wrong[r].any():
+            support = drawn.pool.support(rows[r], drawn.split.test, draw.groups)
+        episode = Episode(support, Y[r : r + 1], draw.n_classes, draw.groups, drawn=draw.y)
+        parts.append(Part(slice(r, r + 1), episode, wrong[r : r + 1]))
+    return parts
+
+
+def labelled_rows(unit: FitBlock, draw: NoiseContext) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (rows, labels, which of these are wrong) of a draw at every noise rate of a unit, each (R, n)."""
+    drawn, _ = draw.replaced_from()
     if KINDS[unit.noise_kind].replaces:
-        return _replaced(unit, drawn, draw)
+        rows = np.stack([replaced_rows(draw, unit.noise_kind, rate) for rate in unit.rates])
+        return rows, np.broadcast_to(draw.y, rows.shape), rows != drawn
     Y = np.stack([flip_labels(draw, unit.noise_kind, rate) for rate in unit.rates])
-    return [Part(slice(None), Episode(drawn.support, Y, draw.n_classes, draw.groups, drawn=draw.y), draw.y != Y)]
+    return np.broadcast_to(drawn, Y.shape), Y, draw.y != Y
 
 
-def context_of(drawn: Drawn, inputs: SweepInputs) -> NoiseContext:
-    """Return all that noise may know of a draw."""
-    rows, split, known = drawn.rows, drawn.split, inputs.noise_inputs
+def context_of(rows: np.ndarray, seed: int, split: Split, inputs: SweepInputs) -> NoiseContext:
+    """Return all that noise may know of a draw. rows (n,): the drawn ones, of the table."""
+    known = inputs.noise_inputs
     foreign = inputs.foreign.get(split.name, np.empty(0, np.int64))
     return NoiseContext(
-        inputs.y[rows], inputs.items[rows].tolist(), inputs.groups[rows], len(inputs.classes), drawn.seed,
+        inputs.y[rows], inputs.items[rows].tolist(), inputs.groups[rows], len(inputs.classes), seed,
         known.targets[split.name], {name: X[rows] for name, X in known.features.items()},
         known.slides.get(split.name), known.classes.get(split.name, {}), rows,
         Candidates(split=split.name, names=inputs.items, y=inputs.y, train=split.train, foreign=foreign),
     )  # fmt: skip
-
-
-def _replaced(unit: FitBlock, drawn: Drawn, draw: NoiseContext) -> list[Part]:
-    """Return the parts of a draw in which other rows take the place, the label and the group of some."""
-    parts = []
-    for r, rate in enumerate(unit.rates):
-        rows = replaced_rows(draw, unit.noise_kind, rate)
-        wrong = rows != drawn.rows
-        support = drawn.pool.support(rows, drawn.split.test, draw.groups) if wrong.any() else drawn.support
-        episode = Episode(support, draw.y[None], draw.n_classes, draw.groups, drawn=draw.y)
-        parts.append(Part(slice(r, r + 1), episode, wrong[None]))
-    return parts
 
 
 def wrong_share(y: np.ndarray, wrong: np.ndarray, n_classes: int) -> np.ndarray:

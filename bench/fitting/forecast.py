@@ -20,15 +20,17 @@ from bench.runs.blocks import FitBlock
 from bench.runs.ledger import ledger_rows
 from bench.runs.predictions import Predictions
 
+SAME = ["head", "selection", "noise_kind", "series", "shots", "seeds", "splits", "noise"]  # in the rows of encoders
+
 
 @dataclass(frozen=True)
 class Forecast:
     """table: one row per (head, selection, noise kind, shots): encoders, seeds, splits a draw, noise rates, fits, done,
     seconds.
 
-    seconds: of one process, for what is left. at_once: processes that would run. bytes: of the predictions still to
-    be stored. missing: encoder -> instances without an embedding; random rows were timed instead of these. left_out:
-    what the run would leave out of the data.
+    seconds: of one process, for what is left, NaN where it is not known. at_once: processes that would run. bytes: of
+    the predictions of heads still to be stored. missing: encoder -> instances without an embedding; random rows were
+    timed instead of these. left_out: what the run would leave out of the data.
     """
 
     table: pd.DataFrame
@@ -40,7 +42,7 @@ class Forecast:
 
     @property
     def seconds(self) -> float:
-        """Estimated wall time."""
+        """Estimated wall time, without what is not known."""
         return float(self.table["seconds"].sum()) / self.at_once
 
 
@@ -63,11 +65,19 @@ def forecast(
         }
         for unit in sweep.blocks
     ]  # fmt: skip
-    by = ["head", "selection", "noise_kind", "series", "shots", "seeds", "splits", "noise"]
-    columns = [*by, "encoders", "fits", "done", "seconds"]
-    table = pd.DataFrame(rows, columns=columns).groupby(by, sort=False, as_index=False).sum()
     stored = sum(2.0 * unit.draws * len(unit.rates) for unit in todo) * len(sweep.plan.test_rows()) * len(sweep.classes)
-    return Forecast(table, at_once, stored, sweep.refused)
+    return Forecast(_together(rows), at_once, stored, sweep.refused)
+
+
+def with_rows(known: Forecast, rows: Sequence[Mapping[str, object]]) -> Forecast:
+    """Return a forecast with the rows of blocks that another makes; their seconds may be NaN, where nobody knows."""
+    return replace(known, table=pd.concat([known.table, _together(rows)], ignore_index=True)) if rows else known
+
+
+def _together(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """Return the rows of all encoders as one."""
+    table = pd.DataFrame(rows, columns=[*SAME, "encoders", "fits", "done", "seconds"])
+    return table.groupby(SAME, sort=False, as_index=False).sum(min_count=1)
 
 
 def _seconds(todo: Sequence[FitBlock], sweep: Sweep, views: Mapping[str, View], run: Path) -> dict[str, float]:

@@ -145,7 +145,7 @@ def _plan_level(
     sweep: Sweep, level: Level, encoders: Mapping[str, tuple[str, str]], heads: Sequence[Head], given: Given
 ) -> tuple[list[FitBlock], list[str]]:
     """Return (the blocks of a level, why others that were asked for are missing)."""
-    noises, why = _noises_at(sweep, level)
+    noises, why = noises_at(sweep, level)
     reasons = [why] if why else []
     able, drawn_in_all = _able_draws(sweep, level) if "auto" in sweep.protocol.select else (0, 1)
     blocks: list[FitBlock] = []
@@ -188,13 +188,9 @@ def _blocks(
     made_of: Mapping[str, str],
 ) -> list[FitBlock]:
     """Return the blocks of an encoder and a head at a level, one per kind of noise."""
-    protocol = sweep.protocol
-    draws = protocol.draws or level.default_draws(len(sweep.classes))
-    shared = {
-        **made_of, **level.identity, "data": sweep.data, "rule": sweep.plan.rule, "protocol": VERSION,
-        "head": [head.name, head.version, [dict(setting) for setting in settings]],
-        "draw": protocol.support_groups, "seeds": draws, **turned(protocol),
-    }  # fmt: skip
+    protocol, draws = sweep.protocol, draws_at(sweep, level)
+    known = [head.name, head.version, [dict(setting) for setting in settings]]
+    shared = {**made_of, **identity_at(sweep, level), "head": known}
     return [
         FitBlock(
             encoder=encoder, head=head.name, level=level, draws=draws, rates=rates, noise_kind=kind,
@@ -203,6 +199,25 @@ def _blocks(
         )
         for kind, rates in noises.items()
     ]  # fmt: skip
+
+
+def draws_at(sweep: Sweep, level: Level) -> int:
+    """Return how many draws a level has."""
+    return sweep.protocol.draws or level.default_draws(len(sweep.classes))
+
+
+def identity_at(sweep: Sweep, level: Level) -> dict[str, object]:
+    """Return what of the data and the protocol names the fits of a level, whoever makes them."""
+    return {
+        **level.identity, "data": sweep.data, "rule": sweep.plan.rule, "protocol": VERSION,
+        "draw": sweep.protocol.support_groups, "seeds": draws_at(sweep, level), **turned(sweep.protocol),
+    }  # fmt: skip
+
+
+def drawn_levels(sweep: Sweep) -> list[Level]:
+    """Return the levels that have draws: all that were asked for and can be filled."""
+    drawn = {per: {count for count, _, _ in draws.supports} for per, draws in sweep.draws.items()}
+    return [level for level in sweep.protocol.levels if level.count in drawn[level.per]]
 
 
 def _supports_of(sweep: Sweep, level: Level) -> Iterable[np.ndarray]:
@@ -237,7 +252,7 @@ def _equal_groups(group: np.ndarray, y: np.ndarray) -> bool:
     return pairs == len(names) and len(np.unique(np.bincount(at))) == 1
 
 
-def _noises_at(sweep: Sweep, level: Level) -> tuple[dict[str, tuple[float, ...]], str]:
+def noises_at(sweep: Sweep, level: Level) -> tuple[dict[str, tuple[float, ...]], str]:
     """Return (kinds of noise with their rates that a level can have, why others are missing or "")."""
     rates = sweep.protocol.rates()
     replaced = [kind for kind in rates if KINDS[kind].needs_foreign]

@@ -1,7 +1,7 @@
 """Who makes fits: a run is a loop over producers, each of which plans blocks and makes those that have no output yet.
 
 Heads fit them (`bench.fitting.head_fits`), means of encoders put them together (`bench.fitting.ensembles`), zero-shot
-classification compares words (`bench.fitting.zero_shot`).
+classification compares words (`bench.fitting.zero_shot`), networks are trained (`bench.fitting.finetune.producer`).
 """
 
 from __future__ import annotations

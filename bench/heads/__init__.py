@@ -30,19 +30,22 @@ def all_heads() -> Mapping[str, Head]:
     return {head.name: head for head in sorted(heads, key=lambda head: head.name)}
 
 
-def get_heads(names: Sequence[str]) -> list[Head]:
-    """Return the named heads in the order given, each once; BenchError names the unknown one and the nearest known."""
-    return [_head(name) for name in dict.fromkeys(names)]
+def get_heads(names: Sequence[str], beside: Sequence[str] = ()) -> list[Head]:
+    """Return the named heads in the order given, each once; BenchError names the unknown one and the nearest known.
+
+    beside: what else may be asked for in their place, for the words of that error.
+    """
+    return [_head(name, beside) for name in dict.fromkeys(names)]
 
 
-def _head(name: str) -> Head:
+def _head(name: str, beside: Sequence[str]) -> Head:
     if is_file(name):
         return head_of_file(name)
     known = all_heads()
     if name not in known:
-        choices = ", ".join(known)
+        choices = (*known, *beside)
         raise BenchError(
-            f"Got head '{name}'{did_you_mean(name, known) or '.'} Expected some of: {choices}; or FILE.py:NAME, a "
-            "classifier of scikit-learn."
+            f"Got head '{name}'{did_you_mean(name, choices) or '.'} Expected some of: {', '.join(choices)}; or "
+            "FILE.py:NAME, a classifier of scikit-learn."
         )
     return known[name]

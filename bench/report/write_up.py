@@ -18,6 +18,7 @@ from bench.report.pages.sections.datasets import Overview
 from bench.report.tables.across import Across
 from bench.report.tables.columns import COLUMNS
 from bench.report.tables.efficiency import efficiency
+from bench.report.tables.finetuning import finetuning
 from bench.report.tables.leaderboard import Leaderboard, build_leaderboard
 from bench.report.tables.merge import BOARD, find_runs, merge_runs, read_runs
 from bench.report.tables.robustness import robustness
@@ -118,9 +119,11 @@ def _write_tables(folder: Path, record: RunRecord, more: Mapping[str, bytes | No
     run = RunPage(
         board=board, facts=record.facts, refused=record.refused, command=record.command,
         robustness=robustness(shown, null, board.resamples), efficiency=efficiency(shown, null, board.resamples),
+        finetuning=finetuning(folder, record),
     )  # fmt: skip
     tables = {
-        "leaderboard": board.table, "robustness": run.robustness, "efficiency": run.efficiency, "pairs": board.pairs
+        "leaderboard": board.table, "robustness": run.robustness, "efficiency": run.efficiency, "pairs": board.pairs,
+        "finetuning": run.finetuning,
     }  # fmt: skip
     files = {f"{name}.csv": table_bytes(table) for name, table in tables.items()}
     about = {

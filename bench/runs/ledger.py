@@ -63,6 +63,8 @@ def ledger_rows(unit: FitBlock, predictions: Predictions, tested: Tested, classe
         frame[f"recall:{name}"] = recall[:, k]
     for k, name in enumerate(classes):
         frame[f"noise_realised:{name}"] = realised[:, k]
+    if predictions.seconds is not None:
+        frame["fit_seconds"] = predictions.seconds.ravel().astype(np.float64)
     if predictions.labels is not None:
         for k, name in enumerate(classes):
             frame[f"labels:{name}"] = predictions.labels[seed.ravel(), k]

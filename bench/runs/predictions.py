@@ -46,6 +46,7 @@ class Predictions:
     labels: np.ndarray | None = None  # float32 (S, K): labels of each class, mean over splits; None: equally many
     wrong: np.ndarray | None = None  # float32 (S, R): share of all labels really flipped; None: the mean of `realised`
     support: np.ndarray | None = None  # int32 (S, F, n): the rows drawn, of the table; -1 where fewer
+    seconds: np.ndarray | None = None  # float32 (S, R): that a fit and its answers took, mean over splits, if measured
 
 
 def as_stored(P: np.ndarray) -> np.ndarray:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,25 +30,30 @@ def processes(wanted: int) -> tuple[int, str]:
 
 
 @contextmanager
-def worker_processes(count: int, ahead: str, folder: Path | None = None) -> Iterator[Parallel]:
+def worker_processes(
+    count: int, ahead: str, folder: Path | None = None, libraries: Sequence[str] = ()
+) -> Iterator[Parallel]:
     """Yield a `joblib.Parallel` over `count` processes of one BLAS thread each, which die with this one.
 
     Relative paths mean there what they mean here: processes that an earlier call left in another folder are not reused.
     ahead: how many tasks are sent before they are asked for, as "1.5*n_jobs". folder: where arrays of more than a
-    megabyte are shared; None leaves it to joblib. Results come as they are made.
+    megabyte are shared; None leaves it to joblib. libraries: modules that a process imports before its first task: one
+    that grows by hundreds of megabytes later is taken for one that leaks, and replaced. Results come as they are made.
     """
     from joblib import Parallel, parallel_config
 
     with parallel_config(
         "loky", n_jobs=count, temp_folder=folder, inner_max_num_threads=1, initializer=_begin,
-        initargs=(os.getpid(), _current_folder()),
+        initargs=(os.getpid(), _current_folder(), tuple(libraries)),
     ):  # fmt: skip
         yield Parallel(return_as="generator_unordered", pre_dispatch=ahead)
 
 
-def _begin(parent: int, folder: str) -> None:
-    """Begin a process of this parent in this folder."""
+def _begin(parent: int, folder: str, libraries: Sequence[str]) -> None:
+    """Begin a process of this parent in this folder with these libraries."""
     die_with(parent)
+    for name in libraries:
+        import_module(name)
     with suppress(OSError):  # it is gone, and so are the relative paths
         os.chdir(folder)
 

@@ -31,7 +31,8 @@ Heads = Annotated[
     option(
         BASIC,
         "Heads, comma-separated: knn, centroid, ridge, lda, logreg, xgboost, ...; see `bench heads`. my.py:NAME is a "
-        "scikit-learn classifier in a file of your own, which is run.",
+        "scikit-learn classifier in a file of your own, which is run. For `bench run` also finetune and finetune-last: "
+        "the encoder's network itself is trained, all of it or its last layers, which takes seconds to minutes a fit.",
         value="NAMES", autocompletion=head_words,
     ),
 ]  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from bench.report.pages.model import Block, Page, say
 from bench.report.pages.sections.context import RunPage
 from bench.report.pages.sections.diagnostics import diagnostics
+from bench.report.pages.sections.finetuning import finetuning
 from bench.report.pages.sections.more_labels import more_labels
 from bench.report.pages.sections.pairs import pairs
 from bench.report.pages.sections.reading import how_to_read
@@ -15,8 +16,8 @@ from bench.report.pages.sections.verdict import about_the_run, read_this_first, 
 from bench.report.pages.sections.wrong_labels import wrong_labels
 
 SECTIONS: tuple[Callable[[RunPage], Sequence[Block]], ...] = (
-    read_this_first, verdict, about_the_run, scores_by_labels, diagnostics, wrong_labels, more_labels, pairs,
-    all_scores, how_to_read,
+    read_this_first, verdict, about_the_run, scores_by_labels, diagnostics, wrong_labels, more_labels, finetuning,
+    pairs, all_scores, how_to_read,
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.fitting.finetune.recipe import KINDS as FINE_TUNING
 from bench.protocol.split_kinds import IN_TURN
 from bench.report.tables.fits import predictions_of, rows_of
 from bench.report.tables.rows import ROLE_DIAGNOSTIC
@@ -45,7 +46,8 @@ def answers_of(
             shares[r].append(share_of_answers(P[:, r]))
     no_oracle = np.array([unit.selection != "oracle" and not facts.diagnostic for unit in block])
     compared = no_oracle & [facts.role(unit.encoder) != ROLE_DIAGNOSTIC for unit in block]
-    trivial = no_oracle & [facts.encoders[unit.encoder].trivial for unit in block]
+    # A network with random weights that was trained here does know biology.
+    trivial = no_oracle & [facts.encoders[unit.encoder].trivial and unit.head not in FINE_TUNING for unit in block]
     in_turn = facts.split_rule in IN_TURN and learned is not None  # without labels nothing is learned from
     answers = []
     for r in range(len(block[0].rates)):

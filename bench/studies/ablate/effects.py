@@ -2,8 +2,7 @@
 
 Right answers are averaged over the heads before encoders are compared, so that a variation is judged once at every
 number of labels; a head by itself has rows of its own. p is adjusted over all variations and numbers of labels (Holm
-1979), apart for every head and for their mean. Intervals and p are for new groups to learn from and to be tested on
-(`bench.statistics.intervals`).
+1979), apart for every head and for their mean. Intervals and p: see `bench.report.tables.paired`.
 """
 
 from __future__ import annotations
@@ -17,13 +16,11 @@ import pandas as pd
 
 from bench.report.tables.across import holm
 from bench.report.tables.answers import answers_of
+from bench.report.tables.paired import differences_from_first
 from bench.report.tables.sides import Sides
 from bench.runs.blocks import FitBlock
 from bench.runs.record import RunRecord
 from bench.statistics.comparison import Comparison
-from bench.statistics.hits import Hits
-from bench.statistics.intervals import differences, exact_difference, few_groups, recalls_by_group
-from bench.statistics.spread import spread_of
 from bench.studies.ablate.variations import Variation
 
 ALL_HEADS = "mean of heads"
@@ -70,7 +67,7 @@ def effects(folder: Path, record: RunRecord, base: str, variations: Sequence[Var
          "times_base": cost[name] / cost[base] if cost[base] else np.nan}
         for shots, block in blocks.items()
         for judged in _judged(shots, block, names, answers_of(folder, sides, record.facts, block)[1][0])
-        for name, found in zip(names[1:], _differences(judged), strict=True)
+        for name, found in zip(names[1:], differences_from_first(judged.answers, judged.right, judged.rho), strict=True)
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     for _, own in table.groupby("head"):
@@ -90,24 +87,3 @@ def _judged(shots: int, block: Sequence[FitBlock], names: Sequence[str], answers
         right = {ALL_HEADS: np.mean(list(right.values()), 0), **right}
         rho = {ALL_HEADS: np.mean(list(rho.values()), 0), **rho}
     return [Judged(head=head, shots=shots, answers=answers, right=right[head], rho=rho[head]) for head in right]
-
-
-def _differences(judged: Judged) -> list[dict[str, float]]:
-    """Return what every variant scores, and the difference from the encoder as it is, which comes first."""
-    hits = Hits(judged.right, judged.answers.hits.total)
-    spread = spread_of(hits, judged.answers.learned, judged.rho)
-    others = np.arange(1, len(judged.right))
-    found = differences(spread, 0, others)
-    low, high, p = -found.high, -found.low, found.p
-    if few_groups(hits.total):
-        base = recalls_by_group(hits, 0)
-        low, high = np.array([exact_difference(recalls_by_group(hits, int(m)), base) for m in others]).T
-        p = np.full(len(others), np.nan)
-    same = (judged.right[1:] == judged.right[0]).all((1, 2, 3))
-    low[same] = high[same] = 0.0
-    p[same] = np.nan
-    return [
-        {"balanced_accuracy": spread.mean[m], "base": spread.mean[0], "difference": 0.0 - found.difference[m - 1],
-         "ci_low": 0.0 + low[m - 1], "ci_high": high[m - 1], "p": p[m - 1]}
-        for m in others
-    ]  # fmt: skip

@@ -12,6 +12,7 @@ import pandas as pd
 
 from bench.embeddings.embed import DataSpec
 from bench.errors import BenchError
+from bench.fitting.finetune.recipe import split_heads
 from bench.pipeline import RunReport
 from bench.pipeline import run as run_request
 from bench.protocol.protocol import Protocol
@@ -62,6 +63,11 @@ def ablate(request: AblationRequest, *, command: str = "", **how: Any) -> Ablati
     how: of `bench.pipeline.run`. Images are decoded once for all variants. Raises BenchError and EncoderError for what
     cannot be asked; a variant that cannot be loaded is left out and said.
     """
+    if trained := split_heads(request.heads)[1]:
+        raise BenchError(
+            f"Got --head {','.join(trained)}; expected heads on frozen vectors, as an option of the encoder is judged "
+            "by what they make of it. `bench run` fine-tunes variants."
+        )
     base, variations = variations_of(request.encoder, request.factors)
     names = [base.full_name if base.variant else base.name, *(one.spec.name for one in variations)]
     asked = Request(

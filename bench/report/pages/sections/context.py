@@ -15,7 +15,8 @@ from bench.runs.facts import RunFacts
 class RunPage:
     """A run's leaderboard and the facts about it. refused: why shot levels have no rows. command: as it was typed.
 
-    robustness, efficiency: see the rooms of that name in `bench.report.tables`; without rows where they do not apply.
+    robustness, efficiency, finetuning: see the rooms of that name in `bench.report.tables`; without rows where they do
+    not apply.
     """
 
     board: Leaderboard
@@ -24,6 +25,7 @@ class RunPage:
     command: str = ""
     robustness: pd.DataFrame = field(default_factory=pd.DataFrame)
     efficiency: pd.DataFrame = field(default_factory=pd.DataFrame)
+    finetuning: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def results(self) -> pd.DataFrame:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from math import isnan
+from math import isnan, nan
 
 import pandas as pd
 
+from bench.fitting.finetune.recipe import KINDS as FINE_TUNING
 from bench.report.pages.model import Field, Inline, Row, number_field, say
 from bench.report.pages.numbers import NOT_KNOWN, Number, decimal, difference, p_value, places
-from bench.report.tables.columns.column import ALL_DIAGNOSTIC, NOT_COMPARED, ORACLE, Column, Empty, compared
+from bench.report.tables.columns.column import (
+    ALL_DIAGNOSTIC,
+    NOT_COMPARED,
+    ORACLE,
+    Column,
+    Empty,
+    RowContext,
+    compared,
+)
 from bench.report.tables.rows import is_diagnostic
 from bench.runs.facts import RunFacts
 from bench.statistics.comparison import RANK_FROM
 
+NOTHING_LEARNED, LEARNED_HERE = "nothing learned", "learned from these labels alone"
 CHANCE = (
     "Two tests against chance, in which whole groups exchange their labels. *p (this row)*: how often this row alone "
     "does as well when labels mean nothing; like the interval, it fits a row that you chose before you saw the table. "
@@ -55,6 +65,17 @@ OF_BASELINES = (
 )  # fmt: skip
 NO_TWIN = Empty(why="only diagnostics have it, and only beside the same encoder with nothing taken away")
 NOT_MEASURED = Empty(why="the embeddings came from elsewhere and their cost was not measured here")
+HEADS_NOT_TIMED = Empty(why="heads are fitted many at a time, in milliseconds each; `bench run --dry-run` estimates it")
+
+
+def _fit_seconds(row: RowContext) -> float:
+    return row.mean("fit_seconds") if "fit_seconds" in row.fits else nan
+
+
+def _diagnostic(row: RowContext) -> str:
+    """Return why a row is no result. A network with random weights that was trained here has learned something."""
+    why = row.encoder.diagnostic
+    return why.replace(NOTHING_LEARNED, LEARNED_HERE) if row.unit.head in FINE_TUNING else why
 
 
 def _if_ranked(row: Row, cell: Number) -> Number:
@@ -105,7 +126,7 @@ BASELINES = (
 )  # fmt: skip
 
 DIAGNOSTICS = (
-    Column(key="diagnostic", make=lambda row: row.encoder.diagnostic, meaning="why the row is no result",
+    Column(key="diagnostic", make=_diagnostic, meaning="why the row is no result",
            empty=(Empty(why="the encoder is no diagnostic"),)),
     Column(key="intact", make=lambda row: row.encoder.intact, meaning="the same encoder with nothing taken away",
            empty=(Empty(why="nothing was taken away from what the encoder sees"),)),
@@ -123,4 +144,6 @@ COST = (
     Column(key="ms_per_image", make=lambda row: row.encoder.ms_per_image, empty=(NOT_MEASURED,),
            meaning="milliseconds to embed an image on the machine that did it",
            shown=Field("ms/image", lambda row: decimal(row["ms_per_image"], 1))),
+    Column(key="fit_seconds", make=_fit_seconds, empty=(HEADS_NOT_TIMED,),
+           meaning="seconds (of one core, or a GPU) of one training of the network and its answers to the test"),
 )  # fmt: skip

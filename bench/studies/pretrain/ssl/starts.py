@@ -12,7 +12,7 @@ from bench.studies.pretrain.ssl.backbones import Backbone, Wanted, arguments_of,
 from encoders import EncoderError, EncoderSpec, names, resolve
 from encoders.checkpoint import checkpoint_spec, is_checkpoint, read_checkpoint
 from encoders.checkpoint_network import loaded_network
-from encoders.timm_models import timm_network, with_weights
+from encoders.timm_models import timm_model, with_weights
 from encoders.weights import SUFFIXES, local_weights, quiet, read_state_dict, unchanged
 
 
@@ -121,7 +121,7 @@ def from_encoder(init: str, wanted: Wanted) -> Backbone:
     check_same(init, architecture, wanted)
     arguments = arguments_of(architecture, {}, wanted.size, native=True)
     check_patches(init, wanted.size, arguments.get("patch_size", 1))
-    model = timm_network(replace(spec, preprocess=replace(spec.preprocess, size=wanted.size)))
+    model = timm_model(replace(spec, preprocess=replace(spec.preprocess, size=wanted.size)))
     return Backbone(
         architecture=architecture, arguments=arguments, model=model, weights=spec.weights,
         start=f"{spec.full_name} ({spec.pretraining}; licence {spec.licence})",

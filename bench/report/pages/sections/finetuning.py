@@ -1,0 +1,86 @@
+"""What fine-tuning gains over the frozen network, what it costs, and from how many labels on it pays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from bench.fitting.finetune.recipe import KINDS
+from bench.report.pages.model import (
+    Block,
+    Bullets,
+    Code,
+    Heading,
+    Text,
+    Words,
+    code_field,
+    long_table,
+    name_field,
+    number_field,
+    say,
+    table_of,
+)
+from bench.report.pages.numbers import decimal, gain, points, signed_interval
+from bench.report.pages.sections.context import RunPage
+from bench.report.tables.finetuning import FROZEN, pays_from
+from bench.report.tables.rows import cleanest, labels_of, main_series
+
+MEANING = (
+    "Points of balanced accuracy above {frozen} on the vectors of the same network, frozen: a head that was fixed "
+    "before, on the same draws and the same test, with intervals for new slides to learn from and to be tested on. "
+    "Each interval is of its row by itself. *Seconds*: of one training with its answers to the test, on one core or a "
+    "GPU; a fit of {frozen} takes milliseconds once the images are embedded. All rows, those with wrong labels too: "
+    "`finetuning.csv`."
+)
+SCHEDULE = (
+    "Every network is trained by one fixed schedule, from the linear head that the frozen network gets, with the "
+    "statistics of batch normalisation as they were; no setting is chosen and nothing stops early."
+)
+
+
+def finetuning(run: RunPage) -> list[Block]:
+    """Return what fine-tuning gains on the cleanest labels; none of a run without it."""
+    if not run.board.table["head"].isin(list(KINDS)).any() or run.facts.diagnostic:
+        return []
+    title = Heading(say("From how many labels fine-tuning pays"))
+    if run.finetuning.empty:
+        return [title, Text(say("Not available: add {frozen} to --head, to compare with.", frozen=Code(FROZEN)))]
+    rows = cleanest(main_series(run.finetuning.assign(selection="fixed")))
+    fields = [
+        code_field("encoder"), name_field("head"), number_field("shots", lambda n: f"{n:d}", _per(rows)),
+        number_field("balanced_accuracy", points, "balanced accuracy"),
+        number_field("base", points, f"{FROZEN}, frozen"), number_field("difference", gain),
+        number_field("interval", str, "95% interval"),
+        number_field("fit_seconds", lambda x: decimal(x, 1), "seconds"),
+    ]  # fmt: skip
+    shown = rows.assign(interval=[signed_interval(*ends) for ends in zip(rows["ci_low"], rows["ci_high"], strict=True)])
+    verdicts = tuple(_verdict(own, str(encoder), str(head)) for (encoder, head), own in _methods(rows))
+    return [
+        title, Bullets(verdicts), *long_table(table_of(shown.to_dict("records"), fields)),
+        Text(say(MEANING, frozen=FROZEN)), Text(say(SCHEDULE)),
+    ]  # fmt: skip
+
+
+def _methods(rows: pd.DataFrame) -> Any:
+    return rows.groupby(["encoder", "head"], sort=False)
+
+
+def _per(rows: pd.DataFrame) -> str:
+    return "labels in all" if rows["series"].iloc[0] == "budget" else "labels per class"
+
+
+def _verdict(rows: pd.DataFrame, encoder: str, head: str) -> Words:
+    """Return from how many labels on a method pays, in words. rows: of it, one per number of labels."""
+    first = pays_from(rows["shots"].tolist(), rows["ci_low"].tolist())
+    if first is None:
+        most = labels_of(rows, int(rows["shots"].max()))
+        return say("{head} of {encoder}: no gain that can be told from none, up to {most}.",
+                   head=Code(head), encoder=Code(encoder), most=most)  # fmt: skip
+    row = rows[rows["shots"] == first].iloc[0]
+    where = "pays at {first}, the most that were run" if first == rows["shots"].max() else "pays from {first} on"
+    return say(
+        f"{{head}} of {{encoder}} {where}: {{gain}} points there ({{interval}}).",
+        head=Code(head), encoder=Code(encoder), first=labels_of(rows, first), gain=gain(row["difference"]),
+        interval=signed_interval(row["ci_low"], row["ci_high"]),
+    )  # fmt: skip
