@@ -15,7 +15,8 @@ from .errors import EncoderError
 from .open_clip_models import CLIP_MEAN, CLIP_STD, build_open_clip, build_open_clip_tower
 from .options import COMMON_READERS, IMAGE_READERS, Reader, common_defaults, one_of, read_options, whole
 from .spec import BACKENDS, PRECISIONS, EncoderSpec, Preprocess
-from .timm_models import LAYERS, build_timm, layers_dim
+from .timm_facts import LAYERS, layers_dim
+from .timm_models import build_timm
 from .weights import local_weights
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

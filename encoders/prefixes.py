@@ -10,7 +10,7 @@ from .hub import hub_file
 from .networks import Network, network_spec
 from .open_clip_models import open_clip_facts
 from .spec import EncoderSpec
-from .timm_models import timm_facts
+from .timm_facts import timm_facts
 
 #: Traces of a way of training in the names that timm gives; the first that matches is the family.
 _FAMILIES = (

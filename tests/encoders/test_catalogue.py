@@ -18,7 +18,8 @@ from encoders import EncoderError, EncoderSpec, fit_input, names, resolve
 from encoders.networks import Network, declared_architecture, imagenet_input, network_spec
 from encoders.open_clip_models import open_clip_facts
 from encoders.spec import FAMILIES, LICENCE_CLASSES
-from encoders.timm_models import _architecture, pooled, timm_facts
+from encoders.timm_facts import timm_facts
+from encoders.timm_models import _architecture, pooled
 from encoders.weights import state_digest
 
 SPECS = {name: resolve(name) for name in names()}

@@ -209,10 +209,10 @@ def test_what_has_no_layers_to_read_says_so(name: str) -> None:
 def test_a_network_whose_layers_timm_does_not_list_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
-    from encoders import timm_models
+    from encoders import timm_facts as library
 
-    facts = replace(timm_models.timm_facts("resnet18"), layers=0)
-    monkeypatch.setattr(timm_models, "timm_facts", lambda model_id: facts)
+    facts = replace(library.timm_facts("resnet18"), layers=0)
+    monkeypatch.setattr(library, "timm_facts", lambda model_id: facts)
     with pytest.raises(EncoderError, match="whose layers timm does not list; use pool=default"):
         resolve("resnet18@pool=layers")
 

@@ -40,7 +40,7 @@ class NetworkOptions:
     learning_rate: Annotated[
         float | None,
         option(
-            STUDY, "Highest learning rate of a network (default: 0.001, 0.0002 where it starts from learned weights).",
+            STUDY, "Highest learning rate of a network (default: 0.001, 0.00005 where it starts from learned weights).",
             value="RATE",
         ),
     ] = None  # fmt: skip

@@ -24,7 +24,7 @@ from encoders import Preprocess, find_placement
 if TYPE_CHECKING:
     import torch
 
-RATES = {True: 1e-3, False: 2e-4}  # highest learning rates, of random weights and of others
+RATES = {True: 1e-3, False: 5e-5}  # highest learning rates, of random weights and of others
 COLOUR_GAIN = 0.2  # of --colour jittered
 SEEN = 512  # instances that are looked at to watch a training
 AT_ONCE = 128  # and so many in one product
@@ -84,7 +84,7 @@ def learn_network(
     light: dict[str, Any] = {} if objective.light else {"light": 0.0, "blur": 0.0, "noise": 0.0}
     course = Course(
         objective=objective, settings=settings, parts=parts, optimiser=make_optimiser(parts, rate),
-        pixels=pixels, rate=rate,
+        pixels=pixels, rate=rate, still=not backbone.fresh,
         augmentation=Augmentation(colour=COLOUR_GAIN * (settings.colour == "jittered"), **light),
         mean=backbone.mean, std=backbone.std, watch=watch, state=tools.state, on_progress=tools.on_progress,
         wanted={
@@ -93,7 +93,8 @@ def learn_network(
         },
     )  # fmt: skip
     history = train(course)
-    settle_norms(parts["vectors"], pixels[:: max(1, len(pixels) // SETTLING)], backbone)
+    if backbone.fresh:
+        settle_norms(parts["vectors"], pixels[:: max(1, len(pixels) // SETTLING)], backbone)
     end = watch(settings.steps, history[-1].loss)
     history = (*history[:-1], end)
     tensors = {name: tensor.detach().cpu().numpy() for name, tensor in backbone.model.state_dict().items()}

@@ -40,6 +40,21 @@ def add_teachers(parts: Any, taught: Iterable[str]) -> None:
         parts[TEACHER + name] = deepcopy(parts[name]).requires_grad_(False)
 
 
+def in_training(parts: Any, still: bool) -> None:
+    """Set all parts to training; still: batch norms of the backbone and its teacher keep the statistics that they have.
+
+    What a network has learned holds for these. With those of few other images in their place it is another network
+    before its first step.
+    """
+    import torch
+
+    parts.train()
+    for name in ("vectors", TEACHER + "vectors") if still else ():
+        for module in parts[name].modules() if name in parts else ():
+            if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+                module.eval()
+
+
 def follow(parts: Any, taught: Iterable[str], momentum: float) -> None:
     """Move the weights of teachers towards their students': momentum of their own, the rest of the student's."""
     import torch

@@ -14,7 +14,7 @@ class NetworkSettings:
     backbone: "timm:NAME", or "" for that of init, else the method's own. init: "random", "imagenet", a file of weights,
     an encoder, or a folder that `bench pretrain` wrote. steps: batches that are learned from; batch: instances in each.
     colour: "kept", "jittered" (channels lighter or darker by chance), or "grey". learning_rate: its highest; 0 for 1e-3
-    from random weights and 2e-4 from others. seed: of weights, order and views. keep_every: steps after which the state
+    from random weights and 5e-5 from others. seed: of weights, order and views. keep_every: steps after which the state
     is written, so that a killed training goes on from there.
     """
 

@@ -18,7 +18,7 @@ import numpy as np
 from bench.errors import BenchError
 from bench.studies.pretrain.method import OnProgress
 from bench.studies.pretrain.ssl.objectives import Objective, Step
-from bench.studies.pretrain.ssl.parts import follow, momentum_at
+from bench.studies.pretrain.ssl.parts import follow, in_training, momentum_at
 from bench.studies.pretrain.ssl.settings import NetworkSettings
 from bench.studies.pretrain.ssl.state import State, read_state, write_state
 from bench.studies.pretrain.ssl.views import Augmentation, generator, make_view
@@ -36,7 +36,8 @@ LOOKS = 4  # times that a training is watched, but at its start
 @dataclass(frozen=True, kw_only=True)
 class Course:
     """What is trained on what. pixels: uint8 (n, S, S, 3) on the device. rate: the highest learning rate. watch:
-    (step, mean loss) to a row. state, wanted: see `state`. mean, std: of inputs."""  # fmt: skip
+    (step, mean loss) to a row. state, wanted: see `state`. mean, std: of inputs. still: see `in_training`.
+    """  # fmt: skip
 
     objective: Objective
     settings: NetworkSettings
@@ -44,6 +45,7 @@ class Course:
     optimiser: Any
     pixels: torch.Tensor
     rate: float
+    still: bool
     augmentation: Augmentation
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -91,7 +93,7 @@ def one_step(course: Course, step: int) -> float:
     )
     for group in course.optimiser.param_groups:
         group["lr"] = course.rate * rate_at(step, settings.steps)
-    parts.train()
+    in_training(parts, course.still)
     with drawing(key), reduced(device):
         loss = objective.loss(parts, Step(views=views, key=key))
     course.optimiser.zero_grad(set_to_none=True)

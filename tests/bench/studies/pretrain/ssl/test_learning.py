@@ -47,6 +47,24 @@ def test_a_cnn_fills_in_hidden_patches_too(learn):
     assert "spread" not in made.figures and made.notes == ()
 
 
+@pytest.mark.parametrize("method", ["vicreg", "byol"])
+def test_the_norms_of_a_network_that_has_learned_keep_their_statistics_those_of_a_new_one_are_measured(learn, tmp_path, method):
+    import timm
+    from safetensors.torch import save_file
+
+    state = timm.create_model("test_efficientnet", num_classes=0).state_dict()
+    norms = [name for name in state if name.endswith(("running_mean", "running_var"))]
+    weights = next(name for name in state if name.endswith("conv_stem.weight"))
+    for i, name in enumerate(norms):
+        state[name] = state[name] + 0.01 * (i + 1)
+    save_file(state, tmp_path / "learned.safetensors")
+    old = learn(method, steps=4, batch=16, init=str(tmp_path / "learned.safetensors")).tensors
+    assert all(np.array_equal(old[name], state[name].numpy()) for name in norms)
+    assert not np.array_equal(old[weights], state[weights].numpy())
+    new = learn(method, steps=4, batch=16).tensors
+    assert not any(np.array_equal(new[name], state[name].numpy()) for name in norms)
+
+
 @pytest.mark.slow
 def test_kinds_of_cells_come_apart_that_no_label_told(learn, labelled):
     made = learn("simclr", labelled=labelled, steps=120, batch=64)
