@@ -160,6 +160,7 @@ def test_no_group_is_on_both_sides_of_an_inner_fold_and_every_class_is_in_every_
     assert fold.max() == 3
     assert all(len(set(fold[groups == g])) == 1 for g in set(groups))
     assert all(set(fold[i : i + 10]) == {0, 1, 2, 3} for i in (0, 10, 20))
+    assert set(fold_of(np.arange(12).astype(str), 12)) == set(range(5))  # however many groups there are
 
 
 @pytest.mark.parametrize(("kind", "groups", "refused"), [
