@@ -131,6 +131,13 @@ def test_rows_that_are_held_against_no_baseline_say_whether_there_is_one(make_bo
     assert ("no descriptor or control took part" in why) is (other == "weak")
 
 
+@pytest.mark.parametrize("groups", [6, 40])
+def test_few_groups_are_why_rows_have_no_rank_only_where_they_are_few(make_board, groups):
+    board, _ = make_board(Protocol(shots=(2,), draws=2, select=("auto", "oracle")), ("strong", "weak"), groups)
+    assert board.table["rank_low"].isna().any()  # of the oracle at least
+    assert ("a class has fewer than" in board.empty["rank_low"]) is (groups == 6)
+
+
 def test_rows_at_0_labels_beside_others_say_that_nothing_is_learned_at_0_labels():
     board = pd.DataFrame({"shots": [0, 5]})
     assert NO_LABELS.when(board, None) and not NO_LABELS.when(board[1:], None)
@@ -153,6 +160,7 @@ def test_a_page_says_what_scores_were_made_on_what_guessing_gives_and_what_embed
     assert "Classes: a, b, c. Learned from 96 training groups (mean over splits), scored on 240 instances in 120" in page
     assert "guessing gives about 33." in page
     assert SCALED[scale_by] in page and SCALED[other] not in page
+    assert "No image, slide or other group is on both sides of a split." in page
 
 
 def test_words_of_ours_are_plain_so_that_another_renderer_has_little_to_know(make_board):
