@@ -20,8 +20,8 @@ from bench.fitting.schedule import run_units
 from bench.fitting.selection import choose, refuse_shots, settings_of, way_by_draw
 from bench.fitting.views import Embedded
 from bench.heads import all_heads, get_heads
-from bench.heads.contract import Head, Scored
 from bench.heads.choice import may_leave_out
+from bench.heads.contract import Head, Scored
 from bench.heads.support import Support
 from bench.heads.temperature import soften
 from bench.protocol.protocol import Protocol

@@ -35,7 +35,8 @@ def test_without_any_confusion_it_is_the_class_that_is_nearest_after_the_own():
 
 
 def test_being_taken_for_a_class_once_counts_more_than_any_number_of_rows_that_lie_near_another():
-    X = np.r_[np.zeros(40), -20, -20, -20, 10, 10][:, None]  # one row of class 0 lies with class 1, all others nearer to 2
+    # One row of class 0 lies with class 1, all others are nearer to class 2.
+    X = np.r_[np.zeros(40), -20, -20, -20, 10, 10][:, None]
     y, groups = np.repeat([0, 1, 2], [41, 2, 2]), np.arange(45).astype(str)
     assert confused_targets([X], y, groups, 3)[0] == 1
 
