@@ -138,6 +138,7 @@ def main() -> None:
     os.environ.pop("NUMBA_CACHE_DIR", None)  # compiled loops lie in the copies
     files = tuple(filter(None, asked.tests.split(",")))
     wanted = drawn(rooms, asked.faults, asked.seed)
+    tests = {room: files or tests_of(room) for room in rooms}  # now: of what is copied, whatever is added meanwhile
     with tempfile.TemporaryDirectory() as root, ThreadPoolExecutor(asked.workers) as pool:
         places: Queue[Path] = Queue()
         for i in range(asked.workers):
@@ -146,7 +147,7 @@ def main() -> None:
         def one(number: int, bare: Reached) -> None:
             (room, fault), place = wanted[number], places.get()
             try:
-                told = judge(place, room, fault, bare.of(number, fault, files or tests_of(room)))
+                told = judge(place, room, fault, bare.of(number, fault, tests[room]))
             finally:
                 places.put(place)
             print(f"{'seen' if told.seen_by else 'SURVIVED'}: {fault} ({told.seen_by})", file=sys.stderr, flush=True)
@@ -159,7 +160,7 @@ def main() -> None:
             todo = [i for i, (own, fault) in enumerate(wanted) if own == room and str(fault) not in known]
             if todo:
                 place = places.get()
-                bare = reached(place, [fault for _, fault in wanted], files or tests_of(room))
+                bare = reached(place, [fault for _, fault in wanted], tests[room])
                 places.put(place)
                 print(
                     f"{room}: {sum(bare.seconds.values()):.0f} s of tests without a fault", file=sys.stderr, flush=True

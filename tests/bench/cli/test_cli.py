@@ -82,6 +82,12 @@ def test_the_same_run_again_does_nothing_and_says_so(bench, data, tmp_path):
     assert "24 embeddings reused, 0 made; nothing to do; 8 blocks of fits reused, 0 made. Nothing to do:" in text
     after = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in (tmp_path / "results").rglob("*") if p.is_file()}
     assert {p for p in files if files[p] != after[p]} <= set((tmp_path / "results" / "store" / "manifests").iterdir())
+    overview = tmp_path / "results" / "leaderboard.md"
+    overview.unlink()
+    code, text = bench("run", "--data", data, *RUN)  # now it has something to do
+    assert code == 0 and "8 blocks of fits reused, 0 made" in text and "Nothing to do" not in text
+    assert overview.read_bytes() == files[overview][1]
+    assert "Nothing to do:" in bench("run", "--data", data, *RUN)[1]
 
 
 def test_a_dry_run_counts_the_fits_and_writes_nothing(bench, data, tmp_path):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
+from bench.data.clip import clip_boxes
 from bench.data.datasets import load_dataset
+from bench.data.label_boxes import BOX
 from bench.data.reading import Reading
 from bench.errors import BenchError
 from bench.instances.cell_boxes import CellFiles
@@ -147,3 +150,14 @@ def test_boxes_that_were_drawn_on_images_of_another_size_are_doubted(boxes):
     assert any(note.startswith("4 boxes of images that are of another size in the CSV than on disk, e.g. 0.png") for note in notes)
     assert any("400 x 200 there, 40 x 20 here" in note for note in notes)
     assert not any("another size" in note for note in boxes("x,y,width,height", "4,2,10,6").notes)
+
+
+@pytest.mark.parametrize(("box", "said"), [((5, 5, 99, 9), "reach beyond their image"), ((90, 5, 99, 9), "lie outside")])
+@pytest.mark.parametrize("count", [2, 3])
+def test_whether_boxes_are_of_other_images_is_asked_where_more_than_one_in_ten_are_not_inside(box, said, count):
+    notes = []
+    rows = [(f"{i}.png", *(box if i < count else (1, 1, 9, 9)), 40, 20) for i in range(20)]
+    clip_boxes(pd.DataFrame(rows, columns=["path", *BOX, "width", "height"]).astype(dict.fromkeys(BOX, "Int64")), notes)
+    asked = any("are they of the images these were cut from" in note for note in notes)
+    told = any(note.startswith(str(count)) and said in note for note in notes)
+    assert asked is (count > 2) and told is (asked or "beyond" in said)

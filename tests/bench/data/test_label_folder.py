@@ -254,6 +254,16 @@ def test_masks_beside_images_and_in_folders_of_masks_are_no_images_of_a_class(fo
     assert load_dataset(folder).classes == ("a", "b", "labels")
 
 
+def test_a_folder_of_masks_that_holds_a_file_that_was_refused_may_be_a_class(folder):
+    (folder / "seg").mkdir()
+    Image.fromarray(np.eye(20, 30, dtype=np.uint8)).save(folder / "seg" / "0.png")
+    os.mkfifo(folder / "a" / "9.png")
+    assert load_dataset(folder).classes == ("a", "b")  # what is refused elsewhere says nothing of it
+    (folder / "a" / "9.png").rename(folder / "seg" / "9.png")
+    with pytest.raises(BenchError, match="Got no usable image of class 'seg' .*seg/9.png is no regular file"):
+        load_dataset(folder)
+
+
 def test_results_inside_of_the_data_folder_are_no_class(folder, bench):
     for _ in range(2):
         code, text = bench("extract", "-e", "color-stats", "--data", folder, "--out", folder / "results")

@@ -89,10 +89,11 @@ def test_a_recorded_problem_outlives_rereading_and_ends_with_a_new_content(root,
     assert scan(root, PATHS, tmp_path / "c")["problem"].tolist() == [None] * 3
 
 
-def test_a_reason_that_lies_in_the_machine_is_not_remembered(root, tmp_path):
+def test_a_reason_that_lies_in_the_machine_is_not_remembered_and_no_file_is_read_again_for_it(root, tmp_path, reads):
     scan(root, PATHS, tmp_path / "c")
+    reads.clear()
     record_problems(root, tmp_path / "c", {PATHS[0]: "missing codec: test", PATHS[1]: "cannot be opened: test"})
-    assert scan(root, PATHS, tmp_path / "c")["problem"].tolist() == [None] * 3
+    assert scan(root, PATHS, tmp_path / "c")["problem"].tolist() == [None] * 3 and reads == []
 
 
 def test_a_missing_file_has_a_reason_until_it_is_there(root, tmp_path, save_png):

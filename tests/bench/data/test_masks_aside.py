@@ -44,7 +44,9 @@ def test_a_class_named_as_a_folder_of_masks_stays_a_class_where_its_files_are_pi
 def test_a_folder_of_label_masks_with_the_names_of_images_is_no_class(classes, save_mask):
     for i in range(3):
         save_mask(classes / "seg" / f"{i}.png")
-    assert load_dataset(classes).classes == ("a", "b")
+    dataset = load_dataset(classes)
+    assert dataset.classes == ("a", "b")
+    assert any("e.g. seg/0.png of a/0.png" in note for note in dataset.notes)  # b/0.png has its name too
     save_mask(classes / "gt" / "strange.png")  # of no image
     assert load_dataset(classes).classes == ("a", "b", "gt")
 
@@ -93,11 +95,13 @@ def test_what_programs_make_of_an_image_is_set_aside_and_counted(classes, save_m
 def test_one_mask_a_cell_in_a_folder_beside_that_of_the_image_is_set_aside(tmp_path, save_png, save_mask):
     for name in "ab":
         for i in range(2):
-            save_png(tmp_path / name / f"id{i}" / "images" / f"id{i}.png", ord(name) + i)
+            for k in range(2):
+                save_png(tmp_path / name / f"id{i}" / "images" / f"id{i}{k}.png", ord(name) + 10 * k + i)
             for cell in (1, 2):
                 save_mask(tmp_path / name / f"id{i}" / "masks" / f"f3e{cell}.png", (cell == LABELS).astype(np.uint8))
     dataset = load_dataset(tmp_path)
-    assert len(dataset.table) == 4 and any(note.startswith("8 files in folders of masks") for note in dataset.notes)
+    [note] = [note for note in dataset.notes if note.startswith("8 files in folders of masks")]
+    assert len(dataset.table) == 8 and "e.g. a/id0/masks/f3e1.png of a/id0/images/id00.png" in note
 
 
 def test_labels_look_like_a_mask_and_noise_and_blur_do_not(tmp_path):

@@ -70,13 +70,19 @@ def test_what_files_say_of_themselves_is_counted_with_an_example(tmp_path, monke
             os.utime(path, (1e9, 1e9))
     real = manifest.probe_image
     said = {"um_per_px": 0.5, "remarks": ("of 3 series number 1 ('x') is read",)}
-    monkeypatch.setattr(manifest, "probe_image", lambda path: replace(real(path), **said))
+    names = {"a/0.tif": ("red", "far red")}
+
+    def probe(path):
+        return replace(real(path), **said, names=names.get(f"{path.parent.name}/{path.name}", ("DAPI", "", "GFP")))
+
+    monkeypatch.setattr(manifest, "probe_image", probe)
     dataset = load_dataset(tmp_path / "d", cache=tmp_path / "cache")
     warned = data_warnings(dataset)
     assert any(note.startswith("4 images, e.g. a/0.tif: of 3 series") for note in warned)
     assert any("4 images have several pages (up to 3 slices along z)" in note for note in warned)
     assert any("4 images have more than three channels" in note for note in warned)
     assert "4 of 4 images state their scale, 0.5 um per pixel" in warned
+    assert "the channels of 3 images are called 0 DAPI, 1, 2 GFP; @channels= takes names and numbers" in warned
     assert dataset.table["um_per_px"].tolist() == [0.5] * 4
     monkeypatch.undo()
     assert data_warnings(load_dataset(tmp_path / "d", cache=tmp_path / "cache")) == warned  # as the manifest keeps it

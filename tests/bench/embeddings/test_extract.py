@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 import weakref
 from collections import Counter
 
 import numpy as np
 import pytest
+from joblib import cpu_count
 from PIL import Image
 
 import bench.embeddings.inputs
@@ -72,7 +74,7 @@ def test_what_an_encoder_has_stored_counts_as_reused_where_it_cannot_be_loaded_a
     assert report.reused == {"thumbnail": 3, "color-stats": 0} and report.made == {"thumbnail": 0, "color-stats": 4}
 
 
-def test_an_encoder_that_workers_must_not_share_is_run_by_one_thread_with_the_same_rows(data, tmp_path):
+def test_an_encoder_that_workers_must_not_share_is_run_by_one_thread_with_the_same_rows_and_its_cost_is_told(data, tmp_path):
     import threading
     from dataclasses import replace
 
@@ -87,7 +89,9 @@ def test_an_encoder_that_workers_must_not_share_is_run_by_one_thread_with_the_sa
     table = make_instances(data, "tiles:10")
     stores = [EmbeddingStore(tmp_path / name) for name in ("a", "b")]
     for store, one in zip(stores, (spec, alone), strict=True):
+        started = time.perf_counter()
         extract(table, data.root, [one], store)
+        assert 0 < store.cost(spec.key) * len(table) < 1000 * cpu_count() * (time.perf_counter() - started)
     assert threads == {threading.main_thread()}
     a, b = (store.read(spec.key, table["instance"]) for store in stores)
     assert a.tobytes() == b.tobytes()

@@ -51,6 +51,14 @@ def test_a_variant_that_passes_is_used_and_the_measure_is_kept(tmp_path):
     assert 0.99 <= kept["centred_cosine"] < 1 and kept["images"] == 12
 
 
+def test_a_variant_that_keeps_as_much_as_is_asked_for_and_no_more_is_used(tmp_path, monkeypatch):
+    _, folder = run(tmp_path / "once", 6)
+    kept = json.loads((folder / "gate.json").read_text())["centred_cosine"]
+    for least, made in ((kept, 12), (np.nextafter(kept, 1), 0)):
+        monkeypatch.setattr("bench.embeddings.precision_check.LEAST", {"bfloat16": least})
+        assert run(tmp_path / str(made), 6)[0].made == {REDUCED: made}
+
+
 def test_a_variant_that_changes_its_embeddings_is_refused_with_the_measure_and_nothing_is_stored(tmp_path, monkeypatch):
     monkeypatch.setattr("bench.embeddings.precision_check.LEAST", {"bfloat16": 0.9999999})
     report, folder = run(tmp_path, 6)

@@ -57,8 +57,9 @@ def test_rows_that_are_left_out_are_counted(make_sweep):
         sweep, views = make_sweep(Protocol(shots=(4,), select=(kind,)), ["ridge"])
         return max(task_bytes((unit,), sweep, views["strong"]) for unit in sweep.blocks)
 
-    least = 8 * 10 * 3 * 12  # the scores of 10 settings, 3 classes, 12 rows
-    assert min(size("loo"), size("auto")) > size("oracle") + least
+    # 10 settings, 3 classes, 12 rows: six arrays of scores and, of 12 rows and not of 24 dimensions, a fit and the rows.
+    counted = 8 * (10 * 3 * (6 * 12 + 12) + 12 * 12)
+    assert size("loo") == size("auto") == size("oracle") + counted
 
 
 def test_the_estimate_counts_what_a_draw_is_multiplied_with_and_its_folds(make_sweep):
@@ -113,6 +114,13 @@ def test_embeddings_that_are_not_finite_are_refused_with_the_encoder_and_their_n
     with pytest.raises(BenchError, match="Got 2 embeddings of 'strong' that hold NaN or infinity"):
         run_units(sweep, {"strong": replace(views["strong"], X=X)}, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_rows_that_are_not_finite_are_counted_once_wherever_they_stand_among_many(make_sweep):
+    _, views = make_sweep(Protocol(shots=(1,), draws=1), ["knn"])
+    X = np.zeros((3 * 8192, 2), np.float32)
+    X[[0, 8191, 8192, 8193, 2 * 8192, -1], 1] = np.nan
+    assert replace(views["strong"], X=X).broken() == 6
 
 
 def test_what_was_complete_before_a_failure_is_kept(make_sweep, tmp_path, monkeypatch):

@@ -20,6 +20,7 @@ from bench.fitting.schedule import run_units
 from bench.fitting.selection import choose, refuse_shots, settings_of, way_by_draw
 from bench.fitting.views import Embedded
 from bench.heads import all_heads, get_heads
+from bench.heads.choice import may_leave_out
 from bench.heads.contract import Head, Scored
 from bench.heads.support import Support
 from bench.heads.temperature import soften
@@ -160,6 +161,14 @@ def test_no_group_is_on_both_sides_of_an_inner_fold_and_every_class_is_in_every_
     assert fold.max() == 3
     assert all(len(set(fold[groups == g])) == 1 for g in set(groups))
     assert all(set(fold[i : i + 10]) == {0, 1, 2, 3} for i in (0, 10, 20))
+    assert set(fold_of(np.arange(12).astype(str), 12)) == set(range(5))  # however many groups there are
+
+
+@pytest.mark.parametrize(("names", "may"), [("aabcd", True), ("aabcc", False), ("aaaad", False), ("abcdd", False)])
+def test_groups_may_be_left_out_from_two_of_every_class_on(names, may):
+    groups, y = np.array(list(names)), np.array([0, 0, 0, 1, 1])
+    drawn = Episode(Support(np.eye(5), np.eye(5)[:1]), y[None], 2, groups, drawn=y)
+    assert may_leave_out(groups, y, 2) is drawn.can_leave_out is may
 
 
 @pytest.mark.parametrize(("kind", "groups", "refused"), [

@@ -135,3 +135,10 @@ def test_a_state_with_labels_of_no_worth_is_refused(value):
     broken = np.where(np.arange(12) == 3, value, state.arrays["worth"])
     with pytest.raises(BenchError, match="worth below 0, or no number"):
         HEAD.restore(replace(state, arrays={**state.arrays, "worth": broken}))
+
+
+def test_where_no_neighbour_is_worth_anything_all_classes_are_alike_likely():
+    X, y = rows(12)
+    state = HEAD.fit(X, y, 3).state()
+    nothing = HEAD.restore(replace(state, arrays={**state.arrays, "worth": np.zeros(12)}))
+    np.testing.assert_allclose(nothing.scores(X), 1 / 3)

@@ -71,11 +71,15 @@ def test_without_scatter_within_classes_the_rest_is_scattered_about_its_mean(per
     assert (P[..., np.arange(len(y)), y] == 0).all()
 
 
-def test_rows_of_zeros_are_all_that_is_left_without_the_others():
-    X, y = rows(12, 20), np.arange(12) % 3
-    X[8:] = 0
-    groups = np.r_[np.zeros(8), np.arange(1, 5)]
-    np.testing.assert_allclose(left_out(X, y[None], groups, 3), refits(X, y[None], groups, 3), atol=1e-8)
+@pytest.mark.parametrize(("length", "mean"), [(1, 1), (1, 0), (100, 0)])
+def test_rows_of_zeros_are_all_that_is_left_without_the_others(length, mean):
+    y, groups = np.arange(12) % 3, np.r_[np.zeros(8), np.arange(1, 5)]
+    for seed in range(8):
+        X = length * rows(12, 20, seed)
+        X[8:] = 0
+        if mean == 0:  # and so what is left lies where all rows lie in the mean
+            X[4:8] = -X[:4]
+        np.testing.assert_allclose(left_out(X, y[None], groups, 3), refits(X, y[None], groups, 3), atol=1e-8)
 
 
 def test_a_support_of_one_group_leaves_all_classes_alike_likely():

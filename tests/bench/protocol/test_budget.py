@@ -16,6 +16,7 @@ from bench.fitting.schedule import run_units
 from bench.heads import all_heads
 from bench.heads.choice import may_leave_out
 from bench.protocol.budget import draw_budget, lacking
+from bench.protocol.level import level_of
 from bench.protocol.order import REGIMES
 from bench.protocol.protocol import Protocol
 from bench.protocol.splits import Split, class_codes, plan_splits
@@ -168,3 +169,8 @@ def test_draws_of_a_budget_differ():
     table = uneven(60, 30)
     supports = draw_budget(table, "ab", plan_splits(table, "ab"), [12], draws=8).supports
     assert len({(name, tuple(rows)) for (_, _, name), rows in supports.items()}) == len(supports)
+
+
+@pytest.mark.parametrize(("labels", "of_a_class"), [(1, 1), (3, 1), (5, 1), (6, 2), (60, 20)])
+def test_a_budget_is_worth_its_share_of_a_class_in_whole_labels_and_at_least_one(labels, of_a_class):
+    assert level_of(labels, "budget").per_class(3) == of_a_class and level_of(labels, "balanced").per_class(3) == labels

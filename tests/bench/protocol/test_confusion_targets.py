@@ -34,6 +34,13 @@ def test_without_any_confusion_it_is_the_class_that_is_nearest_after_the_own():
     assert confused_targets([X], y, groups, 4).tolist() == [1, 0, 3, 2]
 
 
+def test_being_taken_for_a_class_once_counts_more_than_any_number_of_rows_that_lie_near_another():
+    # One row of class 0 lies with class 1, all others are nearer to class 2.
+    X = np.r_[np.zeros(40), -20, -20, -20, 10, 10][:, None]
+    y, groups = np.repeat([0, 1, 2], [41, 2, 2]), np.arange(45).astype(str)
+    assert confused_targets([X], y, groups, 3)[0] == 1
+
+
 @given(seed=st.integers(0, 50), K=st.integers(2, 5), n=st.integers(1, 30), groups=st.integers(1, 6))
 def test_no_class_is_its_own_partner_and_the_order_of_rows_does_not_matter(seed, K, n, groups):
     rng = np.random.default_rng(seed)

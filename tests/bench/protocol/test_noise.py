@@ -123,6 +123,17 @@ def test_the_realised_rate_of_every_class_is_the_rate_asked_for_in_the_mean_over
     assert (np.abs(np.mean(shares, axis=0) - rate) < 4 * error).all()
 
 
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_of_two_classes_go_wrong_at_the_same_rate_and_of_one_class_none_does(kind):
+    shares = []
+    for seed in range(60):
+        draw = draw_of(60, 2, 12, seed)
+        shares.append((flip_labels(draw, kind, 0.3) != draw.y).mean())
+        alone = replace(draw, y=np.zeros(60, int), n_classes=1)
+        assert np.array_equal(flip_labels(alone, kind, 0.3), alone.y)
+    assert abs(np.mean(shares) - 0.3) < 4 * np.std(shares) / np.sqrt(len(shares))
+
+
 @pytest.mark.parametrize("kind", BY_ITEM)
 @given(draw=DRAWS, rate=st.floats(0, 0.5), data=st.data())
 def test_where_labels_go_wrong_one_by_one_the_company_does_not_matter(kind, draw, rate, data):

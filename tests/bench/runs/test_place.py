@@ -34,6 +34,16 @@ def test_a_mark_that_was_exchanged_does_no_harm_where_the_record_names_the_conte
     assert content_in(tmp_path / "one") == "b" * 32  # nothing vouches for the record any more
 
 
+def test_one_sound_table_vouches_for_a_record_and_a_record_without_a_table_for_nothing(tmp_path):
+    place_run(tmp_path, "cells", "a" * 32)
+    put_together(tmp_path / "cells", {"curves.csv": b"1", "leaderboard.csv": b"1"}, {"content": "b" * 32})
+    (tmp_path / "cells" / "curves.csv").write_bytes(b"2")
+    assert content_in(tmp_path / "cells") == "b" * 32
+    place_run(tmp_path, "empty", "a" * 32)
+    put_together(tmp_path / "empty", {}, {"content": "b" * 32})
+    assert content_in(tmp_path / "empty") == "a" * 32
+
+
 def test_asking_where_a_run_would_lie_writes_nothing(tmp_path):
     assert place_run(tmp_path, "cells", "a" * 32, take=False)[0] == tmp_path / "cells"
     assert not list(tmp_path.iterdir())
@@ -128,3 +138,12 @@ def test_a_folder_that_cannot_be_written_is_an_error_in_words(tmp_path):
     (tmp_path / "runs").touch()
     with pytest.raises(BenchError, match="cannot be written"):
         place_run(tmp_path / "runs", "cells", "a" * 32)
+
+
+def test_tables_that_cannot_be_kept_are_an_error_in_words(tmp_path, monkeypatch):
+    folder = tmp_path / "cells"
+    written(folder, "1" * 32, ["u1"])
+    monkeypatch.setattr(place, "temporary", lambda folder, name: folder / "cells" / "leaderboard.csv" / name)
+    with pytest.raises(BenchError, match="cells-earlier-11111111.* cannot be written"):
+        keep_earlier(folder, {"u2"})
+    assert (folder / "leaderboard.csv").read_text() == "1" * 32

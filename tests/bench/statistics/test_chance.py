@@ -130,6 +130,15 @@ def test_skill_is_found_and_does_not_depend_on_how_many_permutations_are_made_at
         assert np.array_equal(found.alone, again.alone) and np.array_equal(found.best, again.best)
 
 
+def test_names_that_were_given_out_are_kept_for_the_next_level_of_a_run_unless_they_are_too_many(monkeypatch):
+    y, group = np.tile([0, 1], 20), np.arange(40) // 2
+    for most, kept in ((99 * 40, 1), (99 * 40 - 1, 0)):  # of 40 blocks
+        monkeypatch.setattr(chance, "KEPT", most)
+        chance._kept.cache_clear()
+        chance_test(np.eye(2)[y][None], y, group, permutations=99)
+        assert chance._kept.cache_info().currsize == kept
+
+
 def test_what_was_learned_from_in_turn_needs_more_to_be_called_better_but_the_most_there_can_be_suffices():
     group = np.repeat(np.arange(24), 4)
     y = group % 2

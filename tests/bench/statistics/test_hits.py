@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.statistics.hits import Hits, count_hits, held_out_best, two_way_bootstrap
+from bench.statistics.hits import Hits, count_hits, held_out_best, tally, two_way_bootstrap
 
 
 def study(rng: np.random.Generator, n_groups: int, n_draws: int, gaps: list[float]) -> Hits:
@@ -23,6 +23,8 @@ def test_counts_add_up_to_the_items():
     assert right.shape == (3, 7, 4)
     assert total.sum() == 50
     assert np.array_equal(right.sum((1, 2)), (P.argmax(-1) == y).sum(1))
+    several, one = (tally(hit, y, group, 4)[0] for hit in (np.stack([P.argmax(-1) == y] * 2), P[0].argmax(-1) == y))
+    assert np.array_equal(several, [right, right]) and np.array_equal(one, right[0])
 
 
 def test_methods_share_resamples_so_that_a_difference_is_narrower_than_either_score():

@@ -65,6 +65,11 @@ def test_the_correlation_of_margins_is_that_of_the_items_of_a_group(rho):
     assert alike(margins(P, y), y, group.astype(str)) == pytest.approx(rho, abs=0.06)
 
 
+def test_the_correlation_of_a_few_margins_is_that_of_an_analysis_of_variance_by_hand():
+    margin, group = np.array([[0.0, 2.0, 4.0, 6.0]]), np.array([0, 0, 1, 1])  # squares between 16 / 1, within 4 / 2
+    assert alike(margin, np.zeros(4, int), group) == pytest.approx((16 - 2) / 2 / ((16 - 2) / 2 + 2))
+
+
 def test_where_every_group_is_an_item_items_are_groups():
     margin = np.random.default_rng(1).standard_normal((3, 20))
     assert alike(margin, np.tile([0, 1], 10), np.arange(20)) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, wilcoxon
 
-from bench.report.tables.across import COLUMNS, PAIRS, across, common, improvement, rate, signed_rank_p
+from bench.report.pages.markdown import render_block
+from bench.report.pages.sections.across import across_datasets
+from bench.report.pages.sections.datasets import Overview
+from bench.report.tables.across import COLUMNS, PAIRS, Across, across, common, improvement, rate, signed_rank_p
 
 
 def draws(scores: dict[str, dict[str, list[float]]], shots: int = 5, noise: float = 0.0) -> pd.DataFrame:
@@ -48,6 +53,24 @@ def test_from_six_datasets_on_pairs_are_tested_and_a_method_that_always_wins_rea
     assert pairs["p_holm"].tolist() == pytest.approx([0.09375] * 3)
     assert pairs.loc[("a", "b"), "difference"] == pytest.approx(0.1)
     assert not across(draws({"a": steady(0.3, 5), "b": steady(0.2, 5)})).pairs.size
+
+
+def page_of(found: Across) -> str:
+    return "\n".join(map(render_block, across_datasets(Overview(table=pd.DataFrame(), notes=(), across=found))))
+
+
+def test_a_page_counts_the_pairs_that_differ_or_says_why_none_can():
+    three = {"a": (0.3, 0.1), "b": (0.2, 0.1), "c": (0.1, 0.11)}
+
+    def found(names: str, datasets: int) -> Across:
+        return across(draws({name: steady(three[name][0], datasets, three[name][1]) for name in names}))
+
+    assert "not tested on fewer than 6" in page_of(found("ab", 5))
+    assert "Of 3 pairs of methods none can be told apart: over 6 datasets no p" in page_of(found("abc", 6))
+    assert "3 of 3 pairs of methods differ (p by Holm below 0.05" in page_of(found("abc", 8))
+    one = found("ab", 6)
+    assert "1 of 1 pair of methods differ" in page_of(one)
+    assert "0 of 1 pair of methods differ" in page_of(replace(one, pairs=one.pairs.assign(p_holm=0.05)))
 
 
 def test_only_methods_that_every_dataset_has_are_compared_over_the_draws_that_all_have():

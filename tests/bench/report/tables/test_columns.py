@@ -22,6 +22,7 @@ from bench.report.pages.sections.context import RunPage
 from bench.report.tables import columns, diagnostics, fits
 from bench.report.tables.columns import COLUMNS, Column
 from bench.report.tables.columns.column import NO_LABELS, mean_of
+from bench.report.tables.columns.identity import SCALED
 from bench.report.tables.columns.scores import metric
 from bench.report.tables.empty import empty_fields
 from bench.report.tables.identity import DatasetOfRun
@@ -122,6 +123,21 @@ def test_every_column_with_empty_fields_says_why_and_no_other(make_board, protoc
     assert empty == set(board.empty) and all(board.empty.values()), {key for key in empty if not board.empty.get(key)}
 
 
+@pytest.mark.parametrize("other", ["weak", "colour"])
+def test_rows_that_are_held_against_no_baseline_say_whether_there_is_one(make_board, other):
+    board, _ = make_board(Protocol(shots=(2,), draws=2), ("strong", other))
+    why = board.empty["delta_trivial"]
+    assert ("empty for baselines themselves" in why) is (other == "colour")
+    assert ("no descriptor or control took part" in why) is (other == "weak")
+
+
+@pytest.mark.parametrize("groups", [6, 40])
+def test_few_groups_are_why_rows_have_no_rank_only_where_they_are_few(make_board, groups):
+    board, _ = make_board(Protocol(shots=(2,), draws=2, select=("auto", "oracle")), ("strong", "weak"), groups)
+    assert board.table["rank_low"].isna().any()  # of the oracle at least
+    assert ("a class has fewer than" in board.empty["rank_low"]) is (groups == 6)
+
+
 def test_rows_at_0_labels_beside_others_say_that_nothing_is_learned_at_0_labels():
     board = pd.DataFrame({"shots": [0, 5]})
     assert NO_LABELS.when(board, None) and not NO_LABELS.when(board[1:], None)
@@ -135,6 +151,16 @@ def test_a_page_says_first_what_to_know_then_the_best_row_and_then_all_else(make
              "## Which methods", "## All scores", "## How to read it", "<details>"]  # fmt: skip
     places = [page.index(text) for text in order]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize(("scale_by", "other"), [("pool", "support"), ("support", "pool")])
+def test_a_page_says_what_scores_were_made_on_what_guessing_gives_and_what_embeddings_were_scaled_by(make_board, scale_by, other):
+    board, facts = make_board(Protocol(shots=(2,), draws=2, scale_by=scale_by), ("strong", "colour"))
+    page = render(run_page(RunPage(board=board, facts=facts)))
+    assert "Classes: a, b, c. Learned from 96 training groups (mean over splits), scored on 240 instances in 120" in page
+    assert "guessing gives about 33." in page
+    assert SCALED[scale_by] in page and SCALED[other] not in page
+    assert "No image, slide or other group is on both sides of a split." in page
 
 
 def test_words_of_ours_are_plain_so_that_another_renderer_has_little_to_know(make_board):

@@ -56,6 +56,13 @@ def test_too_few_groups_to_call_anything_better_than_chance_are_said_to_be():
     assert flags(table.assign(p_chance_best=0.001, p_chance_least=0.0005), TRIVIAL, 0.25) == {}
 
 
+def test_a_p_of_exactly_05_is_better_than_chance_in_every_sentence():
+    assert flags(board(0.85, 0.5, p=0.05), TRIVIAL, 0.25) == {}
+    said = flags(board(0.85, 0.5, p=0.0501), TRIVIAL, 0.25)
+    assert list(said) == ["no-better-than-chance", "interval-and-chance"]
+    assert flags(board(0.85, 0.5, p=0.05, p_chance_least=0.05), TRIVIAL, 0.25) == {}
+
+
 def test_a_table_without_room_to_tell_encoders_apart_is_called_saturated():
     assert "may be at 99" in flags(board(0.96, 0.5), TRIVIAL, 0.25)["saturated"]
     assert "2 of 3 encoders" in flags(board(0.85, 0.5, rank=1), TRIVIAL, 0.25)["saturated"]
