@@ -115,7 +115,7 @@ def stored_names(folder: Path) -> dict[str, Any]:
     units = unit_names()
     return {
         "units": units,
-        "parts": [part_name(name) for name in units["usual"][:3]],
+        "parts": [part_name(name) for name in units["usual"][:4]],
         "embeddings": embedding_keys(),
         "pixels": pixel_names(folder),
         **instance_names(folder / "demo" / "raw"),

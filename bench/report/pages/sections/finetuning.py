@@ -33,6 +33,10 @@ MEANING = (
     "GPU; a fit of {frozen} takes milliseconds once the images are embedded. All rows, those with wrong labels too: "
     "`finetuning.csv`."
 )
+PAYS = {  # whether it does so only at the most labels that were run
+    False: "{head} of {encoder} pays from {first} on: {gain} points there ({interval}).",
+    True: "{head} of {encoder} pays at {first}, the most that were run: {gain} points there ({interval}).",
+}
 SCHEDULE = (
     "Every network is trained by one fixed schedule, from the linear head that the frozen network gets, with the "
     "statistics of batch normalisation as they were; no setting is chosen and nothing stops early."
@@ -78,9 +82,8 @@ def _verdict(rows: pd.DataFrame, encoder: str, head: str) -> Words:
         return say("{head} of {encoder}: no gain that can be told from none, up to {most}.",
                    head=Code(head), encoder=Code(encoder), most=most)  # fmt: skip
     row = rows[rows["shots"] == first].iloc[0]
-    where = "pays at {first}, the most that were run" if first == rows["shots"].max() else "pays from {first} on"
     return say(
-        f"{{head}} of {{encoder}} {where}: {{gain}} points there ({{interval}}).",
+        PAYS[bool(first == rows["shots"].max())],
         head=Code(head), encoder=Code(encoder), first=labels_of(rows, first), gain=gain(row["difference"]),
         interval=signed_interval(row["ci_low"], row["ci_high"]),
     )  # fmt: skip
