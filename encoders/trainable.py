@@ -76,12 +76,13 @@ def _layers(module: Any, model: Any, name: str) -> tuple[tuple[str, ...], ...]:
     """Return the names of the parameters of `module`, in which `model` is all or a part, by layer of the model."""
     from timm.models import group_parameters
 
-    try:
-        grouped = group_parameters(model, model.group_matcher(coarse=False))
-    except (AttributeError, NotImplementedError, TypeError) as error:
+    matcher = getattr(model, "group_matcher", None)
+    if matcher is None:
         raise EncoderError(
-            f"Encoder '{name}' cannot be fine-tuned: timm does not say which layers its network has ({error})."
-        ) from None
+            f"Got encoder '{name}' to be fine-tuned; expected a network whose layers timm lists. Leave it out, or name "
+            "another one."
+        )
+    grouped = group_parameters(model, matcher(coarse=False))
     called = {id(parameter): key for key, parameter in module.named_parameters()}
     own = dict(model.named_parameters())
     layers = (tuple(called[id(own[key])] for key in grouped[at] if key in own) for at in sorted(grouped))

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from bench.embeddings.embed import Prepared
 from bench.embeddings.extract import in_order
-from bench.embeddings.inputs import Inputs
-from bench.embeddings.pixels import PixelCache
-from bench.embeddings.store import PIXELS
+from bench.embeddings.views import read_views
 from bench.errors import BenchError
 from encoders import Preprocess
-
-CHUNK = 64  # rows that a thread reads at a time
 
 
 def pixel_array(
@@ -45,25 +40,14 @@ def pixel_array(
             f"Got no room for {np.prod(shape) / 1e6:,.0f} MB of temporary files in {path.parent} ({error}); free some, "
             "give --out another folder, or name a smaller input, as @size=96."
         ) from None
-    cache = PixelCache(prepared.store.root / PIXELS, keep=False)
-    inputs = Inputs(table, prepared.dataset.root, [policy], cache, workers, prepared.store.root)
-
-    def read(start: int) -> int:
-        rows = list(range(start, min(start + CHUNK, len(names))))
-        while rows:
-            some, why = inputs.get({policy: rows})
-            for image, reason in why.items():
-                raise BenchError(f"Got {image}, which was read before and cannot be now: {reason}. Run again.")
-            for row, views in some[policy].items():
-                array[rows_of[str(names[row])]] = views[0]
-            rows = inputs.left_of({policy: rows}, some, why)[policy]
-        return min(CHUNK, len(names) - start)
-
     done = 0
-    with ThreadPoolExecutor(workers, thread_name_prefix="pixels") as pool:
-        for count in pool.map(read, range(0, len(names), CHUNK)):
-            done += count
-            if on_progress:
-                on_progress("read images", done, len(names))
+    for some, why in read_views(prepared, table, policy, workers):
+        for image, reason in why.items():
+            raise BenchError(f"Got {image}, which was read before and cannot be now: {reason}. Run again.")
+        for row, views in some.items():
+            array[rows_of[str(names[row])]] = views[0]
+        done += len(some)
+        if on_progress:
+            on_progress("read images", done, len(names))
     array.flush()
     return np.load(path, mmap_mode="r")

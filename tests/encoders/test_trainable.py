@@ -7,7 +7,10 @@ import pytest
 
 from encoders import EncoderError, load_trainable, resolve, why_not_trainable
 
-TINY = ("timm:test_resnet@size=32,weights=random", "timm:test_vit@pool=cls,weights=random")
+TINY = (
+    "timm:test_resnet@size=32,weights=random", "timm:test_resnet@size=32,weights=random,pool=layers",
+    "timm:test_vit@pool=cls,weights=random",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -52,3 +55,8 @@ def test_what_cannot_be_trained_says_why(name, why):
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite0@size=64,weights=random", *TINY, "dino"])
 def test_networks_of_timm_can_be_trained(name):
     assert why_not_trainable(resolve(name)) == ""
+
+
+def test_a_network_whose_layers_timm_does_not_list_is_refused_by_name():
+    with pytest.raises(EncoderError, match="Got encoder .*pit_ti_224.* to be fine-tuned; expected a network whose layers timm lists"):
+        load_trainable(resolve("timm:pit_ti_224@weights=random"))

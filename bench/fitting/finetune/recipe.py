@@ -56,13 +56,6 @@ class Recipe:
         """
         return min(self.most, max(self.fewest, round(self.per_root * math.sqrt(n))))
 
-    def rate_at(self, step: int, steps: int) -> float:
-        """Return the share of the highest rate at a step of so many, counted from 0."""
-        rising = max(1, round(self.warmup * steps))
-        if step < rising:
-            return (step + 1) / rising
-        return 0.5 * (1 + math.cos(math.pi * (step - rising) / (steps - rising)))
-
 
 RECIPE = Recipe()
 

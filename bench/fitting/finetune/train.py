@@ -21,6 +21,8 @@ from bench.fitting.finetune.recipe import Recipe
 from bench.heads.logreg import fit_linear, rule
 from bench.heads.support import Support
 from bench.seeds import keyed_uniform
+from bench.solvers.learning_rate import rate_at
+from bench.work.threads import torch_threads
 
 if TYPE_CHECKING:
     import torch
@@ -91,7 +93,7 @@ def fine_tune(
             [{"params": trained, "lr": recipe.rate, "weight_decay": recipe.decay},
              {"params": [W, b], "lr": recipe.head_rate, "weight_decay": 0.0}], foreach=False,
         )  # fmt: skip
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: recipe.rate_at(step, steps))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate_at(step, steps, recipe.warmup))
         for rows, turns in _batches(key, names, steps, min(recipe.batch, len(y))):
             shown = np.stack([_turned(pixels[row], turn) for row, turn in zip(rows, turns, strict=True)])
             loss = torch.nn.functional.cross_entropy(scores(shown), target[rows])
@@ -156,11 +158,10 @@ def _one_way(device: str) -> Iterator[None]:
 
     if device != "cpu":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(1)
+    strict = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
-        yield
+        with torch_threads(1):
+            yield
     finally:
         torch.use_deterministic_algorithms(strict)
-        torch.set_num_threads(threads)

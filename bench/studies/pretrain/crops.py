@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from bench.embeddings.embed import Prepared
 from bench.embeddings.extract import in_order
-from bench.embeddings.inputs import Inputs
-from bench.embeddings.pixels import PixelCache
-from bench.embeddings.store import PIXELS
+from bench.embeddings.views import read_views
 from bench.seeds import keyed_uniform
 from encoders import Preprocess
 
 Progress = Callable[[str, int, int], None]
-CHUNK = 64  # rows a thread reads at a time
 
 
 @dataclass(frozen=True)
@@ -65,26 +61,13 @@ def read_crops(
     if len(names) > most:
         table = table[np.argsort(np.argsort(keyed_uniform(("pretrain",), names.tolist()))) < most]
         names = table["instance"].to_numpy(str)
-    cache = PixelCache(prepared.store.root / PIXELS, keep=False)
-    inputs = Inputs(table, prepared.dataset.root, [policy], cache, workers, prepared.store.root)
     found: dict[int, np.ndarray] = {}
     problems: dict[str, str] = {}
-
-    def read(start: int) -> tuple[dict[int, np.ndarray], dict[str, str]]:
-        rows, made, bad = list(range(start, min(start + CHUNK, len(names)))), dict[int, np.ndarray](), dict[str, str]()
-        while rows:
-            some, why = inputs.get({policy: rows})
-            made |= some[policy]
-            bad |= why
-            rows = inputs.left_of({policy: rows}, some, why)[policy]
-        return made, bad
-
-    with ThreadPoolExecutor(workers, thread_name_prefix="crops") as pool:
-        for made, bad in pool.map(read, range(0, len(names), CHUNK)):
-            found |= made
-            problems |= bad
-            if on_progress:
-                on_progress("read images", len(found), len(names))
+    for made, bad in read_views(prepared, table, policy, workers):
+        found |= made
+        problems |= bad
+        if on_progress:
+            on_progress("read images", len(found), len(names))
     order = sorted(found, key=lambda row: names[row])
     pixels = [view for row in order for view in found[row]]
     kept = [names[row] for row in order for _ in found[row]]

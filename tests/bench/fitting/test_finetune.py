@@ -130,13 +130,8 @@ def test_the_same_arguments_give_the_same_bits_and_another_draw_others(last):
     assert (first == again).all() and (first != other).any()
 
 
-def test_the_schedule_rises_falls_and_grows_with_the_images():
+def test_the_number_of_steps_grows_with_the_images():
     assert [RECIPE.steps(n) for n in (1, 4, 20, 100, 10_000)] == [20, 20, 45, 100, 200]
-    for steps in (20, 45, 200):
-        rates = [RECIPE.rate_at(step, steps) for step in range(steps)]
-        top = int(np.argmax(rates))
-        assert max(rates) == 1 and min(rates) > 0 and rates[-1] < 0.02
-        assert np.all(np.diff(rates[: top + 1]) > 0) and np.all(np.diff(rates[top:]) <= 0)
 
 
 def test_kinds_of_fine_tuning_are_told_from_heads():

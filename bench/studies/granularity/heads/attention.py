@@ -24,6 +24,7 @@ from bench.heads.contract import softmax
 from bench.studies.granularity.bags import Bags, bag_means, bag_softmax, bag_sums
 from bench.studies.granularity.heads.contract import BagHead, BagScored, Draw
 from bench.studies.granularity.heads.mean_pool import typical_length
+from bench.work.threads import torch_threads
 
 
 def scores(draw: Draw, settings: Mapping[str, Any]) -> BagScored:
@@ -67,12 +68,8 @@ def _train(X: np.ndarray, bags: Bags, n_classes: int, settings: Mapping[str, Any
         assert whole.grad is not None
         return float(f.detach()), whole.grad.numpy()
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # so that sums come in one order
-    try:
+    with torch_threads(1):
         found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": settings["steps"]})
-    finally:
-        torch.set_num_threads(threads)
     return [part.reshape(shape) for part, shape in zip(np.split(found.x, ends[:-1]), shapes, strict=True)]
 
 

@@ -19,6 +19,7 @@ from bench.studies.pretrain.ssl.starts import find_backbone
 from bench.studies.pretrain.ssl.training import Course, drawing, make_optimiser, normalised, train
 from bench.studies.pretrain.ssl.views import Augmentation
 from bench.studies.pretrain.ssl.watch import LEAST_SPREAD, Watched, left_out_accuracy, rankme, spread, verdict
+from bench.work.threads import torch_threads
 from encoders import Preprocess, find_placement
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def prepare_network(objective: Objective, settings: NetworkSettings, size: int, 
         parts = make_parts(objective, backbone, size)
 
     def learn(crops: Crops, tools: Tools) -> Learned:
-        with memory_said(settings), threads(tools.workers):
+        with memory_said(settings), torch_threads(tools.workers):
             return learn_network(objective, settings, backbone, parts, crops, tools)
 
     return Ready(policy=policy, learn=learn)
@@ -186,19 +187,6 @@ def rows_of(history: tuple[Watched, ...]) -> list[dict[str, Any]]:
 
 def _rounded(value: float | int | None) -> float | int | None:
     return float(f"{value:.4g}") if isinstance(value, float) else value
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Let torch use so many threads; the setting is the process's, and is set back."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,8 +105,3 @@ def fill_optimiser(optimiser: Any, tensors: Mapping[str, torch.Tensor]) -> None:
 def remove_state(folder: Path) -> None:
     """Remove the folder of a training that is done, and what killed writers left in it."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def as_state(step: int, history: Sequence[Watched], losses: Sequence[float]) -> State:
-    """Return how far a training is."""
-    return State(step=step, history=tuple(history), losses=tuple(losses))

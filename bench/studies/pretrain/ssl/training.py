@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.errors import BenchError
+from bench.solvers.learning_rate import rate_at
 from bench.studies.pretrain.method import OnProgress
 from bench.studies.pretrain.ssl.objectives import Objective, Step
 from bench.studies.pretrain.ssl.parts import follow, in_training, momentum_at
@@ -27,7 +28,6 @@ from bench.studies.pretrain.ssl.watch import Watched
 if TYPE_CHECKING:
     import torch
 
-WARM_UP = 0.1  # share of the steps in which the learning rate rises
 WEIGHT_DECAY = 0.05  # of weights of more than one axis
 LONGEST = 3.0  # norm of a gradient
 LOOKS = 4  # times that a training is watched, but at its start
@@ -114,14 +114,6 @@ def make_optimiser(parts: Any, rate: float) -> Any:
         {"params": [p for p in learned if p.ndim <= 1], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW([group for group in groups if group["params"]], lr=rate, foreach=False)
-
-
-def rate_at(step: int, steps: int) -> float:
-    """Return the share of the highest learning rate at a step: a straight rise, then half a cosine."""
-    warm = max(1, round(WARM_UP * steps))
-    if step < warm:
-        return (step + 1) / warm
-    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
 def batch_rows(n: int, batch: int, seed: int, step: int) -> torch.Tensor:

@@ -92,8 +92,7 @@ def verdict(history: Sequence[Watched]) -> str:
         since = next((row.step for row in reversed(history) if not is_collapsed(row)), history[0].step)
         return (
             f"The network collapsed: since step {since:,} it says nearly the same of every image ({_shown(last)}), so "
-            "its encoder is of little use. Give a smaller --learning-rate or a larger --batch, or --method vicreg, "
-            "which its loss keeps from this."
+            "its encoder is of little use. Give a smaller --learning-rate, a larger --batch or another --method."
         )
     if np.isfinite(last.knn) and last.knn < history[0].knn - 0.05:
         return (

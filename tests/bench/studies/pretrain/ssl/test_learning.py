@@ -20,7 +20,6 @@ from bench.studies.pretrain.names import METHODS as NAMES
 from bench.studies.pretrain.ssl import losses
 from bench.studies.pretrain.ssl.objectives import OBJECTIVES
 from bench.studies.pretrain.ssl.settings import NetworkSettings
-from bench.studies.pretrain.ssl.training import rate_at
 from encoders import Preprocess, resolve
 from encoders.checkpoint import Checkpoint, write_checkpoint
 
@@ -110,12 +109,6 @@ def test_what_was_learned_loads_as_an_encoder_and_gives_the_vectors_it_was_watch
     write_checkpoint(tmp_path / "mine", about, made.tensors, "")
     vectors = resolve(str(tmp_path / "mine")).load().encode(list(pool.pixels[:5]))
     assert vectors.shape == (5, made.dim) and vectors.std(0).max() > 0
-
-
-def test_the_rate_rises_straight_and_falls_along_a_cosine():
-    rates = [rate_at(step, 100) for step in range(100)]
-    assert rates[:10] == pytest.approx([(i + 1) / 10 for i in range(10)]) and max(rates) == 1
-    assert rates[55] == pytest.approx(0.5, abs=0.01) and rates[-1] < 0.001
 
 
 # --- going on ------------------------------------------------------------------------------------------------------
