@@ -25,22 +25,21 @@ A kill is cheap as all runs are forked from a process that has imported everythi
 from __future__ import annotations
 
 import argparse
-import atexit
 import os
 import shutil
 import signal
 import sys
 import tempfile
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from tests.faults.aftermath import Count, Tree, clean, kept_state, look, new_place, refuse, same, tables, tree
+from tests.faults.forked import at_step, call, ended, finish, kill_after, session_of, start
 
 BASE = ("run", "--data", "raw", "--encoder", "color-stats,thumbnail", "--no-baselines", "--shots", "1,2", "--noise", "0,0.4",
         "--out", "out", "--name", "r", "--workers", "1")  # fmt: skip
@@ -49,12 +48,6 @@ BEFORE = (*BASE, "--head", "knn", "--draws", "3")  # what both of a pair replace
 MANY = (*BASE[:-1], "2", "--head", "knn,centroid,ridge", "--draws", "20")
 OTHER = {"A": "B", "B": "A"}
 PATIENCE_S = 10.0
-TABLES = (".csv", ".md", ".json", ".parquet")
-Tree = dict[str, bytes]
-STARTED: set[int] = set()  # what this process has forked
-
-
-# --- one run in a process of its own -------------------------------------------------------------------------------
 
 
 def make_images(folder: Path) -> None:
@@ -66,263 +59,6 @@ def make_images(folder: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels.astype(np.uint8)).save(path)
             os.utime(path, (1e9, 1e9))  # long ago: read once and then known
-
-
-def call(words: tuple[str, ...]) -> int:
-    """Run the command line in this process; returns its exit code, 1 where it broke."""
-    import traceback
-
-    from bench.cli import app
-
-    sys.argv = ["bench", *words]
-    try:
-        app.main()
-        return 0
-    except SystemExit as end:
-        return int(end.code or 0)
-    except BaseException:
-        traceback.print_exc()
-        return 1
-
-
-def start(words: tuple[str, ...], place: Path, prepare: Callable[[], None] = lambda: None) -> int:
-    """Start a command in a fork of this process, in a session of its own; returns its number.
-
-    What it says is added to <place>/said.txt. Costs are those of no clock, so that tables are the same to the byte.
-    """
-    pid = os.fork()
-    if pid:
-        STARTED.add(pid)
-        return pid
-    code = 1
-    try:
-        os.setsid()
-        os.chdir(place)
-        said = os.open("said.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(said, 1)
-        os.dup2(said, 2)
-        os.environ["TMPDIR"] = str(place / "tmp")
-        tempfile.tempdir = None
-        no_clock()
-        prepare()
-        code = call(words)
-        sys.stdout.flush()
-        threading._shutdown()  # as the interpreter ends: joblib's workers hear that no more comes, and are not waited for
-        atexit._run_exitfuncs()
-    finally:
-        os._exit(code)
-
-
-def no_clock() -> None:
-    """Let every encoder cost a millisecond."""
-    from bench.embeddings.store import EmbeddingStore
-
-    note = EmbeddingStore.note_cost
-    EmbeddingStore.note_cost = lambda self, key, ms, hardware: note(self, key, 1.0, "any")  # type: ignore[method-assign]
-
-
-def ended(pid: int) -> int:
-    """Wait for a process; returns its exit code, negative for a signal."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def finish(words: tuple[str, ...], place: Path) -> int:
-    """Run a command to its end; returns its exit code."""
-    return ended(start(words, place))
-
-
-def kill_after(pid: int, seconds: float, *, alone: bool = False) -> bool:
-    """Kill a process, with its session unless alone, after so long; returns whether it was still there."""
-    time.sleep(seconds)
-    with suppress(ProcessLookupError):
-        (os.kill if alone else os.killpg)(pid, signal.SIGKILL)
-    return ended(pid) == -signal.SIGKILL
-
-
-def session_of(pid: int) -> list[int]:
-    """Return the living processes of the session that a process began."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]
-        except OSError:
-            continue
-        if int(session) == pid and state not in "ZX":
-            found.append(int(stat.parent.name))
-    return found
-
-
-# --- a kill at one step --------------------------------------------------------------------------------------------
-
-CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate", "kills.half"}
-
-
-def at_step(step: int, tell: Path | None = None) -> Callable[[], None]:
-    """Return what makes a process die before its step number `step` of writing tables; tell: write their number there.
-
-    Half of every file is written, told of as a step, and then the rest.
-    """
-
-    def prepare() -> None:
-        import bench.pipeline
-
-        count, begun, out = [0], [False], os.path.abspath("out")
-
-        def changes(event: str, given: tuple) -> bool:
-            if event == "open":
-                name, _, flags = given
-                return isinstance(name, str) and bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)) and inside(name)
-            return event in CHANGES and (inside(given[0]) or given[-1] not in (-1, given[0]))
-
-        def inside(name: object) -> bool:
-            return isinstance(name, str | os.PathLike) and os.path.abspath(os.fspath(name)).startswith(out)
-
-        def hook(event: str, given: tuple) -> None:
-            if begun[0] and changes(event, given):
-                count[0] += 1
-                if count[0] == step:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        def write_bytes(path: Path, data: bytes) -> int:
-            with path.open("wb") as file:
-                file.write(data[: len(data) // 2])
-                file.flush()
-                sys.audit("kills.half", str(path))
-                return len(data) // 2 + file.write(data[len(data) // 2 :])
-
-        write_up = bench.pipeline.write_up
-
-        def watched(*given: object, **named: object) -> object:
-            begun[0] = True
-            try:
-                return write_up(*given, **named)
-            finally:
-                begun[0] = False
-                if tell:
-                    tell.write_text(str(count[0]))
-
-        bench.pipeline.write_up = watched  # type: ignore[assignment]
-        Path.write_bytes = write_bytes  # type: ignore[method-assign, assignment]
-        sys.addaudithook(hook)
-
-    return prepare
-
-
-# --- what is wrong after a kill ------------------------------------------------------------------------------------
-
-
-@dataclass
-class Count:
-    """What was done and found in one way of killing. life_s: of an uninterrupted run. slowest_s: to the last process."""
-
-    kills: int = 0
-    missed: int = 0  # it had ended before
-    found: Counter[str] = field(default_factory=Counter)
-    where: list[str] = field(default_factory=list)
-    slowest_s: float = 0.0
-    seconds: float = 0.0
-
-    def note(self, what: str, text: str) -> None:
-        """Count one thing that is wrong."""
-        self.found[what] += 1
-        self.where.append(f"{what}: {text}")
-
-
-def tree(out: Path) -> Tree:
-    """Return every table below a results folder, and what is about embeddings and fits, by relative path."""
-    return {
-        path.relative_to(out).as_posix(): path.read_bytes()
-        for path in sorted(out.rglob("*"))
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(out).parts)
-        and path.name != "clock" and "/manifest" not in path.as_posix()
-    }  # fmt: skip
-
-
-def tables(seen: Tree, folder: str) -> Tree:
-    """Return the tables that lie in one folder itself."""
-    own = {name.removeprefix(folder): data for name, data in seen.items() if name.startswith(folder)}
-    return {
-        name: data for name, data in own.items() if "/" not in name and name.endswith(TABLES) and name != "dataset.json"
-    }
-
-
-def look(
-    seen: Tree, whole: Mapping[str, Tree], folder: str, count: Count, text: str, *, all_of_it: bool = False
-) -> None:
-    """Say whether the tables of a folder are those of one request. whole: request -> its tables in that folder.
-
-    Fewer are allowed where the next reader completes them, or all_of_it is not asked for.
-    """
-    own = tables(seen, folder)
-    possible = {
-        name for name, right in whole.items()
-        if all(right.get(file) == data for file, data in own.items()) and (not all_of_it or own.keys() == right.keys())
-    }  # fmt: skip
-    if own and not possible:
-        known = {data for right in whole.values() for data in right.values()}
-        wrong = [file for file, data in own.items() if data not in known]
-        count.note("wrong" if wrong else "mixed", f"{text}: {folder or 'overview'} holds {wrong or sorted(own)}")
-
-
-def refuse(place: Path, count: Count, text: str) -> None:
-    """Note a command that did not end well, and what it said last."""
-    said = " ".join((place / "said.txt").read_text(errors="replace").split())
-    count.note("refused", f"{text}: ...{said[-400:]}")
-
-
-def left_in(place: Path) -> list[str]:
-    """Return what only a dead process can have left; `.next` is none of it, it is what the next reader completes."""
-    out = place / "out"
-    names = [path for pattern in (".*.tmp", "*.claim", "*.corrupt", ".*.clock") for path in out.rglob(pattern)]
-    names += list((place / "tmp").iterdir())
-    from bench.storage.owner import left_semaphores
-
-    own = [path for path in left_semaphores() if int(path.name.split("-")[1]) in STARTED]  # others may work here, too
-    return [str(path) for path in (*names, *own)]
-
-
-def clean(place: Path, count: Count, text: str) -> None:
-    """Run `bench store clean --yes` and note what is left after it."""
-    if not (place / "out" / "store").is_dir():
-        return
-    code = finish(("store", "clean", "--out", "out", "--yes"), place)
-    if code:
-        refuse(place, count, f"{text}: store clean ended with {code}")
-    for name in left_in(place):
-        count.note("left", f"{text}: {name}")
-
-
-def new_place(root: Path, state: Path | None = None) -> Path:
-    """Make the one folder that all runs are in anew, as its name is in the tables; results are a copy of `state`."""
-    place = root / "cells"
-    for name in ("out", "tmp"):
-        shutil.rmtree(place / name, ignore_errors=True)
-    (place / "tmp").mkdir(parents=True)
-    (place / "said.txt").write_text("")
-    if state and state.exists():
-        shutil.copytree(state, place / "out", copy_function=shutil.copy2)
-    return place
-
-
-def kept_state(place: Path, name: str) -> Path:
-    """Return a copy of the results folder, to begin with again."""
-    state = place.parent / "states" / name
-    shutil.rmtree(state, ignore_errors=True)
-    if (place / "out").exists():
-        shutil.copytree(place / "out", state, copy_function=shutil.copy2)
-    return state
-
-
-def same(seen: Tree, right: Tree, count: Count, text: str) -> None:
-    """Note every file that is not that of an uninterrupted run."""
-    differ = sorted(name for name in {*seen, *right} if seen.get(name) != right.get(name))
-    if differ:
-        lacking, more = [n for n in differ if n not in seen], [n for n in differ if n not in right]
-        other = sorted({*differ} - {*lacking, *more})
-        count.note("wrong", f"{text}: lacking {lacking[:4]}, too many {more[:4]}, other bytes {other[:6]}")
-
-
-# --- the four ways -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
