@@ -38,11 +38,13 @@ def main() -> None:
     parser.add_argument("--heads", default=HEADS)
     parser.add_argument("--select", default=SELECT)
     parser.add_argument("--noise", default="0", help="rates of wrong labels, symmetric")
+    parser.add_argument("--budget", default="", help="labels in all, of whatever classes, beside or instead of shots")
     given = parser.parse_args()
     name, table, views = rows_of(given)
     classes = tuple(sorted(set(table["label"])))
+    shots, budget = (tuple(int(count) for count in text.split(",") if count) for text in (given.shots, given.budget))
     protocol = Protocol(
-        shots=tuple(map(int, given.shots.split(","))), noise=tuple(map(float, given.noise.split(","))), draws=given.seeds,
+        shots=shots, budget=budget, noise=tuple(map(float, given.noise.split(","))), draws=given.seeds,
         select=tuple(given.select.split(",")),
     )  # fmt: skip
     keys = {view.name: (view.key, view.scaling) for view in views.values()}
