@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from bench.heads import Head, Params
-from bench.heads.choice import FEWEST
+from bench.heads.choice import FEWEST, effective_rows, weights_of
 from bench.heads.support import Support
 from bench.runs.tested import Tested
 
@@ -38,7 +38,7 @@ class Episode:
 
     Y: int (m, n) in [0, K). groups (n,): group of each support row; drawn (n,): its class before labels go wrong, None
     where the rows are those of the first class, then of the second, ..., equally many. truth: None for all but
-    'oracle'.
+    'oracle'. weigh: whether rows weigh by their class where settings are judged, as those of a budget do.
     """
 
     support: Support
@@ -47,6 +47,7 @@ class Episode:
     groups: np.ndarray
     truth: Truth | None = None
     drawn: np.ndarray | None = None
+    weigh: bool = False
 
     @cached_property
     def folds(self) -> tuple[tuple[np.ndarray, Support], ...]:
@@ -66,6 +67,16 @@ class Episode:
         n, K = len(self.groups), self.n_classes
         y = np.repeat(np.arange(K), n // K) if self.drawn is None else self.drawn
         return count_fewest_groups(self.groups, y, K)
+
+    @cached_property
+    def weights(self) -> np.ndarray | None:
+        """What every row weighs where settings are judged, (m, n); None for all alike."""
+        return weights_of(self.Y, self.n_classes) if self.weigh else None
+
+    @property
+    def effective_rows(self) -> float | np.ndarray:
+        """How many rows the support tells as much as, (m, 1) where rows weigh differently."""
+        return self.Y.shape[1] if self.weights is None else effective_rows(self.weights)[:, None]
 
     @property
     def can_leave_out(self) -> bool:

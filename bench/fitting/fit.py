@@ -198,13 +198,14 @@ def parts_of(unit: FitBlock, drawn: Drawn, inputs: SweepInputs) -> list[Part]:
     draw = context_of(drawn.rows, drawn.seed, drawn.split, inputs)
     rows, Y, wrong = labelled_rows(unit, draw)
     if not KINDS[unit.noise_kind].replaces:
-        return [Part(slice(None), Episode(drawn.support, Y, draw.n_classes, draw.groups, drawn=draw.y), wrong)]
+        whole = Episode(drawn.support, Y, draw.n_classes, draw.groups, drawn=draw.y, weigh=unit.weighs)
+        return [Part(slice(None), whole, wrong)]
     parts = []
     for r in range(len(rows)):
         support = drawn.support
         if wrong[r].any():
             support = drawn.pool.support(rows[r], drawn.split.test, draw.groups)
-        episode = Episode(support, Y[r : r + 1], draw.n_classes, draw.groups, drawn=draw.y)
+        episode = Episode(support, Y[r : r + 1], draw.n_classes, draw.groups, drawn=draw.y, weigh=unit.weighs)
         parts.append(Part(slice(r, r + 1), episode, wrong[r : r + 1]))
     return parts
 

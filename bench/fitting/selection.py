@@ -10,9 +10,10 @@
     oracle     the best setting on the test rows: what selection could reach, never ranked
 
 The criterion is the log loss of the labels that the head learns from, wrong ones included, after every setting has had
-its temperature fitted (`bench.heads.choice`); accuracy ties on few rows. Equal losses go to the published setting, then
-to the earlier one. Probabilities are softened by the temperature that belongs to the setting: fitted on the same
-left-out rows, or published where none were left out. Only 'oracle' is handed test labels: draw by draw it takes the
+its temperature fitted (`bench.heads.choice`); accuracy ties on few rows. In a draw of a budget, whose classes have
+unlike many labels, rows weigh by their class. Equal losses go to the published setting, then to the earlier one.
+Probabilities are softened by the temperature that belongs to the setting: fitted on the same left-out rows, or
+published where none were left out. Only 'oracle' is handed test labels: draw by draw it takes the
 best balanced accuracy of all settings that the others could take, so that no other can have a better one.
 """
 
@@ -79,9 +80,10 @@ def leave_one_out(head: Head, settings: Sequence[Params], episode: Episode) -> S
 
 def leave_one_out_cautiously(head: Head, settings: Sequence[Params], episode: Episode) -> Selected:
     """Do the same, but stay near the published setting where labels are few."""
-    judged = leave_groups_out(head, episode.support, episode.Y, episode.n_classes, settings)
+    weights, n = episode.weights, episode.effective_rows
+    judged = leave_groups_out(head, episode.support, episode.Y, episode.n_classes, settings, weights=weights)
     published = episode.published(head)
-    losses = with_prior(judged.losses, head, settings, published, episode.Y.shape[1])
+    losses = with_prior(judged.losses, head, settings, published, n)
     return _at(least(losses, settings, published), Judged(losses, judged.temperatures))
 
 

@@ -11,6 +11,11 @@ The cautious choice adds what is known before a label is seen, that settings nea
 
 which few labels cannot outweigh and many do not notice: the criterion of regularised maximum likelihood, with a normal
 prior on the place, of standard deviation (2 PRIOR)^-1/2.
+
+Where classes have unlike many labels, a mean over rows asks what is good for the large ones, and balanced accuracy does
+not. A mean over classes rests on the few rows of the small ones, and where labels are wrong most of these are rows of
+large ones. Rows weigh between the two, the inverse square root of their class's labels, and n is what such weights
+leave of the rows, (sum of w)^2 / sum of w^2 (Kish 1965, section 11.7).
 """
 
 from __future__ import annotations
@@ -36,24 +41,48 @@ class Judged(NamedTuple):
     temperatures: np.ndarray
 
 
-def leave_groups_out(head: Head, support: Support, Y: np.ndarray, n_classes: int, settings: Sequence[Params]) -> Judged:
-    """Judge settings by the support rows, each predicted without its group. Y (m, n): labels."""
+def weights_of(Y: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return what every row weighs by its label, float64 (m, n), of labels Y (m, n): 1 where classes are equal."""
+    counts = np.stack([np.bincount(y, minlength=n_classes) for y in Y])
+    usual = Y.shape[1] / (counts > 0).sum(1)  # labels of a class in the mean
+    return np.sqrt(usual[:, None] / np.take_along_axis(counts, Y, 1))
+
+
+def effective_rows(weights: np.ndarray) -> np.ndarray:
+    """Return how many rows of equal weight tell as much as rows of these weights (m, n), float64 (m,)."""
+    found: np.ndarray = weights.sum(1) ** 2 / (weights**2).sum(1)
+    return found
+
+
+def leave_groups_out(
+    head: Head, support: Support, Y: np.ndarray, n_classes: int, settings: Sequence[Params], *,
+    weights: np.ndarray | None = None,
+) -> Judged:  # fmt: skip
+    """Judge settings by the support rows, each predicted without its group. Y (m, n): labels. weights: see `judge`."""
     assert head.loo is not None
     P = head.loo(support, Y, n_classes, settings).P
-    return judge(head, P, Y, support.groups, support.shape)
+    return judge(head, P, Y, support.groups, support.shape, weights=weights)
 
 
-def judge(head: Head, P: np.ndarray, Y: np.ndarray, parts: np.ndarray, shape: tuple[int, int]) -> Judged:
+def judge(
+    head: Head, P: np.ndarray, Y: np.ndarray, parts: np.ndarray, shape: tuple[int, int], *,
+    weights: np.ndarray | None = None,
+) -> Judged:  # fmt: skip
     """Judge probabilities P (m, L, n, K) of the support rows by models that saw none of a row's part (n,).
 
-    A row whose class has no label outside of its part tells nothing. shape: (n, d) of the support.
+    A row whose class has no label outside of its part tells nothing. shape: (n, d) of the support. weights (m, n): of
+    the rows in the mean loss, see `weights_of`; None for all alike. Temperatures are fitted to all rows alike, for
+    probabilities are to hold for labels as they come.
     """
     m, L, _, K = P.shape
     left = rows_left(Y, parts, K)
     told = np.take_along_axis(left, Y[..., None], 2)[..., 0] > 0  # (m, n)
     prior = np.full((m, L), head.published_temperature(shape[0], K, shape[1]))
     T, losses = fit_temperature(P, Y, told, prior)
-    return Judged(losses.sum(-1) / np.maximum(told.sum(-1), 1)[:, None], T)
+    if weights is None:
+        return Judged(losses.sum(-1) / np.maximum(told.sum(-1), 1)[:, None], T)
+    of_all = (weights * told).sum(-1)
+    return Judged((losses * weights[:, None]).sum(-1) / np.where(of_all > 0, of_all, 1)[:, None], T)
 
 
 def least(losses: np.ndarray, settings: Sequence[Params], published: Params) -> np.ndarray:
@@ -65,8 +94,13 @@ def least(losses: np.ndarray, settings: Sequence[Params], published: Params) -> 
     return index
 
 
-def with_prior(losses: np.ndarray, head: Head, settings: Sequence[Params], published: Params, n: int) -> np.ndarray:
-    """Return losses (m, L) with what is known before: how far a setting is from the published one. n: labels."""
+def with_prior(
+    losses: np.ndarray, head: Head, settings: Sequence[Params], published: Params, n: float | np.ndarray
+) -> np.ndarray:
+    """Return losses (m, L) with what is known before: how far a setting is from the published one.
+
+    n: labels, of all or of each (m, 1), see `effective_rows`.
+    """
     if head.place is None:
         return losses
     away = np.array([head.place(setting) for setting in settings]) - head.place(published)

@@ -15,6 +15,7 @@ from bench.seeds import content_name
 
 FORMAT = "cell-classifier predictions 4"
 LEDGER_FORMAT = "cell-classifier ledger 6"  # changed when the same predictions would give other rows
+WEIGHTS = "root"  # of the rows of a budget where settings are judged, see `bench.heads.choice.weights_of`
 USUAL_UNIT, USUAL_SCALING = "instance", "pool"  # what is not said in a name
 
 
@@ -50,6 +51,7 @@ class FitBlock:
             **self.made_of,
             "selection": self.selection,
             **({"way": self.way} if self.chosen_by != self.selection else {}),
+            **({"weights": WEIGHTS} if self.weighs and self.chosen_by.startswith("auto") else {}),
             **({"scale by": self.scale_by} if self.scale_by != USUAL_SCALING else {}),
             **({"shot unit": self.shot_unit} if self.shot_unit != USUAL_UNIT else {}),
         }
@@ -63,6 +65,11 @@ class FitBlock:
     def chosen_by(self) -> str:
         """How settings were really chosen."""
         return self.way or self.selection
+
+    @property
+    def weighs(self) -> bool:
+        """Whether rows weigh by their class where settings are judged: of a budget, whose classes are unlike."""
+        return self.series == "budget"
 
     @property
     def shots(self) -> int:
@@ -93,6 +100,7 @@ def block_of(
 ) -> FitBlock:  # fmt: skip
     """Return the block of this identity, as it was stored with its predictions, and of these words for people."""
     made_of = dict(identity)
+    made_of.pop("weights", "")  # follows from the rest
     settings = identity["head"][2:]  # a list of them, of what chose its settings
     return FitBlock(
         encoder=encoder, head=head, level=level, draws=draws, rates=rates, noise_kind=noise_kind,
