@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from .checkpoint_network import build_network, check_network, size_multiple
+from .checkpoint_network import build_network, check_network, pooled_settings, size_multiple
 from .dictionary import build_dictionary, check_dictionary
 from .errors import EncoderError, did_you_mean
-from .options import COMMON_READERS, IMAGE_READERS, common_defaults, read_options, whole
+from .options import COMMON_READERS, IMAGE_READERS, Reader, common_defaults, one_of, read_options, whole
 from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
+from .timm_facts import LAYERS
 from .weights import local_weights
 
 FORMAT = 1
@@ -30,17 +31,19 @@ LARGEST = 1_000_000  # bytes of encoder.json
 @dataclass(frozen=True)
 class Kind:
     """What of a kind of encoder is fixed: how it is built, what checks its settings and returns its dimension, what
-    heads should do to its vectors, see `EncoderSpec.scaling`, and what the input's size is a multiple of."""
+    heads should do to its vectors, see `EncoderSpec.scaling`, what the input's size is a multiple of, and, where its
+    output can be read in more than one way (option pool), the settings that read it so."""
 
     build: Callable[[EncoderSpec, Placement], LoadedEncoder]
     check: Callable[[Mapping[str, Any], Preprocess], int]
     scaling: str
     multiple: Callable[[Mapping[str, Any]], int] = lambda settings: 1
+    pooled: Callable[[Mapping[str, Any], str, str], dict[str, Any]] | None = None
 
 
 KINDS = {
     "dictionary": Kind(build_dictionary, check_dictionary, "standard"),
-    "network": Kind(build_network, check_network, "unit", size_multiple),
+    "network": Kind(build_network, check_network, "unit", size_multiple, pooled_settings),
 }
 SMALLEST, LARGEST_SIZE = 8, 4096  # sides of an input in pixels
 
@@ -93,20 +96,25 @@ def checkpoint_spec(name: str, options: Mapping[str, object]) -> EncoderSpec:
             f"Got {folder / WEIGHTS}, which is not what {FILE} beside it was written with ({digest[:15]}, now "
             f"{own[:15]}); copy the folder again, or make it again."
         )
-    readers = {"size": whole(SMALLEST, LARGEST_SIZE, kind.multiple(found.settings)), **COMMON_READERS}
+    readers: dict[str, Reader] = {
+        "size": whole(SMALLEST, LARGEST_SIZE, kind.multiple(found.settings)), **COMMON_READERS,
+    }  # fmt: skip
     defaults = {"size": found.preprocess.size, **common_defaults(found.preprocess, options)}
+    if kind.pooled:
+        readers["pool"], defaults["pool"] = one_of(found.settings["pool"], LAYERS), found.settings["pool"]
     values, full = read_options(name.rstrip("/"), options, readers, defaults)
+    settings = kind.pooled(found.settings, str(values["pool"]), full) if kind.pooled else found.settings
     chosen: dict[str, Any] = {key: values[key] for key in ("size", *IMAGE_READERS)}
     preprocess = Preprocess(**{**asdict(found.preprocess), **chosen})
     try:
-        dim = kind.check(found.settings, preprocess)
+        dim = kind.check(settings, preprocess)
     except ValueError as error:
         raise EncoderError(f"Got encoder '{full}', which cannot be: {error}. Give another size.") from None
     return EncoderSpec(
         name=full, family="microscopy", source=f"checkpoint:{found.kind}", dim=dim,
         preprocess=preprocess, weights=digest, orient8=str(values["orient8"]), scaling=kind.scaling,
         licence=found.licence, pretraining=found.pretraining, params=found.params,
-        architecture=json.dumps(dict(found.settings), sort_keys=True), file=path, checked="code",
+        architecture=json.dumps(dict(settings), sort_keys=True), file=path, checked="code",
         about=f"{found.kind} made by bench pretrain", build=kind.build,
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .encode import network_encoder
 from .errors import EncoderError, did_you_mean
 from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
+from .timm_facts import LAYERS, layers_dim
 from .timm_models import pooled, with_weights
 from .weights import mismatch, quiet, read_state_dict, state_digest, unchanged
 
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
 #: Arguments of an architecture that settings may hold, and the largest value of each.
 ARGUMENTS = {"img_size": 4096, "patch_size": 64, "depth": 64, "embed_dim": 4096, "num_heads": 64}
-#: How the output becomes a vector: as timm does; the mean of a transformer's patches; the mean of a map of features.
-POOLS = ("default", "mean", "map")
+#: How the output becomes a vector: as timm does; the mean of a transformer's patches; the mean of a map of features;
+#: the means of the maps at every resolution.
+POOLS = ("default", "mean", "map", LAYERS)
 LARGEST_DIM = 65_536
 
 
@@ -56,6 +58,13 @@ def size_multiple(settings: Mapping[str, Any]) -> int:
     """Return what the side of the input has to be a multiple of: the side of a transformer's patch, where it is
     told."""
     return int(settings["arguments"].get("patch_size", 1))
+
+
+def pooled_settings(settings: Mapping[str, Any], pool: str, name: str) -> dict[str, Any]:
+    """Return the settings with another pool, their own or "layers"; EncoderError where there are no layers to read."""
+    if pool == settings["pool"]:
+        return dict(settings)
+    return {**settings, "pool": pool, "dim": layers_dim(f"timm:{settings['architecture']}", name)}
 
 
 def build_network(spec: EncoderSpec, placement: Placement) -> LoadedEncoder:

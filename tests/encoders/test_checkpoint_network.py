@@ -56,17 +56,35 @@ def by_timm(settings: dict[str, Any], images: list[np.ndarray]) -> np.ndarray:
     with torch.inference_mode():
         if settings["pool"] == "default":
             return model(x).numpy()
+        if settings["pool"] == "layers":
+            maps = model.forward_intermediates(x, intermediates_only=True)
+            return np.concatenate([layer.mean((2, 3)).numpy() for layer in maps], 1)
         features = model.forward_features(x)
         return (features.mean((2, 3)) if settings["pool"] == "map" else features[:, 1:].mean(1)).numpy()
 
 
-@pytest.mark.parametrize("settings", [CNN, {**CNN, "pool": "map", "dim": 256}, VIT])
+LAYERED = {**CNN, "pool": "layers", "dim": 16 + 24 + 32 + 48 + 64}
+
+
+@pytest.mark.parametrize("settings", [CNN, {**CNN, "pool": "map", "dim": 256}, LAYERED, VIT])
 def test_a_vector_is_what_timm_gives_and_depends_on_its_image_alone(tmp_path: Path, settings: dict[str, Any]) -> None:
     encoder = resolve(str(write(tmp_path / "mine", settings))).load()
     vectors = encoder.encode(inputs())
     assert vectors.dtype == np.float32 and vectors.shape == (3, encoder.spec.dim)
     np.testing.assert_allclose(vectors, by_timm(settings, inputs()), atol=2e-4, rtol=2e-3)
     assert (encoder.encode(inputs()[1:2]) == vectors[1:2]).all()
+
+
+def test_what_was_learned_can_be_read_at_every_resolution(tmp_path: Path) -> None:
+    folder = write(tmp_path / "mine", CNN)
+    spec = resolve(f"{folder}@pool=layers")
+    assert spec.name.endswith("mine@pool=layers") and spec.dim == LAYERED["dim"] and spec.key != resolve(str(folder)).key
+    np.testing.assert_allclose(spec.load().encode(inputs()), by_timm(LAYERED, inputs()), atol=2e-4, rtol=2e-3)
+    assert resolve(f"{folder}@pool=default").key == resolve(str(folder)).key
+    with pytest.raises(EncoderError, match=r"Got pool=max for .*expected one of default, layers"):
+        resolve(f"{folder}@pool=max")
+    with pytest.raises(EncoderError, match="whose layers timm does not list"):
+        resolve(f"{write(tmp_path / 'vit', VIT)}@pool=layers")
 
 
 @pytest.mark.parametrize("settings", [CNN, VIT])
