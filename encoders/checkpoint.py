@@ -112,7 +112,8 @@ def checkpoint_spec(name: str, options: Mapping[str, object]) -> EncoderSpec:
         raise EncoderError(f"Got encoder '{full}', which cannot be: {error}. Give another size.") from None
     return EncoderSpec(
         name=full, family="microscopy", source=f"checkpoint:{found.kind}", dim=dim,
-        preprocess=preprocess, weights=digest, orient8=str(values["orient8"]), scaling=kind.scaling,
+        preprocess=preprocess, weights=digest, orient8=str(values["orient8"]),
+        scaling="standard" if settings.get("pool") == LAYERS else kind.scaling,
         licence=found.licence, pretraining=found.pretraining, params=found.params,
         architecture=json.dumps(dict(settings), sort_keys=True), file=path, checked="code",
         about=f"{found.kind} made by bench pretrain", build=kind.build,

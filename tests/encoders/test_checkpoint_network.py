@@ -80,6 +80,7 @@ def test_what_was_learned_can_be_read_at_every_resolution(tmp_path: Path) -> Non
     spec = resolve(f"{folder}@pool=layers")
     assert spec.name.endswith("mine@pool=layers") and spec.dim == LAYERED["dim"] and spec.key != resolve(str(folder)).key
     np.testing.assert_allclose(spec.load().encode(inputs()), by_timm(LAYERED, inputs()), atol=2e-4, rtol=2e-3)
+    assert spec.scaling == resolve("efficientnet-lite0@pool=layers").scaling == "standard"
     assert resolve(f"{folder}@pool=default").key == resolve(str(folder)).key
     with pytest.raises(EncoderError, match=r"Got pool=max for .*expected one of default, layers"):
         resolve(f"{folder}@pool=max")
