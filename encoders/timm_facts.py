@@ -90,10 +90,15 @@ def layers_dim(source: str, name: str) -> int:
     return found
 
 
+def has_layers(model: Any) -> bool:
+    """Return whether timm lists the maps of a network at several resolutions."""
+    info = getattr(model, "feature_info", None)
+    return bool(info) and hasattr(model, "forward_intermediates") and getattr(model, "num_prefix_tokens", None) is None
+
+
 def _channels(model: Any) -> int:
     """Return the channels of the maps at every resolution, together; 0 where timm does not list them."""
-    info = getattr(model, "feature_info", None)
-    return sum(level["num_chs"] for level in info) if info and hasattr(model, "forward_intermediates") else 0
+    return sum(level["num_chs"] for level in model.feature_info) if has_layers(model) else 0
 
 
 def _preprocess(config: dict[str, Any], model_id: str) -> Preprocess:

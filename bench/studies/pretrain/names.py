@@ -11,6 +11,7 @@ METHODS = {
     "vicreg": "two views agree, every dimension varies, no two dimensions tell the same",
     "byol": "a student foretells what a slow teacher sees in another view",
     "dino": "a student sorts views as a slow teacher does",
+    "orient": "one orientation tells what the network at first sees in the mean over eight; needs --init imagenet",
     "mae": "hidden patches are filled in",
 }
 DEFAULT_METHOD = "dictionary"

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bench.errors import BenchError
 from bench.studies.pretrain.crops import Crops
-from bench.studies.pretrain.method import Learned, Ready, Tools
+from bench.studies.pretrain.method import Learned, OnProgress, Ready, Tools
 from bench.studies.pretrain.ssl.backbones import Backbone, Wanted, architecture_of, with_pool
 from bench.studies.pretrain.ssl.objectives import Objective
 from bench.studies.pretrain.ssl.settings import NetworkSettings
 from bench.studies.pretrain.ssl.starts import find_backbone
 from bench.studies.pretrain.ssl.training import Course, drawing, make_optimiser, normalised, train
-from bench.studies.pretrain.ssl.views import Augmentation
 from bench.studies.pretrain.ssl.watch import LEAST_SPREAD, Watched, left_out_accuracy, rankme, spread, verdict
 from bench.work.threads import torch_threads
 from encoders import Preprocess, find_placement
@@ -38,6 +37,11 @@ def prepare_network(objective: Objective, settings: NetworkSettings, size: int, 
         architecture=architecture_of(settings.backbone), default=objective.backbone, arguments=objective.arguments,
         size=size, seed=settings.seed,
     )  # fmt: skip
+    if objective.foresee and settings.init == "random":
+        raise BenchError(
+            "Got --init random, from which this method can learn nothing; expected weights that have learned. Give "
+            "--init imagenet, an encoder, a file of weights, or a folder made here."
+        )
     backbone = find_backbone(settings.init, wanted)
     backbone = with_pool(backbone, objective.pool(backbone), size)
     policy = Preprocess(size, "squash", 1.0, "bilinear", backbone.mean, backbone.std, color=color)
@@ -81,13 +85,13 @@ def learn_network(
         return Watched(step=step, loss=loss, rank=rankme(H - H.mean(0)), spread=seen, knn=knn)
 
     asked = {name: value for name, value in asdict(settings).items() if name != "keep_every"}
-    rate = settings.learning_rate or RATES[backbone.fresh]
-    light: dict[str, Any] = {} if objective.light else {"light": 0.0, "blur": 0.0, "noise": 0.0}
+    rate = settings.learning_rate or (0 if backbone.fresh else objective.rate) or RATES[backbone.fresh]
     course = Course(
         objective=objective, settings=settings, parts=parts, optimiser=make_optimiser(parts, rate),
         pixels=pixels, rate=rate, still=not backbone.fresh,
-        augmentation=Augmentation(colour=COLOUR_GAIN * (settings.colour == "jittered"), **light),
+        augmentation=replace(objective.augmentation, colour=COLOUR_GAIN * (settings.colour == "jittered")),
         mean=backbone.mean, std=backbone.std, watch=watch, state=tools.state, on_progress=tools.on_progress,
+        targets=foreseen(parts, objective, pixels, backbone, tools.on_progress),
         wanted={
             **asked, "method": objective.what, "weights": backbone.weights, "architecture": backbone.settings(),
             "size": pixels.shape[1], "images": tools.data,
@@ -125,6 +129,25 @@ def encoded(
             if objective.watched is not None:
                 Z.append(objective.watched(parts, vectors).float().cpu().numpy())
     return np.concatenate(H), np.concatenate(Z) if Z else None
+
+
+def foreseen(
+    parts: Any, objective: Objective, pixels: torch.Tensor, backbone: Backbone, on_progress: OnProgress | None
+) -> torch.Tensor | None:
+    """Return what the network is to learn of images, uint8 (N, S, S, 3), before its first step, (N, e)."""
+    import torch
+
+    if objective.foresee is None:
+        return None
+    parts.eval()
+    found: list[torch.Tensor] = []
+    with torch.no_grad():
+        for part in pixels.split(AT_ONCE):
+            x = part.permute(0, 3, 1, 2).float().div(255)
+            found.append(objective.foresee(parts["vectors"], normalised(x, backbone.mean, backbone.std)))
+            if on_progress:
+                on_progress("look ahead", sum(map(len, found)), len(pixels))
+    return torch.cat(found)
 
 
 def settle_norms(vectors: Any, pixels: torch.Tensor, backbone: Backbone) -> None:

@@ -14,7 +14,8 @@ from bench.studies.pretrain.ssl import losses
 from bench.studies.pretrain.ssl.backbones import Backbone
 from bench.studies.pretrain.ssl.masked import add_decoder, masked_loss, pool_for_masks
 from bench.studies.pretrain.ssl.parts import TEACHER, add_teachers, perceptron, prototype_logits
-from bench.studies.pretrain.ssl.views import generator
+from bench.studies.pretrain.ssl.views import Augmentation, generator
+from encoders.timm_facts import LAYERS, has_layers
 
 if TYPE_CHECKING:
     import torch
@@ -27,10 +28,13 @@ CENTRE_MOMENTUM, PROTOTYPES = 0.9, 1024  # of DINO's teacher
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What a loss is of. views: float32 (B, 3, S, S) normalised, as many as the objective takes. key: of this step."""
+    """What a loss is of. views: float32 (B, 3, S, S) normalised, as many as the objective takes. key: of this step.
+    targets: what `Objective.foresee` found of the batch, (B, e).
+    """
 
     views: tuple[torch.Tensor, ...]
     key: tuple[object, ...]
+    targets: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +43,12 @@ class Objective:
 
     what: of the model card, with the paper. extend: (parts, backbone, size of the input) adds the method's modules.
     loss: (parts, step) to a scalar. watched: (parts, vectors (B, d)) to the space in which a collapse shows, (B, e);
-    None for a loss that vectors cannot please by being the same for all images. views: of every instance. light:
-    whether views differ in light, blur and noise. taught: parts with a teacher, which keeps `momentum` of itself at
-    the first step and all of it at the last. backbone, arguments: the default. pool: of a backbone, how its output
-    becomes a vector.
+    None for a loss that vectors cannot please by being the same for all images. views: of every instance, augmentation:
+    how they differ. taught: parts with a teacher, which keeps `momentum` of itself at the first step and all of it at
+    the last. backbone, arguments: the default. pool: of a backbone, how its output becomes a vector. rate: highest
+    learning rate of weights that were learned before, 0 for the usual one. foresee: (the network's vectors, normalised
+    images of the pool, float32 (B, 3, S, S)) to what it is to learn of them, before its first step; it then needs
+    weights that have learned.
     """
 
     what: str
@@ -50,12 +56,14 @@ class Objective:
     loss: Callable[[Any, Step], torch.Tensor]
     watched: Callable[[Any, torch.Tensor], torch.Tensor] | None = None
     views: int = 2
-    light: bool = True
+    augmentation: Augmentation = field(default_factory=Augmentation)
     taught: tuple[str, ...] = ()
     momentum: float = 0.99
     backbone: str = SMALL_CNN
     arguments: Mapping[str, int] = field(default_factory=dict)
     pool: Callable[[Backbone], str] = lambda backbone: backbone.pool
+    rate: float = 0.0
+    foresee: Callable[[torch.nn.Module, torch.Tensor], torch.Tensor] | None = None
 
 
 def projected(parts: Any, vectors: torch.Tensor) -> torch.Tensor:
@@ -135,6 +143,33 @@ def mae_loss(parts: Any, step: Step) -> torch.Tensor:
     return masked_loss(parts, step.views[0], generator("mask", *step.key))
 
 
+def mean_over_orientations(vectors: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Return the mean of the vectors of images x (B, 3, S, S) over their eight orientations, (B, d)."""
+    import torch
+
+    turned = (torch.rot90(way, k, (2, 3)) for way in (x, x.flip(3)) for k in range(4))
+    return torch.stack([vectors(image).float() for image in turned]).mean(0)
+
+
+def nothing_more(parts: Any, backbone: Backbone, size: int) -> None:
+    """Add nothing."""
+
+
+def orient_loss(parts: Any, step: Step) -> torch.Tensor:
+    """Return the squared difference of a view's vector and what the network at the start saw in the mean over eight.
+
+    In units of the deviation of each dimension over the batch, so that resolutions with small numbers count.
+    """
+    assert step.targets is not None
+    deviation = step.targets.std(0) + 1e-6
+    return (((parts["vectors"](step.views[0]).float() - step.targets) / deviation) ** 2).mean()
+
+
+def every_resolution(backbone: Backbone) -> str:
+    """Return that a network is read at every resolution, if it has maps at several."""
+    return LAYERS if has_layers(backbone.model) else backbone.pool
+
+
 def with_projector(*widths: int) -> Callable[[Any, Backbone, int], None]:
     """Return what adds a projector of these widths."""
 
@@ -164,10 +199,18 @@ OBJECTIVES = {
         "2021; two views and no smaller ones)",
         extend=dino_parts, loss=dino_loss, watched=projected, taught=("vectors", "projector", "prototypes"),
     ),
+    "orient": Objective(
+        what="learned to see in one orientation of an instance what the network that it started from sees in the mean "
+        "over all eight (distillation, Hinton, Vinyals and Dean 2015, into a network that turning changes less)",
+        extend=nothing_more, loss=orient_loss, foresee=mean_over_orientations, views=1, pool=every_resolution,
+        rate=3e-4,
+        augmentation=Augmentation(turns="eight", area=1.0, light=0.0, blur=0.0, noise=0.0),
+    ),
     "mae": Objective(
         what="learned to fill in hidden patches (masked autoencoder, He et al. 2022; with a CNN as SimMIM, Xie et al. "
         "2022)",
-        extend=add_decoder, loss=mae_loss, views=1, light=False, backbone=SMALL_VIT,
+        extend=add_decoder, loss=mae_loss, views=1, backbone=SMALL_VIT,
+        augmentation=Augmentation(light=0.0, blur=0.0, noise=0.0),
         arguments={"depth": 6}, pool=pool_for_masks,
     ),
 }  # fmt: skip

@@ -36,7 +36,8 @@ LOOKS = 4  # times that a training is watched, but at its start
 @dataclass(frozen=True, kw_only=True)
 class Course:
     """What is trained on what. pixels: uint8 (n, S, S, 3) on the device. rate: the highest learning rate. watch:
-    (step, mean loss) to a row. state, wanted: see `state`. mean, std: of inputs. still: see `in_training`.
+    (step, mean loss) to a row. state, wanted: see `state`. mean, std: of inputs. still: see `in_training`. targets: of
+    the pixels, (n, e), see `Objective.foresee`.
     """  # fmt: skip
 
     objective: Objective
@@ -53,6 +54,7 @@ class Course:
     state: Path
     wanted: dict[str, Any]
     on_progress: OnProgress | None = None
+    targets: torch.Tensor | None = None
 
 
 def train(course: Course) -> tuple[Watched, ...]:
@@ -86,7 +88,8 @@ def one_step(course: Course, step: int) -> float:
     settings, objective, parts = course.settings, course.objective, course.parts
     device = course.pixels.device
     key = (settings.seed, step)
-    batch = course.pixels[batch_rows(len(course.pixels), settings.batch, settings.seed, step).to(device)]
+    rows = batch_rows(len(course.pixels), settings.batch, settings.seed, step).to(device)
+    batch = course.pixels[rows]
     views = tuple(
         normalised(make_view(batch, course.augmentation, (*key, i)), course.mean, course.std)
         for i in range(objective.views)
@@ -95,7 +98,8 @@ def one_step(course: Course, step: int) -> float:
         group["lr"] = course.rate * rate_at(step, settings.steps)
     in_training(parts, course.still)
     with drawing(key), reduced(device):
-        loss = objective.loss(parts, Step(views=views, key=key))
+        targets = None if course.targets is None else course.targets[rows]
+        loss = objective.loss(parts, Step(views=views, key=key, targets=targets))
     course.optimiser.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_([p for p in parts.parameters() if p.requires_grad], LONGEST)

@@ -22,6 +22,7 @@ from bench.studies.pretrain.ssl.objectives import OBJECTIVES
 from bench.studies.pretrain.ssl.settings import NetworkSettings
 from encoders import Preprocess, resolve
 from encoders.checkpoint import Checkpoint, write_checkpoint
+from encoders.weights import read_state_dict
 
 ROOT = Path(__file__).resolve().parents[5]
 
@@ -30,9 +31,22 @@ def test_help_lists_the_methods_that_there_are():
     assert list(NAMES) == list(METHODS)
 
 
+@pytest.fixture
+def weights(tmp_path):
+    """A file of weights of the tiny network."""
+    import timm
+    import torch
+    from safetensors.torch import save_file
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        save_file(timm.create_model("test_efficientnet", num_classes=0).state_dict(), tmp_path / "weights.safetensors")
+    return str(tmp_path / "weights.safetensors")
+
+
 @pytest.mark.parametrize("method", OBJECTIVES)
-def test_every_method_learns_and_is_not_taken_for_a_collapse(learn, method):
-    own = {"backbone": "timm:test_vit"} if method == "mae" else {}
+def test_every_method_learns_and_is_not_taken_for_a_collapse(learn, method, weights):
+    own = {"mae": {"backbone": "timm:test_vit"}, "orient": {"init": weights}}.get(method, {})
     made = learn(method, steps=16, batch=24, **own)
     assert made.notes == ()
     assert made.figures["rank"] > 2 and made.kind == "network"
@@ -44,6 +58,33 @@ def test_a_cnn_fills_in_hidden_patches_too(learn):
     made = learn("mae", steps=24, batch=24)
     assert made.settings["pool"] == "map" and made.figures["loss_last"] < made.figures["loss_first"]
     assert "spread" not in made.figures and made.notes == ()
+
+
+def test_one_orientation_tells_what_the_network_saw_in_the_mean_over_eight(learn, weights, tmp_path, pool):
+    made = learn("orient", init=weights, steps=60, batch=32)
+    assert made.settings["pool"] == "layers" and made.dim == sum((16, 24, 32, 48, 64))
+    policy = Preprocess(32, "squash", mean=(0.5,) * 3, std=(0.5,) * 3)
+    before = {name: tensor.numpy() for name, tensor in read_state_dict(Path(weights)).items()}
+    images, vectors = pool.pixels[:64], {}
+    for name, tensors in (("before", before), ("after", made.tensors)):
+        write_checkpoint(
+            tmp_path / name, Checkpoint(kind="network", preprocess=policy, settings=made.settings), tensors, ""
+        )
+        for turns in ("off", "mean"):
+            encoder = resolve(f"{tmp_path / name}@orient8={turns}").load()
+            vectors[name, turns] = encoder.encode(list(images))
+    target = vectors["before", "mean"]
+
+    def error(found):
+        return float((((found - target) / target.std(0)) ** 2).mean())
+
+    assert error(vectors["after", "off"]) < 0.7 * error(vectors["before", "off"])
+    assert error(vectors["after", "mean"]) < error(vectors["after", "off"])
+
+
+def test_there_is_nothing_to_turn_in_random_weights(learn):
+    with pytest.raises(BenchError, match="Got --init random, .* Give --init imagenet"):
+        learn("orient")
 
 
 @pytest.mark.parametrize("method", ["vicreg", "byol"])
