@@ -28,6 +28,7 @@ POOLS = {
     "vit": ("default", "cls", "mean", "cls+mean"),
     "vit-both": ("cls+mean", "cls", "mean"),
     "tokens": ("default", "mean"),
+    "layers": (LAYERS,),
     "fixed": ("default",),
 }
 BUILDERS = {
@@ -61,6 +62,7 @@ class Network:
     hub: Hugging Face repository of the weights; None for the one that the source names, or timm's own.
     kind: what pooling there is to choose, a key of POOLS. patch: what the input size has to be a multiple of.
     control: weights are drawn, never loaded. package, weights: the installed package that has them, and "sha256:...".
+    delta: see `EncoderSpec`.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Network:
     control: bool = False
     package: str = ""
     weights: str = "pretrained"
+    delta: str = ""
 
 
 def network_spec(row: Network, options: Mapping[str, object]) -> EncoderSpec:
@@ -93,7 +96,8 @@ def network_spec(row: Network, options: Mapping[str, object]) -> EncoderSpec:
         weights="random:0" if row.control else row.weights, pool=POOLS[row.kind][0], licence=row.licence,
         pretraining=row.pretraining, gated=row.gated, hub=hubs.get(library, "") if row.hub is None else row.hub,
         revision=row.revision, architecture=row.architecture, params=row.params, checked=row.checked,
-        about=row.about, package=row.package, build=BUILDERS[library],
+        about=row.about, package=row.package, delta=row.delta, build=BUILDERS[library],
+        scaling="standard" if POOLS[row.kind][0] == LAYERS else "unit",
     )  # fmt: skip
     return _variant(declared, options, row.kind, row.patch, row.control)
 
@@ -118,7 +122,8 @@ def _variant(
     chosen: dict[str, Any] = {key: values[key] for key in ("size", *IMAGE_READERS)}
     how: dict[str, Any] = {key: values[key] for key in ("precision", "backend", "orient8")}
     pool = str(values["pool"])
-    if pool == LAYERS:  # some layers have larger numbers than others, which a row's length would follow
+    if pool == LAYERS != declared.pool:
+        # Some layers have larger numbers than others, which a row's length would follow.
         how |= {"dim": layers_dim(declared.source, declared.name), "scaling": "standard"}
     else:
         how["dim"] = declared.dim // _tokens(declared.pool) * _tokens(pool)
@@ -134,14 +139,14 @@ def _weighted(spec: EncoderSpec, weights: str, seed: object, seed_given: bool) -
     if weights == "random":
         return replace(
             spec, weights=f"random:{seed}", family="control", trivial=True,
-            pretraining="none (random weights)", hub="", package="", revision="", gated=False,
+            pretraining="none (random weights)", hub="", package="", delta="", revision="", gated=False,
         )  # fmt: skip
     if seed_given:
         raise EncoderError(f"Got a seed for encoder '{spec.name}'; it belongs to weights=random.")
     if weights == "pretrained":
         return spec
     path, digest = local_weights(weights)
-    spec = replace(spec, weights=digest, file=path, package="", revision="", gated=False)
+    spec = replace(spec, weights=digest, file=path, package="", delta="", revision="", gated=False)
     if spec.source.startswith("file:"):  # such a file is how this entry is used
         return spec
     return replace(spec, licence="unknown (local file)", pretraining="unknown (local file)")

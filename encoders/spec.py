@@ -117,7 +117,8 @@ class EncoderSpec:
     trivial: true for descriptors and controls, the panel a learned encoder has to beat.
     code: identity of code outside this package's contract: a descriptor's version, a user file's sha256.
     architecture: timm's or open_clip's description of the network where `source` does not tell, else "".
-    revision: commit of the hub repository; "" for main.
+    revision: commit of the hub repository; "" for main. delta: what was learned on from the weights and comes with this
+        package, "NAME sha256:...", see `deltas`.
     hub, file, package: where the weights are: Hugging Face repository, local file, or installed package that has
         them ("" when none); not part of the identity.
     params: millions of parameters (0: none or not known). about: one line, with the paper.
@@ -143,6 +144,7 @@ class EncoderSpec:
     code: str = ""
     architecture: str = ""
     revision: str = ""
+    delta: str = ""
     params: float = field(default=0, compare=False)
     checked: str = field(default="", compare=False)
     about: str = field(default="", compare=False)
@@ -154,7 +156,7 @@ class EncoderSpec:
 
     def identity(self) -> dict[str, object]:
         """Return everything that changes the bits of an embedding: no name, licence or path."""
-        declared = {"architecture": self.architecture, "revision": self.revision}
+        declared = {"architecture": self.architecture, "revision": self.revision, "delta": self.delta}
         return {
             "contract": CONTRACT,
             "source": self.source,

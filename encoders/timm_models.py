@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .deltas import with_delta
 from .encode import network_encoder
 from .errors import EncoderError
 from .hub import WEIGHT_FILES, hub_file
@@ -49,6 +50,8 @@ def timm_model(spec: EncoderSpec) -> Any:
     state, source = read_state_dict(path), spec.file or spec.package or spec.hub
     if spec.package:
         state = named_as(state, _names(architecture), spec.name, source)
+    if spec.delta:
+        state = with_delta(state, spec.delta, spec.name)
     model = with_weights(architecture, kwargs, config, state, spec.name, source, exact=exact)
     if spec.file:
         unchanged(spec.file, spec.weights, spec.name)
