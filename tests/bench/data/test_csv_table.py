@@ -83,6 +83,7 @@ def test_what_spreadsheets_add_changes_nothing(write, text):
         (b"a/1.png,a\nb/1.png,b\n", "whose first line names an image"),
         (b'path,label\na/1.png,"a\nb/1.png,b\n', "a quotation mark that opens in line 2 is not closed"),
         (b'path,label\n"a/1.png,a\nb/1.png",b\na/2.png,a\n', "a path of several lines in line 2"),
+        ("path,label\na/1.png,a\nb/1.png,b\n".encode("utf-16")[:-1], "is no table (its text is damaged)"),
         (b"path,label\na/1.png,a,b,c,d,e,f,g,h,i,j,k,l\n", "line 2 has 13 fields"),
         (b"path,label\na/1.png,a\nb/1.png,b,c\n", "more fields than column names"),
         (b"path,label\na/1.png,a\n\n,b\n", "no path in line 4"),

@@ -102,6 +102,15 @@ def test_a_class_without_an_image_stops_what_is_run_and_heads_what_is_shown(benc
     assert code == 2 and said in text
 
 
+@pytest.mark.parametrize("hint", ["", " (repeat the option for names with a comma)"])
+def test_classes_are_left_out_by_repeating_the_option_where_a_name_has_a_comma(folder, hint):
+    name = "c,d" if hint else "c"
+    (folder / name).mkdir()
+    with pytest.raises(BenchError) as stopped:
+        load_dataset(folder)
+    assert str(stopped.value).endswith(f"--leave-out {name}{hint}.")
+
+
 def test_a_class_that_does_not_decode_is_lost_too(folder, tmp_path, bench):
     (folder / "c").mkdir()
     whole = (folder / "a" / "0.png").read_bytes()

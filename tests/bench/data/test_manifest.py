@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from bench.data import manifest
-from bench.data.manifest import COLUMNS, record_problems, scan
+from bench.data.manifest import COLUMNS, forgotten_manifests, record_problems, scan
 from bench.errors import BenchError
 
 PATHS = ["a/0.png", "a/1.png", "b/0.png"]
@@ -112,6 +113,15 @@ def test_a_manifest_that_cannot_be_read_or_is_of_another_form_is_made_again(root
     else:
         place.write_bytes(content)
     assert scan(root, PATHS, tmp_path / "c").equals(first)
+
+
+def test_a_manifest_is_forgotten_once_its_folder_is_gone_and_no_sooner(root, tmp_path, save_png):
+    other = save_png(tmp_path / "other" / "0.png").parent
+    for folder, paths in ((root, PATHS), (other, ["0.png"])):
+        scan(folder, paths, tmp_path / "c")
+    assert forgotten_manifests(tmp_path / "c") == []
+    shutil.rmtree(other)
+    assert [folder for _, folder in forgotten_manifests(tmp_path / "c")] == [str(other)]
 
 
 def test_a_cache_that_cannot_be_written_is_named(root, tmp_path):

@@ -24,6 +24,12 @@ def test_a_table_of_labels_beside_class_folders_is_not_used_and_that_is_said(fol
     assert "ages.csv is not used, without a column of paths and one of labels" in dataset.notes
 
 
+@pytest.mark.parametrize("head", ["filename,size", "size,class"])
+def test_a_table_of_paths_or_of_labels_alone_is_no_table_of_labels(folder, head):
+    (folder / "files.csv").write_text(f"{head}\na/0.png,7\n")
+    assert "files.csv is not used, without a column of paths and one of labels" in load_dataset(folder).notes
+
+
 def test_a_table_of_labels_is_used_where_folders_name_no_classes(tmp_path, save_png):
     for i in range(5):
         save_png(tmp_path / "d" / "images" / f"{i}.png", seed=i)

@@ -111,6 +111,11 @@ def test_an_image_that_cannot_be_decoded_is_told_and_the_rows_of_the_others_stay
     np.testing.assert_allclose(store.read(spec.key, [row["instance"]])[0, :3], pixels.mean((0, 1)) / 255, atol=1e-6)
 
 
+def test_a_wrong_device_is_told_where_nothing_would_run_on_it(data, tmp_path):
+    with pytest.raises(EncoderError, match="Got device 'tpu'"):
+        extract(make_instances(data, "whole"), data.root, [resolve("color-stats")], EmbeddingStore(tmp_path), device="tpu")
+
+
 def test_what_another_process_holds_is_left_to_it_and_counted_as_reused(data, tmp_path):
     import threading
     import time

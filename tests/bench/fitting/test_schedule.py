@@ -81,6 +81,14 @@ def test_a_task_whose_predictions_would_not_fit_is_cut(make_sweep, monkeypatch):
     assert max(map(len, tasks)) <= 2 and at_once == 1
 
 
+def test_tasks_are_cut_until_as_many_fit_as_there_are_processes(make_sweep, monkeypatch):
+    sweep, views = make_sweep(Protocol(shots=(1, 2, 4, 6)), HEADS)
+    monkeypatch.setattr("bench.fitting.schedule.PROCESS", 0.0)
+    monkeypatch.setattr("bench.fitting.schedule._kept", lambda task, sweep: 1e9 * len(task))
+    tasks, at_once = cut_tasks(sweep.blocks, sweep, views, 2, 5e9)
+    assert max(map(len, tasks)) == 2 and at_once == 2
+
+
 def test_however_tasks_are_cut_the_bits_are_the_same(make_sweep, tmp_path):
     sweep, views = make_sweep(Protocol(shots=(1, 4), noise=(0.0, 0.4), draws=3), [*HEADS, "logreg"])
     run_units(sweep, views, tmp_path / "one")

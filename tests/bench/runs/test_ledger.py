@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from bench.report.tables.leaderboard import build_leaderboard
 from bench.runs.facts import EncoderFacts, RunFacts
 from bench.runs.ledger import read_ledger, read_part
 from bench.runs.predictions import FORMAT, read_identity, read_unit
+from bench.runs.record import RunRecord, read_record_of, write_record_of
 from bench.seeds import content_name
 
 FACTS = RunFacts("d", "whole", "comparable", "r", "fixed", "r", "spread", ("a", "b", "c"),
@@ -42,6 +44,11 @@ def test_a_row_is_a_fit_with_its_gap_iterations_and_setting(done):
     assert all(isinstance(json.loads(part), dict) for part in parts)
     iterates = rows["head"] == "logreg"
     assert rows.loc[~iterates, ["gap", "iterations"]].isna().all().all()
+
+
+def test_losses_that_a_setting_was_chosen_by_are_told_with_six_decimals(done):
+    told = [loss for text in read_ledger(done[2])["losses"] if text for loss in json.loads(text).values()]
+    assert told == [round(loss, 6) for loss in told] != [round(loss, 5) for loss in told]
 
 
 def test_a_part_of_the_ledger_holds_for_other_tools_the_columns_that_it_has_here(done):
@@ -114,3 +121,13 @@ def test_predictions_say_what_they_are_of_unless_they_have_the_name_of_others(do
     other.path(run).write_bytes(one.path(run).read_bytes())
     assert read_identity(run, one.name) and read_identity(run, other.name) is None
     assert read_identity(run, "never made") is None
+
+
+def test_a_record_gives_back_all_that_the_tables_of_a_run_were_made_of(done):
+    sweep, _, run = done
+    facts = replace(FACTS, split_rule=sweep.plan.rule, warnings=("few slides",), prompts={"a": ("a cell",)})
+    write_record_of(run, RunRecord(sweep.blocks, sweep.table, sweep.plan, facts, ("too few",), "bench run"), {}, {})
+    kept = read_record_of(run)
+    assert (kept.facts, kept.refused, kept.command) == (facts, ("too few",), "bench run")
+    assert [unit.name for unit in kept.units] == [unit.name for unit in sweep.blocks]
+    assert kept.plan.test_rows().tolist() == sweep.plan.test_rows().tolist()

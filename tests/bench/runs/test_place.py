@@ -10,7 +10,16 @@ import pytest
 from bench.errors import BenchError
 from bench.runs import place
 from bench.runs.blocks import part_name
-from bench.runs.place import content_in, forget_copy, give_back, keep_earlier, place_run, write_leak
+from bench.runs.place import (
+    content_in,
+    content_of_run,
+    forget_copy,
+    give_back,
+    keep_earlier,
+    keep_tables,
+    place_run,
+    write_leak,
+)
 from bench.storage.tables import csv_bytes
 from bench.storage.together import put_together, unsound
 
@@ -42,6 +51,13 @@ def test_one_sound_table_vouches_for_a_record_and_a_record_without_a_table_for_n
     place_run(tmp_path, "empty", "a" * 32)
     put_together(tmp_path / "empty", {}, {"content": "b" * 32})
     assert content_in(tmp_path / "empty") == "a" * 32
+
+
+def test_a_run_is_of_the_content_that_its_facts_name_where_its_instances_are_sound(tmp_path):
+    put_together(tmp_path, {"instances.parquet": b"1"}, {"facts": {"content": "a" * 32}})
+    assert content_of_run(tmp_path) == "a" * 32
+    (tmp_path / "instances.parquet").write_bytes(b"2")
+    assert content_of_run(tmp_path) == ""
 
 
 def test_asking_where_a_run_would_lie_writes_nothing(tmp_path):
@@ -110,6 +126,16 @@ def test_of_several_that_keep_the_same_tables_at_once_none_fails_and_they_are_ke
         said = list(pool.map(lambda _: keep_earlier(folder, {"u3"}), range(6)))
     assert len(set(said)) == 1 and sorted(path.name for path in tmp_path.iterdir()) == ["cells", "cells-earlier-11111111"]
     assert unsound(tmp_path / "cells-earlier-11111111") == []
+
+
+@pytest.mark.parametrize("more", [{}, {"gap": [0.1, 0.2]}])
+def test_a_table_with_rows_that_the_next_one_lacks_is_kept_whatever_else_it_tells(tmp_path, more):
+    folder, table = tmp_path / "cells", pd.DataFrame({"encoder": ["dino", "colour"], **more})
+    put_together(folder, {"curves.csv": csv_bytes(table)}, {})
+    assert keep_tables(folder, "curves.csv", table[::-1], ["encoder"]) == ""
+    said = keep_tables(folder, "curves.csv", table[1:], ["encoder"])
+    [kept] = tmp_path.glob("cells-earlier-*")
+    assert str(kept) in said and (kept / "curves.csv").read_bytes() == csv_bytes(table)
 
 
 def test_a_leak_is_written_beside_the_tables_it_is_of_and_no_others(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, ttest_1samp, ttest_rel
+from scipy.stats import binomtest, f_oneway, ttest_1samp, ttest_rel
 
 from bench.statistics.hits import Hits
 from bench.statistics.intervals import (
@@ -162,6 +162,15 @@ def test_answers_that_are_one_a_group_are_worth_the_groups():
     assert n_eff[0] == pytest.approx(200)
     assert icc[1] < 0.03
     assert n_eff[1] > 1500
+
+
+def test_how_alike_answers_in_groups_of_unlike_size_are_is_what_an_analysis_of_variance_says():
+    answers = [np.repeat([1.0, 0.0], counts) for counts in ((2, 0), (1, 3), (5, 1))]
+    usual = (12 - (2**2 + 4**2 + 6**2) / 12) / 2
+    ratio = f_oneway(*answers).statistic
+    right = np.array([own.sum() for own in answers]).reshape(1, 1, 3, 1)
+    icc, _ = intraclass(Hits(right, np.array([[2], [4], [6]])))
+    assert icc[0] == pytest.approx((ratio - 1) / (ratio + usual - 1))
 
 
 def test_a_score_learned_from_few_groups_has_a_wider_interval_than_one_of_these_groups(learned):

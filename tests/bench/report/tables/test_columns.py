@@ -143,6 +143,12 @@ def test_rows_at_0_labels_beside_others_say_that_nothing_is_learned_at_0_labels(
     assert NO_LABELS.when(board, None) and not NO_LABELS.when(board[1:], None)
 
 
+def test_settings_chosen_draw_by_draw_are_explained_where_there_are_some():
+    [column] = [column for column in COLUMNS if column.key == "chosen_by"]
+    board = pd.DataFrame({"chosen_by": ["fixed", "auto", "auto 7/10"]})
+    assert column.reading(board, None) and not column.reading(board[:2], None)
+
+
 def test_a_page_says_first_what_to_know_then_the_best_row_and_then_all_else(make_board):
     board, facts = make_board(Protocol(shots=(2,), noise=(0.0, 0.3), draws=2, select=("auto", "oracle")), warnings=("a note",))
     page = render(run_page(RunPage(board=board, facts=facts, refused=("b note",), command="bench run")))
@@ -200,3 +206,8 @@ def test_what_depends_on_the_other_rows_of_a_run_is_empty_where_runs_are_joined(
 def test_a_board_says_so_where_its_draws_learn_from_the_same_groups(make_board, draws):
     board, _ = make_board(Protocol(shots=(2,), draws=draws), encoders=("strong",), groups=12)
     assert ("training-as-it-is" in board.flags) == (draws == 1)
+
+
+def test_a_board_says_so_where_draws_are_alike_at_one_of_its_numbers_of_labels(make_board):
+    board, _ = make_board(Protocol(shots=(2, 200), draws=2), ("strong",), groups=30, items=10)
+    assert set(board.table["shots"]) == {2, 200} and "training-as-it-is" in board.flags

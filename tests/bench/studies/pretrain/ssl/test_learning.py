@@ -164,29 +164,29 @@ from bench.studies.pretrain.method import Tools
 from bench.studies.pretrain.ssl.learn import prepare_network
 from bench.studies.pretrain.ssl.objectives import OBJECTIVES
 from bench.studies.pretrain.ssl.settings import NetworkSettings
-place, method = Path(sys.argv[1]), sys.argv[2]
+place, method, init = Path(sys.argv[1]), *sys.argv[2:]
 pixels = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), dtype=np.uint8)
-settings = NetworkSettings(backbone="timm:test_efficientnet", steps=28, batch=16, keep_every=4)
+settings = NetworkSettings(backbone="timm:test_efficientnet", steps=28, batch=16, keep_every=4, init=init)
 ready = prepare_network(OBJECTIVES[method], settings, 16, "rgb")
 seen = []
-tools = Tools(device="cpu", state=place / "state", data="x", on_progress=lambda *what: seen.append(what[1]))
+tools = Tools(device="cpu", state=place / "state", data="x", on_progress=lambda *what: what[0] == "learn" and seen.append(what[1]))
 made = ready.learn(Crops(pixels, np.arange(40).astype(str), {}), tools)
 np.savez(place / "made.npz", first=seen[0], **made.tensors)
 print(made.facts)
 """
 
 
-def start(place: Path, method: str) -> subprocess.Popen:
+def start(place: Path, method: str, init: str) -> subprocess.Popen:
     place.mkdir(exist_ok=True)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(place), method], env=environment, text=True, stdout=subprocess.PIPE,
+        [sys.executable, "-c", SCRIPT, str(place), method, init], env=environment, text=True, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )  # fmt: skip
 
 
-def finish(place: Path, method: str) -> tuple[dict[str, np.ndarray], int, str]:
-    process = start(place, method)
+def finish(place: Path, method: str, init: str) -> tuple[dict[str, np.ndarray], int, str]:
+    process = start(place, method, init)
     text, _ = process.communicate(timeout=300)
     assert process.returncode == 0, text
     with np.load(place / "made.npz") as made:
@@ -194,14 +194,16 @@ def finish(place: Path, method: str) -> tuple[dict[str, np.ndarray], int, str]:
     return tensors, int(tensors.pop("first")), text
 
 
-@pytest.mark.parametrize("method", ["dino"])  # which has all there is: teachers, a centre that is no weight, norms
-def test_a_training_killed_twice_ends_with_the_bits_of_one_that_was_not(tmp_path, method):
-    whole, first, told = finish(tmp_path / "whole", method)
+#: One has teachers, a centre that is no weight, and norms; the other looks at what the network saw before its first step.
+@pytest.mark.parametrize("method", ["dino", "orient"])
+def test_a_training_killed_twice_ends_with_the_bits_of_one_that_was_not(tmp_path, method, weights):
+    init = "random" if method == "dino" else weights
+    whole, first, told = finish(tmp_path / "whole", method, init)
     assert first == 1
     state = tmp_path / "cut" / "state" / "state.safetensors"
     for _ in range(2):
         before = state.stat().st_mtime_ns if state.exists() else 0
-        process = start(tmp_path / "cut", method)
+        process = start(tmp_path / "cut", method, init)
         deadline = time.monotonic() + 200
         while not state.exists() or state.stat().st_mtime_ns == before:
             assert process.poll() is None and time.monotonic() < deadline
@@ -209,7 +211,7 @@ def test_a_training_killed_twice_ends_with_the_bits_of_one_that_was_not(tmp_path
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert not (tmp_path / "cut" / "made.npz").exists(), "it should be killed while it learns"
-    cut, first, told_again = finish(tmp_path / "cut", method)
+    cut, first, told_again = finish(tmp_path / "cut", method, init)
     assert first > 8  # it went on, and twice
     assert told_again == told
     assert cut.keys() == whole.keys() and all(np.array_equal(cut[name], whole[name]) for name in whole)
