@@ -22,6 +22,7 @@ from bench.cli import (
     leaderboard,
     list_encoders,
     list_heads,
+    pilot,
     pretrain,
     proxies,
     quickstart,
@@ -95,6 +96,7 @@ add("leaderboard", examples=leaderboard.EXAMPLES, panel=WORK, rows=True)(leaderb
 add("pretrain", examples=pretrain.EXAMPLES, panel=ASK, rows=True)(pretrain.pretrain)
 add("tune", examples=tune.EXAMPLES, panel=ASK, rows=True)(tune.tune)
 add("proxies", examples=proxies.EXAMPLES, panel=ASK, rows=True)(proxies.proxies)
+add("pilot", examples=pilot.EXAMPLES, panel=ASK, rows=True)(pilot.pilot)
 add("ablate", examples=ablate.EXAMPLES, panel=ASK, rows=True)(ablate.ablate)
 add("granularity", examples=granularity.EXAMPLES, panel=ASK, rows=True)(granularity.granularity)
 add("segment", examples=segment.EXAMPLES, panel=ASK, rows=True)(segment.segment)

@@ -10,9 +10,18 @@ from typing import Annotated
 from bench.cli.console import console, print_notes, print_rows, progress_bars
 from bench.cli.options.data import GroupPattern, InstanceOptions
 from bench.cli.options.encoders import CORES, Device, Workers, check_device
-from bench.cli.options.groups import BASIC, STUDY, option
+from bench.cli.options.groups import STUDY, option
 from bench.cli.options.output import To
-from bench.cli.options.pretrain import DictionaryOptions, NetworkOptions, given, one_of_colours, settings_of
+from bench.cli.options.pretrain import (
+    DictionaryOptions,
+    InputSize,
+    Method,
+    Most,
+    NetworkOptions,
+    given,
+    one_of_colours,
+    settings_of,
+)
 from bench.cli.startup import imports
 from bench.data.layout import existing
 from bench.errors import BenchError, did_you_mean
@@ -30,15 +39,10 @@ def pretrain(
     *,
     to: To,
     source: InstanceOptions,
-    method: Annotated[
-        str,
-        option(
-            BASIC, f"How to learn: {'; '.join(f'{name} ({about})' for name, about in METHODS.items())}.", value="METHOD"
-        ),
-    ] = DEFAULT_METHOD,
+    method: Method = DEFAULT_METHOD,
     network: NetworkOptions,
     dictionary: DictionaryOptions,
-    size: Annotated[int, option(STUDY, "Side of the input in pixels.", value="PIXELS", min=16, max=512)] = 64,
+    size: InputSize = None,
     colour: Annotated[
         str,
         option(
@@ -57,9 +61,7 @@ def pretrain(
         ),
     ] = None,
     group_pattern: GroupPattern = None,
-    most: Annotated[
-        int, option(STUDY, "Instances that are learned from at most, drawn by hash.", "--most", value="N", min=10)
-    ] = 20_000,
+    most: Most = 20_000,
     seed: Annotated[int, option(STUDY, "Of what is drawn.", "--seed", value="N", min=0)] = 0,
     weights_licence: Annotated[
         str,
@@ -98,7 +100,7 @@ def pretrain(
 
     settings = settings_of(KNOWN[method].settings, method, given(network, dictionary), colour, seed)
     request = PretrainRequest(
-        source=source.spec(), to=to, method=method, settings=settings, size=size,
+        source=source.spec(), to=to, method=method, settings=settings, size=size or 64,
         color="grey" if colour == "grey" else "rgb", most=most, licence=weights_licence, device=device,
         labelled=None if labels is None else DataSpec(labels, source.instances, group_pattern),
     )  # fmt: skip

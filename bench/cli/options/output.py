@@ -15,7 +15,7 @@ ToIfGiven = Annotated[Path | None, _TO]
 Name = Annotated[
     str | None,
     option(
-        OUTPUT, "Name of the folder made for this in the results folder, below runs, tune, ablate or granularity.",
+        OUTPUT, "Name of the folder made for this in the results folder, below runs, tune, ablate and others.",
         value="NAME",
     ),
 ]  # fmt: skip

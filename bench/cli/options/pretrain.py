@@ -8,7 +8,30 @@ from typing import Annotated, Any
 
 from bench.cli.options.groups import BASIC, STUDY, option
 from bench.errors import BenchError
-from bench.studies.pretrain.names import COLOURS
+from bench.studies.pretrain.names import COLOURS, METHODS
+
+Method = Annotated[
+    str,
+    option(
+        BASIC, f"How to learn: {'; '.join(f'{name} ({about})' for name, about in METHODS.items())}.", value="METHOD"
+    ),
+]
+Steps = Annotated[
+    int | None, option(BASIC, "Batches that a network learns from (default: 1000, in a pilot 300).", value="N", min=1)
+]
+Batch = Annotated[
+    int | None,
+    option(STUDY, "Instances in a batch of a network (default: 128, in a pilot 64).", value="N", min=4, max=65_536),
+]
+InputSize = Annotated[
+    int | None,
+    option(
+        STUDY, "Side of the input in pixels (default: 64, in a pilot 96).", "--size", value="PIXELS", min=16, max=512
+    ),
+]
+Most = Annotated[
+    int, option(STUDY, "Instances that are learned from at most, drawn by hash.", "--most", value="N", min=10)
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +54,8 @@ class NetworkOptions:
             "efficientnet-lite0, or a folder that was made here before.", value="WEIGHTS",
         ),
     ] = None  # fmt: skip
-    steps: Annotated[
-        int | None, option(BASIC, "Batches that a network learns from (default: 1000).", value="N", min=1)
-    ] = None
-    batch: Annotated[
-        int | None, option(STUDY, "Instances in a batch of a network (default: 128).", value="N", min=4, max=65_536)
-    ] = None
+    steps: Steps = None
+    batch: Batch = None
     learning_rate: Annotated[
         float | None,
         option(

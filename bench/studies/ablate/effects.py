@@ -7,7 +7,7 @@ number of labels; a head by itself has rows of its own. p is adjusted over all v
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,26 +53,31 @@ def effects(folder: Path, record: RunRecord, base: str, variations: Sequence[Var
     a variant answers as the encoder does, always, there is nothing to test. Raises BenchError where predictions are
     missing.
     """
-    sides = Sides.of(record.table, record.plan, record.facts)
     names = [base, *(one.spec.name for one in variations if one.spec.name in record.facts.encoders)]
     known = {one.spec.name: one for one in variations}
-    blocks: dict[int, list[FitBlock]] = {}
-    for unit in record.units:
-        if unit.shots and unit.encoder in names:
-            blocks.setdefault(unit.shots, []).append(unit)
     cost = {name: record.facts.encoders[name].ms_per_image for name in names}
     rows = [
         {"factor": known[name].factor, "value": known[name].value, "encoder": name, "head": judged.head,
          "shots": judged.shots, **found, "ms_per_image": cost[name],
          "times_base": cost[name] / cost[base] if cost[base] else np.nan}
-        for shots, block in blocks.items()
-        for judged in _judged(shots, block, names, answers_of(folder, sides, record.facts, block)[1][0])
+        for judged in judged_levels(folder, record, names)
         for name, found in zip(names[1:], differences_from_first(judged.answers, judged.right, judged.rho), strict=True)
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     for _, own in table.groupby("head"):
         table.loc[own.index, "p_adjusted"] = holm(own["p"].to_numpy())
     return table
+
+
+def judged_levels(folder: Path, record: RunRecord, names: Sequence[str]) -> Iterator[Judged]:
+    """Yield what every head, and the mean of all, says of some encoders of a run, at every number of labels."""
+    sides = Sides.of(record.table, record.plan, record.facts)
+    blocks: dict[int, list[FitBlock]] = {}
+    for unit in record.units:
+        if unit.shots and unit.encoder in names:
+            blocks.setdefault(unit.shots, []).append(unit)
+    for shots, block in blocks.items():
+        yield from _judged(shots, block, names, answers_of(folder, sides, record.facts, block)[1][0])
 
 
 def _judged(shots: int, block: Sequence[FitBlock], names: Sequence[str], answers: Comparison) -> list[Judged]:

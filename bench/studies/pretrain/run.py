@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from bench.errors import BenchError, did_you_mean
 from bench.storage.scratch import scratch
 from bench.studies.pretrain.card import card_of
 from bench.studies.pretrain.crops import Crops, Labelled, read_crops, read_labelled
-from bench.studies.pretrain.method import Method, Tools
+from bench.studies.pretrain.method import Learned, Method, Ready, Tools
 from bench.studies.pretrain.methods import METHODS
 from bench.studies.pretrain.names import DEFAULT_METHOD
 from bench.studies.pretrain.ssl.state import remove_state
+from encoders import Preprocess
 from encoders.checkpoint import CARD, FILE, PART, WEIGHTS, Checkpoint, write_checkpoint
 
 OnProgress = Callable[[str, int, int], None]
@@ -79,42 +81,85 @@ def pretrain(
     check_folder(request.to)
     method = find_method(request)
     ready = method.prepare(request.settings or method.settings(), request.size, request.color)
-    source = replace(request.source, reading=replace(request.source.reading, labelled=False))
-    labelled = None
-    with scratch(request.to.parent if request.to.parent.is_dir() else Path.cwd()) as aside:
+    material = read_material(request.source, ready.policy, request.most, workers, on_progress, beside=request.to.parent,
+                             labelled=request.labelled)  # fmt: skip
+    place = request.to.resolve()
+    tools = Tools(
+        workers=workers, device=request.device, state=place.with_name(place.name + TRAINING), data=material.digest,
+        labelled=material.labelled, on_progress=on_progress,
+    )  # fmt: skip
+    made = {"command": command, "method": request.method}
+    learned = make_encoder(request.to, ready, material, tools, licence=request.licence, made=made)
+    return Pretrained(
+        folder=request.to, instances=len(material.crops.pixels), images=material.images, dim=learned.dim,
+        seconds=time.perf_counter() - start, figures=dict(learned.figures), facts=learned.facts,
+        notes=(*material.notes, *in_both(material.crops, material.labelled), *learned.notes),
+        problems=material.problems,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What is learned from. dataset: its name; images: how many files the crops are of; problems: path -> why not."""
+
+    crops: Crops
+    dataset: str
+    images: int
+    notes: tuple[str, ...]
+    problems: dict[str, str]
+    labelled: Labelled | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of instances and pixels."""
+        return data_digest(self.crops)
+
+
+def read_material(
+    source: DataSpec, policy: Preprocess, most: int, workers: int, on_progress: OnProgress | None = None, *,
+    beside: Path, labelled: DataSpec | None = None,
+) -> Material:  # fmt: skip
+    """Read at most so many instances as inputs, and labelled ones to watch with; BenchError for too few.
+
+    beside: a folder on whose disk files that are made on the way may lie.
+    """
+    source = replace(source, reading=replace(source.reading, labelled=False))
+    with scratch(beside if beside.is_dir() else Path.cwd()) as aside:
         prepared = prepare(source, aside, on_progress)
-        crops = read_crops(prepared, ready.policy, request.most, workers, on_progress)
-        if request.labelled is not None:
-            seen = prepare(request.labelled, aside, on_progress)
-            labelled = read_labelled(seen, ready.policy, MOST_LABELLED, workers, on_progress)
+        crops = read_crops(prepared, policy, most, workers, on_progress)
+        seen = None
+        if labelled is not None:
+            seen = read_labelled(prepare(labelled, aside, on_progress), policy, MOST_LABELLED, workers, on_progress)
     if len(crops.pixels) < FEWEST:
         raise BenchError(
             f"Got {len(crops.pixels)} instances in {source.data} that can be read; expected at least {FEWEST}, better "
             "hundreds.",
             *(f"{path}: {why}" for path, why in crops.problems.items()),
         )
-    data, place = data_digest(crops), request.to.resolve()
-    tools = Tools(
-        workers=workers, device=request.device, state=place.with_name(place.name + TRAINING), data=data,
-        labelled=labelled, on_progress=on_progress,
+    return Material(
+        crops=crops, dataset=prepared.dataset.name, images=prepared.instances["path"].nunique(),
+        notes=notes_of(prepared), problems={**_problems(prepared), **crops.problems}, labelled=seen,
     )  # fmt: skip
-    learned = ready.learn(crops, tools)
+
+
+def make_encoder(
+    to: Path, ready: Ready, material: Material, tools: Tools, *, licence: str, made: Mapping[str, Any]
+) -> Learned:
+    """Learn and write the folder of an encoder. made: what of it the card and encoder.json say beside what was learned.
+
+    What a training that is killed goes on from is removed only when the encoder is there.
+    """
+    learned = ready.learn(material.crops, tools)
+    count = len(material.crops.pixels)
     checkpoint = Checkpoint(
-        kind=learned.kind, preprocess=ready.policy, settings=learned.settings, licence=request.licence,
+        kind=learned.kind, preprocess=ready.policy, settings=learned.settings, licence=licence,
         params=round(sum(array.size for array in learned.tensors.values()) / 1e6, 3),
-        pretraining=f"{len(crops.pixels):,} unlabelled instances of {prepared.dataset.name}",
-        made={
-            "command": command, "data": data, "instances": len(crops.pixels), "method": request.method, **learned.made,
-        },
+        pretraining=f"{count:,} unlabelled instances of {material.dataset}",
+        made={**made, "data": material.digest, "instances": count, **learned.made},
     )  # fmt: skip
-    write_checkpoint(request.to, checkpoint, learned.tensors, card_of(checkpoint, learned))
-    remove_state(tools.state)  # not before the encoder is there: a kill in between would cost the training
-    return Pretrained(
-        folder=request.to, instances=len(crops.pixels), images=prepared.instances["path"].nunique(), dim=learned.dim,
-        seconds=time.perf_counter() - start, figures=dict(learned.figures), facts=learned.facts,
-        notes=(*notes_of(prepared), *in_both(crops, labelled), *learned.notes),
-        problems={**_problems(prepared), **crops.problems},
-    )  # fmt: skip
+    write_checkpoint(to, checkpoint, learned.tensors, card_of(checkpoint, learned))
+    remove_state(tools.state)
+    return learned
 
 
 def find_method(request: PretrainRequest) -> Method:

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 COMMAND = typer.main.get_command(app)
 COMMANDS = dict(leaves(COMMAND))
 #: Options whose default is another in some commands: what they are asked for is another.
-OTHER_DEFAULT = {"--shots", "--head", "--to"}
+OTHER_DEFAULT = {"--shots", "--head", "--to", "--method"}
 
 
 def options_of(command):
@@ -40,7 +40,7 @@ def shown(*words: str, columns: int = 100) -> str:
 
 def test_the_commands_are_those_of_the_house():
     assert set(COMMANDS) == {
-        "quickstart", "data check", "encoders", "heads", "extract", "run", "leaderboard", "pretrain", "tune", "proxies", "ablate",
+        "quickstart", "data check", "encoders", "heads", "extract", "run", "leaderboard", "pretrain", "tune", "proxies", "pilot", "ablate",
         "granularity", "segment", "prompts", "export", "store", "store check", "store clean",
     }  # fmt: skip
 

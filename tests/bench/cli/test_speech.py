@@ -29,6 +29,10 @@ CALLS = {
     "pretrain": (("--data", "raw", "--to", "mine.encoder", "--words", "4", "--size", "16"), "dim"),
     "store": ((), "rows"),
     "store clean": ((), "bytes"),
+    "pilot": (
+        (*DATA, "--pool", "pool", "--arms", "imagenet,dictionary", "--trainings", "2", "--size", "32", "--head", "knn", *QUICK),
+        "difference",
+    ),
     "ablate": ((*DATA, "--encoder", "texture", "--vary", "orient8", "--head", "knn", *QUICK), "difference"),
     "tune": ((*DATA, "--encoder", "thumbnail", "--head", "knn", "--trials", "2", *QUICK), "setting"),
     "granularity": (
@@ -44,6 +48,8 @@ def data(tmp_path, save_png):
     for k, label in enumerate(("neuron", "rbc")):
         for i in range(24):
             save_png(tmp_path / "raw" / label / f"{label}{i // 2}__{i}.png", seed=100 * k + i)
+    for i in range(12):
+        save_png(tmp_path / "pool" / f"{i}.png", seed=1000 + i)
     return tmp_path
 
 

@@ -99,7 +99,7 @@ def learn_network(
     )  # fmt: skip
     history = train(course)
     if backbone.fresh:
-        settle_norms(parts["vectors"], pixels[:: max(1, len(pixels) // SETTLING)], backbone)
+        settle_norms(parts["vectors"], pixels, backbone)
     end = watch(settings.steps, history[-1].loss)
     history = (*history[:-1], end)
     tensors = {name: tensor.detach().cpu().numpy() for name, tensor in backbone.model.state_dict().items()}
@@ -151,7 +151,7 @@ def foreseen(
 
 
 def settle_norms(vectors: Any, pixels: torch.Tensor, backbone: Backbone) -> None:
-    """Measure the running means and variances of batch norms again, on images as an encoder meets them: no views.
+    """Measure the running means and variances of batch norms again, on images, uint8 (N, S, S, 3), without views.
 
     What was gathered in training is of views, which are noisier, and of weights that have since moved on.
     """
@@ -160,6 +160,7 @@ def settle_norms(vectors: Any, pixels: torch.Tensor, backbone: Backbone) -> None
     norms = [module for module in vectors.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]
     if not norms:
         return
+    pixels = pixels[:: max(1, len(pixels) // SETTLING)]
     kept = [norm.momentum for norm in norms]
     vectors.eval()
     for norm in norms:
@@ -174,6 +175,13 @@ def settle_norms(vectors: Any, pixels: torch.Tensor, backbone: Backbone) -> None
     for norm, momentum in zip(norms, kept, strict=True):
         norm.momentum = momentum
     vectors.eval()
+
+
+def norms_measured(backbone: Backbone, pixels: np.ndarray) -> None:
+    """Measure the norms of a network on images, uint8 (N, S, S, 3), and change nothing else."""
+    import torch
+
+    settle_norms(backbone.vectors(), torch.from_numpy(pixels), backbone)
 
 
 def figures_of(history: tuple[Watched, ...]) -> dict[str, float]:

@@ -1,0 +1,98 @@
+"""Which images to learn from are also among those that an encoder is judged on, turned, mirrored or moved a little.
+
+An encoder that has seen the test images, if only without labels, may look better than it is on new ones. What is
+compared is fine detail: two round cells look alike, but noise and texture are of one photograph alone. Candidates are
+images whose spectra correlate most, as moving changes no spectrum; they are the same where the details themselves
+correlate at some place.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.studies.pretrain.crops import Crops
+
+WAVES = 16  # of the spectrum, in each direction
+CANDIDATES = 3  # of the judged images, for each to learn from
+LEAST = 0.6  # correlation of fine detail, at the best place, from which on two are one photograph
+AT_ONCE = 2048  # images in one product
+
+
+def overlapping(pixels: np.ndarray, judged: np.ndarray) -> np.ndarray:
+    """Return which of the images uint8 (n, S, S, 3) show what some of `judged` (N, S, S, 3) show, bool (n,).
+
+    Found: copies in any of the eight orientations, moved, in another light, with noise, or saved as JPEG. Not found:
+    copies at another scale.
+    """
+    if not len(pixels) or not len(judged):
+        return np.zeros(len(pixels), bool)
+    usual = spectra(grey(judged)).mean(0)
+    mine = centred(spectra(grey(pixels)), usual)
+    others = (centred(spectra(turn(grey(judged), k)), usual) for k in range(8))
+    near = np.full((len(pixels), CANDIDATES), -1.0)  # correlations of the spectra
+    which = np.zeros((len(pixels), CANDIDATES), np.int64)  # 8 * judged image + orientation
+    for k, other in enumerate(others):
+        for i in range(0, len(mine), AT_ONCE):
+            alike = mine[i : i + AT_ONCE] @ other.T
+            top = np.argsort(-alike, 1)[:, :CANDIDATES]
+            found = np.concatenate([near[i : i + AT_ONCE], np.take_along_axis(alike, top, 1)], 1)
+            names = np.concatenate([which[i : i + AT_ONCE], 8 * top + k], 1)
+            best = np.argsort(-found, 1)[:, :CANDIDATES]
+            near[i : i + AT_ONCE] = np.take_along_axis(found, best, 1)
+            which[i : i + AT_ONCE] = np.take_along_axis(names, best, 1)
+    return np.array([is_one_of(pixels[i], judged, which[i]) for i in range(len(pixels))])
+
+
+def is_one_of(image: np.ndarray, judged: np.ndarray, which: np.ndarray) -> bool:
+    """Return whether the fine detail of an image is that of a candidate, at any place."""
+    mine = np.fft.rfft2(detail(grey(image[None]))[0])
+    for at in which:
+        other = detail(turn(grey(judged[at // 8][None]), int(at % 8)))[0]
+        if np.fft.irfft2(mine * np.conj(np.fft.rfft2(other)), s=other.shape).max() >= LEAST:
+            return True
+    return False
+
+
+def grey(pixels: np.ndarray) -> np.ndarray:
+    """Return the mean of the channels, float32 (n, S, S)."""
+    found: np.ndarray = pixels.mean(-1, dtype=np.float32)
+    return found
+
+
+def turn(images: np.ndarray, k: int) -> np.ndarray:
+    """Return images (n, S, S) in the orientation k of 8."""
+    turned = np.rot90(images, k % 4, (1, 2))
+    return turned[:, :, ::-1] if k >= 4 else turned
+
+
+def spectra(images: np.ndarray) -> np.ndarray:
+    """Return the sizes of the waves in the fine detail of images (n, S, S), square roots of them, float32 (n, d)."""
+    made = []
+    for i in range(0, len(images), AT_ONCE):
+        waves = np.abs(np.fft.rfft2(detail(images[i : i + AT_ONCE])))
+        low = np.concatenate([waves[:, :WAVES, :WAVES], waves[:, -WAVES:, :WAVES]], 1)
+        made.append(np.sqrt(low).reshape(len(low), -1).astype(np.float32))
+    return np.concatenate(made)
+
+
+def centred(rows: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """Return rows (n, d) less the usual one, of length 1."""
+    rows = rows - usual
+    found: np.ndarray = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    return found
+
+
+def detail(images: np.ndarray) -> np.ndarray:
+    """Return what of images (n, S, S) is finer than 3 px, centred and of length 1."""
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)), "edge")
+    S = images.shape[1]
+    around = sum(padded[:, i : i + S, j : j + S] for i in range(3) for j in range(3)) / 9
+    fine = images - around
+    fine = fine - fine.mean((1, 2), keepdims=True)
+    found: np.ndarray = fine / np.maximum(np.linalg.norm(fine, axis=(1, 2), keepdims=True), 1e-6)
+    return found
+
+
+def without(crops: Crops, left_out: np.ndarray) -> Crops:
+    """Return the crops but some, bool (n,)."""
+    return Crops(crops.pixels[~left_out], crops.instances[~left_out], crops.problems)
