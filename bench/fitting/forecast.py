@@ -106,8 +106,8 @@ def _timed(units: Sequence[FitBlock], view: View, sweep: Sweep, inputs: SweepInp
         started = time.perf_counter()
         pool = rows_of(view, first, inputs)
         visits = sum(map(len, sweep.plan.repeats))
-        # Scaling is done once a split for all heads of a shot level.
-        shared = (time.perf_counter() - started) * visits / len({_kind(unit)[:-1] for unit in units})
+        # Scaling is done once a split for all heads of a level; labels per class and in total are levels apart.
+        shared = (time.perf_counter() - started) * visits / len({_kind(unit)[:-2] for unit in units})
         scored = _time_to_score(units[0], inputs) / len(units[0].rates)
         K = len(sweep.classes)
         levels = sorted({unit.level for unit in units if unit.level}, key=lambda level: (level.labels(K), level.series))

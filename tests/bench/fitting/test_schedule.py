@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
+import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -208,6 +210,17 @@ def test_a_forecast_times_every_way_to_choose_settings(make_sweep, tmp_path):
     sweep, views = make_sweep(Protocol(shots=(4,), draws=3, select=select), ["ridge"])
     table = forecast(sweep, views, tmp_path).table.set_index("selection")
     assert set(table.index) == set(select) and (table["seconds"] > 0).all() and (table["fits"] == 3 * 5).all()
+
+
+def test_levels_of_another_series_take_nothing_off_the_time_of_a_level(make_sweep, tmp_path, monkeypatch):
+    ticks = itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(ticks)))
+    seconds = []
+    for more in ({}, {"budget": (12,)}):
+        sweep, views = make_sweep(Protocol(shots=(4,), draws=2, **more), ["ridge"])
+        table = forecast(sweep, views, tmp_path).table
+        seconds.append(table[table["series"] == "balanced"]["seconds"].tolist())
+    assert seconds[0] == seconds[1]
 
 
 def test_a_head_that_gives_no_number_is_named(make_sweep, tmp_path, monkeypatch):
