@@ -27,7 +27,7 @@ def quickstart(to: To = Path("quickstart"), workers: Workers = CORES) -> None:
         request = Request(
             source=DataSpec(to / "demo" / "raw", group_pattern=r"([^/]+)__"),
             protocol=Protocol(shots=(1, 2, 5), noise=(0.0, 0.4), draws=10),
-            encoders=("efficientnet-lite0", "color-stats", "texture", "random-resnet18"),
+            encoders=("efficientnet-lite0", "lite0-cells", "color-stats", "texture", "random-resnet18"),
             heads=("knn", "centroid", "logreg"),
             out=to / "results",
             name="quickstart",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +12,46 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from encoders import EncoderError, deltas
+from encoders import EncoderError, deltas, resolve
 from encoders.deltas import SCALE, with_delta, write_delta
 from encoders.weights import file_sha256
+
+NAME, BASE = "lite0-cells", "efficientnet-lite0"
+
+
+def cells(n: int) -> list[np.ndarray]:
+    """Return rods of several lengths and lights on a dark ground, uint8 (96, 96, 3), none of them round."""
+    y, x = np.mgrid[:96, :96] - 47.5
+    made = []
+    for i in range(n):
+        rng = np.random.default_rng(i)
+        angle, long, wide = rng.uniform(0, np.pi), rng.uniform(20, 40), rng.uniform(5, 12)
+        along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+        inside = (abs(along) < long) & (abs(across - along / 6) < wide)
+        image = rng.uniform(10, 40) + rng.uniform(80, 180) * inside[..., None] * rng.uniform(0.4, 1, 3)
+        made.append((image + rng.normal(0, 5, image.shape)).clip(0, 255).astype(np.uint8))
+    return made
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_the_encoder_that_comes_along_is_its_base_and_what_it_learned_and_turning_changes_it_less():
+    spec = resolve(NAME)
+    base = resolve(f"{BASE}@pool=layers,size=96")
+    assert spec.dim == base.dim == 512 and spec.scaling == base.scaling == "standard"
+    assert spec.weights == base.weights and spec.key != base.key and spec.licence_class == "open"
+    assert resolve(f"{NAME}@weights=random").delta == "" and resolve(f"{NAME}@size=64").delta == spec.delta
+    changed = {}
+    for one in (spec, replace(base, preprocess=spec.preprocess)):
+        encoder = one.load()
+        images = cells(24)
+        upright, turned = encoder.encode(images), encoder.encode([np.ascontiguousarray(np.rot90(i)) for i in images])
+        changed[one.name] = float((((turned - upright) / upright.std(0)) ** 2).mean())
+    assert changed[NAME] < 0.8 * changed[base.name]
+
+
+def test_what_comes_along_takes_less_than_3_megabytes_of_the_wheel():
+    [path] = deltas.FOLDER.glob("*.safetensors")
+    assert len(zlib.compress(path.read_bytes(), 6)) < 3_000_000
 
 
 @pytest.fixture

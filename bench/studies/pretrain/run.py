@@ -218,7 +218,7 @@ def data_digest(crops: Crops) -> str:
 
 def notes_of(prepared: Prepared) -> tuple[str, ...]:
     """Return what is to be known of the images; not of their labels."""
-    return (*prepared.dataset.notes, *prepared.notes)
+    return tuple(dict.fromkeys((*prepared.dataset.notes, *prepared.notes)))
 
 
 def _problems(prepared: Prepared) -> dict[str, str]:
