@@ -61,7 +61,7 @@ def verdict(table: pd.DataFrame) -> Words:
     rest = say("No other arm can be told from ImageNet weights as they are.")
     if told:
         named = listed([_named(row) for row in told], between="; ")
-        rest = say("Beside ImageNet weights as they are, {named}.", named=named)
+        rest = say("Told from ImageNet weights as they are: {named}.", named=named)
     return rest if first.empty else say("{first} {rest}", first=_first(first.to_dict("records")[0]), rest=rest)
 
 
@@ -81,8 +81,7 @@ def _first(row: dict) -> Words:
 
 def _named(row: dict) -> Words:
     return say(
-        "{what} {does} {points} points ({interval})", what=ARMS[row["arm"]].what,
-        does="gain" if row["difference"] > 0 else "lose", points=points(abs(row["difference"])),
+        "{what}, {gain} points ({interval})", what=ARMS[row["arm"]].what, gain=gain(row["difference"]),
         interval=signed_interval(row["ci_low"], row["ci_high"]),
     )  # fmt: skip
 

@@ -50,5 +50,5 @@ def test_the_verdict_follows_the_interval_of_the_mean_over_labels(limits, said):
 
 def test_other_arms_that_can_be_told_apart_are_named():
     text = plain_words(verdict(table((-0.01, 0.03), (-0.3, -0.1))))
-    assert text.endswith("Beside ImageNet weights as they are, random weights as they are lose 20.0 points (-30.0 to -10.0).")
+    assert text.endswith("Told from ImageNet weights as they are: random weights as they are, -20.0 points (-30.0 to -10.0).")
     assert plain_words(verdict(table((0.01, 0.05)).query("arm == 'random'"))).startswith("No other arm")
