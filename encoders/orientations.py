@@ -11,9 +11,14 @@ ORIENTED = 8
 AT_ONCE = 16  # images that are turned at a time
 
 
+def orientation(image: np.ndarray, k: int) -> np.ndarray:
+    """Return an image (H, W, C) turned by k quarters; from 4 on, its mirror image by k - 4."""
+    return np.ascontiguousarray(np.rot90(image if k < 4 else image[:, ::-1], k % 4))
+
+
 def orientations(image: np.ndarray) -> list[np.ndarray]:
     """Return an image (H, W, C) in its eight orientations: turned by quarters, and the same of its mirror image."""
-    return [np.ascontiguousarray(np.rot90(side, turns)) for side in (image, image[:, ::-1]) for turns in range(4)]
+    return [orientation(image, k) for k in range(ORIENTED)]
 
 
 def in_all_orientations(encode: Encode) -> Encode:

@@ -70,9 +70,9 @@ def pilot(
 ) -> None:
     """Say, with intervals, whether encoders that learn on your unlabelled images are better than ImageNet weights.
 
-    Arms are encoders of one network, EfficientNet-Lite0, made of the same images with as many steps and several seeds,
-    and judged on the same draws of your labelled images. Images to learn from that show what labelled ones show are
-    left out and counted. A pilot that is stopped or killed goes on from where it was by the same command.
+    The arms are ways to make an encoder of one network, EfficientNet-Lite0, from the same images, with as many steps
+    and several trainings each. All are judged on the same draws of your labelled images. Images of --pool that are
+    also labelled ones are left out and counted. A pilot that was stopped goes on by the same command.
     """  # fmt: skip
     levels = tuple(numbers(shots, "--shots", int))
     existing(source.data)
@@ -91,9 +91,9 @@ def pilot(
         method=method, steps=steps or usual.steps, batch=batch or usual.batch, size=size or usual.size
     )
     request = PilotRequest(
-        source=source.spec(), pool=DataSpec(pool, pool_instances), heads=words(head), arms=words(arms), seeds=trainings,
+        source=source.spec(), pool=DataSpec(pool, pool_instances), heads=words(head), arms=words(arms),
         protocol=Protocol(shots=levels, draws=draws, support_groups=support_groups, scale_by=scale_by),
-        training=training, most=most, out=out, name=name,
+        training=training, trainings=trainings, most=most, out=out, name=name,
     )  # fmt: skip
     with progress_bars() as report:
         found = run_pilot(
@@ -109,21 +109,22 @@ def _show(found: Pilot) -> None:
     from bench.studies.pilot.judge import ALL_LEVELS, judged_by
     from bench.studies.pilot.page import PAGE, shown_rows, verdict
 
-    print_notes(reason.removesuffix(".") for reason in filter(None, (*found.run.refused, *found.run.notes, found.kept)))
+    notes = (*found.notes, *found.run.refused, *found.run.notes, found.kept)
+    print_notes(reason.removesuffix(".") for reason in filter(None, notes))
     print_rows(found.table)
-    right = ("balanced accuracy", "difference", "95% interval", "seeds")
+    right = ("balanced accuracy", "difference", "95% interval", "trainings")
     table = make_table("arm", *(make_column(heading, justify="right") for heading in right))
     rows = [row for row in shown_rows(judged_by(found.table)) if row["shots"] == ALL_LEVELS]
     for row in rows:
-        values = points(row["balanced_accuracy"]), gain(row["difference"]), row["interval"], f"{row['seeds']:d}"
+        values = points(row["balanced_accuracy"]), gain(row["difference"]), row["interval"], f"{row['trainings']:d}"
         table.add_row(row["what"], *values)
     table.title = f"Against ImageNet weights as they are ({points(rows[0]['base'])}), mean over numbers of labels"
     console.print(table, soft_wrap=False)
     console.print(plain_words(verdict(found.table)))
     images, removed = found.overlap
     console.print(
-        f"{removed:,} of {counted(images, 'image to learn from', 'images to learn from')} show what labelled images "
-        "show too, and were left out.",
+        f"{removed:,} of {counted(images, 'image to learn from', 'images to learn from')} are also labelled ones, "
+        "and were left out.",
         found.run.summary(), f"All of it: {found.folder / PAGE}",
         sep="\n",
     )  # fmt: skip

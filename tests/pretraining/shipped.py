@@ -18,7 +18,7 @@ from PIL import Image
 
 BASE = "lite0-cells"
 RUNGS = {  # what an encoder is, by its name
-    BASE: "ImageNet weights that learned to see all orientations in one, every resolution",
+    BASE: "ImageNet weights trained so that turning changes less, every resolution",
     "lite0-cells@weights=random": "the same network, random weights",
     "efficientnet-lite0@pool=layers,size=96": "ImageNet weights, every resolution",
     "efficientnet-lite0@size=96": "ImageNet weights, the end of the network",

@@ -19,9 +19,11 @@ import numpy as np
 import pandas as pd
 
 from bench.embeddings.embed import DataSpec, embed, prepare
+from bench.fitting import episode
 from bench.fitting.plan import plan_sweep
 from bench.fitting.schedule import run_units
 from bench.fitting.views import Embedded
+from bench.heads.choice import weights_of
 from bench.protocol.protocol import Protocol
 from bench.runs.ledger import read_ledger
 from encoders import resolve
@@ -38,8 +40,11 @@ def main() -> None:
     parser.add_argument("--heads", default=HEADS)
     parser.add_argument("--select", default=SELECT)
     parser.add_argument("--noise", default="0", help="rates of wrong labels, symmetric")
+    parser.add_argument("--weigh", type=float, default=0.5,
+                        help="0: rows of a budget weigh alike, 0.5: by the root of their class, 1: classes weigh alike")  # fmt: skip
     parser.add_argument("--budget", default="", help="labels in all, of whatever classes, beside or instead of shots")
     given = parser.parse_args()
+    episode.weights_of = lambda Y, n_classes: weights_of(Y, n_classes) ** (2 * given.weigh)
     name, table, views = rows_of(given)
     classes = tuple(sorted(set(table["label"])))
     shots, budget = (tuple(int(count) for count in text.split(",") if count) for text in (given.shots, given.budget))

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from designs import WIDTH, Design, make_study
 from threadpoolctl import threadpool_limits
 
@@ -42,25 +44,27 @@ def variation(name: str) -> Variation:
     return Variation(factor="option", value=name, spec=spec)
 
 
-def table_of(design: Design, variants: int, rng: np.random.Generator, behind: float):
-    """Return the effects of so many variations; the first of them has `behind` more error."""
+def fitted(design: Design, errors: Mapping[str, float], folder: Path, rng: np.random.Generator) -> RunRecord:
+    """Make a study, fit it as seen by encoders whose own errors have these deviations, and return the run's record."""
     table, X = make_study(design, rng)
-    names = ["base", *(f"v{m:02}" for m in range(variants))]
     views = {
-        name: Embedded(
-            name, f"key{m}", "unit",
-            (X + (OWN + behind * (m == 1)) * rng.standard_normal(X.shape)).astype("f4"),
-        )
-        for m, name in enumerate(names)
-    }  # fmt: skip
+        name: Embedded(name, f"key{m}", "unit", (X + error * rng.standard_normal(X.shape)).astype("f4"))
+        for m, (name, error) in enumerate(errors.items())
+    }
     protocol = Protocol(shots=(2, design.shots), draws=design.draws, select=("fixed",))
     keys = {name: (view.key, "unit") for name, view in views.items()}
+    sweep = plan_sweep(table, design.names, protocol, keys, ["centroid", "ridge"])
+    run_units(sweep, views, folder, workers=1)
+    facts = RunFacts("made up", "whole", "", "", sweep.plan.rule, "", protocol.support_groups, design.names,
+                     {name: EncoderFacts("none", WIDTH, False, 1.0) for name in views})  # fmt: skip
+    return RunRecord(tuple(sweep.blocks), sweep.table, sweep.plan, facts, (), "")
+
+
+def table_of(design: Design, variants: int, rng: np.random.Generator, behind: float) -> pd.DataFrame:
+    """Return the effects of so many variations; the first of them has `behind` more error."""
+    names = ["base", *(f"v{m:02}" for m in range(variants))]
     with tempfile.TemporaryDirectory() as folder:
-        sweep = plan_sweep(table, design.names, protocol, keys, ["centroid", "ridge"])
-        run_units(sweep, views, Path(folder), workers=1)
-        facts = RunFacts("made up", "whole", "", "", sweep.plan.rule, "", protocol.support_groups, design.names,
-                         {name: EncoderFacts("none", WIDTH, False, 1.0) for name in views})  # fmt: skip
-        record = RunRecord(tuple(sweep.blocks), sweep.table, sweep.plan, facts, (), "")
+        record = fitted(design, {name: OWN + behind * (m == 1) for m, name in enumerate(names)}, Path(folder), rng)
         return effects(Path(folder), record, "base", [variation(name) for name in names[1:]])
 
 

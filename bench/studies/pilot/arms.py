@@ -60,7 +60,7 @@ class Training:
     """What all arms that learn have in common. method: of networks. The rest: see `NetworkSettings`."""
 
     method: str = "vicreg"
-    backbone: str = ""
+    backbone: str = "timm:tf_efficientnet_lite0"  # whose ImageNet weights are installed along
     steps: int = 300
     batch: int = 64
     size: int = 96
@@ -68,11 +68,8 @@ class Training:
     def settings(self, init: str, seed: int) -> NetworkSettings:
         """Return the settings of a network that starts so."""
         return NetworkSettings(
-            backbone=self.backbone or DEFAULT_BACKBONE, init=init, steps=self.steps, batch=self.batch, seed=seed
+            backbone=self.backbone, init=init, steps=self.steps, batch=self.batch, seed=seed
         )
-
-
-DEFAULT_BACKBONE = "timm:tf_efficientnet_lite0"  # whose ImageNet weights are installed along
 
 
 def arms_of(names: Sequence[str], method: str) -> dict[str, Arm]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench.studies.pretrain.crops import Crops
+from encoders.orientations import ORIENTED, orientation
 
 WAVES = 16  # of the spectrum, in each direction
 CANDIDATES = 3  # of the judged images, for each to learn from
@@ -28,15 +29,15 @@ def overlapping(pixels: np.ndarray, judged: np.ndarray) -> np.ndarray:
         return np.zeros(len(pixels), bool)
     usual = spectra(grey(judged)).mean(0)
     mine = centred(spectra(grey(pixels)), usual)
-    others = (centred(spectra(turn(grey(judged), k)), usual) for k in range(8))
+    others = (centred(spectra(turned(judged, k)), usual) for k in range(ORIENTED))
     near = np.full((len(pixels), CANDIDATES), -1.0)  # correlations of the spectra
-    which = np.zeros((len(pixels), CANDIDATES), np.int64)  # 8 * judged image + orientation
+    which = np.zeros((len(pixels), CANDIDATES), np.int64)  # judged image and orientation
     for k, other in enumerate(others):
         for i in range(0, len(mine), AT_ONCE):
             alike = mine[i : i + AT_ONCE] @ other.T
             top = np.argsort(-alike, 1)[:, :CANDIDATES]
             found = np.concatenate([near[i : i + AT_ONCE], np.take_along_axis(alike, top, 1)], 1)
-            names = np.concatenate([which[i : i + AT_ONCE], 8 * top + k], 1)
+            names = np.concatenate([which[i : i + AT_ONCE], ORIENTED * top + k], 1)
             best = np.argsort(-found, 1)[:, :CANDIDATES]
             near[i : i + AT_ONCE] = np.take_along_axis(found, best, 1)
             which[i : i + AT_ONCE] = np.take_along_axis(names, best, 1)
@@ -47,22 +48,21 @@ def is_one_of(image: np.ndarray, judged: np.ndarray, which: np.ndarray) -> bool:
     """Return whether the fine detail of an image is that of a candidate, at any place."""
     mine = np.fft.rfft2(detail(grey(image[None]))[0])
     for at in which:
-        other = detail(turn(grey(judged[at // 8][None]), int(at % 8)))[0]
+        other = detail(turned(judged[at // ORIENTED][None], int(at % ORIENTED)))[0]
         if np.fft.irfft2(mine * np.conj(np.fft.rfft2(other)), s=other.shape).max() >= LEAST:
             return True
     return False
+
+
+def turned(pixels: np.ndarray, k: int) -> np.ndarray:
+    """Return the grey levels of images (n, S, S, 3) in the orientation k of eight, (n, S, S)."""
+    return orientation(grey(pixels).transpose(1, 2, 0), k).transpose(2, 0, 1)
 
 
 def grey(pixels: np.ndarray) -> np.ndarray:
     """Return the mean of the channels, float32 (n, S, S)."""
     found: np.ndarray = pixels.mean(-1, dtype=np.float32)
     return found
-
-
-def turn(images: np.ndarray, k: int) -> np.ndarray:
-    """Return images (n, S, S) in the orientation k of 8."""
-    turned = np.rot90(images, k % 4, (1, 2))
-    return turned[:, :, ::-1] if k >= 4 else turned
 
 
 def spectra(images: np.ndarray) -> np.ndarray:

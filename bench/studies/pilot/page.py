@@ -31,12 +31,12 @@ ABOUT = (
     "Every arm makes an encoder of the same images, with the same input, and all are judged on the same draws of "
     "labels and the same test images. What was to be found was fixed before: the difference between ImageNet weights "
     "that learned on and the same weights as they are, in balanced accuracy, in the mean over heads and over numbers "
-    "of labels. Its interval holds for new slides and other seeds. The other rows are beside it, each by itself."
+    "of labels. Its interval holds for new slides and other trainings. The other rows are beside it, each by itself."
 )
 SHOWN = (
     name_field("what", "arm"), name_field("labels", "labels per class"),
     number_field("balanced_accuracy", points, "balanced accuracy"), number_field("difference", gain),
-    number_field("interval", str, "95% interval"), number_field("seeds", lambda n: f"{n:d}"),
+    number_field("interval", str, "95% interval"), number_field("trainings", lambda n: f"{n:d}"),
 )  # fmt: skip
 
 

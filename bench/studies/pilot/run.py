@@ -38,15 +38,15 @@ from encoders import EncoderError, Preprocess
 from encoders.checkpoint import read_checkpoint
 
 FOLDER, ENCODERS = "pilot", "encoders"
-SEEDS = 3  # fewer say nothing of how much a seed changes
+TRAININGS = 3  # fewer say little of how much a training changes
 
 
 @dataclass(frozen=True, kw_only=True)
 class PilotRequest:
     """What is asked of a pilot. source: labelled images; pool: those without labels. arms: names, none for all.
 
-    seeds: of every arm that has them. most: instances of the pool at most. name: of the folders <out>/runs/<name> and
-    <out>/pilot/<name> (default: from the data).
+    trainings: of every arm that depends on chance. most: instances of the pool at most. name: of the folders
+    <out>/runs/<name> and <out>/pilot/<name> (default: from the data).
     """
 
     source: DataSpec
@@ -54,7 +54,7 @@ class PilotRequest:
     protocol: Protocol
     training: Training = field(default_factory=Training)
     arms: Sequence[str] = ()
-    seeds: int = SEEDS
+    trainings: int = TRAININGS
     heads: Sequence[str] = ("knn", "logreg")
     most: int = 20_000
     out: Path | str = "results"
@@ -64,12 +64,14 @@ class PilotRequest:
 @dataclass(frozen=True, kw_only=True)
 class Pilot:
     """What a pilot found. table: `bench.studies.pilot.judge.contrasts`; folder: of table, page and encoders; overlap:
-    how many images there were to learn from, and how many of them were left out; kept: see `Ablation.kept`."""
+    how many images there were to learn from, and how many of them were left out; notes: on the images to learn from;
+    kept: see `Ablation.kept`."""
 
     folder: Path
     table: pd.DataFrame
     overlap: tuple[int, int]
     run: RunReport
+    notes: tuple[str, ...] = ()
     kept: str = ""
 
 
@@ -88,7 +90,7 @@ def pilot(
     material, overlap = read_pool(request, workers, on_progress)
     made: dict[str, list[str]] = {}
     for name, arm in arms.items():
-        for seed in range(request.seeds if arm.drawn else 1):
+        for seed in range(request.trainings if arm.drawn else 1):
             place = folder / ENCODERS / f"{name}-{seed}"
             make_arm(arm, request.training, seed, place, material, Tools(
                 workers=workers, device=device, state=place.with_name(place.name + TRAINING), data=material.digest,
@@ -102,21 +104,31 @@ def pilot(
     done = run_request(asked, command=command, workers=workers, device=device, on_progress=on_progress, **how)
     names = {arm: [text.partition("=")[0] for text in own] for arm, own in made.items()}
     table = contrasts(done.folder, read_record_of(done.folder), names, BASE)
+    notes = (*material.notes, *unread(material))
     about = PilotPage(
         dataset=str(done.leaderboard.table["dataset"].iloc[0]), method=request.training.method,
-        steps=request.training.steps, overlap=overlap, command=command, notes=(*material.notes, *done.refused),
+        steps=request.training.steps, overlap=overlap, command=command, notes=(*notes, *done.refused),
     )  # fmt: skip
     kept = keep_tables(folder, TABLE, table, ["arm", "head", "shots"])
     page = page_bytes(pilot_page(about, table))
     put_together(folder, {TABLE: csv_bytes(table), PAGE: page}, {"run": done.folder.name})
-    return Pilot(folder=folder, table=table, overlap=overlap, run=done, kept=kept)
+    return Pilot(folder=folder, table=table, overlap=overlap, run=done, notes=notes, kept=kept)
+
+
+def unread(material: Material) -> tuple[str, ...]:
+    """Return a note where images to learn from cannot be used, with one of them."""
+    if not material.problems:
+        return ()
+    path, why = min(material.problems.items())
+    return (f"{len(material.problems):,} images of --pool are not used, e.g. {path}: {why}",)
 
 
 def check(request: PilotRequest) -> None:
     """Raise BenchError for numbers and heads that a pilot cannot have."""
-    if request.seeds < 2:
+    if request.trainings < 2:
         raise BenchError(
-            f"Got --trainings {request.seeds}; expected 2 or more, better {SEEDS}, to show how much a seed changes."
+            f"Got --trainings {request.trainings}; expected 2 or more, as one does not show how much trainings differ. "
+            f"Give --trainings {TRAININGS}."
         )
     if trained := split_heads(request.heads)[1]:
         raise BenchError(

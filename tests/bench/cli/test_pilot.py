@@ -34,7 +34,7 @@ def test_arms_are_made_once_judged_and_told(bench, images, tmp_path):
     given = asked(images, "--arms", "imagenet,continued,dictionary", "--steps", "2", "--trainings", "2")
     code, text = bench(*given)
     assert code == 0 and "Against ImageNet weights as they are" in text
-    assert "2 of 26 images to learn from show what labelled images show too" in text
+    assert "2 of 26 images to learn from are also labelled ones" in text
     folder = tmp_path / "results" / "pilot" / "n"
     made = {path.name: (path / "weights.safetensors").read_bytes() for path in (folder / "encoders").iterdir()}
     assert set(made) == {"imagenet-0", "continued-0", "continued-1", "dictionary-0", "dictionary-1"}

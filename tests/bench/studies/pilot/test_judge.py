@@ -1,4 +1,4 @@
-"""Limits of an arm allow for other seeds, and the verdict says what they leave open."""
+"""Limits of an arm allow for other trainings, and the verdict says what they leave open."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from bench.studies.pilot.judge import widened
 from bench.studies.pilot.page import verdict
 
 
-def test_limits_grow_by_what_seeds_differ_in_squares():
+def test_limits_grow_by_what_trainings_differ_in_squares():
     row = {"difference": 0.1, "ci_low": 0.07, "ci_high": 0.14}
     seeds = np.array([0.08, 0.1, 0.12])
     found = widened(row, seeds)
     reach = t.ppf(0.975, 2) * 0.02 / 3**0.5
     assert found["ci_low"] == pytest.approx(0.1 - np.hypot(0.03, reach))
     assert found["ci_high"] == pytest.approx(0.1 + np.hypot(0.04, reach))
-    assert found["spread_of_seeds"] == pytest.approx(0.02)
+    assert found["spread_of_trainings"] == pytest.approx(0.02)
+    assert (found["ci_slides_low"], found["ci_slides_high"]) == (0.07, 0.14)
     assert widened(row, np.full(3, 0.1))["ci_low"] == pytest.approx(0.07)
     alone = widened(row, np.array([0.1]))
-    assert (alone["ci_low"], alone["ci_high"]) == (0.07, 0.14) and np.isnan(alone["spread_of_seeds"])
+    assert (alone["ci_low"], alone["ci_high"]) == (0.07, 0.14) and np.isnan(alone["spread_of_trainings"])
 
 
 def table(continued: tuple[float, float], random: tuple[float, float] = (-0.1, 0.1)) -> pd.DataFrame:
