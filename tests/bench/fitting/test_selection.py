@@ -8,13 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from bench.errors import BenchError
 from bench.fitting import fit
 from bench.fitting.ensembles import Ensemble, Means
-from bench.fitting.episode import Episode, Truth, fold_of
+from bench.fitting.episode import Episode, Truth
 from bench.fitting.plan import plan_sweep
 from bench.fitting.schedule import run_units
 from bench.fitting.selection import choose, refuse_shots, settings_of, way_by_draw
@@ -153,15 +151,6 @@ def test_gap_and_iterations_are_those_of_the_chosen_fit():
     assert found.gap.tolist() == [0.5, 0.5] and found.iterations.tolist() == [7, 7]
     none = Head("none", "", lambda *a: Scored(told(*a).P), GRID[0], grid=GRID)
     assert np.isnan(choose("fixed", none, [none.default], episode()).gap).all()
-
-
-def test_no_group_is_on_both_sides_of_an_inner_fold_and_every_class_is_in_every_fold():
-    groups = np.array([f"{k}{i % 4}" for k in "abc" for i in range(10)])
-    fold = fold_of(groups, 4)
-    assert fold.max() == 3
-    assert all(len(set(fold[groups == g])) == 1 for g in set(groups))
-    assert all(set(fold[i : i + 10]) == {0, 1, 2, 3} for i in (0, 10, 20))
-    assert set(fold_of(np.arange(12).astype(str), 12)) == set(range(5))  # however many groups there are
 
 
 @pytest.mark.parametrize(("names", "may"), [("aabcd", True), ("aabcc", False), ("aaaad", False), ("abcdd", False)])
@@ -340,24 +329,3 @@ def test_where_some_draws_cannot_leave_groups_out_those_that_can_choose_and_the_
         np.testing.assert_array_equal(found.P, expected.P)
     chosen, published = (choose(kind, STUB, GRID, episode()).chosen for kind in ("auto", "fixed"))
     assert (chosen != published).any()  # so that the two ways differ
-
-
-@settings(max_examples=30)
-@given(sizes=st.lists(st.integers(1, 6), min_size=6, max_size=14), seed=st.integers(0, 99))
-def test_no_group_of_any_size_is_on_both_sides_of_an_inner_fold(sizes, seed):
-    """Groups of equal size, in order, would be dealt alike by rows."""
-    groups = np.random.default_rng(seed).permutation(np.repeat([f"g{i}" for i in range(len(sizes))], sizes))
-    y = np.array([int(name[1:]) % 2 for name in groups])
-    drawn = Episode(Support(np.eye(len(y)), np.eye(len(y))[:1]), y[None], 2, groups, drawn=y)
-    assert (np.sum([held for held, _ in drawn.folds], axis=0) == 1).all()
-    for held, support in drawn.folds:
-        learned = set(groups[support.X.argmax(1)])
-        assert learned and learned.isdisjoint(groups[held])
-
-
-def test_folds_of_a_support_with_unequally_many_rows_per_class_hold_every_class():
-    groups = np.array(["a0"] * 5 + ["a1"] * 3 + ["a2"] * 2 + ["b0", "b1", "b2", "b2"])
-    y = np.repeat([0, 1], [10, 4])
-    drawn = Episode(Support(np.eye(14), np.eye(14)[:2]), y[None], 2, groups, drawn=y)
-    assert drawn.fewest_groups == 3
-    assert len(drawn.folds) == 3 and all(set(y[held]) == {0, 1} for held, _ in drawn.folds)
