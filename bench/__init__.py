@@ -8,6 +8,7 @@ r"""Cell-Classifier: which frozen encoder and which classical head to trust on c
     run = bench.run(data, encoders=["dino", "texture"], heads=["knn", "logreg"], shots=[1, 5, 10], noise=[0, 0.2])
     run.leaderboard; run.pairs                       # pandas; the run shows itself in a notebook
     bench.HeadClassifier("logreg")                   # a scikit-learn classifier
+    clf = bench.fit(data); clf.predict(["a.png"])    # a classifier to take home
 
 Arguments are the words of the command line, and a mistake in them is a `BenchError` that says what was expected.
 `bench.write_demo("demo")` draws images to try it on. Names are imported when they are first used, so that
@@ -20,8 +21,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bench.api.classifier import Classifier
     from bench.api.data import Data, load_data
     from bench.api.embed import Embedding, embed
+    from bench.api.fit import fit, load_model
     from bench.api.lists import list_encoders, list_heads
     from bench.api.result import RunResult
     from bench.api.run import load_run, run
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "BenchError",
+    "Classifier",
     "Data",
     "DataCheck",
     "DemoSpec",
@@ -40,9 +44,11 @@ __all__ = [
     "HeadClassifier",
     "RunResult",
     "embed",
+    "fit",
     "list_encoders",
     "list_heads",
     "load_data",
+    "load_model",
     "load_run",
     "run",
     "write_demo",
@@ -50,6 +56,7 @@ __all__ = [
 
 _ROOMS = {
     "BenchError": "bench.errors",
+    "Classifier": "bench.api.classifier",
     "Data": "bench.api.data",
     "DataCheck": "bench.data.check",
     "DemoSpec": "bench.demo",
@@ -57,9 +64,11 @@ _ROOMS = {
     "HeadClassifier": "bench.heads.estimator",
     "RunResult": "bench.api.result",
     "embed": "bench.api.embed",
+    "fit": "bench.api.fit",
     "list_encoders": "bench.api.lists",
     "list_heads": "bench.api.lists",
     "load_data": "bench.api.data",
+    "load_model": "bench.api.fit",
     "load_run": "bench.api.run",
     "run": "bench.api.run",
     "write_demo": "bench.demo",

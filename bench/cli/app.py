@@ -18,11 +18,13 @@ from bench.cli import (
     data_check,
     export,
     extract,
+    fit,
     granularity,
     leaderboard,
     list_encoders,
     list_heads,
     pilot,
+    predict,
     pretrain,
     proxies,
     quickstart,
@@ -50,7 +52,8 @@ from bench.errors import BenchError
 from bench.storage.atomic import refused
 from bench.storage.notices import take_notices
 
-START, WORK, ASK, KEEP = "Start here", "From images to a leaderboard", "More questions", "What is stored"
+START, WORK, TAKE = "Start here", "From images to a leaderboard", "A classifier to take home"
+ASK, KEEP = "More questions", "What is stored"
 
 app = typer.Typer(
     cls=BenchGroup,
@@ -93,6 +96,8 @@ add("heads", examples=list_heads.EXAMPLES, panel=START, rows=True)(list_heads.li
 add("extract", examples=extract.EXAMPLES, panel=WORK)(extract.extract)
 add("run", examples=run.EXAMPLES, panel=WORK, rows=True)(run.run)
 add("leaderboard", examples=leaderboard.EXAMPLES, panel=WORK, rows=True)(leaderboard.leaderboard)
+add("fit", examples=fit.EXAMPLES, panel=TAKE)(fit.fit)
+add("predict", examples=predict.EXAMPLES, panel=TAKE)(predict.predict)
 add("pretrain", examples=pretrain.EXAMPLES, panel=ASK, rows=True)(pretrain.pretrain)
 add("tune", examples=tune.EXAMPLES, panel=ASK, rows=True)(tune.tune)
 add("proxies", examples=proxies.EXAMPLES, panel=ASK, rows=True)(proxies.proxies)

@@ -21,13 +21,13 @@ from bench.data.copies import merge_copies
 from bench.data.groups import with_groups
 from bench.data.label_boxes import BOX, scale_boxes
 from bench.data.label_csv import doubtful_classes, read_label_csv
-from bench.data.label_folder import no_images, read_label_folder
+from bench.data.label_folder import no_images, read_label_folder, rows_of
 from bench.data.layout import LAYOUT, existing
 from bench.data.lost import leave_out, lost_classes, without_images
 from bench.data.manifest import positions, scan, stat_files
 from bench.data.mask_names import masks_beside
 from bench.data.paths import OUTSIDE, as_on_disk, below, is_below, refuse_paths, where_they_are
-from bench.data.reading import AS_USUAL, Reading
+from bench.data.reading import AS_USUAL, UNLABELLED, Reading
 from bench.data.scales import with_scale
 from bench.data.search import found_by_name, unlisted
 from bench.data.spellings import alike, counted, one_form
@@ -104,7 +104,8 @@ def load_dataset(
     if group_pattern is not None and group_column is not None:
         raise BenchError("Got both --group-pattern and --group-column; expected one of them.")
     notes: list[str] = []
-    given = (_from_csv if data.is_file() else _from_folder)(data, group_column, reading, notes)
+    read = _from_csv if data.is_file() else _from_names if reading.only else _from_folder
+    given = read(data, group_column, reading, notes)
     given = _of_series(_within(given, reading), reading)
     rows = given.rows[~among(given.rows["path"], given.refused)].reset_index(drop=True)
     files = scan(given.root, given.paths, cache, stat=given.stat, verify=verify)
@@ -147,7 +148,7 @@ def load_dataset(
 
 def _from_csv(data: Path, group_column: str | None, reading: Reading, notes: list[str], *, more: bool = True) -> _Rows:
     """more: say which images beside those that are listed are not."""
-    root, rows = data.parent, read_label_csv(data, group_column, reading.box_units, notes)
+    root, rows = data.parent, read_label_csv(data, group_column, reading, notes)
     rows["path"], rows["mask"] = below(root, rows["path"]), below(root, rows["mask"])
     refused = refuse_paths(root, rows["path"].unique(), follow_links=reading.follow_links)
     paths = sorted(set(rows["path"]) - refused.keys())
@@ -170,6 +171,15 @@ def _from_csv(data: Path, group_column: str | None, reading: Reading, notes: lis
     absent = [mask for mask in rows["mask"].dropna().unique() if not os.path.isfile(root / mask)]
     rows["mask"] = rows["mask"].replace({mask: file for mask, (file, _) in as_on_disk(root, absent).items()})
     return _Rows(root, rows, paths, stat, links, refused)
+
+
+def _from_names(data: Path, group_column: str | None, reading: Reading, notes: list[str]) -> _Rows:
+    """Return the images that are named one by one, without labels."""
+    paths = sorted(set(reading.only))
+    refused = refuse_paths(data, paths, follow_links=reading.follow_links)
+    kept = [path for path in paths if path not in refused]
+    stat, links = stat_files(data, kept)
+    return _Rows(data, rows_of(paths, [UNLABELLED] * len(paths), None), kept, stat, links, refused)
 
 
 def _spelled(found: Mapping[str, tuple[str, str]], file: str) -> Iterator[str]:

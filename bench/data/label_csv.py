@@ -13,6 +13,7 @@ from bench.data.csv_table import CsvTable, column_names, read_table
 from bench.data.groups import missing_groups
 from bench.data.label_boxes import BOX_NAMES, read_boxes, stated_size
 from bench.data.layout import LAYOUT
+from bench.data.reading import UNLABELLED, Reading
 from bench.data.spellings import MISSING, NEVER_A_CLASS, alike, column_name, in_one_form, pick, spelled, without_missing
 from bench.errors import BenchError, did_you_mean
 from bench.images import IMAGE_SUFFIXES
@@ -34,18 +35,20 @@ OTHER = frozenset({"split", "mask", "level", "um_per_px", "group", "width", "hei
 SHOWN = 3
 
 
-def read_label_csv(path: Path, group_column: str | None, units: str, notes: list[str]) -> pd.DataFrame:
+def read_label_csv(path: Path, group_column: str | None, reading: Reading, notes: list[str]) -> pd.DataFrame:
     """Return one row per labelled line: path, label, level, group, source, split, mask (text or NA), um_per_px
     (Float64) and x0..y1 (of `read_boxes`).
 
-    group_column: the column to read groups from instead of 'group'. What a user should know is appended to notes.
+    group_column: the column to read groups from instead of 'group'. reading: without labels none are looked for. What a
+    user should know is appended to notes.
     Raises BenchError for a table that cannot be understood, naming the line.
     """
     table = read_table(path, LAYOUT)
     notes.extend(table.notes)
-    path_name, label_name = path_column(table), label_column(table)
+    path_name = path_column(table)
+    label_name = label_column(table) if reading.labelled else path_name
     taken = [f"paths from '{path_name}'"] if path_name not in FIRST_NAMES else []
-    taken += [f"labels from '{label_name}'"] if label_name != "label" else []
+    taken += [f"labels from '{label_name}'"] if label_name not in ("label", path_name) else []
     if taken:
         notes.append(f"{' and '.join(taken)} of {path.name}")
     if table[path_name].empty:
@@ -56,8 +59,9 @@ def read_label_csv(path: Path, group_column: str | None, units: str, notes: list
             f"Got group column '{group_column}'{did_you_mean(group_name, table) or '.'} "
             f"Expected one of: {', '.join(table)}."
         )
-    rows = pd.DataFrame({"path": table[path_name], "label": in_one_form(table[label_name])})
-    rows = rows.join(read_boxes(table, units, notes))
+    labels = in_one_form(table[label_name]) if reading.labelled else UNLABELLED
+    rows = pd.DataFrame({"path": table[path_name], "label": labels})
+    rows = rows.join(read_boxes(table, reading.box_units, notes))
     rows["um_per_px"] = read_scale(table)
     for name, text in stated_size(table).items():
         rows[name] = pd.to_numeric(text, errors="coerce").round().astype("Int64")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bench.errors import BenchError, did_you_mean
 
+UNLABELLED = "unlabelled"  # the label of what has none
 #: By the name of a unit of boxes, the number that stands for the whole width or height; None for pixels.
 UNITS: dict[str, float | None] = {"pixels": None, "fractions": 1.0, "percent": 100.0}
 
@@ -15,7 +16,8 @@ class Reading:
     """leave_out: classes that take no part, names or several with commas between. follow_links: also read what links
     lead to outside of the data folder. box_units: what the numbers of boxes are, a name of UNITS. series: which of
     several pictures of a file is read, counted from 1; None is the largest, the first of several as large. labelled:
-    False takes every image below a folder, whatever its folders are called.
+    False takes every image below a folder, whatever its folders are called, and a CSV without labels. only: paths below
+    the data folder, with / between, of the images that are wanted; none are all.
     """
 
     leave_out: tuple[str, ...] = ()
@@ -23,6 +25,7 @@ class Reading:
     box_units: str = "pixels"
     series: int | None = None
     labelled: bool = True
+    only: tuple[str, ...] = ()
 
 
 AS_USUAL = Reading()

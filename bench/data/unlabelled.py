@@ -8,9 +8,8 @@ import numpy as np
 
 from bench.data.label_folder import Labelled, ignored_files, rows_of
 from bench.data.masks_aside import masks_aside
+from bench.data.reading import UNLABELLED
 from bench.data.walk import look_through
-
-LABEL = "unlabelled"
 
 
 def read_unlabelled(root: Path, notes: list[str], *, follow_links: bool = False) -> Labelled:
@@ -23,5 +22,5 @@ def read_unlabelled(root: Path, notes: list[str], *, follow_links: bool = False)
     notes += found.notes
     stat = np.array(walk.stats, np.int64).reshape(-1, 3)[kept]
     others = [path for path in walk.others if path not in found.masks]
-    rows = rows_of(paths, [LABEL] * len(paths), None)
+    rows = rows_of(paths, [UNLABELLED] * len(paths), None)
     return Labelled(rows, stat, walk.refused, {}, walk, ignored_files(walk, others))

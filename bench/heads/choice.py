@@ -66,17 +66,19 @@ def leave_groups_out(
 
 def judge(
     head: Head, P: np.ndarray, Y: np.ndarray, parts: np.ndarray, shape: tuple[int, int], *,
-    weights: np.ndarray | None = None,
+    weights: np.ndarray | None = None, among: np.ndarray | None = None,
 ) -> Judged:  # fmt: skip
     """Judge probabilities P (m, L, n, K) of the support rows by models that saw none of a row's part (n,).
 
     A row whose class has no label outside of its part tells nothing. shape: (n, d) of the support. weights (m, n): of
     the rows in the mean loss, see `weights_of`; None for all alike. Temperatures are fitted to all rows alike, for
-    probabilities are to hold for labels as they come.
+    probabilities are to hold for labels as they come. among bool (n,): the rows that may judge; None for all.
     """
     m, L, _, K = P.shape
     left = rows_left(Y, parts, K)
     told = np.take_along_axis(left, Y[..., None], 2)[..., 0] > 0  # (m, n)
+    if among is not None:
+        told &= among
     prior = np.full((m, L), head.published_temperature(shape[0], K, shape[1]))
     T, losses = fit_temperature(P, Y, told, prior)
     if weights is None:
@@ -105,6 +107,24 @@ def with_prior(
         return losses
     away = np.array([head.place(setting) for setting in settings]) - head.place(published)
     return losses + PRIOR * away**2 / n
+
+
+def choose_setting(
+    head: Head, P: np.ndarray, y: np.ndarray, parts: np.ndarray, shape: tuple[int, int], *,
+    among: np.ndarray | None = None,
+) -> tuple[int, float]:  # fmt: skip
+    """Return which of `head.grid` suits one label vector y (n,) best, and its temperature: the cautious choice.
+
+    P (L, n, K): of every row by the head learned without its part (n,), at the settings of the grid. shape: (n, d).
+    among bool (n,): the rows that may say so; None for all.
+    """
+    K = P.shape[-1]
+    weights, rows = weights_of(y[None], K), np.ones(len(y), bool) if among is None else among
+    judged = judge(head, P[None], y[None], parts, shape, weights=weights, among=among)
+    published = head.published(shape[0], K, shape[1])
+    losses = with_prior(judged.losses, head, head.grid, published, effective_rows(weights[:, rows])[:, None])
+    at = int(least(losses, head.grid, published)[0])
+    return at, float(judged.temperatures[0, at])
 
 
 def may_leave_out(groups: np.ndarray, y: np.ndarray, n_classes: int) -> bool:

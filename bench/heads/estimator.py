@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bench.errors import BenchError, did_you_mean
 from bench.heads import get_heads
-from bench.heads.choice import effective_rows, least, leave_groups_out, may_leave_out, weights_of, with_prior
+from bench.heads.choice import choose_setting, may_leave_out
 from bench.heads.support import Support
 from bench.heads.temperature import soften
 
@@ -136,13 +136,9 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         if self.params is not None:
             self.setting_, self.chosen_by_ = {**head.default, **self.params}, "params"
         elif self.select == "auto" and head.loo and head.grid and may_leave_out(support.groups, codes, K):
-            weights = weights_of(codes[None], K)
-            judged = leave_groups_out(head, support, codes[None], K, head.grid, weights=weights)
-            published = head.published(n, K, d)
-            losses = with_prior(judged.losses, head, head.grid, published, effective_rows(weights)[:, None])
-            at = int(least(losses, head.grid, published)[0])
+            P = head.loo(support, codes[None], K, head.grid).P[0]
+            at, self.temperature_ = choose_setting(head, P, codes, support.groups, support.shape)
             self.setting_, self.chosen_by_ = dict(head.grid[at]), "left-out groups"
-            self.temperature_ = float(judged.temperatures[0, at])
         self.fitted_ = head.fit_support(support, codes, K, self.setting_)
         return self
 

@@ -23,6 +23,34 @@ Masks = Annotated[
         INSTANCES, "Folder of masks for --instances masks, named as their images; one value per cell.", value="FOLDER"
     ),
 ]
+Cells = Annotated[
+    Path | None, option(INSTANCES, "CSV of cells for --instances boxes: path,x0,y0,x1,y1 (pixels).", value="CSV")
+]
+MaxInstances = Annotated[
+    int | None,
+    option(INSTANCES, "Instances kept of one image, drawn by hash (default: 200 cells, all tiles).", value="N", min=1),
+]
+BoxUnits = Annotated[
+    str,
+    option(
+        INSTANCES, "What boxes are given in: pixels, fractions (0 to 1) or percent of the image's size.",
+        value="UNITS",
+    ),
+]  # fmt: skip
+FollowLinks = Annotated[
+    bool,
+    option(
+        DATA, "Also read what links lead to outside of the data folder, as in a Hugging Face snapshot.",
+        "--follow-links",
+    ),
+]  # fmt: skip
+Series = Annotated[
+    int | None,
+    option(
+        DATA, "Which of several pictures (series, scenes) of a file is read, from 1 (default: the largest).",
+        value="N", min=1,
+    ),
+]  # fmt: skip
 GroupPattern = Annotated[
     str | None,
     option(
@@ -44,20 +72,8 @@ class ReadOptions:
         list[str] | None,
         option(DATA, "Classes to do without, comma-separated or repeated.", "--leave-out", value="CLASSES"),
     ] = None
-    follow_links: Annotated[
-        bool,
-        option(
-            DATA, "Also read what links lead to outside of the data folder, as in a Hugging Face snapshot.",
-            "--follow-links",
-        ),
-    ] = False  # fmt: skip
-    series: Annotated[
-        int | None,
-        option(
-            DATA, "Which of several pictures (series, scenes) of a file is read, from 1 (default: the largest).",
-            value="N", min=1,
-        ),
-    ] = None  # fmt: skip
+    follow_links: FollowLinks = False
+    series: Series = None
 
     def reading(self) -> Reading:
         """Return how files are to be read."""
@@ -84,26 +100,13 @@ class InstanceOptions(ReadOptions):
             value="KIND",
         ),
     ] = "whole"
-    cells: Annotated[
-        Path | None, option(INSTANCES, "CSV of cells for --instances boxes: path,x0,y0,x1,y1 (pixels).", value="CSV")
-    ] = None
+    cells: Cells = None
     cell_column: Annotated[
         str | None, option(INSTANCES, "Column of --cells with an expert's label of each cell.", value="COLUMN")
     ] = None
     masks: Masks = None
-    max_instances: Annotated[
-        int | None,
-        option(
-            INSTANCES, "Instances kept of one image, drawn by hash (default: 200 cells, all tiles).", value="N", min=1
-        ),
-    ] = None
-    box_units: Annotated[
-        str,
-        option(
-            INSTANCES, "What boxes are given in: pixels, fractions (0 to 1) or percent of the image's size.",
-            value="UNITS",
-        ),
-    ] = "pixels"  # fmt: skip
+    max_instances: MaxInstances = None
+    box_units: BoxUnits = "pixels"
 
     def cell_files(self) -> CellFiles:
         """Return where cells are told."""

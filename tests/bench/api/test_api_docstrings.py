@@ -14,8 +14,8 @@ import bench
 CALLED = ("load_data", "embed", "run", "load_run", "write_demo", "list_encoders", "list_heads", "DemoSpec",
           "HeadClassifier", "HeadClassifier.fit", "HeadClassifier.predict", "HeadClassifier.predict_proba",
           "Data.check")  # fmt: skip
-HELD = ("Data", "DataCheck", "Embedding", "RunResult", "HeadClassifier")  # classes whose attributes are described
-WITHOUT_EXAMPLES = {"Data", "DataCheck", "Embedding", "RunResult"}  # what functions return, shown in their examples
+HELD = ("Classifier", "Data", "DataCheck", "Embedding", "RunResult", "HeadClassifier")  # classes whose attributes are described
+WITHOUT_EXAMPLES = {"Classifier", "Data", "DataCheck", "Embedding", "RunResult"}  # what functions return, shown in their examples
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,7 @@ def test_every_attribute_that_is_described_is_there(name, folder):
         "Data": lambda: data,
         "DataCheck": data.check,
         "Embedding": lambda: bench.embed(data, "color-stats"),
+        "Classifier": lambda: bench.fit(data, encoders="color-stats", heads="centroid"),
         "RunResult": lambda: bench.run(data, encoders="texture", heads="centroid", shots=1, draws=2, workers=1,
                                        baselines=False, name="attributes"),
         "HeadClassifier": lambda: bench.HeadClassifier("knn").fit([[0.0], [1.0]], ["a", "b"]),

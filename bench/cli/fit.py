@@ -1,0 +1,77 @@
+"""`bench fit`: a classifier to take home, from labelled images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from bench.cli.console import console, print_data, print_notes, print_problems, progress_bars
+from bench.cli.options.data import DataOptions
+from bench.cli.options.encoders import Device, Encoders, Heads, check_device, encoder_names
+from bench.cli.options.groups import BASIC, STUDY, option
+from bench.cli.options.output import DEFAULT_OUT, Out
+from bench.cli.options.reading import words
+from bench.cli.startup import imports
+from bench.data.layout import existing
+
+EXAMPLES = (
+    "bench fit --data Data/raw --save cells.model",
+    "bench fit --data Data/raw --group-pattern '([^/]+)__' --encoder dino,efficientnet-lite0 --save cells.model",
+    "bench fit --data Data/raw --from mine --save cells.model",
+)
+
+
+def fit(
+    source: DataOptions,
+    save: Annotated[
+        Path, option(BASIC, "The folder that the classifier is written to, e.g. cells.model.", "--save", value="FOLDER")
+    ],
+    encoder: Encoders = None,
+    head: Heads = "centroid,knn,lda,logreg,ridge",
+    from_run: Annotated[
+        str | None,
+        option(
+            STUDY,
+            "Choose among the encoders and heads of a run of `bench run`, by name below <out>/runs or by folder.",
+            "--from",
+            value="RUN",
+        ),
+    ] = None,
+    out: Out = DEFAULT_OUT,
+    device: Device = "auto",
+) -> None:
+    """Make a classifier of all your labelled images, and say what to expect of it on new slides.
+
+    It takes the encoder and head that do best on slides which they have not learned from. Where no encoder is named, it
+    chooses among those whose embeddings are stored and those that come along. What is said to be expected rests on
+    slides that had no part in that choice. `bench predict` uses the classifier.
+    """  # fmt: skip
+    existing(source.data)
+    check_device(device)
+
+    with imports():
+        from bench.report.pages.plain_text import plain_words
+        from bench.studies.classifier.candidates import of_run
+        from bench.studies.classifier.card import expectation
+        from bench.studies.classifier.fit import FitRequest
+        from bench.studies.classifier.fit import fit as fit_model
+        from bench.studies.classifier.folder import check_place, save_model
+
+    check_place(save)
+    encoders, heads = encoder_names(encoder), words(head)
+    if from_run:
+        encoders, heads = of_run(out, from_run)
+    request = FitRequest(source=source.spec(), encoders=encoders, heads=heads, out=out)
+    with progress_bars() as report:
+        made = fit_model(request, device=device, on_progress=report, on_data=print_data)
+    folder, about = save_model(made.model, save), made.model.about
+    print_problems(made.problems)
+    print_notes(made.notes)
+    console.print(
+        f"Encoder {about.encoder}, head {about.head}: the best of {len(about.candidates)} on left-out groups."
+    )
+    text = plain_words(expectation(made.model))
+    console.print(f"{text[0].upper()}{text[1:]}")
+    console.print(f"Classifier: {folder} (what it is and what to expect of it: {folder / 'README.md'})")
+    console.print("")
+    console.print(f"Next: bench predict {folder} IMAGES --to predictions.csv")

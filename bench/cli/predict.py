@@ -1,0 +1,119 @@
+"""`bench predict`: what a classifier says of images that nobody has labelled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.console import console, print_problems, progress_bars
+from bench.cli.options.data import BoxUnits, Cells, FollowLinks, Masks, MaxInstances, Series
+from bench.cli.options.encoders import Device, Encoders, check_device, encoder_names, one_of
+from bench.cli.options.groups import STUDY, option
+from bench.cli.options.output import DEFAULT_OUT, Out, To
+from bench.cli.startup import imports
+from bench.data.reading import Reading, check_units
+
+if TYPE_CHECKING:
+    from bench.studies.classifier.model import Asked, Model
+    from bench.studies.classifier.predict import Predicted
+
+EXAMPLES = (
+    "bench predict cells.model new_images --to predictions.csv",
+    "bench predict cells.model a.png b.png --to predictions.csv --errors 0.05",
+    "bench predict cells.model slides --masks masks --to predictions.parquet",
+)
+
+
+def predict(
+    model: Annotated[
+        Path,
+        typer.Argument(help="The folder of a classifier, of `bench fit --save`.", metavar="MODEL", show_default=False),
+    ],
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            help="A folder with images, a CSV with a column path, or image files.",
+            metavar="IMAGES...",
+            show_default=False,
+        ),
+    ],
+    to: To,
+    sets: Annotated[
+        float,
+        option(STUDY, "How often the set of classes is to hold the truth, for cells of new slides.", value="RATE"),
+    ] = 0.9,
+    errors: Annotated[
+        float | None,
+        option(
+            STUDY,
+            "Answer only what is sure enough that at most this share of the answers is wrong (default: all).",
+            value="RATE",
+        ),
+    ] = None,
+    unlike: Annotated[
+        float,
+        option(
+            STUDY, "p-value up to which an image is unlike all training images and gets no answer; 0: none.", value="P"
+        ),
+    ] = 0.05,
+    cells: Cells = None,
+    masks: Masks = None,
+    max_instances: MaxInstances = None,
+    box_units: BoxUnits = "pixels",
+    encoder: Encoders = None,
+    follow_links: FollowLinks = False,
+    series: Series = None,
+    out: Out = DEFAULT_OUT,
+    device: Device = "auto",
+) -> None:
+    """Classify images (or their cells) by a classifier, with probabilities, sets, and what it does not know.
+
+    Every row says the class and its probability, a set of classes that holds the truth at a stated rate, whether the
+    image is unlike all that was learned from, and the three nearest training images. A call that was stopped goes on
+    by the same command. Images of other channels or another scale than those learned from are refused.
+    """  # fmt: skip
+    check_units(box_units)
+    check_device(device)
+
+    with imports():
+        from bench.instances.cell_boxes import CellFiles
+        from bench.studies.classifier.folder import load_model
+        from bench.studies.classifier.model import Asked
+        from bench.studies.classifier.predict import PredictRequest
+        from bench.studies.classifier.predict import predict as predict_all
+        from bench.studies.classifier.table import writing
+
+    asked = Asked(sets=sets, errors=errors, unlike=unlike)
+    fitted = load_model(model)
+    names = encoder_names(encoder)
+    request = PredictRequest(
+        images=tuple(images), asked=asked, cells=CellFiles(cells, None, masks, max_instances, box_units),
+        reading=Reading(follow_links=follow_links, box_units=box_units, series=series, labelled=False),
+        encoder=one_of(names, "--encoder") if names else None, out=out,
+    )  # fmt: skip
+    with progress_bars() as report, writing(to) as write:
+        found = predict_all(fitted, request, write, device=device, on_progress=report)
+    print_problems(found.problems)
+    _show(fitted, asked, found)
+    console.print(f"Predictions: {to}")
+
+
+def _show(model: Model, asked: Asked, found: Predicted) -> None:
+    """Print how many instances got which class, and which promises hold."""
+    from bench.cli.tables import make_column, make_table
+    from bench.data.spellings import counted
+    from bench.report.pages.numbers import rate
+    from bench.studies.classifier.words import cautions
+
+    table = make_table("class", make_column("instances", justify="right"), make_column("share", justify="right"))
+    for name in model.about.classes:
+        count = found.classes.get(name, 0)
+        table.add_row(name, f"{count:,}", rate(count / found.instances))
+    table.title = f"{counted(found.instances, 'instance')} of {counted(found.images, 'image')}"
+    console.print(table, soft_wrap=False)
+    for why, count in sorted(found.refused.items()):
+        console.print(f"Without an answer: {counted(count, 'instance')}, {why}.")
+    for line in cautions(model, asked, found):
+        console.print(line)

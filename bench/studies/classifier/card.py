@@ -1,0 +1,182 @@
+"""The model card of a classifier (Mitchell et al. 2019): what it is for, what to expect, what not to use it for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from bench.report.pages.markdown import render
+from bench.report.pages.model import (
+    Block,
+    Bullets,
+    Code,
+    Heading,
+    Inline,
+    Page,
+    Text,
+    Words,
+    code_field,
+    name_field,
+    number_field,
+    say,
+    table_of,
+)
+from bench.report.pages.numbers import chance, counted, decimal, points, rate
+from bench.statistics.conformal import least_groups
+from bench.studies.classifier.model import Model
+
+SETS, ERRORS = 0.9, 0.05  # rates that the card tells of
+
+
+def card(model: Model) -> str:
+    """Return the text of README.md."""
+    about = model.about
+    blocks: list[Block] = [
+        Text(say("**In short:** {words}", words=expectation(model))),
+        Heading(say("What it is")), Bullets(tuple(_what(model))),
+        Heading(say("What to expect on new slides")), *_expected(model),
+        Heading(say("How it was chosen")), *_chosen(model),
+    ]  # fmt: skip
+    if about.warnings:
+        blocks += [Heading(say("To know before believing it")), Bullets(about.warnings)]
+    blocks += [Heading(say("Use it")), Code("bench predict THIS_FOLDER IMAGES --to predictions.csv")]
+    return render(Page(say("A classifier of {data}", data=about.data), tuple(blocks)))
+
+
+def expectation(model: Model) -> Words:
+    """Return what is to be expected on new slides, in a sentence or two."""
+    promise, groups = model.promise, counted(model.about.groups, "group")
+    score = chance(promise.balanced_accuracy, promise.low, promise.high)
+    new = chance(promise.balanced_accuracy, promise.next_low, promise.next_high)
+    exact = (
+        say(" Few groups: every group counts as one observation, and the intervals are exact and wide.")
+        if promise.exact
+        else ""
+    )
+    return say(
+        "balanced accuracy on new slides {score}; on {groups} more, the number it learned from, expect {new} (95% "
+        "intervals; chance is {chance}).{exact}",
+        score=score, groups=groups, new=new, chance=rate(1 / len(model.about.classes)), exact=exact,
+    )  # fmt: skip
+
+
+def _what(model: Model) -> Iterator[Inline]:
+    about = model.about
+    yield say("Classes: {names}.", names=", ".join(about.classes))
+    yield say(
+        "Learned from {rows} of {images} in {groups}.",
+        rows=counted(about.rows, "instance"), images=counted(about.images, "image"),
+        groups=counted(about.groups, "group"),
+    )  # fmt: skip
+    yield say(
+        "Encoder {encoder} (key {key}, weights {weights}), head {head}, {setting}.",
+        encoder=Code(about.encoder), key=Code(about.encoder_key[:8]), weights=Code(about.weights[:12]),
+        head=Code(about.head),
+        setting=", ".join(f"{name} {value}" for name, value in about.setting.items()) or "no setting",
+    )  # fmt: skip
+    scales = about.um_per_px
+    channels = " or ".join(map(str, about.channels))
+    scale = (
+        say("{low} to {high} micrometres per pixel", low=decimal(scales[0], 3), high=decimal(scales[1], 3))
+        if scales
+        else say("the scale is not known")
+    )  # fmt: skip
+    yield say(
+        "Made for images with {channels} channels, instances {kind}; {scale}.",
+        channels=channels, kind=Code(about.instances), scale=scale,
+    )  # fmt: skip
+    yield say(
+        "Probabilities hold where classes are about as frequent as in training; where they are not, trust the order of "
+        "images within a class more than the numbers."
+    )
+    yield _licence(model)
+
+
+def _licence(model: Model) -> Words:
+    about = model.about
+    what = {
+        "open": say("open: it may be used commercially"),
+        "non-commercial": say("non-commercial: this classifier may not be used commercially either"),
+    }
+    return say(
+        "Licence of the encoder's weights: {licence} ({what}). The training images have licences of their own.",
+        licence=about.licence, what=what.get(about.licence_class, say("read it before using this commercially")),
+    )  # fmt: skip
+
+
+def _expected(model: Model) -> Iterator[Block]:
+    promise = model.promise
+    rows = [
+        {"class": name, "groups": promise.groups[name], "recall": promise.recall[name]} for name in model.about.classes
+    ]
+    fields = (
+        name_field("class"), number_field("groups", lambda n: f"{n:,d}"),
+        number_field("recall", lambda x: "not known" if math.isnan(x) else points(x), "recall, %"),
+    )  # fmt: skip
+    yield Text(
+        say(
+            "Every instance was predicted without its group, by what the other groups chose. Plain accuracy: "
+            "{accuracy}.",
+            accuracy=rate(promise.accuracy),
+        )
+    )
+    yield table_of(rows, fields)
+    yield Bullets(tuple(_guarantees(model)))
+
+
+def _guarantees(model: Model) -> Iterator[Inline]:
+    about = model.about
+    if about.one_group:
+        yield say(
+            "Of {names} there is a single group, so nothing is known of how it looks on other slides; it takes no part "
+            "in these numbers.",
+            names=", ".join(about.one_group),
+        )  # fmt: skip
+    if too_few := model.too_few_for(SETS):
+        yield say("Sets hold every class: {why}.", why=too_few)
+    else:
+        sizes = (model.left_out >= model.set_limit(SETS)).sum(1).clip(1)
+        yield say(
+            "A set of classes that holds the truth for {rate} of the cells of new slides has {size} classes in the "
+            "mean.",
+            rate=rate(SETS), size=decimal(float(sizes.mean()), 1),
+        )  # fmt: skip
+    least = model.answer_from(ERRORS)
+    if math.isinf(least):
+        yield say(
+            "There is no confidence from which at most {rate} of the answers can be promised to be wrong: too many "
+            "errors, or too few slides to tell.",
+            rate=rate(ERRORS),
+        )  # fmt: skip
+    else:
+        share = float((model.left_out.max(1) >= least).mean())
+        yield say(
+            "With {option}, it answers {share} of the instances.",
+            option=Code(f"--errors {ERRORS}"), share=rate(share),
+        )  # fmt: skip
+    slides = about.groups
+    yield say(
+        "An instance counts as unlike all that it learned from at p <= 0.05, which takes {least} slides; there are "
+        "{n}.",
+        least=least_groups(0.95), n=slides,
+    )  # fmt: skip
+
+
+def _chosen(model: Model) -> Iterator[Block]:
+    about = model.about
+    rows = [
+        {"encoder": encoder, "head": head, "score": score, "folds": f"{folds} of {about.folds}"}
+        for encoder, head, score, folds in about.candidates
+    ]
+    fields = (
+        code_field("encoder"), code_field("head"), number_field("score", points, "balanced accuracy, %"),
+        number_field("folds", str, "chosen by the other folds"),
+    )  # fmt: skip
+    yield Text(
+        say(
+            "The best of these on left-out groups. For each of {n} folds of groups the others chose, so that the "
+            "numbers above are not those of a lucky best.",
+            n=about.folds,
+        )
+    )
+    yield table_of(rows, fields)

@@ -1,0 +1,156 @@
+"""From labelled images to a classifier: embed, leave groups out, choose, fit on all, remember."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.data.datasets import Dataset
+from bench.data.warnings import data_warnings
+from bench.embeddings.embed import DataSpec, OnProgress, Prepared, cached_encoders, embed, prepare
+from bench.embeddings.store import EmbeddingStore
+from bench.errors import BenchError
+from bench.heads import get_heads
+from bench.heads.contract import Head
+from bench.storage.verified import read_json
+from bench.studies.classifier.choice import Choice
+from bench.studies.classifier.learn import LabelledRows, learn
+from bench.studies.classifier.model import About, Model
+from encoders import EncoderSpec, expand, resolve
+
+ENCODERS = ("efficientnet-lite0", "lite0-cells")  # those that come along, where none is named or stored
+HEADS = ("centroid", "knn", "lda", "logreg", "ridge")
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "timm", "xgboost")
+OnData = Callable[[Dataset, Sequence[str]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitRequest:
+    """What is asked: labelled images, encoders and heads to choose from, and the folder of results.
+
+    encoders: names; none takes those whose embeddings of the images are stored, and those that come along.
+    """
+
+    source: DataSpec
+    encoders: Sequence[str] = ()
+    heads: Sequence[str] = HEADS
+    out: Path | str = "results"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitReport:
+    """The model, and what happened on the way. problems: path and reason of images that cannot be used."""
+
+    model: Model
+    problems: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def fit(
+    request: FitRequest,
+    *,
+    device: str = "auto",
+    on_progress: OnProgress | None = None,
+    on_data: OnData | None = None,
+) -> FitReport:
+    """Make a classifier of labelled images. Embeddings are kept in the folder of results; nothing else is written.
+
+    Raises BenchError for data, encoders or heads that cannot be used.
+    """
+    heads = get_heads(request.heads)
+    named = [resolve(name) for name in expand(request.encoders)]
+    prepared = prepare(request.source, request.out, on_progress)
+    warned = data_warnings(prepared.dataset)
+    if on_data:
+        on_data(prepared.dataset, warned)
+    specs = named or _at_hand(prepared)
+    prepared, _, embedded = embed(prepared, specs, device, on_progress)
+    classes = tuple(sorted(prepared.instances["label"].unique()))
+    rows = _labelled(prepared, classes, embedded, {spec.name: spec.scaling for spec in specs})
+    learned = learn(rows, heads, on_progress)
+    choice = learned.choice
+    spec = next(one for one in specs if one.name == choice.encoder)
+    [head] = [one for one in heads if one.name == choice.head]
+    model = Model(
+        about=_about(request.source, prepared, classes=classes, spec=spec, head=head, choice=choice, warned=warned),
+        scale=learned.scale, fitted=learned.fitted, left_out=choice.P.astype(np.float32), y=rows.y, group=rows.group,
+        reference=learned.reference,
+    )  # fmt: skip
+    return FitReport(model=model, problems=prepared.dataset.problems, notes=prepared.notes)
+
+
+def _at_hand(prepared: Prepared) -> list[EncoderSpec]:
+    """Return the encoders to choose from where none is named: no baseline, and nothing that is a diagnostic."""
+    stored = [spec for spec in cached_encoders(prepared) if not spec.trivial and not spec.diagnostic]
+    specs = {spec.key: spec for spec in (*stored, *map(resolve, ENCODERS))}
+    return list(specs.values())
+
+
+def _labelled(
+    prepared: Prepared, classes: Sequence[str], embedded: Mapping[str, np.ndarray], scaling: Mapping[str, str]
+) -> LabelledRows:
+    table = prepared.instances
+    places = table[["path", "x0", "y0", "x1", "y1"]].itertuples(index=False)
+    return LabelledRows(
+        embedded=embedded, scaling=scaling, n_classes=len(classes), names=tuple(map(place_of, places)),
+        y=np.searchsorted(np.array(classes, str), table["label"].to_numpy(str)).astype(np.int64),
+        group=np.unique(table["group"].to_numpy(str), return_inverse=True)[1].astype(np.int64),
+    )  # fmt: skip
+
+
+def _about(
+    source: DataSpec,
+    prepared: Prepared,
+    *,
+    classes: tuple[str, ...],
+    spec: EncoderSpec,
+    head: Head,
+    choice: Choice,
+    warned: Sequence[str],
+) -> About:
+    table, instances = prepared.dataset.table, prepared.instances
+    scale = table["um_per_px"].dropna().astype(float)
+    groups = instances.groupby("label")["group"].nunique()
+    return About(
+        classes=classes, encoder=spec.full_name, encoder_key=spec.key, weights=weights_of(prepared.store, spec.key),
+        licence=spec.licence, licence_class=spec.licence_class, scaling=spec.scaling, head=head.name,
+        head_version=head.version, setting=dict(choice.setting), temperature=choice.temperature, chosen_by=choice.by,
+        instances=source.instances, channels=tuple(sorted(int(n) for n in table["channels"].unique())),
+        um_per_px=(float(scale.min()), float(scale.max())) if len(scale) == len(table) else None,
+        data=prepared.dataset.name, rows=len(instances), images=int(instances["path"].nunique()),
+        groups=int(instances["group"].nunique()),
+        one_group=tuple(name for name in classes if groups[name] < 2),
+        candidates=tuple((one.encoder, one.head, one.score, one.folds) for one in choice.candidates),
+        folds=choice.n_folds, warnings=tuple(warned), versions=_versions(),
+    )  # fmt: skip
+
+
+def weights_of(store: EmbeddingStore, key: str) -> str:
+    """Return the digest of the weights that the stored embeddings of an encoder were made with."""
+    record = read_json(store.folder(key) / "spec.json", key)
+    if record is None:
+        raise BenchError(f"Got no record of the encoder in {store.folder(key)}; extract its embeddings again.")
+    return str(record["weights_digest"])
+
+
+def place_of(row: tuple[Any, ...]) -> str:
+    """Return what an instance is found by: its path, and its box where it has one, as x0,y0,x1,y1."""
+    path, *box = row
+    return str(path) if pd.isna(box[0]) else f"{path} [{','.join(str(int(one)) for one in box)}]"
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

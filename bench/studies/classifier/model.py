@@ -1,0 +1,168 @@
+"""A classifier for images that nobody has labelled: an encoder's name, a fitted head, and what is known of both.
+
+    embedding X (N, d) -> scaled as in training -> head -> probabilities, softened by the temperature
+                       -> distance to the rows that were learned from -> like them or not
+
+It holds the predictions of its own training rows without their group, and everything that it promises is computed of
+them when it is asked for: the accuracy on new slides, the sets, from which confidence on it answers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bench.errors import BenchError
+from bench.fitting.scaling import Scaling
+from bench.heads.state import Fitted
+from bench.heads.temperature import soften
+from bench.statistics.conformal import least_groups, limit
+from bench.statistics.selective import answer_from
+from bench.studies.classifier.promise import Promise, make_promise
+from bench.studies.classifier.reference import Reference
+
+BLOCK = 4096  # rows that are answered at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What a classifier is, apart from its numbers; JSON.
+
+    encoder: its full name; encoder_key and weights: what makes its embeddings what they are, see `EncoderSpec.key`.
+    head, head_version; setting, temperature; chosen_by: "left-out groups" or "rule". instances: what of an image is
+    classified, as in --instances. channels: numbers of channels that images had. um_per_px: (least, most) micrometres
+    per pixel, None where it is not known of all. licence: of the encoder's weights; licence_class: what it allows.
+    data: what the labelled images are called; rows, images, groups: how many. classes: sorted; one_group: those that
+    lie in a single group. candidates: (encoder, head, balanced accuracy, folds that chose it), best first; folds: of
+    how many. warnings: what to know before believing it. versions: of the libraries it was made with.
+    """
+
+    classes: tuple[str, ...]
+    encoder: str
+    encoder_key: str
+    weights: str
+    licence: str
+    licence_class: str
+    scaling: str
+    head: str
+    head_version: int | str
+    setting: Mapping[str, Any]
+    temperature: float
+    chosen_by: str
+    instances: str
+    channels: tuple[int, ...]
+    um_per_px: tuple[float, float] | None
+    data: str
+    rows: int
+    images: int
+    groups: int
+    one_group: tuple[str, ...]
+    candidates: tuple[tuple[str, str, float, int], ...]
+    folds: int
+    warnings: tuple[str, ...]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is asked of answers. sets: how often a set is to hold the truth. errors: how many of the answers may be
+    wrong, None to answer whatever the confidence. unlike: p-value up to which an item counts as unlike all that is
+    known, and is not answered; 0 answers all.
+    """
+
+    sets: float = 0.9
+    errors: float | None = None
+    unlike: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name, value, least in (("--sets", self.sets, 0.0), ("--errors", self.errors, 0.0)):
+            if value is not None and not least < value < 1:
+                raise BenchError(f"Got {name} {value}; expected a share between 0 and 1, such as 0.9 or 0.05.")
+        if not 0 <= self.unlike < 1:
+            raise BenchError(f"Got --unlike {self.unlike}; expected a p-value from 0 (answer all) to below 1.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """Of N rows. P float (N, K): probabilities; members bool (N, K): the set; unlike (N,): p-value; nearest int
+    (N, 3): rows of the reference; why: "" where a row is answered, else why it is not.
+    """
+
+    P: np.ndarray
+    members: np.ndarray
+    unlike: np.ndarray
+    nearest: np.ndarray
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Model:
+    """The whole of it. left_out float32 (n, K): probabilities of the training rows without their group, softened, by
+    what other groups chose; y int (n,): their labels; group int (n,): codes.
+    """
+
+    about: About
+    scale: Scaling
+    fitted: Fitted
+    left_out: np.ndarray
+    y: np.ndarray
+    group: np.ndarray
+    reference: Reference = field(repr=False)
+
+    @cached_property
+    def promise(self) -> Promise:
+        """What to expect on new slides."""
+        return make_promise(self.left_out, self.y, self.group, self.about.classes)
+
+    @property
+    def known(self) -> np.ndarray:
+        """Which training rows tell of new groups, bool (n,): those of classes in two groups or more."""
+        alone = [k for k, name in enumerate(self.about.classes) if name in self.about.one_group]
+        return ~np.isin(self.y, alone)
+
+    def set_limit(self, rate: float) -> float:
+        """Return the least probability of a member of a set that holds the truth at a rate; 0 where groups are few."""
+        rows = self.known
+        if not rows.any():
+            return 0.0
+        missed = 1 - self.left_out[rows, self.y[rows]].astype(np.float64)
+        found = limit(missed, self.group[rows], rate)
+        return 0.0 if math.isinf(found) else 1 - found
+
+    def answer_from(self, errors: float) -> float:
+        """Return the confidence from which answers may be given so that at most that share of them is wrong."""
+        rows = self.known
+        P = self.left_out[rows].astype(np.float64)
+        return answer_from(P.max(1), P.argmax(1) != self.y[rows], self.group[rows], errors) if rows.any() else math.inf
+
+    def too_few_for(self, rate: float) -> str:
+        """Return why sets at a rate hold every class, "" where they need not."""
+        groups, least = len(np.unique(self.group[self.known])), least_groups(rate)
+        if groups >= least:
+            return ""
+        return f"a set that holds the truth at a rate of {rate:g} needs {least} slides, and it learned from {groups}"
+
+    def probabilities(self, X: np.ndarray) -> np.ndarray:
+        """Return probabilities (N, K) of embeddings X (N, d) as the encoder gives them."""
+        return soften(self.fitted.scores(self.scale.of(X)), self.about.temperature)
+
+    def answer(self, X: np.ndarray, asked: Asked = Asked()) -> Answers:
+        """Answer embeddings X (N, d) as the encoder gives them. What a row gets does not depend on the others."""
+        rows = self.scale.of(X)
+        P = soften(self.fitted.scores(rows), self.about.temperature)
+        top = P.argmax(1)
+        members = self.set_limit(asked.sets) <= P
+        members[np.arange(len(P)), top] = True
+        nearest, far = self.reference.nearest(rows)
+        unlike = self.reference.unlike(far)
+        confident = P.max(1) >= (0 if asked.errors is None else self.answer_from(asked.errors))
+        why = [
+            "unlike all that it learned from" if p <= asked.unlike else "" if sure else "not sure enough"
+            for p, sure in zip(unlike, confident, strict=True)
+        ]
+        return Answers(P=P, members=members, unlike=unlike, nearest=nearest, why=tuple(why))

@@ -1,0 +1,189 @@
+"""Images that nobody has labelled, through a classifier, to one row per instance.
+
+    images -> instances -> embeddings, which are kept in the store -> answers, block by block -> rows
+
+The embeddings are made first and kept, so that a call that was stopped goes on where it was. Rows are then read,
+answered and written by blocks: neither the embeddings nor the answers are in memory at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.data.reading import Reading
+from bench.embeddings.embed import DataSpec, OnProgress, Prepared, extract_encoders, prepare
+from bench.embeddings.store import DamagedRows
+from bench.errors import BenchError
+from bench.images import IMAGE_SUFFIXES
+from bench.instances.cell_boxes import CellFiles
+from bench.studies.classifier.encoder import encoder_of
+from bench.studies.classifier.fit import weights_of
+from bench.studies.classifier.model import BLOCK, Answers, Asked, Model
+from encoders import EncoderSpec
+
+SAME_SCALE = 1.2  # how much larger or smaller a micrometre may be than in training
+BOX = ["x0", "y0", "x1", "y1"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictRequest:
+    """What is asked: images (a folder, a CSV with a column path, or image files), and how they are answered.
+
+    cells: where cells are, for a classifier of cells. reading: how files are read. encoder: the classifier's encoder as
+    the user types it, where its own name is not enough. out: the folder of results, which keeps the embeddings.
+    """
+
+    images: tuple[Path, ...]
+    asked: Asked = field(default_factory=Asked)
+    cells: CellFiles = field(default_factory=CellFiles)
+    reading: Reading = field(default_factory=partial(Reading, labelled=False))
+    encoder: str | None = None
+    out: Path | str = "results"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predicted:
+    """What was answered. classes: class -> its instances; refused: reason -> instances without an answer;
+    unlike: instances unlike all that is known; problems: path and reason of images that cannot be used.
+    """
+
+    instances: int
+    images: int
+    classes: dict[str, int]
+    refused: dict[str, int]
+    unlike: int
+    problems: pd.DataFrame
+
+
+def predict(
+    model: Model,
+    request: PredictRequest,
+    write: Callable[[pd.DataFrame], None],
+    *,
+    device: str = "auto",
+    on_progress: OnProgress | None = None,
+) -> Predicted:
+    """Answer every instance; write gets the rows, block by block, see `rows_of`.
+
+    Raises BenchError for images of other channels or of another scale than the classifier was made for.
+    """
+    spec = encoder_of(model.about, request.encoder)
+    prepared = prepare(_source(model, request), request.out, on_progress)
+    _same_kind(model, prepared)
+    prepared, _ = extract_encoders(prepared, [spec], device, on_progress)
+    weights = weights_of(prepared.store, spec.key)
+    if weights != model.about.weights:
+        raise BenchError(
+            f"Got weights {weights[:12]} for encoder {spec.full_name}; expected {model.about.weights[:12]}, which the "
+            "classifier was made with. Get the same version of the package or file that they are from."
+        )
+    classes, refused, unlike, total = Counter[str](), Counter[str](), 0, len(prepared.instances)
+    for start, X in _blocks(prepared, spec, device):
+        found = model.answer(X, request.asked)
+        rows = rows_of(model, prepared.instances.iloc[start : start + len(X)], found)
+        classes.update(rows["class"])
+        refused.update(why for why in found.why if why)
+        unlike += int((found.unlike <= request.asked.unlike).sum())
+        write(rows)
+        if on_progress:
+            on_progress("answer", start + len(X), total)
+    return Predicted(
+        instances=total, images=int(prepared.instances["path"].nunique()), classes=dict(classes), refused=dict(refused),
+        unlike=unlike, problems=prepared.dataset.problems,
+    )  # fmt: skip
+
+
+def rows_of(model: Model, instances: pd.DataFrame, found: Answers) -> pd.DataFrame:
+    """Return a row per instance, of text and numbers.
+
+    path, x0 to y1 (of a part of an image), class and its probability, one column per class, set (class names with |
+    between), unlike_p, answer (the class, or nothing) and why_no_answer, and the three nearest labelled images.
+    """
+    classes = np.array(model.about.classes, object)
+    top = found.P.argmax(1)
+    out: dict[str, object] = {"path": instances["path"].to_numpy(object)}
+    if instances["x0"].notna().any():
+        out |= {name: instances[name].to_numpy() for name in BOX}
+    out |= {"class": classes[top], "probability": found.P.max(1)}
+    out |= {f"p_{name}": found.P[:, k] for k, name in enumerate(model.about.classes)}
+    out["set"] = ["|".join(classes[members]) for members in found.members]
+    out["unlike_p"] = found.unlike
+    out["answer"] = [None if why else name for name, why in zip(classes[top], found.why, strict=True)]
+    out["why_no_answer"] = [why or None for why in found.why]
+    names = np.array(model.reference.names, object)
+    out |= {f"nearest_{i + 1}": names[found.nearest[:, i]] for i in range(found.nearest.shape[1])}
+    return pd.DataFrame(out)
+
+
+def _blocks(prepared: Prepared, spec: EncoderSpec, device: str) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (the first row, embeddings) of blocks; what turns out damaged when it is read is made again, once."""
+    names, store = prepared.instances["instance"].to_numpy(object), prepared.store
+    for start in range(0, len(names), BLOCK):
+        own = names[start : start + BLOCK].tolist()
+        try:
+            X = store.read(spec.key, own)
+        except DamagedRows:
+            store.verify(spec.key)
+            extract_encoders(prepared, [spec], device)
+            X = store.read(spec.key, own)
+        yield start, X
+
+
+def _source(model: Model, request: PredictRequest) -> DataSpec:
+    """Return where the images are, as data without labels."""
+    images = request.images
+    if not images:
+        raise BenchError("Got no images; expected a folder, a CSV with a column path, or image files.")
+    for path in images:
+        if not path.exists():
+            raise BenchError(
+                f"Got {path}, which does not exist; expected a folder, a CSV with a column path, or images."
+            )
+    single = len(images) == 1 and (images[0].is_dir() or images[0].suffix.lower() not in IMAGE_SUFFIXES)
+    reading = request.reading
+    if single:
+        data = images[0]
+    else:
+        if folders := [path for path in images if path.is_dir()]:
+            raise BenchError(f"Got the folder {folders[0]} among several images; expected one folder, or images only.")
+        full = [Path(os.path.abspath(path)) for path in images]
+        data = Path(os.path.commonpath([path.parent for path in full]))
+        reading = replace(reading, only=tuple(path.relative_to(data).as_posix() for path in full))
+    return DataSpec(data, model.about.instances, cells=request.cells, reading=reading)
+
+
+def _same_kind(model: Model, prepared: Prepared) -> None:
+    """Refuse images of other channels or of another scale than the classifier was made for."""
+    table, about = prepared.dataset.table, model.about
+    other = table[~table["channels"].isin(about.channels)]
+    if len(other):
+        first = other.iloc[0]
+        raise BenchError(
+            f"Got {first['path']} with {first['channels']} channels ({len(other):,} of {len(table):,} images differ); "
+            f"expected {_or(about.channels)}, as the classifier was made for. Give images of that kind, or fit one on "
+            "yours."
+        )
+    if about.um_per_px is None:
+        return
+    low, high = about.um_per_px[0] / SAME_SCALE, about.um_per_px[1] * SAME_SCALE
+    scale = table["um_per_px"].astype("Float64")
+    other = table[scale.notna() & ((scale < low) | (scale > high)).fillna(False)]
+    if len(other):
+        first = other.iloc[0]
+        raise BenchError(
+            f"Got {first['path']} with {first['um_per_px']:.4g} micrometres per pixel ({len(other):,} of {len(table):,}"
+            f" images differ); expected {about.um_per_px[0]:.4g} to {about.um_per_px[1]:.4g}, as the classifier was "
+            "made for. Resize the images to that scale, or fit a classifier on yours."
+        )
+
+
+def _or(numbers: Sequence[int]) -> str:
+    return " or ".join(map(str, numbers))

@@ -1,0 +1,62 @@
+"""What to expect on new slides, from rows that were predicted without their group: accuracy, recalls, intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.statistics.hits import Hits, tally
+from bench.statistics.intervals import few_groups, few_groups_interval, limits, recalls_by_group
+from bench.statistics.spread import of_scores, spread_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promise:
+    """Scores in [0, 1]. balanced_accuracy, low, high: on new groups, and the interval of its mean over many of them.
+
+    next_low, next_high: the interval of what as many new groups as there are here will give, in which their own luck is
+    counted. accuracy: plain. recall: class -> score, NaN where a class has one group, so that nothing tells of others.
+    groups: class -> how many. exact: whether the intervals are those of few groups, in which each counts as one.
+    """
+
+    balanced_accuracy: float
+    low: float
+    high: float
+    next_low: float
+    next_high: float
+    accuracy: float
+    recall: dict[str, float]
+    groups: dict[str, int]
+    exact: bool
+
+
+def make_promise(P: np.ndarray, y: np.ndarray, group: np.ndarray, classes: tuple[str, ...]) -> Promise:
+    """Return what predictions P (n, K) without their group (n,) promise of new ones; y int (n,).
+
+    Learned from new groups and tested on new groups, in turn: `bench.statistics.spread`. As many new groups as here add
+    the variance of a test on them once more.
+    """
+    K = len(classes)
+    pairs = np.unique(np.stack([y, group]), axis=1)
+    groups = np.bincount(pairs[0], minlength=K)
+    known = groups > 1  # a class that lies in one group was never learned from where it was tested
+    rows = known[y] if known.any() else np.ones(len(y), bool)
+    right, total = tally((P.argmax(1) == y)[rows], y[rows], group[rows], K)
+    hits = Hits(right[None, None], total)
+    spread = spread_of(hits, in_turn=True)
+    variance, df = spread.errors(of_scores)
+    low, high = limits(hits, spread.mean, variance, df)
+    next_low, next_high = limits(hits, spread.mean, variance + of_scores(spread.test), df)
+    if exact := few_groups(total) or low[0] == next_low[0]:
+        share, n_groups = recalls_by_group(hits, 0)  # half as many groups have twice the variance
+        next_low[0], next_high[0] = few_groups_interval(share, n_groups / 2)
+    hit = P.argmax(1) == y
+    recall = {
+        name: float(hit[y == k].mean()) if known[k] else float("nan") for k, name in enumerate(classes)
+    }  # fmt: skip
+    return Promise(
+        balanced_accuracy=float(spread.mean[0]), low=float(low[0]), high=float(high[0]), next_low=float(next_low[0]),
+        next_high=float(next_high[0]), accuracy=float(hit.mean()), recall=recall,
+        groups={name: int(count) for name, count in zip(classes, groups, strict=True)}, exact=bool(exact),
+    )  # fmt: skip
