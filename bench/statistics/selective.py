@@ -20,6 +20,7 @@ import numpy as np
 WORST = 1 / 3  # share of the answers of the group that is added that is wrong
 STEPS = 200  # thresholds that are looked at, evenly among the items
 FEWEST = 0.05  # share of the items that is answered at the first of them
+HALF = 0.5  # share of the groups in which something is answered at the first that has to hold
 
 
 def answer_from(
@@ -47,8 +48,9 @@ def answer_from(
         for weight in (np.ones(len(confidence)), np.asarray(wrong, float))
     )  # (thresholds, G)  # fmt: skip
     usual = answered.mean(1, keepdims=True)
+    seen = (answered > 0).mean(1) >= HALF  # by the confidences alone, so that no error decides where to begin
     D = np.concatenate([errors - most_wrong * answered, (worst - most_wrong) * usual], axis=1)
     upper = D.mean(1) + t.ppf(level, G) * D.std(1, ddof=1) / np.sqrt(G + 1)
     holds = upper <= 0
-    count = len(holds) if holds.all() else int(holds.argmin())
-    return float(thresholds[count - 1]) if count else math.inf
+    count = int((holds | ~seen).argmin()) if (seen & ~holds).any() else len(holds)
+    return float(thresholds[count - 1]) if count and seen[count - 1] else math.inf

@@ -50,7 +50,7 @@ class Design:
 
 DESIGNS = tuple(
     Design(slides, icc, mixed, apart)
-    for slides in (12, 24, 60) for icc in (0.1, 0.3, 0.5) for mixed in (True, False) for apart in (3.0,)
+    for slides in (12, 24, 60) for icc in (0.1, 0.3, 0.5) for mixed in (True, False) for apart in (1.7,)
 )  # fmt: skip
 
 

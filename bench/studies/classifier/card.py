@@ -22,7 +22,7 @@ from bench.report.pages.model import (
     table_of,
 )
 from bench.report.pages.numbers import chance, counted, decimal, points, rate
-from bench.statistics.conformal import least_groups
+from bench.statistics.conformal import groups_to_tell
 from bench.studies.classifier.model import Model
 
 SETS, ERRORS = 0.9, 0.05  # rates that the card tells of
@@ -158,7 +158,7 @@ def _guarantees(model: Model) -> Iterator[Inline]:
     yield say(
         "An instance counts as unlike all that it learned from at p <= 0.05, which takes {least} slides; there are "
         "{n}.",
-        least=least_groups(0.95), n=slides,
+        least=groups_to_tell(0.05), n=slides,
     )  # fmt: skip
 
 

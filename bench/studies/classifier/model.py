@@ -158,8 +158,7 @@ class Model:
         top = P.argmax(1)
         members = self.set_limit(asked.sets) <= P
         members[np.arange(len(P)), top] = True
-        nearest, far = self.reference.nearest(rows)
-        unlike = self.reference.unlike(far)
+        nearest, unlike = self.reference.nearest(rows)
         confident = P.max(1) >= (0 if asked.errors is None else self.answer_from(asked.errors))
         why = [
             "unlike all that it learned from" if p <= asked.unlike else "" if sure else "not sure enough"

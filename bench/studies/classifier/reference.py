@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
+from bench.products import products
 from bench.seeds import keyed_uniform
 from bench.statistics.conformal import p_values
 
@@ -39,22 +40,24 @@ class Reference:
         return np.vecdot(self.rows, self.rows)
 
     def nearest(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (the nearest rows int (N, SHOWN), nearest first; how far each of X (N, d) is, float64 (N,))."""
-        found = [self._block(X[i : i + BLOCK]) for i in range(0, len(X), BLOCK)]
-        shown, far = zip(*found, strict=True) if found else ([np.empty((0, SHOWN), int)], [np.empty(0)])
-        return np.concatenate(shown), np.concatenate(far)
+        """Return the nearest rows of X (N, d), int (N, SHOWN), nearest first, and their p-values (N,).
 
-    def unlike(self, far: np.ndarray) -> np.ndarray:
-        """Return the p-value (N,) of a row that is so far (N,) for being an item of a new group of what is known."""
-        known = np.isfinite(self.distance)
-        return p_values(far, self.distance[known], self.group[known]) if known.any() else np.ones(len(far))
+        The p-value is that of an item of a new group of what is known; 1 where there is a single group.
+        """
+        found = [self._block(X[i : i + BLOCK]) for i in range(0, len(X), BLOCK)]
+        if not found:
+            return np.empty((0, SHOWN), int), np.empty(0)
+        shown, p = zip(*found, strict=True)
+        return np.concatenate(shown), np.concatenate(p)
 
     def _block(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         squared = _squared(X, self.rows, self._square)
-        k = min(NEAREST, squared.shape[1])
-        near = np.argsort(squared, axis=1, kind="stable")[:, :k]
-        far = np.sqrt(np.take_along_axis(squared, near, 1)).mean(1)
-        return near[:, :SHOWN], far.astype(np.float64)
+        k = min(max(NEAREST, SHOWN), squared.shape[1])
+        near = np.argpartition(squared, k - 1, axis=1)[:, :k]
+        near = np.take_along_axis(near, np.lexsort((near, np.take_along_axis(squared, near, 1)), axis=1), 1)
+        if not np.isfinite(self.distance).all():
+            return near[:, :SHOWN], np.ones(len(X))
+        return near[:, :SHOWN], p_values(_mean_distance(squared), self.distance, self.group)
 
 
 def remember(rows: np.ndarray, label: np.ndarray, group: np.ndarray, names: tuple[str, ...]) -> Reference:
@@ -65,21 +68,23 @@ def remember(rows: np.ndarray, label: np.ndarray, group: np.ndarray, names: tupl
         kept = np.sort(np.argsort(place, kind="stable")[:MOST])
         rows, label, group, names = rows[kept], label[kept], group[kept], tuple(names[i] for i in kept)
     rows = rows.astype(np.float16).astype(np.float32)  # as it is stored, so that a stored one answers the same
+    group = np.unique(group, return_inverse=True)[1]
     distance, square = np.empty(len(rows)), np.vecdot(rows, rows)
-    for i in range(0, len(rows), BLOCK):
-        squared = _squared(rows[i : i + BLOCK], rows, square)
-        squared[group[i : i + BLOCK, None] == group] = np.inf
-        k = min(NEAREST, len(rows) - 1) if len(rows) > 1 else 1
-        near = np.sort(np.partition(squared, k - 1, axis=1)[:, :k], axis=1)
-        known = np.isfinite(near)
-        many = known.sum(1)
-        total = np.sqrt(np.where(known, near, 0)).sum(1)
-        distance[i : i + BLOCK] = np.where(many > 0, total / np.maximum(many, 1), np.inf)
+    for g in np.unique(group):
+        own, others = np.flatnonzero(group == g), np.flatnonzero(group != g)
+        distance[own] = _mean_distance(_squared(rows[own], rows[others], square[others])) if len(others) else np.inf
     return Reference(rows=rows, label=label, group=group, distance=distance, names=names)
 
 
+def _mean_distance(squared: np.ndarray) -> np.ndarray:
+    """Return the mean of the least NEAREST distances, float64 (p,), of squared ones (p, r)."""
+    k = min(NEAREST, squared.shape[1])
+    least = np.sort(np.partition(squared, k - 1, axis=1)[:, :k].astype(np.float64), axis=1)
+    return np.asarray(np.sqrt(least).mean(1))
+
+
 def _squared(X: np.ndarray, rows: np.ndarray, square: np.ndarray) -> np.ndarray:
-    """Return squared distances (p, r) of rows; not negative."""
-    product = X.astype(np.float32) @ rows.T
-    out: np.ndarray = np.maximum(np.vecdot(X, X)[:, None] + square - 2 * product, 0)
+    """Return squared distances (p, r) of rows, not negative; those of a row do not depend on the other rows of X."""
+    X = np.ascontiguousarray(X, np.float32)
+    out: np.ndarray = np.maximum(np.vecdot(X, X)[:, None] + square - 2 * products(X, rows), 0)
     return out

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from bench.report.pages.numbers import rate
-from bench.statistics.conformal import least_groups
+from bench.statistics.conformal import groups_to_tell
 from bench.studies.classifier.model import Asked, Model
 from bench.studies.classifier.predict import Predicted
 
@@ -23,7 +23,7 @@ def cautions(model: Model, asked: Asked, found: Predicted) -> Iterator[str]:
             f"Nothing is answered: no confidence promises that at most {rate(asked.errors)} of the answers are wrong "
             f"(too many errors, or {model.about.groups} slides are too few to tell)."
         )
-    least = least_groups(1 - asked.unlike) if asked.unlike else 0
+    least = groups_to_tell(asked.unlike) if asked.unlike else 0
     if asked.unlike and model.about.groups < least:
         yield (
             f"Nothing can be called unlike the training images at p <= {asked.unlike:g}: that takes {least} slides to "

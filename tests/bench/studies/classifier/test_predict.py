@@ -1,0 +1,152 @@
+"""Images without labels, through a classifier."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from bench.data.reading import Reading
+from bench.errors import BenchError
+from bench.studies.classifier.model import Asked, Model
+from bench.studies.classifier.predict import PredictRequest, predict
+from bench.studies.classifier.table import writing
+
+
+def answers(model: Model, *images: Path, out: Path, **asked: object) -> tuple[pd.DataFrame, object]:
+    blocks: list[pd.DataFrame] = []
+    found = predict(model, PredictRequest(images=images, asked=Asked(**asked), out=out), blocks.append)
+    return pd.concat(blocks, ignore_index=True), found
+
+
+def test_every_image_of_a_folder_has_a_row_of_probabilities_a_set_and_its_nearest(made, tmp_path):
+    folder, model = made
+    table, found = answers(model, folder / "demo" / "raw", out=tmp_path / "out")
+    assert len(table) == found.instances == found.images == 48
+    P = table[[f"p_{name}" for name in model.about.classes]].to_numpy()
+    np.testing.assert_allclose(P.sum(1), 1)
+    assert (table["class"] == np.array(model.about.classes)[P.argmax(1)]).all()
+    assert (table["probability"] == P.max(1)).all()
+    assert all(row["class"] in row["set"].split("|") for row in table.to_dict("records"))
+    assert (table["nearest_1"] == table["path"]).all()  # they are what it learned from
+    assert (table["path"].str.split("/").str[0] == table["class"]).mean() > 0.8
+    assert sum(found.classes.values()) == 48
+
+
+def test_a_csv_single_images_and_a_folder_give_the_same_rows(made, tmp_path):
+    folder, model = made
+    raw = folder / "demo" / "raw"
+    images = sorted(raw.glob("rbc/*.png"))[:4]
+    (raw.parent / "new.csv").write_text("path\n" + "".join(f"raw/{path.relative_to(raw)}\n" for path in images))
+    whole, _ = answers(model, raw, out=tmp_path / "out")
+    want = whole[whole["path"].isin([path.relative_to(raw).as_posix() for path in images])]
+    numbers = ["probability", "unlike_p", *(f"p_{name}" for name in model.about.classes)]
+    for given in ((raw.parent / "new.csv",), tuple(images), (raw / "rbc" / images[0].name,)):
+        table, _ = answers(model, *given, out=tmp_path / "out")
+        np.testing.assert_allclose(table[numbers], want[numbers][: len(table)], rtol=1e-12)
+        assert len(table) == (1 if given == (images[0],) else 4)
+
+
+def test_a_second_call_embeds_nothing_again(made, tmp_path, monkeypatch):
+    folder, model = made
+    first, _ = answers(model, folder / "demo" / "raw" / "rbc", out=tmp_path / "out")
+    monkeypatch.setattr("encoders.spec.EncoderSpec.load", lambda *a: pytest.fail("loaded"))
+    again, _ = answers(model, folder / "demo" / "raw" / "rbc", out=tmp_path / "out")
+    pd.testing.assert_frame_equal(first, again)
+
+
+def test_what_is_unlike_all_that_is_known_gets_no_answer_and_the_reason(made, tmp_path):
+    folder, model = made
+    (tmp_path / "new").mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "new" / "noise.png")
+    shutil.copy(next((folder / "demo" / "raw" / "rbc").glob("*.png")), tmp_path / "new" / "rbc.png")
+    table, found = answers(model, tmp_path / "new", out=tmp_path / "out")
+    assert table["answer"].isna().tolist() == [True, False]
+    assert table["why_no_answer"][0] == "unlike all that it learned from" and found.unlike == 1
+    everything, _ = answers(model, tmp_path / "new", out=tmp_path / "out", unlike=0)
+    assert everything["answer"].notna().all()
+
+
+def test_a_rate_of_errors_that_cannot_be_promised_answers_nothing(made, tmp_path):
+    folder, model = made
+    assert model.answer_from(0.001) == np.inf
+    table, found = answers(model, folder / "demo" / "raw" / "rbc", out=tmp_path / "out", errors=0.001)
+    assert table["answer"].isna().all() and found.refused == {"not sure enough": 12}
+
+
+def test_images_of_other_channels_or_another_scale_are_refused_by_name(made, tmp_path):
+    folder, model = made
+    (tmp_path / "grey").mkdir()
+    Image.fromarray(np.zeros((32, 32), np.uint8)).save(tmp_path / "grey" / "one.png")
+    with pytest.raises(BenchError, match=r"one\.png with 1 channels .* expected 3"):
+        answers(model, tmp_path / "grey", out=tmp_path / "out")
+    image = next((folder / "demo" / "raw" / "rbc").glob("*.png"))
+    shutil.copy(image, tmp_path / "a.png")
+    (tmp_path / "scaled.csv").write_text("path,um_per_px\na.png,0.5\n")
+    scaled = replace(model, about=replace(model.about, um_per_px=(0.1, 0.12)))
+    with pytest.raises(BenchError, match=r"a\.png with 0\.5 micrometres per pixel .* expected 0\.1 to 0\.12"):
+        answers(scaled, tmp_path / "scaled.csv", out=tmp_path / "out")
+    answers(scaled, image, out=tmp_path / "out")  # a scale that is not known is not refused
+
+
+def test_another_encoder_and_an_encoder_that_is_code_are_refused(made, tmp_path):
+    folder, model = made
+    raw = folder / "demo" / "raw"
+    for changes, typed, told in (
+        ({}, "focus", "expected"),
+        ({"encoder": "evil.py:embed"}, None, "not in the catalogue"),
+        ({"encoder": "timm:resnet18"}, None, "not in the catalogue"),
+        ({"encoder": "./checkpoint"}, None, "not in the catalogue"),
+        ({"weights": "0" * 64}, None, "expected 000000000000"),
+    ):
+        other = replace(model, about=replace(model.about, **changes))
+        with pytest.raises(BenchError, match=told):
+            predict(other, PredictRequest(images=(raw,), encoder=typed, out=tmp_path / "out"), lambda rows: None)
+
+
+@pytest.mark.parametrize("given", [("nowhere",), (), ("demo", "demo")])
+def test_images_that_are_not_there_are_named(made, tmp_path, given):
+    folder, model = made
+    with pytest.raises(BenchError, match="expected"):
+        answers(model, *(folder / name for name in given), out=tmp_path / "out")
+
+
+def test_an_image_that_cannot_be_read_is_named_and_the_others_are_answered(made, tmp_path):
+    folder, model = made
+    shutil.copytree(folder / "demo" / "raw" / "rbc", tmp_path / "new")
+    (tmp_path / "new" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    table, found = answers(model, tmp_path / "new", out=tmp_path / "out")
+    assert len(table) == 12 and found.problems["path"].tolist() == ["broken.png"]
+
+
+def test_rows_come_block_by_block_and_as_one_table(made, tmp_path, monkeypatch):
+    folder, model = made
+    whole, _ = answers(model, folder / "demo" / "raw", out=tmp_path / "out")
+    monkeypatch.setattr("bench.studies.classifier.predict.BLOCK", 7)
+    for name in ("p.csv", "p.parquet"):
+        with writing(tmp_path / name) as write:
+            predict(model, PredictRequest(images=(folder / "demo" / "raw",), out=tmp_path / "out"), write)
+    from_csv, from_parquet = pd.read_csv(tmp_path / "p.csv"), pd.read_parquet(tmp_path / "p.parquet")
+    for table in (from_csv, from_parquet):
+        assert list(table) == list(whole) and len(table) == 48
+        np.testing.assert_allclose(table["probability"], whole["probability"], atol=1e-5)
+        assert table["path"].tolist() == whole["path"].tolist()
+
+
+def test_a_file_of_another_kind_is_refused_and_a_failure_leaves_none(tmp_path):
+    with pytest.raises(BenchError, match=r"p\.xlsx"), writing(tmp_path / "p.xlsx"):
+        pass
+    with pytest.raises(RuntimeError), writing(tmp_path / "p.csv") as write:
+        write(pd.DataFrame({"a": [1]}))
+        raise RuntimeError
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_request_reads_images_without_labels():
+    assert PredictRequest(images=()).reading == Reading(labelled=False)

@@ -1,0 +1,48 @@
+"""What is promised of new slides."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench.statistics.hits import Hits, tally
+from bench.statistics.intervals import score_intervals
+from bench.statistics.spread import spread_of
+from bench.studies.classifier.promise import make_promise
+
+CLASSES = ("a", "b")
+
+
+def answers(right: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return P (n, 2) that is right where it is to be."""
+    return np.eye(2)[np.where(right, y, 1 - y)] * 0.8 + 0.1
+
+
+def test_the_interval_is_that_of_a_run_in_folds_and_that_of_as_many_new_slides_is_wider():
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(20), 10)
+    y = np.arange(200) % 2
+    right = rng.random(200) < 0.7 + 0.2 * rng.normal(size=20)[group]
+    promise = make_promise(answers(right, y), y, group, CLASSES)
+    hits, total = tally(right, y, group, 2)
+    as_run = Hits(hits[None, None], total)
+    low, high = score_intervals(as_run, spread_of(as_run, in_turn=True))
+    assert (promise.low, promise.high) == (low[0], high[0])
+    assert promise.next_low < promise.low < promise.balanced_accuracy < promise.high < promise.next_high
+    assert promise.accuracy == right.mean() and not promise.exact
+    assert promise.groups == {"a": 20, "b": 20}
+
+
+def test_few_groups_have_exact_limits_and_half_as_many_give_wider_ones():
+    y, group = np.array([0, 0, 0, 1, 1, 1]), np.arange(6)
+    promise = make_promise(answers(np.array([1, 1, 0, 1, 1, 1], bool), y), y, group, CLASSES)
+    assert promise.exact
+    assert promise.next_low < promise.low < 5 / 6 < promise.high <= promise.next_high
+
+
+def test_a_class_of_a_single_group_takes_no_part_and_its_recall_is_not_known():
+    y, group = np.array([0] * 12 + [1] * 12 + [1] * 3), np.array([*range(12), *range(12), *[3] * 3])
+    alone = make_promise(np.eye(3)[np.append(y, 0)], np.append(y, 2), np.append(group, 20), ("a", "b", "c"))
+    assert np.isnan(alone.recall["c"]) and alone.recall["a"] == 1
+    assert alone.balanced_accuracy == pytest.approx(1.0)
+    assert alone.groups["c"] == 1
