@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.console import console, print_problems, progress_bars
+from bench.cli.console import console, print_problems, print_rows, progress_bars
 from bench.cli.options.data import BoxUnits, Cells, FollowLinks, Masks, MaxInstances, Series
 from bench.cli.options.encoders import Device, Encoders, check_device, encoder_names, one_of
 from bench.cli.options.groups import STUDY, option
@@ -102,15 +102,19 @@ def predict(
 
 def _show(model: Model, asked: Asked, found: Predicted) -> None:
     """Print how many instances got which class, and which promises hold."""
+    import pandas as pd
+
     from bench.cli.tables import make_column, make_table
     from bench.data.spellings import counted
     from bench.report.pages.numbers import rate
     from bench.studies.classifier.words import cautions
 
+    rows = [(name, found.classes.get(name, 0)) for name in model.about.classes]
+    shares = [count / found.instances for _, count in rows]
+    print_rows(pd.DataFrame(rows, columns=["class", "instances"]).assign(share=shares))
     table = make_table("class", make_column("instances", justify="right"), make_column("share", justify="right"))
-    for name in model.about.classes:
-        count = found.classes.get(name, 0)
-        table.add_row(name, f"{count:,}", rate(count / found.instances))
+    for (name, count), share in zip(rows, shares, strict=True):
+        table.add_row(name, f"{count:,}", rate(share))
     table.title = f"{counted(found.instances, 'instance')} of {counted(found.images, 'image')}"
     console.print(table, soft_wrap=False)
     for why, count in sorted(found.refused.items()):

@@ -24,6 +24,8 @@ CALLS = {
     "run": ((*DATA, "--encoder", "texture", "--head", "knn", *QUICK), "balanced_accuracy"),
     "run --dry-run": ((*DATA, "--encoder", "texture", "--head", "knn", *QUICK), "seconds"),
     "leaderboard": ((), "balanced_accuracy"),
+    "fit": ((*DATA, "--encoder", "texture", "--head", "knn", "--save", "cells.model"), "balanced_accuracy"),
+    "predict": (("cells.model", "raw", "--to", "p.csv"), "share"),
     "proxies": ((*DATA, "--encoder", "texture,thumbnail"), "loo_ridge"),
     "segment": (("--data", "raw", "--to", "seen"), "cells"),
     "pretrain": (("--data", "raw", "--to", "mine.encoder", "--words", "4", "--size", "16"), "dim"),

@@ -99,7 +99,7 @@ def test_another_encoder_and_an_encoder_that_is_code_are_refused(made, tmp_path)
     folder, model = made
     raw = folder / "demo" / "raw"
     for changes, typed, told in (
-        ({}, "focus", "expected"),
+        ({}, "raw-pixels", "expected"),
         ({"encoder": "evil.py:embed"}, None, "not in the catalogue"),
         ({"encoder": "timm:resnet18"}, None, "not in the catalogue"),
         ({"encoder": "./checkpoint"}, None, "not in the catalogue"),

@@ -1,0 +1,71 @@
+"""`bench fit` and `bench predict`: from labelled images to a classifier, and from new ones to a table."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from bench.demo import DemoSpec, write_demo
+
+PATTERN = ("--group-pattern", r"([^/]+)__")
+SMALL = ("--encoder", "color-stats,texture", "--head", "centroid,ridge")
+
+
+@pytest.fixture
+def fitted(bench, tmp_path):
+    write_demo(tmp_path / "demo", DemoSpec(images=10, size=(48, 48)))
+    code, text = bench("fit", "--data", "demo/raw", *PATTERN, *SMALL, "--save", "cells.model")
+    assert code == 0, text
+    return text
+
+
+def test_a_classifier_is_made_and_says_what_to_expect_and_what_to_type_next(fitted, tmp_path):
+    text = " ".join(fitted.split())
+    assert "the best of 4 on left-out groups" in text
+    assert "Balanced accuracy on new slides" in text and "95% intervals; chance is 25%" in text
+    assert "Next: bench predict cells.model IMAGES --to predictions.csv" in text
+    card = (tmp_path / "cells.model" / "README.md").read_text()
+    for part in ("**In short:**", "What to expect on new slides", "How it was chosen", "Licence of the encoder's weights"):
+        assert part in card
+
+
+def test_new_images_get_a_table_and_a_summary(fitted, bench, tmp_path):
+    code, text = bench("predict", "cells.model", "demo/raw/rbc", "--to", "p.csv")
+    assert code == 0, text
+    table = pd.read_csv(tmp_path / "p.csv")
+    assert len(table) == 10 and (table["class"] == "rbc").sum() >= 8
+    assert "10 instances of 10 images" in text and "Predictions: p.csv" in text
+
+
+def test_the_candidates_of_a_run_are_its_encoders_and_heads_without_baselines(bench, tmp_path):
+    write_demo(tmp_path / "demo", DemoSpec(images=10, size=(48, 48)))
+    words = ("--data", "demo/raw", *PATTERN)
+    code, text = bench(
+        "run", *words, "--encoder", "random-resnet18,lite0-cells", "--head", "centroid,knn", "--shots", "2", "--draws", "3",
+        "--name", "mine",
+    )  # fmt: skip
+    assert code == 0, text
+    code, text = bench("fit", *words, "--from", "mine", "--save", "cells.model")
+    assert code == 0, text
+    assert "Encoder lite0-cells" in text and "the best of 2 on" in " ".join(text.split())
+    code, text = bench("fit", *words, "--from", "yours", "--save", "cells.model")
+    assert code == 2 and "Got run yours" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("fit", "--data", "nowhere", "--save", "m"), "does not exist"),
+        (("fit", "--data", "demo/raw", "--head", "logrg", "--save", "m"), "did you mean 'logreg'"),
+        (("fit", "--data", "demo/raw", "--save", "demo"), "holds something else than a classifier"),
+        (("predict", "demo", "demo/raw", "--to", "p.csv"), "no model.json in it"),
+        (("predict", "cells.model", "nowhere", "--to", "p.csv"), "does not exist"),
+        (("predict", "cells.model", "demo/raw", "--to", "p.txt"), "Expected a name ending in .csv or .parquet"),
+        (("predict", "cells.model", "demo/raw", "--to", "p.csv", "--errors", "5"), "expected a share between 0 and 1"),
+        (("predict", "cells.model", "demo/raw", "--to", "p.csv", "--encoder", "thumbnail"), "expected"),
+    ],
+)
+def test_a_mistake_is_told_and_leaves_no_file(fitted, bench, tmp_path, words, told):
+    code, text = bench(*words)
+    assert code == 2 and told in " ".join(text.split()), text
+    assert not (tmp_path / "p.csv").exists() and not (tmp_path / "m").exists()
