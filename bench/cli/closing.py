@@ -36,3 +36,6 @@ def say_next(after: str, table: pd.DataFrame, classes: Sequence[str], lost: Mapp
     console.print("")
     console.print(next_step.verdict(evidence))
     console.print(command)
+    if after == "run":
+        fitted = next_step.options_of(speech.context, "fit")
+        console.print(f"To classify new images: {next_step.take_home(typed, fitted)}")

@@ -116,6 +116,11 @@ def after_run(evidence: Evidence, typed: Typed, known: Sequence[str]) -> str:
     return f"Next, all runs as one leaderboard: {proposal('leaderboard', typed, ['--out'], {})}"
 
 
+def take_home(typed: Typed, known: Sequence[str]) -> str:
+    """Return the command that makes a classifier of the same images and encoders; it has heads of its own."""
+    return proposal("fit", typed, known, {"--save": "cells.model", "--head": None, "--name": None})
+
+
 def typed_options(context: Any) -> dict[str, list[str]]:
     """Return the options that were typed, or came of --config, with their values; see `Typed`."""
     found: dict[str, list[str]] = {}

@@ -114,6 +114,10 @@ def test_the_last_lines_of_the_commands_can_be_typed(bench, save_png, tmp_path):
     typed = "--shots 1 --draws 2 --encoder mine=texture --head knn --no-baselines --workers 1"
     assert code == 0 and text.endswith(f"{verdict} Next, to do it: {shown} {typed}")
     code, text = bench(*shlex.split(text.rpartition("Next, to do it: bench ")[2]))
-    assert code == 0 and text.endswith(
+    again, _, fit = text.rpartition(" To classify new images: ")
+    assert code == 0 and again.endswith(
         f"{verdict} Add images and run it again, which does only what is new: {shown} {typed}"
     )
+    assert fit == "bench fit --data 'my raw' --group-pattern '([^/]+)__' --encoder mine=texture --save cells.model"
+    code, text = bench(*shlex.split(fit)[1:])
+    assert code == 0 and text.endswith("Next: bench predict cells.model IMAGES --to predictions.csv")
