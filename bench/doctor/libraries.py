@@ -22,6 +22,7 @@ EXTRAS = {
     "plots": "pictures of studies",
     "bioio": "reads ND2 and LIF",
     "czi": "reads CZI; its reader is under the GPL",
+    "rois": "ROIs of Fiji as --cells",
     "cellpose": "--instances cellpose; its weights have licences of their own",
 }
 NOT_FOR_RUN = {"optuna"}  # `bench tune` alone has need of it

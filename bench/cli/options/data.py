@@ -85,10 +85,21 @@ class InstanceOptions(ReadOptions):
         ),
     ] = "whole"
     cells: Annotated[
-        Path | None, option(INSTANCES, "CSV of cells for --instances boxes: path,x0,y0,x1,y1 (pixels).", value="CSV")
-    ] = None
+        Path | None,
+        option(
+            INSTANCES,
+            "Cells for --instances boxes: a CSV path,x0,y0,x1,y1 (pixels), or what was drawn in QuPath (.geojson), "
+            "Fiji (.roi, .zip) or napari (.csv of shapes): a file named as its image, or a folder of them.",
+            value="FILE|FOLDER",
+        ),
+    ] = None  # fmt: skip
     cell_column: Annotated[
-        str | None, option(INSTANCES, "Column of --cells with an expert's label of each cell.", value="COLUMN")
+        str | None,
+        option(
+            INSTANCES,
+            "Column of --cells with an expert's label of each cell; of annotations classification, group or name.",
+            value="COLUMN",
+        ),
     ] = None
     masks: Masks = None
     max_instances: Annotated[
