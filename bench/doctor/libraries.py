@@ -22,6 +22,7 @@ EXTRAS = {
     "plots": "pictures of studies",
     "bioio": "reads ND2 and LIF",
     "czi": "reads CZI; its reader is under the GPL",
+    "morphology": "--encoder cp-measure, of cells with masks",
     "rois": "ROIs of Fiji as --cells",
     "cellpose": "--instances cellpose; its weights have licences of their own",
 }

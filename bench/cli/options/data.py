@@ -80,7 +80,8 @@ class InstanceOptions(ReadOptions):
             "window around each cell: boxes (--cells), masks (--masks, or the column mask), segments (found by a "
             "threshold), cellpose:model=FILE. boxes:64 is in pixels, boxes:10um needs a scale (in the files, or a "
             "column um_per_px), boxes:fit is as large as the cell, boxes alone takes one size from the data. "
-            "masks:64:only blanks what is not of the cell, masks:64:without blanks the cell (not with boxes).",
+            "masks:64:only blanks what is not of the cell, masks:64:without blanks the cell, masks:64:cutout makes "
+            "what is not of the cell black (not with boxes).",
             value="KIND",
         ),
     ] = "whole"
