@@ -30,6 +30,9 @@ WEIGHT_FILES = {
 
 def availability(spec: EncoderSpec) -> str | None:
     """Return why the encoder cannot be loaded here without a network, or None. Imports no torch."""
+    module, _ = spec.library
+    if module and importlib.util.find_spec(module) is None:
+        return f"{module} is not installed"
     kind = spec.source.partition(":")[0]
     if kind not in WEIGHT_FILES:
         return None

@@ -60,12 +60,14 @@ def register(name: str) -> Callable[[F], F]:
 
 def descriptor(
     name: str, *, dim: int, version: int = 1, family: str = "descriptor",
-    preprocess: Preprocess | None = None, scaling: str = "standard",
+    preprocess: Preprocess | None = None, scaling: str = "standard", library: tuple[str, str] = ("", ""),
+    cutout: bool = False,
 ) -> Callable[[F], F]:  # fmt: skip
     """Register a function image -> vector (dim,) as the encoder `name`; no network, no weights.
 
     The function gets uint8 (H, W, 3) of the instance's native size, or as `preprocess` says; every channel
-    holds the luma where that is its color. version: raise it when an image would give another vector.
+    holds the luma where that is its color. version: raise it when an image would give another vector. library, cutout:
+    see `EncoderSpec`.
     """
     policy = preprocess or Preprocess(size=None)
 
@@ -74,7 +76,7 @@ def descriptor(
             name=name, family=family, source=f"descriptor:{name}", dim=dim, preprocess=policy, weights="none",
             scaling=scaling, licence="none needed", pretraining="none", trivial=True, code=str(version),
             checked="code", about=(function.__doc__ or "").strip().partition("\n")[0],
-            build=partial(_build_descriptor, function),
+            build=partial(_build_descriptor, function), library=library, cutout=cutout,
         )  # fmt: skip
         _add(name, partial(_descriptor_variant, declared), function)
         return function
@@ -263,6 +265,10 @@ def _blamed(function: Callable[..., Any], doing: str) -> AbstractContextManager[
 def _build_descriptor(
     function: Callable[[np.ndarray], np.ndarray], spec: EncoderSpec, placement: Placement
 ) -> LoadedEncoder:
+    module, part = spec.library
+    if module and importlib.util.find_spec(module) is None:
+        raise EncoderError(f"Encoder '{spec.name}' needs {module}, which is not installed: pip install '.[{part}]'.")
+
     def encode(images: Any) -> np.ndarray:
         vectors = np.empty((len(images), spec.dim), np.float32)
         for row, image in enumerate(images):

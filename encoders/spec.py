@@ -122,6 +122,8 @@ class EncoderSpec:
     hub, file, package: where the weights are: Hugging Face repository, local file, or installed package that has
         them ("" when none); not part of the identity.
     params: millions of parameters (0: none or not known). about: one line, with the paper.
+    library: a module that it needs, and the optional part of this package that brings it; "" when none. cutout: it
+        measures a cell, and so takes only windows in which all but the cell is black.
     checked: "library" where a test compares network, dimension, size, input and pooling with timm or open_clip;
         "code" for descriptors; else "declared: " and where it is from, as nothing at hand could confirm it.
     """
@@ -152,6 +154,8 @@ class EncoderSpec:
     file: str = field(default="", compare=False, repr=False)
     package: str = field(default="", compare=False)
     variant: str = field(default="", compare=False)
+    library: tuple[str, str] = field(default=("", ""), compare=False)
+    cutout: bool = field(default=False, compare=False)
     build: Callable[[EncoderSpec, Placement], LoadedEncoder] = field(default=None, compare=False, repr=False)  # type: ignore[assignment]
 
     def identity(self) -> dict[str, object]:

@@ -16,11 +16,11 @@ from bench import products
 ROOT = Path(__file__).resolve().parents[1]
 # A room imports from its own floor and from those before it.
 FLOORS = (
-    "errors", "seeds", "text", "shown", "progress", "statistics", "storage", "work", "images", "products", "solvers", "data", "demo", "instances",
-    "protocol", "embeddings", "heads", "runs", "fitting", "report", "request", "pipeline", "studies", "api", "__init__",
+    "errors", "seeds", "text", "shown", "progress", "statistics", "storage", "interop", "work", "images", "products", "solvers", "data", "demo", "instances",
+    "protocol", "embeddings", "heads", "runs", "fitting", "report", "request", "pipeline", "studies", "doctor", "api", "__init__",
     "cli", "__main__",
 )  # fmt: skip
-MAY_IMPORT_ENCODERS = {"embeddings", "request", "pipeline", "studies", "api", "cli"}
+MAY_IMPORT_ENCODERS = {"embeddings", "request", "pipeline", "studies", "doctor", "api", "cli"}
 BUT_NOT = {"store", "export", "inventory"}  # what lies between encoders and heads is plain data
 HEAVY = {"torch", "timm", "open_clip", "torchvision", "xgboost", "faiss", "optuna", "lightly"}
 

@@ -16,6 +16,7 @@ from bench import __version__
 from bench.cli import (
     ablate,
     data_check,
+    doctor,
     export,
     extract,
     fit,
@@ -93,6 +94,7 @@ add("quickstart", examples=quickstart.EXAMPLES, panel=START, rows=True)(quicksta
 app.add_typer(data_app, name="data", rich_help_panel=START)
 add("encoders", examples=list_encoders.EXAMPLES, panel=START, rows=True)(list_encoders.list_encoders)
 add("heads", examples=list_heads.EXAMPLES, panel=START, rows=True)(list_heads.list_heads)
+add("doctor", examples=doctor.EXAMPLES, panel=START, rows=True)(doctor.doctor)
 add("extract", examples=extract.EXAMPLES, panel=WORK)(extract.extract)
 add("run", examples=run.EXAMPLES, panel=WORK, rows=True)(run.run)
 add("leaderboard", examples=leaderboard.EXAMPLES, panel=WORK, rows=True)(leaderboard.leaderboard)

@@ -71,7 +71,8 @@ NOTES = (
     "checked: what the row says was compared with timm or open_clip (library), is made here (code), or is told by its "
     "authors and could not be compared (declared).",
     "here: no: fetched from the Hugging Face hub at first use; gated: the same, once you have accepted its licence "
-    "there; by hand: you fetch a file. `bench encoders NAME` tells all of one.",
+    "there; by hand: you fetch a file; by pip: an optional part of this program, see docs/install.md. `bench encoders "
+    "NAME` tells all of one.",
     "Also timm:MODEL, open_clip:MODEL/TAG, hf-hub:REPOSITORY and path/to/file.py:NAME. Any of them takes options: "
     "dino@size=448,color=grey; dino@weights=FILE.",
     f"baselines stands for {', '.join(PANELS['baselines'])}; `bench run` adds them unless --no-baselines.",
@@ -122,10 +123,12 @@ def choose(specs: Sequence[EncoderSpec], wish: EncoderFilter) -> list[EncoderSpe
 
 
 def here(spec: EncoderSpec) -> str:
-    """Return in a word whether an encoder can be used now: yes, no, gated, by hand, or which library is missing."""
+    """Return in a word whether an encoder can be used now, or what it lacks: yes, no, gated, by hand, by pip, ..."""
     reason = availability(spec)
     if reason is None:
         return "yes"
+    if spec.library[0]:
+        return "by pip"
     if reason.endswith("is not installed"):
         return reason.replace("is not", "not")
     return "gated" if spec.gated else "no" if spec.hub else "by hand"

@@ -18,7 +18,7 @@ from bench.images import IMAGE_SUFFIXES
 DOCUMENTS = frozenset({
     ".txt", ".md", ".rst", ".csv", ".tsv", ".json", ".xml", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".log",
     ".html", ".doc", ".docx", ".odt", ".xls", ".xlsx", ".ods", ".ppt", ".pptx", ".rtf", ".py", ".ipynb", ".r", ".m",
-    ".ijm", ".roi", ".sh", ".bat",
+    ".ijm", ".roi", ".sh", ".bat", ".geojson",
 })  # fmt: skip
 TABLES = (".csv", ".tsv", ".txt")
 _NAME = "[0-9a-f]" * 32  # of what is kept

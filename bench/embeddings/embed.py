@@ -14,7 +14,7 @@ from bench.data.lost import lost_classes
 from bench.data.manifest import record_problems
 from bench.data.reading import AS_USUAL, Reading
 from bench.embeddings.extract import ExtractReport, extract
-from bench.embeddings.prepare import check_views
+from bench.embeddings.prepare import check_cutouts, check_views
 from bench.embeddings.store import DamagedRows, EmbeddingStore
 from bench.errors import BenchError
 from bench.instances.cell_boxes import CellFiles
@@ -80,6 +80,7 @@ def extract_encoders(
             on_progress(f"extract {name}", done, total)
 
     check_views(prepared.dataset.table[["path", "channels"]], specs)
+    check_cutouts(prepared.instances["blank"], specs)
     report = extract(
         prepared.instances, prepared.dataset.root, specs, prepared.store,
         device=device, keep_pixels=keep_pixels, allow_missing=allow_missing, on_progress=progress,

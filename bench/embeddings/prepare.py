@@ -109,3 +109,16 @@ def check_views(images: pd.DataFrame, specs: Sequence[EncoderSpec]) -> None:
             f"({most['path']}) channels; expected the same number in all, as every channel has its own columns. Name "
             "those that all have, as channels=each:0, or leave some images out."
         )
+
+
+def check_cutouts(blank: pd.Series, specs: Sequence[EncoderSpec]) -> None:
+    """Refuse an encoder that measures cells where windows do not tell which pixels are the cell's.
+
+    blank: the column of an instance table, see `bench.instances.blank`.
+    """
+    cells = [spec.name for spec in specs if spec.cutout]
+    if cells and not blank.str.startswith("cutout:").fillna(False).all():
+        raise BenchError(
+            f"Got {cells[0]} for windows that do not tell which pixels are the cell's; expected windows in which all "
+            "else is black. Say --instances masks:64:cutout (or segments:64:cutout), or leave it out."
+        )

@@ -21,12 +21,14 @@ LEVEL = "the median of the window's pixels that are of no cell, in every channel
 class Mode:
     """hides: labels (h, w) and the value of the cell to what is replaced, bool (h, w). note: what readers must know.
 
-    diagnostic: why scores on such windows are no result, "" where they are.
+    diagnostic: why scores on such windows are no result, "" where they are. black: what is hidden becomes black, and
+    nothing else is, so that an encoder can tell the cell's pixels; without, it gets the window's background level.
     """
 
     hides: Callable[[np.ndarray, int], np.ndarray]
     note: str
     diagnostic: str = ""
+    black: bool = False
 
 
 #: The last word of a kind of cells, e.g. masks:64:only.
@@ -35,6 +37,12 @@ MODES = {
         np.not_equal,
         f"what is not of its cell is blanked in every window ({LEVEL}): that level still tells the light and stain of "
         "the image",
+    ),
+    "cutout": Mode(
+        np.not_equal,
+        "what is not of its cell is black in every window, and the cell's own black pixels are 1 of 255: encoders that "
+        "measure shapes see the mask by it, and others may as well",
+        black=True,
     ),
     "without": Mode(
         np.equal,
@@ -62,16 +70,19 @@ class Blank:
         return cls(mode, labels, int(value))
 
     def apply(self, window: np.ndarray, labels: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
-        """Return a window uint8 (h, w, C) with its own background level in place of what is hidden.
+        """Return a window uint8 (h, w, C) with its own background level, or black, in place of what is hidden.
 
         labels: the same part of the label image, integers (h, w), 0 the background. known: where the pixels of the file
         are finite, bool (h, w); None is everywhere. The level is of known pixels.
         """
+        hidden = MODES[self.mode].hides(labels, self.value)[..., np.newaxis]
+        if MODES[self.mode].black:
+            return np.where(hidden, np.zeros_like(window), np.maximum(window, 1))
         known = np.ones(labels.shape, bool) if known is None or not known.any() else known
         outside = (labels == 0) & known
         seen = window[outside if outside.any() else known]
         level = np.rint(np.median(seen, axis=0)).astype(window.dtype)
-        return np.where(MODES[self.mode].hides(labels, self.value)[..., np.newaxis], level, window)
+        return np.where(hidden, level, window)
 
 
 def mode_of(words: Sequence[str]) -> str | None:

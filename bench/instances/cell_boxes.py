@@ -1,4 +1,4 @@
-"""Where the cells of an image are: boxes that somebody drew, in a CSV beside the labels of the images."""
+"""Where the cells of an image are: boxes in a CSV beside the labels of the images, or what was drawn elsewhere."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from bench.data.spellings import NEVER_A_CLASS, column_name, in_one_form, one_fo
 from bench.errors import BenchError, did_you_mean
 from bench.images import split_series
 from bench.images.orientation import UPRIGHT
+from bench.instances.annotations.files import is_annotation, marked_cells
 
 LAYOUT = "Expected columns path,x0,y0,x1,y1 (pixels), one line a cell, and any column with the cell's label."
 SHOWN = 6  # columns that are offered
@@ -28,9 +29,10 @@ LABEL_NAMES = ("cell_label", "label")  # read as the cell's label where --cell-c
 class CellFiles:
     """Where cells are told, for the kinds of instances that need it.
 
-    file: CSV of boxes; column: its column with labels of cells. masks: folder of masks that have the names of their
-    images. most: instances kept of one image; None is DEFAULT_MOST for cells and all for tiles. units: of the boxes in
-    the file, a name of `bench.data.reading.UNITS`.
+    file: CSV of boxes, or annotations of another program (see `bench.instances.annotations`), a file or a folder;
+    column: its column with labels of cells. masks: folder of masks that have the names of their images. most:
+    instances kept of one image; None is DEFAULT_MOST for cells and all for tiles. units: of the boxes in the file, a
+    name of `bench.data.reading.UNITS`.
     """
 
     file: Path | None = None
@@ -74,9 +76,13 @@ def boxes_of(dataset: Dataset, source: CellFiles) -> FoundCells:
         told = of_turned(turned_images(dataset, boxed), "boxes")
         return FoundCells(table[["path", *BOX, "um_per_px"]].assign(cell_label=label), {}, tuple(told), own=True)
     notes: list[str] = []
-    cells = _read(source.file, source.column, source.units, notes)
     known = table["path"].drop_duplicates().tolist()
-    cells["path"] = _match(below(dataset.root, cells["path"]), known, source.file, notes)
+    if is_annotation(source.file):
+        _refuse_units(source.file, source.units)
+        cells = marked_cells(source.file, known, source.column, notes)
+    else:
+        cells = _read(source.file, source.column, source.units, notes)
+        cells["path"] = _match(below(dataset.root, cells["path"]), known, source.file, notes)
     sizes = table.drop_duplicates("path").set_index("path")[["width", "height"]]
     cells = cells.dropna(subset="path").join(sizes, on="path").reset_index(drop=True)
     cells, outside = clip_boxes(scale_boxes(cells, source.units), notes)
@@ -87,6 +93,13 @@ def boxes_of(dataset: Dataset, source: CellFiles) -> FoundCells:
         for path, part in outside.groupby("path")["reason"]
     }
     return FoundCells(cells.drop(columns=["width", "height"]), reasons, tuple(notes))
+
+
+def _refuse_units(file: Path, units: str) -> None:
+    if units != "pixels":
+        raise BenchError(
+            f"Got --box-units {units} with {file.name}; expected pixels, as QuPath, Fiji and napari write."
+        )
 
 
 def turned_images(dataset: Dataset, paths: Iterable[str]) -> list[str]:

@@ -21,7 +21,8 @@ EXPECTED = (
     "expected whole (each labelled region); tiles:SIZE[:STRIDE][:fg] in pixels, e.g. tiles:128 or tiles:128:64 "
     "(fg=0.1: only those of which a tenth is foreground); or a window around each cell of boxes, masks, segments or "
     "cellpose:model=FILE: boxes:64 (pixels), boxes:10um, boxes:fit, or boxes (the size comes from the data). "
-    "masks:64:only blanks all but the cell, masks:64:without the cell (not with boxes, which tell no pixels). "
+    "masks:64:only blanks all but the cell, masks:64:without the cell, masks:64:cutout makes all but the cell black "
+    "(not with boxes, which tell no pixels). "
     "Options of segments: foreground=dark|bright, threshold=otsu, min=AREA, border=drop"
 )
 OnProgress = Callable[[str, int, int], None]  # what, done, total

@@ -8,11 +8,13 @@ import sys
 import numpy as np
 import pytest
 
-from encoders import EncoderError, EncoderSpec, LoadedEncoder, as_rgb, fit_input, names, resolve
+from encoders import EncoderError, EncoderSpec, LoadedEncoder, as_rgb, availability, fit_input, names, resolve
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-FREE = [name for name in names() if resolve(name).trivial]
+#: What an optional part brings is tried where it is installed.
+ABSENT = [name for name in names() if resolve(name).library[0] and availability(resolve(name))]
+FREE = [name for name in names() if resolve(name).trivial and name not in ABSENT]
 NETWORKS = [name for name in names() if not resolve(name).trivial]
 SAYS_NOTHING = {"constant"}  # different images collapse, as they are meant to
 #: Of the networks that need weights, one of each architecture that is cheap to draw at random.

@@ -24,8 +24,14 @@ Masks = Annotated[
     ),
 ]
 Cells = Annotated[
-    Path | None, option(INSTANCES, "CSV of cells for --instances boxes: path,x0,y0,x1,y1 (pixels).", value="CSV")
-]
+    Path | None,
+    option(
+        INSTANCES,
+        "Cells for --instances boxes: a CSV path,x0,y0,x1,y1 (pixels), or what was drawn in QuPath (.geojson), "
+        "Fiji (.roi, .zip) or napari (.csv of shapes): a file named as its image, or a folder of them.",
+        value="FILE|FOLDER",
+    ),
+]  # fmt: skip
 MaxInstances = Annotated[
     int | None,
     option(INSTANCES, "Instances kept of one image, drawn by hash (default: 200 cells, all tiles).", value="N", min=1),
@@ -96,13 +102,19 @@ class InstanceOptions(ReadOptions):
             "window around each cell: boxes (--cells), masks (--masks, or the column mask), segments (found by a "
             "threshold), cellpose:model=FILE. boxes:64 is in pixels, boxes:10um needs a scale (in the files, or a "
             "column um_per_px), boxes:fit is as large as the cell, boxes alone takes one size from the data. "
-            "masks:64:only blanks what is not of the cell, masks:64:without blanks the cell (not with boxes).",
+            "masks:64:only blanks what is not of the cell, masks:64:without blanks the cell, masks:64:cutout makes "
+            "what is not of the cell black (not with boxes).",
             value="KIND",
         ),
     ] = "whole"
     cells: Cells = None
     cell_column: Annotated[
-        str | None, option(INSTANCES, "Column of --cells with an expert's label of each cell.", value="COLUMN")
+        str | None,
+        option(
+            INSTANCES,
+            "Column of --cells with an expert's label of each cell; of annotations classification, group or name.",
+            value="COLUMN",
+        ),
     ] = None
     masks: Masks = None
     max_instances: MaxInstances = None

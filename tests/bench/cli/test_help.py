@@ -40,7 +40,7 @@ def shown(*words: str, columns: int = 100) -> str:
 
 def test_the_commands_are_those_of_the_house():
     assert set(COMMANDS) == {
-        "quickstart", "data check", "encoders", "heads", "extract", "run", "leaderboard", "fit", "predict", "pretrain", "tune", "proxies", "pilot", "ablate",
+        "quickstart", "data check", "encoders", "heads", "doctor", "extract", "run", "leaderboard", "fit", "predict", "pretrain", "tune", "proxies", "pilot", "ablate",
         "granularity", "segment", "prompts", "export", "store", "store check", "store clean",
     }  # fmt: skip
 

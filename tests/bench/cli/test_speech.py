@@ -21,6 +21,7 @@ CALLS = {
     "data check": (DATA, "class"),
     "encoders": (("--family", "descriptor"), "encoder"),
     "heads": ((), "head"),
+    "doctor": ((), "state"),
     "run": ((*DATA, "--encoder", "texture", "--head", "knn", *QUICK), "balanced_accuracy"),
     "run --dry-run": ((*DATA, "--encoder", "texture", "--head", "knn", *QUICK), "seconds"),
     "leaderboard": ((), "balanced_accuracy"),

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 LOOKS = {
+    "doctor": ("doctor",),
     "data check": ("data", "check", "--data", "raw"),
     "data check again": ("data", "check", "--data", "raw", "--verify"),
     "data check of masks": ("data", "check", "--data", "raw", "--instances", "masks:8", "--masks", "masks"),

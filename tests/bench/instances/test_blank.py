@@ -101,6 +101,24 @@ def test_the_two_modes_hide_each_pixel_once_and_leave_the_others_as_they_are(see
     assert (only[~own] == level).all() and (without[own] == level).all()
 
 
+def test_a_cutout_is_black_but_for_the_cell_also_where_the_cell_itself_is_black(data):
+    square = windows(data, "masks:20:cutout")[0]
+    cell = np.zeros((20, 20), bool)
+    cell[10 - 3 : 10 + 3, 10 - 3 : 10 + 3] = True
+    assert (square[cell] == SQUARE).all() and (square[~cell] == 0).all()
+    grey = windows(data, "masks:20:cutout", policy=Preprocess(size=None, color="grey"))[0]
+    assert ((grey > 0).all(2) == cell).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3))
+def test_the_pixels_of_a_cutout_that_are_not_black_are_the_mask(seed, value):
+    rng = np.random.default_rng(seed)
+    window, labels = rng.integers(0, 3, (5, 7, 3), dtype=np.uint8), rng.integers(0, 4, (5, 7))
+    cut, own = Blank("cutout", "x", value).apply(window, labels), labels == value
+    assert ((cut > 0).all(2) == own).all() and ((cut > 0).any(2) == own).all()
+    assert (cut[own] == np.maximum(window[own], 1)).all() and cut.dtype == np.uint8
+
+
 def test_names_tell_what_is_blanked_and_plain_ones_are_as_they_were(data):
     plain, only, without = (
         prepare(source(data, kind), data.parent / "out").instances for kind in ("masks:20", "masks:20:only", "masks:20:without")
@@ -146,7 +164,7 @@ def test_found_cells_are_blanked_as_well(data):
     ["boxes:8:only", "tiles:20:only", "whole:without", "masks:only:20", "masks:20:only:only", "masks:20:outside"],
 )
 def test_what_cannot_be_blanked_is_refused(data, kind):  # fmt: skip
-    with pytest.raises(BenchError, match="masks:64:only blanks all but the cell, masks:64:without the cell"):
+    with pytest.raises(BenchError, match="masks:64:only blanks all but the cell, masks:64:without the cell, masks:64:cutout"):
         prepare(source(data, kind), data.parent / "out")
 
 

@@ -1,0 +1,1 @@
+"""Cells that were marked in other programs: QuPath (GeoJSON), Fiji (ROIs) and napari (shapes)."""
