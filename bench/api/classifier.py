@@ -149,7 +149,11 @@ class Classifier(Shows):
             )  # fmt: skip
             blocks: list[pd.DataFrame] = []
             found = predict_all(
-                self.model, request, blocks.append, device=arguments.text(device, "device", "cuda"), on_progress=report
+                self.model,
+                request,
+                lambda block: blocks.append(block.rows),
+                device=arguments.text(device, "device", "cuda"),
+                on_progress=report,
             )
         table = pd.concat(blocks, ignore_index=True)
         table.attrs["problems"] = dict(found.problems[["path", "reason"]].itertuples(index=False, name=None))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from bench.cli.console import console, print_data, print_notes, print_problems, print_rows, progress_bars
+from bench.cli.console import console, print_data, print_problems, print_rows, progress_bars
 from bench.cli.options.data import DataOptions
 from bench.cli.options.encoders import Device, Encoders, Heads, check_device, encoder_names
 from bench.cli.options.groups import BASIC, STUDY, option
@@ -68,7 +68,6 @@ def fit(
         made = fit_model(request, device=device, on_progress=report, on_data=print_data)
     folder, about = save_model(made.model, save), made.model.about
     print_problems(made.problems)
-    print_notes(made.notes)
     print_rows(pd.DataFrame(about.candidates, columns=["encoder", "head", "balanced_accuracy", "folds"]))
     console.print(
         f"Encoder {about.encoder}, head {about.head}: the best of {len(about.candidates)} on left-out groups."

@@ -7,22 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.console import console, print_problems, print_rows, progress_bars
-from bench.cli.options.data import BoxUnits, Cells, FollowLinks, Masks, MaxInstances, Series
+from bench.cli.console import console, print_notes, print_problems, print_rows, progress_bars
+from bench.cli.options.data import BoxUnits, Cells, FollowLinks, Masks, Series
 from bench.cli.options.encoders import Device, Encoders, check_device, encoder_names, one_of
-from bench.cli.options.groups import STUDY, option
+from bench.cli.options.groups import OUTPUT, STUDY, option
 from bench.cli.options.output import DEFAULT_OUT, Out, To
+from bench.cli.options.reading import words
 from bench.cli.startup import imports
 from bench.data.reading import Reading, check_units
 
 if TYPE_CHECKING:
     from bench.studies.classifier.model import Asked, Model
-    from bench.studies.classifier.predict import Predicted
+    from bench.studies.classifier.predict import Answered, Predicted
 
 EXAMPLES = (
     "bench predict cells.model new_images --to predictions.csv",
     "bench predict cells.model a.png b.png --to predictions.csv --errors 0.05",
-    "bench predict cells.model slides --masks masks --to predictions.parquet",
+    "bench predict cells.model slides --masks masks --to predictions.parquet --also qupath",
 )
 
 
@@ -58,9 +59,16 @@ def predict(
             STUDY, "p-value up to which an image is unlike all training images and gets no answer; 0: none.", value="P"
         ),
     ] = 0.05,
+    also: Annotated[
+        str,
+        option(
+            OUTPUT, "Also for other programs, in folders beside --to: qupath (a .geojson for each image), cellprofiler "
+            "(tables of objects and images), napari (a .csv for each image). Of cells and tiles.", "--also",
+            value="NAMES",
+        ),
+    ] = "",
     cells: Cells = None,
     masks: Masks = None,
-    max_instances: MaxInstances = None,
     box_units: BoxUnits = "pixels",
     encoder: Encoders = None,
     follow_links: FollowLinks = False,
@@ -83,19 +91,26 @@ def predict(
         from bench.studies.classifier.model import Asked
         from bench.studies.classifier.predict import PredictRequest
         from bench.studies.classifier.predict import predict as predict_all
+        from bench.studies.classifier.programs import writing_for
         from bench.studies.classifier.table import writing
 
     asked = Asked(sets=sets, errors=errors, unlike=unlike)
     fitted = load_model(model)
     names = encoder_names(encoder)
     request = PredictRequest(
-        images=tuple(images), asked=asked, cells=CellFiles(cells, None, masks, max_instances, box_units),
+        images=tuple(images), asked=asked, cells=CellFiles(cells, None, masks, units=box_units),
         reading=Reading(follow_links=follow_links, box_units=box_units, series=series, labelled=False),
         encoder=one_of(names, "--encoder") if names else None, out=out,
     )  # fmt: skip
-    with progress_bars() as report, writing(to) as write:
+    with progress_bars() as report, writing(to) as table, writing_for(words(also), to, fitted.about.classes) as others:
+
+        def write(block: Answered) -> None:
+            table(block.rows)
+            others(block)
+
         found = predict_all(fitted, request, write, device=device, on_progress=report)
     print_problems(found.problems)
+    print_notes(found.notes)
     _show(fitted, asked, found)
     console.print(f"Predictions: {to}")
 

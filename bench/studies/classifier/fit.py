@@ -46,11 +46,10 @@ class FitRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class FitReport:
-    """The model, and what happened on the way. problems: path and reason of images that cannot be used."""
+    """The model. problems: path and reason of images that cannot be used."""
 
     model: Model
     problems: pd.DataFrame
-    notes: tuple[str, ...]
 
 
 def fit(
@@ -83,7 +82,7 @@ def fit(
         scale=learned.scale, fitted=learned.fitted, left_out=choice.P.astype(np.float32), y=rows.y, group=rows.group,
         reference=learned.reference,
     )  # fmt: skip
-    return FitReport(model=model, problems=prepared.dataset.problems, notes=prepared.notes)
+    return FitReport(model=model, problems=prepared.dataset.problems)
 
 
 def _at_hand(prepared: Prepared) -> list[EncoderSpec]:

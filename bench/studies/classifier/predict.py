@@ -29,6 +29,7 @@ from bench.studies.classifier.fit import weights_of
 from bench.studies.classifier.model import BLOCK, Answers, Asked, Model
 from encoders import EncoderSpec
 
+ALL = 1_000_000_000  # cells of an image that are answered: every one, where a run looks at 200
 SAME_SCALE = 1.2  # how much larger or smaller a micrometre may be than in training
 BOX = ["x0", "y0", "x1", "y1"]
 
@@ -50,9 +51,19 @@ class PredictRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Answered:
+    """A block of instances with their answers, and the same as rows, see `rows_of`."""
+
+    instances: pd.DataFrame
+    found: Answers
+    rows: pd.DataFrame
+
+
+@dataclass(frozen=True, kw_only=True)
 class Predicted:
     """What was answered. classes: class -> its instances; refused: reason -> instances without an answer;
-    unlike: instances unlike all that is known; problems: path and reason of images that cannot be used.
+    unlike: instances unlike all that is known; notes: how instances were made; problems: path and reason of images
+    that cannot be used.
     """
 
     instances: int
@@ -60,18 +71,19 @@ class Predicted:
     classes: dict[str, int]
     refused: dict[str, int]
     unlike: int
+    notes: tuple[str, ...]
     problems: pd.DataFrame
 
 
 def predict(
     model: Model,
     request: PredictRequest,
-    write: Callable[[pd.DataFrame], None],
+    write: Callable[[Answered], None],
     *,
     device: str = "auto",
     on_progress: OnProgress | None = None,
 ) -> Predicted:
-    """Answer every instance; write gets the rows, block by block, see `rows_of`.
+    """Answer every instance; write gets the answers, block by block.
 
     Raises BenchError for images of other channels or of another scale than the classifier was made for.
     """
@@ -88,16 +100,18 @@ def predict(
     classes, refused, unlike, total = Counter[str](), Counter[str](), 0, len(prepared.instances)
     for start, X in _blocks(prepared, spec, device):
         found = model.answer(X, request.asked)
-        rows = rows_of(model, prepared.instances.iloc[start : start + len(X)], found)
+        own = prepared.instances.iloc[start : start + len(X)]
+        rows = rows_of(model, own, found)
         classes.update(rows["class"])
         refused.update(why for why in found.why if why)
         unlike += int((found.unlike <= request.asked.unlike).sum())
-        write(rows)
+        write(Answered(instances=own, found=found, rows=rows))
         if on_progress:
             on_progress("answer", start + len(X), total)
     return Predicted(
         instances=total, images=int(prepared.instances["path"].nunique()), classes=dict(classes), refused=dict(refused),
-        unlike=unlike, problems=prepared.dataset.problems,
+        unlike=unlike, notes=prepared.notes,
+        problems=prepared.dataset.problems,
     )  # fmt: skip
 
 
@@ -157,7 +171,8 @@ def _source(model: Model, request: PredictRequest) -> DataSpec:
         full = [Path(os.path.abspath(path)) for path in images]
         data = Path(os.path.commonpath([path.parent for path in full]))
         reading = replace(reading, only=tuple(path.relative_to(data).as_posix() for path in full))
-    return DataSpec(data, model.about.instances, cells=request.cells, reading=reading)
+    cells = replace(request.cells, most=ALL) if request.cells.most is None else request.cells
+    return DataSpec(data, model.about.instances, cells=cells, reading=reading)
 
 
 def _same_kind(model: Model, prepared: Prepared) -> None:

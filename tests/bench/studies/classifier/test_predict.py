@@ -20,7 +20,7 @@ from bench.studies.classifier.table import writing
 
 def answers(model: Model, *images: Path, out: Path, **asked: object) -> tuple[pd.DataFrame, object]:
     blocks: list[pd.DataFrame] = []
-    found = predict(model, PredictRequest(images=images, asked=Asked(**asked), out=out), blocks.append)
+    found = predict(model, PredictRequest(images=images, asked=Asked(**asked), out=out), lambda block: blocks.append(block.rows))
     return pd.concat(blocks, ignore_index=True), found
 
 
@@ -131,7 +131,7 @@ def test_rows_come_block_by_block_and_as_one_table(made, tmp_path, monkeypatch):
     monkeypatch.setattr("bench.studies.classifier.predict.BLOCK", 7)
     for name in ("p.csv", "p.parquet"):
         with writing(tmp_path / name) as write:
-            predict(model, PredictRequest(images=(folder / "demo" / "raw",), out=tmp_path / "out"), write)
+            predict(model, PredictRequest(images=(folder / "demo" / "raw",), out=tmp_path / "out"), lambda block: write(block.rows))
     from_csv, from_parquet = pd.read_csv(tmp_path / "p.csv"), pd.read_parquet(tmp_path / "p.parquet")
     for table in (from_csv, from_parquet):
         assert list(table) == list(whole) and len(table) == 48
