@@ -1,10 +1,10 @@
 """Whether CellProfiler's measurements of nuclei gain by PCA, and how they compare: a table in Markdown.
 
-python results/morphology/nuclei.py cp-measure=cut/cp.npz texture=cut/texture.npz 'texture, whole window'=plain/texture.npz
+    python results/morphology/nuclei.py cp-measure=cut/cp.npz texture=cut/texture.npz 'texture, whole=plain/texture.npz'
 
-Files are those of `bench export`. Rows are matched by image and box, so that all are drawn, learned from and tested alike.
-Every method gets its rows scaled by the training side alone (`bench.fitting.scaling`); the PCA, of a method called
-cp-measure, is fitted on the same rows, after that. Heads have their published settings.
+Files are those of `bench export`. Rows are matched by image and box, so that all are drawn, learned from and tested
+alike. Every method gets its rows scaled by the training side alone (`bench.fitting.scaling`). The PCA, of a method
+called cp-measure, is fitted on the same rows, after that. Heads have their published settings.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def read(path: str) -> tuple[pd.DataFrame, np.ndarray]:
     return table.reset_index(drop=True).assign(split=pd.NA), X[table.index]
 
 
-def by_pca(Z: np.ndarray, train: np.ndarray, keep: float | int, over: Callable[[np.ndarray], np.ndarray] | None) -> np.ndarray:
+def by_pca(
+    Z: np.ndarray, train: np.ndarray, keep: float | int, over: Callable[[np.ndarray], np.ndarray] | None
+) -> np.ndarray:
     """Return scaled rows Z (N, d) on the first principal axes of the training rows.
 
     keep: how many, or the share of their variance that they hold. over: what each is divided by, of the training rows.
@@ -105,7 +107,8 @@ def _show(right: dict[tuple[str, str, int], np.ndarray], y: np.ndarray, group: n
         for _ in range(AGAIN)
     ]
     first = next(iter(right))[0]
-    print("| method | head | " + " | ".join(f"{n} labels per class" for n in SHOTS) + f" | at {SHOTS[-1]}, minus {first} |")
+    levels = " | ".join(f"{n} labels per class" for n in SHOTS)
+    print(f"| method | head | {levels} | at {SHOTS[-1]}, minus {first} |")
     print("|---|---|" + "---:|" * (len(SHOTS) + 1))
     sums = {
         key: [
