@@ -181,7 +181,8 @@ def load_data(
     group_column : str, optional
         The column of the CSV that names the slide or patient.
     cells : str or path, optional
-        CSV of cells for instances="boxes": path, x0, y0, x1, y1.
+        Cells for instances="boxes": a CSV of path, x0, y0, x1, y1, or what was drawn in QuPath (.geojson), Fiji (.roi,
+        .zip) or napari (.csv of shapes), a file named as its image or a folder of them.
     cell_column : str, optional
         The column of `cells` with an expert's label of each cell.
     masks : str or path, optional

@@ -52,6 +52,9 @@ def _answers(*, online: bool) -> Finding:
     if not online:
         found, do = f"{endpoint()} was not asked", "bench doctor --online asks whether it answers"
         return Finding(part=PART, what="access", state="note", found=found, do=do)
+    if os.environ.get("HF_HUB_OFFLINE", "").strip():
+        found, do = f"{endpoint()} was not asked, as HF_HUB_OFFLINE is set", "unset HF_HUB_OFFLINE to download"
+        return Finding(part=PART, what="access", state="note", found=found, do=do)
     why = unreachable(endpoint())
     if why is None:
         return Finding(part=PART, what="access", state="ok", found=f"{endpoint()} answers")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import zipfile
 from pathlib import Path
@@ -15,11 +14,7 @@ from bench.errors import BenchError
 from bench.instances.annotations import fiji
 from bench.instances.annotations.files import is_annotation
 from bench.instances.cell_boxes import CellFiles, boxes_of
-
-spec = importlib.util.spec_from_file_location("drawing", Path(__file__).with_name("conftest.py"))
-drawing = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(drawing)
-rectangle = drawing.rectangle
+from tests.bench.instances.annotations.drawing import rectangle
 
 
 def cells_of(data, file, **how):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 import sys
-from pathlib import Path
 
 import pytest
 from skimage.io import imread
@@ -17,11 +15,7 @@ from bench.instances.annotations import json_stream, marks
 from bench.instances.annotations.geojson import read_geojson
 from bench.instances.cell_boxes import CellFiles, boxes_of
 from bench.instances.cut import cut_instances
-
-spec = importlib.util.spec_from_file_location("drawing", Path(__file__).with_name("conftest.py"))
-drawing = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(drawing)
-feature, rectangle = drawing.feature, drawing.rectangle
+from tests.bench.instances.annotations.drawing import feature, rectangle
 
 
 def cells_of(data, file, **how):
