@@ -16,7 +16,7 @@ import products  # noqa: E402
 #: How far apart two processors may be: they add in another order, so that logistic regression ends elsewhere in the fifth
 #: digit and a tie falls otherwise. Of `FEW` rows of a column anything may come of it. Columns that hang on a draw from a
 #: normal distribution, or on whether a difference is beyond its limit, have a distance of their own.
-NEAR, FEW = 1e-4, 0.05
+NEAR, FEW = 1e-4, 0.1
 ROUNDED = {"rank_low": 0, "rank_high": 0, "p_best": 0.01, "p_near": 0.01, "p_joint": 0.05}
 NAMES = json.loads((HERE / "names.json").read_text())
 

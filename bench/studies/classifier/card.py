@@ -46,6 +46,8 @@ def card(model: Model) -> str:
 def expectation(model: Model) -> Words:
     """Return what is to be expected on new slides, in a sentence or two."""
     promise, groups = model.promise, counted(model.about.groups, "group")
+    if math.isnan(promise.balanced_accuracy):
+        return say("what to expect on new slides is not known: every class lies in a single slide.")
     score = chance(promise.balanced_accuracy, promise.low, promise.high)
     new = chance(promise.balanced_accuracy, promise.next_low, promise.next_high)
     exact = (

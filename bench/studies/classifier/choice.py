@@ -52,8 +52,12 @@ class Choice:
     n_folds: int
 
 
-def choose(left_out: Mapping[Name, LeftOut], y: np.ndarray, fold: np.ndarray) -> Choice:
-    """Choose an encoder and head by rows y (n,) that were predicted without their group, as above. fold (n,)."""
+def choose(left_out: Mapping[Name, LeftOut], y: np.ndarray, fold: np.ndarray, told: np.ndarray) -> Choice:
+    """Choose an encoder and head by rows y (n,) that were predicted without their group, as above. fold (n,).
+
+    told bool (n,): rows that may judge, whose class was learned from without their group as well. Without any the first
+    candidate is taken, and no score is known (NaN).
+    """
     names = list(left_out)
     folds = np.unique(fold)
     sets = [fold != one for one in folds] if len(folds) > 1 else [np.ones(len(y), bool)]
@@ -61,17 +65,17 @@ def choose(left_out: Mapping[Name, LeftOut], y: np.ndarray, fold: np.ndarray) ->
     answers = np.empty_like(next(iter(left_out.values())).P[0], dtype=np.float64)
     wins = dict.fromkeys(names, 0)
     for at, (one, among) in enumerate(zip(folds, sets, strict=True)):
-        best = _best([settled[at].P for settled in each], y, among)
+        best = _best([settled[at].P for settled in each], y, among & told)
         answers[fold == one] = each[best][at].P[fold == one]
         wins[names[best]] += 1
     final = [_settled(left_out[name], y) for name in names]
-    scores = [_score(settled.P, y) for settled in final]
-    taken = _best([settled.P for settled in final], y)
+    scores = [_score(settled.P, y, told) for settled in final]
+    taken = _best([settled.P for settled in final], y, told)
     candidates = [
         Candidate(encoder=name[0], head=name[1], score=score, folds=wins[name])
         for name, score in zip(names, scores, strict=True)
     ]
-    ranked = sorted(candidates, key=lambda one: (-one.score, (one.encoder, one.head) != names[taken]))
+    ranked = sorted(candidates, key=lambda one: (-np.nan_to_num(one.score), (one.encoder, one.head) != names[taken]))
     return Choice(
         encoder=names[taken][0], head=names[taken][1], setting=final[taken].setting,
         temperature=final[taken].temperature, by="left-out groups" if left_out[names[taken]].chosen else "rule",
@@ -97,16 +101,18 @@ def _settled(found: LeftOut, y: np.ndarray, among: np.ndarray | None = None) -> 
     return _Settled(setting=found.settings[at], temperature=temperature, P=soften(found.P[at], temperature))
 
 
-def _score(P: np.ndarray, y: np.ndarray, among: np.ndarray | None = None) -> float:
-    """Return the balanced accuracy of P (n, K) on some of its rows."""
-    rows = np.ones(len(y), bool) if among is None else among
+def _score(P: np.ndarray, y: np.ndarray, rows: np.ndarray) -> float:
+    """Return the balanced accuracy of P (n, K) on some of its rows, NaN where there are none."""
+    if not rows.any():
+        return float("nan")
     right, total = (np.bincount(y[rows & some], minlength=P.shape[1]) for some in (P.argmax(1) == y, True))
     return float((right[total > 0] / total[total > 0]).mean())
 
 
-def _best(Ps: Sequence[np.ndarray], y: np.ndarray, among: np.ndarray | None = None) -> int:
+def _best(Ps: Sequence[np.ndarray], y: np.ndarray, rows: np.ndarray) -> int:
     """Return which is best on some rows: by balanced accuracy, of equals by log loss, then the first."""
-    rows = np.ones(len(y), bool) if among is None else among
+    if not rows.any():
+        return 0
     order = [
         (-_score(P, y, rows), -float(np.take_along_axis(log_probabilities(P[rows]), y[rows, None], 1).mean()), i)
         for i, P in enumerate(Ps)

@@ -42,6 +42,12 @@ class Learned:
     reference: Reference
 
 
+def told_rows(y: np.ndarray, group: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return which rows tell of new groups, bool (n,): those of classes in two groups or more. y, group: (n,)."""
+    pairs = np.unique(np.stack([y, group]), axis=1)
+    return np.asarray((np.bincount(pairs[0], minlength=n_classes) > 1)[y])
+
+
 def learn(rows: LabelledRows, heads: Sequence[Head], on_step: OnStep | None = None) -> Learned:
     """Choose an encoder and head by left-out groups, and fit them on all rows."""
     fold = deal_folds(rows.y, rows.group, rows.n_classes)
@@ -55,7 +61,7 @@ def learn(rows: LabelledRows, heads: Sequence[Head], on_step: OnStep | None = No
             left[name, head.name] = leave_out(labelled, head, support)
             if on_step:
                 on_step("leave groups out", len(left), total)
-    choice = choose(left, rows.y, fold)
+    choice = choose(left, rows.y, fold, told_rows(rows.y, rows.group, rows.n_classes))
     [head] = [one for one in heads if one.name == choice.head]
     X = rows.embedded[choice.encoder]
     scale = scaling_of(X, np.arange(len(X)), rows.group, rows.scaling[choice.encoder])

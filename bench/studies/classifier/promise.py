@@ -16,8 +16,9 @@ class Promise:
     """Scores in [0, 1]. balanced_accuracy, low, high: on new groups, and the interval of its mean over many of them.
 
     next_low, next_high: the interval of what as many new groups as there are here will give, in which their own luck is
-    counted. accuracy: plain. recall: class -> score, NaN where a class has one group, so that nothing tells of others.
-    groups: class -> how many. exact: whether the intervals are those of few groups, in which each counts as one.
+    counted. accuracy: plain. recall: class -> score. Classes of one group take no part, as nothing tells how they look
+    in others: their recall is NaN, and so are the scores where there is no other class. groups: class -> how many.
+    exact: whether the intervals are those of few groups, in which each counts as one.
     """
 
     balanced_accuracy: float
@@ -41,7 +42,14 @@ def make_promise(P: np.ndarray, y: np.ndarray, group: np.ndarray, classes: tuple
     pairs = np.unique(np.stack([y, group]), axis=1)
     groups = np.bincount(pairs[0], minlength=K)
     known = groups > 1  # a class that lies in one group was never learned from where it was tested
-    rows = known[y] if known.any() else np.ones(len(y), bool)
+    counts = {name: int(count) for name, count in zip(classes, groups, strict=True)}
+    if not known.any():
+        nan = float("nan")
+        return Promise(
+            balanced_accuracy=nan, low=0.0, high=1.0, next_low=0.0, next_high=1.0, accuracy=nan,
+            recall=dict.fromkeys(classes, nan), groups=counts, exact=True,
+        )  # fmt: skip
+    rows = known[y]
     right, total = tally((P.argmax(1) == y)[rows], y[rows], group[rows], K)
     hits = Hits(right[None, None], total)
     spread = spread_of(hits, in_turn=True)
@@ -57,6 +65,6 @@ def make_promise(P: np.ndarray, y: np.ndarray, group: np.ndarray, classes: tuple
     }  # fmt: skip
     return Promise(
         balanced_accuracy=float(spread.mean[0]), low=float(low[0]), high=float(high[0]), next_low=float(next_low[0]),
-        next_high=float(next_high[0]), accuracy=float(hit.mean()), recall=recall,
-        groups={name: int(count) for name, count in zip(classes, groups, strict=True)}, exact=bool(exact),
+        next_high=float(next_high[0]), accuracy=float(hit[rows].mean()), recall=recall,
+        groups=counts, exact=bool(exact),
     )  # fmt: skip

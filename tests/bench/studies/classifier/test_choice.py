@@ -7,6 +7,7 @@ import pytest
 
 from bench.heads import get_heads
 from bench.studies.classifier.choice import choose
+from bench.studies.classifier.learn import told_rows
 from bench.studies.classifier.left_out import Labelled, deal_folds, leave_out
 
 
@@ -25,7 +26,7 @@ def test_the_encoder_that_tells_the_classes_is_chosen_over_noise(learned):
         own = labelled(X, rows.y, rows.group)
         for head in get_heads(["centroid", "ridge"]):
             left[name, head.name] = leave_out(own, head, own.support())
-    choice = choose(left, rows.y, own.fold)
+    choice = choose(left, rows.y, own.fold, np.ones(len(rows.y), bool))
     assert choice.encoder == "good"
     assert [one.encoder for one in choice.candidates] == ["good", "good", "noise", "noise"]
     assert sum(one.folds for one in choice.candidates) == choice.n_folds == 10
@@ -65,7 +66,8 @@ def test_a_class_of_one_group_leaves_nothing_to_choose_by_and_the_published_sett
     [head] = get_heads(["ridge"])
     found = leave_out(own, head, own.support())
     assert not found.chosen and found.settings == (head.published(8, 2, 4),)
-    assert choose({("e", "ridge"): found}, y, own.fold).by == "rule"
+    choice = choose({("e", "ridge"): found}, y, own.fold, told_rows(y, group, 2))
+    assert choice.by == "rule" and choice.candidates[0].score == (choice.P.argmax(1) == y)[y == 0].mean()
 
 
 def test_many_rows_are_left_out_by_folds_and_say_nearly_the_same(monkeypatch, learned):

@@ -46,3 +46,10 @@ def test_a_class_of_a_single_group_takes_no_part_and_its_recall_is_not_known():
     assert np.isnan(alone.recall["c"]) and alone.recall["a"] == 1
     assert alone.balanced_accuracy == pytest.approx(1.0)
     assert alone.groups["c"] == 1
+
+
+def test_where_every_class_lies_in_one_slide_nothing_is_expected(learned):
+    y, group = np.array([0, 0, 1]), np.array([0, 0, 1])
+    promise = make_promise(np.eye(2)[1 - y], y, group, CLASSES)
+    assert np.isnan(promise.balanced_accuracy) and (promise.low, promise.next_high) == (0, 1)
+    assert all(np.isnan(value) for value in promise.recall.values())
