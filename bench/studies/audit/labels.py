@@ -108,11 +108,16 @@ def rank_limits(
 
 
 def of_members(unseen: Unseen, weights: np.ndarray, y: np.ndarray) -> pd.DataFrame:
-    """Return a row per member: encoder, head, weight, and the share of each class's labels it names, by class number."""
+    """Return a row per member: encoder, head, weight, and how well it finds each class (F1), by the class's number."""
     judged, K = unseen.judged, unseen.L.shape[3]
     rows = []
     for (encoder, head), weight, member in zip(unseen.names, weights, unseen.mean, strict=True):
-        right = member.argmax(1) == y
-        recall = {k: float(right[judged & (y == k)].mean()) for k in range(K) if (judged & (y == k)).any()}
-        rows.append({"encoder": encoder, "head": head, "weight": float(weight), **recall})
+        named = member.argmax(1)[judged]
+        f1 = {k: _f1(named == k, y[judged] == k) for k in range(K)}
+        rows.append({"encoder": encoder, "head": head, "weight": float(weight), **f1})
     return pd.DataFrame(rows)
+
+
+def _f1(named: np.ndarray, own: np.ndarray) -> float:
+    """Return the harmonic mean of precision and recall, NaN of a class without rows."""
+    return float(2 * (named & own).sum() / (named.sum() + own.sum())) if own.any() else float("nan")
