@@ -7,6 +7,7 @@ r"""Cell-Classifier: which frozen encoder and which classical head to trust on c
     emb = bench.embed(data, "dino@size=448")         # emb.X (N, d) float32, emb.instances
     run = bench.run(data, encoders=["dino", "texture"], heads=["knn", "logreg"], shots=[1, 5, 10], noise=[0, 0.2])
     run.leaderboard; run.pairs                       # pandas; the run shows itself in a notebook
+    bench.audit(data)                                # labels, slides and images that look wrong
     bench.HeadClassifier("logreg")                   # a scikit-learn classifier
 
 Arguments are the words of the command line, and a mistake in them is a `BenchError` that says what was expected.
@@ -20,6 +21,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bench.api.audit import AuditResult, audit
     from bench.api.data import Data, load_data
     from bench.api.embed import Embedding, embed
     from bench.api.lists import list_encoders, list_heads
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "AuditResult",
     "BenchError",
     "Data",
     "DataCheck",
@@ -39,6 +42,7 @@ __all__ = [
     "Embedding",
     "HeadClassifier",
     "RunResult",
+    "audit",
     "embed",
     "list_encoders",
     "list_heads",
@@ -49,6 +53,7 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "AuditResult": "bench.api.audit",
     "BenchError": "bench.errors",
     "Data": "bench.api.data",
     "DataCheck": "bench.data.check",
@@ -56,6 +61,7 @@ _ROOMS = {
     "Embedding": "bench.api.embed",
     "HeadClassifier": "bench.heads.estimator",
     "RunResult": "bench.api.result",
+    "audit": "bench.api.audit",
     "embed": "bench.api.embed",
     "list_encoders": "bench.api.lists",
     "list_heads": "bench.api.lists",

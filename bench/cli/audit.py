@@ -40,8 +40,10 @@ def audit(
     apply: Annotated[
         Path | None,
         option(
-            BASIC, "A fix.csv with your decisions: write the corrected label table to --to, and audit nothing.",
-            "--apply", value="FILE",
+            BASIC,
+            "A fix.csv with your decisions: write the corrected label table to --to, and audit nothing.",
+            "--apply",
+            value="FILE",
         ),
     ] = None,
     to: ToIfGiven = None,
@@ -65,7 +67,9 @@ def audit(
     existing(source.data)
     if (apply is None) != (to is None):
         given, missing = ("--to", "--apply") if apply is None else ("--apply", "--to")
-        raise BenchError(f"Got {given} without {missing}; expected both, as --apply FILE --to FILE writes a label table.")
+        raise BenchError(
+            f"Got {given} without {missing}; expected both, as --apply FILE --to FILE writes a label table."
+        )
     if test_too and apply is None:
         raise BenchError("Got --test-too without --apply; expected it with the table of your decisions.")
     if apply is not None and to is not None:

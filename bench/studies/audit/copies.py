@@ -21,9 +21,9 @@ from encoders.orientations import ORIENTED, orientation
 SIDE = 72  # pixels that images are read with
 SMALL = 64  # pixels that are compared; the middle of SIDE is what a crop of a tenth shows
 CANDIDATES = 3  # of every image in every orientation and way
-LEAST = 0.7  # correlation from which on two images are the same
+LEAST = 0.85  # correlation from which on two images are the same, at any place and orientation
+LEAST_UNMOVED = 0.65  # where nothing is moved, which leaves chance one place: images that were saved again
 ROUGH = (0.35, 0.35, 0.25)  # the same moved in a circle, from which on a candidate of each way is looked at closely
-LEAST_PART = 0.85  # where only a part of them overlaps, in which chance does more
 MOST = 5000  # images up to which halves are compared too
 PAIRS = 256  # verified at a time
 EIGHT = ("", "turned by 90", "turned by 180", "turned by 270", "mirrored", "mirrored and turned by 90",
@@ -37,7 +37,7 @@ Candidate = tuple[int, int, int, int]  # first, second, way, orientation of the 
 def find_copies(pixels: np.ndarray, on_progress: Progress | None = None) -> pd.DataFrame:
     """Return a row COLUMNS per pair of images that show the same, first < second, of grey images (n, SIDE, SIDE).
 
-    how: in words; correlation: of the detail, LEAST to 1. Images of one flat colour are no copies of each other.
+    how: in words; correlation: of the detail, up to 1. Images of one flat colour are no copies of each other.
     """
     if len(pixels) < 2:
         return pd.DataFrame(columns=COLUMNS)
@@ -48,11 +48,12 @@ def find_copies(pixels: np.ndarray, on_progress: Progress | None = None) -> pd.D
         some = likely[start : start + PAIRS]
         first = np.stack([middle[i] if way == MIDDLE else whole[i] for i, _, way, _ in some])
         second = np.stack([_turned(whole[j][None], k)[0] for _, j, _, k in some])
-        value, overlap = best_correlation(detail(first), detail(second))
-        for (i, j, way, k), ncc, part in zip(some, value.tolist(), overlap.tolist(), strict=True):
+        value, overlap, unmoved = best_correlation(detail(first), detail(second))
+        same = (value >= LEAST) | ((unmoved >= LEAST_UNMOVED) & np.array([way != MIDDLE for _, _, way, _ in some]))
+        numbers = value.tolist(), overlap.tolist(), same.tolist()
+        for (i, j, way, k), ncc, part, is_same in zip(some, *numbers, strict=True):
             pair = min(i, j), max(i, j)
-            least = LEAST if part >= 0.8 else LEAST_PART
-            if ncc >= least and ncc > found.get(pair, (0.0, ""))[0]:
+            if is_same and ncc > found.get(pair, (0.0, ""))[0]:
                 found[pair] = ncc, _how(way, k, part)
     rows = [(*pair, how, min(value, 1.0)) for pair, (value, how) in sorted(found.items())]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"first": int, "second": int, "correlation": float})

@@ -15,7 +15,7 @@ LEAST_OVERLAP = 0.4  # of the area of an image
 
 
 def detail(images: np.ndarray) -> np.ndarray:
-    """Return what of images (n, S, S) lies between one and five pixels, float32."""
+    """Return what of images (n, H, W) lies between one and five pixels, float32."""
     fine = _blurred(images.astype(np.float32), (0.25, 0.5, 0.25))
     return fine - _blurred(fine, (0.2,) * 5)
 
@@ -37,8 +37,9 @@ def rough_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return irfft2(a * b.conj(), s=(S, S)).reshape(len(a), -1).max(1)  # type: ignore[no-any-return]
 
 
-def best_correlation(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the largest ncc (p,) of pairs of details a, b (p, S, S), and the share (p,) that overlaps there."""
+def best_correlation(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the largest ncc (p,) of pairs of details a, b (p, S, S), the share (p,) that overlaps there, and the ncc
+    (p,) where nothing is moved, but for a pixel."""
     from scipy.fft import irfft2, rfft2
 
     S = a.shape[-1]
@@ -47,9 +48,11 @@ def best_correlation(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarr
     joint, first, second = (irfft2(x, s=both) for x in (F * G.conj(), F2 * one.conj(), one * G2.conj()))
     overlap = _overlaps(S)
     power = np.sqrt(np.maximum(first, 1e-3) * np.maximum(second, 1e-3))
-    ncc = np.where(overlap >= LEAST_OVERLAP, joint / np.maximum(power, 1e-6), -1.0).reshape(len(a), -1)
+    ncc = np.where(overlap >= LEAST_OVERLAP, joint / np.maximum(power, 1e-6), -1.0)
+    unmoved = ncc[:, [-1, 0, 1]][:, :, [-1, 0, 1]].max((1, 2))
+    ncc = ncc.reshape(len(a), -1)
     at = ncc.argmax(1)
-    return ncc[np.arange(len(a)), at], overlap.ravel()[at]
+    return ncc[np.arange(len(a)), at], overlap.ravel()[at], unmoved
 
 
 def _overlaps(S: int) -> np.ndarray:
@@ -60,9 +63,8 @@ def _overlaps(S: int) -> np.ndarray:
 
 
 def _blurred(images: np.ndarray, weights: tuple[float, ...]) -> np.ndarray:
-    """Return images (n, S, S) weighted along both axes, edges repeated."""
-    reach, S = len(weights) // 2, images.shape[1]
+    """Return images (n, H, W) weighted along both axes, edges repeated."""
+    reach, (H, W) = len(weights) // 2, images.shape[1:]
     padded = np.pad(images, ((0, 0), (reach, reach), (reach, reach)), "edge")
-    rows = sum(w * padded[:, i : i + S] for i, w in enumerate(weights))
-    found: np.ndarray = sum(w * rows[:, :, i : i + S] for i, w in enumerate(weights))  # type: ignore[call-overload]
-    return found
+    rows = np.sum([w * padded[:, i : i + H] for i, w in enumerate(weights)], 0)
+    return np.sum([w * rows[:, :, i : i + W] for i, w in enumerate(weights)], 0)  # type: ignore[no-any-return]

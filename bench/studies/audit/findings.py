@@ -18,7 +18,11 @@ COLUMNS = [
 LABEL, SLIDE, COPY, GROUPS, IMAGE, CLASS = "label", "slide", "copy", "groups", "image", "class"
 FIXABLE = (LABEL, COPY, IMAGE)  # kinds that propose what becomes of an image
 SIMPLE = ("image-size", "color-stats")  # encoders that see no morphology
-WELL, AS_WELL, SOME = 0.8, 0.05, 30  # F1 of a class from which on a simple one finds it, how far the best may be ahead; labels
+WELL, AS_WELL, SOME = (
+    0.8,
+    0.05,
+    30,
+)  # F1 of a class from which on a simple one finds it, how far the best may be ahead; labels
 
 Row = dict[str, Any]
 
@@ -62,7 +66,8 @@ def copy_rows(pairs: pd.DataFrame, table: pd.DataFrame) -> list[Row]:
 
     pairs: columns first, second (rows of the table), how, correlation.
     """
-    rows, joined = [], {}
+    rows: list[tuple[bool, Row]] = []
+    joined: dict[tuple[str, str], int] = {}
     for pair in pairs.to_dict("records"):
         one, other = table.iloc[pair["first"]], table.iloc[pair["second"]]
         apart, torn = one["group"] != other["group"], one["label"] != other["label"]
@@ -74,7 +79,7 @@ def copy_rows(pairs: pd.DataFrame, table: pd.DataFrame) -> list[Row]:
             "suggested": other["label"] if torn else "", "reason": reason,
         }))  # fmt: skip
         if apart:
-            key = tuple(sorted((one["group"], other["group"])))
+            key = min(one["group"], other["group"]), max(one["group"], other["group"])
             joined[key] = joined.get(key, 0) + 1
     groups = [
         {"kind": GROUPS, "group": one, "other_group": other, "score": float(count),
@@ -99,7 +104,8 @@ def class_rows(found: LabelAudit, classes: Sequence[str]) -> list[Row]:
     simple = members["encoder"].isin(SIMPLE)
     if not simple.any() or simple.all() or found.judged.sum() < SOME:
         return []
-    for k, name in enumerate(classes):
+    for number, name in enumerate(classes):
+        k = str(number)
         by = members.loc[simple].sort_values([k, "encoder", "head"], ascending=[False, True, True]).iloc[0]
         best = members.loc[~simple].sort_values([k, "encoder", "head"], ascending=[False, True, True]).iloc[0]
         if by[k] >= WELL and by[k] >= best[k] - AS_WELL:

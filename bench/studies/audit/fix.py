@@ -48,26 +48,28 @@ def apply_fix(dataset: Dataset, fix: Path, to: Path, *, test_too: bool = False) 
     Raises BenchError for decisions that cannot be read or are of other labels, and a place from which the images could
     not be named.
     """
-    table = dataset.table.copy()
+    table, labels = dataset.table.copy(), dataset.table["label"].tolist()
+    tested = (table["split"] == "test").to_numpy(bool, na_value=False)
     decided = read_fix(fix)
     at = {key: row for row, key in enumerate(_keys(table))}
     drop, relabelled, test_left = set(), 0, 0
     for line, (key, row) in enumerate(zip(_keys(decided), decided.to_dict("records"), strict=True), start=2):
         if row["action"] == "keep":
             continue
-        if key not in at or table["label"].iloc[at[key]] != row["label"]:
+        if key not in at or labels[at[key]] != row["label"]:
             raise BenchError(
                 f"Got '{row['path']}' with label '{row['label']}' in line {line} of {fix.name}, which the data have not; "
                 "expected an image of these data with the label that it has now. Run `bench audit` again."
             )
         here = at[key]
-        if table["split"].iloc[here] == "test" and not test_too:
+        if tested[here] and not test_too:
             test_left += 1
         elif row["action"] == "drop":
             drop.add(here)
         else:
-            table.iloc[here, table.columns.get_loc("label")] = row["proposed"]
+            labels[here] = row["proposed"]
             relabelled += 1
+    table = table.assign(label=pd.Series(labels, index=table.index, dtype="string"))
     table = table.drop(index=table.index[sorted(drop)])
     if table["label"].nunique() < 2:
         raise BenchError(f"Got {fix.name}, which leaves fewer than two classes; expected at least two. Keep more.")
@@ -84,11 +86,17 @@ def read_fix(path: Path) -> pd.DataFrame:
     try:
         table = parse_csv(path.read_bytes(), empty_is_text=True).astype(object)
     except (ValueError, UnicodeError) as error:
-        raise BenchError(f"Got {path.name}, which is no table ({error}); expected a {FIX} as CSV with commas.") from None
+        raise BenchError(
+            f"Got {path.name}, which is no table ({error}); expected a {FIX} as CSV with commas."
+        ) from None
     missing = [name for name in ("path", "label", "proposed", "action") if name not in table]
     if missing:
-        raise BenchError(f"Got {path.name} without the column {missing[0]}; expected those of {FIX}: {', '.join(COLUMNS)}.")
-    table = table.assign(**{name: table[name].astype(str).str.strip() for name in ("path", "label", "proposed", "action")})
+        raise BenchError(
+            f"Got {path.name} without the column {missing[0]}; expected those of {FIX}: {', '.join(COLUMNS)}."
+        )
+    table = table.assign(
+        **{name: table[name].astype(str).str.strip() for name in ("path", "label", "proposed", "action")}
+    )
     table["action"] = table["action"].str.lower().replace("", "keep")
     for line, (action, proposed) in enumerate(zip(table["action"], table["proposed"], strict=True), start=2):
         if action not in ACTIONS:
@@ -108,7 +116,9 @@ def read_fix(path: Path) -> pd.DataFrame:
 def _keys(table: pd.DataFrame) -> list[tuple[str, ...]]:
     """Return what names each row: its path and box."""
     boxes = [
-        [("" if pd.isna(x) or x == "" else str(int(float(x)))) for x in table[name]] if name in table else [""] * len(table)
+        [("" if pd.isna(x) or x == "" else str(int(float(x)))) for x in table[name]]
+        if name in table
+        else [""] * len(table)
         for name in BOX
     ]
     return list(zip(table["path"].astype(str), *boxes, strict=True))

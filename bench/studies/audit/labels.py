@@ -108,13 +108,18 @@ def rank_limits(
 
 
 def of_members(unseen: Unseen, weights: np.ndarray, y: np.ndarray) -> pd.DataFrame:
-    """Return a row per member: encoder, head, weight, and how well it finds each class (F1), by the class's number."""
-    judged, K = unseen.judged, unseen.L.shape[3]
+    """Return a row per member: encoder, head, weight, and how well it finds each class (F1), by the class's number.
+
+    weight: its share of what the pool says, that is of the weights times how far its log-probabilities are spread.
+    """
+    judged, K, A = unseen.judged, unseen.L.shape[3], unseen.mean
+    spread = weights * A.std((1, 2))
     rows = []
-    for (encoder, head), weight, member in zip(unseen.names, weights, unseen.mean, strict=True):
+    for (encoder, head), weight, member in zip(unseen.names, spread / max(spread.sum(), 1e-12), A, strict=True):
         named = member.argmax(1)[judged]
-        f1 = {k: _f1(named == k, y[judged] == k) for k in range(K)}
-        rows.append({"encoder": encoder, "head": head, "weight": float(weight), **f1})
+        f1 = {str(k): _f1(named == k, y[judged] == k) for k in range(K)}
+        row: dict[str, object] = {"encoder": encoder, "head": head, "weight": float(weight)}
+        rows.append(row | f1)
     return pd.DataFrame(rows)
 
 

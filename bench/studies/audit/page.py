@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -135,7 +134,11 @@ def audit_page(about: AuditPage) -> Page:
         if len(own):
             blocks += [Heading(section.heading), Text(section.says)]
             blocks += long_table(table_of(shown(own), section.fields))
-    blocks += [Heading(say("What to do")), Text(FIXING), Code("bench audit --data DATA --apply fix.csv --to corrected.csv")]
+    blocks += [
+        Heading(say("What to do")),
+        Text(FIXING),
+        Code("bench audit --data DATA --apply fix.csv --to corrected.csv"),
+    ]
     if about.test:
         blocks += [Text(TEST), Text(on_test(about.test))]
     if about.notes:
@@ -158,9 +161,14 @@ def on_test(test: tuple[float, float, int]) -> Words:
 
 def shown(table: pd.DataFrame) -> list[dict]:
     """Return the rows of findings as they are shown, missing texts empty and missing numbers NaN."""
-    texts = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
-    table = table.assign(**{name: table[name].fillna("") for name in texts})
-    numbers: dict[str, Callable] = {name: float for name in table if name not in texts}
-    rows = table.astype(object).to_dict("records")
-    return [{name: (float("nan") if pd.isna(x) else numbers[name](x)) if name in numbers else x for name, x in row.items()}
-            for row in rows]  # fmt: skip
+    numbers = {name for name in table if pd.api.types.is_numeric_dtype(table[name])}
+    return [
+        {str(name): _as_shown(value, name in numbers) for name, value in row.items()}
+        for row in table.astype(object).to_dict("records")
+    ]
+
+
+def _as_shown(value: object, is_number: bool) -> object:
+    if pd.isna(value):  # type: ignore[call-overload]
+        return float("nan") if is_number else ""
+    return float(value) if is_number else value  # type: ignore[arg-type]

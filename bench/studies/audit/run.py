@@ -37,6 +37,7 @@ from bench.studies.audit.unseen import on_axes
 from encoders import EncoderSpec, Preprocess, resolve
 
 FOLDER = "audit"
+CONSTANT = "constant"  # the encoder of guessing, which has nothing to say
 BESIDE = ("color-stats", "texture", "image-size")  # judged along with every encoder, as they cost next to nothing
 MOST_PICTURES = 20_000  # images that are looked at for copies; more would not fit into memory
 FEW = 300  # labels from which on the number of wrong ones is told with some certainty
@@ -84,9 +85,9 @@ def audit(
     if on_data:
         on_data(prepared.dataset, warned)
     prepared, extracted, X = embed(prepared, specs, device, on_progress, allow_missing=True)
-    specs = [spec for spec in specs if spec.name in X]
-    if not set(X) - set(BESIDE):
+    if {spec.name for spec in specs} - set(BESIDE) and not {spec.name for spec in specs} - {*BESIDE, *extracted.failed}:
         raise BenchError("No encoder could be loaded.", *left_out(extracted.failed))
+    specs = [spec for spec in specs if spec.name in X]
     views = {spec.name: Embedded(spec.name, spec.key, spec.scaling, X[spec.name]) for spec in specs}
     table = prepared.instances
     classes, y = np.unique(table["label"].to_numpy(str), return_inverse=True)
@@ -96,8 +97,9 @@ def audit(
     )
     rows, notes = tables.slide_rows(found) + tables.label_rows(found, table, classes.tolist()), list(prepared.notes)
     pairs, pictures, more = look(prepared, y, workers, on_progress)
-    best = found.members.loc[~found.members["encoder"].isin(BESIDE), ["encoder", "weight"]]
-    Z = on_axes(views[best.groupby("encoder")["weight"].sum().idxmax()], groups)
+    said = found.members.groupby("encoder")["weight"].sum()
+    best = said.drop(labels=tables.SIMPLE, errors="ignore").idxmax()
+    Z = on_axes(views[str(best)], groups)
     off_topic = unlike(Z, y, neighbour_distance)
     rows += tables.copy_rows(pairs, table) + tables.image_rows([*pictures, *off_topic], table)
     rows += tables.class_rows(found, classes.tolist())
@@ -133,7 +135,7 @@ def encoders_of(request: AuditRequest, prepared: Prepared) -> list[EncoderSpec]:
     """Return the encoders that are asked for, of the run or stored, and the cheap ones beside them."""
     specs = [resolve(name) for name in (*request.encoders, *_of_run(request, prepared))] or stored_or_default(prepared)
     specs += [resolve(name) for name in BESIDE]
-    return list({spec.name: spec for spec in specs if spec.dim > 1 or spec.name in BESIDE}.values())
+    return list({spec.name: spec for spec in specs if spec.name != CONSTANT}.values())
 
 
 def _of_run(request: AuditRequest, prepared: Prepared) -> list[str]:
@@ -142,8 +144,8 @@ def _of_run(request: AuditRequest, prepared: Prepared) -> list[str]:
     [folder] = find_runs(Path(request.out), [request.run])
     if content_of_run(folder) != content_of(prepared.dataset.table):
         raise BenchError(
-            f"Got --from {request.run}, a run of other images or labels than --data {prepared.dataset.name}; expected a "
-            "run of the same data. Give --encoder instead."
+            f"Got --from {request.run}, a run of other images or labels than --data {prepared.dataset.name}; expected "
+            "a run of the same data. Give --encoder instead."
         )
     return list(read_record_of(folder).facts.encoders)
 

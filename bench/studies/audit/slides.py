@@ -1,4 +1,4 @@
-"""Whole slides whose labels look wrong: most of their labels are doubted, and their margins stand out from other slides.
+"""Whole slides whose labels look wrong: most of them are doubted, and their margins stand out from other slides.
 
 A slide is named where more than half of its labels are more likely wrong than right. How sure that is, p says: slides
 differ for reasons of their own, so a slide is not held against chance but against the other slides. With m_g the mean

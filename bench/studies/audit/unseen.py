@@ -48,9 +48,9 @@ class Unseen:
         return found
 
 
-def parts_of(groups: Sequence[str], draw: int) -> np.ndarray:
+def parts_of(groups: np.ndarray, draw: int) -> np.ndarray:
     """Return the part (n,) of every row: whole groups, as equal in number as can be, by keyed hashes of their names."""
-    names, group = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    names, group = np.unique(groups.astype(str), return_inverse=True)
     order = np.argsort(keyed_uniform(("audit", "parts", draw), names.tolist()), kind="stable")
     part = np.empty(len(names), np.int64)
     part[order] = np.arange(len(names)) % (len(names) if len(names) <= SINGLY else FOLDS)
@@ -120,9 +120,7 @@ def log_sum(S: np.ndarray) -> np.ndarray:
     return found
 
 
-def _without_part(
-    Z: np.ndarray, y: np.ndarray, part: np.ndarray, n_classes: int, heads: Sequence[Head]
-) -> np.ndarray:
+def _without_part(Z: np.ndarray, y: np.ndarray, part: np.ndarray, n_classes: int, heads: Sequence[Head]) -> np.ndarray:
     """Return probabilities (heads, n, K) of every row by heads that learned from the other parts."""
     out = np.full((len(heads), len(y), n_classes), 1 / n_classes)
     for here in np.unique(part):

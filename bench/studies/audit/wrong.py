@@ -139,7 +139,7 @@ def share(right: np.ndarray, wrong: np.ndarray) -> float:
 
 
 def interval(one: _Fit, groups: np.ndarray) -> tuple[float, float]:
-    """Return the 95% limits of e at one sharpness for other groups (n,): a sandwich over them (Liang and Zeger 1986)."""
+    """Return the 95% limits of e at one sharpness for other groups: a sandwich over them (Liang and Zeger 1986)."""
     from scipy.stats import t
 
     names, group = np.unique(groups, return_inverse=True)

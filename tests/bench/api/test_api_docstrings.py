@@ -11,11 +11,11 @@ import pytest
 
 import bench
 
-CALLED = ("load_data", "embed", "run", "load_run", "write_demo", "list_encoders", "list_heads", "DemoSpec",
+CALLED = ("load_data", "embed", "run", "audit", "load_run", "write_demo", "list_encoders", "list_heads", "DemoSpec",
           "HeadClassifier", "HeadClassifier.fit", "HeadClassifier.predict", "HeadClassifier.predict_proba",
           "Data.check")  # fmt: skip
-HELD = ("Data", "DataCheck", "Embedding", "RunResult", "HeadClassifier")  # classes whose attributes are described
-WITHOUT_EXAMPLES = {"Data", "DataCheck", "Embedding", "RunResult"}  # what functions return, shown in their examples
+HELD = ("AuditResult", "Data", "DataCheck", "Embedding", "RunResult", "HeadClassifier")  # classes whose attributes are described
+WITHOUT_EXAMPLES = {"AuditResult", "Data", "DataCheck", "Embedding", "RunResult"}  # what functions return, shown in their examples
 
 
 @pytest.fixture(scope="module")
