@@ -3,11 +3,11 @@
 python tests/audit/labels.py --data sub/nuclei_cells --group-pattern '([^/]+)__' --to figures.csv
 
 Labels of real images are made wrong at 5, 10 and 20%: each by itself (symmetric), to the class it is mistaken for by
-texture (asymmetric), or whole slides alike (group); images without slides get made-up ones of 30 for that. The audit and
-cleanlab see the same embeddings. cleanlab is given out-of-sample probabilities in three ways: of scikit-learn's logistic
-regression on all embeddings side by side, with C chosen by group folds ("cleanlab"); the same of the one encoder for
-which it is best, chosen by the truth ("cleanlab, best encoder"); and the mean of what the audit's own members predict
-("cleanlab, our probabilities").
+texture (asymmetric), or whole slides alike (group); images without slides get made-up ones of 30 for that. The audit
+and cleanlab see the same embeddings. cleanlab is given out-of-sample probabilities in three ways: of scikit-learn's
+logistic regression on all embeddings side by side, with C chosen by group folds ("cleanlab"); the same of the one
+encoder for which it is best, chosen by the truth ("cleanlab, best encoder"); and the mean of what the audit's own
+members predict ("cleanlab, our probabilities").
 """
 
 from __future__ import annotations

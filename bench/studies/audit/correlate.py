@@ -3,8 +3,8 @@
     ncc(s) = sum_O a(x) b(x - s) / sqrt( sum_O a(x)^2  sum_O b(x - s)^2 ),   O: where both are, at shift s
 
 for all shifts at once by FFT (Padfield 2012, section 3). O has to be LEAST_OVERLAP of an image or more. Detail is what
-lies between one and five pixels: noise and texture there are of one photograph alone, while the outline of a round cell,
-which looks like that of the next, is coarser.
+lies between one and five pixels: noise and texture there are of one photograph alone, while the outline of a round
+cell, which looks like that of the next, is coarser.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def plain_waves(a: np.ndarray) -> np.ndarray:
 
 
 def rough_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the largest correlation (p,) of pairs of `plain_waves`, moved in a circle: cheap, and too low for parts."""
+    """Return the largest correlation (p,) of pairs of `plain_waves`, moved in a circle: cheap, and low for parts."""
     from scipy.fft import irfft2
 
     S = a.shape[1]

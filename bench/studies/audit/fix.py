@@ -58,8 +58,8 @@ def apply_fix(dataset: Dataset, fix: Path, to: Path, *, test_too: bool = False) 
             continue
         if key not in at or labels[at[key]] != row["label"]:
             raise BenchError(
-                f"Got '{row['path']}' with label '{row['label']}' in line {line} of {fix.name}, which the data have not; "
-                "expected an image of these data with the label that it has now. Run `bench audit` again."
+                f"Got '{row['path']}' with label '{row['label']}' in line {line} of {fix.name}, which the data have "
+                "not; expected an image of these data with the label that it has now. Run `bench audit` again."
             )
         here = at[key]
         if tested[here] and not test_too:

@@ -30,8 +30,8 @@ class LabelAudit:
     """What was found of n labels.
 
     score (n,): log-odds that the label is wrong rather than right, with what its slide says; NaN of rows that are not
-    judged. rank, rank_low, rank_high (n,): its place from 1, the most suspicious, with a 95% interval; 0 of those. other
-    (n,): the likeliest other class. fitted: rate and model of wrong labels. slides: `judge_slides`. members:
+    judged. rank, rank_low, rank_high (n,): its place from 1, the most suspicious, with a 95% interval; 0 of those.
+    other (n,): the likeliest other class. fitted: rate and model of wrong labels. slides: `judge_slides`. members:
     `of_members`. judged bool (n,).
     """
 
@@ -55,7 +55,7 @@ def audit_labels(
     views: Mapping[str, Embedded], y: np.ndarray, groups: np.ndarray, *,
     n_classes: int, heads: Sequence[str] = HEADS, draws: int = DRAWS, on_progress: Progress | None = None,
 ) -> LabelAudit:  # fmt: skip
-    """Judge labels y int (n,) in [0, K) by embeddings; groups (n,): what is one slide. Same inputs give the same bits."""
+    """Judge labels y int (n,) in [0, K) by embeddings; groups (n,): what is one slide. Same inputs, same bits."""
     unseen = predict_unseen(
         views, y, groups, n_classes=n_classes, heads=get_heads(heads), draws=draws, on_progress=on_progress
     )

@@ -36,8 +36,8 @@ ABOUT = (
     "above all where classes look alike; so nothing is changed here."
 )
 FIXING = (
-    "In fix.csv write keep, relabel or drop under action, and change what stands under proposed where it is not the right "
-    "class. A row left empty is kept. Then"
+    "In fix.csv write keep, relabel or drop under action, and change what stands under proposed where it is not the "
+    "right class. A row left empty is kept. Then"
 )
 TEST = (
     "There is an official test split. Its labels are judged as well, but corrected only where you ask for it by "
@@ -47,7 +47,7 @@ TEST = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AuditPage:
-    """What the page tells. findings: `bench.studies.audit.findings`; test: see `bench.studies.audit.run.test_scores`."""
+    """What the page tells. findings: `bench.studies.audit.findings`; test: of `run.test_scores`."""
 
     dataset: str
     classes: tuple[str, ...]

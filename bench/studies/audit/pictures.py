@@ -78,7 +78,7 @@ def unusable(grey: np.ndarray, y: np.ndarray) -> list[tuple[int, str, float]]:
 
 
 def far_off(x: np.ndarray, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return how many robust deviations (n,) each x is off, from all that count or from its class, whichever is less."""
+    """Return how many robust deviations (n,) each x is off, from all that count or its class, whichever is less."""
     z = _deviations(x, x[counts])
     for k in np.unique(y):
         own = counts & (y == k)

@@ -34,6 +34,7 @@ CALLS = {
         "difference",
     ),
     "ablate": ((*DATA, "--encoder", "texture", "--vary", "orient8", "--head", "knn", *QUICK), "difference"),
+    "audit": ((*DATA, "--encoder", "texture", "--head", "knn,ridge", "--draws", "1"), "reason"),
     "tune": ((*DATA, "--encoder", "thumbnail", "--head", "knn", "--trials", "2", *QUICK), "setting"),
     "granularity": (
         (*DATA, "--encoder", "thumbnail", "--instances", "tiles:10", "--pure", "--image-labels", "1,2", "--cell-labels",
