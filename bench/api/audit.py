@@ -104,7 +104,7 @@ def audit(
     encoders : str or sequence of str, default=()
         Encoders whose embeddings labels are held against. None: those that are stored for this data, or the default
         one. Colour, texture and size are judged along.
-    heads : str or sequence of str
+    heads : str or sequence of str, default=("knn", "ridge", "logreg", "lda", "centroid")
         Heads on them: "knn", "ridge", "logreg", "lda", "centroid" and others that `list_heads` lists.
     draws : int, default=2
         How often groups are dealt anew to the parts that are left out.

@@ -80,7 +80,9 @@ def main() -> None:
         found = find_copies(np.concatenate([drawn, [small(change(images[i])) for i in planted]]))
         mine = found[(found["second"] >= n) & (found["first"] < n)]
         right = mine["second"] - n == mine["first"]
-        known = {frozenset(pair) for pair in zip(own["first"], own["second"], strict=True)}  # a copy of a copy is one too
+        known = {
+            frozenset(pair) for pair in zip(own["first"], own["second"], strict=True)
+        }  # a copy of a copy is one too
         false = [(a, b - n) for a, b in zip(mine["first"], mine["second"], strict=True)
                  if b - n != a and frozenset((a, b - n)) not in known]  # fmt: skip
         print(f"  {name}: {int(right.sum())} of {len(planted)} found, {len(false)} false pairs", flush=True)

@@ -22,9 +22,11 @@ SIDE = 72  # pixels that images are read with
 SMALL = 64  # pixels that are compared; the middle of SIDE is what a crop of a tenth shows
 CANDIDATES = 3  # of every image in every orientation and way
 LEAST = 0.85  # correlation from which on two images are the same, at any place and orientation
-LEAST_UNMOVED = 0.65  # where nothing is moved, which leaves chance one place: images that were saved again
+LEAST_UNMOVED, ABOVE_CHANCE = 0.5, 0.25  # where nothing is moved, which leaves chance one place: saved again
 ROUGH = (0.35, 0.35, 0.25)  # the same moved in a circle, from which on a candidate of each way is looked at closely
 MOST = 5000  # images up to which halves are compared too
+ABOVE_ROUGH = 0.05
+DRAWN, SAME = 4096, 0.9  # pairs drawn by chance; correlation from which on such a pair is a copy itself
 PAIRS = 256  # verified at a time
 EIGHT = ("", "turned by 90", "turned by 180", "turned by 270", "mirrored", "mirrored and turned by 90",
          "mirrored and turned by 180", "mirrored and turned by 270")  # fmt: skip
@@ -42,14 +44,18 @@ def find_copies(pixels: np.ndarray, on_progress: Progress | None = None) -> pd.D
     if len(pixels) < 2:
         return pd.DataFrame(columns=COLUMNS)
     whole, middle = _smaller(pixels), _middle(pixels)
-    likely = _likely(_candidates(whole, middle), whole, middle, on_progress)
+    chance = _by_chance(whole)
+    likely = _likely(_candidates(whole, middle), (whole, middle), chance, on_progress)
+    unmoved_least, moved_least = max(LEAST_UNMOVED, chance + ABOVE_CHANCE), max(LEAST, (1 + chance) / 2)
     found: dict[tuple[int, int], tuple[float, str]] = {}
     for start in range(0, len(likely), PAIRS):
         some = likely[start : start + PAIRS]
         first = np.stack([middle[i] if way == MIDDLE else whole[i] for i, _, way, _ in some])
         second = np.stack([_turned(whole[j][None], k)[0] for _, j, _, k in some])
         value, overlap, unmoved = best_correlation(detail(first), detail(second))
-        same = (value >= LEAST) | ((unmoved >= LEAST_UNMOVED) & np.array([way != MIDDLE for _, _, way, _ in some]))
+        same = (value >= moved_least) | (
+            (unmoved >= unmoved_least) & np.array([way != MIDDLE for _, _, way, _ in some])
+        )
         numbers = value.tolist(), overlap.tolist(), same.tolist()
         for (i, j, way, k), ncc, part, is_same in zip(some, *numbers, strict=True):
             pair = min(i, j), max(i, j)
@@ -60,9 +66,14 @@ def find_copies(pixels: np.ndarray, on_progress: Progress | None = None) -> pd.D
 
 
 def _likely(
-    candidates: set[Candidate], whole: np.ndarray, middle: np.ndarray, on_progress: Progress | None
+    candidates: set[Candidate], images: tuple[np.ndarray, np.ndarray], chance: float, on_progress: Progress | None
 ) -> list[Candidate]:
-    """Return the candidates whose details correlate at least roughly."""
+    """Return the candidates whose details correlate at least roughly, and more than chance gives.
+
+    images: the whole ones and their middle.
+    """
+    whole, middle = images
+    rough = [max(least, chance + ABOVE_ROUGH) for least in ROUGH]
     kinds = {WHOLE: plain_waves(detail(whole)), MIDDLE: plain_waves(detail(middle))}
     out, done = [], 0
     for k in range(ORIENTED):
@@ -73,11 +84,21 @@ def _likely(
                 some = own[start : start + PAIRS]
                 i, j = np.array([one[:2] for one in some]).T
                 value = rough_correlation(kinds[of][i], others[j])
-                out += [one for one, rough in zip(some, value.tolist(), strict=True) if rough >= ROUGH[way]]
+                out += [one for one, near in zip(some, value.tolist(), strict=True) if near >= rough[way]]
             done += len(own)
         if on_progress:
             on_progress("compare images", done, max(len(candidates), 1))
     return out
+
+
+def _by_chance(whole: np.ndarray) -> float:
+    """Return the largest correlation of detail of pairs drawn by chance: high where all images are of one form."""
+    fine = detail(whole)
+    fine = (fine / np.maximum(np.sqrt((fine * fine).sum((1, 2), keepdims=True)), 1e-3)).reshape(len(fine), -1)
+    i, j = np.random.default_rng(0).integers(0, len(fine), (2, DRAWN))
+    value = np.concatenate([np.vecdot(fine[i[k : k + PAIRS]], fine[j[k : k + PAIRS]]) for k in range(0, DRAWN, PAIRS)])
+    apart = value[(i != j) & (value < SAME)]
+    return float(np.quantile(apart, 0.999)) if len(apart) else 0.0
 
 
 def _how(way: int, k: int, part: float) -> str:
