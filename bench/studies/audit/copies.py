@@ -22,7 +22,7 @@ SIDE = 72  # pixels that images are read with
 SMALL = 64  # pixels that are compared; the middle of SIDE is what a crop of a tenth shows
 CANDIDATES = 3  # of every image in every orientation and way
 LEAST = 0.85  # correlation from which on two images are the same, at any place and orientation
-LEAST_UNMOVED, ABOVE_CHANCE = 0.5, 0.25  # where nothing is moved, which leaves chance one place: saved again
+LEAST_UNMOVED, ABOVE_CHANCE = 0.5, 0.25  # where nothing is moved or turned, as in what was saved again
 ROUGH = (0.35, 0.35, 0.25)  # the same moved in a circle, from which on a candidate of each way is looked at closely
 MOST = 5000  # images up to which halves are compared too
 ABOVE_ROUGH = 0.05
@@ -54,7 +54,7 @@ def find_copies(pixels: np.ndarray, on_progress: Progress | None = None) -> pd.D
         second = np.stack([_turned(whole[j][None], k)[0] for _, j, _, k in some])
         value, overlap, unmoved = best_correlation(detail(first), detail(second))
         same = (value >= moved_least) | (
-            (unmoved >= unmoved_least) & np.array([way != MIDDLE for _, _, way, _ in some])
+            (unmoved >= unmoved_least) & np.array([way != MIDDLE and not k for _, _, way, k in some])
         )
         numbers = value.tolist(), overlap.tolist(), same.tolist()
         for (i, j, way, k), ncc, part, is_same in zip(some, *numbers, strict=True):

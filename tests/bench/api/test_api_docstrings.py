@@ -82,6 +82,7 @@ def test_every_attribute_that_is_described_is_there(name, folder):
         "Embedding": lambda: bench.embed(data, "color-stats"),
         "RunResult": lambda: bench.run(data, encoders="texture", heads="centroid", shots=1, draws=2, workers=1,
                                        baselines=False, name="attributes"),
+        "AuditResult": lambda: bench.audit(data, encoders="texture", heads="centroid", draws=1, name="attributes"),
         "HeadClassifier": lambda: bench.HeadClassifier("knn").fit([[0.0], [1.0]], ["a", "b"]),
     }[name]()  # fmt: skip
     told = described(sections(named(name))["Attributes"])
