@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+NEAR = 4  # pixels that a box drawn again may lie elsewhere
 LEAST_OVERLAP = 0.4  # of the area of an image
 
 
@@ -39,7 +40,7 @@ def rough_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def best_correlation(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the largest ncc (p,) of pairs of details a, b (p, S, S), the share (p,) that overlaps there, and the ncc
-    (p,) where nothing is moved, but for a pixel."""
+    (p,) where nothing is moved, but for NEAR pixels."""
     from scipy.fft import irfft2, rfft2
 
     S = a.shape[-1]
@@ -49,7 +50,8 @@ def best_correlation(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarr
     overlap = _overlaps(S)
     power = np.sqrt(np.maximum(first, 1e-3) * np.maximum(second, 1e-3))
     ncc = np.where(overlap >= LEAST_OVERLAP, joint / np.maximum(power, 1e-6), -1.0)
-    unmoved = ncc[:, [-1, 0, 1]][:, :, [-1, 0, 1]].max((1, 2))
+    near = np.arange(-NEAR, NEAR + 1)
+    unmoved = ncc[:, near][:, :, near].max((1, 2))
     ncc = ncc.reshape(len(a), -1)
     at = ncc.argmax(1)
     return ncc[np.arange(len(a)), at], overlap.ravel()[at], unmoved
