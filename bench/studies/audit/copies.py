@@ -25,7 +25,7 @@ LEAST = 0.85  # correlation from which on two images are the same, at any place 
 LEAST_UNMOVED, ABOVE_CHANCE = 0.65, 0.25  # where nothing is moved or turned, as in what was saved again
 ROUGH = (0.35, 0.35, 0.25)  # the same moved in a circle, from which on a candidate of each way is looked at closely
 MOST = 5000  # images up to which halves are compared too
-ABOVE_ROUGH = 0.05
+ABOVE_ROUGH, HALF_ROUGH = 0.05, 0.75  # above what chance gives; of halves, a share of it
 DRAWN, SAME = 4096, 0.9  # pairs drawn by chance; correlation from which on such a pair is a copy itself
 PAIRS = 256  # verified at a time
 EIGHT = ("", "turned by 90", "turned by 180", "turned by 270", "mirrored", "mirrored and turned by 90",
@@ -73,7 +73,8 @@ def _likely(
     images: the whole ones and their middle.
     """
     whole, middle = images
-    rough = [max(least, chance + ABOVE_ROUGH) for least in ROUGH]
+    usual = (chance + ABOVE_ROUGH, chance + ABOVE_ROUGH, HALF_ROUGH * chance)
+    rough = [max(least, one) for least, one in zip(ROUGH, usual, strict=True)]
     kinds = {WHOLE: plain_waves(detail(whole)), MIDDLE: plain_waves(detail(middle))}
     out, done = [], 0
     for k in range(ORIENTED):
