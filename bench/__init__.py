@@ -7,6 +7,7 @@ r"""Cell-Classifier: which frozen encoder and which classical head to trust on c
     emb = bench.embed(data, "dino@size=448")         # emb.X (N, d) float32, emb.instances
     run = bench.run(data, encoders=["dino", "texture"], heads=["knn", "logreg"], shots=[1, 5, 10], noise=[0, 0.2])
     run.leaderboard; run.pairs                       # pandas; the run shows itself in a notebook
+    bench.audit(data)                                # labels, slides and images that look wrong
     bench.HeadClassifier("logreg")                   # a scikit-learn classifier
     clf = bench.fit(data); clf.predict(["a.png"])    # a classifier to take home
 
@@ -21,6 +22,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bench.api.audit import AuditResult, audit
     from bench.api.classifier import Classifier
     from bench.api.data import Data, load_data
     from bench.api.embed import Embedding, embed
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "AuditResult",
     "BenchError",
     "Classifier",
     "Data",
@@ -43,6 +46,7 @@ __all__ = [
     "Embedding",
     "HeadClassifier",
     "RunResult",
+    "audit",
     "embed",
     "fit",
     "list_encoders",
@@ -55,6 +59,7 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "AuditResult": "bench.api.audit",
     "BenchError": "bench.errors",
     "Classifier": "bench.api.classifier",
     "Data": "bench.api.data",
@@ -63,6 +68,7 @@ _ROOMS = {
     "Embedding": "bench.api.embed",
     "HeadClassifier": "bench.heads.estimator",
     "RunResult": "bench.api.result",
+    "audit": "bench.api.audit",
     "embed": "bench.api.embed",
     "fit": "bench.api.fit",
     "list_encoders": "bench.api.lists",

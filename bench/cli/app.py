@@ -15,6 +15,7 @@ import typer
 from bench import __version__
 from bench.cli import (
     ablate,
+    audit,
     data_check,
     doctor,
     export,
@@ -105,6 +106,7 @@ add("tune", examples=tune.EXAMPLES, panel=ASK, rows=True)(tune.tune)
 add("proxies", examples=proxies.EXAMPLES, panel=ASK, rows=True)(proxies.proxies)
 add("pilot", examples=pilot.EXAMPLES, panel=ASK, rows=True)(pilot.pilot)
 add("ablate", examples=ablate.EXAMPLES, panel=ASK, rows=True)(ablate.ablate)
+add("audit", examples=audit.EXAMPLES, panel=ASK, rows=True)(audit.audit)
 add("granularity", examples=granularity.EXAMPLES, panel=ASK, rows=True)(granularity.granularity)
 add("segment", examples=segment.EXAMPLES, panel=ASK, rows=True)(segment.segment)
 add("prompts", examples=export.PROMPTS_EXAMPLES, panel=ASK)(export.prompts)

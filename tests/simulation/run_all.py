@@ -20,6 +20,7 @@ SUITE = {  # name -> (how many of what it takes in full, in the short version)
     "equal_methods": (("--tables", "200"), ("--tables", "4")),
     "ablations": (("--tables", "200"), ("--tables", "2")),
     "pilots": (("--studies", "200"), ("--studies", "2")),
+    "promises": (("--studies", "100"), ("--studies", "1")),
     "chance": (("--datasets", "1000"), ("--datasets", "10")),
     "calibration": (("--sets", "1000"), ("--sets", "10", "--alone", "5")),
     "curves": (("--studies", "500"), ("--studies", "10")),

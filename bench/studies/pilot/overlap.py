@@ -66,7 +66,7 @@ def grey(pixels: np.ndarray) -> np.ndarray:
 
 
 def spectra(images: np.ndarray) -> np.ndarray:
-    """Return the sizes of the waves in the fine detail of images (n, S, S), square roots of them, float32 (n, d)."""
+    """Return the sizes of the waves in the fine detail of images (n, H, W), square roots of them, float32 (n, d)."""
     made = []
     for i in range(0, len(images), AT_ONCE):
         waves = np.abs(np.fft.rfft2(detail(images[i : i + AT_ONCE])))
@@ -83,10 +83,10 @@ def centred(rows: np.ndarray, usual: np.ndarray) -> np.ndarray:
 
 
 def detail(images: np.ndarray) -> np.ndarray:
-    """Return what of images (n, S, S) is finer than 3 px, centred and of length 1."""
+    """Return what of images (n, H, W) is finer than 3 px, centred and of length 1."""
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1)), "edge")
-    S = images.shape[1]
-    around = sum(padded[:, i : i + S, j : j + S] for i in range(3) for j in range(3)) / 9
+    H, W = images.shape[1:]
+    around = sum(padded[:, i : i + H, j : j + W] for i in range(3) for j in range(3)) / 9
     fine = images - around
     fine = fine - fine.mean((1, 2), keepdims=True)
     found: np.ndarray = fine / np.maximum(np.linalg.norm(fine, axis=(1, 2), keepdims=True), 1e-6)

@@ -11,11 +11,11 @@ import pytest
 
 import bench
 
-CALLED = ("load_data", "embed", "run", "load_run", "write_demo", "list_encoders", "list_heads", "DemoSpec",
+CALLED = ("load_data", "embed", "run", "audit", "load_run", "write_demo", "list_encoders", "list_heads", "DemoSpec",
           "HeadClassifier", "HeadClassifier.fit", "HeadClassifier.predict", "HeadClassifier.predict_proba",
           "Data.check")  # fmt: skip
-HELD = ("Classifier", "Data", "DataCheck", "Embedding", "RunResult", "HeadClassifier")  # classes whose attributes are described
-WITHOUT_EXAMPLES = {"Classifier", "Data", "DataCheck", "Embedding", "RunResult"}  # what functions return, shown in their examples
+HELD = ("AuditResult", "Classifier", "Data", "DataCheck", "Embedding", "RunResult", "HeadClassifier")  # classes whose attributes are described
+WITHOUT_EXAMPLES = {"AuditResult", "Classifier", "Data", "DataCheck", "Embedding", "RunResult"}  # what functions return, shown in their examples
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,7 @@ def test_every_attribute_that_is_described_is_there(name, folder):
         "Classifier": lambda: bench.fit(data, encoders="color-stats", heads="centroid"),
         "RunResult": lambda: bench.run(data, encoders="texture", heads="centroid", shots=1, draws=2, workers=1,
                                        baselines=False, name="attributes"),
+        "AuditResult": lambda: bench.audit(data, encoders="texture", heads="centroid", draws=1, name="attributes"),
         "HeadClassifier": lambda: bench.HeadClassifier("knn").fit([[0.0], [1.0]], ["a", "b"]),
     }[name]()  # fmt: skip
     told = described(sections(named(name))["Attributes"])

@@ -1,0 +1,153 @@
+"""`bench audit`: which labels, slides and images are wrong, and a table in which you decide."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from bench.cli.console import console, print_data, print_notes, print_rows, progress_bars
+from bench.cli.options.data import DataOptions
+from bench.cli.options.encoders import CORES, Device, Encoders, Heads, Workers, check_device, encoder_names
+from bench.cli.options.groups import BASIC, STUDY, option
+from bench.cli.options.output import DEFAULT_OUT, Name, Out, ToIfGiven
+from bench.cli.options.protocol import Draws
+from bench.cli.options.reading import words
+from bench.cli.startup import imports
+from bench.cli.tables import make_column, make_table
+from bench.data.layout import existing
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.studies.audit.run import Audit
+
+EXAMPLES = (
+    "bench audit --data Data/raw --group-pattern '([^/]+)__' --encoder efficientnet-lite0,lite0-cells",
+    "bench audit --data Data/raw --from raw",
+    "bench audit --data Data/raw --apply results/audit/raw/fix.csv --to Data/corrected.csv",
+)
+SHOWN = 12
+
+
+def audit(
+    source: DataOptions,
+    encoder: Encoders = None,
+    run: Annotated[
+        str | None,
+        option(BASIC, "A run on the same data, by name or folder, whose encoders are taken.", "--from", value="RUN"),
+    ] = None,
+    apply: Annotated[
+        Path | None,
+        option(
+            BASIC,
+            "A fix.csv with your decisions: write the corrected label table to --to, and audit nothing.",
+            "--apply",
+            value="FILE",
+        ),
+    ] = None,
+    to: ToIfGiven = None,
+    test_too: Annotated[
+        bool,
+        option(STUDY, "With --apply: correct labels of an official test split too, which are left else.", "--test-too"),
+    ] = False,
+    head: Heads = "knn,ridge,logreg,lda,centroid",
+    draws: Draws = None,
+    out: Out = DEFAULT_OUT,
+    device: Device = "auto",
+    name: Name = None,
+    workers: Workers = CORES,
+) -> None:
+    """List labels, slides and images that look wrong, and write a table in which you decide what becomes of each.
+
+    Labels are judged by models that learned from other slides. Copies are found in all orientations, cropped or saved
+    again. It writes audit.csv, audit.md and fix.csv. Fill in the column action of fix.csv (keep, relabel, drop), then
+    --apply writes a new label table; images and labels that are there stay as they are.
+    """  # fmt: skip
+    existing(source.data)
+    if (apply is None) != (to is None):
+        given, missing = ("--to", "--apply") if apply is None else ("--apply", "--to")
+        raise BenchError(
+            f"Got {given} without {missing}; expected both, as --apply FILE --to FILE writes a label table."
+        )
+    if test_too and apply is None:
+        raise BenchError("Got --test-too without --apply; expected it with the table of your decisions.")
+    if apply is not None and to is not None:
+        _apply(source, apply, to, out, test_too)
+        return
+    check_device(device)
+
+    with imports():
+        from bench.studies.audit.labels import DRAWS
+        from bench.studies.audit.run import AuditRequest
+        from bench.studies.audit.run import audit as run_audit
+
+    request = AuditRequest(
+        source=source.spec(), encoders=encoder_names(encoder), run=run, heads=words(head),
+        draws=DRAWS if draws is None else draws, out=out, name=name,
+    )  # fmt: skip
+    with progress_bars() as report:
+        found = run_audit(
+            request, command=shlex.join(["bench", *sys.argv[1:]]), device=device, workers=workers, on_progress=report,
+            on_data=print_data,
+        )  # fmt: skip
+    _show(found)
+
+
+def _show(found: Audit) -> None:
+    from bench.report.pages.numbers import places, whole
+    from bench.report.pages.plain_text import plain_words
+    from bench.studies.audit.findings import LABEL
+    from bench.studies.audit.fix import FIX
+    from bench.studies.audit.page import PAGE, on_test, shown, verdict
+
+    print_notes(found.notes)
+    print_rows(found.findings)
+    labels = shown(found.findings[found.findings["kind"] == LABEL])
+    others = shown(found.findings[found.findings["kind"] != LABEL])
+    if labels:
+        right = (make_column(text, justify="right") for text in ("wrong in %", "rank"))
+        table = make_table("image", "label", "more likely", *right)
+        for row in labels[:SHOWN]:
+            table.add_row(row["path"], row["label"], row["suggested"], whole(row["p_wrong"]),
+                          places(row["rank_low"], row["rank_high"]))  # fmt: skip
+        table.title = f"The first {min(SHOWN, len(labels))} of {len(labels)} labels that look wrong"
+        console.print(table, soft_wrap=False)
+    if others:
+        table = make_table("finding", "what", "why")
+        for row in others[:SHOWN]:
+            table.add_row(row["kind"], row["path"] or row["group"] or row["label"], row["reason"])
+        table.title = f"The first {min(SHOWN, len(others))} of {len(others)} other findings"
+        console.print(table, soft_wrap=False)
+    console.print(plain_words(verdict(found.about)))
+    if found.about.test:
+        console.print(plain_words(on_test(found.about.test)))
+    console.print(f"All of it: {found.folder / PAGE}")
+    if len(found.findings):
+        console.print(
+            f"Next: look at the images, fill in the column action of {found.folder / FIX} (keep, relabel or drop), and "
+            "give it to bench audit --apply with --to, a new label table beside or above the images."
+        )
+
+
+def _apply(source: DataOptions, fix: Path, to: Path, out: Path, test_too: bool) -> None:
+    with imports():
+        from bench.data.datasets import load_dataset
+        from bench.storage.shadow import shadow
+        from bench.studies.audit.fix import apply_fix
+
+    with shadow(out / "store") as cache:
+        dataset = load_dataset(
+            source.data, group_pattern=source.group_pattern, group_column=source.group_column, cache=cache,
+            reading=source.reading(),
+        )  # fmt: skip
+    done = apply_fix(dataset, fix, to, test_too=test_too)
+    print_rows([{"path": str(to), "rows": done.rows, "relabelled": done.relabelled, "dropped": done.dropped,
+                 "test_left": done.test_left}])  # fmt: skip
+    console.print(f"{done.relabelled:,} labels changed, {done.dropped:,} images left out: {to} has {done.rows:,} rows.")
+    if done.test_left:
+        console.print(
+            f"{done.test_left:,} decisions are on labels of the official test split, which stay as they are: a "
+            "corrected test looks better than it is. --test-too corrects them; then report both scores."
+        )
+    console.print(f"Next: bench run --data {shlex.quote(str(to))}")

@@ -1,0 +1,140 @@
+"""The table in which a user decides what becomes of each label, and the label table that follows from it.
+
+fix.csv has a row per image, or region, that a finding proposes to change. The column action is empty; the user writes
+
+    keep      the label stays (so does every row that is left empty)
+    relabel   the label becomes what stands under proposed, which may be edited
+    drop      the image takes no part any more
+
+The corrected table is a new file that --data takes; images and labels that are there stay as they are. Rows of an
+official test split are left as they are unless that is asked for: a test that is corrected by what a model believes
+looks better than it is.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from bench.data.datasets import Dataset
+from bench.data.label_boxes import BOX
+from bench.errors import BenchError, did_you_mean
+from bench.storage.atomic import write_atomically
+from bench.storage.tables import csv_bytes, parse_csv
+
+FIX = "fix.csv"
+COLUMNS = ["path", *BOX, "group", "split", "label", "proposed", "action", "reason"]
+ACTIONS = ("keep", "relabel", "drop")
+WRITTEN = ["path", "label", *BOX, "group", "source", "split", "mask", "um_per_px"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corrected:
+    """What was done: rows that were relabelled and dropped, and rows of the test split that were not touched."""
+
+    path: Path
+    rows: int
+    relabelled: int
+    dropped: int
+    test_left: int
+
+
+def apply_fix(dataset: Dataset, fix: Path, to: Path, *, test_too: bool = False) -> Corrected:
+    """Write the label table of a dataset with the decisions of a fix.csv; nothing else is changed.
+
+    Raises BenchError for decisions that cannot be read or are of other labels, and a place from which the images could
+    not be named.
+    """
+    table, labels = dataset.table.copy(), dataset.table["label"].tolist()
+    tested = (table["split"] == "test").to_numpy(bool, na_value=False)
+    decided = read_fix(fix)
+    at = {key: row for row, key in enumerate(_keys(table))}
+    drop, relabelled, test_left = set(), 0, 0
+    for line, (key, row) in enumerate(zip(_keys(decided), decided.to_dict("records"), strict=True), start=2):
+        if row["action"] == "keep":
+            continue
+        if key not in at or labels[at[key]] != row["label"]:
+            raise BenchError(
+                f"Got '{row['path']}' with label '{row['label']}' in line {line} of {fix.name}, which the data have "
+                "not; expected an image of these data with the label that it has now. Run `bench audit` again."
+            )
+        here = at[key]
+        if tested[here] and not test_too:
+            test_left += 1
+        elif row["action"] == "drop":
+            drop.add(here)
+        else:
+            labels[here] = row["proposed"]
+            relabelled += 1
+    table = table.assign(label=pd.Series(labels, index=table.index, dtype="string"))
+    table = table.drop(index=table.index[sorted(drop)])
+    if table["label"].nunique() < 2:
+        raise BenchError(f"Got {fix.name}, which leaves fewer than two classes; expected at least two. Keep more.")
+    table = table.assign(path=_from_there(dataset.root, to, table["path"]))
+    kept = [name for name in WRITTEN if name in ("path", "label", "group") or table[name].notna().any()]
+    write_atomically(to, csv_bytes(table[kept]))
+    return Corrected(path=to, rows=len(table), relabelled=relabelled, dropped=len(drop), test_left=test_left)
+
+
+def read_fix(path: Path) -> pd.DataFrame:
+    """Return the decisions of a fix.csv, "keep" where none is made; BenchError names the line that cannot be read."""
+    if not path.is_file():
+        raise BenchError(f"Got --apply {path}, which is no file; expected the {FIX} that `bench audit` wrote.")
+    try:
+        table = parse_csv(path.read_bytes(), empty_is_text=True).astype(object)
+    except (ValueError, UnicodeError) as error:
+        raise BenchError(
+            f"Got {path.name}, which is no table ({error}); expected a {FIX} as CSV with commas."
+        ) from None
+    missing = [name for name in ("path", "label", "proposed", "action") if name not in table]
+    if missing:
+        raise BenchError(
+            f"Got {path.name} without the column {missing[0]}; expected those of {FIX}: {', '.join(COLUMNS)}."
+        )
+    table = table.assign(
+        **{name: table[name].astype(str).str.strip() for name in ("path", "label", "proposed", "action")}
+    )
+    table["action"] = table["action"].str.lower().replace("", "keep")
+    for line, (action, proposed) in enumerate(zip(table["action"], table["proposed"], strict=True), start=2):
+        if action not in ACTIONS:
+            raise BenchError(
+                f"Got action '{action}' in line {line} of {path.name}{did_you_mean(action, ACTIONS) or '.'} Expected "
+                f"{', '.join(ACTIONS)}, or nothing, which keeps the label."
+            )
+        if action == "relabel" and not proposed:
+            raise BenchError(f"Got relabel in line {line} of {path.name} without a class; expected one under proposed.")
+    twice = table[table["action"] != "keep"]
+    doubled = twice[pd.Series(_keys(twice), index=twice.index).duplicated(keep=False)]
+    if len(doubled.drop_duplicates(["path", "action", "proposed"])) > doubled["path"].nunique():
+        raise BenchError(f"Got two decisions on {doubled['path'].iloc[0]} in {path.name}; expected one.")
+    return table.drop(index=twice.index[pd.Series(_keys(twice), index=twice.index).duplicated()])
+
+
+def _keys(table: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Return what names each row: its path and box."""
+    boxes = [
+        [("" if pd.isna(x) or x == "" else str(int(float(x)))) for x in table[name]]
+        if name in table
+        else [""] * len(table)
+        for name in BOX
+    ]
+    return list(zip(table["path"].astype(str), *boxes, strict=True))
+
+
+def _from_there(root: Path, to: Path, paths: pd.Series) -> pd.Series:
+    """Return paths as they are named from the folder of the new table, in or below which the images have to be."""
+    folder, top = to.expanduser().resolve().parent, root.resolve()
+    if to.exists() and to.is_dir():
+        raise BenchError(f"Got --to {to}, which is a folder; expected a file, e.g. {to / 'corrected.csv'}.")
+    if to.exists():
+        raise BenchError(f"Got --to {to}, which is there already; expected a new file, as no labels are overwritten.")
+    if folder != top and folder not in top.parents:
+        raise BenchError(
+            f"Got --to {to}; expected a file in {root} or in a folder above it, as a table names images below its own "
+            f"folder, e.g. --to {root.parent / 'corrected.csv'}."
+        )
+    before = os.path.relpath(top, folder)
+    return paths if before == "." else paths.map(lambda path: Path(before, path).as_posix())

@@ -1,0 +1,128 @@
+"""The labels of an audit: how suspicious each is, which class it may be, how many are wrong, and which slides.
+
+From embeddings to a verdict: predictions without a row's group, pooled, against a model of how labels go wrong. The
+rank of a label has an interval over the encoders, heads and draws that it rests on, resampled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bench.fitting.views import Embedded
+from bench.heads import get_heads
+from bench.studies.audit.pool import pool_weights, pooled
+from bench.studies.audit.slides import DOUBTED, judge_slides
+from bench.studies.audit.unseen import Progress, Unseen, predict_unseen
+from bench.studies.audit.wrong import WrongLabels, fit_wrong, margins
+
+HEADS = ("knn", "ridge", "logreg", "lda", "centroid")
+DRAWS = 2
+RESAMPLES = 100
+WHOLE_SLIDE = 4.0  # log-odds that a label gains where those of its slide are of another class in the mean
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LabelAudit:
+    """What was found of n labels.
+
+    score (n,): log-odds that the label is wrong rather than right, with what its slide says; NaN of rows that are not
+    judged. rank, rank_low, rank_high (n,): its place from 1, the most suspicious, with a 95% interval; 0 of those.
+    other (n,): the likeliest other class. fitted: rate and model of wrong labels. slides: `judge_slides`. members:
+    `of_members`. judged bool (n,).
+    """
+
+    score: np.ndarray
+    rank: np.ndarray
+    rank_low: np.ndarray
+    rank_high: np.ndarray
+    other: np.ndarray
+    fitted: WrongLabels
+    slides: pd.DataFrame
+    members: pd.DataFrame
+    judged: np.ndarray
+
+    @property
+    def doubted(self) -> np.ndarray:
+        """Which labels are more likely wrong than right, bool (n,)."""
+        return self.judged & (np.nan_to_num(self.fitted.p) > DOUBTED)
+
+
+def audit_labels(
+    views: Mapping[str, Embedded], y: np.ndarray, groups: np.ndarray, *,
+    n_classes: int, heads: Sequence[str] = HEADS, draws: int = DRAWS, on_progress: Progress | None = None,
+) -> LabelAudit:  # fmt: skip
+    """Judge labels y int (n,) in [0, K) by embeddings; groups (n,): what is one slide. Same inputs, same bits."""
+    unseen = predict_unseen(
+        views, y, groups, n_classes=n_classes, heads=get_heads(heads), draws=draws, on_progress=on_progress
+    )
+    return judge(unseen, y, groups)
+
+
+def judge(unseen: Unseen, y: np.ndarray, groups: np.ndarray) -> LabelAudit:
+    """Return the verdict on labels y (n,) from predictions that did not see them."""
+    judged, A = unseen.judged, unseen.mean
+    weights = pool_weights(A[:, judged], y[judged]) if judged.any() else np.full(len(A), 1 / len(A))
+    S = pooled(A, weights)
+    fitted = fit_wrong(S, y, groups, judged)
+    slides = judge_slides(fitted.margin, fitted.p, groups, judged)
+    other = slides[slides["margin"] > 0]  # of another class in the mean, before anything is sharpened
+    gained = WHOLE_SLIDE * np.isin(groups.astype(str), other["group"].to_numpy(str))
+    score = np.where(judged, fitted.margin + gained, np.nan)
+    low, high = rank_limits(unseen, weights, fitted.T, y, gained)
+    return LabelAudit(
+        score=score, rank=ranks(score), rank_low=low, rank_high=high, other=fitted.other, fitted=fitted,
+        slides=slides, members=of_members(unseen, weights, y), judged=judged,
+    )  # fmt: skip
+
+
+def ranks(score: np.ndarray) -> np.ndarray:
+    """Return the place of every score from 1, the largest, int (n,), 0 of NaN; of equals the earlier one first."""
+    order = np.argsort(-np.nan_to_num(score, nan=-np.inf), kind="stable")
+    place = np.empty(len(score), np.int64)
+    place[order] = np.arange(1, len(score) + 1)
+    return np.where(np.isnan(score), 0, place)
+
+
+def rank_limits(
+    unseen: Unseen, weights: np.ndarray, T: np.ndarray, y: np.ndarray, gained: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the 95% limits (n,) of every rank over members and draws, resampled; 0 of rows not judged.
+
+    gained (n,): what its slide adds to each score.
+    """
+    M, D, n, _ = unseen.L.shape
+    rng = np.random.default_rng(0)
+    found = np.empty((RESAMPLES, n), np.int32)
+    for b in range(RESAMPLES):
+        times = rng.multinomial(M, np.full(M, 1 / M)) * weights
+        times *= weights.sum() / max(times.sum(), 1e-12)
+        share = times[:, None] * rng.multinomial(D, np.full(D, 1 / D), M) / D  # (M, D)
+        margin, _ = margins(np.tensordot(share.astype(np.float32), unseen.L, 2), y, T)
+        found[b] = ranks(np.where(unseen.judged, margin + gained, np.nan))
+    low, high = np.quantile(found, [0.025, 0.975], axis=0, method="nearest")
+    return low.astype(np.int64), high.astype(np.int64)
+
+
+def of_members(unseen: Unseen, weights: np.ndarray, y: np.ndarray) -> pd.DataFrame:
+    """Return a row per member: encoder, head, weight, and how well it finds each class (F1), by the class's number.
+
+    weight: its share of what the pool says, that is of the weights times how far its log-probabilities are spread.
+    """
+    judged, K, A = unseen.judged, unseen.L.shape[3], unseen.mean
+    spread = weights * A.std((1, 2))
+    rows = []
+    for (encoder, head), weight, member in zip(unseen.names, spread / max(spread.sum(), 1e-12), A, strict=True):
+        named = member.argmax(1)[judged]
+        f1 = {str(k): _f1(named == k, y[judged] == k) for k in range(K)}
+        row: dict[str, object] = {"encoder": encoder, "head": head, "weight": float(weight)}
+        rows.append(row | f1)
+    return pd.DataFrame(rows)
+
+
+def _f1(named: np.ndarray, own: np.ndarray) -> float:
+    """Return the harmonic mean of precision and recall, NaN of a class without rows."""
+    return float(2 * (named & own).sum() / (named.sum() + own.sum())) if own.any() else float("nan")

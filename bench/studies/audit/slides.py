@@ -1,0 +1,53 @@
+"""Whole slides whose labels look wrong: most of them are doubted, and their margins stand out from other slides.
+
+A slide is named where more than half of its labels are more likely wrong than right. How sure that is, p says: slides
+differ for reasons of their own, so a slide is not held against chance but against the other slides. With m_g the mean
+of its margins, each cut to +-CUT so that no single item decides,
+
+    z_g = (m_g - median) / (1.4826 median |m - median|)
+
+has a t distribution of G - 1 degrees of freedom where no slide is special. p is one-sided, adjusted by Holm.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+LEAST_ITEMS = 3  # of a slide
+LEAST_SLIDES = 5
+CUT = 8.0  # log-odds
+DOUBTED = 0.5  # probability from which on a label is doubted, and share of its labels from which on a slide is
+COLUMNS = ["group", "items", "doubted", "share", "margin", "p", "called"]
+
+
+def judge_slides(margin: np.ndarray, p: np.ndarray, groups: np.ndarray, judged: np.ndarray) -> pd.DataFrame:
+    """Return a row COLUMNS per slide with enough items, the most suspicious first.
+
+    margin, p (n,): of every label, how much likelier another class is (log-odds), and the probability that it is wrong.
+    groups (n,), judged bool (n,). share: mean of p; margin: its mean; p: adjusted, NaN of too few slides.
+    """
+    names, group = np.unique(groups[judged].astype(str), return_inverse=True)
+    items = np.bincount(group, minlength=len(names))
+    table = pd.DataFrame({"group": names, "items": items})
+    table["doubted"] = np.bincount(group, p[judged] > DOUBTED, len(names)).astype(int)
+    table["share"] = np.bincount(group, p[judged], len(names)) / np.maximum(items, 1)
+    table["margin"] = np.bincount(group, np.clip(margin[judged], -CUT, CUT), len(names)) / np.maximum(items, 1)
+    table = table[table["items"] >= LEAST_ITEMS].reset_index(drop=True)
+    table["p"] = _beside_others(table["margin"].to_numpy(float)) if len(table) >= LEAST_SLIDES else np.nan
+    table["called"] = (table["share"] > DOUBTED) & (table["doubted"] > DOUBTED * table["items"])
+    return table.sort_values(["share", "margin", "group"], ascending=[False, False, True], kind="stable",
+                             ignore_index=True)[COLUMNS]  # fmt: skip
+
+
+def _beside_others(mean: np.ndarray) -> np.ndarray:
+    """Return one-sided p of every slide beside the others, adjusted by Holm."""
+    from scipy.stats import t
+
+    middle = np.median(mean)
+    spread = 1.4826 * np.median(np.abs(mean - middle))
+    p = t.sf((mean - middle) / max(spread, 1e-6), len(mean) - 1)
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1)
+    return adjusted

@@ -1,0 +1,134 @@
+"""How likely every class is for every row by models that saw nothing of its group: the evidence of an audit.
+
+Groups are dealt to FOLDS parts by keyed hashes, anew for every draw, and a row is predicted by what was learned without
+its part: a slide whose labels are all wrong does not vouch for itself. Rows are scaled as in a run and turned to their
+first COLUMNS principal axes, by all rows and no label, which keeps what heads use and makes them cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.fitting.scaling import scale_rows
+from bench.fitting.views import Embedded
+from bench.heads.contract import Head
+from bench.heads.support import Support
+from bench.heads.temperature import fit_temperature, log_probabilities
+from bench.seeds import keyed_uniform
+
+FOLDS = 5
+SINGLY = 20  # groups up to which each is a part by itself: few groups have none to spare
+COLUMNS = 128
+ENOUGH = 4000  # rows that the axes are made of
+FEWEST = 3  # groups of a class, below which there is too little to hold its labels against
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Unseen:
+    """Log-probabilities of n rows, each by models without its group.
+
+    L float32 (M, D, n, K): of M members, an encoder with a head each, in D draws, softened by a temperature each. names
+    (M,): (encoder, head). judged bool (n,): rows that other groups say something of.
+    """
+
+    L: np.ndarray
+    names: tuple[tuple[str, str], ...]
+    judged: np.ndarray
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The mean over draws, centred over classes, (M, n, K)."""
+        mean = self.L.mean(1, dtype=np.float64)
+        found: np.ndarray = mean - mean.mean(-1, keepdims=True)
+        return found
+
+
+def parts_of(groups: np.ndarray, draw: int) -> np.ndarray:
+    """Return the part (n,) of every row: whole groups, as equal in number as can be, by keyed hashes of their names."""
+    names, group = np.unique(groups.astype(str), return_inverse=True)
+    order = np.argsort(keyed_uniform(("audit", "parts", draw), names.tolist()), kind="stable")
+    part = np.empty(len(names), np.int64)
+    part[order] = np.arange(len(names)) % (len(names) if len(names) <= SINGLY else FOLDS)
+    return part[group]
+
+
+def rows_judged(y: np.ndarray, groups: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return which rows have a class of FEWEST groups or more, bool (n,). y (n,) in [0, K), groups (n,)."""
+    pairs = np.unique(np.stack([y, np.unique(groups, return_inverse=True)[1]]), axis=1)
+    enough = np.bincount(pairs[0], minlength=n_classes) >= FEWEST
+    return enough[y]  # type: ignore[no-any-return]
+
+
+def on_axes(view: Embedded, groups: np.ndarray) -> np.ndarray:
+    """Return the rows of an encoder scaled, on their first principal axes, float32 (n, at most COLUMNS)."""
+    everything = np.arange(len(view.X))
+    Z = scale_rows(view.X, everything, groups, view.scaling)
+    if Z.shape[1] <= COLUMNS:
+        return Z
+    Z = Z - Z.mean(0, dtype=np.float64).astype(Z.dtype)
+    return (Z @ _axes_of(Z[:: -(-len(Z) // ENOUGH)])).astype(np.float32)
+
+
+def _axes_of(Z: np.ndarray) -> np.ndarray:
+    """Return the first COLUMNS principal axes of rows Z (n, d), float32 (d, COLUMNS)."""
+    from scipy.linalg import eigh
+
+    d = Z.shape[1]
+    Z = Z.astype(np.float64)
+    return eigh(Z.T @ Z, subset_by_index=[d - COLUMNS, d - 1])[1].astype(np.float32)  # type: ignore[no-any-return]
+
+
+def predict_unseen(
+    views: Mapping[str, Embedded], y: np.ndarray, groups: np.ndarray, *,
+    n_classes: int, heads: Sequence[Head], draws: int, on_progress: Progress | None = None,
+) -> Unseen:  # fmt: skip
+    """Return what every encoder with every head says of rows that it did not see. y int (n,) in [0, K); groups (n,)."""
+    names = tuple((view, head.name) for view in views for head in heads)
+    judged = rows_judged(y, groups, n_classes)
+    parts = [parts_of(groups, draw) for draw in range(draws)]
+    L = np.empty((len(names), draws, len(y), n_classes), np.float32)
+    for i, view in enumerate(views.values()):
+        if on_progress:
+            on_progress("judge labels", i, len(views))
+        Z = on_axes(view, groups)
+        for d, part in enumerate(parts):
+            P = _without_part(Z, y, part, n_classes, heads)
+            for j, head in enumerate(heads):
+                prior = head.published_temperature(len(y), n_classes, Z.shape[1])
+                L[i * len(heads) + j, d] = softened(P[j], y, judged, prior)
+    if on_progress:
+        on_progress("judge labels", len(views), len(views))
+    return Unseen(L=L, names=names, judged=judged)
+
+
+def softened(P: np.ndarray, y: np.ndarray, told: np.ndarray, prior: float) -> np.ndarray:
+    """Return log-probabilities (n, K) of P (n, K) at the temperature that fits the labels of the rows `told` best."""
+    T, _ = fit_temperature(P[None, None], y[None], told[None], np.array([[prior]]))
+    S = log_probabilities(P) / T[0, 0]
+    return S - log_sum(S)
+
+
+def log_sum(S: np.ndarray) -> np.ndarray:
+    """Return log sum exp over the last axis, kept."""
+    top = S.max(-1, keepdims=True)
+    found: np.ndarray = top + np.log(np.exp(S - top).sum(-1, keepdims=True))
+    return found
+
+
+def _without_part(Z: np.ndarray, y: np.ndarray, part: np.ndarray, n_classes: int, heads: Sequence[Head]) -> np.ndarray:
+    """Return probabilities (heads, n, K) of every row by heads that learned from the other parts."""
+    out = np.full((len(heads), len(y), n_classes), 1 / n_classes)
+    for here in np.unique(part):
+        rows, rest = np.flatnonzero(part == here), np.flatnonzero(part != here)
+        if not len(rest):
+            continue
+        support = Support(Z[rest], Z[rows])
+        for j, head in enumerate(heads):
+            setting = {**head.default, **head.published(len(rest), n_classes, Z.shape[1])}
+            out[j, rows] = head.scores(support, y[rest][None], n_classes, [setting]).P[0, 0]
+    return out

@@ -1,0 +1,88 @@
+"""What the user decided becomes a new label table; originals, and test labels, stay as they are."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from bench.data.datasets import load_dataset
+from bench.errors import BenchError
+from bench.storage.tables import csv_bytes, read_csv
+from bench.studies.audit.fix import apply_fix
+
+
+@pytest.fixture
+def data(tmp_path, save_png):
+    rows = []
+    for k, label in enumerate(("neuron", "rbc")):
+        for i in range(4):
+            save_png(tmp_path / "data" / "raw" / f"{label}{i}.png", seed=10 * k + i)
+            rows.append((f"raw/{label}{i}.png", label, f"s{i}", "test" if i == 3 else "train"))
+    table = pd.DataFrame(rows, columns=["path", "label", "group", "split"])
+    table.to_csv(tmp_path / "data" / "labels.csv", index=False)
+    return tmp_path / "data"
+
+
+def fix(data, *rows):
+    path = data.parent / "fix.csv"
+    path.write_bytes(csv_bytes(pd.DataFrame(rows, columns=["path", "label", "proposed", "action", "reason"])))
+    return path
+
+
+def test_labels_change_rows_go_and_the_originals_stay(data):
+    before = (data / "labels.csv").read_bytes()
+    asked = fix(
+        data, ("raw/neuron0.png", "neuron", "rbc", "Relabel", ""), ("raw/rbc1.png", "rbc", "", "drop", ""),
+        ("raw/rbc2.png", "rbc", "neuron", "", ""), ("raw/rbc0.png", "rbc", "neuron", "keep", ""),
+    )  # fmt: skip
+    done = apply_fix(load_dataset(data / "labels.csv"), asked, data / "corrected.csv")
+    assert (done.rows, done.relabelled, done.dropped, done.test_left) == (7, 1, 1, 0)
+    labels = load_dataset(data / "corrected.csv").table.set_index("path")["label"]
+    assert labels["raw/neuron0.png"] == "rbc" and labels["raw/rbc2.png"] == "rbc" and "raw/rbc1.png" not in labels
+    assert (data / "labels.csv").read_bytes() == before
+    assert read_csv(data / "corrected.csv")["group"].tolist()[0] == "s0"
+
+
+def test_a_table_above_the_images_names_them_from_there(data):
+    asked = fix(data, ("raw/neuron0.png", "neuron", "rbc", "relabel", ""))
+    apply_fix(load_dataset(data / "labels.csv"), asked, data.parent / "corrected.csv")
+    assert len(load_dataset(data.parent / "corrected.csv").table) == 8
+
+
+def test_labels_of_a_test_split_are_left_unless_asked_for(data):
+    asked = fix(data, ("raw/neuron3.png", "neuron", "rbc", "relabel", ""))
+    dataset = load_dataset(data / "labels.csv")
+    left = apply_fix(dataset, asked, data / "a.csv")
+    assert (left.relabelled, left.test_left) == (0, 1)
+    assert load_dataset(data / "a.csv").table["label"].tolist() == dataset.table["label"].tolist()
+    assert apply_fix(dataset, asked, data / "b.csv", test_too=True).relabelled == 1
+
+
+@pytest.mark.parametrize(("row", "why"), [
+    (("raw/neuron0.png", "neuron", "rbc", "relable", ""), "Got action 'relable' in line 2 of fix.csv, did you mean"),
+    (("raw/neuron0.png", "neuron", "", "relabel", ""), "without a class"),
+    (("raw/neuron0.png", "rbc", "neuron", "relabel", ""), "which the data have not"),
+    (("raw/other.png", "rbc", "neuron", "drop", ""), "which the data have not"),
+])  # fmt: skip
+def test_a_decision_that_cannot_be_read_is_named(data, row, why):
+    with pytest.raises(BenchError, match=why):
+        apply_fix(load_dataset(data / "labels.csv"), fix(data, row), data / "corrected.csv")
+    assert not (data / "corrected.csv").exists()
+
+
+def test_two_decisions_on_one_image_are_refused(data):
+    asked = fix(
+        data, ("raw/neuron0.png", "neuron", "rbc", "relabel", ""), ("raw/neuron0.png", "neuron", "", "drop", "")
+    )
+    with pytest.raises(BenchError, match="two decisions"):
+        apply_fix(load_dataset(data / "labels.csv"), asked, data / "corrected.csv")
+
+
+def test_no_file_is_overwritten_and_none_written_where_images_have_no_name(data, tmp_path):
+    asked = fix(data, ("raw/neuron0.png", "neuron", "rbc", "relabel", ""))
+    dataset = load_dataset(data / "labels.csv")
+    with pytest.raises(BenchError, match="there already"):
+        apply_fix(dataset, asked, data / "labels.csv")
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(BenchError, match="in a folder above it"):
+        apply_fix(dataset, asked, tmp_path / "elsewhere" / "corrected.csv")
