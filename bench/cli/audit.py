@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from bench.cli.console import console, print_data, print_notes, print_rows, progress_bars
 from bench.cli.options.data import DataOptions
-from bench.cli.options.encoders import CORES, Device, Encoders, Heads, Workers, check_device, encoder_names
+from bench.cli.options.encoders import CORES, Device, Encoders, FromRun, Heads, Workers, check_device, encoder_names
 from bench.cli.options.groups import BASIC, STUDY, option
 from bench.cli.options.output import DEFAULT_OUT, Name, Out, ToIfGiven
 from bench.cli.options.protocol import Draws
@@ -33,10 +33,7 @@ SHOWN = 12
 def audit(
     source: DataOptions,
     encoder: Encoders = None,
-    run: Annotated[
-        str | None,
-        option(BASIC, "A run on the same data, by name or folder, whose encoders are taken.", "--from", value="RUN"),
-    ] = None,
+    run: FromRun = None,
     apply: Annotated[
         Path | None,
         option(

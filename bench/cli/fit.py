@@ -7,8 +7,8 @@ from typing import Annotated
 
 from bench.cli.console import console, print_data, print_problems, print_rows, progress_bars
 from bench.cli.options.data import DataOptions
-from bench.cli.options.encoders import Device, Encoders, Heads, check_device, encoder_names
-from bench.cli.options.groups import BASIC, STUDY, option
+from bench.cli.options.encoders import Device, Encoders, FromRun, Heads, check_device, encoder_names
+from bench.cli.options.groups import BASIC, option
 from bench.cli.options.output import DEFAULT_OUT, Out
 from bench.cli.options.reading import words
 from bench.cli.startup import imports
@@ -28,15 +28,7 @@ def fit(
     ],
     encoder: Encoders = None,
     head: Heads = "centroid,knn,lda,logreg,ridge",
-    from_run: Annotated[
-        str | None,
-        option(
-            STUDY,
-            "Choose among the encoders and heads of a run of `bench run`, by name below <out>/runs or by folder.",
-            "--from",
-            value="RUN",
-        ),
-    ] = None,
+    from_run: FromRun = None,
     out: Out = DEFAULT_OUT,
     device: Device = "auto",
 ) -> None:
@@ -53,16 +45,16 @@ def fit(
         import pandas as pd
 
         from bench.report.pages.plain_text import plain_words
-        from bench.studies.classifier.candidates import of_run
         from bench.studies.classifier.card import expectation
         from bench.studies.classifier.fit import FitRequest
         from bench.studies.classifier.fit import fit as fit_model
         from bench.studies.classifier.folder import check_place, save_model
+        from bench.studies.of_run import encoders_and_heads
 
     check_place(save)
     encoders, heads = encoder_names(encoder), words(head)
     if from_run:
-        encoders, heads = of_run(out, from_run)
+        encoders, heads = encoders_and_heads(out, from_run)
     request = FitRequest(source=source.spec(), encoders=encoders, heads=heads, out=out)
     with progress_bars() as report:
         made = fit_model(request, device=device, on_progress=report, on_data=print_data)

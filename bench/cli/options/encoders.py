@@ -79,6 +79,13 @@ BagHeads = Annotated[
         value="NAMES",
     ),
 ]
+FromRun = Annotated[
+    str | None,
+    option(
+        ENCODERS, "Take the encoders of a run of `bench run`, for `bench fit` also its heads: by name below <out>/runs "
+        "or by folder. Without its baselines and diagnostics.", "--from", value="RUN",
+    ),
+]
 Device = Annotated[str, option(COMPUTER, "Where encoders run: auto, cpu, cuda or cuda:N.", value="DEVICE")]
 FitDevice = Annotated[
     str,

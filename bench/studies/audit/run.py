@@ -23,7 +23,6 @@ from bench.fitting.views import Embedded
 from bench.report.pages.page import page_bytes
 from bench.report.tables.merge import find_runs
 from bench.runs.place import content_of_run, keep_tables
-from bench.runs.record import read_record_of
 from bench.storage.tables import csv_bytes
 from bench.storage.together import put_together
 from bench.studies.audit import findings as tables
@@ -34,6 +33,7 @@ from bench.studies.audit.labels import DRAWS, HEADS, LabelAudit, audit_labels
 from bench.studies.audit.page import PAGE, TABLE, AuditPage, audit_page
 from bench.studies.audit.pictures import neighbour_distance, unlike, unusable
 from bench.studies.audit.unseen import on_axes
+from bench.studies.of_run import encoders_and_heads
 from encoders import EncoderSpec, Preprocess, resolve
 
 FOLDER = "audit"
@@ -147,7 +147,7 @@ def _of_run(request: AuditRequest, prepared: Prepared) -> list[str]:
             f"Got --from {request.run}, a run of other images or labels than --data {prepared.dataset.name}; expected "
             "a run of the same data. Give --encoder instead."
         )
-    return list(read_record_of(folder).facts.encoders)
+    return encoders_and_heads(Path(request.out), request.run)[0]
 
 
 def look(

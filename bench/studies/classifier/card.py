@@ -51,7 +51,7 @@ def expectation(model: Model) -> Words:
     score = chance(promise.balanced_accuracy, promise.low, promise.high)
     new = chance(promise.balanced_accuracy, promise.next_low, promise.next_high)
     exact = (
-        say(" Few groups: every group counts as one observation, and the intervals are exact and wide.")
+        say(" Few groups or errors: every group counts as one observation, and the second interval is exact and wide.")
         if promise.exact
         else ""
     )

@@ -10,6 +10,8 @@ from bench.statistics.hits import Hits, tally
 from bench.statistics.intervals import few_groups, few_groups_interval, limits, recalls_by_group
 from bench.statistics.spread import of_scores, spread_of
 
+FEWEST = 10  # errors, or right answers, from which on their number varies as a normal one
+
 
 @dataclass(frozen=True, kw_only=True)
 class Promise:
@@ -18,7 +20,7 @@ class Promise:
     next_low, next_high: the interval of what as many new groups as there are here will give, in which their own luck is
     counted. accuracy: plain. recall: class -> score. Classes of one group take no part, as nothing tells how they look
     in others: their recall is NaN, and so are the scores where there is no other class. groups: class -> how many.
-    exact: whether the intervals are those of few groups, in which each counts as one.
+    exact: whether the second interval is that of few groups or errors, in which every group counts as one.
     """
 
     balanced_accuracy: float
@@ -56,7 +58,8 @@ def make_promise(P: np.ndarray, y: np.ndarray, group: np.ndarray, classes: tuple
     variance, df = spread.errors(of_scores)
     low, high = limits(hits, spread.mean, variance, df)
     next_low, next_high = limits(hits, spread.mean, variance + of_scores(spread.test), df)
-    if exact := few_groups(total) or low[0] == next_low[0]:
+    few_errors = min(hits.right.sum(), (total - hits.right[0, 0]).sum()) < FEWEST
+    if exact := few_groups(total) or few_errors or low[0] == next_low[0]:
         share, n_groups = recalls_by_group(hits, 0)  # half as many groups have twice the variance
         next_low[0], next_high[0] = few_groups_interval(share, n_groups / 2)
     hit = P.argmax(1) == y

@@ -48,6 +48,8 @@ def test_the_candidates_of_a_run_are_its_encoders_and_heads_without_baselines(be
     code, text = bench("fit", *words, "--from", "mine", "--save", "cells.model")
     assert code == 0, text
     assert "Encoder lite0-cells" in text and "the best of 2 on" in " ".join(text.split())
+    code, text = bench("audit", *words, "--from", "mine", "--draws", "2")
+    assert code == 0 and "lite0-cells" in (tmp_path / "results" / "audit" / "demo" / "audit.md").read_text(), text
     code, text = bench("fit", *words, "--from", "yours", "--save", "cells.model")
     assert code == 2 and "Got run yours" in text
 

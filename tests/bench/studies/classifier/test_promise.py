@@ -53,3 +53,11 @@ def test_where_every_class_lies_in_one_slide_nothing_is_expected(learned):
     promise = make_promise(np.eye(2)[1 - y], y, group, CLASSES)
     assert np.isnan(promise.balanced_accuracy) and (promise.low, promise.next_high) == (0, 1)
     assert all(np.isnan(value) for value in promise.recall.values())
+
+
+def test_hardly_an_error_promises_no_narrow_interval_of_the_next_slides():
+    y, group = np.arange(400) % 2, np.arange(400) // 10
+    right = np.ones(400, bool)
+    right[:2] = False
+    promise = make_promise(answers(right, y), y, group, CLASSES)
+    assert promise.exact and promise.next_low < 0.95 < promise.balanced_accuracy

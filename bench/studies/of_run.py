@@ -1,4 +1,4 @@
-"""The encoders and heads of a run, for a classifier to choose from."""
+"""The encoders and heads of a run, for another question to take over."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.storage.together import read_member
 from encoders import EncoderError, resolve
 
 
-def of_run(out: Path, name: str) -> tuple[list[str], list[str]]:
+def encoders_and_heads(out: Path, name: str) -> tuple[list[str], list[str]]:
     """Return (encoders, heads) of the leaderboard of a run: no baselines, diagnostics, ensembles or trained networks.
 
     name: of a folder below <out>/runs, or a folder. Raises BenchError where nothing of it can be taken home.
