@@ -58,10 +58,14 @@ def make_promise(P: np.ndarray, y: np.ndarray, group: np.ndarray, classes: tuple
     variance, df = spread.errors(of_scores)
     low, high = limits(hits, spread.mean, variance, df)
     next_low, next_high = limits(hits, spread.mean, variance + of_scores(spread.test), df)
-    few_errors = min(hits.right.sum(), (total - hits.right[0, 0]).sum()) < FEWEST
-    if exact := few_groups(total) or few_errors or low[0] == next_low[0]:
+    right_rows, wrong_rows = hits.right.sum(), (total - hits.right[0, 0]).sum()
+    if exact := few_groups(total) or min(right_rows, wrong_rows) < FEWEST or low[0] == next_low[0]:
         share, n_groups = recalls_by_group(hits, 0)  # half as many groups have twice the variance
         next_low[0], next_high[0] = few_groups_interval(share, n_groups / 2)
+        if wrong_rows < FEWEST:
+            next_high[0] = 1.0  # so few errors may as well be none
+        if right_rows < FEWEST:
+            next_low[0] = 0.0
     hit = P.argmax(1) == y
     recall = {
         name: float(hit[y == k].mean()) if known[k] else float("nan") for k, name in enumerate(classes)

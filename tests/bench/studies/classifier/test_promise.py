@@ -60,4 +60,4 @@ def test_hardly_an_error_promises_no_narrow_interval_of_the_next_slides():
     right = np.ones(400, bool)
     right[:2] = False
     promise = make_promise(answers(right, y), y, group, CLASSES)
-    assert promise.exact and promise.next_low < 0.95 < promise.balanced_accuracy
+    assert promise.exact and promise.next_low < 0.95 < promise.balanced_accuracy < promise.next_high == 1
