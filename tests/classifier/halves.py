@@ -26,6 +26,7 @@ HEAD = (
     "data", "halves", "expected", "came", "in the promised interval", "90% sets hold", "size of a set", "errors kept",
     "answered", "false alarms", "Brier", "Brier uncalibrated", "worse by .5%",
 )  # fmt: skip
+FEWEST = 10  # groups by --pattern
 
 
 def main() -> None:
@@ -53,6 +54,8 @@ def line(folder: Path, asked: argparse.Namespace) -> list[str]:
     probe = bench.load_data(folder, out=asked.out)
     grouped = asked.pattern and any("__" in path for path in probe.table["path"])
     data = bench.load_data(folder, group_pattern=asked.pattern if grouped else None, out=asked.out)
+    if data.table["group"].nunique() < FEWEST:  # names that the pattern does not fit
+        data = probe
     made = {name: bench.embed(data, name, progress=False) for name in names}
     first = made[names[0]]
     classes, y = np.unique(first.y, return_inverse=True)

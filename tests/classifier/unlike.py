@@ -23,6 +23,7 @@ from bench.studies.classifier.reference import remember
 from encoders import resolve
 
 HEAD = ("data", "false alarms", "AUROC, other datasets", "AUROC, a class left out", "worst class left out")
+FEWEST = 10  # groups by --pattern
 
 
 def main() -> None:
@@ -40,6 +41,8 @@ def main() -> None:
         probe = bench.load_data(folder, out=asked.out)
         grouped = asked.pattern and any("__" in path for path in probe.table["path"])
         data = bench.load_data(folder, group_pattern=asked.pattern if grouped else None, out=asked.out)
+        if data.table["group"].nunique() < FEWEST:  # names that the pattern does not fit
+            data = probe
         found = bench.embed(data, asked.encoder, progress=False)
         sets[data.name] = (found.X, found.y, np.unique(found.groups, return_inverse=True)[1])
     with threadpool_limits(1):
