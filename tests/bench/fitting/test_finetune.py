@@ -98,7 +98,7 @@ def test_the_network_that_was_given_stays_as_it_was_and_images_do_not_depend_on_
     assert all((value == before[name]).all() for name, value in network.module.state_dict().items())
     some = green_images(np.arange(70) % 3, seed=2)
     one_by_one = np.concatenate([answer(some[i : i + 1]) for i in range(len(some))])
-    np.testing.assert_allclose(answer(some), one_by_one, atol=1e-5)  # statistics of a batch would show here
+    np.testing.assert_allclose(answer(some), one_by_one, atol=1e-4)  # statistics of a batch would show here
 
 
 def test_a_training_that_changes_nothing_is_the_linear_probe():
