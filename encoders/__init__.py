@@ -12,6 +12,7 @@ from .options import OPTION_VALUES, OPTIONS, split_alias, split_names, split_opt
 from .panels import DEFAULT, PANELS, expand
 from .placement import find_placement, hardware, one_thread_each
 from .preprocess import as_rgb, as_views, fit_input
+from .registered import registered
 from .registry import check_aliases, descriptor, names, register, resolve
 from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
 from .trainable import Trainable, load_trainable, why_not_trainable
@@ -42,6 +43,7 @@ __all__ = [
     "names",
     "one_thread_each",
     "register",
+    "registered",
     "resolve",
     "split_alias",
     "split_names",

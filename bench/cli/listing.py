@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bench.cli.tables import make_column, make_table
 from bench.errors import BenchError
-from encoders import PANELS, EncoderError, EncoderSpec, availability, names, resolve
+from encoders import PANELS, EncoderSpec, availability, registered
 from encoders.errors import did_you_mean
 from encoders.spec import FAMILIES, LICENCE_CLASSES
 
@@ -91,12 +91,7 @@ class EncoderFilter:
 
 def catalogue() -> tuple[list[EncoderSpec], list[str]]:
     """Return the registered encoders by family and size, and why plug-ins among them cannot be used."""
-    specs, problems = [], []
-    for name in names():
-        try:
-            specs.append(resolve(name))
-        except EncoderError as error:
-            problems.append(str(error))
+    specs, problems = registered()
     order = {family: place for place, family in enumerate(FAMILIES)}
     return sorted(specs, key=lambda spec: (order.get(spec.family, len(order)), spec.params, spec.name)), problems
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.doctor.finding import Finding
-from encoders import DEFAULT, EncoderError, EncoderSpec, availability, names, resolve
+from encoders import DEFAULT, EncoderSpec, availability, registered, resolve
 from encoders.hub import cache_folder, endpoint, unreachable
 
 PART = "hub"
@@ -17,7 +17,7 @@ LIMITED = ("non-commercial", "research")
 
 def look_at_hub(*, online: bool = False) -> Iterator[Finding]:
     """Yield findings on encoders, their licences and the hub. online: ask whether it answers, within seconds."""
-    specs, problems = _catalogue()
+    specs, problems = registered()
     yield from (
         Finding(part=PART, what="encoder of a plug-in", state="problem", found=text, do="update or remove the plug-in")
         for text in problems
@@ -88,13 +88,3 @@ def _licences(specs: list[EncoderSpec]) -> Iterator[Finding]:
 
 def _listed(specs: list[EncoderSpec]) -> str:
     return f"{len(specs)}: {', '.join(sorted(spec.name for spec in specs))}"
-
-
-def _catalogue() -> tuple[list[EncoderSpec], list[str]]:
-    specs, problems = [], []
-    for name in names():
-        try:
-            specs.append(resolve(name))
-        except EncoderError as error:
-            problems.append(str(error))
-    return specs, problems

@@ -168,6 +168,13 @@ class EmbeddingStore:
         identity = (read_json(self.folder(key) / "spec.json", key) or {}).get("identity", {})
         return str(identity.get("source", key))
 
+    def weights(self, key: str) -> str:
+        """Return the digest of the weights that the stored embeddings of a variant were made with."""
+        record = read_json(self.folder(key) / "spec.json", key)
+        if record is None:
+            raise BenchError(f"Got no record of the encoder in {self.folder(key)}; extract its embeddings again.")
+        return str(record["weights_digest"])
+
     def note_cost(self, key: str, ms_per_instance: float, hardware: str) -> None:
         """Keep the first measured cost of a variant, and what it was measured on."""
         path = self.folder(key) / "cost.json"

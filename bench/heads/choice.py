@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.heads.contract import Head, Params
-from bench.heads.left_out import rows_left
+from bench.heads.left_out import groups_of_classes, rows_left
 from bench.heads.support import Support
 from bench.heads.temperature import fit_temperature
 
@@ -129,5 +129,4 @@ def choose_setting(
 
 def may_leave_out(groups: np.ndarray, y: np.ndarray, n_classes: int) -> bool:
     """Return whether every class has enough groups in a draw to leave one out. groups, y: (n,)."""
-    pairs = np.unique(np.stack([y, np.unique(groups, return_inverse=True)[1]]), axis=1)
-    return bool((np.bincount(pairs[0], minlength=n_classes) >= FEWEST).all())
+    return bool((groups_of_classes(y, groups, n_classes) >= FEWEST).all())

@@ -7,6 +7,12 @@ import numpy as np
 from bench.solvers.late import compiled_when_called
 
 
+def groups_of_classes(y: np.ndarray, groups: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return in how many groups every class lies, int (K,), of labels y (n,) and groups (n,) of any type."""
+    pairs = np.unique(np.stack([y, np.unique(groups, return_inverse=True)[1]]), axis=1)
+    return np.bincount(pairs[0], minlength=n_classes)
+
+
 def rows_left(Y: np.ndarray, groups: np.ndarray, n_classes: int) -> np.ndarray:
     """Return how many rows of every class are outside a row's group, (m, n, K), of labels Y (m, n) and groups (n,)."""
     inside = np.zeros((len(Y), int(groups.max()) + 1, n_classes), np.int64)

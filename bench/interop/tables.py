@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bench.interop.objects import PredictedObjects
-from bench.storage.atomic import replacing
-from bench.storage.tables import csv_bytes
+from bench.storage.tables import csv_parts
 
 UNSURE = ""  # the class of an object for which the classifier abstains
 
@@ -59,12 +58,9 @@ def write_parts(path: Path, parts: Iterable[pd.DataFrame]) -> int:
     No cell is one that a spreadsheet would run, see `bench.storage.tables`. Memory is that of a part.
     """
     count = 0
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        header = True
+    with csv_parts(path) as write:
         for part in parts:
-            data = csv_bytes(part)
-            file.write(data if header else data.partition(b"\n")[2])
-            header = False
+            write(part)
             count += len(part)
     return count
 

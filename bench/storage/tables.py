@@ -9,11 +9,13 @@ seen are spelt out, see `bench.text.plain`.
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 
-from bench.storage.atomic import write_atomically
+from bench.storage.atomic import replacing, write_atomically
 from bench.text import plain
 
 FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the last four in full width
@@ -27,6 +29,18 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
         if not pd.api.types.is_numeric_dtype(column):
             shown[name] = column.astype(object).map(_guarded)
     return shown.to_csv(index=False, float_format="%.6g").encode("utf-8", "backslashreplace")
+
+
+@contextmanager
+def csv_parts(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """Yield what tables of the same columns are given to, which become one CSV, whole or not at all."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+
+        def write(rows: pd.DataFrame) -> None:
+            data = csv_bytes(rows)
+            file.write(data.partition(b"\n")[2] if file.tell() else data)
+
+        yield write
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

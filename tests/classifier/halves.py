@@ -18,8 +18,8 @@ import bench
 from bench.heads import get_heads
 from bench.report.pages.markdown import table_lines
 from bench.statistics.metrics import balanced_accuracy, brier
-from bench.studies.classifier.learn import LabelledRows, learn
-from bench.studies.classifier.model import About, Asked, Model
+from bench.studies.classifier.learn import LabelledRows, learn, model_of
+from bench.studies.classifier.model import About, Asked
 from encoders import resolve
 
 HEAD = (
@@ -97,13 +97,10 @@ def half_of(
         classes=tuple(map(str, range(K))), encoder=choice.encoder, encoder_key="", weights="", licence="",
         licence_class="", scaling="unit", head=choice.head, head_version=1, setting=choice.setting,
         temperature=choice.temperature, chosen_by=choice.by, instances="whole", channels=(3,), um_per_px=None, data="",
-        rows=len(train), images=len(train), groups=int(group.max()) + 1, one_group=tuple(map(str, alone)),
+        rows=len(train), images=len(train), groups=int(group.max()) + 1,
         candidates=(), folds=1, warnings=(), versions={},
     )  # fmt: skip
-    model = Model(
-        about=about, scale=learned.scale, fitted=learned.fitted, left_out=choice.P.astype(np.float32), y=y[train],
-        group=group, reference=learned.reference,
-    )  # fmt: skip
+    model = model_of(rows, learned, about)
     X, truth = made[choice.encoder].X[test], y[test]
     found = model.answer(X, Asked(errors=0.05, unlike=0))
     P = found.P.astype(float)

@@ -21,7 +21,7 @@ from bench.heads import get_heads
 from bench.heads.estimator import HeadClassifier
 from bench.report.pages.markdown import table_lines
 from bench.statistics.metrics import balanced_accuracy, brier
-from bench.studies.classifier.learn import LabelledRows, learn
+from bench.studies.classifier.learn import LabelledRows, learn, model_of
 from bench.studies.classifier.model import About, Asked, Model
 
 CLASSES, DIMENSIONS, CELLS, NEW = 3, 12, 20, 200
@@ -65,12 +65,9 @@ def fitted(X: np.ndarray, y: np.ndarray, slide: np.ndarray) -> Model:
         classes=("a", "b", "c"), encoder="made", encoder_key="", weights="", licence="", licence_class="", scaling="unit",
         head=learned.choice.head, head_version=1, setting=learned.choice.setting, temperature=learned.choice.temperature,
         chosen_by=learned.choice.by, instances="whole", channels=(3,), um_per_px=None, data="made", rows=len(y),
-        images=len(y), groups=int(slide.max()) + 1, one_group=(), candidates=(), folds=1, warnings=(), versions={},
+        images=len(y), groups=int(slide.max()) + 1, candidates=(), folds=1, warnings=(), versions={},
     )  # fmt: skip
-    return Model(
-        about=about, scale=learned.scale, fitted=learned.fitted, left_out=learned.choice.P.astype(np.float32), y=y,
-        group=slide, reference=learned.reference,
-    )  # fmt: skip
+    return model_of(rows, learned, about)
 
 
 def by_split(X: np.ndarray, y: np.ndarray, new: np.ndarray, rng: np.random.Generator) -> np.ndarray:

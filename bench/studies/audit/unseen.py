@@ -15,6 +15,7 @@ import numpy as np
 from bench.fitting.scaling import scale_rows
 from bench.fitting.views import Embedded
 from bench.heads.contract import Head
+from bench.heads.left_out import groups_of_classes
 from bench.heads.support import Support
 from bench.heads.temperature import fit_temperature, log_probabilities
 from bench.seeds import keyed_uniform
@@ -59,9 +60,7 @@ def parts_of(groups: np.ndarray, draw: int) -> np.ndarray:
 
 def rows_judged(y: np.ndarray, groups: np.ndarray, n_classes: int) -> np.ndarray:
     """Return which rows have a class of FEWEST groups or more, bool (n,). y (n,) in [0, K), groups (n,)."""
-    pairs = np.unique(np.stack([y, np.unique(groups, return_inverse=True)[1]]), axis=1)
-    enough = np.bincount(pairs[0], minlength=n_classes) >= FEWEST
-    return enough[y]  # type: ignore[no-any-return]
+    return groups_of_classes(y, groups, n_classes)[y] >= FEWEST  # type: ignore[no-any-return]
 
 
 def on_axes(view: Embedded, groups: np.ndarray) -> np.ndarray:

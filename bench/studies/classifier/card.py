@@ -49,16 +49,16 @@ def expectation(model: Model) -> Words:
     if math.isnan(promise.balanced_accuracy):
         return say("what to expect on new slides is not known: every class lies in a single slide.")
     score = chance(promise.balanced_accuracy, promise.low, promise.high)
-    new = chance(promise.balanced_accuracy, promise.next_low, promise.next_high)
     exact = (
-        say(" Few groups or errors: every group counts as one observation, and the second interval is exact and wide.")
+        say(" With so few groups or errors every group counts as one observation, and the interval is wide.")
         if promise.exact
         else ""
     )
     return say(
-        "balanced accuracy on new slides {score}; on {groups} more, the number it learned from, expect {new} (95% "
-        "intervals; chance is {chance}).{exact}",
-        score=score, groups=groups, new=new, chance=rate(1 / len(model.about.classes)), exact=exact,
+        "balanced accuracy to expect on new slides: {score}, the 95% interval of the mean over many. On the next "
+        "{groups}, as many as it learned from, expect it between {low} and {high}. Guessing gives {chance}.{exact}",
+        score=score, groups=groups, low=rate(promise.next_low), high=rate(promise.next_high),
+        chance=rate(1 / len(model.about.classes)), exact=exact,
     )  # fmt: skip
 
 
@@ -128,11 +128,11 @@ def _expected(model: Model) -> Iterator[Block]:
 
 def _guarantees(model: Model) -> Iterator[Inline]:
     about = model.about
-    if about.one_group:
+    if model.one_group:
         yield say(
             "Of {names} there is a single group, so nothing is known of how it looks on other slides; it takes no part "
             "in these numbers.",
-            names=", ".join(about.one_group),
+            names=", ".join(model.one_group),
         )  # fmt: skip
     if too_few := model.too_few_for(SETS):
         yield say("Sets hold every class: {why}.", why=too_few)

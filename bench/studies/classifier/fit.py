@@ -15,13 +15,10 @@ import pandas as pd
 from bench.data.datasets import Dataset
 from bench.data.warnings import data_warnings
 from bench.embeddings.embed import DataSpec, OnProgress, Prepared, cached_encoders, embed, prepare
-from bench.embeddings.store import EmbeddingStore
-from bench.errors import BenchError
 from bench.heads import get_heads
 from bench.heads.contract import Head
-from bench.storage.verified import read_json
 from bench.studies.classifier.choice import Choice
-from bench.studies.classifier.learn import LabelledRows, learn
+from bench.studies.classifier.learn import LabelledRows, learn, model_of
 from bench.studies.classifier.model import About, Model
 from encoders import EncoderSpec, expand, resolve
 
@@ -77,11 +74,8 @@ def fit(
     choice = learned.choice
     spec = next(one for one in specs if one.name == choice.encoder)
     [head] = [one for one in heads if one.name == choice.head]
-    model = Model(
-        about=_about(request.source, prepared, classes=classes, spec=spec, head=head, choice=choice, warned=warned),
-        scale=learned.scale, fitted=learned.fitted, left_out=choice.P.astype(np.float32), y=rows.y, group=rows.group,
-        reference=learned.reference,
-    )  # fmt: skip
+    about = _about(request.source, prepared, classes=classes, spec=spec, head=head, choice=choice, warned=warned)
+    model = model_of(rows, learned, about)
     return FitReport(model=model, problems=prepared.dataset.problems)
 
 
@@ -116,27 +110,17 @@ def _about(
 ) -> About:
     table, instances = prepared.dataset.table, prepared.instances
     scale = table["um_per_px"].dropna().astype(float)
-    groups = instances.groupby("label")["group"].nunique()
     return About(
-        classes=classes, encoder=spec.full_name, encoder_key=spec.key, weights=weights_of(prepared.store, spec.key),
+        classes=classes, encoder=spec.full_name, encoder_key=spec.key, weights=prepared.store.weights(spec.key),
         licence=spec.licence, licence_class=spec.licence_class, scaling=spec.scaling, head=head.name,
         head_version=head.version, setting=dict(choice.setting), temperature=choice.temperature, chosen_by=choice.by,
         instances=source.instances, channels=tuple(sorted(int(n) for n in table["channels"].unique())),
         um_per_px=(float(scale.min()), float(scale.max())) if len(scale) == len(table) else None,
         data=prepared.dataset.name, rows=len(instances), images=int(instances["path"].nunique()),
         groups=int(instances["group"].nunique()),
-        one_group=tuple(name for name in classes if groups[name] < 2),
         candidates=tuple((one.encoder, one.head, one.score, one.folds) for one in choice.candidates),
         folds=choice.n_folds, warnings=tuple(warned), versions=_versions(),
     )  # fmt: skip
-
-
-def weights_of(store: EmbeddingStore, key: str) -> str:
-    """Return the digest of the weights that the stored embeddings of an encoder were made with."""
-    record = read_json(store.folder(key) / "spec.json", key)
-    if record is None:
-        raise BenchError(f"Got no record of the encoder in {store.folder(key)}; extract its embeddings again.")
-    return str(record["weights_digest"])
 
 
 def place_of(row: tuple[Any, ...]) -> str:

@@ -146,7 +146,7 @@ def _about(found: Mapping[str, Any]) -> About:
         raise ValueError("model.json lacks something, or says more than a classifier has")
     texts = ("encoder", "encoder_key", "weights", "licence", "licence_class", "head", "chosen_by", "instances", "data")
     numbers = ("rows", "images", "groups", "folds")
-    lists = ("classes", "one_group", "warnings")
+    lists = ("classes", "warnings")
     for name in texts:
         _is(isinstance(found[name], str), name)
     for name in numbers:
@@ -155,7 +155,6 @@ def _about(found: Mapping[str, Any]) -> About:
         _is(isinstance(found[name], list) and all(isinstance(one, str) for one in found[name]), name)
     classes = found["classes"]
     _is(len(classes) > 1 and classes == sorted(set(classes)), "classes")
-    _is(set(found["one_group"]) <= set(classes), "one_group")
     _is(found["scaling"] in SCALING, "scaling")
     _is(isinstance(found["setting"], dict) and isinstance(found["versions"], dict), "setting")
     _is(type(found["temperature"]) is float and 0 < found["temperature"] < 1e6, "temperature")

@@ -9,10 +9,12 @@ import numpy as np
 
 from bench.fitting.scaling import Scaling, scaling_of
 from bench.heads.contract import Head
+from bench.heads.left_out import groups_of_classes
 from bench.heads.state import Fitted
 from bench.heads.support import Support
 from bench.studies.classifier.choice import Choice, choose
 from bench.studies.classifier.left_out import Labelled, deal_folds, leave_out
+from bench.studies.classifier.model import About, Model
 from bench.studies.classifier.reference import Reference, remember
 
 OnStep = Callable[[str, int, int], None]  # what, done, total
@@ -42,12 +44,6 @@ class Learned:
     reference: Reference
 
 
-def told_rows(y: np.ndarray, group: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return which rows tell of new groups, bool (n,): those of classes in two groups or more. y, group: (n,)."""
-    pairs = np.unique(np.stack([y, group]), axis=1)
-    return np.asarray((np.bincount(pairs[0], minlength=n_classes) > 1)[y])
-
-
 def learn(rows: LabelledRows, heads: Sequence[Head], on_step: OnStep | None = None) -> Learned:
     """Choose an encoder and head by left-out groups, and fit them on all rows."""
     fold = deal_folds(rows.y, rows.group, rows.n_classes)
@@ -61,7 +57,8 @@ def learn(rows: LabelledRows, heads: Sequence[Head], on_step: OnStep | None = No
             left[name, head.name] = leave_out(labelled, head, support)
             if on_step:
                 on_step("leave groups out", len(left), total)
-    choice = choose(left, rows.y, fold, told_rows(rows.y, rows.group, rows.n_classes))
+    told = groups_of_classes(rows.y, rows.group, rows.n_classes)[rows.y] > 1
+    choice = choose(left, rows.y, fold, told)
     [head] = [one for one in heads if one.name == choice.head]
     X = rows.embedded[choice.encoder]
     scale = scaling_of(X, np.arange(len(X)), rows.group, rows.scaling[choice.encoder])
@@ -70,4 +67,12 @@ def learn(rows: LabelledRows, heads: Sequence[Head], on_step: OnStep | None = No
     return Learned(
         choice=choice, scale=scale, fitted=head.fit_support(support, rows.y, rows.n_classes, choice.setting),
         reference=remember(scaled, rows.y, rows.group, rows.names),
+    )  # fmt: skip
+
+
+def model_of(rows: LabelledRows, learned: Learned, about: About) -> Model:
+    """Return the classifier of what was learned. about: what it is called and was made for."""
+    return Model(
+        about=about, scale=learned.scale, fitted=learned.fitted, left_out=learned.choice.P.astype(np.float32), y=rows.y,
+        group=rows.group, reference=learned.reference,
     )  # fmt: skip

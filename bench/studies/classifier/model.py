@@ -19,6 +19,7 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.fitting.scaling import Scaling
+from bench.heads.left_out import groups_of_classes
 from bench.heads.state import Fitted
 from bench.heads.temperature import soften
 from bench.statistics.conformal import least_groups, limit
@@ -37,9 +38,9 @@ class About:
     head, head_version; setting, temperature; chosen_by: "left-out groups" or "rule". instances: what of an image is
     classified, as in --instances. channels: numbers of channels that images had. um_per_px: (least, most) micrometres
     per pixel, None where it is not known of all. licence: of the encoder's weights; licence_class: what it allows.
-    data: what the labelled images are called; rows, images, groups: how many. classes: sorted; one_group: those that
-    lie in a single group. candidates: (encoder, head, balanced accuracy, folds that chose it), best first; folds: of
-    how many. warnings: what to know before believing it. versions: of the libraries it was made with.
+    data: what the labelled images are called; rows, images, groups: how many. classes: sorted. candidates: (encoder,
+    head, balanced accuracy, folds that chose it), best first; folds: of how many. warnings: what to know before
+    believing it. versions: of the libraries it was made with.
     """
 
     classes: tuple[str, ...]
@@ -61,7 +62,6 @@ class About:
     rows: int
     images: int
     groups: int
-    one_group: tuple[str, ...]
     candidates: tuple[tuple[str, str, float, int], ...]
     folds: int
     warnings: tuple[str, ...]
@@ -119,11 +119,15 @@ class Model:
         """What to expect on new slides."""
         return make_promise(self.left_out, self.y, self.group, self.about.classes)
 
-    @property
+    @cached_property
     def known(self) -> np.ndarray:
         """Which training rows tell of new groups, bool (n,): those of classes in two groups or more."""
-        alone = [k for k, name in enumerate(self.about.classes) if name in self.about.one_group]
-        return ~np.isin(self.y, alone)
+        return np.asarray(groups_of_classes(self.y, self.group, len(self.about.classes))[self.y] > 1)
+
+    @property
+    def one_group(self) -> tuple[str, ...]:
+        """The classes that lie in a single group, of which nothing is known in others."""
+        return tuple(self.about.classes[k] for k in np.unique(self.y[~self.known]))
 
     def set_limit(self, rate: float) -> float:
         """Return the least probability of a member of a set that holds the truth at a rate; 0 where groups are few."""
@@ -146,10 +150,6 @@ class Model:
         if groups >= least:
             return ""
         return f"a set that holds the truth at a rate of {rate:g} needs {least} slides, and it learned from {groups}"
-
-    def probabilities(self, X: np.ndarray) -> np.ndarray:
-        """Return probabilities (N, K) of embeddings X (N, d) as the encoder gives them."""
-        return soften(self.fitted.scores(self.scale.of(X)), self.about.temperature)
 
     def answer(self, X: np.ndarray, asked: Asked = Asked()) -> Answers:
         """Answer embeddings X (N, d) as the encoder gives them. What a row gets does not depend on the others."""

@@ -25,7 +25,6 @@ from bench.errors import BenchError
 from bench.images import IMAGE_SUFFIXES
 from bench.instances.cell_boxes import CellFiles
 from bench.studies.classifier.encoder import encoder_of
-from bench.studies.classifier.fit import weights_of
 from bench.studies.classifier.model import BLOCK, Answers, Asked, Model
 from encoders import EncoderSpec
 
@@ -91,7 +90,7 @@ def predict(
     prepared = prepare(_source(model, request), request.out, on_progress)
     _same_kind(model, prepared)
     prepared, _ = extract_encoders(prepared, [spec], device, on_progress)
-    weights = weights_of(prepared.store, spec.key)
+    weights = prepared.store.weights(spec.key)
     if weights != model.about.weights:
         raise BenchError(
             f"Got weights {weights[:12]} for encoder {spec.full_name}; expected {model.about.weights[:12]}, which the "

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.heads.left_out import groups_of_classes
 from bench.statistics.hits import Hits, tally
 from bench.statistics.intervals import few_groups, few_groups_interval, limits, recalls_by_group
 from bench.statistics.spread import of_scores, spread_of
@@ -41,8 +42,7 @@ def make_promise(P: np.ndarray, y: np.ndarray, group: np.ndarray, classes: tuple
     the variance of a test on them once more.
     """
     K = len(classes)
-    pairs = np.unique(np.stack([y, group]), axis=1)
-    groups = np.bincount(pairs[0], minlength=K)
+    groups = groups_of_classes(y, group, K)
     known = groups > 1  # a class that lies in one group was never learned from where it was tested
     counts = {name: int(count) for name, count in zip(classes, groups, strict=True)}
     if not known.any():

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.errors import BenchError, did_you_mean
 from bench.storage.atomic import replacing
-from bench.storage.tables import csv_bytes
+from bench.storage.tables import csv_parts
 
 Write = Callable[[pd.DataFrame], None]
 KINDS = (".csv", ".parquet")
@@ -22,18 +22,7 @@ def writing(path: Path) -> Iterator[Write]:
     if path.suffix.lower() not in KINDS:
         near = did_you_mean(path.suffix, KINDS) or "."
         raise BenchError(f"Got --to {path.name}{near} Expected a name ending in {' or '.join(KINDS)}.")
-    with replacing(path) as temporary, _WRITERS[path.suffix.lower()](temporary) as write:
-        yield write
-
-
-@contextmanager
-def _csv(path: Path) -> Iterator[Write]:
-    with path.open("wb") as file:
-
-        def write(rows: pd.DataFrame) -> None:
-            data = csv_bytes(rows)
-            file.write(data if not file.tell() else data.partition(b"\n")[2])
-
+    with _WRITERS[path.suffix.lower()](path) as write:
         yield write
 
 
@@ -44,18 +33,20 @@ def _parquet(path: Path) -> Iterator[Write]:
 
     opened: list[pq.ParquetWriter] = []
 
-    def write(rows: pd.DataFrame) -> None:
-        texts = [name for name in rows if rows[name].dtype == object]
-        table = pa.Table.from_pandas(rows.astype(dict.fromkeys(texts, "string")), preserve_index=False)
-        if not opened:
-            opened.append(pq.ParquetWriter(path, table.schema))
-        opened[0].write_table(table.cast(opened[0].schema))
+    with replacing(path) as temporary:
 
-    try:
-        yield write
-    finally:
-        for writer in opened:
-            writer.close()
+        def write(rows: pd.DataFrame) -> None:
+            texts = [name for name in rows if rows[name].dtype == object]
+            table = pa.Table.from_pandas(rows.astype(dict.fromkeys(texts, "string")), preserve_index=False)
+            if not opened:
+                opened.append(pq.ParquetWriter(temporary, table.schema))
+            opened[0].write_table(table.cast(opened[0].schema))
+
+        try:
+            yield write
+        finally:
+            for writer in opened:
+                writer.close()
 
 
-_WRITERS = {".csv": _csv, ".parquet": _parquet}
+_WRITERS = {".csv": csv_parts, ".parquet": _parquet}

@@ -36,8 +36,8 @@ def cautions(model: Model, asked: Asked, found: Predicted) -> Iterator[str]:
             "expected: these images may be of another kind (stain, magnification, microscope), and then its promises "
             "do not hold."
         )
-    if model.about.one_group:
+    if model.one_group:
         yield (
-            f"Of {', '.join(model.about.one_group)} it knows a single slide: nothing is promised of that class on "
+            f"Of {', '.join(model.one_group)} it knows a single slide: nothing is promised of that class on "
             "others."
         )

@@ -22,7 +22,7 @@ def fitted(bench, tmp_path):
 def test_a_classifier_is_made_and_says_what_to_expect_and_what_to_type_next(fitted, tmp_path):
     text = " ".join(fitted.split())
     assert "the best of 4 on left-out groups" in text
-    assert "Balanced accuracy on new slides" in text and "95% intervals; chance is 25%" in text
+    assert "Balanced accuracy to expect on new slides: " in text and "On the next 10 groups" in text and "Guessing gives 25%" in text
     assert "Next: bench predict cells.model IMAGES --to predictions.csv" in text
     card = (tmp_path / "cells.model" / "README.md").read_text()
     for part in ("**In short:**", "What to expect on new slides", "How it was chosen", "Licence of the encoder's weights"):

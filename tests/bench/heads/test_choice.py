@@ -89,9 +89,9 @@ def test_a_classifier_of_ones_own_weighs_its_rows_too(monkeypatch):
     X = rng.normal(size=(36, 4)) + (y == "b")[:, None]
     whole = judge
 
-    def told(*args, weights=None):
+    def told(*args, weights=None, among=None):
         seen.append(weights)
-        return whole(*args, weights=weights)
+        return whole(*args, weights=weights, among=among)
 
     monkeypatch.setattr("bench.heads.choice.judge", told)
     HeadClassifier("ridge").fit(X, y)

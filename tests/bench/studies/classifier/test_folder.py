@@ -124,7 +124,6 @@ def test_of_ten_thousand_damaged_classifiers_none_crashes_or_answers_otherwise(s
         ({"temperature": "1"}, "temperature"),
         ({"classes": ["a", "b"]}, "shape|belong together"),
         ({"classes": "neuron"}, "classes"),
-        ({"one_group": ["nobody"]}, "one_group"),
         ({"channels": None}, "channels"),
         ({"um_per_px": [1]}, "um_per_px"),
         ({"candidates": [["a"]]}, "candidates"),
