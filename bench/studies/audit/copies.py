@@ -15,7 +15,7 @@ import pandas as pd
 
 from bench.studies.audit.correlate import best_correlation, detail, plain_waves, rough_correlation
 from bench.studies.audit.unseen import Progress
-from bench.studies.pilot.overlap import centred, spectra
+from bench.studies.spectra import centred, spectra
 from encoders.orientations import ORIENTED, orientation
 
 SIDE = 72  # pixels that images are read with

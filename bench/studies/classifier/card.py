@@ -50,7 +50,7 @@ def expectation(model: Model) -> Words:
         return say("what to expect on new slides is not known: every class lies in a single slide.")
     score = chance(promise.balanced_accuracy, promise.low, promise.high)
     exact = (
-        say(" With so few groups or errors every group counts as one observation, and the interval is wide.")
+        say(" With so few groups or errors every group counts as one observation, and both intervals are wide.")
         if promise.exact
         else ""
     )

@@ -21,7 +21,7 @@ class Promise:
     next_low, next_high: the interval of what as many new groups as there are here will give, in which their own luck is
     counted. accuracy: plain. recall: class -> score. Classes of one group take no part, as nothing tells how they look
     in others: their recall is NaN, and so are the scores where there is no other class. groups: class -> how many.
-    exact: whether the second interval is that of few groups or errors, in which every group counts as one.
+    exact: whether both intervals are those of few groups or errors, in which every group counts as one.
     """
 
     balanced_accuracy: float
@@ -60,8 +60,9 @@ def make_promise(P: np.ndarray, y: np.ndarray, group: np.ndarray, classes: tuple
     next_low, next_high = limits(hits, spread.mean, variance + of_scores(spread.test), df)
     right_rows, wrong_rows = hits.right.sum(), (total - hits.right[0, 0]).sum()
     if exact := few_groups(total) or min(right_rows, wrong_rows) < FEWEST or low[0] == next_low[0]:
-        share, n_groups = recalls_by_group(hits, 0)  # half as many groups have twice the variance
-        next_low[0], next_high[0] = few_groups_interval(share, n_groups / 2)
+        share, n_groups = recalls_by_group(hits, 0)
+        low[0], high[0] = few_groups_interval(share, n_groups)
+        next_low[0], next_high[0] = few_groups_interval(share, n_groups / 2)  # which have twice the variance
         if wrong_rows < FEWEST:
             next_high[0] = 1.0  # so few errors may as well be none
         if right_rows < FEWEST:

@@ -11,12 +11,11 @@ from __future__ import annotations
 import numpy as np
 
 from bench.studies.pretrain.crops import Crops
+from bench.studies.spectra import AT_ONCE, centred, detail, spectra
 from encoders.orientations import ORIENTED, orientation
 
-WAVES = 16  # of the spectrum, in each direction
 CANDIDATES = 3  # of the judged images, for each to learn from
 LEAST = 0.6  # correlation of fine detail, at the best place, from which on two are one photograph
-AT_ONCE = 2048  # images in one product
 
 
 def overlapping(pixels: np.ndarray, judged: np.ndarray) -> np.ndarray:
@@ -62,34 +61,6 @@ def turned(pixels: np.ndarray, k: int) -> np.ndarray:
 def grey(pixels: np.ndarray) -> np.ndarray:
     """Return the mean of the channels, float32 (n, S, S)."""
     found: np.ndarray = pixels.mean(-1, dtype=np.float32)
-    return found
-
-
-def spectra(images: np.ndarray) -> np.ndarray:
-    """Return the sizes of the waves in the fine detail of images (n, H, W), square roots of them, float32 (n, d)."""
-    made = []
-    for i in range(0, len(images), AT_ONCE):
-        waves = np.abs(np.fft.rfft2(detail(images[i : i + AT_ONCE])))
-        low = np.concatenate([waves[:, :WAVES, :WAVES], waves[:, -WAVES:, :WAVES]], 1)
-        made.append(np.sqrt(low).reshape(len(low), -1).astype(np.float32))
-    return np.concatenate(made)
-
-
-def centred(rows: np.ndarray, usual: np.ndarray) -> np.ndarray:
-    """Return rows (n, d) less the usual one, of length 1."""
-    rows = rows - usual
-    found: np.ndarray = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
-    return found
-
-
-def detail(images: np.ndarray) -> np.ndarray:
-    """Return what of images (n, H, W) is finer than 3 px, centred and of length 1."""
-    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)), "edge")
-    H, W = images.shape[1:]
-    around = sum(padded[:, i : i + H, j : j + W] for i in range(3) for j in range(3)) / 9
-    fine = images - around
-    fine = fine - fine.mean((1, 2), keepdims=True)
-    found: np.ndarray = fine / np.maximum(np.linalg.norm(fine, axis=(1, 2), keepdims=True), 1e-6)
     return found
 
 

@@ -61,3 +61,4 @@ def test_hardly_an_error_promises_no_narrow_interval_of_the_next_slides():
     right[:2] = False
     promise = make_promise(answers(right, y), y, group, CLASSES)
     assert promise.exact and promise.next_low < 0.95 < promise.balanced_accuracy < promise.next_high == 1
+    assert promise.next_low < promise.low < promise.balanced_accuracy < promise.high <= 1
