@@ -50,6 +50,8 @@ def write_options(command: TyperCommand | TyperGroup, context: Any, formatter: A
         record = parameter.get_help_record(context)
         if record is not None:
             names, text = record
+            if is_argument(parameter):
+                names = argument_name(parameter)
             grouped[group_of(parameter)].append((names, with_kinds(text)))
     for group, records in grouped.items():
         if records:
@@ -59,10 +61,21 @@ def write_options(command: TyperCommand | TyperGroup, context: Any, formatter: A
 
 def group_of(parameter: Any) -> str:
     """Return the group in which help shows a parameter."""
-    if parameter.param_type_name == "argument":
+    if is_argument(parameter):
         return "Arguments"
     panel = getattr(parameter, "rich_help_panel", None)  # of what the library adds, such as --help
     return panel if panel in GROUPS else GENERAL
+
+
+def is_argument(parameter: Any) -> bool:
+    """Return whether a parameter is told by its place, and not by a name."""
+    return bool(parameter.param_type_name == "argument")
+
+
+def argument_name(parameter: Any) -> str:
+    """Return how help and usage show an argument, e.g. [RUN...]: one way, whatever the version of the library."""
+    name = (parameter.metavar or parameter.name.upper()) + "..." * (parameter.nargs == -1)
+    return name if parameter.required else f"[{name}]"
 
 
 def write_examples(command: TyperCommand | TyperGroup, formatter: Any) -> None:
@@ -75,6 +88,11 @@ def write_examples(command: TyperCommand | TyperGroup, formatter: Any) -> None:
 
 class BenchCommand(TyperCommand):
     """A command whose help has groups and examples."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return what follows the command's name in its usage."""
+        options = [self.options_metavar] if self.options_metavar else []
+        return options + [argument_name(one) for one in self.get_params(ctx) if is_argument(one)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options in groups."""

@@ -34,7 +34,10 @@ def granularity(
     source: DataOptions,
     encoder: Encoders = None,
     classes: Annotated[
-        str, option(STUDY, "Only these classes, e.g. a,b (default: all that have labels enough).", value="CLASSES")
+        str,
+        option(
+            STUDY, "Only these classes, e.g. a,b (default: all that have labels enough).", "--classes", value="CLASSES"
+        ),
     ] = "",
     image_labels: Annotated[str, option(STUDY, "Labelled images per class.", value="NUMBERS")] = "0,5,10,50",
     cell_labels: Annotated[str, option(STUDY, "Labelled cells per class.", value="NUMBERS")] = "0,1,2,4,8,16,32,64,128",
@@ -61,7 +64,7 @@ def granularity(
         option(STUDY, "Name a class, e.g. other, for cells of other types than the images' classes.", value="CLASS"),
     ] = "",
     minutes: Annotated[
-        str, option(STUDY, "Your minutes for one label of each kind.", value="MINUTES")
+        str, option(STUDY, "Your minutes for one label of each kind.", "--minutes", value="MINUTES")
     ] = "image=0.1,cell=0.5",
     draws: Draws = None,
     name: Name = None,

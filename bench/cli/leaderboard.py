@@ -30,7 +30,7 @@ SHOWN = 10
 def leaderboard(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(help="Runs by name below <out>/runs or by folder (default: all of <out>).", metavar="[RUN]..."),
+        typer.Argument(help="Runs by name below <out>/runs or by folder (default: all of <out>).", metavar="RUN"),
     ] = None,
     out: Out = DEFAULT_OUT,
     calibration: Annotated[

@@ -23,10 +23,10 @@ EXAMPLES = (
 def list_encoders(
     name: Annotated[
         str | None,
-        typer.Argument(help="Show this encoder or variant in full.", metavar="[NAME]", autocompletion=encoder_words),
+        typer.Argument(help="Show this encoder or variant in full.", metavar="NAME", autocompletion=encoder_words),
     ] = None,
     family: Annotated[
-        str | None, option(BASIC, "One family only: pathology, microscopy, clip, ...", value="FAMILY")
+        str | None, option(BASIC, "One family only: pathology, microscopy, clip, ...", "--family", value="FAMILY")
     ] = None,
     licence: Annotated[
         str,

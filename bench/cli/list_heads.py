@@ -29,7 +29,7 @@ NOTES = (
 
 def list_heads(
     name: Annotated[
-        str | None, typer.Argument(help="Show this head in full.", metavar="[NAME]", autocompletion=head_words)
+        str | None, typer.Argument(help="Show this head in full.", metavar="NAME", autocompletion=head_words)
     ] = None,
     csv: AsCsv = False,
     markdown: AsMarkdown = False,

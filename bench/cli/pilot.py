@@ -49,6 +49,7 @@ def pilot(
             STUDY,
             "Which ways to an encoder are compared, comma-separated: imagenet, continued, scratch, norms, dictionary, "
             "random (default: all that the method allows).",
+            "--arms",
             value="ARMS",
         ),
     ] = "",

@@ -36,7 +36,7 @@ def predict(
         list[Path],
         typer.Argument(
             help="A folder with images, a CSV with a column path, or image files.",
-            metavar="IMAGES...",
+            metavar="IMAGES",
             show_default=False,
         ),
     ],

@@ -37,7 +37,10 @@ def proxies(
     run: Annotated[
         str | None,
         option(
-            STUDY, "A run on the same data, by name or folder: what choosing by a proxy would have cost.", value="RUN"
+            STUDY,
+            "A run on the same data, by name or folder: what choosing by a proxy would have cost.",
+            "--run",
+            value="RUN",
         ),
     ] = None,
     rows: Annotated[

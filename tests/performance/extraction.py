@@ -76,6 +76,7 @@ def write_images(folder: Path, suffix: str, count: int, source: Path | None) -> 
     for i in range(count):
         x, y = (int(rng.integers(0, length - side + 1)) for length in large.size)
         picture = large.crop((x, y, x + side, y + side)).resize((size, size), Image.Resampling.BICUBIC)
+        picture.paste(Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8)).resize((32, 32)), (0, 0))  # no two alike
         path = folder / "raw" / "ab"[i % 2] / f"{i}.{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
         picture.transpose(Image.Transpose(i % 7)).save(path, **({"quality": 90} if suffix == "jpg" else {}))
@@ -181,12 +182,13 @@ def pipeline(spec: object, table: pd.DataFrame, store: Path, device: str, **opti
     """Extract from files into a store, committing as always; the gate is told that it was passed."""
     from bench.embeddings.extract import extract
     from bench.embeddings.store import EmbeddingStore
+    from bench.storage.verified import write_json
 
     folder = EmbeddingStore(store).folder(spec.key)  # type: ignore[attr-defined]
     folder.mkdir(parents=True)
-    (folder / "gate.json").write_text("{}")
+    write_json(folder / "gate.json", {"centred_cosine": 1.0}, spec.key)  # type: ignore[attr-defined]
     report = extract(table, Path(table["root"].iloc[0]), [spec], EmbeddingStore(store), device=device, **options)  # type: ignore[list-item]
-    assert sum(report.made.values()) == len(table)
+    assert sum(report.made.values()) == len(table), report
 
 
 def cached(spec: object, table: pd.DataFrame, place: Path, device: str) -> None:

@@ -86,7 +86,9 @@ FromRun = Annotated[
         "or by folder. Without its baselines and diagnostics.", "--from", value="RUN",
     ),
 ]
-Device = Annotated[str, option(COMPUTER, "Where encoders run: auto, cpu, cuda or cuda:N.", value="DEVICE")]
+Device = Annotated[
+    str, option(COMPUTER, "Where encoders run: auto, cpu, cuda or cuda:N.", "--device", value="DEVICE")
+]
 FitDevice = Annotated[
     str,
     option(

@@ -21,5 +21,8 @@ GROUPS = (BASIC, DATA, INSTANCES, ENCODERS, LABELS, NOISE, HEADS, STUDY, COMPUTE
 
 
 def option(group: str, help_text: str, *names: str, value: str | None = None, **how: Any) -> Any:
-    """Return the declaration of an option; value: the word that stands for its value, how: of `typer.Option`."""
+    """Return the declaration of an option; value: the word that stands for its value, how: of `typer.Option`.
+
+    Give its name, "--seed", where that is the word for its value too: typer 0.27 takes such an option for an argument.
+    """
     return typer.Option(*names, help=help_text, rich_help_panel=group, metavar=value, **how)

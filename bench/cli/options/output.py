@@ -16,7 +16,7 @@ Name = Annotated[
     str | None,
     option(
         OUTPUT, "Name of the folder made for this in the results folder, below runs, tune, ablate and others.",
-        value="NAME",
+        "--name", value="NAME",
     ),
 ]  # fmt: skip
 AsCsv = Annotated[bool, option(OUTPUT, "Print everything that is known, as CSV.", "--csv")]

@@ -13,7 +13,8 @@ from bench.studies.pretrain.names import COLOURS, METHODS
 Method = Annotated[
     str,
     option(
-        BASIC, f"How to learn: {'; '.join(f'{name} ({about})' for name, about in METHODS.items())}.", value="METHOD"
+        BASIC, f"How to learn: {'; '.join(f'{name} ({about})' for name, about in METHODS.items())}.",
+        "--method", value="METHOD",
     ),
 ]
 Steps = Annotated[

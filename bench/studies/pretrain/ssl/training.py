@@ -117,7 +117,8 @@ def make_optimiser(parts: Any, rate: float) -> Any:
         {"params": [p for p in learned if p.ndim > 1], "weight_decay": WEIGHT_DECAY},
         {"params": [p for p in learned if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=rate, foreach=False)
+    on_gpu = learned[0].is_cuda  # there one launch for all weights, where a CPU takes them one by one
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=rate, foreach=on_gpu)
 
 
 def batch_rows(n: int, batch: int, seed: int, step: int) -> torch.Tensor:

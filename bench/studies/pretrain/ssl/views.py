@@ -85,5 +85,14 @@ def relit(x: torch.Tensor, how: Augmentation, draws: torch.Generator) -> torch.T
         kernel = (kernel[:, None] * kernel).expand(3, 1, 3, 3).contiguous()
         x = torch.lerp(x, conv2d(pad(x, (1, 1, 1, 1), "reflect"), kernel, groups=3), how.blur * u[2])
     if how.noise:
-        x = x + how.noise * u[3] * torch.randn(x.shape, generator=draws).to(x.device)
+        x = x + how.noise * u[3] * normal_like(x, draws)
     return x.clamp(0, 1)
+
+
+def normal_like(x: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
+    """Return normal numbers of the shape of x. A GPU draws its own, as it would wait for those of the CPU."""
+    import torch
+
+    if x.device.type != "cpu":
+        draws = torch.Generator(x.device).manual_seed(draws.initial_seed())
+    return torch.randn(x.shape, generator=draws, device=x.device)
