@@ -24,7 +24,7 @@ from bench.embeddings.store import DamagedRows
 from bench.errors import BenchError
 from bench.images import IMAGE_SUFFIXES
 from bench.instances.cell_boxes import CellFiles
-from bench.studies.classifier.encoder import encoder_of
+from bench.studies.classifier.encoder import encoder_of, origin_note
 from bench.studies.classifier.model import BLOCK, Answers, Asked, Model
 from encoders import EncoderSpec
 
@@ -86,12 +86,12 @@ def predict(
 
     Raises BenchError for images of other channels or of another scale than the classifier was made for.
     """
-    spec = encoder_of(model.about, request.encoder)
+    spec = encoder_of(model.about, request.encoder, dim=len(model.scale.mean))
     prepared = prepare(_source(model, request), request.out, on_progress)
     _same_kind(model, prepared)
     prepared, _ = extract_encoders(prepared, [spec], device, on_progress)
     weights = prepared.store.weights(spec.key)
-    if weights != model.about.weights:
+    if weights != model.about.weights and not spec.vectors:
         raise BenchError(
             f"Got weights {weights[:12]} for encoder {spec.full_name}; expected {model.about.weights[:12]}, which the "
             "classifier was made with. Get the same version of the package or file that they are from."
@@ -109,7 +109,7 @@ def predict(
             on_progress("answer", start + len(X), total)
     return Predicted(
         instances=total, images=int(prepared.instances["path"].nunique()), classes=dict(classes), refused=dict(refused),
-        unlike=unlike, notes=prepared.notes,
+        unlike=unlike, notes=(*prepared.notes, *([origin_note(model.about, spec)] if spec.vectors else ())),
         problems=prepared.dataset.problems,
     )  # fmt: skip
 
