@@ -54,9 +54,9 @@ def look_up(
         seen: set[Key] = set()
         for places, vectors in table.batches():
             for i, (key, instance) in enumerate(keys.find(places)):
-                row = wanted.get(instance)
-                if row is None:
+                if instance is None or instance not in wanted:
                     continue
+                row = wanted[instance]
                 vector = vectors[i]
                 if not np.isfinite(vector).all():
                     at = int(np.flatnonzero(~np.isfinite(vector))[0])
@@ -132,9 +132,9 @@ class Places:
             ]
         return [(key, self._keys.get(key)) for key in keys]
 
-    def shown(self, instance: str | None) -> str:
+    def shown(self, instance: str) -> str:
         """Return what people find an instance by."""
-        return self._place[str(instance)]
+        return self._place[instance]
 
     def missing(self, instances: Sequence[str], total: int) -> str:
         """Return the message for instances that have no row."""
