@@ -51,11 +51,17 @@ class PredictRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """A block of instances with their answers, and the same as rows, see `rows_of`."""
+    """A block of n instances with their answers, and the same as rows, see `rows_of`.
+
+    X float32 (n, d): what the encoder made of them. um_per_px (n,): micrometres per pixel of their images, NaN where
+    that is not known.
+    """
 
     instances: pd.DataFrame
     found: Answers
     rows: pd.DataFrame
+    X: np.ndarray
+    um_per_px: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +102,7 @@ def predict(
             f"Got weights {weights[:12]} for encoder {spec.full_name}; expected {model.about.weights[:12]}, which the "
             "classifier was made with. Get the same version of the package or file that they are from."
         )
+    scale = prepared.dataset.table.drop_duplicates("path").set_index("path")["um_per_px"].astype("float64")
     classes, refused, unlike, total = Counter[str](), Counter[str](), 0, len(prepared.instances)
     for start, X in _blocks(prepared, spec, device):
         found = model.answer(X, request.asked)
@@ -104,7 +111,8 @@ def predict(
         classes.update(rows["class"])
         refused.update(why for why in found.why if why)
         unlike += int((found.unlike <= request.asked.unlike).sum())
-        write(Answered(instances=own, found=found, rows=rows))
+        um_per_px = scale.reindex(own["path"]).to_numpy(np.float64)
+        write(Answered(instances=own, found=found, rows=rows, X=X, um_per_px=um_per_px))
         if on_progress:
             on_progress("answer", start + len(X), total)
     return Predicted(
