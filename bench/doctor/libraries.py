@@ -24,6 +24,7 @@ EXTRAS = {
     "czi": "reads CZI; its reader is under the GPL",
     "morphology": "--encoder cp-measure, of cells with masks",
     "anndata": "bench predict --also anndata, for scanpy",
+    "onnx": "bench export cells.model --to cells.onnx",
     "rois": "ROIs of Fiji as --cells",
     "cellpose": "--instances cellpose; its weights have licences of their own",
 }
