@@ -11,6 +11,7 @@ import numpy as np
 from .errors import EncoderError
 from .vector_table import VECTOR, Batch, VectorTable, check_columns, check_dim, float32, place_of, rows_at_once, spelt
 
+BUFFER = 1 << 16  # bytes of a column that are read at once, so that a row group need not be in memory
 LARGEST_GROUP = 4_000_000_000  # bytes of a row group, unpacked, by what the file says of itself
 
 
@@ -45,7 +46,7 @@ def read_parquet(path: Path) -> VectorTable:
         return float32(np.stack(columns, 1)) if len(batch) else np.zeros((0, len(vector)), np.float32)
 
     def batches(size: int) -> Iterator[Batch]:
-        with pq.ParquetFile(path) as opened:
+        with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER) as opened:
             for batch in opened.iter_batches(size, columns=[*places, *vector]):
                 yield {name: place_of(batch.column(name), name) for name in places}, rows(batch)
 

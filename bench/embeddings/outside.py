@@ -48,8 +48,7 @@ def look_up(
     name = Path(spec.vectors).name
     wanted = {instance: row for row, instance in enumerate(one for block in blocks for one in block)}
     keys = Places(instances, root, by_instance="instance" in table.places, boxed="x0" in table.places, name=name)
-    with scratch(store.root) as folder:
-        X = np.lib.format.open_memmap(folder / "vectors.npy", "w+", np.float32, (len(wanted), table.dim))
+    with scratch(store.root) as folder, _Rows(folder / "vectors", table.dim) as X:
         found = np.zeros(len(wanted), bool)
         seen: set[Key] = set()
         for places, vectors in table.batches():
@@ -64,22 +63,44 @@ def look_up(
                         f"Got {vector[at]} as number {at + 1} of the embedding of {keys.shown(instance)} in {name}; "
                         "expected finite numbers in every row. Mend the file, or leave the image out of the data."
                     )
-                if key in seen and not (keys.by_instance and np.array_equal(X[row], vector)):
+                if key in seen and not (keys.by_instance and np.array_equal(X.read(row, 1)[0], vector)):
                     raise BenchError(
                         f"Got two embeddings of {keys.shown(instance)} in {name}; expected one row for each. Take the "
                         "one that is not meant out of the file."
                     )
                 seen.add(key)
                 if not found[row]:  # of copies of an image the first
-                    X[row], found[row] = vector, True
+                    X.write(row, vector)
+                    found[row] = True
         if not found.all():
             raise BenchError(keys.missing([one for one, row in wanted.items() if not found[row]], len(wanted)))
         outside_vectors(spec)  # still the same file
         store.declare(spec.key, spec.identity(), spec.weights.removeprefix("sha256:"), spec.full_name)
         for block in blocks:
-            store.write(spec.key, block, X[[wanted[one] for one in block]])
+            store.write(spec.key, block, X.read(wanted[block[0]], len(block)))  # numbered block by block
             on_rows(len(block))
-        del X
+
+
+class _Rows:
+    """Rows float32 (., d) in a file, written in any order. It is no map of memory, whose pages would be taken."""
+
+    def __init__(self, path: Path, dim: int) -> None:
+        self._file = path.open("w+b", buffering=0)
+        self._dim = dim
+
+    def __enter__(self) -> _Rows:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def write(self, row: int, vector: np.ndarray) -> None:
+        self._file.seek(4 * self._dim * row)
+        self._file.write(np.ascontiguousarray(vector, np.float32).data)
+
+    def read(self, start: int, count: int) -> np.ndarray:
+        self._file.seek(4 * self._dim * start)
+        return np.frombuffer(self._file.read(4 * self._dim * count), np.float32).reshape(count, self._dim)
 
 
 class Places:
@@ -94,10 +115,10 @@ class Places:
         self._place = {one: _place(path, box) for one, path, box in zip(names, paths, boxes, strict=True)}
         self._parts = any(box[0] >= 0 for box in boxes)
         self._paths = {path: path for path in paths} | {os.path.abspath(root / path): path for path in set(paths)}
-        called: dict[str, set[str]] = {}
+        self._called: dict[str, str | None] = {}  # name of a file -> the only image that has it
         for path in set(paths):
-            called.setdefault(posixpath.basename(path), set()).add(path)
-        self._called = {short: next(iter(own)) for short, own in called.items() if len(own) == 1}
+            short = posixpath.basename(path)
+            self._called[short] = None if short in self._called else path
         self._keys: dict[Key, str] = {}
         if by_instance:
             self._keys = {(one,): one for one in names}
