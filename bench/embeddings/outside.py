@@ -162,14 +162,14 @@ class Places:
         how = (
             "by the column instance, which names the content of an image (leave that column out to go by path)"
             if self.by_instance
-            else f"its path below {self._root} or from this folder, or the file's name where no other image has it"
+            else f"by its path below {self._root} or from this folder, or by the file's name where one image has it"
         )
         named = ", ".join(self.shown(one) for one in instances[:NAMED]) + (", ..." if len(instances) > NAMED else "")
         what = "instance" if self._parts else "image"
-        begins = f" It begins with {plain(self._first)}." if self._first else " It has no row."
+        begins = f" The file begins with {plain(self._first)}." if self._first else " The file has no row."
         return (
             f"Got no embedding in {self._name} for {len(instances):,} of {counted(total, what)}, e.g. {named}; "
-            f"expected a row for each, {how}.{begins} Add the rows, or leave those images out of the data."
+            f"expected a row for each, found {how}.{begins} Add the rows, or leave those images out of the data."
         )
 
     def _path(self, text: str) -> str | None:

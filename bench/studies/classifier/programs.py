@@ -129,16 +129,17 @@ def _cellprofiler(folder: Path) -> Iterator[Take]:
 @contextmanager
 def _anndata(folder: Path, classes: tuple[str, ...]) -> Iterator[TakeBlock]:
     seen: tuple[str, Counter[str]] = ("", Counter())  # an image, and the names of its instances so far
+    boxed: bool | None = None  # whether the first instances are parts of images: all blocks have the same columns
 
     with writing_h5ad(
         folder / "cells.h5ad", categories={"class": classes, "answer": classes}, uns={"classes": classes}
     ) as write:
 
         def take(block: Answered) -> None:
-            nonlocal seen
+            nonlocal seen, boxed
             rows, names = block.rows, []
-            boxed = "x0" in rows
-            boxes = rows[BOX].to_numpy(np.float64, na_value=np.nan) if boxed else np.full((len(rows), 4), np.nan)
+            boxes = block.instances[BOX].to_numpy(np.float64, na_value=np.nan)
+            boxed = bool(np.isfinite(boxes).any()) if boxed is None else boxed
             for path, box in zip(rows["path"], boxes.tolist(), strict=True):
                 if path != seen[0]:
                     seen = path, Counter()

@@ -104,11 +104,26 @@ def test_the_file_for_anndata_has_the_layout_of_its_format(tmp_path):
 def test_whole_images_go_to_anndata_without_a_place(tmp_path):
     h5py = pytest.importorskip("h5py")
     whole = block(["a.png", "b.png"])
-    whole = replace(whole, rows=whole.rows.drop(columns=["x0", "y0", "x1", "y1"]))
+    none = {side: pd.array([pd.NA] * 2, "Int64") for side in ("x0", "y0", "x1", "y1")}
+    whole = replace(whole, rows=whole.rows.drop(columns=list(none)), instances=whole.instances.assign(**none))
     with writing_for(("anndata",), tmp_path / "p.csv", CLASSES) as write:
         write(whole)
     with h5py.File(tmp_path / "p-anndata" / "cells.h5ad") as file:
         assert list(file["obsm"]) == ["X_embedding", "probabilities"] and "x_um" not in file["obs"]
+        assert file["obs/_index"].asstr()[:].tolist() == ["a.png", "b.png"]
+
+
+def test_cells_and_whole_images_in_one_file_keep_the_same_columns(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    none = {side: pd.array([pd.NA], "Int64") for side in ("x0", "y0", "x1", "y1")}
+    whole = block(["b.png"])
+    whole = replace(whole, rows=whole.rows.drop(columns=list(none)), instances=whole.instances.assign(**none))
+    with writing_for(("anndata",), tmp_path / "p.csv", CLASSES) as write:
+        write(block(["a.png"]))
+        write(whole)
+    with h5py.File(tmp_path / "p-anndata" / "cells.h5ad") as file:
+        lengths = {len(one["codes"] if "codes" in one else one) for one in (*file["obs"].values(), *file["obsm"].values())}
+        assert lengths == {2} and np.isnan(file["obsm/spatial"][1]).all()
 
 
 def test_a_stopped_file_for_anndata_is_no_file_and_an_absent_library_is_told(tmp_path, monkeypatch):
