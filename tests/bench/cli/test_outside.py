@@ -63,6 +63,13 @@ def test_a_classifier_of_vectors_takes_a_new_file_with_new_images_and_says_what_
         assert not (tmp_path / "p.csv").exists()
 
 
+def test_a_classifier_is_never_of_a_file_that_nobody_named(exported, bench, tmp_path):
+    assert bench("extract", "--data", "demo/raw", *PATTERN, "--encoder", "file:emb.parquet")[0] == 0
+    code, text = bench("fit", "--data", "demo/raw", *PATTERN, "--head", "centroid", "--save", "c.model")
+    assert code == 0, text
+    assert "file:emb.parquet" not in (tmp_path / "c.model" / "README.md").read_text()
+
+
 def test_a_mistake_in_a_file_ends_a_run_with_its_name(exported, bench, tmp_path):
     table = pd.read_parquet(tmp_path / "emb.parquet").drop(columns="instance")
     table.iloc[3:].to_parquet(tmp_path / "less.parquet")

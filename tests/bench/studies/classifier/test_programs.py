@@ -122,7 +122,8 @@ def test_cells_and_whole_images_in_one_file_keep_the_same_columns(tmp_path):
         write(block(["a.png"]))
         write(whole)
     with h5py.File(tmp_path / "p-anndata" / "cells.h5ad") as file:
-        lengths = {len(one["codes"] if "codes" in one else one) for one in (*file["obs"].values(), *file["obsm"].values())}
+        columns = (*file["obs"].values(), *file["obsm"].values())
+        lengths = {len(one["codes"] if isinstance(one, h5py.Group) else one) for one in columns}
         assert lengths == {2} and np.isnan(file["obsm/spatial"][1]).all()
 
 
