@@ -11,8 +11,10 @@ import numpy as np
 from .errors import EncoderError
 from .vector_table import VECTOR, Batch, VectorTable, check_columns, check_dim, float32, place_of, rows_at_once, spelt
 
-BUFFER = 1 << 16  # bytes of a column that are read at once, so that a row group need not be in memory
-LARGEST_GROUP = 4_000_000_000  # bytes of a row group, unpacked, by what the file says of itself
+BUFFER = 1 << 16  # bytes of a column that are read at once
+#: Bytes of a row group, unpacked, by what the file says of itself. Of hundreds of columns a page of each is in memory,
+#: which may be all of a row group; of lists it is a few rows.
+LARGEST_GROUP = 2_000_000_000
 
 
 def read_parquet(path: Path) -> VectorTable:
@@ -29,13 +31,11 @@ def read_parquet(path: Path) -> VectorTable:
             f"Got {path.name} with {largest:,} bytes in one row group; expected at most {LARGEST_GROUP:,}. Write it "
             "with smaller row groups (row_group_size)."
         )
-    lists = [one.name for one in schema if _is_list(one.type)]
+    lists = [one.name for one in schema if one.name == VECTOR and _is_list(one.type)]
     numbers = {one.name for one in schema if pa.types.is_integer(one.type) or pa.types.is_floating(one.type)}
-    textual = {one.name: f"type {one.type}" for one in schema if one.name not in numbers and one.name != VECTOR}
-    if VECTOR in schema.names and VECTOR not in (*numbers, *lists):
-        textual[VECTOR] = f"type {schema.field(VECTOR).type}"
+    textual = {one.name: f"type {one.type}" for one in schema if one.name not in (*numbers, *lists)}
     vector, places = check_columns(path.name, schema.names, textual)
-    if VECTOR in lists and vector != [VECTOR]:
+    if lists and vector != [VECTOR]:
         other = next(column for column in vector if column != VECTOR)
         raise EncoderError(f"Got column {other!r} beside the lists {VECTOR!r} in {path.name}; expected either of them.")
 
@@ -52,9 +52,7 @@ def read_parquet(path: Path) -> VectorTable:
 
     if not lists:
         dim = check_dim(path.name, len(vector))
-        return VectorTable(
-            dim=dim, columns=spelt(vector), places=places, batches=lambda: batches(rows_at_once(dim))
-        )
+        return VectorTable(dim=dim, columns=spelt(vector), places=places, batches=lambda: batches(rows_at_once(dim)))
     first = next((X for _, X in batches(1)), None)
     if first is None:
         raise EncoderError(f"Got {path.name} without a row; expected one per image.")

@@ -9,6 +9,7 @@ label, group and split, which `bench export` writes too, are left unread.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,9 +53,8 @@ def check_columns(name: str, columns: Sequence[str], textual: Mapping[str, str])
 
     textual: column that is not of numbers -> what it has instead, for people.
     """
-    twice = sorted({column for column in columns if list(columns).count(column) > 1}) if len(columns) < 5000 else []
-    if twice or len(set(columns)) < len(columns):
-        raise EncoderError(f"Got column {(twice or ['?'])[0]!r} twice in {name}; expected every name once.")
+    if twice := [column for column, count in Counter(columns).items() if count > 1]:
+        raise EncoderError(f"Got column {twice[0]!r} twice in {name}; expected every name once.")
     places = tuple(column for column in PLACES if column in columns)
     if "path" not in places and "instance" not in places:
         listed = ", ".join(map(repr, list(columns)[:5])) + (", ..." if len(columns) > 5 else "")
