@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+import bench as bench_in_python
 from bench.demo import DemoSpec, write_demo
 
 PATTERN = ("--group-pattern", r"([^/]+)__")
@@ -49,7 +50,10 @@ def test_a_classifier_of_vectors_takes_a_new_file_with_new_images_and_says_what_
     words = ("predict", "o.model", "demo/raw/rbc", "--to", "p.csv")
     code, text = bench(*words, "--encoder", "file:new.parquet")
     assert code == 0 and "nothing here can check that the program which made file:new.parquet" in " ".join(text.split()), text
-    assert (pd.read_csv(tmp_path / "p.csv")["class"] == "rbc").mean() > 0.7
+    found = pd.read_csv(tmp_path / "p.csv")
+    assert (found["class"] == "rbc").mean() > 0.7
+    in_python = bench_in_python.load_model("o.model").predict("demo/raw/rbc", encoder="file:new.parquet", progress=False)
+    assert in_python["class"].tolist() == found["class"].tolist()
     (tmp_path / "p.csv").unlink()
     short = pd.DataFrame({"path": rbc["path"].str.removeprefix("rbc/"), "u": 1.0, "v": 2.0})
     short.to_csv(tmp_path / "short.csv", index=False)
