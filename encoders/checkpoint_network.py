@@ -69,13 +69,17 @@ def pooled_settings(settings: Mapping[str, Any], pool: str, name: str) -> dict[s
 
 def build_network(spec: EncoderSpec, placement: Placement) -> LoadedEncoder:
     """Load the network of a spec and wrap it for `encode`."""
+    return network_encoder(spec, *checkpoint_module(spec), placement)
+
+
+def checkpoint_module(spec: EncoderSpec) -> tuple[torch.nn.Module, str]:
+    """Return (the module (B, 3, S, S) to (B, d), the digest of its weights), in evaluation mode."""
     settings = json.loads(spec.architecture)
     state = read_state_dict(unchanged(spec.file, spec.weights, spec.name))
     unchanged(spec.file, spec.weights, spec.name)
     model = loaded_network(settings, spec.preprocess.size or 0, state, spec.name, spec.file)
     model.eval().requires_grad_(False)
-    digest = state_digest(model.state_dict())
-    return network_encoder(spec, vectors_of(model, settings["pool"], spec.name), digest, placement)
+    return vectors_of(model, settings["pool"], spec.name), state_digest(model.state_dict())
 
 
 def loaded_network(

@@ -1,4 +1,4 @@
-"""Encoders named by their library: "timm:MODEL.TAG", "open_clip:MODEL/TAG", "hf-hub:ORG/MODEL" (of timm)."""
+"""Encoders named by where they are from: "timm:MODEL.TAG", "open_clip:MODEL/TAG", "hf-hub:ORG/MODEL", "file:PATH"."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from .errors import EncoderError
 from .hub import hub_file
 from .networks import Network, network_spec
 from .open_clip_models import open_clip_facts
+from .outside import PREFIX, outside_spec
 from .spec import EncoderSpec
 from .timm_facts import timm_facts
 
@@ -63,4 +64,4 @@ def family_of(model_id: str) -> str:
     return next((family for family, trace in _FAMILIES if re.search(trace, model_id)), "other")
 
 
-PREFIXES = {"timm": timm_by_id, "open_clip": open_clip_by_id, "hf-hub": hub_by_id}
+PREFIXES = {"timm": timm_by_id, "open_clip": open_clip_by_id, "hf-hub": hub_by_id, PREFIX: outside_spec}

@@ -89,7 +89,8 @@ def resolve(text: str) -> EncoderSpec:
 
     ALIAS is the name that the spec has then, and no part of its identity. NAME is a registered name,
     timm:MODEL[.TAG], open_clip:MODEL/TAG, hf-hub:ORG/MODEL (its config.json is fetched where it is not cached),
-    path/to/file.py:NAME, or the folder of an encoder that was made here, as ./cells.encoder.
+    file:VECTORS.parquet (see `outside`), path/to/file.py:NAME, or the folder of an encoder that was made here, as
+    ./cells.encoder.
     """
     if not text.isprintable():
         raise EncoderError(f"Got encoder {text!a}; expected characters that can be seen. Rename the file or folder.")

@@ -123,7 +123,8 @@ class EncoderSpec:
         them ("" when none); not part of the identity.
     params: millions of parameters (0: none or not known). about: one line, with the paper.
     library: a module that it needs, and the optional part of this package that brings it; "" when none. cutout: it
-        measures a cell, and so takes only windows in which all but the cell is black.
+        measures a cell, and so takes only windows in which all but the cell is black. vectors: the file in which
+        another program left its vectors, see `outside`; "" for an encoder that looks at images.
     checked: "library" where a test compares network, dimension, size, input and pooling with timm or open_clip;
         "code" for descriptors; else "declared: " and where it is from, as nothing at hand could confirm it.
     """
@@ -156,6 +157,7 @@ class EncoderSpec:
     variant: str = field(default="", compare=False)
     library: tuple[str, str] = field(default=("", ""), compare=False)
     cutout: bool = field(default=False, compare=False)
+    vectors: str = field(default="", compare=False)
     build: Callable[[EncoderSpec, Placement], LoadedEncoder] = field(default=None, compare=False, repr=False)  # type: ignore[assignment]
 
     def identity(self) -> dict[str, object]:

@@ -97,6 +97,7 @@ class Classifier(Shows):
         unlike: float = 0.05,
         cells: PathLike | None = None,
         masks: PathLike | None = None,
+        encoder: str | None = None,
         device: str = "auto",
         progress: bool = True,
     ) -> pd.DataFrame:
@@ -116,6 +117,9 @@ class Classifier(Shows):
             CSV of cells, for a classifier of boxes.
         masks : str or path, optional
             Folder of masks, for a classifier of masks.
+        encoder : str, optional
+            The classifier's encoder as you call it, where it is not in the catalogue: code, a file or a download. For a
+            classifier of vectors that another program computed, "file:NEW.parquet" with those of the images.
         device : str, default="auto"
             Where the encoder runs: "auto", "cpu", "cuda" or "cuda:N".
         progress : bool, default=True
@@ -145,6 +149,7 @@ class Classifier(Shows):
                 cells=CellFiles(
                     file=arguments.path_or_none(cells, "cells"), masks=arguments.path_or_none(masks, "masks")
                 ),
+                encoder=None if encoder is None else arguments.text(encoder, "encoder", "file:new.parquet"),
                 out=self.out,
             )  # fmt: skip
             blocks: list[pd.DataFrame] = []

@@ -91,7 +91,8 @@ def embed(
     data : Data, str or path
         What `load_data` returned, or a path for it.
     encoder : str
-        An encoder or variant, e.g. "dino", "dino@size=448,color=grey", "timm:NAME", "my.py:NAME".
+        An encoder or variant, e.g. "dino", "dino@size=448,color=grey", "timm:NAME", "my.py:NAME",
+        "file:emb.parquet" (vectors of another program).
     out : str or path, optional
         Folder of results, in which embeddings are kept. None: that of `data`, which is "results" unless told.
     device : str, default="auto"

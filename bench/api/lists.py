@@ -20,8 +20,8 @@ def list_encoders() -> pd.DataFrame:
 
     Notes
     -----
-    Others are named by where they are from: "timm:MODEL", "open_clip:MODEL/TAG", "hf-hub:REPOSITORY", "my.py:NAME".
-    "baselines" is a name for the whole panel of baselines.
+    Others are named by where they are from: "timm:MODEL", "open_clip:MODEL/TAG", "hf-hub:REPOSITORY", "my.py:NAME",
+    "file:VECTORS.parquet". "baselines" is a name for the whole panel of baselines.
 
     Examples
     --------

@@ -45,7 +45,7 @@ def fit(
         import pandas as pd
 
         from bench.report.pages.plain_text import plain_words
-        from bench.studies.classifier.card import expectation
+        from bench.studies.classifier.card import expectation, use_of
         from bench.studies.classifier.fit import FitRequest
         from bench.studies.classifier.fit import fit as fit_model
         from bench.studies.classifier.folder import check_place, save_model
@@ -68,4 +68,4 @@ def fit(
     console.print(f"{text[0].upper()}{text[1:]}")
     console.print(f"Classifier: {folder} (what it is and what to expect of it: {folder / 'README.md'})")
     console.print("")
-    console.print(f"Next: bench predict {folder} IMAGES --to predictions.csv")
+    console.print(f"Next: {use_of(about, str(folder))}")

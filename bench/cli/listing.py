@@ -74,7 +74,7 @@ NOTES = (
     "there; by hand: you fetch a file; by pip: an optional part of this program, see docs/install.md. `bench encoders "
     "NAME` tells all of one.",
     "Also timm:MODEL, open_clip:MODEL/TAG, hf-hub:REPOSITORY and path/to/file.py:NAME. Any of them takes options: "
-    "dino@size=448,color=grey; dino@weights=FILE.",
+    "dino@size=448,color=grey; dino@weights=FILE. file:VECTORS.parquet has embeddings that another program computed.",
     f"baselines stands for {', '.join(PANELS['baselines'])}; `bench run` adds them unless --no-baselines.",
 )
 

@@ -62,8 +62,9 @@ def predict(
     also: Annotated[
         str,
         option(
-            OUTPUT, "Also for other programs, in folders beside --to: qupath (a .geojson for each image), cellprofiler "
-            "(tables of objects and images), napari (a .csv for each image). Of cells and tiles.", "--also",
+            OUTPUT, "Also for other programs, in folders beside --to. Of cells and tiles: qupath (a .geojson for each "
+            "image), cellprofiler (tables of objects and images), napari (a .csv for each image). Of whole images too: "
+            "anndata (all in one .h5ad for scanpy, with the embeddings).", "--also",
             value="NAMES",
         ),
     ] = "",

@@ -23,6 +23,8 @@ EXTRAS = {
     "bioio": "reads ND2 and LIF",
     "czi": "reads CZI; its reader is under the GPL",
     "morphology": "--encoder cp-measure, of cells with masks",
+    "anndata": "bench predict --also anndata, for scanpy",
+    "onnx": "bench export cells.model --to cells.onnx",
     "rois": "ROIs of Fiji as --cells",
     "cellpose": "--instances cellpose; its weights have licences of their own",
 }

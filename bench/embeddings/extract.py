@@ -21,6 +21,7 @@ import pandas as pd
 from bench.embeddings.chunks import CHUNK, Block, Chunk, encode_chunk, gather
 from bench.embeddings.inputs import Inputs
 from bench.embeddings.missing import refuse_missing
+from bench.embeddings.outside import look_up_all
 from bench.embeddings.pixels import PixelCache
 from bench.embeddings.precision_check import check_precision
 from bench.embeddings.store import PIXELS, EmbeddingStore, to_rows
@@ -96,11 +97,22 @@ def extract(
     # Descriptors need no torch, which finding a GPU would import.
     if device != "auto":
         find_placement(device, 1)  # a wrong one is told even where nothing would run on it
-    placement = find_placement(device if any(s.weights != "none" for s in wanted) else "cpu", cpu_count(), len(table))
-    loaded, failed = _load(wanted, store, placement, table, root)
+    seeing, outside = [s for s in wanted if not s.vectors], [s for s in wanted if s.vectors]
+    placement = find_placement(device if any(s.weights != "none" for s in seeing) else "cpu", cpu_count(), len(table))
+    loaded, failed = _load(seeing, store, placement, table, root)
     refuse_missing(failed, allow_missing=allow_missing)
     todo = {encoder.spec.name: missing[encoder.spec.name].copy() for encoder in loaded}
-    total = sum(int(rows.sum()) for rows in todo.values())
+    total = sum(int(missing[name].sum()) for name in (*todo, *(spec.name for spec in outside)))
+
+    def took(name: str, count: int) -> None:
+        made[name] += count
+        if on_progress:
+            on_progress(sum(made.values()), total, name)
+
+    blocks_of = {spec.name: _in_blocks(names, missing[spec.name]) for spec in outside}
+    lost = look_up_all(outside, instances, root, store, blocks=blocks_of, on_rows=took)
+    refuse_missing(lost, allow_missing=allow_missing)
+    failed |= lost
     seconds = dict.fromkeys(made, 0.0)
     problems: dict[str, str] = {}
     policies = list(dict.fromkeys(encoder.spec.preprocess for encoder in loaded))
@@ -118,9 +130,7 @@ def extract(
                 rows, vectors = gather(encoder, chunks, seconds)
                 if rows:
                     store.write(key, [names[r] for r in rows], vectors)
-                    made[name] += len(rows)
-                    if on_progress:
-                        on_progress(sum(made.values()), total, name)
+                    took(name, len(rows))
             for claim in block.claims:
                 claims.done(claim)
         claims.sweep()  # of who was killed between committing a block and letting go of it
@@ -138,6 +148,12 @@ def in_order(instances: pd.DataFrame) -> pd.DataFrame:
     """Return every instance once, those of an image together and from the top down, as a large one is best read."""
     order = ["digest", "y0", "x0", "instance"]
     return instances.sort_values(order, kind="stable", na_position="first").drop_duplicates("instance")
+
+
+def _in_blocks(names: np.ndarray, missing: np.ndarray) -> list[list[str]]:
+    """Return the instances that lack, in the blocks that are committed together."""
+    spans = [slice(start, start + BLOCK) for start in range(0, len(names), BLOCK)]
+    return [names[span][missing[span]].tolist() for span in spans if missing[span].any()]
 
 
 def _load(

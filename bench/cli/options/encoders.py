@@ -20,9 +20,10 @@ Encoders = Annotated[
         "Encoders, comma-separated or repeated; see `bench encoders`. Where none is named: those whose embeddings are "
         "stored, else efficientnet-lite0, which needs no network. `baselines` are a panel of cheap ones: colour, "
         "texture, focus, pixels, size, and a constant. NAME@size=448,color=grey is a variant, timm:MODEL, "
-        "open_clip:MODEL/TAG, hf-hub:REPOSITORY and my.py:NAME are any other, and SHORT=NAME is shown as SHORT in "
-        "tables and pages. Variants that take something away show what a score rests on: @intervene=zscore the stain, "
-        "@intervene=shuffle the morphology, @color=grey the colour.",
+        "open_clip:MODEL/TAG, hf-hub:REPOSITORY and my.py:NAME are any other, file:VECTORS.parquet (or .csv, .npz) has "
+        "embeddings that another program computed, and SHORT=NAME is shown as SHORT in tables and pages. Variants that "
+        "take something away show what a score rests on: @intervene=zscore the stain, @intervene=shuffle the "
+        "morphology, @color=grey the colour.",
         "--encoder", "-e", value="NAMES", autocompletion=encoder_words,
     ),
 ]  # fmt: skip

@@ -159,9 +159,13 @@ def on_test(test: tuple[float, float, int]) -> Words:
     )  # fmt: skip
 
 
+#: Columns of texts, also where none has a value and pandas takes them for numbers.
+TEXTS = {"kind", "path", "group", "split", "label", "suggested", "other_path", "other_group", "reason"}
+
+
 def shown(table: pd.DataFrame) -> list[dict]:
     """Return the rows of findings as they are shown, missing texts empty and missing numbers NaN."""
-    numbers = {name for name in table if pd.api.types.is_numeric_dtype(table[name])}
+    numbers = {name for name in table if pd.api.types.is_numeric_dtype(table[name])} - TEXTS
     return [
         {str(name): _as_shown(value, name in numbers) for name, value in row.items()}
         for row in table.astype(object).to_dict("records")

@@ -23,7 +23,8 @@ from bench.report.pages.model import (
 )
 from bench.report.pages.numbers import chance, counted, decimal, points, rate
 from bench.statistics.conformal import groups_to_tell
-from bench.studies.classifier.model import Model
+from bench.studies.classifier.encoder import is_outside
+from bench.studies.classifier.model import About, Model
 
 SETS, ERRORS = 0.9, 0.05  # rates that the card tells of
 
@@ -39,8 +40,14 @@ def card(model: Model) -> str:
     ]  # fmt: skip
     if about.warnings:
         blocks += [Heading(say("To know before believing it")), Bullets(about.warnings)]
-    blocks += [Heading(say("Use it")), Code("bench predict THIS_FOLDER IMAGES --to predictions.csv")]
+    blocks += [Heading(say("Use it")), Code(use_of(about, "THIS_FOLDER"))]
     return render(Page(say("A classifier of {data}", data=about.data), tuple(blocks)))
+
+
+def use_of(about: About, folder: str) -> str:
+    """Return the command that uses a classifier."""
+    vectors = " --encoder file:NEW.parquet" if is_outside(about) else ""
+    return f"bench predict {folder} IMAGES{vectors} --to predictions.csv"
 
 
 def expectation(model: Model) -> Words:
@@ -76,6 +83,13 @@ def _what(model: Model) -> Iterator[Inline]:
         head=Code(about.head),
         setting=", ".join(f"{name} {value}" for name, value in about.setting.items()) or "no setting",
     )  # fmt: skip
+    if is_outside(about):
+        yield say(
+            "The encoder is a file of embeddings that another program computed. To predict, compute those of the new "
+            "images by the same program and network, and give their file by {option}. Nothing here can check that they "
+            "are of the same network.",
+            option=Code("--encoder file:NEW.parquet"),
+        )  # fmt: skip
     scales = about.um_per_px
     channels = " or ".join(map(str, about.channels))
     scale = (

@@ -80,8 +80,10 @@ def fit(
 
 
 def _at_hand(prepared: Prepared) -> list[EncoderSpec]:
-    """Return the encoders to choose from where none is named: no baseline, and nothing that is a diagnostic."""
-    stored = [spec for spec in cached_encoders(prepared) if not spec.trivial and not spec.diagnostic]
+    """Return the encoders to choose from where none is named: no baseline, no diagnostic, no file of vectors."""
+    stored = [
+        spec for spec in cached_encoders(prepared) if not (spec.trivial or spec.diagnostic or spec.vectors)
+    ]  # fmt: skip
     specs = {spec.key: spec for spec in (*stored, *map(resolve, ENCODERS))}
     return list(specs.values())
 

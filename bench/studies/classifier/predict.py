@@ -24,7 +24,7 @@ from bench.embeddings.store import DamagedRows
 from bench.errors import BenchError
 from bench.images import IMAGE_SUFFIXES
 from bench.instances.cell_boxes import CellFiles
-from bench.studies.classifier.encoder import encoder_of
+from bench.studies.classifier.encoder import encoder_of, origin_note
 from bench.studies.classifier.model import BLOCK, Answers, Asked, Model
 from encoders import EncoderSpec
 
@@ -51,11 +51,17 @@ class PredictRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """A block of instances with their answers, and the same as rows, see `rows_of`."""
+    """A block of n instances with their answers, and the same as rows, see `rows_of`.
+
+    X float32 (n, d): what the encoder made of them. um_per_px (n,): micrometres per pixel of their images, NaN where
+    that is not known.
+    """
 
     instances: pd.DataFrame
     found: Answers
     rows: pd.DataFrame
+    X: np.ndarray
+    um_per_px: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,16 +92,17 @@ def predict(
 
     Raises BenchError for images of other channels or of another scale than the classifier was made for.
     """
-    spec = encoder_of(model.about, request.encoder)
+    spec = encoder_of(model.about, request.encoder, dim=len(model.scale.mean))
     prepared = prepare(_source(model, request), request.out, on_progress)
     _same_kind(model, prepared)
     prepared, _ = extract_encoders(prepared, [spec], device, on_progress)
     weights = prepared.store.weights(spec.key)
-    if weights != model.about.weights:
+    if weights != model.about.weights and not spec.vectors:
         raise BenchError(
             f"Got weights {weights[:12]} for encoder {spec.full_name}; expected {model.about.weights[:12]}, which the "
             "classifier was made with. Get the same version of the package or file that they are from."
         )
+    scale = prepared.dataset.table.drop_duplicates("path").set_index("path")["um_per_px"].astype("float64")
     classes, refused, unlike, total = Counter[str](), Counter[str](), 0, len(prepared.instances)
     for start, X in _blocks(prepared, spec, device):
         found = model.answer(X, request.asked)
@@ -104,12 +111,13 @@ def predict(
         classes.update(rows["class"])
         refused.update(why for why in found.why if why)
         unlike += int((found.unlike <= request.asked.unlike).sum())
-        write(Answered(instances=own, found=found, rows=rows))
+        um_per_px = scale.reindex(own["path"]).to_numpy(np.float64)
+        write(Answered(instances=own, found=found, rows=rows, X=X, um_per_px=um_per_px))
         if on_progress:
             on_progress("answer", start + len(X), total)
     return Predicted(
         instances=total, images=int(prepared.instances["path"].nunique()), classes=dict(classes), refused=dict(refused),
-        unlike=unlike, notes=prepared.notes,
+        unlike=unlike, notes=(*prepared.notes, *([origin_note(model.about, spec)] if spec.vectors else ())),
         problems=prepared.dataset.problems,
     )  # fmt: skip
 

@@ -1,16 +1,18 @@
-"""Answers for other programs: QuPath, CellProfiler Analyst and napari, image by image, beside the table of predictions.
+"""Answers for other programs: QuPath, CellProfiler Analyst, napari and AnnData, beside the table of predictions.
 
     qupath         IMAGE.geojson for each image, under its own path
     cellprofiler   objects.csv and images.csv, which CellProfiler Analyst joins by ImageNumber
     napari         IMAGE.csv for each image, one line per label
+    anndata        cells.h5ad, all instances in one file, for scanpy and squidpy
 
-Objects of one image are in memory at once, those of others are not.
+Objects of one image are in memory at once, those of others are not; for anndata a block of instances is.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError, did_you_mean
+from bench.interop.anndata import writing_h5ad
 from bench.interop.objects import PredictedObjects
 from bench.interop.qupath import geojson_name, write_geojson
 from bench.interop.tables import analyst_images, analyst_objects, napari_features, write_parts
@@ -25,26 +28,33 @@ from bench.studies.classifier.predict import BOX, Answered
 from bench.studies.classifier.table import writing
 
 Take = Callable[[Sequence[PredictedObjects]], None]  # all objects of an image, in parts
+TakeBlock = Callable[[Answered], None]
 
 
 @contextmanager
-def writing_for(kinds: Sequence[str], beside: Path, classes: tuple[str, ...]) -> Iterator[Callable[[Answered], None]]:
+def writing_for(kinds: Sequence[str], beside: Path, classes: tuple[str, ...]) -> Iterator[TakeBlock]:
     """Yield what blocks of answers are given to, which writes them for each of some programs.
 
-    kinds: of `KINDS`. beside: the table of predictions; what is written lies in a folder named after it and the
-    program. Raises BenchError for a program that is not known, and for answers to whole images, which have no outline.
+    kinds: of `BY_IMAGE` and `BY_BLOCK`. beside: the table of predictions; what is written lies in a folder named after
+    it and the program. Raises BenchError for a program that is not known, and where one that draws outlines is to get
+    answers to whole images.
     """
     for kind in kinds:
-        if kind not in KINDS:
-            near = did_you_mean(kind, KINDS) or "."
-            raise BenchError(f"Got --also {kind}{near} Expected one of {', '.join(KINDS)}.")
+        if kind not in (*BY_IMAGE, *BY_BLOCK):
+            near = did_you_mean(kind, (*BY_IMAGE, *BY_BLOCK)) or "."
+            raise BenchError(f"Got --also {kind}{near} Expected one of {', '.join((*BY_IMAGE, *BY_BLOCK))}.")
     held: list[PredictedObjects] = []
+    outlining = [kind for kind in dict.fromkeys(kinds) if kind in BY_IMAGE]
+
+    def folder(kind: str) -> Path:
+        return beside.with_name(f"{beside.stem}-{kind}")
 
     with ExitStack() as opened:
-        takers = [
-            opened.enter_context(KINDS[kind](beside.with_name(f"{beside.stem}-{kind}")))
-            for kind in dict.fromkeys(kinds)
-        ]
+        blocks = [
+            opened.enter_context(BY_BLOCK[kind](folder(kind), classes))
+            for kind in dict.fromkeys(kinds) if kind in BY_BLOCK
+        ]  # fmt: skip
+        takers = [opened.enter_context(BY_IMAGE[kind](folder(kind))) for kind in outlining]
 
         def give() -> None:
             for take in takers if held else ():
@@ -52,7 +62,9 @@ def writing_for(kinds: Sequence[str], beside: Path, classes: tuple[str, ...]) ->
             held.clear()
 
         def write(block: Answered) -> None:
-            for part in _by_image(block, classes) if takers else ():
+            for take in blocks:
+                take(block)
+            for part in _by_image(block, classes, outlining) if takers else ():
                 if held and held[0].path != part.path:
                     give()
                 seen = sum(map(len, held))
@@ -62,13 +74,13 @@ def writing_for(kinds: Sequence[str], beside: Path, classes: tuple[str, ...]) ->
         give()
 
 
-def _by_image(block: Answered, classes: tuple[str, ...]) -> Iterator[PredictedObjects]:
+def _by_image(block: Answered, classes: tuple[str, ...], kinds: Sequence[str]) -> Iterator[PredictedObjects]:
     instances = block.instances
     if instances["x0"].isna().any():
         path = instances.loc[instances["x0"].isna(), "path"].iloc[0]
         raise BenchError(
-            f"Got --also for whole images, such as {path}; expected a classifier of cells or tiles, which have a place "
-            "in their image."
+            f"Got --also {','.join(kinds)} for whole images, such as {path}; expected a classifier of cells or tiles, "
+            "which have a place in their image."
         )
     predicted = np.where([not why for why in block.found.why], block.found.P.argmax(1), -1)
     paths = instances["path"].to_numpy(object)
@@ -114,4 +126,42 @@ def _cellprofiler(folder: Path) -> Iterator[Take]:
         write(analyst_images(images) if images else pd.DataFrame())
 
 
-KINDS = {"qupath": _qupath, "cellprofiler": _cellprofiler, "napari": _napari}
+@contextmanager
+def _anndata(folder: Path, classes: tuple[str, ...]) -> Iterator[TakeBlock]:
+    seen: tuple[str, Counter[str]] = ("", Counter())  # an image, and the names of its instances so far
+    boxed: bool | None = None  # whether the first instances are parts of images: all blocks have the same columns
+
+    with writing_h5ad(
+        folder / "cells.h5ad", categories={"class": classes, "answer": classes}, uns={"classes": classes}
+    ) as write:
+
+        def take(block: Answered) -> None:
+            nonlocal seen, boxed
+            rows, names = block.rows, []
+            boxes = block.instances[BOX].to_numpy(np.float64, na_value=np.nan)
+            boxed = bool(np.isfinite(boxes).any()) if boxed is None else boxed
+            for path, box in zip(rows["path"], boxes.tolist(), strict=True):
+                if path != seen[0]:
+                    seen = path, Counter()
+                name = path if np.isnan(box[0]) else f"{path} [{','.join(str(int(side)) for side in box)}]"
+                seen[1][name] += 1
+                names.append(name if seen[1][name] == 1 else f"{name} #{seen[1][name]}")
+            centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+            obs = rows[["class", "probability", "set", "unlike_p", "answer", "why_no_answer"]]
+            obs = obs.assign(image=rows["path"], um_per_px=block.um_per_px)
+            arrays = {"X_embedding": block.X, "probabilities": block.found.P}
+            if boxed:
+                um = centres * block.um_per_px[:, None]
+                sides = {name: boxes[:, k] for k, name in enumerate(BOX)}
+                obs = obs.assign(**sides, x_um=um[:, 0], y_um=um[:, 1])
+                arrays["spatial"] = centres
+            write(names, obs, arrays)
+
+        yield take
+
+
+#: What is given all objects of an image at a time, in their outlines, and what is given blocks as they come.
+BY_IMAGE: dict[str, Callable[[Path], AbstractContextManager[Take]]] = {
+    "qupath": _qupath, "cellprofiler": _cellprofiler, "napari": _napari,
+}  # fmt: skip
+BY_BLOCK: dict[str, Callable[[Path, tuple[str, ...]], AbstractContextManager[TakeBlock]]] = {"anndata": _anndata}

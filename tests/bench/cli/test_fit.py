@@ -54,9 +54,24 @@ def test_the_candidates_of_a_run_are_its_encoders_and_heads_without_baselines(be
     assert code == 2 and "Got run yours" in text
 
 
+def test_a_classifier_becomes_onnx_and_says_what_is_not_in_it(bench, tmp_path):
+    pytest.importorskip("onnx")
+    write_demo(tmp_path / "demo", DemoSpec(images=4, size=(48, 48)))
+    words = ("--data", "demo/raw", *PATTERN, "--encoder", "random-resnet18@size=32", "--head", "ridge", "--save", "r.model")
+    assert bench("fit", *words)[0] == 0
+    code, text = bench("export", "r.model", "--to", "cells.onnx")
+    assert code == 0 and (tmp_path / "cells.onnx").stat().st_size > 40_000_000, text
+    text = " ".join(text.split())
+    assert "from uint8 (N, 32, 32, 3) to the probabilities of neuron, phloem, rbc, xylem" in text and "cells.onnx.json" in text
+    assert "Licence of the encoder's weights: " in text and "Not in it: sets of classes" in text
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (("export", "cells.model", "--to", "cells.npz"), "expected a name ending in .onnx for a classifier"),
+        (("export", "--to", "cells.onnx"), "expected bench export cells.model --to cells.onnx"),
+        (("export", "demo", "--to", "cells.onnx"), "no model.json in it"),
         (("fit", "--data", "nowhere", "--save", "m"), "does not exist"),
         (("fit", "--data", "demo/raw", "--head", "logrg", "--save", "m"), "did you mean 'logreg'"),
         (("fit", "--data", "demo/raw", "--save", "demo"), "holds something else than a classifier"),
@@ -70,4 +85,4 @@ def test_the_candidates_of_a_run_are_its_encoders_and_heads_without_baselines(be
 def test_a_mistake_is_told_and_leaves_no_file(fitted, bench, tmp_path, words, told):
     code, text = bench(*words)
     assert code == 2 and told in " ".join(text.split()), text
-    assert not (tmp_path / "p.csv").exists() and not (tmp_path / "m").exists()
+    assert not (tmp_path / "cells.onnx").exists() and not (tmp_path / "p.csv").exists() and not (tmp_path / "m").exists()
