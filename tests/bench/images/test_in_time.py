@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -167,5 +168,55 @@ def test_where_no_thread_can_be_started_an_image_is_read_without_a_limit(tmp_pat
 
     save(tmp_path / "x.png", 5)
     whole = read_image(tmp_path / "x.png")
+    in_time.BESIDE.__dict__.clear()
     monkeypatch.setattr(in_time.Thread, "start", none_left)
     assert (read_image(tmp_path / "x.png") == whole).all()
+
+
+def guards() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "image"}
+
+
+def until(holds) -> bool:
+    deadline = time.perf_counter() + 10
+    while not holds() and time.perf_counter() < deadline:
+        time.sleep(0.01)
+    return holds()
+
+
+def test_one_thread_serves_all_readings_of_a_caller_and_ends_with_it(tmp_path):
+    save(tmp_path / "x.png", 1)
+    before, served = guards(), []
+
+    def read_some():
+        for _ in range(5):
+            read_image(tmp_path / "x.png")
+            served.append(guards() - before)
+
+    caller = threading.Thread(target=read_some)
+    caller.start()
+    caller.join()
+    assert len(served) == 5 and len(served[0]) == 1 and all(one == served[0] for one in served)
+    assert until(lambda: not guards() & served[0])
+
+
+@pytest.mark.usefixtures("slow_decoder")
+def test_after_a_reading_that_was_left_behind_the_next_one_has_a_thread_that_is_free(tmp_path):
+    save(tmp_path / "x.png", HANGS)
+    save(tmp_path / "y.png", 3)
+    with pytest.raises(ImageError, match="took longer than 0 s"):
+        read_image(tmp_path / "x.png")
+    assert read_image(tmp_path / "y.png").shape == (20, 30, 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_reads_images_though_it_has_none_of_the_threads(tmp_path):
+    save(tmp_path / "x.png", 1)
+    code = (
+        "import os, sys\nfrom bench.images import in_time, read_image\nread_image(sys.argv[1])\n"
+        "in_time.SECONDS = 20\n"
+        "if not (child := os.fork()):\n    os._exit(0 if read_image(sys.argv[1]).shape == (20, 30, 1) else 1)\n"
+        "sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "x.png")], timeout=120, check=False)
+    assert done.returncode == 0
