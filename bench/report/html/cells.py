@@ -148,7 +148,7 @@ def table_html(
     )
     name = Markup(' id="{}"').format(identifier) if identifier else Markup("")
     return Markup(
-        '<div class="wide" tabindex="0" role="region" aria-label="{}"><table{}><caption>{}</caption>'
+        '<div class="wide" tabindex="0" role="group" aria-label="{}"><table{}><caption>{}</caption>'
         "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
     ).format(caption, name, caption, head, lines)
 

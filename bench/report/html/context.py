@@ -74,10 +74,11 @@ class ReportContext:
     """A run as its report shows it.
 
     run: its stored tables. level: of the headline comparison, None where there is none. methods: all of the board, the
-    best at that level first; encoders: in the same order. detailed: those with items. differences: paired, see
-    `bench.report.html.differences`. pictures: row of the instance table -> an image as a data address. labels (N,):
-    the class of every row of the instance table; names: what it is called; groups: its group. why: what is missing ->
-    the reason.
+    best at that level first; encoders: in the same order. detailed: those with items. tables: see
+    `bench.report.html.tables`. shown: rows of the instance table that are shown one by one. pictures: row of the
+    instance table -> an image as a data address. labels (N,): the class of every row of the instance table; names: what
+    it is called; groups: its group. audit: the findings of `bench audit` on these images; at_path: path -> row, of
+    those that are shown. why: what is missing -> the reason.
     """
 
     run: RunPage
@@ -85,13 +86,16 @@ class ReportContext:
     methods: tuple[Method, ...]
     detailed: tuple[Method, ...]
     items: Items | None
-    differences: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame]
     map: Map | None
+    shown: Sequence[int]
     pictures: Mapping[int, str]
     labels: Sequence[str]
     names: Sequence[str]
     groups: Sequence[str]
     made_with: Sequence[tuple[str, str]] = ()
+    audit: pd.DataFrame | None = None
+    at_path: Mapping[str, int] = field(default_factory=dict)
     why: Mapping[str, str] = field(default_factory=dict)
 
     @property

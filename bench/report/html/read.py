@@ -22,6 +22,7 @@ from bench.report.html.context import Items, Level, Map, Method, ReportContext, 
 from bench.report.html.details import labels_and_groups, read_items
 from bench.report.html.differences import all_differences
 from bench.report.html.embedding_map import make_map, sampled
+from bench.report.html.tables import tables_of
 from bench.report.pages.sections.context import RunPage
 from bench.report.tables.empty import no_pairs
 from bench.report.tables.leaderboard import Leaderboard
@@ -35,6 +36,7 @@ MISTAKES = 500  # items that are shown in any case: those that were mistaken mos
 TABLES = ("robustness", "efficiency", "finetuning")
 MADE_WITH = ("numpy", "scipy", "scikit-learn", "pandas", "torch", "pillow")
 USUAL_DATA = "Data/raw"
+AUDITS, AUDITED = "audit", 48  # folder of all audits; labels of one that are shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +63,17 @@ def read_report(folder: Path, look: Look | None = None) -> ReportContext:
     store = folder.parent.parent / "store"
     found = _map(record, detailed, store, why)
     y, groups = labels_and_groups(record)
-    pictures = _pictures(record, look, store, shown_rows(items, found), why)
+    audit = read_audit(folder.parent.parent / AUDITS, record.facts.content)
+    at_path = _first_of_paths(record.table, audit)
+    shown = sorted({*shown_rows(items, found), *at_path.values()})
+    pictures = _pictures(record, look, store, shown, why)
     if look.anonymous:
         run = without_names(run, record.table)
     return ReportContext(
-        run=run, level=level, methods=methods, detailed=detailed, items=items, differences=differences, map=found,
-        pictures=pictures, labels=[record.facts.classes[k] if k >= 0 else "" for k in y],
+        run=run, level=level, methods=methods, detailed=detailed, items=items, map=found,
+        tables=tables_of(items, detailed, record.facts.classes, differences), shown=shown, pictures=pictures, labels=[record.facts.classes[k] if k >= 0 else "" for k in y],
         names=_names(record, look.anonymous), groups=_numbered(groups) if look.anonymous else groups,
-        made_with=made_with(folder), why=why,
+        made_with=made_with(folder), audit=audit, at_path=at_path, why=why,
     )  # fmt: skip
 
 
@@ -99,6 +104,25 @@ def shown_rows(items: Items | None, found: Map | None, most: int = MISTAKES) -> 
     order = np.argsort(-wrong.sum(0), kind="stable")
     rows |= set(map(int, items.rows[order[:most]]))
     return sorted(rows)
+
+
+def read_audit(folder: Path, content: str) -> pd.DataFrame | None:
+    """Return the findings of the audit of a dataset, None where there is none. folder: of all audits."""
+    for place in sorted(folder.glob("[!.]*")) if content else ():
+        if place.is_dir() and read_about(place).get("data") == content:
+            data = read_member(place, "audit.csv")
+            if data is not None:
+                return parse_csv(data)
+    return None
+
+
+def _first_of_paths(table: pd.DataFrame, audit: pd.DataFrame | None) -> dict[str, int]:
+    """Return path -> its first row of the instance table, of the first labels that an audit doubts."""
+    if audit is None or audit.empty:
+        return {}
+    doubted = audit.loc[audit["kind"] == "label", "path"].astype(str).drop_duplicates().head(AUDITED)
+    first = {path: row for row, path in reversed(list(enumerate(table["path"].astype(str))))}
+    return {path: first[path] for path in doubted if path in first}
 
 
 def made_with(folder: Path) -> list[tuple[str, str]]:
