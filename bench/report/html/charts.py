@@ -136,6 +136,19 @@ def spread_apart(at: Sequence[float], low: float, high: float, gap: float = GAP)
     return out
 
 
+def legend(series: Sequence[Series]) -> Markup:
+    """Return the shapes and names of series, for a screen too narrow for the names at their ends."""
+    keys = Markup("").join(
+        Markup(
+            '<span class="key series" data-encoder="{0}"><svg width="26" height="11" viewBox="0 0 26 11" '
+            'aria-hidden="true"><line class="line s{1}" x1="0" x2="26" y1="5.5" y2="5.5"/><use href="#m{1}" '
+            'class="p s{1}" x="8" y="1" width="9" height="9"/></svg><span class="enc" data-name="{0}">{2}</span></span>'
+        ).format(one.encoder, one.style % SERIES, shown_text(one.name))
+        for one in series
+    )
+    return Markup('<div class="legend lines">{}</div>').format(keys)
+
+
 def level_line(axes: Axes, y: float, says: str) -> Markup:
     """Return a thin line at a height that is worth knowing, such as that of guessing, where it lies on the axis."""
     if not axes.y[0] <= y <= axes.y[1]:
@@ -143,8 +156,8 @@ def level_line(axes: Axes, y: float, says: str) -> Markup:
     at = axes.at_y(y)
     return Markup(
         '<line class="guess" x1="{0}" x2="{1}" y1="{2:.1f}" y2="{2:.1f}"/>'
-        '<text class="small" x="{3}" y="{4:.1f}">{5}</text>'
-    ).format(LEFT, axes.width - axes.right, at, LEFT + 6, at - 5, says)
+        '<text class="small" x="{3}" y="{4:.1f}" text-anchor="end">{5}</text>'
+    ).format(LEFT, axes.width - axes.right, at, axes.width - axes.right - 4, at + 14, says)
 
 
 def point(x: float, y: float, style: int, *, size: float = 9.0, more: Markup = Markup("")) -> Markup:

@@ -17,6 +17,7 @@ from bench.text import encodable, plain
 _STRONG = re.compile(r"\*\*(.+?)\*\*")
 _EMPHASIS = re.compile(r"(?<!\w)\*(?=\S)(.+?)(?<=\S)\*(?!\w)")
 _CODE = re.compile(r"`([^`]+)`")
+_OWN_CODE = re.compile(r"(?<!`)`(\w[\w =.,/:'@-]*)`(?!`)")
 
 
 def shown_text(value: object) -> str:
@@ -48,7 +49,15 @@ def words_html(words: Inline) -> Markup:
         case Number():
             return escape(str(words))
         case _:
-            return text_html(words)
+            return _with_code(words)
+
+
+def _with_code(text: str) -> Markup:
+    """Return a text of somebody else, in which a plain word between backticks is code, as in Markdown; see `inert`."""
+    parts = _OWN_CODE.split(shown_text(text))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if i % 2 else text_html(part) for i, part in enumerate(parts) if part
+    )
 
 
 def blocks_html(blocks: Sequence[Block], level: int = 3) -> Markup:

@@ -106,12 +106,15 @@
     const rows = all("tr", body);
     const at = new Map();
     for (const row of board.rows) at.set(`${row[0]}/${row[1]}`, row);
+    const FEW = 15; // rows that are shown at first
     const FIRST = 4; // cells before the numbers
     const withNumbers = board.columns.map((column) => column.values.length > 0);
     const rates = [...new Set(board.levels.map((level) => level[3]))].sort((a, b) => a - b);
     let level = board.level;
     let sorted = null;
+    let whole = rows.length <= FEW + 5;
     const ticked = [];
+    const more = one("#board-more");
 
     const fill = (row, values) => {
       let n = 0;
@@ -171,12 +174,16 @@
       const wanted = (one("#filter")?.value ?? "").trim().toLowerCase();
       const baselines = one("#baselines-too")?.checked ?? true;
       let count = 0;
-      for (const row of rows) {
+      let left = whole || wanted ? Infinity : FEW;
+      for (const row of all("tr", body)) {
         const text = `${row.cells[1].textContent} ${row.cells[2].textContent} ${row.cells[3].textContent}`.toLowerCase();
         const here = at.has(`${level}/${row.dataset.m}`) && text.includes(wanted) && (baselines || row.dataset.role === "encoder");
-        row.hidden = !here;
         count += here;
+        left -= here;
+        row.hidden = !here || left < 0;
       }
+      more.hidden = whole || Boolean(wanted) || left >= 0;
+      more.textContent = `Show all ${count} methods`;
       const words = board.levels[level];
       one("#board-caption").textContent = `${count} of ${rows.length} methods with ${words[4]}, ${words[5]}`;
     };
@@ -217,8 +224,13 @@
         for (const other of all("thead th[aria-sort]", table)) other.removeAttribute("aria-sort");
         header.setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
         order();
+        showRows();
       });
     }
+    more.addEventListener("click", () => {
+      whole = true;
+      showRows();
+    });
     for (const id of ["#pick-labels", "#pick-kind"]) one(id)?.addEventListener("change", choose);
     one("#pick-noise")?.addEventListener("input", choose);
     one("#filter")?.addEventListener("input", showRows);
@@ -250,6 +262,7 @@
     }
     function showPair() {
       const panel = one("#pair");
+      panel?.classList.toggle("on", ticked.length > 0);
       if (!panel || !ticked.length) {
         panel?.replaceChildren(make("p", {}, "Tick two methods, or click their rows, to see by how much they differ."));
         return;

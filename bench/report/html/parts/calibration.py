@@ -23,7 +23,7 @@ from bench.report.html.tables import CALIBRATION as TABLE
 
 DRAWN = 4
 TICKS = [(i / 4, f"{25 * i}") for i in range(5)]
-SIDE, NARROW = 300, 14
+SIDE, NARROW = 236, 12
 
 
 def make(context: ReportContext) -> Made | None:

@@ -27,9 +27,8 @@ def make(context: ReportContext) -> Made | None:
     K = len(context.classes)
     own = table.iloc[: K * K]
     html = Markup(
-        '{}<div class="wide" tabindex="0" role="group" aria-label="Confusion matrix"><table class="matrix" '
-        'id="matrix"><caption>{}: images of a class (rows), in percent, by the class that they were taken for '
-        "(columns)</caption>{}</table></div>{}"
+        '{}<p class="figure-title" id="matrix-title">{}</p><div class="wide" tabindex="0" role="group" '
+        'aria-label="Confusion matrix"><table class="matrix" id="matrix" aria-labelledby="matrix-title">{}</table></div>{}'
     ).format(_choice(context), _caption(context), _matrix(context, own), _images(context))
     shares = [[points(value) for value in part["share"].astype(float)] for part in _parts(table, K)]
     return Made(html=html, data={"confusion": shares, "points": points_data(context)})
@@ -70,7 +69,7 @@ def _matrix(context: ReportContext, own: pd.DataFrame) -> Markup:
         for i, name in enumerate(classes)
     )
     return Markup(
-        '<thead><tr><th scope="col">is, and was taken for</th>{}</tr></thead><tbody>{}</tbody>'
+        '<thead><tr><th scope="col">class ↓ &nbsp; taken for →</th>{}</tr></thead><tbody>{}</tbody>'
     ).format(head, rows)
 
 
@@ -129,6 +128,7 @@ def _box(context: ReportContext, i: int, j: int) -> Markup:
 
 CONFUSION = Part(
     key="confusion", title="What is taken for what", brief="Confusion", make=make,
-    lead="Mean over the draws of the labelled examples. The diagonal is right; every row adds up to 100.",
+    lead="Of the images of a class (rows) so many percent were taken for each class (columns), mean over draws. The "
+    "diagonal is right; every row adds up to 100.",
     empty=lambda context: context.why.get("items", "no predictions are stored"),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from math import log2
 from markupsafe import Markup
 
 from bench.report.html.cells import Column, in_percent, in_points, table_html
-from bench.report.html.charts import Axes, label_axis, share_axis
+from bench.report.html.charts import Axes, label_axis, legend, share_axis
 from bench.report.html.context import (
     ReportContext,
     encoder_html,
@@ -53,7 +53,8 @@ def make(context: ReportContext) -> Made | None:
     title = Markup('<p class="figure-title js-only">With <strong class="noise-now">{}</strong></p>').format(
         noise_words(context.level)
     )
-    return Made(html=Markup('<div class="levels">{}{}</div>{}').format(title, pictures, _table(context, drawn)))
+    keys = legend(series_of(context, methods, drawn, lambda row: log2(row["shots"])))
+    return Made(html=Markup('<div class="levels">{}{}{}</div>{}').format(title, pictures, keys, _table(context, drawn)))
 
 
 def _table(context: ReportContext, rows: list[Row]) -> Markup:

@@ -86,13 +86,14 @@ def make(context: ReportContext) -> Made | None:
     caption = f"Methods with {labels_words(context.level)}, {noise_words(context.level)}, the best first"
     html = Markup(
         '{}<div class="wide" tabindex="0" role="group" aria-label="Leaderboard"><table id="board"><caption '
-        'id="board-caption">{}</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>{}{}'
-    ).format(_controls(levels), caption, _head(), body, PAIR, _data_links())
+        'id="board-caption">{}</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>{}{}{}'
+    ).format(_controls(levels), caption, _head(), body, MORE, PAIR, _data_links())
     return Made(html=html, data={"board": _data(context, levels)})
 
 
+MORE = Markup('<button type="button" id="board-more" class="js-only" hidden>Show all</button>')
 PAIR = Markup(
-    '<div id="pair" class="panel js-only" role="status" aria-live="polite"><p>Tick two methods under <em>compare</em> '
+    '<div id="pair" class="panel js-only" role="status" aria-live="polite"><p>Tick two methods under <em>pair</em> '
     "to see by how much they differ.</p></div>"
 )
 
@@ -138,7 +139,7 @@ def _controls(levels: list[Level]) -> Markup:
 
 def _head() -> Markup:
     texts = ("encoder", "head", "kind")
-    cells = [Markup('<th scope="col" class="js-only">compare</th>')]
+    cells = [Markup('<th scope="col" class="js-only" title="tick two to see their difference">pair</th>')]
     cells += [_heading(text, f"text{i}", "", right=False) for i, text in enumerate(texts)]
     cells += [_heading(column.heading, str(i), column.meaning, right=True) for i, column in enumerate(COLUMNS)]
     return Markup("").join(cells)

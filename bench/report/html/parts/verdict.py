@@ -40,7 +40,7 @@ def _flag(name: str) -> Callable[[ReportContext], str]:
 
 
 def _joined(context: ReportContext, texts: tuple[str, ...]) -> str:
-    return " ".join(sentence(text[:1].upper() + text[1:]) for text in dict.fromkeys(texts))
+    return " ".join(sentence(text) for text in dict.fromkeys(texts))
 
 
 def _unranked(context: ReportContext) -> str:
@@ -70,29 +70,29 @@ def _overconfident(context: ReportContext) -> str:
 
 
 CHECKS = (
-    Check(code="C1", asks="Results, and no diagnostic", level=ISSUE, found=lambda context: context.facts.diagnostic,
+    Check(code="C1", asks="Are these results?", level=ISSUE, found=lambda context: context.facts.diagnostic,
           passed="What is learned from and what is tested are kept apart."),
-    Check(code="C2", asks="Better than chance", level=ISSUE, found=_flag("no-better-than-chance"),
+    Check(code="C2", asks="Better than chance?", level=ISSUE, found=_flag("no-better-than-chance"),
           passed="Every encoder is better than chance at the most labels."),
-    Check(code="C3", asks="Interval and test against chance agree", level=TIP, found=_flag("interval-and-chance"),
+    Check(code="C3", asks="Do interval and test against chance agree?", level=TIP, found=_flag("interval-and-chance"),
           passed="They agree for the best row."),
-    Check(code="C4", asks="Takes more than appearance", level=ISSUE, found=_flag("solvable-by-appearance"),
+    Check(code="C4", asks="Does it take more than appearance?", level=ISSUE, found=_flag("solvable-by-appearance"),
           passed="No baseline without biology comes near the best encoder."),
-    Check(code="C5", asks="A baseline took part", level=TIP, found=_no_baseline,
+    Check(code="C5", asks="Did a baseline take part?", level=TIP, found=_no_baseline,
           passed="There are baselines, which every encoder has to beat."),
-    Check(code="C6", asks="Room to tell encoders apart", level=TIP, found=_flag("saturated"),
+    Check(code="C6", asks="Room to tell encoders apart?", level=TIP, found=_flag("saturated"),
           passed="Scores are not at their ceiling."),
-    Check(code="C7", asks="Methods can be ranked", level=TIP, found=_unranked,
+    Check(code="C7", asks="Can methods be ranked?", level=TIP, found=_unranked,
           passed="There are enough tested groups to say which places a method may hold."),
-    Check(code="C8", asks="Enough slides to learn from", level=TIP, found=_flag("few-training-groups"),
+    Check(code="C8", asks="Enough slides to learn from?", level=TIP, found=_flag("few-training-groups"),
           passed="Every class has training groups enough that their choice matters little."),
-    Check(code="C9", asks="Intervals allow for other training slides", level=TIP, found=_flag("training-as-it-is"),
+    Check(code="C9", asks="Do intervals allow for other training slides?", level=TIP, found=_flag("training-as-it-is"),
           passed="Draws differ enough to show what other training slides would change."),
-    Check(code="C10", asks="Probabilities can be believed", level=TIP, found=_overconfident,
+    Check(code="C10", asks="Can probabilities be believed?", level=TIP, found=_overconfident,
           passed="The calibration error of the best method is what true probabilities would show."),
-    Check(code="C11", asks="The data are as expected", level=TIP,
+    Check(code="C11", asks="Are the data as expected?", level=TIP,
           found=lambda context: _joined(context, context.facts.warnings), passed="Nothing is to be said of them."),
-    Check(code="C12", asks="All that was asked for was run", level=TIP,
+    Check(code="C12", asks="Was all run that was asked for?", level=TIP,
           found=lambda context: _joined(context, context.run.refused), passed="Nothing was left out."),
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from bench.report.html.cells import Column, in_points, in_rate, table_html
-from bench.report.html.charts import Axes, share_axis
+from bench.report.html.charts import Axes, legend, share_axis
 from bench.report.html.context import (
     ReportContext,
     encoder_html,
@@ -47,7 +47,7 @@ def make(context: ReportContext) -> Made | None:
         series = series_of(context, methods, own, lambda row: float(row["noise"]))
         says = f"Balanced accuracy with {labels_words(level)} against the share of wrong labels, {kind}"
         title = Markup('<p class="figure-title">{}, {}</p>').format(labels_words(level), text_html(kind))
-        pictures += title + curves(context, axes, series, says=says, more=Markup(""))
+        pictures += title + curves(context, axes, series, says=says, more=Markup("")) + legend(series)
     noise = context.facts.noise
     kinds = Bullets(tuple(say("*{kind}*: {text}", kind=kind, text=sentence(text)) for kind, text in noise.items()))
     return Made(html=pictures + _table(context) + blocks_html([kinds] if kinds.items else []))
