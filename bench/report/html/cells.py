@@ -143,9 +143,7 @@ def table_html(
         )
         for column in columns
     )
-    lines = Markup("\n").join(
-        Markup("<tr{}>{}</tr>").format(of_row(row), _line(columns, row, table)) for row in rows
-    )
+    lines = Markup("\n").join(Markup("<tr{}>{}</tr>").format(of_row(row), _line(columns, row, table)) for row in rows)
     name = Markup(' id="{}"').format(identifier) if identifier else Markup("")
     return Markup(
         '<div class="wide" tabindex="0" role="group" aria-label="{}"><table{}><caption>{}</caption>'

@@ -18,12 +18,13 @@ SERIES = 8  # colours, dashes and shapes
 WIDTH, HEIGHT = 720, 360
 LEFT, RIGHT, TOP, BOTTOM = 50, 210, 16, 46
 GAP = 16  # between names at the ends of series
+NOTHING = Markup("")
 LONGEST = 27  # letters of a name at the end of a series
 
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """A line: points (x, y, low, high), rising in x. style: which colour, dashes and shape. name, detail: at its end."""
+    """A line: points (x, y, low, high), rising in x. style: its colour, dashes and shape. name, detail: at its end."""
 
     name: str
     points: Sequence[tuple[float, float, float, float]]
@@ -85,11 +86,12 @@ def label_axis(shots: Sequence[int]) -> tuple[tuple[float, float], list[tuple[fl
     return (at[0] - margin, at[-1] + margin), [(log2(n), f"{n:,}") for n in sorted(set(shots))]
 
 
-def drawing(axes: Axes, inner: Markup, *, says: str, more: Markup = Markup("")) -> Markup:
+def drawing(axes: Axes, inner: Markup, *, says: str, more: Markup = NOTHING) -> Markup:
     """Return a drawing with its axes. says: what it shows, for whoever does not see it; more: attributes."""
     return Markup(
         '<div class="wide" tabindex="0" role="group" aria-label="{4}"{3}>'
-        '<svg class="chart" viewBox="0 0 {0} {1}" style="max-width:{0}px" role="img" aria-label="{4}">{2}{5}</svg></div>'
+        '<svg class="chart" viewBox="0 0 {0} {1}" style="max-width:{0}px" role="img" aria-label="{4}">{2}{5}</svg>'
+        "</div>"
     ).format(axes.width, axes.height, _axes(axes), more, shown_text(says), inner)
 
 
@@ -160,10 +162,10 @@ def level_line(axes: Axes, y: float, says: str) -> Markup:
     ).format(LEFT, axes.width - axes.right, at, axes.width - axes.right - 4, at + 14, says)
 
 
-def point(x: float, y: float, style: int, *, size: float = 9.0, more: Markup = Markup("")) -> Markup:
+def point(x: float, y: float, style: int, *, size: float = 9.0) -> Markup:
     """Return a point in the shape of a style."""
-    return Markup('<use href="#m{}" class="p s{}" x="{:.1f}" y="{:.1f}" width="{}" height="{}"{}/>').format(
-        style % SERIES, style % SERIES, x - size / 2, y - size / 2, size, size, more
+    return Markup('<use href="#m{}" class="p s{}" x="{:.1f}" y="{:.1f}" width="{}" height="{}"/>').format(
+        style % SERIES, style % SERIES, x - size / 2, y - size / 2, size, size
     )
 
 
@@ -197,8 +199,8 @@ def _line(axes: Axes, one: Series, end: float) -> Markup:
         style, x + 6, start + 2, y, end
     )
     name = Markup(
-        '<text class="end" x="{}" y="{:.1f}"><tspan class="enc" data-name="{}">{}</tspan><tspan class="head"> {}</tspan>'
-        "</text>"
+        '<text class="end" x="{}" y="{:.1f}"><tspan class="enc" data-name="{}">{}</tspan>'
+        '<tspan class="head"> {}</tspan></text>'
     ).format(start + 6, end + 4, one.encoder, short(one.name, max(8, LONGEST - len(one.detail))), one.detail)
     dots = Markup("").join(point(*place, style) for place in at)
     return Markup('<g class="series"{}><polyline class="line s{}" points="{}"/>{}{}{}</g>').format(
@@ -215,7 +217,8 @@ def _symbols() -> dict[str, str]:
     return {
         "m0": '<circle cx="5" cy="5" r="4"/>', "m1": '<rect x="1.4" y="1.4" width="7.2" height="7.2"/>',
         "m2": '<path d="M5 .6 9.4 8.6H.6z"/>', "m3": '<path d="M5 .2 9.8 5 5 9.8 .2 5z"/>',
-        "m4": '<path d="M.6 1.4h8.8L5 9.4z"/>', "m5": '<path d="M3.4 .8h3.2v2.6h2.6v3.2H6.600v2.6H3.4V6.600H.8V3.400h2.6z"/>',
+        "m4": '<path d="M.6 1.4h8.8L5 9.4z"/>',
+        "m5": '<path d="M3.4 .8h3.2v2.6h2.6v3.2H6.600v2.6H3.4V6.600H.8V3.400h2.6z"/>',
         "m6": '<path d="M2.4 .8 5 3.4 7.6.8 9.2 2.4 6.6 5 9.2 7.6 7.6 9.2 5 6.6 2.4 9.2.8 7.6 3.4 5 .8 2.400z"/>',
         "m7": '<path d="M5 .4 9.5 3.7 7.8 9H2.200L.5 3.700z"/>',
     }  # fmt: skip
@@ -224,4 +227,4 @@ def _symbols() -> dict[str, str]:
 def symbols() -> Markup:
     """Return the shapes of points, which stand once on a page."""
     inner = "".join(f'<symbol id="{name}" viewBox="0 0 10 10">{shape}</symbol>' for name, shape in _symbols().items())
-    return Markup(f'<svg width="0" height="0" class="defs" aria-hidden="true" focusable="false"><defs>{inner}</defs></svg>')
+    return Markup(f'<svg width="0" height="0" class="defs" aria-hidden="true"><defs>{inner}</defs></svg>')

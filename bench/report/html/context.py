@@ -179,7 +179,7 @@ def encoder_html(context: ReportContext, name: str) -> Markup:
 
 def method_html(context: ReportContext, method: Method) -> Markup:
     """Return encoder and head in words."""
-    return Markup("{} <span class=\"head\">{}</span>").format(encoder_html(context, method.encoder), head_of(method))
+    return Markup('{} <span class="head">{}</span>').format(encoder_html(context, method.encoder), head_of(method))
 
 
 def head_of(method: Method) -> str:
@@ -205,5 +205,3 @@ def noise_words(level: Level) -> str:
         return "no wrong labels"
     kind = "" if level.noise_kind in ("none", "symmetric") else f" ({level.noise_kind})"
     return f"{100 * level.noise:.0f}% wrong labels{kind}"
-
-

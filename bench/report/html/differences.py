@@ -67,7 +67,7 @@ def _of_level(block: Sequence[FitBlock], answer: Comparison, level: Level) -> pd
     spread = spread_of(hits, answer.learned, None if answer.rho is None else answer.rho[ranked])
     few = few_groups(hits.total)
     recalls = [recalls_by_group(hits, m) for m in range(len(ranked))] if few else []
-    names = [(block[m].encoder, block[m].head, block[m].selection) for m in ranked]
+    names = [(block[int(m)].encoder, block[int(m)].head, block[int(m)].selection) for m in ranked]
     rows: list[tuple[object, ...]] = []
     for a in range(len(ranked) - 1):
         others = np.arange(a + 1, len(ranked))

@@ -70,10 +70,11 @@ def read_report(folder: Path, look: Look | None = None) -> ReportContext:
     if look.anonymous:
         run = without_names(run, record.table)
     return ReportContext(
-        run=run, level=level, methods=methods, detailed=detailed, items=items, map=found,
-        tables=tables_of(items, detailed, record.facts.classes, differences), shown=shown, pictures=pictures, labels=[record.facts.classes[k] if k >= 0 else "" for k in y],
-        names=_names(record, look.anonymous), groups=_numbered(groups) if look.anonymous else groups,
-        made_with=made_with(folder), audit=audit, at_path=at_path, why=why,
+        run=run, level=level, methods=methods, detailed=detailed, items=items, map=found, shown=shown,
+        tables=tables_of(items, detailed, record.facts.classes, differences), pictures=pictures,
+        labels=[record.facts.classes[k] if k >= 0 else "" for k in y], names=_names(record, look.anonymous),
+        groups=_numbered(groups) if look.anonymous else groups, made_with=made_with(folder), audit=audit,
+        at_path=at_path, why=why,
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from bench.report.html.parts import PARTS
 from bench.report.html.words import shown_text, text_html
 
 PAGE = "page.html"
+SCRIPT = ("encoders.js", "board.js", "matrix.js", "map.js", "start.js")  # one after the other
 #: What could end a script element, or a line of a script.
 ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
@@ -41,7 +42,7 @@ def render(context: ReportContext) -> bytes:
         elif why:
             html = Markup('<p class="missing">Not available: {}.</p>').format(text_html(why.rstrip(".")))
             shown.append((part, html))
-    script = _asset("report.js")
+    script = _script()
     page = _template().render(
         title=f"{shown_text(context.facts.dataset)}: which encoder and head to trust", parts=shown,
         encoders=list(enumerate(data["encoders"])), style=Markup(_asset("report.css")), script=Markup(script),
@@ -58,6 +59,13 @@ def json_text(data: Mapping[str, Any]) -> str:
 @cache
 def _asset(name: str) -> str:
     return (files("bench.report.html") / "assets" / name).read_text("utf-8").strip()
+
+
+@cache
+def _script() -> str:
+    """Return the script, in a scope of its own."""
+    inner = "\n\n".join(map(_asset, SCRIPT))
+    return f'"use strict";\n(() => {{\n{inner}\n}})();'
 
 
 @cache

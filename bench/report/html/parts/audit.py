@@ -24,7 +24,8 @@ def make(context: ReportContext) -> Made | None:
     if own.empty:
         return None
     boxes = Markup("").join(_box(context, row) for row in own.head(SHOWN).to_dict("records"))
-    more = f" Shown are {min(SHOWN, len(own)):,} of {len(own):,}; all of them are in audit.csv." if len(own) > SHOWN else ""
+    many = len(own) > SHOWN
+    more = f"Shown are {SHOWN} of {len(own):,}; all of them are in audit.csv." if many else ""
     return Made(html=Markup('<ul class="gallery">{}</ul><p class="small">{}</p>').format(boxes, more))
 
 

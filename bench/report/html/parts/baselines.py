@@ -41,7 +41,8 @@ def make(context: ReportContext) -> Made | None:
     if baselines:
         html += table_html(
             (*names, Column(heading="kind", texts=lambda row: str(row["role"])), *score), [*encoders, *baselines],
-            "leaderboard", caption=f"The best encoder and all baselines with their best head, {labels_words(context.level)}",
+            "leaderboard",
+            caption=f"The best encoder and all baselines with their best head, {labels_words(context.level)}",
             of_row=lambda row: of_encoder(context, str(row["encoder"])),
         )  # fmt: skip
     if diagnostics:

@@ -80,14 +80,15 @@ def _diagram(bins: np.ndarray, style: int) -> Markup:
         style % SERIES, " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
     )
     dots = Markup("").join(
-        point(x, y, style, size=round(5 + 11 * (n / most) ** 0.5, 1)) for (n, _, _), (x, y) in zip(known, at, strict=True)
+        point(x, y, style, size=round(5 + 11 * (n / most) ** 0.5, 1))
+        for (n, _, _), (x, y) in zip(known, at, strict=True)
     )
     return drawing(axes, diagonal + line + dots, says="Share that is right against the probability that was given")
 
 
 CALIBRATION = Part(
     key="calibration", title="Whether probabilities come true", brief="Calibration", make=make,
-    lead="On the dashed line a probability of 80% is right in 80 of 100 cases; below it a method is too sure. A point is "
-    "as large as many items have such a probability. An error above what true probabilities would show is a fault.",
+    lead="On the dashed line a probability of 80% is right in 80 of 100 cases; below it a method is too sure. A point "
+    "is as large as many items have such a probability. An error above what true probabilities would show is a fault.",
     empty=lambda context: context.why.get("items", "no predictions are stored"),
 )  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from bench.report.html.cells import number_html, Value
+from bench.report.html.cells import Value, number_html
 from bench.report.html.context import ReportContext, head_of, labels_words, method_html, noise_words
 from bench.report.html.part import Made, Part
 from bench.report.html.parts.points import points_data
@@ -28,7 +28,8 @@ def make(context: ReportContext) -> Made | None:
     own = table.iloc[: K * K]
     html = Markup(
         '{}<p class="figure-title" id="matrix-title">{}</p><div class="wide" tabindex="0" role="group" '
-        'aria-label="Confusion matrix"><table class="matrix" id="matrix" aria-labelledby="matrix-title">{}</table></div>{}'
+        'aria-label="Confusion matrix"><table class="matrix" id="matrix" aria-labelledby="matrix-title">{}'
+        "</table></div>{}"
     ).format(_choice(context), _caption(context), _matrix(context, own), _images(context))
     shares = [[points(value) for value in part["share"].astype(float)] for part in _parts(table, K)]
     return Made(html=html, data={"confusion": shares, "points": points_data(context)})
@@ -68,9 +69,9 @@ def _matrix(context: ReportContext, own: pd.DataFrame) -> Markup:
         )
         for i, name in enumerate(classes)
     )
-    return Markup(
-        '<thead><tr><th scope="col">class ↓ &nbsp; taken for →</th>{}</tr></thead><tbody>{}</tbody>'
-    ).format(head, rows)
+    return Markup('<thead><tr><th scope="col">class ↓ &nbsp; taken for →</th>{}</tr></thead><tbody>{}</tbody>').format(
+        head, rows
+    )
 
 
 def _field(context: ReportContext, i: int, j: int, share: float) -> Markup:
@@ -111,7 +112,8 @@ def _box(context: ReportContext, i: int, j: int) -> Markup:
     items = context.items
     assert items is not None
     times = np.where(items.y == i, items.named[0][:, j], 0)
-    order = [int(n) for n in np.argsort(-times.astype(int), kind="stable") if times[n] and int(items.rows[n]) in context.pictures]
+    often = np.argsort(-times.astype(int), kind="stable")
+    order = [int(n) for n in often if times[n] and int(items.rows[n]) in context.pictures]
     images = Markup("").join(
         Markup('<img src="{}" width="56" height="56" alt="{}, taken for {} in {} of {} draws" title="{}">').format(
             Markup(context.pictures[int(items.rows[n])]), shown_text(context.classes[i]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import log2
 
 from markupsafe import Markup
@@ -57,7 +58,7 @@ def make(context: ReportContext) -> Made | None:
     return Made(html=Markup('<div class="levels">{}{}{}</div>{}').format(title, pictures, keys, _table(context, drawn)))
 
 
-def _table(context: ReportContext, rows: list[Row]) -> Markup:
+def _table(context: ReportContext, rows: Sequence[Row]) -> Markup:
     """Return the scores of the lines, folded."""
     columns = (
         Column(heading="encoder", texts=lambda row: encoder_html(context, str(row["encoder"]))),
@@ -77,7 +78,7 @@ def _table(context: ReportContext, rows: list[Row]) -> Markup:
 
 LABELS = Part(
     key="labels", title="Accuracy against labels", brief="Labels", make=make,
-    lead="The best head of each encoder, and the best baseline. Bands are 95% intervals for other slides; the labels of "
-    "the axis are as far apart as their doublings.",
+    lead="The best head of each encoder, and the best baseline. Bands are 95% intervals for other slides; the "
+    "labels of the axis are as far apart as their doublings.",
     empty=lambda context: "the run has one number of labels; more of them, such as --shots 1,5,10, make a curve",
 )  # fmt: skip

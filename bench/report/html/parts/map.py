@@ -26,12 +26,13 @@ def make(context: ReportContext) -> Made | None:
         _point(context, place[int(row)], int(row), at) for row, at in zip(found.rows, found.at[first], strict=True)
     )
     html = Markup(
-        '{}<div class="map"><div class="wide" tabindex="-1"><svg id="map" class="chart" viewBox="0 0 {} {}" tabindex="0" '
-        'role="img" aria-label="Map of the embeddings of {}. Arrow keys go from image to image." '
+        '{}<div class="map"><div class="wide" tabindex="-1"><svg id="map" class="chart" viewBox="0 0 {} {}" '
+        'tabindex="0" role="img" aria-label="Map of the embeddings of {}. Arrow keys go from image to image." '
         'aria-describedby="map-point"><rect class="frame" x="1" y="1" width="{}" height="{}"/>{}'
         '<circle id="map-ring" r="9" cx="-20" cy="-20"/></svg></div>'
-        '<div class="beside"><div id="map-legend" class="legend">{}</div><div id="map-point" class="panel" role="status" '
-        'aria-live="polite"><p class="small js-only">Point at an image, or go through them by arrow keys.</p></div>'
+        '<div class="beside"><div id="map-legend" class="legend">{}</div><div id="map-point" class="panel" '
+        'role="status" aria-live="polite"><p class="small js-only">Point at an image, or go through them by arrow keys.'
+        "</p></div>"
         '<p class="small">Two directions of most variance of <span id="map-encoder">{}</span>: '
         '<span id="map-kept">{}</span> of all of it.{}</p></div></div>'
     ).format(
@@ -41,7 +42,7 @@ def make(context: ReportContext) -> Made | None:
     data = {
         "points": [place[int(row)] for row in found.rows],
         "encoders": [context.encoders.index(name) for name in encoders],
-        "at": [[int(round(SCALE * value)) for value in found.at[name].ravel()] for name in encoders],
+        "at": [[round(SCALE * float(value)) for value in found.at[name].ravel()] for name in encoders],
         "kept": [rate(found.kept[name]) for name in encoders],
         "methods": [next((i for i, method in enumerate(context.detailed) if method.encoder == name), -1)
                     for name in encoders],
@@ -51,10 +52,12 @@ def make(context: ReportContext) -> Made | None:
 
 
 def _point(context: ReportContext, number: int, row: int, at: object) -> Markup:
-    x, y = (int(round(SCALE * float(value))) for value in at)  # type: ignore[attr-defined]
+    x, y = (round(SCALE * float(value)) for value in at)  # type: ignore[attr-defined]
     label = context.labels[row]
     style = context.classes.index(label) % SERIES if label else SERIES - 1
-    return Markup('<use href="#m{0}" class="p s{0}" x="{1:.1f}" y="{2:.1f}" width="8" height="8" data-p="{3}"/>').format(
+    return Markup(
+        '<use href="#m{0}" class="p s{0}" x="{1:.1f}" y="{2:.1f}" width="8" height="8" data-p="{3}"/>'
+    ).format(
         style, MARGIN + (WIDTH - 2 * MARGIN) * x / SCALE - 4, MARGIN + (HEIGHT - 2 * MARGIN) * (1 - y / SCALE) - 4,
         number,
     )  # fmt: skip

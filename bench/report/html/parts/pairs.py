@@ -67,12 +67,12 @@ def _data(context: ReportContext) -> list[dict[str, Any]]:
     levels, number = levels_of(context), {method: i for i, method in enumerate(context.methods)}
     out = []
     for key, part in table.groupby(["series", "shots", "noise_kind", "noise"], sort=False):
-        series, shots, kind, noise = key
+        series, shots, kind, noise = map(str, key)
         names = [_name("a", row) for row in part.to_dict("records")]
         last = part.iloc[-1].to_dict()
         methods = [*dict.fromkeys(names), _name("b", last)]
         out.append({
-            "level": levels.index(Level(str(series), int(shots), str(kind), float(noise))),
+            "level": levels.index(Level(series, int(shots), kind, float(noise))),
             "methods": [number[method] for method in methods], "row": int(part.index[0]),
             "values": [_tenths(part[name]) for name in ("difference", "ci_low", "ci_high")],
             "p": [p_value(p) for p in part["p"].astype(float)],

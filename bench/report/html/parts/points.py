@@ -1,4 +1,4 @@
-"""Single instances as data for the script: what they are, what the detailed methods took them for, and their pictures."""
+"""Single instances as data for the script: what they are, what methods took them for, and their pictures."""
 
 from __future__ import annotations
 

@@ -11,8 +11,6 @@ from bench.report.html.tables import RECALL as TABLE
 from bench.report.pages.model import Row
 
 
-
-
 def _count(column: str) -> Value:
     return Value(column=column, text=lambda x: f"{x:,.0f}")
 

@@ -127,7 +127,8 @@ def _rests_on(context: ReportContext, best: Row) -> Words:
     parts: dict[str, Inline] = {"kept": _kept(context, best)}
     if not isnan(best["delta_trivial"]):
         limits = difference(best["delta_trivial"], best["delta_low"], best["delta_high"])
-        return say("It is {limits} points above the best baseline, which knows no biology{kept}.", limits=limits, **parts)
+        return say("It is {limits} points above the best baseline, which knows no biology{kept}.",
+                   limits=limits, **parts)  # fmt: skip
     guess = whole(1 / len(context.facts.classes))
     if best["role"] == "baseline":
         return say("It is a baseline that knows no biology: no encoder did better here{kept}.", **parts)

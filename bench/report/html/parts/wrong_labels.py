@@ -35,7 +35,8 @@ def make(context: ReportContext) -> Made | None:
         return None
     methods = drawn_methods(context)
     drawn = [row for row in rows if method_of(row) in methods]
-    (y, y_ticks) = share_axis([float(row[name]) for row in drawn for name in ("balanced_accuracy", "ci_low", "ci_high")])
+    ends = [float(row[name]) for row in drawn for name in ("balanced_accuracy", "ci_low", "ci_high")]
+    y, y_ticks = share_axis(ends)
     margin = 0.04 * (rates[-1] - rates[0])
     axes = Axes(
         x_says="labels that are wrong (%)", y_says="balanced accuracy (%)", x=(rates[0] - margin, rates[-1] + margin),
