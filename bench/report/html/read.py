@@ -146,7 +146,7 @@ def data_of(command: str) -> Path | None:
         return None
     given = [after for word, after in zip(words, [*words[1:], ""], strict=True) if word == "--data"]
     given += [word.partition("=")[2] for word in words if word.startswith("--data=")]
-    data = Path(given[-1] if given else USUAL_DATA).expanduser()
+    data = Path((given[-1] if given else USUAL_DATA) or USUAL_DATA).expanduser()
     root = data if data.is_dir() else data.parent
     return root if data.exists() else None
 
