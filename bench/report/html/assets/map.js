@@ -4,7 +4,7 @@ const startMap = () => {
   const SHAPES = 8;
   const OTHERS = SHAPES - 1;
   const [width, height, margin] = map.size;
-  const picture = one("#map");
+  const picture = one("#map-picture");
   const dots = all("use[data-p]", picture);
   const ring = one("#map-ring");
   let encoder = 0;

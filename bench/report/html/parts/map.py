@@ -26,7 +26,7 @@ def make(context: ReportContext) -> Made | None:
         _point(context, place[int(row)], int(row), at) for row, at in zip(found.rows, found.at[first], strict=True)
     )
     html = Markup(
-        '{}<div class="map"><div class="wide" tabindex="-1"><svg id="map" class="chart" viewBox="0 0 {} {}" '
+        '{}<div class="map"><div class="wide" tabindex="-1"><svg id="map-picture" class="chart" viewBox="0 0 {} {}" '
         'tabindex="0" role="img" aria-label="Map of the embeddings of {}. Arrow keys go from image to image." '
         'aria-describedby="map-point"><rect class="frame" x="1" y="1" width="{}" height="{}"/>{}'
         '<circle id="map-ring" r="9" cx="-20" cy="-20"/></svg></div>'

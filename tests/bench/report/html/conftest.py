@@ -91,3 +91,13 @@ def small_page(small_run) -> bytes:
     from bench.report.html.report import write_report
 
     return write_report(small_run).read_bytes()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A browser without a window; the test is skipped where there is none."""
+    from .browser import start
+
+    driver = start()
+    yield driver
+    driver.quit()

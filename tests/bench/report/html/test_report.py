@@ -152,7 +152,7 @@ def test_every_part_is_there_and_the_contents_lead_to_it(small_page):
     seen = take_apart(small_page)
     places = {one["id"] for one, _ in seen.having("id")}
     links = [one["href"][1:] for one, _ in seen.having("href") if one["href"].startswith("#") and "class" not in one]
-    assert set(links) <= places
+    assert set(links) <= places and len(places) == len(seen.having("id"))
     assert [one["id"] for tag, one, _ in seen.elements if tag == "section"] == [
         part.key for part in PARTS if part.key != "audit"
     ]  # fmt: skip
