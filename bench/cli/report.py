@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -55,6 +56,12 @@ def report(
             made.append(write_report(folder, place, look))
     for path in made:
         console.print(f"Report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+def look_at(folder: Path, out: Path) -> str:
+    """Return the command that makes the report of a run in a results folder."""
+    more = [] if out == DEFAULT_OUT else ["--out", str(out)]
+    return shlex.join(["bench", "report", folder.name, *more])
 
 
 def _places(folders: list[Path], to: Path | None) -> list[Path | None]:

@@ -66,7 +66,7 @@ def read_report(folder: Path, look: Look | None = None) -> ReportContext:
     audit = read_audit(folder.parent.parent / AUDITS, record.facts.content)
     at_path = _first_of_paths(record.table, audit)
     shown = sorted({*shown_rows(items, found), *at_path.values()})
-    pictures = _pictures(record, look, store, shown, why)
+    pictures = _pictures(record, look, folder, shown, why)
     if look.anonymous:
         run = without_names(run, record.table)
     return ReportContext(
@@ -136,14 +136,20 @@ def made_with(folder: Path) -> list[tuple[str, str]]:
     return rows + [(name, _version(name)) for name in MADE_WITH]
 
 
-def data_of(command: str) -> Path | None:
-    """Return the folder of images that a command names, None where it is none of a run or they are not there."""
+def data_of(command: str, folder: Path = Path()) -> Path | None:
+    """Return the folder of images that the command of a run names, None where it names none or they are not there.
+
+    folder: of the run; the images of a quickstart lie beside its results.
+    """
     try:
         words = shlex.split(command)
     except ValueError:
         return None
     if not words or words[0] != "bench":
         return None
+    if words[1:2] == ["quickstart"]:
+        data = folder.parent.parent.parent / "demo" / "raw"
+        return data if data.is_dir() else None
     given = [after for word, after in zip(words, [*words[1:], ""], strict=True) if word == "--data"]
     given += [word.partition("=")[2] for word in words if word.startswith("--data=")]
     data = Path((given[-1] if given else USUAL_DATA) or USUAL_DATA).expanduser()
@@ -179,17 +185,17 @@ def _map(record: RunRecord, methods: Sequence[Method], store: Path, why: dict[st
 
 
 def _pictures(
-    record: RunRecord, look: Look, store: Path, rows: Sequence[int], why: dict[str, str]
+    record: RunRecord, look: Look, folder: Path, rows: Sequence[int], why: dict[str, str]
 ) -> Mapping[int, str]:
     if not look.pictures:
         why["pictures"] = "this report was made without images"
         return {}
-    root = look.images or data_of(record.command)
+    root = look.images or data_of(record.command, folder)
     if root is None:
         why["pictures"] = "the images are not where the run read them; say --images FOLDER"
         return {}
     follow = "--follow-links" in record.command
-    made, lacking = thumbnails(record.table, root, rows, store=store, follow_links=follow)
+    made, lacking = thumbnails(record.table, root, rows, store=folder.parent.parent / "store", follow_links=follow)
     if lacking:
         why["pictures"] = f"{lacking:,} of {len(rows):,} images are not there any more, or were changed since the run"
     return {row: f"data:image/webp;base64,{base64.b64encode(data).decode()}" for row, data in sorted(made.items())}

@@ -12,7 +12,7 @@ from bench.report.html.read import read_report
 from bench.report.html.render import render
 from bench.storage.tables import read_csv
 
-from .browser import Opened, lacking
+from .browser import Opened
 from .test_numbers_of_reports import is_field
 from .test_report import WORST, renamed
 
@@ -142,7 +142,9 @@ def test_all_can_be_reached_by_keyboard(page):
         "return [...document.querySelectorAll('#matrix td[data-i], #board th[data-key]')].every(e => e.querySelector('button'))"
     )
     assert page.run("return document.querySelector('#map-picture').tabIndex") == 0
-    assert page.run("return [...document.querySelectorAll('.wide')].every(e => e.tabIndex === 0 || e.querySelector('[tabindex]'))")
+    assert page.run(
+        "return [...document.querySelectorAll('.wide')].every(e => e.tabIndex === 0 || e.querySelector('[tabindex]'))"
+    )
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1200, False), (1200, True), (390, False)])
@@ -175,7 +177,9 @@ def test_it_is_whole_without_a_script(browser, path, tmp_path):
 
 
 def test_hostile_names_run_nothing(browser, small_run, tmp_path):
-    context = renamed(read_report(small_run), [*WORST, "{{ 7*7 }}"], "</script><script>window.evil=1</script>", WORST[1])
+    context = renamed(
+        read_report(small_run), [*WORST, "{{ 7*7 }}"], "</script><script>window.evil=1</script>", WORST[1]
+    )
     file = tmp_path / "hostile.html"
     file.write_bytes(render(context))
     page = Opened(browser, file)

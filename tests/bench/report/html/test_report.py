@@ -22,7 +22,8 @@ from bench.report.html.embedding_map import components
 from bench.report.html.parts import PARTS
 from bench.report.html.parts.glossary import WORDS
 from bench.report.html.parts.verdict import CHECKS, sentences
-from bench.report.html.read import Look, data_of as data_folder, read_report
+from bench.report.html.read import Look, read_report
+from bench.report.html.read import data_of as data_folder
 from bench.report.html.render import json_text, render
 from bench.report.html.report import write_report
 from bench.report.html.words import text_html, words_html
@@ -43,7 +44,7 @@ PIECES = ["<b>", "</script>", "<script>alert(1)</script>", "<!--", "-->", "]]>",
           "javascript:", "onerror=", "<img src=x onerror=alert(1)>", "</td>", "</bdi>", "</title>", "</style>"]  # fmt: skip
 HOSTILE = st.one_of(st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join), st.text(max_size=12))
 NAMES = HOSTILE.filter(lambda text: text.isascii() or not re.search("[\ud800-\udfff]", text))  # as tables hold them
-WORST = ["</script><script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "\u202eevil\u202c & 'quoted'"]
+WORST = ["</script><script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "\u202eevil\u202c & 'quoted'"]
 
 
 def shown(text: str) -> str:
@@ -109,7 +110,9 @@ def test_a_name_is_shown_as_text_whatever_it_holds(context, classes, encoder, te
 
 @given(HOSTILE)
 def test_words_with_data_in_them_mean_only_what_the_template_means(text):
-    seen = take_apart(f"<body>{words_html(say('*a* {x} `b` {y}', x=text, y=Code(text)))}</body>".encode("utf-8", "replace"))
+    seen = take_apart(
+        f"<body>{words_html(say('*a* {x} `b` {y}', x=text, y=Code(text)))}</body>".encode("utf-8", "replace")
+    )
     assert set(seen.tags) <= {"body", "em", "code", "bdi"}
     assert seen.text().replace("`", "") == f"a {shown(text)} b {shown(text)}".replace("`", "")
     assert set(take_apart(f"<body>{text_html(text)}</body>".encode()).tags) <= {"body", "bdi"}
@@ -177,7 +180,9 @@ def test_the_verdict_is_that_of_the_leaderboards_page(context, small_page):
 
 def test_the_glossary_has_the_words_of_the_documentation():
     page = (ROOT / "docs" / "README.md").read_text()
-    table = dict(re.findall(r"^\| ([\w ]+) \| (.+) \|$", page.partition("## Words")[2].partition("## ")[0], re.MULTILINE))
+    table = dict(
+        re.findall(r"^\| ([\w ]+) \| (.+) \|$", page.partition("## Words")[2].partition("## ")[0], re.MULTILINE)
+    )
     del table["word"]
     assert dict(WORDS).keys() == table.keys()
     for word, text in WORDS:
