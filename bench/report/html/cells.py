@@ -127,7 +127,7 @@ def bar_html(middle: float, low: float, high: float) -> Markup:
         return Markup("")
     low, high = (middle if isnan(end) else end for end in (low, high))
     return Markup(
-        '<svg class="bar" viewBox="0 0 100 12" aria-hidden="true"><line class="whole" x1="0" x2="100" y1="6" y2="6"/>'
+        '<svg class="bar" viewBox="-4 0 108 12" aria-hidden="true"><line class="whole" x1="0" x2="100" y1="6" y2="6"/>'
         '<line class="span" x1="{:z.1f}" x2="{:z.1f}" y1="6" y2="6"/><circle cx="{:z.1f}" cy="6" r="3.4"/></svg>'
     ).format(100 * low, 100 * high, 100 * middle)
 

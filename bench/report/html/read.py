@@ -32,7 +32,7 @@ from bench.runs.record import AGAIN, RunRecord, encoder_keys, read_about, read_r
 from bench.storage.tables import parse_csv
 from bench.storage.together import FILES, read_member
 
-MISTAKES = 500  # items that are shown in any case: those that were mistaken most often
+MISTAKES = 500  # items that are shown beside those of the map: those that were mistaken most often
 TABLES = ("robustness", "efficiency", "finetuning")
 MADE_WITH = ("numpy", "scipy", "scikit-learn", "pandas", "torch", "pillow")
 USUAL_DATA = "Data/raw"
@@ -102,9 +102,8 @@ def shown_rows(items: Items | None, found: Map | None, most: int = MISTAKES) -> 
     if items is None:
         return sorted(rows)
     wrong = items.draws - np.take_along_axis(items.named, items.y[None, :, None].astype(np.int64), 2)[..., 0]
-    order = np.argsort(-wrong.sum(0), kind="stable")
-    rows |= set(map(int, items.rows[order[:most]]))
-    return sorted(rows)
+    order = items.rows[np.argsort(-wrong.sum(0), kind="stable")]
+    return sorted([*rows, *[int(row) for row in order if int(row) not in rows][:most]])
 
 
 def read_audit(folder: Path, content: str) -> pd.DataFrame | None:

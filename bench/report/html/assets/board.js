@@ -44,7 +44,7 @@ const startBoard = () => {
     board.columns.forEach((column, i) => {
       const cell = row.cells[FIRST + i];
       if (withNumbers[i] || one("svg", cell)) return;
-      const bar = draw("svg", { class: "bar", viewBox: "0 0 100 12", "aria-hidden": "true" });
+      const bar = draw("svg", { class: "bar", viewBox: "-4 0 108 12", "aria-hidden": "true" });
       bar.append(draw("line", { class: "whole", x1: 0, x2: 100, y1: 6, y2: 6 }), draw("line", { class: "span", y1: 6, y2: 6 }),
         draw("circle", { cy: 6, r: 3.4 }));
       cell.append(bar);

@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from bench.embeddings.embed import DataSpec
+from bench.pipeline import run
+from bench.protocol.protocol import Protocol
 from bench.report.html.read import read_report
 from bench.report.html.render import render
+from bench.report.html.report import write_report
+from bench.request import Request
 from bench.storage.tables import read_csv
 
 from .browser import Opened
@@ -117,6 +122,21 @@ def use_all_of_it(page: Opened, folder: Path) -> None:
 
 def test_a_report_answers_to_a_hand_without_a_request_and_without_an_error(page, small_run):
     use_all_of_it(page, small_run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["nuclei_cells", "bccd_cells"])
+def test_a_report_of_real_cells_answers_as_well(browser, shared, tmp_path, name):
+    request = Request(
+        source=DataSpec(shared / "data" / name, group_pattern=r"([^/]+)__"),
+        protocol=Protocol(shots=(1, 5), noise=(0.0, 0.2, 0.4), draws=5),
+        encoders=("lite0-cells", "lite0-cells@color=grey", "thumbnail", "image-size"), heads=("knn", "logreg"),
+        out=tmp_path / "results", name=name, baselines=False,
+    )  # fmt: skip
+    folder = run(request, command=f"bench run --data {shared / 'data' / name}").folder
+    page = Opened(browser, write_report(folder))
+    assert len(page.run("return document.documentElement.outerHTML")) < 4_000_000
+    use_all_of_it(page, folder)
 
 
 def test_encoders_are_highlighted_hidden_and_renamed_in_all_parts_at_once(page):
