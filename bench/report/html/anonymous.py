@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
+from bench.report.html.context import Method, ReportContext
 from bench.report.pages.sections.context import RunPage
 from bench.runs.facts import RunFacts
 
@@ -30,6 +31,33 @@ def without_names(run: RunPage, table: pd.DataFrame) -> RunPage:
         run, command="", refused=tuple(map(hide, run.refused)), facts=_hidden_facts(facts, hide),
         board=replace(run.board, table=board, flags=_hidden_values(run.board.flags, hide),
                       no_pairs=hide(run.board.no_pairs)),
+    )  # fmt: skip
+
+
+def without_paths(context: ReportContext) -> ReportContext:
+    """Return a report in which encoders and heads that are called by a file, such as my.py:NAME, have a number."""
+    heads = dict.fromkeys(method.head for method in context.methods)
+    called = {name: f"encoder {i + 1}" for i, name in enumerate(context.encoders) if _PATHS.search(name)}
+    called |= {name: f"head {i + 1}" for i, name in enumerate(heads) if _PATHS.search(name)}
+
+    def renamed(table: pd.DataFrame) -> pd.DataFrame:
+        texts = [name for name in table if str(name).partition("_")[0] in ("encoder", "head", "intact")]
+        return table.assign(**{str(name): [called.get(x, x) for x in table[name]] for name in texts})
+
+    def method(one: Method) -> Method:
+        return one._replace(encoder=called.get(one.encoder, one.encoder), head=called.get(one.head, one.head))
+
+    run, there = context.run, context.map
+    facts = replace(run.facts, encoders={called.get(name, name): known for name, known in run.facts.encoders.items()})
+    board = replace(run.board, table=renamed(run.board.table), pairs=renamed(run.board.pairs))
+    if there is not None:
+        there = replace(there, at={called.get(name, name): at for name, at in there.at.items()},
+                        kept={called.get(name, name): kept for name, kept in there.kept.items()})  # fmt: skip
+    return replace(
+        context, map=there, methods=tuple(map(method, context.methods)), detailed=tuple(map(method, context.detailed)),
+        run=replace(run, facts=facts, board=board, robustness=renamed(run.robustness)),
+        tables={name: renamed(table) for name, table in context.tables.items()},
+        made_with=[(what, which) for what, which in context.made_with if not _PATHS.search(what.removesuffix(".csv"))],
     )  # fmt: skip
 
 

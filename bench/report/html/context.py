@@ -43,13 +43,15 @@ class Method(NamedTuple):
 class Items:
     """What was tested, and what every detailed method answered at the headline level.
 
-    rows (N,): the row of the instance table of an item, the first of an image that has several. y (N,): its class.
+    rows (N,): the row of the instance table of an item, the first of an image that has several; item_of: row -> item,
+    of all rows that were tested. y (N,): its class.
     named uint16 (M, N, K): in how many draws an item was given each class; draws: their number. confusion (M, K, K):
     items of a class (rows) that were given each class (columns), mean over draws. bins (M, BINS, 3): items, their mean
     probability and the share that is right, by probability; errors (M, 3): calibration error and its null band.
     """
 
     rows: np.ndarray
+    item_of: Mapping[int, int]
     y: np.ndarray
     group: np.ndarray
     named: np.ndarray

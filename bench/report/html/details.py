@@ -45,9 +45,10 @@ def read_items(folder: Path, record: RunRecord, methods: Sequence[Method], level
         confusion.append(_confusion(counts, tested) / draws)
         bins.append(reliability(P, tested.y))
         errors.append((float(ece(P, tested.y).mean()), *null_band(P, tested.y, tested.group)))
+    item_of = {int(row): int(item) for row, item in zip(rows, tested.item, strict=True)}
     return Items(
-        rows=first, y=tested.y, group=tested.group, named=np.array(named), draws=draws, confusion=np.array(confusion),
-        bins=np.array(bins).reshape(len(methods), BINS, 3), errors=np.array(errors),
+        rows=first, item_of=item_of, y=tested.y, group=tested.group, named=np.array(named), draws=draws,
+        confusion=np.array(confusion), bins=np.array(bins).reshape(len(methods), BINS, 3), errors=np.array(errors),
     )  # fmt: skip
 
 

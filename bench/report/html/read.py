@@ -17,7 +17,7 @@ import pandas as pd
 from bench.embeddings.store import EmbeddingStore
 from bench.embeddings.thumbnails import thumbnails
 from bench.errors import BenchError
-from bench.report.html.anonymous import without_names
+from bench.report.html.anonymous import without_names, without_paths
 from bench.report.html.context import Items, Level, Map, Method, ReportContext, detailed_of, headline_level, methods_of
 from bench.report.html.details import labels_and_groups, read_items
 from bench.report.html.differences import all_differences
@@ -69,13 +69,14 @@ def read_report(folder: Path, look: Look | None = None) -> ReportContext:
     pictures = _pictures(record, look, folder, shown, why)
     if look.anonymous:
         run = without_names(run, record.table)
-    return ReportContext(
+    context = ReportContext(
         run=run, level=level, methods=methods, detailed=detailed, items=items, map=found, shown=shown,
         tables=tables_of(items, detailed, record.facts.classes, differences), pictures=pictures,
         labels=[record.facts.classes[k] if k >= 0 else "" for k in y], names=_names(record, look.anonymous),
         groups=_numbered(groups) if look.anonymous else groups, made_with=made_with(folder), audit=audit,
         at_path=at_path, why=why,
     )  # fmt: skip
+    return without_paths(context) if look.anonymous else context
 
 
 def stored_page(folder: Path, record: RunRecord) -> RunPage:

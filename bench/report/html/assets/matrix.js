@@ -19,7 +19,7 @@ const startMatrix = () => {
       if (here) cell.setAttribute("aria-current", "true"); else cell.removeAttribute("aria-current");
     }
     const answers = points.answers[method];
-    const found = points.label.map((label, p) => [p, label === i ? inDraws(answers[p], j) : 0]).filter(([, n]) => n > 0);
+    const found = points.label.map((label, p) => [p, label === i && points.first[p] ? inDraws(answers[p], j) : 0]).filter(([, n]) => n > 0);
     found.sort((a, b) => b[1] - a[1] || a[0] - b[0]);
     const title = make("h3", {}, i === j ? `${points.classes[i]}, and taken for it` : `${points.classes[i]} taken for ${points.classes[j]}`);
     const count = make("p", { class: "small" }, `${found.length} images of those on this page, ${Math.min(found.length, MOST)} shown: those first that were taken so in most draws. `);

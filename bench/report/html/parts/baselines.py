@@ -16,6 +16,11 @@ def _signed(column: str) -> Value:
     return Value(column=column, text=lambda x: f"{100 * x:+z.0f}", share=True)
 
 
+def _different(row: Row) -> str:
+    """Return what was taken away, "" of a run that is a diagnostic as a whole."""
+    return row["diagnostic"] if isinstance(row["diagnostic"], str) else ""
+
+
 def make(context: ReportContext) -> Made | None:
     """Return the best encoder beside the baselines, and diagnostics beside their twins."""
     rows = [row for row in context.at_level() if row["selection"] != "oracle"]
@@ -48,7 +53,7 @@ def make(context: ReportContext) -> Made | None:
     if diagnostics:
         lost = Column(heading="points lost", values=(in_gain("lost"), _signed("lost_low"), _signed("lost_high")),
                       pattern="{0} [{1} to {2}]", meaning="below the same encoder with nothing taken away")  # fmt: skip
-        different = Column(heading="what is different", texts=lambda row: str(row["diagnostic"]))
+        different = Column(heading="what is different", texts=_different)
         html += table_html(
             (*names, different, *score, lost), diagnostics, "leaderboard", caption="Interventions: no results",
             of_row=lambda row: of_encoder(context, str(row["encoder"])),

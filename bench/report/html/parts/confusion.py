@@ -16,6 +16,7 @@ from bench.report.pages.numbers import points, whole
 
 FIELDS = 4  # of mistakes that are shown without a script
 IMAGES = 8  # of each
+FEW = 8  # classes whose names stand side by side
 SHARE = Value(column="share", text=points, share=True)
 
 
@@ -28,9 +29,9 @@ def make(context: ReportContext) -> Made | None:
     own = table.iloc[: K * K]
     html = Markup(
         '{}<p class="figure-title" id="matrix-title">{}</p><div class="wide" tabindex="0" role="group" '
-        'aria-label="Confusion matrix"><table class="matrix" id="matrix" aria-labelledby="matrix-title">{}'
+        'aria-label="Confusion matrix"><table class="matrix{}" id="matrix" aria-labelledby="matrix-title">{}'
         "</table></div>{}"
-    ).format(_choice(context), _caption(context), _matrix(context, own), _images(context))
+    ).format(_choice(context), _caption(context), " many" if K > FEW else "", _matrix(context, own), _images(context))
     shares = [[points(value) for value in part["share"].astype(float)] for part in _parts(table, K)]
     return Made(html=html, data={"confusion": shares, "points": points_data(context)})
 

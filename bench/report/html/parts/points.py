@@ -16,7 +16,7 @@ def points_data(context: ReportContext) -> dict[str, Any]:
     """Return the instances that are shown, as columns.
 
     answers: of every detailed method a list per instance of class, draws, class, draws, ...; None where it was not
-    tested.
+    tested. first: whether an instance is the first of what was tested, such as of the tiles of an image.
     """
     rows = list(context.shown)
     groups, number = ranked_groups(context)
@@ -28,6 +28,7 @@ def points_data(context: ReportContext) -> dict[str, Any]:
         "name": [shown_text(context.names[row]) for row in rows],
         "picture": [context.pictures.get(row, "") for row in rows],
         "answers": answers_of_rows(context, rows),
+        "first": first_of_items(context, rows),
         "draws": context.items.draws if context.items else 0,
         "methods": [[context.encoders.index(method.encoder), head_of(method)] for method in context.detailed],
     }
@@ -47,7 +48,7 @@ def answers_of_rows(context: ReportContext, rows: list[int]) -> list[list[list[i
     items = context.items
     if items is None:
         return []
-    at = {int(row): i for i, row in enumerate(items.rows)}
+    at = items.item_of
     out: list[list[list[int] | None]] = []
     for named in items.named:
         own: list[list[int] | None] = []
@@ -58,10 +59,7 @@ def answers_of_rows(context: ReportContext, rows: list[int]) -> list[list[list[i
     return out
 
 
-def right_share(context: ReportContext, method: int) -> dict[int, float]:
-    """Return row -> the share of draws in which a detailed method was right; of tested rows alone."""
-    items = context.items
-    if items is None:
-        return {}
-    right = items.named[method][np.arange(len(items.y)), items.y] / items.draws
-    return {int(row): float(share) for row, share in zip(items.rows, right, strict=True)}
+def first_of_items(context: ReportContext, rows: list[int]) -> list[int]:
+    """Return 1 for each row that stands for a tested item, else 0."""
+    first = set(map(int, context.items.rows)) if context.items else set()
+    return [int(row in first) for row in rows]

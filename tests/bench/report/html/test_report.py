@@ -17,6 +17,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from bench.embeddings.embed import DataSpec
+from bench.pipeline import run
+from bench.protocol.protocol import Protocol
+from bench.report.html.anonymous import without_paths
 from bench.report.html.context import ReportContext
 from bench.report.html.embedding_map import components
 from bench.report.html.parts import PARTS
@@ -32,6 +36,7 @@ from bench.report.pages.plain_text import plain_words
 from bench.report.pages.sections.verdict import summary
 from bench.report.tables.calibration import BINS, ece, reliability
 from bench.report.write_up import rebuild
+from bench.request import Request
 from bench.text import plain
 
 from .conftest import data_of, take_apart
@@ -214,6 +219,17 @@ def test_anonymous_says_no_path_no_file_no_group_and_no_dataset(small_run, conte
     assert "this dataset: which encoder" in page and f"{context.facts.dataset}:" not in page
 
 
+def test_anonymous_says_no_file_of_an_encoder_or_a_head(context):
+    file = "my.py:RF"
+    own = without_paths(renamed(context, list(context.classes), "./cells.encoder", "text"))
+    assert "encoder 1" in own.encoders and b"./cells" not in render(own)
+    methods = tuple(one._replace(head=file) if one.head == "knn" else one for one in context.methods)
+    board = context.board.assign(head=context.board["head"].replace("knn", file))
+    run = dataclasses.replace(context.run, board=dataclasses.replace(context.run.board, table=board))
+    own = without_paths(dataclasses.replace(context, run=run, methods=methods))
+    assert not own.board["head"].eq(file).any() and {one.head for one in own.methods} == {"head 1", "centroid"}
+
+
 def test_images_that_changed_or_went_are_not_shown(small_run, tmp_path):
     there = data_folder(read_report(small_run).run.command)
     assert there is not None
@@ -272,6 +288,31 @@ def test_reliability_adds_up_to_the_calibration_error():
     assert (known[:, 0] * np.abs(known[:, 1] - known[:, 2])).sum() / 200 == pytest.approx(float(ece(P, y)[0]))
 
 
+@pytest.mark.parametrize("more", [{"split": "random"}, {"budget": (8,)}])
+def test_a_diagnostic_run_and_one_of_a_budget_have_a_report(tmp_path, save_png, more):
+    for i in range(24):
+        save_png(tmp_path / "raw" / "ab"[i % 2] / f"s{i // 4}__{i}.png", seed=i)
+    request = Request(
+        source=DataSpec(tmp_path / "raw", group_pattern=r"([^/]+)__"),
+        protocol=Protocol(shots=(1, 2), noise=(0.0, 0.4), draws=3, **more), encoders=("texture", "thumbnail"),
+        heads=("knn",), out=tmp_path / "out", baselines=False,
+    )  # fmt: skip
+    seen = take_apart(write_report(run(request).folder).read_bytes())
+    assert not re.search(r"\bnan\b", seen.text(), re.IGNORECASE) and seen.tags.count("section") == len(PARTS) - 1
+
+
+def test_tiles_of_an_image_are_one_item(tmp_path, save_png):
+    for i in range(24):
+        save_png(tmp_path / "raw" / "ab"[i % 2] / f"s{i // 2}__{i}.png", seed=i, size=(20, 20))
+    request = Request(
+        source=DataSpec(tmp_path / "raw", instances="tiles:10", group_pattern=r"([^/]+)__"),
+        protocol=Protocol(shots=(1,), draws=2), encoders=("thumbnail",), heads=("knn",), out=tmp_path / "out",
+        baselines=False,
+    )  # fmt: skip
+    points = data_of(write_report(run(request).folder).read_bytes())["points"]
+    assert len(points["label"]) == 96 and sum(points["first"]) == 24 and None not in points["answers"][0]
+
+
 def test_a_report_goes_when_the_tables_it_shows_are_made_again(small_run, tmp_path):
     out = tmp_path / "results"
     shutil.copytree(small_run.parent.parent, out)
@@ -282,11 +323,6 @@ def test_a_report_goes_when_the_tables_it_shows_are_made_again(small_run, tmp_pa
 
 
 def test_a_run_without_store_images_noise_or_second_level_says_what_is_missing(tmp_path, save_png):
-    from bench.embeddings.embed import DataSpec
-    from bench.pipeline import run
-    from bench.protocol.protocol import Protocol
-    from bench.request import Request
-
     for i in range(12):
         save_png(tmp_path / "raw" / "ab"[i % 2] / f"{i}.png", seed=i)
     request = Request(source=DataSpec(tmp_path / "raw"), protocol=Protocol(shots=(1,), draws=1), encoders=("texture",),
