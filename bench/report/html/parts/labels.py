@@ -7,7 +7,7 @@ from math import log2
 
 from markupsafe import Markup
 
-from bench.report.html.cells import Column, in_percent, in_points, table_html
+from bench.report.html.cells import Column, as_it_is, in_percent, in_points, table_html
 from bench.report.html.charts import Axes, label_axis, legend, share_axis
 from bench.report.html.context import (
     ReportContext,
@@ -24,6 +24,8 @@ from bench.report.html.part import Made, Part
 from bench.report.html.parts.curves import curves, drawn_methods, series_of
 from bench.report.html.words import shown_text
 from bench.report.pages.model import Row
+
+SHOWN = 8
 
 
 def make(context: ReportContext) -> Made | None:
@@ -55,7 +57,38 @@ def make(context: ReportContext) -> Made | None:
         noise_words(context.level)
     )
     keys = legend(series_of(context, methods, drawn, lambda row: log2(row["shots"])))
-    return Made(html=Markup('<div class="levels">{}{}{}</div>{}').format(title, pictures, keys, _table(context, drawn)))
+    html = Markup('<div class="levels">{}{}{}</div>{}{}').format(
+        title, pictures, keys, _efficiency(context), _table(context, drawn)
+    )
+    return Made(html=html)
+
+
+def _efficiency(context: ReportContext) -> Markup:
+    """Return how many labels most of the skill takes, of the methods that are best over all numbers of labels."""
+    table, level = context.run.efficiency, context.level
+    assert level is not None
+    if table.empty:
+        return Markup("")
+    rows = [
+        row
+        for row in rows_of(table)
+        if (row["series"], row["noise"]) == (level.series, level.noise) and row["selection"] != "oracle"
+    ]
+    columns = (
+        Column(heading="encoder", texts=lambda row: encoder_html(context, str(row["encoder"]))),
+        Column(heading="head", texts=lambda row: head_of(method_of(row))),
+        Column(heading="mean over labels", values=(in_points("area"),),
+               meaning="mean balanced accuracy over the numbers of labels, every doubling weighing the same"),
+        Column(heading="90% of its own skill at", values=(as_it_is("n90", 1),),
+               meaning="labels, interpolated; empty where the fewest are enough already, or there is no skill"),
+        Column(heading="90% of the best skill at", values=(as_it_is("n90_best", 1),),
+               meaning="labels, interpolated; empty where the fewest are enough, or the most are too few"),
+    )  # fmt: skip
+    return table_html(
+        columns, sorted(rows, key=lambda row: -row["area"])[:SHOWN], "efficiency",
+        caption=f"How many labels it takes, {noise_words(level)}",
+        of_row=lambda row: of_encoder(context, str(row["encoder"])),
+    )  # fmt: skip
 
 
 def _table(context: ReportContext, rows: Sequence[Row]) -> Markup:

@@ -41,7 +41,7 @@ def test_every_number_that_is_shown_equals_its_field(small_page, tables):
         table, row, column = attributes["data-field"].split("/")
         assert is_field(text, float(tables[table].loc[int(row), column]), "data-share" in attributes), attributes
     assert {one["data-field"].split("/")[0] for one, _ in numbers} == {
-        "leaderboard", "pairs", "robustness", "confusion", "recall", "calibration"
+        "leaderboard", "pairs", "robustness", "efficiency", "confusion", "recall", "calibration"
     }  # fmt: skip
     assert len(numbers) > 300
 
