@@ -86,7 +86,8 @@ def make(context: ReportContext) -> Made | None:
     caption = f"Methods with {labels_words(context.level)}, {noise_words(context.level)}, the best first"
     html = Markup(
         '{}<div class="wide" tabindex="0" role="group" aria-label="Leaderboard"><table id="board"><caption '
-        'id="board-caption">{}</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>{}{}{}'
+        'id="board-caption" aria-live="polite">{}</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table>'
+        "</div>{}{}{}"
     ).format(_controls(levels), caption, _head(), body, MORE, PAIR, _data_links())
     return Made(html=html, data={"board": _data(context, levels)})
 
