@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import console, progress_bars
+from bench.cli.console import console, print_notes, progress_bars
 from bench.cli.options.groups import OUTPUT, STUDY, option
 from bench.cli.options.output import DEFAULT_OUT, Out, ToIfGiven
 from bench.cli.startup import imports
@@ -45,15 +45,18 @@ def report(
         from bench.report.html.read import Look
         from bench.report.html.report import write_report
         from bench.report.tables.merge import find_runs
+        from bench.report.write_up import bring_up_to_date
 
     folders = find_runs(out, runs or [])
     places = _places(folders, to)
     look = Look(images=images, pictures=not no_images, anonymous=anonymous)
-    made = []
+    made, notes = [], []
     with progress_bars() as progress:
         for i, (folder, place) in enumerate(zip(folders, places, strict=True)):
             progress("write report", i, len(folders))
+            notes.append(bring_up_to_date(folder))
             made.append(write_report(folder, place, look))
+    print_notes(note.removesuffix(".") for note in notes if note)
     for path in made:
         console.print(f"Report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
 

@@ -79,8 +79,8 @@ class ReportContext:
     best at that level first; encoders: in the same order. detailed: those with items. tables: see
     `bench.report.html.tables`. shown: rows of the instance table that are shown one by one. pictures: row of the
     instance table -> an image as a data address. labels (N,): the class of every row of the instance table; names: what
-    it is called; groups: its group. audit: the findings of `bench audit` on these images; at_path: path -> row, of
-    those that are shown. why: what is missing -> the reason.
+    it is called; groups: its group. audit: the labels that `bench audit` doubts in these images, with their row in the
+    instance table. why: what is missing -> the reason.
     """
 
     run: RunPage
@@ -97,7 +97,6 @@ class ReportContext:
     groups: Sequence[str]
     made_with: Sequence[tuple[str, str]] = ()
     audit: pd.DataFrame | None = None
-    at_path: Mapping[str, int] = field(default_factory=dict)
     why: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.data.label_boxes import BOX
 from bench.embeddings.store import EmbeddingStore
 from bench.embeddings.thumbnails import thumbnails
 from bench.errors import BenchError
@@ -24,6 +25,7 @@ from bench.report.html.differences import all_differences
 from bench.report.html.embedding_map import make_map, sampled
 from bench.report.html.tables import tables_of
 from bench.report.pages.sections.context import RunPage
+from bench.report.tables.columns import COLUMNS
 from bench.report.tables.empty import no_pairs
 from bench.report.tables.leaderboard import Leaderboard
 from bench.report.tables.merge import BOARD
@@ -63,9 +65,9 @@ def read_report(folder: Path, look: Look | None = None) -> ReportContext:
     store = folder.parent.parent / "store"
     found = _map(record, detailed, store, why)
     y, groups = labels_and_groups(record)
-    audit = read_audit(folder.parent.parent / AUDITS, record.facts.content)
-    at_path = _first_of_paths(record.table, audit)
-    shown = sorted({*shown_rows(items, found), *at_path.values()})
+    audit = doubted(read_audit(folder.parent.parent / AUDITS, record.facts.content), record.table)
+    first = [] if audit is None else audit["row"].head(AUDITED).astype(int).tolist()
+    shown = sorted({*shown_rows(items, found), *first})
     pictures = _pictures(record, look, folder, shown, why)
     if look.anonymous:
         run = without_names(run, record.table)
@@ -74,7 +76,7 @@ def read_report(folder: Path, look: Look | None = None) -> ReportContext:
         tables=tables_of(items, detailed, record.facts.classes, differences), pictures=pictures,
         labels=[record.facts.classes[k] if k >= 0 else "" for k in y], names=_names(record, look.anonymous),
         groups=_numbered(groups) if look.anonymous else groups, made_with=made_with(folder), audit=audit,
-        at_path=at_path, why=why,
+        why=why,
     )  # fmt: skip
     return without_paths(context) if look.anonymous else context
 
@@ -84,15 +86,22 @@ def stored_page(folder: Path, record: RunRecord) -> RunPage:
     about, data = read_about(folder), read_member(folder, BOARD)
     if data is None:
         raise BenchError(f"Got {folder}, whose {BOARD} is missing or not what was written; expected it there. {AGAIN}")
+    board = parse_csv(data)
+    lacking = [column.key for column in COLUMNS if column.key not in board]
+    if lacking:
+        raise BenchError(
+            f"Got {folder}, whose {BOARD} has no column {lacking[0]}: an earlier version wrote it. Say "
+            f"`bench leaderboard {folder} --rebuild`, which fits nothing."
+        )
     sides = Sides.of(record.table, record.plan, record.facts)
     stored = {name: read_member(folder, f"{name}.csv") for name in (*TABLES, "pairs")}
     tables = {name: parse_csv(csv) if csv is not None else pd.DataFrame() for name, csv in stored.items()}
-    board = Leaderboard(
-        table=parse_csv(data), empty=about.get("empty_fields", {}), flags=about.get("flags", {}), pairs=tables["pairs"],
+    shown = Leaderboard(
+        table=board, empty=about.get("empty_fields", {}), flags=about.get("flags", {}), pairs=tables["pairs"],
         no_pairs=no_pairs(sides.tested, record.facts),
     )  # fmt: skip
     return RunPage(
-        board=board, facts=record.facts, refused=record.refused, command=record.command,
+        board=shown, facts=record.facts, refused=record.refused, command=record.command,
         **{name: tables[name] for name in TABLES},
     )  # fmt: skip
 
@@ -117,13 +126,24 @@ def read_audit(folder: Path, content: str) -> pd.DataFrame | None:
     return None
 
 
-def _first_of_paths(table: pd.DataFrame, audit: pd.DataFrame | None) -> dict[str, int]:
-    """Return path -> its first row of the instance table, of the first labels that an audit doubts."""
-    if audit is None or audit.empty:
-        return {}
-    doubted = audit.loc[audit["kind"] == "label", "path"].astype(str).drop_duplicates().head(AUDITED)
-    first = {path: row for row, path in reversed(list(enumerate(table["path"].astype(str))))}
-    return {path: first[path] for path in doubted if path in first}
+def doubted(audit: pd.DataFrame | None, table: pd.DataFrame) -> pd.DataFrame | None:
+    """Return the labels that an audit doubts, most suspicious first, with their `row` in the instance table."""
+    if audit is None or not {"kind", "path", "label", "suggested", "p_wrong", *BOX} <= {*audit}:
+        return None
+    own = audit[audit["kind"] == "label"]
+    place = {where: row for row, where in reversed(list(enumerate(_places(table))))}
+    rows = [place.get(where, -1) for where in _places(own)]
+    found = own.assign(row=rows)
+    return found[found["row"] >= 0].reset_index(drop=True)
+
+
+def _places(table: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Return what tells the regions of a table apart: path and box."""
+    boxes = table[BOX].to_numpy(dtype=object)
+    return [
+        (str(path), *("" if pd.isna(x) else str(int(x)) for x in box))
+        for path, box in zip(table["path"], boxes, strict=True)
+    ]
 
 
 def made_with(folder: Path) -> list[tuple[str, str]]:
@@ -205,7 +225,7 @@ def _names(record: RunRecord, anonymous: bool) -> list[str]:
     """Return what the instances are called: by path, and by place where an image has several."""
     if anonymous:
         return [f"image {i + 1}" for i in range(len(record.table))]
-    boxes = record.table[["x0", "y0", "x1", "y1"]].to_numpy(dtype=object)
+    boxes = record.table[BOX].to_numpy(dtype=object)
     paths = record.table["path"].astype(str)
     return [
         path if pd.isna(box[0]) else f"{path} ({', '.join(map(str, box))})"

@@ -56,6 +56,13 @@ def test_a_slip_is_answered_and_nothing_is_written(made, words, said):
     assert not list(Path.cwd().rglob("*.html"))
 
 
+def test_tables_that_are_damaged_are_made_again_first(made):
+    Path("results/runs/one/leaderboard.csv").write_text("no table")
+    code, text = made("report", "one")
+    assert code == 0 and "made again from the stored predictions" in text
+    assert Path("results/runs/one/report.html").is_file()
+
+
 def test_lost_predictions_are_named(made):
     for path in Path("results/runs/one/predictions").iterdir():
         path.unlink()

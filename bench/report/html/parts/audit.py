@@ -17,11 +17,8 @@ SHOWN = 48
 
 def make(context: ReportContext) -> Made | None:
     """Return the labels that look wrong, the most suspicious first."""
-    findings = context.audit
-    if findings is None or findings.empty:
-        return None
-    own = findings[(findings["kind"] == "label") & findings["path"].isin(context.at_path)]
-    if own.empty:
+    own = context.audit
+    if own is None or own.empty:
         return None
     boxes = Markup("").join(_box(context, row) for row in own.head(SHOWN).to_dict("records"))
     many = len(own) > SHOWN
@@ -30,7 +27,7 @@ def make(context: ReportContext) -> Made | None:
 
 
 def _box(context: ReportContext, row: Row) -> Markup:
-    number = context.at_path[str(row["path"])]
+    number = int(row["row"])
     picture = context.pictures.get(number, "")
     image = Markup('<img src="{}" width="56" height="56" alt="">').format(Markup(picture)) if picture else Markup("")
     wrong = float(row["p_wrong"])

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bench.embeddings.embed import DataSpec
+from bench.errors import BenchError
 from bench.pipeline import run
 from bench.protocol.protocol import Protocol
 from bench.report.html.anonymous import without_paths
@@ -37,6 +38,9 @@ from bench.report.pages.sections.verdict import summary
 from bench.report.tables.calibration import BINS, ece, reliability
 from bench.report.write_up import rebuild
 from bench.request import Request
+from bench.storage.tables import csv_bytes, parse_csv
+from bench.storage.together import put_together, read_record
+from bench.studies.audit.findings import as_table
 from bench.text import plain
 
 from .conftest import data_of, take_apart
@@ -286,6 +290,39 @@ def test_reliability_adds_up_to_the_calibration_error():
     known = bins[bins[:, 0] > 0]
     assert bins.shape == (BINS, 3) and bins[:, 0].sum() == 200
     assert (known[:, 0] * np.abs(known[:, 1] - known[:, 2])).sum() / 200 == pytest.approx(float(ece(P, y)[0]))
+
+
+def test_labels_that_an_audit_doubts_are_shown_with_their_images(small_run, tmp_path, context):
+    assert context.audit is None
+    out = tmp_path / "results"
+    shutil.copytree(small_run.parent.parent, out)
+    table = pd.read_parquet(small_run / "instances.parquet")
+    found = [dict(kind="label", path=table["path"][7], label=table["label"][7], suggested="</b>xylem", p_wrong=0.83),
+             dict(kind="label", path="gone.png", label="a", suggested="b", p_wrong=0.7),
+             dict(kind="image", path=table["path"][8], label="a", reason="blank")]  # fmt: skip
+    data = csv_bytes(as_table(found))
+    put_together(out / "audit" / "other", {"audit.csv": data}, {"data": "of other images"})
+    folder = out / "runs" / small_run.name
+    assert read_report(folder).audit is None
+    put_together(out / "audit" / "mine", {"audit.csv": data}, {"data": context.facts.content})
+    seen = take_apart(render(read_report(folder)))
+    [section] = [text for tag, one, text in seen.elements if tag == "section" and one["id"] == "audit"]
+    assert f"{table['label'][7]}: rather </b>xylem, 83%" in "".join(section)
+    assert sum(tag == "ul" and one.get("class") == "gallery" for tag, one, _ in seen.elements) == 1
+
+
+def test_tables_of_an_earlier_version_are_named(small_run, tmp_path):
+    out = tmp_path / "results"
+    shutil.copytree(small_run.parent.parent, out)
+    folder = out / "runs" / small_run.name
+    about = read_record(folder)
+    files = {name: (folder / name).read_bytes() for name in about.pop("files")}
+    files["leaderboard.csv"] = csv_bytes(parse_csv(files["leaderboard.csv"]).drop(columns="auroc"))
+    put_together(folder, files, about)
+    with pytest.raises(
+        BenchError, match=r"no column auroc: an earlier version wrote it. Say `bench leaderboard .* --rebuild`"
+    ):
+        read_report(folder)
 
 
 @pytest.mark.parametrize("more", [{"split": "random"}, {"budget": (8,)}])
