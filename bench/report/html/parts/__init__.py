@@ -8,6 +8,7 @@ from bench.report.html.parts.baselines import BASELINES
 from bench.report.html.parts.calibration import CALIBRATION
 from bench.report.html.parts.confusion import CONFUSION
 from bench.report.html.parts.cost import COST
+from bench.report.html.parts.finetuning import FINETUNING
 from bench.report.html.parts.glossary import GLOSSARY
 from bench.report.html.parts.labels import LABELS
 from bench.report.html.parts.leaderboard import LEADERBOARD
@@ -19,6 +20,6 @@ from bench.report.html.parts.verdict import VERDICT
 from bench.report.html.parts.wrong_labels import WRONG_LABELS
 
 PARTS: tuple[Part, ...] = (
-    VERDICT, LEADERBOARD, PAIRS, LABELS, WRONG_LABELS, CONFUSION, RECALL, CALIBRATION, MAP, BASELINES, COST, AUDIT,
-    MADE, GLOSSARY,
+    VERDICT, LEADERBOARD, PAIRS, LABELS, WRONG_LABELS, FINETUNING, CONFUSION, RECALL, CALIBRATION, MAP,
+    BASELINES, COST, AUDIT, MADE, GLOSSARY,
 )  # fmt: skip

@@ -82,7 +82,7 @@ def renamed(context: ReportContext, classes: list[str], encoder: str, text: str)
     facts = dataclasses.replace(context.facts, classes=tuple(classes), encoders=known, dataset=text, warnings=(text,))
     board = dataclasses.replace(context.run.board, table=swap(context.board), flags={"saturated": text})
     run = dataclasses.replace(context.run, board=board, facts=facts, refused=(text,), command=text,
-                              robustness=swap(context.run.robustness))  # fmt: skip
+                              robustness=swap(context.run.robustness), efficiency=swap(context.run.efficiency))  # fmt: skip
     there = context.map
     assert there is not None
     return dataclasses.replace(
@@ -166,7 +166,7 @@ def test_every_part_is_there_and_the_contents_lead_to_it(small_page):
     links = [one["href"][1:] for one, _ in seen.having("href") if one["href"].startswith("#") and "class" not in one]
     assert set(links) <= places and len(places) == len(seen.having("id"))
     assert [one["id"] for tag, one, _ in seen.elements if tag == "section"] == [
-        part.key for part in PARTS if part.key != "audit"
+        part.key for part in PARTS if part.key not in ("audit", "finetuning")
     ]  # fmt: skip
     assert len({part.key for part in PARTS}) == len(PARTS) and len({check.code for check in CHECKS}) == len(CHECKS)
 
@@ -311,6 +311,22 @@ def test_labels_that_an_audit_doubts_are_shown_with_their_images(small_run, tmp_
     assert sum(tag == "ul" and one.get("class") == "gallery" for tag, one, _ in seen.elements) == 1
 
 
+def test_what_training_a_network_gains_is_shown_where_one_was_trained(context):
+    row = {"encoder": context.encoders[0], "head": "finetune", "series": "balanced", "shots": 2, "noise_kind": "none",
+           "noise": 0.0, "balanced_accuracy": 0.812, "base": 0.7, "difference": 0.112, "ci_low": 0.02, "ci_high": 0.2,
+           "fit_seconds": 3.25}  # fmt: skip
+    board = context.board.assign(head="finetune")
+    run = dataclasses.replace(context.run, finetuning=pd.DataFrame([row]),
+                              board=dataclasses.replace(context.run.board, table=board))  # fmt: skip
+    [part] = [part for part in PARTS if part.key == "finetuning"]
+    made = part.make(dataclasses.replace(context, run=run))
+    assert made is not None and part.make(context) is None
+    seen = take_apart(f"<body>{made.html}</body>".encode())
+    numbers = {one["data-field"]: text for one, text in seen.having("data-field")}
+    assert numbers["finetuning/0/difference"] == "+11.2" and numbers["finetuning/0/base"] == "70.0"
+    assert "pays at 2 labels per class" in seen.text()
+
+
 def test_tables_of_an_earlier_version_are_named(small_run, tmp_path):
     out = tmp_path / "results"
     shutil.copytree(small_run.parent.parent, out)
@@ -335,7 +351,7 @@ def test_a_diagnostic_run_and_one_of_a_budget_have_a_report(tmp_path, save_png, 
         heads=("knn",), out=tmp_path / "out", baselines=False,
     )  # fmt: skip
     seen = take_apart(write_report(run(request).folder).read_bytes())
-    assert not re.search(r"\bnan\b", seen.text(), re.IGNORECASE) and seen.tags.count("section") == len(PARTS) - 1
+    assert not re.search(r"\bnan\b", seen.text(), re.IGNORECASE) and seen.tags.count("section") == len(PARTS) - 2
 
 
 def test_tiles_of_an_image_are_one_item(tmp_path, save_png):
