@@ -14,7 +14,6 @@ from bench.report.pages.sections.context import RunPage
 from bench.runs.facts import RunFacts
 
 DATASET = "this dataset"
-OF_RUN = ("robustness", "efficiency", "finetuning")  # tables of a run that name encoders, beside its board
 FEWEST = 3  # letters of a name that is looked for within sentences
 # A path, or a name of a file, in a sentence.
 _PATHS = re.compile(r"(?:[A-Za-z]:)?[\w.~-]*(?:[/\\][^\s'\"(),;:]+)+|\b[\w-]+\.[A-Za-z]\w{1,5}(?::\w+)?\b(?!\()")
@@ -56,7 +55,8 @@ def without_paths(context: ReportContext) -> ReportContext:
                         kept={called.get(name, name): kept for name, kept in there.kept.items()})  # fmt: skip
     return replace(
         context, map=there, methods=tuple(map(method, context.methods)), detailed=tuple(map(method, context.detailed)),
-        run=replace(run, facts=facts, board=board, **{name: renamed(getattr(run, name)) for name in OF_RUN}),
+        run=replace(run, facts=facts, board=board, robustness=renamed(run.robustness),
+                    efficiency=renamed(run.efficiency), finetuning=renamed(run.finetuning)),
         tables={name: renamed(table) for name, table in context.tables.items()},
         made_with=[(what, which) for what, which in context.made_with if not _PATHS.search(what.removesuffix(".csv"))],
     )  # fmt: skip
