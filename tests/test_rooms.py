@@ -86,11 +86,26 @@ def test_heavy_libraries_are_imported_where_they_are_used(path):
     assert not {name.split(".")[0] for name in imports(path, top_only=True)} & HEAVY
 
 
-@pytest.mark.parametrize("module", ["bench.cli.app", "encoders", "bench.report.tables.leaderboard"])
+@pytest.mark.parametrize("module", ["bench.cli.app", "encoders", "bench.report.tables.leaderboard", "bench.report.html.report"])
 def test_importing_a_front_door_loads_no_deep_learning_library(module):
     code = f"import sys, {module}; print(sorted(set(sys.modules) & {HEAVY!r}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+MARKUP_OF_OURS = {"words.py:words_html", "charts.py:symbols", "render.py:render", "confusion.py:_box", "audit.py:_box"}
+
+
+def test_html_is_made_of_constants_and_what_they_are_formatted_with():
+    """`Markup` trusts what it is given, so it is given literals; elsewhere only what was escaped or made here."""
+    found = set()
+    for path in (ROOT / "bench" / "report" / "html").rglob("*.py"):
+        for function in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)):
+            for node in ast.walk(function):
+                called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Markup"
+                if called and not all(isinstance(one, ast.Constant) for one in node.args):
+                    found.add(f"{path.name}:{function.name}")
+    assert found == MARKUP_OF_OURS
 
 
 LARGE = {"bench/solvers/linalg.py": 330}  # longer than a room should be; not to grow

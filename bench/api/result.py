@@ -75,6 +75,46 @@ class RunResult(Shows):
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
 
+    def report(
+        self, to: str | Path | None = None, *, images: str | Path | None = None, anonymous: bool = False
+    ) -> Path:
+        """Show the run as one HTML file, to look at; nothing is fitted.
+
+        Parameters
+        ----------
+        to : str or path, optional
+            The file. None: `report.html` in the run's folder, with the tables that it shows beside it.
+        images : str or path, optional
+            The folder of images that the data were loaded from. None: where the command of the run says; of a run that
+            was made in Python there are no images then.
+        anonymous : bool, default=False
+            Show no path and no name of a file, a group or the dataset.
+
+        Returns
+        -------
+        pathlib.Path
+            Where the file is.
+
+        Raises
+        ------
+        BenchError
+            Where tables or predictions of the run are missing, or nothing can be written.
+
+        Examples
+        --------
+        >>> import bench
+        >>> index = bench.write_demo("demo", bench.DemoSpec(images=12, size=(64, 64)))
+        >>> data = bench.load_data("demo/raw", group_pattern=r"([^/]+)__")
+        >>> run = bench.run(data, encoders="texture", heads="knn", shots=1, draws=2, baselines=False, progress=False)
+        >>> run.report("cells.html", images="demo/raw").name
+        'cells.html'
+        """
+        from bench.report.html.read import Look
+        from bench.report.html.report import write_report
+
+        look = Look(images=None if images is None else Path(images), anonymous=anonymous)
+        return write_report(self.folder, None if to is None else Path(to), look)
+
     def __len__(self) -> int:
         return len(self.leaderboard)
 

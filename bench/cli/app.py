@@ -30,6 +30,7 @@ from bench.cli import (
     pretrain,
     proxies,
     quickstart,
+    report,
     run,
     segment,
     store,
@@ -99,6 +100,7 @@ add("doctor", examples=doctor.EXAMPLES, panel=START, rows=True)(doctor.doctor)
 add("extract", examples=extract.EXAMPLES, panel=WORK)(extract.extract)
 add("run", examples=run.EXAMPLES, panel=WORK, rows=True)(run.run)
 add("leaderboard", examples=leaderboard.EXAMPLES, panel=WORK, rows=True)(leaderboard.leaderboard)
+add("report", examples=report.EXAMPLES, panel=WORK)(report.report)
 add("fit", examples=fit.EXAMPLES, panel=TAKE, rows=True)(fit.fit)
 add("predict", examples=predict.EXAMPLES, panel=TAKE, rows=True)(predict.predict)
 add("pretrain", examples=pretrain.EXAMPLES, panel=ASK, rows=True)(pretrain.pretrain)

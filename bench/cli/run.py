@@ -42,6 +42,7 @@ from bench.cli.options.groups import BASIC, LABELS, option
 from bench.cli.options.output import DEFAULT_OUT, Name, Out
 from bench.cli.options.protocol import ProtocolOptions
 from bench.cli.options.reading import words
+from bench.cli.report import look_at
 from bench.cli.startup import imports
 from bench.data.layout import existing
 from bench.errors import BenchError
@@ -148,6 +149,7 @@ def run(
     print_notes(result.notes)
     console.print(result.summary())
     console.print(f"Leaderboard: {result.folder / 'leaderboard.md'}")
+    console.print(f"To look at it: {look_at(result.folder, out)}")
     if leaked is not None:
         print_leak(leaked)
         console.print(f"All of it: {result.folder / 'leak.csv'}")

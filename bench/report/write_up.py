@@ -24,7 +24,7 @@ from bench.report.tables.merge import BOARD, find_runs, merge_runs, read_runs
 from bench.report.tables.robustness import robustness
 from bench.report.tables.rows import results
 from bench.runs.facts import RunFacts
-from bench.runs.place import LEAK, forget_copy, keep_earlier
+from bench.runs.place import LEAK, OF_REPORT, forget_copy, keep_earlier
 from bench.runs.record import RunRecord, encoder_keys, read_about, read_record_of, write_record_of
 from bench.seeds import content_name
 from bench.storage.atomic import forbidden
@@ -125,7 +125,8 @@ def _write_tables(folder: Path, record: RunRecord, more: Mapping[str, bytes | No
         "leaderboard": board.table, "robustness": run.robustness, "efficiency": run.efficiency, "pairs": board.pairs,
         "finetuning": run.finetuning,
     }  # fmt: skip
-    files = {f"{name}.csv": table_bytes(table) for name, table in tables.items()}
+    files: dict[str, bytes | None] = dict.fromkeys(OF_REPORT)  # a report of other tables goes
+    files |= {f"{name}.csv": table_bytes(table) for name, table in tables.items()}
     about = {
         "signature": _signature(record), "format": FORMAT, "empty_fields": dict(board.empty), "flags": dict(board.flags)
     }  # fmt: skip

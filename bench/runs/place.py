@@ -27,6 +27,8 @@ from bench.storage.verified import CORRUPT, digest_of, json_bytes, read_json, re
 MARK = "dataset.json"
 EARLIER = "-earlier-"
 LEAK = "leak.csv"
+REPORT = "report.html"
+OF_REPORT = (REPORT, "differences.csv", "confusion.csv", "recall.csv", "calibration.csv")
 
 
 def place_run(runs: Path, name: str, content: str, *, take: bool = True) -> tuple[Path, str]:

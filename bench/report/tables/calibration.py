@@ -42,6 +42,17 @@ def ece(P: np.ndarray, y: np.ndarray) -> np.ndarray:
     return (np.abs(sums).sum(-1) / len(y)).reshape(P.shape[:-2])
 
 
+def reliability(P: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return (BINS, 3) of draws P (S, N, K): items of a bin, mean over draws, their mean probability, and the share
+    that is right; NaN where a bin is empty."""
+    confidence = P.max(-1).astype(np.float64).ravel()
+    right = (P.argmax(-1) == y).astype(np.float64).ravel()
+    b = _bins(confidence)
+    count, mean, share = (np.bincount(b, weights=w, minlength=BINS) for w in (None, confidence, right))
+    with np.errstate(invalid="ignore"):
+        return np.stack([count / len(P), mean / count, share / count], axis=-1)
+
+
 def null_band(
     P: np.ndarray, y: np.ndarray, group: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float]:

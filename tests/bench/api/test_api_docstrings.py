@@ -13,7 +13,7 @@ import bench
 
 CALLED = ("load_data", "embed", "run", "audit", "fit", "load_model", "Classifier.predict", "Classifier.save", "load_run", "write_demo", "list_encoders", "list_heads", "DemoSpec",
           "HeadClassifier", "HeadClassifier.fit", "HeadClassifier.predict", "HeadClassifier.predict_proba",
-          "Data.check")  # fmt: skip
+          "Data.check", "RunResult.report")  # fmt: skip
 HELD = ("AuditResult", "Classifier", "Data", "DataCheck", "Embedding", "RunResult", "HeadClassifier")  # classes whose attributes are described
 WITHOUT_EXAMPLES = {"AuditResult", "Classifier", "Data", "DataCheck", "Embedding", "RunResult"}  # what functions return, shown in their examples
 
@@ -44,7 +44,7 @@ def described(text: str) -> dict[str, str]:
     return {name: kind for names, kind in entries for name in names.split(", ")}
 
 
-@pytest.mark.parametrize("name", [*sorted(set(bench.__all__) - WITHOUT_EXAMPLES), "Data.check"])
+@pytest.mark.parametrize("name", [*sorted(set(bench.__all__) - WITHOUT_EXAMPLES), "Data.check", "RunResult.report"])
 def test_every_example_gives_what_it_shows(name, folder, capsys):
     thing = named(name)
     tests = [test for test in doctest.DocTestFinder().find(thing, name, module=False, globs={}) if test.examples]

@@ -80,6 +80,7 @@ def test_no_command_prints_a_name_that_does_anything(raw, data):
         ("run", "--data", data, *RUN),
         ("run", "--data", data, *RUN[2:], "--encoder", "e[/y]/mi|ne.py:m", "--name", "other"),
         ("leaderboard",),
+        ("report",),
         ("store",),
         ("store", "check"),
         ("proxies", "--data", data, "--encoder", "e[/y]/mi|ne.py:m,thumbnail", "--to", "p.csv"),
@@ -96,6 +97,10 @@ def test_no_command_prints_a_name_that_does_anything(raw, data):
 
 def test_no_page_or_table_holds_a_name_that_does_anything(raw, data):
     assert raw("run", "--data", data, *RUN)[0] == 0 and raw("leaderboard")[0] == 0
+    assert raw("report")[0] == 0
+    for path in Path("results").rglob("*.html"):
+        page = path.read_text()
+        assert not unseen(page) and "<b>" not in page and page.count("<script") == page.count("</script>") == 2
     for path in Path("results").rglob("*.md"):
         page = path.read_text()
         assert (

@@ -1,0 +1,94 @@
+"""Whether probabilities come true: reliability of the best methods, and their calibration error."""
+
+from __future__ import annotations
+
+from math import isnan
+
+import numpy as np
+from markupsafe import Markup
+
+from bench.report.html.cells import Column, as_it_is, table_html
+from bench.report.html.charts import SERIES, Axes, drawing, point
+from bench.report.html.context import (
+    ReportContext,
+    encoder_html,
+    head_of,
+    method_html,
+    method_of,
+    of_encoder,
+    rows_of,
+)
+from bench.report.html.part import Made, Part
+from bench.report.html.tables import CALIBRATION as TABLE
+
+DRAWN = 4
+TICKS = [(i / 4, f"{25 * i}") for i in range(5)]
+SIDE, NARROW = 236, 12
+
+
+def make(context: ReportContext) -> Made | None:
+    """Return a diagram per method, and the errors as a table."""
+    table = context.tables.get(TABLE)
+    if context.items is None or table is None or table.empty:
+        return None
+    pictures = Markup("").join(
+        Markup('<figure{}><figcaption>{}</figcaption>{}</figure>').format(
+            of_encoder(context, method.encoder), method_html(context, method), _diagram(context.items.bins[i], i)
+        )
+        for i, method in enumerate(context.detailed[:DRAWN])
+    )  # fmt: skip
+    scores = {method_of(row): row for row in context.at_level()}
+    rows = rows_of(table)
+    errors = (
+        Column(heading="encoder", texts=lambda row: encoder_html(context, str(row["encoder"]))),
+        Column(heading="head", texts=lambda row: head_of(method_of(row))),
+        Column(heading="calibration error", values=(as_it_is("ece", 3),)),
+        Column(heading="true ones would show", values=(as_it_is("ece_null_low", 3), as_it_is("ece_null_high", 3)),
+               pattern="{0} to {1}"),
+    )  # fmt: skip
+    losses = (
+        Column(heading="encoder", texts=lambda row: encoder_html(context, str(row["encoder"]))),
+        Column(heading="head", texts=lambda row: head_of(method_of(row))),
+        Column(heading="log loss", values=(as_it_is("log_loss", 3),)),
+        Column(heading="Brier", values=(as_it_is("brier", 3),)),
+    )
+    of_losses = [scores[method_of(row)] for row in rows if method_of(row) in scores]
+    return Made(html=Markup('<div class="small-multiples">{}</div>{}{}').format(
+        pictures,
+        table_html(errors, rows, TABLE, caption="Calibration error of the best head of every encoder",
+                   of_row=lambda row: of_encoder(context, str(row["encoder"]))),
+        Markup("<details><summary>Log loss and Brier score</summary>{}</details>").format(
+            table_html(losses, of_losses, "leaderboard", caption="Scores of probabilities; lower is better",
+                       of_row=lambda row: of_encoder(context, str(row["encoder"])))
+        ),
+    ))  # fmt: skip
+
+
+def _diagram(bins: np.ndarray, style: int) -> Markup:
+    """Return the share that is right against the probability, a point a bin, as large as it has items."""
+    axes = Axes(
+        x_says="probability given (%)", y_says="right (%)", x=(0, 1), y=(0, 1), x_ticks=TICKS, y_ticks=TICKS,
+        right=NARROW, width=SIDE, height=SIDE,
+    )  # fmt: skip
+    diagonal = Markup('<line class="guess" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>').format(
+        axes.at_x(0), axes.at_y(0), axes.at_x(1), axes.at_y(1)
+    )
+    most = float(np.nanmax(bins[:, 0]))
+    known = [(float(n), float(p), float(r)) for n, p, r in bins if n and not isnan(p)]
+    at = [(axes.at_x(p), axes.at_y(r)) for _, p, r in known]
+    line = Markup('<polyline class="line s{}" points="{}"/>').format(
+        style % SERIES, " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
+    )
+    dots = Markup("").join(
+        point(x, y, style, size=round(5 + 11 * (n / most) ** 0.5, 1))
+        for (n, _, _), (x, y) in zip(known, at, strict=True)
+    )
+    return drawing(axes, diagonal + line + dots, says="Share that is right against the probability that was given")
+
+
+CALIBRATION = Part(
+    key="calibration", title="Whether probabilities come true", brief="Calibration", make=make,
+    lead="On the dashed line a probability of 80% is right in 80 of 100 cases; below it a method is too sure. A point "
+    "is as large as many items have such a probability. An error above what true probabilities would show is a fault.",
+    empty=lambda context: context.why.get("items", "no predictions are stored"),
+)  # fmt: skip

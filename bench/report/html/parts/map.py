@@ -1,0 +1,104 @@
+"""The embeddings as a map: instances that an encoder finds alike lie close together."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from bench.report.html.charts import SERIES
+from bench.report.html.context import ReportContext, encoder_html
+from bench.report.html.part import Made, Part
+from bench.report.html.words import shown_text, text_html
+from bench.report.pages.numbers import rate
+
+WIDTH, HEIGHT, MARGIN = 680, 460, 14
+SCALE = 1000  # coordinates are whole numbers from 0 to this
+
+
+def make(context: ReportContext) -> Made | None:
+    """Return the map of the best encoder coloured by label, and the others as data."""
+    found = context.map
+    if found is None:
+        return None
+    encoders = list(found.at)
+    first = encoders[0]
+    place = {row: i for i, row in enumerate(context.shown)}
+    points = Markup("").join(
+        _point(context, place[int(row)], int(row), at) for row, at in zip(found.rows, found.at[first], strict=True)
+    )
+    html = Markup(
+        '{}<div class="map"><div class="wide" tabindex="-1"><svg id="map-picture" class="chart" viewBox="0 0 {} {}" '
+        'tabindex="0" role="img" aria-label="Map of the embeddings of {}. Arrow keys go from image to image." '
+        'aria-describedby="map-point"><rect class="frame" x="1" y="1" width="{}" height="{}"/>{}'
+        '<circle id="map-ring" r="9" cx="-20" cy="-20"/></svg></div>'
+        '<div class="beside"><div id="map-legend" class="legend">{}</div><div id="map-point" class="panel" '
+        'role="status" aria-live="polite"><p class="small js-only">Point at an image, or go through them by arrow keys.'
+        "</p></div>"
+        '<p class="small">Two directions of most variance of <span id="map-encoder">{}</span>: '
+        '<span id="map-kept">{}</span> of all of it.{}</p></div></div>'
+    ).format(
+        _choices(context, encoders), WIDTH, HEIGHT, shown_text(first), WIDTH - 2, HEIGHT - 2, points, _legend(context),
+        encoder_html(context, first), rate(found.kept[first]), _sample(context),
+    )  # fmt: skip
+    data = {
+        "points": [place[int(row)] for row in found.rows],
+        "encoders": [context.encoders.index(name) for name in encoders],
+        "at": [[round(SCALE * float(value)) for value in found.at[name].ravel()] for name in encoders],
+        "kept": [rate(found.kept[name]) for name in encoders],
+        "methods": [next((i for i, method in enumerate(context.detailed) if method.encoder == name), -1)
+                    for name in encoders],
+        "size": [WIDTH, HEIGHT, MARGIN],
+    }  # fmt: skip
+    return Made(html=html, data={"map": data})
+
+
+def _point(context: ReportContext, number: int, row: int, at: object) -> Markup:
+    x, y = (round(SCALE * float(value)) for value in at)  # type: ignore[attr-defined]
+    label = context.labels[row]
+    style = context.classes.index(label) % SERIES if label else SERIES - 1
+    return Markup(
+        '<use href="#m{0}" class="p s{0}" x="{1:.1f}" y="{2:.1f}" width="8" height="8" data-p="{3}"/>'
+    ).format(
+        style, MARGIN + (WIDTH - 2 * MARGIN) * x / SCALE - 4, MARGIN + (HEIGHT - 2 * MARGIN) * (1 - y / SCALE) - 4,
+        number,
+    )  # fmt: skip
+
+
+def _choices(context: ReportContext, encoders: list[str]) -> Markup:
+    options = Markup("").join(
+        Markup('<option value="{}" data-option="{}" data-head="">{}</option>').format(
+            i, context.encoders.index(name), shown_text(name)
+        )
+        for i, name in enumerate(encoders)
+    )
+    return Markup(
+        '<form class="controls js-only"><label>Encoder <select id="map-pick">{}</select></label><label>Colour by '
+        '<select id="map-colour"><option value="label">class</option><option value="group">group</option>'
+        '<option value="right">right or wrong</option></select></label></form>'
+    ).format(options)
+
+
+def _legend(context: ReportContext) -> Markup:
+    """Return shape and colour of every class; with many classes they are used again."""
+    return Markup("").join(
+        Markup(
+            '<span class="key"><svg width="11" height="11" viewBox="0 0 11 11" aria-hidden="true"><use href="#m{0}" '
+            'class="p s{0}" width="11" height="11"/></svg>{1}</span>'
+        ).format(k % SERIES, text_html(name))
+        for k, name in enumerate(context.classes)
+    )
+
+
+def _sample(context: ReportContext) -> str:
+    found = context.map
+    all_of_them = len(context.labels)
+    if found is None or len(found.rows) == all_of_them:
+        return ""
+    return f" {len(found.rows):,} of {all_of_them:,} images are shown, drawn by hash."
+
+
+MAP = Part(
+    key="map", title="Map of the embeddings", brief="Map", make=make,
+    lead="Images that an encoder finds alike lie close together. Clusters by group instead of class are a warning: the "
+    "encoder sees the slide.",
+    empty=lambda context: context.why.get("map", "no embedding is stored"),
+)  # fmt: skip

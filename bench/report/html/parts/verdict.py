@@ -1,0 +1,195 @@
+"""The verdict in three sentences, and what was checked: issues, tips and what passed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isnan
+
+from markupsafe import Markup
+
+from bench.report.html.context import ReportContext, method_of
+from bench.report.html.part import Made, Part
+from bench.report.html.tables import CALIBRATION
+from bench.report.html.words import blocks_html, words_html
+from bench.report.pages.model import Code, Inline, Row, Words, say
+from bench.report.pages.numbers import counted, decimal, difference, rate, whole
+from bench.report.pages.sections.verdict import about_the_run, summary
+from bench.report.tables.rows import main_series, most_labels
+from bench.text import sentence
+
+ISSUE, TIP, PASSED = "issue", "tip", "passed"
+ORDER = (ISSUE, TIP, PASSED)
+SIGNS = {ISSUE: "✕", TIP: "!", PASSED: "✓"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """Something that is looked at in every run. code: by which it can be spoken of; asks: what is checked, and level:
+    what it is where it does not hold. found: what was found, "" where it holds. passed: what holds then."""
+
+    code: str
+    asks: str
+    level: str
+    found: Callable[[ReportContext], str]
+    passed: str = ""
+
+
+def _flag(name: str) -> Callable[[ReportContext], str]:
+    return lambda context: context.run.board.flags.get(name, "")
+
+
+def _joined(context: ReportContext, texts: tuple[str, ...]) -> str:
+    return " ".join(sentence(text) for text in dict.fromkeys(texts))
+
+
+def _unranked(context: ReportContext) -> str:
+    rows = context.at_level()
+    if any(not isnan(row["rank_low"]) for row in rows):
+        return ""
+    return f"Methods are not ranked: {context.run.board.empty.get('rank_low', 'there is nothing to compare')}"
+
+
+def _no_baseline(context: ReportContext) -> str:
+    if (context.board["role"] == "baseline").any():
+        return ""
+    return "No baseline took part, so nothing shows what colour or size alone would reach; add --encoder baselines"
+
+
+def _overconfident(context: ReportContext) -> str:
+    table = context.tables.get(CALIBRATION)
+    if table is None or table.empty:
+        return ""
+    best = table.iloc[0]
+    if not best["ece"] > best["ece_null_high"]:
+        return ""
+    return (
+        f"The probabilities of the best method are further from the truth than chance explains: their error is "
+        f"{decimal(best['ece'])}, and true ones would show at most {decimal(best['ece_null_high'])}"
+    )
+
+
+CHECKS = (
+    Check(code="C1", asks="Are these results?", level=ISSUE, found=lambda context: context.facts.diagnostic,
+          passed="What is learned from and what is tested are kept apart."),
+    Check(code="C2", asks="Better than chance?", level=ISSUE, found=_flag("no-better-than-chance"),
+          passed="Every encoder is better than chance at the most labels."),
+    Check(code="C3", asks="Do interval and test against chance agree?", level=TIP, found=_flag("interval-and-chance"),
+          passed="They agree for the best row."),
+    Check(code="C4", asks="Does it take more than appearance?", level=ISSUE, found=_flag("solvable-by-appearance"),
+          passed="No baseline without biology comes near the best encoder."),
+    Check(code="C5", asks="Did a baseline take part?", level=TIP, found=_no_baseline,
+          passed="There are baselines, which every encoder has to beat."),
+    Check(code="C6", asks="Room to tell encoders apart?", level=TIP, found=_flag("saturated"),
+          passed="Scores are not at their ceiling."),
+    Check(code="C7", asks="Can methods be ranked?", level=TIP, found=_unranked,
+          passed="There are enough tested groups to say which places a method may hold."),
+    Check(code="C8", asks="Enough slides to learn from?", level=TIP, found=_flag("few-training-groups"),
+          passed="Every class has training groups enough that their choice matters little."),
+    Check(code="C9", asks="Do intervals allow for other training slides?", level=TIP, found=_flag("training-as-it-is"),
+          passed="Draws differ enough to show what other training slides would change."),
+    Check(code="C10", asks="Can probabilities be believed?", level=TIP, found=_overconfident,
+          passed="The calibration error of the best method is what true probabilities would show."),
+    Check(code="C11", asks="Are the data as expected?", level=TIP,
+          found=lambda context: _joined(context, context.facts.warnings), passed="Nothing is to be said of them."),
+    Check(code="C12", asks="Was all run that was asked for?", level=TIP,
+          found=lambda context: _joined(context, context.run.refused), passed="Nothing was left out."),
+)  # fmt: skip
+
+
+def sentences(context: ReportContext) -> list[Inline]:
+    """Return the verdict: the best method, what cannot be told apart from it, and what its score rests on."""
+    rows = [row for row in context.at_level() if row["role"] != "diagnostic" and row["selection"] != "oracle"]
+    best = summary(context.board)
+    if not best or not rows:
+        return [say("No row of this run may be called the best.")]
+    return [best, _alike(context, rows), _rests_on(context, rows[0])]
+
+
+def _alike(context: ReportContext, rows: list[Row]) -> Words:
+    """Return how many methods may be the best as well."""
+    ranked = [row for row in rows if not isnan(row["rank_low"])]
+    if not ranked:
+        why = context.run.board.empty.get("rank_low", "there is nothing to compare")
+        return say("Which of the {count} is truly the best cannot be said: {why}.",
+                   count=counted(len(rows), "method"), why=why)  # fmt: skip
+    first = sum(row["rank_low"] == 1 for row in ranked)
+    if first == 1:
+        return say("No other of the {count} can be as good on other slides.", count=counted(len(ranked), "method"))
+    return say(
+        "{first} of {count} may truly be the best; among them take the one that costs you least.",
+        first=first, count=counted(len(ranked), "method"),
+    )  # fmt: skip
+
+
+def _rests_on(context: ReportContext, best: Row) -> Words:
+    """Return what the best row has over the baselines, and what wrong labels leave of it."""
+    parts: dict[str, Inline] = {"kept": _kept(context, best)}
+    if not isnan(best["delta_trivial"]):
+        limits = difference(best["delta_trivial"], best["delta_low"], best["delta_high"])
+        return say("It is {limits} points above the best baseline, which knows no biology{kept}.",
+                   limits=limits, **parts)  # fmt: skip
+    guess = whole(1 / len(context.facts.classes))
+    if best["role"] == "baseline":
+        return say("It is a baseline that knows no biology: no encoder did better here{kept}.", **parts)
+    return say("Guessing would give about {guess}, and no baseline says what colour or size alone reach{kept}.",
+               guess=guess, **parts)  # fmt: skip
+
+
+def _kept(context: ReportContext, best: Row) -> Inline:
+    table = context.run.robustness
+    if table.empty:
+        return ""
+    rows = most_labels(main_series(table))
+    own = [row for row in rows.to_dict("records") if method_of(row) == method_of(best)]
+    rates = [name for name in rows.columns if str(name).startswith("retained@")]
+    known = [(float(str(name)[9:]), own[0][name]) for name in rates if own and not isnan(own[0][name])]
+    if not known:
+        return ""
+    highest, kept = max(known)
+    return say("; with {wrong} wrong labels it keeps {kept} of its skill", wrong=rate(highest), kept=rate(kept))
+
+
+def checked(context: ReportContext) -> list[tuple[Check, str, str]]:
+    """Return (check, its outcome, what to say) of all, issues first."""
+    found = [(check, check.found(context)) for check in CHECKS]
+    outcomes = [
+        (check, check.level if text else PASSED, sentence(text) if text else check.passed) for check, text in found
+    ]
+    return sorted(outcomes, key=lambda one: ORDER.index(one[1]))
+
+
+def make(context: ReportContext) -> Made:
+    """Return sentences, checks and what was run."""
+    lead = Markup("").join(Markup("<p>{}</p>").format(words_html(words)) for words in sentences(context))
+    outcomes = checked(context)
+    counts = [(level, sum(outcome == level for _, outcome, _ in outcomes)) for level in ORDER]
+    badges = Markup("").join(
+        Markup('<span class="badge {0}"><span aria-hidden="true">{1}</span> {2}</span>').format(
+            level, SIGNS[level], counted(count, *_plural(level))
+        )
+        for level, count in counts
+        if count
+    )
+    shown = Markup("").join(_check(*one) for one in outcomes if one[1] != PASSED)
+    passed = Markup("").join(_check(*one) for one in outcomes if one[1] == PASSED)
+    blocks = [block for block in about_the_run(context.run) if not isinstance(block, Code)]
+    return Made(html=Markup(
+        '<div class="lead">{}</div><div class="badges">{}</div><ul class="checks">{}</ul>'
+        '<details><summary>What passed</summary><ul class="checks">{}</ul></details>'
+        "<details><summary>What was run on which data</summary>{}</details>"
+    ).format(lead, badges, shown, passed, blocks_html(blocks)))  # fmt: skip
+
+
+def _plural(level: str) -> tuple[str, str]:
+    return {ISSUE: ("issue", "issues"), TIP: ("tip", "tips"), PASSED: ("passed", "passed")}[level]
+
+
+def _check(check: Check, outcome: str, text: str) -> Markup:
+    return Markup(
+        '<li class="check {0}"><span class="badge {0}"><span aria-hidden="true">{1}</span> {0}</span>'
+        '<span class="code">{2}</span><div><strong>{3}</strong> {4}</div></li>'
+    ).format(outcome, SIGNS[outcome], check.code, check.asks, words_html(text))
+
+
+VERDICT = Part(key="verdict", title="The verdict", brief="Verdict", make=make)

@@ -1,0 +1,27 @@
+"""The door for reports: one file per run, and beside it the tables that it shows and the run has not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.report.html.read import Look, read_report
+from bench.report.html.render import render
+from bench.runs.place import REPORT
+from bench.storage.atomic import write_atomically, write_beside
+from bench.storage.tables import csv_bytes
+
+
+def write_report(folder: Path, to: Path | None = None, look: Look | None = None) -> Path:
+    """Write the report of a run and return where it is. Nothing is fitted.
+
+    to: the file; None: `report.html` in the run's folder, with its tables beside it. Raises BenchError where tables,
+    predictions or the place to write to are missing.
+    """
+    context = read_report(folder, look)
+    page = render(context)
+    if to is not None:
+        write_atomically(to, page)
+        return to
+    tables = {folder / f"{name}.csv": csv_bytes(table) for name, table in context.tables.items() if len(table)}
+    write_beside({**tables, folder / REPORT: page})
+    return folder / REPORT

@@ -1,0 +1,70 @@
+"""`bench report`: where it writes, and what it answers to a slip."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+RUN = ("run", "--data", "raw", "--encoder", "texture", "--head", "knn", "--shots", "1", "--draws", "2", "--workers", "1",
+       "--no-baselines")  # fmt: skip
+
+
+@pytest.fixture
+def made(bench, tmp_path, save_png):
+    for i in range(12):
+        save_png(tmp_path / "raw" / "ab"[i % 2] / f"{i}.png", seed=i)
+    for name in ("one", "two"):
+        assert bench(*RUN, "--name", name)[0] == 0
+    return bench
+
+
+def test_a_report_lies_in_the_folder_of_its_run_or_where_it_is_wanted(made):
+    code, text = made("report")
+    assert code == 0 and text.count("Report: ") == 2
+    assert Path("results/runs/one/report.html").is_file() and Path("results/runs/two/report.html").is_file()
+    assert made("report", "one", "--to", "a/b.html")[0] == 0
+    assert Path("a/b.html").read_bytes() == Path("results/runs/one/report.html").read_bytes()
+    assert made("report", "--to", "all")[0] == 0
+    assert sorted(path.name for path in Path("all").iterdir()) == ["one.html", "two.html"]
+    assert made("report", "one", "--to", "c.html", "--no-images", "--anonymous")[0] == 0
+    page = Path("c.html").read_text()
+    assert "raw/" not in page and ".png" not in page and "data:image" not in page
+
+
+def test_it_finds_images_that_were_moved_where_it_is_told(made):
+    shutil.move("raw", "moved")
+    assert made("report", "one")[0] == 0
+    assert "data:image" not in Path("results/runs/one/report.html").read_text()
+    assert made("report", "one", "--images", "moved")[0] == 0
+    assert "data:image" in Path("results/runs/one/report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("three",), "Got run three"), (("--to", "x.html"), "Got --to x.html for 2 runs; expected a folder"),
+        (("one", "--to", "x.pdf"), "Got --to x.pdf; expected a name ending in .html"),
+        (("one", "--images", "nowhere"), "Got --images nowhere, which is no folder"),
+        (("--out", "nothing"), "Got no run in nothing"),
+    ],
+)  # fmt: skip
+def test_a_slip_is_answered_and_nothing_is_written(made, words, said):
+    code, text = made("report", *words)
+    assert code == 2 and said in text and "Traceback" not in text
+    assert not list(Path.cwd().rglob("*.html"))
+
+
+def test_tables_that_are_damaged_are_made_again_first(made):
+    Path("results/runs/one/leaderboard.csv").write_text("no table")
+    code, text = made("report", "one")
+    assert code == 0 and "made again from the stored predictions" in text
+    assert Path("results/runs/one/report.html").is_file()
+
+
+def test_lost_predictions_are_named(made):
+    for path in Path("results/runs/one/predictions").iterdir():
+        path.unlink()
+    code, text = made("report", "one")
+    assert code == 2 and "without the predictions" in text and not list(Path.cwd().rglob("*.html"))
