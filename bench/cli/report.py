@@ -21,7 +21,7 @@ ENDING = ".html"
 def report(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(help="Runs by name below <out>/runs or by folder (default: all of <out>).", metavar="[RUN]..."),
+        typer.Argument(help="Runs by name below <out>/runs or by folder (default: all of <out>).", metavar="RUN"),
     ] = None,
     to: ToIfGiven = None,
     out: Out = DEFAULT_OUT,
