@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.cli.console import console, print_board, print_rows, progress_bars
 from bench.cli.options.encoders import CORES, Workers
 from bench.cli.options.output import To
-from bench.cli.report import look_at
+from bench.cli.report import report_of
 from bench.cli.startup import imports
 
 EXAMPLES = ("bench quickstart", "bench quickstart --to /tmp/sample --workers 2")
@@ -41,7 +41,7 @@ def quickstart(to: To = Path("quickstart"), workers: Workers = CORES) -> None:
     console.print(
         "",
         f"All of it: {result.folder / 'leaderboard.md'}",
-        f"To look at it: {look_at(result.folder, to / 'results')}",
+        report_of(result.folder),
         "",
         "Next, your own images, one folder per class:",
         "",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -61,10 +60,21 @@ def report(
         console.print(f"Report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
-def look_at(folder: Path, out: Path) -> str:
-    """Return the command that makes the report of a run in a results folder."""
-    more = [] if out == DEFAULT_OUT else ["--out", str(out)]
-    return shlex.join(["bench", "report", folder.name, *more])
+def report_of(folder: Path) -> str:
+    """Write the report of a run, unless the one of its tables lies there, and return the line that says where it is.
+
+    A run is not lost for a report that cannot be made: the line says why.
+    """
+    from bench.report.html.report import write_report
+    from bench.runs.place import REPORT
+
+    place = folder / REPORT
+    try:
+        if not place.exists():
+            write_report(folder)
+    except BenchError as error:
+        return f"No report to look at: {error}"
+    return f"To look at it: {place}"
 
 
 def _places(folders: list[Path], to: Path | None) -> list[Path | None]:

@@ -38,11 +38,11 @@ from bench.cli.options.encoders import (
     encoder_names,
     ensembles,
 )
-from bench.cli.options.groups import BASIC, LABELS, option
+from bench.cli.options.groups import BASIC, LABELS, OUTPUT, option
 from bench.cli.options.output import DEFAULT_OUT, Name, Out
 from bench.cli.options.protocol import ProtocolOptions
 from bench.cli.options.reading import words
-from bench.cli.report import look_at
+from bench.cli.report import report_of
 from bench.cli.startup import imports
 from bench.data.layout import existing
 from bench.errors import BenchError
@@ -84,6 +84,9 @@ def run(
     verify: Verify = False,
     allow_missing: AllowMissing = False,
     name: Name = None,
+    html: Annotated[
+        bool, option(OUTPUT, "Also write report.html, the run as a page to look at.", "--report/--no-report")
+    ] = True,
     workers: Workers = CORES,
     memory: Memory = None,
 ) -> None:
@@ -149,7 +152,8 @@ def run(
     print_notes(result.notes)
     console.print(result.summary())
     console.print(f"Leaderboard: {result.folder / 'leaderboard.md'}")
-    console.print(f"To look at it: {look_at(result.folder, out)}")
+    if html:
+        console.print(report_of(result.folder))
     if leaked is not None:
         print_leak(leaked)
         console.print(f"All of it: {result.folder / 'leak.csv'}")

@@ -60,6 +60,7 @@ def old_images(tmp_path, save_png) -> Path:
 
 RUN = [
     "run",
+    "--no-report",
     "--data",
     "raw",
     "--encoder",

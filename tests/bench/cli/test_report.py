@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import BenchError
+from bench.report.html import report
+
 RUN = ("run", "--data", "raw", "--encoder", "texture", "--head", "knn", "--shots", "1", "--draws", "2", "--workers", "1",
-       "--no-baselines")  # fmt: skip
+       "--no-baselines", "--no-report")  # fmt: skip
 
 
 @pytest.fixture
@@ -68,3 +71,22 @@ def test_lost_predictions_are_named(made):
         path.unlink()
     code, text = made("report", "one")
     assert code == 2 and "without the predictions" in text and not list(Path.cwd().rglob("*.html"))
+
+
+def test_a_run_writes_its_report_and_leaves_the_one_of_the_same_tables_as_it_is(made, monkeypatch):
+    code, text = made(*[word for word in RUN if word != "--no-report"], "--name", "three")
+    page = Path("results/runs/three/report.html")
+    assert code == 0 and f"To look at it: {page}" in text and page.is_file()
+    page.write_text("as it lies")
+    code, text = made(*[word for word in RUN if word != "--no-report"], "--name", "three")
+    assert code == 0 and f"To look at it: {page}" in text and page.read_text() == "as it lies"
+
+
+def test_a_run_whose_report_cannot_be_made_says_so_and_is_done(made, monkeypatch):
+    def fails(folder):
+        raise BenchError("Got no room on the disk.")
+
+    monkeypatch.setattr(report, "write_report", fails)
+    code, text = made(*[word for word in RUN if word != "--no-report"], "--name", "four")
+    assert code == 0 and "No report to look at: Got no room on the disk." in text
+    assert Path("results/runs/four/leaderboard.csv").is_file()
