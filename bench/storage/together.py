@@ -3,10 +3,11 @@
     <folder>/run.json   sealed; under "files" the SHA-256 of every file that was written with it
     <folder>/.next/     what is about to take their place; it appears whole, by one rename
 
-Folders of runs are such, those of tunings and of `bench granularity`, and the results folder itself.
-From that rename on the new files count: whoever looks at the folder next moves into place what a kill has left in
-`.next`. The old files are removed before the first new one is moved, so that files of two writings are never side by
-side. A file that does not have the recorded checksum is set aside and counts as missing.
+Folders of runs are such, those of tunings and of `bench granularity`, and the results folder itself. From that rename
+on the new files count: whoever looks at the folder next moves into place what a kill has left in `.next`. The old
+files are removed before the first new one is moved, so that files of two writings are never side by side. The
+leaderboard, which others wait for, is replaced in one step once the others are gone, and never missing. A file that
+does not have the recorded checksum is set aside and counts as missing.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from bench.storage.verified import digest_of, is_sealed, json_bytes, parse_json,
 
 RECORD = "run.json"
 NEXT = ".next"
+FACE = "leaderboard.csv"
 FILES = "files"
 LOCK = ".lock"
 WAIT_S = 10.0
@@ -84,9 +86,10 @@ def held(folder: Path) -> Iterator[dict[str, Any]]:
 
 def _move(ready: Path, folder: Path) -> None:
     with suppress(FileNotFoundError):  # another process was first
-        names = sorted(os.listdir(ready), key=lambda name: (name == RECORD, name))
+        names = sorted(os.listdir(ready), key=lambda name: (name == RECORD, name != FACE, name))
         for name in reversed(names):  # the record first: without it nothing here counts
-            (folder / name).unlink(missing_ok=True)
+            if name != FACE or not (ready / name).stat().st_size:
+                (folder / name).unlink(missing_ok=True)
         for name in names:
             if (ready / name).stat().st_size:
                 os.replace(ready / name, folder / name)

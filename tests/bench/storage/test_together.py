@@ -13,8 +13,8 @@ from bench.storage import together
 from bench.storage.notices import take_notices
 from bench.storage.together import NEXT, RECORD, put_together, read_member, read_record, settle, unsound
 
-OLD = {"a.csv": b"old a", "b.csv": b"old b", "gone.csv": b"old gone"}
-NEW = {"a.csv": b"new a", "b.csv": b"new b", "gone.csv": None, "more.csv": b"new more"}
+OLD = {"leaderboard.csv": b"old l", "a.csv": b"old a", "b.csv": b"old b", "gone.csv": b"old gone"}
+NEW = {"leaderboard.csv": b"new l", "a.csv": b"new a", "b.csv": b"new b", "gone.csv": None, "more.csv": b"new more"}
 
 
 class Killed(BaseException):
@@ -68,6 +68,27 @@ def test_after_a_kill_at_any_step_old_and_new_files_never_lie_side_by_side(tmp_p
     request = read_record(tmp_path)["request"]
     assert there(tmp_path) == {name: data for name, data in (OLD if request == 1 else NEW).items() if data}
     assert unsound(tmp_path) == [] and not (tmp_path / NEXT).exists() and take_notices() == []
+
+
+def test_the_leaderboard_that_others_wait_for_is_never_missing_while_files_are_replaced(tmp_path, monkeypatch):
+    put_together(tmp_path, OLD, {"request": 1})
+    seen, unlink, replace = [], Path.unlink, os.replace
+
+    def look() -> None:
+        seen.append((tmp_path / "leaderboard.csv").read_bytes())
+
+    def watched_unlink(path, *args, **kwargs):
+        unlink(path, *args, **kwargs)
+        look()
+
+    def watched_replace(*args, **kwargs):
+        replace(*args, **kwargs)
+        look()
+
+    monkeypatch.setattr(Path, "unlink", watched_unlink)
+    monkeypatch.setattr(os, "replace", watched_replace)
+    put_together(tmp_path, NEW, {"request": 2})
+    assert seen[0] == b"old l" and seen[-1] == b"new l" and len(seen) > 8
 
 
 def test_a_file_that_is_changed_emptied_or_of_another_folder_is_set_aside_and_one_that_is_lost_is_missed(tmp_path):
