@@ -238,7 +238,7 @@ def kill_parents(root: Path, whole: Whole, kills: int, rng: np.random.Generator)
             refuse(place, count, f"{text}: the same again")
         seen = tree(place / "out")
         # The command is part of the page and of run.json, and says how many processes.
-        without = {name for name in right if name.endswith(("leaderboard.md", "run.json"))}
+        without = {name for name in right if name.endswith(("leaderboard.md", "run.json", "report.html"))}
         same({n: d for n, d in seen.items() if n not in without}, {n: d for n, d in right.items() if n not in without},
              count, text)  # fmt: skip
     count.seconds = time.perf_counter() - began

@@ -21,6 +21,7 @@ from bench.embeddings.embed import DataSpec
 from bench.errors import BenchError
 from bench.pipeline import run
 from bench.protocol.protocol import Protocol
+from bench.report.html import report
 from bench.report.html.anonymous import without_paths
 from bench.report.html.context import ReportContext
 from bench.report.html.embedding_map import components
@@ -38,6 +39,7 @@ from bench.report.pages.sections.verdict import summary
 from bench.report.tables.calibration import BINS, ece, reliability
 from bench.report.write_up import rebuild
 from bench.request import Request
+from bench.runs.place import OF_REPORT
 from bench.storage.tables import csv_bytes, parse_csv
 from bench.storage.together import put_together, read_record
 from bench.studies.audit.findings import as_table
@@ -386,3 +388,21 @@ def test_a_run_without_store_images_noise_or_second_level_says_what_is_missing(t
     seen = take_apart(page)
     missing = [text for one, text in seen.having("class") if one["class"] == "missing"]
     assert len(missing) >= 5 and all(text.startswith("Not available: ") and len(text) > 30 for text in missing)
+
+
+def test_a_report_is_never_put_beside_tables_that_another_request_wrote_meanwhile(small_run, tmp_path, monkeypatch):
+    folder = shutil.copytree(small_run.parent.parent, tmp_path / "results") / "runs" / small_run.name
+    for name in OF_REPORT:
+        (folder / name).unlink(missing_ok=True)
+    read = report.read_report
+
+    def overtaken(*args):
+        found = read(*args)
+        data = (folder / "units.csv").read_bytes()
+        put_together(folder, {"units.csv": data}, {"signature": "of another request"})
+        return found
+
+    monkeypatch.setattr(report, "read_report", overtaken)
+    with pytest.raises(BenchError, match="Got other tables in .* while their report was made"):
+        report.write_report(folder)
+    assert not [name for name in OF_REPORT if (folder / name).exists()]
