@@ -127,7 +127,7 @@ def _rests_on(context: ReportContext, best: Row) -> Words:
     parts: dict[str, Inline] = {"kept": _kept(context, best)}
     if not isnan(best["delta_trivial"]):
         limits = difference(best["delta_trivial"], best["delta_low"], best["delta_high"])
-        return say("It is {limits} points above the best baseline, which knows no biology{kept}.",
+        return say("Against the best baseline, which knows no biology, it has {limits} points{kept}.",
                    limits=limits, **parts)  # fmt: skip
     guess = whole(1 / len(context.facts.classes))
     if best["role"] == "baseline":
