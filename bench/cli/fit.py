@@ -54,7 +54,7 @@ def fit(
         import pandas as pd
 
         from bench.report.pages.plain_text import plain_words
-        from bench.studies.classifier.advice import first_labels, no_promise, none_of_these
+        from bench.studies.classifier.advice import of_cells
         from bench.studies.classifier.card import expectation, use_of
         from bench.studies.classifier.fit import FitRequest
         from bench.studies.classifier.fit import fit as fit_model
@@ -83,7 +83,7 @@ def fit(
     )
     text = plain_words(expectation(made.model))
     console.print(f"{text[0].upper()}{text[1:]}")
-    for line in (no_promise(), none_of_these(about), first_labels(about)) if about.bag_head else ():
+    for line in of_cells(about) if about.bag_head else ():
         console.print(plain_words(line))
     console.print(f"Classifier: {folder} (what it is and what to expect of it: {folder / 'README.md'})")
     console.print("")

@@ -108,21 +108,21 @@ def predict(
     beside = images_beside(to)
     with (
         progress_bars() as report, writing(to) as table, writing_for(words(also), to, fitted.about.classes) as others,
-        writing_images(fitted, asked, beside) as images,
+        writing_images(fitted, asked, beside) as of_images,
     ):  # fmt: skip
 
         def write(block: Answered) -> None:
             table(block.rows)
             others(block)
-            if images is not None:
-                images.take(block)
+            if of_images is not None:
+                of_images.take(block)
 
         found = predict_all(fitted, request, write, device=device, on_progress=report)
     print_problems(found.problems)
     print_notes(found.notes)
-    _show(fitted, asked, found, images)
+    _show(fitted, asked, found, of_images)
     console.print(f"Predictions: {to}")
-    if images is not None:
+    if of_images is not None:
         console.print(f"Predictions of images: {beside}")
 
 

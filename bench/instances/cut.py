@@ -70,7 +70,8 @@ def cut_instances(
         raise asked.refuse()
     rows, reasons = KINDS[name](dataset, asked)
     rows = rows.assign(instance=pd.Series(_names(rows), index=rows.index, dtype="str"))
-    rows = _at_most(rows, most_of(kind, source), asked.notes)  # by names without what is blanked, so that the same cells are kept
+    most = most_of(kind, source)
+    rows = _at_most(rows, most, asked.notes)  # by names without what is blanked, so that the same cells are kept
     rows = name_blanked(rows)
     if name in FINDERS and len(rows):
         count = rows.groupby("path").size()

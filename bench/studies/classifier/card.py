@@ -23,7 +23,7 @@ from bench.report.pages.model import (
 )
 from bench.report.pages.numbers import chance, counted, decimal, points, rate
 from bench.statistics.conformal import groups_to_tell
-from bench.studies.classifier.advice import of_cells
+from bench.studies.classifier.advice import measured, of_cells
 from bench.studies.classifier.encoder import is_outside
 from bench.studies.classifier.model import About, Model
 
@@ -37,7 +37,7 @@ def card(model: Model) -> str:
         Text(say("**In short:** {words}", words=expectation(model))),
         Heading(say("What it is")), Bullets(tuple(_what(model))),
         Heading(say("What to expect on new slides")), *_expected(model),
-        *([Heading(say("Cells")), Bullets(tuple(of_cells(about)))] if about.bag_head else []),
+        *_of_parts(about),
         Heading(say("How it was chosen")), *_chosen(model),
     ]  # fmt: skip
     if about.warnings:
@@ -65,8 +65,9 @@ def expectation(model: Model) -> Words:
     )
     of_images = say(" of images") if model.about.bag_head else ""
     return say(
-        "balanced accuracy{of_images} to expect on new slides: {score}, the 95% interval of the mean over many. On the "
-        "next {groups}, as many as it learned from, expect it between {low} and {high}. Guessing gives {chance}.{exact}",
+        "balanced accuracy{of_images} to expect on new slides: {score}, the 95% interval of the mean over many. On "
+        "the next {groups}, as many as it learned from, expect it between {low} and {high}. Guessing gives "
+        "{chance}.{exact}",
         of_images=of_images, score=score, groups=groups, low=rate(promise.next_low), high=rate(promise.next_high),
         chance=rate(1 / len(model.about.classes)), exact=exact,
     )  # fmt: skip
@@ -77,7 +78,8 @@ def _what(model: Model) -> Iterator[Inline]:
     yield say("Classes: {names}.", names=", ".join(about.classes))
     yield say(
         "Learned from {rows} of {images} in {groups}{how}.",
-        how=", by labels of images" if about.bag_head else "", rows=counted(about.rows, "instance"), images=counted(about.images, "image"),
+        how=", by labels of images" if about.bag_head else "",
+        rows=counted(about.rows, "instance"), images=counted(about.images, "image"),
         groups=counted(about.groups, "group"),
     )  # fmt: skip
     yield say(
@@ -109,6 +111,12 @@ def _what(model: Model) -> Iterator[Inline]:
         "images within a class more than the numbers."
     )
     yield _licence(model)
+
+
+def _of_parts(about: About) -> Iterator[Block]:
+    if about.bag_head:
+        yield Heading(say("{part}s", part=about.part.capitalize()))
+        yield Bullets((*of_cells(about), measured()))
 
 
 def _licence(model: Model) -> Words:
@@ -177,7 +185,7 @@ def _guarantees(model: Model) -> Iterator[Inline]:
     yield say(
         "{unit} counts as unlike all that it learned from at p <= 0.05, which takes {least} slides; there are "
         "{n}.",
-        unit="A cell" if about.bag_head else "An instance", least=groups_to_tell(0.05), n=slides,
+        unit=f"A {about.part}" if about.bag_head else "An instance", least=groups_to_tell(0.05), n=slides,
     )  # fmt: skip
 
 

@@ -29,11 +29,20 @@ class LeftOut(Protocol):
     """
 
     @property
-    def settings(self) -> tuple[Params, ...]: ...
+    def settings(self) -> tuple[Params, ...]:
+        """The settings."""
+        ...
+
     @property
-    def P(self) -> np.ndarray: ...
+    def P(self) -> np.ndarray:
+        """The probabilities at each."""
+        ...
+
     @property
-    def chosen(self) -> bool: ...
+    def chosen(self) -> bool:
+        """Whether labels chose."""
+        ...
+
     def settle(self, y: np.ndarray, among: np.ndarray | None = None) -> tuple[int, float]:
         """Return which setting some rows choose, and the temperature; y (n,), among bool (n,), None for all."""
         ...

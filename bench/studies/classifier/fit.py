@@ -116,7 +116,8 @@ def _by_images(
 ) -> _Taught:  # fmt: skip
     """Learn from labels of images. image: of each row, its name."""
     check_classes(classes)
-    images = labelled_images(rows, *pd.factorize(image))
+    code, names = pd.factorize(image)
+    images = labelled_images(rows, code, names.tolist())
     kept, notes = able(heads, images.y, classes)
     learned, none = learn_images(images, kept, on_progress)
     [head] = [one for one in kept if one.name == learned.choice.head]

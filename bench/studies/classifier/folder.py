@@ -165,7 +165,7 @@ def _head(about: About) -> Head:
 def _about(found: Mapping[str, Any]) -> About:
     """Return what JSON says of a classifier, every value of its type; ValueError or TypeError for anything else."""
     known = {field.name: field for field in fields(About)}
-    later = {name: field.default for name, field in known.items() if field.default is not MISSING}  # than the first ones
+    later = {name: field.default for name, field in known.items() if field.default is not MISSING}  # were added later
     found = {**later, **found}
     if set(found) != set(known):
         raise ValueError("model.json lacks something, or says more than a classifier has")

@@ -1,6 +1,6 @@
 """What learned from labels of images, as a head: it answers for cells, and for images as sets of cells.
 
-A cell is an image of one to it. Its numbers and their file are those of the bag head, `bench.studies.granularity.heads`.
+A cell is an image of one to it. What it keeps is what the bag head keeps, see `bench.studies.granularity.heads`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Answers for images beside those for their cells, by a classifier that learned from labels of images.
 
-Blocks of answered cells come in, and rows of images go out. Cells of an image may lie in several blocks: what its answer
-needs is held until the next image begins, and of no other image. It is answered by as many of its cells as images had
-when it learned, drawn as they were drawn then, since a head that counts cells would take a crowded image for another
-kind of image; the shares are of all its cells.
+Blocks of answered cells come in, and rows of images go out. Cells of an image may lie in several blocks: what its
+answer needs is held until the next image begins, and of no other image. It is answered by at most as many of its cells
+as images had when it learned, drawn as they were drawn then, since a head that counts cells would take a crowded image
+for another kind of image; the shares are of all its cells.
 """
 
 from __future__ import annotations
@@ -44,10 +44,7 @@ class ImageRows:
 
     def take(self, block: Answered) -> None:
         """Take the next block; its cells are in the order of their images."""
-        rows = [
-            row for own in _images_of(block) for row in self._begin(own.start, own.stop, block)
-        ]
-        self._give(rows)
+        self._give([row for own in _images_of(block) for row in self._begin(own.start, own.stop, block)])
 
     def end(self) -> None:
         """Answer the last image."""
@@ -108,7 +105,7 @@ def images_beside(to: Path) -> Path:
 
 @contextmanager
 def writing_images(model: Model, asked: Asked, to: Path) -> Iterator[ImageRows | None]:
-    """Yield what blocks of answers are given to, which writes a row per image; None where it did not learn from images."""
+    """Yield what blocks of answers are given to, which writes a row per image; None where images get no answer."""
     if not model.about.bag_head:
         yield None
         return

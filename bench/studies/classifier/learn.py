@@ -75,9 +75,14 @@ class Labels(Protocol):
     """What has labels, rows or images: y int (n,) and codes of their groups (n,)."""
 
     @property
-    def y(self) -> np.ndarray: ...
+    def y(self) -> np.ndarray:
+        """The labels."""
+        ...
+
     @property
-    def group(self) -> np.ndarray: ...
+    def group(self) -> np.ndarray:
+        """The groups."""
+        ...
 
 
 def model_of(labels: Labels, learned: Learned, about: About) -> Model:

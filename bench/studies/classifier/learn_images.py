@@ -1,9 +1,9 @@
 """From labels of images to a classifier of images and of their cells: leave images out, choose, fit on all, remember.
 
-Groups are dealt to folds. Of each fold every image is predicted by every bag head that learned from the other folds: as
-an image, by which encoder and head are chosen and of which the promise is made, and cell by cell, which tells from what
-probability on a cell is none of the classes (`bench.studies.granularity.none_of_these`). No cell has a label, so nothing
-can be promised of cells.
+Groups are dealt to folds. Of each fold every image is predicted by every bag head that learned from the other folds:
+as an image, by which encoder and head are chosen and of which the promise is made, and cell by cell, which tells below
+what probability a cell is none of the classes (`bench.studies.granularity.none_of_these`). No cell has a label, so
+nothing can be promised of cells.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bench.studies.classifier.left_out import deal_folds
 from bench.studies.classifier.reference import remember
 from bench.studies.granularity.bags import Bags, make_bags
 from bench.studies.granularity.heads.contract import BagHead, Draw, no_bags
-from bench.studies.granularity.none_of_these import none_level
+from bench.studies.granularity.none_of_these import even_weights, none_level
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ def labelled_images(rows: LabelledRows, image: np.ndarray, names: Sequence[str])
 
 
 def able(heads: Sequence[BagHead], y: np.ndarray, classes: Sequence[str]) -> tuple[list[BagHead], tuple[str, ...]]:
-    """Return the heads that can learn from images of labels y (B,), and why others are left out; BenchError for none."""
+    """Return the heads that can learn from images of labels y (B,), and why others are not; BenchError for none."""
     counts = np.bincount(y, minlength=len(classes))
     few = int(counts.argmin())
     kept, why = [], []
@@ -170,7 +170,9 @@ def _none_level(images: LabelledImages, P: np.ndarray, told: np.ndarray) -> None
     known = told[images.image]
     if not known.any():
         return NoneLevel(level=0.0, share=0.0)
-    level = none_level(P[known].astype(np.float64), images.rows.y[known], images.image[known])
+    y = images.rows.y[known]
+    weight = even_weights(y, images.rows.n_classes)
+    level = none_level(P[known].astype(np.float64), y, images.image[known], weight)
     return NoneLevel(level=level, share=float((P[known].max(1) < level).mean()))
 
 
@@ -190,8 +192,8 @@ def check_asked(instances: str, cell_column: str | None) -> None:
     """Raise BenchError for what labels of images cannot be learned from: no cells, or labels of cells beside them."""
     if instances.partition(":")[0] == "whole":
         raise BenchError(
-            "Got --bag-head with --instances whole, where an image is not cut into cells; expected cells or tiles, such "
-            "as --instances segments or tiles:128:fg. For whole images leave --bag-head out."
+            "Got --bag-head with --instances whole, where an image is not cut into cells; expected cells or tiles, "
+            "such as --instances segments or tiles:128:fg. For whole images leave --bag-head out."
         )
     if cell_column is not None:
         raise BenchError(

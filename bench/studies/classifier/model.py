@@ -88,6 +88,11 @@ class About:
         """What its labels, and so its promises, are of."""
         return "image" if self.bag_head else "instance"
 
+    @property
+    def part(self) -> str:
+        """What of an image gets an answer: tile or cell."""
+        return "tile" if self.instances.startswith("tiles") else "cell"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
@@ -126,8 +131,8 @@ class Answers:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageAnswers:
-    """Of B images, as sets of cells. P float (B, K); members bool (B, K): the set; sure bool (B,): whether the answer is
-    sure enough for the rate of errors that was asked for.
+    """Of B images, as sets of cells. P float (B, K); members bool (B, K): the set; sure bool (B,): whether the answer
+    is sure enough for the rate of errors that was asked for.
     """
 
     P: np.ndarray

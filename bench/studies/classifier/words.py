@@ -17,7 +17,8 @@ FEWEST = 20  # instances of a batch that is judged
 def cautions(model: Model, asked: Asked, found: Predicted) -> Iterator[str]:
     """Yield which promises do not hold, and why."""
     if model.about.bag_head:
-        yield "Sets and --errors are of images here. Of single cells nothing is promised, as no cell had a label."
+        part = model.about.part
+        yield f"Sets and --errors are of images here. Of single {part}s nothing is promised, as no {part} had a label."
     if why := model.too_few_for(asked.sets):
         yield f"Every set holds all classes: {why}."
     nothing = "No image is answered" if model.about.bag_head else "Nothing is answered"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
+from itertools import chain
 from pkgutil import iter_modules
 
 from bench.errors import BenchError, did_you_mean
@@ -34,7 +35,7 @@ def get_bag_heads(names: Sequence[str]) -> list[BagHead]:
     """
     known = all_bag_heads()
     found = {}
-    for text in (name for text in names for name in (known if text == ALL else (text,))):
+    for text in chain.from_iterable(known if name == ALL else (name,) for name in names):
         name, _, base = text.partition(":")
         if name not in known:
             hint = did_you_mean(name, known) or "."

@@ -102,8 +102,8 @@ def restore_base(state: State) -> KeptBase:
         raise BenchError(f"Got a state of the head {name!r}; expected one of {', '.join(known)}.")
     if state.about.get("version") != str(known[name].version):
         raise BenchError(
-            f"Got a state of version {state.about.get('version')!r} of the head {name}; expected {known[name].version}. "
-            "Fit it again."
+            f"Got a state of version {state.about.get('version')!r} of the head {name}; expected "
+            f"{known[name].version}. Fit it again."
         )
     if type(temperature) is not float or not 0 < temperature < 1e6 or not isinstance(own, dict):
         raise BenchError("Got a state without a temperature or a head; expected both. Fit it again.")

@@ -99,11 +99,11 @@ BagLoad = Callable[[State], BagFitted]
 class BagHead:
     """One way of learning from labels of images.
 
-    learn: of a draw, whose tested bags and cells play no part, and a setting of everything, what has learned. load: the
-    same of its state. settings: every parameter with its published or stated value; 'base' names the head of `bench.heads` that it rests
-    on, where any will do. mixes: whether it also learns from labelled cells; mixes_none: also where some of them are of
-    none of the images' classes. least_bags: images of a class below which it is refused. version: raised when the
-    numbers it gives change, so that stored ones of an older version are never taken for current ones.
+    learn: of a draw, whose tested bags and cells play no part, and all settings, what has learned; load: the same of
+    its state. settings: every parameter with its published or stated value; 'base' names the head of `bench.heads` that
+    it rests on, where any will do. mixes: whether it also learns from labelled cells; mixes_none: also where some of
+    them are of none of the images' classes. least_bags: images of a class below which it is refused. version: raised
+    when the numbers it gives change, so that stored ones of an older version are never taken for current ones.
     """
 
     name: str

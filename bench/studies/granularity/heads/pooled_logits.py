@@ -122,8 +122,8 @@ class PooledFit:
 
     def state(self) -> State:
         """Return the weights."""
-        about = {"kind": KIND, "r": self.r, "n_classes": self.n_classes}
-        return State(arrays={"W": self.W, "present": self.present}, about=about)
+        arrays = {"W": self.W, "present": self.present}
+        return State(arrays=arrays, about={"kind": KIND, "r": self.r, "n_classes": self.n_classes})
 
 
 def load(answer: Answer, state: State) -> PooledFit:
