@@ -199,6 +199,10 @@ def test_a_head_can_rest_on_another():
     assert (head.name, head.base) == ("mean-pool:centroid", "centroid")
 
 
+def test_all_stands_for_every_bag_head_and_each_is_there_once():
+    assert [head.name for head in get_bag_heads(["all", "joint"])] == list(all_bag_heads())
+
+
 def test_a_head_says_whether_its_penalty_is_chosen():
     chosen_by = {name: head.chosen_by for name, head in all_bag_heads().items()}
     fixed = {"noisy-or", "log-sum-exp", "attention"}

@@ -22,7 +22,7 @@ def of_cells(about: About) -> Iterator[Words]:
     """Yield what is and is not known of answers for cells, and what to do."""
     yield no_promise(about)
     yield none_of_these(about)
-    if about.bag_head.partition(":")[0] not in GOOD_FOR_CELLS:
+    if not about.bag_head.startswith(GOOD_FOR_CELLS):
         yield other_heads(about)
     yield first_labels(about)
 
@@ -34,8 +34,8 @@ def measured() -> Words:
         "told cells apart in 57% by inherit (95% interval 50 to 65), 51% by mean-pool and 44% by log-sum-exp; 4 "
         "labelled cells per class in 60%, and 16 in 72% (64 to 79). Cells of none of the classes were recognised in 2 "
         "to 30% from 16 labelled images per class, and in 96% from 16 labelled cells. On cultured nuclei, where every "
-        "cell is what its image is labelled with, it is the other way round: a label of an image was worth two of cells "
-        "or more. (results/granularity of the program.)"
+        "cell is what its image is labelled with, it is the other way round: a label of an image was worth two of "
+        "cells or more. (results/granularity of the program.)"
     )
 
 
@@ -80,6 +80,7 @@ def first_labels(about: About) -> Words:
     return say(
         "To know how good it is for cells, and to do better: label {first} cells of each class first, and {first} that "
         "are of none of them as one more class ({total} in all), of as many slides as possible. Write them into a CSV "
-        "with the columns path,x0,y0,x1,y1,label and type {command}",
-        first=str(FIRST), total=counted(count, "cell"), command=Code(BETTER),
+        "with the columns path,x0,y0,x1,y1,label and type {command}. (Where every {part} shows what its image is "
+        "labelled with, as in a culture of one kind, label more images instead.)",
+        first=str(FIRST), total=counted(count, "cell"), command=Code(BETTER), part=about.part,
     )  # fmt: skip

@@ -142,9 +142,9 @@ def _expected(model: Model) -> Iterator[Block]:
     )  # fmt: skip
     yield Text(
         say(
-            "Every {unit} was predicted without its group, by what the other groups chose. Plain accuracy: "
-            "{accuracy}.",
-            unit=model.about.unit, accuracy=rate(promise.accuracy),
+            "Every {unit} was predicted without its group, by what the other groups chose. Plain accuracy: {accuracy}.",
+            unit=model.about.unit,
+            accuracy=rate(promise.accuracy),
         )
     )
     yield table_of(rows, fields)
