@@ -85,7 +85,7 @@ def fit(
     """
     with python_words(), bars(arguments.flag(progress, "progress")) as report:
         spec, folder = as_data(data, out)
-        if bag_heads and heads is not HEADS and tuple(heads) != HEADS:
+        if bag_heads and tuple(heads) != HEADS:
             raise arguments.wrong("heads", heads, "no heads beside bag_heads, which rest on others by their names")
         request = FitRequest(
             source=spec, encoders=arguments.encoder_names(encoders), out=folder,

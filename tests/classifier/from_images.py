@@ -75,7 +75,7 @@ def one_half(X: np.ndarray, table: pd.DataFrame, asked: argparse.Namespace, half
     }
     mine = np.isin(path, list(learned))
     train, test = (images_of(X[some], table[some], classes, asked.encoder) for some in (mine, ~mine))
-    truth = pd.Categorical(table["cell_label"][~mine], classes).codes.astype(int)  # -1: of none of the classes
+    truth = codes(table["cell_label"][~mine], classes)
     known = table["cell_label"][~mine].notna().to_numpy()
     heads, _ = able(get_bag_heads(asked.bag_head.split(",")), train.y, classes)
     scores = {}
@@ -83,7 +83,8 @@ def one_half(X: np.ndarray, table: pd.DataFrame, asked: argparse.Namespace, half
         made, none = learn_images(train, some)
         promise = make_promise(made.choice.P, train.y, train.group, tuple(classes))
         rows = made.scale.of(test.rows.embedded[asked.encoder])
-        came = balanced_accuracy(made.fitted.images(rows, test.bags.start), test.y)  # type: ignore[attr-defined]
+        answered = made.fitted.bags.scored(rows, test.bags, np.zeros(0, int)).bags  # type: ignore[attr-defined]
+        came = balanced_accuracy(answered, test.y)
         P = made.fitted.scores(rows)
         scores[f"images, {name}"] = [
             promise.balanced_accuracy, came, promise.next_low <= came <= promise.next_high,
@@ -98,7 +99,7 @@ def from_cells(
 ) -> list[float]:
     """Return the scores of cells where some cells of the same half are labelled, others as a class of their own."""
     K = len(classes)
-    label = pd.Categorical(table["cell_label"], classes).codes.astype(int)
+    label = codes(table["cell_label"], classes)
     label[(label < 0) & table["cell_label"].notna().to_numpy()] = K
     rng = np.random.default_rng(0)
     which = np.concatenate([
@@ -124,14 +125,17 @@ def of_cells(P: np.ndarray, truth: np.ndarray, known: np.ndarray, none: np.ndarr
 def images_of(X: np.ndarray, table: pd.DataFrame, classes: Sequence[str], encoder: str) -> LabelledImages:
     """Return the labelled images of some rows, each a group of its own."""
     image, names = pd.factorize(table["path"])
-    order = np.argsort(image, kind="stable")
-    X, image = X[order], image[order]
-    y = np.searchsorted(np.array(classes, str), table["label"].to_numpy(str)[order]).astype(np.int64)
+    y = np.searchsorted(np.array(classes, str), table["label"].to_numpy(str)).astype(np.int64)
     rows = LabelledRows(
         embedded={encoder: X}, scaling={encoder: resolve(encoder).scaling}, y=y, group=image, n_classes=len(classes),
         names=tuple(names[image]),
     )  # fmt: skip
     return labelled_images(rows, image, names.tolist())
+
+
+def codes(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
+    """Return the class of every label, int (n,), -1 of none of the classes."""
+    return labels.map({name: k for k, name in enumerate(classes)}).fillna(-1).to_numpy(int)
 
 
 def shown(column: np.ndarray) -> str:

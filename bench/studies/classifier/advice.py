@@ -79,8 +79,8 @@ def first_labels(about: About) -> Words:
     count = FIRST * (len(about.classes) + 1)
     return say(
         "To know how good it is for cells, and to do better: label {first} cells of each class first, and {first} that "
-        "are of none of them as one more class ({total} in all), of as many slides as possible. Write them into a CSV "
-        "with the columns path,x0,y0,x1,y1,label and type {command}. (Where every {part} shows what its image is "
-        "labelled with, as in a culture of one kind, label more images instead.)",
+        "are of none of them as one more class ({total} in all), of as many slides as possible. (Where every {part} "
+        "shows what its image is labelled with, as in a culture of one kind, label more images instead.) Write them "
+        "into a CSV with the columns path,x0,y0,x1,y1,label and type: {command}",
         first=str(FIRST), total=counted(count, "cell"), command=Code(BETTER), part=about.part,
     )  # fmt: skip

@@ -69,7 +69,7 @@ def fit(
     bag_heads = get_bag_heads(request.bag_heads)
     heads = [] if bag_heads else get_heads(request.heads)
     if bag_heads:
-        check_asked(request.source.instances, request.source.cells.column)
+        check_asked(bag_heads, request.source.instances, request.source.cells.column)
     named = [resolve(name) for name in expand(request.encoders)]
     prepared = prepare(request.source, request.out, on_progress)
     warned = data_warnings(prepared.dataset)

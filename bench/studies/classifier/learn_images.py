@@ -15,6 +15,7 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.fitting.scaling import scale_rows, scaling_of
+from bench.heads import all_heads
 from bench.heads.contract import Params
 from bench.heads.left_out import groups_of_classes
 from bench.studies.classifier.choice import Name, choose
@@ -188,8 +189,17 @@ def _counting(on_step: OnStep | None, done: int, total: int) -> OnStep:
     return tell
 
 
-def check_asked(instances: str, cell_column: str | None) -> None:
-    """Raise BenchError for what labels of images cannot be learned from: no cells, or labels of cells beside them."""
+def check_asked(heads: Sequence[BagHead], instances: str, cell_column: str | None) -> None:
+    """Raise BenchError for what labels of images cannot be learned from: no cells, or labels of cells beside them.
+
+    Also for heads that rest on code in a file, which cannot be kept.
+    """
+    for head in heads:
+        if head.base not in all_heads():
+            raise BenchError(
+                f"Got --bag-head {head.name}, which rests on code in a file, so that the classifier could not be kept; "
+                f"expected a head of the program after the colon: {', '.join(all_heads())}."
+            )
     if instances.partition(":")[0] == "whole":
         raise BenchError(
             "Got --bag-head with --instances whole, where an image is not cut into cells; expected cells or tiles, "

@@ -266,6 +266,12 @@ def test_what_labels_of_images_cannot_be_learned_from_is_refused(tiled, how, tol
         made(tiled[0], **how)
 
 
+def test_a_head_that_is_code_in_a_file_is_refused_before_anything_is_read(tiled, tmp_path):
+    (tmp_path / "mine.py").write_text("from sklearn.naive_bayes import GaussianNB\nNB = GaussianNB()\n")
+    with pytest.raises(BenchError, match="rests on code in a file"):
+        made(tiled[0], f"mean-pool:{tmp_path / 'mine.py'}:NB", data=tmp_path / "nowhere")
+
+
 def test_an_image_of_several_labels_is_refused_by_name():
     images, _ = constructed(1.0, images=2)
     y = images.rows.y.copy()
