@@ -14,6 +14,7 @@ from bench.embeddings.embed import DataSpec
 from bench.errors import BenchError
 from bench.instances.cell_boxes import CellFiles
 from bench.report.pages.plain_text import plain_words
+from bench.studies.classifier import advice
 from bench.studies.classifier.card import card, expectation
 from bench.studies.classifier.fit import FitRequest, fit
 from bench.studies.classifier.folder import load_model, save_model
@@ -286,6 +287,22 @@ def test_a_class_that_is_called_none_of_these_is_refused(tiled, tmp_path, save_p
             save_png(tmp_path / "demo" / "raw" / label / f"{i}__x.png", size=(64, 64), seed=i)
     with pytest.raises(BenchError, match="expected another name"):
         made(tmp_path)
+
+
+def test_another_head_is_proposed_for_cells_only_where_one_was_taken_that_is_not_the_best_for_them(tiled):
+    about = tiled[1].about
+    told = {
+        head: " ".join(map(plain_words, advice.of_cells(replace(about, bag_head=head))))
+        for head in ("mean-pool", "mean-pool:centroid", "log-sum-exp")
+    }
+    assert [("try --bag-head mean-pool as well" in text) for text in told.values()] == [False, False, True]
+
+
+def test_what_is_told_of_none_of_these_is_whether_a_tile_can_be_called_so(tiled):
+    about = tiled[1].about
+    assert "No tile is called 'none of these'" in plain_words(advice.none_of_these(replace(about, none_level=0.0)))
+    told = plain_words(advice.none_of_these(replace(about, none_level=0.5, none_share=0.25)))
+    assert "no class has a probability of 0.5 or more" in told and "25% are called so" in told
 
 
 def test_it_does_not_become_onnx(tiled, tmp_path):
