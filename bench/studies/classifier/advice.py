@@ -32,9 +32,9 @@ def measured() -> Words:
     return say(
         "Measured on blood smears, where one cell in thirteen shows its image's label: half of 345 labelled images "
         "told white cells of the other half apart in 62% of cases by mean-pool and in 30 to 46% by others (mean over "
-        "four classes), and 19 to 48% of all other cells were called none of these. 16 labelled cells of each class gave "
-        "74% and 98%. On cultured nuclei, where every cell is what its image is labelled with, it is the other way "
-        "round: a label of an image was worth two of cells or more. (results/classifier, results/granularity.)"
+        "four classes), and 19 to 48% of all other cells were called none of these. 16 labelled cells of each class "
+        "gave 74% and 98%. On cultured nuclei, where every cell is what its image is labelled with, it is the other "
+        "way round: a label of an image was worth two of cells or more. (results/classifier, results/granularity.)"
     )
 
 
