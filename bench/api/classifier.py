@@ -3,26 +3,47 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from bench.api import arguments
 from bench.api.arguments import PathLike
 from bench.api.words import in_python, python_words
+from bench.errors import BenchError
 from bench.instances.cell_boxes import CellFiles
 from bench.progress import bars
 from bench.report.pages.plain_text import plain_words
 from bench.shown import Items, Part, Shows, Table, Title
 from bench.studies.classifier.card import expectation
 from bench.studies.classifier.folder import save_model
+from bench.studies.classifier.image_rows import ImageRows
 from bench.studies.classifier.model import Asked, Model
-from bench.studies.classifier.predict import PredictRequest
+from bench.studies.classifier.predict import Answered, Predicted, PredictRequest
 from bench.studies.classifier.predict import predict as predict_all
 
 BEST = 3  # candidates that are shown
+
+
+class _Given(NamedTuple):
+    """What `Classifier.predict` was given."""
+
+    images: PathLike | Sequence[PathLike]
+    sets: float
+    errors: float | None
+    unlike: float
+    cells: PathLike | None
+    masks: PathLike | None
+    encoder: str | None
+    device: str
+    progress: bool
+
+    def asked(self) -> Asked:
+        errors = None if self.errors is None else _share(self.errors, "errors")
+        return Asked(sets=_share(self.sets, "sets"), errors=errors, unlike=_share(self.unlike, "unlike"))
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -68,7 +89,7 @@ class Classifier(Shows):
     @property
     def head(self) -> str:
         """The head that it classifies with."""
-        return self.model.about.head
+        return self.model.about.learner
 
     @property
     def expected(self) -> dict[str, object]:
@@ -130,7 +151,8 @@ class Classifier(Shows):
         pandas.DataFrame
             A row per instance: path, box where it is a part of an image, class, probability, p_<class> for every class,
             set (names with | between), unlike_p, answer (missing where there is none), why_no_answer, nearest_1 to
-            nearest_3. Images that cannot be used have no row; `attrs["problems"]` says why, path by path.
+            nearest_3. Of cells of a classifier with `bag_heads` nothing is promised: set is missing, and answer may be
+            "none of these". Images that cannot be used have no row; `attrs["problems"]` says why, path by path.
 
         Raises
         ------
@@ -138,31 +160,83 @@ class Classifier(Shows):
             For images that are not there or cannot be used, or have other channels or another scale than those that
             were learned from, and for arguments that are not as above.
         """
-        with python_words(), bars(arguments.flag(progress, "progress")) as report:
-            given = [images] if isinstance(images, str | os.PathLike) else list(images)
+        blocks: list[pd.DataFrame] = []
+        given = _Given(images, sets, errors, unlike, cells, masks, encoder, device, progress)
+        found = self._predict(given, lambda block: blocks.append(block.rows))
+        return _with_problems(blocks, found)
+
+    def predict_images(
+        self,
+        images: PathLike | Sequence[PathLike],
+        *,
+        sets: float = 0.9,
+        errors: float | None = None,
+        unlike: float = 0.05,
+        cells: PathLike | None = None,
+        masks: PathLike | None = None,
+        encoder: str | None = None,
+        device: str = "auto",
+        progress: bool = True,
+    ) -> pd.DataFrame:
+        """Classify images by their cells, with a classifier that learned from labels of images (`bag_heads`).
+
+        Parameters
+        ----------
+        images : str, path or sequence of them
+            A folder with images, a CSV with a column path, or image files.
+        sets : float, default=0.9
+            How often the set of classes of an image is to hold the truth.
+        errors : float, optional
+            Answer only images that are sure enough that at most this share of the answers is wrong.
+        unlike : float, default=0.05
+            p-value up to which a cell is unlike all that was learned from. An image of mostly such cells gets no
+            answer.
+        cells, masks, encoder : optional
+            As in `predict`.
+        device : str, default="auto"
+            Where the encoder runs.
+        progress : bool, default=True
+            Show bars, in a terminal or a notebook.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per image: path, cells, class, probability, p_<class> for every class, set, answer, why_no_answer, and
+            shares of its cells: cells_<class> for every class, "cells_none of these" and cells_unlike.
+
+        Raises
+        ------
+        BenchError
+            As in `predict`, and for a classifier that learned from labels of cells, or of whole images.
+        """
+        if not self.model.about.bag_head:
+            raise BenchError(
+                "Got predict_images of a classifier that answers instances one by one; expected one of "
+                "bench.fit(..., bag_heads=...). Use predict."
+            )
+        rows: list[pd.DataFrame] = []
+        given = _Given(images, sets, errors, unlike, cells, masks, encoder, device, progress)
+        with python_words():
+            gathered = ImageRows(self.model, given.asked(), rows.append)
+        found = self._predict(given, gathered.take)
+        gathered.end()
+        return _with_problems(rows, found)
+
+    def _predict(self, given: _Given, write: Callable[[Answered], None]) -> Predicted:
+        with python_words(), bars(arguments.flag(given.progress, "progress")) as report:
+            several = given.images
+            several = [several] if isinstance(several, str | os.PathLike) else list(several)
             request = PredictRequest(
-                images=tuple(arguments.path(one, "images") for one in given),
-                asked=Asked(
-                    sets=_share(sets, "sets"), errors=None if errors is None else _share(errors, "errors"),
-                    unlike=_share(unlike, "unlike"),
-                ),
+                images=tuple(arguments.path(one, "images") for one in several), asked=given.asked(),
                 cells=CellFiles(
-                    file=arguments.path_or_none(cells, "cells"), masks=arguments.path_or_none(masks, "masks")
+                    file=arguments.path_or_none(given.cells, "cells"),
+                    masks=arguments.path_or_none(given.masks, "masks"),
                 ),
-                encoder=None if encoder is None else arguments.text(encoder, "encoder", "file:new.parquet"),
+                encoder=None if given.encoder is None else arguments.text(given.encoder, "encoder", "file:new.parquet"),
                 out=self.out,
             )  # fmt: skip
-            blocks: list[pd.DataFrame] = []
-            found = predict_all(
-                self.model,
-                request,
-                lambda block: blocks.append(block.rows),
-                device=arguments.text(device, "device", "cuda"),
-                on_progress=report,
-            )
-        table = pd.concat(blocks, ignore_index=True)
-        table.attrs["problems"] = dict(found.problems[["path", "reason"]].itertuples(index=False, name=None))
-        return table
+            device = arguments.text(given.device, "device", "cuda")
+            return predict_all(self.model, request, write, device=device, on_progress=report)
 
     def save(self, folder: PathLike) -> Path:
         """Write the classifier to a folder, and return it.
@@ -193,7 +267,7 @@ class Classifier(Shows):
         ]
         text = plain_words(expectation(self.model))
         return [
-            Title(text=f"A classifier of {about.data}: {about.encoder} with {about.head}"),
+            Title(text=f"A classifier of {about.data}: {about.encoder} with {about.learner}"),
             f"{text[0].upper()}{text[1:]}",
             Table(
                 head=("encoder", "head", "balanced accuracy, %", "chosen by the other folds"), rows=rows, texts=2,
@@ -201,6 +275,12 @@ class Classifier(Shows):
             ),
             Items(heading="To know", items=self.warnings),
         ]  # fmt: skip
+
+
+def _with_problems(rows: list[pd.DataFrame], found: Predicted) -> pd.DataFrame:
+    table = pd.concat(rows, ignore_index=True)
+    table.attrs["problems"] = dict(found.problems[["path", "reason"]].itertuples(index=False, name=None))
+    return table
 
 
 def _share(value: object, name: str) -> float:

@@ -20,6 +20,7 @@ def fit(
     *,
     encoders: str | Sequence[str] = (),
     heads: str | Sequence[str] = HEADS,
+    bag_heads: str | Sequence[str] = (),
     out: PathLike | None = None,
     device: str = "auto",
     progress: bool = True,
@@ -34,6 +35,10 @@ def fit(
         Encoders to choose from. Empty: those whose embeddings are stored, and those that come along.
     heads : str or sequence of str, default=("centroid", "knn", "lda", "logreg", "ridge")
         Heads to choose from.
+    bag_heads : str or sequence of str, default=()
+        Learn from labels of images, of which only some cells may show them, by these heads instead, e.g. "all" or
+        ["mean-pool", "noisy-or"]. Images are then what is promised of; `Classifier.predict` answers for their cells and
+        `Classifier.predict_images` for images.
     out : str or path, optional
         Folder of results, in which embeddings are kept. None: that of `data`, which is "results" unless told.
     device : str, default="auto"
@@ -70,12 +75,22 @@ def fit(
     >>> table = bench.load_model("cells.model").predict("demo/raw/rbc")
     >>> list(table.columns[:3]), len(table)
     (['path', 'class', 'probability'], 12)
+
+    Images cut into tiles, with labels of images alone:
+
+    >>> tiles = bench.load_data("demo/raw", group_pattern=r"([^/]+)__", instances="tiles:32")
+    >>> clf = bench.fit(tiles, encoders="texture", bag_heads="mean-pool")
+    >>> len(clf.predict("demo/raw/rbc")), len(clf.predict_images("demo/raw/rbc"))
+    (48, 12)
     """
     with python_words(), bars(arguments.flag(progress, "progress")) as report:
         spec, folder = as_data(data, out)
+        if bag_heads and tuple(heads) != HEADS:
+            raise arguments.wrong("heads", heads, "no heads beside bag_heads, which rest on others by their names")
         request = FitRequest(
             source=spec, encoders=arguments.encoder_names(encoders), out=folder,
             heads=arguments.words(heads, "heads", "['logreg']"),
+            bag_heads=arguments.words(bag_heads, "bag_heads", "['mean-pool']"),
         )  # fmt: skip
         made = fit_model(request, device=arguments.text(device, "device", "cuda"), on_progress=report)
     return Classifier(model=made.model, out=folder)

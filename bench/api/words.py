@@ -14,8 +14,8 @@ from encoders import EncoderError
 #: Options of the command line whose parameter is called otherwise, or that is True or False. All others only lose their
 #: dashes.
 PARAMETERS = {
-    "data": "path", "encoder": "encoders", "head": "heads", "ensemble": "ensembles", "seeds": "draws",
-    "draw": "support_groups", "no-baselines": "baselines=False", "zero-shot": "zero_shot=True",
+    "data": "path", "encoder": "encoders", "head": "heads", "bag-head": "bag_heads", "ensemble": "ensembles",
+    "seeds": "draws", "draw": "support_groups", "no-baselines": "baselines=False", "zero-shot": "zero_shot=True",
     "follow-links": "follow_links=True", "allow-missing": "allow_missing=True", "keep-pixels": "keep_pixels=True",
 }  # fmt: skip
 _OPTION = re.compile(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)(?![\w-])")

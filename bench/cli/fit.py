@@ -5,20 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from bench.cli.console import console, print_data, print_problems, print_rows, progress_bars
+from bench.cli.console import console, print_data, print_notes, print_problems, print_rows, progress_bars
 from bench.cli.options.data import DataOptions
-from bench.cli.options.encoders import Device, Encoders, FromRun, Heads, check_device, encoder_names
+from bench.cli.options.encoders import BagHeads, Device, Encoders, FromRun, Heads, check_device, encoder_names
 from bench.cli.options.groups import BASIC, option
 from bench.cli.options.output import DEFAULT_OUT, Out
 from bench.cli.options.reading import words
 from bench.cli.startup import imports
 from bench.data.layout import existing
+from bench.errors import BenchError
 
 EXAMPLES = (
     "bench fit --data Data/raw --save cells.model",
     "bench fit --data Data/raw --group-pattern '([^/]+)__' --encoder dino,efficientnet-lite0 --save cells.model",
     "bench fit --data Data/raw --from mine --save cells.model",
+    "bench fit --data Data/raw --instances tiles:128:fg --bag-head all --save cells.model",
 )
+
+
+HEADS = "centroid,knn,lda,logreg,ridge"
 
 
 def fit(
@@ -27,7 +32,8 @@ def fit(
         Path, option(BASIC, "The folder that the classifier is written to, e.g. cells.model.", "--save", value="FOLDER")
     ],
     encoder: Encoders = None,
-    head: Heads = "centroid,knn,lda,logreg,ridge",
+    head: Heads = HEADS,
+    bag_head: BagHeads = "",
     from_run: FromRun = None,
     out: Out = DEFAULT_OUT,
     device: Device = "auto",
@@ -37,6 +43,9 @@ def fit(
     It takes the encoder and head that do best on slides which they have not learned from. Where no encoder is named, it
     chooses among those whose embeddings are stored and those that come along. What is said to be expected rests on
     slides that had no part in that choice. `bench predict` uses the classifier.
+
+    With --bag-head labels are those of images, of which only some cells may show them: it learns from images, answers
+    for images and for their cells, and promises of images alone.
     """  # fmt: skip
     existing(source.data)
     check_device(device)
@@ -45,6 +54,7 @@ def fit(
         import pandas as pd
 
         from bench.report.pages.plain_text import plain_words
+        from bench.studies.classifier.advice import of_cells
         from bench.studies.classifier.card import expectation, use_of
         from bench.studies.classifier.fit import FitRequest
         from bench.studies.classifier.fit import fit as fit_model
@@ -52,20 +62,29 @@ def fit(
         from bench.studies.of_run import encoders_and_heads
 
     check_place(save)
+    bag_heads = words(bag_head)
+    if bag_heads and head != HEADS:
+        raise BenchError(
+            f"Got --head {head} with --bag-head {bag_head}; expected one of the two. A bag head rests on another head "
+            "by its name, such as --bag-head mean-pool:centroid,inherit:knn."
+        )
     encoders, heads = encoder_names(encoder), words(head)
     if from_run:
         encoders, heads = encoders_and_heads(out, from_run)
-    request = FitRequest(source=source.spec(), encoders=encoders, heads=heads, out=out)
+    request = FitRequest(source=source.spec(), encoders=encoders, heads=heads, bag_heads=bag_heads, out=out)
     with progress_bars() as report:
         made = fit_model(request, device=device, on_progress=report, on_data=print_data)
     folder, about = save_model(made.model, save), made.model.about
     print_problems(made.problems)
+    print_notes(made.notes)
     print_rows(pd.DataFrame(about.candidates, columns=["encoder", "head", "balanced_accuracy", "folds"]))
     console.print(
-        f"Encoder {about.encoder}, head {about.head}: the best of {len(about.candidates)} on left-out groups."
+        f"Encoder {about.encoder}, head {about.learner}: the best of {len(about.candidates)} on left-out groups."
     )
     text = plain_words(expectation(made.model))
     console.print(f"{text[0].upper()}{text[1:]}")
+    for line in of_cells(about) if about.bag_head else ():
+        console.print(plain_words(line))
     console.print(f"Classifier: {folder} (what it is and what to expect of it: {folder / 'README.md'})")
     console.print("")
     console.print(f"Next: {use_of(about, str(folder))}")

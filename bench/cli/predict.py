@@ -17,6 +17,7 @@ from bench.cli.startup import imports
 from bench.data.reading import Reading, check_units
 
 if TYPE_CHECKING:
+    from bench.studies.classifier.image_rows import ImageRows
     from bench.studies.classifier.model import Asked, Model
     from bench.studies.classifier.predict import Answered, Predicted
 
@@ -89,6 +90,7 @@ def predict(
     with imports():
         from bench.instances.cell_boxes import CellFiles
         from bench.studies.classifier.folder import load_model
+        from bench.studies.classifier.image_rows import images_beside, writing_images
         from bench.studies.classifier.model import Asked
         from bench.studies.classifier.predict import PredictRequest
         from bench.studies.classifier.predict import predict as predict_all
@@ -103,29 +105,39 @@ def predict(
         reading=Reading(follow_links=follow_links, box_units=box_units, series=series, labelled=False),
         encoder=one_of(names, "--encoder") if names else None, out=out,
     )  # fmt: skip
-    with progress_bars() as report, writing(to) as table, writing_for(words(also), to, fitted.about.classes) as others:
+    beside = images_beside(to)
+    with (
+        progress_bars() as report, writing(to) as table, writing_for(words(also), to, fitted.about.classes) as others,
+        writing_images(fitted, asked, beside) as of_images,
+    ):  # fmt: skip
 
         def write(block: Answered) -> None:
             table(block.rows)
             others(block)
+            if of_images is not None:
+                of_images.take(block)
 
         found = predict_all(fitted, request, write, device=device, on_progress=report)
     print_problems(found.problems)
     print_notes(found.notes)
-    _show(fitted, asked, found)
+    _show(fitted, asked, found, of_images)
     console.print(f"Predictions: {to}")
+    if of_images is not None:
+        console.print(f"Predictions of images: {beside}")
 
 
-def _show(model: Model, asked: Asked, found: Predicted) -> None:
-    """Print how many instances got which class, and which promises hold."""
+def _show(model: Model, asked: Asked, found: Predicted, images: ImageRows | None) -> None:
+    """Print how many instances, and images where they are answered, got which class, and which promises hold."""
     import pandas as pd
 
     from bench.cli.tables import make_column, make_table
     from bench.data.spellings import counted
     from bench.report.pages.numbers import rate
+    from bench.studies.classifier.from_images import NONE
     from bench.studies.classifier.words import cautions
 
-    rows = [(name, found.classes.get(name, 0)) for name in model.about.classes]
+    names = (*model.about.classes, *([NONE] if model.about.none_level else []))
+    rows = [(name, found.classes.get(name, 0)) for name in names]
     shares = [count / found.instances for _, count in rows]
     print_rows(pd.DataFrame(rows, columns=["class", "instances"]).assign(share=shares))
     table = make_table("class", make_column("instances", justify="right"), make_column("share", justify="right"))
@@ -135,5 +147,10 @@ def _show(model: Model, asked: Asked, found: Predicted) -> None:
     console.print(table, soft_wrap=False)
     for why, count in sorted(found.refused.items()):
         console.print(f"Without an answer: {counted(count, 'instance')}, {why}.")
+    if images is not None:
+        counts = [f"{name} {images.classes[name]:,}" for name in model.about.classes]
+        console.print(f"Images: {', '.join(counts)}.")
+        for why, count in sorted(images.refused.items()):
+            console.print(f"Without an answer: {counted(count, 'image')}, {why}.")
     for line in cautions(model, asked, found):
         console.print(line)

@@ -70,7 +70,7 @@ def cut_instances(
         raise asked.refuse()
     rows, reasons = KINDS[name](dataset, asked)
     rows = rows.assign(instance=pd.Series(_names(rows), index=rows.index, dtype="str"))
-    most = source.most if source.most is not None else DEFAULT_MOST if name in FINDERS else None
+    most = most_of(kind, source)
     rows = _at_most(rows, most, asked.notes)  # by names without what is blanked, so that the same cells are kept
     rows = name_blanked(rows)
     if name in FINDERS and len(rows):
@@ -179,11 +179,23 @@ def _merge_windows(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     return rows.assign(cell_label=agreed)[~again]
 
 
+def most_of(kind: str, source: CellFiles) -> int | None:
+    """Return how many instances of one image are kept, None for all."""
+    if source.most is not None:
+        return source.most
+    return DEFAULT_MOST if kind.partition(":")[0] in FINDERS else None
+
+
+def places_in_draw(instances: list[str]) -> np.ndarray:
+    """Return numbers in [0, 1), of the contents of instances: those with the least are kept of an image, see `most`."""
+    return keyed_uniform(("instances of an image",), instances)
+
+
 def _at_most(rows: pd.DataFrame, most: int | None, notes: list[str]) -> pd.DataFrame:
     """Keep so many rows of each image, drawn by keyed hash of their content."""
     if most is None or not len(rows) or rows.groupby("path").size().max() <= most:
         return rows
-    drawn = pd.Series(keyed_uniform(("instances of an image",), rows["instance"].tolist()), index=rows.index)
+    drawn = pd.Series(places_in_draw(rows["instance"].tolist()), index=rows.index)
     kept = rows[drawn.groupby(rows["path"]).rank(method="first") <= most]
     images = int((rows.groupby("path").size() > most).sum())
     crowded = f"{images} image{'s' * (images != 1)}"
@@ -205,7 +217,7 @@ def _without(dataset: Dataset, rows: pd.DataFrame, reasons: dict[str, str], aske
         raise BenchError(
             f"Got --instances {asked.kind}, which leaves no instance of class '{lost[0]}' "
             f"({first}: {reasons.get(first, 'no cell was found in it')}). Expected cells in images of every class: add "
-            "some, leave the class out, or use --instances whole."
+            "some, leave the class out, or use --instances whole or tiles:128."
         )
     found = pd.DataFrame(sorted(reasons.items()), columns=["path", "reason"], dtype="str")
     problems = pd.concat([dataset.problems, found], ignore_index=True) if len(found) else dataset.problems

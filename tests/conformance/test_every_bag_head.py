@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.heads import get_heads
+from bench.heads.state import State
 from bench.heads.support import Support
 from bench.studies.granularity.bags import Bags, bags_of_one, make_bags
 from bench.studies.granularity.heads import Draw, all_bag_heads, get_bag_heads
@@ -48,6 +50,62 @@ def test_probabilities_of_images_and_cells(name, draw):
         assert (P >= 0).all()
         np.testing.assert_allclose(P.sum(1), 1, atol=8 * np.finfo(P.dtype).eps)
     assert (found.bags.argmax(1) == draw.test_bags.y).mean() > 0.6
+
+
+@pytest.mark.parametrize("name", all_bag_heads())
+def test_learning_once_and_scoring_after_is_the_same_to_the_bit(name, draw):
+    """What is tested plays no part in learning, so that what has learned scores anything that comes."""
+    head = all_bag_heads()[name]
+    fitted = head.fit(replace(draw, test_bags=no_bags(), test_cells=draw.test_cells[:0]))
+    for one, other in zip(fit(name, draw), fitted.scored(draw.X, draw.test_bags, draw.test_cells), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", [*all_bag_heads(), "mean-pool:centroid", "inherit:knn"])
+def test_made_of_its_state_it_scores_the_same(name, draw):
+    [head] = get_bag_heads([name])
+    fitted = head.fit(draw)
+    state = fitted.state()
+    told = State(arrays=state.arrays, about=json.loads(json.dumps(state.about)))  # it is JSON, and nothing is lost
+    kept = head.restore(told)
+    scored = [one.scored(draw.X, draw.test_bags, draw.test_cells) for one in (fitted, kept, head.restore(kept.state()))]
+    for one, other, again in zip(*scored, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+        np.testing.assert_array_equal(other, again)
+
+
+@pytest.mark.parametrize("name", all_bag_heads())
+def test_no_image_or_no_cell_can_be_scored(name, draw):
+    head = all_bag_heads()[name]
+    for fitted in (head.fit(draw), head.restore(head.fit(draw).state())):
+        cells = fitted.scored(draw.X, no_bags(), draw.test_cells)
+        images = fitted.scored(draw.X, draw.test_bags, draw.test_cells[:0])
+        assert cells.bags.shape == images.cells.shape == (0, K)
+        np.testing.assert_allclose(cells.cells, fit(name, draw).cells, atol=1e-5)
+        np.testing.assert_allclose(images.bags, fit(name, draw).bags, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", all_bag_heads())
+def test_a_state_that_is_not_its_own_is_refused(name, draw):
+    head = all_bag_heads()[name]
+    state = head.fit(draw).state()
+    shortest = min(state.arrays, key=lambda name: state.arrays[name].size)
+    for arrays, about in (
+        (state.arrays, {**state.about, "kind": "something else"}),
+        ({}, state.about),
+        ({**state.arrays, shortest: state.arrays[shortest][:0]}, state.about),
+        ({name: array * np.nan for name, array in state.arrays.items()}, state.about),
+        (state.arrays, {"kind": state.about["kind"]}),
+    ):
+        with pytest.raises(BenchError):
+            head.restore(State(arrays=arrays, about=about)).scored(draw.X, draw.test_bags, draw.test_cells)
+
+
+def test_a_state_that_names_code_as_its_head_is_not_run(draw):
+    head = all_bag_heads()["inherit"]
+    state = head.fit(draw).state()
+    with pytest.raises(BenchError, match="expected one of"):
+        head.restore(State(arrays=state.arrays, about={**state.about, "head": "evil.py:HEAD"}))
 
 
 @pytest.mark.parametrize("name", all_bag_heads())
@@ -139,6 +197,10 @@ def test_images_weigh_as_cells_do_but_never_more_together(draw, n, c, images):
 def test_a_head_can_rest_on_another():
     [head] = get_bag_heads(["mean-pool:centroid"])
     assert (head.name, head.base) == ("mean-pool:centroid", "centroid")
+
+
+def test_all_stands_for_every_bag_head_and_each_is_there_once():
+    assert [head.name for head in get_bag_heads(["all", "joint"])] == list(all_bag_heads())
 
 
 def test_a_head_says_whether_its_penalty_is_chosen():

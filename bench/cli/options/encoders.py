@@ -75,8 +75,8 @@ BagHeads = Annotated[
     option(
         HEADS,
         "How labels of images are learned from: mean-pool, inherit, noisy-or, log-sum-exp, attention (from 50 images "
-        "per class), joint (with labels of cells as well); mean-pool:centroid rests on another head. A wrong name "
-        "lists all.",
+        "per class), joint (with labels of cells as well); mean-pool:centroid rests on another head; all takes every "
+        "one. A wrong name lists all.",
         value="NAMES",
     ),
 ]

@@ -23,6 +23,7 @@ from bench.report.pages.model import (
 )
 from bench.report.pages.numbers import chance, counted, decimal, points, rate
 from bench.statistics.conformal import groups_to_tell
+from bench.studies.classifier.advice import measured, of_cells
 from bench.studies.classifier.encoder import is_outside
 from bench.studies.classifier.model import About, Model
 
@@ -36,6 +37,7 @@ def card(model: Model) -> str:
         Text(say("**In short:** {words}", words=expectation(model))),
         Heading(say("What it is")), Bullets(tuple(_what(model))),
         Heading(say("What to expect on new slides")), *_expected(model),
+        *_of_parts(about),
         Heading(say("How it was chosen")), *_chosen(model),
     ]  # fmt: skip
     if about.warnings:
@@ -61,10 +63,12 @@ def expectation(model: Model) -> Words:
         if promise.exact
         else ""
     )
+    of_images = say(" of images") if model.about.bag_head else ""
     return say(
-        "balanced accuracy to expect on new slides: {score}, the 95% interval of the mean over many. On the next "
-        "{groups}, as many as it learned from, expect it between {low} and {high}. Guessing gives {chance}.{exact}",
-        score=score, groups=groups, low=rate(promise.next_low), high=rate(promise.next_high),
+        "balanced accuracy{of_images} to expect on new slides: {score}, the 95% interval of the mean over many. On "
+        "the next {groups}, as many as it learned from, expect it between {low} and {high}. Guessing gives "
+        "{chance}.{exact}",
+        of_images=of_images, score=score, groups=groups, low=rate(promise.next_low), high=rate(promise.next_high),
         chance=rate(1 / len(model.about.classes)), exact=exact,
     )  # fmt: skip
 
@@ -73,14 +77,15 @@ def _what(model: Model) -> Iterator[Inline]:
     about = model.about
     yield say("Classes: {names}.", names=", ".join(about.classes))
     yield say(
-        "Learned from {rows} of {images} in {groups}.",
+        "Learned from {rows} of {images} in {groups}{how}.",
+        how=", by labels of images" if about.bag_head else "",
         rows=counted(about.rows, "instance"), images=counted(about.images, "image"),
         groups=counted(about.groups, "group"),
     )  # fmt: skip
     yield say(
         "Encoder {encoder} (key {key}, weights {weights}), head {head}, {setting}.",
         encoder=Code(about.encoder), key=Code(about.encoder_key[:8]), weights=Code(about.weights[:12]),
-        head=Code(about.head),
+        head=Code(about.learner),
         setting=", ".join(f"{name} {value}" for name, value in about.setting.items()) or "no setting",
     )  # fmt: skip
     if is_outside(about):
@@ -108,6 +113,12 @@ def _what(model: Model) -> Iterator[Inline]:
     yield _licence(model)
 
 
+def _of_parts(about: About) -> Iterator[Block]:
+    if about.bag_head:
+        yield Heading(say("{part}s", part=about.part.capitalize()))
+        yield Bullets((*of_cells(about), measured()))
+
+
 def _licence(model: Model) -> Words:
     about = model.about
     what = {
@@ -131,8 +142,8 @@ def _expected(model: Model) -> Iterator[Block]:
     )  # fmt: skip
     yield Text(
         say(
-            "Every instance was predicted without its group, by what the other groups chose. Plain accuracy: "
-            "{accuracy}.",
+            "Every {unit} was predicted without its group, by what the other groups chose. Plain accuracy: {accuracy}.",
+            unit=model.about.unit,
             accuracy=rate(promise.accuracy),
         )
     )
@@ -153,9 +164,9 @@ def _guarantees(model: Model) -> Iterator[Inline]:
     else:
         sizes = (model.left_out >= model.set_limit(SETS)).sum(1).clip(1)
         yield say(
-            "A set of classes that holds the truth for {rate} of the cells of new slides has {size} classes in the "
+            "A set of classes that holds the truth for {rate} of the {units} of new slides has {size} classes in the "
             "mean.",
-            rate=rate(SETS), size=decimal(float(sizes.mean()), 1),
+            units="images" if about.bag_head else "cells", rate=rate(SETS), size=decimal(float(sizes.mean()), 1),
         )  # fmt: skip
     least = model.answer_from(ERRORS)
     if math.isinf(least):
@@ -167,14 +178,14 @@ def _guarantees(model: Model) -> Iterator[Inline]:
     else:
         share = float((model.left_out.max(1) >= least).mean())
         yield say(
-            "With {option}, it answers {share} of the instances.",
-            option=Code(f"--errors {ERRORS}"), share=rate(share),
+            "With {option}, it answers {share} of the {unit}s.",
+            unit=about.unit, option=Code(f"--errors {ERRORS}"), share=rate(share),
         )  # fmt: skip
     slides = about.groups
     yield say(
-        "An instance counts as unlike all that it learned from at p <= 0.05, which takes {least} slides; there are "
+        "{unit} counts as unlike all that it learned from at p <= 0.05, which takes {least} slides; there are "
         "{n}.",
-        least=groups_to_tell(0.05), n=slides,
+        unit=f"A {about.part}" if about.bag_head else "An instance", least=groups_to_tell(0.05), n=slides,
     )  # fmt: skip
 
 

@@ -12,15 +12,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from bench.heads.choice import choose_setting
 from bench.heads.contract import Params
 from bench.heads.temperature import log_probabilities, soften
-from bench.studies.classifier.left_out import LeftOut
 
 Name = tuple[str, str]  # encoder, head
+
+
+class LeftOut(Protocol):
+    """What a candidate says of n rows without having learned from their group.
+
+    P (L, n, K): at L settings. chosen: whether labels chose among settings.
+    """
+
+    @property
+    def settings(self) -> tuple[Params, ...]:
+        """The settings."""
+        ...
+
+    @property
+    def P(self) -> np.ndarray:
+        """The probabilities at each."""
+        ...
+
+    @property
+    def chosen(self) -> bool:
+        """Whether labels chose."""
+        ...
+
+    def settle(self, y: np.ndarray, among: np.ndarray | None = None) -> tuple[int, float]:
+        """Return which setting some rows choose, and the temperature; y (n,), among bool (n,), None for all."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +118,7 @@ class _Settled:
 
 
 def _settled(found: LeftOut, y: np.ndarray, among: np.ndarray | None = None) -> _Settled:
-    head, (n, d) = found.head, found.shape
-    K = found.P.shape[-1]
-    at, temperature = 0, head.published_temperature(n, K, d)
-    if found.chosen:
-        at, temperature = choose_setting(head, found.P, y, found.part, found.shape, among=among)
+    at, temperature = found.settle(y, among)
     return _Settled(setting=found.settings[at], temperature=temperature, P=soften(found.P[at], temperature))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,11 @@ from bench.errors import BenchError
 from bench.fitting.scaling import SCALING, Scaling
 from bench.heads import get_heads
 from bench.heads.contract import Head
-from bench.heads.state import State
+from bench.heads.state import Fitted, State
 from bench.storage.atomic import write_atomically
 from bench.storage.verified import digest_of, is_sealed, json_bytes, parse_json
 from bench.studies.classifier.card import card
+from bench.studies.classifier.from_images import FromImages
 from bench.studies.classifier.model import About, Model
 from bench.studies.classifier.reference import Reference
 
@@ -123,11 +124,32 @@ def _model(about: About, arrays: Mapping[str, np.ndarray], state: Mapping[str, A
     )  # fmt: skip
     if not sound:
         raise ValueError("its parts do not belong together")
-    fitted = _head(about).restore(State(arrays=own, about=state))
+    fitted = _fitted(about, State(arrays=own, about=state), d)
     return Model(
         about=about, scale=Scaling(arrays["scaling/mean"], divisor), fitted=fitted, left_out=P, y=y, group=group,
         reference=Reference(rows=rows, label=label, group=of_row, distance=distance, names=tuple(names)),
     )  # fmt: skip
+
+
+def _fitted(about: About, state: State, d: int) -> Fitted:
+    """Return the head of its state, which learned from rows of d columns."""
+    if not about.bag_head:
+        return _head(about).restore(state)
+    from bench.studies.granularity.heads import all_bag_heads
+
+    name = about.bag_head.partition(":")[0]
+    known = all_bag_heads()
+    if name not in known:
+        raise ValueError(f"its bag head '{about.bag_head}' is not one of {', '.join(known)}")
+    if known[name].version != about.bag_head_version:
+        raise ValueError(
+            f"its bag head {name} is of version {about.bag_head_version}, here it has {known[name].version}"
+        )
+    fitted = FromImages(bags=known[name].restore(state), d=d)
+    K = len(about.classes)
+    if fitted.scores(np.zeros((1, d), np.float32)).shape != (1, K):
+        raise ValueError("its head and its classes do not belong together")
+    return fitted
 
 
 def _head(about: About) -> Head:
@@ -142,15 +164,25 @@ def _head(about: About) -> Head:
 
 def _about(found: Mapping[str, Any]) -> About:
     """Return what JSON says of a classifier, every value of its type; ValueError or TypeError for anything else."""
-    if set(found) != {field.name for field in fields(About)}:
+    known = {field.name: field for field in fields(About)}
+    later = {name: field.default for name, field in known.items() if field.default is not MISSING}  # were added later
+    found = {**later, **found}
+    if set(found) != set(known):
         raise ValueError("model.json lacks something, or says more than a classifier has")
-    texts = ("encoder", "encoder_key", "weights", "licence", "licence_class", "head", "chosen_by", "instances", "data")
+    texts = (
+        "encoder", "encoder_key", "weights", "licence", "licence_class", "head", "chosen_by", "instances", "data",
+        "bag_head",
+    )  # fmt: skip
     numbers = ("rows", "images", "groups", "folds")
     lists = ("classes", "warnings")
     for name in texts:
         _is(isinstance(found[name], str), name)
     for name in numbers:
         _is(type(found[name]) is int and found[name] > 0, name)
+    for name in ("bag_head_version", "most"):
+        _is(type(found[name]) is int and found[name] >= 0, name)
+    for name in ("none_level", "none_share"):
+        _is(type(found[name]) is float and 0 <= found[name] <= 1, name)
     for name in lists:
         _is(isinstance(found[name], list) and all(isinstance(one, str) for one in found[name]), name)
     classes = found["classes"]

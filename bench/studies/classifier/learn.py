@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -70,9 +71,23 @@ def learn(rows: LabelledRows, heads: Sequence[Head], on_step: OnStep | None = No
     )  # fmt: skip
 
 
-def model_of(rows: LabelledRows, learned: Learned, about: About) -> Model:
+class Labels(Protocol):
+    """What has labels, rows or images: y int (n,) and codes of their groups (n,)."""
+
+    @property
+    def y(self) -> np.ndarray:
+        """The labels."""
+        ...
+
+    @property
+    def group(self) -> np.ndarray:
+        """The groups."""
+        ...
+
+
+def model_of(labels: Labels, learned: Learned, about: About) -> Model:
     """Return the classifier of what was learned. about: what it is called and was made for."""
     return Model(
-        about=about, scale=learned.scale, fitted=learned.fitted, left_out=learned.choice.P.astype(np.float32), y=rows.y,
-        group=rows.group, reference=learned.reference,
+        about=about, scale=learned.scale, fitted=learned.fitted, left_out=learned.choice.P.astype(np.float32),
+        y=labels.y, group=labels.group, reference=learned.reference,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.fitting.scaling import scale_rows
-from bench.heads.choice import may_leave_out
+from bench.heads.choice import choose_setting, may_leave_out
 from bench.heads.contract import Head, Params
 from bench.heads.support import Support
 from bench.protocol.folds import deal_groups
@@ -54,6 +54,12 @@ class LeftOut:
     part: np.ndarray
     shape: tuple[int, int]
     chosen: bool
+
+    def settle(self, y: np.ndarray, among: np.ndarray | None = None) -> tuple[int, float]:
+        """Return which setting some rows choose, and the temperature. y (n,): labels; among bool (n,): None for all."""
+        if self.chosen:
+            return choose_setting(self.head, self.P, y, self.part, self.shape, among=among)
+        return 0, self.head.published_temperature(self.shape[0], self.P.shape[-1], self.shape[1])
 
 
 def deal_folds(y: np.ndarray, group: np.ndarray, n_classes: int) -> np.ndarray:

@@ -24,6 +24,7 @@ from bench.heads.state import Fitted
 from bench.heads.temperature import soften
 from bench.statistics.conformal import least_groups, limit
 from bench.statistics.selective import answer_from
+from bench.studies.classifier.from_images import FromImages
 from bench.studies.classifier.promise import Promise, make_promise
 from bench.studies.classifier.reference import Reference
 
@@ -41,6 +42,11 @@ class About:
     data: what the labelled images are called; rows, images, groups: how many. classes: sorted. candidates: (encoder,
     head, balanced accuracy, folds that chose it), best first; folds: of how many. warnings: what to know before
     believing it. versions: of the libraries it was made with.
+
+    Where it learned from labels of images, of which `rows` cells were cut: bag_head, bag_head_version; head and
+    head_version are those that it rests on, "" and 0 where there is none. none_level: probability of the likeliest
+    class below which a cell is none of them, 0 where no cell is; none_share: how many of the cells of left-out images
+    are called so. most: cells of an image that were learned from, the most, 0 where there was no limit.
     """
 
     classes: tuple[str, ...]
@@ -66,6 +72,26 @@ class About:
     folds: int
     warnings: tuple[str, ...]
     versions: Mapping[str, str]
+    bag_head: str = ""
+    bag_head_version: int = 0
+    none_level: float = 0.0
+    none_share: float = 0.0
+    most: int = 0
+
+    @property
+    def learner(self) -> str:
+        """The head as it is typed: in --bag-head where it learned from labels of images, else in --head."""
+        return self.bag_head or self.head
+
+    @property
+    def unit(self) -> str:
+        """What its labels, and so its promises, are of."""
+        return "image" if self.bag_head else "instance"
+
+    @property
+    def part(self) -> str:
+        """What of an image gets an answer: tile or cell."""
+        return "tile" if self.instances.startswith("tiles") else "cell"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +116,9 @@ class Asked:
 @dataclass(frozen=True, kw_only=True)
 class Answers:
     """Of N rows. P float (N, K): probabilities; members bool (N, K): the set; unlike (N,): p-value; nearest int
-    (N, 3): rows of the reference; why: "" where a row is answered, else why it is not.
+    (N, 3): rows of the reference; why: "" where a row is answered, else why it is not. none bool (N,): rows that are
+    none of the classes, None where the classifier cannot say so. Of cells that have no label where it learned from
+    images, nothing is promised: their sets are empty.
     """
 
     P: np.ndarray
@@ -98,12 +126,24 @@ class Answers:
     unlike: np.ndarray
     nearest: np.ndarray
     why: tuple[str, ...]
+    none: np.ndarray | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageAnswers:
+    """Of B images, as sets of cells. P float (B, K); members bool (B, K): the set; sure bool (B,): whether the answer
+    is sure enough for the rate of errors that was asked for.
+    """
+
+    P: np.ndarray
+    members: np.ndarray
+    sure: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Model:
     """The whole of it. left_out float32 (n, K): probabilities of the training rows without their group, softened, by
-    what other groups chose; y int (n,): their labels; group int (n,): codes.
+    what other groups chose; y int (n,): their labels; group int (n,): codes. Rows are what has labels: `About.unit`.
     """
 
     about: About
@@ -155,13 +195,30 @@ class Model:
         """Answer embeddings X (N, d) as the encoder gives them. What a row gets does not depend on the others."""
         rows = self.scale.of(X)
         P = soften(self.fitted.scores(rows), self.about.temperature)
-        top = P.argmax(1)
-        members = self.set_limit(asked.sets) <= P
-        members[np.arange(len(P)), top] = True
         nearest, unlike = self.reference.nearest(rows)
-        confident = P.max(1) >= (0 if asked.errors is None else self.answer_from(asked.errors))
-        why = [
-            "unlike all that it learned from" if p <= asked.unlike else "" if sure else "not sure enough"
-            for p, sure in zip(unlike, confident, strict=True)
-        ]
-        return Answers(P=P, members=members, unlike=unlike, nearest=nearest, why=tuple(why))
+        if isinstance(self.fitted, FromImages):
+            members, sure = np.zeros(P.shape, bool), np.ones(len(P), bool)
+        else:
+            members, sure = self._promised(P, asked)
+        why = tuple(
+            "unlike all that it learned from" if p <= asked.unlike else "" if enough else "not sure enough"
+            for p, enough in zip(unlike, sure, strict=True)
+        )
+        none = P.max(1) < self.about.none_level if self.about.none_level else None
+        return Answers(P=P, members=members, unlike=unlike, nearest=nearest, why=why, none=none)
+
+    def answer_images(self, X: np.ndarray, start: np.ndarray, asked: Asked = Asked()) -> ImageAnswers:
+        """Answer images whose cells are rows of X (M, d), image by image, from `start` int (B,) on.
+
+        Only where it learned from labels of images (`About.bag_head`).
+        """
+        assert isinstance(self.fitted, FromImages)
+        P = soften(self.fitted.images(self.scale.of(X), start), self.about.temperature)
+        members, sure = self._promised(P, asked)
+        return ImageAnswers(P=P, members=members, sure=sure)
+
+    def _promised(self, P: np.ndarray, asked: Asked) -> tuple[np.ndarray, np.ndarray]:
+        """Return the sets of P (n, K), bool (n, K), and which of the n are sure enough for the rate of errors."""
+        members = self.set_limit(asked.sets) <= P
+        members[np.arange(len(P)), P.argmax(1)] = True
+        return members, P.max(1) >= (0 if asked.errors is None else self.answer_from(asked.errors))

@@ -57,8 +57,8 @@ def export_onnx(model: Model, to: Path, encoder: str | None = None) -> Facts:
     if not isinstance(model.fitted, LinearFit):
         able = ", ".join(head.name for head in all_heads().values() if head.load is linear_fit.load)
         raise BenchError(
-            f"Got a classifier with the head {model.about.head}; expected one of {able}, which are a matrix and so fit "
-            f"into ONNX. Make it again by `bench fit --head {able.replace(' ', '')}`."
+            f"Got a classifier with the head {model.about.learner}; expected one of {able}, which are a matrix and so "
+            f"fit into ONNX. Make it again by `bench fit --head {able.replace(' ', '')}`."
         )
     spec = _network_of(model.about, encoder)
     facts = _facts(model.about, spec) | {"expected_on_new_slides": _expected(model)}

@@ -25,6 +25,7 @@ from bench.errors import BenchError
 from bench.images import IMAGE_SUFFIXES
 from bench.instances.cell_boxes import CellFiles
 from bench.studies.classifier.encoder import encoder_of, origin_note
+from bench.studies.classifier.from_images import NONE
 from bench.studies.classifier.model import BLOCK, Answers, Asked, Model
 from encoders import EncoderSpec
 
@@ -66,7 +67,7 @@ class Answered:
 
 @dataclass(frozen=True, kw_only=True)
 class Predicted:
-    """What was answered. classes: class -> its instances; refused: reason -> instances without an answer;
+    """What was answered. classes: class, or `NONE`, -> its instances; refused: reason -> instances without an answer;
     unlike: instances unlike all that is known; notes: how instances were made; problems: path and reason of images
     that cannot be used.
     """
@@ -108,7 +109,7 @@ def predict(
         found = model.answer(X, request.asked)
         own = prepared.instances.iloc[start : start + len(X)]
         rows = rows_of(model, own, found)
-        classes.update(rows["class"])
+        classes.update(rows["class"] if found.none is None else rows["class"].where(~found.none, NONE))
         refused.update(why for why in found.why if why)
         unlike += int((found.unlike <= request.asked.unlike).sum())
         um_per_px = scale.reindex(own["path"]).to_numpy(np.float64)
@@ -126,7 +127,8 @@ def rows_of(model: Model, instances: pd.DataFrame, found: Answers) -> pd.DataFra
     """Return a row per instance, of text and numbers.
 
     path, x0 to y1 (of a part of an image), class and its probability, one column per class, set (class names with |
-    between), unlike_p, answer (the class, or nothing) and why_no_answer, and the three nearest labelled images.
+    between, empty where nothing is promised), unlike_p, answer (the class, `NONE`, or nothing) and why_no_answer, and
+    the three nearest labelled images.
     """
     classes = np.array(model.about.classes, object)
     top = found.P.argmax(1)
@@ -135,9 +137,10 @@ def rows_of(model: Model, instances: pd.DataFrame, found: Answers) -> pd.DataFra
         out |= {name: instances[name].to_numpy() for name in BOX}
     out |= {"class": classes[top], "probability": found.P.max(1)}
     out |= {f"p_{name}": found.P[:, k] for k, name in enumerate(model.about.classes)}
-    out["set"] = ["|".join(classes[members]) for members in found.members]
+    out["set"] = ["|".join(classes[members]) or None for members in found.members]
     out["unlike_p"] = found.unlike
-    out["answer"] = [None if why else name for name, why in zip(classes[top], found.why, strict=True)]
+    named = classes[top] if found.none is None else np.where(found.none, NONE, classes[top])
+    out["answer"] = [None if why else name for name, why in zip(named, found.why, strict=True)]
     out["why_no_answer"] = [why or None for why in found.why]
     names = np.array(model.reference.names, object)
     out |= {f"nearest_{i + 1}": names[found.nearest[:, i]] for i in range(found.nearest.shape[1])}

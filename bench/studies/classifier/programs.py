@@ -82,7 +82,10 @@ def _by_image(block: Answered, classes: tuple[str, ...], kinds: Sequence[str]) -
             f"Got --also {','.join(kinds)} for whole images, such as {path}; expected a classifier of cells or tiles, "
             "which have a place in their image."
         )
-    predicted = np.where([not why for why in block.found.why], block.found.P.argmax(1), -1)
+    answered = np.array([not why for why in block.found.why])
+    if block.found.none is not None:
+        answered &= ~block.found.none
+    predicted = np.where(answered, block.found.P.argmax(1), -1)
     paths = instances["path"].to_numpy(object)
     starts = np.flatnonzero(np.append(True, paths[1:] != paths[:-1]))
     for start, end in zip(starts, [*starts[1:], len(paths)], strict=True):

@@ -16,11 +16,15 @@ FEWEST = 20  # instances of a batch that is judged
 
 def cautions(model: Model, asked: Asked, found: Predicted) -> Iterator[str]:
     """Yield which promises do not hold, and why."""
+    if model.about.bag_head:
+        part = model.about.part
+        yield f"Sets and --errors are of images here. Of single {part}s nothing is promised, as no {part} had a label."
     if why := model.too_few_for(asked.sets):
         yield f"Every set holds all classes: {why}."
+    nothing = "No image is answered" if model.about.bag_head else "Nothing is answered"
     if asked.errors is not None and math.isinf(model.answer_from(asked.errors)):
         yield (
-            f"Nothing is answered: no confidence promises that at most {rate(asked.errors)} of the answers are wrong "
+            f"{nothing}: no confidence promises that at most {rate(asked.errors)} of the answers are wrong "
             f"(too many errors, or {model.about.groups} slides are too few to tell)."
         )
     least = groups_to_tell(asked.unlike) if asked.unlike else 0

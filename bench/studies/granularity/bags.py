@@ -110,6 +110,8 @@ def mean_log_odds(P: np.ndarray, bags: Bags) -> np.ndarray:
     It is the softmax of the mean log-odds against any one class. Probabilities are clipped at EPS, except of a class
     that no member has any of, which stays at 0.
     """
+    if not len(bags):
+        return np.zeros((0, P.shape[1]))
     logs = bag_means(np.log(np.clip(P, EPS, 1)), bags)
     found = np.exp(logs - logs.max(1, keepdims=True)) * (P.max(0) > 0)
     return found / found.sum(1, keepdims=True)

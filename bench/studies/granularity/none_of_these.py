@@ -35,16 +35,19 @@ LEAST_IMAGES = 2  # of every class, one to learn from and one to be scored
 EVIDENCE = 2.5  # standard errors; above the usual 2, as every level is looked at
 
 
-def none_level(P: np.ndarray, y: np.ndarray, image: np.ndarray) -> float:
+def none_level(P: np.ndarray, y: np.ndarray, image: np.ndarray, weight: np.ndarray | None = None) -> float:
     """Return the level t; 0, at which no cell is called none, where there is no evidence for another.
 
     P (N, K): class probabilities of cells; image int (N,): the image of each, y (N,): the class of that image.
+    weight (N,): of the cells, None for all alike; see `even_weights`.
     """
-    N, K = P.shape
+    K = P.shape[1]
     top = P.max(1)
     order = np.argsort(-top, kind="stable")
-    own = (P.argmax(1) == y)[order].cumsum().astype(float)  # of the n cells with the highest top
-    called = np.arange(1, N + 1)
+    counts = np.ones(len(P)) if weight is None else weight[order]
+    own = (counts * (P.argmax(1) == y)[order]).cumsum()  # of the n cells with the highest top
+    called = counts.cumsum()
+    N = called[-1]
     rightly = own - (called - own) / (K - 1)
     last = np.append(np.diff(top[order]) < 0, True)  # cells of one probability are called together
     noise = np.sqrt(_squares_by_image(np.diff(rightly, prepend=0), image[order]))
@@ -54,6 +57,16 @@ def none_level(P: np.ndarray, y: np.ndarray, image: np.ndarray) -> float:
     most = rightly.max()
     of_none = 1 - (called - rightly) / max(N - most, 1)
     return float(level[np.argmax(K * rightly / most + of_none)])
+
+
+def even_weights(y: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return weights of cells, float64 (N,), of mean 1, by which the cells of every class of images y (N,) weigh alike.
+
+    Where one class has more images than others, cells of none that are all called that class would pass for its own.
+    """
+    counts = np.bincount(y, minlength=n_classes)
+    weight = 1 / counts[y]
+    return np.asarray(weight / weight.mean())
 
 
 def _squares_by_image(steps: np.ndarray, image: np.ndarray) -> np.ndarray:

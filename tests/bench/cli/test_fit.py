@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 import pytest
 
 from bench.demo import DemoSpec, write_demo
+from bench.studies.classifier import advice
 
 PATTERN = ("--group-pattern", r"([^/]+)__")
 SMALL = ("--encoder", "color-stats,texture", "--head", "centroid,ridge")
@@ -66,9 +69,42 @@ def test_a_classifier_becomes_onnx_and_says_what_is_not_in_it(bench, tmp_path):
     assert "Licence of the encoder's weights: " in text and "Not in it: sets of classes" in text
 
 
+def test_labels_of_images_make_a_classifier_of_cells_with_a_table_for_images(bench, tmp_path):
+    write_demo(tmp_path / "demo", DemoSpec(images=3, size=(64, 64)))
+    words = ("--data", "demo/raw", *PATTERN, "--encoder", "color-stats", "--instances", "tiles:32", "--save", "cells.model")
+    code, text = bench("fit", *words, "--bag-head", "mean-pool,attention")
+    text = " ".join(text.split())
+    assert code == 0, text
+    assert "attention is left out: it takes 50 images of every class, and neuron has 3" in text
+    assert "head mean-pool: the best of 1 on left-out groups" in text and "Balanced accuracy of images to expect" in text
+    assert "Nothing is promised of single tiles" in text and "label 16 cells of each class first" in text
+    code, text = bench("predict", "cells.model", "demo/raw", "--to", "p.csv", "--also", "qupath,anndata", "--errors", "0.05")
+    text = " ".join(text.split())
+    assert code == 0, text
+    assert "48 instances of 12 images" in text and "Predictions of images: p-images.csv" in text
+    assert "Sets and --errors are of images here" in text
+    cells, images = pd.read_csv(tmp_path / "p.csv"), pd.read_csv(tmp_path / "p-images.csv")
+    assert len(cells) == 48 and len(images) == 12 and images["cells"].eq(4).all()
+    assert cells["set"].isna().all() and (images["class"] == images["path"].str.split("/").str[0]).mean() > 0.5
+    assert (tmp_path / "p-qupath").is_dir() and (tmp_path / "p-anndata" / "cells.h5ad").is_file()
+
+
+def test_the_advice_to_label_cells_can_be_typed_as_it_is_told(bench, tmp_path):
+    write_demo(tmp_path / "demo", DemoSpec(images=3, size=(64, 64)))
+    table = pd.read_csv(tmp_path / "demo" / "cells.csv").groupby("label").head(16)
+    table.to_csv(tmp_path / "demo" / "labelled.csv", index=False, columns=["path", "x0", "y0", "x1", "y1", "label"])
+    words = advice.BETTER.replace("labelled.csv", "demo/labelled.csv").split()[1:]
+    code, text = bench(*words, "--encoder", "color-stats")
+    assert code == 0 and "Balanced accuracy to expect on new slides" in " ".join(text.split()), text
+    assert len(json.loads((tmp_path / "better.model" / "model.json").read_text())["about"]["classes"]) == 4
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (("fit", "--data", "demo/raw", "--bag-head", "all", "--save", "m"), "Got --bag-head with --instances whole"),
+        (("fit", "--data", "demo/raw", "--bag-head", "mean", "--save", "m"), "did you mean 'mean-pool'"),
+        (("fit", "--data", "demo/raw", "--head", "knn", "--bag-head", "all", "--save", "m"), "expected one of the two"),
         (("export", "cells.model", "--to", "cells.npz"), "expected a name ending in .onnx for a classifier"),
         (("export", "--to", "cells.onnx"), "expected bench export cells.model --to cells.onnx"),
         (("export", "demo", "--to", "cells.onnx"), "no model.json in it"),

@@ -15,31 +15,71 @@ in five folds would take 25 of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from bench.errors import BenchError
 from bench.heads.contract import softmax
+from bench.heads.state import State
 from bench.studies.granularity.bags import Bags, bag_means, bag_softmax, bag_sums
 from bench.studies.granularity.heads.contract import BagHead, BagScored, Draw
 from bench.studies.granularity.heads.mean_pool import typical_length
 from bench.work.threads import torch_threads
 
 
-def scores(draw: Draw, settings: Mapping[str, Any]) -> BagScored:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AttentionFit:
+    """V, U (d, hidden), w (hidden,): of the attention; C (d, K), c (K,): of the classes, c minus infinity for a class
+    without a label. length: what rows are divided by.
+    """
+
+    V: np.ndarray
+    U: np.ndarray
+    w: np.ndarray
+    C: np.ndarray
+    c: np.ndarray
+    length: float
+
+    def scored(self, X: np.ndarray, bags: Bags, cells: np.ndarray) -> BagScored:
+        """Return probabilities of bags and cells; see `bench.studies.granularity.heads.contract.BagFitted`."""
+        rows = X[np.concatenate([bags.rows, cells])].astype(np.float64) / self.length
+        members, single = np.split(rows, [len(bags.rows)])
+        gate = (np.tanh(members @ self.V) / (1 + np.exp(-(members @ self.U)))) @ self.w
+        _, attention = bag_softmax(gate, bags)
+        return BagScored(
+            softmax(bag_sums(attention[:, None] * (members @ self.C), bags) + self.c), softmax(single @ self.C + self.c)
+        )
+
+    def state(self) -> State:
+        """Return the weights."""
+        arrays = {name: getattr(self, name) for name in ("V", "U", "w", "C", "c")}
+        return State(arrays=arrays, about={"kind": "attention", "length": self.length})
+
+
+def load(state: State) -> AttentionFit:
+    """Return what learned of its state; BenchError for a state of anything else."""
+    state.check_kind("attention")
+    V = state.array("V", "f", (None, None))
+    U, w, C = state.array("U", "f", V.shape), state.array("w", "f", V.shape[1:]), state.array("C", "f", (len(V), None))
+    c, length = state.array("c", "f", C.shape[1:]), state.about.get("length")
+    finite = all(np.isfinite(part).all() for part in (V, U, w, C)) and (np.isfinite(c) | (c == -np.inf)).all()
+    if not finite or not np.isfinite(c).any() or type(length) is not float or not 0 < length < math.inf:
+        raise BenchError("Got a state of weights that are not those of a fitted head; expected such. Fit it again.")
+    return AttentionFit(V=V, U=U, w=w, C=C, c=c, length=length)
+
+
+def learn(draw: Draw, settings: Mapping[str, Any]) -> AttentionFit:
     """Learn attention and classes together; a class that the draw lacks gets 0."""
-    learned, tested = draw.bags, draw.test_bags
+    learned = draw.bags
     length = typical_length(bag_means(draw.X[learned.rows], learned))
-    X, X_test = (draw.X[rows].astype(np.float64) / length for rows in (learned.rows, draw.scored_rows))
+    X = draw.X[learned.rows].astype(np.float64) / length
     V, U, w, C, c = _train(X, learned, draw.n_classes, settings)
-    masked = np.where(np.isin(np.arange(draw.n_classes), learned.y), 0, -np.inf)
-    members, cells = np.split(X_test, [len(tested.rows)])
-    gate = (np.tanh(members @ V) / (1 + np.exp(-(members @ U)))) @ w
-    _, attention = bag_softmax(gate, tested)
-    return BagScored(
-        softmax(bag_sums(attention[:, None] * (members @ C), tested) + c + masked), softmax(cells @ C + c + masked)
-    )
+    lacks = np.isin(np.arange(draw.n_classes), learned.y, invert=True)
+    return AttentionFit(V=V, U=U, w=w, C=C, c=np.where(lacks, -np.inf, c), length=float(length))
 
 
 def _train(X: np.ndarray, bags: Bags, n_classes: int, settings: Mapping[str, Any]) -> list[np.ndarray]:
@@ -75,7 +115,7 @@ def _train(X: np.ndarray, bags: Bags, n_classes: int, settings: Mapping[str, Any
 
 HEADS = (
     BagHead(
-        "attention", "gated attention over the image's cells", scores, {"hidden": 16, "l2": 0.01, "steps": 100},
+        "attention", "gated attention over the image's cells", learn, load, {"hidden": 16, "l2": 0.01, "steps": 100},
         least_bags=50,
     ),
 )  # fmt: skip

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from bench.heads.state import State
 from bench.studies.granularity.bags import Bags, bags_of_one, join_bags
 
 
@@ -75,27 +76,57 @@ class BagScored(NamedTuple):
     cells: np.ndarray
 
 
-BagScores = Callable[[Draw, Mapping[str, Any]], BagScored]
+class BagFitted(Protocol):
+    """A bag head that has learned."""
+
+    def scored(self, X: np.ndarray, bags: Bags, cells: np.ndarray) -> BagScored:
+        """Return class probabilities of bags of rows of X (N, d), their labels unseen, and of single rows, int (t,).
+
+        Either may be none. What one gets depends on the others by rounding alone.
+        """
+        ...
+
+    def state(self) -> State:
+        """Return what `BagHead.restore` makes one of that scores the same to rounding; BenchError where it cannot."""
+        ...
+
+
+BagLearn = Callable[[Draw, Mapping[str, Any]], BagFitted]
+BagLoad = Callable[[State], BagFitted]
 
 
 @dataclass(frozen=True)
 class BagHead:
     """One way of learning from labels of images.
 
-    settings: every parameter with its published or stated value; 'base' names the head of `bench.heads` that it rests
-    on, where any will do. mixes: whether it also learns from labelled cells; mixes_none: also where some of them are of
-    none of the images' classes. least_bags: images of a class below which it is refused. version: raised when the
-    numbers it gives change, so that stored ones of an older version are never taken for current ones.
+    learn: of a draw, whose tested bags and cells play no part, and all settings, what has learned; load: the same of
+    its state. settings: every parameter with its published or stated value; 'base' names the head of `bench.heads` that
+    it rests on, where any will do. mixes: whether it also learns from labelled cells; mixes_none: also where some of
+    them are of none of the images' classes. least_bags: images of a class below which it is refused. version: raised
+    when the numbers it gives change, so that stored ones of an older version are never taken for current ones.
     """
 
     name: str
     summary: str
-    scores: BagScores
+    learn: BagLearn
+    load: BagLoad
     settings: Mapping[str, Any] = field(default_factory=dict)
     mixes: bool = False
     mixes_none: bool = False
     least_bags: int = 1
     version: int = 1
+
+    def fit(self, draw: Draw, settings: Mapping[str, Any] | None = None) -> BagFitted:
+        """Learn from the labelled bags and cells of a draw. settings: all of them; None for those of the head."""
+        return self.learn(draw, self.settings if settings is None else settings)
+
+    def restore(self, state: State) -> BagFitted:
+        """Return what learned of its state, which scores the same to the bit each time; BenchError for another's."""
+        return self.load(state)
+
+    def scores(self, draw: Draw, settings: Mapping[str, Any]) -> BagScored:
+        """Learn from a draw, and score what it tests."""
+        return self.fit(draw, settings).scored(draw.X, draw.test_bags, draw.test_cells)
 
     @property
     def base(self) -> str:

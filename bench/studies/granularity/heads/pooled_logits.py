@@ -23,15 +23,19 @@ smears of four classes it made noisy-or better and log-sum-exp worse (results/gr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from bench.errors import BenchError
 from bench.heads.contract import softmax
+from bench.heads.state import State
 from bench.studies.granularity.bags import Bags, bag_softmax, bag_sums
 from bench.studies.granularity.heads.contract import BagHead, BagScored, Draw, normalised
 
+KIND = "pooled logits"
 MOST_STEPS = 500
 TOLERANCE = 1e-5  # on the gradient's largest entry
 
@@ -88,15 +92,60 @@ def objective(
     return float(weight @ losses / len(bags) + l2 / 2 * (W[:-1] ** 2).sum()), gradient.ravel()
 
 
-def scores(loss: Pooled, answer: Answer, either: bool, draw: Draw, settings: Mapping[str, Any]) -> BagScored:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PooledFit:
+    """W (d + 1, k): weights of the k classes that were learned, the last row their offsets. present int (k,): which of
+    the n_classes these are; the others get 0. answer, r: how scores of cells become those of images.
+    """
+
+    answer: Answer
+    r: float
+    W: np.ndarray
+    present: np.ndarray
+    n_classes: int
+
+    def scored(self, X: np.ndarray, bags: Bags, cells: np.ndarray) -> BagScored:
+        """Return probabilities of bags and cells; see `bench.studies.granularity.heads.contract.BagFitted`."""
+        S = X[np.concatenate([bags.rows, cells])].astype(np.float64) @ self.W[:-1] + self.W[-1]
+        members, single = np.split(S, [len(bags.rows)])
+        one = np.arange(len(single))
+        return BagScored(
+            self._of_all(members, Bags(np.arange(len(bags.rows)), bags.start, bags.y)),
+            self._of_all(single, Bags(one, one, one)),
+        )
+
+    def _of_all(self, S: np.ndarray, bags: Bags) -> np.ndarray:
+        full = np.zeros((len(bags), self.n_classes))
+        if len(bags):
+            full[:, self.present] = self.answer(S, bags, self.r)
+        return full
+
+    def state(self) -> State:
+        """Return the weights."""
+        arrays = {"W": self.W, "present": self.present}
+        return State(arrays=arrays, about={"kind": KIND, "r": self.r, "n_classes": self.n_classes})
+
+
+def load(answer: Answer, state: State) -> PooledFit:
+    """Return what learned of its state; BenchError for a state of anything else."""
+    state.check_kind(KIND)
+    r, K, W = state.about.get("r"), state.number("n_classes"), state.array("W", "f", (None, None))
+    present = state.array("present", "i", (W.shape[1],))
+    sound = len(W) > 1 and np.isfinite(W).all() and len(present) and (np.diff(present) > 0).all()
+    if not sound or present[0] < 0 or present[-1] >= K or type(r) is not float or not 0 < r < 1e6:
+        raise BenchError("Got a state of weights that are not those of a fitted head; expected such. Fit it again.")
+    return PooledFit(answer=answer, r=r, W=W, present=present, n_classes=K)
+
+
+def learn(loss: Pooled, answer: Answer, either: bool, draw: Draw, settings: Mapping[str, Any]) -> PooledFit:
     """Learn through the pooling. either: whether classes are learned one against the rest, which sets the start."""
     from scipy.optimize import minimize
 
-    learned, l2, r = draw.learned, settings["l2"], settings.get("r", 1.0)
+    learned, l2, r = draw.learned, settings["l2"], float(settings.get("r", 1.0))
     present, y = np.unique(learned.y, return_inverse=True)
     K = len(present)
     bags = Bags(np.arange(len(learned.rows)), learned.start, y)
-    Z, Z_test = (draw.X[rows].astype(np.float64) for rows in (learned.rows, draw.scored_rows))
+    Z = draw.X[learned.rows].astype(np.float64)
     start = np.zeros((Z.shape[1] + 1, K))
     if either:
         start[-1] = np.log(np.expm1(np.log(K / max(K - 1, 0.5)) / np.median(bags.size)))
@@ -106,14 +155,7 @@ def scores(loss: Pooled, answer: Answer, either: bool, draw: Draw, settings: Map
         method="L-BFGS-B", options={"maxiter": MOST_STEPS, "gtol": TOLERANCE},
     )  # fmt: skip
     W = found.x.reshape(start.shape)
-    members, cells = np.split(Z_test @ W[:-1] + W[-1], [len(draw.test_bags.rows)])
-    tested = draw.test_bags
-    of_bags = answer(members, Bags(np.arange(len(tested.rows)), tested.start, tested.y), r)
-    one = np.arange(len(cells))
-    full = [np.zeros((len(P), draw.n_classes)) for P in (of_bags, cells)]
-    full[0][:, present] = of_bags
-    full[1][:, present] = answer(cells, Bags(one, one, one), r)
-    return BagScored(*full)
+    return PooledFit(answer=answer, r=r, W=W, present=present.astype(np.int64), n_classes=draw.n_classes)
 
 
 def _with(loss: Pooled, r: float, told: np.ndarray, S: np.ndarray, bags: Bags) -> tuple[np.ndarray, np.ndarray]:
@@ -123,12 +165,12 @@ def _with(loss: Pooled, r: float, told: np.ndarray, S: np.ndarray, bags: Bags) -
 HEADS = (
     BagHead(
         "noisy-or", "logistic scorer of cells; an image shows a class if any cell does",
-        partial(scores, noisy_or_loss, noisy_or, True), {"l2": 0.01}, mixes=True,
+        partial(learn, noisy_or_loss, noisy_or, True), partial(load, noisy_or), {"l2": 0.01}, mixes=True,
         mixes_none=True,
     ),
     BagHead(
         "log-sum-exp", "logistic scorer of cells; an image has a soft maximum of its cells' scores",
-        partial(scores, log_sum_exp_loss, log_sum_exp, False), {"l2": 0.01, "r": 5.0}, mixes=True,
-        mixes_none=True,
+        partial(learn, log_sum_exp_loss, log_sum_exp, False), partial(load, log_sum_exp), {"l2": 0.01, "r": 5.0},
+        mixes=True, mixes_none=True,
     ),
 )  # fmt: skip

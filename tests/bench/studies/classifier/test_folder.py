@@ -137,6 +137,16 @@ def test_what_model_json_says_is_checked_although_its_seal_is_right(saved, chang
         load_model(saved)
 
 
+def test_a_classifier_of_before_there_were_bag_heads_is_read_as_one_without(made, saved):
+    about = parse_json((saved / FILE).read_bytes())
+    for name in ("bag_head", "bag_head_version", "none_level", "none_share", "most"):
+        del about["about"][name]
+    (saved / FILE).write_bytes(json_bytes(about, SEAL))
+    again = load_model(saved)
+    assert again.about == made[1].about and again.about.bag_head == ""
+    np.testing.assert_array_equal(again.answer(rows(again)).P, made[1].answer(rows(again)).P)
+
+
 def test_numbers_of_another_place_or_of_pickles_are_refused(saved, tmp_path):
     about = parse_json((saved / FILE).read_bytes())
     (saved / FILE).write_bytes(json_bytes(about | {"numbers": "../../etc/passwd"}, SEAL))

@@ -20,7 +20,7 @@ from bench.studies.granularity.bags import (
 )
 from bench.studies.granularity.heads import Draw
 from bench.studies.granularity.heads.contract import no_bags
-from bench.studies.granularity.heads.mean_pool import pooled
+from bench.studies.granularity.heads.mean_pool import MeanPoolFit, pooled
 from bench.studies.granularity.heads.pooled_logits import (
     log_sum_exp,
     log_sum_exp_loss,
@@ -118,8 +118,20 @@ def test_images_of_unlike_numbers_of_cells_are_pooled_each_over_its_own_cells():
 def test_the_mean_of_an_image_is_over_its_own_cells_whatever_the_others_have():
     X = np.random.default_rng(1).standard_normal((len(UNEQUAL), 5)).astype("f4")
     bags = make_bags(UNEQUAL, np.array([0, 1, 2, 0]))
-    found = pooled(Draw(X, bags, no_bags(), 3, bags, np.array([3])), bags)
+    found, divisor = pooled(Draw(X, bags, no_bags(), 3, bags, np.array([3])), bags)
     means = np.stack([X[b == UNEQUAL].mean(0) for b in range(4)])
     length = np.sqrt((means**2).sum(1).mean())
     np.testing.assert_allclose(found.X, means / length, rtol=1e-5)
-    np.testing.assert_allclose(found.X_test, np.vstack([means, X[3:4]]) / length, rtol=1e-5)
+    assert divisor == pytest.approx(length, rel=1e-5)
+
+
+def test_means_of_scored_images_and_scored_cells_are_divided_by_the_length_of_what_was_learned_from():
+    class Kept:
+        def scores(self, X):
+            return X
+
+    X = np.random.default_rng(1).standard_normal((len(UNEQUAL), 5)).astype("f4")
+    bags = make_bags(UNEQUAL, np.array([0, 1, 2, 0]))
+    found = MeanPoolFit(base=Kept(), length=2.0).scored(X, bags, np.array([3]))
+    np.testing.assert_allclose(found.bags, np.stack([X[b == UNEQUAL].mean(0) for b in range(4)]) / 2, rtol=1e-5)
+    np.testing.assert_allclose(found.cells, X[3:4] / 2)

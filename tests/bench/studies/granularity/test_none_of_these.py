@@ -12,7 +12,13 @@ from bench.studies.granularity.exchange import measure
 from bench.studies.granularity.heads import Draw, all_bag_heads, get_bag_heads
 from bench.studies.granularity.heads.contract import no_bags
 from bench.studies.granularity.methods import Method, plan_methods
-from bench.studies.granularity.none_of_these import _squares_by_image, call_none, left_out_scores, none_level
+from bench.studies.granularity.none_of_these import (
+    _squares_by_image,
+    call_none,
+    even_weights,
+    left_out_scores,
+    none_level,
+)
 from bench.studies.granularity.outcome import fit_design
 
 CLASSES = ("a", "b", "c")
@@ -56,6 +62,20 @@ def test_noise_is_no_evidence_that_a_cell_is_of_none():
         seen = rng.integers(0, 3, 60)[IMAGES]  # all cells of an image look alike, and like no class in particular
         levels.append(none_level(probabilities(rng.uniform(0.4, 0.9, 600), seen), y, IMAGES))
     assert np.mean(np.array(levels) > 0) <= 0.06
+
+
+def test_cells_of_none_that_all_look_like_the_class_of_most_images_are_no_evidence_where_classes_weigh_alike():
+    y = np.repeat([0, 1, 2], [400, 100, 100])
+    rng = np.random.default_rng(0)
+    P = probabilities(rng.uniform(0.4, 0.9, 600), np.zeros(600, int))  # every cell looks like the first class
+    assert none_level(P, y, IMAGES) > 0
+    weight = even_weights(y, 3)
+    assert weight.mean() == pytest.approx(1)
+    np.testing.assert_allclose(np.bincount(y, weight), 200)
+    assert none_level(P, y, IMAGES, weight) == 0
+    even = np.repeat([0, 1, 2], 200)
+    found = probabilities(rng.uniform(0.4, 0.9, 600), np.where(rng.random(600) < 0.5, even, rng.integers(0, 3, 600)))
+    assert none_level(found, even, IMAGES, even_weights(even, 3)) == none_level(found, even, IMAGES) > 0
 
 
 def test_noise_is_counted_by_image():
