@@ -20,6 +20,7 @@ from bench.cli import (
     doctor,
     export,
     extract,
+    figures,
     fit,
     granularity,
     leaderboard,
@@ -101,6 +102,7 @@ add("extract", examples=extract.EXAMPLES, panel=WORK)(extract.extract)
 add("run", examples=run.EXAMPLES, panel=WORK, rows=True)(run.run)
 add("leaderboard", examples=leaderboard.EXAMPLES, panel=WORK, rows=True)(leaderboard.leaderboard)
 add("report", examples=report.EXAMPLES, panel=WORK)(report.report)
+add("figures", examples=figures.EXAMPLES, panel=WORK)(figures.figures)
 add("fit", examples=fit.EXAMPLES, panel=TAKE, rows=True)(fit.fit)
 add("predict", examples=predict.EXAMPLES, panel=TAKE, rows=True)(predict.predict)
 add("pretrain", examples=pretrain.EXAMPLES, panel=ASK, rows=True)(pretrain.pretrain)
