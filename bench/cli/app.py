@@ -16,6 +16,7 @@ from bench import __version__
 from bench.cli import (
     ablate,
     audit,
+    cite,
     data_check,
     doctor,
     export,
@@ -103,6 +104,7 @@ add("run", examples=run.EXAMPLES, panel=WORK, rows=True)(run.run)
 add("leaderboard", examples=leaderboard.EXAMPLES, panel=WORK, rows=True)(leaderboard.leaderboard)
 add("report", examples=report.EXAMPLES, panel=WORK)(report.report)
 add("figures", examples=figures.EXAMPLES, panel=WORK)(figures.figures)
+add("cite", examples=cite.EXAMPLES, panel=WORK)(cite.cite)
 add("fit", examples=fit.EXAMPLES, panel=TAKE, rows=True)(fit.fit)
 add("predict", examples=predict.EXAMPLES, panel=TAKE, rows=True)(predict.predict)
 add("pretrain", examples=pretrain.EXAMPLES, panel=ASK, rows=True)(pretrain.pretrain)

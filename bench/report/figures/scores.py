@@ -97,7 +97,8 @@ def wrong_labels(context: ReportContext) -> Shown | None:
 def _curves(context: ReportContext, shown: Curves, says: tuple[str, ...], first: Words) -> Shown:
     roles = {str(row["role"]) for row in shown.rows}
     caption = listed([
-        first, say(BEST_HEADS), say(DRAWN["encoder" in roles, "baseline" in roles]), say("The head is named after the encoder."), say(BANDS),
+        first, say(BEST_HEADS), say(DRAWN["encoder" in roles, "baseline" in roles]),
+        say("The head is named after the encoder."), say(BANDS),
         say(GUESSING, null=whole(shown.null)) if shown.y[0] <= shown.null <= shown.y[1] else "",
         score_words(context),
     ])  # fmt: skip
