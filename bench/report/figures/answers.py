@@ -20,7 +20,7 @@ from bench.report.pictures.map import best_map
 
 FIELDS = (
     "Of the items of a class (rows) so many percent were taken for each class (columns), mean over draws; rows add up "
-    "to 100."
+    "to 100. The stronger the colour, the larger the share; what is right is blue."
 )
 EMPTY = "Fields below half a percent are empty."
 LIMITS = "Intervals are exact 95% limits that count every group of a class as one observation."

@@ -39,7 +39,7 @@ def test_figures_lie_in_a_folder_of_the_run_or_where_they_are_wanted(made):
         (("--format", "tiff"), "Got --format 'tiff'; expected some of png, svg, pdf"),
         (("--format", ""), "Got --format ''"), (("three",), "Got run three"),
         (("--to", "raw/a/0.png"), "Got --to raw/a/0.png, which is a file; expected a folder"),
-        (("--out", "nothing"), "Got no run in nothing"),
+        (("--to", "x.pdf"), "Got --to x.pdf; expected a folder"), (("--out", "nothing"), "Got no run in nothing"),
     ],
 )  # fmt: skip
 def test_a_slip_is_answered_and_nothing_is_drawn(made, words, said):
@@ -68,7 +68,7 @@ def test_a_run_is_cited_with_what_it_used(made):
     code, text = made("cite", "one", "--text")
     assert code == 0 and "Wu et al. 2018. Method of head knn" in text and "@" not in text
     code, text = made("cite", "one", "--cff")
-    assert code == 0 and text.startswith("cff-version: 1.2.0\n") and "references:" in text
+    assert code == 0 and text.startswith("cff-version: 1.2.0") and "references:" in text
 
 
 @pytest.mark.parametrize(
