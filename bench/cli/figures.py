@@ -72,7 +72,7 @@ def _places(folders: list[Path], to: Path | None, out: Path) -> list[Path]:
     if to is not None and to.is_file():
         raise BenchError(f"Got --to {to}, which is a file; expected a folder: there are several figures.")
     if to is not None and to.suffix.lower().removeprefix(".") in USUAL.split(",") and not to.is_dir():
-        raise BenchError(f"Got --to {to}; expected a folder, as there are several figures. The kind is said by --format.")
+        raise BenchError(f"Got --to {to}; expected a folder, as there are several figures. Say the kind by --format.")
     if to is not None and len(folders) == 1:
         return [to]
     names = [folder.name for folder in folders]
