@@ -16,10 +16,12 @@ from bench import __version__
 from bench.cli import (
     ablate,
     audit,
+    cite,
     data_check,
     doctor,
     export,
     extract,
+    figures,
     fit,
     granularity,
     leaderboard,
@@ -101,6 +103,8 @@ add("extract", examples=extract.EXAMPLES, panel=WORK)(extract.extract)
 add("run", examples=run.EXAMPLES, panel=WORK, rows=True)(run.run)
 add("leaderboard", examples=leaderboard.EXAMPLES, panel=WORK, rows=True)(leaderboard.leaderboard)
 add("report", examples=report.EXAMPLES, panel=WORK)(report.report)
+add("figures", examples=figures.EXAMPLES, panel=WORK)(figures.figures)
+add("cite", examples=cite.EXAMPLES, panel=WORK)(cite.cite)
 add("fit", examples=fit.EXAMPLES, panel=TAKE, rows=True)(fit.fit)
 add("predict", examples=predict.EXAMPLES, panel=TAKE, rows=True)(predict.predict)
 add("pretrain", examples=pretrain.EXAMPLES, panel=ASK, rows=True)(pretrain.pretrain)

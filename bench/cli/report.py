@@ -9,7 +9,7 @@ import typer
 
 from bench.cli.console import console, print_notes, progress_bars
 from bench.cli.options.groups import OUTPUT, STUDY, option
-from bench.cli.options.output import DEFAULT_OUT, Out, ToIfGiven
+from bench.cli.options.output import DEFAULT_OUT, Anonymous, Out, ToIfGiven
 from bench.cli.startup import imports
 from bench.errors import BenchError
 
@@ -29,9 +29,7 @@ def report(
         option(STUDY, "Where the images of the run lie now (default: where the run read them).", value="FOLDER"),
     ] = None,
     no_images: Annotated[bool, option(OUTPUT, "Show no image.", "--no-images")] = False,
-    anonymous: Annotated[
-        bool, option(OUTPUT, "Show no path and no name of a file, a group or the dataset.", "--anonymous")
-    ] = False,
+    anonymous: Anonymous = False,
 ) -> None:
     """Show a run as one HTML file: report.html in its folder, or --to FILE.html; fits nothing.
 

@@ -142,4 +142,5 @@ HEAD = Head(
     learn=learn,
     load=load,
     space={"metric": Range(choices=("cosine", "euclidean"))},
+    papers=("Snell et al. 2017", "Wang et al. 2019"),
 )

@@ -77,6 +77,7 @@ class Head:
     nearly; None where there is none. version: raised when the numbers the head gives change, so that results of an
     older version are never mistaken for current ones; of a head from a file, a digest of that file. gpu: it is solved
     on `Support.device`.
+    papers: whom to cite for it, as authors and year; () where it is common knowledge.
     learn, load: the head fitted to one label vector at one setting, which scores any rows, and the same made of its
     state; the probabilities are those of `scores` to rounding. Without them the support is kept and `scores` asked.
     """
@@ -95,6 +96,7 @@ class Head:
     gpu: bool = False
     learn: Learn | None = None
     load: Load | None = None
+    papers: tuple[str, ...] = ()
 
     def fit(self, X: Any, y: Any, n_classes: int, setting: Params | None = None) -> Fitted:
         """Learn from rows X (n, d) of labels y int (n,) in [0, K).

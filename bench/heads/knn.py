@@ -228,4 +228,5 @@ HEAD = Head(
     learn=learn,
     load=load,
     space={"k": Range(1, 50, log=True)},
+    papers=("Wu et al. 2018",),
 )

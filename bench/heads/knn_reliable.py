@@ -107,4 +107,5 @@ HEAD = Head(
     learn=learn,
     load=load,
     space={"k": Range(1, 50, log=True)},
+    papers=("Di Salvo et al. 2024",),
 )

@@ -232,4 +232,5 @@ HEAD = Head(
     learn=learn,
     load=load,
     space={"shrinkage": Range(0.01, 1.0)},
+    papers=("Ledoit and Wolf 2004",),
 )

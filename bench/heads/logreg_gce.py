@@ -77,4 +77,5 @@ HEAD = Head(
     learn=learn,
     load=load,
     space={**SPACE, "q": Range(0.05, 0.95)},
+    papers=("Zhang & Sabuncu 2018",),
 )

@@ -79,4 +79,5 @@ HEAD = Head(
     learn=learn,
     load=load,
     space={**SPACE, "smoothing": Range(0.0, 0.5)},
+    papers=("Szegedy et al. 2016", "Lukasik et al. 2020"),
 )

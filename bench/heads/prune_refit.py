@@ -103,4 +103,5 @@ HEAD = Head(
     learn=learn,
     load=load,
     space=SPACE,
+    papers=("Northcutt et al. 2021",),
 )

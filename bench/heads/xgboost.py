@@ -229,4 +229,5 @@ HEAD = Head(
         "colsample_bylevel": Range(0.01, 1.0, log=True),
         "full_at": Range(5, 500, log=True),
     },
+    papers=("Chen and Guestrin 2016",),
 )

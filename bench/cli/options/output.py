@@ -24,6 +24,9 @@ AsMarkdown = Annotated[bool, option(OUTPUT, "Print a Markdown table.", "--markdo
 AsJson = Annotated[
     bool, option(OUTPUT, "Print the rows of the table as JSON, and nothing else on standard output.", "--json")
 ]
+Anonymous = Annotated[
+    bool, option(OUTPUT, "Show no path and no name of a file, a group or the dataset.", "--anonymous")
+]
 Quiet = Annotated[bool, option(GENERAL, "Print results and errors only: no notes, no progress.", "--quiet", "-q")]
 Verbose = Annotated[
     bool, option(GENERAL, "Also say where in the code an error arose, and how long all took.", "--verbose", "-v")

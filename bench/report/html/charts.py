@@ -8,29 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor, isnan, log2, log10
+from math import isnan
 
 from markupsafe import Markup
 
-from bench.report.html.words import shown_text
+from bench.report.html.words import LONGEST, short, shown_text
+from bench.report.pictures.axes import SERIES, Series
 
-SERIES = 8  # colours, dashes and shapes
 WIDTH, HEIGHT = 720, 360
 LEFT, RIGHT, TOP, BOTTOM = 50, 210, 16, 46
 GAP = 16  # between names at the ends of series
 NOTHING = Markup("")
-LONGEST = 27  # letters of a name at the end of a series
-
-
-@dataclass(frozen=True, kw_only=True)
-class Series:
-    """A line: points (x, y, low, high), rising in x. style: its colour, dashes and shape. name, detail: at its end."""
-
-    name: str
-    points: Sequence[tuple[float, float, float, float]]
-    style: int
-    encoder: int = -1
-    detail: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,32 +46,6 @@ class Axes:
         low, high = self.y
         inner = self.height - TOP - BOTTOM
         return self.height - BOTTOM - inner * ((value - low) / (high - low) if high > low else 0.5)
-
-
-def share_axis(values: Sequence[float]) -> tuple[tuple[float, float], list[tuple[float, str]]]:
-    """Return (ends, ticks in percent) of an axis of shares on which all values lie."""
-    known = [value for value in values if not isnan(value)] or [0.0, 1.0]
-    low = max(0.0, floor(10 * min(known) - 1e-9) / 10)
-    high = min(1.0, ceil(10 * max(known) + 1e-9) / 10)
-    if high - low < 0.2:
-        low, high = max(0.0, high - 0.2), min(1.0, max(high, 0.2))
-    steps = round((high - low) * 10)
-    step = 1 if steps <= 6 else 2
-    return (low, high), [(low + i / 10, f"{100 * low + 10 * i:.0f}") for i in range(0, steps + 1, step)]
-
-
-def log_axis(values: Sequence[float]) -> tuple[tuple[float, float], list[tuple[float, str]]]:
-    """Return (ends, ticks) of a logarithmic axis; a value lies at its log10."""
-    low, high = floor(log10(min(values))), ceil(log10(max(values)) + 1e-9)
-    high = max(high, low + 1)
-    return (float(low), float(high)), [(float(n), f"{10.0**n:g}") for n in range(low, high + 1)]
-
-
-def label_axis(shots: Sequence[int]) -> tuple[tuple[float, float], list[tuple[float, str]]]:
-    """Return (ends, ticks) of an axis of numbers of labels, on which a doubling is always as far."""
-    at = sorted({log2(n) for n in shots})
-    margin = 0.04 * (at[-1] - at[0]) or 0.5
-    return (at[0] - margin, at[-1] + margin), [(log2(n), f"{n:,}") for n in sorted(set(shots))]
 
 
 def drawing(axes: Axes, inner: Markup, *, says: str, more: Markup = NOTHING) -> Markup:
@@ -167,12 +129,6 @@ def point(x: float, y: float, style: int, *, size: float = 9.0) -> Markup:
     return Markup('<use href="#m{}" class="p s{}" x="{:.1f}" y="{:.1f}" width="{}" height="{}"/>').format(
         style % SERIES, style % SERIES, x - size / 2, y - size / 2, size, size
     )
-
-
-def short(text: str, longest: int = LONGEST) -> str:
-    """Return a name that fits at the end of a series."""
-    text = shown_text(text)
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _attributes(one: Series) -> Markup:

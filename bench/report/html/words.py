@@ -13,6 +13,7 @@ from bench.report.pages.model import Block, Bullets, Code, Figure, Folded, Headi
 from bench.report.pages.numbers import Number
 from bench.text import encodable, plain
 
+LONGEST = 27  # letters of a name within a picture
 # What stands for what in templates of ours, after their text was escaped.
 _STRONG = re.compile(r"\*\*(.+?)\*\*")
 _EMPHASIS = re.compile(r"(?<!\w)\*(?=\S)(.+?)(?<=\S)\*(?!\w)")
@@ -23,6 +24,12 @@ _OWN_CODE = re.compile(r"(?<!`)`(\w[\w =.,/:'@-]*)`(?!`)")
 def shown_text(value: object) -> str:
     """Return any value as text on one line, without what a reader would not see; not escaped yet."""
     return encodable(plain(str(value)), "utf-8")
+
+
+def short(text: str, longest: int = LONGEST) -> str:
+    """Return a name that fits at the end of a series."""
+    text = shown_text(text)
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def text_html(value: object) -> Markup:

@@ -10,6 +10,7 @@ from bench.report.html.part import Made, Part
 from bench.report.html.words import words_html
 from bench.report.pages.model import Row, say
 from bench.report.pages.sections.diagnostics import NO_RESULTS
+from bench.report.pictures.best import best_of_encoders
 
 
 def _signed(column: str) -> Value:
@@ -23,13 +24,10 @@ def _different(row: Row) -> str:
 
 def make(context: ReportContext) -> Made | None:
     """Return the best encoder beside the baselines, and diagnostics beside their twins."""
-    rows = [row for row in context.at_level() if row["selection"] != "oracle"]
-    best: dict[str, Row] = {}
-    for row in rows:  # best first
-        best.setdefault(str(row["encoder"]), row)
-    encoders = [row for row in best.values() if row["role"] == "encoder"][:1]
-    baselines = [row for row in best.values() if row["role"] == "baseline"]
-    diagnostics = [row for row in best.values() if row["role"] == "diagnostic"]
+    best = best_of_encoders(context)
+    encoders = [row for row in best if row["role"] == "encoder"][:1]
+    baselines = [row for row in best if row["role"] == "baseline"]
+    diagnostics = [row for row in best if row["role"] == "diagnostic"]
     if not baselines and not diagnostics:
         return None
     names = (

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from math import isnan
-
-import numpy as np
 from markupsafe import Markup
 
 from bench.report.html.cells import Column, as_it_is, table_html
-from bench.report.html.charts import SERIES, Axes, drawing, point
+from bench.report.html.charts import Axes, drawing, point
 from bench.report.html.context import (
     ReportContext,
     encoder_html,
@@ -20,8 +17,9 @@ from bench.report.html.context import (
 )
 from bench.report.html.part import Made, Part
 from bench.report.html.tables import CALIBRATION as TABLE
+from bench.report.pictures.axes import SERIES
+from bench.report.pictures.items import Reliability, reliabilities
 
-DRAWN = 4
 TICKS = [(i / 4, f"{25 * i}") for i in range(5)]
 SIDE, NARROW = 236, 12
 
@@ -29,13 +27,14 @@ SIDE, NARROW = 236, 12
 def make(context: ReportContext) -> Made | None:
     """Return a diagram per method, and the errors as a table."""
     table = context.tables.get(TABLE)
-    if context.items is None or table is None or table.empty:
+    shown = reliabilities(context)
+    if table is None or not shown:
         return None
     pictures = Markup("").join(
         Markup('<figure{}><figcaption>{}</figcaption>{}</figure>').format(
-            of_encoder(context, method.encoder), method_html(context, method), _diagram(context.items.bins[i], i)
+            of_encoder(context, one.method.encoder), method_html(context, one.method), _diagram(one, i)
         )
-        for i, method in enumerate(context.detailed[:DRAWN])
+        for i, one in enumerate(shown)
     )  # fmt: skip
     scores = {method_of(row): row for row in context.at_level()}
     rows = rows_of(table)
@@ -64,7 +63,7 @@ def make(context: ReportContext) -> Made | None:
     ))  # fmt: skip
 
 
-def _diagram(bins: np.ndarray, style: int) -> Markup:
+def _diagram(shown: Reliability, style: int) -> Markup:
     """Return the share that is right against the probability, a point a bin, as large as it has items."""
     axes = Axes(
         x_says="probability given (%)", y_says="right (%)", x=(0, 1), y=(0, 1), x_ticks=TICKS, y_ticks=TICKS,
@@ -73,15 +72,14 @@ def _diagram(bins: np.ndarray, style: int) -> Markup:
     diagonal = Markup('<line class="guess" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>').format(
         axes.at_x(0), axes.at_y(0), axes.at_x(1), axes.at_y(1)
     )
-    most = float(np.nanmax(bins[:, 0]))
-    known = [(float(n), float(p), float(r)) for n, p, r in bins if n and not isnan(p)]
-    at = [(axes.at_x(p), axes.at_y(r)) for _, p, r in known]
+    most = max(n for n, _, _ in shown.bins)
+    at = [(axes.at_x(p), axes.at_y(r)) for _, p, r in shown.bins]
     line = Markup('<polyline class="line s{}" points="{}"/>').format(
         style % SERIES, " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
     )
     dots = Markup("").join(
         point(x, y, style, size=round(5 + 11 * (n / most) ** 0.5, 1))
-        for (n, _, _), (x, y) in zip(known, at, strict=True)
+        for (n, _, _), (x, y) in zip(shown.bins, at, strict=True)
     )
     return drawing(axes, diagonal + line + dots, says="Share that is right against the probability that was given")
 

@@ -13,6 +13,7 @@ from bench.report.html.parts.points import points_data
 from bench.report.html.tables import CONFUSION as TABLE
 from bench.report.html.words import shown_text, text_html
 from bench.report.pages.numbers import points, whole
+from bench.report.pictures.items import best_matrix
 
 FIELDS = 4  # of mistakes that are shown without a script
 IMAGES = 8  # of each
@@ -23,15 +24,17 @@ SHARE = Value(column="share", text=points, share=True)
 def make(context: ReportContext) -> Made | None:
     """Return the matrix of the best method, the images of its most frequent mistakes, and the others as data."""
     table = context.tables.get(TABLE)
-    if context.items is None or table is None or context.level is None:
+    best = best_matrix(context)
+    if table is None or best is None:
         return None
-    K = len(context.classes)
-    own = table.iloc[: K * K]
+    K = len(best.classes)
     html = Markup(
         '{}<p class="figure-title" id="matrix-title">{}</p><div class="wide" tabindex="0" role="group" '
         'aria-label="Confusion matrix"><table class="matrix{}" id="matrix" aria-labelledby="matrix-title">{}'
         "</table></div>{}"
-    ).format(_choice(context), _caption(context), " many" if K > FEW else "", _matrix(context, own), _images(context))
+    ).format(
+        _choice(context), _caption(context), " many" if K > FEW else "", _matrix(context, best.shares), _images(context)
+    )
     shares = [[points(value) for value in part["share"].astype(float)] for part in _parts(table, K)]
     return Made(html=html, data={"confusion": shares, "points": points_data(context)})
 
@@ -60,10 +63,10 @@ def _parts(table: pd.DataFrame, K: int) -> list[pd.DataFrame]:
     return [table.iloc[i : i + K * K] for i in range(0, len(table), K * K)]
 
 
-def _matrix(context: ReportContext, own: pd.DataFrame) -> Markup:
+def _matrix(context: ReportContext, shares: np.ndarray) -> Markup:
+    """Return the head and the body of the matrix of shares (K, K)."""
     classes = context.classes
     head = Markup("").join(Markup('<th scope="col" class="n">{}</th>').format(text_html(name)) for name in classes)
-    shares = own["share"].to_numpy(float).reshape(len(classes), -1)
     rows = Markup("\n").join(
         Markup('<tr><th scope="row">{}</th>{}</tr>').format(
             text_html(name), Markup("").join(_field(context, i, j, shares[i, j]) for j in range(len(classes)))

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isnan, log10
+from math import log10
 
 from markupsafe import Markup
 
 from bench.report.html.cells import Column, Value, as_it_is, in_percent, in_points, table_html
-from bench.report.html.charts import SERIES, Axes, drawing, log_axis, point, share_axis, short
+from bench.report.html.charts import Axes, drawing, point
 from bench.report.html.context import ReportContext, encoder_html, head_of, method_of, of_encoder
 from bench.report.html.part import Made, Part
+from bench.report.html.words import short
 from bench.report.pages.model import Row
+from bench.report.pictures.axes import SERIES, log_axis, share_axis
+from bench.report.pictures.best import with_cost
 
 LINE, LETTER = 13.0, 7.0  # height of a name, and width of a letter
 
 
 def make(context: ReportContext) -> Made | None:
     """Return a drawing of the best head of every encoder, and its table."""
-    rows: dict[str, Row] = {}
-    for row in context.at_level():
-        if row["selection"] != "oracle" and row["role"] != "diagnostic":
-            rows.setdefault(str(row["encoder"]), row)
-    known = [row for row in rows.values() if not isnan(row["ms_per_image"]) and row["ms_per_image"] > 0]
-    if len(known) < 2:
+    known = with_cost(context)
+    if not known:
         return None
     columns = (
         Column(heading="encoder", texts=lambda row: encoder_html(context, str(row["encoder"]))),

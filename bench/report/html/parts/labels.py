@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log2
 
 from markupsafe import Markup
 
 from bench.report.html.cells import Column, as_it_is, in_percent, in_points, table_html
-from bench.report.html.charts import Axes, label_axis, legend, share_axis
+from bench.report.html.charts import legend
 from bench.report.html.context import (
     ReportContext,
     encoder_html,
@@ -21,44 +20,33 @@ from bench.report.html.context import (
     rows_of,
 )
 from bench.report.html.part import Made, Part
-from bench.report.html.parts.curves import curves, drawn_methods, series_of
+from bench.report.html.parts.curves import curves
 from bench.report.html.words import shown_text
 from bench.report.pages.model import Row
+from bench.report.pictures.curves import against_labels
 
 SHOWN = 8
 
 
 def make(context: ReportContext) -> Made | None:
     """Return a drawing per kind and share of wrong labels, and the same as a table."""
-    if context.level is None:
+    shown = against_labels(context)
+    if shown is None:
         return None
-    rows = [row for row in rows_of(context.board) if row["series"] == context.level.series and row["shots"]]
-    shots = sorted({int(row["shots"]) for row in rows})
-    if len(shots) < 2:
-        return None
-    methods = drawn_methods(context)
-    drawn = [row for row in rows if method_of(row) in methods]
-    ends = [float(row[name]) for row in drawn for name in ("balanced_accuracy", "ci_low", "ci_high")]
-    (x, x_ticks), (y, y_ticks) = label_axis(shots), share_axis(ends)
-    unit = "labels in all" if context.level.series == "budget" else "labels per class"
-    axes = Axes(x_says=unit, y_says="balanced accuracy (%)", x=x, y=y, x_ticks=x_ticks, y_ticks=y_ticks)
-    settings = sorted({(float(row["noise"]), str(row["noise_kind"])) for row in drawn})
-    first = (context.level.noise, context.level.noise_kind)
+    first = (shown.level.noise, shown.level.noise_kind)
     pictures = Markup("")
-    for noise, kind in settings:
-        own = [row for row in drawn if (float(row["noise"]), row["noise_kind"]) == (noise, kind)]
-        series = series_of(context, methods, own, lambda row: log2(row["shots"]))
-        says = f"Balanced accuracy against {unit}, {noise_words(level_of_row(own[0]))}"
+    for panel in shown.panels:
+        setting = (panel.noise, panel.kind)
         more = Markup(' data-noise="{}" data-kind="{}"{}').format(
-            f"{noise:g}", shown_text(kind), "" if (noise, kind) == first else Markup(" hidden")
+            f"{panel.noise:g}", shown_text(panel.kind), "" if setting == first else Markup(" hidden")
         )
-        pictures += curves(context, axes, series, says=says, more=more)
+        pictures += curves(shown, panel, more=more)
     title = Markup('<p class="figure-title js-only">With <strong class="noise-now">{}</strong></p>').format(
-        noise_words(context.level)
+        noise_words(shown.level)
     )
-    keys = legend(series_of(context, methods, drawn, lambda row: log2(row["shots"])))
+    keys = legend(shown.panels[0].series)
     html = Markup('<div class="levels">{}{}{}</div>{}{}').format(
-        title, pictures, keys, _efficiency(context), _table(context, drawn)
+        title, pictures, keys, _efficiency(context), _table(context, shown.rows)
     )
     return Made(html=html)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from bench.report.html.charts import SERIES
 from bench.report.html.context import ReportContext, encoder_html
 from bench.report.html.part import Made, Part
 from bench.report.html.words import shown_text, text_html
 from bench.report.pages.numbers import rate
+from bench.report.pictures.axes import SERIES
+from bench.report.pictures.map import EncoderMap, best_map
 
 WIDTH, HEIGHT, MARGIN = 680, 460, 14
 SCALE = 1000  # coordinates are whole numbers from 0 to this
@@ -16,14 +17,14 @@ SCALE = 1000  # coordinates are whole numbers from 0 to this
 
 def make(context: ReportContext) -> Made | None:
     """Return the map of the best encoder coloured by label, and the others as data."""
-    found = context.map
-    if found is None:
+    found, best = context.map, best_map(context)
+    if found is None or best is None:
         return None
     encoders = list(found.at)
-    first = encoders[0]
+    first = best.encoder
     place = {row: i for i, row in enumerate(context.shown)}
     points = Markup("").join(
-        _point(context, place[int(row)], int(row), at) for row, at in zip(found.rows, found.at[first], strict=True)
+        _point(place[int(row)], int(label), at) for row, label, at in zip(best.rows, best.label, best.at, strict=True)
     )
     html = Markup(
         '{}<div class="map"><div class="wide" tabindex="-1"><svg id="map-picture" class="chart" viewBox="0 0 {} {}" '
@@ -37,7 +38,7 @@ def make(context: ReportContext) -> Made | None:
         '<span id="map-kept">{}</span> of all of it.{}</p></div></div>'
     ).format(
         _choices(context, encoders), WIDTH, HEIGHT, shown_text(first), WIDTH - 2, HEIGHT - 2, points, _legend(context),
-        encoder_html(context, first), rate(found.kept[first]), _sample(context),
+        encoder_html(context, first), rate(best.kept), _sample(best),
     )  # fmt: skip
     data = {
         "points": [place[int(row)] for row in found.rows],
@@ -51,10 +52,9 @@ def make(context: ReportContext) -> Made | None:
     return Made(html=html, data={"map": data})
 
 
-def _point(context: ReportContext, number: int, row: int, at: object) -> Markup:
+def _point(number: int, label: int, at: object) -> Markup:
     x, y = (round(SCALE * float(value)) for value in at)  # type: ignore[attr-defined]
-    label = context.labels[row]
-    style = context.classes.index(label) % SERIES if label else SERIES - 1
+    style = label % SERIES if label >= 0 else SERIES - 1
     return Markup(
         '<use href="#m{0}" class="p s{0}" x="{1:.1f}" y="{2:.1f}" width="8" height="8" data-p="{3}"/>'
     ).format(
@@ -88,12 +88,10 @@ def _legend(context: ReportContext) -> Markup:
     )
 
 
-def _sample(context: ReportContext) -> str:
-    found = context.map
-    all_of_them = len(context.labels)
-    if found is None or len(found.rows) == all_of_them:
+def _sample(found: EncoderMap) -> str:
+    if len(found.rows) == found.of:
         return ""
-    return f" {len(found.rows):,} of {all_of_them:,} images are shown, drawn by hash."
+    return f" {len(found.rows):,} of {found.of:,} images are shown, drawn by hash."
 
 
 MAP = Part(

@@ -9,6 +9,7 @@ from bench.report.html.context import ReportContext, encoder_html, head_of, meth
 from bench.report.html.part import Made, Part
 from bench.report.html.tables import RECALL as TABLE
 from bench.report.pages.model import Row
+from bench.report.pictures.items import recalls_of_best
 
 
 def _count(column: str) -> Value:
@@ -20,8 +21,7 @@ def make(context: ReportContext) -> Made | None:
     table = context.tables.get(TABLE)
     if table is None or table.empty:
         return None
-    rows = rows_of(table)
-    best = [row for row in rows if method_of(row) == context.detailed[0]]
+    rows, best = rows_of(table), recalls_of_best(context)
     numbers = (
         Column(heading="recall", values=(in_points("recall"),), meaning="share of the class that is found, in percent"),
         Column(heading="limits", values=(in_percent("ci_low"), in_percent("ci_high")), pattern="{0} to {1}",

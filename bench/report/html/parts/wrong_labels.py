@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from bench.report.html.cells import Column, in_points, in_rate, table_html
-from bench.report.html.charts import Axes, legend, share_axis
+from bench.report.html.charts import legend
 from bench.report.html.context import (
     ReportContext,
     encoder_html,
@@ -16,9 +16,10 @@ from bench.report.html.context import (
     rows_of,
 )
 from bench.report.html.part import Made, Part
-from bench.report.html.parts.curves import curves, drawn_methods, series_of
+from bench.report.html.parts.curves import curves
 from bench.report.html.words import blocks_html, text_html
 from bench.report.pages.model import Bullets, Row, say
+from bench.report.pictures.curves import against_wrong_labels
 from bench.text import sentence
 
 SHOWN = 12
@@ -26,29 +27,13 @@ SHOWN = 12
 
 def make(context: ReportContext) -> Made | None:
     """Return a drawing per kind of wrong labels, and what is kept, at the labels of the headline."""
-    level = context.level
-    if level is None:
+    shown = against_wrong_labels(context)
+    if shown is None:
         return None
-    rows = [row for row in rows_of(context.board) if (row["series"], row["shots"]) == (level.series, level.shots)]
-    rates = sorted({float(row["noise"]) for row in rows})
-    if len(rates) < 2 or context.run.robustness.empty:
-        return None
-    methods = drawn_methods(context)
-    drawn = [row for row in rows if method_of(row) in methods]
-    ends = [float(row[name]) for row in drawn for name in ("balanced_accuracy", "ci_low", "ci_high")]
-    y, y_ticks = share_axis(ends)
-    margin = 0.04 * (rates[-1] - rates[0])
-    axes = Axes(
-        x_says="labels that are wrong (%)", y_says="balanced accuracy (%)", x=(rates[0] - margin, rates[-1] + margin),
-        y=y, x_ticks=[(rate, f"{100 * rate:.0f}") for rate in rates], y_ticks=y_ticks,
-    )  # fmt: skip
     pictures = Markup("")
-    for kind in sorted({str(row["noise_kind"]) for row in drawn if row["noise"]}):
-        own = [row for row in drawn if not row["noise"] or row["noise_kind"] == kind]
-        series = series_of(context, methods, own, lambda row: float(row["noise"]))
-        says = f"Balanced accuracy with {labels_words(level)} against the share of wrong labels, {kind}"
-        title = Markup('<p class="figure-title">{}, {}</p>').format(labels_words(level), text_html(kind))
-        pictures += title + curves(context, axes, series, says=says, more=Markup("")) + legend(series)
+    for panel in shown.panels:
+        title = Markup('<p class="figure-title">{}, {}</p>').format(labels_words(shown.level), text_html(panel.kind))
+        pictures += title + curves(shown, panel, more=Markup("")) + legend(panel.series)
     noise = context.facts.noise
     kinds = Bullets(tuple(say("*{kind}*: {text}", kind=kind, text=sentence(text)) for kind, text in noise.items()))
     return Made(html=pictures + _table(context) + blocks_html([kinds] if kinds.items else []))

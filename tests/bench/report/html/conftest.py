@@ -1,4 +1,4 @@
-"""A small run of drawn cells, its report, and a page taken apart."""
+"""The report of a small run, and a page taken apart."""
 
 from __future__ import annotations
 
@@ -6,15 +6,8 @@ import json
 import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
-
-from bench.demo import DemoSpec, write_demo
-from bench.embeddings.embed import DataSpec
-from bench.pipeline import run
-from bench.protocol.protocol import Protocol
-from bench.request import Request
 
 EMPTY = {"meta", "link", "input", "img", "br", "hr"}  # elements that have no end
 
@@ -69,21 +62,6 @@ def take_apart(page: bytes) -> Seen:
 
 def data_of(page: bytes) -> dict:
     return json.loads(re.search(rb'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
-
-
-@pytest.fixture(scope="session")
-def small_run(tmp_path_factory) -> Path:
-    """The folder of a run of 80 drawn cells with two encoders, wrong labels and an intervention."""
-    here = tmp_path_factory.mktemp("small run")
-    write_demo(here / "demo", DemoSpec(images=24, size=(48, 48)))
-    request = Request(
-        source=DataSpec(here / "demo" / "raw", group_pattern=r"([^/]+)__"),
-        protocol=Protocol(shots=(1, 2), noise=(0.0, 0.4), draws=4),
-        encoders=("texture", "thumbnail@color=grey", "thumbnail", "color-stats"), heads=("knn", "centroid"),
-        out=here / "results", name="drawn", baselines=False,
-    )  # fmt: skip
-    command = f"bench run --data '{here / 'demo' / 'raw'}'"
-    return run(request, command=command).folder
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""Drawings of pictures, one file each: plain data in, a matplotlib figure out."""

@@ -1,0 +1,63 @@
+"""What a figure for a paper is, and the sentences that captions have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.report.html.context import Method, ReportContext, head_of
+from bench.report.pages.model import Code, Inline, Words, listed, say
+from bench.report.pages.numbers import counted
+from bench.report.tables.flags import EXACT
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BEST_HEADS = "Of every encoder its best head is shown."
+SCORE = "Balanced accuracy is the mean recall of the classes."
+MEANS = "Values are means over {draws} of the labelled items."
+TESTED = "Tested on {items} of {groups}."
+EXACT_INTERVALS = (
+    "Intervals are exact 95% limits that count every tested group as one observation; groups are too few to say more."
+)
+INTERVALS = "Intervals are 95%, for other groups to learn from and to be tested on."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """A figure that can be drawn. caption: what it shows, in sentences; names: texts of others that stand in it."""
+
+    draw: Callable[[], Figure]
+    caption: Words
+    names: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """A figure of a run. key: the name of its files; make: None where there is nothing to show; empty: why not."""
+
+    key: str
+    make: Callable[[ReportContext], Shown | None]
+    empty: Callable[[ReportContext], str]
+
+
+def tested_words(context: ReportContext) -> Words:
+    """Return how often labels were drawn, and what was tested: as many as the leaderboard says."""
+    row = context.at_level()[0]
+    items, groups = counted(int(row["n_test"]), "item"), counted(int(row["n_groups"]), "group")
+    return listed([
+        say(MEANS, draws=say(counted(int(row["seeds"]), "draw"))), say(TESTED, items=say(items), groups=say(groups))
+    ])  # fmt: skip
+
+
+def score_words(context: ReportContext) -> Words:
+    """Return what a score is, what it was tested on, and what its interval is."""
+    methods = {str(row["ci_method"]) for row in context.at_level()}
+    interval = say(EXACT_INTERVALS if methods == {EXACT} else INTERVALS)
+    return listed([say(SCORE), tested_words(context), interval])
+
+
+def method_words(method: Method) -> Inline:
+    """Return encoder and head in words."""
+    return say("{encoder} with head {head}", encoder=Code(method.encoder), head=Code(head_of(method)))
