@@ -34,7 +34,7 @@ def captions_md(
     command = context.run.command
     if command:
         blocks += [Heading("The command of the run"), Code(command)]
-    return render(Page(say(FIRST + "{dataset}", dataset=context.facts.dataset), tuple(blocks)))
+    return render(Page(say("{first}{dataset}", first=FIRST, dataset=context.facts.dataset), tuple(blocks)))
 
 
 def _of_run(context: ReportContext) -> Words:

@@ -47,7 +47,7 @@ def tested_words(context: ReportContext) -> Words:
     row = context.at_level()[0]
     items, groups = counted(int(row["n_test"]), "item"), counted(int(row["n_groups"]), "group")
     return listed([
-        say(MEANS, draws=say(counted(int(row["seeds"]), "draw"))), say(TESTED, items=say(items), groups=say(groups))
+        say(MEANS, draws=counted(int(row["seeds"]), "draw")), say(TESTED, items=items, groups=groups)
     ])  # fmt: skip
 
 
