@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -15,11 +16,11 @@ import pandas as pd
 from PIL import Image
 
 from bench.data.datasets import BOX
-from bench.data.paths import refuse_paths
+from bench.data.paths import OUTSIDE, is_below
 from bench.embeddings.inputs import Inputs
 from bench.embeddings.pixels import PixelCache
 from bench.errors import BenchError
-from bench.images import ImageError, open_image, sample, sample_step
+from bench.images import ImageError, file_of, open_image, sample, sample_step
 from encoders import EncoderError, Preprocess
 from encoders.preprocess import as_views
 
@@ -54,7 +55,7 @@ class Pictures:
         at = {path: len(rows) + i for i, path in enumerate(images["path"].tolist())}
         self._whole = [at[path] for path in rows["path"].tolist()]
         self._table = pd.concat([rows, whole], ignore_index=True).astype({name: "Int64" for name in BOX})
-        self._root, self._follow_links = root, follow_links
+        self._root, self._top, self._follow_links = root, os.path.realpath(root), follow_links
         self._inputs = Inputs(self._table, root, [POLICY], PixelCache(store, keep=False), keep=OPEN, found=store)
         self._kept: OrderedDict[tuple[int, str], tuple[str, bytes]] = OrderedDict()
         self._lock, self._turns = threading.Lock(), threading.BoundedSemaphore(AT_ONCE)
@@ -75,9 +76,8 @@ class Pictures:
 
     def _pixels(self, row: int) -> np.ndarray:
         path = str(self._table["path"].iloc[row])
-        refused = refuse_paths(self._root, [path], follow_links=self._follow_links)
-        if refused:
-            raise ImageError(f"{path} {refused[path]}")
+        if not self._follow_links and not is_below(file_of(self._root / path)[0], self._top):
+            raise ImageError(f"{path} {OUTSIDE}")
         prepared, problems = self._inputs.get({POLICY: [row]})
         if row in prepared[POLICY]:
             return np.asarray(prepared[POLICY][row][0])

@@ -34,8 +34,8 @@ function showGrid(focus) {
   const start = pageStart(), end = Math.min(start + PAGE, state.names.length);
   const items = Array.from({ length: end - start }, (_, k) => start + k);
   one("#tiles").replaceChildren(...items.map(tile));
-  const pages = Math.ceil(state.names.length / PAGE), left = items.filter((item) => !state.labels.has(item)).length;
-  one("#page").textContent = `Page ${start / PAGE + 1} of ${pages}, ${left} left here`
+  const pages = number(Math.ceil(state.names.length / PAGE)), left = items.filter((item) => !state.labels.has(item)).length;
+  one("#page").textContent = `Page ${number(start / PAGE + 1)} of ${pages}, ${left} left here`
     + (view.selected.size ? `, ${view.selected.size} selected` : "");
   one("#page-before").disabled = start === 0;
   one("#page-after").disabled = end === state.names.length;

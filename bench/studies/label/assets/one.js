@@ -1,4 +1,6 @@
-// One item, as large as the page has room.
+// One item, as large as the page has room, and a pixel of it at most so many pixels wide.
+const LARGEST = 8;
+
 function drawBox(holder, box) {
   const mark = element("div", undefined, "mark");
   const [left, top, width, height] = box.map((share) => `${100 * share}%`);
@@ -13,8 +15,7 @@ function showPicture(item) {
   const fit = () => {
     if (!holder.contains(image)) return;
     const stage = one("#stage"), share = Math.min(stage.clientWidth / image.naturalWidth, stage.clientHeight / image.naturalHeight);
-    image.style.width = `${Math.max(1, Math.round(image.naturalWidth * Math.min(share, 12)))}px`;
-    image.classList.toggle("pixels", share > 6);
+    image.style.width = `${Math.max(1, Math.round(image.naturalWidth * Math.min(share, LARGEST)))}px`;
   };
   const failed = async () => {
     const text = await whyNot(item, kind);
@@ -33,7 +34,7 @@ function showPicture(item) {
 function showOne() {
   const item = view.at, code = labelOf(item);
   showPicture(item);
-  one("#name").replaceChildren(foreign(state.names[item]), element("span", ` ${item + 1} of ${state.names.length}`, "soft"));
+  one("#name").replaceChildren(foreign(state.names[item]), element("span", ` ${number(item + 1)} of ${number(state.names.length)}`, "soft"));
   const now = one("#now");
   now.replaceChildren();
   if (code !== null) {
@@ -65,7 +66,7 @@ async function labelOne(code) {
   if (next === null) {
     show();
     say(`${said} All ${state.names.length} are labelled.`);
-    one("#progress").textContent = `All ${state.names.length} are labelled`;
+    one("#progress").textContent = `All ${number(state.names.length)} are labelled`;
     return;
   }
   goTo(next);

@@ -11,9 +11,11 @@ function element(tag, text, name) {
   return made;
 }
 
-// A text of somebody else: what is written from right to left turns nothing around it.
+// A text of somebody else: what is written from right to left turns nothing around it, and lines break after a _ or /.
 function foreign(text) {
-  return element("bdi", text);
+  const made = element("bdi");
+  for (const part of text.split(/(?<=[_/])/)) made.append(part, element("wbr"));
+  return made;
 }
 
 function labelText(code) {
@@ -56,6 +58,8 @@ function count(code) {
   return found;
 }
 
+const number = (value) => value.toLocaleString("en");
+
 function warn(text) {
   one("#alert").textContent = text;
 }
@@ -66,7 +70,7 @@ function say(text) {
 
 function showProgress() {
   const all = state.names.length, left = all - state.labels.size;
-  one("#progress").textContent = `${state.labels.size} of ${all}, ${left} left`;
+  one("#progress").textContent = `${number(state.labels.size)} of ${number(all)}, ${number(left)} left`;
   one("#bar").max = all;
   one("#bar").value = state.labels.size;
   one("#undo").disabled = state.recent.length === 0;
