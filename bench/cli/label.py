@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 import webbrowser
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from bench.cli.console import Interrupted, console, print_notes, print_problems, progress_bars, speech
-from bench.cli.next_step import Evidence, levels
-from bench.cli.options.data import DataOptions
-from bench.cli.options.groups import BASIC, COMPUTER, STUDY, option
+from bench.cli.options.data import Classes, DataOptions
+from bench.cli.options.groups import COMPUTER, STUDY, option
 from bench.cli.options.output import DEFAULT_OUT, Out, ToIfGiven
 from bench.cli.options.protocol import Seed
 from bench.cli.options.reading import words
@@ -31,10 +31,7 @@ EXAMPLES = (
 def label(
     source: DataOptions,
     to: ToIfGiven = None,
-    classes: Annotated[
-        str | None,
-        option(BASIC, "The classes to choose from, comma-separated (default: those of the data).", value="NAMES"),
-    ] = None,
+    classes: Classes = "",
     order: Annotated[str, option(STUDY, "Which comes first: {orders}.", value="KIND")] = "random",
     seed: Seed = 0,
     keep_labels: Annotated[
@@ -47,7 +44,10 @@ def label(
         ),
     ] = False,
     port: Annotated[
-        int, option(COMPUTER, "Port of 127.0.0.1 that the page is at; 0: a free one.", "--port", value="N", min=0, max=65535)
+        int,
+        option(
+            COMPUTER, "Port of 127.0.0.1 that the page is at; 0: a free one.", "--port", value="N", min=0, max=65535
+        ),
     ] = 0,
     no_browser: Annotated[bool, option(COMPUTER, "Print the address, and open no browser.", "--no-browser")] = False,
     out: Out = DEFAULT_OUT,
@@ -68,15 +68,17 @@ def label(
 
     table = to or place_beside(source.data)
     request = LabelRequest(
-        source=source.spec(), out=out, order=order, seed=seed, classes=tuple(words(classes or "")), keep=keep_labels
+        source=source.spec(), out=out, order=order, seed=seed, classes=tuple(words(classes)), keep=keep_labels
     )
     with progress_bars() as report:
         task = read_task(request, report)
     folder_before(task.root, table)
     print_problems(task.problems)
     print_notes(task.notes)
-    with opened_for(table, about_labels(task.root, table, source.instances)) as journal:
-        session = Session(task, journal, table)
+    with (
+        opened_for(table, about_labels(task.root, table, source.instances)) as journal,
+        closing(Session(task, journal, table)) as session,
+    ):
         pictures = Pictures(task.rows, task.root, out / "store", follow_links=task.follow_links)
         server = LabelServer(session, pictures, port)
         with server.answering():
@@ -102,18 +104,18 @@ def _tell(address: str, count: int, tally: Tally, table: Path) -> None:
 
 def _close(tally: Tally, table: Path) -> None:
     """Print what came out, and what to type next."""
-    found = ", ".join(f"{name} {number:,}" for name, number in tally.labels.items() if number) or "none"
+    from bench.cli.next_step import Evidence, levels
+
+    counts = {name: number for name, number in tally.labels.items() if number}
+    found = ", ".join(f"{name} {number:,}" for name, number in counts.items()) or "none"
     more = f" (of them {tally.given:,} as they were in the data)" if tally.given else ""
     unsure = f"; unsure {tally.unsure:,}" if tally.unsure else ""
     console.print(f"Labels: {found}{more}{unsure}. Left: {tally.left:,}.")
-    enough = {name: number for name, number in tally.labels.items() if number}
-    if len(enough) < 2:
+    if len(counts) < 2:
         console.print("Two classes are the least that can be told apart. The same command goes on from here.")
         return
-    evidence = Evidence(
-        images=sum(enough.values()), groups=enough, items=enough, n_groups=sum(enough.values()), sided=False,
-        grouped=False,
-    )  # fmt: skip
+    images = sum(counts.values())
+    evidence = Evidence(images=images, groups=counts, items=counts, n_groups=images, sided=False, grouped=False)
     shots = ",".join(map(str, levels(evidence)))
     console.print(f"Next: bench run --data {shlex.quote(str(table))} --shots {shots}")
 
@@ -124,6 +126,8 @@ def _open(address: str) -> None:
         browser = webbrowser.get()
     except webbrowser.Error:
         return
-    in_terminal = isinstance(browser, webbrowser.GenericBrowser) and not isinstance(browser, webbrowser.BackgroundBrowser)
-    if not in_terminal:
+    has_windows = isinstance(browser, webbrowser.BackgroundBrowser) or not isinstance(
+        browser, webbrowser.GenericBrowser
+    )
+    if has_windows:
         browser.open(address)

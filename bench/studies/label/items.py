@@ -70,8 +70,7 @@ def read_task(request: LabelRequest, on_progress: Progress | None = None) -> Tas
     wanted = replace(source.reading, labelled=False, leave_out=())
     dataset = _load(source, wanted, cache)
     named = _with_labels(source, cache)
-    tell = (lambda done, total: on_progress("find cells", done, total)) if on_progress else None
-    made = cut_instances(dataset, source.instances, source.cells, cache, tell)
+    made = cut_instances(dataset, source.instances, source.cells, cache, on_progress)
     size = made.dataset.table.drop_duplicates("path").set_index("path")[["width", "height"]]
     rows, strange = _sayable(made.table.join(size, on="path"))
     keys = keys_of(rows)
@@ -88,7 +87,7 @@ def read_task(request: LabelRequest, on_progress: Progress | None = None) -> Tas
         raise BenchError(f"Got {source.data} without an image to label; expected one. Leave fewer classes out.")
     keeps = request.keep or corrects
     rows, keys, labels = rows.iloc[at].reset_index(drop=True), [keys[i] for i in at], [labels[i] for i in at]
-    folders = keeps or named is None or source.data.is_file() or source.instances != "whole"
+    folders = keeps or named is None or Path(source.data).is_file() or source.instances != "whole"
     whole = bool(rows["x0"].isna().all())
     return Task(
         name=dataset.name, root=dataset.root, rows=rows, keys=tuple(keys), shown=_names(rows["path"], folders),
@@ -158,7 +157,9 @@ def _given(rows: pd.DataFrame, keys: Sequence[Key], named: pd.DataFrame | None) 
     """Return the label that each row has in the data: its cell's, else that of the very region."""
     known = {} if named is None else dict(zip(keys_of(named), named["label"].tolist(), strict=True))
     cells = rows["cell_label"].astype(object).where(rows["cell_label"].notna(), None).tolist()
-    return [known.get(key) if cell is None or cell == UNLABELLED else cell for key, cell in zip(keys, cells, strict=True)]
+    return [
+        known.get(key) if cell is None or cell == UNLABELLED else cell for key, cell in zip(keys, cells, strict=True)
+    ]
 
 
 def _names(paths: pd.Series, folders: bool) -> tuple[str, ...]:

@@ -5,9 +5,10 @@
     {"n": 2, "items": [["b.png", 0, 0, 64, 64]], "unsure": true}    a region of an image, of which one is not sure
     {"n": 3, "undo": 2}                                             press 2 never was
     {"n": 4, "class": "glia"}                                       a class that was typed
-    {"n": 5, "table": "9f86d0..."}                                  the label table is about to be written, with this SHA-256
+    {"n": 5, "table": "9f86d0..."}                                  the SHA-256 of the label table that comes next
 
-n counts the lines. A line counts once it is whole, with its line break: what a kill leaves of one at the end is cut off.
+n counts the lines. A line counts once it is whole, with its line break; what a kill leaves of one at the end is cut
+off.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from bench.errors import BenchError
 from bench.storage.atomic import refusal
 
 VERSION = 1
-#: Path of an image below the data folder, and the box of a region: x0, y0, x1, y1. It names an item from start to start.
+#: Path of an image below the data folder, and the box of a region, x0, y0, x1, y1: what names an item at every start.
 Key = tuple[str | int, ...]
 Label = str | None  # None: unsure
 Entry = dict[str, Any]
@@ -45,7 +46,7 @@ class State:
     about: dict[str, Any] = field(default_factory=dict)
 
     def apply(self, entry: Entry) -> Change:
-        """Take a line in and return the labels that it changed, as they are now. ValueError for what is no next line."""
+        """Take a line in and return the labels that it changed, as they are now. Raises ValueError for no next line."""
         if entry.get("n") != self.n + 1 or type(entry["n"]) is not int:
             raise ValueError(f"number {entry.get('n')!r} follows {self.n}")
         kind = next((name for name in KINDS if name in entry), None)

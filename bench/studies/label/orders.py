@@ -61,8 +61,8 @@ def _suspects(context: OrderContext) -> tuple[list[int], dict[int, str]]:
     table = context.out / FOLDER / (context.word or folder_name(context.name)) / TABLE
     if not table.is_file():
         raise BenchError(
-            f"Got --order audit, and no {table}; expected what `bench audit` wrote. Run it on the same --data first, or "
-            "name it, as --order audit:NAME."
+            f"Got --order audit, and no {table}; expected what `bench audit` wrote. Run it on the same --data first, "
+            "or name it, as --order audit:NAME."
         )
     found = read_csv(table)
     found = found[found["kind"].isin(SUSPECTS)]
@@ -75,8 +75,8 @@ def _suspects(context: OrderContext) -> tuple[list[int], dict[int, str]]:
             why.setdefault(at[key], str(row["reason"]))
     if len(found) and not why:
         raise BenchError(
-            f"Got {table}, which is of other images (e.g. {found['path'].iloc[0]}); expected an audit of the same --data. "
-            "Name another as --order audit:NAME."
+            f"Got {table}, which is of other images (e.g. {found['path'].iloc[0]}); expected an audit of the same "
+            "--data. Name another as --order audit:NAME."
         )
     others, _ = _by_path(context)
     return [*why, *(i for i in others if i not in why)], why

@@ -51,7 +51,8 @@ class Pictures:
 
     def __init__(self, rows: pd.DataFrame, root: Path, store: Path, *, follow_links: bool = False) -> None:
         images = rows.drop_duplicates("path")
-        whole = images.assign(**{name: pd.NA for name in BOX}, blank=pd.NA, instance=images["digest"])
+        whole = images.assign(instance=images["digest"])
+        whole[[*BOX, "blank"]] = pd.NA
         at = {path: len(rows) + i for i, path in enumerate(images["path"].tolist())}
         self._whole = [at[path] for path in rows["path"].tolist()]
         self._table = pd.concat([rows, whole], ignore_index=True).astype({name: "Int64" for name in BOX})
@@ -61,7 +62,7 @@ class Pictures:
         self._lock, self._turns = threading.Lock(), threading.BoundedSemaphore(AT_ONCE)
 
     def get(self, item: int, kind: str) -> tuple[str, bytes]:
-        """Return (media type, bytes) of an item. kind: a name of KINDS. Raises BenchError, which says why there is none."""
+        """Return (media type, bytes) of an item. kind: a name of KINDS. Raises ImageError, which says why not."""
         with self._lock:
             if (item, kind) in self._kept:
                 self._kept.move_to_end((item, kind))

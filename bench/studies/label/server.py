@@ -1,7 +1,7 @@
 """The page over HTTP, for this computer and whoever has the address, and nobody else.
 
-It listens on 127.0.0.1 alone. Every request, of a picture as well, has to have the token of this start in its address, to
-name this very host and port (a page elsewhere may have its own name lead here), and to come of this page or of none.
+It listens on 127.0.0.1 alone. Every request, of a picture as well, has to have the token of this start in its address,
+to name this very host and port (a page elsewhere may have its own name lead here), and to come of this page or of none.
 Nothing that a request says is a path of a file: items are numbers, and all else is one of a few words.
 """
 
@@ -32,9 +32,9 @@ FROM_HERE = ("same-origin", "none")  # what a browser says of who asks
 HEADERS = {
     "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY", "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin", "Content-Security-Policy":
-    "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 }  # fmt: skip
 _PICTURE = re.compile(rf"({'|'.join(KINDS)})/([0-9]{{1,9}})")
 JSON = "application/json"

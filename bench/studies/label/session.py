@@ -48,7 +48,7 @@ class Session:
                 self.classes.append(name)
         self._lock = threading.RLock()
         self._timer: threading.Timer | None = None
-        self._problem = ""
+        self._problem, self._closed = "", False
         self._save()
 
     def state(self) -> dict[str, Any]:
@@ -69,6 +69,7 @@ class Session:
     def press(self, items: Sequence[int], code: int) -> dict[str, Any]:
         """Label items by the number of a class, or UNSURE. The answer comes once the journal is on the disk."""
         with self._lock:
+            self._check_open()
             if not items or not all(0 <= i < len(self.task.keys) for i in items):
                 raise BenchError("Got an image that is not here; expected one of this page. Load the page again.")
             if not UNSURE <= code < len(self.classes):
@@ -79,11 +80,13 @@ class Session:
     def undo(self) -> dict[str, Any]:
         """Take the last press back."""
         with self._lock:
+            self._check_open()
             return self._changed(self._journal.undo())
 
     def add_class(self, name: str) -> dict[str, Any]:
         """Add a class that was typed."""
         with self._lock:
+            self._check_open()
             text = checked_class(name, self.classes)
             self._journal.add(**{"class": text})
             self.classes.append(text)
@@ -103,9 +106,14 @@ class Session:
     def close(self) -> None:
         """Write the table. Raises BenchError where that cannot be done; the journal has all labels."""
         with self._lock:
+            self._closed = True
             if self._timer:
                 self._timer.cancel()
             self._save()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise BenchError("Got a label after the end; expected none. Type the same command again to go on.")
 
     def _changed(self, change: Change) -> dict[str, Any]:
         """Return what a press changed, and see to it that the table follows."""
@@ -113,12 +121,16 @@ class Session:
             self._timer = threading.Timer(SOON, self._save_soon)
             self._timer.daemon = True
             self._timer.start()
-        changed = [[self._at[key], self._code(*label) if label else None] for key, label in change.items() if key in self._at]
+        changed = [
+            [self._at[key], self._code(*label) if label else None] for key, label in change.items() if key in self._at
+        ]
         return {"changed": changed, "recent": self._recent(RECENT), "problem": shown_text(self._problem)}
 
     def _save_soon(self) -> None:
         with self._lock:
             self._timer = None
+            if self._closed:
+                return
             try:
                 self._save()
                 self._problem = ""
@@ -127,8 +139,10 @@ class Session:
 
     def _save(self) -> None:
         labels = self._labels()
-        if labels or self.to.exists():
-            write_table(self.to, table_bytes(labels, self.task.about, self._before), self._journal)
+        there = self.to.read_bytes() if self.to.exists() else None
+        data = table_bytes(labels, self.task.about, self._before)
+        if data != there and (labels or there is not None):
+            write_table(self.to, data, self._journal)
 
     def _labels(self) -> dict[Key, Label]:
         given = {key: label for key, label in zip(self.task.keys, self.task.given, strict=True) if label is not None}

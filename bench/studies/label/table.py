@@ -1,4 +1,4 @@
-"""The label table: a CSV that --data takes, written from the journal as a whole, and never over what is somebody else's.
+"""The label table: a CSV that --data takes, written from the journal as a whole, and never over somebody else's.
 
 Columns: path, label; x0, y0, x1, y1 of regions; group, source, split, mask and um_per_px where the data have them; and
 unsure, where an image has no label because whoever looked was not sure. Rows without a label take no part in a run.
@@ -127,8 +127,8 @@ def opened_for(to: Path, about: Mapping[str, str]) -> Iterator[Journal]:
         try:
             if to.exists() and hashlib.sha256(to.read_bytes()).hexdigest() not in journal.state.tables:
                 raise BenchError(
-                    f"Got --to {to}, which somebody changed since it was written; expected it as it was, as it would be "
-                    f"written over. To go on from what it says now: --data {to} --keep-labels, and another --to."
+                    f"Got --to {to}, which somebody changed since it was written; expected it as it was, as it would "
+                    f"be written over. To go on from what it says now: --data {to} --keep-labels, and another --to."
                 )
             yield journal
         finally:

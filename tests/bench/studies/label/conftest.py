@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,12 +71,10 @@ def labelling(tmp_path) -> Opening:
         out = how.pop("out", tmp_path / "out")
         reading = {"reading": how.pop("reading")} if "reading" in how else {}
         task = read_task(LabelRequest(source=DataSpec(data, instances, **cells, **reading), out=out, **how))
-        with opened_for(to, about_labels(task.root, to, instances)) as journal:
-            session = Session(task, journal, to)
+        with opened_for(to, about_labels(task.root, to, instances)) as journal, closing(Session(task, journal, to)) as session:
             server = LabelServer(session, Pictures(task.rows, task.root, out / "store", follow_links=task.follow_links), port)
             with server.answering():
                 yield Asked(server, session, to)
-            session.close()
 
     return opened
 
