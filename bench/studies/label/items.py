@@ -87,7 +87,7 @@ def read_task(request: LabelRequest, on_progress: Progress | None = None) -> Tas
         raise BenchError(f"Got {source.data} without an image to label; expected one. Leave fewer classes out.")
     keeps = request.keep or corrects
     rows, keys, labels = rows.iloc[at].reset_index(drop=True), [keys[i] for i in at], [labels[i] for i in at]
-    folders = keeps or named is None or Path(source.data).is_file() or source.instances != "whole"
+    folders = keeps or named is None or not _told_by_folders(named)
     whole = bool(rows["x0"].isna().all())
     return Task(
         name=dataset.name, root=dataset.root, rows=rows, keys=tuple(keys), shown=_names(rows["path"], folders),
@@ -160,6 +160,12 @@ def _given(rows: pd.DataFrame, keys: Sequence[Key], named: pd.DataFrame | None) 
     return [
         known.get(key) if cell is None or cell == UNLABELLED else cell for key, cell in zip(keys, cells, strict=True)
     ]
+
+
+def _told_by_folders(named: pd.DataFrame) -> bool:
+    """Return whether a folder of an image is called as its class, so that its path tells the label."""
+    pairs = zip(named["path"].tolist(), named["label"].tolist(), strict=True)
+    return any(label in path.split("/")[:-1] for path, label in pairs)
 
 
 def _names(paths: pd.Series, folders: bool) -> tuple[str, ...]:
