@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-import webbrowser
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -122,6 +121,8 @@ def _close(tally: Tally, table: Path) -> None:
 
 def _open(address: str) -> None:
     """Open the page where there is a browser with windows; one within the terminal would hold it."""
+    import webbrowser
+
     try:
         browser = webbrowser.get()
     except webbrowser.Error:

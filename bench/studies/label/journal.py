@@ -23,7 +23,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from bench.errors import BenchError
-from bench.storage.atomic import refusal
+from bench.storage.atomic import refusal, sync
 
 VERSION = 1
 #: Path of an image below the data folder, and the box of a region, x0, y0, x1, y1: what names an item at every start.
@@ -144,7 +144,7 @@ class Journal:
     def open(cls, path: Path, about: Mapping[str, Any]) -> Self:
         """Open a journal, or begin one of labels of `about`; BenchError where it is of something else."""
         try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
             with os.fdopen(os.dup(handle), "rb") as file:
                 data = file.read()
             state, size = replay(data, path.name)
@@ -176,7 +176,7 @@ class Journal:
             data = json.dumps(line, separators=(",", ":")).encode() + b"\n"
             if os.write(self._handle, data) != len(data):
                 raise OSError(28, "No space left on device")
-            os.fsync(self._handle)
+            sync(self._handle)
         except OSError as error:
             os.ftruncate(self._handle, size)
             os.lseek(self._handle, size, os.SEEK_SET)

@@ -19,7 +19,7 @@ function tile(item) {
     chip.append(foreign(labelText(code)));
     made.append(chip);
   }
-  made.title = state.why[item] ? `Here because ${state.why[item]}.` : "";
+  made.title = state.why[item] ? `In doubt: ${state.why[item]}.` : "";
   made.addEventListener("click", () => {
     view.at = item;
     toggle(item);
