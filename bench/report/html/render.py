@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import DictLoader, Environment, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from bench.report.html.charts import symbols
@@ -75,13 +75,16 @@ def _script() -> str:
 
 
 @cache
-def _template() -> Any:
-    text = (files("bench.report.html") / "templates" / PAGE).read_text("utf-8")
-    environment = Environment(
+def _template() -> Template:
+    return template_of((files("bench.report.html") / "templates" / PAGE).read_text("utf-8"))
+
+
+def template_of(text: str) -> Template:
+    """Return a template in which every value is escaped, and one that is missing is an error."""
+    return Environment(
         loader=DictLoader({PAGE: text}), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template(PAGE)
+    ).get_template(PAGE)  # fmt: skip
 
 
 def _digest(script: str) -> str:

@@ -87,13 +87,14 @@ def read_task(request: LabelRequest, on_progress: Progress | None = None) -> Tas
         raise BenchError(f"Got {source.data} without an image to label; expected one. Leave fewer classes out.")
     keeps = request.keep or corrects
     rows, keys, labels = rows.iloc[at].reset_index(drop=True), [keys[i] for i in at], [labels[i] for i in at]
-    folders = keeps or named is None or not _told_by_folders(named)
+    classes = _classes(request.classes, labels, named, left_out, keeps)
+    folders = keeps or named is None or not _told_by_folders(named, classes)
     whole = bool(rows["x0"].isna().all())
     return Task(
         name=dataset.name, root=dataset.root, rows=rows, keys=tuple(keys), shown=_names(rows["path"], folders),
         given=tuple(labels) if keeps else (None,) * len(keys), why=tuple(why[i] for i in order),
         about=_about(rows, keys, named, whole), keeps=keeps, regions=not whole,
-        classes=_classes(request.classes, labels, named, left_out, keeps), follow_links=wanted.follow_links,
+        classes=classes, follow_links=wanted.follow_links,
         notes=(*made.notes, *strange), problems=made.dataset.problems,
     )  # fmt: skip
 
@@ -162,10 +163,10 @@ def _given(rows: pd.DataFrame, keys: Sequence[Key], named: pd.DataFrame | None) 
     ]
 
 
-def _told_by_folders(named: pd.DataFrame) -> bool:
-    """Return whether a folder of an image is called as its class, so that its path tells the label."""
+def _told_by_folders(named: pd.DataFrame, classes: Sequence[str]) -> bool:
+    """Return whether a folder of an image is called as its class, one to choose from, so that its path tells it."""
     pairs = zip(named["path"].tolist(), named["label"].tolist(), strict=True)
-    return any(label in path.split("/")[:-1] for path, label in pairs)
+    return any(label in classes and label in path.split("/")[:-1] for path, label in pairs)
 
 
 def _names(paths: pd.Series, folders: bool) -> tuple[str, ...]:

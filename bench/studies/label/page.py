@@ -7,9 +7,9 @@ from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 
-from jinja2 import DictLoader, Environment, StrictUndefined, Template
+from jinja2 import Template
 
-from bench.report.html.render import asset
+from bench.report.html.render import asset, template_of
 from bench.report.html.words import shown_text
 
 PAGE = "label.html"
@@ -46,8 +46,4 @@ def _own(folder: str, name: str) -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=DictLoader({PAGE: _own("templates", PAGE)}), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template(PAGE)
+    return template_of(_own("templates", PAGE))

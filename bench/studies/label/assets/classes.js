@@ -9,7 +9,9 @@ function classButton(code) {
   made.dataset.code = code;
   const name = element("span", undefined, "name");
   name.append(foreign(labelText(code)));
-  made.append(element("kbd", key), name, element("span", count(code), "count"));
+  const counted = element("span", count(code), "count");
+  counted.append(element("span", " so far", "unseen"));
+  made.append(element("kbd", key), name, counted);
   if (key) made.setAttribute("aria-keyshortcuts", key);
   if (!view.grid && now === code) made.setAttribute("aria-current", "true");
   made.addEventListener("click", () => label(code));
@@ -74,6 +76,12 @@ async function finish() {
   if (!await change("done", {})) return;
   view.over = true;
   one("#end-text").textContent = `${state.labels.size} of ${state.names.length} are labelled, in ${state.table}.`;
+  const codes = [...state.classes.keys(), UNSURE].filter((code) => count(code));
+  one("#end-classes").replaceChildren(...codes.map((code) => {
+    const row = element("li");
+    row.append(foreign(labelText(code)), `: ${number(count(code))}`);
+    return row;
+  }));
   for (const part of document.querySelectorAll("header, main, #alert")) part.hidden = true;
   one("#end").hidden = false;
   one("#end").focus();

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from bench.data.datasets import load_dataset
+from bench.instances.cell_boxes import CellFiles
+from bench.storage.tables import write_csv
+from bench.studies.audit.findings import as_table
 from bench.studies.label.journal import replay
 from bench.studies.label.table import journal_of
 
@@ -140,6 +143,52 @@ def test_names_of_any_kind_are_shown_as_text(browser, labelling, tmp_path, save_
     assert set(load_dataset(asked.to).table["label"]) == set(classes)
 
 
+def test_a_cell_is_shown_within_its_image_by_one_key(browser, labelling, data):
+    (data / "cells.csv").write_text("path,x0,y0,x1,y1\n" + "".join(f"{i:02}.png,10,4,20,14\n" for i in range(30)))
+    cells = CellFiles(data / "cells.csv", None, None, None, "pixels")
+    with labelling(data, instances="boxes:10", cells=cells, classes=("a", "b"), order="path") as asked:
+        page = opened(browser, asked)
+        page.wait("document.querySelector('#picture img').naturalWidth === 10")
+        page.press("w")
+        page.wait("document.querySelector('#picture img').naturalWidth === 40")
+        mark, image = page.one(".mark").rect, page.one("#picture img").rect
+        assert [round((mark[k] - image[k]) / image[size] * n) for k, size, n in (("x", "width", 40), ("y", "height", 20))] == [10, 4]
+        assert page.one("#whole").get_attribute("aria-pressed") == "true"
+        page.label("1", 1)
+        assert page.run("return document.querySelector('#picture img').naturalWidth") == 40  # and so is the next one
+        page.press("w")
+        page.wait("!document.querySelector('.mark') && document.querySelector('#picture img').naturalWidth === 10")
+
+
+def test_by_tab_and_enter_alone_and_what_a_screen_reader_is_told(browser, labelling, data):
+    with labelling(data, classes=("neuron", "rbc"), order="path") as asked:
+        page = opened(browser, asked)
+        for _ in range(20):
+            page.press(Keys.TAB)
+            if page.run("return document.activeElement.dataset.code") == "1":
+                break
+        page.label(Keys.ENTER, 1)
+        assert page.run("return document.activeElement.dataset.code") == "1"  # and stays there for the next image
+        page.label(" ", 2)
+        assert asked.json("state")["labels"] == {"0": 1, "1": 1}
+        page.wait("document.querySelector('#said').textContent === 'rbc for 01.png. 2 of 30, 28 left. Now 02.png'")
+        assert page.one("#said").get_attribute("aria-live") == "polite" and page.one("#alert").get_attribute("role") == "alert"
+        assert page.one("#picture img").get_attribute("alt") == "02.png"
+        assert [e.accessible_name for e in page.all("#classes button")] == ["1 neuron 0 so far", "2 rbc 2 so far", "u unsure 0 so far"]
+
+
+def test_what_an_audit_doubts_says_why(browser, labelling, data, tmp_path):
+    rows = [{"kind": "label", "path": "07.png", "label": "a", "reason": "models take it for b rather than a"}]
+    write_csv(tmp_path / "out" / "audit" / "mine" / "audit.csv", as_table(rows))
+    (data / "set.csv").write_text("path,label\n" + "".join(f"{i:02}.png,{'ab'[i % 2]}\n" for i in range(30)))
+    with labelling(data / "set.csv", order="audit:mine") as asked:
+        page = opened(browser, asked)
+        assert page.text("#why") == "In doubt: models take it for b rather than a." and page.text("#name").startswith("07.png")
+        assert page.text("#now").startswith("Label so far: b")
+        page.press(Keys.ARROW_RIGHT)
+        assert page.text("#why") == ""
+
+
 def test_single_keys_can_be_switched_off_and_keys_of_the_browser_are_left_to_it(browser, labelling, data):
     with labelling(data, classes=("a", "b")) as asked:
         page = opened(browser, asked)
@@ -178,6 +227,7 @@ def test_done_ends_the_page_and_the_program(browser, labelling, data):
         assert asked.server.done.wait(5)
         page.wait("!document.querySelector('#end').hidden")
         assert "1 of 30 are labelled" in page.text("#end-text") and asked.to.is_file()
+        assert [e.text for e in page.all("#end-classes li")] == ["a: 1"]
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
