@@ -12,14 +12,14 @@ function tile(item) {
   made.setAttribute("aria-pressed", view.selected.has(item));
   image.alt = "";
   const name = element("span", undefined, "name");
-  name.append(foreign(state.names[item]));
+  name.append(foreign(state.names[item].split("/").pop()));
   made.append(image, name);
   if (code !== null) {
     const chip = element("span", undefined, pressed ? "chip" : "chip before");
     chip.append(foreign(labelText(code)));
     made.append(chip);
   }
-  made.title = state.why[item] ? `In doubt: ${state.why[item]}.` : "";
+  made.title = state.names[item] + (state.why[item] ? `\nIn doubt: ${state.why[item]}.` : "");
   made.addEventListener("click", () => {
     view.at = item;
     toggle(item);
