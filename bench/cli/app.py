@@ -24,6 +24,7 @@ from bench.cli import (
     figures,
     fit,
     granularity,
+    label,
     leaderboard,
     list_encoders,
     list_heads,
@@ -99,6 +100,7 @@ app.add_typer(data_app, name="data", rich_help_panel=START)
 add("encoders", examples=list_encoders.EXAMPLES, panel=START, rows=True)(list_encoders.list_encoders)
 add("heads", examples=list_heads.EXAMPLES, panel=START, rows=True)(list_heads.list_heads)
 add("doctor", examples=doctor.EXAMPLES, panel=START, rows=True)(doctor.doctor)
+add("label", examples=label.EXAMPLES, panel=START)(label.label)
 add("extract", examples=extract.EXAMPLES, panel=WORK)(extract.extract)
 add("run", examples=run.EXAMPLES, panel=WORK, rows=True)(run.run)
 add("leaderboard", examples=leaderboard.EXAMPLES, panel=WORK, rows=True)(leaderboard.leaderboard)

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 from bench.cli.console import console, print_notes, print_problems, print_rows, progress_bars
-from bench.cli.options.data import DataOptions
+from bench.cli.options.data import Classes, DataOptions
 from bench.cli.options.encoders import BagHeads, Device, Encoders, check_device, encoder_names
 from bench.cli.options.groups import STUDY, option
 from bench.cli.options.output import DEFAULT_OUT, Name, Out
@@ -33,12 +33,7 @@ DRAWS = 20
 def granularity(
     source: DataOptions,
     encoder: Encoders = None,
-    classes: Annotated[
-        str,
-        option(
-            STUDY, "Only these classes, e.g. a,b (default: all that have labels enough).", "--classes", value="CLASSES"
-        ),
-    ] = "",
+    classes: Classes = "",
     image_labels: Annotated[str, option(STUDY, "Labelled images per class.", value="NUMBERS")] = "0,5,10,50",
     cell_labels: Annotated[str, option(STUDY, "Labelled cells per class.", value="NUMBERS")] = "0,1,2,4,8,16,32,64,128",
     bag_head: BagHeads = "joint,mean-pool,inherit,noisy-or",

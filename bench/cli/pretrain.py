@@ -22,6 +22,7 @@ from bench.cli.options.pretrain import (
     one_of_colours,
     settings_of,
 )
+from bench.cli.options.protocol import Seed
 from bench.cli.startup import imports
 from bench.data.layout import existing
 from bench.errors import BenchError, did_you_mean
@@ -62,7 +63,7 @@ def pretrain(
     ] = None,
     group_pattern: GroupPattern = None,
     most: Most = 20_000,
-    seed: Annotated[int, option(STUDY, "Of what is drawn.", "--seed", value="N", min=0)] = 0,
+    seed: Seed = 0,
     weights_licence: Annotated[
         str,
         option(

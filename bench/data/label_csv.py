@@ -17,6 +17,7 @@ from bench.data.reading import UNLABELLED, Reading
 from bench.data.spellings import MISSING, NEVER_A_CLASS, alike, column_name, in_one_form, pick, spelled, without_missing
 from bench.errors import BenchError, did_you_mean
 from bench.images import IMAGE_SUFFIXES
+from bench.storage.tables import name_of
 
 #: Columns that hold the path of an image, and its class; the first three are taken in this order, as they always were.
 PATH_NAMES = (
@@ -59,8 +60,8 @@ def read_label_csv(path: Path, group_column: str | None, reading: Reading, notes
             f"Got group column '{group_column}'{did_you_mean(group_name, table) or '.'} "
             f"Expected one of: {', '.join(table)}."
         )
-    labels = in_one_form(table[label_name]) if reading.labelled else UNLABELLED
-    rows = pd.DataFrame({"path": table[path_name], "label": labels})
+    labels = in_one_form(_names(table[label_name])) if reading.labelled else UNLABELLED
+    rows = pd.DataFrame({"path": _names(table[path_name]), "label": labels})
     rows = rows.join(read_boxes(table, reading.box_units, notes))
     rows["um_per_px"] = read_scale(table)
     for name, text in stated_size(table).items():
@@ -149,7 +150,12 @@ def _only(table: CsvTable, names: Sequence[str], wanted: str) -> str:
 def _given(table: CsvTable, name: str) -> pd.Series:
     if name not in table:
         return pd.Series(pd.NA, index=table.index, dtype="string")
-    return in_one_form(table[name])
+    return in_one_form(_names(table[name]))
+
+
+def _names(values: pd.Series) -> pd.Series:
+    """Return names without the mark by which tables of `bench` keep spreadsheets from running them."""
+    return values.map({value: name_of(value) for value in values.dropna().unique()}).astype("string")
 
 
 def _column(table: CsvTable, name: str) -> pd.Series:

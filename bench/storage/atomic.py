@@ -35,7 +35,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb") as file:
-            _sync(file.fileno(), NO_SYNC)
+            sync(file.fileno())
         _put_in_place(temporary, path)
         _sync_folder(path.parent)
     except BaseException as error:
@@ -144,12 +144,12 @@ def _sync_folder(folder: Path) -> None:
             return
         raise
     try:
-        _sync(handle, NO_FOLDER_SYNC)
+        sync(handle, NO_FOLDER_SYNC)
     finally:
         os.close(handle)
 
 
-def _sync(handle: int, allowed: tuple[int, ...]) -> None:
+def sync(handle: int, allowed: tuple[int, ...] = NO_SYNC) -> None:
     """Flush to the disk; what a file system answers that cannot is no error."""
     try:
         os.fsync(handle)

@@ -62,16 +62,23 @@ def parse_csv(data: bytes, *, empty_is_text: bool = False) -> pd.DataFrame:
     return table
 
 
+def guarded_name(name: str) -> str:
+    """Return a name that has to come back to the letter, such that no spreadsheet takes it for a formula."""
+    return MARK + name if name.startswith((*FORMULA, MARK)) else name
+
+
+def name_of(text: str) -> str:
+    """Undo `guarded_name`."""
+    return text[1:] if text.startswith(MARK) and text[1:].startswith((*FORMULA, MARK)) else text
+
+
 def _guarded(value: object) -> object:
     """Return a text as it is written; anything else as it is."""
     if not isinstance(value, str):
         return value
-    text = plain(value)  # a tab and a carriage return are spelt out, so they begin no formula
-    return MARK + text if text.startswith((*FORMULA, MARK)) else text
+    return guarded_name(plain(value))  # a tab and a carriage return are spelt out, so they begin no formula
 
 
 def _plainly(value: object) -> object:
     """Undo `_guarded`."""
-    if isinstance(value, str) and value.startswith(MARK) and value[1:].startswith((*FORMULA, MARK)):
-        return value[1:]
-    return value
+    return name_of(value) if isinstance(value, str) else value

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from bench.cli.options.groups import BASIC, DATA, INSTANCES, option
+from bench.cli.options.groups import BASIC, DATA, INSTANCES, STUDY, option
 from bench.data.reading import Reading, check_units
 
 if TYPE_CHECKING:
@@ -55,6 +55,13 @@ Series = Annotated[
     option(
         DATA, "Which of several pictures (series, scenes) of a file is read, from 1 (default: the largest).",
         value="N", min=1,
+    ),
+]  # fmt: skip
+Classes = Annotated[
+    str,
+    option(
+        STUDY, "Only these classes, e.g. a,b (default: those of the data; for `bench granularity` those with labels "
+        "enough).", "--classes", value="CLASSES",
     ),
 ]  # fmt: skip
 GroupPattern = Annotated[

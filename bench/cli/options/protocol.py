@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
-from bench.cli.options.groups import option
+from bench.cli.options.groups import STUDY, option
 from bench.cli.options.reading import numbers, words
 from bench.errors import BenchError
 from bench.protocol.knob import Knob, knobs
@@ -35,6 +35,8 @@ Shots = Annotated[str, declared("shots")]
 Draws = Annotated[int | None, declared("draws")]
 SupportGroups = Annotated[str, declared("support_groups")]
 ScaleBy = Annotated[str, declared("scale_by")]
+#: Of commands that draw something which is no draw of a protocol.
+Seed = Annotated[int, option(STUDY, "Of what is drawn.", "--seed", value="N", min=0)]
 
 
 class ProtocolOptions:

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import DictLoader, Environment, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from bench.report.html.charts import symbols
@@ -24,6 +24,7 @@ from bench.report.html.parts import PARTS
 from bench.report.html.words import shown_text, text_html
 
 PAGE = "page.html"
+STYLE = ("look.css", "report.css")  # what every page has, and what is of this one
 SCRIPT = ("encoders.js", "board.js", "matrix.js", "map.js", "start.js")  # one after the other
 #: What could end a script element, or a line of a script.
 ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}
@@ -45,7 +46,7 @@ def render(context: ReportContext) -> bytes:
     script = _script()
     page = _template().render(
         title=f"{shown_text(context.facts.dataset)}: which encoder and head to trust", parts=shown,
-        encoders=list(enumerate(data["encoders"])), style=Markup(_asset("report.css")), script=Markup(script),
+        encoders=list(enumerate(data["encoders"])), style=Markup(_style()), script=Markup(script),
         data=Markup(json_text(data)), symbols=symbols(), allowed=_digest(script),
     )  # fmt: skip
     return page.encode("utf-8", "backslashreplace")
@@ -57,25 +58,33 @@ def json_text(data: Mapping[str, Any]) -> str:
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return a file of `assets`."""
     return (files("bench.report.html") / "assets" / name).read_text("utf-8").strip()
+
+
+def _style() -> str:
+    return "\n".join(map(asset, STYLE))
 
 
 @cache
 def _script() -> str:
     """Return the script, in a scope of its own."""
-    inner = "\n\n".join(map(_asset, SCRIPT))
+    inner = "\n\n".join(map(asset, SCRIPT))
     return f'"use strict";\n(() => {{\n{inner}\n}})();'
 
 
 @cache
-def _template() -> Any:
-    text = (files("bench.report.html") / "templates" / PAGE).read_text("utf-8")
-    environment = Environment(
+def _template() -> Template:
+    return template_of((files("bench.report.html") / "templates" / PAGE).read_text("utf-8"))
+
+
+def template_of(text: str) -> Template:
+    """Return a template in which every value is escaped, and one that is missing is an error."""
+    return Environment(
         loader=DictLoader({PAGE: text}), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template(PAGE)
+    ).get_template(PAGE)  # fmt: skip
 
 
 def _digest(script: str) -> str:

@@ -109,7 +109,7 @@ def audit(
         test=test_scores(found, table, y), command=command,
         notes=(*notes, *more, *left_out(extracted.failed), *limits(found, y, classes)),
     )  # fmt: skip
-    folder = Path(request.out) / FOLDER / (request.name or _name(prepared.dataset.name))
+    folder = Path(request.out) / FOLDER / (request.name or folder_name(prepared.dataset.name))
     kept = keep_tables(folder, TABLE, findings, ["kind", "path", "other_path"])
     fix = tables.fix_of(findings)
     files = {TABLE: csv_bytes(findings), FIX: csv_bytes(fix), PAGE: page_bytes(audit_page(about))}
@@ -219,5 +219,6 @@ def limits(found: LabelAudit, y: np.ndarray, classes: np.ndarray) -> list[str]:
     return out
 
 
-def _name(dataset: str) -> str:
+def folder_name(dataset: str) -> str:
+    """Return how the folder of an audit is called that is given no name."""
     return re.sub(r"[^\w.-]+", "-", dataset).strip("-.") or FOLDER

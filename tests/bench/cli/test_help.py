@@ -40,7 +40,7 @@ def shown(*words: str, columns: int = 100) -> str:
 
 def test_the_commands_are_those_of_the_house():
     assert set(COMMANDS) == {
-        "quickstart", "data check", "encoders", "heads", "doctor", "extract", "run", "leaderboard", "report", "figures", "cite", "fit", "predict", "pretrain", "tune", "proxies", "pilot", "ablate", "audit",
+        "quickstart", "data check", "encoders", "heads", "doctor", "label", "extract", "run", "leaderboard", "report", "figures", "cite", "fit", "predict", "pretrain", "tune", "proxies", "pilot", "ablate", "audit",
         "granularity", "segment", "prompts", "export", "store", "store check", "store clean",
     }  # fmt: skip
 
@@ -83,7 +83,7 @@ def test_a_name_of_an_option_has_one_meaning_over_all_commands():
 def test_the_results_folder_is_out_and_what_is_written_elsewhere_is_to():
     for name, command in COMMANDS.items():
         options = {one: option for option in options_of(command) for one in option.opts}
-        assert ("--to" in options) == (name in {"quickstart", "export", "segment", "predict", "pretrain", "proxies", "audit", "report", "figures"}), name
+        assert ("--to" in options) == (name in {"quickstart", "export", "segment", "predict", "pretrain", "proxies", "audit", "report", "figures", "label"}), name
         assert "--out" not in options or str(options["--out"].default) == "results"
 
 

@@ -11,18 +11,19 @@ from typer.main import get_command
 from bench.cli.app import app
 from bench.cli.options.kinds import TABLES, kinds_of, with_kinds, without_kinds
 
-OPTIONS = {"noise kinds": "--noise-kind", "split kinds": "--split", "selection kinds": "--select"}
+OPTIONS = {"noise kinds": ("run", "--noise-kind"), "split kinds": ("run", "--split"), "selection kinds": ("run", "--select"),
+           "orders": ("label", "--order")}  # fmt: skip
 
 
-def help_of(option: str) -> str:
-    params = get_command(app).commands["run"].params
+def help_of(command: str, option: str) -> str:
+    params = get_command(app).commands[command].params
     return next(param.help for param in params if option in param.opts)
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_help_names_every_kind_and_says_what_it_is(name):
     module, table = TABLES[name]
-    text = help_of(OPTIONS[name])
+    text = help_of(*OPTIONS[name])
     shown = with_kinds(text)
     assert f"{{{name}}}" in text and "{" not in shown
     for kind, known in getattr(import_module(module), table).items():

@@ -13,12 +13,15 @@ import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-           "--disable-background-networking", "--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND",
+           "--disable-background-networking", "--disable-component-update",
            "--enable-precise-memory-info", "--js-flags=--expose-gc")  # fmt: skip
 
 
-def start() -> Any:
-    """Return a driver, or skip; with CELL_BROWSER_REQUIRED=1 the lack of a browser is a failure."""
+def start(*, reaches: str = "") -> Any:
+    """Return a driver, or skip; with CELL_BROWSER_REQUIRED=1 the lack of a browser is a failure.
+
+    reaches: the only host that it finds, as 127.0.0.1.
+    """
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     driver = shutil.which("chromedriver")
     try:
@@ -29,7 +32,8 @@ def start() -> Any:
         return lacking("no chromium with its chromedriver (apt-get install chromium chromium-driver)")
     options = webdriver.ChromeOptions()
     options.binary_location = found
-    for option in OPTIONS:
+    but = f", EXCLUDE {reaches}" if reaches else ""
+    for option in (*OPTIONS, f"--host-resolver-rules=MAP * ~NOTFOUND{but}"):
         options.add_argument(option)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     return webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
@@ -44,7 +48,7 @@ def lacking(why: str) -> None:
 class Opened:
     """A page that is open, and what the browser noted of it."""
 
-    def __init__(self, driver: Any, path: Path, *, width: int = 1200, height: int = 900, dark: bool = False) -> None:
+    def __init__(self, driver: Any, path: Path | str, *, width: int = 1200, height: int = 900, dark: bool = False) -> None:
         self.driver = driver
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
@@ -53,7 +57,8 @@ class Opened:
         driver.get("about:blank")
         driver.get_log("browser"), driver.get_log("performance")
         started = time.monotonic()
-        driver.get(path.resolve().as_uri())
+        self.address = path if isinstance(path, str) else path.resolve().as_uri()
+        driver.get(self.address)
         self.run("return document.documentElement.classList.contains('js')")
         self.seconds = time.monotonic() - started
         self.path = path
@@ -92,7 +97,7 @@ class Opened:
         """Return the addresses that were asked for since the page was opened, but its own and data within it."""
         notes = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         asked = [note["params"]["request"]["url"] for note in notes if note["method"] == "Network.requestWillBeSent"]
-        return [url for url in asked if not url.startswith(("data:", "about:")) and url != self.path.resolve().as_uri()]
+        return [url for url in asked if not url.startswith(("data:", "about:")) and url != self.address]
 
     def errors(self) -> list[str]:
         """Return what the console says."""
