@@ -16,7 +16,7 @@ from bench.storage.verified import read_json
 
 NAMES = ("blood", "plant", "nerve", "skin", "bone", "lung")
 RUN = ("--encoder", "color-stats,thumbnail", "--head", "knn,centroid", "--shots", "1,2", "--draws", 3, "--workers", 1,
-       "--no-baselines")  # fmt: skip
+       "--no-baselines", "--no-report")  # fmt: skip
 
 
 @pytest.fixture
