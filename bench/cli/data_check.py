@@ -50,7 +50,6 @@ def data_check(
         from bench.data.datasets import load_dataset
         from bench.data.warnings import data_warnings
         from bench.instances.cut import count_instances, cut_instances
-        from bench.report.html.read import Look
         from bench.storage.atomic import write_atomically
         from bench.storage.shadow import shadow
 
@@ -66,6 +65,8 @@ def data_check(
             check = replace(check, dataset=cut.dataset, warnings=data_warnings(cut.dataset))
         page = b""
         if to is not None:
+            from bench.report.html.read import Look
+
             page = _page(
                 check, cut.table if source.instances != "whole" else None, cache, source.follow_links,
                 Look(pictures=not no_images, anonymous=anonymous),

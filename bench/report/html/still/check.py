@@ -126,9 +126,9 @@ def _tables(page: CheckPage) -> Markup:
     html = table_html(("class", "labelled regions", "images", "groups", "sources", "median pixels"), classes,
                       caption="Every class; median pixels: width x height, each by itself")  # fmt: skip
     html += table_html(("values", "channels", "pages", "images"), formats, caption="Kinds of images")
-    html += Markup("<p>Width x height in pixels, each by itself: {} smallest, {} median, {} largest.</p>").format(
-        low, mid, high
-    )
+    html += Markup(
+        '<p class="small">Width x height in pixels, each by itself: {} smallest, {} median, {} largest.</p>'
+    ).format(low, mid, high)
     if page.counts is not None:
         heads = ("class", "images", "instances", "least", "median", "most")
         rows = [[row["class"], *(f"{row[name]:,g}" for name in heads[1:])] for row in page.counts.to_dict("records")]

@@ -58,6 +58,11 @@ def _none_found(found: Segmented) -> list[str]:
     return [f"No cell was found in {len(empty):,} of {len(found.table):,} images, e.g. {empty[0]}"] if empty else []
 
 
+def _unused(found: Segmented) -> list[str]:
+    count = len(_unread(found))
+    return [f"{counted(count, 'file is', 'files are')} not used; they are listed below"] if count else []
+
+
 def _uncompared(found: Segmented) -> list[str]:
     if "f1" not in found.table:
         return ["There are no masks of these images to compare with (--masks FOLDER): judge the outlines by eye"]
@@ -76,9 +81,8 @@ CHECKS: tuple[Check[Segmented], ...] = (
           passed=lambda found: f"{counted(int(found.table['cells'].sum()), 'cell')}."),
     Check(code="S2", asks="In every image?", level=TIP, found=_none_found,
           passed=lambda found: "Every image that can be read has at least one."),
-    Check(code="S3", asks="Could every image be read?", level=TIP,
-          found=lambda found: [f"{counted(len(_unread(found)), 'file')} could not; they are listed below"]
-          if _unread(found) else [], passed=lambda found: "Every image was."),
+    Check(code="S3", asks="Can every file be used?", level=TIP,
+          found=lambda found: _unused(found), passed=lambda found: "Every image was read."),
     Check(code="S4", asks="Were they compared with masks?", level=TIP, found=_uncompared, passed=_compared),
 )  # fmt: skip
 
