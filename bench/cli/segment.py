@@ -64,7 +64,8 @@ def segment(
             error = part["count_error"]
             row += [int(part["f1"].notna().sum()), part["f1"].mean(), error.abs().mean(), error.mean()]
         rows.append(dict(zip(heads, [str(name), *row], strict=True)))
-        lines.append([str(name), *(f"{v:.3f}" if i > 4 else f"{v:,.0f}" for i, v in enumerate(row))])
+        texts = (f"{v:.3f}" if i > 4 else f"{v:,.0f}" for i, v in enumerate(row))
+        lines.append([str(name), *("" if text == "nan" else text for text in texts)])
     print_rows(rows)
     shown = make_table(*heads)
     for line in lines:

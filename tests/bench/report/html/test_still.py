@@ -95,6 +95,14 @@ def test_a_broken_image_is_listed_and_the_rest_is_shown(bench, data, made):
     assert len(pictures(page)) == 15
 
 
+def test_where_no_image_can_be_decoded_it_is_said_and_nothing_is_written(bench, data):
+    for path in (data / "raw").rglob("*.png"):
+        path.write_bytes(path.read_bytes()[:600])
+    code, text = bench("segment", "--data", "raw", "--to", "seen")
+    assert code == 2 and "none of which can be decoded" in text and "Traceback" not in text
+    assert not Path("seen/segment.html").exists() and not Path("seen/cells.csv").exists()
+
+
 def test_without_broken_images_no_section_speaks_of_them(bench, data, made):
     (data / "raw" / CLASSES[0] / BROKEN).unlink()
     assert b'id="files"' not in made(bench)
