@@ -93,7 +93,7 @@ def test_importing_a_front_door_loads_no_deep_learning_library(module):
     assert done.stdout.strip() == "[]"
 
 
-MARKUP_OF_OURS = {"words.py:words_html", "charts.py:symbols", "render.py:render", "confusion.py:_box", "audit.py:_box"}
+MARKUP_OF_OURS = {"words.py:words_html", "charts.py:symbols", "render.py:render", "render.py:look", "confusion.py:_box", "audit.py:_box"}
 
 
 def test_html_is_made_of_constants_and_what_they_are_formatted_with():

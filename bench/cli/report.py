@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import console, print_notes, progress_bars
-from bench.cli.options.groups import OUTPUT, STUDY, option
-from bench.cli.options.output import DEFAULT_OUT, Anonymous, Out, ToIfGiven
+from bench.cli.options.groups import STUDY, option
+from bench.cli.options.output import DEFAULT_OUT, Anonymous, NoImages, Out, ToIfGiven
 from bench.cli.startup import imports
 from bench.errors import BenchError
 
@@ -28,7 +28,7 @@ def report(
         Path | None,
         option(STUDY, "Where the images of the run lie now (default: where the run read them).", value="FOLDER"),
     ] = None,
-    no_images: Annotated[bool, option(OUTPUT, "Show no image.", "--no-images")] = False,
+    no_images: NoImages = False,
     anonymous: Anonymous = False,
 ) -> None:
     """Show a run as one HTML file: report.html in its folder, or --to FILE.html; fits nothing.

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bench.data.datasets import Dataset
+from bench.errors import BenchError
 from bench.images import ImageError, read_image
 from bench.instances.cell_boxes import CellFiles
 from bench.instances.mask_files import mask_files
@@ -59,7 +60,8 @@ def segment_images(
     One row an image: path, label, cells, median_area (pixels); where it has a mask also true_cells, matched (pairs
     with an IoU above .5), f1, count_error ((cells - true_cells) / true_cells). mask_problem: why it is not compared,
     where masks are given; without such images there is no such column. What lies there is written over, by all of it
-    at once when every image is done; cells.csv goes first and comes last.
+    at once when every image is done; cells.csv goes first and comes last. Raises BenchError where no image can be
+    decoded.
     """
     masks: dict[str, Path] = {}
     lacking: dict[str, str] = {}
@@ -81,6 +83,11 @@ def segment_images(
             rows.append({**row, **compared, **({"mask_problem": lacking[path]} if path in lacking else {})})
             drawn = draw_outlines(pixels, labels)
             write_atomically(made / f"{path}.png", _png(drawn))
+        if not rows:
+            raise BenchError(
+                f"Got {len(images):,} images, none of which can be decoded (first: {images.index[0]}); expected images "
+                "that other programs open. Say `bench data check`, which tells why."
+            )
         try:
             (out / TABLE).unlink(missing_ok=True)
             for picture in made.rglob("*.png"):

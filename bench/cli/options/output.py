@@ -27,6 +27,7 @@ AsJson = Annotated[
 Anonymous = Annotated[
     bool, option(OUTPUT, "Show no path and no name of a file, a group or the dataset.", "--anonymous")
 ]
+NoImages = Annotated[bool, option(OUTPUT, "Show no image.", "--no-images")]
 Quiet = Annotated[bool, option(GENERAL, "Print results and errors only: no notes, no progress.", "--quiet", "-q")]
 Verbose = Annotated[
     bool, option(GENERAL, "Also say where in the code an error arose, and how long all took.", "--verbose", "-v")

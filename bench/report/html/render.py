@@ -46,7 +46,7 @@ def render(context: ReportContext) -> bytes:
     script = _script()
     page = _template().render(
         title=f"{shown_text(context.facts.dataset)}: which encoder and head to trust", parts=shown,
-        encoders=list(enumerate(data["encoders"])), style=Markup(_style()), script=Markup(script),
+        encoders=list(enumerate(data["encoders"])), style=look(*STYLE), script=Markup(script),
         data=Markup(json_text(data)), symbols=symbols(), allowed=_digest(script),
     )  # fmt: skip
     return page.encode("utf-8", "backslashreplace")
@@ -63,8 +63,9 @@ def asset(name: str) -> str:
     return (files("bench.report.html") / "assets" / name).read_text("utf-8").strip()
 
 
-def _style() -> str:
-    return "\n".join(map(asset, STYLE))
+def look(*names: str) -> Markup:
+    """Return files of `assets` one after the other, as the style of a page."""
+    return Markup("\n".join(map(asset, names)))
 
 
 @cache
@@ -76,7 +77,12 @@ def _script() -> str:
 
 @cache
 def _template() -> Template:
-    return template_of((files("bench.report.html") / "templates" / PAGE).read_text("utf-8"))
+    return template_of(template_text(PAGE))
+
+
+def template_text(name: str) -> str:
+    """Return a file of `templates`."""
+    return (files("bench.report.html") / "templates" / name).read_text("utf-8")
 
 
 def template_of(text: str) -> Template:

@@ -83,7 +83,7 @@ def test_a_name_of_an_option_has_one_meaning_over_all_commands():
 def test_the_results_folder_is_out_and_what_is_written_elsewhere_is_to():
     for name, command in COMMANDS.items():
         options = {one: option for option in options_of(command) for one in option.opts}
-        assert ("--to" in options) == (name in {"quickstart", "export", "segment", "predict", "pretrain", "proxies", "audit", "report", "figures", "label"}), name
+        assert ("--to" in options) == (name in {"quickstart", "export", "segment", "predict", "pretrain", "proxies", "audit", "report", "figures", "label", "data check"}), name
         assert "--out" not in options or str(options["--out"].default) == "results"
 
 

@@ -8,6 +8,7 @@ from math import isnan
 
 from markupsafe import Markup
 
+from bench.report.html.badges import ISSUE, ORDER, PASSED, TIP, check_html, checks_html, summary_html
 from bench.report.html.context import ReportContext, method_of
 from bench.report.html.part import Made, Part
 from bench.report.html.tables import CALIBRATION
@@ -17,10 +18,6 @@ from bench.report.pages.numbers import counted, decimal, difference, rate, whole
 from bench.report.pages.sections.verdict import about_the_run, summary
 from bench.report.tables.rows import main_series, most_labels
 from bench.text import sentence
-
-ISSUE, TIP, PASSED = "issue", "tip", "passed"
-ORDER = (ISSUE, TIP, PASSED)
-SIGNS = {ISSUE: "✕", TIP: "!", PASSED: "✓"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,33 +160,12 @@ def make(context: ReportContext) -> Made:
     """Return sentences, checks and what was run."""
     lead = Markup("").join(Markup("<p>{}</p>").format(words_html(words)) for words in sentences(context))
     outcomes = checked(context)
-    counts = [(level, sum(outcome == level for _, outcome, _ in outcomes)) for level in ORDER]
-    badges = Markup("").join(
-        Markup('<span class="badge {0}"><span aria-hidden="true">{1}</span> {2}</span>').format(
-            level, SIGNS[level], counted(count, *_plural(level))
-        )
-        for level, count in counts
-        if count
-    )
-    shown = Markup("").join(_check(*one) for one in outcomes if one[1] != PASSED)
-    passed = Markup("").join(_check(*one) for one in outcomes if one[1] == PASSED)
+    lines = [(outcome, check_html(outcome, one.code, one.asks, words_html(text))) for one, outcome, text in outcomes]
+    badges = summary_html([outcome for outcome, _ in lines])
     blocks = [block for block in about_the_run(context.run) if not isinstance(block, Code)]
     return Made(html=Markup(
-        '<div class="lead">{}</div><div class="badges">{}</div><ul class="checks">{}</ul>'
-        '<details><summary>What passed</summary><ul class="checks">{}</ul></details>'
-        "<details><summary>What was run on which data</summary>{}</details>"
-    ).format(lead, badges, shown, passed, blocks_html(blocks)))  # fmt: skip
-
-
-def _plural(level: str) -> tuple[str, str]:
-    return {ISSUE: ("issue", "issues"), TIP: ("tip", "tips"), PASSED: ("passed", "passed")}[level]
-
-
-def _check(check: Check, outcome: str, text: str) -> Markup:
-    return Markup(
-        '<li class="check {0}"><span class="badge {0}"><span aria-hidden="true">{1}</span> {0}</span>'
-        '<span class="code">{2}</span><div><strong>{3}</strong> {4}</div></li>'
-    ).format(outcome, SIGNS[outcome], check.code, check.asks, words_html(text))
+        '<div class="lead">{}</div>{}{}<details><summary>What was run on which data</summary>{}</details>'
+    ).format(lead, badges, checks_html(lines), blocks_html(blocks)))  # fmt: skip
 
 
 VERDICT = Part(key="verdict", title="The verdict", brief="Verdict", make=make)
