@@ -47,10 +47,10 @@ class Deadline:
             raise ImageError(_late())
         done: Future[Made] = Future()
         try:
-            helper = BESIDE.__dict__.pop("helper", None) or Helper()  # not there for others until it is free again
+            guard = BESIDE.__dict__.pop("guard", None) or Guard()  # not there for others until it is free again
         except RuntimeError:  # no room for another thread: better without a limit than not at all
             return work()
-        helper.todo.put((work, done))
+        guard.todo.put((work, done))
         seconds = seconds_for(info)
         try:
             return done.result(seconds)
@@ -61,7 +61,7 @@ class Deadline:
             raise ImageError(_late(seconds)) from None
         finally:
             if done.done():
-                BESIDE.helper = helper
+                BESIDE.guard = guard
             del done  # an error holds this frame: with what it was asked for, all that was decoded would stay in memory
 
     def leave(self, opened: ExitStack) -> None:
@@ -71,7 +71,7 @@ class Deadline:
             LEFT_BEHIND.append(self)
 
 
-class Helper:
+class Guard:
     """A thread that does one thing after the other for one caller, and ends when nobody holds this any more."""
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ def _attempt(work: Callable[[], Made], done: Future[Made]) -> None:
 
 
 LEFT_BEHIND: list[Deadline] = []  # until the program ends
-BESIDE = local()  # the helper of a thread that asks, while it is free
+BESIDE = local()  # the guard of a thread that asks, while it is free
 
 
 def _forget() -> None:
