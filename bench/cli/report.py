@@ -63,13 +63,15 @@ def report_of(folder: Path) -> str:
 
     A run is not lost for a report that cannot be made: the line says why.
     """
-    from bench.report.html.report import write_report
     from bench.runs.place import REPORT
 
     place = folder / REPORT
+    if place.exists():
+        return f"To look at it: {place}"
+    from bench.report.html.report import write_report
+
     try:
-        if not place.exists():
-            write_report(folder)
+        write_report(folder)
     except BenchError as error:
         return f"No report to look at: {error}"
     return f"To look at it: {place}"
