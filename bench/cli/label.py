@@ -59,11 +59,12 @@ def label(
     existing(source.data)
 
     with imports():
+        from bench.data.table_place import folder_before
         from bench.studies.label.items import LabelRequest, read_task
         from bench.studies.label.labelling import Labelling
         from bench.studies.label.pictures import Pictures
         from bench.studies.label.server import LabelServer
-        from bench.studies.label.table import about_labels, folder_before, opened_for, place_beside
+        from bench.studies.label.table import EXAMPLE, about_labels, opened_for, place_beside
 
     table = to or place_beside(source.data)
     request = LabelRequest(
@@ -71,7 +72,7 @@ def label(
     )
     with progress_bars() as report:
         task = read_task(request, report)
-    folder_before(task.root, table)
+    folder_before(task.root, table, EXAMPLE)
     print_problems(task.problems)
     print_notes(task.notes)
     with (

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import DictLoader, Environment, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from bench.report.html.charts import symbols
@@ -23,7 +23,7 @@ from bench.report.html.part import Part
 from bench.report.html.parts import PARTS
 from bench.report.html.words import shown_text, text_html
 
-PAGE = "page.html"
+HERE, PAGE = "bench.report.html", "page.html"
 STYLE = ("look.css", "report.css")  # what every page has, and what is of this one
 SCRIPT = ("encoders.js", "board.js", "matrix.js", "map.js", "start.js")  # one after the other
 #: What could end a script element, or a line of a script.
@@ -60,7 +60,7 @@ def json_text(data: Mapping[str, Any]) -> str:
 @cache
 def asset(name: str) -> str:
     """Return a file of `assets`."""
-    return (files("bench.report.html") / "assets" / name).read_text("utf-8").strip()
+    return (files(HERE) / "assets" / name).read_text("utf-8").strip()
 
 
 def look(*names: str) -> Markup:
@@ -77,20 +77,14 @@ def _script() -> str:
 
 @cache
 def _template() -> Template:
-    return template_of(template_text(PAGE))
+    return template_of(HERE, PAGE)
 
 
-def template_text(name: str) -> str:
-    """Return a file of `templates`."""
-    return (files("bench.report.html") / "templates" / name).read_text("utf-8")
-
-
-def template_of(text: str) -> Template:
-    """Return a template in which every value is escaped, and one that is missing is an error."""
+def template_of(package: str, name: str) -> Template:
+    """Return a file of a package's `templates`, in which every value is escaped and a missing one is an error."""
     return Environment(
-        loader=DictLoader({PAGE: text}), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    ).get_template(PAGE)  # fmt: skip
+        loader=PackageLoader(package), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    ).get_template(name)
 
 
 def _digest(script: str) -> str:

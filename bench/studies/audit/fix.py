@@ -13,7 +13,6 @@ looks better than it is.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import pandas as pd
 
 from bench.data.datasets import Dataset
 from bench.data.label_boxes import BOX
+from bench.data.table_place import folder_before, path_text
 from bench.errors import BenchError, did_you_mean
 from bench.storage.atomic import write_atomically
 from bench.storage.tables import csv_bytes, parse_csv
@@ -73,7 +73,7 @@ def apply_fix(dataset: Dataset, fix: Path, to: Path, *, test_too: bool = False) 
     table = table.drop(index=table.index[sorted(drop)])
     if table["label"].nunique() < 2:
         raise BenchError(f"Got {fix.name}, which leaves fewer than two classes; expected at least two. Keep more.")
-    table = table.assign(path=_from_there(dataset.root, to, table["path"]))
+    table = _from_there(dataset.root, to, table)
     kept = [name for name in WRITTEN if name in ("path", "label", "group") or table[name].notna().any()]
     write_atomically(to, csv_bytes(table[kept]))
     return Corrected(path=to, rows=len(table), relabelled=relabelled, dropped=len(drop), test_left=test_left)
@@ -124,17 +124,11 @@ def _keys(table: pd.DataFrame) -> list[tuple[str, ...]]:
     return list(zip(table["path"].astype(str), *boxes, strict=True))
 
 
-def _from_there(root: Path, to: Path, paths: pd.Series) -> pd.Series:
-    """Return paths as they are named from the folder of the new table, in or below which the images have to be."""
-    folder, top = to.expanduser().resolve().parent, root.resolve()
-    if to.exists() and to.is_dir():
-        raise BenchError(f"Got --to {to}, which is a folder; expected a file, e.g. {to / 'corrected.csv'}.")
+def _from_there(root: Path, to: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose images and masks are named from the folder of the new table."""
+    before = folder_before(root, to, "corrected.csv")
     if to.exists():
         raise BenchError(f"Got --to {to}, which is there already; expected a new file, as no labels are overwritten.")
-    if folder != top and folder not in top.parents:
-        raise BenchError(
-            f"Got --to {to}; expected a file in {root} or in a folder above it, as a table names images below its own "
-            f"folder, e.g. --to {root.parent / 'corrected.csv'}."
-        )
-    before = os.path.relpath(top, folder)
-    return paths if before == "." else paths.map(lambda path: Path(before, path).as_posix())
+    return table.assign(
+        **{name: table[name].map(lambda path: path_text(path, before), na_action="ignore") for name in ("path", "mask")}
+    )

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.data.table_place import folder_before
 from bench.errors import BenchError
 from bench.report.html.words import shown_text
 from bench.studies.label.items import Task, checked_class
 from bench.studies.label.journal import Change, Journal, Key, Label
-from bench.studies.label.table import folder_before, table_bytes, write_table
+from bench.studies.label.table import EXAMPLE, table_bytes, write_table
 
 UNSURE = -1
 RECENT = 24  # presses that the page is told of when it opens
@@ -40,7 +41,7 @@ class Labelling:
 
     def __init__(self, task: Task, journal: Journal, to: Path) -> None:
         self.task, self.to = task, to
-        self._journal, self._before = journal, folder_before(task.root, to)
+        self._journal, self._before = journal, folder_before(task.root, to, EXAMPLE)
         self._at = {key: i for i, key in enumerate(task.keys)}
         self.classes = list(task.classes)
         for name in (*journal.state.classes, *(label for label in journal.state.labels.values() if label is not None)):

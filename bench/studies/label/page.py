@@ -46,4 +46,4 @@ def _own(folder: str, name: str) -> str:
 
 @cache
 def _template() -> Template:
-    return template_of(_own("templates", PAGE))
+    return template_of(HERE, PAGE)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from bench.data.label_boxes import BOX
+from bench.data.table_place import folder_before, path_text
 from bench.errors import BenchError
 from bench.storage.atomic import write_atomically
 from bench.storage.locks import file_lock
@@ -24,6 +24,7 @@ from bench.studies.label.journal import Journal, Key, Label
 MORE = ("group", "source", "split", "mask", "um_per_px")
 UNSURE = "unsure"
 ENDING = ".journal"
+EXAMPLE = "labels.csv"
 
 
 def journal_of(table: Path) -> Path:
@@ -39,30 +40,13 @@ def place_beside(data: Path) -> Path:
 
 def about_labels(root: Path, to: Path, instances: str) -> dict[str, str]:
     """Return what a journal says of its labels, by which another start knows that it goes on from them."""
-    return {"data": folder_before(root, to) or ".", "instances": instances}
-
-
-def folder_before(root: Path, to: Path) -> str:
-    """Return the way from the folder of the new table to the images, "" where they lie in it.
-
-    Raises BenchError for a place from which the images could not be named.
-    """
-    folder, top = to.expanduser().resolve().parent, root.resolve()
-    if to.is_dir():
-        raise BenchError(f"Got --to {to}, which is a folder; expected a file, e.g. {to / 'labels.csv'}.")
-    if folder != top and folder not in top.parents:
-        raise BenchError(
-            f"Got --to {to}; expected a file in {root} or in a folder above it, as a table names images below its own "
-            f"folder, e.g. --to {root.parent / 'labels.csv'}."
-        )
-    before = Path(os.path.relpath(top, folder)).as_posix()
-    return "" if before == "." else before
+    return {"data": folder_before(root, to, EXAMPLE) or ".", "instances": instances}
 
 
 def table_bytes(labels: Mapping[Key, Label], about: Mapping[Key, Mapping[str, str]], before: str) -> bytes:
     """Return the CSV of labels, sorted by path and box.
 
-    about: what else is known of an item, by MORE. before: see `folder_before`.
+    about: what else is known of an item, by MORE. before: see `bench.data.table_place`.
     """
     keys = sorted(labels, key=lambda key: (str(key[0]), key[1:]))
     boxed = any(len(key) > 1 for key in keys)
@@ -84,12 +68,6 @@ def table_bytes(labels: Mapping[Key, Label], about: Mapping[Key, Mapping[str, st
 
 def _text(name: str, value: str, before: str) -> str:
     return path_text(value, before) if name == "mask" and value else guarded_name(value)
-
-
-def path_text(path: str, before: str) -> str:
-    """Return a path as it stands in the table: exactly, and such that no spreadsheet takes it for a formula."""
-    text = f"{before}/{path}" if before else path
-    return text if guarded_name(text) == text else f"./{text}"
 
 
 def write_table(to: Path, data: bytes, journal: Journal) -> None:

@@ -32,7 +32,6 @@ from bench.report.html.words import text_html
 SHOWN = 12  # pictures of a class
 SIDE = 144  # pixels of a picture
 CLASSES = 60  # classes that are shown with pictures
-FILES = 500  # that are not used, and listed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +179,7 @@ def _files(check: DataCheck, look: Look, hide: Callable[[str], str]) -> Markup:
         (f"file {i + 1}" if look.anonymous else str(path), hide(str(reason).replace(str(path), "it")))
         for i, (path, reason) in enumerate(listed)
     ]
-    return files_html(files, FILES)
+    return files_html(files)
 
 
 def _hider(page: CheckPage) -> Callable[[str], str]:

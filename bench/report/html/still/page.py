@@ -12,12 +12,13 @@ from jinja2 import Template
 from markupsafe import Markup
 
 from bench.report.html.badges import ORDER, PASSED, check_html, checks_html, summary_html
-from bench.report.html.render import look, template_of, template_text
+from bench.report.html.render import HERE, look, template_of
 from bench.report.html.words import shown_text, text_html
 from bench.text import sentence
 
 PAGE = "still.html"
 STYLE = ("look.css", "report.css", "still.css")
+FILES = 500  # that are not used, and listed
 T = TypeVar("T")
 
 
@@ -115,10 +116,10 @@ def table_html(heads: Sequence[str], rows: Sequence[Sequence[object]], *, captio
     ).format(" files" if texts == len(heads) else "", shown_text(caption), text_html(caption), head, body)
 
 
-def files_html(files: Sequence[tuple[str, str]], most: int) -> Markup:
-    """Return files and why each is not used, the first `most` of them."""
-    table = table_html(("file", "why"), files[:most], caption="Every file that is not used, and why", texts=2)
-    left = len(files) - most
+def files_html(files: Sequence[tuple[str, str]]) -> Markup:
+    """Return files and why each is not used, the first `FILES` of them."""
+    table = table_html(("file", "why"), files[:FILES], caption="Every file that is not used, and why", texts=2)
+    left = len(files) - FILES
     more = Markup('<p class="small">And {} more.</p>').format(f"{left:,}") if left > 0 else Markup("")
     return table + more
 
@@ -142,4 +143,4 @@ def _tile(tile: Tile) -> Markup:
 
 @cache
 def _template() -> Template:
-    return template_of(template_text(PAGE))
+    return template_of(HERE, PAGE)

@@ -35,7 +35,6 @@ from bench.report.html.still.page import (
 
 SHOWN = 40  # images
 SIDE = 400  # pixels along the longer side of a picture
-FILES = 500  # that are not used, and listed
 QUALITY = 72
 
 
@@ -109,7 +108,7 @@ def segment_page(found: Segmented, cache: Path | None) -> bytes:
     files = [*_unread(found), *_not_compared(found)]
     if files:
         sections.append(
-            Section(key="files", title="Files that are not used", brief="Files", html=files_html(files, FILES))
+            Section(key="files", title="Files that are not used", brief="Files", html=files_html(files))
         )
     return page_bytes(kind="Outlines of cells", title=found.dataset.name, sections=sections,
                       closing="It was made by bench segment.")  # fmt: skip

@@ -72,6 +72,14 @@ def small_page(small_run) -> bytes:
 
 
 @pytest.fixture(scope="session")
+def context(small_run):
+    """What the report of the small run is made of."""
+    from bench.report.html.read import read_report
+
+    return read_report(small_run)
+
+
+@pytest.fixture(scope="session")
 def browser():
     """A browser without a window; the test is skipped where there is none."""
     from .browser import start

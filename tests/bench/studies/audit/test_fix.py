@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -47,6 +49,18 @@ def test_a_table_above_the_images_names_them_from_there(data):
     asked = fix(data, ("raw/neuron0.png", "neuron", "rbc", "relabel", ""))
     apply_fix(load_dataset(data / "labels.csv"), asked, data.parent / "corrected.csv")
     assert len(load_dataset(data.parent / "corrected.csv").table) == 8
+
+
+def test_a_table_above_the_images_names_their_masks_from_there_too(data, save_png):
+    table = read_csv(data / "labels.csv")
+    for path in table["path"]:
+        save_png(data / "masks" / Path(path).name)
+    table.assign(mask=[f"masks/{Path(path).name}" for path in table["path"]]).to_csv(data / "labels.csv", index=False)
+    asked = fix(data, ("raw/neuron0.png", "neuron", "rbc", "relabel", ""))
+    apply_fix(load_dataset(data / "labels.csv"), asked, data.parent / "corrected.csv")
+    found = load_dataset(data.parent / "corrected.csv")
+    assert found.table["mask"].str.startswith("data/masks/").all()
+    assert all((found.root / mask).is_file() for mask in found.table["mask"])
 
 
 def test_labels_of_a_test_split_are_left_unless_asked_for(data):
