@@ -19,11 +19,23 @@ from bench.embeddings.store import EmbeddingStore
 from bench.embeddings.thumbnails import thumbnails
 from bench.errors import BenchError
 from bench.report.html.anonymous import without_names, without_paths
-from bench.report.html.context import Items, Level, Map, Method, ReportContext, detailed_of, headline_level, methods_of
+from bench.report.html.context import (
+    Items,
+    Level,
+    Map,
+    Method,
+    ReportContext,
+    detailed_of,
+    headline_level,
+    level_of_row,
+    method_of,
+    methods_of,
+    rows_of,
+)
 from bench.report.html.details import labels_and_groups, read_items
 from bench.report.html.differences import all_differences
 from bench.report.html.embedding_map import make_map, sampled
-from bench.report.html.tables import tables_of
+from bench.report.html.tables import counted_as, tables_of
 from bench.report.pages.sections.context import RunPage
 from bench.report.tables.columns import COLUMNS
 from bench.report.tables.empty import no_pairs
@@ -61,6 +73,8 @@ def read_report(folder: Path, look: Look | None = None) -> ReportContext:
     methods, detailed = methods_of(board, level), detailed_of(board, level)
     why: dict[str, str] = {}
     items = _items(folder, record, detailed, level, why)
+    rows = {method_of(row): row for row in rows_of(board) if level_of_row(row) == level}
+    counted = [counted_as(rows[method], record.facts.split_rule) for method in detailed]
     differences = _differences(folder, record, methods, level, why)
     store = folder.parent.parent / "store"
     found = _map(record, detailed, store, why)
@@ -73,7 +87,7 @@ def read_report(folder: Path, look: Look | None = None) -> ReportContext:
         run = without_names(run, record.table)
     context = ReportContext(
         run=run, level=level, methods=methods, detailed=detailed, items=items, map=found, shown=shown,
-        tables=tables_of(items, detailed, record.facts.classes, differences), pictures=pictures,
+        tables=tables_of(items, detailed, record.facts.classes, differences, counted), pictures=pictures,
         labels=[record.facts.classes[k] if k >= 0 else "" for k in y], names=_names(record, look.anonymous),
         groups=_numbered(groups) if look.anonymous else groups, made_with=made_with(folder), audit=audit,
         why=why,

@@ -15,7 +15,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from bench.protocol.split_kinds import IN_TURN
 from bench.report.html.context import METHOD, Items, Method
+from bench.report.pages.model import Row
 from bench.statistics.intervals import clopper_pearson
 from bench.storage.tables import csv_bytes, parse_csv
 
@@ -28,13 +30,18 @@ def as_stored(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def tables_of(
-    items: Items | None, methods: Sequence[Method], classes: Sequence[str], differences: pd.DataFrame
+    items: Items | None,
+    methods: Sequence[Method],
+    classes: Sequence[str],
+    differences: pd.DataFrame,
+    counted: Sequence[float],
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables by name, as they are stored; those that there is nothing for have no rows."""
+    """Return the tables by name, as they are stored; those that there is nothing for have no rows. counted: see
+    `recalls`."""
     found = {DIFFERENCES: differences}
     if items is not None:
         found |= {
-            CONFUSION: confusion(items, methods, classes), RECALL: recalls(items, methods, classes),
+            CONFUSION: confusion(items, methods, classes), RECALL: recalls(items, methods, classes, counted),
             CALIBRATION: calibration(items, methods),
         }  # fmt: skip
     return {name: as_stored(table) for name, table in found.items()}
@@ -52,18 +59,35 @@ def confusion(items: Items, methods: Sequence[Method], classes: Sequence[str]) -
     return pd.DataFrame(rows, columns=[*METHOD, "true", "predicted", "items", "share"])
 
 
-def recalls(items: Items, methods: Sequence[Method], classes: Sequence[str]) -> pd.DataFrame:
-    """Return a row per method and class that was tested. Limits are exact ones, each group counted as one observation,
-    as elsewhere where groups are few: cautious where they are many."""
+def counted_as(row: Row, split_rule: str) -> float:
+    """Return for how much of an observation a tested group counts, given a method's row of the leaderboard.
+
+    For 1 where groups are tested in turn. Where they are only tested, other training groups would change a score as
+    well: by how much is taken from what they widen the interval of balanced accuracy by.
+    """
+    here, all_of_it = row["ci_these_high"] - row["ci_these_low"], row["ci_high"] - row["ci_low"]
+    if split_rule in IN_TURN or not 0 < here < all_of_it:
+        return 1.0
+    return float((here / all_of_it) ** 2)
+
+
+def recalls(
+    items: Items, methods: Sequence[Method], classes: Sequence[str], counted: Sequence[float]
+) -> pd.DataFrame:
+    """Return a row per method and class that was tested. counted (M,): of `counted_as`.
+
+    Limits are exact ones of so many observations: wider than they have to be, as items of a group are never all alike
+    (`tests/simulation/recalls.py`).
+    """
     rows = []
-    for method, counts in zip(methods, items.confusion, strict=True):
+    for method, counts, weight in zip(methods, items.confusion, counted, strict=True):
         for k, name in enumerate(classes):
             n, groups = int((items.y == k).sum()), len(np.unique(items.group[items.y == k]))
             if n:
                 recall = float(counts[k, k] / counts[k].sum())
                 given = counts[:, k].sum()
                 precision = float(counts[k, k] / given) if given else float("nan")
-                low, high = clopper_pearson(recall * groups, groups)
+                low, high = clopper_pearson(recall * groups * weight, groups * weight)
                 rows.append((*method, name, recall, low, high, precision, n, groups))
     names = ["class", "recall", "ci_low", "ci_high", "precision", "items", "groups"]
     return pd.DataFrame(rows, columns=[*METHOD, *names])

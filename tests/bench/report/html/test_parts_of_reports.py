@@ -20,6 +20,7 @@ from bench.report.html.parts import PARTS
 from bench.report.html.read import read_report
 from bench.report.html.render import render
 from bench.report.html.report import write_report
+from bench.report.html.tables import counted_as
 from bench.report.tables.calibration import BINS, ece, reliability
 from bench.report.write_up import rebuild
 from bench.request import Request
@@ -166,3 +167,10 @@ def test_a_report_is_never_put_beside_tables_that_another_request_wrote_meanwhil
     with pytest.raises(BenchError, match="Got other tables in .* while their report was made"):
         report.write_report(folder)
     assert not [name for name in OF_REPORT if (folder / name).exists()]
+
+
+def test_a_slide_counts_for_less_in_the_limits_of_a_recall_where_few_others_were_learned_from():
+    row = {"ci_low": 0.6, "ci_high": 0.8, "ci_these_low": 0.65, "ci_these_high": 0.75}
+    assert counted_as(row, "official") == pytest.approx(0.25) and counted_as(row, "folds") == 1
+    assert counted_as({**row, "ci_these_low": 0.5}, "official") == 1
+    assert counted_as(dict.fromkeys(row, float("nan")), "official") == 1
