@@ -19,6 +19,7 @@ from bench.cli.console import (
     print_problems,
     print_rows,
     progress_bars,
+    speech,
 )
 from bench.cli.options.data import DataOptions, Verify
 from bench.cli.options.encoders import (
@@ -44,6 +45,7 @@ from bench.cli.options.protocol import ProtocolOptions
 from bench.cli.options.reading import words
 from bench.cli.report import report_of
 from bench.cli.startup import imports
+from bench.cli.unchanged import question
 from bench.data.layout import existing
 from bench.errors import BenchError
 
@@ -99,6 +101,10 @@ def run(
     existing(source.data)  # a slip is told before all that takes long to import
     check_device(device)
     check_device(fit_device)
+    asked = None if dry_run or leak or verify or speech.json else question(out)
+    if asked and (said := asked.answer()):
+        console.say_again(said)
+        return
 
     with imports():
         from bench.pipeline import forecast_run
@@ -125,26 +131,39 @@ def run(
         from bench.storage.shadow import shadow
 
         with shadow(out) as there:
-            asked = replace(request, out=there)
-            forecast = forecast_run(asked, workers=workers, memory=memory, on_data=on_data)
+            forecast = forecast_run(replace(request, out=there), workers=workers, memory=memory, on_data=on_data)
         print_rows(forecast.table)
         print_forecast(forecast)
         say_next("dry run", seen[0].table, seen[0].classes)
         return
-    import pandas as pd
-
     how: dict[str, Any] = {"device": device, "fit_device": fit_device, "workers": workers, "memory": memory}
     command = shlex.join(["bench", *sys.argv[1:]])
-    with progress_bars() as report:
-        result = run_all(request, command=command, on_progress=report, on_data=on_data, **how)
-        leaked = _audit(request, result, command, on_progress=report, **how) if leak else None
+    with console.hear() as heard:
+        with progress_bars() as report:
+            result = run_all(request, command=command, on_progress=report, on_data=on_data, **how)
+            leaked = _audit(request, result, command, on_progress=report, **how) if leak else None
+        _say(result, SPLIT_KINDS[protocol.split].diagnostic)
+        if html:
+            console.print(report_of(result.folder))
+        if leaked is not None:
+            print_leak(leaked)
+            console.print(f"All of it: {result.folder / 'leak.csv'}")
+        say_next("run", seen[0].table, seen[0].classes)
+    if asked and result.up_to_date:
+        asked.keep("".join(heard), seen[0])
+
+
+def _say(result: RunReport, diagnostic: str) -> None:
+    """Print what a run made, and what is to be known of it. diagnostic: why its split is no estimate, or ""."""
+    import pandas as pd
+
     print_notes(reason.removesuffix(".") for reason in result.missing)
     print_problems(pd.DataFrame(list(result.extracted.problems.items()), columns=["path", "reason"]))
     print_rows(result.leaderboard.table)
     print_board(result.leaderboard.table)
     print_notes(result.leaderboard.flags.values())
-    if why := SPLIT_KINDS[protocol.split].diagnostic:
-        console.print(f"{why}.")
+    if diagnostic:
+        console.print(f"{diagnostic}.")
     if result.left_out:
         console.print(f"Left out: {result.left_out}.")
     for reason in result.refused:
@@ -152,12 +171,6 @@ def run(
     print_notes(result.notes)
     console.print(result.summary())
     console.print(f"Leaderboard: {result.folder / 'leaderboard.md'}")
-    if html:
-        console.print(report_of(result.folder))
-    if leaked is not None:
-        print_leak(leaked)
-        console.print(f"All of it: {result.folder / 'leak.csv'}")
-    say_next("run", seen[0].table, seen[0].classes)
 
 
 def _audit(request: Request, result: RunReport, command: str, **how: Any) -> pd.DataFrame:

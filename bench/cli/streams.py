@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from rich.console import Console
@@ -16,6 +18,7 @@ from bench.errors import BenchError
 from bench.text import encodable, plain
 
 CLOSED = (errno.EPIPE, errno.EBADF)
+STEERING = re.compile(r"\x1b(?!\[[0-9;]*m)|[^\n\x1b\x20-\x7e\xa0-\U0010ffff]")  # all but lines, letters and styles
 
 
 class DataConsole(Console):
@@ -27,6 +30,8 @@ class DataConsole(Console):
 
     def __init__(self, **how: Any) -> None:
         super().__init__(highlight=False, emoji=False, markup=False, soft_wrap=True, **how)
+        self.printed = 0  # how often something was
+        self._heard: list[str] | None = None
 
     def render_str(self, text: str, **how: Any) -> Text:
         """Return a text as it is printed; see `bench.text.plain`."""
@@ -34,10 +39,37 @@ class DataConsole(Console):
 
     def print(self, *objects: Any, **how: Any) -> None:
         """Print; where the pipe was closed, nothing more is, and the work goes on. BenchError for a full disk."""
+        self.printed += 1
         try:
-            super().print(*objects, **how)
+            if self._heard is None or self.quiet:
+                super().print(*objects, **how)
+                return
+            with self.capture() as captured:
+                super().print(*objects, **how)
+            self._heard.append(captured.get())
+            self._write_text(captured.get())
         except OSError as error:
             self.give_up(error)
+
+    @contextmanager
+    def hear(self) -> Iterator[list[str]]:
+        """Yield a list that gets all that is printed meanwhile, which is printed as well."""
+        self._heard = []
+        try:
+            yield self._heard
+        finally:
+            self._heard = None
+
+    def say_again(self, text: str) -> None:
+        """Print what was heard before. Of a text from a file no character may steer a terminal, but those of style."""
+        try:
+            self._write_text(STEERING.sub("", text))
+        except OSError as error:
+            self.give_up(error)
+
+    def _write_text(self, text: str) -> None:
+        self.file.write(encodable(text, self.encoding))
+        self.file.flush()
 
     def on_broken_pipe(self) -> None:
         """Print no more."""

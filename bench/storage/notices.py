@@ -15,3 +15,8 @@ def take_notices() -> list[str]:
     taken = list(_NOTICES)
     _NOTICES.clear()
     return taken
+
+
+def any_notice() -> bool:
+    """Return whether something is kept."""
+    return bool(_NOTICES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -131,12 +132,21 @@ def test_the_package_itself_imports_no_library():
     assert done.stdout.strip() == "[]"
 
 
-def test_a_run_with_nothing_to_do_opens_no_image_and_lists_each_folder_of_data_once(old_images):
+def test_a_run_with_nothing_to_do_opens_no_image_and_lists_each_folder_of_data_to_compare_and_to_read(old_images):
     assert "8 made" in bench(old_images, *RUN)
     second = bench(old_images, *RUN)
     assert "Nothing to do" in second and "opened [] listed" in second
     for folder in ("raw", "raw/class0", "raw/class1"):
-        assert f"('{folder}', 1)" in second
+        assert f"('{folder}', 2)" in second
+
+
+def test_a_run_that_had_nothing_to_do_says_so_again_without_any_library(old_images):
+    bench(old_images, *RUN)
+    time.sleep(2.5)  # of what was changed just now nothing is remembered
+    second = bench(old_images, *RUN)
+    third = bench(old_images, *RUN, among=LIBRARIES)
+    assert third.partition("opened")[0] == second.partition("opened")[0]
+    assert third.endswith("imported []") and "('raw/class0', 1)" in third
 
 
 def test_of_files_that_were_read_before_only_one_that_changed_is_opened(old_images, save_png):
