@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.fitting.plan import Sweep
-from bench.fitting.views import Embedded
+from bench.fitting.views import Embedded, Scale
 from bench.heads.contract import softmax
 from bench.runs.blocks import FitBlock
 from bench.runs.predictions import Predictions, read_unit, write_unit
@@ -69,6 +69,11 @@ class Concat:
     def take(self, rows: np.ndarray, by: np.ndarray, groups: np.ndarray) -> np.ndarray:
         """Return some rows (p,) scaled by the rows `by` (n,), whose groups are (n,): (p, d)."""
         return self._joined(len(rows), (part.take(rows, by, groups) for part in self.parts))
+
+    def scaler(self, train: np.ndarray, groups: np.ndarray) -> Scale:
+        """Return what gives some rows of `scaled`, to the bit."""
+        scalers = [part.scaler(train, groups) for part in self.parts]
+        return lambda rows: self._joined(len(rows), (scaler(rows) for scaler in scalers))
 
     def _joined(self, count: int, blocks: Iterable[np.ndarray]) -> np.ndarray:
         out = np.empty((count, self.width), np.result_type(*(part.X for part in self.parts)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,10 +16,11 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.fitting.episode import Episode, Truth
-from bench.fitting.scaling import ScaledByDraw, ScaledRows
+from bench.fitting.scaling import ScaledByDraw, ScaledBySplit, ScaledRows
 from bench.fitting.selection import Chosen, choose
-from bench.fitting.views import View
+from bench.fitting.views import View, axes_of_view
 from bench.heads import Head, get_heads
+from bench.heads.axes import Axes
 from bench.heads.pool import BUDGET, Pool
 from bench.heads.support import Support
 from bench.protocol.noise import KINDS, Candidates, NoiseContext, flip_labels, replaced_rows
@@ -137,10 +138,11 @@ def fit_units(
     plan = inputs.plan
     outputs = [_output(unit, inputs) for unit in units]
     seeds_of = {shots: max(unit.draws for unit in units if unit.shots == shots) for shots in _levels(units)}
+    axes = axes_for(view, inputs)
     with threadpool_limits(1):
         visits = [(r, f, split) for r, splits in enumerate(plan.repeats) for f, split in enumerate(splits)]
         for number, (r, f, split) in enumerate(visits, 1):
-            pool = rows_of(view, split, inputs)
+            pool = rows_of(view, split, inputs, axes)
             at = np.searchsorted(inputs.test_rows, split.test)
             for shots in _levels(units):
                 own = [output for output in outputs if output.unit.shots == shots]
@@ -152,21 +154,23 @@ def fit_units(
                         on_done(output.unit)
 
 
-def rows_of(view: View, split: Split, inputs: SweepInputs) -> ScaledRows:
-    """Return the rows of a split for its draws: scaled once for all of them, or by each for itself."""
-    if inputs.scale_by == "support":
-        return ScaledByDraw(view.take, inputs.groups, inputs.device)
-    return pool_of(view.scaled(split.train, inputs.groups), inputs)
+def axes_for(view: View, inputs: SweepInputs) -> Callable[[], Axes]:
+    """Return what finds the axes of a view when they are first asked for."""
+    return cache(partial(axes_of_view, view, len(inputs.groups)))
 
 
-def pool_of(X: np.ndarray, inputs: SweepInputs) -> Pool:
-    """Return scaled rows with the products that draws share.
+def rows_of(view: View, split: Split, inputs: SweepInputs, axes: Callable[[], Axes] | None = None) -> ScaledRows:
+    """Return the rows of a split for its draws: scaled for all of them, or by each for itself.
 
-    One split serves all draws, so what is made of all rows pays; of many splits, each serves a few draws. The data
+    axes: `axes_for` the view, where several splits share it. One split serves all draws, so what is made of all rows pays; of many splits, each serves a few draws. The data
     alone decides, as numbers from sliced products may differ in the last bit.
     """
-    budget = BUDGET if sum(map(len, inputs.plan.repeats)) == 1 else 0
-    return Pool(X, inputs.groups, budget, inputs.device)
+    axes = axes or axes_for(view, inputs)
+    if inputs.scale_by == "support":
+        return ScaledByDraw(view.take, inputs.groups, inputs.device)
+    if sum(map(len, inputs.plan.repeats)) == 1:
+        return Pool(view.scaled(split.train, inputs.groups), inputs.groups, BUDGET, inputs.device, axes)
+    return ScaledBySplit(view.scaler(split.train, inputs.groups), inputs.groups, axes, inputs.device)
 
 
 def _levels(units: Sequence[FitBlock]) -> list[int]:

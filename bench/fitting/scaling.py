@@ -9,12 +9,13 @@ Which rows these are is a choice that a user has to know of, `--scale-by`:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
 from bench.errors import BenchError
+from bench.heads.axes import Axes
 from bench.heads.support import Support
 
 SCALING = ("unit", "standard")
@@ -80,8 +81,31 @@ class ScaledRows(Protocol):
 
 
 @dataclass(frozen=True)
+class ScaledBySplit:
+    """Rows that are scaled by the training side of a split, as draws ask for them; the test rows are kept.
+
+    Of many splits each serves a few draws, which see only some of the rows. `bench.heads.pool.Pool` is for the one
+    split of all draws. take: positions of rows (p,) to these rows scaled, (p, d). groups: (N,). axes: see `Support`.
+    """
+
+    take: Callable[[np.ndarray], np.ndarray]
+    groups: np.ndarray
+    axes: Callable[[], Axes]
+    device: str = "cpu"
+    kept: dict[bytes, np.ndarray] = field(default_factory=dict)
+
+    def support(self, rows: np.ndarray, test: np.ndarray, groups: np.ndarray | None = None) -> Support:
+        """Return the draw of these support rows (n,) and test rows, as heads see it; groups (n,): of the support."""
+        if (tested := self.kept.get(test.tobytes())) is None:
+            self.kept.clear()
+            tested = self.kept[test.tobytes()] = self.take(test)
+        groups = self.groups[rows] if groups is None else groups
+        return Support(self.take(rows), tested, groups, self.axes, is_centred=True, device=self.device)
+
+
+@dataclass(frozen=True)
 class ScaledByDraw:
-    """Rows that every draw scales by its own examples; `bench.heads.pool.Pool` for those scaled once for all draws.
+    """Rows that every draw scales by its own examples.
 
     take: (rows (p,), the rows (n,) to scale by, their groups (n,)) to the former scaled, (p, d). groups: (N,).
     """

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol as Interface
 
 import numpy as np
 
 from bench.fitting.scaling import scale_rows, scaling_of
+from bench.heads.axes import SAMPLE, Axes, axes_of
+
+Scale = Callable[[np.ndarray], np.ndarray]  # positions of rows (p,) to these rows scaled, (p, d)
 
 
 class View(Interface):
@@ -35,6 +39,9 @@ class View(Interface):
     def take(self, rows: np.ndarray, by: np.ndarray, groups: np.ndarray) -> np.ndarray:
         """Return some rows (p,) scaled by the rows `by` (n,), whose groups are (n,): (p, d)."""
 
+    def scaler(self, train: np.ndarray, groups: np.ndarray) -> Scale:
+        """Return what gives some rows of `scaled`, to the bit."""
+
     def broken(self) -> int:
         """Return how many rows hold a number that is not finite."""
 
@@ -61,6 +68,18 @@ class Embedded:
         """Return some rows (p,) scaled by the rows `by` (n,), whose groups are (n,): (p, d)."""
         return scaling_of(self.X[by], np.arange(len(by)), groups, self.scaling).of(self.X[rows])
 
+    def scaler(self, train: np.ndarray, groups: np.ndarray) -> Scale:
+        """Return what gives some rows of `scaled`, to the bit."""
+        scaling = scaling_of(self.X, train, groups, self.scaling)
+        return lambda rows: scaling.of(self.X[rows])
+
     def broken(self) -> int:
         """Return how many rows hold a number that is not finite."""
         return sum(int((~np.isfinite(self.X[i : i + 8192])).any(1).sum()) for i in range(0, len(self.X), 8192))
+
+
+def axes_of_view(view: View, count: int) -> Axes:
+    """Return the axes that supports of a view of `count` rows are turned to, whatever the split: they change no number
+    but by rounding, so that one for all will do."""
+    some = np.arange(0, count, -(-count // SAMPLE))
+    return axes_of(view.take(some, some, np.arange(len(some))))

@@ -193,7 +193,7 @@ HEAD = Head(
     "multinomial logistic regression, L2",
     scores,
     {"l2": 0.01},
-    version=10,
+    version=11,
     grid=GRID,
     loo=loo,
     space=SPACE,

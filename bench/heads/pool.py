@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
 
-from bench.heads.support import Support, principal_axes, rotate
+from bench.heads.axes import Axes, axes_of
+from bench.heads.support import Support
 from bench.products import Array, backend_of, products, unit_rows
 
 BUDGET = 2**31  # bytes of cosines a pool may keep, enough for 23,000 rows
@@ -17,13 +19,19 @@ class Pool:
     """All rows X (N, d) of one split, scaled and so centred, and what its draws share: made once, sliced by every draw.
 
     groups: (N,), see `Support`. budget: bytes; 4 N^2 are needed for the cosines with the test rows to be kept. Without
-    them every draw makes its own.
+    them every draw makes its own. axes: gives those that rows are turned to; None: the pool's own.
     """
 
     def __init__(
-        self, X: np.ndarray, groups: np.ndarray | None = None, budget: int = BUDGET, device: str = "cpu"
+        self,
+        X: np.ndarray,
+        groups: np.ndarray | None = None,
+        budget: int = BUDGET,
+        device: str = "cpu",
+        axes: Callable[[], Axes] | None = None,
     ) -> None:
         self.X = X
+        self._axes = axes
         self.groups = groups
         self.device = device
         self.keeps_products = 4 * len(X) ** 2 <= budget
@@ -41,14 +49,9 @@ class Pool:
         return Support(self.X[rows], self.X[test], groups, lambda: self.axes, is_centred=True, device=self.device)
 
     @cached_property
-    def axes(self) -> np.ndarray:
-        """Orthonormal axes on which the rows are uncorrelated, float64 (d, d)."""
-        return principal_axes(self.X)
-
-    @cached_property
-    def turned(self) -> np.ndarray:
-        """All rows on these axes, float32 (N, d)."""
-        return rotate(self.X, self.axes)
+    def axes(self) -> Axes:
+        """Axes on which the rows are nearly uncorrelated."""
+        return axes_of(self.X) if self._axes is None else self._axes()
 
     @cached_property
     def unit(self) -> np.ndarray:
@@ -73,11 +76,6 @@ class TestRows:
     def X(self) -> np.ndarray:
         """The rows, (n_test, d)."""
         return self._pool.X[self.rows]
-
-    @cached_property
-    def turned(self) -> np.ndarray:
-        """Them on the pool's axes, float32 (n_test, d)."""
-        return self._pool.turned[self.rows]
 
     @cached_property
     def weighed(self) -> Array:
@@ -119,16 +117,12 @@ class _Drawn(Support):
         return self._pool.tested(self._test).X
 
     @cached_property
-    def axes(self) -> np.ndarray:
+    def axes(self) -> Axes:
         return self._pool.axes
 
     @cached_property
     def tested(self) -> Array:
         return self._pool.tested(self._test).weighed
-
-    @cached_property
-    def turned(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._pool.turned[self._rows], self._pool.tested(self._test).turned
 
     @cached_property
     def unit(self) -> tuple[np.ndarray, np.ndarray]:

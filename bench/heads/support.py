@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from bench.heads.axes import Axes, axes_of
 from bench.heads.coordinates import Plain, Span, span_of_gram
 from bench.products import Array, backend_of, fast_products, products, unit_rows
 from bench.solvers.left_out import Geometry
 from bench.solvers.linalg import Rows, mean_row
 
 FEW = 256  # support rows up to which their products with the test rows cost less than weights of every dimension
+SPANNED = 0.5  # of the dimensions: fewer support rows are solved in their span, whose coordinates take n^3 to find
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,14 @@ class Linear:
     """What `bench.solvers.linalg` solves linear heads with, and the way from there to the test rows.
 
     mean float32 (r,): what the rows were centred by. factors: whose product is the test rows' (r, n_test), float32.
+    back: what turns weights back to the dimensions first, see `Axes.factors`; None where rows are not turned.
     """
 
     rows: Rows
     mean: np.ndarray
     factors: tuple[Array, ...]
     device: str
+    back: tuple[Array, Array] | None = None
 
     def scores(self, W: np.ndarray) -> np.ndarray:
         """Return the scores of the test rows, float32 (P, K, n_test), for W float32 (P, K, r + 1).
@@ -37,16 +41,20 @@ class Linear:
         weights = np.ascontiguousarray(W[..., :-1])
         offset = W[..., -1] - np.vecdot(weights, self.mean)
         r, n = self.rows.Zt.shape
-        return weigh(weights, self.factors, self.device, n * r) + offset[..., None]
+        return weigh(weights, self.factors, self.device, n * r, self.back) + offset[..., None]
 
 
-def weigh(W: np.ndarray, factors: tuple[Array, ...], device: str, size: int) -> np.ndarray:
+def weigh(
+    W: np.ndarray, factors: tuple[Array, ...], device: str, size: int, back: tuple[Array, Array] | None = None
+) -> np.ndarray:
     """Return W (P, K, r) times every factor in turn, float32 (P, K, n_test), bitwise independent of the other problems.
 
-    size: the numbers of the support, by which the library is chosen.
+    size: the numbers of the support, by which the library is chosen. back: see `Linear`.
     """
     with fast_products(backend_of(device), size) as on:
         done = on.send(W.astype(np.float32, copy=False))
+        if back is not None:
+            done = done - on.product(on.product(done, back[0]), back[1])
         for factor in factors:
             done = on.product(done, factor)
         return on.fetch(done)
@@ -56,8 +64,8 @@ class Support:
     """Support rows X (n, d) and test rows X_test (n_test, d), float; their products are made when first asked for.
 
     groups (n,): rows of one group are left out together when a head says what it is worth without them (`Head.loo`);
-    None: each on its own. axes: gives those of `turned`, (d, d); None: the rows' own. is_centred: the rows are few of
-    many whose mean is 0. device: where heads that can do their work, "cpu" or torch's name of a GPU.
+    None: each on its own. axes: gives those that rows are turned to; None: the rows' own. is_centred: the rows are few
+    of many whose mean is 0. device: where heads that can do their work, "cpu" or torch's name of a GPU.
     """
 
     def __init__(
@@ -65,7 +73,7 @@ class Support:
         X: np.ndarray,
         X_test: np.ndarray,
         groups: np.ndarray | None = None,
-        axes: Callable[[], np.ndarray] | None = None,
+        axes: Callable[[], Axes] | None = None,
         is_centred: bool = False,
         device: str = "cpu",
     ) -> None:
@@ -146,15 +154,9 @@ class Support:
         return self.plain.span() if n >= d else span_of_gram(self.gram, *self.shifted)
 
     @cached_property
-    def turned(self) -> tuple[np.ndarray, np.ndarray]:
-        """What is shifted on `axes`, float32 (n, d) and (n_test, d)."""
-        X, X_test = self.shifted
-        return rotate(X, self.axes), rotate(X_test, self.axes)
-
-    @cached_property
-    def axes(self) -> np.ndarray:
-        """Orthonormal axes on which the rows are nearly uncorrelated, as columns, float64 (d, d)."""
-        return principal_axes(self.shifted[0]) if self._axes is None else self._axes()
+    def axes(self) -> Axes:
+        """Orthonormal axes on which the rows are nearly uncorrelated."""
+        return axes_of(self.shifted[0]) if self._axes is None else self._axes()
 
     @cached_property
     def tested(self) -> Array:
@@ -183,34 +185,28 @@ class Support:
         """Fits that are kept for a second use, by what they are of."""
         return {}
 
+    @property
+    def is_spanned(self) -> bool:
+        """Whether linear heads are solved in the span of the rows, of which there are few."""
+        n, d = self.shape
+        return n < SPANNED * d
+
     @cached_property
     def linear(self) -> Linear:
-        """The support for linear heads: in the span of fewer rows than dimensions, else turned; both lose nothing."""
-        (n, d), send = self.shape, backend_of(self.device).send
-        factors: tuple[Array, ...]
-        if n < d:
-            Z, e = self.span.Z, self.span.e
-            factors = send(np.ascontiguousarray(self.span.dual.T, np.float32)), *self.of_rows
+        """The support for linear heads: in the span of few rows, else turned onto `axes`; both lose nothing."""
+        send = backend_of(self.device).send
+        if self.is_spanned:
+            Z, e, back = self.span.Z, self.span.e, None
+            factors: tuple[Array, ...] = (send(np.ascontiguousarray(self.span.dual.T, np.float32)), *self.of_rows)
         else:
-            Z, Z_test = self.turned
+            Z = self.axes.turn(self.shifted[0])
             e = np.einsum("ij,ij->j", Z, Z).astype(np.float64)
-            factors = (send(Z_test.T),)
-        return Linear(Rows.of(Z, e, self.device), mean_row(Z).astype(np.float32), factors, self.device)
+            A, B = (send(np.ascontiguousarray(factor, np.float32)) for factor in self.axes.factors)
+            factors, back = (self.tested,), (A, B)
+        return Linear(Rows.of(Z, e, self.device), mean_row(Z).astype(np.float32), factors, self.device, back)
 
     def in_dimensions(self, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return weights (K, d) and offsets (K,), float64, of the shifted rows for W (K, r + 1) of `linear`."""
         weights = W[:, :-1].astype(np.float64)
         offset = W[:, -1] - weights @ self.linear.mean
-        n, d = self.shape
-        return (self.span.in_dimensions(weights.T).T if n < d else weights @ self.axes.T), offset
-
-
-def principal_axes(X: np.ndarray) -> np.ndarray:
-    """Return the eigenvectors of X'X for X (N, d), as columns, float64 (d, d)."""
-    X = X.astype(np.float64, copy=False)
-    return np.linalg.eigh(X.T @ X)[1]
-
-
-def rotate(X: np.ndarray, axes: np.ndarray) -> np.ndarray:
-    """Return X (N, d) on these axes, float32 (N, d); multiplied in float64, so that equal rows stay equal."""
-    return (X.astype(np.float64, copy=False) @ axes).astype(np.float32)
+        return (self.span.in_dimensions(weights.T).T if self.is_spanned else self.axes.back(weights)), offset

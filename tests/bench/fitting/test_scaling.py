@@ -10,10 +10,9 @@ import pytest
 from bench.errors import BenchError
 from bench.fitting.ensembles import Concat
 from bench.fitting.fit import rows_of
-from bench.fitting.scaling import ScaledByDraw, scale_rows
+from bench.fitting.scaling import ScaledByDraw, ScaledBySplit, scale_rows
 from bench.fitting.schedule import inputs_of, run_units
 from bench.heads import get_heads
-from bench.heads.pool import Pool
 from bench.protocol.open_set import replace_rows
 from bench.protocol.protocol import Protocol
 from bench.runs.predictions import read_unit
@@ -73,8 +72,20 @@ def test_what_is_scaled_by_is_part_of_what_names_a_unit_and_the_pool_stays_share
     assert {unit.scale_by for unit in own.blocks} == {"support"} and {unit.scale_by for unit in pool.blocks} == {"pool"}
     assert not {unit.name for unit in own.blocks} & {unit.name for unit in pool.blocks}
     split = own.plan.repeats[0][0]
-    assert isinstance(rows_of(views["strong"], split, inputs_of(pool, tmp_path)), Pool)
+    assert isinstance(rows_of(views["strong"], split, inputs_of(pool, tmp_path)), ScaledBySplit)
     assert isinstance(rows_of(views["strong"], split, inputs_of(own, tmp_path)), ScaledByDraw)
+
+
+@pytest.mark.parametrize("scaling", ["unit", "standard"])
+def test_rows_scaled_as_draws_ask_for_them_are_those_scaled_for_all_of_them(make_sweep, tmp_path, scaling):
+    sweep, views = make_sweep(replace(SUPPORT, scale_by="pool"), ["knn"])
+    one, inputs = replace(views["strong"], scaling=scaling), inputs_of(sweep, tmp_path)
+    for view in (one, Concat("both", (one, views["strong"]))):
+        for split in sweep.plan.repeats[0]:
+            whole, rows = view.scaled(split.train, inputs.groups), split.train[[5, 0, 9]]
+            for _ in range(2):  # the test rows are kept
+                support = rows_of(view, split, inputs).support(rows, split.test)
+                assert np.array_equal(support.X, whole[rows]) and np.array_equal(support.X_test, whole[split.test])
 
 
 def test_every_head_takes_one_labelled_example_of_all_scaled_by_itself(make_sweep, tmp_path):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bench.errors import BenchError
 from bench.fitting import fit
-from bench.fitting.fit import Drawn, parts_of, pool_of
+from bench.fitting.fit import Drawn, parts_of, rows_of
 from bench.fitting.schedule import inputs_of, run_units
 from bench.protocol.foreign import foreign_rows, hold_out
 from bench.protocol.noise import check_foreign, flip_draws
@@ -58,7 +58,7 @@ def test_a_foreign_item_has_the_label_of_what_it_replaces_and_is_never_of_a_test
     sweep = replace(sweep, table=sweep.table.assign(group=shared))  # dust on the first slide of class a
     inputs, unit = inputs_of(sweep, tmp_path), sweep.blocks[1]
     for split in sweep.plan.splits(0):
-        pool = pool_of(views["strong"].scaled(split.train, inputs.groups), inputs)
+        pool = rows_of(views["strong"], split, inputs)
         drawn = Drawn(0, split, sweep.draws["class"].supports[3, 0, split.name], pool)
         for part in parts_of(unit, drawn, inputs):
             assert np.array_equal(part.episode.Y[0], inputs.y[drawn.rows])
