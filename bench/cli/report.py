@@ -30,6 +30,9 @@ def report(
     ] = None,
     no_images: NoImages = False,
     anonymous: Anonymous = False,
+    map_way: Annotated[
+        str, option(STUDY, "How embeddings are drawn in two dimensions: {maps}.", "--map", value="KIND")
+    ] = "pca",
 ) -> None:
     """Show a run as one HTML file: report.html in its folder, or --to FILE.html; fits nothing.
 
@@ -39,14 +42,16 @@ def report(
         raise BenchError(f"Got --images {images}, which is no folder; expected the one that --data of the run named.")
 
     with imports():
+        from bench.report.html.embedding_map import check_way
         from bench.report.html.read import Look
         from bench.report.html.report import write_report
         from bench.report.tables.merge import find_runs
         from bench.report.write_up import bring_up_to_date
 
+    check_way(map_way)
     folders = find_runs(out, runs or [])
     places = _places(folders, to)
-    look = Look(images=images, pictures=not no_images, anonymous=anonymous)
+    look = Look(images=images, pictures=not no_images, anonymous=anonymous, map=map_way)
     made, notes = [], []
     with progress_bars() as progress:
         for i, (folder, place) in enumerate(zip(folders, places, strict=True)):
