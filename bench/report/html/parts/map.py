@@ -37,7 +37,7 @@ SAYS: Mapping[str, MapWords] = MappingProxyType({
     ),
     UMAP: MapWords(
         name="UMAP",
-        meaning=f"of the {NEIGHBOURS} nearest neighbours of an image among as many here. Only who lies beside whom means "
+        meaning=f"of the {NEIGHBOURS} nearest neighbours of an image are among as many here. Only who lies beside whom means "
         "something: distances between clusters, their sizes and the axes do not, and clusters may be drawn where there "
         "are none.",
     ),
@@ -64,7 +64,7 @@ def make(context: ReportContext) -> Made | None:
         '<div class="beside"><div id="map-legend" class="legend">{}</div><div id="map-point" class="panel" '
         'role="status" aria-live="polite"><p class="small js-only">Point at an image, or go through them by arrow keys.'
         "</p></div>"
-        '<p class="small"><strong>{}</strong> of <span id="map-encoder">{}</span>, which keeps '
+        '<p class="small"><strong>{}</strong> of <span id="map-encoder">{}</span>: '
         '<span id="map-kept">{}</span> {}{}</p></div></div>'
     ).format(
         _choices(context, encoders), WIDTH, HEIGHT, shown_text(first), WIDTH - 2, HEIGHT - 2, points, legend(context.classes),
