@@ -64,8 +64,8 @@ class Items:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Map:
-    """Embeddings in two dimensions: rows (n,) of the instance table; at: encoder -> (n, 2) in [0, 1]; way: how they were
-    made; kept: encoder -> the share that they keep of the variance (PCA), or of the nearest neighbours (UMAP)."""
+    """Embeddings in two dimensions: rows (n,) of the instance table; at: encoder -> (n, 2) in [0, 1]; way: how they
+    were made; kept: encoder -> the share that they keep of the variance (PCA), or of nearest neighbours (UMAP)."""
 
     rows: np.ndarray
     at: Mapping[str, np.ndarray]

@@ -137,6 +137,6 @@ def check_way(name: str) -> None:
     extra = WAYS[name].extra
     if extra and find_spec(extra[1]) is None:
         raise BenchError(
-            f"Got --map {name} without {extra[0]}; expected it installed: pip install '.[{extra[1]}]'. Without --map the "
-            "page has the principal components, which need nothing."
+            f"Got --map {name} without {extra[0]}; expected it installed: pip install '.[{extra[1]}]'. Without --map "
+            "the page has the principal components, which need nothing."
         )

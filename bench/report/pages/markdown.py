@@ -8,7 +8,20 @@ from string import Formatter
 from typing import assert_never
 
 from bench.report.pages.inert import code, inert, inert_html
-from bench.report.pages.model import Block, Bullets, Cited, Code, Figure, Folded, Heading, Inline, Page, Table, Text, Words
+from bench.report.pages.model import (
+    Block,
+    Bullets,
+    Cited,
+    Code,
+    Figure,
+    Folded,
+    Heading,
+    Inline,
+    Page,
+    Table,
+    Text,
+    Words,
+)
 from bench.report.pages.numbers import Number
 
 

@@ -37,9 +37,9 @@ SAYS: Mapping[str, MapWords] = MappingProxyType({
     ),
     UMAP: MapWords(
         name="UMAP",
-        meaning=f"of the {NEIGHBOURS} nearest neighbours of an image are among as many here. Only who lies beside whom means "
-        "something: distances between clusters, their sizes and the axes do not, and clusters may be drawn where there "
-        "are none.",
+        meaning=f"of the {NEIGHBOURS} nearest neighbours of an image are among as many here. Only who lies beside whom "
+        "means something: distances between clusters, their sizes and the axes do not, and clusters may be drawn where "
+        "there are none.",
     ),
 })  # fmt: skip
 
@@ -67,8 +67,8 @@ def make(context: ReportContext) -> Made | None:
         '<p class="small"><strong>{}</strong> of <span id="map-encoder">{}</span>: '
         '<span id="map-kept">{}</span> {}{}</p></div></div>'
     ).format(
-        _choices(context, encoders), WIDTH, HEIGHT, shown_text(first), WIDTH - 2, HEIGHT - 2, points, legend(context.classes),
-        says.name, encoder_html(context, first), rate(best.kept), says.meaning, _sample(best),
+        _choices(context, encoders), WIDTH, HEIGHT, shown_text(first), WIDTH - 2, HEIGHT - 2, points,
+        legend(context.classes), says.name, encoder_html(context, first), rate(best.kept), says.meaning, _sample(best),
     )  # fmt: skip
     data = {
         "points": [place[int(row)] for row in found.rows],
@@ -86,7 +86,8 @@ def _point(number: int, label: int, at: object) -> Markup:
     x, y = (round(SCALE * float(value)) for value in at)  # type: ignore[attr-defined]
     colour, shape, hollow = mark_of(label) if label >= 0 else OTHER
     return Markup('<use href="#m{}" class="{}" x="{:.1f}" y="{:.1f}" width="8" height="8" data-p="{}"/>').format(
-        shape, _look(colour, hollow), MARGIN + (WIDTH - 2 * MARGIN) * x / SCALE - 4, MARGIN + (HEIGHT - 2 * MARGIN) * (1 - y / SCALE) - 4,
+        shape, _look(colour, hollow), MARGIN + (WIDTH - 2 * MARGIN) * x / SCALE - 4,
+        MARGIN + (HEIGHT - 2 * MARGIN) * (1 - y / SCALE) - 4,
         number,
     )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isnan
 
@@ -19,7 +19,6 @@ from bench.report.pages.numbers import Number, counted, decimal, rate, whole
 from bench.report.pages.sections.verdict import BOARD, about_the_run, summary
 from bench.report.tables.rows import main_series, most_labels
 from bench.text import sentence
-
 
 ROBUSTNESS = "robustness"
 
@@ -172,14 +171,19 @@ def checked(context: ReportContext) -> list[tuple[Check, str, str]]:
 
 def make(context: ReportContext) -> Made:
     """Return sentences, checks and what was run."""
+    return Made(html=verdict_html(context))
+
+
+def verdict_html(context: ReportContext, left_out: Sequence[str] = ()) -> Markup:
+    """Return sentences, checks and what was run. left_out: codes of checks that cannot be made here."""
     lead = Markup("").join(Markup("<p>{}</p>").format(words_html(words)) for words in sentences(context))
-    outcomes = checked(context)
+    outcomes = [found for found in checked(context) if found[0].code not in left_out]
     lines = [(outcome, check_html(outcome, one.code, one.asks, words_html(text))) for one, outcome, text in outcomes]
     badges = summary_html([outcome for outcome, _ in lines])
     blocks = [block for block in about_the_run(context.run) if not isinstance(block, Code)]
-    return Made(html=Markup(
+    return Markup(
         '<div class="lead">{}</div>{}{}<details><summary>What was run on which data</summary>{}</details>'
-    ).format(lead, badges, checks_html(lines), blocks_html(blocks)))  # fmt: skip
+    ).format(lead, badges, checks_html(lines), blocks_html(blocks))
 
 
 VERDICT = Part(key="verdict", title="The verdict", brief="Verdict", make=make)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ from bench.report.pictures.axes import SERIES, mark_of
 from .conftest import take_apart
 
 ROOT = Path(__file__).resolve().parents[4]
-needs_umap = pytest.mark.skipif(importlib.util.find_spec("umap") is None, reason="umap-learn is not installed ('.[umap]')")
+needs_umap = pytest.mark.skipif(
+    importlib.util.find_spec("umap") is None, reason="umap-learn is not installed ('.[umap]')"
+)
 
 
 def clusters(each: int = 30, dimensions: int = 20) -> np.ndarray:
@@ -52,7 +55,9 @@ def test_the_share_of_neighbours_that_a_map_keeps_is_counted_one_by_one():
 
 def test_every_way_says_on_the_page_what_distances_mean():
     assert set(WAYS) == set(SAYS) == {PCA, UMAP}
-    assert "distances" in SAYS[UMAP].meaning and "Distances" in SAYS[PCA].meaning and str(NEIGHBOURS) in SAYS[UMAP].meaning
+    assert (
+        "distances" in SAYS[UMAP].meaning and "Distances" in SAYS[PCA].meaning and str(NEIGHBOURS) in SAYS[UMAP].meaning
+    )
 
 
 def test_a_map_has_a_bounded_number_of_points():
@@ -105,9 +110,7 @@ def test_a_report_with_umap_is_the_same_bytes_twice_and_says_which_map_it_is(sma
 def test_forty_classes_are_told_apart_by_shape_and_colour():
     marks = [mark_of(k) for k in range(2 * SERIES * SERIES)]
     assert len(set(marks)) == len(marks)
-    assert all(a[1] != b[1] for a, b in zip(marks, marks[1:], strict=False))  # neighbours, without colour
+    assert all(a[1] != b[1] for a, b in pairwise(marks))  # neighbours, without colour
     keys = [attributes["class"] + attributes["href"] for attributes, _ in take_apart(
         f"<body>{legend([f'class {k}' for k in range(40)])}</body>".encode()).having("href")]  # fmt: skip
     assert len(set(keys)) == 40
-
-
