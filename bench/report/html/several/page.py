@@ -124,7 +124,7 @@ def _shared(runs: Sequence[OneRun]) -> Markup:
     columns = [
         Column(heading="property", texts=lambda row: row["what"]),
         Column(heading="the same?", texts=lambda row: _same(row["cells"])),
-        *(Column(heading=_run(run), meaning=run.name, texts=of_run(at)) for at, run in enumerate(runs)),
+        *(Column(heading=_run(run), meaning=shown_text(run.name), texts=of_run(at)) for at, run in enumerate(runs)),
     ]
     table = table_html(columns, rows, BOARD, caption="What the runs were made under")
     return Markup('<div class="files">{}</div>').format(table)
@@ -231,7 +231,7 @@ def _score(run: OneRun) -> Column:
         )  # fmt: skip
         return Markup('<span data-run="{}">{} [{} to {}]</span>').format(run.number, score, low, high)
 
-    return Column(heading=f"{_run(run)} [95%]", meaning=f"balanced accuracy in percent, {run.name}", texts=text)
+    return Column(heading=f"{_run(run)} [95%]", meaning=shown_text(f"balanced accuracy in percent, {run.name}"), texts=text)
 
 
 def _number(value: Value, row: Row, run: int) -> Markup:
