@@ -9,6 +9,7 @@ from bench.api import arguments
 from bench.api.arguments import PathLike
 from bench.api.data import Data
 from bench.api.words import python_words
+from bench.data.layout import existing
 from bench.embeddings.embed import DataSpec
 from bench.instances.cell_boxes import CellFiles
 from bench.progress import bars
@@ -75,6 +76,12 @@ def label(
     >>> index = bench.write_demo("demo", bench.DemoSpec(images=8, size=(48, 48)))
     >>> widget = bench.label("demo/raw", to="demo/labels.csv")  # doctest: +SKIP
     >>> widget.table()  # doctest: +SKIP
+
+    A mistake is a `BenchError` that says what was expected:
+
+    >>> bench.label("demo/rw")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    bench.errors.BenchError: Got path demo/rw, which does not exist, did you mean 'raw'? ...
     """
     with python_words(), bars(arguments.flag(progress, "progress")) as report:
         if isinstance(data, Data):
@@ -85,6 +92,7 @@ def label(
                 data=arguments.path(data, "data"), instances=arguments.text(instances, "instances", "tiles:128"),
                 cells=CellFiles(file=file, column=None, masks=None, most=None, units="pixels"),
             )  # fmt: skip
+        existing(spec.data)
         table = arguments.path_or_none(to, "to") or place_beside(spec.data)
         request = LabelRequest(
             source=spec, out=arguments.path(out, "out"), order=arguments.text(order, "order", "path"),

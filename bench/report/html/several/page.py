@@ -278,7 +278,10 @@ def _across(found: Several) -> list[Section]:
     if not blocks:
         return []
     html = blocks_html(blocks)
-    lead = "A method that every dataset has, over all of them: this compares methods, and neither runs nor datasets."
+    lead = (
+        "A method that every dataset has, over all of them: this compares methods, and neither runs nor datasets. Its "
+        "tables are those that bench leaderboard writes."
+    )
     return [Section(key="across", title="Across datasets", brief="Across", html=html, lead=lead)]
 
 

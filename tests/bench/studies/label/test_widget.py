@@ -139,7 +139,7 @@ class Cell(Opened):
     """A cell of a notebook that is none: the module in a browser, whose messages are taken to a widget and back."""
 
     def __init__(self, driver: Any, path: Path, widget: Any, **how: Any) -> None:
-        path.write_text("<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>cell</title></head>"
+        path.write_text("<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>cell</title></head>"
                         "<body><main><h1>Notebook</h1><div id='cell'></div></main></body></html>")  # fmt: skip
         super().__init__(driver, path, **how)
         self.widget = widget
