@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.api.words import in_python
+from bench.api.words import in_python, python_words
 from bench.errors import BenchError
 from bench.report.pages.plain_text import plain_words
 from bench.report.pages.sections.verdict import summary
@@ -117,7 +117,6 @@ class RunResult(Shows):
         >>> run.report("cells.html", images="demo/raw").name
         'cells.html'
         """
-        from bench.report.html.embedding_map import check_way
         from bench.report.html.read import Look
         from bench.report.html.report import write_report
 

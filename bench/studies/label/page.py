@@ -46,8 +46,8 @@ def cell_html(title: str, what: str) -> str:
 
 def cell_module() -> str:
     """Return the script as a module of anywidget; every view of a widget has a scope of its own."""
-    inner = _script(AT_CELL)
-    return f"function render({{ model, el }}) {{\n{inner}\nreturn () => place.leave();\n}}\nexport default {{ render }};\n"
+    inner = f"{_script(AT_CELL)}\nreturn () => place.leave();"
+    return f"function render({{ model, el }}) {{\n{inner}\n}}\nexport default {{ render }};\n"
 
 
 def cell_style() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, closing
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
 import pandas as pd
@@ -49,15 +49,15 @@ def widget_class() -> Any:
         import traitlets
     except ImportError:
         raise BenchError(
-            "Got bench.label without anywidget; expected it installed: pip install '.[notebook]'. The same page without "
-            "a notebook: `bench label`."
+            "Got bench.label without anywidget; expected it installed: pip install '.[notebook]'. The same page "
+            "without a notebook: `bench label`."
         ) from None
 
     class LabelWidget(anywidget.AnyWidget):
         """Images or cells to label in a cell of a notebook, by keys, mouse or finger; see `bench.label`."""
 
         #: Table -> the widget that writes it now, in this kernel: a cell that is run again takes over from itself.
-        at_work: WeakValueDictionary[Path, Any] = WeakValueDictionary()
+        at_work: ClassVar[WeakValueDictionary[Path, Any]] = WeakValueDictionary()
         _esm = cell_module()
         _page = traitlets.Unicode().tag(sync=True)
         _look = traitlets.Unicode(cell_style()).tag(sync=True)

@@ -231,7 +231,8 @@ def _score(run: OneRun) -> Column:
         )  # fmt: skip
         return Markup('<span data-run="{}">{} [{} to {}]</span>').format(run.number, score, low, high)
 
-    return Column(heading=f"{_run(run)} [95%]", meaning=shown_text(f"balanced accuracy in percent, {run.name}"), texts=text)
+    meaning = shown_text(f"balanced accuracy in percent, {run.name}")
+    return Column(heading=f"{_run(run)} [95%]", meaning=meaning, texts=text)
 
 
 def _number(value: Value, row: Row, run: int) -> Markup:
