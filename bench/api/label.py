@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from bench.api import arguments
@@ -92,8 +93,8 @@ def label(
                 data=arguments.path(data, "data"), instances=arguments.text(instances, "instances", "tiles:128"),
                 cells=CellFiles(file=file, column=None, masks=None, most=None, units="pixels"),
             )  # fmt: skip
-        existing(spec.data)
-        table = arguments.path_or_none(to, "to") or place_beside(spec.data)
+        existing(Path(spec.data))
+        table = arguments.path_or_none(to, "to") or place_beside(Path(spec.data))
         request = LabelRequest(
             source=spec, out=arguments.path(out, "out"), order=arguments.text(order, "order", "path"),
             seed=_seed(seed), classes=tuple(arguments.words(classes, "classes", "['a', 'b']")),

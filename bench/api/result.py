@@ -117,6 +117,7 @@ class RunResult(Shows):
         >>> run.report("cells.html", images="demo/raw").name
         'cells.html'
         """
+        from bench.report.html.embedding_map import check_way
         from bench.report.html.read import Look
         from bench.report.html.report import write_report
 

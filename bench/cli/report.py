@@ -58,7 +58,7 @@ def report(
     check_way(map_way)
     folders = find_runs(out, runs or [])
     together = _together(folders, to, out)
-    places = [] if together == to else _places(folders, to)
+    places = [] if together and together == to else _places(folders, to)
     look = Look(images=images, pictures=not no_images, anonymous=anonymous, map=map_way)
     made, notes = [], []
     with progress_bars() as progress:
