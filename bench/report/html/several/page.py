@@ -65,7 +65,7 @@ def several_page(found: Several) -> bytes:
         Section(key="shared", title="What the runs share", brief="Shared", html=_shared(found.runs),
                 lead="What is not the same in all of them is part of every difference between them."),
         *_same_data(found.runs), *_other_data(found.runs), *_across(found),
-        *(Section(key=f"run{run.number}", title=_title(run), brief=_run(run), html=_verdict(run))
+        *(Section(key=f"run{run.number}", title=shown_text(_title(run)), brief=_run(run), html=_verdict(run))
           for run in found.runs),
     ]  # fmt: skip
     return page_bytes(kind="Several runs", title=title, sections=sections, closing="It was made by bench report.")
@@ -186,8 +186,8 @@ def _same_data(runs: Sequence[OneRun]) -> list[Section]:
         columns = [*_names(), *map(_score, own), Column(heading="difference in points", texts=_differences)]
         html = _tables(columns, rows, f"Methods of {_listed(own)}") if rows else _none()
         sections.append(Section(
-            key=f"data{number}", title=f"The same data: {own[0].dataset}", brief=f"Same data {number}", html=html,
-            lead=PAIRED,
+            key=f"data{number}", title=shown_text(f"The same data: {own[0].dataset}"), brief=f"Same data {number}",
+            html=html, lead=PAIRED,
         ))  # fmt: skip
     return sections
 

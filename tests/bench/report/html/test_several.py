@@ -60,7 +60,7 @@ def folders(small_run, tmp_path_factory) -> list[Path]:
     write_demo(here / "other" / "cells", DemoSpec(images=24, size=(64, 64), seed=5))
     made = [small_run]
     data = small_run.parents[2] / "demo" / "raw"
-    for name, folder, draws in (("repeated", data, 4), ("fewer", data, 3), ("elsewhere", here / "other" / "cells" / "raw", 4)):
+    for name, folder, draws in (("repeated", data, 4), ("fewer", data, 3), ("farrun", here / "other" / "cells" / "raw", 4)):
         request = Request(
             source=DataSpec(folder, group_pattern=r"([^/]+)__"), protocol=Protocol(shots=(1, 2), noise=(0.0, 0.4), draws=draws),
             encoders=("texture", "thumbnail"), heads=("knn", "centroid"), out=here / "results", name=name, baselines=False,
@@ -145,8 +145,8 @@ def test_the_same_runs_give_the_same_bytes_without_script_or_request(folders, pa
 def test_an_anonymous_page_says_no_name_and_no_path(folders, page):
     hidden = several_page(read_several(folders, {folders[0]: "secret/report.html"}, anonymous=True)).decode()
     text = take_apart(hidden.encode()).text()
-    for name in ("repeated", "elsewhere", "drawn", "secret", str(folders[0]), "__"):
-        assert name in page.decode() or name in ("secret", str(folders[0]), "__")
+    for name in ("repeated", "farrun", "Run 1: drawn", "secret", str(folders[0]), "__"):
+        assert name in take_apart(page).text() or name in ("secret", str(folders[0]), "__")
         assert name not in text
     assert "dataset 1" in text and "dataset 2" in text and "texture" in text and "href=\"secret" not in hidden
 
