@@ -74,7 +74,7 @@ def label(
     Examples
     --------
     >>> import bench
-    >>> index = bench.write_demo("demo", bench.DemoSpec(images=8, size=(48, 48)))
+    >>> index = bench.write_demo("demo", bench.DemoSpec(images=12, size=(64, 64)))
     >>> widget = bench.label("demo/raw", to="demo/labels.csv")  # doctest: +SKIP
     >>> widget.table()  # doctest: +SKIP
 
