@@ -48,6 +48,7 @@ def report(
         raise BenchError(f"Got --images {images}, which is no folder; expected the one that --data of the run named.")
 
     with imports():
+        from bench.report.html.context import PCA
         from bench.report.html.embedding_map import check_way
         from bench.report.html.read import Look
         from bench.report.html.report import write_report
@@ -59,6 +60,11 @@ def report(
     folders = find_runs(out, runs or [])
     together = _together(folders, to, out)
     places = [] if together and together == to else _places(folders, to)
+    if together and not places and (images or map_way != PCA):
+        raise BenchError(
+            f"Got --{'images' if images else 'map'} for {to}, the page of {len(folders)} runs, which has no images and "
+            "no map; expected it for the report of each, e.g. with --to FOLDER."
+        )
     look = Look(images=images, pictures=not no_images, anonymous=anonymous, map=map_way)
     made, notes = [], []
     with progress_bars() as progress:

@@ -63,6 +63,7 @@ def test_it_finds_images_that_were_moved_where_it_is_told(made):
     ("words", "said"),
     [
         (("three",), "Got run three"), (("--map", "tsne"), "Got --map tsne; expected one of pca, umap"),
+        (("one", "two", "--to", "x.html", "--images", "raw"), "Got --images for x.html, the page of 2 runs"),
         (("one", "--to", "x.pdf"), "Got --to x.pdf; expected a name ending in .html"),
         (("one", "--images", "nowhere"), "Got --images nowhere, which is no folder"),
         (("--out", "nothing"), "Got no run in nothing"),
