@@ -9,6 +9,7 @@ r"""Cell-Classifier: which frozen encoder and which classical head to trust on c
     run.leaderboard; run.pairs                       # pandas; the run shows itself in a notebook
     bench.audit(data)                                # labels, slides and images that look wrong
     bench.HeadClassifier("logreg")                   # a scikit-learn classifier
+    bench.label("images", classes=["a", "b"])        # labels by hand, in a cell of a notebook
     clf = bench.fit(data); clf.predict(["a.png"])    # a classifier to take home
 
 Arguments are the words of the command line, and a mistake in them is a `BenchError` that says what was expected.
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from bench.api.data import Data, load_data
     from bench.api.embed import Embedding, embed
     from bench.api.fit import fit, load_model
+    from bench.api.label import label
     from bench.api.lists import list_encoders, list_heads
     from bench.api.result import RunResult
     from bench.api.run import load_run, run
@@ -49,6 +51,7 @@ __all__ = [
     "audit",
     "embed",
     "fit",
+    "label",
     "list_encoders",
     "list_heads",
     "load_data",
@@ -71,6 +74,7 @@ _ROOMS = {
     "audit": "bench.api.audit",
     "embed": "bench.api.embed",
     "fit": "bench.api.fit",
+    "label": "bench.api.label",
     "list_encoders": "bench.api.lists",
     "list_heads": "bench.api.lists",
     "load_data": "bench.api.data",

@@ -83,8 +83,10 @@ def texture(image: np.ndarray) -> np.ndarray:
 
 @descriptor("focus-spectrum", dim=19, preprocess=GREY)
 def focus_spectrum(image: np.ndarray) -> np.ndarray:
-    """Sharpness: log variance of the Laplacian (Pech-Pacheco et al. 2000) and log gradient energy; then the
-    log share of power in 16 rings of spatial frequency up to 0.5 cycles per pixel, and its slope over them.
+    """Sharpness (Laplacian, gradient) and the share of power in 16 rings of spatial frequency, with its slope.
+
+    Log variance of the Laplacian (Pech-Pacheco et al. 2000), log gradient energy, then the log share of power in 16
+    rings up to 0.5 cycles per pixel and its slope over them.
     """
     grey = _at_least(image[..., 0], 16)
     rings = _ring_power(grey, 16)

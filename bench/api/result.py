@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.api.words import in_python
+from bench.api.words import in_python, python_words
 from bench.errors import BenchError
 from bench.report.pages.plain_text import plain_words
 from bench.report.pages.sections.verdict import summary
@@ -76,7 +76,12 @@ class RunResult(Shows):
     notes: tuple[str, ...]
 
     def report(
-        self, to: str | Path | None = None, *, images: str | Path | None = None, anonymous: bool = False
+        self,
+        to: str | Path | None = None,
+        *,
+        images: str | Path | None = None,
+        anonymous: bool = False,
+        map: str = "pca",
     ) -> Path:
         """Show the run as one HTML file, to look at; nothing is fitted.
 
@@ -89,6 +94,9 @@ class RunResult(Shows):
             was made in Python there are no images then.
         anonymous : bool, default=False
             Show no path and no name of a file, a group or the dataset.
+        map : {"pca", "umap"}, default="pca"
+            How embeddings are drawn in two dimensions: along two principal components, or such that neighbours stay
+            together, which needs `pip install '.[umap]'`.
 
         Returns
         -------
@@ -109,10 +117,13 @@ class RunResult(Shows):
         >>> run.report("cells.html", images="demo/raw").name
         'cells.html'
         """
+        from bench.report.html.embedding_map import check_way
         from bench.report.html.read import Look
         from bench.report.html.report import write_report
 
-        look = Look(images=None if images is None else Path(images), anonymous=anonymous)
+        with python_words():
+            check_way(map)
+        look = Look(images=None if images is None else Path(images), anonymous=anonymous, map=map)
         return write_report(self.folder, None if to is None else Path(to), look)
 
     def __len__(self) -> int:

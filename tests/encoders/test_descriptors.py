@@ -127,3 +127,8 @@ def test_pixels_are_the_image_itself_made_small() -> None:
     assert thumbnail[0, 0].tolist() == [1, 0, 0] and thumbnail[7, 7].tolist() == [0, 0, 0]
     grey = describe("raw-pixels", image).reshape(32, 32)
     assert grey[0, 0] == pytest.approx(76 / 255) and grey[31].max() == 0
+
+
+@pytest.mark.parametrize("name", [name for name in names() if resolve(name).source.startswith("descriptor:")])
+def test_what_a_list_says_of_a_descriptor_is_a_whole_sentence(name: str) -> None:
+    assert resolve(name).about.endswith(".")

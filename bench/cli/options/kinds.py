@@ -12,6 +12,7 @@ TABLES = {
     "noise kinds": ("bench.protocol.noise", "KINDS"),
     "split kinds": ("bench.protocol.split_kinds", "SPLIT_KINDS"),
     "selection kinds": ("bench.fitting.selection", "WAYS"),
+    "maps": ("bench.report.html.embedding_map", "WAYS"),
     "orders": ("bench.studies.label.orders", "ORDERS"),
 }
 _LIST = re.compile(rf"{{({'|'.join(TABLES)})}}")

@@ -34,25 +34,34 @@ def without_names(run: RunPage, table: pd.DataFrame) -> RunPage:
     )  # fmt: skip
 
 
-def without_paths(context: ReportContext) -> ReportContext:
-    """Return a report in which encoders and heads that are called by a file, such as my.py:NAME, have a number."""
-    heads = dict.fromkeys(method.head for method in context.methods)
-    called = {name: f"encoder {i + 1}" for i, name in enumerate(context.encoders) if _PATHS.search(name)}
-    called |= {name: f"head {i + 1}" for i, name in enumerate(heads) if _PATHS.search(name)}
+def called_of(encoders: Iterable[str], heads: Iterable[str]) -> dict[str, str]:
+    """Return what encoders and heads that are called by a file are called instead, as encoder 1."""
+    called = {name: f"encoder {i + 1}" for i, name in enumerate(dict.fromkeys(encoders)) if _PATHS.search(name)}
+    return called | {name: f"head {i + 1}" for i, name in enumerate(dict.fromkeys(heads)) if _PATHS.search(name)}
+
+
+def without_paths(context: ReportContext, called: Mapping[str, str] | None = None) -> ReportContext:
+    """Return a report in which encoders and heads that are called by a file, such as my.py:NAME, have a number.
+
+    called: what they are called, None: of `called_of`, for this report alone.
+    """
+    if called is None:
+        called = called_of(context.encoders, (method.head for method in context.methods))
+    names = dict(called)
 
     def renamed(table: pd.DataFrame) -> pd.DataFrame:
         texts = [name for name in table if str(name).partition("_")[0] in ("encoder", "head", "intact")]
-        return table.assign(**{str(name): [called.get(x, x) for x in table[name]] for name in texts})
+        return table.assign(**{str(name): [names.get(x, x) for x in table[name]] for name in texts})
 
     def method(one: Method) -> Method:
-        return one._replace(encoder=called.get(one.encoder, one.encoder), head=called.get(one.head, one.head))
+        return one._replace(encoder=names.get(one.encoder, one.encoder), head=names.get(one.head, one.head))
 
     run, there = context.run, context.map
-    facts = replace(run.facts, encoders={called.get(name, name): known for name, known in run.facts.encoders.items()})
+    facts = replace(run.facts, encoders={names.get(name, name): known for name, known in run.facts.encoders.items()})
     board = replace(run.board, table=renamed(run.board.table), pairs=renamed(run.board.pairs))
     if there is not None:
-        there = replace(there, at={called.get(name, name): at for name, at in there.at.items()},
-                        kept={called.get(name, name): kept for name, kept in there.kept.items()})  # fmt: skip
+        there = replace(there, at={names.get(name, name): at for name, at in there.at.items()},
+                        kept={names.get(name, name): kept for name, kept in there.kept.items()})  # fmt: skip
     return replace(
         context, map=there, methods=tuple(map(method, context.methods)), detailed=tuple(map(method, context.detailed)),
         run=replace(run, facts=facts, board=board, robustness=renamed(run.robustness),

@@ -16,7 +16,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from bench.report.html.words import text_html
+from bench.report.html.words import field_html, text_html
 from bench.report.pages.model import Row
 from bench.report.pages.numbers import decimal, p_value, points, rate, whole
 
@@ -117,8 +117,7 @@ def cell_html(column: Column, row: Row, table: str) -> Markup:
 
 def number_html(text: str, value: Value, table: str, row: int) -> Markup:
     """Return a number that says which field it is."""
-    share = Markup(" data-share") if value.share else Markup("")
-    return Markup('<span data-field="{}/{}/{}"{}>{}</span>').format(table, row, value.column, share, text)
+    return field_html(text, f"{table}/{row}/{value.column}", value.share)
 
 
 def bar_html(middle: float, low: float, high: float) -> Markup:

@@ -19,6 +19,7 @@ from bench.report.tables.rows import head_label
 from bench.runs.facts import RunFacts
 
 METHOD = ["encoder", "head", "selection"]
+PCA, UMAP = "pca", "umap"  # ways to draw a map
 DETAILED = 8  # methods that are looked at item by item: the best head of every encoder
 
 
@@ -63,12 +64,13 @@ class Items:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Map:
-    """Embeddings in two dimensions: rows (n,) of the instance table; at: encoder -> (n, 2) in [0, 1]; kept: encoder ->
-    the share of the variance that the two have."""
+    """Embeddings in two dimensions: rows (n,) of the instance table; at: encoder -> (n, 2) in [0, 1]; way: how they
+    were made; kept: encoder -> the share that they keep of the variance (PCA), or of nearest neighbours (UMAP)."""
 
     rows: np.ndarray
     at: Mapping[str, np.ndarray]
     kept: Mapping[str, float]
+    way: str = PCA
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

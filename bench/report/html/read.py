@@ -20,6 +20,7 @@ from bench.embeddings.thumbnails import thumbnails
 from bench.errors import BenchError
 from bench.report.html.anonymous import without_names, without_paths
 from bench.report.html.context import (
+    PCA,
     Items,
     Level,
     Map,
@@ -56,11 +57,12 @@ AUDITS, AUDITED = "audit", 48  # folder of all audits; labels of one that are sh
 @dataclass(frozen=True, kw_only=True)
 class Look:
     """How a report is to look: with images or without, with names of files or without. images: where they lie, None:
-    where the command of the run says."""
+    where the command of the run says. map: how embeddings are drawn in two dimensions, of `embedding_map.WAYS`."""
 
     images: Path | None = None
     pictures: bool = True
     anonymous: bool = False
+    map: str = PCA
 
 
 def read_report(folder: Path, look: Look | None = None) -> ReportContext:
@@ -77,7 +79,7 @@ def read_report(folder: Path, look: Look | None = None) -> ReportContext:
     counted = [counted_as(rows[method], record.facts.split_rule) for method in detailed]
     differences = _differences(folder, record, methods, level, why)
     store = folder.parent.parent / "store"
-    found = _map(record, detailed, store, why)
+    found = _map(record, detailed, (store, look.map), why)
     y, groups = labels_and_groups(record)
     audit = doubted(read_audit(folder.parent.parent / AUDITS, record.facts.content), record.table)
     first = [] if audit is None else audit["row"].head(AUDITED).astype(int).tolist()
@@ -209,11 +211,12 @@ def _differences(
     return all_differences(folder, record, methods, level)
 
 
-def _map(record: RunRecord, methods: Sequence[Method], store: Path, why: dict[str, str]) -> Map | None:
+def _map(record: RunRecord, methods: Sequence[Method], made: tuple[Path, str], why: dict[str, str]) -> Map | None:
+    store, way = made
     keys = encoder_keys(record.units)
     wanted = {method.encoder: keys[method.encoder] for method in methods if method.encoder in keys}
     names = record.table["instance"].astype(str).tolist()
-    found, reason = make_map(EmbeddingStore(store), wanted, names, sampled(names))
+    found, reason = make_map(EmbeddingStore(store), wanted, names, sampled(names), way)
     why |= {"map": reason} if reason else {}
     return found
 

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from markupsafe import Markup, escape
 
-from bench.report.pages.model import Block, Bullets, Code, Figure, Folded, Heading, Inline, Table, Text, Words
+from bench.report.pages.model import Block, Bullets, Cited, Code, Figure, Folded, Heading, Inline, Table, Text, Words
 from bench.report.pages.numbers import Number
 from bench.text import encodable, plain
 
@@ -55,6 +55,8 @@ def words_html(words: Inline) -> Markup:
             return Markup("<code>{}</code>").format(text_html(text))
         case Number():
             return escape(str(words))
+        case Cited(number=number, table=table, row=row, column=column, share=share):
+            return field_html(number, f"{table}/{row}/{column}", share)
         case _:
             return _with_code(words)
 
@@ -65,6 +67,12 @@ def _with_code(text: str) -> Markup:
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if i % 2 else text_html(part) for i, part in enumerate(parts) if part
     )
+
+
+def field_html(text: str, field: str, share: bool) -> Markup:
+    """Return a number that says which field of which table it is, as table/row/column. share: in percent of it."""
+    told = Markup(" data-share") if share else Markup("")
+    return Markup('<span data-field="{}"{}>{}</span>').format(field, told, text)
 
 
 def blocks_html(blocks: Sequence[Block], level: int = 3) -> Markup:

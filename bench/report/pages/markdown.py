@@ -8,7 +8,20 @@ from string import Formatter
 from typing import assert_never
 
 from bench.report.pages.inert import code, inert, inert_html
-from bench.report.pages.model import Block, Bullets, Code, Figure, Folded, Heading, Inline, Page, Table, Text, Words
+from bench.report.pages.model import (
+    Block,
+    Bullets,
+    Cited,
+    Code,
+    Figure,
+    Folded,
+    Heading,
+    Inline,
+    Page,
+    Table,
+    Text,
+    Words,
+)
 from bench.report.pages.numbers import Number
 
 
@@ -28,7 +41,7 @@ def inline(words: Inline, *, in_table: bool = False) -> str:
             )
         case Code(text=text):
             return code(text, in_table=in_table)
-        case Number():
+        case Number() | Cited():
             return str(words)
         case _:
             return inert(words, in_table=in_table)

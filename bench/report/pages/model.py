@@ -37,7 +37,22 @@ class Words:
     values: Mapping[str, Inline] = field(default_factory=dict)
 
 
-Inline: TypeAlias = str | Code | Words  # a plain str is data
+@dataclass(frozen=True)
+class Cited:
+    """A number with the field of a stored table that it is: the table, its row, counted from 0, and its column. share:
+    whether it is printed in percent of the field. A page that can say so does; others show the number alone."""
+
+    number: Number
+    table: str
+    row: int
+    column: str
+    share: bool = False
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+Inline: TypeAlias = str | Code | Words | Cited  # a plain str is data
 
 
 def say(template: str, /, **values: Inline | int) -> Words:

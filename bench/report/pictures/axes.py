@@ -11,6 +11,15 @@ Ends = tuple[float, float]
 Ticks = list[tuple[float, str]]  # (value, text)
 
 
+def mark_of(number: int) -> tuple[int, int, bool]:
+    """Return (colour, shape, whether it is hollow) of a kind of point: another for each of 2 * SERIES * SERIES of them.
+
+    Neighbours never share a shape, and the first SERIES of them share nothing, so that colour is never the only sign.
+    """
+    lap = number // SERIES
+    return number % SERIES, (number + lap // 2) % SERIES, lap % 2 == 1
+
+
 @dataclass(frozen=True, kw_only=True)
 class Series:
     """A line: points (x, y, low, high), rising in x. style: its colour, dashes and shape. name, detail: at its end."""

@@ -104,6 +104,11 @@ class Labelling:
                 given=len(all_of_them) - len(pressed),
             )  # fmt: skip
 
+    def table_bytes(self) -> bytes:
+        """Return the label table as it is now, as CSV."""
+        with self._lock:
+            return table_bytes(self._labels(), self.task.about, self._before)
+
     def close(self) -> None:
         """Write the table. Raises BenchError where that cannot be done; the journal has all labels."""
         with self._lock:
@@ -139,10 +144,9 @@ class Labelling:
                 self._problem = f"The label table cannot be written now; no label is lost. {error}"
 
     def _save(self) -> None:
-        labels = self._labels()
         there = self.to.read_bytes() if self.to.exists() else None
-        data = table_bytes(labels, self.task.about, self._before)
-        if data != there and (labels or there is not None):
+        data = self.table_bytes()
+        if data != there and (self._labels() or there is not None):
             write_table(self.to, data, self._journal)
 
     def _labels(self) -> dict[Key, Label]:

@@ -20,6 +20,7 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.images import ImageError
+from bench.studies.label.deeds import DEEDS, MalformedError
 from bench.studies.label.labelling import Labelling
 from bench.studies.label.page import ASSETS, page_html
 from bench.studies.label.pictures import KINDS, Pictures, not_shown
@@ -94,25 +95,6 @@ class LabelServer(ThreadingHTTPServer):
             self.server_close()
 
 
-def _press(labelling: Labelling, said: Mapping[str, Any]) -> Mapping[str, Any]:
-    items, code = said.get("items"), said.get("label")
-    if not isinstance(items, list) or not all(type(one) is int for one in [*items, code]):
-        raise RefusedError(HTTPStatus.BAD_REQUEST, "items and label have to be whole numbers")
-    return labelling.press(items, int(str(code)))
-
-
-def _add_class(labelling: Labelling, said: Mapping[str, Any]) -> Mapping[str, Any]:
-    if not isinstance(name := said.get("name"), str):
-        raise RefusedError(HTTPStatus.BAD_REQUEST, "name has to be a text")
-    return labelling.add_class(name)
-
-
-#: What the page may ask to be done, by the last word of the address.
-DEEDS: Mapping[str, Callable[[Labelling, Mapping[str, Any]], Mapping[str, Any]]] = {
-    "press": _press, "undo": lambda labelling, said: labelling.undo(), "class": _add_class,
-}  # fmt: skip
-
-
 class _Handler(BaseHTTPRequestHandler):
     """One connection."""
 
@@ -134,6 +116,9 @@ class _Handler(BaseHTTPRequestHandler):
         except RefusedError as refused:
             self.close_connection = True  # what else was sent is not read
             return refused.reply
+        except MalformedError as error:
+            self.close_connection = True
+            return RefusedError(HTTPStatus.BAD_REQUEST, str(error)).reply
         except BenchError as error:
             return as_json({"error": str(error)}, HTTPStatus.CONFLICT)
 

@@ -11,7 +11,7 @@ import pytest
 
 import bench
 
-CALLED = ("load_data", "embed", "run", "audit", "fit", "load_model", "Classifier.predict", "Classifier.predict_images", "Classifier.save", "load_run", "write_demo", "list_encoders", "list_heads", "DemoSpec",
+CALLED = ("load_data", "embed", "run", "audit", "fit", "label", "load_model", "Classifier.predict", "Classifier.predict_images", "Classifier.save", "load_run", "write_demo", "list_encoders", "list_heads", "DemoSpec",
           "HeadClassifier", "HeadClassifier.fit", "HeadClassifier.predict", "HeadClassifier.predict_proba",
           "Data.check", "RunResult.report")  # fmt: skip
 HELD = ("AuditResult", "Classifier", "Data", "DataCheck", "Embedding", "RunResult", "HeadClassifier")  # classes whose attributes are described

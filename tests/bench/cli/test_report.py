@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -25,15 +26,29 @@ def made(bench, tmp_path, save_png):
 
 def test_a_report_lies_in_the_folder_of_its_run_or_where_it_is_wanted(made):
     code, text = made("report")
-    assert code == 0 and text.count("Report: ") == 2
+    assert code == 0 and text.count("Report: ") == 3  # and the page of both
     assert Path("results/runs/one/report.html").is_file() and Path("results/runs/two/report.html").is_file()
     assert made("report", "one", "--to", "a/b.html")[0] == 0
     assert Path("a/b.html").read_bytes() == Path("results/runs/one/report.html").read_bytes()
     assert made("report", "--to", "all")[0] == 0
-    assert sorted(path.name for path in Path("all").iterdir()) == ["one.html", "two.html"]
+    assert sorted(path.name for path in Path("all").iterdir()) == ["index.html", "one.html", "two.html"]
     assert made("report", "one", "--to", "c.html", "--no-images", "--anonymous")[0] == 0
     page = Path("c.html").read_text()
     assert "raw/" not in page and ".png" not in page and "data:image" not in page
+
+
+def test_several_runs_have_a_page_together_that_leads_to_their_reports(made):
+    assert made("report")[0] == 0
+    page = Path("results/report.html").read_text()
+    for name in ("one", "two"):
+        assert f'href="runs/{name}/report.html"' in page and Path(f"results/runs/{name}/report.html").is_file()
+    assert made("report", "one", "two", "--to", "x/both.html")[0] == 0
+    assert [path.name for path in Path("x").iterdir()] == ["both.html"] and "report.html" not in Path("x/both.html").read_text()
+    assert made("report", "two", "one", "--to", "x/both.html", "--anonymous")[0] == 0
+    shown = re.sub("<style>.*?</style>|<[^>]+>", " ", Path("x/both.html").read_text(), flags=re.DOTALL)
+    assert not re.search(r"\braw\b|\.png|\bone:", shown) and "dataset 1" in shown
+    assert made("report", "--to", "all")[0] == 0
+    assert 'href="one.html"' in Path("all/index.html").read_text()
 
 
 def test_it_finds_images_that_were_moved_where_it_is_told(made):
@@ -47,7 +62,8 @@ def test_it_finds_images_that_were_moved_where_it_is_told(made):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("three",), "Got run three"), (("--to", "x.html"), "Got --to x.html for 2 runs; expected a folder"),
+        (("three",), "Got run three"), (("--map", "tsne"), "Got --map tsne; expected one of pca, umap"),
+        (("one", "two", "--to", "x.html", "--images", "raw"), "Got --images for x.html, the page of 2 runs"),
         (("one", "--to", "x.pdf"), "Got --to x.pdf; expected a name ending in .html"),
         (("one", "--images", "nowhere"), "Got --images nowhere, which is no folder"),
         (("--out", "nothing"), "Got no run in nothing"),

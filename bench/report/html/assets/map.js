@@ -26,18 +26,24 @@ const startMap = () => {
       of: (p) => { const share = rightOf(p); return share === null ? 3 : share === 1 ? 0 : share > 0.5 ? 1 : 2; },
     },
   };
-  const styleOf = (k) => (colour === "right" ? [0, 4, 1, 7][k] : ((k % SHAPES) + SHAPES) % SHAPES);
+  // [colour, shape, whether it is hollow] of a kind of point, as `mark_of` gives them; those of no class are the last.
+  const markOf = (k) => {
+    const plain = colour === "right" ? [0, 4, 1, 7][k] : k < 0 ? OTHERS : k, lap = Math.floor(plain / SHAPES);
+    return [plain % SHAPES, (plain + Math.floor(lap / 2)) % SHAPES, lap % 2 === 1];
+  };
+  const lookOf = (k) => {
+    const [tone, shape, hollow] = markOf(k);
+    return { href: `#m${shape}`, class: `p s${tone}${hollow ? " hollow" : ""}` };
+  };
   const showColours = () => {
     const kind = kinds[colour];
     dots.forEach((dot, n) => {
-      const k = styleOf(kind.of(map.points[n]));
-      dot.setAttribute("href", `#m${k}`);
-      dot.setAttribute("class", `p s${k}`);
+      for (const [name, value] of Object.entries(lookOf(kind.of(map.points[n])))) dot.setAttribute(name, value);
     });
     const keys = kind.names.map((name, k) => {
       const key = make("span", { class: "key" });
       const sign = draw("svg", { width: 11, height: 11, viewBox: "0 0 11 11", "aria-hidden": "true" });
-      sign.append(draw("use", { href: `#m${styleOf(k)}`, class: `p s${styleOf(k)}`, width: 11, height: 11 }));
+      sign.append(draw("use", { ...lookOf(k), width: 11, height: 11 }));
       key.append(sign, name);
       return key;
     });

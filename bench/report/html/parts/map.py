@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
 from markupsafe import Markup
 
-from bench.report.html.context import ReportContext, encoder_html
+from bench.report.html.context import PCA, UMAP, ReportContext, encoder_html
+from bench.report.html.embedding_map import NEIGHBOURS
 from bench.report.html.part import Made, Part
 from bench.report.html.words import shown_text, text_html
 from bench.report.pages.numbers import rate
-from bench.report.pictures.axes import SERIES
+from bench.report.pictures.axes import SERIES, mark_of
 from bench.report.pictures.map import EncoderMap, best_map
 
 WIDTH, HEIGHT, MARGIN = 680, 460, 14
 SCALE = 1000  # coordinates are whole numbers from 0 to this
+OTHER = (SERIES - 1, SERIES - 1, False)  # of another class
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapWords:
+    """name: of a way to draw a map. meaning: what stands behind the share that it keeps, and what distances mean."""
+
+    name: str
+    meaning: str
+
+
+SAYS: Mapping[str, MapWords] = MappingProxyType({
+    PCA: MapWords(
+        name="Two principal components",
+        meaning="of the variance. Distances are those along these two directions: what lies apart is apart, and what "
+        "lies together may be apart in others.",
+    ),
+    UMAP: MapWords(
+        name="UMAP",
+        meaning=f"of the {NEIGHBOURS} nearest neighbours of an image are among as many here. Only who lies beside whom "
+        "means something: distances between clusters, their sizes and the axes do not, and clusters may be drawn where "
+        "there are none.",
+    ),
+})  # fmt: skip
 
 
 def make(context: ReportContext) -> Made | None:
@@ -20,6 +49,7 @@ def make(context: ReportContext) -> Made | None:
     found, best = context.map, best_map(context)
     if found is None or best is None:
         return None
+    says = SAYS[found.way]
     encoders = list(found.at)
     first = best.encoder
     place = {row: i for i, row in enumerate(context.shown)}
@@ -34,11 +64,11 @@ def make(context: ReportContext) -> Made | None:
         '<div class="beside"><div id="map-legend" class="legend">{}</div><div id="map-point" class="panel" '
         'role="status" aria-live="polite"><p class="small js-only">Point at an image, or go through them by arrow keys.'
         "</p></div>"
-        '<p class="small">Two directions of most variance of <span id="map-encoder">{}</span>: '
-        '<span id="map-kept">{}</span> of all of it.{}</p></div></div>'
+        '<p class="small"><strong>{}</strong> of <span id="map-encoder">{}</span>: '
+        '<span id="map-kept">{}</span> {}{}</p></div></div>'
     ).format(
-        _choices(context, encoders), WIDTH, HEIGHT, shown_text(first), WIDTH - 2, HEIGHT - 2, points, _legend(context),
-        encoder_html(context, first), rate(best.kept), _sample(best),
+        _choices(context, encoders), WIDTH, HEIGHT, shown_text(first), WIDTH - 2, HEIGHT - 2, points,
+        legend(context.classes), says.name, encoder_html(context, first), rate(best.kept), says.meaning, _sample(best),
     )  # fmt: skip
     data = {
         "points": [place[int(row)] for row in found.rows],
@@ -54,11 +84,10 @@ def make(context: ReportContext) -> Made | None:
 
 def _point(number: int, label: int, at: object) -> Markup:
     x, y = (round(SCALE * float(value)) for value in at)  # type: ignore[attr-defined]
-    style = label % SERIES if label >= 0 else SERIES - 1
-    return Markup(
-        '<use href="#m{0}" class="p s{0}" x="{1:.1f}" y="{2:.1f}" width="8" height="8" data-p="{3}"/>'
-    ).format(
-        style, MARGIN + (WIDTH - 2 * MARGIN) * x / SCALE - 4, MARGIN + (HEIGHT - 2 * MARGIN) * (1 - y / SCALE) - 4,
+    colour, shape, hollow = mark_of(label) if label >= 0 else OTHER
+    return Markup('<use href="#m{}" class="{}" x="{:.1f}" y="{:.1f}" width="8" height="8" data-p="{}"/>').format(
+        shape, _look(colour, hollow), MARGIN + (WIDTH - 2 * MARGIN) * x / SCALE - 4,
+        MARGIN + (HEIGHT - 2 * MARGIN) * (1 - y / SCALE) - 4,
         number,
     )  # fmt: skip
 
@@ -77,15 +106,19 @@ def _choices(context: ReportContext, encoders: list[str]) -> Markup:
     ).format(options)
 
 
-def _legend(context: ReportContext) -> Markup:
-    """Return shape and colour of every class; with many classes they are used again."""
+def legend(classes: Sequence[str]) -> Markup:
+    """Return shape and colour of every class."""
     return Markup("").join(
         Markup(
-            '<span class="key"><svg width="11" height="11" viewBox="0 0 11 11" aria-hidden="true"><use href="#m{0}" '
-            'class="p s{0}" width="11" height="11"/></svg>{1}</span>'
-        ).format(k % SERIES, text_html(name))
-        for k, name in enumerate(context.classes)
+            '<span class="key"><svg width="11" height="11" viewBox="0 0 11 11" aria-hidden="true"><use href="#m{}" '
+            'class="{}" width="11" height="11"/></svg>{}</span>'
+        ).format(shape, _look(colour, hollow), text_html(name))
+        for (colour, shape, hollow), name in zip(map(mark_of, range(len(classes))), classes, strict=True)
     )
+
+
+def _look(colour: int, hollow: bool) -> str:
+    return f"p s{colour}{' hollow' if hollow else ''}"
 
 
 def _sample(found: EncoderMap) -> str:

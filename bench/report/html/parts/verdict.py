@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isnan
 
 from markupsafe import Markup
 
 from bench.report.html.badges import ISSUE, ORDER, PASSED, TIP, check_html, checks_html, summary_html
+from bench.report.html.cells import ROW
 from bench.report.html.context import ReportContext, method_of
 from bench.report.html.part import Made, Part
 from bench.report.html.tables import CALIBRATION
 from bench.report.html.words import blocks_html, words_html
-from bench.report.pages.model import Code, Inline, Row, Words, say
-from bench.report.pages.numbers import counted, decimal, difference, rate, whole
-from bench.report.pages.sections.verdict import about_the_run, summary
+from bench.report.pages.model import Cited, Code, Inline, Row, Words, say
+from bench.report.pages.numbers import Number, counted, decimal, rate, whole
+from bench.report.pages.sections.verdict import BOARD, about_the_run, summary
 from bench.report.tables.rows import main_series, most_labels
 from bench.text import sentence
+
+ROBUSTNESS = "robustness"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,9 +126,11 @@ def _rests_on(context: ReportContext, best: Row) -> Words:
     """Return what the best row has over the baselines, and what wrong labels leave of it."""
     parts: dict[str, Inline] = {"kept": _kept(context, best)}
     if not isnan(best["delta_trivial"]):
-        limits = difference(best["delta_trivial"], best["delta_low"], best["delta_high"])
-        return say("Against the best baseline, which knows no biology, it has {limits} points{kept}.",
-                   limits=limits, **parts)  # fmt: skip
+        if not isnan(best["delta_low"]):
+            parts["limits"] = say(" [{low} to {high}]", low=_over(best, "delta_low", 0),
+                                  high=_over(best, "delta_high", 0))  # fmt: skip
+        return say("Against the best baseline, which knows no biology, it has {more}{limits} points{kept}.",
+                   more=_over(best, "delta_trivial", 1), **{"limits": "", **parts})  # fmt: skip
     guess = whole(1 / len(context.facts.classes))
     if best["role"] == "baseline":
         return say("It is a baseline that knows no biology: no encoder did better here{kept}.", **parts)
@@ -133,18 +138,26 @@ def _rests_on(context: ReportContext, best: Row) -> Words:
                guess=guess, **parts)  # fmt: skip
 
 
+def _over(best: Row, column: str, digits: int) -> Cited:
+    """Return by how many points the best row is above the baselines, or a limit of that."""
+    return Cited(Number(f"{100 * best[column]:+z.{digits}f}"), BOARD, best[ROW], column, share=True)
+
+
 def _kept(context: ReportContext, best: Row) -> Inline:
     table = context.run.robustness
     if table.empty:
         return ""
     rows = most_labels(main_series(table))
-    own = [row for row in rows.to_dict("records") if method_of(row) == method_of(best)]
+    own = [(at, row) for at, row in zip(rows.index, rows.to_dict("records"), strict=True)
+           if method_of(row) == method_of(best)]  # fmt: skip
     rates = [name for name in rows.columns if str(name).startswith("retained@")]
-    known = [(float(str(name)[9:]), own[0][name]) for name in rates if own and not isnan(own[0][name])]
+    known = [(float(str(name)[9:]), str(name)) for name in rates if own and not isnan(own[0][1][name])]
     if not known:
         return ""
-    highest, kept = max(known)
-    return say("; with {wrong} wrong labels it keeps {kept} of its skill", wrong=rate(highest), kept=rate(kept))
+    highest, column = max(known)
+    at, row = own[0]
+    kept = Cited(rate(row[column]), ROBUSTNESS, int(at), column, share=True)
+    return say("; with {wrong} wrong labels it keeps {kept} of its skill", wrong=rate(highest), kept=kept)
 
 
 def checked(context: ReportContext) -> list[tuple[Check, str, str]]:
@@ -158,14 +171,19 @@ def checked(context: ReportContext) -> list[tuple[Check, str, str]]:
 
 def make(context: ReportContext) -> Made:
     """Return sentences, checks and what was run."""
+    return Made(html=verdict_html(context))
+
+
+def verdict_html(context: ReportContext, left_out: Sequence[str] = ()) -> Markup:
+    """Return sentences, checks and what was run. left_out: codes of checks that cannot be made here."""
     lead = Markup("").join(Markup("<p>{}</p>").format(words_html(words)) for words in sentences(context))
-    outcomes = checked(context)
+    outcomes = [found for found in checked(context) if found[0].code not in left_out]
     lines = [(outcome, check_html(outcome, one.code, one.asks, words_html(text))) for one, outcome, text in outcomes]
     badges = summary_html([outcome for outcome, _ in lines])
     blocks = [block for block in about_the_run(context.run) if not isinstance(block, Code)]
-    return Made(html=Markup(
+    return Markup(
         '<div class="lead">{}</div>{}{}<details><summary>What was run on which data</summary>{}</details>'
-    ).format(lead, badges, checks_html(lines), blocks_html(blocks)))  # fmt: skip
+    ).format(lead, badges, checks_html(lines), blocks_html(blocks))
 
 
 VERDICT = Part(key="verdict", title="The verdict", brief="Verdict", make=make)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isnan
 
 import pandas as pd
 
 from bench.protocol.split_kinds import IN_TURN
-from bench.report.pages.model import Block, Bullets, Code, Folded, Inline, Text, say
-from bench.report.pages.numbers import counted, decimal, points, rate, score, whole
+from bench.report.pages.model import Block, Bullets, Cited, Code, Folded, Inline, Text, say
+from bench.report.pages.numbers import Number, counted, decimal, points, rate, whole
 from bench.report.pages.sections.context import RunPage
 from bench.report.tables.flags import EXACT, headline
 from bench.report.tables.rows import labels_of
 from bench.text import sentence
 
+BOARD = "leaderboard"
 FIRST = 6  # notes that are shown; the others are folded
 
 
@@ -46,20 +47,27 @@ def summary(board: pd.DataFrame) -> Inline:
     if rows.empty:
         return ""
     best = rows.iloc[0]
+
+    def of_best(column: str, text: Callable[[float], Number]) -> Cited:
+        return Cited(text(best[column]), BOARD, int(rows.index[0]), column, share=True)
+
     probably: Inline = ""
     if not isnan(best["p_best"]):
-        probably = say("; it is the best with a probability of {chance}", chance=rate(best["p_best"]))
+        probably = say("; it is the best with a probability of {chance}", chance=of_best("p_best", rate))
     expected: Inline = ""
     if not isnan(best["held_out_best"]):
         expected = say(
             " The best of many is best by luck as well: chosen on half of the test groups, the best scores {score} on "
             "the other half, and that is what to expect.",
-            score=points(best["held_out_best"]),
+            score=of_best("held_out_best", points),
         )
+    limits: Inline = ""
+    if not isnan(best["ci_low"]):
+        limits = say(" [{low}-{high}]", low=of_best("ci_low", whole), high=of_best("ci_high", whole))
     return say(
-        "Best at {labels}: {encoder} with {head}, {score}{probably}.{expected}",
+        "Best at {labels}: {encoder} with {head}, {score}{limits}{probably}.{expected}",
         labels=labels_of(rows, int(best["shots"])), encoder=Code(best["encoder"]), head=best["head"],
-        score=score(best["balanced_accuracy"], best["ci_low"], best["ci_high"]), probably=probably, expected=expected,
+        score=of_best("balanced_accuracy", points), limits=limits, probably=probably, expected=expected,
     )  # fmt: skip
 
 

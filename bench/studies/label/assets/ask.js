@@ -1,12 +1,5 @@
-// Requests to this very server; one press at a time, and the next one only when the last is on the disk.
-async function ask(what, said) {
-  const how = said && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(said) };
-  const answer = await fetch(what, { ...how, credentials: "omit", cache: "no-store" });
-  const told = (answer.headers.get("Content-Type") || "").startsWith("application/json") ? await answer.json() : {};
-  if (!answer.ok) throw new Error(told.error || `It was refused (${answer.status}). Load the page again.`);
-  return told;
-}
-
+// One press at a time, and the next one only when the last is on the disk. What is asked goes where `place` says: to the
+// server of the page, or to the kernel of a notebook.
 // Do something that changes labels; returns whether it was done. What is pressed meanwhile is meant for what is
 // not shown yet, and does nothing.
 async function change(what, said) {
@@ -14,12 +7,10 @@ async function change(what, said) {
   view.busy = true;
   try {
     warn("");
-    take(await ask(what, said));
+    take(await place.ask(what, said));
     return true;
   } catch (error) {
-    const gone = error instanceof TypeError;
-    warn(gone ? "Not saved: the program has stopped. All labels before this one are saved. Type the same command again, "
-      + "and go on in the page that it opens." : `Not saved. ${error.message}`);
+    warn(error instanceof TypeError ? place.gone : `Not saved. ${error.message}`);
     return false;
   } finally {
     view.busy = false;
@@ -36,7 +27,7 @@ function picture(item, kind) {
   if (!made) {
     made = new Image();
     made.decoding = "async";
-    made.src = key;
+    place.show(made, key);
   }
   pictures.delete(key);
   pictures.set(key, made);
@@ -47,9 +38,16 @@ function picture(item, kind) {
   return made;
 }
 
+// The same picture once more, such as in the list of the last labels.
+function copyOf(item, kind) {
+  const image = picture(item, kind), made = image.cloneNode();
+  if (!image.hasAttribute("src")) image.addEventListener("load", () => { made.src = image.src; }, { once: true });
+  return made;
+}
+
 async function whyNot(item, kind) {
   try {
-    await ask(`${kind}/${item}`);
+    await place.ask(`${kind}/${item}`);
   } catch (error) {
     return error instanceof TypeError ? "The program has stopped, so there is no picture." : error.message;
   }

@@ -22,7 +22,7 @@ function classButton(code) {
 
 function showClasses() {
   const codes = [...state.classes.keys(), UNSURE];
-  const focused = document.activeElement?.dataset?.code;
+  const focused = place.root.activeElement?.dataset?.code;
   one("#classes").replaceChildren(...codes.map(classButton));
   if (focused !== undefined) one(`#classes [data-code="${focused}"]`)?.focus();
   if (!state.classes.length) warn("There is no class yet: type one.");
@@ -30,7 +30,7 @@ function showClasses() {
 
 function showStrip() {
   const rows = [...state.recent].reverse().slice(0, 12).map((item) => {
-    const made = element("button", undefined, "done"), image = picture(item, "small").cloneNode();
+    const made = element("button", undefined, "done"), image = copyOf(item, "small");
     made.type = "button";
     image.alt = "";
     const chip = element("span", undefined, "chip");
@@ -67,7 +67,7 @@ async function addClass(event) {
   const field = one("#new-name");
   if (!field.value.trim() || !await change("class", { name: field.value })) return;
   field.value = "";
-  field.blur();
+  place.leaveField(field);
   show();
   say(`New class ${labelText(state.classes.length - 1)}, key ${keyOf(state.classes.length - 1)}`);
 }
@@ -82,7 +82,7 @@ async function finish() {
     row.append(foreign(labelText(code)), `: ${number(count(code))}`);
     return row;
   }));
-  for (const part of document.querySelectorAll("header, main, #alert")) part.hidden = true;
+  for (const part of place.root.querySelectorAll("header, main, #alert")) part.hidden = true;
   one("#end").hidden = false;
   one("#end").focus();
 }

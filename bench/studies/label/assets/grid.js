@@ -5,7 +5,7 @@ const tiles = () => [...one("#tiles").querySelectorAll("button")];
 
 function tile(item) {
   const made = element("button", undefined, "tile"), code = labelOf(item), pressed = state.labels.has(item);
-  const image = picture(item, "small").cloneNode();
+  const image = copyOf(item, "small");
   made.type = "button";
   made.dataset.item = item;
   made.tabIndex = item === view.at ? 0 : -1;

@@ -26,7 +26,7 @@ function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || view.over) return;
   const at = event.target, inField = at.matches("input[type=text], select, textarea");
   if (inField) {
-    if (event.key === "Escape") at.blur();
+    if (event.key === "Escape") place.leaveField(at);
     return;
   }
   const onTile = at.matches(".tile");

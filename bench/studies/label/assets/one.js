@@ -27,7 +27,7 @@ function showPicture(item) {
   else {
     image.onload = fit;
     image.onerror = failed;
-    if (image.complete) failed();
+    if (image.complete && image.hasAttribute("src")) failed();
   }
 }
 

@@ -1,5 +1,5 @@
 // What is known, and small words for what is on the page. Texts of others are only ever set as text.
-const one = (selector) => document.querySelector(selector);
+const one = (selector) => place.root.querySelector(selector);
 const UNSURE = -1;
 const state = { names: [], classes: [], given: [], boxes: [], why: {}, labels: new Map(), recent: [] };
 const view = { at: 0, grid: false, whole: false, selected: new Set(), busy: false, over: false };

@@ -2,13 +2,13 @@
 function show(focus = false) {
   one("#one").hidden = view.grid;
   one("#grid").hidden = !view.grid;
-  document.body.classList.toggle("in-grid", view.grid);
+  place.holder.classList.toggle("in-grid", view.grid);
   one("#mode").setAttribute("aria-pressed", view.grid);
   if (one("#whole")) {
     one("#whole").setAttribute("aria-pressed", view.whole);
     one("#whole").disabled = view.grid;
   }
-  const inTiles = document.activeElement?.matches(".tile");
+  const inTiles = place.root.activeElement?.matches(".tile");
   if (view.grid) showGrid(focus || inTiles);
   else showOne();
   showClasses();
@@ -17,9 +17,8 @@ function show(focus = false) {
 }
 
 async function start() {
-  const told = await ask("state");
+  const told = await place.ask("state");
   Object.assign(state, told, { labels: new Map(Object.entries(told.labels).map(([item, code]) => [Number(item), code])) });
-  document.title = `Label ${state.title}`;
   one("#classes").classList.toggle("many", state.classes.length > 12);
   const first = firstLeft(0);
   view.at = first === null ? 0 : first;
@@ -28,11 +27,11 @@ async function start() {
     "page-before": () => turnPage(-1), "page-after": () => turnPage(1),
   })) one(`#${name}`)?.addEventListener("click", deed);
   one("#new").addEventListener("submit", addClass);
-  document.addEventListener("keydown", onKey);
+  place.holder.addEventListener("keydown", onKey);
   addEventListener("resize", () => view.grid || showOne());
   show();
   if (told.problem) warn(told.problem);
-  document.documentElement.classList.add("js");
+  place.started();
 }
 
-start().catch((error) => warn(error.message));
+const begun = start().catch((error) => warn(error.message));

@@ -53,6 +53,25 @@ def test_no_number_stands_in_a_table_without_its_field(small_page):
     assert cells and not [cell for cell in bare if re.search(rb"\d", cell)]
 
 
+def test_every_score_in_the_sentences_of_the_verdict_names_its_field(small_page, tables):
+    """What stands there without one are the labels, the share of wrong ones, and how many methods there are."""
+    [lead] = re.findall(rb'<div class="lead">(.*?)</div>', small_page, re.DOTALL)
+    fields = re.findall(rb'data-field="[^/]+/([^/"]+)/([^"]+)"', lead)
+    board = tables["leaderboard"]
+    clean = board[(board["noise"] == 0) & (board["shots"] == board["shots"].max()) & (board["role"] != "diagnostic")]
+    best = clean.sort_values("balanced_accuracy", ascending=False, kind="stable").index[0]
+    assert {int(row) for row, column in fields if not column.startswith(b"retained@")} == {best}
+    assert {b"balanced_accuracy", b"ci_low", b"ci_high", b"p_best", b"held_out_best"} <= {column for _, column in fields}
+    assert [column for _, column in fields if column.startswith(b"retained@")] == [b"retained@%g" % board["noise"].max()]
+    words = re.sub(r"<span data-field.*?</span>|<[^>]*>|95%", "", lead.decode())
+    for name in clean["encoder"]:
+        words = words.replace(name, "")
+    ranked = clean[clean["rank_low"].notna()]
+    known = {int(clean["shots"].iloc[0]), round(100 * board["noise"].max()), len(ranked), int((ranked["rank_low"] == 1).sum()),
+             round(100 / len(data_of(small_page)["points"]["classes"]))}  # fmt: skip
+    assert set(map(int, re.findall(r"\d+", words))) <= known
+
+
 def test_every_level_that_the_script_may_show_equals_its_fields(small_page, tables):
     board = data_of(small_page)["board"]
     columns = [column["values"] for column in board["columns"] if column["values"]]
