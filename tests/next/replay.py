@@ -4,12 +4,14 @@
 
 Half of the slides (of the images, where a set has none) are the pool, the other half the test; another half in every
 draw. From no label on, 20 labels a round. The score is balanced accuracy of logistic regression with its published setting
-on the embeddings of the first encoder. One row per draw, arm and number of labels; `tests/next/table.py` sums them up.
+on the embeddings of the first encoder, on their first 128 principal axes, which are those of all images of the set and no
+label. One row per draw, arm and number of labels; `tests/next/table.py` sums them up.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +21,18 @@ import bench
 from bench.active.pool import Pool
 from bench.active.propose import propose
 from bench.active.strategies import STRATEGIES
-from bench.fitting.scaling import scale_rows
 from bench.fitting.views import Embedded
 from bench.heads import get_heads
 from bench.seeds import keyed_uniform
-from bench.statistics.metrics import METRICS
-from bench.studies.label_next.models import opinions, rows_for_picks
-from bench.studies.label_next.rule import strategy_for
+from bench.studies.label_next.models import opinions, rows_for_picks, side_by_side
+from bench.studies.label_next.rule import FIRST, strategy_for
+from encoders import resolve
 
 STEP = 20
 MOST_POOL = 2000
 
 
-def halves(groups: np.ndarray, y: np.ndarray, draw: int) -> tuple[np.ndarray, np.ndarray]:
+def halves(groups: np.ndarray, draw: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows of the pool and of the test: whole groups, by keyed hashes."""
     names = np.unique(groups)
     drawn = keyed_uniform(("replay", draw), names.tolist())
@@ -43,40 +44,44 @@ def halves(groups: np.ndarray, y: np.ndarray, draw: int) -> tuple[np.ndarray, np
     return pool, test
 
 
-def score(X: np.ndarray, X_test: np.ndarray, y: np.ndarray, y_test: np.ndarray, K: int) -> float:
+def score(Z: np.ndarray, learned: np.ndarray, test: np.ndarray, y: np.ndarray, K: int) -> float:
+    """Return the balanced accuracy of the test rows by a head that learned from others."""
+    if len(np.unique(y[learned])) < 2:
+        return 1 / K
     [head] = get_heads(["logreg"])
-    P = head.fit(X, y, K).scores(X_test)
-    return float(np.mean([(P[y_test == k].argmax(1) == k).mean() for k in np.unique(y_test)]))
+    named = head.fit(Z[learned], y[learned], K).scores(Z[test]).argmax(1)
+    return float(np.mean([(named[y[test] == k] == k).mean() for k in np.unique(y[test])]))
 
 
-def replay(name: str, views: list[Embedded], y: np.ndarray, groups: np.ndarray, draw: int, arms: list[str], most: int):
+def replay(
+    name: str, parts: list[np.ndarray], y: np.ndarray, groups: np.ndarray, *, draw: int, arms: list[str], most: int
+) -> Iterator[dict]:
+    """Yield a row per arm and number of labels. parts: rows (N, d) of every encoder, as `rows_for_picks` gives them."""
     K = int(y.max()) + 1
-    pool_rows, test = halves(groups, y, draw)
-    everything = np.arange(len(pool_rows))
-    both = np.concatenate([pool_rows, test])
-    X = scale_rows(views[0].X[both], everything, groups[pool_rows], views[0].scaling)
-    X, X_test, own, y_test = X[: len(everything)], X[len(everything) :], y[pool_rows], y[test]
-    group = np.unique(groups[pool_rows], return_inverse=True)[1]
-    here = [Embedded(view.name, view.key, view.scaling, view.X[pool_rows]) for view in views]
-    parts, Z = rows_for_picks(here, groups[pool_rows])
-    order = keyed_uniform(("order of labelling", draw), [str(i) for i in pool_rows.tolist()])
-    full = score(X, X_test, own, y_test, K)
+    at, test = halves(groups, draw)
+    own, group = y[at], np.unique(groups[at], return_inverse=True)[1]
+    here = [part[at] for part in parts]
+    Z = side_by_side(here)
+    order = keyed_uniform(("order of labelling", draw), [str(i) for i in at.tolist()])
+    full = score(parts[0], at, test, y, K)
     for arm in arms:
         known = np.empty(0, np.int64)
-        while len(known) < most:
+        while len(known) < min(most, len(own)):
             present, codes = np.unique(own[known], return_inverse=True)
             strategy = strategy_for(len(known), len(present)) if arm == "next" else arm
-            if STRATEGIES[strategy].models and len(present) < 2:
-                strategy = "maxherding"
-            P = opinions(parts, known, codes, len(present), STRATEGIES[strategy].models) if len(present) > 1 else None
+            models = STRATEGIES[strategy].models
+            if models and len(present) < 2:
+                strategy, models = FIRST, 0
             may = np.ones(len(own), bool)
             may[known] = False
-            pool = Pool(Z=Z, labelled=known, P=P, seed=draw)
-            made = propose(pool, may, group, order, STEP, strategy)
+            P = opinions(here, known, codes, len(present), models) if models else None
+            made = propose(Pool(Z=Z, labelled=known, P=P, seed=draw), may, group, order, STEP, strategy)
             known = np.concatenate([known, made.rows])
-            value = score(X[known], X_test, own[known], y_test, K) if len(np.unique(own[known])) > 1 else 1 / K
-            yield {"set": name, "draw": draw, "arm": arm, "labels": len(known), "score": value, "full": full, "K": K,
-                   "strategy": strategy, "classes": len(np.unique(own[known])), "slides": len(np.unique(group[known]))}  # fmt: skip
+            yield {
+                "set": name, "draw": draw, "arm": arm, "labels": len(known), "score": score(parts[0], at[known], test, y, K),
+                "full": full, "K": K, "strategy": strategy, "classes": len(np.unique(own[known])),
+                "slides": len(np.unique(group[known])),
+            }  # fmt: skip
 
 
 def main() -> None:
@@ -95,14 +100,11 @@ def main() -> None:
     views = []
     for encoder in told.encoder.split(","):
         made = bench.embed(data, encoder, device="cpu", progress=False)
-        scaling = "unit" if encoder.startswith("efficientnet") or encoder.startswith("lite0") else "standard"
-        views.append(Embedded(encoder, encoder, scaling, made.X))
-    table = made.instances
-    classes, y = np.unique(table["label"].to_numpy(str), return_inverse=True)
-    groups = table["group"].to_numpy(str)
-    rows = []
+        views.append(Embedded(encoder, encoder, resolve(encoder).scaling, made.X))
+    y, groups = np.unique(made.y, return_inverse=True)[1], made.groups
+    parts, rows = rows_for_picks(views, groups), []
     for draw in range(told.draws):
-        rows += replay(told.set, views, y, groups, draw, told.arms.split(","), told.most)
+        rows += replay(told.set, parts, y, groups, draw=draw, arms=told.arms.split(","), most=told.most)
         pd.DataFrame(rows).to_csv(told.to, index=False)
         print(told.set, draw, flush=True)
 

@@ -13,6 +13,7 @@ TABLES = {
     "split kinds": ("bench.protocol.split_kinds", "SPLIT_KINDS"),
     "selection kinds": ("bench.fitting.selection", "WAYS"),
     "orders": ("bench.studies.label.orders", "ORDERS"),
+    "strategies": ("bench.active.strategies", "STRATEGIES"),
 }
 _LIST = re.compile(rf"{{({'|'.join(TABLES)})}}")
 

@@ -14,11 +14,17 @@ from bench.studies.audit.unseen import on_axes
 COMMITTEE = ("logreg", "lda", "knn")  # heads that are unlike each other
 
 
-def rows_for_picks(views: Sequence[Embedded], groups: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return the rows of every encoder on their first axes, float32 (N, at most 128), and all of them as one, at length
-    1: its products are the mean cosine over encoders. groups (N,): the slide of each row, which weigh alike."""
-    parts = [unit_rows(on_axes(view, groups)) for view in views]
-    return parts, parts[0] if len(parts) == 1 else unit_rows(np.concatenate(parts, axis=1))
+def rows_for_picks(views: Sequence[Embedded], groups: np.ndarray) -> list[np.ndarray]:
+    """Return the rows of every encoder scaled, on their first axes, at length 1, float32 (N, at most 128).
+
+    groups (N,): the slide of each row, which weigh alike.
+    """
+    return [unit_rows(on_axes(view, groups)) for view in views]
+
+
+def side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return rows of several encoders as one at length 1, whose products are the mean of theirs."""
+    return parts[0] if len(parts) == 1 else unit_rows(np.concatenate(parts, axis=1))
 
 
 def opinions(

@@ -1,0 +1,38 @@
+"""What is said of a proposal, in plain words, for the terminal and a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench.data.chosen_by import BY_LOT, CHOSEN_BY
+from bench.data.spellings import counted
+from bench.studies.label_next.table import NEAR, NEW
+
+if TYPE_CHECKING:
+    from bench.studies.label_next.run import Next
+
+
+def verdict(found: Next) -> list[str]:
+    """Return sentences on the strategy, and on what estimates may rest on."""
+    new = found.table[found.table["task"] == NEW]
+    drawn = int((new[CHOSEN_BY] == BY_LOT).sum())
+    before = found.drawn
+    there = f"{counted(found.labels, 'label')} of {found.items:,} so far" if found.labels else "No label so far"
+    said = [f"{there}. {found.advice}"]
+    if drawn < len(new):
+        said.append(
+            f"Only what was drawn by lot stands for all images: {before:,} of the labels so far, {before + drawn:,} with "
+            "this list. Estimates rest on those alone: --drawn-only."
+        )
+    return said
+
+
+def nearest_words(row: Mapping[str, Any]) -> str:
+    """Return the labels of the nearest labelled images of a row of next.csv, e.g. "rbc, rbc, wbc"."""
+    names = [row[f"near{k}_label"] for k in range(1, NEAR + 1)]
+    return ", ".join(str(name) for name in names if not pd.isna(name))
+
+
