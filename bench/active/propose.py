@@ -40,7 +40,8 @@ def propose(pool: Pool, may: np.ndarray, group: np.ndarray, order: np.ndarray, c
     drawn = queue[: ceil(chooser.lot * count)]
     for row in drawn.tolist():
         openings.take(row)
-    chosen = chooser.pick(pool, openings, count - len(drawn))
+    left = count - len(drawn)
+    chosen = chooser.pick(pool, openings, left) if left else []
     known = pool.labelled
     counts = known[order[known] < order[drawn].max()] if len(drawn) else known[:0]
     rows, by_lot = in_turn(drawn, np.array(chosen, np.int64))
