@@ -31,6 +31,7 @@ from bench.studies.label_next.rule import FIRST, advice, strategy_for
 from bench.studies.label_next.table import FOLDER, TABLE
 
 AUTO = "auto"
+COUNT = 20
 CHECKS = 0.25  # labels to look at again, as a share of the new ones, at most
 
 
@@ -41,7 +42,7 @@ class NextRequest:
 
     source: DataSpec
     labels: Path | None = None
-    count: int = 20
+    count: int = COUNT
     strategy: str = AUTO
     encoders: Sequence[str] = ()
     any_image: bool = False
