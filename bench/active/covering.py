@@ -1,7 +1,8 @@
 """Picks that cover the pool: rows such that every other one has a picked or labelled row near it.
 
-k-means++ (Arthur and Vassilvitskii 2007, section 2.2) draws each next row with a probability that grows with its squared
-distance to what is there already. MaxHerding (Bae, Noh and Sutherland 2024, algorithm 1) takes the row that gains most of
+k-means++ (Arthur and Vassilvitskii 2007, section 2.2) draws each next row with a probability that grows with its
+squared distance to what is there already. MaxHerding (Bae, Noh and Sutherland 2024, algorithm 1) takes the row that
+gains most of
 
     C(S) = sum_x w_x max_{s in S} k(x, s),     k(x, s) = exp(-gamma ||x - s||^2),
 
@@ -42,7 +43,9 @@ def drawn_by(weight: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> 
     return int(np.searchsorted(total, rng.random() * total[-1], side="right"))
 
 
-def herd(pool: Pool, openings: Openings, count: int, weight: np.ndarray | None = None, gamma: float = GAMMA) -> list[int]:
+def herd(
+    pool: Pool, openings: Openings, count: int, weight: np.ndarray | None = None, gamma: float = GAMMA
+) -> list[int]:
     """Pick rows that gain most coverage. weight float32 (N,): of every row that is to be covered; None: all alike.
 
     More than MOST rows are covered by a sample of them, of candidates of which each slide keeps some.

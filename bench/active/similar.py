@@ -14,7 +14,8 @@ def squared_distances(Z: np.ndarray, row: np.ndarray) -> np.ndarray:
 
 
 def to_nearest(Z: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return the squared distance (N,) of every row of Z (N, d) to the nearest of some of them; 4, the most, of none."""
+    """Return the squared distance (N,) of every row of Z (N, d) to the nearest of some of them; 4, the most, of
+    none."""
     out = np.full(len(Z), 4.0, np.float32)
     for i in range(0, len(Z) if len(rows) else 0, BLOCK):
         out[i : i + BLOCK] = 2 - 2 * (Z[i : i + BLOCK] @ Z[rows].T).max(1)

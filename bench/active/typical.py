@@ -58,7 +58,8 @@ def typical(Z: np.ndarray, inside: np.ndarray, seed: int) -> np.ndarray:
 
 
 def clusters(Z: np.ndarray, k: int, seed: int) -> np.ndarray:
-    """Return the cluster (N,) in [0, k) of every row: k-means on at most MOST rows, the others to the nearest centre."""
+    """Return the cluster (N,) in [0, k) of every row: k-means on at most MOST rows, the others to the nearest
+    centre."""
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 

@@ -1,4 +1,5 @@
-"""Picks of what models are unsure of: by the margin of one model, by models that differ, and by both doubt and distance.
+"""Picks of what models are unsure of: by the margin of one model, by models that differ, and by both doubt and
+distance.
 
 margin     1 - (p_1 - p_2), the two likeliest classes (Scheffer, Decomain and Wrobel 2001)
 committee  the mean divergence of M models from what they say in the mean (McCallum and Nigam 1998)

@@ -33,7 +33,8 @@ def next_up(
         Path | None,
         option(
             BASIC,
-            "The labels so far: what `bench label` wrote, which need not be there yet (default: the labels of the data).",
+            "The labels so far: what `bench label` wrote, a file that need not be there yet (default: the labels of the "
+            "data).",
             "--labels",
             value="CSV",
         ),
@@ -93,7 +94,9 @@ def _show(found: Next) -> None:
         table.add_row(str(row["order"]), row["path"], group, row["why"], nearest_words(row))
     drawn = int((new[CHOSEN_BY] == BY_LOT).sum())
     shown = "" if len(new) <= SHOWN else f", the first {SHOWN}"
-    table.title = f"{counted(len(new), 'image')} to label next{shown}: {drawn} by lot, {len(new) - drawn} by {found.strategy}"
+    table.title = (
+        f"{counted(len(new), 'image')} to label next{shown}: {drawn} by lot, {len(new) - drawn} by {found.strategy}"
+    )
     console.print(table, soft_wrap=False)
     checks = found.table[found.table["task"] == CHECK]
     if len(checks):

@@ -1,8 +1,7 @@
 """The column chosen_by of a label table: by lot, or by which strategy, an image came to be labelled.
 
-`bench next` tells it and `bench label` writes it. What a strategy picked are the hard or the unlike images, so that scores
-on them are not those of all images; what was drawn by lot stands for all.
-"""
+`bench next` tells it and `bench label` writes it. What a strategy picked are the hard or the unlike images, so that
+scores on them are not those of all images; what was drawn by lot stands for all."""
 
 from __future__ import annotations
 
@@ -33,7 +32,8 @@ def about_choice(table: Mapping[str, pd.Series], file: str) -> list[str]:
 
 
 def drawn_rows(table: Mapping[str, pd.Series], file: str) -> pd.Series:
-    """Return which lines of a label table were drawn by lot, bool. Raises BenchError where none is, or nothing tells."""
+    """Return which lines of a label table were drawn by lot, bool. Raises BenchError where none is, or nothing
+    tells."""
     drawn = (table[CHOSEN_BY] == BY_LOT).fillna(False).astype(bool) if CHOSEN_BY in table else pd.Series([], dtype=bool)
     if not drawn.any():
         raise BenchError(

@@ -50,7 +50,9 @@ def labelled(Z: np.ndarray, y: np.ndarray, strategy: str, rng: np.random.Generat
         may = np.ones(len(Z), bool)
         may[known] = False
         P = opinions([Z], known, codes, len(present), STRATEGIES[now].models) if len(present) > 1 else None
-        made = propose(Pool(Z=Z, labelled=known, P=P, seed=int(rng.integers(2**31))), may, np.arange(len(Z)), order, STEP, now)
+        made = propose(
+            Pool(Z=Z, labelled=known, P=P, seed=int(rng.integers(2**31))), may, np.arange(len(Z)), order, STEP, now
+        )
         known = np.concatenate([known, made.rows])
         at_once = np.concatenate([at_once, made.rows[made.by_lot]])
         drawn = np.concatenate([made.counts, made.rows[made.by_lot]])
@@ -78,7 +80,14 @@ def study(n: int, strategy: str, seed: list[int]) -> dict[str, tuple[float, ...]
         recall = np.array([hit[some & (own == k)].mean() for k in there])
         count = np.array([(some & (own == k)).sum() for k in there])
         limits = few_groups_interval(recall, count) if len(there) == K else (0.0, 1.0)
-        out[kind] = (hit[some].mean(), truth, *clopper_pearson(hit[some].sum(), some.sum()), recall.mean(), balanced, *limits)
+        out[kind] = (
+            hit[some].mean(),
+            truth,
+            *clopper_pearson(hit[some].sum(), some.sum()),
+            recall.mean(),
+            balanced,
+            *limits,
+        )
     return out
 
 

@@ -35,7 +35,11 @@ def saved(labels: np.ndarray, arm: np.ndarray, random: np.ndarray, goals: np.nda
     """Return (labels of arm, of random, their share saved) of curves (draws, rounds) and goals (draws,)."""
     goal = float(goals.mean())
     a, b = needed(labels, arm.mean(0), goal), needed(labels, random.mean(0), goal)
-    return a, b, 1 - a / b if np.isfinite(a) and np.isfinite(b) else (1 - a / labels[-1] if np.isfinite(a) else float("nan"))
+    return (
+        a,
+        b,
+        1 - a / b if np.isfinite(a) and np.isfinite(b) else (1 - a / labels[-1] if np.isfinite(a) else float("nan")),
+    )
 
 
 def summary(rows: pd.DataFrame, share: float) -> pd.DataFrame:

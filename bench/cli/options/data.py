@@ -67,8 +67,8 @@ Classes = Annotated[
 DrawnOnly = Annotated[
     bool,
     option(
-        DATA, "Of a label table only what was drawn by lot, and not what `bench next` picked (column chosen_by), so that "
-        "scores and intervals are those of all images.", "--drawn-only",
+        DATA, "Of a label table only what was drawn by lot, and not what `bench next` picked (column chosen_by), so "
+        "that scores and intervals are those of all images.", "--drawn-only",
     ),
 ]  # fmt: skip
 GroupPattern = Annotated[

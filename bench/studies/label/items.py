@@ -97,8 +97,8 @@ def read_task(request: LabelRequest, on_progress: Progress | None = None) -> Tas
     return Task(
         name=dataset.name, root=dataset.root, rows=rows, keys=tuple(keys), shown=_names(rows["path"], folders),
         given=tuple(labels) if keeps else (None,) * len(keys), why=tuple(order.why[i] for i in order.positions),
-        about=_about(rows, keys, named, {**_marks(source), **order.marks}), lead=order.lead, keeps=keeps, regions=not whole,
-        classes=classes, follow_links=wanted.follow_links,
+        about=_about(rows, keys, named, {**_marks(source), **order.marks}), lead=order.lead, keeps=keeps,
+        regions=not whole, classes=classes, follow_links=wanted.follow_links,
         notes=(*made.notes, *strange), problems=made.dataset.problems,
     )  # fmt: skip
 

@@ -1,4 +1,5 @@
-"""Which item comes first. An order is one entry of ORDERS: a function from what is known of the items to their order."""
+"""Which item comes first. An order is one entry of ORDERS: a function from what is known of the items to their
+order."""
 
 from __future__ import annotations
 
@@ -40,9 +41,9 @@ class OrderContext:
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """brief: what help says. make: the context to positions of items, the first first, and position -> why it is early.
-    corrects: it shows labels that are there to be corrected, so that those which nobody looks at stay. named: it reads a
-    table whose name may stand behind a colon. lead: what the page says before a
-    reason. marks: item -> how it came to be labelled, for the column chosen_by."""
+    corrects: it shows labels that are there to be corrected, so that those which nobody looks at stay. named: it reads
+    a table whose name may stand behind a colon. lead: what the page says before a reason. marks: item -> how it came to
+    be labelled, for the column chosen_by."""
 
     brief: str
     make: Callable[[OrderContext], tuple[list[int], dict[int, str]]]
@@ -131,7 +132,8 @@ ORDERS: Mapping[str, Order] = {
 @dataclass(frozen=True, kw_only=True)
 class Ordered:
     """positions: of the items, the first first. why (n,): why each item comes early, "" for most. corrects: whether
-    labels that are there are corrected. lead: what stands before a reason. marks: how items came to be labelled, of those that the order tells it of."""
+    labels that are there are corrected. lead: what stands before a reason. marks: how items came to be labelled, of
+    those that the order tells it of."""
 
     positions: list[int]
     why: list[str]
@@ -148,7 +150,8 @@ def in_order(order: str, context: OrderContext, keep: bool) -> Ordered:
     name, _, word = order.partition(":")
     if name not in ORDERS or (word and not ORDERS[name].named):
         raise BenchError(
-            f"Got --order {order}{did_you_mean(name, ORDERS) or '.'} Expected one of {', '.join(ORDERS)}, audit:NAME, next:NAME."
+            f"Got --order {order}{did_you_mean(name, ORDERS) or '.'} Expected one of {', '.join(ORDERS)}, audit:NAME, "
+            "next:NAME."
         )
     chosen = ORDERS[name]
     context = OrderContext(**{**vars(context), "word": word})

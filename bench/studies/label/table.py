@@ -1,8 +1,8 @@
 """The label table: a CSV that --data takes, written from the journal as a whole, and never over somebody else's.
 
-Columns: path, label; x0, y0, x1, y1 of regions; group, source, split, mask and um_per_px where the data have them; chosen_by
-where `bench next` proposed some (see `bench.data.chosen_by`); and unsure, where an image has no label because whoever looked was not sure. Rows without a label take no part in a run.
-"""
+Columns: path, label; x0, y0, x1, y1 of regions; group, source, split, mask and um_per_px where the data have them;
+chosen_by where `bench next` proposed some (see `bench.data.chosen_by`); and unsure, where an image has no label because
+whoever looked was not sure. Rows without a label take no part in a run."""
 
 from __future__ import annotations
 

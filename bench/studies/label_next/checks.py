@@ -1,9 +1,9 @@
 """Labels that are worth a second look more than a new image is worth a first one.
 
-A label that is looked at again and put right turns a wrong example into a right one, which counts as two: one wrong less
-and one right more. A new label is one right more. So a look at a label that is wrong with probability p is worth 2 p, and
-more than a new label where p is over a half (the trade-off of Lin, Mausam and Weld 2016, "Re-active learning", reduced to
-counts). p is that of `bench audit`: models that did not see the slide, and a model of how labels go wrong.
+A label that is looked at again and put right turns a wrong example into a right one, which counts as two: one wrong
+less and one right more. A new label is one right more. So a look at a label that is wrong with probability p is worth 2
+p, and more than a new label where p is over a half (the trade-off of Lin, Mausam and Weld 2016, "Re-active learning",
+reduced to counts). p is that of `bench audit`: models that did not see the slide, and a model of how labels go wrong.
 """
 
 from __future__ import annotations

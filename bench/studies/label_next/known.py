@@ -30,9 +30,8 @@ def labels_so_far(
 ) -> Known:  # fmt: skip
     """Return the labels of the rows of an instance table, whose images lie in `root`.
 
-    table: a label table, which need not be there yet; None takes the labels of the data. Raises BenchError for a table of
-    other images.
-    """
+    table: a label table, which need not be there yet; None takes the labels of the data. Raises BenchError for a table
+    of other images."""
     keys = keys_of(rows)
     if table is None:
         named = labelled_table(source, cache)

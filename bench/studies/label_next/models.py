@@ -1,4 +1,5 @@
-"""What strategies look at: rows of all encoders side by side, and what models say that learned from the labels so far."""
+"""What strategies look at: rows of all encoders side by side, and what models say that learned from the labels so
+far."""
 
 from __future__ import annotations
 
@@ -32,9 +33,8 @@ def opinions(
 ) -> np.ndarray | None:
     """Return what models say of all rows, float (M, N, K); the first is logistic regression on the first encoder.
 
-    labelled int (n,): rows that are learned from, of labels y int (n,) in [0, K). models: how many are needed: 0 none, 1
-    the first, more all heads of COMMITTEE on every encoder.
-    """
+    labelled int (n,): rows that are learned from, of labels y int (n,) in [0, K). models: how many are needed: 0 none,
+    1 the first, more all heads of COMMITTEE on every encoder."""
     if models == 0:
         return None
     heads = get_heads(COMMITTEE[:1] if models == 1 else COMMITTEE)

@@ -24,8 +24,8 @@ def verdict(found: Next) -> list[str]:
     said = [f"{there}. {found.advice}"]
     if drawn < len(new):
         said.append(
-            f"Only what was drawn by lot stands for all images: {before:,} of the labels so far, {before + drawn:,} with "
-            "this list. Estimates rest on those alone: --drawn-only."
+            f"Only what was drawn by lot stands for all images: {before:,} of the labels so far, {before + drawn:,} "
+            "with this list. Estimates rest on those alone: --drawn-only."
         )
     return said
 
@@ -34,5 +34,3 @@ def nearest_words(row: Mapping[str, Any]) -> str:
     """Return the labels of the nearest labelled images of a row of next.csv, e.g. "rbc, rbc, wbc"."""
     names = [row[f"near{k}_label"] for k in range(1, NEAR + 1)]
     return ", ".join(str(name) for name in names if not pd.isna(name))
-
-

@@ -38,7 +38,8 @@ def as_table(
         found.append(_of(rows, i, labels) | about)
     counts = set(made.counts.tolist())
     found += [
-        _of(rows, check.row, labels) | {"task": CHECK, "why": check.why, CHOSEN_BY: BY_LOT if check.row in counts else None}
+        _of(rows, check.row, labels)
+        | {"task": CHECK, "why": check.why, CHOSEN_BY: BY_LOT if check.row in counts else None}
         for check in checks
     ]
     found += [

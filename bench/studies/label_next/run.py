@@ -37,8 +37,9 @@ CHECKS = 0.25  # labels to look at again, as a share of the new ones, at most
 
 @dataclass(frozen=True, kw_only=True)
 class NextRequest:
-    """labels: a label table, None for the labels of the data. count: how many to propose. strategy: a name of STRATEGIES,
-    or AUTO. any_image: also what looks blank, out of focus or saturated. name: of the folder <out>/next/<name>."""
+    """labels: a label table, None for the labels of the data. count: how many to propose. strategy: a name of
+    STRATEGIES, or AUTO. any_image: also what looks blank, out of focus or saturated. name: of the folder
+    <out>/next/<name>."""
 
     source: DataSpec
     labels: Path | None = None
@@ -152,8 +153,9 @@ def no_use(
     if not found:
         return np.empty(0, np.int64), []
     row, why = next(iter(found.items()))
+    path = prepared.instances["path"].iloc[row]
     note = (
-        f"{counted(len(found), 'image is', 'images are')} left out as no use, e.g. {prepared.instances['path'].iloc[row]} "
-        f"({why}); --any-image keeps them"
+        f"{counted(len(found), 'image is', 'images are')} left out as no use, e.g. {path} ({why}); --any-image keeps "
+        "them"
     )
     return np.array(sorted(found), np.int64), [note]

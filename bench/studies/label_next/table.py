@@ -1,10 +1,9 @@
 """next.csv, the list of what to label next: how it is named, and read by the order `next` of `bench label`.
 
-A row per image or cell, in this order: what is to be labelled (task "new"), labels to look at again ("check"), and images
-with a label that count as drawn by lot from now on ("labelled"), which nobody has to look at. Columns: path, x0, y0, x1, y1
-(of cells), order, task, chosen_by ("random" where it was drawn by lot, else the strategy), why, group, label (so far),
-near1 to near3 and near1_label to near3_label: the labelled images that are nearest to it.
-"""
+A row per image or cell, in this order: what is to be labelled (task "new"), labels to look at again ("check"), and
+images with a label that count as drawn by lot from now on ("labelled"), which nobody has to look at. Columns: path, x0,
+y0, x1, y1 (of cells), order, task, chosen_by ("random" where it was drawn by lot, else the strategy), why, group, label
+(so far), near1 to near3 and near1_label to near3_label: the labelled images that are nearest to it."""
 
 from __future__ import annotations
 
@@ -46,7 +45,9 @@ def read_next(table: Path) -> Listed:
     rows = read_csv(table)
     missing = [name for name in COLUMNS if name not in rows]
     if missing:
-        raise BenchError(f"Got {table} without the column {missing[0]}; expected what `bench next` wrote. Run it again.")
+        raise BenchError(
+            f"Got {table} without the column {missing[0]}; expected what `bench next` wrote. Run it again."
+        )
     why: dict[Key, str] = {}
     chosen_by: dict[Key, str] = {}
     for row in rows.to_dict("records"):

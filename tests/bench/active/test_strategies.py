@@ -67,7 +67,9 @@ def test_maxherding_picks_what_scikit_activeml_picks_on_the_same_kernel(labelled
         ours = herd(Pool(Z=Z, labelled=np.arange(labelled)), Openings(may, np.zeros(150, int), 12), 12)
         y = np.full(150, np.nan)
         y[:labelled] = 0
-        theirs = MaxHerding(metric="rbf", metric_dict={"gamma": GAMMA}, random_state=0).query(Z.astype(float), y, batch_size=12)
+        theirs = MaxHerding(metric="rbf", metric_dict={"gamma": GAMMA}, random_state=0).query(
+            Z.astype(float), y, batch_size=12
+        )
         assert ours == theirs.tolist()
 
 
@@ -93,7 +95,9 @@ def test_typiclust_picks_in_regions_without_a_label_first():
     Z /= np.linalg.norm(Z, axis=1, keepdims=True)
     may = np.ones(120, bool)
     may[[0, 30]] = False
-    picked = STRATEGIES["typiclust"].pick(Pool(Z=Z, labelled=np.array([0, 30])), Openings(may, np.zeros(120, int), 2), 2)
+    picked = STRATEGIES["typiclust"].pick(
+        Pool(Z=Z, labelled=np.array([0, 30])), Openings(may, np.zeros(120, int), 2), 2
+    )
     assert sorted(i // 30 for i in picked) == [2, 3]
 
 

@@ -96,7 +96,9 @@ def test_scores_on_picked_labels_are_warned_of_and_those_on_drawn_ones_can_be_as
     assert set(drawn.table["path"]) == set(marks[marks == "random"].index) and 20 <= len(drawn.table) < 80
     assert not any("bench next" in note for note in drawn.notes)
     plain = demo / "plain.csv"
-    plain.write_text("path,label\n" + "\n".join(f"{path},{'a' if i % 2 else 'b'}" for i, path in enumerate(marks.index)))
+    plain.write_text(
+        "path,label\n" + "\n".join(f"{path},{'a' if i % 2 else 'b'}" for i, path in enumerate(marks.index))
+    )
     with pytest.raises(BenchError, match="Got --drawn-only, and no line of plain.csv says random"):
         load_dataset(plain, reading=Reading(drawn_only=True))
     assert not any("bench next" in note for note in load_dataset(plain).notes)
@@ -185,5 +187,3 @@ def test_a_hostile_list_is_refused_or_shown_as_text(demo, tmp_path):
     (folder / "next.csv").write_text("path,why\n../../etc/passwd,x\n")
     with pytest.raises(BenchError, match="without the column x0"):
         read_task(LabelRequest(source=source(demo), out=tmp_path, order="next:raw"))
-
-
