@@ -15,9 +15,9 @@ from bench.active.similar import BLOCK, sample
 MOST_CLUSTERS = 500
 LEAST_SIZE = 5  # of a cluster; of smaller ones no row is typical
 NEIGHBOURS = 20
-MOST = 10_000  # rows that clusters are made of
+MOST = 5_000  # rows that clusters are made of
 TYPICAL = 2000  # rows of a cluster that its rows are held against
-STEPS = 25
+STEPS = 15
 
 
 def typiclust(pool: Pool, openings: Openings, count: int) -> list[int]:

@@ -17,7 +17,7 @@ from bench.cli.tables import make_column, make_table
 from bench.data.layout import existing
 
 if TYPE_CHECKING:
-    from bench.studies.label_next.run import Next
+    from bench.studies.label_next.run import Next, NextRequest
 
 EXAMPLES = (
     "bench next --data images --labels labels.csv",
@@ -33,7 +33,7 @@ def next_up(
         Path | None,
         option(
             BASIC,
-            "The labels so far: what `bench label` wrote, a file that need not be there yet (default: the labels of the "
+            "The labels so far: what `bench label` wrote, a file that need not be there yet (default: those of the "
             "data).",
             "--labels",
             value="CSV",
@@ -76,7 +76,7 @@ def next_up(
     with progress_bars() as report:
         found = next_labels(request, device=device, workers=workers, on_progress=report)
     _show(found)
-    _what_next(found, source, labels, request.seed)
+    _what_next(found, source, request)
 
 
 def _show(found: Next) -> None:
@@ -110,12 +110,22 @@ def _show(found: Next) -> None:
     console.print(f"The list: {found.folder / TABLE}")
 
 
-def _what_next(found: Next, source: DataOptions, labels: Path | None, seed: int) -> None:
+def _table_for(labels: Path) -> Path:
+    """Return where new labels go: on in the same table, unless it is one that `bench label` did not write."""
+    from bench.studies.label.table import journal_of
+
+    goes_on = not labels.exists() or journal_of(labels).exists()
+    return labels if goes_on else labels.with_name(f"{labels.stem}-more.csv")
+
+
+def _what_next(found: Next, source: DataOptions, asked: NextRequest) -> None:
     """Print what to type next."""
-    words = ["bench", "label", "--data", str(source.data), "--order", f"next:{found.folder.name}", "--seed", str(seed)]
+    named, seed, labels = asked.name, asked.seed, asked.labels
+    words = ["bench", "label", "--data", str(source.data), "--order", "next" if named is None else f"next:{named}"]
+    words += ["--seed", str(seed)] if seed else []
     words += ["--instances", source.instances] if source.instances != "whole" else []
     words += ["--cells", str(source.cells)] if source.cells else []
     words += ["--group-pattern", source.group_pattern] if source.group_pattern else []
     words += ["--out", str(found.folder.parents[1])] if found.folder.parents[1] != DEFAULT_OUT else []
-    words += ["--to", str(labels)] if labels else []
+    words += ["--to", str(_table_for(labels))] if labels else ["--keep-labels"] if found.labels else []
     console.print(f"Next: {shlex.join(words)}")

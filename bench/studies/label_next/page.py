@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.data.chosen_by import BY_LOT, CHOSEN_BY
 from bench.data.spellings import counted
+from bench.studies.label_next.rule import FIRST, LATER, enough_for_a_model
 from bench.studies.label_next.table import NEAR, NEW
 
 if TYPE_CHECKING:
@@ -19,15 +20,26 @@ def verdict(found: Next) -> list[str]:
     """Return sentences on the strategy, and on what estimates may rest on."""
     new = found.table[found.table["task"] == NEW]
     drawn = int((new[CHOSEN_BY] == BY_LOT).sum())
-    before = found.drawn
-    there = f"{counted(found.labels, 'label')} of {found.items:,} so far" if found.labels else "No label so far"
-    said = [f"{there}. {found.advice}"]
+    there = f"{counted(found.labels, 'label')} for {found.items:,} so far" if found.labels else "No label so far"
+    said = [f"{there}. {advice(found)}"]
     if drawn < len(new):
         said.append(
-            f"Only what was drawn by lot stands for all images: {before:,} of the labels so far, {before + drawn:,} "
-            "with this list. Estimates rest on those alone: --drawn-only."
+            f"Only what was drawn by lot stands for all images: {found.drawn:,} of the labels so far, "
+            f"{found.drawn + drawn:,} with this list. Estimates rest on those alone: --drawn-only."
         )
     return said
+
+
+def advice(found: Next) -> str:
+    """Return why this strategy, and what is known of it."""
+    if not found.automatic:
+        return f"Picked by {found.strategy}, as asked."
+    if found.strategy == LATER:
+        return (
+            f"From {enough_for_a_model(found.classes)} labels on a model knows what it is unsure of: {LATER}. On three "
+            "of five sets a random order is as good from here on."
+        )
+    return f"With few labels, picks that stand for many images are better than a random order: {FIRST}."
 
 
 def nearest_words(row: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ from bench.studies.label_next.checks import labels_to_check
 from bench.studies.label_next.known import labels_so_far
 from bench.studies.label_next.models import opinions, rows_for_picks, side_by_side
 from bench.studies.label_next.rows import as_table
-from bench.studies.label_next.rule import FIRST, advice, strategy_for
+from bench.studies.label_next.rule import FIRST, strategy_for
 from bench.studies.label_next.table import FOLDER, TABLE
 
 AUTO = "auto"
@@ -55,12 +55,14 @@ class NextRequest:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Next:
     """What to label next. table: of `bench.studies.label_next.table`, as it is written. labels, items: how many there
-    are; drawn: labels among them that are a random sample of all. advice: what is said of the strategy."""
+    are; drawn: labels among them that are a random sample of all. classes: with a label.
+    automatic: whether the strategy follows from the number of labels."""
 
     folder: Path
     table: pd.DataFrame
     strategy: str
-    advice: str
+    classes: int
+    automatic: bool
     labels: int
     drawn: int
     items: int
@@ -117,7 +119,7 @@ def next_labels(
     put_together(folder, {TABLE: csv_bytes(table)}, {"strategy": strategy, "seed": request.seed})
     return Next(
         folder=folder, table=table, strategy=strategy, labels=len(labelled), drawn=len(made.counts), items=len(rows),
-        advice=advice(strategy, len(labelled), len(classes)), notes=(*prepared.notes, *notes),
+        classes=len(classes), automatic=request.strategy == AUTO, notes=(*prepared.notes, *notes),
     )  # fmt: skip
 
 
