@@ -92,6 +92,7 @@ def main() -> None:
     parser.add_argument("--encoder", default="efficientnet-lite0,texture")
     parser.add_argument("--arms", default=",".join(["next", *STRATEGIES]))
     parser.add_argument("--draws", type=int, default=30)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--most", type=int, default=200)
     parser.add_argument("--out", type=Path, default=Path("results"))
     parser.add_argument("--to", type=Path, required=True)
@@ -103,7 +104,7 @@ def main() -> None:
         views.append(Embedded(encoder, encoder, resolve(encoder).scaling, made.X))
     y, groups = np.unique(made.y, return_inverse=True)[1], made.groups
     parts, rows = rows_for_picks(views, groups), []
-    for draw in range(told.draws):
+    for draw in range(told.first, told.first + told.draws):
         rows += replay(told.set, parts, y, groups, draw=draw, arms=told.arms.split(","), most=told.most)
         pd.DataFrame(rows).to_csv(told.to, index=False)
         print(told.set, draw, flush=True)
