@@ -11,6 +11,7 @@ import pandas as pd
 
 from bench.data.label_csv import read_label_csv
 from bench.data.reading import Reading
+from bench.data.spellings import counted
 from bench.embeddings.embed import DataSpec
 from bench.errors import BenchError
 from bench.studies.label.items import keys_of, labelled_table, labels_of
@@ -19,9 +20,11 @@ from bench.studies.label.journal import Key
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """labels: of every item, None where it has none. notes: what a user should know of them."""
+    """labels: of every item, None where it has none. unsure: items that somebody looked at and could not label. notes:
+    what a user should know of them."""
 
     labels: list[str | None]
+    unsure: tuple[int, ...] = ()
     notes: tuple[str, ...]
 
 
@@ -42,12 +45,11 @@ def labels_so_far(
 
 
 def _of_table(table: Path, root: Path, keys: Sequence[Key]) -> Known:
-    told: list[str] = []
-    read = read_label_csv(table, None, Reading(), told)
-    top, folder = root.resolve(), table.resolve().parent
-    read["path"] = [Path(os.path.relpath(os.path.normpath(folder / path), top)).as_posix() for path in read["path"]]
-    labels = dict(zip(keys_of(read), read["label"].tolist(), strict=True))
+    read = read_label_csv(table, None, Reading(), [])
+    labels = dict(zip(_keys_from(read, table, root), read["label"].tolist(), strict=True))
+    listed = set(_keys_from(read_label_csv(table, None, Reading(labelled=False), []), table, root))
     found = [labels.get(key) for key in keys]
+    unsure = tuple(i for i, key in enumerate(keys) if key in listed and key not in labels)
     lost = len(labels) - sum(label is not None for label in found)
     if labels and lost == len(labels):
         raise BenchError(
@@ -55,4 +57,13 @@ def _of_table(table: Path, root: Path, keys: Sequence[Key]) -> Known:
             "expected labels of the images of --data. Give the --data and --instances that they were given for."
         )
     notes = [f"{lost:,} of {len(labels):,} labels in {table.name} are of images that are not in --data"] if lost else []
-    return Known(labels=found, notes=tuple(notes))
+    if unsure:
+        notes.append(f"{counted(len(unsure), 'image')} in {table.name} without a label (unsure) are not proposed again")
+    return Known(labels=found, unsure=unsure, notes=tuple(notes))
+
+
+def _keys_from(read: pd.DataFrame, table: Path, root: Path) -> list[Key]:
+    """Return the keys of the rows of a label table, whose paths are named from `root`."""
+    top, folder = root.resolve(), table.resolve().parent
+    paths = [Path(os.path.relpath(os.path.normpath(folder / path), top)).as_posix() for path in read["path"]]
+    return keys_of(read.assign(path=paths))

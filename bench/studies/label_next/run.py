@@ -89,6 +89,7 @@ def next_labels(
     known = labels_so_far(source, request.labels, prepared.dataset.root, rows, prepared.cache)
     labelled = np.array([i for i, label in enumerate(known.labels) if label is not None], np.int64)
     may = first_of_each(rows["instance"].to_numpy(str), labelled)
+    may[list(known.unsure)] = False
     if not may.any():
         raise BenchError(
             f"Got {source.data}, where every image has a label; expected some without. If its folders are no classes, "

@@ -133,6 +133,18 @@ def test_images_of_no_use_and_copies_of_labelled_ones_are_not_proposed(demo, tmp
     assert "rbc/blank__1.png" in set(kept.table["path"])
 
 
+def test_what_nobody_could_tell_is_not_proposed_again(demo, tmp_path):
+    first = propose(demo, tmp_path, labels=demo / "none.csv", count=8).table["path"].tolist()
+    labels = demo / "labels-unsure.csv"
+    labels.write_text(
+        "path,label,unsure\n"
+        + "".join(f"raw/{p},{'' if i < 3 else 'x'},{'unsure' if i < 3 else ''}\n" for i, p in enumerate(first))
+    )
+    found = propose(demo, tmp_path, labels=labels, count=72)
+    assert found.labels == 5 and not set(first) & set(found.table.loc[found.table["task"] == "new", "path"])
+    assert any("3 images in labels-unsure.csv without a label" in note for note in found.notes)
+
+
 def test_a_label_that_is_more_likely_wrong_than_right_is_named_for_a_second_look(demo, tmp_path):
     paths = sorted((demo / "raw").glob("*/*.png"))[:72]
     wrong = next(path for path in paths if path.parent.name == "rbc")
