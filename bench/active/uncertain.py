@@ -57,7 +57,7 @@ def badge(pool: Pool, openings: Openings, count: int) -> list[int]:
     A[np.arange(len(A)), A.argmax(1)] -= 1  # (N, K)
     own = np.einsum("ij,ij->i", A, A)  # as long as g, since z has length 1
     rng = np.random.default_rng(pool.seed)
-    far, picked = own.astype(np.float64), []
+    far, picked = own.astype(np.float64), list[int]()
     while len(picked) < count and (rows := openings.rows).any():
         picked.append(drawn_by(np.where(rows, far, 0), rows, rng))
         openings.take(picked[-1])

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from bench.studies.label_next.run import Next, NextRequest
 
 EXAMPLES = (
-    "bench next --data images --labels labels.csv",
-    "bench next --data images --labels labels.csv --group-pattern '([^/]+)__' --n 40",
-    "bench next --data images --labels labels.csv --strategy margin",
+    "bench next --data images --labelled labels.csv",
+    "bench next --data images --labelled labels.csv --group-pattern '([^/]+)__' --n 40",
+    "bench next --data images --labelled labels.csv --strategy margin",
 )
 SHOWN = 20
 
@@ -35,7 +35,7 @@ def next_up(
             BASIC,
             "The labels so far: what `bench label` wrote, a file that need not be there yet (default: those of the "
             "data).",
-            "--labels",
+            "--labelled",
             value="CSV",
         ),
     ] = None,

@@ -93,7 +93,7 @@ def next_labels(
     if not may.any():
         raise BenchError(
             f"Got {source.data}, where every image has a label; expected some without. If its folders are no classes, "
-            "or its labels are not to count, give --labels FILE, a label table that need not be there yet."
+            "or its labels are not to count, give --labelled FILE, a label table that need not be there yet."
         )
     dropped, notes = np.empty(0, np.int64), [*known.notes, *left_out(extracted.failed)]
     if not request.any_image:
