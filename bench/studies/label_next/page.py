@@ -15,7 +15,8 @@ from bench.studies.label_next.table import NEAR, NEW
 if TYPE_CHECKING:
     from bench.studies.label_next.run import Next
 
-AS_GOOD = "Where classes overlap much, as on two of the five sets that were tried, a random order is as good."  # results/next
+# results/next
+AS_GOOD = "Where classes overlap much, as on two of the five sets that were tried, a random order is as good."
 
 
 def verdict(found: Next) -> list[str]:
