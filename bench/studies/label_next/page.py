@@ -43,7 +43,7 @@ def advice(found: Next) -> str:
     return f"With few labels, picks that stand for many images may be better than a random order: {FIRST}. {AS_GOOD}"
 
 
-def nearest_words(row: Mapping[str, Any]) -> str:
+def nearest_words(row: Mapping[Any, Any]) -> str:
     """Return the labels of the nearest labelled images of a row of next.csv, e.g. "rbc, rbc, wbc"."""
     names = [row[f"near{k}_label"] for k in range(1, NEAR + 1)]
     return ", ".join(str(name) for name in names if not pd.isna(name))
