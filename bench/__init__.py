@@ -8,6 +8,7 @@ r"""Cell-Classifier: which frozen encoder and which classical head to trust on c
     run = bench.run(data, encoders=["dino", "texture"], heads=["knn", "logreg"], shots=[1, 5, 10], noise=[0, 0.2])
     run.leaderboard; run.pairs                       # pandas; the run shows itself in a notebook
     bench.audit(data)                                # labels, slides and images that look wrong
+    bench.next_labels("images", labels="labels.csv") # which images to label next
     bench.HeadClassifier("logreg")                   # a scikit-learn classifier
     bench.label("images", classes=["a", "b"])        # labels by hand, in a cell of a notebook
     clf = bench.fit(data); clf.predict(["a.png"])    # a classifier to take home
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from bench.api.fit import fit, load_model
     from bench.api.label import label
     from bench.api.lists import list_encoders, list_heads
+    from bench.api.next import NextLabels, next_labels
     from bench.api.result import RunResult
     from bench.api.run import load_run, run
     from bench.data.check import DataCheck
@@ -47,6 +49,7 @@ __all__ = [
     "DemoSpec",
     "Embedding",
     "HeadClassifier",
+    "NextLabels",
     "RunResult",
     "audit",
     "embed",
@@ -57,6 +60,7 @@ __all__ = [
     "load_data",
     "load_model",
     "load_run",
+    "next_labels",
     "run",
     "write_demo",
 ]
@@ -70,6 +74,7 @@ _ROOMS = {
     "DemoSpec": "bench.demo",
     "Embedding": "bench.api.embed",
     "HeadClassifier": "bench.heads.estimator",
+    "NextLabels": "bench.api.next",
     "RunResult": "bench.api.result",
     "audit": "bench.api.audit",
     "embed": "bench.api.embed",
@@ -80,6 +85,7 @@ _ROOMS = {
     "load_data": "bench.api.data",
     "load_model": "bench.api.fit",
     "load_run": "bench.api.run",
+    "next_labels": "bench.api.next",
     "run": "bench.api.run",
     "write_demo": "bench.demo",
 }

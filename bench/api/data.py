@@ -162,6 +162,7 @@ def load_data(
     follow_links: bool = False,
     box_units: str = "pixels",
     series: int | None = None,
+    drawn_only: bool = False,
     verify: bool = False,
     out: PathLike = "results",
     progress: bool = True,
@@ -197,6 +198,9 @@ def load_data(
         What boxes are given in.
     series : int, optional
         Which of several pictures of a file is read, from 1. None: the largest.
+    drawn_only : bool, default=False
+        Of a label table only what was drawn by lot, and not what `next_labels` picked (column chosen_by), so that
+        scores and intervals are those of all images.
     verify : bool, default=False
         Read every file again, also those that look unchanged.
     out : str or path, default="results"
@@ -254,6 +258,7 @@ def load_data(
                 follow_links=arguments.flag(follow_links, "follow_links"),
                 box_units=units,
                 series=arguments.whole_or_none(series, "series"),
+                drawn_only=arguments.flag(drawn_only, "drawn_only"),
             ),
         )
         folder = arguments.path(out, "out")

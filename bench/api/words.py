@@ -17,6 +17,7 @@ PARAMETERS = {
     "data": "path", "encoder": "encoders", "head": "heads", "bag-head": "bag_heads", "ensemble": "ensembles",
     "seeds": "draws", "draw": "support_groups", "no-baselines": "baselines=False", "zero-shot": "zero_shot=True",
     "follow-links": "follow_links=True", "allow-missing": "allow_missing=True", "keep-pixels": "keep_pixels=True",
+    "drawn-only": "drawn_only=True", "labelled": "labels", "any-image": "any_image=True",
 }  # fmt: skip
 _OPTION = re.compile(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)(?![\w-])")
 _COMMAND = re.compile(r"(`bench [^`]*`)")  # is typed in a terminal, and stays as it is

@@ -39,6 +39,7 @@ from bench.cli import (
     store,
     tune,
 )
+from bench.cli import next as next_labels
 from bench.cli.command import SETTINGS, BenchGroup, command
 from bench.cli.console import (
     Interrupted,
@@ -101,6 +102,7 @@ add("encoders", examples=list_encoders.EXAMPLES, panel=START, rows=True)(list_en
 add("heads", examples=list_heads.EXAMPLES, panel=START, rows=True)(list_heads.list_heads)
 add("doctor", examples=doctor.EXAMPLES, panel=START, rows=True)(doctor.doctor)
 add("label", examples=label.EXAMPLES, panel=START)(label.label)
+add("next", examples=next_labels.EXAMPLES, panel=START, rows=True)(next_labels.next_up)
 add("extract", examples=extract.EXAMPLES, panel=WORK)(extract.extract)
 add("run", examples=run.EXAMPLES, panel=WORK, rows=True)(run.run)
 add("leaderboard", examples=leaderboard.EXAMPLES, panel=WORK, rows=True)(leaderboard.leaderboard)

@@ -132,13 +132,15 @@ def _apply(source: DataOptions, fix: Path, to: Path, out: Path, test_too: bool) 
         from bench.data.datasets import load_dataset
         from bench.storage.shadow import shadow
         from bench.studies.audit.fix import apply_fix
+        from bench.studies.label.marks import read_marks
 
     with shadow(out / "store") as cache:
         dataset = load_dataset(
             source.data, group_pattern=source.group_pattern, group_column=source.group_column, cache=cache,
             reading=source.reading(),
         )  # fmt: skip
-    done = apply_fix(dataset, fix, to, test_too=test_too)
+    marks = read_marks(source.data) if source.data.is_file() else {}
+    done = apply_fix(dataset, fix, to, test_too=test_too, marks=marks)
     print_rows([{"path": str(to), "rows": done.rows, "relabelled": done.relabelled, "dropped": done.dropped,
                  "test_left": done.test_left}])  # fmt: skip
     console.print(f"{done.relabelled:,} labels changed, {done.dropped:,} images left out: {to} has {done.rows:,} rows.")

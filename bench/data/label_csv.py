@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.data.chosen_by import CHOSEN_BY, about_choice, drawn_rows
 from bench.data.csv_table import CsvTable, column_names, read_table
 from bench.data.groups import missing_groups
 from bench.data.label_boxes import BOX_NAMES, read_boxes, stated_size
@@ -32,7 +33,7 @@ LEVELS = ("expert", "inherited", "pseudo")
 #: Names of parts of an official split, in a column or of folders.
 SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
           "testing": "test"}  # fmt: skip
-OTHER = frozenset({"split", "mask", "level", "um_per_px", "group", "width", "height"})
+OTHER = frozenset({"split", "mask", "level", "um_per_px", "group", "width", "height", CHOSEN_BY})
 SHOWN = 3
 
 
@@ -71,6 +72,10 @@ def read_label_csv(path: Path, group_column: str | None, reading: Reading, notes
     rows["split"], rows["level"] = rows["split"].str.lower(), rows["level"].fillna("expert").str.lower()
     rows["group"], without = without_missing(_given(table, group_name))
     _check_paths(rows["path"], table)
+    if reading.drawn_only:
+        rows = rows[drawn_rows(table, path.name)].reset_index(drop=True)
+    elif reading.labelled:
+        notes += about_choice(table, path.name)
     rows = _labelled(rows, table, notes)
     _one_of(rows["level"], LEVELS, "level", path)
     _one_of(rows["split"].dropna(), tuple(SPLITS), "split", path)

@@ -17,7 +17,8 @@ class Reading:
     lead to outside of the data folder. box_units: what the numbers of boxes are, a name of UNITS. series: which of
     several pictures of a file is read, counted from 1; None is the largest, the first of several as large. labelled:
     False takes every image below a folder, whatever its folders are called, and a CSV without labels. only: paths below
-    the data folder, with / between, of the images that are wanted; none are all.
+    the data folder, with / between, of the images that are wanted; none are all. drawn_only: of a label table only the
+    lines that were drawn by lot, see `bench.data.chosen_by`.
     """
 
     leave_out: tuple[str, ...] = ()
@@ -26,6 +27,7 @@ class Reading:
     series: int | None = None
     labelled: bool = True
     only: tuple[str, ...] = ()
+    drawn_only: bool = False
 
 
 AS_USUAL = Reading()

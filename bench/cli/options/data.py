@@ -64,6 +64,13 @@ Classes = Annotated[
         "enough).", "--classes", value="CLASSES",
     ),
 ]  # fmt: skip
+DrawnOnly = Annotated[
+    bool,
+    option(
+        DATA, "Of a label table only what was drawn by lot, and not what `bench next` picked (column chosen_by), so "
+        "that scores and intervals are those of all images.", "--drawn-only",
+    ),
+]  # fmt: skip
 GroupPattern = Annotated[
     str | None,
     option(
@@ -87,14 +94,16 @@ class ReadOptions:
     ] = None
     follow_links: FollowLinks = False
     series: Series = None
+    drawn_only: DrawnOnly = False
 
     def reading(self) -> Reading:
         """Return how files are to be read."""
         units = getattr(self, "box_units", "pixels")
         check_units(units)
         return Reading(
-            leave_out=tuple(self.leave_out or ()), follow_links=self.follow_links, box_units=units, series=self.series
-        )
+            leave_out=tuple(self.leave_out or ()), follow_links=self.follow_links, box_units=units, series=self.series,
+            drawn_only=self.drawn_only,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

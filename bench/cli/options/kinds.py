@@ -14,6 +14,7 @@ TABLES = {
     "selection kinds": ("bench.fitting.selection", "WAYS"),
     "maps": ("bench.report.html.embedding_map", "WAYS"),
     "orders": ("bench.studies.label.orders", "ORDERS"),
+    "strategies": ("bench.active.strategies", "STRATEGIES"),
 }
 _LIST = re.compile(rf"{{({'|'.join(TABLES)})}}")
 

@@ -13,22 +13,25 @@ looks better than it is.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from bench.data.chosen_by import CHOSEN_BY
 from bench.data.datasets import Dataset
 from bench.data.label_boxes import BOX
 from bench.data.table_place import folder_before, path_text
 from bench.errors import BenchError, did_you_mean
 from bench.storage.atomic import write_atomically
 from bench.storage.tables import csv_bytes, parse_csv
+from bench.studies.label.journal import Key
 
 FIX = "fix.csv"
 COLUMNS = ["path", *BOX, "group", "split", "label", "proposed", "action", "reason"]
 ACTIONS = ("keep", "relabel", "drop")
-WRITTEN = ["path", "label", *BOX, "group", "source", "split", "mask", "um_per_px"]
+WRITTEN = ["path", "label", *BOX, "group", "source", "split", "mask", "um_per_px", CHOSEN_BY]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +45,12 @@ class Corrected:
     test_left: int
 
 
-def apply_fix(dataset: Dataset, fix: Path, to: Path, *, test_too: bool = False) -> Corrected:
+def apply_fix(
+    dataset: Dataset, fix: Path, to: Path, *, test_too: bool = False, marks: Mapping[Key, str] | None = None
+) -> Corrected:
     """Write the label table of a dataset with the decisions of a fix.csv; nothing else is changed.
+
+    marks: how images came to be labelled, see `bench.data.chosen_by`, which is kept.
 
     Raises BenchError for decisions that cannot be read or are of other labels, and a place from which the images could
     not be named.
@@ -70,6 +77,7 @@ def apply_fix(dataset: Dataset, fix: Path, to: Path, *, test_too: bool = False) 
             labels[here] = row["proposed"]
             relabelled += 1
     table = table.assign(label=pd.Series(labels, index=table.index, dtype="string"))
+    table[CHOSEN_BY] = [(marks or {}).get((key[0], *map(int, filter(None, key[1:])))) for key in _keys(table)]
     table = table.drop(index=table.index[sorted(drop)])
     if table["label"].nunique() < 2:
         raise BenchError(f"Got {fix.name}, which leaves fewer than two classes; expected at least two. Keep more.")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.data.chosen_by import CHOSEN_BY
 from bench.data.datasets import BOX, Dataset, load_dataset
 from bench.data.reading import UNLABELLED
 from bench.data.spellings import NEVER_A_CLASS, one_form
@@ -17,6 +18,7 @@ from bench.embeddings.embed import DataSpec
 from bench.errors import BenchError
 from bench.instances.cut import cut_instances
 from bench.studies.label.journal import Key
+from bench.studies.label.marks import read_marks
 from bench.studies.label.orders import OrderContext, in_order
 from bench.studies.label.table import MORE
 from bench.text import plain
@@ -45,6 +47,7 @@ class Task:
 
     rows: the i-th row is the region of item i, with the columns of instances, width and height. shown: its name as it
     is shown. given: the label that the data have, or None. why: a sentence on why it comes so early, "" for most.
+    lead: what stands before that sentence.
     about: what else the table says of an item. keeps: whether given labels stay where nothing else is said.
     """
 
@@ -55,6 +58,7 @@ class Task:
     shown: tuple[str, ...]
     given: tuple[str | None, ...]
     why: tuple[str, ...]
+    lead: str
     about: Mapping[Key, Mapping[str, str]]
     classes: tuple[str, ...]
     keeps: bool
@@ -69,32 +73,32 @@ def read_task(request: LabelRequest, on_progress: Progress | None = None) -> Tas
     source, cache = request.source, request.out / "store"
     wanted = replace(source.reading, labelled=False, leave_out=())
     dataset = _load(source, wanted, cache)
-    named = _with_labels(source, cache)
+    named = labelled_table(source, cache)
     made = cut_instances(dataset, source.instances, source.cells, cache, on_progress)
     size = made.dataset.table.drop_duplicates("path").set_index("path")[["width", "height"]]
     rows, strange = _sayable(made.table.join(size, on="path"))
     keys = keys_of(rows)
-    labels = _given(rows, keys, named)
+    labels = labels_of(rows, keys, named)
     left_out = {one_form(word) for text in source.reading.leave_out for word in text.split(",")}
     kept = [i for i, label in enumerate(labels) if label is None or label not in left_out]
     context = OrderContext(
         keys=[keys[i] for i in kept], given=[labels[i] for i in kept], seed=request.seed, out=request.out,
         name=dataset.name,
     )  # fmt: skip
-    order, why, corrects = in_order(request.order, context, request.keep)
-    at = [kept[i] for i in order]
+    order = in_order(request.order, context, request.keep)
+    at = [kept[i] for i in order.positions]
     if not at:
         raise BenchError(f"Got {source.data} without an image to label; expected one. Leave fewer classes out.")
-    keeps = request.keep or corrects
+    keeps = request.keep or order.corrects
     rows, keys, labels = rows.iloc[at].reset_index(drop=True), [keys[i] for i in at], [labels[i] for i in at]
     classes = _classes(request.classes, labels, named, left_out, keeps)
     folders = keeps or named is None or not _told_by_folders(named, classes)
     whole = bool(rows["x0"].isna().all())
     return Task(
         name=dataset.name, root=dataset.root, rows=rows, keys=tuple(keys), shown=_names(rows["path"], folders),
-        given=tuple(labels) if keeps else (None,) * len(keys), why=tuple(why[i] for i in order),
-        about=_about(rows, keys, named, whole), keeps=keeps, regions=not whole,
-        classes=classes, follow_links=wanted.follow_links,
+        given=tuple(labels) if keeps else (None,) * len(keys), why=tuple(order.why[i] for i in order.positions),
+        about=_about(rows, keys, named, {**_marks(source), **order.marks}), lead=order.lead, keeps=keeps,
+        regions=not whole, classes=classes, follow_links=wanted.follow_links,
         notes=(*made.notes, *strange), problems=made.dataset.problems,
     )  # fmt: skip
 
@@ -103,6 +107,11 @@ def keys_of(rows: pd.DataFrame) -> list[Key]:
     """Return what names each row from start to start: its path, and its box where it has one."""
     boxes = rows[BOX].to_numpy(dtype=np.int64, na_value=-1).tolist()
     return [(path,) if box[0] < 0 else (path, *box) for path, box in zip(rows["path"].tolist(), boxes, strict=True)]
+
+
+def _marks(source: DataSpec) -> dict[Key, str]:
+    """Return how items came to be labelled, as a table says that is the data."""
+    return read_marks(Path(source.data)) if Path(source.data).is_file() else {}
 
 
 def checked_class(name: str, classes: Sequence[str]) -> str:
@@ -128,7 +137,7 @@ def _load(source: DataSpec, reading: Any, cache: Path, *, strict: bool = True) -
     )  # fmt: skip
 
 
-def _with_labels(source: DataSpec, cache: Path) -> pd.DataFrame | None:
+def labelled_table(source: DataSpec, cache: Path) -> pd.DataFrame | None:
     """Return the dataset table with the labels that there are; None where folders and columns tell none."""
     try:
         return _load(source, replace(source.reading, leave_out=()), cache, strict=False).table
@@ -154,7 +163,7 @@ def _can_be_said(path: str) -> bool:
     return not set(path) & {"\n", "\r", "\0", "\\"} and path == path.strip()
 
 
-def _given(rows: pd.DataFrame, keys: Sequence[Key], named: pd.DataFrame | None) -> list[str | None]:
+def labels_of(rows: pd.DataFrame, keys: Sequence[Key], named: pd.DataFrame | None) -> list[str | None]:
     """Return the label that each row has in the data: its cell's, else that of the very region."""
     known = {} if named is None else dict(zip(keys_of(named), named["label"].tolist(), strict=True))
     cells = rows["cell_label"].astype(object).where(rows["cell_label"].notna(), None).tolist()
@@ -189,10 +198,12 @@ def _classes(
 
 
 def _about(
-    rows: pd.DataFrame, keys: Sequence[Key], named: pd.DataFrame | None, whole: bool
+    rows: pd.DataFrame, keys: Sequence[Key], named: pd.DataFrame | None, marks: Mapping[Key, str]
 ) -> dict[Key, dict[str, str]]:
-    """Return what else the table says of each item: the group where it is not the image itself, and the like."""
-    table = rows.copy()
+    """Return what else the table says of each item: the group where it is not the image itself, and the like. marks:
+    how items came to be labelled."""
+    whole = bool(rows["x0"].isna().all())
+    table = rows.assign(**{CHOSEN_BY: [marks.get(key) for key in keys]})
     if named is not None:
         first = named.drop_duplicates("path").set_index("path")
         for name in ("split", "mask", "um_per_px"):

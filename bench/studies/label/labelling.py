@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.data.chosen_by import CHOSEN_BY
 from bench.data.table_place import folder_before
 from bench.errors import BenchError
 from bench.report.html.words import shown_text
 from bench.studies.label.items import Task, checked_class
 from bench.studies.label.journal import Change, Journal, Key, Label
+from bench.studies.label.marks import marks_of
 from bench.studies.label.table import EXAMPLE, table_bytes, write_table
 
 UNSURE = -1
@@ -43,6 +45,10 @@ class Labelling:
         self.task, self.to = task, to
         self._journal, self._before = journal, folder_before(task.root, to, EXAMPLE)
         self._at = {key: i for i, key in enumerate(task.keys)}
+        marks = marks_of({*task.keys, *journal.state.labels}, to, self._before)  # those of `bench next` before this one
+        self._about = {
+            **task.about, **{key: {CHOSEN_BY: mark, **task.about.get(key, {})} for key, mark in marks.items()}
+        }  # fmt: skip
         self.classes = list(task.classes)
         for name in (*journal.state.classes, *(label for label in journal.state.labels.values() if label is not None)):
             if name not in self.classes:
@@ -62,7 +68,7 @@ class Labelling:
                 "title": shown_text(task.name), "classes": [shown_text(name) for name in self.classes],
                 "names": shown, "regions": task.regions, "boxes": self._boxes(),
                 "given": [None if label is None else numbers[label] for label in task.given] if task.keeps else [],
-                "why": {str(i): shown_text(why) for i, why in enumerate(task.why) if why},
+                "why": {str(i): shown_text(f"{task.lead}: {why}.") for i, why in enumerate(task.why) if why},
                 "labels": {str(self._at[key]): self._code(label) for key, label in labels.items() if key in self._at},
                 "recent": self._recent(RECENT), "table": shown_text(self.to), "problem": shown_text(self._problem),
             }  # fmt: skip
@@ -107,7 +113,7 @@ class Labelling:
     def table_bytes(self) -> bytes:
         """Return the label table as it is now, as CSV."""
         with self._lock:
-            return table_bytes(self._labels(), self.task.about, self._before)
+            return table_bytes(self._labels(), self._about, self._before)
 
     def close(self) -> None:
         """Write the table. Raises BenchError where that cannot be done; the journal has all labels."""

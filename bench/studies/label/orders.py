@@ -1,7 +1,5 @@
-"""Which item comes first. An order is one entry of ORDERS: a function from what is known of the items to their order.
-
-What `bench next` will propose is to be one more entry: it reads a table of proposals as "audit" reads suspects.
-"""
+"""Which item comes first. An order is one entry of ORDERS: a function from what is known of the items to their
+order."""
 
 from __future__ import annotations
 
@@ -20,6 +18,9 @@ from bench.studies.audit.findings import COPY, IMAGE, LABEL
 from bench.studies.audit.page import TABLE
 from bench.studies.audit.run import FOLDER, folder_name
 from bench.studies.label.journal import Key
+from bench.studies.label_next.table import FOLDER as NEXT
+from bench.studies.label_next.table import TABLE as NEXT_TABLE
+from bench.studies.label_next.table import read_next
 
 SUSPECTS = (LABEL, COPY, IMAGE)  # findings of an audit that are of one image
 
@@ -40,20 +41,51 @@ class OrderContext:
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """brief: what help says. make: the context to positions of items, the first first, and position -> why it is early.
-    corrects: it shows labels that are there to be corrected, so that those which nobody looks at stay."""
+    corrects: it shows labels that are there to be corrected, so that those which nobody looks at stay. named: it reads
+    a table whose name may stand behind a colon. lead: what the page says before a reason. marks: item -> how it came to
+    be labelled, for the column chosen_by."""
 
     brief: str
     make: Callable[[OrderContext], tuple[list[int], dict[int, str]]]
     corrects: bool = False
+    named: bool = False
+    lead: str = ""
+    marks: Callable[[OrderContext], dict[Key, str]] = lambda context: {}
 
 
 def _by_path(context: OrderContext) -> tuple[list[int], dict[int, str]]:
     return sorted(range(len(context.keys)), key=lambda i: (str(context.keys[i][0]), context.keys[i][1:])), {}
 
 
+def random_order(keys: Sequence[Key], seed: int) -> np.ndarray:
+    """Return a number in [0, 1) for every item, float (n,), which does not depend on the others: the least comes first.
+
+    `bench next` draws by it too, so that labels given in this order count as drawn.
+    """
+    return keyed_uniform(("order of labelling", seed), ["\0".join(map(str, key)) for key in keys])
+
+
 def _at_random(context: OrderContext) -> tuple[list[int], dict[int, str]]:
-    drawn = keyed_uniform(("order of labelling", context.seed), ["\0".join(map(str, key)) for key in context.keys])
-    return np.argsort(drawn, kind="stable").tolist(), {}
+    return np.argsort(random_order(context.keys, context.seed), kind="stable").tolist(), {}
+
+
+def _proposed(context: OrderContext) -> tuple[list[int], dict[int, str]]:
+    """Return what `bench next` proposes, in its order; then the others at random."""
+    table = _table_of_next(context)
+    listed = read_next(table).why
+    at = {key: i for i, key in enumerate(context.keys)}
+    why = {at[key]: reason for key, reason in listed.items() if key in at}
+    if listed and not why:
+        raise BenchError(
+            f"Got {table}, which is of other images (e.g. {next(iter(listed))[0]}); expected a list for the same "
+            "--data. Name another as --order next:NAME."
+        )
+    others, _ = _at_random(context)
+    return [*why, *(i for i in others if i not in why)], why
+
+
+def _table_of_next(context: OrderContext) -> Path:
+    return context.out / NEXT / (context.word or folder_name(context.name)) / NEXT_TABLE
 
 
 def _suspects(context: OrderContext) -> tuple[list[int], dict[int, str]]:
@@ -87,21 +119,46 @@ ORDERS: Mapping[str, Order] = {
     "path": Order(brief="by name", make=_by_path),
     "audit": Order(
         brief="what `bench audit` doubts first, with the labels that are there; audit:NAME takes that of another name",
-        make=_suspects, corrects=True,
+        make=_suspects, corrects=True, named=True, lead="In doubt",
+    ),
+    "next": Order(
+        brief="what `bench next` proposes, then the others at random; next:NAME takes the list of another name",
+        make=_proposed, named=True, lead="Next",
+        marks=lambda context: read_next(_table_of_next(context)).chosen_by,
     ),
 }  # fmt: skip
 
 
-def in_order(order: str, context: OrderContext, keep: bool) -> tuple[list[int], list[str], bool]:
-    """Return positions in the order that is asked for, why each position comes early ("" for most), and whether labels
-    that are there are corrected. keep: those without a label come first. Raises BenchError for another order."""
+@dataclass(frozen=True, kw_only=True)
+class Ordered:
+    """positions: of the items, the first first. why (n,): why each item comes early, "" for most. corrects: whether
+    labels that are there are corrected. lead: what stands before a reason. marks: how items came to be labelled, of
+    those that the order tells it of."""
+
+    positions: list[int]
+    why: list[str]
+    corrects: bool
+    lead: str
+    marks: dict[Key, str]
+
+
+def in_order(order: str, context: OrderContext, keep: bool) -> Ordered:
+    """Return the items in the order that is asked for. keep: those without a label come first.
+
+    Raises BenchError for another order.
+    """
     name, _, word = order.partition(":")
-    if name not in ORDERS or (word and not ORDERS[name].corrects):
+    if name not in ORDERS or (word and not ORDERS[name].named):
         raise BenchError(
-            f"Got --order {order}{did_you_mean(name, ORDERS) or '.'} Expected one of {', '.join(ORDERS)}, audit:NAME."
+            f"Got --order {order}{did_you_mean(name, ORDERS) or '.'} Expected one of {', '.join(ORDERS)}, audit:NAME, "
+            "next:NAME."
         )
     chosen = ORDERS[name]
-    positions, why = chosen.make(OrderContext(**{**vars(context), "word": word}))
+    context = OrderContext(**{**vars(context), "word": word})
+    positions, why = chosen.make(context)
     if keep and not chosen.corrects:
         positions = sorted(positions, key=lambda i: context.given[i] is not None)
-    return positions, [why.get(i, "") for i in range(len(context.keys))], chosen.corrects
+    return Ordered(
+        positions=positions, why=[why.get(i, "") for i in range(len(context.keys))], corrects=chosen.corrects,
+        lead=chosen.lead, marks=chosen.marks(context),
+    )  # fmt: skip

@@ -1,8 +1,8 @@
 """The label table: a CSV that --data takes, written from the journal as a whole, and never over somebody else's.
 
-Columns: path, label; x0, y0, x1, y1 of regions; group, source, split, mask and um_per_px where the data have them; and
-unsure, where an image has no label because whoever looked was not sure. Rows without a label take no part in a run.
-"""
+Columns: path, label; x0, y0, x1, y1 of regions; group, source, split, mask and um_per_px where the data have them;
+chosen_by where `bench next` proposed some (see `bench.data.chosen_by`); and unsure, where an image has no label because
+whoever looked was not sure. Rows without a label take no part in a run."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.data.chosen_by import CHOSEN_BY
 from bench.data.label_boxes import BOX
 from bench.data.table_place import folder_before, path_text
 from bench.errors import BenchError
@@ -21,7 +22,7 @@ from bench.storage.locks import file_lock
 from bench.storage.tables import guarded_name
 from bench.studies.label.journal import Journal, Key, Label
 
-MORE = ("group", "source", "split", "mask", "um_per_px")
+MORE = ("group", "source", "split", "mask", "um_per_px", CHOSEN_BY)
 UNSURE = "unsure"
 ENDING = ".journal"
 EXAMPLE = "labels.csv"

@@ -38,6 +38,7 @@ CALLS = {
     ),
     "ablate": ((*DATA, "--encoder", "texture", "--vary", "orient8", "--head", "knn", *QUICK), "difference"),
     "audit": ((*DATA, "--encoder", "texture", "--head", "knn,ridge", "--draws", "1"), "reason"),
+    "next": ((*DATA, "--labelled", "none-yet.csv", "--encoder", "texture", "--n", "4"), "chosen_by"),
     "tune": ((*DATA, "--encoder", "thumbnail", "--head", "knn", "--trials", "2", *QUICK), "setting"),
     "granularity": (
         (*DATA, "--encoder", "thumbnail", "--instances", "tiles:10", "--pure", "--image-labels", "1,2", "--cell-labels",

@@ -19,7 +19,7 @@ function tile(item) {
     chip.append(foreign(labelText(code)));
     made.append(chip);
   }
-  made.title = state.names[item] + (state.why[item] ? `\nIn doubt: ${state.why[item]}.` : "");
+  made.title = state.names[item] + (state.why[item] ? `\n${state.why[item]}` : "");
   made.addEventListener("click", () => {
     view.at = item;
     toggle(item);

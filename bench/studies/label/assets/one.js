@@ -43,7 +43,7 @@ function showOne() {
     if (!pressed) now.append(element("span", " — Enter if it is right", "soft"));
   }
   const why = state.why[item];
-  one("#why").textContent = why ? `In doubt: ${why}.` : "";
+  one("#why").textContent = why || "";
   one("#before").disabled = item === 0;
   one("#after").disabled = item === state.names.length - 1;
   let ahead = item;

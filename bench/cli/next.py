@@ -1,0 +1,131 @@
+"""`bench next`: which images or cells to label next."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from bench.cli.console import console, print_notes, print_rows, progress_bars
+from bench.cli.options.data import DataOptions
+from bench.cli.options.encoders import CORES, Device, Encoders, Workers, check_device, encoder_names
+from bench.cli.options.groups import BASIC, STUDY, option
+from bench.cli.options.output import DEFAULT_OUT, Name, Out
+from bench.cli.options.protocol import Seed
+from bench.cli.startup import imports
+from bench.cli.tables import make_column, make_table
+from bench.data.layout import existing
+
+if TYPE_CHECKING:
+    from bench.studies.label_next.run import Next, NextRequest
+
+EXAMPLES = (
+    "bench next --data images --labelled labels.csv",
+    "bench next --data images --labelled labels.csv --group-pattern '([^/]+)__' --n 40",
+    "bench next --data images --labelled labels.csv --strategy margin",
+)
+SHOWN = 20
+
+
+def next_up(
+    source: DataOptions,
+    labels: Annotated[
+        Path | None,
+        option(
+            BASIC,
+            "The labels so far: what `bench label` wrote, a file that need not be there yet (default: those of the "
+            "data).",
+            "--labelled",
+            value="CSV",
+        ),
+    ] = None,
+    n: Annotated[int, option(BASIC, "How many to propose.", "--n", value="N", min=1)] = 20,
+    strategy: Annotated[
+        str,
+        option(
+            STUDY, "How those are picked that are not drawn by lot: auto (by the number of labels), {strategies}.",
+            "--strategy", value="KIND",
+        ),
+    ] = "auto",
+    any_image: Annotated[
+        bool,
+        option(STUDY, "Propose also what looks blank, out of focus, too dark or saturated.", "--any-image"),
+    ] = False,
+    seed: Seed = 0,
+    encoder: Encoders = None,
+    out: Out = DEFAULT_OUT,
+    device: Device = "auto",
+    name: Name = None,
+    workers: Workers = CORES,
+) -> None:  # fmt: skip
+    """Propose which images or cells to label next, spread over slides, and write the list that `bench label` takes.
+
+    At least a quarter of them are drawn by lot and marked so. Only those stand for all images: estimates rest on them
+    (--drawn-only). It also names labels that are worth a second look. Then: bench label --order next.
+    """
+    existing(source.data)
+    check_device(device)
+
+    with imports():
+        from bench.studies.label_next.run import NextRequest, next_labels
+
+    request = NextRequest(
+        source=source.spec(), labels=labels, count=n, strategy=strategy, encoders=encoder_names(encoder),
+        any_image=any_image, seed=seed, out=out, name=name,
+    )  # fmt: skip
+    with progress_bars() as report:
+        found = next_labels(request, device=device, workers=workers, on_progress=report)
+    _show(found)
+    _what_next(found, source, request)
+
+
+def _show(found: Next) -> None:
+    from bench.data.chosen_by import BY_LOT, CHOSEN_BY
+    from bench.data.spellings import counted
+    from bench.studies.label_next.page import nearest_words, verdict
+    from bench.studies.label_next.table import CHECK, NEW, TABLE
+
+    print_notes(found.notes)
+    print_rows(found.table)
+    new = found.table[found.table["task"] == NEW]
+    table = make_table(make_column("", justify="right"), "label next", "slide", "why", "nearest labels")
+    for row in new.head(SHOWN).to_dict("records"):
+        group = "" if row["group"] == row["path"] else row["group"]
+        table.add_row(str(row["order"]), row["path"], group, row["why"], nearest_words(row))
+    drawn = int((new[CHOSEN_BY] == BY_LOT).sum())
+    shown = "" if len(new) <= SHOWN else f", the first {SHOWN}"
+    table.title = (
+        f"{counted(len(new), 'image')} to label next{shown}: {drawn} by lot, {len(new) - drawn} by {found.strategy}"
+    )
+    console.print(table, soft_wrap=False)
+    checks = found.table[found.table["task"] == CHECK]
+    if len(checks):
+        again = make_table("look again", "why")
+        for row in checks.to_dict("records"):
+            again.add_row(row["path"], row["why"])
+        again.title = "Labels that are worth a second look more than a new one: more likely wrong than right"
+        console.print(again, soft_wrap=False)
+    for sentence in verdict(found):
+        console.print(sentence)
+    console.print(f"The list: {found.folder / TABLE}")
+
+
+def _table_for(labels: Path) -> Path:
+    """Return where new labels go: on in the same table, unless it is one that `bench label` did not write."""
+    from bench.studies.label.table import journal_of
+
+    goes_on = not labels.exists() or journal_of(labels).exists()
+    return labels if goes_on else labels.with_name(f"{labels.stem}-more.csv")
+
+
+def _what_next(found: Next, source: DataOptions, asked: NextRequest) -> None:
+    """Print what to type next."""
+    named, seed, labels = asked.name, asked.seed, asked.labels
+    words = ["bench", "label", "--data", str(source.data), "--order", "next" if named is None else f"next:{named}"]
+    words += ["--seed", str(seed)] if seed else []
+    words += ["--instances", source.instances] if source.instances != "whole" else []
+    words += ["--cells", str(source.cells)] if source.cells else []
+    words += ["--group-pattern", source.group_pattern] if source.group_pattern else []
+    words += ["--out", str(found.folder.parents[1])] if found.folder.parents[1] != DEFAULT_OUT else []
+    words += ["--to", str(_table_for(labels))] if labels else ["--keep-labels"] if found.labels else []
+    console.print(f"Next: {shlex.join(words)}")

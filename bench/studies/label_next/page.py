@@ -1,0 +1,49 @@
+"""What is said of a proposal, in plain words, for the terminal and a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench.data.chosen_by import BY_LOT, CHOSEN_BY
+from bench.data.spellings import counted
+from bench.studies.label_next.rule import FIRST, LATER, enough_for_a_model
+from bench.studies.label_next.table import NEAR, NEW
+
+if TYPE_CHECKING:
+    from bench.studies.label_next.run import Next
+
+# results/next
+AS_GOOD = "Where classes overlap much, as on two of the five sets that were tried, a random order is as good."
+
+
+def verdict(found: Next) -> list[str]:
+    """Return sentences on the strategy, and on what estimates may rest on."""
+    new = found.table[found.table["task"] == NEW]
+    drawn = int((new[CHOSEN_BY] == BY_LOT).sum())
+    there = f"{counted(found.labels, 'label')} for {found.items:,} so far" if found.labels else "No label so far"
+    said = [f"{there}. {advice(found)}"]
+    if drawn < len(new):
+        said.append(
+            f"Only what was drawn by lot stands for all images: {found.drawn:,} of the labels so far, "
+            f"{found.drawn + drawn:,} with this list. Estimates rest on those alone: --drawn-only."
+        )
+    return said
+
+
+def advice(found: Next) -> str:
+    """Return why this strategy, and what is known of it."""
+    if not found.automatic:
+        return f"Picked by {found.strategy}, as asked."
+    if found.strategy == LATER:
+        count = enough_for_a_model(found.classes)
+        return f"From {count} labels on a model knows what it is unsure of: {LATER}. {AS_GOOD}"
+    return f"With few labels, picks that stand for many images may be better than a random order: {FIRST}. {AS_GOOD}"
+
+
+def nearest_words(row: Mapping[Any, Any]) -> str:
+    """Return the labels of the nearest labelled images of a row of next.csv, e.g. "rbc, rbc, wbc"."""
+    names = [row[f"near{k}_label"] for k in range(1, NEAR + 1)]
+    return ", ".join(str(name) for name in names if not pd.isna(name))
