@@ -7,6 +7,7 @@ r"""Cell-Classifier: which frozen encoder and which classical head to trust on c
     emb = bench.embed(data, "dino@size=448")         # emb.X (N, d) float32, emb.instances
     run = bench.run(data, encoders=["dino", "texture"], heads=["knn", "logreg"], shots=[1, 5, 10], noise=[0, 0.2])
     run.leaderboard; run.pairs                       # pandas; the run shows itself in a notebook
+    bench.plan(run, target=0.85)                     # how many more labels, of how many more slides
     bench.audit(data)                                # labels, slides and images that look wrong
     bench.HeadClassifier("logreg")                   # a scikit-learn classifier
     clf = bench.fit(data); clf.predict(["a.png"])    # a classifier to take home
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from bench.api.embed import Embedding, embed
     from bench.api.fit import fit, load_model
     from bench.api.lists import list_encoders, list_heads
+    from bench.api.plan import PlanResult, plan
     from bench.api.result import RunResult
     from bench.api.run import load_run, run
     from bench.data.check import DataCheck
@@ -45,6 +47,7 @@ __all__ = [
     "DemoSpec",
     "Embedding",
     "HeadClassifier",
+    "PlanResult",
     "RunResult",
     "audit",
     "embed",
@@ -54,6 +57,7 @@ __all__ = [
     "load_data",
     "load_model",
     "load_run",
+    "plan",
     "run",
     "write_demo",
 ]
@@ -67,6 +71,7 @@ _ROOMS = {
     "DemoSpec": "bench.demo",
     "Embedding": "bench.api.embed",
     "HeadClassifier": "bench.heads.estimator",
+    "PlanResult": "bench.api.plan",
     "RunResult": "bench.api.result",
     "audit": "bench.api.audit",
     "embed": "bench.api.embed",
@@ -76,6 +81,7 @@ _ROOMS = {
     "load_data": "bench.api.data",
     "load_model": "bench.api.fit",
     "load_run": "bench.api.run",
+    "plan": "bench.api.plan",
     "run": "bench.api.run",
     "write_demo": "bench.demo",
 }

@@ -157,7 +157,7 @@ def run(
     if leaked is not None:
         print_leak(leaked)
         console.print(f"All of it: {result.folder / 'leak.csv'}")
-    say_next("run", seen[0].table, seen[0].classes)
+    say_next("run", seen[0].table, seen[0].classes, board=result.leaderboard.table)
 
 
 def _audit(request: Request, result: RunReport, command: str, **how: Any) -> pd.DataFrame:
