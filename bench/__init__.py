@@ -7,6 +7,7 @@ r"""Cell-Classifier: which frozen encoder and which classical head to trust on c
     emb = bench.embed(data, "dino@size=448")         # emb.X (N, d) float32, emb.instances
     run = bench.run(data, encoders=["dino", "texture"], heads=["knn", "logreg"], shots=[1, 5, 10], noise=[0, 0.2])
     run.leaderboard; run.pairs                       # pandas; the run shows itself in a notebook
+    bench.plan(run, target=0.85)                     # how many more labels, of how many more slides
     bench.audit(data)                                # labels, slides and images that look wrong
     bench.next_labels("images", labels="labels.csv") # which images to label next
     bench.HeadClassifier("logreg")                   # a scikit-learn classifier
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from bench.api.label import label
     from bench.api.lists import list_encoders, list_heads
     from bench.api.next import NextLabels, next_labels
+    from bench.api.plan import PlanResult, plan
     from bench.api.result import RunResult
     from bench.api.run import load_run, run
     from bench.data.check import DataCheck
@@ -50,6 +52,7 @@ __all__ = [
     "Embedding",
     "HeadClassifier",
     "NextLabels",
+    "PlanResult",
     "RunResult",
     "audit",
     "embed",
@@ -61,6 +64,7 @@ __all__ = [
     "load_model",
     "load_run",
     "next_labels",
+    "plan",
     "run",
     "write_demo",
 ]
@@ -75,6 +79,7 @@ _ROOMS = {
     "Embedding": "bench.api.embed",
     "HeadClassifier": "bench.heads.estimator",
     "NextLabels": "bench.api.next",
+    "PlanResult": "bench.api.plan",
     "RunResult": "bench.api.result",
     "audit": "bench.api.audit",
     "embed": "bench.api.embed",
@@ -86,6 +91,7 @@ _ROOMS = {
     "load_model": "bench.api.fit",
     "load_run": "bench.api.run",
     "next_labels": "bench.api.next",
+    "plan": "bench.api.plan",
     "run": "bench.api.run",
     "write_demo": "bench.demo",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -20,6 +20,9 @@ from bench.runs.record import read_about
 from bench.shown import Items, Part, Shows, Table, Title
 from bench.storage.tables import parse_csv
 from bench.storage.together import read_member
+
+if TYPE_CHECKING:
+    from bench.api.plan import PlanResult
 
 SHOWN = 20  # rows of a table
 HEAD = ("encoder", "head", "balanced accuracy", "95% interval", "spread", "rank", "over baselines")
@@ -125,6 +128,39 @@ class RunResult(Shows):
             check_way(map)
         look = Look(images=None if images is None else Path(images), anonymous=anonymous, map=map)
         return write_report(self.folder, None if to is None else Path(to), look)
+
+    def plan(self, target: float | None = None, minutes: Mapping[str, float] | None = None) -> PlanResult:
+        """Say how many labels and slides a score takes, as `bench.plan` of this run alone does; nothing is fitted.
+
+        Parameters
+        ----------
+        target : float, optional
+            The balanced accuracy on other slides. None: the next multiple of .05.
+        minutes : mapping, optional
+            What one more costs, e.g. {"image": 0.1, "slide": 30}.
+
+        Returns
+        -------
+        PlanResult
+            `more_labels`, `more_slides`, and the forecasts of all encoders.
+
+        Raises
+        ------
+        BenchError
+            For a run with one number of labels, and a target that is no such score.
+
+        Examples
+        --------
+        >>> import bench
+        >>> index = bench.write_demo("demo", bench.DemoSpec(images=24, size=(64, 64)))
+        >>> run = bench.run("demo/raw", encoders="texture", heads="ridge", shots=[1, 2], draws=2, baselines=False,
+        ...                 progress=False)
+        >>> run.plan(target=0.9).table["labels_now"].tolist()
+        [2]
+        """
+        from bench.api.plan import plan
+
+        return plan(self, target=target, minutes=minutes)
 
     def __len__(self) -> int:
         return len(self.leaderboard)

@@ -29,6 +29,7 @@ from bench.cli import (
     list_encoders,
     list_heads,
     pilot,
+    plan,
     predict,
     pretrain,
     proxies,
@@ -114,6 +115,7 @@ add("predict", examples=predict.EXAMPLES, panel=TAKE, rows=True)(predict.predict
 add("pretrain", examples=pretrain.EXAMPLES, panel=ASK, rows=True)(pretrain.pretrain)
 add("tune", examples=tune.EXAMPLES, panel=ASK, rows=True)(tune.tune)
 add("proxies", examples=proxies.EXAMPLES, panel=ASK, rows=True)(proxies.proxies)
+add("plan", examples=plan.EXAMPLES, panel=ASK, rows=True)(plan.plan)
 add("pilot", examples=pilot.EXAMPLES, panel=ASK, rows=True)(pilot.pilot)
 add("ablate", examples=ablate.EXAMPLES, panel=ASK, rows=True)(ablate.ablate)
 add("audit", examples=audit.EXAMPLES, panel=ASK, rows=True)(audit.audit)

@@ -13,8 +13,17 @@ if TYPE_CHECKING:
 SUGGESTED = "dino,resnet50"  # what is proposed to somebody who named no encoder
 
 
-def say_next(after: str, table: pd.DataFrame, classes: Sequence[str], lost: Mapping[str, str] | None = None) -> None:
-    """Print it, after 'data check', 'extract', 'dry run' or 'run'; lost: class -> why it has no usable image."""
+def say_next(
+    after: str,
+    table: pd.DataFrame,
+    classes: Sequence[str],
+    lost: Mapping[str, str] | None = None,
+    board: pd.DataFrame | None = None,
+) -> None:
+    """Print it, after 'data check', 'extract', 'dry run' or 'run'.
+
+    lost: class -> why it has no usable image; board: of the run, whose curves say what more labels bring.
+    """
     if speech.quiet or speech.context is None or not classes:
         return
     from bench.cli import next_step
@@ -35,6 +44,12 @@ def say_next(after: str, table: pd.DataFrame, classes: Sequence[str], lost: Mapp
         command = f"Next: {next_step.proposal('run', typed, known, more)}"
     console.print("")
     console.print(next_step.verdict(evidence))
+    if board is not None:
+        from bench.report.pages.more_labels import more_labels
+
+        forecast = more_labels(board)
+        if forecast:
+            console.print(forecast)
     console.print(command)
     if after == "run":
         fitted = next_step.options_of(speech.context, "fit")

@@ -148,7 +148,7 @@ def run(
         if leaked is not None:
             print_leak(leaked)
             console.print(f"All of it: {result.folder / 'leak.csv'}")
-        say_next("run", seen[0].table, seen[0].classes)
+        say_next("run", seen[0].table, seen[0].classes, board=result.leaderboard.table)
     if asked and result.up_to_date:
         asked.keep("".join(heard), seen[0])
 

@@ -40,7 +40,7 @@ def shown(*words: str, columns: int = 100) -> str:
 
 def test_the_commands_are_those_of_the_house():
     assert set(COMMANDS) == {
-        "quickstart", "data check", "encoders", "heads", "doctor", "label", "next", "extract", "run", "leaderboard", "report", "figures", "cite", "fit", "predict", "pretrain", "tune", "proxies", "pilot", "ablate", "audit",
+        "quickstart", "data check", "encoders", "heads", "doctor", "label", "next", "extract", "run", "leaderboard", "report", "figures", "cite", "fit", "predict", "pretrain", "tune", "proxies", "pilot", "plan", "ablate", "audit",
         "granularity", "segment", "prompts", "export", "store", "store check", "store clean",
     }  # fmt: skip
 

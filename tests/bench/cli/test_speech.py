@@ -22,7 +22,7 @@ CALLS = {
     "encoders": (("--family", "descriptor"), "encoder"),
     "heads": ((), "head"),
     "doctor": ((), "state"),
-    "run": ((*DATA, "--encoder", "texture", "--head", "knn", *QUICK), "balanced_accuracy"),
+    "run": ((*DATA, "--encoder", "texture", "--head", "knn", *QUICK, "--shots", "1,2"), "balanced_accuracy"),
     "run --dry-run": ((*DATA, "--encoder", "texture", "--head", "knn", *QUICK), "seconds"),
     "leaderboard": ((), "balanced_accuracy"),
     "fit": ((*DATA, "--encoder", "texture", "--head", "knn", "--save", "cells.model"), "balanced_accuracy"),
@@ -30,6 +30,7 @@ CALLS = {
     "proxies": ((*DATA, "--encoder", "texture,thumbnail"), "loo_ridge"),
     "segment": (("--data", "raw", "--to", "seen"), "cells"),
     "pretrain": (("--data", "raw", "--to", "mine.encoder", "--words", "4", "--size", "16"), "dim"),
+    "plan": (("raw",), "labels_high"),
     "store": ((), "rows"),
     "store clean": ((), "bytes"),
     "pilot": (

@@ -1,0 +1,39 @@
+"""What more labels would bring, in two sentences: the last words of a run, and the first of its report on that."""
+
+from __future__ import annotations
+
+from math import ceil, isfinite
+
+import pandas as pd
+
+from bench.report.pages.numbers import counted, points, rate
+from bench.report.tables.plan import AHEAD, Ahead, forecasts, next_mark
+
+
+def more_labels(board: pd.DataFrame) -> str:
+    """Return it of the best method of a leaderboard; "" where a run has one number of labels."""
+    found = forecasts(board)
+    return about(found[0], next_mark(board)) if found else ""
+
+
+def about(best: Ahead, goal: float) -> str:
+    """Return how many labels a score takes, in words; "" where it is reached with those that are there."""
+    now, K = float(best.curve.n[-1]), best.curve.classes
+    low, middle, high = best.labels_for(goal)
+    method = f"{best.key.encoder} x {best.key.head}"
+    if middle <= now:
+        return ""
+    if not isfinite(middle):
+        _, score, _ = best.at(AHEAD * now)
+        return (
+            f"For {rate(goal)} on other slides more labels alone are not enough, as far as a forecast goes: with "
+            f"{AHEAD} times as many {method} scores about {points(score)}."
+        )
+    more = ceil(middle - now - 1e-6)
+    slides = ceil(more * K / best.per_slide - 1e-6)
+    upper = f"{ceil(high):,}" if isfinite(high) else f"more than {AHEAD * now:,.0f}"
+    source = "" if best.apart else f", of at least {counted(slides, 'more slide')}"
+    return (
+        f"For {rate(goal)} on other slides {method} needs about {counted(more, 'more image')} per class{source} "
+        f"(90%: {max(int(low), 1):,} to {upper} per class in all)."
+    )

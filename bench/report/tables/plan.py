@@ -1,0 +1,163 @@
+"""Learning curves of a leaderboard, as `bench.statistics.learning_curve` takes them: what a run says of more labels.
+
+A curve is of one method (encoder, head, selection), series, kind and share of wrong labels. Of several runs of the same
+data, such as one with labels from few slides, the points of a method make one curve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from bench.report.tables.rows import cleanest, competing
+from bench.statistics.curve_prior import PRIOR
+from bench.statistics.learning_curve import EDGE, Curve, falls, first_reached, forecast
+
+OF_CURVE = ["encoder", "head", "selection", "series", "noise_kind", "noise"]
+AHEAD = 4  # times the labels that are there: no forecast goes beyond
+STEPS = 20  # of the labels asked for, from the fewest to the most
+LEAST_POINTS = 2  # of a curve
+NORMAL = 1.959964  # quantile of the limits of a score
+POOLED = 8  # degrees of freedom that the other methods of a level have in the luck of one
+
+
+class CurveKey(NamedTuple):
+    """What a curve is of."""
+
+    encoder: str
+    head: str
+    selection: str
+    series: str
+    noise_kind: str
+    noise: float
+
+
+def curves_of(board: pd.DataFrame) -> Iterator[tuple[CurveKey, Curve]]:
+    """Return the curves of the rows that compete and learned from labels, one of a single point too.
+
+    board: columns of a leaderboard; where it is of several runs, of one below the other.
+    """
+    rows = competing(board[board["shots"] > 0])
+    rows = rows[rows["series"] == "balanced"] if "series" in rows else rows
+    if rows.empty:
+        return
+    rows = rows.assign(
+        luck=_luck(rows), per_slide=np.maximum(rows["support_items"] / rows["support_groups"], 1.0)
+    ).sort_values(["shots", "per_slide"], kind="stable")
+    for key, own in rows.groupby(OF_CURVE, sort=False):
+        curve = Curve(
+            n=own["shots"].to_numpy(float), per_slide=own["per_slide"].to_numpy(float),
+            score=own["balanced_accuracy"].to_numpy(float), luck=own["luck"].to_numpy(float),
+            classes=_classes(own), noise=float(own["noise"].iloc[0]),
+        )  # fmt: skip
+        encoder, head, selection, series, kind = map(str, key[:-1])  # type: ignore[index]
+        yield CurveKey(encoder, head, selection, series, kind, curve.noise), curve
+
+
+def _luck(rows: pd.DataFrame) -> pd.Series:
+    """Return the variance of each mean score from its draws.
+
+    Few draws say little of a variance: it is drawn toward the median of all methods of as many labels and wrong ones.
+    """
+    own = rows["spread"].astype(float) ** 2
+    level = rows.assign(own=own).groupby(["shots", "noise_kind", "noise"])["own"]
+    middle = level.transform("median").fillna(own.median()).fillna(0.02**2)
+    df = rows["seeds"] - 1
+    return (df * own.fillna(0) + POOLED * middle) / (df + POOLED) / rows["seeds"]
+
+
+def _classes(rows: pd.DataFrame) -> int:
+    return max(round(float((rows["support_items"] / rows["shots"]).median())), 2)
+
+
+class Ahead(NamedTuple):
+    """What a method will score: on other slides, labels coming from as many slides each as the last ones did.
+
+    n (Q,): labels per class, from the fewest to AHEAD times the most; interval (3, Q): low, median and high of the
+    score; paths (B, Q): curves that may be. per_slide: labels of one slide. falls: the curve is not monotone. apart:
+    every item that was tested is a slide by itself, as where no groups are known.
+    """
+
+    key: CurveKey
+    curve: Curve
+    n: np.ndarray
+    interval: np.ndarray
+    paths: np.ndarray
+    per_slide: float
+    falls: bool
+    apart: bool = False
+
+    def at(self, n: float) -> tuple[float, float, float]:
+        """Return (low, median, high) of the score at n labels per class, between points linear in log n."""
+        low, middle, high = (float(np.interp(np.log2(n), np.log2(self.n), row)) for row in self.interval)
+        return low, middle, high
+
+    def labels_for(self, goal: float) -> tuple[float, float, float]:
+        """Return (low, median, high) of the labels per class that a score takes; inf: beyond the forecast."""
+        reached = first_reached(self.n, self.paths, goal)
+        low, middle, high = np.quantile(reached, [0.05, 0.5, 0.95], method="higher")
+        return float(low), float(middle), float(high)
+
+
+def look_ahead(key: CurveKey, curve: Curve, other_slides: float) -> Ahead:
+    """Return the forecast of a curve of LEAST_POINTS or more. other_slides: variance of its score over other slides, on
+    the logit scale."""
+    n = np.unique(np.r_[curve.n, np.geomspace(curve.n[0], AHEAD * curve.n[-1], STEPS)])
+    seen, first = np.unique(curve.n, return_index=True)
+    per_slide = np.interp(np.log2(n), np.log2(seen), curve.per_slide[first])
+    found = forecast(curve, n, per_slide, PRIOR)
+    paths = found.paths(other_slides)
+    return Ahead(
+        key, curve, n, np.quantile(paths, [0.05, 0.5, 0.95], axis=0), paths, float(per_slide[-1]),
+        falls(curve.first(len(seen))) if len(seen) == len(curve.n) else False,
+    )  # fmt: skip
+
+
+def over_other_slides(row: Mapping[Hashable, Any]) -> float:
+    """Return the variance of a row's score over other slides, without the luck of draws, on the logit scale.
+
+    It is read off its interval (95%), which is of other slides to learn from and to be tested on.
+    """
+    from scipy.special import logit
+
+    low, high, score = np.clip([row["ci_low"], row["ci_high"], row["balanced_accuracy"]], EDGE, 1 - EDGE)
+    deviation = (logit(high) - logit(low)) / (2 * NORMAL)
+    spread = 0.0 if np.isnan(row["spread"]) else float(row["spread"])
+    luck = spread**2 / row["seeds"] / (score * (1 - score)) ** 2
+    return float(max(deviation**2 - luck, 0.0))
+
+
+def forecasts(board: pd.DataFrame) -> list[Ahead]:
+    """Return what the best head of every encoder will score with cleanest labels, the best first.
+
+    Nothing of methods with fewer numbers of labels than LEAST_POINTS. Of an encoder the head is the one that is best at
+    the most labels.
+    """
+    rows = cleanest(board[board["shots"] > 0])
+    rows = rows[rows["role"] == "encoder"] if (rows["role"] == "encoder").any() else rows
+    curves = [(key, curve) for key, curve in curves_of(rows) if len(np.unique(curve.n)) >= LEAST_POINTS]
+    curves.sort(key=lambda one: (-one[1].n[-1], -one[1].score[-1]))
+    best: dict[str, tuple[CurveKey, Curve]] = {}
+    for key, curve in curves:
+        best.setdefault(key.encoder, (key, curve))
+    found = []
+    for key, curve in best.values():
+        own = rows[(rows[["encoder", "head", "selection"]] == list(key[:3])).all(axis=1)]
+        last = own[(own["shots"] == curve.n[-1]) & (own["series"] == key.series)].iloc[-1]
+        one = look_ahead(key, curve, over_other_slides(last.to_dict()))
+        found.append(one._replace(apart=bool(last["n_groups"] == last["n_test"])))
+    return found
+
+
+def not_monotone(board: pd.DataFrame) -> list[CurveKey]:
+    """Return the curves that fall by more than the draws explain."""
+    return [key for key, curve in curves_of(board) if len(np.unique(curve.n)) == len(curve.n) and falls(curve)]
+
+
+def next_mark(board: pd.DataFrame) -> float:
+    """Return the score that is asked for where none is named: the next multiple of .05 above the best there is."""
+    best = float(cleanest(board[board["shots"] > 0])["balanced_accuracy"].max())
+    return min((int(best * 20 + 1e-6) + 1) / 20, 0.99)

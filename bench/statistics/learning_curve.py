@@ -1,0 +1,229 @@
+"""What a learning curve will be beyond its last point: an inverse power law, a Gaussian process around it, a prior.
+
+Let n be the labels per class, m how many labels come from one slide, and rho how alike labels of a slide are. They are
+worth
+
+    u = n / (1 + rho (m - 1))                                   independent labels (Kish 1965, section 5.4)
+
+so that more labels of the same slides bring less and less: u is at most (slides) / rho. With K classes a score is
+
+    score(u) = 1/K + (1 - 1/K) (1 - c) (1 - (1 + u / h)^-b)     guessing at u = 0, then an inverse power law
+
+which for u >> h is Figueroa et al. (2012, BMC Med. Inform. Decis. Mak. 12:8), score = A - B u^-b, without its freedom
+to start below guessing. theta = (logit c, log h, log b, logit rho) differs from curve to curve. On the logit scale
+
+    logit score(n) = logit score(u; theta) + GP(log2 n) + luck of the draws
+
+as in Mehrtash et al. (2311.18025), where the process allows for curves of another form. Two or three points do not tell
+theta: it has a normal prior, fitted to curves of real data (`bench.statistics.curve_prior`), in which the mean goes by
+the share of wrong labels. The prior is `ATOMS` points of a Sobol sequence; each is weighed by the likelihood of the
+curve, the process integrated out, so that a forecast is a mixture of normals. No random numbers are drawn.
+
+Letters: R points of a curve, A atoms, Q points that are asked for, B paths.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+ATOMS = 4096
+PATHS = 1024
+LEVEL = 0.90
+NEGLIGIBLE = 1e-3  # weight of an atom, of the largest one's, below which it is left out
+EDGE = 1e-3  # scores are kept so far from 0 and 1 on the logit scale
+LEAST_LUCK = 1e-6  # variance of a score that no curve is known better than
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurvePrior:
+    """What curves are like. mean (2, 4): of theta, for clean labels and per share of wrong labels; root (4, 4): a
+    Cholesky factor of its covariance. bend: deviation of the process; reach: its length in doublings; jitter: deviation
+    of a single point, all on the logit scale. wider: what deviations of a forecast are multiplied by, such that the
+    intervals of sets that the prior has not seen hold what they should.
+    """
+
+    mean: np.ndarray
+    root: np.ndarray
+    bend: float
+    reach: float
+    jitter: float
+    wider: float
+
+    def __post_init__(self) -> None:
+        for array in (self.mean, self.root):
+            array.flags.writeable = False
+
+    def atoms(self, noise: float) -> np.ndarray:
+        """Return theta (A, 4), at a share of wrong labels."""
+        return self.mean[0] + noise * self.mean[1] + _normal_points(ATOMS, self.mean.shape[1]) @ self.root.T
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """A learning curve. n, per_slide, score, luck (R,): labels per class, labels of one slide (1 or more), balanced
+    accuracy, and the variance that it has from the draws. classes: K; noise: the share of wrong labels.
+    """
+
+    n: np.ndarray
+    per_slide: np.ndarray
+    score: np.ndarray
+    luck: np.ndarray
+    classes: int
+    noise: float = 0.0
+
+    def first(self, points: int) -> Curve:
+        """Return the curve of its first points."""
+        return Curve(
+            n=self.n[:points], per_slide=self.per_slide[:points], score=self.score[:points], luck=self.luck[:points],
+            classes=self.classes, noise=self.noise,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """Scores at Q points, on the logit scale: a mixture of A normals with the same covariance.
+
+    centre (A, Q); covariance (Q, Q), without the luck of other draws; weight (A,).
+    """
+
+    centre: np.ndarray
+    covariance: np.ndarray
+    weight: np.ndarray
+
+    def quantiles(self, share: np.ndarray, more: np.ndarray | float = 0.0) -> np.ndarray:
+        """Return quantiles (len(share), Q) of the scores. more: variance (Q,) besides, on the logit scale."""
+        from scipy.special import expit, ndtr
+
+        deviation = np.sqrt(self.covariance.diagonal() + more)
+        low = (self.centre - 9 * deviation).min(0) * np.ones((len(share), 1))
+        high = (self.centre + 9 * deviation).max(0) * np.ones((len(share), 1))
+        for _ in range(30):  # bisection of the distribution function
+            middle = (low + high) / 2
+            below = np.einsum("a,aiq->iq", self.weight, ndtr((middle - self.centre[:, None]) / deviation))
+            low, high = np.where(below < share[:, None], middle, low), np.where(below < share[:, None], high, middle)
+        found = (low + high) / 2
+        return expit(found)
+
+    def interval(self, more: np.ndarray | float = 0.0, level: float = LEVEL) -> np.ndarray:
+        """Return (low, median, high), (3, Q), of the scores."""
+        tail = (1 - level) / 2
+        return self.quantiles(np.array([tail, 0.5, 1 - tail]), more)
+
+    def paths(self, more: float = 0.0) -> np.ndarray:
+        """Return B curves (B, Q) that may be, all as likely. more: a variance that a path has as a whole."""
+        from scipy.special import expit, ndtr
+
+        Q = self.centre.shape[1]
+        points = _normal_points(PATHS, Q + 2)
+        values, vectors = np.linalg.eigh(self.covariance)
+        root = vectors * np.sqrt(np.maximum(values, 0))
+        atom = np.searchsorted(self.weight.cumsum() / self.weight.sum(), ndtr(points[:, Q + 1]))
+        z = self.centre[atom] + points[:, :Q] @ root.T + np.sqrt(more) * points[:, Q : Q + 1]
+        return expit(z)
+
+
+def independent_labels(n: np.ndarray, per_slide: np.ndarray, rho: np.ndarray) -> np.ndarray:
+    """Return how many independent labels n are worth, `per_slide` of them from a slide; rho in [0, 1].
+
+    >>> independent_labels(40, 4, 1.0), independent_labels(40, 4, 0.0)
+    (10.0, 40.0)
+    """
+    return n / (1 + rho * (per_slide - 1))
+
+
+def power_law(theta: np.ndarray, n: np.ndarray, per_slide: np.ndarray, classes: int) -> np.ndarray:
+    """Return logit scores (A, Q) of parameters theta (A, 4) at n, per_slide (Q,)."""
+    from scipy.special import expit, logit
+
+    ceiling, half, b = expit(-theta[:, :1]), np.exp(theta[:, 1:2]), np.exp(theta[:, 2:3])
+    u = independent_labels(n, per_slide, expit(theta[:, 3:4]))
+    skill = ceiling * -np.expm1(-b * np.log1p(u / half))
+    return logit(np.clip(1 / classes + (1 - 1 / classes) * skill, EDGE, 1 - EDGE))
+
+
+def forecast(curve: Curve, n: np.ndarray, per_slide: np.ndarray, prior: CurvePrior) -> Forecast:
+    """Return what the scores of a curve will be at n labels per class, per_slide of them from a slide, both (Q,).
+
+    They are of the slides that the curve was tested on: other slides differ by what their interval says.
+    """
+    theta = prior.atoms(curve.noise)
+    y, noise = on_logit_scale(curve)
+    gap = y - power_law(theta, curve.n, curve.per_slide, curve.classes)  # (A, R)
+    seen, asked = (curve.n, curve.per_slide), (n, per_slide)
+    apart = len(np.unique(curve.n)) < len(curve.n)  # some labels came from several numbers of slides
+    own = process(seen, seen, prior, apart) + np.diag(noise + prior.jitter**2)
+    across, there = process(asked, seen, prior, apart), process(asked, asked, prior, apart)
+    solved = np.linalg.solve(own, np.c_[gap.T, across.T])  # (R, A + Q)
+    log_weight = -0.5 * np.einsum("ar,ra->a", gap, solved[:, : len(gap)])
+    weight = np.exp(log_weight - log_weight.max())
+    kept = weight > NEGLIGIBLE
+    theta, weight, gap = theta[kept], weight[kept], gap[kept]
+    centre = power_law(theta, n, per_slide, curve.classes) + gap @ solved[:, len(kept) :]
+    covariance = there - across @ solved[:, len(kept) :] + np.eye(len(n)) * 1e-9
+    weight /= weight.sum()
+    middle = weight @ centre
+    return Forecast(
+        centre=middle + prior.wider * (centre - middle), covariance=prior.wider**2 * (covariance + covariance.T) / 2,
+        weight=weight,
+    )  # fmt: skip
+
+
+def kernel(a: np.ndarray, b: np.ndarray, prior: CurvePrior) -> np.ndarray:
+    """Return the covariance (a, b) of the process at numbers of labels."""
+    apart = np.subtract.outer(np.log2(a), np.log2(b))
+    return prior.bend**2 * np.exp(-0.5 * (apart / prior.reach) ** 2)
+
+
+def process(
+    a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray], prior: CurvePrior, apart: bool
+) -> np.ndarray:
+    """Return the covariance of the process at points (labels per class, labels of a slide).
+
+    Along one run both rise together, and the process is one over labels; where points tell them apart, over both.
+    """
+    found = kernel(a[0], b[0], prior)
+    return found * kernel(a[1], b[1], prior) / prior.bend**2 if apart else found
+
+
+def on_logit_scale(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
+    """Return logits (R,) of the scores, and the variance that they have from the draws."""
+    from scipy.special import logit
+
+    score = np.clip(curve.score, EDGE, 1 - EDGE)
+    return logit(score), np.maximum(curve.luck, LEAST_LUCK) / (score * (1 - score)) ** 2
+
+
+def first_reached(n: np.ndarray, paths: np.ndarray, goal: float) -> np.ndarray:
+    """Return the labels at which paths (B, Q) over n (Q,) first reach a goal, linear in log n; inf where never.
+
+    >>> first_reached(np.array([1, 4]), np.array([[0.5, 0.7], [0.5, 0.55], [0.9, 0.9]]), 0.6)
+    array([ 2., inf,  1.])
+    """
+    reached = paths >= goal
+    i = reached.argmax(1)
+    before, each = np.maximum(i - 1, 0), np.arange(len(paths))
+    x, low, high = np.log2(n), paths[each, before], paths[each, i]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        at = x[before] + np.where(i > 0, (goal - low) / (high - low), 0) * (x[i] - x[before])
+    return np.where(reached.any(1), 2.0**at, np.inf)
+
+
+def falls(curve: Curve, least: float = 0.01, deviations: float = 2.0) -> bool:
+    """Return whether a curve falls by more than the draws explain: by `deviations` and by `least` at the least."""
+    drop = -np.diff(curve.score)
+    doubt = np.sqrt(curve.luck[1:] + curve.luck[:-1])
+    return bool((drop > np.maximum(deviations * doubt, least)).any())
+
+
+@lru_cache(maxsize=4)
+def _normal_points(count: int, width: int) -> np.ndarray:
+    """Return points (count, width) that fill a standard normal evenly, always the same."""
+    from scipy.special import ndtri
+    from scipy.stats import qmc
+
+    points = ndtri(np.clip(qmc.Sobol(width, scramble=True, seed=0).random(count), 1e-9, 1 - 1e-9))
+    points.flags.writeable = False
+    return points

@@ -1,0 +1,131 @@
+"""How many labels and how many slides a score takes, of the curves of a leaderboard: tables, no words.
+
+Everything is forecast for other slides than those that were tested. Labels go on to come from slides as they did at the
+most labels: so many of each. Whether the same labels of more slides are better is known only where a number of labels
+was drawn from more and from fewer slides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, isfinite, nan
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import BenchError
+from bench.report.tables.plan import (
+    AHEAD,
+    LEAST_POINTS,
+    Ahead,
+    CurveKey,
+    forecasts,
+    not_monotone,
+    over_other_slides,
+)
+from bench.report.tables.rows import cleanest
+from bench.statistics.curve_prior import PRIOR
+from bench.statistics.learning_curve import forecast
+from bench.studies.plan.read import Precision
+
+APART = 1.5  # times as many labels of a slide, from which two points tell labels and slides apart
+MORE_SLIDES, MORE_ITEMS = 10, 500  # of which it is said how much narrower they make the interval
+PRICED = ("image", "slide")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What it takes.
+
+    goal: the score, 0 to 1. rows: one per encoder, the best first, see `_row`. slides: what the best scores with the
+    labels it has from 1, 2 and 4 times the slides (slides, low, score, high), None where no run tells; best: its
+    forecast. precision: see `Precision`. falling: curves that are not monotone. classes: K. cost: minutes (image,
+    slide), if they were given.
+    """
+
+    goal: float
+    rows: pd.DataFrame
+    slides: pd.DataFrame | None
+    best: Ahead
+    forecasts: Sequence[Ahead]
+    precision: Precision
+    falling: Sequence[CurveKey]
+    classes: int
+    cost: Mapping[str, float] | None = None
+
+
+def make_plan(board: pd.DataFrame, goal: float, precision: Precision, cost: Mapping[str, float] | None = None) -> Plan:
+    """Return the plan of a leaderboard. Raises BenchError where no method has LEAST_POINTS numbers of labels."""
+    found = forecasts(board)
+    if not found:
+        levels = sorted({int(n) for n in board.loc[board["shots"] > 0, "shots"]})
+        raise BenchError(
+            f"Got a run with {', '.join(map(str, levels)) or 'no'} labels per class; expected {LEAST_POINTS} numbers "
+            "of labels or more, as one point shows no curve. Run it again with e.g. --shots 1,2,5,10, which fits only "
+            "what is new."
+        )
+    classes = found[0].curve.classes
+    if not 1 / classes < goal < 1:
+        raise BenchError(f"Got --target {goal:g}; expected a score above guessing, {1 / classes:.2f}, and below 1.")
+    rows = pd.DataFrame([_row(one, goal, cost) for one in found])
+    return Plan(
+        goal=goal, rows=rows, slides=_slides(board, found[0]), best=found[0], forecasts=found, precision=precision,
+        falling=not_monotone(board), classes=classes, cost=cost,
+    )  # fmt: skip
+
+
+def _row(one: Ahead, goal: float, cost: Mapping[str, float] | None) -> dict[str, object]:
+    """Return what a method takes: labels per class with the 90% interval (inf: beyond the forecast), slides in all,
+    minutes of what is new, and the scores now and with two and four times the labels."""
+    now, K = float(one.curve.n[-1]), one.curve.classes
+    low, middle, high = one.labels_for(goal)
+    slides_now = now * K / one.curve.per_slide[one.curve.n == now].min()
+    slides = ceil(middle * K / one.per_slide - 1e-6) if isfinite(middle) else nan
+    new_labels, new_slides = max(middle - now, 0) * K, 0.0 if one.apart else max(slides - slides_now, 0)
+    row: dict[str, object] = {
+        "encoder": one.key.encoder, "head": one.key.head, "noise": one.key.noise, "labels_now": int(now),
+        "slides_now": round(slides_now), "score_now": float(one.curve.score[-1]),
+        "labels": middle if not isfinite(middle) else ceil(middle - 1e-6), "labels_low": low, "labels_high": high,
+        "slides": slides, "sure": float((one.paths[:, -1] >= goal).mean()),
+        "minutes": new_labels * cost["image"] + new_slides * cost["slide"] if cost and isfinite(middle) else nan,
+    }  # fmt: skip
+    for times in (1, 2, AHEAD):
+        row[f"low_x{times}"], row[f"score_x{times}"], row[f"high_x{times}"] = one.at(times * now)
+    return row
+
+
+def _slides(board: pd.DataFrame, best: Ahead) -> pd.DataFrame | None:
+    """Return the scores of the best method with the labels that it has from more slides; None where no run tells."""
+    n, per_slide = best.curve.n, best.curve.per_slide
+    told = [np.ptp(np.log(per_slide[n == one])) >= np.log(APART) for one in np.unique(n)]
+    if not any(told):
+        return None
+    now = n[-1]
+    least = per_slide[n == now].min()
+    times = [t for t in (0.25, 0.5, 1, 2, AHEAD) if least / t >= 1]
+    at = np.array([least / t for t in times])
+    rows = cleanest(board[board["shots"] == now])
+    last = rows[(rows[["encoder", "head", "selection"]] == list(best.key[:3])).all(axis=1)].iloc[0].to_dict()
+    found = forecast(best.curve, np.full(len(at), now), at, PRIOR).paths(over_other_slides(last))
+    low, middle, high = np.quantile(found, [0.05, 0.5, 0.95], axis=0)
+    gain = np.quantile(found - found[:, [times.index(1)]], [0.05, 0.5, 0.95], axis=0)
+    return pd.DataFrame({
+        "times": times, "slides": now * best.curve.classes / at, "low": low, "score": middle, "high": high,
+        "gain_low": gain[0], "gain": gain[1], "gain_high": gain[2],
+    })  # fmt: skip
+
+
+def read_minutes(text: str) -> dict[str, float]:
+    """Return minutes per labelled image and per slide of e.g. "image=0.1,slide=30"; what is not named costs none."""
+    found = dict.fromkeys(PRICED, 0.0)
+    for word in filter(None, (word.strip() for word in text.split(","))):
+        name, _, value = word.partition("=")
+        try:
+            minutes = float(value)
+        except ValueError:
+            minutes = -1.0
+        if name not in PRICED or not 0 <= minutes < float("inf"):
+            raise BenchError(f"Got --minutes '{text}'; expected minutes of both, e.g. --minutes image=0.1,slide=30.")
+        found[name] = minutes
+    return found

@@ -1,0 +1,123 @@
+"""A plan in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import ceil, isfinite
+from typing import Any
+
+from bench.report.pages.numbers import counted, points, rate
+from bench.report.tables.plan import AHEAD
+from bench.studies.plan.plan import MORE_ITEMS, MORE_SLIDES, Plan
+
+FEW_SLIDES = "--support-groups concentrated --name NAME-few-slides"
+
+
+def sentences(plan: Plan) -> Iterator[str]:
+    """Return what it takes, how sure that is, what slides are worth, and what narrows the interval."""
+    yield _labels(plan)
+    yield _slides(plan)
+    yield from _precision(plan)
+    if plan.falling:
+        names = ", ".join(dict.fromkeys(f"{one.encoder} x {one.head}{_wrong(one.noise)}" for one in plan.falling[:5]))
+        more = f" and {len(plan.falling) - 5} more" if len(plan.falling) > 5 else ""
+        yield (
+            f"Not monotone: {names}{more} lost with more labels, by more than the draws explain. A forecast takes "
+            "such a curve for one that rises."
+        )
+
+
+def needed(low: float, middle: float, high: float, most: float) -> str:
+    """Return numbers of labels in words, e.g. 'about 24 labels per class (90%: 14 to 71)'."""
+    upper = f"{ceil(high):,}" if isfinite(high) else f"more than {most:,.0f}"
+    return f"about {counted(ceil(middle - 1e-6), 'label')} per class (90%: {max(int(low), 1):,} to {upper})"
+
+
+def labels_text(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the labels that a row of a plan needs, and their interval, as cells of a table."""
+    most = AHEAD * row["labels_now"]
+    end = f"{ceil(row['labels_high']):,}" if isfinite(row["labels_high"]) else f">{most:,}"
+    start = f"{max(int(row['labels_low']), 1):,}" if isfinite(row["labels_low"]) else f">{most:,}"
+    middle = f"{int(row['labels']):,}" if isfinite(row["labels"]) else f">{most:,}"
+    return middle, start if start == end else f"{start} to {end}"
+
+
+def _labels(plan: Plan) -> str:
+    row, most = plan.rows.iloc[0], AHEAD * plan.rows["labels_now"].iloc[0]
+    method = f"{row['encoder']} x {row['head']}{_wrong(row['noise'])}"
+    apart = plan.best.apart
+    of_slides = "" if apart else f" of {counted(int(row['slides_now']), 'slide')}"
+    now = f"It has {counted(int(row['labels_now']), 'label')} per class{of_slides}"
+    if not isfinite(row["labels"]):
+        return (
+            f"No forecast says {rate(plan.goal)} for {method}: with {AHEAD} times the labels ({most:,} per class) it "
+            f"scores {points(row[f'score_x{AHEAD}'])} (90%: {points(row[f'low_x{AHEAD}'])} to "
+            f"{points(row[f'high_x{AHEAD}'])}), and {rate(row['sure'])} of what is likely gets there. Beyond {AHEAD} "
+            f"times the labels nothing is said. {now}."
+        )
+    text = needed(row["labels_low"], row["labels"], row["labels_high"], most)
+    if row["labels"] <= row["labels_now"]:
+        return f"{method} is at {rate(plan.goal)} on other slides with {text}. {now}."
+    more = int(row["labels"] - row["labels_now"])
+    slides = max(int(row["slides"] - row["slides_now"]), 0)
+    cost = ""
+    if plan.cost:
+        cost = f" That is {row['minutes']:,.0f} minutes."
+    in_all = "" if apart else f", of about {counted(int(row['slides']), 'slide')}"
+    of_more = "" if apart else f", of at least {counted(slides, 'more slide')}"
+    return (
+        f"For {rate(plan.goal)} on other slides {method} needs {text}{in_all}: {more:,} more per class{of_more}.{cost} "
+        f"{now}."
+    )
+
+
+def _slides(plan: Plan) -> str:
+    if plan.best.apart:
+        return (
+            "No slides were given, so every image counts as one: give --group-pattern or --group-column to learn what "
+            "more slides are worth. Several images of one slide make all of this too hopeful."
+        )
+    if plan.slides is None:
+        return (
+            "Slides cannot be forecast from this: every number of labels came from one number of slides. "
+            f"The run that shows it is the same with {FEW_SLIDES}; then give both names."
+        )
+    said = [
+        f"{counted(round(row.slides), 'slide')}: {points(row.score)} ({100 * row.gain:+.1f}, 90% "
+        f"{100 * row.gain_low:+.1f} to {100 * row.gain_high:+.1f})"
+        for row in plan.slides.itertuples() if row.times != 1
+    ]  # fmt: skip
+    labels = int(plan.rows["labels_now"].iloc[0])
+    return f"The same {labels:,} labels per class of other numbers of slides: {'; '.join(said)}."
+
+
+def _precision(plan: Plan) -> Iterator[str]:
+    found = plan.precision.score
+    if found is None:
+        return
+    known = f"The score is known to +-{points(found.reach())} (95%)"
+    alone = found.n_slides == found.n_items  # every image counts as a slide
+    more = MORE_ITEMS if alone else MORE_SLIDES
+    what = "images" if alone else "slides"
+    draws, slides, items = found.shares()
+    if alone:
+        yield (
+            f"{known}: {rate(draws)} of that variance is the draws, the rest the images, each a slide by itself. "
+            f"{more} more images narrow it to +-{points(found.reach(slides=more))}."
+        )
+    else:
+        yield (
+            f"{known}: {rate(draws)} of that variance is the draws, {rate(slides)} the slides, {rate(items)} the cells "
+            f"or images within them. {more} more slides narrow it to +-{points(found.reach(slides=more))}, "
+            f"{MORE_ITEMS} more cells of the same slides to +-{points(found.reach(items=MORE_ITEMS))}."
+        )
+    for name, pair in list(plan.precision.differences.items())[:1]:
+        cells = "" if alone else f", with {MORE_ITEMS} more cells {points(pair.found(items=MORE_ITEMS))}"
+        yield (
+            f"Against {name}, a difference of {points(pair.found())} points is found in 8 of 10 such studies; with "
+            f"{more} more {what} {points(pair.found(slides=more))}{cells}."
+        )
+
+
+def _wrong(noise: float) -> str:
+    return f" with {rate(noise)} wrong labels" if noise else ""

@@ -1,0 +1,84 @@
+"""Forecasts of learning curves: what the law says, what points change, and that labels are told from slides."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+
+from bench.statistics.curve_prior import PRIOR
+from bench.statistics.learning_curve import Curve, falls, first_reached, forecast, independent_labels, power_law
+
+THETA = np.array([[logit(0.1), np.log(3.0), np.log(0.7), logit(0.5)]])
+
+
+def curve(n, score, per_slide=1.0, luck=1e-4, classes=3):
+    n = np.array(n, float)
+    return Curve(n=n, per_slide=np.ones_like(n) * per_slide, score=np.array(score, float), luck=np.full(len(n), luck),
+                 classes=classes)  # fmt: skip
+
+
+def law(n, per_slide=1.0):
+    n = np.array(n, float)
+    return expit(power_law(THETA, n, np.ones_like(n) * per_slide, 3))[0]
+
+
+def test_the_law_starts_at_guessing_rises_and_ends_at_its_ceiling():
+    score = law([1e-9, 1, 10, 1e12])
+    assert score[0] == pytest.approx(1 / 3, abs=1e-6) and (np.diff(score) > 0).all()
+    assert score[-1] == pytest.approx(1 / 3 + 2 / 3 * 0.9, abs=1e-4)
+
+
+def test_labels_of_one_slide_are_never_worth_more_than_slides_over_rho():
+    assert independent_labels(1e9, 1e9 / 5, 0.25) == pytest.approx(5 / 0.25, rel=1e-6)
+    assert independent_labels(12.0, 1.0, 0.9) == 12
+
+
+def test_a_forecast_holds_a_curve_of_its_own_law_and_is_wider_the_farther_it_looks():
+    n = np.array([1, 2, 4, 8, 16.0])
+    ahead = np.array([16, 32, 64.0])
+    low, middle, high = forecast(curve(n, law(n)), ahead, np.ones(3), PRIOR).interval()
+    assert (low < law(ahead)).all() and (law(ahead) < high).all() and np.abs(middle - law(ahead)).max() < 0.03
+    assert (np.diff(high - low) > 0).all()
+
+
+def test_more_points_and_better_known_ones_make_it_narrower():
+    n = np.array([1, 2, 4, 8, 16.0])
+    width = [
+        np.ptp(forecast(one, np.array([64.0]), np.ones(1), PRIOR).interval()[:, 0])
+        for one in (curve(n, law(n)), curve(n[3:], law(n[3:])), curve(n, law(n), luck=2e-2))
+    ]
+    assert width[0] < width[1] and width[0] < width[2]
+
+
+def test_where_points_tell_slides_apart_more_slides_are_worth_what_they_are():
+    n, per_slide = np.array([4, 4, 16, 16, 16.0]), np.array([1, 4, 1, 4, 16.0])
+    shown = Curve(n=n, per_slide=per_slide, score=law(n, per_slide), luck=np.full(5, 1e-5), classes=3)
+    few, many = forecast(shown, np.array([32.0, 32.0]), np.array([8.0, 1.0]), PRIOR).interval()[1]
+    assert many - few == pytest.approx(law([32.0])[0] - law([32.0], 8.0)[0], abs=0.03) and many > few + 0.03
+
+
+def test_a_forecast_has_the_same_bits_again():
+    one = curve([1, 2, 4], [0.4, 0.5, 0.6])
+    first, again = (forecast(one, np.array([8.0]), np.ones(1), PRIOR).paths(0.01) for _ in range(2))
+    assert (first == again).all()
+
+
+def test_paths_have_the_quantiles_of_the_forecast():
+    found = forecast(curve([1, 2, 4], [0.4, 0.5, 0.6]), np.array([8.0, 16.0]), np.ones(2), PRIOR)
+    assert np.abs(np.quantile(found.paths(0.02), [0.05, 0.5, 0.95], axis=0) - found.interval(0.02)).max() < 0.02
+
+
+def test_a_path_that_never_reaches_the_goal_needs_more_labels_than_there_are():
+    paths = np.array([[0.5, 0.6, 0.7], [0.5, 0.5, 0.5], [0.9, 0.4, 0.4]])
+    assert first_reached(np.array([1.0, 4.0, 16.0]), paths, 0.65) == pytest.approx([8.0, np.inf, 1.0])
+
+
+def test_a_curve_falls_where_it_loses_more_than_the_draws_explain():
+    assert falls(curve([1, 2, 4], [0.5, 0.6, 0.5]))
+    assert not falls(curve([1, 2, 4], [0.5, 0.6, 0.59]))
+    assert not falls(curve([1, 2, 4], [0.5, 0.6, 0.5], luck=0.01))
+
+
+def test_wrong_labels_make_a_prior_of_their_own():
+    assert PRIOR.atoms(0.4)[:, 1].mean() > PRIOR.atoms(0.0)[:, 1].mean()  # more labels are needed

@@ -1,0 +1,84 @@
+"""`bench plan`: what a score takes, what more slides are worth, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.errors import BenchError
+from bench.statistics.precision import Parts
+from bench.studies.plan.plan import make_plan, read_minutes
+from bench.studies.plan.read import Precision
+from bench.studies.plan.words import labels_text, sentences
+
+NOTHING = Precision(score=None, differences={})
+CURVE = {1: 0.55, 2: 0.62, 4: 0.70, 8: 0.76, 16: 0.80}
+
+
+def board(curve=CURVE, per_slide=1.0, **changed):
+    rows = [
+        {"encoder": "dino", "head": "ridge", "selection": "auto", "series": "balanced", "noise_kind": "none", "noise": 0.0,
+         "role": "encoder", "shots": n, "support_items": 2 * n, "support_groups": 2 * n / min(per_slide, n),
+         "seeds": 10, "balanced_accuracy": score, "spread": 0.03, "ci_low": score - 0.05, "ci_high": score + 0.05,
+         "n_groups": 20, "n_test": 400} | changed
+        for n, score in curve.items()
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_a_score_that_is_there_takes_no_more_labels():
+    plan = make_plan(board(), 0.7, NOTHING)
+    assert plan.rows["labels"].iloc[0] <= 6 and "is at 70%" in next(iter(sentences(plan)))
+
+
+def test_a_score_beyond_four_times_the_labels_is_refused_with_what_is_likely():
+    plan = make_plan(board(), 0.99, NOTHING)
+    said = next(iter(sentences(plan)))
+    assert plan.rows["labels"].iloc[0] == np.inf and said.startswith("No forecast says 99%")
+    assert "Beyond 4 times the labels nothing is said" in said and labels_text(plan.rows.iloc[0].to_dict())[0] == ">64"
+
+
+def test_new_labels_come_of_as_many_slides_each_and_cost_what_they_cost():
+    plan = make_plan(board(per_slide=2.0), 0.82, NOTHING, {"image": 0.5, "slide": 10.0})
+    row = plan.rows.iloc[0]
+    assert row["slides_now"] == 16 and row["slides"] == int(row["labels"])  # two classes, two labels of a slide
+    assert row["minutes"] == pytest.approx((row["labels"] - 16) * 2 * 0.5 + (row["slides"] - 16) * 10, rel=0.1)
+
+
+def test_one_run_does_not_tell_slides_and_two_do():
+    assert make_plan(board(), 0.85, NOTHING).slides is None
+    few = {n: score - 0.08 * (n > 2) for n, score in CURVE.items()}
+    plan = make_plan(pd.concat([board(), board(few, per_slide=8.0)], ignore_index=True), 0.85, NOTHING)
+    assert plan.slides is not None and (np.diff(plan.slides["score"]) > 0).all()
+    assert any("other numbers of slides" in said for said in sentences(plan))
+
+
+def test_what_narrows_the_interval_is_said_in_points():
+    of_score = Parts(draws=1e-4, slides=9e-4, items=4e-4, df=20, n_slides=20, n_items=400)
+    said = " ".join(sentences(make_plan(board(), 0.85, Precision(score=of_score, differences={"b": of_score}))))
+    assert "known to +-7.8 (95%): 7% of that variance is the draws, 64% the slides, 29% the cells" in said
+    assert "10 more slides narrow it to +-6.3" in said and "Against b, a difference of" in said
+
+
+def test_curves_that_fall_are_named():
+    both = pd.concat([board(), board({1: 0.6, 2: 0.7, 4: 0.6}, encoder="b")], ignore_index=True)
+    assert any(said.startswith("Not monotone: b x ridge lost") for said in sentences(make_plan(both, 0.85, NOTHING)))
+
+
+@pytest.mark.parametrize("goal", [0.4, 0.5, 1.0, 85.0, float("nan")])
+def test_a_target_is_above_guessing_and_below_one(goal):
+    with pytest.raises(BenchError, match="expected a score above guessing, 0.50, and below 1"):
+        make_plan(board(), goal, NOTHING)
+
+
+def test_one_number_of_labels_is_refused_with_what_to_do():
+    with pytest.raises(BenchError, match="Got a run with 5 labels per class; expected 2 numbers of labels or more"):
+        make_plan(board({5: 0.7}), 0.85, NOTHING)
+
+
+@pytest.mark.parametrize("text", ["image", "image=x", "cell=1", "image=-1", "slide=inf", "image=nan"])
+def test_minutes_are_those_of_images_and_slides(text):
+    with pytest.raises(BenchError, match="expected minutes of both"):
+        read_minutes(text)
+    assert read_minutes("image=0.1, slide=30") == {"image": 0.1, "slide": 30.0}

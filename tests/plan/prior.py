@@ -1,0 +1,166 @@
+"""Fits the prior of learning curves to whole curves of real sets, by expectation and maximisation over a grid of points.
+
+The likelihood of a curve is that of `bench.statistics.learning_curve`; the points are a Sobol sequence over a box, so
+that a normal prior is a set of weights on them, whose mean (linear in the share of wrong labels) and covariance follow in
+closed form from the weights that the curves give. Every set counts alike. Deviation and length of the process are those
+of a grid whose marginal likelihood is largest; `wider` makes forecasts of a set that was left out hold `LEVEL`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+from curves_of import Known, Task, sets_of, tasks_of
+from scipy.stats import qmc
+
+from bench.statistics.learning_curve import LEVEL, CurvePrior, Forecast, forecast, kernel, on_logit_scale, power_law
+
+LOW = np.array([-5.0, np.log(0.05), np.log(0.15), -6.0])  # of theta
+HIGH = np.array([2.0, np.log(300.0), np.log(2.5), 4.0])
+POINTS = 2048
+MOST, MOST_MADE_UP = 24, 2  # curves of a real set, and of a made-up one, that the prior is fitted to
+BENDS, REACHES, JITTER = (0.3,), (2.0,), 0.03
+ROUNDS = 12
+WIDER = (1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.3, 2.6)
+CALIBRATED, CALIBRATED_SETS = 6, 40  # curves of a real set, and made-up sets, that `wider` is chosen by
+MADE_UP = "made up"
+RHO = (-1.0, 1.5)  # mean and deviation of logit rho, which curves along labels alone cannot tell
+LEAST = 0.05  # deviation of a component of theta, at the least
+
+
+@lru_cache(maxsize=1)
+def _box() -> np.ndarray:
+    unit = qmc.Sobol(len(LOW), scramble=True, seed=1).random(POINTS)
+    return LOW + unit * (HIGH - LOW)
+
+
+def fit_prior(known: Sequence[Known]) -> CurvePrior:
+    """Return the prior, its `wider` 1."""
+    some = thinned(known)
+    return max((_fit(some, *place) for place in product(BENDS, REACHES)), key=lambda found: found[0])[1]
+
+
+def set_weights(names: Sequence[str]) -> np.ndarray:
+    """Return the weight of every curve: sets alike, and real ones together as much as made-up ones together."""
+    kinds = [name.startswith(MADE_UP) for name in names]
+    sets = {kind: len({name for name, one in zip(names, kinds, strict=True) if one == kind}) for kind in set(kinds)}
+    curves = Counter(names)
+    each = [1 / curves[name] / sets[kind] / len(sets) for name, kind in zip(names, kinds, strict=True)]
+    return np.array(each)
+
+
+def thinned(known: Sequence[Known], most: int = MOST) -> list[Known]:
+    """Return up to `most` curves of every set, evenly taken."""
+    found = []
+    for name in sets_of(known):
+        own = [one for one in known if one.dataset == name]
+        count = min(most, MOST_MADE_UP) if name.startswith(MADE_UP) else most
+        found += [own[i] for i in np.unique(np.linspace(0, len(own) - 1, count).round().astype(int))]
+    return found
+
+
+def _fit(known: Sequence[Known], bend: float, reach: float) -> tuple[float, CurvePrior]:
+    theta = _box()
+    start = CurvePrior(
+        mean=np.array([[-1.5, 0.5, -0.5, RHO[0]], [0.0, 0.0, 0.0, 0.0]]), root=np.diag([1.5, 1.5, 0.6, RHO[1]]),
+        bend=bend, reach=reach, jitter=JITTER, wider=1.0,
+    )  # fmt: skip
+    chances = np.stack([_log_likelihood(one, theta, start) for one in known])  # (curves, points)
+    noise = np.array([one.curve.noise for one in known])
+    names = [one.dataset for one in known]
+    share = set_weights(names)
+    W = np.c_[np.ones(len(noise)), noise]
+    mean, cov = start.mean.copy(), start.root @ start.root.T
+    total = -np.inf
+    for _ in range(ROUNDS):
+        precision = np.linalg.inv(cov)
+        centre = W @ mean
+        quad = (
+            np.einsum("pi,ij,pj->p", theta, precision, theta)[None]
+            - 2 * centre @ precision @ theta.T
+            + np.einsum("ci,ij,cj->c", centre, precision, centre)[:, None]
+        )
+        prior = -0.5 * quad
+        prior -= _log_sum(prior)[:, None]
+        both = chances + prior
+        evidence = _log_sum(both)
+        weight = np.exp(both - evidence[:, None])
+        total = float(share @ evidence)
+        first = weight @ theta  # (curves, 4)
+        second = np.einsum("c,cp,pi,pj->ij", share, weight, theta, theta, optimize=True)
+        design = (W * share[:, None]).T @ W + 1e-9 * np.eye(2)
+        mean = np.linalg.solve(design, (W * share[:, None]).T @ first)
+        mean[:, 3] = RHO[0], 0.0
+        centre = W @ mean
+        cross = (first * share[:, None]).T @ centre
+        cov = second - cross - cross.T + (centre * share[:, None]).T @ centre
+        cov[3], cov[:, 3] = 0.0, 0.0
+        cov = cov + np.diag([LEAST**2] * 3 + [RHO[1] ** 2])
+    return total, replace(start, mean=mean, root=np.linalg.cholesky(cov))
+
+
+def _log_likelihood(one: Known, theta: np.ndarray, prior: CurvePrior) -> np.ndarray:
+    y, noise = on_logit_scale(one.curve)
+    gap = y - power_law(theta, one.curve.n, one.curve.per_slide, one.curve.classes)
+    own = kernel(one.curve.n, one.curve.n, prior) + np.diag(noise + prior.jitter**2)
+    sign, det = np.linalg.slogdet(own)
+    return -0.5 * np.einsum("pr,rp->p", gap, np.linalg.solve(own, gap.T)) - 0.5 * det
+
+
+def _log_sum(a: np.ndarray) -> np.ndarray:
+    top = a.max(1)
+    return top + np.log(np.exp(a - top[:, None]).sum(1))
+
+
+def predicted(task: Task, prior: CurvePrior) -> np.ndarray:
+    """Return (low, median, high) of the score that a task asks for, of other draws of the same set."""
+    found, more = _said(task, prior)
+    return found.interval(more)[:, 0]
+
+
+def _said(task: Task, prior: CurvePrior) -> tuple[Forecast, float]:
+    """Return the forecast of a task, and the variance that the score there has besides."""
+    curve, at = task.known.curve, slice(task.at, task.at + 1)
+    return forecast(task.seen, curve.n[at], curve.per_slide[at], prior), luck_there(task) + prior.jitter**2
+
+
+def luck_there(task: Task) -> float:
+    """Return the variance from the draws of the score asked for, on the logit scale, from the points that are seen."""
+    _, noise = on_logit_scale(task.seen)
+    return float(noise[-1] * np.sqrt(task.seen.n[-1] / task.n))
+
+
+def widened(prior: CurvePrior, known: Sequence[Known]) -> CurvePrior:
+    """Return the prior with the least of WIDER that makes forecasts of sets hold LEVEL, each by the prior of the others."""
+    held: dict[float, list[bool]] = {wider: [] for wider in WIDER}
+    names: list[str] = []
+    for part in parts_of(known):
+        others = _fit(thinned([one for one in known if one.dataset not in part]), prior.bend, prior.reach)[1]
+        own = sorted(part)[:CALIBRATED_SETS]
+        tasks = tasks_of(thinned([one for one in known if one.dataset in own], CALIBRATED))
+        names += [task.known.dataset for task in tasks]
+        for task in tasks:
+            found, more = _said(task, others)
+            for wider in WIDER:
+                low, _, high = _stretched(found, wider).interval(more)[:, 0]
+                held[wider].append(bool(low <= task.score <= high))
+    weight = set_weights(names)
+    enough = [wider for wider in WIDER if weight @ np.array(held[wider], float) / weight.sum() >= LEVEL]
+    return replace(prior, wider=min(enough, default=WIDER[-1]))
+
+
+def _stretched(found: Forecast, wider: float) -> Forecast:
+    middle = found.weight @ found.centre
+    return replace(found, centre=middle + wider * (found.centre - middle), covariance=wider**2 * found.covariance)
+
+
+def parts_of(known: Sequence[Known]) -> list[set[str]]:
+    """Return the sets that are left out together: a real one by itself, made-up ones in two halves."""
+    real = [name for name in sets_of(known) if not name.startswith(MADE_UP)]
+    made = [name for name in sets_of(known) if name.startswith(MADE_UP)]
+    return [{name} for name in real] + [set(made[i::2]) for i in range(2) if made]
