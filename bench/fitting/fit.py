@@ -162,8 +162,9 @@ def axes_for(view: View, inputs: SweepInputs) -> Callable[[], Axes]:
 def rows_of(view: View, split: Split, inputs: SweepInputs, axes: Callable[[], Axes] | None = None) -> ScaledRows:
     """Return the rows of a split for its draws: scaled for all of them, or by each for itself.
 
-    axes: `axes_for` the view, where several splits share it. One split serves all draws, so what is made of all rows pays; of many splits, each serves a few draws. The data
-    alone decides, as numbers from sliced products may differ in the last bit.
+    axes: `axes_for` the view, where several splits share it. One split serves all draws, so what is made of all rows
+    pays; of many splits, each serves a few draws. The data alone decides, as numbers from sliced products may differ in
+    the last bit.
     """
     axes = axes or axes_for(view, inputs)
     if inputs.scale_by == "support":

@@ -1,7 +1,7 @@
 """What learning curves of cell images are like: the prior of `bench.statistics.learning_curve`.
 
-Fitted by `tests/plan/backtest.py --prior --wider 0.8` to the curves in `results/plan`; that page has how often forecasts
-of sets held by priors that had not seen them.
+Fitted by `tests/plan/backtest.py --prior --wider 0.8` to the curves in `results/plan`; that page has how often
+forecasts of sets held by priors that had not seen them.
 """
 
 from __future__ import annotations

@@ -203,7 +203,8 @@ def _about(
     """Return what else the table says of each item: the group where it is not the image itself, and the like. marks:
     how items came to be labelled."""
     whole = bool(rows["x0"].isna().all())
-    table = rows.assign(**{CHOSEN_BY: [marks.get(key) for key in keys]})
+    table = rows.copy()
+    table[CHOSEN_BY] = [marks.get(key) for key in keys]
     if named is not None:
         first = named.drop_duplicates("path").set_index("path")
         for name in ("split", "mask", "um_per_px"):

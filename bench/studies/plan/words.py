@@ -33,7 +33,7 @@ def needed(low: float, middle: float, high: float, most: float) -> str:
     return f"about {counted(ceil(middle - 1e-6), 'label')} per class (90%: {max(int(low), 1):,} to {upper})"
 
 
-def labels_text(row: Mapping[str, Any]) -> tuple[str, str]:
+def labels_text(row: Mapping[Any, Any]) -> tuple[str, str]:
     """Return the labels that a row of a plan needs, and their interval, as cells of a table."""
     most = AHEAD * row["labels_now"]
     end = f"{ceil(row['labels_high']):,}" if isfinite(row["labels_high"]) else f">{most:,}"
@@ -83,9 +83,9 @@ def _slides(plan: Plan) -> str:
             f"The run that shows it is the same with {FEW_SLIDES}; then give both names."
         )
     said = [
-        f"{counted(round(row.slides), 'slide')}: {points(row.score)} ({100 * row.gain:+.1f}, 90% "
-        f"{100 * row.gain_low:+.1f} to {100 * row.gain_high:+.1f})"
-        for row in plan.slides.itertuples() if row.times != 1
+        f"{counted(round(row['slides']), 'slide')}: {points(row['score'])} ({100 * row['gain']:+.1f}, 90% "
+        f"{100 * row['gain_low']:+.1f} to {100 * row['gain_high']:+.1f})"
+        for row in plan.slides.to_dict("records") if row["times"] != 1
     ]  # fmt: skip
     labels = int(plan.rows["labels_now"].iloc[0])
     return f"The same {labels:,} labels per class of other numbers of slides: {'; '.join(said)}."
