@@ -34,10 +34,10 @@ from bench.cli.options.encoders import (
     Prompts,
     Workers,
     ZeroShot,
-    check_device,
     encoder_names,
     ensembles,
 )
+from bench.cli.options.engine import EngineOptions
 from bench.cli.options.groups import BASIC, LABELS, OUTPUT, option
 from bench.cli.options.output import DEFAULT_OUT, Name, Out
 from bench.cli.options.protocol import ProtocolOptions
@@ -65,6 +65,7 @@ EXAMPLES = (
 def run(
     source: DataOptions,
     protocol: ProtocolOptions,
+    engine: EngineOptions,
     encoder: Encoders = None,
     head: Heads = "knn,centroid,logreg,xgboost",
     dry_run: Annotated[
@@ -97,8 +98,7 @@ def run(
     protocol.check_numbers()
     source.reading()
     existing(source.data)  # a slip is told before all that takes long to import
-    check_device(device)
-    check_device(fit_device)
+    engine.check_devices(device, fit_device)
 
     with imports():
         from bench.pipeline import forecast_run
@@ -133,9 +133,11 @@ def run(
         return
     import pandas as pd
 
-    how: dict[str, Any] = {"device": device, "fit_device": fit_device, "workers": workers, "memory": memory}
     command = shlex.join(["bench", *sys.argv[1:]])
-    with progress_bars() as report:
+    with engine.open(out, workers=workers, memory=memory, sees=[source.data]) as opened, progress_bars() as report:
+        how: dict[str, Any] = {
+            "device": device, "fit_device": fit_device, "workers": workers, "memory": memory, "engine": opened,
+        }  # fmt: skip
         result = run_all(request, command=command, on_progress=report, on_data=on_data, **how)
         leaked = _audit(request, result, command, on_progress=report, **how) if leak else None
     print_notes(reason.removesuffix(".") for reason in result.missing)

@@ -41,7 +41,8 @@ def opened(recipe: Recipe, store: EmbeddingStore, engine: Engine) -> Iterator[Op
     if not recipe.specs:
         yield {}, iter(())
         return
-    stations = engine.stations(build, [recipe], recipe.device)
+    far = replace(recipe, root=recipe.root.absolute(), store=recipe.store.absolute())
+    stations = engine.stations(build, [far], far.device)
     if stations is None:
         from joblib import cpu_count
 

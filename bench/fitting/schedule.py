@@ -153,7 +153,7 @@ def _call(task: Task, sweep: Sweep, views: Mapping[str, View], inputs: SweepInpu
     first, more = task[0], f" and {len(task) - 1} more" if len(task) > 1 else ""
     return Call(
         name=f"{first.encoder} x {first.head} at {first.shots} shots ({first.name[:8]}){more}",
-        do=_run_task, own=(task, _own_draws(sweep, task)), shared=(view, inputs, os.getpid()),
+        do=_run_task, own=(task, _own_draws(sweep, task), os.getpid()), shared=(view, inputs),
         bytes=task_bytes(task, sweep, view),
         parts=lambda: [_call((unit,), sweep, views, inputs) for unit in task] if len(task) > 1 else [],
     )  # fmt: skip
@@ -166,7 +166,7 @@ def _own_draws(sweep: Sweep, task: Task) -> SupportRows:
     return {key: rows for key, rows in supports.items() if key[0] in counts}
 
 
-def _run_task(task: Task, supports: SupportRows, view: View, inputs: SweepInputs, parent: int) -> int:
+def _run_task(task: Task, supports: SupportRows, parent: int, view: View, inputs: SweepInputs) -> int:
     """Make the units of a task that nobody else is making; returns their number."""
     if os.getpid() != parent:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer

@@ -12,6 +12,7 @@ TABLES = {
     "noise kinds": ("bench.protocol.noise", "KINDS"),
     "split kinds": ("bench.protocol.split_kinds", "SPLIT_KINDS"),
     "selection kinds": ("bench.fitting.selection", "WAYS"),
+    "engines": ("bench.work.engines", "ENGINES"),
     "orders": ("bench.studies.label.orders", "ORDERS"),
 }
 _LIST = re.compile(rf"{{({'|'.join(TABLES)})}}")

@@ -156,7 +156,7 @@ class FineTuning:
         calls = (
             Call(
                 name=f"{one.kind} of {one.encoder} on {len(one.y)} labels ({one.name[:8]})",
-                do=_make, own=(one, self.encoders[one.encoder].load), shared=(pixels[one.encoder], where, os.getpid()),
+                do=_make, own=(one, self.encoders[one.encoder].load, os.getpid()), shared=(pixels[one.encoder], where),
             )
             for one in some
         )  # fmt: skip
@@ -193,7 +193,7 @@ _loaded: dict[str, Network] = {}  # the network of the last training in this pro
 
 
 def _make(
-    training: Training, load: Callable[[], Network], pixels: np.ndarray, where: _Where, parent: int
+    training: Training, load: Callable[[], Network], parent: int, pixels: np.ndarray, where: _Where
 ) -> int:  # fmt: skip
     """Do a training unless another does it or has done it; returns whether it was done here, as 0 or 1."""
     if os.getpid() != parent:

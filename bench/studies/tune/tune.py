@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 from bench.studies.tune.figures import FIGURES, figures
 from bench.studies.tune.page import study_page
 from bench.studies.tune.results import SettingScore, Tuned, TuneRequest
+from bench.work.calls import Engine
+from bench.work.local import LOCAL
 
 VERSION = 2  # raised when the same description would give other numbers
 
