@@ -42,6 +42,7 @@ from bench.cli.options.groups import BASIC, LABELS, OUTPUT, option
 from bench.cli.options.output import DEFAULT_OUT, Name, Out
 from bench.cli.options.protocol import ProtocolOptions
 from bench.cli.options.reading import words
+from bench.cli.options.slurm import MEMORY, SlurmOptions
 from bench.cli.report import report_of
 from bench.cli.startup import imports
 from bench.data.layout import existing
@@ -66,6 +67,7 @@ def run(
     source: DataOptions,
     protocol: ProtocolOptions,
     engine: EngineOptions,
+    slurm: SlurmOptions,
     encoder: Encoders = None,
     head: Heads = "knn,centroid,logreg,xgboost",
     dry_run: Annotated[
@@ -98,6 +100,9 @@ def run(
     protocol.check_numbers()
     source.reading()
     existing(source.data)  # a slip is told before all that takes long to import
+    if slurm.slurm is not None:
+        _print_slurm(slurm, engine, dry_run=dry_run)
+        return
     engine.check_devices(device, fit_device)
 
     with imports():
@@ -160,6 +165,13 @@ def run(
         print_leak(leaked)
         console.print(f"All of it: {result.folder / 'leak.csv'}")
     say_next("run", seen[0].table, seen[0].classes)
+
+
+def _print_slurm(slurm: SlurmOptions, engine: EngineOptions, *, dry_run: bool) -> None:
+    if dry_run or engine.engine != "local":
+        other = "--dry-run" if dry_run else f"--engine {engine.engine}"
+        raise BenchError(f"Got --slurm with {other}; expected one of them.")
+    console.write_document(slurm.script([("--workers", '--workers "$SLURM_CPUS_PER_TASK"'), ("--memory", MEMORY)]))
 
 
 def _audit(request: Request, result: RunReport, command: str, **how: Any) -> pd.DataFrame:

@@ -21,28 +21,33 @@ from bench.work.calls import Asked, Call, Processes
 from bench.work.engines import open_engine
 
 pytestmark = pytest.mark.slow
-pytest.importorskip("ray")
 RUN = ("run", "--data", "raw", "--group-pattern", "([^/]+)__", "--encoder", "color-stats,texture", "--head",
        "centroid,ridge", "--shots", "1,2,5", "--noise", "0,0.2", "--draws", "40", "--no-baselines", "--no-report", "--name", "r")  # fmt: skip
 PATIENCE_S = 120.0
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
-    """A folder with images of two classes: 3 blocks of 512."""
-    place = tmp_path_factory.mktemp("ray")
+def make_images(place: Path) -> None:
+    """Write raw/<class>/<image>.png of two classes: 3 blocks of 512."""
     rng = np.random.default_rng(0)
     for k, label in enumerate(("neuron", "rbc")):
         (place / "raw" / label).mkdir(parents=True)
         for i in range(650):
             pixels = rng.normal(100 + 9 * k, 30, (40, 40, 3)).clip(0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(place / "raw" / label / f"{label}{i // 20}__{i}.png")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A folder with images."""
+    place = tmp_path_factory.mktemp("ray")
+    make_images(place)
     return place
 
 
 @pytest.fixture
 def cluster(place, monkeypatch):
     """A cluster of three nodes of one processor each, of which the first cannot be lost."""
+    pytest.importorskip("ray")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.chdir(place)
     from ray.cluster_utils import Cluster
@@ -178,7 +183,12 @@ def test_what_kills_its_worker_three_times_is_named_and_all_else_is_made_once(pl
 
 
 def test_a_node_that_does_not_see_the_images_is_named(place, cluster, monkeypatch):
-    monkeypatch.setattr("bench.work.on_ray.cluster.look_around", lambda paths: (__import__("bench").__version__, paths[-1:]))
+    monkeypatch.setattr(
+        "bench.work.on_ray.cluster.look_around", lambda paths: (__import__("bench").__version__, paths[-1:])
+    )
     asked = Asked(name="ray", address=cluster.address, out=place / "out", sees=[place / "raw"])
-    with pytest.raises(BenchError, match="does not see .*raw; expected images and --out on .* that all nodes share"), open_engine(asked):
+    with (
+        pytest.raises(BenchError, match="does not see .*raw; expected images and --out on .* that all nodes share"),
+        open_engine(asked),
+    ):
         pass

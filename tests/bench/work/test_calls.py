@@ -42,7 +42,9 @@ def test_what_kills_its_worker_three_times_is_set_aside_and_named_and_all_others
 
     ended, attempts = run_fake([of("a"), of("bad"), of("b")], kills)
     assert ended == ["a", "b"] and asked.count("bad") == WORKER_DEATHS == 3
-    with pytest.raises(BenchError, match=r"^Got 1 piece of work whose worker died 3 times: bad; .* All others were made"):
+    with pytest.raises(
+        BenchError, match=r"^Got 1 piece of work whose worker died 3 times: bad; .* All others were made"
+    ):
         attempts.check()
 
 
@@ -95,14 +97,20 @@ def test_an_address_without_a_cluster_to_join_is_refused():
 
 def test_without_ray_it_is_said_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(BenchError, match=r"Ray is not installed.*pip install 'cell-classifier\[ray\]'"), open_engine(Asked(name="ray")):
+    with (
+        pytest.raises(BenchError, match=r"Ray is not installed.*pip install 'cell-classifier\[ray\]'"),
+        open_engine(Asked(name="ray")),
+    ):
         pass
 
 
 @pytest.mark.parametrize("address", ["nowhere", "ray://", "host:", "127.0.0.1:1"])
 def test_a_bad_address_is_refused_before_anything_is_started(address):
     pytest.importorskip("ray")
-    with pytest.raises(BenchError, match=f"Got --address {address}.* expected auto"), open_engine(Asked(name="ray", address=address)):
+    with (
+        pytest.raises(BenchError, match=f"Got --address {address}.* expected auto"),
+        open_engine(Asked(name="ray", address=address)),
+    ):
         pass
 
 
