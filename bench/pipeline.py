@@ -106,9 +106,9 @@ def run(
 
     device: "auto", "cpu", "cuda" or "cuda:N". fit_device: "cpu", or a GPU for the heads that can. workers, memory: see
     `bench.fitting.schedule.run_units`. engine: who embeds and fits. command: as the user typed it. on_data: is given
-    the data as they are understood, and what `data_warnings` says of them, before anything is embedded. Raises
-    BenchError for data the protocol cannot be run on, and EncoderError for an unknown encoder or device, before anything
-    is written.
+    the data as they are understood, and what `data_warnings` says of them, before anything is embedded. Raises, before
+    anything is written, BenchError for data the protocol cannot be run on, and EncoderError for an unknown encoder or
+    device.
     """
     asked = resolve_request(request, on_progress)
     data, warned = asked.prepared.dataset, data_warnings(asked.prepared.dataset)
