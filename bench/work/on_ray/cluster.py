@@ -79,6 +79,11 @@ class Cluster:
         """Return whether a node was there at the last look."""
         return any(one.id == node for one in self._nodes)
 
+    def note_death(self) -> None:
+        """Count a call that died with its worker, and look at once which nodes are left."""
+        self.deaths += 1
+        self._looked = -1e9
+
     def cpus(self) -> int:
         """Return the processors of all nodes, at least 1."""
         return max(1, sum(node.cpus for node in self.nodes()))

@@ -16,13 +16,12 @@ from typing import Any
 
 import ray
 from ray import ObjectRef
-from ray.exceptions import NodeDiedError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from bench.errors import BenchError
 from bench.work.calls import WORKER_DEATHS, Attempts, Call
 from bench.work.on_ray.cluster import LOOK_S, Cluster, Node
-from bench.work.on_ray.tasks import DEATHS, Shared, answer, enter, settle
+from bench.work.on_ray.tasks import DEATHS, NODE_LOST, Shared, answer, enter, settle
 
 AHEAD = 2  # calls at a station: one is made, one waits
 
@@ -132,7 +131,7 @@ class RayStations:
             try:
                 found = answer(sent)
             except DEATHS as death:
-                self._lose(owner[sent], again, of_node=isinstance(death, NodeDiedError))
+                self._lose(owner[sent], again, of_node=isinstance(death, NODE_LOST))
                 continue
             if sent == station.is_ready:
                 station.ready = True
@@ -148,7 +147,7 @@ class RayStations:
         first, *waiting = station.flying.values() or [None]
         again.extendleft(reversed([call for call in waiting if call is not None]))
         if first is not None:
-            self.cluster.deaths += 1
+            self.cluster.note_death()
             again.extend(self.attempts.after_death(first, of_node=of_node))
         _end(station)
         if not of_node and not station.ready:

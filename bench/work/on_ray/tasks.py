@@ -11,11 +11,13 @@ from typing import Any
 import ray
 from ray import ObjectRef
 from ray.exceptions import (
+    ActorUnschedulableError,
     NodeDiedError,
     ObjectLostError,
     OutOfMemoryError,
     RayActorError,
     RayTaskError,
+    TaskUnschedulableError,
     WorkerCrashedError,
 )
 
@@ -24,7 +26,8 @@ from bench.work.calls import Attempts, Call
 from bench.work.on_ray.cluster import LOOK_S, Cluster
 
 AHEAD = 2  # calls in flight for each processor: one is made, one waits
-DEATHS = (WorkerCrashedError, OutOfMemoryError, NodeDiedError, RayActorError, ObjectLostError)
+NODE_LOST = (NodeDiedError, ActorUnschedulableError, TaskUnschedulableError)
+DEATHS = (WorkerCrashedError, OutOfMemoryError, RayActorError, ObjectLostError, *NODE_LOST)
 
 
 class Shared:
@@ -63,8 +66,8 @@ def run_tasks(cluster: Cluster, calls: Iterable[Call]) -> Iterator[Any]:
                 try:
                     node, result = answer(one)
                 except DEATHS as death:
-                    cluster.deaths += 1
-                    again += attempts.after_death(call, of_node=isinstance(death, NodeDiedError))
+                    cluster.note_death()
+                    again += attempts.after_death(call, of_node=isinstance(death, NODE_LOST))
                     continue
                 cluster.done[node] += 1
                 yield result
