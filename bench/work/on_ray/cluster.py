@@ -115,7 +115,7 @@ def joined(asked: Asked) -> Iterator[Cluster]:
         import ray
     except ImportError:
         raise BenchError(
-            "Got --engine ray, and Ray is not installed; expected it. Install it: pip install 'cell-classifier[ray]'."
+            "Got --engine ray, and Ray is not installed; expected it. Install it: pip install '.[ray]'."
         ) from None
     own = None
     how: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}

@@ -7,6 +7,7 @@ by Ray tasks on all nodes, so that the two grow apart from each other.
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -122,7 +123,8 @@ class RayStations:
         """Wait a little, and yield what calls have returned."""
         owner = {one.is_ready: place for place, one in self.stations.items() if not one.ready}
         owner |= {sent: place for place, one in self.stations.items() for sent in one.flying}
-        if not owner:
+        if not owner:  # there is no node, for now
+            time.sleep(LOOK_S)
             return
         for sent in ray.wait(list(owner), timeout=LOOK_S)[0]:
             station = self.stations.get(owner[sent])

@@ -98,7 +98,7 @@ def test_an_address_without_a_cluster_to_join_is_refused():
 def test_without_ray_it_is_said_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with (
-        pytest.raises(BenchError, match=r"Ray is not installed.*pip install 'cell-classifier\[ray\]'"),
+        pytest.raises(BenchError, match=r"Ray is not installed.*pip install '.\[ray\]'"),
         open_engine(Asked(name="ray")),
     ):
         pass
