@@ -78,7 +78,7 @@ def local(place) -> Path:
 
 def products(out: Path) -> dict[str, bytes]:
     """Return the embeddings, predictions and ledger of a results folder, by name."""
-    kinds = ("store/*/*.safetensors", "runs/*/predictions/*", "runs/*/ledger/*")
+    kinds = ("store/*/*.safetensors", "runs/*/predictions/[!.]*", "runs/*/ledger/*")
     return {str(path.relative_to(out)): path.read_bytes() for kind in kinds for path in sorted(out.glob(kind))}
 
 
@@ -117,7 +117,7 @@ def test_nodes_killed_while_they_embed_and_fit_cost_nothing_but_time(place, loca
     def kill() -> None:
         when_there(out, "store/*/*.safetensors", 1)
         cluster.remove_node(cluster.others[0], allow_graceful=False)
-        when_there(out, "runs/*/predictions/*", 2)
+        when_there(out, "runs/*/predictions/[!.]*", 2)
         cluster.remove_node(cluster.others[1], allow_graceful=False)
 
     killer = threading.Thread(target=kill)
@@ -128,7 +128,7 @@ def test_nodes_killed_while_they_embed_and_fit_cost_nothing_but_time(place, loca
     same(out, local)
 
 
-@pytest.mark.parametrize(("pattern", "count"), [("store/*/*.safetensors", 2), ("runs/*/predictions/*", 3)])
+@pytest.mark.parametrize(("pattern", "count"), [("store/*/*.safetensors", 2), ("runs/*/predictions/[!.]*", 3)])
 def test_a_command_that_is_killed_goes_on_where_it_was(place, local, cluster, pattern, count):
     out = place / f"killed-{count}"
     driver = subprocess.Popen(
