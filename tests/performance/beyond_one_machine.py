@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ from bench.work.engines import open_engine
 from bench.work.local import LOCAL
 from encoders import resolve
 
+Run = Callable[[Engine, Path, bool], object]  # engine, an empty folder, whether only a little is to be done
 CLASSES, GROUPS, ITEMS, D = 4, 24, 4, 64
 
 
@@ -45,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--fits", type=int, default=10_000)
-    parser.add_argument("--pixels", type=int, default=64)
+    parser.add_argument("--pixels", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args(arguments)
     workers = os.cpu_count() or 1
@@ -55,10 +57,11 @@ def main(arguments: list[str] | None = None) -> None:
         prepared = prepare(DataSpec(place / "raw"), place / "out")
         sweep, views = make_sweep(given.fits)
         fits = sum(fits_of(block, sweep) for block in sweep.blocks)
-        work: dict[str, Callable[[Engine, Path], object]] = {
-            f"{given.images:,} images, color-stats": lambda engine, to: embed(prepared, to, engine),
-            f"{fits:,} fits, centroid": lambda engine, to: run_units(
-                sweep, views, to, workers=workers, scratch=place, engine=engine
+        fit = partial(run_units, views=views, workers=workers, scratch=place)
+        work: dict[str, Run] = {
+            f"{given.images:,} images, color-stats": lambda engine, to, few: embed(prepared, to, engine, few=few),
+            f"{fits:,} fits, centroid": lambda engine, to, few: fit(
+                replace(sweep, blocks=sweep.blocks[:4]) if few else sweep, run=to, engine=engine
             ),
         }  # fmt: skip
         began = time.perf_counter()
@@ -76,9 +79,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def measured(
-    what: str, run: Callable[[Engine, Path], object], engines: dict[str, Engine], place: Path, rounds: int
+    what: str, run: Run, engines: dict[str, Engine], place: Path, rounds: int
 ) -> list[str]:  # fmt: skip
-    """Return the row of a table. The first round warms up: processes start and import their libraries."""
+    """Return the row of a table. A round of a little warms up: processes start and import their libraries."""
     took: dict[str, list[float]] = {name: [] for name in engines}
     same = True
     for i in range(rounds + 1):
@@ -86,7 +89,7 @@ def measured(
         for name in list(engines)[:: 1 if i % 2 else -1]:
             with tempfile.TemporaryDirectory(dir=place) as to:
                 began = time.perf_counter()
-                run(engines[name], Path(to))
+                run(engines[name], Path(to), not i)
                 if i:
                     took[name].append(time.perf_counter() - began)
                 bits.append({
@@ -106,19 +109,21 @@ def measured(
 
 
 def make_images(folder: Path, count: int, side: int) -> None:
-    """Write images of two classes as PNG."""
+    """Write images of two classes as PNG: noise, shifted by another number of pixels in each."""
+    noise = np.random.default_rng(0).normal(100, 30, side * side * 3 + count).clip(0, 255).astype(np.uint8)
     for k, label in enumerate("ab"):
         (folder / label).mkdir(parents=True)
         for i in range(count // 2):
-            pixels = np.random.default_rng([k, i]).normal(100 + 9 * k, 30, (side, side, 3)).clip(0, 255)
-            Image.fromarray(pixels.astype(np.uint8)).save(folder / label / f"{i}.png", compress_level=1)
+            pixels = noise[2 * i + k :][: side * side * 3].reshape(side, side, 3)
+            Image.fromarray(pixels).save(folder / label / f"{i}.png", compress_level=1)
 
 
-def embed(prepared: Prepared, to: Path, engine: Engine) -> None:
-    """Embed all images into a store of their own."""
+def embed(prepared: Prepared, to: Path, engine: Engine, *, few: bool) -> None:
+    """Embed all images, or a few, into a store of their own."""
+    instances = prepared.instances.head(600) if few else prepared.instances
     store = EmbeddingStore(to / "store")
-    report = extract(prepared.instances, prepared.dataset.root, [resolve("color-stats")], store, engine=engine)
-    assert sum(report.made.values()) == len(prepared.instances) and not report.problems
+    report = extract(instances, prepared.dataset.root, [resolve("color-stats")], store, engine=engine)
+    assert sum(report.made.values()) == len(instances) and not report.problems
 
 
 def make_sweep(fits: int) -> tuple[Sweep, dict[str, Embedded]]:
