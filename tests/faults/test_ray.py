@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -109,6 +110,17 @@ def test_several_nodes_give_the_bits_of_one_machine_for_extract_run_and_predict(
     finish(*predict, "one.csv", place=place, out="of-one")
     finish(*predict, "several.csv", place=place, out="of-several", address=cluster.address)
     assert (place / "one.csv").read_bytes() == (place / "several.csv").read_bytes()
+
+
+def test_where_a_node_has_a_gpu_all_processors_decode_for_it_and_the_shards_are_those_of_one_machine(
+    place, local, cluster
+):
+    cluster.add_node(num_cpus=1, num_gpus=1)  # as Ray is told; encoders that need no GPU run on processors
+    extract = ("extract", "--data", "raw", "--group-pattern", "([^/]+)__", "--encoder", "color-stats,texture")
+    said = finish(*extract, place=place, out="gpu", address=cluster.address)
+    assert re.search(r"Ray: \d+ pieces of work on 1 node", said)
+    shards = {name: data for name, data in products(local).items() if name.startswith("store")}
+    assert products(place / "gpu") == shards and len(shards) == 6
 
 
 def test_nodes_killed_while_they_embed_and_fit_cost_nothing_but_time(place, local, cluster):

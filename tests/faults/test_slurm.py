@@ -70,7 +70,9 @@ def test_half_of_the_array_killed_and_the_dependent_job_leave_the_bytes_of_a_sin
     kept = {name: data for name, data in tree(array / "out").items() if not name.endswith("index.npz")}
     alone = {name: data for name, data in tree(single / "out").items() if not name.endswith("index.npz")}
     assert {name for name in kept.keys() ^ alone.keys() if not name.endswith(".claim")} == set()
-    assert [name for name in alone if kept[name] != alone[name]] == ["runs/r/run.json"]  # which says where the images are
+    assert [name for name in alone if kept[name] != alone[name]] == [
+        "runs/r/run.json"
+    ]  # which says where the images are
     assert about(kept["runs/r/run.json"]) == about(alone["runs/r/run.json"])
     assert not [name for name in kept if name.endswith((".claim", ".tmp"))]
 

@@ -38,7 +38,17 @@ from bench.work.engines import open_engine
 from bench.work.local import LOCAL
 from encoders import resolve
 
-Run = Callable[[Engine, Path, bool], object]  # engine, an empty folder, whether only a little is to be done
+Tell = Callable[[object, object, object], None]
+Run = Callable[[Engine, Path, bool, Tell], object]  # an empty folder, whether only a little is to be done, progress
+HEADINGS = [
+    "work",
+    "local, s",
+    "Ray, s",
+    "local until the first piece, s",
+    "Ray, the same",
+    "Ray / local",
+    "same bytes",
+]
 CLASSES, GROUPS, ITEMS, D = 4, 24, 4, 64
 
 
@@ -59,9 +69,9 @@ def main(arguments: list[str] | None = None) -> None:
         fits = sum(fits_of(block, sweep) for block in sweep.blocks)
         fit = partial(run_units, views=views, workers=workers, scratch=place)
         work: dict[str, Run] = {
-            f"{given.images:,} images, color-stats": lambda engine, to, few: embed(prepared, to, engine, few=few),
-            f"{fits:,} fits, centroid": lambda engine, to, few: fit(
-                replace(sweep, blocks=sweep.blocks[:4]) if few else sweep, run=to, engine=engine
+            f"{given.images:,} images, color-stats": lambda engine, to, few, tell: embed(prepared, to, engine, tell, few=few),
+            f"{fits:,} fits, centroid": lambda engine, to, few, tell: fit(
+                replace(sweep, blocks=sweep.blocks[:4]) if few else sweep, run=to, engine=engine, on_progress=tell
             ),
         }  # fmt: skip
         began = time.perf_counter()
@@ -74,38 +84,38 @@ def main(arguments: list[str] | None = None) -> None:
             ended = time.perf_counter()
         left = time.perf_counter() - ended
     print(f"{workers} processors, {given.rounds} rounds, load of the machine {os.getloadavg()[0]:.1f} at the end.\n")
-    print(table(["work", "local, s", "Ray, s", "Ray / local", "least", "most", "same bytes"], rows))
+    print(table(HEADINGS, rows))
     print(f"\nOnce a command: {started:.1f} s to start a cluster here, {left:.1f} s to end it.")
 
 
-def measured(
-    what: str, run: Run, engines: dict[str, Engine], place: Path, rounds: int
-) -> list[str]:  # fmt: skip
+def measured(what: str, run: Run, engines: dict[str, Engine], place: Path, rounds: int) -> list[str]:
     """Return the row of a table. A round of a little warms up: processes start and import their libraries."""
-    took: dict[str, list[float]] = {name: [] for name in engines}
+    took: dict[str, list[tuple[float, float]]] = {name: [] for name in engines}
     same = True
     for i in range(rounds + 1):
         bits = []
         for name in list(engines)[:: 1 if i % 2 else -1]:
             with tempfile.TemporaryDirectory(dir=place) as to:
+                first: list[float] = []
                 began = time.perf_counter()
-                run(engines[name], Path(to), not i)
+
+                def tell(_: object, done: object, __: object, first: list[float] = first) -> None:
+                    if done and not first:
+                        first.append(time.perf_counter())
+
+                run(engines[name], Path(to), not i, tell)
                 if i:
-                    took[name].append(time.perf_counter() - began)
+                    took[name].append((time.perf_counter() - began, first[0] - began))
                 bits.append({
                     str(path.relative_to(to)): hashlib.sha256(path.read_bytes()).hexdigest()
                     for path in Path(to).rglob("*.safetensors")
                 })  # fmt: skip
         same = same and bits[0] == bits[1] and len(bits[0]) > 0
-    local, ray = (np.array(took[name]) for name in ("local", "Ray"))
-    ratio = ray / local
-    seconds = [f"{np.median(one):.2f}" for one in (local, ray)]
-    return [
-        what,
-        *seconds,
-        *(f"{one:.2f}" for one in (np.median(ratio), ratio.min(), ratio.max())),
-        "yes" if same else "NO",
-    ]
+    local, ray = (np.array(took[name]) for name in ("local", "Ray"))  # (rounds, 2)
+    ratio = ray[:, 0] / local[:, 0]
+    seconds = [f"{np.median(one):.2f}" for one in (local[:, 0], ray[:, 0], local[:, 1], ray[:, 1])]
+    ratios = [f"{np.median(ratio):.2f} ({ratio.min():.2f} to {ratio.max():.2f})"]
+    return [what, *seconds, *ratios, "yes" if same else "NO"]
 
 
 def make_images(folder: Path, count: int, side: int) -> None:
@@ -118,11 +128,18 @@ def make_images(folder: Path, count: int, side: int) -> None:
             Image.fromarray(pixels).save(folder / label / f"{i}.png", compress_level=1)
 
 
-def embed(prepared: Prepared, to: Path, engine: Engine, *, few: bool) -> None:
+def embed(prepared: Prepared, to: Path, engine: Engine, tell: Tell, *, few: bool) -> None:
     """Embed all images, or a few, into a store of their own."""
     instances = prepared.instances.head(600) if few else prepared.instances
     store = EmbeddingStore(to / "store")
-    report = extract(instances, prepared.dataset.root, [resolve("color-stats")], store, engine=engine)
+    report = extract(
+        instances,
+        prepared.dataset.root,
+        [resolve("color-stats")],
+        store,
+        engine=engine,
+        on_progress=lambda done, total, name: tell(name, done, total),
+    )
     assert sum(report.made.values()) == len(instances) and not report.problems
 
 

@@ -12,7 +12,7 @@ from bench.cli.app import app
 from bench.cli.options.kinds import TABLES, kinds_of, with_kinds, without_kinds
 
 OPTIONS = {"noise kinds": ("run", "--noise-kind"), "split kinds": ("run", "--split"), "selection kinds": ("run", "--select"),
-           "orders": ("label", "--order")}  # fmt: skip
+           "orders": ("label", "--order"), "engines": ("run", "--engine")}  # fmt: skip
 
 
 def help_of(command: str, option: str) -> str:
