@@ -29,6 +29,7 @@ from bench.work.calls import Call, Engine, Stations
 from bench.work.engine import WAIT_S
 from encoders import EncoderSpec, LoadedEncoder, Placement
 
+TOGETHER = 8  # spans that a station makes without a pause between them, at most
 Opened = tuple[Mapping[str, str], Iterator[Made]]  # encoder -> why it could not be loaded; what is made
 
 
@@ -59,7 +60,9 @@ def _make_all(recipe: Recipe, stations: Stations, failed: Mapping[str, str]) -> 
     spans = spans_of(recipe)
     while spans:
         left: list[slice] = []
-        for made in stations.each(_calls(recipe, spans)):
+        together = max(1, min(TOGETHER, len(spans) // (4 * stations.count())))
+        some = [spans[i : i + together] for i in range(0, len(spans), together)]
+        for made in stations.each(_call(recipe, own) for own in some):
             if made.failed.keys() - failed.keys():
                 raise BenchError(
                     "Got a node on which an encoder cannot be loaded that others have loaded; expected the same "
@@ -72,13 +75,16 @@ def _make_all(recipe: Recipe, stations: Stations, failed: Mapping[str, str]) -> 
             time.sleep(WAIT_S)
 
 
-def _calls(recipe: Recipe, spans: Sequence[slice]) -> Iterator[Call]:
+def _call(recipe: Recipe, spans: Sequence[slice]) -> Call:
+    """Return the call that makes some spans, whose parts are single ones."""
     names = ", ".join(spec.name for spec in recipe.specs)
-    for span in spans:
-        last = min(span.stop, len(recipe.table))
-        first_path, last_path = recipe.table["path"].iloc[[span.start, last - 1]]
-        about = f"instances {span.start + 1} to {last} by {names} ({first_path} to {last_path})"
-        yield Call(name=about, do=make_spans, own=([span],))
+    first, last = spans[0].start, min(spans[-1].stop, len(recipe.table))
+    first_path, last_path = recipe.table["path"].iloc[[first, last - 1]]
+    return Call(
+        name=f"instances {first + 1} to {last} by {names} ({first_path} to {last_path})",
+        do=make_spans, own=(spans,),
+        parts=lambda: [_call(recipe, [span]) for span in spans] if len(spans) > 1 else [],
+    )  # fmt: skip
 
 
 def build(recipe: Recipe, cores: int, submit: Callable[..., Future[Any]] | None) -> Station:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -126,12 +126,14 @@ class Station:
         if self.submit:
             yield self.submit
             return
+        with _workers(self.placement.workers) as pool:
+            yield partial(_submit, pool, self.loaded, self._inputs)
+
+    @cached_property
+    def _inputs(self) -> Inputs:
         policies = list(dict.fromkeys(encoder.spec.preprocess for encoder in self.loaded))
         cache = PixelCache(self.store.root / PIXELS, keep=self.recipe.keep_pixels)
-        workers = self.placement.workers
-        inputs = Inputs(self.recipe.table, self.recipe.root, policies, cache, workers, self.store.root)
-        with _workers(workers) as pool:
-            yield partial(_submit, pool, self.loaded, inputs)
+        return Inputs(self.recipe.table, self.recipe.root, policies, cache, self.placement.workers, self.store.root)
 
 
 def _submit(

@@ -68,6 +68,9 @@ class Stations(Protocol):
 
     def __exit__(self, *_: object) -> None: ...
 
+    def count(self) -> int:
+        """Return how many there are, or will be; at least 1."""
+
     def each(self, calls: Iterable[Call]) -> Iterator[Any]:
         """Yield what calls return as they end; `do` gets the state of its worker first."""
 

@@ -80,6 +80,10 @@ class RayStations:
             _end(station)
         self.stations.clear()
 
+    def count(self) -> int:
+        """Return the devices of the cluster, at least 1."""
+        return max(1, sum(len(_places(node, self.cluster, self.device)) for node in self.cluster.nodes()))
+
     def each(self, calls: Iterable[Call]) -> Iterator[Any]:
         """Yield what calls return as they end."""
         left, again = iter(calls), deque[Call]()
