@@ -28,7 +28,6 @@ from bench.work.calls import Asked
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # Ray would report each cluster to its makers
     "RAY_DEDUP_LOGS_SKIP_REGEX": "(?s).*",  # it would print deaths of workers into our tables
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
 STORE = 0.15  # of the machine's memory for what processes share, where a cluster is started here
 REACH_S = 5.0  # for an address to answer
