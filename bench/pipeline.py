@@ -52,6 +52,8 @@ from bench.request import (
 )
 from bench.runs.place import give_back, place_run
 from bench.storage.scratch import scratch
+from bench.work.calls import Engine
+from bench.work.local import LOCAL
 from bench.work.processes import processes
 from encoders import (
     EncoderSpec,
@@ -95,6 +97,7 @@ def run(
     fit_device: str = "cpu",
     workers: int = 1,
     memory: float | None = None,
+    engine: Engine = LOCAL,
     command: str = "",
     on_progress: OnProgress | None = None,
     on_data: OnData | None = None,
@@ -102,9 +105,10 @@ def run(
     """Do what is asked and write the leaderboard.
 
     device: "auto", "cpu", "cuda" or "cuda:N". fit_device: "cpu", or a GPU for the heads that can. workers, memory: see
-    `bench.fitting.schedule.run_units`. command: as the user typed it. on_data: is given the data as
-    they are understood, and what `data_warnings` says of them, before anything is embedded. Raises BenchError for data
-    the protocol cannot be run on, and EncoderError for an unknown encoder or device, before anything is written.
+    `bench.fitting.schedule.run_units`. engine: who embeds and fits. command: as the user typed it. on_data: is given
+    the data as they are understood, and what `data_warnings` says of them, before anything is embedded. Raises, before
+    anything is written, BenchError for data the protocol cannot be run on, and EncoderError for an unknown encoder or
+    device.
     """
     asked = resolve_request(request, on_progress)
     data, warned = asked.prepared.dataset, data_warnings(asked.prepared.dataset)
@@ -118,7 +122,7 @@ def run(
     with scratch(Path(request.out)) as there:
         prepared, extracted, X = embed(
             prepared, specs, device, on_progress, lambda key, X: _on_disk(X, there, key),
-            allow_missing=request.allow_missing,
+            engine=engine, allow_missing=request.allow_missing,
         )  # fmt: skip
         missing = left_out(asked.missing | extracted.failed)
         if {spec.name for spec in asked.specs} <= extracted.failed.keys():
@@ -134,7 +138,7 @@ def run(
             kinds=split_heads(request.heads)[1],
             encoders=_tunables(prepared, [spec for spec in specs if spec in trained], there, workers, on_progress),
             workers=workers, memory=memory, device=lambda: find_placement(device, 1).device,
-            scratch=there, on_progress=_fits_to(on_progress),
+            scratch=there, engine=engine, on_progress=_fits_to(on_progress),
         )  # fmt: skip
         if not sweep.blocks and not prompts and not tuning.plan(sweep):
             raise BenchError("No shot level can be drawn from this data.", *refused)
@@ -143,7 +147,7 @@ def run(
         producers: list[Producer] = [
             HeadFits(
                 views=views, workers=workers, memory=memory, device=fit_device, scratch=there,
-                on_progress=_fits_to(on_progress),
+                engine=engine, on_progress=_fits_to(on_progress),
             ),
             Means(ensembles=ensembles),
             tuning,  # after means, which are of heads

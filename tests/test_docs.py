@@ -164,7 +164,7 @@ def test_a_page_names_no_option_that_does_not_exist(path):
     if path.name in MADE_OF_HISTORY:
         pytest.skip("tells of the past")
     of_others = options_of_scripts() if "results" in path.relative_to(ROOT).parts else frozenset()
-    text = re.sub(r"\bpip (un)?install[^`\n]*", "", text_of(path))
+    text = re.sub(r"\b(pip (un)?install|sbatch) [^`\n]*", "", text_of(path))  # options of other programs
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*\b", text))
     assert named <= known_options() | of_others, sorted(named - known_options() - of_others)
 

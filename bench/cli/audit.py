@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from bench.cli.console import console, print_data, print_notes, print_rows, progress_bars
 from bench.cli.options.data import DataOptions
-from bench.cli.options.encoders import CORES, Device, Encoders, FromRun, Heads, Workers, check_device, encoder_names
+from bench.cli.options.encoders import CORES, Device, Encoders, FromRun, Heads, Workers, encoder_names
+from bench.cli.options.engine import EngineOptions
 from bench.cli.options.groups import BASIC, STUDY, option
 from bench.cli.options.output import DEFAULT_OUT, Name, Out, ToIfGiven
 from bench.cli.options.protocol import Draws
@@ -32,6 +33,7 @@ SHOWN = 12
 
 def audit(
     source: DataOptions,
+    engine: EngineOptions,
     encoder: Encoders = None,
     run: FromRun = None,
     apply: Annotated[
@@ -72,7 +74,7 @@ def audit(
     if apply is not None and to is not None:
         _apply(source, apply, to, out, test_too)
         return
-    check_device(device)
+    engine.check_devices(device)
 
     with imports():
         from bench.studies.audit.labels import DRAWS
@@ -83,10 +85,10 @@ def audit(
         source=source.spec(), encoders=encoder_names(encoder), run=run, heads=words(head),
         draws=DRAWS if draws is None else draws, out=out, name=name,
     )  # fmt: skip
-    with progress_bars() as report:
+    with engine.open(out, workers=workers, sees=[source.data]) as opened, progress_bars() as report:
         found = run_audit(
-            request, command=shlex.join(["bench", *sys.argv[1:]]), device=device, workers=workers, on_progress=report,
-            on_data=print_data,
+            request, command=shlex.join(["bench", *sys.argv[1:]]), device=device, workers=workers, engine=opened,
+            on_progress=report, on_data=print_data,
         )  # fmt: skip
     _show(found)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bench.cli.closing import say_next
 from bench.cli.console import console, print_data, print_notes, progress_bars
 from bench.cli.options.data import DataOptions, Verify
-from bench.cli.options.encoders import AllowMissing, Device, Encoders, KeepPixels, check_device, encoder_names
+from bench.cli.options.encoders import AllowMissing, Device, Encoders, KeepPixels, encoder_names
+from bench.cli.options.engine import EngineOptions
 from bench.cli.options.output import DEFAULT_OUT, Out
 from bench.cli.startup import imports
 from bench.data.layout import existing
@@ -19,6 +20,7 @@ EXAMPLES = (
 
 def extract(
     source: DataOptions,
+    engine: EngineOptions,
     encoder: Encoders = None,
     out: Out = DEFAULT_OUT,
     keep_pixels: KeepPixels = False,
@@ -29,7 +31,7 @@ def extract(
     """Embed every image (or tile, or cell) with the encoders and keep the embeddings."""
     existing(source.data)
     wanted = encoder_names(encoder, required=True)
-    check_device(device)
+    engine.check_devices(device)
 
     with imports():
         from bench.data.warnings import data_warnings
@@ -37,10 +39,10 @@ def extract(
         from bench.embeddings.missing import left_out, resolve_all
 
     specs, missing = resolve_all(wanted, allow_missing=allow_missing)
-    with progress_bars() as report:
+    with engine.open(out, sees=[source.data]) as opened, progress_bars() as report:
         prepared = prepare(source.spec(verify=verify), out, report)
         prepared, done = extract_encoders(
-            prepared, specs, device, report, keep_pixels=keep_pixels, allow_missing=allow_missing
+            prepared, specs, device, report, engine=opened, keep_pixels=keep_pixels, allow_missing=allow_missing
         )
     print_notes(reason.removesuffix(".") for reason in left_out(missing | dict(done.failed)))
     for name in done.made:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from bench.cli.console import console, print_notes, print_problems, print_rows, progress_bars
 from bench.cli.options.data import Classes, DataOptions
-from bench.cli.options.encoders import BagHeads, Device, Encoders, check_device, encoder_names
+from bench.cli.options.encoders import BagHeads, Device, Encoders, encoder_names
+from bench.cli.options.engine import EngineOptions
 from bench.cli.options.groups import STUDY, option
 from bench.cli.options.output import DEFAULT_OUT, Name, Out
 from bench.cli.options.protocol import Draws
@@ -32,6 +33,7 @@ DRAWS = 20
 
 def granularity(
     source: DataOptions,
+    engine: EngineOptions,
     encoder: Encoders = None,
     classes: Classes = "",
     image_labels: Annotated[str, option(STUDY, "Labelled images per class.", value="NUMBERS")] = "0,5,10,50",
@@ -73,7 +75,7 @@ def granularity(
     """
     images, cells = numbers(image_labels, "--image-labels", int), numbers(cell_labels, "--cell-labels", int)
     existing(source.data)
-    check_device(device)
+    engine.check_devices(device)
 
     with imports():
         from bench.studies.granularity.design import Levels
@@ -87,8 +89,8 @@ def granularity(
         purities=tuple(numbers(purity, "--purity", float)[::-1]), size=simulate_bags, minutes=_minutes(minutes),
         out=out, name=name, pure=pure, none=none_class,
     )  # fmt: skip
-    with progress_bars() as report:
-        found = run(request, device, shlex.join(["bench", *sys.argv[1:]]), report)
+    with engine.open(out, sees=[source.data]) as opened, progress_bars() as report:
+        found = run(request, device, shlex.join(["bench", *sys.argv[1:]]), report, engine=opened)
     print_rows(found.rates)
     _print(found.rates)
     print_notes(found.notes)

@@ -9,7 +9,8 @@ import typer
 
 from bench.cli.console import console, print_notes, print_problems, print_rows, progress_bars
 from bench.cli.options.data import BoxUnits, Cells, FollowLinks, Masks, Series
-from bench.cli.options.encoders import Device, Encoders, check_device, encoder_names, one_of
+from bench.cli.options.encoders import Device, Encoders, encoder_names, one_of
+from bench.cli.options.engine import EngineOptions
 from bench.cli.options.groups import OUTPUT, STUDY, option
 from bench.cli.options.output import DEFAULT_OUT, Out, To
 from bench.cli.options.reading import words
@@ -42,6 +43,7 @@ def predict(
         ),
     ],
     to: To,
+    engine: EngineOptions,
     sets: Annotated[
         float,
         option(STUDY, "How often the set of classes is to hold the truth, for cells of new slides.", value="RATE"),
@@ -85,7 +87,7 @@ def predict(
     by the same command. Images of other channels or another scale than those learned from are refused.
     """  # fmt: skip
     check_units(box_units)
-    check_device(device)
+    engine.check_devices(device)
 
     with imports():
         from bench.instances.cell_boxes import CellFiles
@@ -107,7 +109,8 @@ def predict(
     )  # fmt: skip
     beside = images_beside(to)
     with (
-        progress_bars() as report, writing(to) as table, writing_for(words(also), to, fitted.about.classes) as others,
+        engine.open(out, sees=images) as opened, progress_bars() as report,
+        writing(to) as table, writing_for(words(also), to, fitted.about.classes) as others,
         writing_images(fitted, asked, beside) as of_images,
     ):  # fmt: skip
 
@@ -117,7 +120,7 @@ def predict(
             if of_images is not None:
                 of_images.take(block)
 
-        found = predict_all(fitted, request, write, device=device, on_progress=report)
+        found = predict_all(fitted, request, write, device=device, engine=opened, on_progress=report)
     print_problems(found.problems)
     print_notes(found.notes)
     _show(fitted, asked, found, of_images)

@@ -35,14 +35,15 @@ from bench.cli.options.encoders import (
     Prompts,
     Workers,
     ZeroShot,
-    check_device,
     encoder_names,
     ensembles,
 )
+from bench.cli.options.engine import EngineOptions
 from bench.cli.options.groups import BASIC, LABELS, OUTPUT, option
 from bench.cli.options.output import DEFAULT_OUT, Name, Out
 from bench.cli.options.protocol import ProtocolOptions
 from bench.cli.options.reading import words
+from bench.cli.options.slurm import MEMORY, SlurmOptions
 from bench.cli.report import report_of
 from bench.cli.startup import imports
 from bench.cli.unchanged import question
@@ -67,6 +68,8 @@ EXAMPLES = (
 def run(
     source: DataOptions,
     protocol: ProtocolOptions,
+    engine: EngineOptions,
+    slurm: SlurmOptions,
     encoder: Encoders = None,
     head: Heads = "knn,centroid,logreg,xgboost",
     dry_run: Annotated[
@@ -99,8 +102,10 @@ def run(
     protocol.check_numbers()
     source.reading()
     existing(source.data)  # a slip is told before all that takes long to import
-    check_device(device)
-    check_device(fit_device)
+    if slurm.slurm is not None:
+        _print_slurm(slurm, engine, dry_run=dry_run)
+        return
+    engine.check_devices(device, fit_device)
     asked = None if dry_run or leak or verify or speech.json else question(out)
     if asked and (said := asked.answer()):
         console.say_again(said)
@@ -136,10 +141,12 @@ def run(
         print_forecast(forecast)
         say_next("dry run", seen[0].table, seen[0].classes)
         return
-    how: dict[str, Any] = {"device": device, "fit_device": fit_device, "workers": workers, "memory": memory}
     command = shlex.join(["bench", *sys.argv[1:]])
     with console.hear() as heard:
-        with progress_bars() as report:
+        with engine.open(out, workers=workers, memory=memory, sees=[source.data]) as opened, progress_bars() as report:
+            how: dict[str, Any] = {
+                "device": device, "fit_device": fit_device, "workers": workers, "memory": memory, "engine": opened,
+            }  # fmt: skip
             result = run_all(request, command=command, on_progress=report, on_data=on_data, **how)
             leaked = _audit(request, result, command, on_progress=report, **how) if leak else None
         _say(result, SPLIT_KINDS[protocol.split].diagnostic)
@@ -171,6 +178,13 @@ def _say(result: RunReport, diagnostic: str) -> None:
     print_notes(result.notes)
     console.print(result.summary())
     console.print(f"Leaderboard: {result.folder / 'leaderboard.md'}")
+
+
+def _print_slurm(slurm: SlurmOptions, engine: EngineOptions, *, dry_run: bool) -> None:
+    if dry_run or engine.engine != "local":
+        other = "--dry-run" if dry_run else f"--engine {engine.engine}"
+        raise BenchError(f"Got --slurm with {other}; expected one of them.")
+    console.write_document(slurm.script([("--workers", '--workers "$SLURM_CPUS_PER_TASK"'), ("--memory", MEMORY)]))
 
 
 def _audit(request: Request, result: RunReport, command: str, **how: Any) -> pd.DataFrame:

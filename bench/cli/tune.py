@@ -13,10 +13,10 @@ from bench.cli.options.encoders import (
     Encoders,
     Heads,
     Workers,
-    check_device,
     encoder_names,
     one_of,
 )
+from bench.cli.options.engine import EngineOptions
 from bench.cli.options.groups import STUDY, option
 from bench.cli.options.output import DEFAULT_OUT, Name, Out
 from bench.cli.options.protocol import Draws, ScaleBy, Shots, SupportGroups, one_number
@@ -37,6 +37,7 @@ SHOWN = 10  # trials
 
 def tune(
     source: DataOptions,
+    engine: EngineOptions,
     encoder: Encoders = None,
     head: Heads = "xgboost",
     shots: Shots = "10",
@@ -55,17 +56,18 @@ def tune(
     one_head = one_of(words(head), "--head")
     existing(source.data)
     one_encoder = one_of(encoder_names(encoder, required=True), "--encoder")
-    check_device(device)
+    engine.check_devices(device)
 
     with imports():
         from bench.studies.tune.results import TuneRequest
         from bench.studies.tune.tune import tune as tune_all
 
     aim = TuneRequest(one_encoder, one_head, level, trials, draws, support_groups, scale_by)
-    with progress_bars() as report:
+    with engine.open(out, workers=workers, sees=[source.data]) as opened, progress_bars() as report:
         result = tune_all(
-            source.spec(), aim, out=out, name=name, device=device, workers=workers, plots=plots, on_progress=report
-        )
+            source.spec(), aim, out=out, name=name, device=device, workers=workers, plots=plots, engine=opened,
+            on_progress=report,
+        )  # fmt: skip
     _show(result, scale_by)
 
 

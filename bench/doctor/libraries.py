@@ -25,6 +25,7 @@ EXTRAS = {
     "morphology": "--encoder cp-measure, of cells with masks",
     "anndata": "bench predict --also anndata, for scanpy",
     "onnx": "bench export cells.model --to cells.onnx",
+    "ray": "--engine ray, for clusters",
     "rois": "ROIs of Fiji as --cells",
     "cellpose": "--instances cellpose; its weights have licences of their own",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,8 @@ from bench.embeddings.store import DamagedRows, EmbeddingStore
 from bench.errors import BenchError
 from bench.instances.cell_boxes import CellFiles
 from bench.instances.cut import cut_instances
+from bench.work.calls import Engine
+from bench.work.local import LOCAL
 from encoders import DEFAULT, EncoderError, EncoderSpec, resolve
 
 OnProgress = Callable[[str, int, int], None]  # what, done, total
@@ -67,6 +70,7 @@ def extract_encoders(
     device: str = "auto",
     on_progress: OnProgress | None = None,
     *,
+    engine: Engine = LOCAL,
     keep_pixels: bool = False,
     allow_missing: bool = False,
 ) -> tuple[Prepared, ExtractReport]:
@@ -83,7 +87,7 @@ def extract_encoders(
     check_cutouts(prepared.instances["blank"], specs)
     report = extract(
         prepared.instances, prepared.dataset.root, specs, prepared.store,
-        device=device, keep_pixels=keep_pixels, allow_missing=allow_missing, on_progress=progress,
+        device=device, engine=engine, keep_pixels=keep_pixels, allow_missing=allow_missing, on_progress=progress,
     )  # fmt: skip
     if not report.problems:
         return prepared, report
@@ -144,6 +148,7 @@ def embed(
     on_progress: OnProgress | None,
     keep: Callable[[str, np.ndarray], np.ndarray] = lambda key, X: X,
     *,
+    engine: Engine = LOCAL,
     allow_missing: bool = False,
 ) -> tuple[Prepared, ExtractReport, dict[str, np.ndarray]]:
     """Extract what is missing and read all of it; what turns out damaged when it is read is made again, once.
@@ -151,7 +156,8 @@ def embed(
     keep: variant key and embeddings to what is returned of them, encoder by encoder, so that they need not all be in
     memory at once.
     """
-    prepared, report = extract_encoders(prepared, specs, device, on_progress, allow_missing=allow_missing)
+    how: dict[str, Any] = {"engine": engine, "allow_missing": allow_missing}
+    prepared, report = extract_encoders(prepared, specs, device, on_progress, **how)
 
     def read() -> dict[str, np.ndarray]:
         names = prepared.instances["instance"].tolist()
@@ -164,7 +170,7 @@ def embed(
         first = report
     for spec in specs:
         prepared.store.verify(spec.key)
-    prepared, report = extract_encoders(prepared, specs, device, on_progress, allow_missing=allow_missing)
+    prepared, report = extract_encoders(prepared, specs, device, on_progress, **how)
     made = {name: count + first.made[name] for name, count in report.made.items()}
     reused = {name: count - first.made[name] for name, count in report.reused.items()}
     problems = {**first.problems, **report.problems}

@@ -10,6 +10,8 @@ from bench.fitting.plan import Sweep
 from bench.fitting.schedule import OnProgress, run_units
 from bench.fitting.views import View
 from bench.runs.blocks import FitBlock
+from bench.work.calls import Engine
+from bench.work.local import LOCAL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,7 @@ class HeadFits:
     memory: float | None = None
     device: str = "cpu"
     scratch: Path | None = None
+    engine: Engine = LOCAL
     on_progress: OnProgress | None = None
 
     def plan(self, sweep: Sweep) -> tuple[FitBlock, ...]:
@@ -31,5 +34,5 @@ class HeadFits:
         """Fit those that have no output yet; returns (reused, made)."""
         return run_units(
             replace(sweep, blocks=tuple(blocks)), self.views, run, workers=self.workers, memory=self.memory,
-            device=self.device, scratch=self.scratch, on_progress=self.on_progress,
+            device=self.device, scratch=self.scratch, engine=self.engine, on_progress=self.on_progress,
         )  # fmt: skip

@@ -26,9 +26,10 @@ from bench.protocol.supports import image_names
 from bench.runs.blocks import FitBlock
 from bench.runs.predictions import read_unit
 from bench.runs.tested import scored_items
+from bench.work.calls import Call, Engine, Processes
 from bench.work.claims import Claims
 from bench.work.engine import WAIT_S, Job, share, until_made
-from bench.work.processes import processes, worker_processes
+from bench.work.local import LOCAL
 
 SHARE = 0.5  # of the machine's memory, where no budget is given
 PROCESS = 300e6  # bytes of a process that has imported the libraries
@@ -45,6 +46,7 @@ def run_units(
     memory: float | None = None,
     device: str = "cpu",
     scratch: Path | None = None,
+    engine: Engine = LOCAL,
     on_progress: OnProgress | None = None,
 ) -> tuple[int, int]:
     """Do the units that have no output yet; returns (reused, made), where made by another process counts as reused.
@@ -52,9 +54,10 @@ def run_units(
     workers: processes, each with one BLAS thread. memory: GB for all of them, by estimate (default: half of the
     machine's); it decides how many tasks run at once. device: where heads that can are fitted, "cpu" or torch's name
     of a GPU; units are not named by it, so what one device has made the other takes as it is. scratch: where processes
-    share large tables; None leaves it to joblib. Raises BenchError for embeddings that are not finite.
+    share large tables; None leaves it to joblib. engine: who makes them. Raises BenchError for embeddings that are not
+    finite.
     """
-    workers, _ = processes(workers)
+    workers, _ = engine.size(workers)
     run = run.absolute()  # a process that is used again is where it was started
     todo = [unit for unit in sweep.blocks if read_unit(run, unit) is None]
     progress = _Progress(sweep, todo, on_progress)
@@ -62,11 +65,13 @@ def run_units(
         return len(sweep.blocks), 0
     check_finite([views[name] for name in dict.fromkeys(unit.encoder for unit in todo)])
     inputs = inputs_of(sweep, run, device)
-    budget = memory_budget() if memory is None else memory * 1e9
+    budget = engine.budget(memory) or memory_budget()
 
     def attempt(units: Sequence[FitBlock]) -> int:
         with progress.watched(run):
-            return _run_tasks(cut_tasks(units, sweep, views, workers, budget), sweep, views, inputs, scratch)
+            tasks, at_once = cut_tasks(units, sweep, views, workers, budget)
+            calls = (_call(task, sweep, views, inputs) for task in tasks)
+            return sum(engine.each(calls, Processes(at_once=at_once, scratch=scratch)))
 
     made = until_made(todo, attempt, lambda unit: not unit.path(run).exists())
     Claims(run / "claims").sweep()  # of who was killed between committing a unit and letting go of it
@@ -142,26 +147,16 @@ def fits_of(unit: FitBlock, sweep: Sweep) -> int:
     return unit.draws * len(unit.rates) * len(sweep.plan.repeats[0])
 
 
-def _run_tasks(
-    cut: tuple[list[Task], int], sweep: Sweep, views: Mapping[str, View], inputs: SweepInputs, scratch: Path | None
-) -> int:
-    """Run tasks, so many at once, and return how many units were made here."""
-    tasks, at_once = cut
-    made = 0
-    if at_once == 1:  # in this process, which also works where there can be no other
-        return sum(
-            _run_task(task, views[task[0].encoder], _own_draws(sweep, task), inputs, os.getpid()) for task in tasks
-        )
-    from joblib import delayed
-
-    with worker_processes(at_once, "1.5*n_jobs", scratch) as parallel:
-        jobs = (
-            delayed(_run_task)(task, views[task[0].encoder], _own_draws(sweep, task), inputs, os.getpid())
-            for task in tasks
-        )
-        for done in parallel(jobs):
-            made += done
-    return made
+def _call(task: Task, sweep: Sweep, views: Mapping[str, View], inputs: SweepInputs) -> Call:
+    """Return the call that makes a task, whose parts are its units."""
+    view = views[task[0].encoder]
+    first, more = task[0], f" and {len(task) - 1} more" if len(task) > 1 else ""
+    return Call(
+        name=f"{first.encoder} x {first.head} at {first.shots} shots ({first.name[:8]}){more}",
+        do=_run_task, own=(task, _own_draws(sweep, task), os.getpid()), shared=(view, inputs),
+        bytes=task_bytes(task, sweep, view),
+        parts=lambda: [_call((unit,), sweep, views, inputs) for unit in task] if len(task) > 1 else [],
+    )  # fmt: skip
 
 
 def _own_draws(sweep: Sweep, task: Task) -> SupportRows:
@@ -171,7 +166,7 @@ def _own_draws(sweep: Sweep, task: Task) -> SupportRows:
     return {key: rows for key, rows in supports.items() if key[0] in counts}
 
 
-def _run_task(task: Task, view: View, supports: SupportRows, inputs: SweepInputs, parent: int) -> int:
+def _run_task(task: Task, supports: SupportRows, parent: int, view: View, inputs: SweepInputs) -> int:
     """Make the units of a task that nobody else is making; returns their number."""
     if os.getpid() != parent:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer

@@ -13,6 +13,7 @@ TABLES = {
     "split kinds": ("bench.protocol.split_kinds", "SPLIT_KINDS"),
     "selection kinds": ("bench.fitting.selection", "WAYS"),
     "maps": ("bench.report.html.embedding_map", "WAYS"),
+    "engines": ("bench.work.engines", "ENGINES"),
     "orders": ("bench.studies.label.orders", "ORDERS"),
     "strategies": ("bench.active.strategies", "STRATEGIES"),
 }

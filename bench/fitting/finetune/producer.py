@@ -21,9 +21,10 @@ from bench.protocol.level import Level
 from bench.runs.blocks import FitBlock
 from bench.runs.ledger import write_part
 from bench.runs.predictions import as_stored, read_unit, write_unit
+from bench.work.calls import Call, Engine, Processes
 from bench.work.claims import Claims
 from bench.work.engine import Job, share, until_made
-from bench.work.processes import processes, worker_processes
+from bench.work.local import LOCAL
 
 SELECTION = "fixed"  # there is one setting
 LIBRARIES = 700e6  # bytes of a process that has imported torch and timm
@@ -65,6 +66,7 @@ class FineTuning:
     memory: float | None = None
     device: Callable[[], str] = lambda: "cpu"
     scratch: Path | None = None
+    engine: Engine = LOCAL
     on_progress: OnProgress | None = None
 
     def plan(self, sweep: Sweep) -> tuple[FitBlock, ...]:
@@ -151,20 +153,21 @@ class FineTuning:
         self, some: Sequence[Training], pixels: Mapping[str, np.ndarray], where: _Where, at_once: int
     ) -> Iterator[int]:
         """Yield how many trainings were made, 0 or 1, of each."""
-        tasks = ((one, self.encoders[one.encoder].load, pixels[one.encoder], where) for one in some)
-        if at_once == 1:
-            yield from (_make(*task, os.getpid()) for task in tasks)
-            return
-        from joblib import delayed
-
-        with worker_processes(at_once, "1.5*n_jobs", self.scratch, libraries=("torch", "timm")) as parallel:
-            yield from parallel(delayed(_make)(*task, os.getpid()) for task in tasks)
+        calls = (
+            Call(
+                name=f"{one.kind} of {one.encoder} on {len(one.y)} labels ({one.name[:8]})",
+                do=_make, own=(one, self.encoders[one.encoder].load, os.getpid()), shared=(pixels[one.encoder], where),
+            )
+            for one in some
+        )  # fmt: skip
+        how = Processes(at_once=at_once, scratch=self.scratch, libraries=("torch", "timm"))
+        yield from (self.engine if self.engine.here or where.device == "cpu" else LOCAL).each(calls, how)
 
     def _at_once(self, todo: Sequence[Training], pixels: Mapping[str, np.ndarray]) -> int:
         """Return how many processes train at a time; BenchError where one would take more than the memory given."""
         if not todo:
             return 1
-        budget = memory_budget() if self.memory is None else self.memory * 1e9
+        budget = self.engine.budget(self.memory) or memory_budget()
         side = max(pixels[name].shape[1] for name in {one.encoder for one in todo})
         one = PROCESS + LIBRARIES + PER_PIXEL * RECIPE.batch * side**2
         if one > budget:
@@ -172,7 +175,7 @@ class FineTuning:
                 f"Got a budget of {budget / 1e9:.1f} GB, but fine-tuning at {side} x {side} pixels takes about "
                 f"{one / 1e9:.1f}; give --memory at least that many GB, or name a smaller input, as @size=96."
             )
-        return int(max(1, min(processes(self.workers)[0], len(todo), budget // one)))
+        return int(max(1, min(self.engine.size(self.workers)[0], len(todo), budget // one)))
 
 
 def count_trainings(sweep: Sweep, blocks: Sequence[FitBlock], run: Path) -> list[dict[str, object]]:
@@ -190,7 +193,7 @@ _loaded: dict[str, Network] = {}  # the network of the last training in this pro
 
 
 def _make(
-    training: Training, load: Callable[[], Network], pixels: np.ndarray, where: _Where, parent: int
+    training: Training, load: Callable[[], Network], parent: int, pixels: np.ndarray, where: _Where
 ) -> int:  # fmt: skip
     """Do a training unless another does it or has done it; returns whether it was done here, as 0 or 1."""
     if os.getpid() != parent:

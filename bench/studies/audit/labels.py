@@ -18,6 +18,8 @@ from bench.studies.audit.pool import pool_weights, pooled
 from bench.studies.audit.slides import DOUBTED, judge_slides
 from bench.studies.audit.unseen import Progress, Unseen, predict_unseen
 from bench.studies.audit.wrong import WrongLabels, fit_wrong, margins
+from bench.work.calls import Engine
+from bench.work.local import LOCAL
 
 HEADS = ("knn", "ridge", "logreg", "lda", "centroid")
 DRAWS = 2
@@ -53,12 +55,14 @@ class LabelAudit:
 
 def audit_labels(
     views: Mapping[str, Embedded], y: np.ndarray, groups: np.ndarray, *,
-    n_classes: int, heads: Sequence[str] = HEADS, draws: int = DRAWS, on_progress: Progress | None = None,
+    n_classes: int, heads: Sequence[str] = HEADS, draws: int = DRAWS, engine: Engine = LOCAL,
+    on_progress: Progress | None = None,
 ) -> LabelAudit:  # fmt: skip
     """Judge labels y int (n,) in [0, K) by embeddings; groups (n,): what is one slide. Same inputs, same bits."""
     unseen = predict_unseen(
-        views, y, groups, n_classes=n_classes, heads=get_heads(heads), draws=draws, on_progress=on_progress
-    )
+        views, y, groups, n_classes=n_classes, heads=get_heads(heads), draws=draws, engine=engine,
+        on_progress=on_progress,
+    )  # fmt: skip
     return judge(unseen, y, groups)
 
 

@@ -34,6 +34,8 @@ from bench.studies.audit.page import PAGE, TABLE, AuditPage, audit_page
 from bench.studies.audit.pictures import neighbour_distance, unlike, unusable
 from bench.studies.audit.unseen import on_axes
 from bench.studies.of_run import encoders_and_heads
+from bench.work.calls import Engine
+from bench.work.local import LOCAL
 from encoders import EncoderSpec, Preprocess, resolve
 
 FOLDER = "audit"
@@ -71,7 +73,7 @@ class Audit:
 
 
 def audit(
-    request: AuditRequest, *, command: str = "", device: str = "auto", workers: int = 1,
+    request: AuditRequest, *, command: str = "", device: str = "auto", workers: int = 1, engine: Engine = LOCAL,
     on_progress: OnProgress | None = None, on_data: Callable[[Dataset, Sequence[str]], None] | None = None,
 ) -> Audit:  # fmt: skip
     """Look for what is wrong with labelled images, and write the findings, a page and the table to decide in.
@@ -84,7 +86,7 @@ def audit(
     warned = tuple(data_warnings(prepared.dataset))
     if on_data:
         on_data(prepared.dataset, warned)
-    prepared, extracted, X = embed(prepared, specs, device, on_progress, allow_missing=True)
+    prepared, extracted, X = embed(prepared, specs, device, on_progress, engine=engine, allow_missing=True)
     if {spec.name for spec in specs} - set(BESIDE) and not {spec.name for spec in specs} - {*BESIDE, *extracted.failed}:
         raise BenchError("No encoder could be loaded.", *left_out(extracted.failed))
     specs = [spec for spec in specs if spec.name in X]
@@ -93,8 +95,9 @@ def audit(
     classes, y = np.unique(table["label"].to_numpy(str), return_inverse=True)
     groups = table["group"].to_numpy(str)
     found = audit_labels(
-        views, y, groups, n_classes=len(classes), heads=request.heads, draws=request.draws, on_progress=on_progress
-    )
+        views, y, groups, n_classes=len(classes), heads=request.heads, draws=request.draws, engine=engine,
+        on_progress=on_progress,
+    )  # fmt: skip
     rows, notes = tables.slide_rows(found) + tables.label_rows(found, table, classes.tolist()), list(prepared.notes)
     pairs, pictures, more = look(prepared, y, workers, on_progress)
     said = found.members.groupby("encoder")["weight"].sum()

@@ -19,6 +19,8 @@ from bench.heads.left_out import groups_of_classes
 from bench.heads.support import Support
 from bench.heads.temperature import fit_temperature, log_probabilities
 from bench.seeds import keyed_uniform
+from bench.work.calls import Call, Engine, Processes
+from bench.work.local import LOCAL
 
 FOLDS = 5
 SINGLY = 20  # groups up to which each is a part by itself: few groups have none to spare
@@ -84,25 +86,50 @@ def _axes_of(Z: np.ndarray) -> np.ndarray:
 
 def predict_unseen(
     views: Mapping[str, Embedded], y: np.ndarray, groups: np.ndarray, *,
-    n_classes: int, heads: Sequence[Head], draws: int, on_progress: Progress | None = None,
+    n_classes: int, heads: Sequence[Head], draws: int, engine: Engine = LOCAL, on_progress: Progress | None = None,
 ) -> Unseen:  # fmt: skip
     """Return what every encoder with every head says of rows that it did not see. y int (n,) in [0, K); groups (n,)."""
     names = tuple((view, head.name) for view in views for head in heads)
     judged = rows_judged(y, groups, n_classes)
+    if on_progress:
+        on_progress("judge labels", 0, len(views))
     parts = [parts_of(groups, draw) for draw in range(draws)]
     L = np.empty((len(names), draws, len(y), n_classes), np.float32)
-    for i, view in enumerate(views.values()):
+    about = _Judged(y=y, groups=groups, parts=parts, told=judged, n_classes=n_classes, heads=heads)
+    calls = (
+        Call(name=f"labels by {name}", do=_by_encoder, own=(i,), shared=(view, about))
+        for i, (name, view) in enumerate(views.items())
+    )
+    for done, (i, of_encoder) in enumerate(engine.each(calls, Processes(at_once=1))):
+        L[i * len(heads) : (i + 1) * len(heads)] = of_encoder
         if on_progress:
-            on_progress("judge labels", i, len(views))
-        Z = on_axes(view, groups)
-        for d, part in enumerate(parts):
-            P = _without_part(Z, y, part, n_classes, heads)
-            for j, head in enumerate(heads):
-                prior = head.published_temperature(len(y), n_classes, Z.shape[1])
-                L[i * len(heads) + j, d] = softened(P[j], y, judged, prior)
-    if on_progress:
-        on_progress("judge labels", len(views), len(views))
+            on_progress("judge labels", done + 1, len(views))
     return Unseen(L=L, names=names, judged=judged)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Judged:
+    """What all encoders judge. parts: of every draw (n,); told bool (n,): rows that are judged."""
+
+    y: np.ndarray
+    groups: np.ndarray
+    parts: Sequence[np.ndarray]
+    told: np.ndarray
+    n_classes: int
+    heads: Sequence[Head]
+
+
+def _by_encoder(i: int, view: Embedded, about: _Judged) -> tuple[int, np.ndarray]:
+    """Return the number of an encoder, and the log-probabilities (heads, draws, n, K) by it."""
+    Z = on_axes(view, about.groups)
+    y, K = about.y, about.n_classes
+    L = np.empty((len(about.heads), len(about.parts), len(y), K), np.float32)
+    for d, part in enumerate(about.parts):
+        P = _without_part(Z, y, part, K, about.heads)
+        for j, head in enumerate(about.heads):
+            prior = head.published_temperature(len(y), K, Z.shape[1])
+            L[j, d] = softened(P[j], y, about.told, prior)
+    return i, L
 
 
 def softened(P: np.ndarray, y: np.ndarray, told: np.ndarray, prior: float) -> np.ndarray:

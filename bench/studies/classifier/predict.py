@@ -27,6 +27,8 @@ from bench.instances.cell_boxes import CellFiles
 from bench.studies.classifier.encoder import encoder_of, origin_note
 from bench.studies.classifier.from_images import NONE
 from bench.studies.classifier.model import BLOCK, Answers, Asked, Model
+from bench.work.calls import Engine
+from bench.work.local import LOCAL
 from encoders import EncoderSpec
 
 ALL = 1_000_000_000  # cells of an image that are answered: every one, where a run looks at 200
@@ -87,16 +89,17 @@ def predict(
     write: Callable[[Answered], None],
     *,
     device: str = "auto",
+    engine: Engine = LOCAL,
     on_progress: OnProgress | None = None,
 ) -> Predicted:
-    """Answer every instance; write gets the answers, block by block.
+    """Answer every instance; write gets the answers, block by block. engine: who embeds them.
 
     Raises BenchError for images of other channels or of another scale than the classifier was made for.
     """
     spec = encoder_of(model.about, request.encoder, dim=len(model.scale.mean))
     prepared = prepare(_source(model, request), request.out, on_progress)
     _same_kind(model, prepared)
-    prepared, _ = extract_encoders(prepared, [spec], device, on_progress)
+    prepared, _ = extract_encoders(prepared, [spec], device, on_progress, engine=engine)
     weights = prepared.store.weights(spec.key)
     if weights != model.about.weights and not spec.vectors:
         raise BenchError(

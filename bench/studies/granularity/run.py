@@ -30,6 +30,8 @@ from bench.studies.granularity.outcome import count_outcome
 from bench.studies.granularity.report import PageContext, draw_curves, granularity_page
 from bench.studies.granularity.request import GranularityRequest
 from bench.studies.granularity.schedule import EncoderDesign, make_missing
+from bench.work.calls import Engine
+from bench.work.local import LOCAL
 from encoders import EncoderSpec, check_aliases, resolve
 
 TABLES = {"curves": "curves.csv", "rates": "exchange.csv", "frontier": "frontier.csv"}
@@ -59,7 +61,9 @@ class Result:
         return f"{self.extracted.summary()}; {self.blocks_reused} blocks of fits reused, {self.blocks_made} made"
 
 
-def run(request: GranularityRequest, device: str, command: str, on_progress: OnProgress) -> Result:
+def run(
+    request: GranularityRequest, device: str, command: str, on_progress: OnProgress, *, engine: Engine = LOCAL
+) -> Result:  # fmt: skip
     """Do all of it. Raises BenchError for data that the question cannot be asked of, before anything is embedded."""
     heads = get_bag_heads(request.heads)
     asked = [resolve(text) for text in request.encoders]
@@ -68,14 +72,14 @@ def run(request: GranularityRequest, device: str, command: str, on_progress: OnP
     specs = _specs(asked, prepared)
     wanted = request.folder(prepared.dataset.name)
     choose(prepared.instances, request)  # what cannot be asked is refused here
-    prepared, extracted, X = embed(prepared, specs, device, on_progress)
+    prepared, extracted, X = embed(prepared, specs, device, on_progress, engine=engine)
     chosen = choose(prepared.instances, request)
     specs = [spec for spec in specs if spec.name in X]
     parts, refused = _parts(chosen, specs, X, heads)
     content = content_of(prepared.dataset.table)
     folder, elsewhere = place_run(wanted.parent, wanted.name, content)
     try:
-        reused, made = make_missing(parts, folder, on_progress)
+        reused, made = make_missing(parts, folder, on_progress, engine=engine)
     except BenchError:
         give_back(folder)
         raise

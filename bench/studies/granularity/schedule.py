@@ -25,8 +25,10 @@ from bench.studies.granularity.design import Design
 from bench.studies.granularity.fits import fit_methods
 from bench.studies.granularity.methods import Method
 from bench.studies.granularity.predictions import Predictions, join_draws, write_predictions
+from bench.work.calls import Call, Engine, Processes
 from bench.work.claims import Claims
-from bench.work.engine import Job, share
+from bench.work.engine import Job, share, until_made
+from bench.work.local import LOCAL
 
 OnProgress = Callable[[str, int, int], None]  # what, done, total
 
@@ -63,8 +65,9 @@ class EncoderDesign:
 
 
 def make_missing(
-    parts: Sequence[EncoderDesign], folder: Path, on_progress: OnProgress = lambda what, done, total: None
-) -> tuple[int, int]:
+    parts: Sequence[EncoderDesign], folder: Path, on_progress: OnProgress = lambda what, done, total: None, *,
+    engine: Engine = LOCAL,
+) -> tuple[int, int]:  # fmt: skip
     """Make the blocks that have no predictions yet; returns (reused, made), where made by another counts as reused.
 
     Raises BenchError for embeddings or probabilities that are not finite.
@@ -75,17 +78,44 @@ def make_missing(
         return len(blocks), 0
     check_finite([part.view for part in parts])
     progress = _Progress(parts, folder, on_progress)
+    folder = folder.absolute()
     jobs = [Job(names=names, what=part) for part in parts for names in _together(part, missing)]
+
+    def attempt(some: Sequence[Job[EncoderDesign]]) -> int:
+        made = 0
+        progress.tell()
+        for count in engine.each((_call(job, folder) for job in some), Processes(at_once=1)):
+            made += count
+            progress.tell()
+        return made
+
+    made = until_made(jobs, attempt, lambda job: not all(blocks[name].exists(folder) for name in job.names))
+    progress.tell()
+    Claims(folder / "claims").sweep()  # of who was killed between committing a block and letting go of it
+    return len(blocks) - made, made
+
+
+def _call(job: Job[EncoderDesign], folder: Path) -> Call:
+    """Return the call that makes a job, whose parts are its blocks."""
+    method, names = job.what.by_name[job.names[0]].method, job.names
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return Call(
+        name=f"{job.what.view.name} x {method.head} at {method.images} labelled images ({names[0][:8]}){more}",
+        do=_make_job, own=(names, folder), shared=(job.what,),
+        parts=lambda: [_call(Job(names=(name,), what=job.what), folder) for name in names] if more else [],
+    )  # fmt: skip
+
+
+def _make_job(names: tuple[str, ...], folder: Path, part: EncoderDesign) -> int:
+    """Make the blocks that nobody else is making; returns their number."""
     made = 0
     with Claims(folder / "claims") as claims:
-        for job in share(jobs, claims, lambda name: not blocks[name].exists(folder)):
-            progress.tell()
+        jobs = [Job(names=names, what=part)]
+        for job in share(jobs, claims, lambda name: not part.by_name[name].exists(folder), wait=False):
             if job is not None:
                 _make(job, folder, claims)
                 made += len(job.names)
-                progress.tell()
-        claims.sweep()  # of who was killed between committing a block and letting go of it
-    return len(blocks) - made, made
+    return made
 
 
 def _together(part: EncoderDesign, missing: set[str]) -> list[tuple[str, ...]]:

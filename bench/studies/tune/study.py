@@ -35,7 +35,8 @@ from bench.storage.atomic import refusal
 from bench.storage.locks import file_lock
 from bench.studies.tune.journal import DamagedJournal
 from bench.studies.tune.open_study import open_study
-from bench.work.processes import processes, worker_processes
+from bench.work.calls import Call, Engine, Processes
+from bench.work.local import LOCAL
 
 if TYPE_CHECKING:
     import optuna
@@ -56,13 +57,16 @@ class Task:
     identity: Mapping[str, Any]
 
 
-def run_study(task: Task, trials: int, workers: int = 1, on_progress: Callable[[int, int], None] | None = None) -> int:
+def run_study(
+    task: Task, trials: int, workers: int = 1, on_progress: Callable[[int, int], None] | None = None, *,
+    engine: Engine = LOCAL,
+) -> int:  # fmt: skip
     """Go on until the study has `trials` trials in all; returns how many this call made. One BLAS thread a worker.
 
     Of a damaged journal the trials before the damage count; what was lost is made again.
     """
     made = damaged = 0
-    workers, _ = processes(workers)
+    workers, _ = engine.size(workers)
     task = replace(task, folder=task.folder.absolute())  # a process that is used again is where it was started
     _ = task.half.scalings  # made once, here, and sent to every worker with the rest
     try:
@@ -80,7 +84,7 @@ def run_study(task: Task, trials: int, workers: int = 1, on_progress: Callable[[
                 if missing <= 0:  # the last ones are being made by another command
                     time.sleep(0.1)
                     continue
-                for one in _make_trials(task, trials, missing, workers):
+                for one in _make_trials(task, trials, missing, workers, engine):
                     made += one
                     done += one
                     if on_progress:
@@ -96,11 +100,12 @@ def run_study(task: Task, trials: int, workers: int = 1, on_progress: Callable[[
         raise refusal(task.folder / "study.journal", error) from error
 
 
-def _make_trials(task: Task, total: int, missing: int, workers: int) -> Iterator[bool]:
-    from joblib import delayed
-
-    with worker_processes(min(workers, missing), "2*n_jobs") as parallel:
-        yield from parallel(delayed(_run_trial)(task, total) for _ in range(missing))
+def _make_trials(task: Task, total: int, missing: int, workers: int, engine: Engine) -> Iterator[bool]:
+    calls = (
+        Call(name=f"trial {total - missing + i} of {task.head}", do=_run_trial, own=(total,), shared=(task,))
+        for i in range(missing)
+    )
+    yield from engine.each(calls, Processes(at_once=min(workers, missing), ahead="2*n_jobs"))
 
 
 def read_trials(task: Task) -> pd.DataFrame:
@@ -146,7 +151,7 @@ def importance(task: Task) -> dict[str, float]:
     return {}
 
 
-def _run_trial(task: Task, total: int) -> bool:
+def _run_trial(total: int, task: Task) -> bool:
     """Make one more trial; returns whether one was missing."""
     from threadpoolctl import threadpool_limits
 

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 from bench.studies.tune.figures import FIGURES, figures
 from bench.studies.tune.page import study_page
 from bench.studies.tune.results import SettingScore, Tuned, TuneRequest
+from bench.work.calls import Engine
+from bench.work.local import LOCAL
 
 VERSION = 2  # raised when the same description would give other numbers
 
@@ -62,6 +64,7 @@ def tune(
     device: str = "auto",
     workers: int = 1,
     plots: bool = False,
+    engine: Engine = LOCAL,
     on_progress: OnProgress | None = None,
 ) -> Tuned:
     """Search the space of a head until its study has `aim.trials` trials; the same call goes on where it stopped.
@@ -77,7 +80,7 @@ def tune(
         raise BenchError(f"Got study name '{name}'; expected letters, digits, '.', '_' or '-', as it names a folder.")
     draw_figures = figures() if plots else None
     spec = resolve(aim.encoder)
-    prepared, _, X = embed(prepare(source, out, on_progress), [spec], device, on_progress)
+    prepared, _, X = embed(prepare(source, out, on_progress), [spec], device, on_progress, engine=engine)
     table = prepared.instances
     classes = tuple(sorted(table["label"].unique()))
     tuning, evaluation = split_tune_eval(table, classes)
@@ -97,7 +100,8 @@ def tune(
     short = re.sub(r"\W+", "-", f"{prepared.dataset.name}-{spec.name.split('@')[0]}-{head.name}-{aim.shots}")
     folder = Path(out) / "tune" / (name or f"{short}-{content_name(identity)[:6]}")
     task = Task(folder, head.name, inner, episodes, identity)
-    made = run_study(task, aim.trials, workers, (lambda d, t: on_progress("tune", d, t)) if on_progress else None)
+    tell = (lambda done, total: on_progress("tune", done, total)) if on_progress else None
+    made = run_study(task, aim.trials, workers, tell, engine=engine)
     trials = read_trials(task)
     best = best_trial(trials)
     setting = {**head.default, **{key: type(head.default[key])(best[key]) for key in head.space}}

@@ -189,7 +189,7 @@ def test_one_value_stands_for_a_list_of_one_and_numbers_of_numpy_are_numbers(her
 @pytest.mark.parametrize("command", ["run", "extract"])
 def test_the_words_are_those_of_the_command_line(command):
     not_here = {"dry_run", "leak", "keep_pixels=True", "help", "quiet", "verbose", "config", "json", "report",
-                "no_report"}  # of a terminal; a result has .report()
+                "no_report", "engine", "address", "slurm", "slurm_set", "slurm_max_array"}  # of a terminal; a result has .report()
     known = {name for one in (bench.load_data, bench.embed, bench.run) for name in inspect.signature(one).parameters}
     options = [
         text

@@ -12,7 +12,8 @@ from bench.cli.app import app
 from bench.cli.options.kinds import TABLES, kinds_of, with_kinds, without_kinds
 
 OPTIONS = {"noise kinds": ("run", "--noise-kind"), "split kinds": ("run", "--split"), "selection kinds": ("run", "--select"),
-           "orders": ("label", "--order"), "strategies": ("next", "--strategy")}  # fmt: skip
+           "orders": ("label", "--order"), "strategies": ("next", "--strategy"), "maps": ("report", "--map"),
+           "engines": ("run", "--engine")}  # fmt: skip
 
 
 def help_of(command: str, option: str) -> str:

@@ -1,0 +1,53 @@
+"""Options on who does the work: processes of this machine, or a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from bench.cli.options.encoders import CORES, check_device
+from bench.cli.options.groups import COMPUTER, option
+from bench.errors import BenchError
+from bench.work.calls import Asked, Engine
+from bench.work.engines import open_engine
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """Who does the work."""
+
+    engine: Annotated[str, option(COMPUTER, "Who does the work: {engines}.", "--engine", value="NAME")] = "local"
+    address: Annotated[
+        str,
+        option(
+            COMPUTER,
+            "The Ray cluster to join: auto, where this machine is one of its nodes, HOST:PORT or ray://HOST:PORT. "
+            "Without it one is started here, with as many processors as there are workers.",
+            "--address", value="ADDRESS",
+        ),
+    ] = ""  # fmt: skip
+
+    def check_devices(self, device: str, fit_device: str = "cpu") -> None:
+        """Raise an error for a device that is not there, or that the engine cannot use."""
+        if self.engine == "local":
+            check_device(device)
+            check_device(fit_device)
+            return
+        if device not in ("auto", "cpu", "cuda"):
+            raise BenchError(f"Got --device {device} with --engine {self.engine}; expected auto, cpu or cuda: every "
+                             "GPU of the cluster then has its own encoders.")  # fmt: skip
+        if fit_device != "cpu":
+            raise BenchError(f"Got --fit-device {fit_device} with --engine {self.engine}; expected cpu.")
+
+    def open(
+        self, out: Path, *, workers: int = CORES, memory: float | None = None, sees: Sequence[Path] = ()
+    ) -> AbstractContextManager[Engine]:
+        """Return a context manager that yields the engine. out, sees: what every node has to see."""
+        asked = Asked(
+            name=self.engine, address=self.address, workers=workers, memory=memory, out=out,
+            sees=[path for path in sees if path.exists()],
+        )  # fmt: skip
+        return open_engine(asked)

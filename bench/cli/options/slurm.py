@@ -1,0 +1,77 @@
+"""Options that print a script for Slurm instead of doing the work."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from bench.cli.options.groups import COMPUTER, option
+from bench.errors import BenchError
+from bench.work.slurm import MAX_ARRAY, read_array, read_settings, slurm_script
+
+NAMES = ("--slurm", "--slurm-set", "--slurm-max-array")
+#: In GB, eight tenths of what the task has, which Slurm tells in MB; rounded up, as 0 would be nothing.
+MEMORY = '--memory "$(( (${SLURM_MEM_PER_NODE:-8192} * 8 + 9999) / 10000 ))"'
+
+
+@dataclass(frozen=True)
+class SlurmOptions:
+    """A script for Slurm."""
+
+    slurm: Annotated[
+        str | None,
+        option(
+            COMPUTER,
+            "Print a script for Slurm and do nothing else: an array of N identical workers of this very command, or "
+            "N%M for M of them at a time. Add > job.sh to keep it; its first lines say how it is submitted.",
+            "--slurm", value="N",
+        ),
+    ] = None  # fmt: skip
+    slurm_set: Annotated[
+        list[str] | None,
+        option(
+            COMPUTER,
+            "With --slurm: an option of sbatch, e.g. time=12:00:00, mem=32G, cpus-per-task=8, gres=gpu:1. Repeat.",
+            "--slurm-set", value="NAME=VALUE",
+        ),
+    ] = None  # fmt: skip
+    slurm_max_array: Annotated[
+        int,
+        option(
+            COMPUTER, "With --slurm: MaxArraySize of the cluster, the longest array that it takes.",
+            "--slurm-max-array", value="N", min=1,
+        ),
+    ] = MAX_ARRAY  # fmt: skip
+
+    def script(self, own: Sequence[tuple[str, str]]) -> str:
+        """Return the script of the command that was typed, without these options.
+
+        own: (option, what the script gives for it where it was not typed). Raises BenchError for a wrong value.
+        """
+        words = sys.argv[1:]
+        if not any(word.partition("=")[0] == "--slurm" for word in words):
+            raise BenchError(
+                "Got slurm in a --config file; expected --slurm to be typed, as the workers read the file too."
+            )
+        typed = {word.partition("=")[0] for word in words}
+        added = [text for name, text in own if name not in typed]
+        array = read_array(str(self.slurm), self.slurm_max_array)
+        command = [sys.executable, "-m", "bench", *_without(words)]
+        return slurm_script(command, os.getcwd(), array, read_settings(self.slurm_set or []), own=added)
+
+
+def _without(words: Sequence[str]) -> list[str]:
+    """Return the words of a command line without NAMES and their values."""
+    kept: list[str] = []
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif word in NAMES:
+            skip = True
+        elif word.partition("=")[0] not in NAMES:
+            kept.append(word)
+    return kept

@@ -1,0 +1,1 @@
+"""Work on a Ray cluster; imported only where --engine ray is asked for."""
