@@ -12,6 +12,7 @@ from bench.cli.options.data import Classes, DataOptions
 from bench.cli.options.encoders import BagHeads, Device, Encoders, encoder_names
 from bench.cli.options.engine import EngineOptions
 from bench.cli.options.groups import STUDY, option
+from bench.cli.options.minutes import MINUTES
 from bench.cli.options.output import DEFAULT_OUT, Name, Out
 from bench.cli.options.protocol import Draws
 from bench.cli.options.reading import numbers, words
@@ -60,9 +61,7 @@ def granularity(
         str,
         option(STUDY, "Name a class, e.g. other, for cells of other types than the images' classes.", value="CLASS"),
     ] = "",
-    minutes: Annotated[
-        str, option(STUDY, "Your minutes for one label of each kind.", "--minutes", value="MINUTES")
-    ] = "image=0.1,cell=0.5",
+    minutes: Annotated[str, MINUTES] = "image=0.1,cell=0.5",
     draws: Draws = None,
     name: Name = None,
     out: Out = DEFAULT_OUT,

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import console, print_notes, print_rows
-from bench.cli.options.groups import BASIC, STUDY, option
+from bench.cli.options.groups import BASIC, option
+from bench.cli.options.minutes import MINUTES
 from bench.cli.options.output import DEFAULT_OUT, Out
 from bench.cli.startup import imports
 from bench.cli.tables import make_column, make_table
@@ -32,10 +33,7 @@ def plan(
             value="SCORE",
         ),
     ] = None,
-    minutes: Annotated[
-        str | None,
-        option(STUDY, "What one more costs, e.g. image=0.1,slide=30 (minutes).", "--minutes", value="COSTS"),
-    ] = None,
+    minutes: Annotated[str | None, MINUTES] = None,
     out: Out = DEFAULT_OUT,
 ) -> None:
     """Say from stored predictions how many labels and slides a score takes, with a 90% interval; fits nothing.
