@@ -27,7 +27,9 @@ class Proposal:
     counts: np.ndarray
 
 
-def propose(pool: Pool, may: np.ndarray, group: np.ndarray, order: np.ndarray, count: int, strategy: str) -> Proposal:
+def propose(
+    pool: Pool, may: np.ndarray, group: np.ndarray, order: np.ndarray, *, count: int, strategy: str
+) -> Proposal:
     """Return what to label next.
 
     may bool (N,): rows that can be labelled. group int (N,): the slide of each, from 0. order (N,): distinct random

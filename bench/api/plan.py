@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import pandas as pd
 
 from bench.api import arguments
 from bench.api.arguments import PathLike
-from bench.api.result import RunResult
 from bench.api.words import in_python, python_words
 from bench.errors import BenchError
 from bench.report.pages.numbers import interval, points
@@ -21,6 +21,15 @@ from bench.studies.plan.plan import PRICED
 from bench.studies.plan.words import labels_text, sentences
 
 HEAD = ("encoder", "head", "labels now", "score", "x 2", "x 4", "labels needed", "90%")
+
+
+@runtime_checkable
+class Made(Protocol):
+    """What `bench.run` returns, as far as a plan needs it."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the run lies."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -76,7 +85,7 @@ class PlanResult(Shows):
 
 
 def plan(
-    *runs: RunResult | PathLike, target: float | None = None, minutes: Mapping[str, float] | None = None
+    *runs: Made | PathLike, target: float | None = None, minutes: Mapping[str, float] | None = None
 ) -> PlanResult:
     """Say how many labels and slides a score takes, with a 90% interval; nothing is fitted.
 
@@ -127,7 +136,7 @@ def plan(
     with python_words():
         if not runs:
             raise BenchError("Got no run; expected one or more, e.g. bench.plan(run).")
-        folders = [run.folder if isinstance(run, RunResult) else arguments.path(run, "runs") for run in runs]
+        folders = [run.folder if isinstance(run, Made) else arguments.path(run, "runs") for run in runs]
         for folder in folders:
             if not folder.is_dir():
                 raise BenchError(f"Got {folder}; expected the folder of a run, e.g. results/runs/NAME.")

@@ -51,7 +51,12 @@ def labelled(Z: np.ndarray, y: np.ndarray, strategy: str, rng: np.random.Generat
         may[known] = False
         P = opinions([Z], known, codes, len(present), STRATEGIES[now].models) if len(present) > 1 else None
         made = propose(
-            Pool(Z=Z, labelled=known, P=P, seed=int(rng.integers(2**31))), may, np.arange(len(Z)), order, STEP, now
+            Pool(Z=Z, labelled=known, P=P, seed=int(rng.integers(2**31))),
+            may,
+            np.arange(len(Z)),
+            order,
+            count=STEP,
+            strategy=now,
         )
         known = np.concatenate([known, made.rows])
         at_once = np.concatenate([at_once, made.rows[made.by_lot]])

@@ -75,7 +75,7 @@ def replay(
             may = np.ones(len(own), bool)
             may[known] = False
             P = opinions(here, known, codes, len(present), models) if models else None
-            made = propose(Pool(Z=Z, labelled=known, P=P, seed=draw), may, group, order, STEP, strategy)
+            made = propose(Pool(Z=Z, labelled=known, P=P, seed=draw), may, group, order, count=STEP, strategy=strategy)
             known = np.concatenate([known, made.rows])
             yield {
                 "set": name, "draw": draw, "arm": arm, "labels": len(known), "score": score(parts[0], at[known], test, y, K),

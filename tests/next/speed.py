@@ -40,7 +40,7 @@ def main() -> None:
     for name in told.strategies.split(","):
         start, cpu = time.perf_counter(), time.process_time()
         P = opinions(parts, labelled, y, 5, STRATEGIES[name].models)
-        propose(Pool(Z=Z, labelled=labelled, P=P), may, group, order, 20, name)
+        propose(Pool(Z=Z, labelled=labelled, P=P), may, group, order, count=20, strategy=name)
         spent, cpu = time.perf_counter() - start, time.process_time() - cpu
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         rows.append([name, f"{axes + spent:.1f}", f"{axes_cpu + cpu:.1f}", f"{most:.1f}"])

@@ -111,7 +111,7 @@ def next_labels(
     P = opinions(parts, labelled, y, len(classes), models) if models else None
     order = random_order(keys_of(rows), request.seed)
     pool = Pool(Z=side_by_side(parts), labelled=labelled, P=P, seed=request.seed)
-    made = propose(pool, may, np.unique(groups, return_inverse=True)[1], order, request.count, strategy)
+    made = propose(pool, may, np.unique(groups, return_inverse=True)[1], order, count=request.count, strategy=strategy)
     checks = labels_to_check(
         views, labelled, classes[y].tolist(), groups[labelled], most=max(1, int(CHECKS * request.count))
     )

@@ -23,7 +23,12 @@ def pool_of(labelled: np.ndarray) -> Pool:
 @pytest.mark.parametrize("count", [1, 7, 20])
 def test_at_least_a_quarter_is_drawn_by_lot_and_the_first_place_with_it(name, count):
     made = propose(
-        pool_of(np.empty(0, int)), np.ones(N, bool), np.arange(N), np.random.default_rng(1).random(N), count, name
+        pool_of(np.empty(0, int)),
+        np.ones(N, bool),
+        np.arange(N),
+        np.random.default_rng(1).random(N),
+        count=count,
+        strategy=name,
     )
     assert len(made.rows) == len(set(made.rows.tolist())) == count
     assert made.by_lot[0] and made.by_lot.sum() >= count / 4
@@ -37,7 +42,7 @@ def test_what_counts_as_drawn_is_the_start_of_one_random_order_round_after_round
     for _ in range(7):
         may = np.ones(N, bool)
         may[known] = False
-        made = propose(pool_of(known), may, np.zeros(N, int), order, 20, name)
+        made = propose(pool_of(known), may, np.zeros(N, int), order, count=20, strategy=name)
         drawn = np.concatenate([made.rows[made.by_lot], made.counts])
         assert set(drawn.tolist()) == set(np.argsort(order)[: len(drawn)].tolist())
         known = np.concatenate([known, made.rows])
@@ -48,6 +53,11 @@ def test_rows_that_are_left_out_are_never_proposed():
     may = np.ones(N, bool)
     may[::2] = False
     made = propose(
-        pool_of(np.empty(0, int)), may, np.zeros(N, int), np.random.default_rng(1).random(N), 50, "maxherding"
+        pool_of(np.empty(0, int)),
+        may,
+        np.zeros(N, int),
+        np.random.default_rng(1).random(N),
+        count=50,
+        strategy="maxherding",
     )
     assert (made.rows % 2 == 1).all()

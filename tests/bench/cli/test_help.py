@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 COMMAND = typer.main.get_command(app)
 COMMANDS = dict(leaves(COMMAND))
 #: Options whose default is another in some commands: what they are asked for is another.
-OTHER_DEFAULT = {"--shots", "--bag-head", "--head", "--to", "--method"}
+OTHER_DEFAULT = {"--shots", "--bag-head", "--head", "--minutes", "--to", "--method"}
 
 
 def options_of(command):
