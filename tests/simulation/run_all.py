@@ -22,6 +22,7 @@ SUITE = {  # name -> (how many of what it takes in full, in the short version)
     "pilots": (("--studies", "200"), ("--studies", "2")),
     "promises": (("--studies", "100"), ("--studies", "1")),
     "chance": (("--datasets", "1000"), ("--datasets", "10")),
+    "recalls": (("--studies", "100"), ("--studies", "2", "--others", "2")),
     "calibration": (("--sets", "1000"), ("--sets", "10", "--alone", "5")),
     "curves": (("--studies", "500"), ("--studies", "10")),
     "confounding": (("--tables", "500"), ("--tables", "5")),
