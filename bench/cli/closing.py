@@ -36,6 +36,6 @@ def say_next(after: str, table: pd.DataFrame, classes: Sequence[str], lost: Mapp
     console.print("")
     console.print(next_step.verdict(evidence))
     console.print(command)
-    if after == "run":
+    if after == "run" and not next_step.names_address(typed):
         fitted = next_step.options_of(speech.context, "fit")
         console.print(f"To classify new images: {next_step.take_home(typed, fitted)}")

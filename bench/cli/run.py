@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from bench.cli.closing import say_next
@@ -20,7 +21,7 @@ from bench.cli.console import (
     print_rows,
     progress_bars,
 )
-from bench.cli.options.data import DataOptions, Verify
+from bench.cli.options.data import DataOptions, Verify, fetched
 from bench.cli.options.encoders import (
     CORES,
     AllowMissing,
@@ -44,7 +45,6 @@ from bench.cli.options.protocol import ProtocolOptions
 from bench.cli.options.reading import words
 from bench.cli.report import report_of
 from bench.cli.startup import imports
-from bench.data.layout import existing
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -96,16 +96,20 @@ def run(
     """
     protocol.check_numbers()
     source.reading()
-    existing(source.data)  # a slip is told before all that takes long to import
     check_device(device)
     check_device(fit_device)
+    source = fetched(source)  # a slip is told before all that takes long to import
 
     with imports():
         from bench.pipeline import forecast_run
         from bench.pipeline import run as run_all
         from bench.protocol.split_kinds import SPLIT_KINDS
+        from bench.report.in_bucket import bring_results, until_published
         from bench.request import Request
+        from bench.storage.buckets.mirror import open_results
+        from bench.storage.buckets.together import shown_member
 
+    out = open_results(out)
     request = Request(
         source=source.spec(verify=verify), protocol=protocol.protocol(), encoders=encoder_names(encoder),
         heads=words(head), ensembles=ensembles(ensemble), zero_shot=prompts or zero_shot, out=out, name=name,
@@ -121,6 +125,7 @@ def run(
         seen.append(dataset)
         print_data(dataset, warned)
 
+    bring_results(out)
     if dry_run:
         from bench.storage.shadow import shadow
 
@@ -135,9 +140,14 @@ def run(
 
     how: dict[str, Any] = {"device": device, "fit_device": fit_device, "workers": workers, "memory": memory}
     command = shlex.join(["bench", *sys.argv[1:]])
-    with progress_bars() as report:
-        result = run_all(request, command=command, on_progress=report, on_data=on_data, **how)
-        leaked = _audit(request, result, command, on_progress=report, **how) if leak else None
+
+    def make() -> tuple[Path, tuple[RunReport, pd.DataFrame | None, str]]:
+        with progress_bars() as report:
+            result = run_all(request, command=command, on_progress=report, on_data=on_data, **how)
+            leaked = _audit(request, result, command, on_progress=report, **how) if leak else None
+        return result.folder, (result, leaked, report_of(result.folder) if html else "")
+
+    result, leaked, page = until_published(out, make)
     print_notes(reason.removesuffix(".") for reason in result.missing)
     print_problems(pd.DataFrame(list(result.extracted.problems.items()), columns=["path", "reason"]))
     print_rows(result.leaderboard.table)
@@ -151,9 +161,9 @@ def run(
         console.print(f"Not run: {reason}.")
     print_notes(result.notes)
     console.print(result.summary())
-    console.print(f"Leaderboard: {result.folder / 'leaderboard.md'}")
-    if html:
-        console.print(report_of(result.folder))
+    console.print(f"Leaderboard: {shown_member(result.folder / 'leaderboard.md')}")
+    if page:
+        console.print(page)
     if leaked is not None:
         print_leak(leaked)
         console.print(f"All of it: {result.folder / 'leak.csv'}")

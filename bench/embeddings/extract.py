@@ -25,6 +25,7 @@ from bench.embeddings.outside import look_up_all
 from bench.embeddings.pixels import PixelCache
 from bench.embeddings.precision_check import check_precision
 from bench.embeddings.store import PIXELS, EmbeddingStore, to_rows
+from bench.storage.buckets.mirror import mirror_of, present
 from bench.storage.shards import shard_name
 from bench.work.claims import Claims
 from bench.work.engine import Job, share
@@ -84,6 +85,7 @@ def extract(
     on_progress(done, total, encoder name) counts embeddings.
     """
     distinct = instances["instance"].drop_duplicates().tolist()
+    bring_stored(store, [spec.key for spec in specs], instances)
     lacking = {spec.name: not store.has(spec.key, distinct).all() for spec in specs}
     made = dict.fromkeys(lacking, 0)
     wanted = [spec for spec in specs if lacking[spec.name]]
@@ -150,6 +152,13 @@ def in_order(instances: pd.DataFrame) -> pd.DataFrame:
     return instances.sort_values(order, kind="stable", na_position="first").drop_duplicates("instance")
 
 
+def bring_stored(store: EmbeddingStore, keys: Sequence[str], instances: pd.DataFrame) -> None:
+    """Fetch the stored embeddings of a table from the bucket that a store mirrors; nothing where it mirrors none."""
+    if mirror_of(store.root) is not None:
+        names = in_order(instances)["instance"].to_numpy(str)
+        store.bring(keys, [names[start : start + BLOCK] for start in range(0, len(names), BLOCK)])
+
+
 def _in_blocks(names: np.ndarray, missing: np.ndarray) -> list[list[str]]:
     """Return the instances that lack, in the blocks that are committed together."""
     spans = [slice(start, start + BLOCK) for start in range(0, len(names), BLOCK)]
@@ -207,6 +216,8 @@ def _claim_blocks(
     def missing_rows(claim: str) -> np.ndarray:
         name, span = place[claim]
         rows = span.start + np.flatnonzero(todo[name][span])
+        if len(rows):
+            present(store.shard_path(keys[name], names[span]))  # in a bucket another may have made it
         return rows[~store.has(keys[name], names[rows])] if len(rows) else rows
 
     for job in share(jobs, claims, lambda claim: len(missing_rows(claim)) > 0):

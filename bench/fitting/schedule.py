@@ -26,7 +26,8 @@ from bench.protocol.supports import image_names
 from bench.runs.blocks import FitBlock
 from bench.runs.predictions import read_unit
 from bench.runs.tested import scored_items
-from bench.work.claims import Claims
+from bench.storage.buckets.mirror import present
+from bench.work.bucket_claims import claims_in
 from bench.work.engine import WAIT_S, Job, share, until_made
 from bench.work.processes import processes, worker_processes
 
@@ -68,8 +69,8 @@ def run_units(
         with progress.watched(run):
             return _run_tasks(cut_tasks(units, sweep, views, workers, budget), sweep, views, inputs, scratch)
 
-    made = until_made(todo, attempt, lambda unit: not unit.path(run).exists())
-    Claims(run / "claims").sweep()  # of who was killed between committing a unit and letting go of it
+    made = until_made(todo, attempt, lambda unit: not present(unit.path(run)))
+    claims_in(run / "claims").sweep()  # of who was killed between committing a unit and letting go of it
     return len(sweep.blocks) - made, made
 
 
@@ -177,9 +178,9 @@ def _run_task(task: Task, view: View, supports: SupportRows, inputs: SweepInputs
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     at = {unit.name: unit for unit in task}
     made = 0
-    with Claims(inputs.run / "claims") as claims:
+    with claims_in(inputs.run / "claims") as claims:
         job = Job(names=tuple(at), what=view)
-        for mine in share([job], claims, lambda name: not at[name].path(inputs.run).exists(), wait=False):
+        for mine in share([job], claims, lambda name: not present(at[name].path(inputs.run)), wait=False):
             if mine is not None:
                 own = [at[name] for name in mine.names]
                 fit_units(own, view, supports, inputs, lambda unit: claims.done(unit.name))

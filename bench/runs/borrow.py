@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.runs.blocks import FitBlock
 from bench.storage.atomic import replacing
+from bench.storage.buckets.mirror import send
 
 
 def borrow_units(run: Path, units: Sequence[FitBlock]) -> int:
@@ -27,6 +28,7 @@ def borrow_units(run: Path, units: Sequence[FitBlock]) -> int:
         with suppress(OSError):
             for name in sorted(set(os.listdir(folder)) & set(lacking)):
                 found += give(folder / name, lacking[name])
+                send([lacking[name]])
                 del lacking[name]
     return found
 
