@@ -10,11 +10,13 @@ from typing import TypeVar
 
 from bench.errors import BenchError
 from bench.report.write_up import refresh_overview
-from bench.runs.place import EARLIER, OF_REPORT
+from bench.runs.place import LEAK, OF_REPORT
 from bench.storage.buckets.mirror import mirror_of, send, shown
-from bench.storage.buckets.together import publish, pull
+from bench.storage.buckets.together import is_published, publish, pull
 
 RUN = re.compile(r"\w[\w.-]*")
+BESIDE = (*OF_REPORT, LEAK)  # what is put beside the tables
+UNITS = ("predictions", "ledger")
 AT_ONCE = 8
 TRIES = 8  # writings of others that may come in between
 T = TypeVar("T")
@@ -31,20 +33,23 @@ def bring_results(out: Path, names: Sequence[str] = ()) -> None:
     listed = mirror.client.names(mirror.key(out / "runs"))
     runs = sorted({name for name in (*listed, *names) if RUN.fullmatch(name)})
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="pull") as pool:
-        for _ in pool.map(lambda name: pull(out / "runs" / name, OF_REPORT), runs):
+        for _ in pool.map(lambda name: pull(out / "runs" / name, BESIDE), runs):
             pass
     pull(out)
 
 
 def publish_run(out: Path, folder: Path) -> bool:
-    """Let the tables of a run count in the bucket, with those of the request before it where they were kept.
+    """Let the tables of a run count in the bucket, with those of others that lie here and were not published yet.
 
     False where another request's tables came in between: they are taken over, and the run's have to be written again.
     """
-    for kept in sorted(folder.parent.glob(f"{folder.name}{EARLIER}*")):
-        send(path for place in ("predictions", "ledger") for path in sorted((kept / place).glob("[!.]*[a-z]")))
-        publish(kept, OF_REPORT)
-    if publish(folder, OF_REPORT):
+    if mirror_of(out) is None:
+        return True
+    for other in sorted(folder.parent.glob("[!.]*")):  # tables that were kept, or of the random split, or not published
+        if other != folder and not is_published(other):  # as their command was ended before
+            send(path for place in UNITS for path in sorted((other / place).glob("[!.]*")))
+            publish(other, BESIDE)
+    if publish(folder, BESIDE):
         return True
     bring_results(out, [folder.name])
     return False

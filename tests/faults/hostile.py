@@ -16,7 +16,7 @@ HUGE = (2**31 - 1, 2**32 - 1, 2**16 + 1, 0)
 OME = (
     '<?xml version="1.0"?>{}<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">'
     '<Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint8" SizeX="32" SizeY="32" SizeC="{}" SizeZ="{}" SizeT="{}">'
-    '<TiffData/></Pixels></Image></OME>'
+    "<TiffData/></Pixels></Image></OME>"
 )
 ENTITIES = '<!DOCTYPE OME [<!ENTITY a "aaaaaaaaaa">' + "".join(
     f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefgh", "bcdefghi", strict=True)

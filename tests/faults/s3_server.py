@@ -6,6 +6,7 @@
                         all the same, before they are answered so
     stop, start         no connection in between; what is stored stays
     keys BUCKET         prints what is stored, as JSON: key -> SHA-256
+    read BUCKET KEY     prints an object in base64
     counts              prints how many answers of which kind were injected, as JSON
 
 Puts and deletes are done one at a time, as those of S3 are of a key, which moto itself does not see to.
@@ -13,6 +14,7 @@ Puts and deletes are done one at a time, as those of S3 are of a key, which moto
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import logging
@@ -101,6 +103,10 @@ def serve(port: int) -> None:
                 flush=True,
             )
             continue
+        elif verb == "read":
+            bucket = get_backend("s3")["123456789012"]["aws"].buckets[given[0]]
+            print(base64.b64encode(bucket.keys[given[1]].value).decode(), flush=True)
+            continue
         elif verb == "counts":
             print(json.dumps(faulty.counts), flush=True)
             continue
@@ -141,6 +147,10 @@ class S3:
     def keys(self, bucket: str) -> dict[str, str]:
         """Return key -> SHA-256 of what is stored."""
         return dict(json.loads(self.tell(f"keys {bucket}")))
+
+    def read(self, bucket: str, key: str) -> bytes:
+        """Return the bytes of an object."""
+        return base64.b64decode(self.tell(f"read {bucket} {key}"))
 
     def make_bucket(self, bucket: str) -> None:
         """Make a bucket."""

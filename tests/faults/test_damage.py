@@ -321,7 +321,10 @@ def under_another_record(whole: Whole, owner: Path) -> tuple[Harms, list[str]]:
     for table in tables:
         (folder / table).write_bytes(digit((folder / table).read_bytes(), rng))
     code, text = call("leaderboard", "--out", "out")
-    faults = [f"after leaderboard: {wrong} is wrong" for wrong in (whole.wrong() if code else served(whole, "leaderboard", text))]
+    faults = [
+        f"after leaderboard: {wrong} is wrong"
+        for wrong in (whole.wrong() if code else served(whole, "leaderboard", text))
+    ]
     if code not in (0, 2) or "the run b is left out" not in " ".join(text.split()):
         faults.append(f"leaderboard ended with {code}: {text}")
     code, text = run("b")

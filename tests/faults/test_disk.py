@@ -84,7 +84,16 @@ def data(tmp_path) -> Path:
 
 def small_run(data: Path, **more: object):
     source, encoders = DataSpec(data / "raw", **more), ["thumbnail", "color-stats"]
-    return run(Request(source=source, protocol=Protocol(shots=(1,), draws=2), encoders=encoders, heads=["knn"], out=data / "out", baselines=False))
+    return run(
+        Request(
+            source=source,
+            protocol=Protocol(shots=(1,), draws=2),
+            encoders=encoders,
+            heads=["knn"],
+            out=data / "out",
+            baselines=False,
+        )
+    )
 
 
 WRITERS = {

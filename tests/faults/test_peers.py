@@ -53,7 +53,16 @@ def spec(name: str) -> EncoderSpec:
 
 
 def small_run(encoders: list[str], **more: object):
-    return run(Request(source=DataSpec(Path("raw"), "tiles:8"), protocol=Protocol(shots=(1,), draws=2), encoders=encoders, heads=["knn"], baselines=False, **more))
+    return run(
+        Request(
+            source=DataSpec(Path("raw"), "tiles:8"),
+            protocol=Protocol(shots=(1,), draws=2),
+            encoders=encoders,
+            heads=["knn"],
+            baselines=False,
+            **more,
+        )
+    )
 
 
 def extract(*names: str):

@@ -66,8 +66,8 @@ def address_of(path: str | os.PathLike[str]) -> Address:
     scheme = found[1].lower() if found else ""
     if found is None or scheme not in SCHEMES:
         raise BenchError(
-            f"Got {_shown(spelled(path))}; expected a local folder or an address {', '.join(f'{one}://' for one in SCHEMES)}. "
-            "For another store mount it as a folder, or copy what you need."
+            f"Got {_shown(spelled(path))}; expected a local folder or an address "
+            f"{', '.join(f'{one}://' for one in SCHEMES)}. For another store mount it as a folder, or copy it."
         )
     bucket, _, prefix = found[2].partition("/")
     prefix = prefix.strip("/")
@@ -78,8 +78,8 @@ def address_of(path: str | os.PathLike[str]) -> Address:
         )
     if len(prefix) > LONGEST or (prefix and not safe_key(prefix)):
         raise BenchError(
-            f"Got {_shown(spelled(path))}; expected a prefix of plain names with '/' between, without '.', '..', '\\' and "
-            f"control characters, of at most {LONGEST} characters."
+            f"Got {_shown(spelled(path))}; expected a prefix of plain names with '/' between, without '.', '..', '\\' "
+            f"and control characters, of at most {LONGEST} characters."
         )
     return Address(scheme, bucket, prefix)
 

@@ -74,6 +74,12 @@ def pull(folder: Path, forget: Sequence[str] = ()) -> bool:
     return True
 
 
+def is_published(folder: Path) -> bool:
+    """Return whether a folder has no tables but those that the store had when it was last asked."""
+    record = read_or_none(folder / RECORD)
+    return record is None or (read_or_none(folder / KNOWN) or b"").decode() == digest_of(record)
+
+
 def publish(folder: Path, more: Sequence[str] = ()) -> bool:
     """Let the tables of a mirrored folder count in the store; False where those of another writing have come meanwhile.
 
