@@ -25,7 +25,7 @@ import sys
 import threading
 import urllib.request
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
@@ -40,23 +40,21 @@ FAULTS = {
 
 
 class Faulty:
-    """A WSGI application around another."""
+    """A WSGI application around another. planned: the next answers that are no success, e.g. ("503", True): done though."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
         self.share = 0.0
+        self.planned: list[tuple[str, bool]] = []
         self.random = random.Random(0)
         self.counts: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         put = environ["REQUEST_METHOD"] in ("PUT", "DELETE")
-        with self._lock:
+        with self.lock:
             self.counts[environ["REQUEST_METHOD"]] += 1
-            fault = self.random.choice([*FAULTS][: 3 if put else 2]) if self.random.random() < self.share else ""
-            done = put and fault and not fault.startswith("409") and self.random.random() < 0.5
-            if fault:
-                self.counts[fault[:3] + (" though done" if done else "")] += 1
+            fault, done = self._next(put=put)
             if put and (done or not fault):
                 body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
                 environ["wsgi.input"] = BytesIO(body)
@@ -64,53 +62,87 @@ class Faulty:
                 if not fault:
                     return answer
         if fault:
-            body = XML.format(FAULTS[fault]).encode()
+            body = XML.format(FAULTS.get(fault, fault)).encode()
             start(fault, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
             return [body]
         return self.app(environ, start)
 
+    def _next(self, *, put: bool) -> tuple[str, bool]:
+        """Return what is answered next, "" for the truth, and whether it is done all the same."""
+        if self.planned:
+            status, done = self.planned.pop(0)
+            return next((one for one in FAULTS if one.startswith(status)), status), done and put
+        if self.random.random() >= self.share:
+            return "", False
+        fault = self.random.choice([*FAULTS][: 3 if put else 2])
+        done = put and not fault.startswith("409") and self.random.random() < 0.5
+        self.counts[fault[:3] + (" though done" if done else "")] += 1
+        return fault, done
+
+
+class Server:
+    """The server in a thread of this process; what is stored stays when it is stopped."""
+
+    def __init__(self, port: int) -> None:
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        self.port = port
+        self.faulty = Faulty(DomainDispatcherApplication(create_backend_app))
+        self.start()
+
+    def start(self) -> None:
+        """Listen."""
+        from werkzeug.serving import make_server
+
+        self._server = make_server("127.0.0.1", self.port, self.faulty, threaded=True)
+        loop = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        loop.start()
+
+    def stop(self) -> None:
+        """Listen no more."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def stored(self, bucket: str) -> dict[str, bytes]:
+        """Return key -> bytes of what is stored."""
+        from moto.backends import get_backend
+
+        with self.faulty.lock:
+            objects: Any = get_backend("s3")["123456789012"]["aws"]
+            return {key: bytes(one.value) for key, one in objects.buckets[bucket].keys.items()}
+
 
 def serve(port: int) -> None:
     """Serve until the standard input ends."""
-    from moto.backends import get_backend
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-    from werkzeug.serving import make_server
+    server = Server(port)
+    faulty = server.faulty
 
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    faulty = Faulty(DomainDispatcherApplication(create_backend_app))
-    server: Any = None
+    def faults(share: str, seed: str) -> str:
+        faulty.share, faulty.random = float(share), random.Random(int(seed))
+        return "ok"
 
-    def start() -> None:
-        nonlocal server
-        server = make_server("127.0.0.1", port, faulty, threaded=True)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    def keys(bucket: str) -> str:
+        return json.dumps({key: hashlib.sha256(data).hexdigest() for key, data in server.stored(bucket).items()})
 
-    start()
+    verbs: dict[str, Callable[..., str | None]] = {
+        "stop": server.stop,
+        "start": server.start,
+        "faults": faults,
+        "keys": keys,
+        "read": lambda bucket, key: base64.b64encode(server.stored(bucket)[key]).decode(),
+        "counts": lambda: json.dumps(faulty.counts),
+    }
     print("ready", flush=True)
     for line in sys.stdin:
         verb, *given = line.split()
-        if verb == "stop":
-            server.shutdown()
-            server.server_close()
-        elif verb == "start":
-            start()
-        elif verb == "faults":
-            faulty.share, faulty.random = float(given[0]), random.Random(int(given[1]))
-        elif verb == "keys":
-            bucket = get_backend("s3")["123456789012"]["aws"].buckets[given[0]]
-            print(
-                json.dumps({key: hashlib.sha256(value.value).hexdigest() for key, value in bucket.keys.items()}),
-                flush=True,
-            )
-            continue
-        elif verb == "read":
-            bucket = get_backend("s3")["123456789012"]["aws"].buckets[given[0]]
-            print(base64.b64encode(bucket.keys[given[1]].value).decode(), flush=True)
-            continue
-        elif verb == "counts":
-            print(json.dumps(faulty.counts), flush=True)
-            continue
-        print("ok", flush=True)
+        print(verbs[verb](*given) or "ok", flush=True)
+
+
+def environment_of(url: str) -> dict[str, str]:
+    """Return what names a server to its users."""
+    return {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": url}  # fmt: skip
 
 
 class S3:
@@ -119,10 +151,7 @@ class S3:
     def __init__(self, port: int) -> None:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
-        self.environment = {
-            "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": "us-east-1",
-            "AWS_ENDPOINT_URL": self.url,
-        }  # fmt: skip
+        self.environment = environment_of(self.url)
 
     def __enter__(self) -> S3:
         self._process = subprocess.Popen(
@@ -154,12 +183,22 @@ class S3:
 
     def make_bucket(self, bucket: str) -> None:
         """Make a bucket."""
-        urllib.request.urlopen(urllib.request.Request(f"{self.url}/{bucket}", method="PUT"))
+        make_bucket(self.url, bucket)
 
     def put(self, bucket: str, key: str, data: bytes) -> None:
         """Put an object, whatever its key is."""
-        kind = {"Content-Type": "application/octet-stream"}  # else it is taken for a form
-        urllib.request.urlopen(urllib.request.Request(f"{self.url}/{bucket}/{key}", data, kind, method="PUT"))
+        put(self.url, bucket, key, data)
+
+
+def make_bucket(url: str, bucket: str) -> None:
+    """Make a bucket of a server."""
+    urllib.request.urlopen(urllib.request.Request(f"{url}/{bucket}", method="PUT"))
+
+
+def put(url: str, bucket: str, key: str, data: bytes) -> None:
+    """Put an object of a server, whatever its key is."""
+    kind = {"Content-Type": "application/octet-stream"}  # else it is taken for a form
+    urllib.request.urlopen(urllib.request.Request(f"{url}/{bucket}/{key}", data, kind, method="PUT"))
 
 
 def _both(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
