@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -25,14 +26,15 @@ from bench.data.paths import posix_paths
 from bench.data.walk import TABLES
 from bench.errors import BenchError
 from bench.images import IMAGE_SUFFIXES, file_of
-from bench.storage.atomic import refusal, replacing, write_atomically
+from bench.storage.atomic import refusal, write_atomically
 from bench.storage.buckets.address import Address, address_of, cache_folder, cache_place, is_address, safe_key
 from bench.storage.buckets.client import FIRST_S, Client, Listed
+from bench.storage.owner import is_left, temporary
 from bench.storage.verified import read_or_none
 from bench.text import plain
 
 DATA = "data"
-RECORD = "fetched.json"
+RECORD, PART = "fetched.json", "part"
 AT_ONCE = 8  # objects
 SPARE = 1_000_000_000  # bytes that are left free
 LARGEST_TABLE = 1_000_000_000
@@ -52,6 +54,7 @@ def local_data(data: Path, on_progress: OnProgress | None = None) -> Path:
     client, folder = Client(place, FIRST_S), cache_folder(DATA, place)
     record = cache_place(DATA, place) / RECORD
     known = _known(record)
+    _sweep(record.parent)
     if is_table:
         table = _head(client, address)
         _fetch(client, folder, [table], known, record, None)
@@ -110,12 +113,19 @@ def _fetch(
     _check_room(client.address, folder, sum(one.size for one in todo))
 
     def fetch(one: Listed) -> Listed:
-        with replacing(folder / one.key) as path:
-            with path.open("wb") as file:
-                for part in client.parts(one):
-                    file.write(part)
+        part, place = temporary(record.parent, PART), folder / one.key  # beside the data, where nobody looks for images
+        try:
+            with part.open("wb") as file:
+                for data in client.parts(one):
+                    file.write(data)
             seconds = one.modified.timestamp()
-            os.utime(path, (seconds, seconds))
+            os.utime(part, (seconds, seconds))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            part.replace(place)
+        except OSError as error:
+            raise refusal(place, error) from error
+        finally:
+            part.unlink(missing_ok=True)
         return one
 
     try:
@@ -153,8 +163,16 @@ def _check_room(address: Address, folder: Path, wanted: int) -> None:
 def _remove_others(folder: Path, keys: set[str]) -> None:
     """Remove what was fetched before and is there no more."""
     for path in folder.rglob("*") if folder.is_dir() else ():
-        if path.is_file() and not path.name.endswith(".tmp") and path.relative_to(folder).as_posix() not in keys:
+        if path.is_file() and path.relative_to(folder).as_posix() not in keys:
             path.unlink(missing_ok=True)
+
+
+def _sweep(place: Path) -> None:
+    """Remove what killed processes left of objects that they were fetching."""
+    for part in place.glob(f".{PART}.*.tmp"):
+        with suppress(FileNotFoundError):  # another process was first
+            if is_left(part, time.time()):
+                part.unlink()
 
 
 def _known(record: Path) -> dict[str, list[object]]:

@@ -57,7 +57,9 @@ def s3_server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def bucket(s3_server: Server, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+def bucket(
+    s3_server: Server, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Bucket:
     """An empty bucket, and a cache that nobody else uses."""
     for name, value in environment_of(f"http://127.0.0.1:{s3_server.port}").items():
         monkeypatch.setenv(name, value)
