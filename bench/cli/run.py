@@ -104,7 +104,7 @@ def run(
         from bench.pipeline import forecast_run
         from bench.pipeline import run as run_all
         from bench.protocol.split_kinds import SPLIT_KINDS
-        from bench.report.in_bucket import bring_results, until_published
+        from bench.report.in_bucket import bring_results, publish_run, until_published
         from bench.request import Request
         from bench.storage.buckets.mirror import open_results
         from bench.storage.buckets.together import shown_member
@@ -141,13 +141,13 @@ def run(
     how: dict[str, Any] = {"device": device, "fit_device": fit_device, "workers": workers, "memory": memory}
     command = shlex.join(["bench", *sys.argv[1:]])
 
-    def make() -> tuple[Path, tuple[RunReport, pd.DataFrame | None, str]]:
+    def make() -> tuple[Path, tuple[RunReport, pd.DataFrame | None]]:
         with progress_bars() as report:
             result = run_all(request, command=command, on_progress=report, on_data=on_data, **how)
             leaked = _audit(request, result, command, on_progress=report, **how) if leak else None
-        return result.folder, (result, leaked, report_of(result.folder) if html else "")
+        return result.folder, (result, leaked)
 
-    result, leaked, page = until_published(out, make)
+    result, leaked = until_published(out, make)
     print_notes(reason.removesuffix(".") for reason in result.missing)
     print_problems(pd.DataFrame(list(result.extracted.problems.items()), columns=["path", "reason"]))
     print_rows(result.leaderboard.table)
@@ -162,8 +162,9 @@ def run(
     print_notes(result.notes)
     console.print(result.summary())
     console.print(f"Leaderboard: {shown_member(result.folder / 'leaderboard.md')}")
-    if page:
-        console.print(page)
+    if html:
+        console.print(report_of(result.folder))
+        publish_run(out, result.folder)
     if leaked is not None:
         print_leak(leaked)
         console.print(f"All of it: {result.folder / 'leak.csv'}")

@@ -206,6 +206,7 @@ def _claim_blocks(
     todo: encoder -> rows to be made, bool (N,), cleared as they are given out.
     """
     place: dict[str, tuple[str, slice]] = {}  # claim -> encoder, block
+    mirrored = mirror_of(store.root) is not None
     jobs = []
     for start in range(0, len(names), BLOCK):
         span = slice(start, start + BLOCK)
@@ -216,7 +217,7 @@ def _claim_blocks(
     def missing_rows(claim: str) -> np.ndarray:
         name, span = place[claim]
         rows = span.start + np.flatnonzero(todo[name][span])
-        if len(rows):
+        if mirrored and len(rows):
             present(store.shard_path(keys[name], names[span]))  # in a bucket another may have made it
         return rows[~store.has(keys[name], names[rows])] if len(rows) else rows
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from bench.storage.atomic import refusal, write_atomically
@@ -68,7 +68,7 @@ def mirror_of(path: Path) -> Mirror | None:
     return _mirror_at(path.absolute())
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _mirror_at(folder: Path) -> Mirror | None:
     with suppress(OSError, ValueError, LookupError, TypeError):
         return Mirror(folder, address_of(json.loads((folder / MARK).read_bytes())["address"]))
