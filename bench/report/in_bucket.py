@@ -13,6 +13,7 @@ from bench.report.write_up import refresh_overview
 from bench.runs.place import LEAK, OF_REPORT
 from bench.storage.buckets.mirror import mirror_of, send, shown
 from bench.storage.buckets.together import is_published, publish, pull
+from bench.work.bucket_claims import claims_in
 
 RUN = re.compile(r"\w[\w.-]*")
 BESIDE = (*OF_REPORT, LEAK)  # what is put beside the tables
@@ -71,12 +72,19 @@ def publish_overview(out: Path, write: Callable[[], None] | None = None) -> None
     )
 
 
+def _sweep(out: Path, folder: Path) -> None:
+    """Remove the claims of the dead of a run and of the store, also where there was nothing left to do."""
+    for place in (out / "store", folder) if mirror_of(out) is not None else ():
+        claims_in(place / "claims").sweep()
+
+
 def until_published(out: Path, make: Callable[[], tuple[Path, T]]) -> T:
     """Make a run until its tables count, and then the overview; returns what was made. make: (its folder, the rest)."""
     for _ in range(TRIES):
         folder, made = make()
         if publish_run(out, folder):
             publish_overview(out)
+            _sweep(out, folder)
             return made
     raise BenchError(
         f"Got {shown(folder)}, whose tables others replaced {TRIES} times meanwhile; expected one request at a time "
