@@ -14,7 +14,7 @@ Counted in the end, against one process that wrote to a local folder and was lef
     units     blocks of fits, parts of the ledger and shards: each there once, with the same bytes
     tables    those of the run and of the overview, byte by byte; in the page and the record but for the command
     extra     fits made more than once, of all that had to be made
-    left      claims that are still there
+    left      claims that are still there, once the same command has found nothing to do
     refused   workers that did not end well, when nobody killed them
 """
 
@@ -37,7 +37,7 @@ import numpy as np
 from PIL import Image
 
 from tests.faults.aftermath import Tree, tree
-from tests.faults.forked import call, start
+from tests.faults.forked import call, ended, start
 from tests.faults.s3_server import S3, free_port
 
 CLASSES, IMAGES = ("neuron", "rbc"), 20
@@ -192,6 +192,9 @@ def punish(
         s3.tell("start")
     found.seconds = time.monotonic() - began
     s3.tell("faults 0 0")
+    time.sleep(STALE_S)
+    if ended(begin(0)):
+        found.wrong.append("refused: the same command again")
     found.answers = s3.tell("counts")
     lines = [line for place in places for line in (place / "fits.txt").read_text().splitlines() if line.count(" ") == 2]
     found.made, found.needed = len(lines), len(set(lines))
@@ -280,7 +283,6 @@ def warm_up(alone: Path, draws: int) -> None:
 
 def finish_counted(command: tuple[str, ...], place: Path) -> int:
     """Run a command to its end with its fits counted."""
-    from tests.faults.forked import ended
 
     def prepare() -> None:
         count_fits(place / "fits.txt")
