@@ -61,6 +61,7 @@ class Found:
     units: int = 0
     needed: int = 0
     made: int = 0
+    twice: int = 0
     answers: str = ""
     wrong: list[str] = field(default_factory=list)
 
@@ -196,8 +197,21 @@ def punish(
     if ended(begin(0)):
         found.wrong.append("refused: the same command again")
     found.answers = s3.tell("counts")
-    lines = [line for place in places for line in (place / "fits.txt").read_text().splitlines() if line.count(" ") == 2]
-    found.made, found.needed = len(lines), len(set(lines))
+    count_extra(places, found)
+
+
+def count_extra(places: list[Path], found: Found) -> None:
+    """Count the fits that were made, and how many of them in blocks that were finished by more than one worker."""
+    lines = [
+        [line for line in (place / "fits.txt").read_text().splitlines() if line.count(" ") == 2] for place in places
+    ]
+    distinct = {line for own in lines for line in own}
+    found.made, found.needed = sum(map(len, lines)), len(distinct)
+    of_unit = Counter(line.split()[0] for line in distinct)
+    finished = Counter(
+        unit for own in lines for unit, n in Counter(line.split()[0] for line in own).items() if n >= of_unit[unit]
+    )
+    found.twice = sum((count - 1) * of_unit[unit] for unit, count in finished.items())
 
 
 def compare(keys: dict[str, str], right: Tree, needed: int, s3: S3, found: Found) -> None:
@@ -291,13 +305,16 @@ def finish_counted(command: tuple[str, ...], place: Path) -> int:
     return ended(start(command, place, prepare))
 
 
-HEAD = ["| workers | kills | disks lost | stops | s | units | fits needed | extra | wrong |", "|" + "---:|" * 9]
+HEAD = [
+    "| workers | kills | disks lost | stops | s | units | fits needed | extra | of it in blocks finished twice | wrong |",
+    "|" + "---:|" * 10,
+]
 
 
 def as_line(found: Found) -> str:
     """Return what was found as a line of a Markdown table."""
     return (f"| {found.workers} | {found.kills} | {found.disks} | {found.stops} | {found.seconds:.0f} | {found.units} "
-            f"| {found.needed} | {100 * found.extra:.1f} % | {len(found.wrong)} |")  # fmt: skip
+            f"| {found.needed} | {100 * found.extra:.1f} % | {100 * found.twice / found.needed:.1f} % | {len(found.wrong)} |")  # fmt: skip
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ def test_workers_that_are_killed_over_a_failing_bucket_end_with_every_unit_once_
     )
     table = [line for line in done.stdout.splitlines() if line.startswith("| 3 |")]
     assert table, done.stdout + done.stderr
-    workers, kills, disks, stops, seconds, units, needed, extra, wrong = table[0].strip("| ").split(" | ")
+    workers, kills, disks, stops, seconds, units, needed, extra, twice, wrong = table[0].strip("| ").split(" | ")
     assert int(kills) >= 3 and int(units) > 100 and float(extra.split()[0]) < 50, (
         table
     )  # how many is measured, not tested
