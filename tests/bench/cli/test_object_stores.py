@@ -10,7 +10,18 @@ from bench.storage.verified import parse_json
 from tests.bench.buckets import Bucket, another_machine
 from tests.bench.data.test_in_bucket import fill
 
-WHAT = ("--encoder", "color-stats", "--no-baselines", "--head", "centroid", "--draws", "2", "--workers", "1", "--no-report")
+WHAT = (
+    "--encoder",
+    "color-stats",
+    "--no-baselines",
+    "--head",
+    "centroid",
+    "--draws",
+    "2",
+    "--workers",
+    "1",
+    "--no-report",
+)
 
 
 @pytest.fixture
@@ -27,7 +38,9 @@ def table(bucket: Bucket, folder: str, name: str) -> bytes:
     return stored[f"out/{folder}{place_of_tables(stored[f'out/{folder}run.json'])}/{name}"]
 
 
-def test_a_run_in_a_bucket_has_the_bytes_of_a_run_on_a_disk_and_is_nothing_to_do_elsewhere(bench, bucket: Bucket, place, tmp_path, monkeypatch):
+def test_a_run_in_a_bucket_has_the_bytes_of_a_run_on_a_disk_and_is_nothing_to_do_elsewhere(
+    bench, bucket: Bucket, place, tmp_path, monkeypatch
+):
     for key, data in bucket.stored().items():
         (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / key).write_bytes(data)
@@ -54,7 +67,9 @@ def test_a_run_in_a_bucket_has_the_bytes_of_a_run_on_a_disk_and_is_nothing_to_do
     }
 
 
-def test_a_request_for_less_keeps_the_tables_of_the_one_before_in_the_bucket(bench, bucket: Bucket, place, tmp_path, monkeypatch):
+def test_a_request_for_less_keeps_the_tables_of_the_one_before_in_the_bucket(
+    bench, bucket: Bucket, place, tmp_path, monkeypatch
+):
     assert bench("run", "--data", f"{place}/cells/raw", "--out", f"{place}/out", *WHAT, "--shots", "1,2")[0] == 0
     first = table(bucket, "runs/cells/", "leaderboard.csv")
     with another_machine(tmp_path, "two", monkeypatch):

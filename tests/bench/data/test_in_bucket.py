@@ -69,7 +69,13 @@ def test_of_a_table_what_it_names_is_fetched_by_key_and_nothing_outside(bucket: 
 
     fill(bucket)
     bucket.put("secret.png", png(1))
-    rows = ["path,label,mask", "raw/a cell/0.png,a,", "raw/b/0.png,b,raw/b/1.png", "../secret.png,a,", "raw/b/none.png,b,"]
+    rows = [
+        "path,label,mask",
+        "raw/a cell/0.png,a,",
+        "raw/b/0.png,b,raw/b/1.png",
+        "../secret.png,a,",
+        "raw/b/none.png,b,",
+    ]
     bucket.put("cells/index.csv", "\n".join(rows).encode())
     monkeypatch.setattr(Client, "listed", lambda *_: pytest.fail("a list was asked for"))
     table = local_data(Path(f"s3://{bucket.name}/cells/index.csv"))
@@ -80,7 +86,15 @@ def test_of_a_table_what_it_names_is_fetched_by_key_and_nothing_outside(bucket: 
     assert list(found.problems["path"]) == ["../secret.png", "raw/b/none.png"] and found.name == "cells"
 
 
-@pytest.mark.parametrize("key", ["cells/raw/..%2F..%2Fevil.png", "cells/raw/a/%5C..%5Cevil.png", "cells/raw/a/c%3Aevil.png", "cells/raw/a//evil.png"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "cells/raw/..%2F..%2Fevil.png",
+        "cells/raw/a/%5C..%5Cevil.png",
+        "cells/raw/a/c%3Aevil.png",
+        "cells/raw/a//evil.png",
+    ],
+)
 def test_a_key_that_leads_out_of_the_folder_is_refused_by_name(bucket: Bucket, key, tmp_path):
     address = fill(bucket)
     bucket.put_named(key, png(5))

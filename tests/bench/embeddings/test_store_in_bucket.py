@@ -32,7 +32,9 @@ def test_shards_of_another_machine_are_brought_by_their_names_without_a_list(buc
         assert np.array_equal(store.read(KEY, names(0, 4)), rows(0, 4))
 
 
-def test_rows_in_other_blocks_are_found_where_a_list_shows_their_shards_and_nothing_else_is_fetched(bucket: Bucket, tmp_path, monkeypatch):
+def test_rows_in_other_blocks_are_found_where_a_list_shows_their_shards_and_nothing_else_is_fetched(
+    bucket: Bucket, tmp_path, monkeypatch
+):
     store_of(bucket).write(KEY, names(0, 4), rows(0, 4))
     bucket.put(f"out/store/{KEY}/..evil.safetensors", b"x")
     bucket.put(f"out/store/{KEY}/notes.txt", b"x")

@@ -17,7 +17,20 @@ def test_a_path_is_no_address(text):
     assert not is_address(Path(text))
 
 
-@pytest.mark.parametrize("text", ["s3://lab/a/../b", "s3://lab/a//b", "s3://lab/./a", "s3://../a", "s3://-lab/a", "ftp://lab/a", "s3://lab/" + "a" * 1000, "s3://lab/a\nb", "s3://lab/c:/d"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "s3://lab/a/../b",
+        "s3://lab/a//b",
+        "s3://lab/./a",
+        "s3://../a",
+        "s3://-lab/a",
+        "ftp://lab/a",
+        "s3://lab/" + "a" * 1000,
+        "s3://lab/a\nb",
+        "s3://lab/c:/d",
+    ],
+)
 def test_an_address_that_could_lead_elsewhere_is_refused(text):
     with pytest.raises(BenchError, match="expected"):
         address_of(text)

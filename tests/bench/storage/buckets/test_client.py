@@ -69,7 +69,12 @@ def test_what_is_not_there_is_none_and_may_be_removed(bucket: Bucket):
 
 def test_a_bucket_that_is_not_there_is_told_at_once_by_name(bucket: Bucket):
     began = time.monotonic()
-    for ask in (lambda client: client.get("a"), lambda client: client.put_new("a", b""), lambda client: client.names(""), lambda client: client.listed()):
+    for ask in (
+        lambda client: client.get("a"),
+        lambda client: client.put_new("a", b""),
+        lambda client: client.names(""),
+        lambda client: client.listed(),
+    ):
         with pytest.raises(BenchError, match=r"Got s3://nobody/out.*no bucket of that name.*NoSuchBucket"):
             ask(Client(Address("s3", "nobody", "out")))
     assert time.monotonic() - began < 5
@@ -95,7 +100,9 @@ def test_wrong_credentials_are_told_at_once_and_never_shown():
         urllib.request.urlopen(request)
         code = "from pathlib import Path; from bench.storage.buckets.mirror import open_results; open_results(Path('s3://lab/out'))"
         environment = {**s3.environment, "AWS_ACCESS_KEY_ID": "AKIAWRONGWRONG", "AWS_SECRET_ACCESS_KEY": "hiddenhidden"}
-        done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True
+        )
     assert "the access key is not known there (InvalidAccessKeyId)" in done.stderr
     assert "AKIAWRONGWRONG" not in done.stderr and "hiddenhidden" not in done.stderr
 
@@ -131,7 +138,10 @@ def test_a_server_that_does_not_come_back_is_given_up_with_what_was_tried(bucket
     client = Client(Address("s3", bucket.name, "out"), patience_s=0.5)
     bucket.server.stop()
     try:
-        with pytest.raises(BenchError, match=rf"Got no answer that can be used from s3://{bucket.name}/out/a in 0 s and \d tries \(the last: no connection\).*same command again") as told:
+        with pytest.raises(
+            BenchError,
+            match=rf"Got no answer that can be used from s3://{bucket.name}/out/a in 0 s and \d tries \(the last: no connection\).*same command again",
+        ) as told:
             client.get("a")
     finally:
         bucket.server.start()

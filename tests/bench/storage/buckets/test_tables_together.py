@@ -12,7 +12,11 @@ from tests.bench.buckets import Bucket, another_machine
 
 def test_tables_that_were_published_are_the_same_bytes_on_another_machine(bucket: Bucket, tmp_path, monkeypatch):
     run = open_results(bucket.out) / "runs" / "r"
-    put_together(run, {"leaderboard.csv": b"a,b\n1,2\n", "pairs.csv": b"p\n", "units.csv": b"u\n"}, {"signature": "1", "n": [1.5, None]})
+    put_together(
+        run,
+        {"leaderboard.csv": b"a,b\n1,2\n", "pairs.csv": b"p\n", "units.csv": b"u\n"},
+        {"signature": "1", "n": [1.5, None]},
+    )
     (run / "report.html").write_bytes(b"<html>")
     assert not is_published(run) and publish(run, ["report.html", "none.html"]) and is_published(run)
     with another_machine(tmp_path, "two", monkeypatch):
@@ -25,7 +29,9 @@ def test_tables_that_were_published_are_the_same_bytes_on_another_machine(bucket
     assert bucket.stored()[f"out/runs/r/{at}/report.html"] == b"<html>"
 
 
-def test_of_two_requests_at_once_the_second_is_told_and_replaces_the_first_only_knowingly(bucket: Bucket, tmp_path, monkeypatch):
+def test_of_two_requests_at_once_the_second_is_told_and_replaces_the_first_only_knowingly(
+    bucket: Bucket, tmp_path, monkeypatch
+):
     run = open_results(bucket.out) / "runs" / "r"
     put_together(run, {"leaderboard.csv": b"one"}, {"signature": "1"})
     with another_machine(tmp_path, "two", monkeypatch):
@@ -53,7 +59,9 @@ def test_a_kill_before_the_record_leaves_the_tables_of_before(bucket: Bucket, tm
     put_together(run, {"leaderboard.csv": b"one"}, {})
     publish(run)
     put_together(run, {"leaderboard.csv": b"two"}, {})
-    bucket.put(f"out/runs/r/{place_of_tables((run / RECORD).read_bytes())}/leaderboard.csv", b"tw")  # and half of it, by another
+    bucket.put(
+        f"out/runs/r/{place_of_tables((run / RECORD).read_bytes())}/leaderboard.csv", b"tw"
+    )  # and half of it, by another
     with another_machine(tmp_path, "two", monkeypatch):
         there = open_results(bucket.out) / "runs" / "r"
         assert pull(there) and read_member(there, "leaderboard.csv") == b"one"
