@@ -51,6 +51,7 @@ from bench.request import (
     with_panel,
 )
 from bench.runs.place import give_back, place_run
+from bench.storage.buckets.mirror import shown
 from bench.storage.scratch import scratch
 from bench.work.calls import Engine
 from bench.work.local import LOCAL
@@ -87,7 +88,7 @@ class RunReport:
     def summary(self) -> str:
         """Return one line: what was reused and what was made."""
         text = f"{self.extracted.summary()}; {self.units_reused} blocks of fits reused, {self.units_made} made"
-        return f"{text}. Nothing to do: {self.folder} is up to date" if self.up_to_date else text
+        return f"{text}. Nothing to do: {shown(self.folder)} is up to date" if self.up_to_date else text
 
 
 def run(

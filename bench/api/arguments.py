@@ -15,6 +15,7 @@ import pandas as pd
 
 from bench.data.spellings import one_form
 from bench.errors import BenchError
+from bench.storage.buckets.address import TAKEN_BY, is_address
 from bench.text import plain
 from encoders import split_names
 
@@ -106,6 +107,8 @@ def path(value: object, name: str) -> Path:
     """Return a path, ~ replaced by the home folder."""
     if not isinstance(value, (str, os.PathLike)) or not isinstance(os.fspath(value), str):
         raise wrong(name, value, "a path, as text or pathlib.Path")
+    if is_address(value):
+        raise wrong(name, value, f"a local path; addresses of object stores are for --data and --out of {TAKEN_BY}")
     return Path(value).expanduser()
 
 

@@ -51,6 +51,6 @@ def say_next(
         if forecast:
             console.print(forecast)
     console.print(command)
-    if after == "run":
+    if after == "run" and not next_step.names_address(typed):
         fitted = next_step.options_of(speech.context, "fit")
         console.print(f"To classify new images: {next_step.take_home(typed, fitted)}")

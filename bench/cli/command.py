@@ -17,6 +17,7 @@ from bench.cli.console import speak
 from bench.cli.options.groups import GENERAL, GROUPS, option
 from bench.cli.options.kinds import with_kinds, without_kinds
 from bench.cli.options.output import AsJson, Quiet, Verbose
+from bench.storage.buckets.address import refuse_address
 
 #: Help takes the width of the terminal; -h is --help. What the root says holds for all commands below it.
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 10_000}
@@ -160,24 +161,31 @@ def about(command: Any) -> str:
 
 
 def command(
-    app: typer.Typer, name: str, *, examples: Sequence[str], panel: str | None = None, rows: bool = False
+    app: typer.Typer,
+    name: str,
+    *,
+    examples: Sequence[str],
+    panel: str | None = None,
+    rows: bool = False,
+    addresses: Sequence[str] = (),
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return a decorator that makes a function a command.
 
     A parameter that is a dataclass of options stands for all of them, in the order of the function's parameters.
     examples: lines that can be typed. panel: what it is listed under. rows: it prints a table, and so takes --json.
+    addresses: parameters that may be addresses of object stores; others are refused where they are.
     """
 
     def mark(function: Callable[..., None]) -> Callable[..., None]:
         app.command(name, cls=BenchCommand, epilog="\n".join(examples), rich_help_panel=panel)(
-            flatten(function, rows=rows)
+            flatten(function, rows=rows, addresses=addresses)
         )
         return function
 
     return mark
 
 
-def flatten(function: Callable[..., None], *, rows: bool = False) -> Callable[..., None]:
+def flatten(function: Callable[..., None], *, rows: bool = False, addresses: Sequence[str] = ()) -> Callable[..., None]:
     """Return the function with the options of its bundles, and those that all commands take, as its parameters."""
     hints = get_type_hints(function, include_extras=True)
     taken: dict[str, tuple[Any, Any]] = {}
@@ -196,6 +204,9 @@ def flatten(function: Callable[..., None], *, rows: bool = False) -> Callable[..
         speak(
             quiet=given["quiet"], verbose=given["verbose"], json=given.get("as_json", False), context=given["the_call"]
         )
+        for name, value in given.items():
+            if isinstance(value, Path) and name not in addresses:
+                refuse_address(f"--{name.replace('_', '-')}", value)
         values = {name: kind(**{one: given[one] for one in names}) for name, (kind, names) in bundles.items()}
         bundled = {one for _, names in bundles.values() for one in names}
         function(**values, **{name: given[name] for name in own - bundled})

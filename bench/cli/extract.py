@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from bench.cli.closing import say_next
 from bench.cli.console import console, print_data, print_notes, progress_bars
-from bench.cli.options.data import DataOptions, Verify
+from bench.cli.options.data import DataOptions, Verify, fetched
 from bench.cli.options.encoders import AllowMissing, Device, Encoders, KeepPixels, encoder_names
 from bench.cli.options.engine import EngineOptions
 from bench.cli.options.output import DEFAULT_OUT, Out
 from bench.cli.startup import imports
-from bench.data.layout import existing
 
 EXAMPLES = (
     "bench extract --data Data/raw --encoder dino,color-stats",
@@ -29,15 +28,18 @@ def extract(
     device: Device = "auto",
 ) -> None:
     """Embed every image (or tile, or cell) with the encoders and keep the embeddings."""
-    existing(source.data)
     wanted = encoder_names(encoder, required=True)
     engine.check_devices(device)
+    engine.check_places(out, source.data)
+    source = fetched(source)
 
     with imports():
         from bench.data.warnings import data_warnings
         from bench.embeddings.embed import extract_encoders, prepare
         from bench.embeddings.missing import left_out, resolve_all
+        from bench.storage.buckets.mirror import open_results
 
+    out = open_results(out)
     specs, missing = resolve_all(wanted, allow_missing=allow_missing)
     with engine.open(out, sees=[source.data]) as opened, progress_bars() as report:
         prepared = prepare(source.spec(verify=verify), out, report)

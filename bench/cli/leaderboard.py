@@ -45,10 +45,15 @@ def leaderboard(
     Tables that are damaged, or that an earlier version wrote, are made again from the stored predictions.
     """
     with imports():
+        from bench.report.in_bucket import bring_results, publish_overview, publish_run
         from bench.report.tables.across import across
         from bench.report.tables.merge import draw_scores, find_runs, merge_runs, read_runs
         from bench.report.write_up import write_merged
+        from bench.storage.buckets.mirror import open_results
+        from bench.storage.buckets.together import shown_member
 
+    out = open_results(out)
+    bring_results(out, runs or [])
     folders = find_runs(out, runs or [])
     notes = _bring_up_to_date(folders, rebuild)
     stored, of_datasets = read_runs(folders)
@@ -59,13 +64,16 @@ def leaderboard(
         merged = _calibrated(stored, merged)
     notes += [*of_datasets, *merged.notes, *left_out, *found.notes]
     write_merged(out, merged.table, found, notes)
+    for folder in folders:
+        publish_run(out, folder)  # those that were written anew; where another was first, its tables count
+    publish_overview(out, lambda: write_merged(out, merged.table, found, notes))
     print_rows(merged.table)
     _print_best(merged.table)
     _print_across(found, len({run.counts_as for run in stored}))
     print_notes(note.removesuffix(".") for note in notes)
     names = ", ".join(run.name for run in stored)
     count = f"{len(merged.table):,} rows of {len(stored)} run{'s' * (len(stored) != 1)}"
-    console.print(f"{count} ({names}). Leaderboard: {out / 'leaderboard.md'}")
+    console.print(f"{count} ({names}). Leaderboard: {shown_member(out / 'leaderboard.md')}")
 
 
 def _bring_up_to_date(folders: list[Path], rebuild: bool) -> list[str]:

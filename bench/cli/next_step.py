@@ -8,11 +8,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.data.walk import LINKED
 from bench.statistics.comparison import RANK_FROM
 from bench.statistics.intervals import T_FROM
+from bench.storage.buckets.address import is_address, spelled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,8 +138,13 @@ def typed_options(context: Any) -> dict[str, list[str]]:
             found |= {_long(names): []} if names else {}
         else:
             several = value if isinstance(value, list | tuple) else [value]
-            found[_long(names)] = [str(one) for one in several]
+            found[_long(names)] = [spelled(one) if isinstance(one, Path) else str(one) for one in several]
     return found
+
+
+def names_address(typed: Typed) -> bool:
+    """Return whether data or results are in an object store, which few commands take."""
+    return any(is_address(one) for name in ("--data", "--out") for one in typed.get(name, ()))
 
 
 def options_of(context: Any, verb: str) -> list[str]:

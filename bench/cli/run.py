@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from bench.cli.closing import say_next
@@ -21,7 +22,7 @@ from bench.cli.console import (
     progress_bars,
     speech,
 )
-from bench.cli.options.data import DataOptions, Verify
+from bench.cli.options.data import DataOptions, Verify, fetched
 from bench.cli.options.encoders import (
     CORES,
     AllowMissing,
@@ -47,8 +48,8 @@ from bench.cli.options.slurm import MEMORY, SlurmOptions
 from bench.cli.report import report_of
 from bench.cli.startup import imports
 from bench.cli.unchanged import question
-from bench.data.layout import existing
 from bench.errors import BenchError
+from bench.storage.buckets.address import is_address
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,22 +102,28 @@ def run(
     """
     protocol.check_numbers()
     source.reading()
-    existing(source.data)  # a slip is told before all that takes long to import
     if slurm.slurm is not None:
         _print_slurm(slurm, engine, dry_run=dry_run)
         return
     engine.check_devices(device, fit_device)
-    asked = None if dry_run or leak or verify or speech.json else question(out)
+    engine.check_places(out, source.data)
+    local = fetched(source)  # a slip is told before all that takes long to import
+    is_remembered = not (dry_run or leak or verify or speech.json or is_address(out) or local is not source)
+    asked = question(out) if is_remembered else None
     if asked and (said := asked.answer()):
         console.say_again(said)
         return
+    source = local
 
     with imports():
         from bench.pipeline import forecast_run
         from bench.pipeline import run as run_all
         from bench.protocol.split_kinds import SPLIT_KINDS
+        from bench.report.in_bucket import bring_results, publish_run, until_published
         from bench.request import Request
+        from bench.storage.buckets.mirror import open_results
 
+    out = open_results(out)
     request = Request(
         source=source.spec(verify=verify), protocol=protocol.protocol(), encoders=encoder_names(encoder),
         heads=words(head), ensembles=ensembles(ensemble), zero_shot=prompts or zero_shot, out=out, name=name,
@@ -132,6 +139,7 @@ def run(
         seen.append(dataset)
         print_data(dataset, warned)
 
+    bring_results(out)
     if dry_run:
         from bench.storage.shadow import shadow
 
@@ -142,16 +150,22 @@ def run(
         say_next("dry run", seen[0].table, seen[0].classes)
         return
     command = shlex.join(["bench", *sys.argv[1:]])
-    with console.hear() as heard:
+
+    def make() -> tuple[Path, tuple[RunReport, pd.DataFrame | None]]:
         with engine.open(out, workers=workers, memory=memory, sees=[source.data]) as opened, progress_bars() as report:
             how: dict[str, Any] = {
                 "device": device, "fit_device": fit_device, "workers": workers, "memory": memory, "engine": opened,
             }  # fmt: skip
             result = run_all(request, command=command, on_progress=report, on_data=on_data, **how)
             leaked = _audit(request, result, command, on_progress=report, **how) if leak else None
+        return result.folder, (result, leaked)
+
+    with console.hear() as heard:
+        result, leaked = until_published(out, make)
         _say(result, SPLIT_KINDS[protocol.split].diagnostic)
         if html:
             console.print(report_of(result.folder))
+            publish_run(out, result.folder)
         if leaked is not None:
             print_leak(leaked)
             console.print(f"All of it: {result.folder / 'leak.csv'}")
@@ -163,6 +177,8 @@ def run(
 def _say(result: RunReport, diagnostic: str) -> None:
     """Print what a run made, and what is to be known of it. diagnostic: why its split is no estimate, or ""."""
     import pandas as pd
+
+    from bench.storage.buckets.together import shown_member
 
     print_notes(reason.removesuffix(".") for reason in result.missing)
     print_problems(pd.DataFrame(list(result.extracted.problems.items()), columns=["path", "reason"]))
@@ -177,7 +193,7 @@ def _say(result: RunReport, diagnostic: str) -> None:
         console.print(f"Not run: {reason}.")
     print_notes(result.notes)
     console.print(result.summary())
-    console.print(f"Leaderboard: {result.folder / 'leaderboard.md'}")
+    console.print(f"Leaderboard: {shown_member(result.folder / 'leaderboard.md')}")
 
 
 def _print_slurm(slurm: SlurmOptions, engine: EngineOptions, *, dry_run: bool) -> None:

@@ -21,6 +21,7 @@ EXTRAS = {
     "openvino": "@backend=openvino, faster on a CPU",
     "plots": "pictures of studies",
     "bioio": "reads ND2 and LIF",
+    "buckets": "--data and --out at s3:// addresses",
     "czi": "reads CZI; its reader is under the GPL",
     "morphology": "--encoder cp-measure, of cells with masks",
     "anndata": "bench predict --also anndata, for scanpy",

@@ -14,7 +14,7 @@ from bench.data.datasets import Dataset, load_dataset
 from bench.data.lost import lost_classes
 from bench.data.manifest import record_problems
 from bench.data.reading import AS_USUAL, Reading
-from bench.embeddings.extract import ExtractReport, extract
+from bench.embeddings.extract import ExtractReport, bring_stored, extract
 from bench.embeddings.prepare import check_cutouts, check_views
 from bench.embeddings.store import DamagedRows, EmbeddingStore
 from bench.errors import BenchError
@@ -124,6 +124,7 @@ def _of_copies(problems: Mapping[str, str], table: pd.DataFrame) -> dict[str, st
 def cached_encoders(prepared: Prepared) -> list[EncoderSpec]:
     """Return the encoders whose embeddings of every instance are stored."""
     found = []
+    bring_stored(prepared.store, list(prepared.store.variants()), prepared.instances)
     for key, name in prepared.store.variants().items():
         if not prepared.store.has(key, prepared.instances["instance"]).all():
             continue

@@ -18,6 +18,7 @@ from bench.embeddings.outside import look_up_all
 from bench.embeddings.spread import opened
 from bench.embeddings.station import BLOCK, Recipe
 from bench.embeddings.store import EmbeddingStore
+from bench.storage.buckets.mirror import mirror_of
 from bench.work.calls import Engine
 from bench.work.local import LOCAL
 from encoders import EncoderSpec, find_placement
@@ -67,6 +68,7 @@ def extract(
     on_progress(done, total, encoder name) counts embeddings.
     """
     distinct = instances["instance"].drop_duplicates().tolist()
+    bring_stored(store, [spec.key for spec in specs], instances)
     lacking = {spec.name: not store.has(spec.key, distinct).all() for spec in specs}
     made = dict.fromkeys(lacking, 0)
     wanted = [spec for spec in specs if lacking[spec.name]]
@@ -119,6 +121,13 @@ def in_order(instances: pd.DataFrame) -> pd.DataFrame:
     """Return every instance once, those of an image together and from the top down, as a large one is best read."""
     order = ["digest", "y0", "x0", "instance"]
     return instances.sort_values(order, kind="stable", na_position="first").drop_duplicates("instance")
+
+
+def bring_stored(store: EmbeddingStore, keys: Sequence[str], instances: pd.DataFrame) -> None:
+    """Fetch the stored embeddings of a table from the bucket that a store mirrors; nothing where it mirrors none."""
+    if mirror_of(store.root) is not None:
+        names = in_order(instances)["instance"].to_numpy(str)
+        store.bring(keys, [names[start : start + BLOCK] for start in range(0, len(names), BLOCK)])
 
 
 def _in_blocks(names: np.ndarray, missing: np.ndarray) -> list[list[str]]:

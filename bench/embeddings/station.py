@@ -23,6 +23,7 @@ from bench.embeddings.inputs import Inputs
 from bench.embeddings.pixels import PixelCache
 from bench.embeddings.precision_check import check_precision
 from bench.embeddings.store import PIXELS, EmbeddingStore, to_rows
+from bench.storage.buckets.mirror import mirror_of, present
 from bench.storage.shards import shard_name
 from bench.work.claims import Claims
 from bench.work.engine import Job, share
@@ -187,6 +188,7 @@ def _claim_blocks(
     names, todo, store = station.names, station.todo, station.store
     keys = {encoder.spec.name: encoder.spec.key for encoder in station.loaded}
     place: dict[str, tuple[str, slice]] = {}  # claim -> encoder, block
+    mirrored = mirror_of(store.root) is not None
     jobs = []
     for span in spans:
         block = [f"{key}-{shard_name(to_rows(names[span]))}" for key in keys.values()]
@@ -196,6 +198,8 @@ def _claim_blocks(
     def missing_rows(claim: str) -> np.ndarray:
         name, span = place[claim]
         rows = span.start + np.flatnonzero(todo[name][span])
+        if mirrored and len(rows):
+            present(store.shard_path(keys[name], names[span]))  # in a bucket another may have made it
         return rows[~store.has(keys[name], names[rows])] if len(rows) else rows
 
     for job in share(jobs, claims, lambda claim: len(missing_rows(claim)) > 0, wait=wait):

@@ -14,20 +14,25 @@ read. A damaged shard is set aside (renamed, not deleted) and its rows count as 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench.errors import BenchError
-from bench.storage.atomic import refusal, write_atomically
+from bench.storage.atomic import refusal
+from bench.storage.buckets.mirror import bring, commit, mirror_of, present
 from bench.storage.shard_index import FILE as INDEX_FILE
 from bench.storage.shard_index import Index, load_index, refresh
 from bench.storage.shards import FORMAT, WIDTH, DamagedShard, pack, read_shard, shard_name
-from bench.storage.verified import read_json, write_json
+from bench.storage.verified import json_bytes, read_json
+from bench.work.bucket_claims import claims_in
 from bench.work.claims import Claims
 
+VARIANT = re.compile(r"[0-9a-f]{32}")
+SHARD = re.compile(r"[0-9a-f]{32}\.safetensors")
 PIXELS = "pixels"  # folder of the store that holds prepared images instead of embeddings
 
 
@@ -62,7 +67,7 @@ class EmbeddingStore:
 
     def claims(self) -> Claims:
         """Return a worker's claims in this store, to be released when it is done."""
-        return Claims(self.root / "claims")
+        return claims_in(self.root / "claims")
 
     def declare(self, key: str, identity: Mapping[str, Any], weights_digest: str, name: str) -> None:
         """Record what `key` stands for; BenchError if it was made with other weights before.
@@ -70,10 +75,12 @@ class EmbeddingStore:
         name: what the user calls the variant, for listing what is stored.
         """
         path = self.folder(key) / "spec.json"
+        present(path)
         record = read_json(path, key)
         if record is None:
             record = {"format": FORMAT, "name": name, "identity": dict(identity), "weights_digest": weights_digest}
-            write_json(path, record, key, indent=1)
+            commit(path, json_bytes(record, key, indent=1), is_sound=lambda path: read_json(path, key) is not None)
+            record = read_json(path, key) or record
         before = record.get("weights_digest")
         if before != weights_digest:
             raise BenchError(
@@ -102,13 +109,29 @@ class EmbeddingStore:
                 f"{width}; expected the same. If the encoder changed, raise its version."
             )
         path = self.shard_path(key, instances)
-        write_atomically(path, pack(key, rows, emb))
+        commit(path, pack(key, rows, emb), is_sound=lambda path: _is_sound(path, key))
         self._widths[key] = emb.shape[1]
         return path
 
     def has(self, key: str, instances: Iterable[str]) -> np.ndarray:
         """Return which instances have an embedding, bool (n,). Embeddings are not read."""
         return self.index(key).find(to_rows(instances)) >= 0
+
+    def bring(self, keys: Sequence[str], blocks: Sequence[np.ndarray]) -> None:
+        """Fetch what a bucket has of some variants, where this store mirrors one.
+
+        blocks: names of instances that are committed together. Their shards are looked up by name; where rows are still
+        missing, all that a list shows of the variant are fetched as well.
+        """
+        mirror = mirror_of(self.root)
+        if mirror is None:
+            return
+        bring(self.folder(key) / name for key in keys for name in ("spec.json", "cost.json"))
+        bring(self.shard_path(key, block) for key in keys for block in blocks if not self.has(key, block).all())
+        for key in keys:
+            if not all(self.has(key, block).all() for block in blocks):
+                listed = (one.key.rpartition("/")[2] for one in mirror.client.listed(mirror.key(self.folder(key))))
+                bring(self.folder(key) / name for name in listed if SHARD.fullmatch(name))
 
     def read(self, key: str, instances: Iterable[str]) -> np.ndarray:
         """Return float32 (n, D), row i for instances[i]; takes the memory of the result and of one shard.
@@ -159,6 +182,9 @@ class EmbeddingStore:
 
     def variants(self) -> dict[str, str]:
         """Return key -> name of every variant in the store, as the user calls it."""
+        mirror = mirror_of(self.root)
+        listed = mirror.client.names(mirror.key(self.root)) if mirror else []
+        bring(self.folder(key) / "spec.json" for key in listed if VARIANT.fullmatch(key))
         keys = sorted(path.parent.name for path in self.root.glob("*/spec.json"))
         records = {key: read_json(self.folder(key) / "spec.json", key) for key in keys}
         return {key: str(record.get("name", key)) for key, record in records.items() if record}
@@ -178,9 +204,10 @@ class EmbeddingStore:
     def note_cost(self, key: str, ms_per_instance: float, hardware: str) -> None:
         """Keep the first measured cost of a variant, and what it was measured on."""
         path = self.folder(key) / "cost.json"
+        present(path)
         if read_json(path, key) is None:
             about = {"ms_per_image": round(ms_per_instance, 4), "hardware": hardware}
-            write_json(path, about, key)
+            commit(path, json_bytes(about, key))
 
     def cost(self, key: str) -> float:
         """Return the measured milliseconds per instance, NaN when unknown."""

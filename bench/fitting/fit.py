@@ -282,5 +282,5 @@ def _commit(output: _Output, inputs: SweepInputs) -> None:
     if not np.isfinite(output.P).all():
         raise BenchError(f"Head '{unit.head}' gave probabilities that are not finite on '{unit.encoder}'.")
     predictions = output.result()
-    write_unit(inputs.run, unit, predictions)
+    predictions = write_unit(inputs.run, unit, predictions)
     write_part(inputs.run, unit, predictions, inputs.tested, inputs.classes)

@@ -14,6 +14,7 @@ from typing import Protocol
 from bench.fitting.plan import Sweep
 from bench.runs.blocks import FitBlock
 from bench.runs.borrow import borrow_units
+from bench.storage.buckets.mirror import bring
 
 
 class Producer(Protocol):
@@ -48,6 +49,7 @@ def produce(sweep: Sweep, producers: Sequence[Producer], run: Path) -> Produced:
         planned.append((producer, blocks))
     in_order = sorted(everything.values(), key=lambda block: block.level is None)
     sweep = replace(sweep, blocks=tuple(in_order))
+    bring(path for block in sweep.blocks for path in (block.path(run), block.part(run)))
     borrow_units(run, sweep.blocks)
     counts = [producer.make(sweep, blocks, run) for producer, blocks in planned]
     return Produced(sweep=sweep, reused=sum(reused for reused, _ in counts), made=sum(made for _, made in counts))

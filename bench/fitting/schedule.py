@@ -26,8 +26,9 @@ from bench.protocol.supports import image_names
 from bench.runs.blocks import FitBlock
 from bench.runs.predictions import read_unit
 from bench.runs.tested import scored_items
+from bench.storage.buckets.mirror import present
+from bench.work.bucket_claims import claims_in
 from bench.work.calls import Call, Engine, Processes
-from bench.work.claims import Claims
 from bench.work.engine import WAIT_S, Job, share, until_made
 from bench.work.local import LOCAL
 
@@ -73,8 +74,8 @@ def run_units(
             calls = (_call(task, sweep, views, inputs) for task in tasks)
             return sum(engine.each(calls, Processes(at_once=at_once, scratch=scratch)))
 
-    made = until_made(todo, attempt, lambda unit: not unit.path(run).exists())
-    Claims(run / "claims").sweep()  # of who was killed between committing a unit and letting go of it
+    made = until_made(todo, attempt, lambda unit: not present(unit.path(run)))
+    claims_in(run / "claims").sweep()  # of who was killed between committing a unit and letting go of it
     return len(sweep.blocks) - made, made
 
 
@@ -172,9 +173,9 @@ def _run_task(task: Task, supports: SupportRows, parent: int, view: View, inputs
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     at = {unit.name: unit for unit in task}
     made = 0
-    with Claims(inputs.run / "claims") as claims:
+    with claims_in(inputs.run / "claims") as claims:
         job = Job(names=tuple(at), what=view)
-        for mine in share([job], claims, lambda name: not at[name].path(inputs.run).exists(), wait=False):
+        for mine in share([job], claims, lambda name: not present(at[name].path(inputs.run)), wait=False):
             if mine is not None:
                 own = [at[name] for name in mine.names]
                 fit_units(own, view, supports, inputs, lambda unit: claims.done(unit.name))

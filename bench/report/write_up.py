@@ -28,6 +28,7 @@ from bench.runs.place import LEAK, OF_REPORT, forget_copy, keep_earlier
 from bench.runs.record import RunRecord, encoder_keys, read_about, read_record_of, write_record_of
 from bench.seeds import content_name
 from bench.storage.atomic import forbidden
+from bench.storage.buckets.together import pull
 from bench.storage.tables import csv_bytes, parse_csv
 from bench.storage.together import FILES, RECORD, put_together, read_member, read_record, unsound
 from bench.storage.verified import digest_of
@@ -47,6 +48,7 @@ def write_up(
     Returns (leaderboard, whether it was written, what was damaged there or became of another request's tables, or "").
     """
     record = RunRecord(sweep.blocks, sweep.table, sweep.plan, facts, tuple(refused), command)
+    pull(folder, (*OF_REPORT, LEAK))  # in a bucket another may have written them meanwhile
     about = read_about(folder)
     shown = encoder_keys(record.units)  # an encoder may be asked for by another alias
     same = about.get("signature") == _signature(record) and about.get("encoder_keys", shown) == shown

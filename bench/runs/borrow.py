@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.runs.blocks import FitBlock
 from bench.storage.atomic import replacing
+from bench.storage.buckets.mirror import present, send
 
 
 def borrow_units(run: Path, units: Sequence[FitBlock]) -> int:
@@ -27,6 +28,7 @@ def borrow_units(run: Path, units: Sequence[FitBlock]) -> int:
         with suppress(OSError):
             for name in sorted(set(os.listdir(folder)) & set(lacking)):
                 found += give(folder / name, lacking[name])
+                send([lacking[name]])
                 del lacking[name]
     return found
 
@@ -34,6 +36,7 @@ def borrow_units(run: Path, units: Sequence[FitBlock]) -> int:
 def give(source: Path, target: Path) -> bool:
     """Link or copy a file that is never changed to another place; returns whether it is there."""
     try:
+        present(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(source, target)

@@ -21,7 +21,7 @@ from bench.runs.blocks import FitBlock
 from bench.runs.predictions import Predictions
 from bench.runs.tested import Tested
 from bench.statistics.metrics import METRICS, recalls
-from bench.storage.atomic import write_atomically
+from bench.storage.buckets.mirror import commit, present
 from bench.storage.verified import parquet_bytes, read_parquet
 
 
@@ -99,13 +99,15 @@ def write_part(
     """Commit a unit's rows of the ledger and return them."""
     rows = ledger_rows(unit, predictions, tested, classes)
     path = unit.part(run)
-    write_atomically(path, parquet_bytes(pa.Table.from_pandas(rows, preserve_index=False), path.stem))
+    commit(path, parquet_bytes(pa.Table.from_pandas(rows, preserve_index=False), path.stem), is_sound=_is_sound)
     return rows
 
 
 def read_part(run: Path, unit: FitBlock) -> pd.DataFrame | None:
     """Return a unit's rows of the ledger, None where they are missing, or damaged and then set aside."""
-    return _read(unit.part(run))
+    path = unit.part(run)
+    present(path)
+    return _read(path)
 
 
 def read_ledger(run: Path) -> pd.DataFrame:
@@ -115,6 +117,10 @@ def read_ledger(run: Path) -> pd.DataFrame:
     """
     parts = [part for path in sorted((run / "ledger").glob("*.parquet")) if (part := _read(path)) is not None]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _is_sound(path: Path) -> bool:
+    return _read(path) is not None
 
 
 def _read(path: Path) -> pd.DataFrame | None:

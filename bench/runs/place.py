@@ -19,6 +19,7 @@ from bench.runs.blocks import part_name
 from bench.runs.borrow import give
 from bench.runs.record import INSTANCES_FILE, read_about, read_units
 from bench.storage.atomic import create_whole, refusal, write_atomically
+from bench.storage.buckets.mirror import committed, drop, present
 from bench.storage.owner import temporary
 from bench.storage.tables import csv_bytes, parse_csv
 from bench.storage.together import FILES, held, read_member
@@ -51,6 +52,7 @@ def give_back(folder: Path) -> None:
     with suppress(OSError):
         if os.listdir(folder) == [MARK]:
             (folder / MARK).unlink()
+            drop(folder / MARK)
             folder.rmdir()
             folder.parent.rmdir()  # where there is no other run
 
@@ -60,6 +62,7 @@ def content_in(folder: Path) -> str:
 
     Where its tables say it, they are believed, so that a mark that was exchanged with another run's does no harm.
     """
+    present(folder / MARK)
     said = content_of_run(folder) or _content_recorded(folder)
     return said or str((read_json(folder / MARK, MARK) or {}).get("content", ""))
 
@@ -86,12 +89,12 @@ def _take(folder: Path, content: str) -> str:
         return owner
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        create_whole(folder / MARK, json_bytes({"content": content}, MARK))
+        create_whole(folder / MARK, committed(folder / MARK, json_bytes({"content": content}, MARK)))
     except FileExistsError:
         return content_in(folder)
     except OSError as error:
         raise refusal(folder / MARK, error) from error
-    return content
+    return content_in(folder) or content  # in a bucket another may have been first
 
 
 def keep_earlier(folder: Path, units: set[str]) -> str:

@@ -20,7 +20,7 @@ from safetensors.numpy import load, save
 
 from bench.runs.blocks import FORMAT, FitBlock
 from bench.seeds import content_name
-from bench.storage.atomic import write_atomically
+from bench.storage.buckets.mirror import commit, present
 from bench.storage.shards import checksum, header
 from bench.storage.verified import set_aside
 
@@ -60,16 +60,20 @@ def as_stored(P: np.ndarray) -> np.ndarray:
     return out
 
 
-def write_unit(run: Path, unit: FitBlock, predictions: Predictions) -> None:
-    """Commit a unit's predictions under its name."""
+def write_unit(run: Path, unit: FitBlock, predictions: Predictions) -> Predictions:
+    """Commit a unit's predictions under its name; returns those that count, in a bucket the ones that came first."""
     tensors = {name: np.ascontiguousarray(array) for name, array in vars(predictions).items() if array is not None}
     about = {"format": FORMAT, "identity": unit.identity, "sha256": checksum(tensors)}
-    write_atomically(unit.path(run), save(tensors, metadata={"unit": json.dumps(about, sort_keys=True)}))
+    data = save(tensors, metadata={"unit": json.dumps(about, sort_keys=True)})
+    if commit(unit.path(run), data, is_sound=lambda _: read_unit(run, unit) is not None):
+        return predictions
+    return read_unit(run, unit) or predictions
 
 
 def read_unit(run: Path, unit: FitBlock) -> Predictions | None:
     """Return a unit's predictions, or None when it is missing; a damaged file is set aside first."""
     path = unit.path(run)
+    present(path)
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -87,8 +91,10 @@ def read_unit(run: Path, unit: FitBlock) -> Predictions | None:
 
 def read_identity(run: Path, unit: str) -> dict[str, Any] | None:
     """Return what a unit's numbers depend on, by its name, from its predictions; None where these do not say it."""
+    path = run / "predictions" / f"{unit}.safetensors"
+    present(path)
     try:
-        with (run / "predictions" / f"{unit}.safetensors").open("rb") as file:
+        with path.open("rb") as file:
             length = file.read(8)
             size = int.from_bytes(length, "little")
             identity, _ = _about(length + file.read(size)) if size < LONGEST_HEADER else ({}, "")

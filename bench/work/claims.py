@@ -78,7 +78,7 @@ class Claims:
         name: letters, digits, '_', '-'. True as well where no claim can be written (a folder that is
         read-only or full): the work is then not shared.
         """
-        _check(name)
+        check_name(name)
         with self._lock:
             if name in self._held:
                 return True
@@ -216,6 +216,7 @@ def _read(path: Path, now: float) -> Claim | None:
     return Claim(path, f"{stat.st_ino:x}-{stat.st_mtime_ns:x}", "", 0, None, age, sound=False)
 
 
-def _check(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raise ValueError for a name that no claim can have."""
     if not _NAME.fullmatch(name):
         raise ValueError(f"Got claim name {name!r}; expected letters, digits, '_' or '-', as it names a file.")

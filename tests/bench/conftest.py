@@ -19,6 +19,7 @@ from bench.fitting.plan import Sweep, plan_sweep
 from bench.fitting.views import Embedded
 from bench.protocol.protocol import Protocol
 from bench.storage.owner import left_semaphores
+from tests.bench.buckets import bucket, s3_server  # noqa: F401  are fixtures
 
 
 @pytest.fixture

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
+from bench.cli.console import progress_bars
 from bench.cli.options.groups import BASIC, DATA, INSTANCES, STUDY, option
+from bench.data.layout import existing
 from bench.data.reading import Reading, check_units
+from bench.storage.buckets.address import is_address
 
 if TYPE_CHECKING:
     from bench.embeddings.embed import DataSpec
     from bench.instances.cell_boxes import CellFiles
 
+Source = TypeVar("Source", bound="ReadOptions")
 Verify = Annotated[
     bool,
     option(DATA, "Read every file and every stored embedding again, also those that did not change.", "--verify"),
@@ -78,6 +82,17 @@ GroupPattern = Annotated[
         value="REGEX",
     ),
 ]  # fmt: skip
+
+
+def fetched(source: Source) -> Source:
+    """Return the options with data that lie on this machine: those of an address of an object store are fetched."""
+    if not is_address(source.data):
+        existing(source.data)
+        return source
+    from bench.data.in_bucket import local_data
+
+    with progress_bars() as report:
+        return replace(source, data=local_data(source.data, report))
 
 
 @dataclass(frozen=True, kw_only=True)

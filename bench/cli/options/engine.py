@@ -11,6 +11,7 @@ from typing import Annotated
 from bench.cli.options.encoders import CORES, check_device
 from bench.cli.options.groups import COMPUTER, option
 from bench.errors import BenchError
+from bench.storage.buckets.address import is_address, spelled
 from bench.work.calls import Asked, Engine
 from bench.work.engines import open_engine
 
@@ -41,6 +42,15 @@ class EngineOptions:
                              "GPU of the cluster then has its own encoders.")  # fmt: skip
         if fit_device != "cpu":
             raise BenchError(f"Got --fit-device {fit_device} with --engine {self.engine}; expected cpu.")
+
+    def check_places(self, *places: Path) -> None:
+        """Raise an error for an address of an object store that the engine cannot work on."""
+        for place in places if self.engine != "local" else ():
+            if is_address(place):
+                raise BenchError(
+                    f"Got {spelled(place)} with --engine {self.engine}; expected a folder that every node sees. Without "
+                    "--engine, the same command on several machines shares the work through the object store."
+                )
 
     def open(
         self, out: Path, *, workers: int = CORES, memory: float | None = None, sees: Sequence[Path] = ()

@@ -21,8 +21,9 @@ from bench.protocol.level import Level
 from bench.runs.blocks import FitBlock
 from bench.runs.ledger import write_part
 from bench.runs.predictions import as_stored, read_unit, write_unit
+from bench.storage.buckets.mirror import present
+from bench.work.bucket_claims import claims_in
 from bench.work.calls import Call, Engine, Processes
-from bench.work.claims import Claims
 from bench.work.engine import Job, share, until_made
 from bench.work.local import LOCAL
 
@@ -93,12 +94,12 @@ class FineTuning:
             names |= {one.name for own in needed.values() for one in own}
             self._train(needed, left, pixels, _Where(run=run, device=device))
             for block in left:
-                predictions = None if block.path(run).exists() else assemble(block, sweep, inputs, run)
+                predictions = None if present(block.path(run)) else assemble(block, sweep, inputs, run)
                 if predictions is not None:
-                    write_unit(run, block, predictions)
+                    predictions = write_unit(run, block, predictions)
                     write_part(run, block, predictions, inputs.tested, inputs.classes)
                     made += 1
-            left = [block for block in left if not block.path(run).exists()]
+            left = [block for block in left if not present(block.path(run))]
         forget(run, names)
         return len(blocks) - made, made
 
@@ -129,7 +130,7 @@ class FineTuning:
 
         def is_missing(one: Training) -> bool:
             # A unit that another process has committed needs no trainings any more, which that one has removed.
-            wanted = not all(block.path(where.run).exists() for block in for_blocks[one.name])
+            wanted = not all(present(block.path(where.run)) for block in for_blocks[one.name])
             return wanted and read_answers(where.run, one) is None
 
         todo = sorted(filter(is_missing, by_name.values()), key=lambda one: -len(one.y))
@@ -147,7 +148,7 @@ class FineTuning:
             return made
 
         until_made(todo, attempt, is_missing)
-        Claims(where.run / "claims").sweep()
+        claims_in(where.run / "claims").sweep()
 
     def _run(
         self, some: Sequence[Training], pixels: Mapping[str, np.ndarray], where: _Where, at_once: int
@@ -199,7 +200,7 @@ def _make(
     if os.getpid() != parent:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     run, device = where.run, where.device
-    with Claims(run / "claims") as claims:
+    with claims_in(run / "claims") as claims:
         job = Job(names=(training.name,), what=training)
         for mine in share([job], claims, lambda name: not training.path(run).exists(), wait=False):
             if mine is None:
