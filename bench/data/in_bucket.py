@@ -57,7 +57,7 @@ def local_data(data: Path, on_progress: OnProgress | None = None) -> Path:
     _sweep(record.parent)
     if is_table:
         table = _head(client, address)
-        _fetch(client, folder, [table], known, record, None)
+        _fetch(client, folder, [table], known, record)
         named = _named(folder / address.name)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             wanted = [one for one in pool.map(client.head, named) if one is not None]
@@ -70,7 +70,7 @@ def local_data(data: Path, on_progress: OnProgress | None = None) -> Path:
                 f"class, or a table. Check the address. {LAYOUT}"
             )
         _remove_others(folder, {one.key for one in wanted})
-    _fetch(client, folder, wanted, known, record, on_progress)
+    _fetch(client, folder, wanted, known, record, on_progress=on_progress)
     return folder / address.name if is_table else folder
 
 
@@ -98,8 +98,8 @@ def _belongs(key: str) -> bool:
 
 
 def _fetch(
-    client: Client, folder: Path, wanted: Iterable[Listed], known: dict[str, list[object]], record: Path,
-    on_progress: OnProgress | None,
+    client: Client, folder: Path, wanted: Iterable[Listed], known: dict[str, list[object]], record: Path, *,
+    on_progress: OnProgress | None = None,
 ) -> None:  # fmt: skip
     """Fetch what is not here as it is there. known: key -> [ETag, size] of what is, brought up to date."""
     listed = list(wanted)

@@ -48,8 +48,8 @@ class EngineOptions:
         for place in places if self.engine != "local" else ():
             if is_address(place):
                 raise BenchError(
-                    f"Got {spelled(place)} with --engine {self.engine}; expected a folder that every node sees. Without "
-                    "--engine, the same command on several machines shares the work through the object store."
+                    f"Got {spelled(place)} with --engine {self.engine}; expected a folder that every node sees. "
+                    "Without --engine, the same command on several machines shares the work through the object store."
                 )
 
     def open(

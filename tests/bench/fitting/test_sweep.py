@@ -9,7 +9,7 @@ import sklearn.metrics
 from bench.errors import BenchError
 from bench.fitting import fit
 from bench.fitting.plan import plan_sweep
-from bench.fitting.scaling import scale_rows
+from bench.fitting.scaling import ScaledBySplit, scale_rows
 from bench.fitting.schedule import inputs_of, run_units
 from bench.heads import all_heads
 from bench.heads.pool import Pool
@@ -81,8 +81,8 @@ def test_heads_noise_rates_and_kinds_of_selection_share_one_support_a_draw(make_
     protocol = Protocol(shots=(2, 5), noise=(0.0, 0.2, 0.4), draws=3, select=("fixed", "oracle"))
     sweep, views = make_sweep(protocol, ["knn", "centroid", "ridge"])
     made = []
-    original = Pool.support
-    monkeypatch.setattr(Pool, "support", lambda self, *a: made.append(a) or original(self, *a))
+    original = ScaledBySplit.support
+    monkeypatch.setattr(ScaledBySplit, "support", lambda self, *a: made.append(a) or original(self, *a))
     run_units(sweep, views, tmp_path)
     assert len(made) == 2 * 3 * len(sweep.plan.repeats[0])
 
