@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Protocol as Interface
 
 import numpy as np
 
-from bench.fitting.scaling import scale_rows, scaling_of
+from bench.fitting.scaling import Scaling, scale_rows, scaling_of
 from bench.heads.axes import SAMPLE, Axes, axes_of
 
 Scale = Callable[[np.ndarray], np.ndarray]  # positions of rows (p,) to these rows scaled, (p, d)
@@ -54,6 +55,7 @@ class Embedded:
     key: str
     scaling: str  # 'unit' | 'standard', see `scale_rows`
     X: np.ndarray  # float32 (N, d), row i for row i of the table
+    known: dict[bytes, Scaling] = field(default_factory=dict, init=False, repr=False, compare=False)  # by training rows
 
     @property
     def width(self) -> int:
@@ -70,7 +72,9 @@ class Embedded:
 
     def scaler(self, train: np.ndarray, groups: np.ndarray) -> Scale:
         """Return what gives some rows of `scaled`, to the bit."""
-        scaling = scaling_of(self.X, train, groups, self.scaling)
+        key = blake2b(train.tobytes() + groups[train].tobytes(), digest_size=16).digest()
+        scaling = self.known.get(key) or scaling_of(self.X, train, groups, self.scaling)
+        self.known[key] = scaling  # of every task that a sweep is cut into
         return lambda rows: scaling.of(self.X[rows])
 
     def broken(self) -> int:

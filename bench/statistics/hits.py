@@ -6,6 +6,7 @@ Methods are resampled together, test groups and draws at once, so that differenc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -46,9 +47,8 @@ def two_way_bootstrap(hits: Hits, *, resamples: int = RESAMPLES, seed: int = 0) 
     bootstrap), the same for all methods. A class that a resample leaves out takes no part in its mean.
     """
     M, S, G, K = hits.right.shape
-    rng = np.random.default_rng(seed)
-    of_group = rng.multinomial(G, np.full(G, 1 / G), size=resamples).astype(float)  # (B, G)
-    of_draw = rng.multinomial(S, np.full(S, 1 / S), size=resamples) / S  # (B, S)
+    groups, draws = _counts(G, S, resamples, seed)
+    of_group, of_draw = groups.astype(float), draws / S  # (B, G), (B, S)
     total = of_group @ hits.total  # (B, K)
     with np.errstate(invalid="ignore"):
         inverse = 1 / np.where(total > 0, total, np.nan)
@@ -58,6 +58,16 @@ def two_way_bootstrap(hits: Hits, *, resamples: int = RESAMPLES, seed: int = 0) 
         recall = (of_draw[:, None] @ right.reshape(-1, S, K))[:, 0] * inverse
         out[m] = np.nanmean(recall, 1)
     return out
+
+
+@lru_cache(maxsize=1)
+def _counts(G: int, S: int, resamples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return how often groups (B, G) and draws (B, S) are in each resample, kept: levels of a leaderboard are alike."""
+    rng = np.random.default_rng(seed)
+    made = [rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.int32) for n in (G, S)]
+    for counts in made:
+        counts.flags.writeable = False
+    return made[0], made[1]
 
 
 def percentile_interval(samples: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
@@ -76,17 +86,24 @@ def held_out_best(hits: Hits, *, halvings: int = 200, seed: int = 0) -> float:
     M, _, G, K = hits.right.shape
     if (hits.total > 0).sum(0)[hits.total.sum(0) > 0].min() < 2:
         return float("nan")
-    rng = np.random.default_rng(seed)
-    main = hits.total.argmax(1)
-    one = np.zeros((halvings, G))
-    for half in one:
-        order = rng.permutation(G)
-        order = order[np.argsort(main[order], kind="stable")]
-        half[order[rng.integers(2) :: 2]] = 1
+    one = _halves(hits.total.argmax(1).tobytes(), halvings, seed)
     right = hits.right.mean(1).transpose(1, 0, 2).reshape(G, M * K)
     a, b = (_balanced(side @ right, side @ hits.total) for side in (one, 1 - one))  # (halvings, M)
     each = np.arange(halvings)
     return float(np.nanmean([b[each, np.nanargmax(a, 1)], a[each, np.nanargmax(b, 1)]]))
+
+
+@lru_cache(maxsize=1)
+def _halves(main: bytes, halvings: int, seed: int) -> np.ndarray:
+    """Return which groups are in one half, 0 or 1 (halvings, G), kept as `_counts`. main: the class of each, int64."""
+    rng, of_class = np.random.default_rng(seed), np.frombuffer(main, np.int64)
+    one = np.zeros((halvings, len(of_class)))
+    for half in one:
+        order = rng.permutation(len(of_class))
+        order = order[np.argsort(of_class[order], kind="stable")]
+        half[order[rng.integers(2) :: 2]] = 1
+    one.flags.writeable = False
+    return one
 
 
 def _balanced(right: np.ndarray, total: np.ndarray) -> np.ndarray:
