@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -18,6 +19,7 @@ from bench.cli.options.groups import GENERAL, GROUPS, option
 from bench.cli.options.kinds import with_kinds, without_kinds
 from bench.cli.options.output import AsJson, Quiet, Verbose
 from bench.storage.buckets.address import refuse_address
+from bench.storage.notices import notice
 
 #: Help takes the width of the terminal; -h is --help. What the root says holds for all commands below it.
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 10_000}
@@ -106,12 +108,20 @@ class BenchCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read what was typed; a word that belongs to no option is told which option it may be meant for."""
         try:
+            self._tell_of_repeats(ctx, args)
             return super().parse_args(ctx, args)
         except Exception as error:  # its class is at another place in every version of the library
             said = getattr(error, "message", "")
             if EXTRA not in said or not any("--data" in one.opts for one in self.params):
                 raise
             return ctx.fail(f"{said}; expected options alone. A folder or a table of images follows --data.")
+
+    def _tell_of_repeats(self, ctx: Any, args: list[str]) -> None:
+        """Keep a note on every option that was typed several times and counts once."""
+        typed = Counter(one.name for one in self.make_parser(ctx).parse_args(args=list(args))[2])
+        for one in self.params:
+            if typed[one.name] > 1 and not (one.multiple or getattr(one, "is_flag", False) or is_argument(one)):
+                notice(f"{max(one.opts, key=len)} was typed {typed[one.name]} times; only the last one counts.")
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """Return what a word may be completed to; a key that is pressed waits for no list of kinds."""

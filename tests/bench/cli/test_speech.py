@@ -124,3 +124,11 @@ def test_verbose_says_where_an_error_arose_and_how_long_it_took(spoken, data):
     assert code == 2 and "Traceback" in err and "missing.py" in err and "It took" in err
     code, out, err = spoken("run", *DATA, "--encoder", "txture")
     assert code == 2 and "Traceback" not in err and "It took" not in err
+
+
+def test_an_option_that_counts_once_and_was_typed_twice_is_told(bench):
+    code, text = bench("data", "check", "--data", "nowhere", "--data", "nosuch")
+    assert code == 2 and "Got --data nosuch" in text
+    assert "--data was typed 2 times; only the last one counts" in text
+    assert "was typed" not in bench("data", "check", "--data", "nosuch", "--quiet", "--quiet")[1]
+    assert "was typed" not in bench("run", "--data", "nosuch", "--encoder", "dino", "--encoder", "texture")[1]
