@@ -24,7 +24,7 @@ Letters: R points of a curve, A atoms, Q points that are asked for, B paths.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -33,7 +33,8 @@ ATOMS = 4096
 PATHS = 1024
 LEVEL = 0.90
 NEGLIGIBLE = 1e-3  # weight of an atom, of the largest one's, below which it is left out
-EDGE = 1e-3  # scores are kept so far from 0 and 1 on the logit scale
+EDGE = 5e-3  # scores are kept so far from 0 and 1 on the logit scale: nearer ones are not told apart
+LEAST_ROOM = 0.2
 LEAST_LUCK = 1e-6  # variance of a score that no curve is known better than
 
 
@@ -95,17 +96,16 @@ class Forecast:
 
     def quantiles(self, share: np.ndarray, more: np.ndarray | float = 0.0) -> np.ndarray:
         """Return quantiles (len(share), Q) of the scores. more: variance (Q,) besides, on the logit scale."""
-        from scipy.special import expit, ndtr
+        from scipy.special import ndtr
 
         deviation = np.sqrt(self.covariance.diagonal() + more)
         low = (self.centre - 9 * deviation).min(0) * np.ones((len(share), 1))
         high = (self.centre + 9 * deviation).max(0) * np.ones((len(share), 1))
-        for _ in range(30):  # bisection of the distribution function
+        for _ in range(24):  # bisection of the distribution function
             middle = (low + high) / 2
             below = np.einsum("a,aiq->iq", self.weight, ndtr((middle - self.centre[:, None]) / deviation))
             low, high = np.where(below < share[:, None], middle, low), np.where(below < share[:, None], high, middle)
-        found = (low + high) / 2
-        return expit(found)
+        return told_apart((low + high) / 2, share[:, None])
 
     def interval(self, more: np.ndarray | float = 0.0, level: float = LEVEL) -> np.ndarray:
         """Return (low, median, high), (3, Q), of the scores."""
@@ -123,6 +123,21 @@ class Forecast:
         atom = np.searchsorted(self.weight.cumsum() / self.weight.sum(), ndtr(points[:, Q + 1]))
         z = self.centre[atom] + points[:, :Q] @ root.T + np.sqrt(more) * points[:, Q : Q + 1]
         return expit(z)
+
+
+def told_apart(z: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Return quantiles z of logit scores as scores: within EDGE of 0 or 1 the curve says nothing, and limits go there.
+
+    share: of the quantiles, as `z` or to be broadcast to it.
+
+    >>> told_apart(np.array([0.0, 6.0, 6.0]), np.array([0.5, 0.05, 0.95])).round(3)
+    array([0.5  , 0.995, 1.   ])
+    """
+    from scipy.special import expit
+
+    score = np.clip(expit(z), EDGE, 1 - EDGE)
+    score = np.where((share > 0.5) & (score >= 1 - EDGE), 1.0, score)
+    return np.where((share < 0.5) & (score <= EDGE), 0.0, score)
 
 
 def independent_labels(n: np.ndarray, per_slide: np.ndarray, rho: np.ndarray) -> np.ndarray:
@@ -153,6 +168,7 @@ def forecast(curve: Curve, n: np.ndarray, per_slide: np.ndarray, prior: CurvePri
     y, noise = on_logit_scale(curve)
     gap = y - power_law(theta, curve.n, curve.per_slide, curve.classes)  # (A, R)
     seen, asked = (curve.n, curve.per_slide), (n, per_slide)
+    prior = replace(prior, bend=prior.bend * room(curve))
     apart = len(np.unique(curve.n)) < len(curve.n)  # some labels came from several numbers of slides
     own = process(seen, seen, prior, apart) + np.diag(noise + prior.jitter**2)
     across, there = process(asked, seen, prior, apart), process(asked, asked, prior, apart)
@@ -169,6 +185,19 @@ def forecast(curve: Curve, n: np.ndarray, per_slide: np.ndarray, prior: CurvePri
         centre=middle + prior.wider * (centre - middle), covariance=prior.wider**2 * (covariance + covariance.T) / 2,
         weight=weight,
     )  # fmt: skip
+
+
+def room(curve: Curve) -> float:
+    """Return how much a curve's logit score moves with the logit of its skill, LEAST_ROOM to 1, at its last point.
+
+    Curves bend in skill, (score - 1/K) / (1 - 1/K): near guessing the score hardly moves.
+
+    >>> one = Curve(n=np.array([1.0]), per_slide=np.ones(1), score=np.array([0.6]), luck=np.ones(1), classes=2)
+    >>> round(room(one), 3)
+    0.333
+    """
+    score = float(np.clip(curve.score[-1], EDGE, 1 - EDGE))
+    return float(np.clip((score - 1 / curve.classes) / (1 - 1 / curve.classes) / score, LEAST_ROOM, 1))
 
 
 def kernel(a: np.ndarray, b: np.ndarray, prior: CurvePrior) -> np.ndarray:

@@ -18,13 +18,13 @@ import numpy as np
 from curves_of import Known, Task, sets_of, tasks_of
 from scipy.stats import qmc
 
-from bench.statistics.learning_curve import LEVEL, CurvePrior, Forecast, forecast, kernel, on_logit_scale, power_law
+from bench.statistics.learning_curve import LEVEL, CurvePrior, Forecast, forecast, kernel, on_logit_scale, power_law, room
 
 LOW = np.array([-5.0, np.log(0.05), np.log(0.15), -6.0])  # of theta
 HIGH = np.array([2.0, np.log(300.0), np.log(2.5), 4.0])
 POINTS = 2048
 MOST, MOST_MADE_UP = 24, 2  # curves of a real set, and of a made-up one, that the prior is fitted to
-BENDS, REACHES, JITTER = (0.3,), (2.0,), 0.03
+BENDS, REACHES, JITTER = (0.45,), (3.0,), 0.03
 ROUNDS = 12
 WIDER = (1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.3, 2.6)
 CALIBRATED, CALIBRATED_SETS = 6, 40  # curves of a real set, and made-up sets, that `wider` is chosen by
@@ -107,7 +107,8 @@ def _fit(known: Sequence[Known], bend: float, reach: float) -> tuple[float, Curv
 def _log_likelihood(one: Known, theta: np.ndarray, prior: CurvePrior) -> np.ndarray:
     y, noise = on_logit_scale(one.curve)
     gap = y - power_law(theta, one.curve.n, one.curve.per_slide, one.curve.classes)
-    own = kernel(one.curve.n, one.curve.n, prior) + np.diag(noise + prior.jitter**2)
+    bent = replace(prior, bend=prior.bend * room(one.curve))
+    own = kernel(one.curve.n, one.curve.n, bent) + np.diag(noise + prior.jitter**2)
     sign, det = np.linalg.slogdet(own)
     return -0.5 * np.einsum("pr,rp->p", gap, np.linalg.solve(own, gap.T)) - 0.5 * det
 
