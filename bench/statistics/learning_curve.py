@@ -24,7 +24,7 @@ Letters: R points of a curve, A atoms, Q points that are asked for, B paths.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -168,10 +168,10 @@ def forecast(curve: Curve, n: np.ndarray, per_slide: np.ndarray, prior: CurvePri
     y, noise = on_logit_scale(curve)
     gap = y - power_law(theta, curve.n, curve.per_slide, curve.classes)  # (A, R)
     seen, asked = (curve.n, curve.per_slide), (n, per_slide)
-    prior = replace(prior, bend=prior.bend * room(curve))
+    shape = prior.bend * room(curve), prior.reach
     apart = len(np.unique(curve.n)) < len(curve.n)  # some labels came from several numbers of slides
-    own = process(seen, seen, prior, apart) + np.diag(noise + prior.jitter**2)
-    across, there = process(asked, seen, prior, apart), process(asked, asked, prior, apart)
+    own = process(seen, seen, *shape, apart) + np.diag(noise + prior.jitter**2)
+    across, there = process(asked, seen, *shape, apart), process(asked, asked, *shape, apart)
     solved = np.linalg.solve(own, np.c_[gap.T, across.T])  # (R, A + Q)
     log_weight = -0.5 * np.einsum("ar,ra->a", gap, solved[:, : len(gap)])
     weight = np.exp(log_weight - log_weight.max())
@@ -200,21 +200,21 @@ def room(curve: Curve) -> float:
     return float(np.clip((score - 1 / curve.classes) / (1 - 1 / curve.classes) / score, LEAST_ROOM, 1))
 
 
-def kernel(a: np.ndarray, b: np.ndarray, prior: CurvePrior) -> np.ndarray:
+def kernel(a: np.ndarray, b: np.ndarray, bend: float, reach: float) -> np.ndarray:
     """Return the covariance (a, b) of the process at numbers of labels."""
     apart = np.subtract.outer(np.log2(a), np.log2(b))
-    return prior.bend**2 * np.exp(-0.5 * (apart / prior.reach) ** 2)
+    return bend**2 * np.exp(-0.5 * (apart / reach) ** 2)
 
 
 def process(
-    a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray], prior: CurvePrior, apart: bool
+    a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray], bend: float, reach: float, apart: bool
 ) -> np.ndarray:
     """Return the covariance of the process at points (labels per class, labels of a slide).
 
     Along one run both rise together, and the process is one over labels; where points tell them apart, over both.
     """
-    found = kernel(a[0], b[0], prior)
-    return found * kernel(a[1], b[1], prior) / prior.bend**2 if apart else found
+    found = kernel(a[0], b[0], bend, reach)
+    return found * kernel(a[1], b[1], 1.0, reach) if apart else found
 
 
 def on_logit_scale(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
