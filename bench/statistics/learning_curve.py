@@ -96,7 +96,7 @@ class Forecast:
 
     def quantiles(self, share: np.ndarray, more: np.ndarray | float = 0.0) -> np.ndarray:
         """Return quantiles (len(share), Q) of the scores. more: variance (Q,) besides, on the logit scale."""
-        from scipy.special import ndtr
+        from scipy.special import expit, ndtr
 
         deviation = np.sqrt(self.covariance.diagonal() + more)
         low = (self.centre - 9 * deviation).min(0) * np.ones((len(share), 1))
@@ -105,12 +105,11 @@ class Forecast:
             middle = (low + high) / 2
             below = np.einsum("a,aiq->iq", self.weight, ndtr((middle - self.centre[:, None]) / deviation))
             low, high = np.where(below < share[:, None], middle, low), np.where(below < share[:, None], high, middle)
-        return told_apart((low + high) / 2, share[:, None])
+        return told_apart(expit((low + high) / 2), share[:, None])
 
     def interval(self, more: np.ndarray | float = 0.0, level: float = LEVEL) -> np.ndarray:
         """Return (low, median, high), (3, Q), of the scores."""
-        tail = (1 - level) / 2
-        return self.quantiles(np.array([tail, 0.5, 1 - tail]), more)
+        return self.quantiles(limits(level), more)
 
     def paths(self, more: float = 0.0) -> np.ndarray:
         """Return B curves (B, Q) that may be, all as likely. more: a variance that a path has as a whole."""
@@ -125,17 +124,21 @@ class Forecast:
         return expit(z)
 
 
-def told_apart(z: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Return quantiles z of logit scores as scores: within EDGE of 0 or 1 the curve says nothing, and limits go there.
+def limits(level: float = LEVEL) -> np.ndarray:
+    """Return the shares (3,) of the low limit, the median and the high limit of an interval."""
+    tail = (1 - level) / 2
+    return np.array([tail, 0.5, 1 - tail])
 
-    share: of the quantiles, as `z` or to be broadcast to it.
 
-    >>> told_apart(np.array([0.0, 6.0, 6.0]), np.array([0.5, 0.05, 0.95])).round(3)
+def told_apart(score: np.ndarray, share: np.ndarray | float) -> np.ndarray:
+    """Return quantiles of scores, of which those within EDGE of 0 or 1 are one: a limit there is 0 or 1.
+
+    share: of the quantiles, to be broadcast to `score`.
+
+    >>> told_apart(np.array([0.5, 0.998, 0.998]), np.array([0.5, 0.05, 0.95]))
     array([0.5  , 0.995, 1.   ])
     """
-    from scipy.special import expit
-
-    score = np.clip(expit(z), EDGE, 1 - EDGE)
+    score = np.clip(score, EDGE, 1 - EDGE)
     score = np.where((share > 0.5) & (score >= 1 - EDGE), 1.0, score)
     return np.where((share < 0.5) & (score <= EDGE), 0.0, score)
 

@@ -36,7 +36,7 @@ LOW = np.array([-5.0, np.log(0.05), np.log(0.15), -6.0])  # of theta
 HIGH = np.array([2.0, np.log(300.0), np.log(2.5), 4.0])
 POINTS = 2048
 MOST, MOST_MADE_UP = 24, 2  # curves of a real set, and of a made-up one, that the prior is fitted to
-BENDS, REACHES, JITTER = (0.45,), (3.0,), 0.03
+BENDS, REACHES, JITTER = (0.3, 0.45, 0.6), (2.0, 3.0, 4.0), 0.03
 ROUNDS = 12
 WIDER = np.geomspace(0.1, 8, 90)  # what forecasts are tried to be widened by
 MADE_UP = "made up"
@@ -164,7 +164,7 @@ def widened(prior: CurvePrior, known: Sequence[Known], made: bool = False) -> Cu
     others."""
     needs, names = [], []
     for part in parts_of(known):
-        if _is_made(part) == made:
+        if is_made(part) == made:
             others = _fit(thinned([one for one in known if one.dataset not in part]), prior.bend, prior.reach)[1]
             own = [one for one in known if one.dataset in part]
             tasks = tasks_of(thinned(own) if made else own)
@@ -175,7 +175,7 @@ def widened(prior: CurvePrior, known: Sequence[Known], made: bool = False) -> Cu
     return replace(prior, wider=float(needs[order[np.searchsorted(reached, LEVEL * reached[-1])]]))
 
 
-def _is_made(part: set[str]) -> bool:
+def is_made(part: set[str]) -> bool:
     return any(name.startswith(MADE_UP) for name in part)
 
 
