@@ -35,6 +35,7 @@ LEVEL = 0.90
 NEGLIGIBLE = 1e-3  # weight of an atom, of the largest one's, below which it is left out
 EDGE = 5e-3  # scores are kept so far from 0 and 1 on the logit scale: nearer ones are not told apart
 LEAST_ROOM = 0.2
+MERGED = 20  # atoms nearer than this part of a deviation are one, for quantiles
 LEAST_LUCK = 1e-6  # variance of a score that no curve is known better than
 
 
@@ -99,13 +100,16 @@ class Forecast:
         from scipy.special import expit, ndtr
 
         deviation = np.sqrt(self.covariance.diagonal() + more)
-        low = (self.centre - 9 * deviation).min(0) * np.ones((len(share), 1))
-        high = (self.centre + 9 * deviation).max(0) * np.ones((len(share), 1))
-        for _ in range(24):  # bisection of the distribution function
-            middle = (low + high) / 2
-            below = np.einsum("a,aiq->iq", self.weight, ndtr((middle - self.centre[:, None]) / deviation))
-            low, high = np.where(below < share[:, None], middle, low), np.where(below < share[:, None], high, middle)
-        return told_apart(expit((low + high) / 2), share[:, None])
+        found = np.empty((len(share), len(deviation)))
+        for q, one in enumerate(deviation):
+            centre, weight = _merged(self.centre[:, q], self.weight, one / MERGED)
+            low, high = np.full(len(share), centre.min() - 9 * one), np.full(len(share), centre.max() + 9 * one)
+            for _ in range(30):  # bisection of the distribution function
+                middle = (low + high) / 2
+                below = ndtr((middle[:, None] - centre) / one) @ weight
+                low, high = np.where(below < share, middle, low), np.where(below < share, high, middle)
+            found[:, q] = (low + high) / 2
+        return told_apart(expit(found), share[:, None])
 
     def interval(self, more: np.ndarray | float = 0.0, level: float = LEVEL) -> np.ndarray:
         """Return (low, median, high), (3, Q), of the scores."""
@@ -248,6 +252,14 @@ def falls(curve: Curve, least: float = 0.01, deviations: float = 2.0) -> bool:
     drop = -np.diff(curve.score)
     doubt = np.sqrt(curve.luck[1:] + curve.luck[:-1])
     return bool((drop > np.maximum(deviations * doubt, least)).any())
+
+
+def _merged(centre: np.ndarray, weight: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return atoms (centres, weights), those in steps of a width taken together."""
+    step = ((centre - centre.min()) / width).astype(int)
+    total = np.bincount(step, weight)
+    there = total > 0
+    return np.bincount(step, weight * centre)[there] / total[there], total[there]
 
 
 @lru_cache(maxsize=4)

@@ -99,6 +99,7 @@ def main() -> None:
     parser.add_argument("--prior", action="store_true")
     parser.add_argument("--slides", action="store_true")
     parser.add_argument("--only", nargs="+", default=[])
+    parser.add_argument("--to", type=Path, help="where a row per forecast is written too")
     asked = parser.parse_args()
     if asked.board:
         boards = [pd.read_csv(place) for place in asked.board]
@@ -111,12 +112,15 @@ def main() -> None:
         known = read_curves([HERE / "curves.csv", HERE / "synthetic.csv"])
         print(widened(fit_prior(known), known))
     else:
-        print_labels(forecast_all(read_curves([HERE / "curves.csv", HERE / "synthetic.csv"]), asked.only))
+        found = forecast_all(read_curves([HERE / "curves.csv", HERE / "synthetic.csv"]), asked.only)
+        if asked.to:
+            found.to_csv(asked.to, index=False)
+        print_labels(found)
 
 
 def print_labels(found: pd.DataFrame) -> None:
     """Print how forecasts from few labels hold the score of four times as many."""
-    print("widened by", found.groupby("kind")["wider"].unique().map(lambda w: [round(x, 2) for x in w]).to_dict(), "\n")
+    print("widened by", found.groupby("kind")["wider"].unique().map(lambda each: each.round(2).tolist()).to_dict(), "\n")
     print_table(found, "kind", "set")
     print_table(found, "together", "together")
     for kind, own in found.groupby("together"):
