@@ -45,7 +45,7 @@ def forecast_all(known: Sequence[Known], only: Sequence[str] = ()) -> pd.DataFra
         others = [one for one in known if one.dataset not in part]
         prior = widened(fit_prior(others), others, is_made(part))
         of_real = widened(prior, others) if is_made(part) else prior
-        own = [one for one in known if one.dataset in part and not NOT_COUNTED <= one.dataset]
+        own = [one for one in known if one.dataset in part and not one.dataset >= NOT_COUNTED]
         for task in tasks_of(own):
             low, middle, high = predicted(task, prior)
             r_low, _, r_high = predicted(task, of_real) if of_real is not prior else (low, middle, high)
@@ -138,7 +138,7 @@ def print_slides() -> None:
     for task in slide_tasks(slide_curves(HERE / "slides.csv")):
         alone = predicted(replace(task, seen=task.seen_alone()), PRIOR)
         rows.append((task.known.dataset, task.slides, task.score, *predicted(task, PRIOR), *alone))
-    found = pd.DataFrame(rows, columns="set slides score low middle high b_low b_middle b_high".split())
+    found = pd.DataFrame(rows, columns=["set", "slides", "score", "low", "middle", "high", "b_low", "b_middle", "b_high"])
     made = found["set"].str.startswith(MADE_UP)
     found["kind"] = np.where(made, "made-up sets", found["set"])
     lines = []

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import product
 
 import numpy as np
@@ -115,7 +115,7 @@ def _fit(known: Sequence[Known], bend: float, reach: float) -> tuple[float, Curv
     return total, replace(start, mean=mean, root=np.linalg.cholesky(cov))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _log_likelihood(one: Known, bend: float, reach: float) -> np.ndarray:
     """Return the log likelihood (points,) of a curve at every point of the box."""
     y, noise = on_logit_scale(one.curve)
