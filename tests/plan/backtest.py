@@ -62,6 +62,10 @@ def forecast_all(known: Sequence[Known], only: Sequence[str] = ()) -> pd.DataFra
     )  # fmt: skip
 
 
+def _only_fitted(name: str) -> bool:
+    return name.startswith(MADE_UP) and name >= NOT_COUNTED
+
+
 def held(found: pd.DataFrame, by: str = "") -> pd.Series:
     """Return whether intervals hold the scores; those within EDGE of 0 or 1 are one. by: before names of columns."""
     score, low, high = (found[name].clip(EDGE, 1 - EDGE) for name in ("score", f"{by}low", f"{by}high"))
