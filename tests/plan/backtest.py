@@ -45,7 +45,7 @@ def forecast_all(known: Sequence[Known], only: Sequence[str] = ()) -> pd.DataFra
         others = [one for one in known if one.dataset not in part]
         prior = widened(fit_prior(others), others, is_made(part))
         of_real = widened(prior, others) if is_made(part) else prior
-        own = [one for one in known if one.dataset in part and not one.dataset >= NOT_COUNTED]
+        own = [one for one in known if one.dataset in part and not _only_fitted(one.dataset)]
         for task in tasks_of(own):
             low, middle, high = predicted(task, prior)
             r_low, _, r_high = predicted(task, of_real) if of_real is not prior else (low, middle, high)
