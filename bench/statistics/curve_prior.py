@@ -1,6 +1,6 @@
 """What learning curves of cell images are like: the prior of `bench.statistics.learning_curve`.
 
-Fitted by `tests/plan/backtest.py --prior --wider 0.8` to the curves in `results/plan`; that page has how often
+Fitted by `tests/plan/backtest.py --prior` to the curves in `results/plan`; that page has how often
 forecasts of sets held by priors that had not seen them.
 """
 
@@ -11,10 +11,10 @@ import numpy as np
 from bench.statistics.learning_curve import CurvePrior
 
 PRIOR = CurvePrior(
-    mean=np.array([[-2.0597, -0.6695, -0.4141, -1.0], [1.7293, 7.3324, -0.6261, 0.0]]),
-    root=np.array([[1.8998, 0, 0, 0], [0.3659, 0.9866, 0, 0], [-0.5930, 0.0570, 0.3353, 0], [0, 0, 0, 1.5]]),
-    bend=0.3,
-    reach=2.0,
+    mean=np.array([[-1.8068, -0.9963, -0.4553, -1.0], [1.5541, 8.1393, -0.3818, 0.0]]),
+    root=np.array([[1.9656, 0, 0, 0], [0.0224, 0.9846, 0, 0], [-0.6392, 0.0754, 0.3207, 0], [0, 0, 0, 1.5]]),
+    bend=0.45,
+    reach=3.0,
     jitter=0.03,
-    wider=0.8,
+    wider=0.83,
 )

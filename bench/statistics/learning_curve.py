@@ -33,7 +33,9 @@ ATOMS = 4096
 PATHS = 1024
 LEVEL = 0.90
 NEGLIGIBLE = 1e-3  # weight of an atom, of the largest one's, below which it is left out
-EDGE = 1e-3  # scores are kept so far from 0 and 1 on the logit scale
+EDGE = 5e-3  # scores are kept so far from 0 and 1 on the logit scale: nearer ones are not told apart
+LEAST_ROOM = 0.2
+MERGED = 20  # atoms nearer than this part of a deviation are one, for quantiles
 LEAST_LUCK = 1e-6  # variance of a score that no curve is known better than
 
 
@@ -98,19 +100,20 @@ class Forecast:
         from scipy.special import expit, ndtr
 
         deviation = np.sqrt(self.covariance.diagonal() + more)
-        low = (self.centre - 9 * deviation).min(0) * np.ones((len(share), 1))
-        high = (self.centre + 9 * deviation).max(0) * np.ones((len(share), 1))
-        for _ in range(30):  # bisection of the distribution function
-            middle = (low + high) / 2
-            below = np.einsum("a,aiq->iq", self.weight, ndtr((middle - self.centre[:, None]) / deviation))
-            low, high = np.where(below < share[:, None], middle, low), np.where(below < share[:, None], high, middle)
-        found = (low + high) / 2
-        return expit(found)
+        found = np.empty((len(share), len(deviation)))
+        for q, one in enumerate(deviation):
+            centre, weight = _merged(self.centre[:, q], self.weight, one / MERGED)
+            low, high = np.full(len(share), centre.min() - 9 * one), np.full(len(share), centre.max() + 9 * one)
+            for _ in range(30):  # bisection of the distribution function
+                middle = (low + high) / 2
+                below = ndtr((middle[:, None] - centre) / one) @ weight
+                low, high = np.where(below < share, middle, low), np.where(below < share, high, middle)
+            found[:, q] = (low + high) / 2
+        return told_apart(expit(found), share[:, None])
 
     def interval(self, more: np.ndarray | float = 0.0, level: float = LEVEL) -> np.ndarray:
         """Return (low, median, high), (3, Q), of the scores."""
-        tail = (1 - level) / 2
-        return self.quantiles(np.array([tail, 0.5, 1 - tail]), more)
+        return self.quantiles(limits(level), more)
 
     def paths(self, more: float = 0.0) -> np.ndarray:
         """Return B curves (B, Q) that may be, all as likely. more: a variance that a path has as a whole."""
@@ -123,6 +126,25 @@ class Forecast:
         atom = np.searchsorted(self.weight.cumsum() / self.weight.sum(), ndtr(points[:, Q + 1]))
         z = self.centre[atom] + points[:, :Q] @ root.T + np.sqrt(more) * points[:, Q : Q + 1]
         return expit(z)
+
+
+def limits(level: float = LEVEL) -> np.ndarray:
+    """Return the shares (3,) of the low limit, the median and the high limit of an interval."""
+    tail = (1 - level) / 2
+    return np.array([tail, 0.5, 1 - tail])
+
+
+def told_apart(score: np.ndarray, share: np.ndarray | float) -> np.ndarray:
+    """Return quantiles of scores, of which those within EDGE of 0 or 1 are one: a limit there is 0 or 1.
+
+    share: of the quantiles, to be broadcast to `score`.
+
+    >>> told_apart(np.array([0.5, 0.998, 0.998]), np.array([0.5, 0.05, 0.95]))
+    array([0.5  , 0.995, 1.   ])
+    """
+    score = np.clip(score, EDGE, 1 - EDGE)
+    score = np.where((share > 0.5) & (score >= 1 - EDGE), 1.0, score)
+    return np.where((share < 0.5) & (score <= EDGE), 0.0, score)
 
 
 def independent_labels(n: np.ndarray, per_slide: np.ndarray, rho: np.ndarray) -> np.ndarray:
@@ -153,9 +175,10 @@ def forecast(curve: Curve, n: np.ndarray, per_slide: np.ndarray, prior: CurvePri
     y, noise = on_logit_scale(curve)
     gap = y - power_law(theta, curve.n, curve.per_slide, curve.classes)  # (A, R)
     seen, asked = (curve.n, curve.per_slide), (n, per_slide)
+    shape = prior.bend * room(curve), prior.reach
     apart = len(np.unique(curve.n)) < len(curve.n)  # some labels came from several numbers of slides
-    own = process(seen, seen, prior, apart) + np.diag(noise + prior.jitter**2)
-    across, there = process(asked, seen, prior, apart), process(asked, asked, prior, apart)
+    own = process(seen, seen, *shape, apart) + np.diag(noise + prior.jitter**2)
+    across, there = process(asked, seen, *shape, apart), process(asked, asked, *shape, apart)
     solved = np.linalg.solve(own, np.c_[gap.T, across.T])  # (R, A + Q)
     log_weight = -0.5 * np.einsum("ar,ra->a", gap, solved[:, : len(gap)])
     weight = np.exp(log_weight - log_weight.max())
@@ -171,21 +194,34 @@ def forecast(curve: Curve, n: np.ndarray, per_slide: np.ndarray, prior: CurvePri
     )  # fmt: skip
 
 
-def kernel(a: np.ndarray, b: np.ndarray, prior: CurvePrior) -> np.ndarray:
+def room(curve: Curve) -> float:
+    """Return how much a curve's logit score moves with the logit of its skill, LEAST_ROOM to 1, at its last point.
+
+    Curves bend in skill, (score - 1/K) / (1 - 1/K): near guessing the score hardly moves.
+
+    >>> one = Curve(n=np.array([1.0]), per_slide=np.ones(1), score=np.array([0.6]), luck=np.ones(1), classes=2)
+    >>> round(room(one), 3)
+    0.333
+    """
+    score = float(np.clip(curve.score[-1], EDGE, 1 - EDGE))
+    return float(np.clip((score - 1 / curve.classes) / (1 - 1 / curve.classes) / score, LEAST_ROOM, 1))
+
+
+def kernel(a: np.ndarray, b: np.ndarray, bend: float, reach: float) -> np.ndarray:
     """Return the covariance (a, b) of the process at numbers of labels."""
     apart = np.subtract.outer(np.log2(a), np.log2(b))
-    return prior.bend**2 * np.exp(-0.5 * (apart / prior.reach) ** 2)
+    return bend**2 * np.exp(-0.5 * (apart / reach) ** 2)
 
 
 def process(
-    a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray], prior: CurvePrior, apart: bool
+    a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray], bend: float, reach: float, apart: bool
 ) -> np.ndarray:
     """Return the covariance of the process at points (labels per class, labels of a slide).
 
     Along one run both rise together, and the process is one over labels; where points tell them apart, over both.
     """
-    found = kernel(a[0], b[0], prior)
-    return found * kernel(a[1], b[1], prior) / prior.bend**2 if apart else found
+    found = kernel(a[0], b[0], bend, reach)
+    return found * kernel(a[1], b[1], 1.0, reach) if apart else found
 
 
 def on_logit_scale(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
@@ -216,6 +252,14 @@ def falls(curve: Curve, least: float = 0.01, deviations: float = 2.0) -> bool:
     drop = -np.diff(curve.score)
     doubt = np.sqrt(curve.luck[1:] + curve.luck[:-1])
     return bool((drop > np.maximum(deviations * doubt, least)).any())
+
+
+def _merged(centre: np.ndarray, weight: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return atoms (centres, weights), those in steps of a width taken together."""
+    step = ((centre - centre.min()) / width).astype(int)
+    total = np.bincount(step, weight)
+    there = total > 0
+    return np.bincount(step, weight * centre)[there] / total[there], total[there]
 
 
 @lru_cache(maxsize=4)

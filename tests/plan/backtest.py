@@ -1,12 +1,13 @@
 """How often forecasts hold what was found later: fitted to labels up to a quarter of s, held against the score at s.
 
-Every real set is forecast by a prior that was fitted without it, made-up sets by a prior of the other half of them;
-what intervals are widened by is chosen without them too. The same for slides: fitted to labels from up to a quarter of
-the slides. Figueroa's power law stands beside it. Prints Markdown.
+Every real set is forecast by a prior that was fitted without it, and widened by what the other real sets ask for; made-up
+sets by a prior of the real ones and the other half of them, widened by what that half asks for. The same for slides:
+fitted to labels from up to a quarter of the slides. Figueroa's power law stands beside it. Prints Markdown.
 
     python tests/plan/backtest.py --board results/runs/*/leaderboard.csv    writes the curves of runs to results/plan
     python tests/plan/backtest.py                                           the tables of results/plan/README.md
     python tests/plan/backtest.py --only ifc_cellcycle                      the same of some sets
+    python tests/plan/backtest.py --slides                                  the table of slides
     python tests/plan/backtest.py --prior                                   the prior of bench/statistics/curve_prior.py
 """
 
@@ -21,73 +22,73 @@ import numpy as np
 import pandas as pd
 from curves_of import Known, read_curves, slide_curves, slide_tasks, tasks_of
 from figueroa import figueroa
-from prior import MADE_UP, fit_prior, parts_of, predicted, thinned, widened
+from prior import MADE_UP, fit_prior, is_made, parts_of, predicted, widened
 from synthetic import KEPT
 
 from bench.report.pages.markdown import table_lines
 from bench.statistics.curve_prior import PRIOR
+from bench.statistics.learning_curve import EDGE
 
 HERE = Path(__file__).resolve().parents[2] / "results" / "plan"
 NOT_COUNTED = f"{MADE_UP} 200"  # made-up sets from here on only serve the prior
 
 
-def forecast_all(
-    known: Sequence[Known], only: Sequence[str] = (), wider: float = 0.0, most: int = 1000
-) -> pd.DataFrame:
-    """Return a row per task: what was said of it, by which of the two, and what came.
+def forecast_all(known: Sequence[Known], only: Sequence[str] = ()) -> pd.DataFrame:
+    """Return a row per task: what was said of it, by which of the two, and what came. only: sets, all if there are none.
 
-    only: sets, all if there are none. wider: what intervals are widened by, 0 to choose it without the sets that are
-    forecast. most: curves of a real set.
+    `r_low` and `r_high` are the limits of an interval that is widened by what real sets ask for.
     """
     rows = []
     for part in parts_of(known):
         if only and not part & set(only):
             continue
         others = [one for one in known if one.dataset not in part]
-        prior = replace(fit_prior(others), wider=wider) if wider else widened(fit_prior(others), others)
-        own = thinned([one for one in known if one.dataset in part and not one.dataset.startswith(MADE_UP)], most)
-        made = [one for one in known if one.dataset in part and MADE_UP <= one.dataset < NOT_COUNTED]
-        own += thinned(made)
+        prior = widened(fit_prior(others), others, is_made(part))
+        of_real = widened(prior, others) if is_made(part) else prior
+        own = [one for one in known if one.dataset in part and not _only_fitted(one.dataset)]
         for task in tasks_of(own):
             low, middle, high = predicted(task, prior)
+            r_low, _, r_high = predicted(task, of_real) if of_real is not prior else (low, middle, high)
             rows.append(
                 (task.known.dataset, task.known.method, task.known.curve.noise, len(task.seen.n), task.n, task.score,
-                 low, middle, high, *figueroa(task.seen, task.n), prior.wider)
+                 low, middle, high, *figueroa(task.seen, task.n), r_low, r_high, prior.wider, of_real.wider)
             )  # fmt: skip
-    names = [
-        "set",
-        "method",
-        "noise",
-        "points",
-        "n",
-        "score",
-        "low",
-        "middle",
-        "high",
-        "f_low",
-        "f_middle",
-        "f_high",
-        "wider",
-    ]
-    return pd.DataFrame(rows, columns=names)
+    names = "set method noise points n score low middle high f_low f_middle f_high r_low r_high wider r_wider"
+    found = pd.DataFrame(rows, columns=names.split())
+    made = found["set"].str.startswith(MADE_UP)
+    return found.assign(
+        kind=np.where(made, "200 made-up sets", found["set"]), together=np.where(made, "made-up sets", "real sets"),
+        wrong=found["noise"].map("{:.0%}".format), head=found["method"].str.split(" x ").str[1].str.split(" at ").str[0],
+    )  # fmt: skip
+
+
+def _only_fitted(name: str) -> bool:
+    return name.startswith(MADE_UP) and name >= NOT_COUNTED
+
+
+def held(found: pd.DataFrame, by: str = "") -> pd.Series:
+    """Return whether intervals hold the scores; those within EDGE of 0 or 1 are one. by: before names of columns."""
+    score, low, high = (found[name].clip(EDGE, 1 - EDGE) for name in ("score", f"{by}low", f"{by}high"))
+    return (score >= low) & (score <= high)
 
 
 def summary(found: pd.DataFrame, by: str) -> Iterator[tuple]:
     """Yield a row of the table per value of a column."""
     for name, own in found.groupby(by):
-        given = own["f_low"].notna()
-        low, high = own["score"] < own["low"], own["score"] > own["high"]
-        f_held = (own["score"].between(own["f_low"], own["f_high"]))[given]
+        given = own[own["f_low"].notna()]
         yield (
-            name, len(own), f"{1 - (low | high).mean():.3f}", f"{100 * (own['high'] - own['low']).mean():.1f}",
-            f"{100 * (own['middle'] - own['score']).abs().mean():.1f}",
-            f"{given.mean():.2f}", f"{f_held.mean():.3f}" if given.any() else "",
-            f"{100 * (own['f_high'] - own['f_low'])[given].mean():.1f}" if given.any() else "",
-            f"{100 * (own['f_middle'] - own['score']).abs().mean():.1f}" if own["f_middle"].notna().any() else "",
+            name, len(own), f"{held(own).mean():.3f}", _points(own["high"] - own["low"]),
+            _points((own["middle"] - own["score"]).abs()), f"{len(given) / len(own):.2f}",
+            f"{held(given, 'f_').mean():.3f}" if len(given) else "", _points(given["f_high"] - given["f_low"]),
+            _points((own["f_middle"] - own["score"]).abs()),
         )  # fmt: skip
 
 
 HEADS = ("", "forecasts", "held", "width", "off by", "Figueroa gives one", "held", "width", "off by")
+
+
+def _points(values: pd.Series) -> str:
+    return f"{100 * values.mean():.1f}" if values.notna().any() else ""
 
 
 def print_table(found: pd.DataFrame, by: str, what: str) -> None:
@@ -100,58 +101,64 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--board", type=Path, nargs="+", default=[])
     parser.add_argument("--prior", action="store_true")
+    parser.add_argument("--slides", action="store_true")
     parser.add_argument("--only", nargs="+", default=[])
-    parser.add_argument("--wider", type=float, default=0.0)
-    parser.add_argument("--most", type=int, default=1000)
+    parser.add_argument("--to", type=Path, help="where a row per forecast is written too")
     asked = parser.parse_args()
     if asked.board:
         boards = [pd.read_csv(place) for place in asked.board]
         pd.concat([board[board["role"] != "diagnostic"][list(KEPT)] for board in boards]).to_csv(
             HERE / "curves.csv", index=False, float_format="%.6g"
         )
-        return
-    known = read_curves([HERE / "curves.csv", HERE / "synthetic.csv"])
-    if asked.prior:
-        prior = fit_prior(known)
-        print(replace(prior, wider=asked.wider) if asked.wider else widened(prior, known))
-        return
-    found = forecast_all(known, asked.only, asked.wider, asked.most)
-    found = found.assign(
-        kind=np.where(found["set"].str.startswith(MADE_UP), "200 made-up sets", found["set"]),
-        wrong=found["noise"].map("{:.0%}".format), head=found["method"].str.split(" x ").str[1].str.split(" at ").str[0],
-    )  # fmt: skip
-    print("wider:", found.groupby("kind")["wider"].first().to_dict(), "\n")
-    print_table(found, "kind", "set")
-    real = found[~found["set"].str.startswith(MADE_UP)]
-    for by, what in (("points", "numbers of labels seen"), ("wrong", "wrong labels"), ("head", "head")):
-        print_table(real, by, f"real sets, {what}")
-        if not asked.only:
-            print_table(found[found["kind"] == "200 made-up sets"], by, f"made-up sets, {what}")
-    if not asked.only and (HERE / "slides.csv").exists():
+    elif asked.slides:
         print_slides()
+    elif asked.prior:
+        known = read_curves([HERE / "curves.csv", HERE / "synthetic.csv"])
+        print(widened(fit_prior(known), known))
+    else:
+        found = forecast_all(read_curves([HERE / "curves.csv", HERE / "synthetic.csv"]), asked.only)
+        if asked.to:
+            found.to_csv(asked.to, index=False)
+        print_labels(found)
+
+
+def print_labels(found: pd.DataFrame) -> None:
+    """Print how forecasts from few labels hold the score of four times as many."""
+    print("widened by", found.groupby("kind")["wider"].unique().map(lambda each: each.round(2).tolist()).to_dict(), "\n")
+    print_table(found, "kind", "set")
+    print_table(found, "together", "together")
+    for kind, own in found.groupby("together"):
+        for by, what in (("points", "numbers of labels seen"), ("wrong", "wrong labels"), ("head", "head")):
+            print_table(own, by, f"{kind}, {what}")
+    made = found[found["together"] == "made-up sets"]
+    if len(made):
+        print(f"made-up sets widened as real ones ask for ({made['r_wider'].unique().round(2)}): held", end=" ")
+        print(f"{held(made, 'r_').mean():.3f}, width {_points(made['r_high'] - made['r_low'])}")
 
 
 def print_slides() -> None:
     """Print how forecasts from few slides hold the score from four times as many and more."""
     rows = []
     for task in slide_tasks(slide_curves(HERE / "slides.csv")):
-        low, middle, high = predicted(task, PRIOR)
-        blind = task.seen_alone()
-        without = predicted(replace(task, seen=blind), PRIOR)
-        rows.append((task.known.dataset, task.slides, task.score, low, middle, high, *without))
-    names = ["set", "slides", "score", "low", "middle", "high", "b_low", "b_middle", "b_high"]
-    found = pd.DataFrame(rows, columns=names)
-    found["kind"] = np.where(found["set"].str.startswith(MADE_UP), "made-up sets", found["set"])
+        alone = predicted(replace(task, seen=task.seen_alone()), PRIOR)
+        rows.append((task.known.dataset, task.slides, task.score, *predicted(task, PRIOR), *alone))
+    found = pd.DataFrame(rows, columns=["set", "slides", "score", "low", "middle", "high", "b_low", "b_middle", "b_high"])
+    made = found["set"].str.startswith(MADE_UP)
+    found["kind"] = np.where(made, "made-up sets", found["set"])
     lines = []
-    for (kind, slides), own in found.groupby(["kind", "slides"]):
+    for (kind, slides), own in [*found.groupby(["kind", "slides"]), *((key, own) for key, own in _whole(found))]:
         lines.append((
-            kind, int(slides), len(own), f"{own['score'].between(own['low'], own['high']).mean():.3f}",
-            f"{100 * (own['high'] - own['low']).mean():.1f}", f"{100 * (own['middle'] - own['score']).abs().mean():.1f}",
-            f"{own['score'].between(own['b_low'], own['b_high']).mean():.3f}",
-            f"{100 * (own['b_middle'] - own['score']).abs().mean():.1f}",
+            kind, slides, len(own), f"{held(own).mean():.3f}", _points(own["high"] - own["low"]),
+            _points((own["middle"] - own["score"]).abs()), f"{held(own, 'b_').mean():.3f}",
+            _points((own["b_middle"] - own["score"]).abs()),
         ))  # fmt: skip
     heads = ("set", "slides", "forecasts", "held", "width", "off by", "labels alone: held", "off by")
     print(table_lines([heads, *(tuple(map(str, row)) for row in lines)]))
+
+
+def _whole(found: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
+    for kind, own in found.groupby("kind"):
+        yield (str(kind), "all"), own
 
 
 if __name__ == "__main__":

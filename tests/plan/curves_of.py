@@ -15,7 +15,7 @@ from bench.statistics.learning_curve import Curve
 AHEAD, MOST_AHEAD = 4, 5
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Known:
     """A curve of a set, whole. method: encoder, head and noise in words."""
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bench.report.tables.rows import cleanest, competing
 from bench.statistics.curve_prior import PRIOR
-from bench.statistics.learning_curve import EDGE, Curve, falls, first_reached, forecast
+from bench.statistics.learning_curve import EDGE, Curve, falls, first_reached, forecast, limits, told_apart
 
 OF_CURVE = ["encoder", "head", "selection", "series", "noise_kind", "noise"]
 AHEAD = 4  # times the labels that are there: no forecast goes beyond
@@ -111,7 +111,7 @@ def look_ahead(key: CurveKey, curve: Curve, other_slides: float) -> Ahead:
     found = forecast(curve, n, per_slide, PRIOR)
     paths = found.paths(other_slides)
     return Ahead(
-        key, curve, n, np.quantile(paths, [0.05, 0.5, 0.95], axis=0), paths, float(per_slide[-1]),
+        key, curve, n, told_apart(np.quantile(paths, limits(), axis=0), limits()[:, None]), paths, float(per_slide[-1]),
         falls(curve.first(len(seen))) if len(seen) == len(curve.n) else False,
     )  # fmt: skip
 

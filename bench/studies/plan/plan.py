@@ -26,7 +26,7 @@ from bench.report.tables.plan import (
 )
 from bench.report.tables.rows import cleanest
 from bench.statistics.curve_prior import PRIOR
-from bench.statistics.learning_curve import forecast
+from bench.statistics.learning_curve import forecast, limits, told_apart
 from bench.studies.plan.read import Precision
 
 APART = 1.5  # times as many labels of a slide, from which two points tell labels and slides apart
@@ -108,8 +108,8 @@ def _slides(board: pd.DataFrame, best: Ahead) -> pd.DataFrame | None:
     rows = cleanest(board[board["shots"] == now])
     last = rows[(rows[["encoder", "head", "selection"]] == list(best.key[:3])).all(axis=1)].iloc[0].to_dict()
     found = forecast(best.curve, np.full(len(at), now), at, PRIOR).paths(over_other_slides(last))
-    low, middle, high = np.quantile(found, [0.05, 0.5, 0.95], axis=0)
-    gain = np.quantile(found - found[:, [times.index(1)]], [0.05, 0.5, 0.95], axis=0)
+    low, middle, high = told_apart(np.quantile(found, limits(), axis=0), limits()[:, None])
+    gain = np.quantile(found - found[:, [times.index(1)]], limits(), axis=0)
     return pd.DataFrame({
         "times": times, "slides": now * best.curve.classes / at, "low": low, "score": middle, "high": high,
         "gain_low": gain[0], "gain": gain[1], "gain_high": gain[2],

@@ -22,7 +22,7 @@ CALLS = {
     "encoders": (("--family", "descriptor"), "encoder"),
     "heads": ((), "head"),
     "doctor": ((), "state"),
-    "run": ((*DATA, "--encoder", "texture", "--head", "knn", *QUICK, "--shots", "1,2"), "balanced_accuracy"),
+    "run": ((*DATA, "--name", "raw", "--encoder", "texture", "--head", "knn", *QUICK, "--shots", "1,2"), "balanced_accuracy"),
     "run --dry-run": ((*DATA, "--encoder", "texture", "--head", "knn", *QUICK), "seconds"),
     "leaderboard": ((), "balanced_accuracy"),
     "fit": ((*DATA, "--encoder", "texture", "--head", "knn", "--save", "cells.model"), "balanced_accuracy"),

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import expit, logit
+from scipy.special import expit, logit, ndtr
 
 from bench.statistics.curve_prior import PRIOR
-from bench.statistics.learning_curve import Curve, falls, first_reached, forecast, independent_labels, power_law
+from bench.statistics.learning_curve import (
+    Curve,
+    Forecast,
+    falls,
+    first_reached,
+    forecast,
+    independent_labels,
+    power_law,
+    room,
+)
 
 THETA = np.array([[logit(0.1), np.log(3.0), np.log(0.7), logit(0.5)]])
 
@@ -67,6 +76,28 @@ def test_a_forecast_has_the_same_bits_again():
 def test_paths_have_the_quantiles_of_the_forecast():
     found = forecast(curve([1, 2, 4], [0.4, 0.5, 0.6]), np.array([8.0, 16.0]), np.ones(2), PRIOR)
     assert np.abs(np.quantile(found.paths(0.02), [0.05, 0.5, 0.95], axis=0) - found.interval(0.02)).max() < 0.02
+
+
+def test_quantiles_are_those_of_the_mixture_to_the_last_atom():
+    rng = np.random.default_rng(0)
+    centre, weight = rng.normal(0, 2, (500, 2)), rng.dirichlet(np.ones(500))
+    found = Forecast(centre=centre, covariance=np.diag([0.04, 1.0]), weight=weight).quantiles(np.array([0.05, 0.5, 0.95]))
+    below = ndtr((logit(found)[:, None] - centre) / np.array([0.2, 1.0]))  # (3, 500, 2)
+    assert np.abs(np.einsum("a,iaq->iq", weight, below) - np.array([[0.05], [0.5], [0.95]])).max() < 1e-3
+
+
+def test_a_score_of_one_is_within_reach_of_a_curve_that_is_all_but_there():
+    low, middle, high = forecast(curve([4, 8, 16], [0.99, 1.0, 1.0]), np.array([64.0]), np.ones(1), PRIOR).interval()[:, 0]
+    assert high == 1.0 and low <= middle <= 0.995
+    assert forecast(curve([4, 8, 16], [0.5, 0.6, 0.65]), np.array([64.0]), np.ones(1), PRIOR).interval()[2, 0] < 0.99
+
+
+def test_near_guessing_a_curve_bends_less():
+    assert room(curve([1], [0.34])) < room(curve([1], [0.6])) < room(curve([1], [0.95])) < 1
+    n = np.array([1, 2, 4.0])
+    flat, high = (np.ptp(forecast(curve(n, s), np.array([16.0]), np.ones(1), PRIOR).interval()[[0, 2], 0])
+                  for s in ([0.34, 0.34, 0.345], [0.7, 0.75, 0.8]))  # fmt: skip
+    assert flat < high
 
 
 def test_a_path_that_never_reaches_the_goal_needs_more_labels_than_there_are():
