@@ -81,14 +81,11 @@ def cells(given: argparse.Namespace) -> Iterator[Line]:
     if not (folder / f"made{given.dim}.npz").exists():
         write_fields(folder, given.fields)
         k = np.arange(N)
-        x, y = SIDE * (k % BOXES % ACROSS), SIDE * (k % BOXES // ACROSS)
+        x, y = corner_of(k)
         names = np.array([field_name(i) for i in range(given.fields)])
         places = {"path": names[k // BOXES], "x0": x, "y0": y, "x1": x + SIDE, "y1": y + SIDE}
         write_npz(folder / f"made{given.dim}.npz", places, N, given.dim)
-    asked = [
-        "--data", "labels.csv", "--group-column", "slide", "--instances", f"boxes:{SIDE}", "--cells", "cells.csv",
-        "--cell-column", "label", "--max-instances", str(BOXES), "--encoder", f"made=file:made{given.dim}.npz",
-    ]  # fmt: skip
+    asked = ["--data", "labels.csv", "--group-column", "slide", "--encoder", f"made=file:made{given.dim}.npz"]
     yield from _whole(f"{N:,} cells of {given.fields:,} images, d = {given.dim}", folder, asked)
 
 
@@ -155,23 +152,28 @@ def write_images(folder: Path, N: int) -> None:
 
 
 def write_fields(folder: Path, fields: int) -> None:
-    """Write images, their table, and the table of their cells, whose classes go round."""
+    """Write images, and a table of labelled boxes in them."""
     (folder / "fields").mkdir(parents=True, exist_ok=True)
-    with (folder / "labels.csv").open("w", newline="") as one, (folder / "cells.csv").open("w", newline="") as two:
-        of_images, of_cells = csv.writer(one), csv.writer(two)
-        of_images.writerow(("path", "label", "slide"))
-        of_cells.writerow(("path", "x0", "y0", "x1", "y1", "label"))
+    with (folder / "labels.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("path", "x0", "y0", "x1", "y1", "label", "slide"))
         for i in range(fields):
             pixels = np.zeros((SIDE * ACROSS, SIDE * ACROSS), np.uint8)
             pixels[:SIDE, :SIDE] = np.random.default_rng(i).integers(256, size=(SIDE, SIDE))
             Image.fromarray(pixels).save(folder / field_name(i))
-            of_images.writerow((field_name(i), f"c{i % CLASSES}", f"s{i * SLIDES // fields:03}"))
-            for k in range(BOXES):
-                x, y = SIDE * (k % ACROSS), SIDE * (k // ACROSS)
-                of_cells.writerow((field_name(i), x, y, x + SIDE, y + SIDE, f"c{class_of(i * BOXES + k)}"))
+            for k in range(i * BOXES, (i + 1) * BOXES):
+                x, y = corner_of(k)
+                box = (x, y, x + SIDE, y + SIDE)
+                rows.writerow((field_name(i), *box, f"c{class_of(k)}", f"s{i * SLIDES // fields:03}"))
 
 
-def class_of(k: int) -> int:
+def corner_of(k: int | np.ndarray) -> tuple[int | np.ndarray, int | np.ndarray]:
+    """Return the upper left corner of the box of a cell in its field, in pixels."""
+    return SIDE * (k % BOXES % ACROSS), SIDE * (k % BOXES // ACROSS)
+
+
+def class_of(k: int | np.ndarray) -> int | np.ndarray:
+    """Return the class of a cell."""
     return k % CLASSES
 
 
@@ -206,7 +208,7 @@ def write_predictions(given: argparse.Namespace) -> None:
     from bench.runs.record import RunRecord, write_record_of
     from bench.runs.tested import scored_items
 
-    N = 3 * given.tested
+    N = given.tested  # slides of one class each: 25 a class are tested in folds, every row once a draw
     slide = np.arange(N) * SLIDES // N
     names = np.array([f"c{k}" for k in range(CLASSES)])
     rows = pd.DataFrame({
