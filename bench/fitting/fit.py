@@ -140,7 +140,8 @@ def fit_units(
     seeds_of = {shots: max(unit.draws for unit in units if unit.shots == shots) for shots in _levels(units)}
     axes = axes_for(view, inputs)
     with threadpool_limits(1):
-        visits = [(r, f, split) for r, splits in enumerate(plan.repeats) for f, split in enumerate(splits)]
+        drawn = plan.repeats[: max(seeds_of.values())]  # few draws do not reach the last partitions
+        visits = [(r, f, split) for r, splits in enumerate(drawn) for f, split in enumerate(splits)]
         for number, (r, f, split) in enumerate(visits, 1):
             pool = rows_of(view, split, inputs, axes)
             at = np.searchsorted(inputs.test_rows, split.test)
