@@ -12,7 +12,8 @@ Parts, each of which can be run alone:
 
 A million cells take a million rows and not a million files, which are walked in the part `images`. Every command is a
 process of its own with one thread. CPU s: user and system, of the process and those it waited for. Memory: the most
-that it held at once. Files that are there already (from a call before) are not made again; runs are.
+that it held at once, pages of mapped files among it. Images and embeddings that are there already (from a call before)
+are not made again; runs are, and so is the store unless --keep-store is given.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("--methods", type=int, default=100)
     parser.add_argument("--tested", type=int, default=100_000)
     parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--keep-store", action="store_true", help="do not extract again")
     parser.add_argument("--write-predictions", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.write_predictions:
@@ -72,7 +74,7 @@ def images(given: argparse.Namespace) -> Iterator[Line]:
         names = np.array([image_name(i, N) for i in range(N)])
         write_npz(folder / "made.npz", {"path": names}, N, IMAGE_DIM)
     asked = ["--data", "data", "--group-pattern", r"(s\d+)/", "--encoder", "made=file:made.npz"]
-    yield from _whole(f"{N:,} images, d = {IMAGE_DIM}", folder, asked)
+    yield from _whole(f"{N:,} images, d = {IMAGE_DIM}", folder, asked, keep=given.keep_store)
 
 
 def cells(given: argparse.Namespace) -> Iterator[Line]:
@@ -86,18 +88,20 @@ def cells(given: argparse.Namespace) -> Iterator[Line]:
         places = {"path": names[k // BOXES], "x0": x, "y0": y, "x1": x + SIDE, "y1": y + SIDE}
         write_npz(folder / f"made{given.dim}.npz", places, N, given.dim)
     asked = ["--data", "labels.csv", "--group-column", "slide", "--encoder", f"made=file:made{given.dim}.npz"]
-    yield from _whole(f"{N:,} cells of {given.fields:,} images, d = {given.dim}", folder, asked)
+    yield from _whole(f"{N:,} cells of {given.fields:,} images, d = {given.dim}", folder, asked, keep=given.keep_store)
 
 
-def _whole(part: str, folder: Path, asked: Sequence[str]) -> Iterator[Line]:
+def _whole(part: str, folder: Path, asked: Sequence[str], *, keep: bool) -> Iterator[Line]:
     out = folder / "out"
-    shutil.rmtree(out, ignore_errors=True)
-    yield [part, "extract", *measured(folder, ["-m", "bench", "extract", *asked, "--out", "out"])]
-    yield [part, "run", *measured(folder, ["-m", "bench", "run", *asked, "--out", "out", *RUN])]
+    shutil.rmtree(out / "runs" if keep else out, ignore_errors=True)
+    if not keep:
+        yield [part, "extract", *measured(folder, ["-m", "bench", "extract", *asked, "--out", "out"])]
+    run = ["-m", "bench", "run", *asked, "--out", "out", *RUN]
+    yield [part, "run", *measured(folder, run)]
     shutil.rmtree(out / ".unchanged", ignore_errors=True)
     time.sleep(3)  # what changed just now is not remembered
     for how in ("all is looked at", "remembered"):
-        yield [part, f"the same run again ({how})", *measured(folder, ["-m", "bench", "run", *asked, "--out", "out", *RUN])]
+        yield [part, f"the same run again ({how})", *measured(folder, run)]
     yield [part, "leaderboard", *measured(folder, ["-m", "bench", "leaderboard", "--out", "out"])]
     yield [part, "leaderboard --rebuild", *measured(folder, ["-m", "bench", "leaderboard", "--rebuild", "--out", "out"])]
 
