@@ -248,7 +248,7 @@ def task_bytes(task: Task, sweep: Sweep, view: View) -> float:
     settings = max(len(unit.settings) for unit in task)
     shared = sum(map(len, sweep.plan.repeats)) == 1 and keeps_products(n_rows)
     # All rows with their test rows, or what draws ask for: these with test rows of length 1 and on other axes.
-    scaled = (n_rows if shared else split + n) * view.width * (8 + 4 + 4)
+    scaled = (n_rows if shared else split) * view.width * (8 + 4 + 4)
     pool = 4 * n_rows * (split + 2 * view.width) if shared else 0  # cosines, rows of length 1 and on other axes
     products = pool + 8 * (4 * n * n + 4 * n * split + 2 * n * view.width)
     folds = 80 * n * n if any(unit.selection == "inner-cv" for unit in task) else 0  # a draw's, for all heads
