@@ -59,11 +59,10 @@ def product(A: np.ndarray, B: np.ndarray, size: int = 0, dtype: type = np.float6
     size: the numbers of the support, by which the library is chosen. dtype: of the terms and the product.
     """
     rows: np.ndarray = np.ascontiguousarray(B.T, dtype)
-    out = np.empty((len(rows), len(A)), dtype)
+    out: np.ndarray = np.empty((len(rows), len(A)), dtype)
     with fast_products(NUMPY, size) as on:
         for i in range(0, len(A), WIDE):
-            some = A[i : i + WIDE].astype(dtype, copy=False)
-            out[:, i : i + WIDE] = on.product(rows[:, None], some.T)[:, 0]
+            out[:, i : i + WIDE] = on.product(rows[:, None], A[i : i + WIDE].astype(dtype, copy=False).T)[:, 0]
     return out.T
 
 
