@@ -21,7 +21,7 @@ from bench.fitting.selection import Chosen, choose
 from bench.fitting.views import View, axes_of_view
 from bench.heads import Head, get_heads
 from bench.heads.axes import Axes
-from bench.heads.pool import BUDGET, Pool
+from bench.heads.pool import BUDGET, Pool, keeps_products
 from bench.heads.support import Support
 from bench.protocol.noise import KINDS, Candidates, NoiseContext, flip_labels, replaced_rows
 from bench.protocol.noise_inputs import NoiseInputs
@@ -140,7 +140,8 @@ def fit_units(
     seeds_of = {shots: max(unit.draws for unit in units if unit.shots == shots) for shots in _levels(units)}
     axes = axes_for(view, inputs)
     with threadpool_limits(1):
-        visits = [(r, f, split) for r, splits in enumerate(plan.repeats) for f, split in enumerate(splits)]
+        drawn = plan.repeats[: max(seeds_of.values())]  # few draws do not reach the last partitions
+        visits = [(r, f, split) for r, splits in enumerate(drawn) for f, split in enumerate(splits)]
         for number, (r, f, split) in enumerate(visits, 1):
             pool = rows_of(view, split, inputs, axes)
             at = np.searchsorted(inputs.test_rows, split.test)
@@ -163,13 +164,13 @@ def rows_of(view: View, split: Split, inputs: SweepInputs, axes: Callable[[], Ax
     """Return the rows of a split for its draws: scaled for all of them, or by each for itself.
 
     axes: `axes_for` the view, where several splits share it. One split serves all draws, so what is made of all rows
-    pays; of many splits, each serves a few draws. The data alone decides, as numbers from sliced products may differ in
-    the last bit.
+    pays, unless rows are so many that no products are kept; of many splits, each serves a few draws. The data alone
+    decides, as numbers from sliced products may differ in the last bit.
     """
     axes = axes or axes_for(view, inputs)
     if inputs.scale_by == "support":
         return ScaledByDraw(view.take, inputs.groups, inputs.device)
-    if sum(map(len, inputs.plan.repeats)) == 1:
+    if sum(map(len, inputs.plan.repeats)) == 1 and keeps_products(len(inputs.groups)):
         return Pool(view.scaled(split.train, inputs.groups), inputs.groups, BUDGET, inputs.device, axes)
     return ScaledBySplit(view.scaler(split.train, inputs.groups), inputs.groups, axes, inputs.device)
 

@@ -8,7 +8,7 @@ Which rows these are is a choice that a user has to know of, `--scale-by`:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -64,11 +64,15 @@ def scaling_of(X: np.ndarray, train: np.ndarray, groups: np.ndarray, scaling: st
         raise BenchError(f"Got scaling '{scaling}'; expected one of {', '.join(SCALING)}.")
     _, group, size = np.unique(groups[train], return_inverse=True, return_counts=True)
     weight = 1 / (len(size) * size[group])
-    blocks = [(weight[i : i + BLOCK], X[train[i : i + BLOCK]]) for i in range(0, len(train), BLOCK)]
-    mean = np.sum([w @ rows for w, rows in blocks], axis=0)
+
+    def blocks() -> Iterator[tuple[np.ndarray, np.ndarray]]:  # read again where they are asked for twice, and not kept
+        for i in range(0, len(train), BLOCK):
+            yield weight[i : i + BLOCK], X[train[i : i + BLOCK]]
+
+    mean = np.sum([w @ rows for w, rows in blocks()], axis=0)
     if scaling == "unit":
         return Scaling(mean, None)
-    deviation = np.sqrt(np.sum([w @ (rows - mean) ** 2 for w, rows in blocks], axis=0))
+    deviation = np.sqrt(np.sum([w @ (rows - mean) ** 2 for w, rows in blocks()], axis=0))
     varies = deviation > ROUNDING * np.abs(mean)
     return Scaling(mean, np.where(varies, deviation * np.sqrt(X.shape[1]), np.inf))
 

@@ -21,7 +21,7 @@ from bench.errors import BenchError
 from bench.fitting.fit import SupportRows, SweepInputs, fit_units
 from bench.fitting.plan import Sweep
 from bench.fitting.views import View
-from bench.heads.pool import BUDGET
+from bench.heads.pool import keeps_products
 from bench.protocol.supports import image_names
 from bench.runs.blocks import FitBlock
 from bench.runs.predictions import read_unit
@@ -242,8 +242,9 @@ def task_bytes(task: Task, sweep: Sweep, view: View) -> float:
     n = max(unit.labels(K) for unit in task)
     rates = max(len(unit.rates) for unit in task)
     settings = max(len(unit.settings) for unit in task)
-    scaled = n_rows * view.width * (8 + 4 + 4)  # float64 while the mean is taken, the float32 result, the test rows
-    shared = sum(map(len, sweep.plan.repeats)) == 1 and 4 * n_rows**2 <= BUDGET
+    shared = sum(map(len, sweep.plan.repeats)) == 1 and keeps_products(n_rows)
+    # All rows with their test rows, or what draws ask for: these with test rows of length 1 and on other axes.
+    scaled = (n_rows if shared else split) * view.width * (8 + 4 + 4)
     pool = 4 * n_rows * (split + 2 * view.width) if shared else 0  # cosines, rows of length 1 and on other axes
     products = pool + 8 * (4 * n * n + 4 * n * split + 2 * n * view.width)
     folds = 80 * n * n if any(unit.selection == "inner-cv" for unit in task) else 0  # a draw's, for all heads

@@ -15,6 +15,11 @@ BUDGET = 2**31  # bytes of cosines a pool may keep, enough for 23,000 rows
 SMALL_SHARE = 16  # a draw of less than one in so many of the pool's rows makes its cosines itself
 
 
+def keeps_products(N: int, budget: int = BUDGET) -> bool:
+    """Return whether the cosines of N rows with each other are few enough to be kept."""
+    return budget >= 4 * N**2
+
+
 class Pool:
     """All rows X (N, d) of one split, scaled and so centred, and what its draws share: made once, sliced by every draw.
 
@@ -34,7 +39,7 @@ class Pool:
         self._axes = axes
         self.groups = groups
         self.device = device
-        self.keeps_products = 4 * len(X) ** 2 <= budget
+        self.keeps_products = keeps_products(len(X), budget)
         self._tested: TestRows | None = None
 
     def support(self, rows: np.ndarray, test: np.ndarray, groups: np.ndarray | None = None) -> Support:

@@ -17,6 +17,7 @@ from bench.products.calls import Array, Layout, find_layout, in_calls, telling
 
 LARGE = 2**16  # numbers of the rows learned from, from which torch's products are worth its import
 ROWS = 128  # in a call of a product that is made once
+WIDE = 2**15  # columns of a factor at a time: what tells how a call rounds is as large as the factor
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,21 @@ class Backend:
         layout: that of `layout`, if it is known; else one of more rows, for a product that is made once.
         """
         (P, K, r), c = A.shape, B.shape[1]
+        is_numpy = isinstance(B, np.ndarray)
+        if layout is None and is_numpy and c > WIDE:
+            return self._wide_product(A, B)
         if layout is None:
-            is_numpy = isinstance(B, np.ndarray)
             dtype = A.dtype.type if is_numpy else np.float32
             layout = _layout(self, K, r, c, max(self.together, ROWS // K), is_numpy and not B.flags.c_contiguous, dtype)
         return in_calls(self.matmul, A.reshape(P * K, r), B, layout).reshape(P, K, c)
+
+    def _wide_product(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
+        """Return `product` of a factor of many columns, some of them at a time."""
+        out = np.empty((*A.shape[:2], B.shape[1]), A.dtype)
+        for j in range(0, B.shape[1], WIDE):
+            some = B[:, j : j + WIDE]
+            out[..., j : j + WIDE] = self.product(A, np.ascontiguousarray(some) if B.flags.c_contiguous else some)
+        return out
 
 
 @lru_cache(maxsize=1024)

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from bench.products.backend import NUMPY, fast_products
+from bench.products.backend import NUMPY, WIDE, fast_products
 from bench.products.calls import REGISTERS, telling
 
 BLOCK = 256  # rows multiplied at a time
@@ -25,7 +25,10 @@ def lengths(X: np.ndarray) -> np.ndarray:
 def unit_rows(X: np.ndarray) -> np.ndarray:
     """Return the rows of X (n, d) at length 1, float32; a row of length 0 stays."""
     length = lengths(X)[:, None]
-    return np.ascontiguousarray(X / np.where(length > 0, length, 1), dtype=np.float32)
+    safe, out = np.where(length > 0, length, 1), np.empty(X.shape, np.float32)
+    for i in range(0, len(X), BLOCK):
+        out[i : i + BLOCK] = X[i : i + BLOCK] / safe[i : i + BLOCK]
+    return out
 
 
 def products(A: np.ndarray, B: np.ndarray) -> np.ndarray:
@@ -56,8 +59,11 @@ def product(A: np.ndarray, B: np.ndarray, size: int = 0, dtype: type = np.float6
     size: the numbers of the support, by which the library is chosen. dtype: of the terms and the product.
     """
     rows: np.ndarray = np.ascontiguousarray(B.T, dtype)
+    out: np.ndarray = np.empty((len(rows), len(A)), dtype)
     with fast_products(NUMPY, size) as on:
-        return on.product(rows[:, None], A.astype(dtype, copy=False).T)[:, 0].T
+        for i in range(0, len(A), WIDE):
+            out[:, i : i + WIDE] = on.product(rows[:, None], A[i : i + WIDE].astype(dtype, copy=False).T)[:, 0]
+    return out.T
 
 
 def _side(n: int) -> int:

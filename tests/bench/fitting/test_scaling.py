@@ -10,9 +10,11 @@ import pytest
 from bench.errors import BenchError
 from bench.fitting.ensembles import Concat
 from bench.fitting.fit import rows_of
-from bench.fitting.scaling import ScaledByDraw, ScaledBySplit, scale_rows
+from bench.fitting.scaling import SCALING, ScaledByDraw, ScaledBySplit, scale_rows
 from bench.fitting.schedule import inputs_of, run_units
+from bench.fitting.views import Embedded
 from bench.heads import get_heads
+from bench.heads.pool import Pool
 from bench.protocol.open_set import replace_rows
 from bench.protocol.protocol import Protocol
 from bench.runs.predictions import read_unit
@@ -105,3 +107,15 @@ def test_workers_change_no_bit_of_draws_scaled_by_themselves(make_sweep, tmp_pat
 def test_unknown_rows_to_scale_by_are_refused():
     with pytest.raises(BenchError, match="Got --scale-by 'suport', did you mean 'support'"):
         Protocol(shots=(1,), scale_by="suport")
+
+
+@pytest.mark.parametrize("scaling", SCALING)
+def test_draws_of_one_split_see_the_same_rows_whether_all_are_scaled_or_those_asked_for(scaling):
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(30), 20).astype(str)
+    train, test, rows = np.arange(400), np.arange(400, 600), np.arange(0, 400, 40)
+    view = Embedded("e", "k", scaling, rng.standard_normal((600, 24), np.float32))
+    pool = Pool(view.scaled(train, groups), groups, budget=0).support(rows, test)
+    asked_for = ScaledBySplit(view.scaler(train, groups), groups, lambda: pool.axes).support(rows, test)
+    assert np.array_equal(pool.X, asked_for.X) and np.array_equal(pool.X_test, asked_for.X_test)
+    assert np.array_equal(pool.groups, asked_for.groups) and np.array_equal(pool.mean, asked_for.mean)

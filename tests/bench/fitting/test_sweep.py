@@ -87,6 +87,15 @@ def test_heads_noise_rates_and_kinds_of_selection_share_one_support_a_draw(make_
     assert len(made) == 2 * 3 * len(sweep.plan.repeats[0])
 
 
+def test_partitions_that_no_draw_is_of_are_not_looked_at(make_sweep, tmp_path, monkeypatch):
+    sweep, views = make_sweep(Protocol(shots=(2,), draws=3), ["centroid"], groups=8, items=8)
+    assert len(sweep.plan.repeats) > 3
+    seen, original = [], fit.rows_of
+    monkeypatch.setattr(fit, "rows_of", lambda view, split, *rest: seen.append(split.name) or original(view, split, *rest))
+    run_units(sweep, views, tmp_path)
+    assert set(seen) == {split.name for splits in sweep.plan.repeats[:3] for split in splits}
+
+
 def test_a_second_sweep_reuses_every_unit_and_a_lost_or_damaged_one_is_made_again(sweep_of_two, tmp_path):
     sweep, views = sweep_of_two
     run_units(sweep, views, tmp_path)
