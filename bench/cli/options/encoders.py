@@ -90,6 +90,15 @@ FromRun = Annotated[
 Device = Annotated[
     str, option(COMPUTER, "Where encoders run: auto, cpu, cuda or cuda:N.", "--device", value="DEVICE")
 ]
+Precision = Annotated[
+    str,
+    option(
+        COMPUTER,
+        "How networks run whose name says nothing of precision= or backend=: named (in float32), or auto, the fastest of "
+        "what this device can do that keeps the embeddings of your images: measured once, then remembered.",
+        "--precision", value="named|auto",
+    ),
+]  # fmt: skip
 FitDevice = Annotated[
     str,
     option(
