@@ -1,4 +1,4 @@
-"""The ways of running an encoder on a device, tried on images: which of them keep its embeddings, and how fast they are."""
+"""The ways of running an encoder on a device, tried on images: which keep its embeddings, and how fast they are."""
 
 from __future__ import annotations
 
@@ -112,8 +112,8 @@ def time_ways(
         for number in range(ROUNDS):
             on_round(number)
             rounds.append({way: _seconds(encoder, batch, pool, placement) for way, encoder in going.items()})
-            fastest = min(rounds[0].values())
-            going = {way: loaded[way] for way, spent in rounds[0].items() if spent <= CONTENDS * fastest or way is PLAIN}
+            limit = CONTENDS * min(rounds[0].values())
+            going = {way: loaded[way] for way, spent in rounds[0].items() if spent <= limit or way is PLAIN}
     ratios = {way: [one[PLAIN] / one[way] for one in rounds if way in one] for way in loaded if way is not PLAIN}
     return {way: statistics.median(found) for way, found in ratios.items()}
 

@@ -94,8 +94,8 @@ Precision = Annotated[
     str,
     option(
         COMPUTER,
-        "How networks run whose name says nothing of precision= or backend=: named (in float32), or auto, the fastest of "
-        "what this device can do that keeps the embeddings of your images: measured once, then remembered.",
+        "How networks run whose name has no precision= or backend=: named (in float32), or auto, the fastest way that "
+        "keeps the embeddings, by a measurement on your images that is made once and remembered.",
         "--precision", value="named|auto",
     ),
 ]  # fmt: skip
