@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+import bench
+from bench.cli.app import app
 from bench.embeddings import precision_trial
 from bench.embeddings.embed import DataSpec, extract_encoders, prepare
 from bench.embeddings.precision_choice import check_precision_word, choose_precisions, variants
@@ -218,3 +221,27 @@ def test_a_way_that_cannot_be_loaded_is_told_and_the_others_go_on(world, monkeyp
 
     monkeypatch.setattr(type(spec), "load", load_float32)
     assert choose("net.py:net")[1] == ("net.py:net: float32, bfloat16 cannot be run (No such engine)",)
+
+
+def test_in_python_the_encoder_of_an_embedding_is_what_was_chosen_and_its_notes_say_why(world):
+    emb = bench.embed("raw", world[0](), precision="auto", device="cpu", out="out", progress=False)
+    assert emb.encoder == "net.py:net@precision=bfloat16" and emb.made == len(emb) == 12
+    assert emb.notes[0].startswith("net.py:net: bfloat16, ")
+    plain = bench.embed("raw", "net.py:net@precision=float32", device="cpu", out="out", progress=False)
+    assert plain.encoder == "net.py:net" and plain.notes == ()
+
+
+def test_the_command_line_says_what_it_chose_and_takes_it_again(world):
+    world[0]()
+    for reused, made in ((0, 12), (12, 0)):
+        call = ["extract", "--data", "raw", "--encoder", "net.py:net", "--precision", "auto", "--device", "cpu", "--out", "out"]
+        done = CliRunner().invoke(app, call)
+        assert done.exit_code == 0, done.output
+        assert "net.py:net: bfloat16, " in done.output
+        assert f"net.py:net@precision=bfloat16: {reused} reused, {made} made" in done.output
+
+
+def test_a_precision_is_not_measured_where_other_machines_embed(world):
+    call = ["extract", "--data", "raw", "--encoder", world[0](), "--precision", "auto", "--engine", "ray"]
+    with pytest.raises(BenchError, match="Got --precision auto with --engine ray; expected --engine local"):
+        CliRunner().invoke(app, call, catch_exceptions=False)
