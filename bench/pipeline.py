@@ -223,7 +223,7 @@ def forecast_run(
     tuning = FineTuning(kinds=kinds, encoders=_tunables(prepared, trained, run_folder, workers))
     found = with_rows(found, count_trainings(sweep, tuning.plan(sweep), run_folder))
     refused = (*found.refused, *untrained)
-    return replace(found, refused=refused, missing=missing, left_out=asked.left_out)
+    return replace(found, refused=refused, missing=missing, left_out=asked.left_out, precisions=asked.precisions)
 
 
 def _tunables(

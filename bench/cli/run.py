@@ -173,7 +173,9 @@ def run(
         if leaked is not None:
             print_leak(leaked)
             console.print(f"All of it: {result.folder / 'leak.csv'}")
-        say_next("run", seen[0].table, seen[0].classes, board=result.leaderboard.table)
+        say_next(
+            "run", seen[0].table, seen[0].classes, board=result.leaderboard.table, run=result.folder.name
+        )
     if asked and result.up_to_date:
         asked.keep("".join(heard), seen[0])
 

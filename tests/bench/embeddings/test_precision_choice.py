@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import bench
-from bench.cli.app import app
+from bench.cli.app import app, main
 from bench.embeddings import precision_trial
 from bench.embeddings.embed import DataSpec, extract_encoders, prepare
 from bench.embeddings.precision_choice import check_precision_word, choose_precisions, variants
@@ -245,3 +246,21 @@ def test_a_precision_is_not_measured_where_other_machines_embed(world):
     call = ["extract", "--data", "raw", "--encoder", world[0](), "--precision", "auto", "--engine", "ray"]
     with pytest.raises(BenchError, match="Got --precision auto with --engine ray; expected --engine local"):
         CliRunner().invoke(app, call, catch_exceptions=False)
+
+
+def test_a_dry_run_says_what_is_not_measured_and_a_classifier_is_proposed_of_what_was_chosen(
+    world, capsys, monkeypatch
+):
+    def typed(*words):
+        monkeypatch.setattr("sys.argv", ["bench", *words])
+        with suppress(SystemExit):
+            main()
+        return capsys.readouterr().out
+
+    quick = ["--shots", "1", "--draws", "1", "--head", "centroid", "--no-baselines", "--device", "cpu", "--out", "out"]
+    call = ["run", "--data", "raw", "--encoder", world[0](), "--precision", "auto", "--workers", "1", "--no-report", *quick]
+    assert "Note: net.py:net: float32, not measured yet." in typed(*call, "--dry-run") and not records()
+    said = typed(*call)
+    assert "Note: net.py:net: bfloat16, " in said and "net.py:net@precision=bfloat16" in said
+    [proposed] = [line for line in said.splitlines() if line.startswith("To classify new images: ")]
+    assert "--from raw" in proposed and "--encoder" not in proposed
