@@ -258,9 +258,9 @@ def test_a_dry_run_says_what_is_not_measured_and_a_classifier_is_proposed_of_wha
         return capsys.readouterr().out
 
     quick = ["--shots", "1", "--draws", "1", "--head", "centroid", "--no-baselines", "--device", "cpu", "--out", "out"]
-    call = ["run", "--data", "raw", "--encoder", world[0](), "--precision", "auto", "--workers", "1", "--no-report", *quick]
+    call = ["run", "--data", "raw", "--encoder", world[0](), "--precision", "auto", "--workers", "1", "--no-report", "--name", "mine", *quick]
     assert "Note: net.py:net: float32, not measured yet." in typed(*call, "--dry-run") and not records()
     said = typed(*call)
     assert "Note: net.py:net: bfloat16, " in said and "net.py:net@precision=bfloat16" in said
     [proposed] = [line for line in said.splitlines() if line.startswith("To classify new images: ")]
-    assert "--from raw" in proposed and "--encoder" not in proposed
+    assert "--from mine" in proposed and "--encoder" not in proposed
