@@ -111,7 +111,7 @@ def run(
     anything is written, BenchError for data the protocol cannot be run on, and EncoderError for an unknown encoder or
     device.
     """
-    asked = resolve_request(request, on_progress)
+    asked = resolve_request(request, on_progress, device=device)
     data, warned = asked.prepared.dataset, data_warnings(asked.prepared.dataset)
     if on_data:
         on_data(data, warned)
@@ -170,7 +170,7 @@ def run(
         place=place_of(request.source.data),
     )  # fmt: skip
     board, fresh, kept = write_up(run_folder, Path(request.out), sweep, facts, refused=refused, command=command)
-    notes = tuple(filter(None, (alone, elsewhere, kept)))
+    notes = (*asked.precisions, *filter(None, (alone, elsewhere, kept)))
     up_to_date = not (produced.made or fresh or sum(extracted.made.values()))
     return RunReport(
         run_folder, board, refused, extracted, produced.reused, produced.made, up_to_date, asked.left_out, notes,
@@ -194,13 +194,14 @@ def forecast_run(
     *,
     workers: int = 1,
     memory: float | None = None,
+    device: str = "auto",
     on_data: OnData | None = None,
 ) -> Forecast:
     """Say what the same call of `run` would fit and about how long it would take; embeds and writes nothing.
 
     Rows drawn at random, as wide as the embeddings, are timed where embeddings are missing.
     """
-    asked = resolve_request(request)
+    asked = resolve_request(request, device=device, measure=False)
     if on_data:
         on_data(asked.prepared.dataset, data_warnings(asked.prepared.dataset))
     prepared, specs = asked.prepared, with_panel(asked.specs, request)
@@ -222,7 +223,7 @@ def forecast_run(
     tuning = FineTuning(kinds=kinds, encoders=_tunables(prepared, trained, run_folder, workers))
     found = with_rows(found, count_trainings(sweep, tuning.plan(sweep), run_folder))
     refused = (*found.refused, *untrained)
-    return replace(found, refused=refused, missing=missing, left_out=asked.left_out)
+    return replace(found, refused=refused, missing=missing, left_out=asked.left_out, precisions=asked.precisions)
 
 
 def _tunables(

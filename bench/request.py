@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.data.datasets import Dataset
 from bench.embeddings.embed import DataSpec, OnProgress, Prepared, prepare, stored_or_default
 from bench.embeddings.missing import resolve_all
+from bench.embeddings.precision_choice import AUTO, NAMED, check_precision_word, choose_precisions
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
 from bench.fitting.ensembles import Concat, Ensemble
@@ -38,7 +39,8 @@ class Request:
     are heads, see `encoders.panels`. ensembles: of
     encoders, whose own rows are made as well. zero_shot: add a row with 0 labels for every encoder with a text
     tower, with the default prompts or those of a file. name: folder below <out>/runs (default: from the data and
-    the instances). allow_missing: go on without encoders that cannot be loaded, and say so.
+    the instances). allow_missing: go on without encoders that cannot be loaded, and say so. precision: "named", or
+    "auto" for what is fastest and keeps the embeddings, see `bench.embeddings.precision_choice`.
     """
 
     source: DataSpec
@@ -51,12 +53,13 @@ class Request:
     name: str | None = None
     baselines: bool = True
     allow_missing: bool = False
+    precision: str = NAMED
 
 
 @dataclass(frozen=True)
 class ResolvedRequest:
     """What the names of a request stand for. whole: the dataset with what is left out because settings were tuned on
-    it (`left_out` says what, or ""). missing: encoder -> why it is none.
+    it (`left_out` says what, or ""). missing: encoder -> why it is none. precisions: what was chosen for whom, and why.
     """
 
     prepared: Prepared
@@ -65,10 +68,17 @@ class ResolvedRequest:
     ensembles: list[Ensemble]
     left_out: str
     missing: dict[str, str]
+    precisions: tuple[str, ...] = ()
 
 
-def resolve_request(request: Request, on_progress: OnProgress | None = None) -> ResolvedRequest:
-    """Read the data, and return what the names stand for; the members of ensembles are encoders as well."""
+def resolve_request(
+    request: Request, on_progress: OnProgress | None = None, *, device: str = "auto", measure: bool = True
+) -> ResolvedRequest:
+    """Read the data, and return what the names stand for; the members of ensembles are encoders as well.
+
+    device, measure: where a precision is to be chosen, see `choose_precisions`.
+    """
+    _check_precision(request)
     get_heads(split_heads(request.heads)[0], beside=tuple(KINDS))
     name = request.name
     if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
@@ -77,25 +87,42 @@ def resolve_request(request: Request, on_progress: OnProgress | None = None) -> 
     given = [replace(own, members=tuple(called.get(one, one) for one in own.members)) for own in request.ensembles]
     names = dict.fromkeys([*expand(request.encoders), *(one for own in given for one in own.members)])
     known, missing = resolve_all(list(names), allow_missing=request.allow_missing)
-    by_name = dict(zip([name for name in names if name not in missing], known, strict=True))
+    prepared = prepare(request.source, request.out, on_progress)
+    whole = prepared.dataset
+    dataset, instances, without = leave_out(prepared.dataset, prepared.instances, request.protocol.tuned)
+    prepared = replace(prepared, dataset=hold_out(dataset, request.protocol.foreign), instances=instances)
+    typed = [name for name in names if name not in missing]
+    if not names:
+        known = stored_or_default(prepared)
+        typed = [spec.full_name for spec in known]
+    precisions: tuple[str, ...] = ()
+    if request.precision == AUTO:
+        asked = list(zip(known, typed, strict=True))
+        known, precisions = choose_precisions(prepared, asked, device, on_progress, measure=measure)
+    by_name = dict(zip(typed, known, strict=True))
     ensembles = [
         replace(one, members=tuple(by_name[member].name for member in one.members))
         for one in given
         if not set(one.members) & set(missing)
     ]
-    prepared = prepare(request.source, request.out, on_progress)
-    whole = prepared.dataset
-    dataset, instances, without = leave_out(prepared.dataset, prepared.instances, request.protocol.tuned)
-    prepared = replace(prepared, dataset=hold_out(dataset, request.protocol.foreign), instances=instances)
-    specs = known or (stored_or_default(prepared) if not names else [])
-    specs = list({spec.name: spec for spec in specs}.values())
+    specs = list({spec.name: spec for spec in known}.values())
     if not specs:
         raise BenchError(
             "Got no --encoder that can be loaded; expected at least one, e.g. --encoder color-stats,texture,"
             "random-resnet18. `bench encoders` lists them.",
             *missing.values(),
         )
-    return ResolvedRequest(prepared, whole, specs, ensembles, without, missing)
+    return ResolvedRequest(prepared, whole, specs, ensembles, without, missing, precisions)
+
+
+def _check_precision(request: Request) -> None:
+    check_precision_word(request.precision)
+    kinds = split_heads(request.heads)[1]
+    if request.precision == AUTO and kinds:
+        raise BenchError(
+            f"Got --precision {AUTO} with --head {','.join(kinds)}; expected one of them, as networks are trained in "
+            "float32."
+        )
 
 
 def with_panel(asked: Sequence[EncoderSpec], request: Request) -> list[EncoderSpec]:

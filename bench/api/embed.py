@@ -16,6 +16,7 @@ from bench.data.warnings import skipped
 from bench.embeddings.embed import embed as embed_all
 from bench.embeddings.embed import prepare
 from bench.embeddings.missing import resolve_all
+from bench.embeddings.precision_choice import AUTO, check_precision_word, choose_precisions
 from bench.progress import bars
 from bench.shown import Items, Part, Shows, Table, Title
 from bench.storage.notices import take_notices
@@ -82,6 +83,7 @@ def embed(
     *,
     out: PathLike | None = None,
     device: str = "auto",
+    precision: str = "named",
     progress: bool = True,
 ) -> Embedding:
     """Embed every instance with one encoder; what is stored already is read and not made again.
@@ -97,6 +99,10 @@ def embed(
         Folder of results, in which embeddings are kept. None: that of `data`, which is "results" unless told.
     device : str, default="auto"
         Where the encoder runs: "auto", "cpu", "cuda" or "cuda:N".
+    precision : {"named", "auto"}, default="named"
+        "named": as the encoder's name says, float32 where it says nothing. "auto": the fastest way that keeps the
+        embeddings, by a measurement on some of the images that is made once and remembered; `encoder` and `notes` of
+        the result tell which.
     progress : bool, default=True
         Show bars, in a terminal or a notebook.
 
@@ -136,10 +142,17 @@ def embed(
         names = expand(arguments.encoder_names(encoder, "encoder"))
         if len(names) != 1:
             raise arguments.wrong("encoder", encoder, "one encoder, e.g. 'dino@size=448'; bench.run takes several")
+        precision = arguments.text(precision, "precision", AUTO)
+        check_precision_word(precision)
         [found], _ = resolve_all(names, allow_missing=False)
         device = arguments.text(device, "device", "cuda")
-        prepared, done, X = embed_all(prepare(spec, folder, report), [found], device, report)
+        prepared = prepare(spec, folder, report)
+        chosen: tuple[str, ...] = ()
+        if precision == AUTO:
+            [found], chosen = choose_precisions(prepared, [(found, names[0])], device, report)
+        prepared, done, X = embed_all(prepared, [found], device, report)
     return Embedding(
         X=X[found.name], instances=prepared.instances, encoder=found.name, made=done.made[found.name],
-        problems=reasons_in_python(prepared.dataset.problems), notes=tuple(map(in_python, take_notices())),
+        problems=reasons_in_python(prepared.dataset.problems), 
+        notes=(*chosen, *map(in_python, take_notices())),
     )  # fmt: skip

@@ -19,10 +19,12 @@ def say_next(
     classes: Sequence[str],
     lost: Mapping[str, str] | None = None,
     board: pd.DataFrame | None = None,
+    run: str = "",
 ) -> None:
     """Print it, after 'data check', 'extract', 'dry run' or 'run'.
 
     lost: class -> why it has no usable image; board: of the run, whose curves say what more labels bring.
+    run: its name.
     """
     if speech.quiet or speech.context is None or not classes:
         return
@@ -53,4 +55,4 @@ def say_next(
     console.print(command)
     if after == "run" and not next_step.names_address(typed):
         fitted = next_step.options_of(speech.context, "fit")
-        console.print(f"To classify new images: {next_step.take_home(typed, fitted)}")
+        console.print(f"To classify new images: {next_step.take_home(typed, fitted, run)}")

@@ -270,6 +270,7 @@ def print_forecast(forecast: Forecast) -> None:
     console.print(table, soft_wrap=False)
     if forecast.left_out:
         console.print(f"Left out: {forecast.left_out}.")
+    print_notes(forecast.precisions)
     for reason in forecast.refused:
         console.print(f"Not run: {reason}.")
     for encoder, count in forecast.missing.items():

@@ -118,9 +118,15 @@ def after_run(evidence: Evidence, typed: Typed, known: Sequence[str]) -> str:
     return f"Next, all runs as one leaderboard: {proposal('leaderboard', typed, ['--out'], {})}"
 
 
-def take_home(typed: Typed, known: Sequence[str]) -> str:
-    """Return the command that makes a classifier of the same images and encoders; it has heads of its own."""
-    return proposal("fit", typed, known, {"--save": "cells.model", "--head": None, "--name": None})
+def take_home(typed: Typed, known: Sequence[str], run: str) -> str:
+    """Return the command that makes a classifier of the same images and encoders; it has heads of its own.
+
+    run: the name of the run, which knows in what precision encoders ran where that was measured.
+    """
+    changes: dict[str, str | None] = {"--save": "cells.model", "--head": None, "--name": None}
+    if typed.get("--precision") == ["auto"]:
+        changes |= {"--encoder": None, "--from": run}
+    return proposal("fit", typed, known, changes)
 
 
 def typed_options(context: Any) -> dict[str, list[str]]:

@@ -33,6 +33,7 @@ from bench.cli.options.encoders import (
     FitDevice,
     Heads,
     Memory,
+    Precision,
     Prompts,
     Workers,
     ZeroShot,
@@ -87,6 +88,7 @@ def run(
     out: Out = DEFAULT_OUT,
     device: Device = "auto",
     fit_device: FitDevice = "cpu",
+    precision: Precision = "named",
     verify: Verify = False,
     allow_missing: AllowMissing = False,
     name: Name = None,
@@ -106,6 +108,7 @@ def run(
         _print_slurm(slurm, engine, dry_run=dry_run)
         return
     engine.check_devices(device, fit_device)
+    engine.check_precision(precision)
     engine.check_places(out, source.data)
     local = fetched(source)  # a slip is told before all that takes long to import
     is_remembered = not (dry_run or leak or verify or speech.json or is_address(out) or local is not source)
@@ -127,7 +130,7 @@ def run(
     request = Request(
         source=source.spec(verify=verify), protocol=protocol.protocol(), encoders=encoder_names(encoder),
         heads=words(head), ensembles=ensembles(ensemble), zero_shot=prompts or zero_shot, out=out, name=name,
-        baselines=baselines, allow_missing=allow_missing,
+        baselines=baselines, allow_missing=allow_missing, precision=precision,
     )  # fmt: skip
     if leak and protocol.split != "group":
         raise BenchError(
@@ -144,7 +147,8 @@ def run(
         from bench.storage.shadow import shadow
 
         with shadow(out) as there:
-            forecast = forecast_run(replace(request, out=there), workers=workers, memory=memory, on_data=on_data)
+            forecast = forecast_run(replace(request, out=there), workers=workers, memory=memory, device=device,
+                                    on_data=on_data)
         print_rows(forecast.table)
         print_forecast(forecast)
         say_next("dry run", seen[0].table, seen[0].classes)
@@ -169,7 +173,9 @@ def run(
         if leaked is not None:
             print_leak(leaked)
             console.print(f"All of it: {result.folder / 'leak.csv'}")
-        say_next("run", seen[0].table, seen[0].classes, board=result.leaderboard.table)
+        say_next(
+            "run", seen[0].table, seen[0].classes, board=result.leaderboard.table, run=result.folder.name
+        )
     if asked and result.up_to_date:
         asked.keep("".join(heard), seen[0])
 

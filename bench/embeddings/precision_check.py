@@ -39,28 +39,51 @@ def check_precision(
     Done once a variant; the result is kept beside its embeddings. Raises EncoderError when they differ too much.
     """
     spec = encoder.spec
-    record = store.folder(spec.key) / "gate.json"
-    if spec.reference == spec or read_json(record, spec.key) is not None:
+    if spec.reference == spec or read_json(_record(spec, store), spec.key) is not None:
         return
-    rows = np.unique(np.linspace(0, len(table) - 1, IMAGES).astype(int)).tolist()
-    cache = PixelCache(store.root / PIXELS, keep=False)
-    inputs = Inputs(table.iloc[rows], root, [spec.preprocess], cache, found=store.root)
-    prepared, _ = inputs.get({spec.preprocess: range(len(rows))})
-    views = flat_views(list(prepared[spec.preprocess].values()))[0] if prepared[spec.preprocess] else []
+    views = views_to_compare(spec, store, table, root)
     if len(views) < FEWEST:
         raise EncoderError(
             f"Got {len(views)} images for encoder '{spec.name}'; expected at least {FEWEST}, on which to see whether "
             f"{_changed(spec)} keeps its embeddings. Leave that out."
         )
     cosine = float(centred_cosine(encoder.encode(views), spec.reference.load(placement).encode(views)).mean())
-    if not cosine >= LEAST[spec.precision]:
+    if not keeps(spec, cosine):
         raise EncoderError(
             f"Encoder '{spec.name}' changes its embeddings: their mean centred cosine to float32 by torch is "
             f"{cosine:.4f} on {len(views)} images; expected at least {LEAST[spec.precision]}. "
             f"Leave out {_changed(spec)}."
         )
-    about = {"centred_cosine": cosine, "images": len(views), "least": LEAST[spec.precision]}
-    write_json(record, about, spec.key)
+    note_passed(spec, store, cosine, len(views))
+
+
+def views_to_compare(spec: EncoderSpec, store: EmbeddingStore, table: pd.DataFrame, root: Path) -> list[np.ndarray]:
+    """Return the views of up to IMAGES rows of `table`, evenly spaced; fewer where images cannot be read."""
+    rows = rows_to_compare(table)
+    cache = PixelCache(store.root / PIXELS, keep=False)
+    inputs = Inputs(table.iloc[rows], root, [spec.preprocess], cache, found=store.root)
+    prepared, _ = inputs.get({spec.preprocess: range(len(rows))})
+    return flat_views(list(prepared[spec.preprocess].values()))[0] if prepared[spec.preprocess] else []
+
+
+def rows_to_compare(table: pd.DataFrame) -> list[int]:
+    """Return the positions of the rows that stand for all of a table: up to IMAGES, evenly spaced."""
+    return np.unique(np.linspace(0, len(table) - 1, IMAGES).astype(int)).tolist()
+
+
+def keeps(spec: EncoderSpec, cosine: float) -> bool:
+    """Return whether a variant of that mean centred cosine to float32 by torch may be used; NaN may not."""
+    return cosine >= LEAST[spec.precision]
+
+
+def note_passed(spec: EncoderSpec, store: EmbeddingStore, cosine: float, images: int) -> None:
+    """Keep beside its embeddings that a variant keeps them, so that it is not measured again."""
+    about = {"centred_cosine": cosine, "images": images, "least": LEAST[spec.precision]}
+    write_json(_record(spec, store), about, spec.key)
+
+
+def _record(spec: EncoderSpec, store: EmbeddingStore) -> Path:
+    return store.folder(spec.key) / "gate.json"
 
 
 def _changed(spec: EncoderSpec) -> str:

@@ -31,6 +31,7 @@ class Forecast:
     seconds: of one process, for what is left, NaN where it is not known. at_once: processes that would run. bytes: of
     the predictions of heads still to be stored. missing: encoder -> instances without an embedding; random rows were
     timed instead of these. left_out: what the run would leave out of the data.
+    precisions: in what precision encoders would run, and why, where that is chosen.
     """
 
     table: pd.DataFrame
@@ -39,6 +40,7 @@ class Forecast:
     refused: tuple[str, ...]
     missing: Mapping[str, int] = field(default_factory=dict)
     left_out: str = ""
+    precisions: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:

@@ -90,6 +90,15 @@ FromRun = Annotated[
 Device = Annotated[
     str, option(COMPUTER, "Where encoders run: auto, cpu, cuda or cuda:N.", "--device", value="DEVICE")
 ]
+Precision = Annotated[
+    str,
+    option(
+        COMPUTER,
+        "How networks run whose name has no precision= or backend=: named (in float32), or auto, the fastest way that "
+        "keeps the embeddings, by a measurement on your images that is made once and remembered.",
+        "--precision", value="named|auto",
+    ),
+]  # fmt: skip
 FitDevice = Annotated[
     str,
     option(

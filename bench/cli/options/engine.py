@@ -43,6 +43,14 @@ class EngineOptions:
         if fit_device != "cpu":
             raise BenchError(f"Got --fit-device {fit_device} with --engine {self.engine}; expected cpu.")
 
+    def check_precision(self, precision: str) -> None:
+        """Raise an error for a precision that is to be measured where this machine is not the one that embeds."""
+        if self.engine != "local" and precision == "auto":
+            raise BenchError(
+                f"Got --precision auto with --engine {self.engine}; expected --engine local, as it is measured on the "
+                "machine that embeds. Name a precision instead, as NAME@precision=bfloat16."
+            )
+
     def check_places(self, *places: Path) -> None:
         """Raise an error for an address of an object store that the engine cannot work on."""
         for place in places if self.engine != "local" else ():
