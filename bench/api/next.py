@@ -128,15 +128,19 @@ def next_labels(
     BenchError
         Where every image has a label, for labels of other images, and arguments that are not as above.
 
-    Notes ----- At least a quarter is drawn by lot: the next of one random order of all images. Only those stand for all
-    images, so that estimates rest on them (`load_data` with drawn_only). The strategies: [1]_ to [5]_; what they are
-    worth, and from where on random is as good: results/next.
+    Notes
+    -----
+    At least a quarter is drawn by lot: the next of one random order of all images. Only those stand for all images, so
+    that estimates rest on them (`load_data` with drawn_only). The strategies: [1]_ to [5]_; what they are worth, and
+    from where on random is as good: results/next.
 
-    References ---------- .. [1] Arthur, Vassilvitskii (2007). k-means++: The Advantages of Careful Seeding. SODA. ..
-    [2] Hacohen, Dekel, Weinshall (2022). Active Learning on a Budget. ICML. .. [3] Bae, Noh, Sutherland (2024).
-    Generalized Coverage for More Robust Low-Budget Active Learning. ECCV. .. [4] Scheffer, Decomain, Wrobel (2001).
-    Active Hidden Markov Models for Information Extraction. IDA. .. [5] Ash, Zhang, Krishnamurthy, Langford, Agarwal
-    (2020). Deep Batch Active Learning by Diverse, Uncertain Gradient
+    References
+    ----------
+    .. [1] Arthur, Vassilvitskii (2007). k-means++: The Advantages of Careful Seeding. SODA.
+    .. [2] Hacohen, Dekel, Weinshall (2022). Active Learning on a Budget. ICML.
+    .. [3] Bae, Noh, Sutherland (2024). Generalized Coverage for More Robust Low-Budget Active Learning. ECCV.
+    .. [4] Scheffer, Decomain, Wrobel (2001). Active Hidden Markov Models for Information Extraction. IDA.
+    .. [5] Ash, Zhang, Krishnamurthy, Langford, Agarwal (2020). Deep Batch Active Learning by Diverse, Uncertain Gradient
        Lower Bounds. ICLR.
 
     Examples

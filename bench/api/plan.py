@@ -123,8 +123,8 @@ def plan(
     Examples
     --------
     >>> import bench
-    >>> index = bench.write_demo("demo", bench.DemoSpec(images=24, size=(64, 64)))
-    >>> data = bench.load_data("demo/raw", group_pattern=r"([^/]+)__")
+    >>> index = bench.write_demo("more", bench.DemoSpec(images=24, size=(64, 64)))
+    >>> data = bench.load_data("more/raw", group_pattern=r"([^/]+)__")
     >>> run = bench.run(data, encoders="texture", heads="ridge", shots=[1, 2, 4], draws=3, baselines=False,
     ...                 progress=False)
     >>> found = bench.plan(run, target=0.99)

@@ -152,8 +152,8 @@ class RunResult(Shows):
         Examples
         --------
         >>> import bench
-        >>> index = bench.write_demo("demo", bench.DemoSpec(images=24, size=(64, 64)))
-        >>> run = bench.run("demo/raw", encoders="texture", heads="ridge", shots=[1, 2], draws=2, baselines=False,
+        >>> index = bench.write_demo("more", bench.DemoSpec(images=24, size=(64, 64)))
+        >>> run = bench.run("more/raw", encoders="texture", heads="ridge", shots=[1, 2], draws=2, baselines=False,
         ...                 progress=False)
         >>> run.plan(target=0.9).table["labels_now"].tolist()
         [2]

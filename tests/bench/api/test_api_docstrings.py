@@ -13,9 +13,9 @@ import bench
 
 CALLED = ("load_data", "embed", "run", "audit", "fit", "label", "load_model", "Classifier.predict", "Classifier.predict_images", "Classifier.save", "load_run", "write_demo", "list_encoders", "list_heads", "DemoSpec",
           "HeadClassifier", "HeadClassifier.fit", "HeadClassifier.predict", "HeadClassifier.predict_proba",
-          "Data.check", "RunResult.report")  # fmt: skip
-HELD = ("AuditResult", "Classifier", "Data", "DataCheck", "Embedding", "RunResult", "HeadClassifier")  # classes whose attributes are described
-WITHOUT_EXAMPLES = {"AuditResult", "Classifier", "Data", "DataCheck", "Embedding", "RunResult"}  # what functions return, shown in their examples
+          "Data.check", "RunResult.report", "RunResult.plan", "plan", "next_labels")  # fmt: skip
+HELD = ("AuditResult", "Classifier", "Data", "DataCheck", "Embedding", "NextLabels", "PlanResult", "RunResult", "HeadClassifier")  # classes whose attributes are described
+WITHOUT_EXAMPLES = {"AuditResult", "Classifier", "Data", "DataCheck", "Embedding", "NextLabels", "PlanResult", "RunResult"}  # what functions return, shown in their examples
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +40,11 @@ def sections(thing: object) -> dict[str, str]:
 
 def described(text: str) -> dict[str, str]:
     """Return name -> type of the entries of a section."""
-    entries = re.findall(r"^(\w[\w, ]*) : (.+)$", text, flags=re.MULTILINE)
+    entries = re.findall(r"^(\*?\w[\w, ]*) : (.+)$", text, flags=re.MULTILINE)
     return {name: kind for names, kind in entries for name in names.split(", ")}
 
 
-@pytest.mark.parametrize("name", [*sorted(set(bench.__all__) - WITHOUT_EXAMPLES), "Data.check", "RunResult.report"])
+@pytest.mark.parametrize("name", [*sorted(set(bench.__all__) - WITHOUT_EXAMPLES), "Data.check", "RunResult.report", "RunResult.plan"])
 def test_every_example_gives_what_it_shows(name, folder, capsys):
     thing = named(name)
     tests = [test for test in doctest.DocTestFinder().find(thing, name, module=False, globs={}) if test.examples]
@@ -59,7 +59,8 @@ def test_every_example_gives_what_it_shows(name, folder, capsys):
 def test_every_parameter_is_described_with_its_default(name):
     thing, said = named(name), sections(named(name))
     signature = inspect.signature(thing)
-    real = {key: one.default for key, one in signature.parameters.items() if key != "self"}
+    real = {str(one).partition(":")[0]: one.default for one in signature.parameters.values() if one.name != "self"}
+    real = {key.partition("=")[0].strip(): default for key, default in real.items()}  # *runs with its star
     told = described(said.get("Parameters", ""))
     assert list(told) == list(real)
     for key, default in real.items():
@@ -84,6 +85,9 @@ def test_every_attribute_that_is_described_is_there(name, folder):
         "RunResult": lambda: bench.run(data, encoders="texture", heads="centroid", shots=1, draws=2, workers=1,
                                        baselines=False, name="attributes"),
         "AuditResult": lambda: bench.audit(data, encoders="texture", heads="centroid", draws=1, name="attributes"),
+        "PlanResult": lambda: bench.plan(bench.run(data, encoders="texture", heads="centroid", shots=[1, 2], draws=2,
+                                                   workers=1, baselines=False, name="planned")),
+        "NextLabels": lambda: bench.next_labels("demo/raw", labels="demo/labels.csv", n=2, encoders="color-stats"),
         "HeadClassifier": lambda: bench.HeadClassifier("knn").fit([[0.0], [1.0]], ["a", "b"]),
     }[name]()  # fmt: skip
     told = described(sections(named(name))["Attributes"])
