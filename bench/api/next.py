@@ -140,8 +140,8 @@ def next_labels(
     .. [2] Hacohen, Dekel, Weinshall (2022). Active Learning on a Budget. ICML.
     .. [3] Bae, Noh, Sutherland (2024). Generalized Coverage for More Robust Low-Budget Active Learning. ECCV.
     .. [4] Scheffer, Decomain, Wrobel (2001). Active Hidden Markov Models for Information Extraction. IDA.
-    .. [5] Ash, Zhang, Krishnamurthy, Langford, Agarwal (2020). Deep Batch Active Learning by Diverse, Uncertain Gradient
-       Lower Bounds. ICLR.
+    .. [5] Ash, Zhang, Krishnamurthy, Langford, Agarwal (2020). Deep Batch Active Learning by Diverse, Uncertain
+       Gradient Lower Bounds. ICLR.
 
     Examples
     --------
