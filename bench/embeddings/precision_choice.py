@@ -14,7 +14,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from joblib import cpu_count
 
 from bench.embeddings.embed import OnProgress, Prepared
 from bench.embeddings.extract import bring_stored, in_order
@@ -67,6 +66,8 @@ def choose_precisions(
         if not ways:
             chosen.append(spec)
             continue
+        from joblib import cpu_count
+
         placement = placement or find_placement(device, cpu_count())
         kind = placement.device.partition(":")[0]
         here = {way: variant for way, variant in ways.items() if kind in way.devices}
