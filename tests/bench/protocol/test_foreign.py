@@ -58,15 +58,15 @@ def test_a_foreign_item_has_the_label_of_what_it_replaces_and_is_never_of_a_test
     sweep = replace(sweep, table=sweep.table.assign(group=shared))  # dust on the first slide of class a
     inputs, unit = inputs_of(sweep, tmp_path), sweep.blocks[1]
     for split in sweep.plan.splits(0):
-        pool = rows_of(views["strong"], split, inputs)
+        pool, whole = rows_of(views["strong"], split, inputs), views["strong"].scaled(split.train, inputs.groups)
         drawn = Drawn(0, split, sweep.draws["class"].supports[3, 0, split.name], pool)
         for part in parts_of(unit, drawn, inputs):
             assert np.array_equal(part.episode.Y[0], inputs.y[drawn.rows])
             X = part.episode.support.X
-            taken = [int(np.flatnonzero((row == pool.X).all(1))[0]) for row in X[part.wrong[0]]]
+            taken = [int(np.flatnonzero((row == whole).all(1))[0]) for row in X[part.wrong[0]]]
             assert len(set(taken)) == len(taken) and (inputs.y[taken] == -1).all()
             assert not set(inputs.groups[taken]) & set(inputs.groups[split.test])
-            assert np.array_equal(X[~part.wrong[0]], pool.X[drawn.rows][~part.wrong[0]])
+            assert np.array_equal(X[~part.wrong[0]], whole[drawn.rows][~part.wrong[0]])
 
 
 def test_foreign_rows_are_neither_tested_nor_drawn_and_change_neither_splits_nor_draws(make_sweep):
