@@ -88,16 +88,16 @@ def _of_view(sweep: Sweep, view: Embedded, splits: int) -> Iterator[dict[str, ob
     counts: dict[tuple, list[np.ndarray]] = {}
     for repeat, own in enumerate(repeats):
         for split in own[:splits]:
-            pool = rows_of_split(view, split, inputs)
+            pool, whole = rows_of_split(view, split, inputs), view.scaled(split.train, inputs.groups)
             assert isinstance(pool, Pool)
-            unlabelled = UnlabelledPool.of(pool.X[split.train])
-            tested, y = unlabelled.turn(pool.X[split.test]), inputs.y[split.test]
+            unlabelled = UnlabelledPool.of(whole[split.train])
+            tested, y = unlabelled.turn(whole[split.test]), inputs.y[split.test]
             for block in blocks:
                 for seed in range(repeat, block.draws, len(repeats)):
                     supports = sweep.draws_of(block.level).supports
                     drawn = Drawn(seed, split, supports[block.shots, seed, split.name], pool)
                     for part in parts_of(block, drawn, inputs):
-                        learned = unlabelled.turn(pool.X[drawn.rows])
+                        learned = unlabelled.turn(whole[drawn.rows])
                         for rate, method, guess, loss in _guesses(part.episode, block, learned, tested, unlabelled, y):
                             key = (block.noise_kind, rate, block.shots, seed, method)
                             right = np.bincount(y, guess == y, len(sweep.classes))
