@@ -26,9 +26,11 @@ EXTRAS = {
     "morphology": "--encoder cp-measure, of cells with masks",
     "anndata": "bench predict --also anndata, for scanpy",
     "onnx": "bench export cells.model --to cells.onnx",
+    "notebook": "bench.label, labels by hand in a notebook",
     "ray": "--engine ray, for clusters",
     "rois": "ROIs of Fiji as --cells",
     "cellpose": "--instances cellpose; its weights have licences of their own",
+    "umap": "bench report --map umap",
 }
 NOT_FOR_RUN = {"optuna"}  # `bench tune` alone has need of it
 _LOCAL = re.compile(r"""^__version__\s*=\s*['"][^'"+]+\+([\w.]+)['"]""", re.MULTILINE)

@@ -30,7 +30,6 @@ from bench.fitting.schedule import inputs_of
 from bench.fitting.selection import choose, settings_of
 from bench.fitting.views import Embedded
 from bench.heads import all_heads
-from bench.heads.pool import Pool
 from bench.protocol.protocol import Protocol
 from bench.report.pages.markdown import table_lines
 
@@ -89,7 +88,6 @@ def _of_view(sweep: Sweep, view: Embedded, splits: int) -> Iterator[dict[str, ob
     for repeat, own in enumerate(repeats):
         for split in own[:splits]:
             pool, whole = rows_of_split(view, split, inputs), view.scaled(split.train, inputs.groups)
-            assert isinstance(pool, Pool)
             unlabelled = UnlabelledPool.of(whole[split.train])
             tested, y = unlabelled.turn(whole[split.test]), inputs.y[split.test]
             for block in blocks:
