@@ -111,8 +111,8 @@ def run(
     engine.check_precision(precision)
     engine.check_places(out, source.data)
     local = fetched(source)  # a slip is told before all that takes long to import
-    is_remembered = not (dry_run or leak or verify or speech.json or is_address(out) or local is not source)
-    asked = question(out) if is_remembered else None
+    is_plain = not (dry_run or leak or verify or speech.json or is_address(out) or local is not source)
+    asked = question(out) if is_plain else None
     if asked and (said := asked.answer()):
         console.say_again(said)
         return
@@ -176,7 +176,7 @@ def run(
         say_next(
             "run", seen[0].table, seen[0].classes, board=result.leaderboard.table, run=result.folder.name
         )
-    if asked and result.up_to_date:
+    if asked and result.up_to_date and not result.missing:  # what could not be loaded may be there next time
         asked.keep("".join(heard), seen[0])
 
 

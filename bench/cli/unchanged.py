@@ -1,8 +1,7 @@
-"""Say again what a command said when it had nothing to do, where nothing that it read has changed.
+"""Print again what a command printed when it had nothing to do, if nothing that it reads has changed.
 
-What was read: what is named on the command line, all of the results folder, images that a table names elsewhere, and
-the code that was imported from outside of the installed packages; of these it is enough to see that a package came or
-went. See `bench.storage.unchanged`.
+It reads what its options name, the results folder, images that a table names elsewhere, and code. Of installed packages
+it is enough to see that one was installed or removed. See `bench.storage.unchanged`.
 """
 
 from __future__ import annotations
@@ -12,48 +11,49 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os.path import isdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.cli.console import console, errors, speech
 from bench.storage.notices import any_notice
-from bench.storage.unchanged import Stand, keep_answer, key_of, recall_answer, stand_of
+from bench.storage.unchanged import Fingerprint, fingerprint_of, keep_answer, key_of, recall_answer
 
 if TYPE_CHECKING:
     from bench.data.datasets import Dataset
 
-ENVIRONMENT = ("CELL_", "HF_", "TORCH", "XDG_", "CUDA")  # what encoders and caches follow begins so
+ENVIRONMENT = ("CELL_", "HF_", "TORCH", "XDG_", "CUDA")  # variables that encoders and caches obey
 PACKAGES = ("site-packages", "dist-packages")
 BETWEEN = re.compile(r"[,;=@:]")  # what separates a path from the rest of a word, as in mine=timm:NAME@weights=FILE
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What was asked, and how everything it is about stands. since: when that was looked at, s. printed: by then."""
+    """A call of a command. fingerprint: of the folders `trees`, taken at the time `since` (s). printed: lines on
+    standard error until then."""
 
     out: Path
     key: str
     trees: tuple[Path, ...]
-    stand: Stand
-    since: float = field(default_factory=time.time)
-    printed: int = field(default_factory=lambda: errors.printed)
+    fingerprint: Fingerprint
+    since: float
+    printed: int
 
     def answer(self) -> str | None:
-        """Return what was said when there was nothing to do, None where that is not known to hold."""
-        return recall_answer(self.out, self.key, self.stand)
+        """Return what the same call printed when it had nothing to do; None where something may have changed."""
+        return recall_answer(self.out, self.key, self.fingerprint)
 
     def keep(self, text: str, dataset: Dataset) -> None:
-        """Keep what was said of a question after which there was nothing to do, where nothing else was printed."""
+        """Keep what this call printed; it had nothing to do. Not where it also printed warnings or errors."""
         if errors.printed > self.printed or any_notice():
             return
         files = [*_code()] if dataset.root in self.trees else [*_images(dataset), *_code()]
-        keep_answer(self.out, self.key, self.stand, since=self.since, files=files, text=text)
+        keep_answer(self.out, self.key, self.fingerprint, since=self.since, files=files, text=text)
 
 
 def question(out: Path) -> Question:
-    """Return the question that this call of a command is."""
+    """Return the question that this call of a command asks."""
     context = speech.context
     given = {name: value for name, value in context.params.items() if name != "the_call"}
     typed = {name: str(context.get_parameter_source(name)) for name in given}
@@ -66,7 +66,9 @@ def question(out: Path) -> Question:
     )  # fmt: skip
     trees = (out, *(path for name, value in given.items() if name != "out" for path in _paths(value)))
     since = time.time()
-    return Question(out=out, key=key, trees=trees, stand=stand_of(trees), since=since)
+    return Question(
+        out=out, key=key, trees=trees, fingerprint=fingerprint_of(trees), since=since, printed=errors.printed
+    )
 
 
 def _paths(value: Any) -> Iterator[Path]:

@@ -86,10 +86,12 @@ class ScaledRows(Protocol):
 
 @dataclass(frozen=True)
 class ScaledBySplit:
-    """Rows that are scaled by the training side of a split, as draws ask for them; the test rows are kept.
+    """Rows that are scaled by the training side of a split when a draw asks for them; the test rows are kept.
 
-    Of many splits each serves a few draws, which see only some of the rows. `bench.heads.pool.Pool` is for the one
-    split of all draws. take: positions of rows (p,) to these rows scaled, (p, d). groups: (N,). axes: see `Support`.
+    With many splits, each serves few draws, and these see only some of the rows. Where one split serves all draws,
+    `bench.heads.pool.Pool` scales all rows once.
+
+    take: positions of rows (p,) to these rows scaled, (p, d). groups: (N,). axes: see `Support`.
     """
 
     take: Callable[[np.ndarray], np.ndarray]
@@ -100,11 +102,12 @@ class ScaledBySplit:
 
     def support(self, rows: np.ndarray, test: np.ndarray, groups: np.ndarray | None = None) -> Support:
         """Return the draw of these support rows (n,) and test rows, as heads see it; groups (n,): of the support."""
-        if (tested := self.kept.get(test.tobytes())) is None:
+        key = test.tobytes()
+        if key not in self.kept:
             self.kept.clear()
-            tested = self.kept[test.tobytes()] = self.take(test)
+            self.kept[key] = self.take(test)
         groups = self.groups[rows] if groups is None else groups
-        return Support(self.take(rows), tested, groups, self.axes, is_centred=True, device=self.device)
+        return Support(self.take(rows), self.kept[key], groups, self.axes, is_centred=True, device=self.device)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class Embedded:
         """Return what gives some rows of `scaled`, to the bit."""
         key = blake2b(train.tobytes() + groups[train].tobytes(), digest_size=16).digest()
         scaling = self.known.get(key) or scaling_of(self.X, train, groups, self.scaling)
-        self.known[key] = scaling  # of every task that a sweep is cut into
+        self.known[key] = scaling  # a sweep is cut into tasks, and each asks for the same splits
         return lambda rows: scaling.of(self.X[rows])
 
     def broken(self) -> int:
@@ -83,7 +83,9 @@ class Embedded:
 
 
 def axes_of_view(view: View, count: int) -> Axes:
-    """Return the axes that supports of a view of `count` rows are turned to, whatever the split: they change no number
-    but by rounding, so that one for all will do."""
+    """Return the axes for all supports of a view of `count` rows.
+
+    Test rows may be among those that they are found from: axes decide how soon a fit is found, and not what it is.
+    """
     some = np.arange(0, count, -(-count // SAMPLE))
     return axes_of(view.take(some, some, np.arange(len(some))))

@@ -1,12 +1,12 @@
 """Axes on which the rows of an encoder are nearly uncorrelated, found at little cost, and rows turned onto them.
 
 The first axes are the leading principal ones, by a randomised subspace iteration (Halko, Martinsson and Tropp 2011,
-algorithm 4.4); the others are any that are orthogonal to them and to each other. What is turned keeps all inner
-products, so that it makes no difference for a head which axes these are, but for how soon it is solved: what is large
-is uncorrelated, and what is left is small beside the penalty. An eigendecomposition would take longer than the head.
+algorithm 4.4). The others are any that are orthogonal to them and to each other. Turning rows keeps all their inner
+products. So a head learns the same on any axes; only the number of steps differs. It is small here, because what varies
+much is uncorrelated, and the rest is small beside the penalty. An eigendecomposition takes longer than the whole fit.
 
-All axes Q = I - V T V' are kept as the Householder vectors of the first ones (compact form, Schreiber and Van Loan
-1989): no matrix (d, d) is made.
+The axes Q = I - V T V' are kept as Householder vectors of the first ones (compact form, Schreiber and Van Loan 1989):
+no matrix (d, d) is made.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 RESAMPLES = 2000
+KEPT = 2**25  # counts of groups that are kept for the next call, 128 MB
 LEVEL = 0.95
 
 
@@ -47,7 +48,7 @@ def two_way_bootstrap(hits: Hits, *, resamples: int = RESAMPLES, seed: int = 0) 
     bootstrap), the same for all methods. A class that a resample leaves out takes no part in its mean.
     """
     M, S, G, K = hits.right.shape
-    groups, draws = _counts(G, S, resamples, seed)
+    groups, draws = (_kept_counts if G * resamples <= KEPT else _counts)(G, S, resamples, seed)
     of_group, of_draw = groups.astype(float), draws / S  # (B, G), (B, S)
     total = of_group @ hits.total  # (B, K)
     with np.errstate(invalid="ignore"):
@@ -60,14 +61,16 @@ def two_way_bootstrap(hits: Hits, *, resamples: int = RESAMPLES, seed: int = 0) 
     return out
 
 
-@lru_cache(maxsize=1)
 def _counts(G: int, S: int, resamples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return how often groups (B, G) and draws (B, S) are in each resample, kept: levels of a leaderboard are alike."""
+    """Return how often groups (B, G) and draws (B, S) are in each resample."""
     rng = np.random.default_rng(seed)
     made = [rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.int32) for n in (G, S)]
     for counts in made:
         counts.flags.writeable = False
     return made[0], made[1]
+
+
+_kept_counts = lru_cache(maxsize=1)(_counts)  # the levels of a leaderboard have as many groups and draws
 
 
 def percentile_interval(samples: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
@@ -95,7 +98,7 @@ def held_out_best(hits: Hits, *, halvings: int = 200, seed: int = 0) -> float:
 
 @lru_cache(maxsize=1)
 def _halves(main: bytes, halvings: int, seed: int) -> np.ndarray:
-    """Return which groups are in one half, 0 or 1 (halvings, G), kept as `_counts`. main: the class of each, int64."""
+    """Return which groups are in one half, 0 or 1 (halvings, G). main: the class of each group, int64."""
     rng, of_class = np.random.default_rng(seed), np.frombuffer(main, np.int64)
     one = np.zeros((halvings, len(of_class)))
     for half in one:

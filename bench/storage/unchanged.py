@@ -1,14 +1,13 @@
-"""What a command said when there was nothing to do, kept until something that it looked at changes.
+"""A cache of what a command printed when it had nothing to do, valid until something that it reads changes.
 
-To find that out again takes a second, most of it spent on importing libraries; to see that no file has changed since
-takes a look at names, sizes and times. Times are those of the last change of content and of the last change at all
-(ctime), which no program can set back. A file that was changed less than `SETTLED_S` before the look may change once
-more within the same tick of the clock, so that nothing is kept of it.
+Finding out again that there is nothing to do takes a second, mostly for imports. Comparing the fingerprint of all files
+takes milliseconds. A fingerprint is made of names, sizes and two times: of the last change of the content, and of the
+last change of any kind (ctime), which no program can set back. A file that was changed less than `SETTLED_S` before may
+be changed once more within the same tick of the clock. Then nothing is kept.
 
-    <folder>/.unchanged/<key>.json      key: of what was asked, and of the program that was asked
+    <folder>/.unchanged/<key>.json      key: of the options, the program and its surroundings
 
-It is a memory and no result: `--verify` does not ask it, and it may be removed at any time. It imports nothing but what
-comes with Python.
+`--verify` does not use this cache, and it may be removed at any time. This room imports the standard library alone.
 """
 
 from __future__ import annotations
@@ -32,17 +31,17 @@ LARGEST = 2**24  # bytes of an answer, or of a list of files
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stand:
-    """How files stand: a digest over their names, sizes and times, and when the latest of them was changed, in s."""
+class Fingerprint:
+    """Of files: a digest of their names, sizes and times, and when the latest of them was changed, in s."""
 
     digest: str
     latest: float
 
 
-def stand_of(trees: Iterable[Path], files: Iterable[str] = ()) -> Stand:
-    """Return how all that lies below some folders stands, and some files. What is not there is a stand as well.
+def fingerprint_of(trees: Iterable[Path], files: Iterable[str] = ()) -> Fingerprint:
+    """Return the fingerprint of all files below some folders, and of some files. A missing file counts, too.
 
-    Links are followed; a folder that is reached twice is read once. Folders of this kind of memory are left out.
+    Links are followed; a folder that is reached twice is read once. The folder of this cache is left out.
     """
     digest, latest = hashlib.blake2b(digest_size=16), 0
     folders = [str(tree) for tree in trees]
@@ -80,7 +79,7 @@ def stand_of(trees: Iterable[Path], files: Iterable[str] = ()) -> Stand:
             lines.append(f"{name} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}")
         digest.update("\n".join(lines).encode("utf-8", "surrogateescape"))
         digest.update(b"\0")
-    return Stand(digest=digest.hexdigest(), latest=latest / 1e9)
+    return Fingerprint(digest=digest.hexdigest(), latest=latest / 1e9)
 
 
 def _line(path: str, name: str) -> tuple[str, int]:
@@ -96,36 +95,38 @@ def key_of(*parts: object) -> str:
     return hashlib.blake2b(repr(parts).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
-def recall_answer(folder: Path, key: str, stand: Stand) -> str | None:
-    """Return what was said, None where nothing was kept or a file is not as it was.
+def recall_answer(folder: Path, key: str, fingerprint: Fingerprint) -> str | None:
+    """Return what was printed, None where nothing was kept or a file has changed.
 
-    stand: of all that is looked at before the libraries are there; files that only they could name are in the memory.
+    fingerprint: of all files that are known before the libraries are imported. The cache names the others.
     """
     place = folder / FOLDER / f"{key}.json"
     try:
         if place.stat().st_size > LARGEST:
             return None
         kept = json.loads(place.read_bytes())
-        same = kept["stand"] == stand.digest and kept["more"] == stand_of((), kept["files"]).digest
+        same = kept["fingerprint"] == fingerprint.digest and kept["more"] == fingerprint_of((), kept["files"]).digest
         return str(kept["text"]) if same else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def keep_answer(folder: Path, key: str, stand: Stand, *, since: float, files: Sequence[str], text: str) -> bool:
-    """Keep what was said, and return whether that could be done.
+def keep_answer(
+    folder: Path, key: str, fingerprint: Fingerprint, *, since: float, files: Sequence[str], text: str
+) -> bool:
+    """Keep what was printed, and return whether that was possible.
 
-    stand: as it was before the answer was sought, at the time `since` (s, of the clock). files: what else was read,
-    such as images that a table names somewhere else, and code. Nothing is kept where any of it was changed lately.
+    fingerprint: taken at the time `since` (s, of the clock), before the command did its work. files: others that it
+    read, such as code, and images that a table names. Nothing is kept where one of them was changed shortly before.
     """
-    more = stand_of((), files)
-    if max(stand.latest, more.latest) > since - SETTLED_S:
+    more = fingerprint_of((), files)
+    if max(fingerprint.latest, more.latest) > since - SETTLED_S:
         return False
-    kept = {"stand": stand.digest, "files": list(files), "more": more.digest, "text": text}
+    kept = {"fingerprint": fingerprint.digest, "files": list(files), "more": more.digest, "text": text}
     data = json.dumps(kept).encode("utf-8", "surrogatepass")
     if len(data) > LARGEST:
         return False
-    with suppress(OSError, BenchError):  # a memory that cannot be kept is no harm
+    with suppress(OSError, BenchError):  # without it the next command takes longer, and no more
         write_atomically(folder / FOLDER / f"{key}.json", data)
         _forget_old(folder / FOLDER)
         return True
@@ -133,7 +134,7 @@ def keep_answer(folder: Path, key: str, stand: Stand, *, since: float, files: Se
 
 
 def _forget_old(folder: Path) -> None:
-    """Leave the latest `KEPT` answers, and no temporary file of a process that is gone."""
+    """Remove all but the latest `KEPT` answers, and temporary files of processes that were killed."""
     found = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
     now = time.time()
     for i, path in enumerate(found):

@@ -127,7 +127,7 @@ def memory_of(folder: Path) -> Path:
     return place
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff", b'{"stand": 1}', b'{"text": "Best: mine"}'])
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff", b'{"fingerprint": 1}', b'{"text": "Best: mine"}'])
 def test_a_damaged_memory_is_no_answer(settled, bench, monkeypatch, data):
     right = bench(*RUN)
     memory_of(settled).write_bytes(data)
@@ -144,6 +144,18 @@ def test_a_memory_cannot_steer_the_terminal(settled, bench):
     assert "d" in text and not {"\x1b]", "\x1b[2J", "\x07", "\x9b", "\r"} & {
         text[i : i + n] for i in range(len(text)) for n in (1, 2, 4)
     }
+
+
+def test_nothing_is_kept_while_an_encoder_could_not_be_loaded(settled, bench, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(settled / "hub"))
+    words = [*RUN, "--encoder", "dino", "--allow-missing"]
+    for _ in range(2):
+        code, text = bench(*words)
+        assert code == 0 and "dino" in text
+    calls = asked(monkeypatch)
+    bench(*words)
+    assert calls == [1]  # it may be loaded next time
 
 
 def test_few_memories_are_kept(settled, bench, monkeypatch):

@@ -1,4 +1,4 @@
-"""How files stand: the same as long as none changes, another as soon as one does."""
+"""The fingerprint of files: the same as long as none changes, another as soon as one does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.storage.unchanged import FOLDER, Stand, keep_answer, key_of, recall_answer, stand_of
+from bench.storage.unchanged import FOLDER, Fingerprint, fingerprint_of, keep_answer, key_of, recall_answer
 
 
 @pytest.fixture
@@ -39,47 +39,47 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_every_change_is_another_stand(tree, change):
-    before = stand_of([tree])
-    assert stand_of([tree]) == before
+def test_every_change_gives_another_fingerprint(tree, change):
+    before = fingerprint_of([tree])
+    assert fingerprint_of([tree]) == before
     CHANGES[change](tree)
-    assert stand_of([tree]).digest != before.digest
+    assert fingerprint_of([tree]).digest != before.digest
 
 
 def test_the_memory_itself_is_no_part_of_what_it_remembers(tree):
-    before = stand_of([tree])
+    before = fingerprint_of([tree])
     (tree / FOLDER).mkdir()
     (tree / FOLDER / "x.json").touch()
-    assert stand_of([tree]) == before
+    assert fingerprint_of([tree]) == before
 
 
 def test_names_that_no_text_can_hold_are_names(tree):
     os.close(os.open(os.fsencode(tree) + b"/\xff.png", os.O_CREAT))
-    before = stand_of([tree])
+    before = fingerprint_of([tree])
     os.unlink(os.fsencode(tree) + b"/\xff.png")
-    assert stand_of([tree]).digest != before.digest
+    assert fingerprint_of([tree]).digest != before.digest
 
 
-def test_an_answer_holds_for_its_question_its_stand_and_its_files_alone(tree, tmp_path):
-    stand, file = stand_of([tree]), tree / "a/1.png"
-    later = stand.latest + 60
-    assert keep_answer(tmp_path, "key", stand, since=later, files=[str(file)], text="said")
-    assert recall_answer(tmp_path, "key", stand) == "said"
-    assert recall_answer(tmp_path, "other", stand) is None
-    assert recall_answer(tmp_path, "key", Stand(digest="0", latest=0)) is None
+def test_an_answer_holds_for_its_question_its_fingerprint_and_its_files_alone(tree, tmp_path):
+    fingerprint, file = fingerprint_of([tree]), tree / "a/1.png"
+    later = fingerprint.latest + 60
+    assert keep_answer(tmp_path, "key", fingerprint, since=later, files=[str(file)], text="said")
+    assert recall_answer(tmp_path, "key", fingerprint) == "said"
+    assert recall_answer(tmp_path, "other", fingerprint) is None
+    assert recall_answer(tmp_path, "key", Fingerprint(digest="0", latest=0)) is None
     file.write_text("changed")
-    assert recall_answer(tmp_path, "key", stand) is None
+    assert recall_answer(tmp_path, "key", fingerprint) is None
 
 
 def test_nothing_is_kept_of_what_changed_within_the_last_seconds(tree, tmp_path):
-    stand = stand_of([tree])
-    assert not keep_answer(tmp_path, "key", stand, since=stand.latest + 1, files=[], text="said")
-    assert keep_answer(tmp_path, "key", stand, since=stand.latest + 3, files=[], text="said")
+    fingerprint = fingerprint_of([tree])
+    assert not keep_answer(tmp_path, "key", fingerprint, since=fingerprint.latest + 1, files=[], text="said")
+    assert keep_answer(tmp_path, "key", fingerprint, since=fingerprint.latest + 3, files=[], text="said")
 
 
 def test_a_place_that_cannot_be_written_to_keeps_nothing_and_is_no_error(tree):
-    stand = stand_of([tree])
-    assert not keep_answer(tree / "a/1.png", "key", stand, since=stand.latest + 60, files=[], text="said")
+    fingerprint = fingerprint_of([tree])
+    assert not keep_answer(tree / "a/1.png", "key", fingerprint, since=fingerprint.latest + 60, files=[], text="said")
 
 
 def test_keys_differ_with_every_part():
