@@ -21,7 +21,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
@@ -133,8 +133,13 @@ def exported() -> tuple[int, str]:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> Whole:
-    base = tmp_path_factory.mktemp("whole")
+def whole(tmp_path_factory) -> Iterator[Whole]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shard_index, "WORTH_WRITING", 1)  # else an index is kept from sixteen shards on
+        yield make_whole(tmp_path_factory.mktemp("whole"))
+
+
+def make_whole(base: Path) -> Whole:
     folder = base / "place"
     for number, name in enumerate(("a", "b")):
         for k, label in enumerate(("neuron", "rbc")):
@@ -146,7 +151,6 @@ def whole(tmp_path_factory) -> Whole:
                 Image.fromarray(pixels).save(path)
     before = Path.cwd()
     os.chdir(folder)
-    shard_index.WORTH_WRITING = 1  # else an index is kept from sixteen shards on
     try:
         for words in (("extract", "--data", "a", *ROOM, "--keep-pixels"), *MORE.values()):
             code, text = call(*words)

@@ -50,6 +50,7 @@ def cluster(place, monkeypatch):
     """A cluster of three nodes of one processor each, of which the first cannot be lost."""
     pytest.importorskip("ray")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))  # where workers find this module
     monkeypatch.chdir(place)
     from ray.cluster_utils import Cluster
 

@@ -15,8 +15,8 @@ from bench.heads.contract import Params
 from bench.heads.pool import Pool
 from bench.heads.support import Support
 
-OF_POOL = ("unit", "axes", "turned")
-OF_TESTED = ("X", "weighed", "unit", "cosine", "turned")
+OF_POOL = ("unit", "axes")
+OF_TESTED = ("X", "weighed", "unit", "cosine")
 OTHERS = ("knn", "centroid", "ridge", "lda")  # what a head may stand beside; they make all that draws share
 
 
