@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 from own_pool import bench
+from two_layers import learned, write_vectors
 
 from bench.report.pages.markdown import table_lines
 from bench.report.pages.numbers import gain, p_value, points, signed_interval
@@ -34,9 +35,14 @@ SETS = {  # group pattern, labels per class
 LITE = "efficientnet-lite0@size=96"
 BASE = LITE
 DICTIONARY, CONTINUED = "./dictionary.encoder", "./continued.encoder"
+SMALL, TAUGHT = "./small.encoder", "./taught.encoder"
+TWO = "file:two_layers-{}.npz"
 RUNGS = {  # what a rung is, by the name of its encoder
     "efficientnet-lite0@pool=layers,size=96,weights=random": "random weights, every resolution",
     DICTIONARY: "dictionary of patches, learned from the pool",
+    TWO: "dictionary of two layers, learned from the pool",
+    SMALL: "small network, VICReg on the pool from random weights",
+    TAUGHT: "small network, taught on the pool by lite0-cells",
     CONTINUED: "ImageNet weights, then VICReg on the pool",
     LITE: "ImageNet weights",
     "efficientnet-lite0@pool=layers,size=96": "ImageNet weights, every resolution",
@@ -53,6 +59,7 @@ def main() -> None:
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--steps", type=int, default=60, help="batches of 48 that VICReg learns from")
+    parser.add_argument("--small", type=int, default=400, help="batches of 64 that VICReg learns a small network from")
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
     pool = ("pretrain", "--data", asked.pool.resolve(), "--instances", "segments", "--seed", 0)
@@ -61,7 +68,20 @@ def main() -> None:
     if not (asked.work / CONTINUED).exists():
         bench(asked.work, *pool, "--to", CONTINUED, "--method", "vicreg", "--init", "imagenet", "--size", 96, "--steps",
               asked.steps, "--batch", 48, "--most", 6000, "--device", "cpu")  # fmt: skip
-    rows = [row for name in asked.sets.split(",") for row in rows_of(asked, asked.data / name, *SETS[name], RUNGS, BASE)]
+    small = (*pool, "--size", 96, "--batch", 64, "--most", 6000, "--device", "cpu")
+    if not (asked.work / SMALL).exists():
+        bench(asked.work, *small, "--to", SMALL, "--method", "vicreg", "--steps", asked.small)
+    if not (asked.work / TAUGHT).exists():  # as many views as VICReg has, of which it makes two of an image
+        bench(asked.work, *small, "--to", TAUGHT, "--method", "distill", "--steps", 2 * asked.small)
+    layers = None
+    rows = []
+    for name in asked.sets.split(","):
+        file = asked.work / TWO.format(name).removeprefix("file:")
+        if not file.exists():
+            layers = layers or learned(asked.pool, asked.work)
+            write_vectors(layers, asked.data / name, file)
+        rungs = {rung.format(name): what for rung, what in RUNGS.items()}
+        rows += rows_of(asked, asked.data / name, *SETS[name], rungs, BASE)
     print_table(rows, BASE)
 
 

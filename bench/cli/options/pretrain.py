@@ -55,6 +55,13 @@ class NetworkOptions:
             "efficientnet-lite0, or a folder that was made here before.", value="WEIGHTS",
         ),
     ] = None  # fmt: skip
+    teacher: Annotated[
+        str | None,
+        option(
+            STUDY, "Encoder that --method distill learns from (default: lite0-cells); its licence may bind what is "
+            "made.", value="ENCODER",
+        ),
+    ] = None  # fmt: skip
     steps: Steps = None
     batch: Batch = None
     learning_rate: Annotated[

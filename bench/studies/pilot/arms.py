@@ -84,7 +84,7 @@ def arms_of(names: Sequence[str], method: str) -> dict[str, Arm]:
             )
     if names and BASE not in names:
         raise BenchError(f"Got --arms {','.join(names)}; expected {BASE} among them, which all are held against.")
-    if not names and OBJECTIVES[method].foresee:
+    if not names and OBJECTIVES[method].foresee and not OBJECTIVES[method].distils:
         names = [name for name, arm in ARMS.items() if (arm.method, arm.init) != (ASKED, "random")]
     return {name: arm for name, arm in ARMS.items() if not names or name in names}
 

@@ -84,16 +84,28 @@ def learn_dictionary(
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Return the encoder's tensors, weight (K, 3, P, P) and bias (K,), and figures of what was learned.
 
-    pixels: uint8 (n, S, S, 3). The figures: the mean largest product of a whitened patch with a word, as a share of the
-    patch's length, and the share of words that no patch belongs to.
+    pixels: uint8 (n, S, S, 3). The figures: see `learn_words`.
     """
     rng = np.random.default_rng(settings.seed)
     X = level(draw_patches(pixels, settings.patch, settings.patches, rng))
+    M, bias, figures = learn_words(X, settings.words, rng, on_progress)
+    P = settings.patch
+    return {"weight": M.reshape(-1, 3, P, P), "bias": bias}, figures
+
+
+def learn_words(
+    X: np.ndarray, count: int, rng: np.random.Generator, on_progress: Callable[[str, int, int], None] | None = None
+) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+    """Return M (count, p) and bias (count,), with M x + bias the products of the words with a patch x, and figures.
+
+    X: patches without their means, see `level`, float32 (N, p). The figures: the mean largest product of a whitened
+    patch with a word, as a share of the patch's length, and the share of words that no patch belongs to.
+    """
     mean = X.mean(0)
     values, axes = np.linalg.eigh(np.cov((X - mean).T.astype(np.float64)))
     whitening = ((axes / np.sqrt(np.maximum(values, 0) + WHITENING)) @ axes.T).astype(np.float32)
     Z = (X - mean) @ whitening
-    words = rng.standard_normal((settings.words, Z.shape[1])).astype(np.float32)
+    words = rng.standard_normal((count, Z.shape[1])).astype(np.float32)
     words /= np.linalg.norm(words, axis=1, keepdims=True)
     nearest, product = np.zeros(len(Z), int), np.zeros(len(Z), np.float32)
     for done in range(ROUNDS):
@@ -103,9 +115,9 @@ def learn_dictionary(
             nearest[part] = np.abs(products).argmax(1)
             product[part] = np.take_along_axis(products, nearest[part, None], 1)[:, 0]
         order = np.argsort(nearest, kind="stable")
-        starts = np.searchsorted(nearest[order], np.arange(settings.words))
+        starts = np.searchsorted(nearest[order], np.arange(count))
         moved = np.add.reduceat(np.vstack([Z[order] * product[order, None], np.zeros_like(Z[:1])]), starts)
-        moved[np.bincount(nearest, minlength=settings.words) == 0] = 0  # where reduceat gives the next row
+        moved[np.bincount(nearest, minlength=count) == 0] = 0  # where reduceat gives the next row
         words = words + moved
         words /= np.linalg.norm(words, axis=1, keepdims=True)
         if on_progress:
@@ -113,7 +125,6 @@ def learn_dictionary(
     M = words @ whitening
     bias = -(M @ mean)
     M -= M.mean(1, keepdims=True)  # patches have no mean: no product changes, and the encoder need not take it away
-    P = settings.patch
     explained = float(np.abs(product).sum() / np.linalg.norm(Z, axis=1).sum())
-    unused = float((np.bincount(nearest, minlength=settings.words) == 0).mean())
-    return {"weight": M.reshape(-1, 3, P, P), "bias": bias}, {"explained": explained, "unused": unused}
+    unused = float((np.bincount(nearest, minlength=count) == 0).mean())
+    return M, bias, {"explained": explained, "unused": unused}

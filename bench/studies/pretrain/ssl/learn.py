@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bench.errors import BenchError
 from bench.studies.pretrain.crops import Crops
-from bench.studies.pretrain.method import Learned, OnProgress, Ready, Tools
+from bench.studies.pretrain.method import Learned, Ready, Tools
 from bench.studies.pretrain.ssl.backbones import Backbone, Wanted, architecture_of, with_pool
 from bench.studies.pretrain.ssl.objectives import Objective
 from bench.studies.pretrain.ssl.settings import NetworkSettings
 from bench.studies.pretrain.ssl.starts import find_backbone
-from bench.studies.pretrain.ssl.training import Course, drawing, make_optimiser, normalised, train
+from bench.studies.pretrain.ssl.targets import AT_ONCE, Ahead, find_teacher
+from bench.studies.pretrain.ssl.training import Course, drawing, make_optimiser, train
+from bench.studies.pretrain.ssl.views import normalised
 from bench.studies.pretrain.ssl.watch import LEAST_SPREAD, Watched, left_out_accuracy, rankme, spread, verdict
 from bench.work.threads import torch_threads
-from encoders import Preprocess, find_placement
+from encoders import EncoderSpec, Preprocess, find_placement
 
 if TYPE_CHECKING:
     import torch
@@ -27,8 +29,18 @@ if TYPE_CHECKING:
 RATES = {True: 1e-3, False: 5e-5}  # highest learning rates, of random weights and of others
 COLOUR_GAIN = 0.2  # of --colour jittered
 SEEN = 512  # instances that are looked at to watch a training
-AT_ONCE = 128  # and so many in one product
 SETTLING = 2048  # instances that the norms are measured on at the end
+
+
+@dataclass(frozen=True)
+class Start:
+    """A network before its first step. parts: see `make_parts`. teacher: the encoder that it learns from, if any."""
+
+    objective: Objective
+    settings: NetworkSettings
+    backbone: Backbone
+    parts: Any
+    teacher: EncoderSpec | None
 
 
 def prepare_network(objective: Objective, settings: NetworkSettings, size: int, color: str) -> Ready:
@@ -37,39 +49,46 @@ def prepare_network(objective: Objective, settings: NetworkSettings, size: int, 
         architecture=architecture_of(settings.backbone), default=objective.backbone, arguments=objective.arguments,
         size=size, seed=settings.seed,
     )  # fmt: skip
-    if objective.foresee and settings.init == "random":
+    if objective.foresee and not objective.distils and settings.init == "random":
         raise BenchError(
             "Got --init random, from which this method can learn nothing; expected weights that have learned. Give "
             "--init imagenet, an encoder, a file of weights, or a folder made here."
         )
+    if settings.teacher and not objective.distils:
+        raise BenchError(f"Got --teacher {settings.teacher} with a method that has none; expected --method distill.")
+    teacher = find_teacher(settings.teacher or objective.distils) if objective.distils else None
     backbone = find_backbone(settings.init, wanted)
     backbone = with_pool(backbone, objective.pool(backbone), size)
     policy = Preprocess(size, "squash", 1.0, "bilinear", backbone.mean, backbone.std, color=color)
     with drawing((settings.seed, "parts")):
-        parts = make_parts(objective, backbone, size)
+        parts = make_parts(objective, backbone, size, teacher)
 
     def learn(crops: Crops, tools: Tools) -> Learned:
         with memory_said(settings), torch_threads(tools.workers):
-            return learn_network(objective, settings, backbone, parts, crops, tools)
+            return learn_network(Start(objective, settings, backbone, parts, teacher), crops, tools)
 
     return Ready(policy=policy, learn=learn)
 
 
-def make_parts(objective: Objective, backbone: Backbone, size: int) -> Any:
-    """Return a ModuleDict of the backbone, as "vectors", and what the objective adds to it."""
+def make_parts(objective: Objective, backbone: Backbone, size: int, teacher: EncoderSpec | None) -> Any:
+    """Return a ModuleDict of the backbone, as "vectors", and what the objective adds to it.
+
+    With a teacher also "teller", a linear map to its dimensions.
+    """
     import torch
 
     parts = torch.nn.ModuleDict({"vectors": backbone.vectors().requires_grad_(True)})
     objective.extend(parts, backbone, size)
+    if teacher is not None:
+        parts["teller"] = torch.nn.Linear(backbone.dim, teacher.dim)
     return parts
 
 
-def learn_network(
-    objective: Objective, settings: NetworkSettings, backbone: Backbone, parts: Any, crops: Crops, tools: Tools
-) -> Learned:
+def learn_network(start: Start, crops: Crops, tools: Tools) -> Learned:
     """Train, settle the norms, and say what came of it."""
     import torch
 
+    objective, settings, backbone, parts = start.objective, start.settings, start.backbone, start.parts
     device = torch.device(find_placement(tools.device, tools.workers).device)
     parts.to(device)
     pixels = torch.from_numpy(crops.pixels).to(device)
@@ -86,15 +105,20 @@ def learn_network(
 
     asked = {name: value for name, value in asdict(settings).items() if name != "keep_every"}
     rate = settings.learning_rate or (0 if backbone.fresh else objective.rate) or RATES[backbone.fresh]
+    ahead = Ahead(
+        vectors=parts["vectors"], pixels=pixels, mean=backbone.mean, std=backbone.std, teacher=start.teacher,
+        workers=tools.workers, on_progress=tools.on_progress,
+    )  # fmt: skip
     course = Course(
         objective=objective, settings=settings, parts=parts, optimiser=make_optimiser(parts, rate),
         pixels=pixels, rate=rate, still=not backbone.fresh,
         augmentation=replace(objective.augmentation, colour=COLOUR_GAIN * (settings.colour == "jittered")),
         mean=backbone.mean, std=backbone.std, watch=watch, state=tools.state, on_progress=tools.on_progress,
-        targets=foreseen(parts, objective, pixels, backbone, tools.on_progress),
+        targets=objective.foresee(ahead) if objective.foresee else None,
         wanted={
             **asked, "method": objective.what, "weights": backbone.weights, "architecture": backbone.settings(),
             "size": pixels.shape[1], "images": tools.data,
+            **({"distils": start.teacher.key} if start.teacher else {}),
         },
     )  # fmt: skip
     history = train(course)
@@ -106,7 +130,8 @@ def learn_network(
     problem = verdict(history)
     return Learned(
         kind="network", settings=backbone.settings(), tensors=tensors, dim=backbone.dim,
-        what=f"A network, {backbone.architecture} of timm, that {objective.what}. It started from {backbone.start}.",
+        what=f"A network, {backbone.architecture} of timm, that {objective.what}. It started from {backbone.start}."
+        f"{'' if start.teacher is None else taught_by(start.teacher)}",
         facts=facts_of(history), figures=figures_of(history),
         made={**asked, "learning_rate": rate, "weights_at_first": backbone.weights, "history": rows_of(history)},
         notes=(problem,) if problem else (),
@@ -129,25 +154,6 @@ def encoded(
             if objective.watched is not None:
                 Z.append(objective.watched(parts, vectors).float().cpu().numpy())
     return np.concatenate(H), np.concatenate(Z) if Z else None
-
-
-def foreseen(
-    parts: Any, objective: Objective, pixels: torch.Tensor, backbone: Backbone, on_progress: OnProgress | None
-) -> torch.Tensor | None:
-    """Return what the network is to learn of images, uint8 (N, S, S, 3), before its first step, (N, e)."""
-    import torch
-
-    if objective.foresee is None:
-        return None
-    parts.eval()
-    found: list[torch.Tensor] = []
-    with torch.no_grad():
-        for part in pixels.split(AT_ONCE):
-            x = part.permute(0, 3, 1, 2).float().div(255)
-            found.append(objective.foresee(parts["vectors"], normalised(x, backbone.mean, backbone.std)))
-            if on_progress:
-                on_progress("look ahead", sum(map(len, found)), len(pixels))
-    return torch.cat(found)
 
 
 def settle_norms(vectors: Any, pixels: torch.Tensor, backbone: Backbone) -> None:
@@ -182,6 +188,11 @@ def norms_measured(backbone: Backbone, pixels: np.ndarray) -> None:
     import torch
 
     settle_norms(backbone.vectors(), torch.from_numpy(pixels), backbone)
+
+
+def taught_by(teacher: EncoderSpec) -> str:
+    """Return the sentence of a card on whom a network learned from; the licence of the teacher's weights may bind."""
+    return f" The encoder is {teacher.full_name} ({teacher.pretraining}; licence {teacher.licence})."
 
 
 def figures_of(history: tuple[Watched, ...]) -> dict[str, float]:

@@ -14,6 +14,7 @@ from bench.studies.pretrain.ssl import losses
 from bench.studies.pretrain.ssl.backbones import Backbone
 from bench.studies.pretrain.ssl.masked import add_decoder, masked_loss, pool_for_masks
 from bench.studies.pretrain.ssl.parts import TEACHER, add_teachers, perceptron, prototype_logits
+from bench.studies.pretrain.ssl.targets import Foresee, mean_over_orientations, vectors_of_teacher
 from bench.studies.pretrain.ssl.views import Augmentation, generator
 from encoders.timm_facts import LAYERS, has_layers
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 SMALL_CNN = "mobilenetv4_conv_small_050"  # 1.0 M parameters: a core learns from 64 views of 64 px in .3 s
 SMALL_VIT = "vit_tiny_patch16_224"
 TEMPERATURE = 0.2  # of the cosines of SimCLR
+PLAIN = Augmentation(turns="eight", area=1.0, light=0.0, blur=0.0, noise=0.0)  # turned and mirrored, nothing else
 CENTRE_MOMENTUM, PROTOTYPES = 0.9, 1024  # of DINO's teacher
 
 
@@ -46,9 +48,9 @@ class Objective:
     None for a loss that vectors cannot please by being the same for all images. views: of every instance, augmentation:
     how they differ. taught: parts with a teacher, which keeps `momentum` of itself at the first step and all of it at
     the last. backbone, arguments: the default. pool: of a backbone, how its output becomes a vector. rate: highest
-    learning rate of weights that were learned before, 0 for the usual one. foresee: (the network's vectors, normalised
-    images of the pool, float32 (B, 3, S, S)) to what it is to learn of them, before its first step; it then needs
-    weights that have learned.
+    learning rate of weights that were learned before, 0 for the usual one. foresee: what it is to learn of every image,
+    found before its first step. distils: the encoder that it then learns from, unless another is named, into the part
+    "teller"; "" for itself, which needs weights that have learned.
     """
 
     what: str
@@ -63,7 +65,8 @@ class Objective:
     arguments: Mapping[str, int] = field(default_factory=dict)
     pool: Callable[[Backbone], str] = lambda backbone: backbone.pool
     rate: float = 0.0
-    foresee: Callable[[torch.nn.Module, torch.Tensor], torch.Tensor] | None = None
+    foresee: Foresee | None = None
+    distils: str = ""
 
 
 def projected(parts: Any, vectors: torch.Tensor) -> torch.Tensor:
@@ -143,14 +146,6 @@ def mae_loss(parts: Any, step: Step) -> torch.Tensor:
     return masked_loss(parts, step.views[0], generator("mask", *step.key))
 
 
-def mean_over_orientations(vectors: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Return the mean of the vectors of images x (B, 3, S, S) over their eight orientations, (B, d)."""
-    import torch
-
-    turned = (torch.rot90(way, k, (2, 3)) for way in (x, x.flip(3)) for k in range(4))
-    return torch.stack([vectors(image).float() for image in turned]).mean(0)
-
-
 def nothing_more(parts: Any, backbone: Backbone, size: int) -> None:
     """Add nothing."""
 
@@ -163,6 +158,12 @@ def orient_loss(parts: Any, step: Step) -> torch.Tensor:
     assert step.targets is not None
     deviation = step.targets.std(0) + 1e-6
     return (((parts["vectors"](step.views[0]).float() - step.targets) / deviation) ** 2).mean()
+
+
+def distill_loss(parts: Any, step: Step) -> torch.Tensor:
+    """Return the squared difference of what is told from a view's vector and the teacher's vector, per dimension."""
+    assert step.targets is not None
+    return ((parts["teller"](parts["vectors"](step.views[0])).float() - step.targets) ** 2).mean()
 
 
 def every_resolution(backbone: Backbone) -> str:
@@ -203,8 +204,13 @@ OBJECTIVES = {
         what="learned to see in one orientation of an instance what the network that it started from sees in the mean "
         "over all eight (distillation, Hinton, Vinyals and Dean 2015, into a network that turning changes less)",
         extend=nothing_more, loss=orient_loss, foresee=mean_over_orientations, views=1, pool=every_resolution,
-        rate=3e-4,
-        augmentation=Augmentation(turns="eight", area=1.0, light=0.0, blur=0.0, noise=0.0),
+        rate=3e-4, augmentation=PLAIN,
+    ),
+    "distill": Objective(
+        what="learned to tell, by a linear map of its vectors, what an encoder sees (distillation, Hinton, Vinyals and "
+        "Dean 2015; of vectors, as Romero et al. 2015)",
+        extend=nothing_more, loss=distill_loss, foresee=vectors_of_teacher, distils="lite0-cells", views=1,
+        pool=every_resolution, rate=3e-4, augmentation=PLAIN,
     ),
     "mae": Objective(
         what="learned to fill in hidden patches (masked autoencoder, He et al. 2022; with a CNN as SimMIM, Xie et al. "

@@ -14,8 +14,9 @@ class NetworkSettings:
     backbone: "timm:NAME", or "" for that of init, else the method's own. init: "random", "imagenet", a file of weights,
     an encoder, or a folder that `bench pretrain` wrote. steps: batches that are learned from; batch: instances in each.
     colour: "kept", "jittered" (channels lighter or darker by chance), or "grey". learning_rate: its highest; 0 for 1e-3
-    from random weights and 5e-5 from others. seed: of weights, order and views. keep_every: steps after which the state
-    is written, so that a killed training goes on from there.
+    from random weights and 5e-5 from others. teacher: the encoder that `distill` learns from, "" for its own choice.
+    seed: of weights, order and views. keep_every: steps after which the state is written, so that a killed training
+    goes on from there.
     """
 
     backbone: str = ""
@@ -24,6 +25,7 @@ class NetworkSettings:
     batch: int = 128
     colour: str = "kept"
     learning_rate: float = 0.0
+    teacher: str = ""
     seed: int = 0
     keep_every: int = 100
 

@@ -27,7 +27,7 @@ PARTS, OPTIMISER = "parts.", "optimiser."  # what names of tensors begin with
 #: What differs and is too long to be shown.
 IN_WORDS = {
     "images": "other images", "method": "another method", "architecture": "another network",
-    "weights": "other weights at first",
+    "weights": "other weights at first", "distils": "another encoder to learn from",
 }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from bench.studies.pretrain.ssl.objectives import Objective, Step
 from bench.studies.pretrain.ssl.parts import follow, in_training, momentum_at
 from bench.studies.pretrain.ssl.settings import NetworkSettings
 from bench.studies.pretrain.ssl.state import State, read_state, write_state
-from bench.studies.pretrain.ssl.views import Augmentation, generator, make_view
+from bench.studies.pretrain.ssl.views import Augmentation, generator, make_view, normalised
 from bench.studies.pretrain.ssl.watch import Watched
 
 if TYPE_CHECKING:
@@ -129,14 +129,6 @@ def batch_rows(n: int, batch: int, seed: int, step: int) -> torch.Tensor:
     rounds, at = divmod(step, n // size)
     order = torch.randperm(n, generator=generator("order", seed, rounds))
     return order[at * size : (at + 1) * size]
-
-
-def normalised(x: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> torch.Tensor:
-    """Return x (B, 3, S, S), from 0 to 1, with mean and deviation of a network's input."""
-    import torch
-
-    m, s = (torch.tensor(values, device=x.device).view(1, 3, 1, 1) for values in (mean, std))
-    return (x - m) / s
 
 
 @contextmanager

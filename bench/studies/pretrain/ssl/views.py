@@ -50,6 +50,14 @@ def make_view(pixels: torch.Tensor, how: Augmentation, key: tuple[object, ...]) 
     return relit(turned(x, how, draws), how, draws)
 
 
+def normalised(x: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> torch.Tensor:
+    """Return x (B, 3, S, S), from 0 to 1, with mean and deviation of a network's input."""
+    import torch
+
+    m, s = (torch.tensor(values, device=x.device).view(1, 3, 1, 1) for values in (mean, std))
+    return (x - m) / s
+
+
 def turned(x: torch.Tensor, how: Augmentation, draws: torch.Generator) -> torch.Tensor:
     """Return x (B, 3, S, S) turned, mirrored and cropped, each instance in its way."""
     import torch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -46,7 +47,9 @@ def weights(tmp_path):
 
 @pytest.mark.parametrize("method", OBJECTIVES)
 def test_every_method_learns_and_is_not_taken_for_a_collapse(learn, method, weights):
-    own = {"mae": {"backbone": "timm:test_vit"}, "orient": {"init": weights}}.get(method, {})
+    own = {
+        "mae": {"backbone": "timm:test_vit"}, "orient": {"init": weights}, "distill": {"teacher": "texture"}
+    }.get(method, {})  # fmt: skip
     made = learn(method, steps=16, batch=24, **own)
     assert made.notes == ()
     assert made.figures["rank"] > 2 and made.kind == "network"
@@ -194,8 +197,71 @@ def finish(place: Path, method: str, init: str) -> tuple[dict[str, np.ndarray], 
     return tensors, int(tensors.pop("first")), text
 
 
-#: One has teachers, a centre that is no weight, and norms; the other looks at what the network saw before its first step.
-@pytest.mark.parametrize("method", ["dino", "orient"])
+def told(student: np.ndarray, teacher: np.ndarray) -> float:
+    """Return how much of the teacher's variance a linear map of half of the students' vectors tells of the others."""
+    half = len(student) // 2
+    X = np.hstack([student, np.ones((len(student), 1))])
+    W = np.linalg.solve(X[:half].T @ X[:half] + 1e-3 * np.eye(X.shape[1]), X[:half].T @ teacher[:half])
+    rest = teacher[half:]
+    return float(1 - ((X[half:] @ W - rest) ** 2).sum() / ((rest - rest.mean(0)) ** 2).sum())
+
+
+def test_a_small_network_tells_what_an_encoder_sees_in_other_images(learn, tmp_path, labelled):
+    made = learn("distill", teacher="texture", steps=120, batch=64, keep_every=200)
+    assert "The encoder is texture" in made.what and made.settings["pool"] == "layers"
+    seen = resolve("texture").load().encode(list(labelled.pixels)).astype(float)
+    seen = (seen - seen.mean(0)) / np.maximum(seen.std(0), 1e-6)
+    random = learn("distill", teacher="texture", steps=1, batch=64)
+    policy = Preprocess(32, "squash", mean=(0.5,) * 3, std=(0.5,) * 3)
+    found = {}
+    for name, one in (("before", random), ("after", made)):
+        write_checkpoint(
+            tmp_path / name, Checkpoint(kind="network", preprocess=policy, settings=one.settings), one.tensors, ""
+        )
+        vectors = resolve(str(tmp_path / name)).load().encode(list(labelled.pixels))
+        found[name] = told(vectors.astype(float), seen)
+    assert found["after"] > found["before"] + 0.1, found
+
+
+def test_a_training_by_another_encoder_does_not_go_on_from_this_one(learn, monkeypatch):
+    class Killed(Exception):
+        pass
+
+    def stop(course, step):
+        if step == 3:
+            raise Killed
+        return once(course, step)
+
+    from bench.studies.pretrain.ssl import training
+
+    once = training.one_step
+    monkeypatch.setattr(training, "one_step", stop)
+    with pytest.raises(Killed):
+        learn("distill", teacher="texture", steps=6, keep_every=1)
+    monkeypatch.undo()
+    with pytest.raises(BenchError, match="another encoder to learn from"):
+        learn("distill", teacher="color-stats", steps=6, keep_every=1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"teacher": "textur"}, "Got --teacher textur, did you mean 'texture'"),
+        ({"teacher": "texture@channels=each"}, "Expected an encoder that makes one view"),
+    ],
+)
+def test_what_cannot_teach_is_told_before_an_image_is_read(learn, settings, said):
+    with pytest.raises(BenchError, match=re.escape(said)):
+        learn("distill", **settings)
+
+
+def test_a_method_without_a_teacher_says_so(learn):
+    with pytest.raises(BenchError, match="Got --teacher texture with a method that has none"):
+        learn("vicreg", teacher="texture")
+
+
+#: One has teachers, a centre that is no weight, and norms; two look ahead, at what is to be learned of each image.
+@pytest.mark.parametrize("method", ["dino", "orient", "distill"])
 def test_a_training_killed_twice_ends_with_the_bits_of_one_that_was_not(tmp_path, method, weights):
     init = "random" if method == "dino" else weights
     whole, first, told = finish(tmp_path / "whole", method, init)
@@ -206,7 +272,7 @@ def test_a_training_killed_twice_ends_with_the_bits_of_one_that_was_not(tmp_path
         process = start(tmp_path / "cut", method, init)
         deadline = time.monotonic() + 200
         while not state.exists() or state.stat().st_mtime_ns == before:
-            assert process.poll() is None and time.monotonic() < deadline
+            assert process.poll() is None and time.monotonic() < deadline, process.stdout and process.stdout.read()
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
         process.communicate()
