@@ -116,15 +116,16 @@ class Asked:
 @dataclass(frozen=True, kw_only=True)
 class Answers:
     """Of N rows. P float (N, K): probabilities; members bool (N, K): the set; unlike (N,): p-value; nearest int
-    (N, 3): rows of the reference; why: "" where a row is answered, else why it is not. none bool (N,): rows that are
-    none of the classes, None where the classifier cannot say so. Of cells that have no label where it learned from
-    images, nothing is promised: their sets are empty.
+    (N, 3): rows of the reference; seen bool (N,): rows that it learned from, as far as it remembers them; why: "" where
+    a row is answered, else why it is not. none bool (N,): rows that are none of the classes, None where the classifier
+    cannot say so. Of cells that have no label where it learned from images, nothing is promised: their sets are empty.
     """
 
     P: np.ndarray
     members: np.ndarray
     unlike: np.ndarray
     nearest: np.ndarray
+    seen: np.ndarray
     why: tuple[str, ...]
     none: np.ndarray | None = None
 
@@ -205,7 +206,10 @@ class Model:
             for p, enough in zip(unlike, sure, strict=True)
         )
         none = P.max(1) < self.about.none_level if self.about.none_level else None
-        return Answers(P=P, members=members, unlike=unlike, nearest=nearest, why=why, none=none)
+        return Answers(
+            P=P, members=members, unlike=unlike, nearest=nearest, seen=self.reference.holds(rows, nearest), why=why,
+            none=none,
+        )  # fmt: skip
 
     def answer_images(self, X: np.ndarray, start: np.ndarray, asked: Asked = Asked()) -> ImageAnswers:
         """Answer images whose cells are rows of X (M, d), image by image, from `start` int (B,) on.

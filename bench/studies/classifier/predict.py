@@ -70,8 +70,8 @@ class Answered:
 @dataclass(frozen=True, kw_only=True)
 class Predicted:
     """What was answered. classes: class, or `NONE`, -> its instances; refused: reason -> instances without an answer;
-    unlike: instances unlike all that is known; notes: how instances were made; problems: path and reason of images
-    that cannot be used.
+    unlike: instances unlike all that is known; seen: instances that it learned from; notes: how instances were made;
+    problems: path and reason of images that cannot be used.
     """
 
     instances: int
@@ -79,6 +79,7 @@ class Predicted:
     classes: dict[str, int]
     refused: dict[str, int]
     unlike: int
+    seen: int
     notes: tuple[str, ...]
     problems: pd.DataFrame
 
@@ -107,7 +108,8 @@ def predict(
             "classifier was made with. Get the same version of the package or file that they are from."
         )
     scale = prepared.dataset.table.drop_duplicates("path").set_index("path")["um_per_px"].astype("float64")
-    classes, refused, unlike, total = Counter[str](), Counter[str](), 0, len(prepared.instances)
+    classes, refused, unlike, seen = Counter[str](), Counter[str](), 0, 0
+    total = len(prepared.instances)
     for start, X in _blocks(prepared, spec, device):
         found = model.answer(X, request.asked)
         own = prepared.instances.iloc[start : start + len(X)]
@@ -115,13 +117,14 @@ def predict(
         classes.update(rows["class"] if found.none is None else rows["class"].where(~found.none, NONE))
         refused.update(why for why in found.why if why)
         unlike += int((found.unlike <= request.asked.unlike).sum())
+        seen += int(found.seen.sum())
         um_per_px = scale.reindex(own["path"]).to_numpy(np.float64)
         write(Answered(instances=own, found=found, rows=rows, X=X, um_per_px=um_per_px))
         if on_progress:
             on_progress("answer", start + len(X), total)
     return Predicted(
         instances=total, images=int(prepared.instances["path"].nunique()), classes=dict(classes), refused=dict(refused),
-        unlike=unlike, notes=(*prepared.notes, *([origin_note(model.about, spec)] if spec.vectors else ())),
+        unlike=unlike, seen=seen, notes=(*prepared.notes, *([origin_note(model.about, spec)] if spec.vectors else ())),
         problems=prepared.dataset.problems,
     )  # fmt: skip
 

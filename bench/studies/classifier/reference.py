@@ -20,6 +20,7 @@ from bench.statistics.conformal import p_values
 MOST = 10_000  # rows that are remembered
 NEAREST = 5
 SHOWN = 3
+DIFFERENT = 0.9  # share of the remembered rows that differ from each other at least, where an equal one tells anything
 BLOCK = 1024  # rows whose distances are in memory at once
 
 
@@ -39,6 +40,10 @@ class Reference:
     def _square(self) -> np.ndarray:
         return np.vecdot(self.rows, self.rows)
 
+    @cached_property
+    def _differ(self) -> bool:
+        return len(np.unique(self.rows, axis=0)) >= DIFFERENT * len(self.rows)
+
     def nearest(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the nearest rows of X (N, d), int (N, SHOWN), nearest first, and their p-values (N,).
 
@@ -49,6 +54,15 @@ class Reference:
             return np.empty((0, SHOWN), int), np.empty(0)
         shown, p = zip(*found, strict=True)
         return np.concatenate(shown), np.concatenate(p)
+
+    def holds(self, X: np.ndarray, nearest: np.ndarray) -> np.ndarray:
+        """Return which rows of X (N, d) are remembered ones themselves, bool (N,). nearest (N, SHOWN): see `nearest`.
+
+        None where more than a tenth of the remembered rows equal another: there an equal row tells little.
+        """
+        if not self._differ:
+            return np.zeros(len(X), bool)
+        return np.asarray((_as_kept(X) == self.rows[nearest[:, 0]]).all(1))
 
     def _block(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         squared = _squared(X, self.rows, self._square)
@@ -67,13 +81,18 @@ def remember(rows: np.ndarray, label: np.ndarray, group: np.ndarray, names: tupl
         place = keyed_uniform(("reference",), names) * size[which]  # small groups keep their rows
         kept = np.sort(np.argsort(place, kind="stable")[:MOST])
         rows, label, group, names = rows[kept], label[kept], group[kept], tuple(names[i] for i in kept)
-    rows = rows.astype(np.float16).astype(np.float32)  # as it is stored, so that a stored one answers the same
+    rows = _as_kept(rows)
     group = np.unique(group, return_inverse=True)[1]
     distance, square = np.empty(len(rows)), np.vecdot(rows, rows)
     for g in np.unique(group):
         own, others = np.flatnonzero(group == g), np.flatnonzero(group != g)
         distance[own] = _mean_distance(_squared(rows[own], rows[others], square[others])) if len(others) else np.inf
     return Reference(rows=rows, label=label, group=group, distance=distance, names=names)
+
+
+def _as_kept(rows: np.ndarray) -> np.ndarray:
+    """Return rows as they are stored, so that a stored reference answers the same, float32."""
+    return rows.astype(np.float16).astype(np.float32)
 
 
 def _mean_distance(squared: np.ndarray) -> np.ndarray:

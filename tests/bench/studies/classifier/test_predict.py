@@ -15,7 +15,9 @@ from bench.data.reading import Reading
 from bench.errors import BenchError
 from bench.studies.classifier.model import Asked, Model
 from bench.studies.classifier.predict import PredictRequest, predict
+from bench.studies.classifier.reference import remember
 from bench.studies.classifier.table import writing
+from bench.studies.classifier.words import cautions
 
 
 def answers(model: Model, *images: Path, out: Path, **asked: object) -> tuple[pd.DataFrame, object]:
@@ -36,6 +38,28 @@ def test_every_image_of_a_folder_has_a_row_of_probabilities_a_set_and_its_neares
     assert (table["nearest_1"] == table["path"]).all()  # they are what it learned from
     assert (table["path"].str.split("/").str[0] == table["class"]).mean() > 0.8
     assert sum(found.classes.values()) == 48
+    assert found.seen == 48
+    assert "All are what it learned from" in " ".join(cautions(model, Asked(), found))
+
+
+def test_images_that_it_learned_from_are_counted_and_no_others(made, tmp_path):
+    folder, model = made
+    images = sorted((folder / "demo" / "raw").glob("rbc/*.png"))[:4]
+    for i, path in enumerate(images):
+        pixels = np.asarray(Image.open(path)).copy()
+        pixels[:8, :8] = 255 * (i < 2)
+        Image.fromarray(pixels).save(tmp_path / f"new{i}.png")
+    new = [tmp_path / f"new{i}.png" for i in range(4)]
+    _, found = answers(model, *new, out=tmp_path / "out")
+    assert found.seen == 0 and "learned from:" not in " ".join(cautions(model, Asked(), found))
+    _, found = answers(model, *new, *images, out=tmp_path / "out")
+    assert found.seen == 4 and "4 of 8 are what it learned from" in " ".join(cautions(model, Asked(), found))
+
+
+def test_where_many_remembered_rows_are_equal_an_equal_one_tells_nothing():
+    rows = np.repeat(np.eye(4, dtype=np.float32), 5, axis=0)
+    reference = remember(rows, np.zeros(20, int), np.arange(20), tuple(map(str, range(20))))
+    assert not reference.holds(rows, reference.nearest(rows)[0]).any()
 
 
 def test_a_csv_single_images_and_a_folder_give_the_same_rows(made, tmp_path):

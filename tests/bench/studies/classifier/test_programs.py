@@ -25,7 +25,8 @@ def block(paths: list[str], first: int = 0) -> Answered:
     instances = pd.DataFrame({"path": paths, "digest": [f"d{path}" for path in paths], "x0": x0, "y0": 5, "x1": x0 + 8, "y1": 9})
     P = np.stack([np.linspace(0.1, 0.9, n), np.linspace(0.9, 0.1, n)], 1)
     why = tuple("not sure enough" if i % 3 == 2 else "" for i in range(n))
-    found = Answers(P=P, members=P > 0, unlike=np.ones(n), nearest=np.zeros((n, 3), int), why=why)
+    found = Answers(P=P, members=P > 0, unlike=np.ones(n), nearest=np.zeros((n, 3), int),
+                    seen=np.zeros(n, bool), why=why)  # fmt: skip
     named = np.array(CLASSES, object)[P.argmax(1)]
     rows = instances[["path", "x0", "y0", "x1", "y1"]].assign(
         **{"class": named, "probability": P.max(1), "set": "a|=b", "unlike_p": 1.0, "why_no_answer": [one or None for one in why],
