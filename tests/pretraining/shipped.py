@@ -17,8 +17,10 @@ from ladder import FIELD, print_table, rows_of
 from PIL import Image
 
 BASE = "lite0-cells"
+TURNED = "lite0-cells@orient8=mean"
 RUNGS = {  # what an encoder is, by its name
     BASE: "ImageNet weights trained so that turning changes less, every resolution",
+    TURNED: "the same, mean over eight orientations",
     "lite0-cells@weights=random": "the same network, random weights",
     "efficientnet-lite0@pool=layers,size=96": "ImageNet weights, every resolution",
     "efficientnet-lite0@size=96": "ImageNet weights, the end of the network",
