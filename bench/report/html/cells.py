@@ -16,7 +16,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from bench.report.html.words import field_html, text_html
+from bench.report.html.words import field_html, in_cell, text_html
 from bench.report.pages.model import Row
 from bench.report.pages.numbers import decimal, p_value, points, rate, whole
 
@@ -103,7 +103,7 @@ def cell_html(column: Column, row: Row, table: str) -> Markup:
         return bar_html(*(float(row.get(name, float("nan"))) for name in column.interval))
     if column.texts:
         shown = column.texts(row)
-        return shown if isinstance(shown, Markup) else text_html(shown)
+        return shown if isinstance(shown, Markup) else in_cell(text_html(shown), shown)
     texts = [value_text(value, row) for value in column.values]
     if not texts[0]:
         return Markup("")

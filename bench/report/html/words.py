@@ -14,6 +14,7 @@ from bench.report.pages.numbers import Number
 from bench.text import encodable, plain
 
 LONGEST = 27  # letters of a name within a picture
+WIDE = 40  # letters of a name in a cell, from which on it takes several lines
 # What stands for what in templates of ours, after their text was escaped.
 _STRONG = re.compile(r"\*\*(.+?)\*\*")
 _EMPHASIS = re.compile(r"(?<!\w)\*(?=\S)(.+?)(?<=\S)\*(?!\w)")
@@ -30,6 +31,11 @@ def short(text: str, longest: int = LONGEST) -> str:
     """Return a name that fits at the end of a series."""
     text = shown_text(text)
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def in_cell(text: Markup, value: object) -> Markup:
+    """Return the HTML of a text such that it takes several lines in a cell of a table where it is long."""
+    return Markup('<span class="long">{}</span>').format(text) if len(shown_text(value)) > WIDE else text
 
 
 def text_html(value: object) -> Markup:

@@ -205,3 +205,18 @@ def test_hostile_names_run_nothing(browser, small_run, tmp_path):
     assert page.run("return window.evil === undefined && !document.querySelector('img[src=x]')")
     assert WORST[0] in page.text("#matrix") and "alert(1)" in page.text("#map-point")
     assert page.errors() == [] and page.requests() == []
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "ש" * 300, "many words " * 28], ids=["one word", "right to left", "words"])
+def test_names_of_300_characters_leave_the_page_as_wide_as_the_screen(browser, small_run, tmp_path, name):
+    classes = [f"{name}{k}" for k in range(4)]
+    file = tmp_path / "long.html"
+    file.write_bytes(render(renamed(read_report(small_run), classes, name, name)))
+    for width in (390, 1200):
+        page = Opened(browser, file, width=width)
+        page.run("for (const one of document.querySelectorAll('details')) one.open = true")
+        assert page.run("return document.documentElement.scrollWidth") <= width
+        assert page.serious() == [] and page.errors() == []
+        assert classes[0].strip() in page.text("#matrix")
+    score = "return document.querySelector('#board tbody [data-field$=balanced_accuracy]').getBoundingClientRect().right"
+    assert page.run(score) < 1200
