@@ -11,7 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from bench.report.html.cells import ROW
-from bench.report.html.words import in_cell, text_html
+from bench.report.html.words import is_long, text_html
 from bench.report.pages.model import Row
 from bench.report.pages.sections.context import RunPage
 from bench.report.tables.flags import headline
@@ -194,7 +194,8 @@ def detailed_of(board: pd.DataFrame, level: Level | None) -> tuple[Method, ...]:
 def encoder_html(context: ReportContext, name: str) -> Markup:
     """Return the name of an encoder, such that it can be renamed in all parts at once."""
     number = context.encoders.index(name) if name in context.encoders else -1
-    return in_cell(Markup('<span class="enc" data-name="{}">{}</span>').format(number, text_html(name)), name)
+    kind = "enc long" if is_long(name) else "enc"
+    return Markup('<span class="{}" data-name="{}">{}</span>').format(kind, number, text_html(name))
 
 
 def method_html(context: ReportContext, method: Method) -> Markup:

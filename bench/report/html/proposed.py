@@ -27,7 +27,8 @@ from bench.report.html.context import Proposed
 from bench.report.html.regions import places_of, webp_address
 from bench.seeds import content_name
 from bench.storage.tables import parse_csv
-from bench.storage.together import read_member
+from bench.storage.together import FILES, read_record
+from bench.storage.verified import digest_of, read_or_none
 
 FOLDER, TABLE = "next", "next.csv"
 NEW, CHECK = "new", "check"  # tasks of rows: to be labelled, or looked at again; others have a label and only count
@@ -80,7 +81,7 @@ def without_its_names(found: Proposed, classes: Sequence[str]) -> Proposed:
 
 def _of_one(place: Path, table: pd.DataFrame, root: Path) -> Proposed | None:
     """Return the list of a folder, where it is of these images."""
-    data = read_member(place, TABLE) if place.is_dir() else None
+    data = _as_written(place) if place.is_dir() else None
     listed = parse_csv(data, texts=TEXTS) if data is not None else pd.DataFrame()
     if listed.empty or not {*COLUMNS} <= {*listed}:
         return None
@@ -89,8 +90,9 @@ def _of_one(place: Path, table: pd.DataFrame, root: Path) -> Proposed | None:
     if start is None:
         return None
     new = listed[listed["task"] == NEW]
-    labelled = set(places_of(table))
-    by_now = [place in labelled for place in places_of(new.assign(path=start + new["path"].astype(str)))]
+    called = new.assign(path=start + new["path"].astype(str))
+    labelled = set(places_of(table[table["path"].isin(called["path"])]))
+    by_now = [place in labelled for place in places_of(called)]
     return Proposed(
         name=place.name, lies_in=start, new=new[[not one for one in by_now]].reset_index(drop=True),
         checks=listed[listed["task"] == CHECK].reset_index(drop=True), labelled=sum(by_now),
@@ -98,10 +100,19 @@ def _of_one(place: Path, table: pd.DataFrame, root: Path) -> Proposed | None:
     )  # fmt: skip
 
 
+def _as_written(place: Path) -> bytes | None:
+    """Return the list of a folder, None where there is none. One that somebody changed is left to them as it is."""
+    wanted = read_record(place).get(FILES, {}).get(TABLE)
+    data = read_or_none(place / TABLE) if wanted else None
+    return data if data is not None and digest_of(data) == wanted else None
+
+
 def folder_of_all(listed: pd.DataFrame, table: pd.DataFrame, root: Path) -> str | None:
     """Return the folder below `root` in which the images of a list lie, as 'images/' or '', None if it is of others."""
     named = labels_of_list(listed)
     paths = list(dict.fromkeys([*listed["path"].astype(str), *named]))
+    names = table["path"].astype(str).str.rpartition("/")[2]
+    table = table[names.isin({path.rpartition("/")[2] for path in paths})]  # of a million rows those that may be meant
     of_name: dict[str, list[str]] = defaultdict(list)
     for known in dict.fromkeys(table["path"].astype(str)):
         of_name[known.rpartition("/")[2]].append(known)

@@ -33,9 +33,9 @@ def short(text: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
-def in_cell(text: Markup, value: object) -> Markup:
-    """Return the HTML of a text such that it takes several lines in a cell of a table where it is long."""
-    return Markup('<span class="long">{}</span>').format(text) if len(shown_text(value)) > WIDE else text
+def is_long(value: object) -> bool:
+    """Return whether a text takes several lines in a cell of a table."""
+    return len(shown_text(value)) > WIDE
 
 
 def text_html(value: object) -> Markup:

@@ -32,8 +32,8 @@ class MapWords:
 SAYS: Mapping[str, MapWords] = MappingProxyType({
     PCA: MapWords(
         name="Two principal components",
-        meaning="of the variance. What lies apart here is apart. What lies together here may be apart in another "
-        "direction.",
+        meaning="of the variance. Distances count along these two directions only: what lies apart here is apart, and "
+        "what lies together may be apart in another one.",
     ),
     UMAP: MapWords(
         name="UMAP",

@@ -207,6 +207,24 @@ def test_hostile_names_run_nothing(browser, small_run, tmp_path):
     assert page.errors() == [] and page.requests() == []
 
 
+def test_files_and_classes_that_are_named_with_quotes_and_markup_have_their_pictures(browser, save_png, tmp_path):
+    for i in range(24):
+        label = ("it's \"a\" class", "<b>&amp;</b>")[i % 2]
+        save_png(tmp_path / "raw" / label / f"s{i // 2}__'{i}\" onerror=\"window.evil=1\" x=<img src=x>.png", seed=i)
+    request = Request(
+        source=DataSpec(tmp_path / "raw", group_pattern=r"([^_]+)__"), protocol=Protocol(shots=(1,), draws=2),
+        encoders=("texture", "thumbnail"), heads=("knn",), out=tmp_path / "out", baselines=False,
+    )  # fmt: skip
+    folder = run(request, command=f"bench run --data '{tmp_path / 'raw'}'").folder
+    page = Opened(browser, write_report(folder))
+    page.click('#matrix td[data-i="0"][data-j="1"] button')
+    page.keys("#map-picture", "\ue014")
+    assert page.all("#map-point img") and 'onerror="window.evil=1"' in page.text("#map-point")
+    assert page.run("return [...document.images].every(image => image.naturalWidth > 0)")
+    assert page.run("return window.evil === undefined && !document.querySelector('main b, img[src=x]')")
+    assert page.errors() == [] and page.requests() == []
+
+
 @pytest.mark.parametrize("name", ["x" * 300, "ש" * 300, "many words " * 28], ids=["one word", "right to left", "words"])
 def test_names_of_300_characters_leave_the_page_as_wide_as_the_screen(browser, small_run, tmp_path, name):
     classes = [f"{name}{k}" for k in range(4)]

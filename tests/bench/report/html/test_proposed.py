@@ -140,6 +140,11 @@ def test_images_that_have_a_label_by_now_are_counted_and_not_shown(copied):
 def test_of_several_lists_the_one_with_most_left_is_shown(copied):
     with_list(copied, list_of(copied).head(3), "a-short-one")
     assert context_of(copied).proposed.name == "images"
+    file = copied.parents[1] / "next" / "images" / "next.csv"
+    changed = file.read_bytes() + b"\n"
+    file.write_bytes(changed)
+    assert context_of(copied).proposed.name == "a-short-one" and file.read_bytes() == changed  # not ours any more
+    with_list(copied, list_of(copied))
     (copied.parents[1] / "next" / "broken").mkdir()
     (copied.parents[1] / "next" / "broken" / "next.csv").write_text("path\nx.png\n")
     assert context_of(copied).proposed.name == "images"
