@@ -46,7 +46,8 @@ def label(
     classes : str or sequence of str, default=()
         The classes to choose from. None: those of the data; more can be typed in the cell.
     order : str, default="random"
-        Which comes first: "random", "path", or "audit" for what `bench.audit` doubts.
+        Which comes first: "random", "path", "audit" for what `bench.audit` doubts, or "next" for what
+        `bench.next_labels` proposes.
     seed : int, default=0
         Of the random order.
     keep_labels : bool, default=False

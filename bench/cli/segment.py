@@ -56,7 +56,7 @@ def segment(
         )
     compared = "f1" in table
     more = ("with masks", "F1 at IoU .5", "count error", "bias") if compared else ()
-    heads = ("class", "images", "cells", "median per image", "median area", *more)
+    heads = ("class", "images", "cells", "median per image", "median area (px)", *more)
     rows, lines = [], []
     for name, part in [*table.groupby("label"), ("all", table)]:
         row = [len(part), part["cells"].sum(), part["cells"].median(), part["median_area"].median()]

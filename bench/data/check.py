@@ -100,7 +100,7 @@ class DataCheck(Shows):
             Table(
                 head=("pixels", "channels", "pages", "images"),
                 rows=list(self.formats[["dtype", "channels", "pages", "images"]].itertuples(index=False)),
-                caption=f"Width x height in pixels, each by itself: {low} smallest, {mid} median, {high} largest",
+                caption=f"Width x height in pixels: smallest {low}, median {mid}, largest {high} (each by itself)",
             ),
             Items(heading="Look at these", items=slips),
             Items(heading="Skipped", items=skipped(dataset.problems[~of_lost])),

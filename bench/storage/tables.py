@@ -9,7 +9,7 @@ seen are spelt out, see `bench.text.plain`.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,9 +53,11 @@ def read_csv(path: Path, *, empty_is_text: bool = False) -> pd.DataFrame:
     return parse_csv(path.read_bytes(), empty_is_text=empty_is_text)
 
 
-def parse_csv(data: bytes, *, empty_is_text: bool = False) -> pd.DataFrame:
-    """Return the table of `csv_bytes`; see `read_csv`."""
-    table = pd.read_csv(io.BytesIO(data), keep_default_na=False, na_values=[] if empty_is_text else [""])
+def parse_csv(data: bytes, *, empty_is_text: bool = False, texts: Collection[str] = ()) -> pd.DataFrame:
+    """Return the table of `csv_bytes`; see `read_csv`. texts: columns that are texts even where all look like numbers,
+    as classes that are called 01 and 02."""
+    empty = [] if empty_is_text else [""]
+    table = pd.read_csv(io.BytesIO(data), keep_default_na=False, na_values=empty, dtype=dict.fromkeys(texts, "str"))
     table = table.rename(columns=_plainly)
     for name in table.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]]:
         table[name] = table[name].map(_plainly)

@@ -16,7 +16,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from bench.report.html.words import field_html, text_html
+from bench.report.html.words import field_html, is_long, text_html
 from bench.report.pages.model import Row
 from bench.report.pages.numbers import decimal, p_value, points, rate, whole
 
@@ -152,10 +152,19 @@ def table_html(
 
 def _line(columns: Sequence[Column], row: Row, table: str) -> Markup:
     first, *others = columns
-    cells = [Markup('<th scope="row">{}</th>').format(cell_html(first, row, table))]
-    cells += [Markup("<td{}>{}</td>").format(_side(column), cell_html(column, row, table)) for column in others]
+    cells = [Markup('<th scope="row"{}>{}</th>').format(_lines_of(first, row), cell_html(first, row, table))]
+    cells += [
+        Markup("<td{}{}>{}</td>").format(_side(column), _lines_of(column, row), cell_html(column, row, table))
+        for column in others
+    ]
     return Markup("").join(cells)
 
 
 def _side(column: Column) -> Markup:
     return Markup(' class="n"') if column.values else Markup("")
+
+
+def _lines_of(column: Column, row: Row) -> Markup:
+    """Return the attribute by which a long text takes several lines."""
+    text = column.texts(row) if column.texts else ""
+    return Markup(' class="long"') if not isinstance(text, Markup) and is_long(text) else Markup("")

@@ -118,10 +118,11 @@ def level_line(axes: Axes, y: float, says: str) -> Markup:
     if not axes.y[0] <= y <= axes.y[1]:
         return Markup("")
     at = axes.at_y(y)
+    below = at + 14 if at + 14 < axes.height - BOTTOM else at - 5  # numbers of the axis stand below it
     return Markup(
         '<line class="guess" x1="{0}" x2="{1}" y1="{2:.1f}" y2="{2:.1f}"/>'
         '<text class="small" x="{3}" y="{4:.1f}" text-anchor="end">{5}</text>'
-    ).format(LEFT, axes.width - axes.right, at, axes.width - axes.right - 4, at + 14, says)
+    ).format(LEFT, axes.width - axes.right, at, axes.width - axes.right - 4, below, says)
 
 
 def point(x: float, y: float, style: int, *, size: float = 9.0) -> Markup:

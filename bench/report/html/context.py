@@ -11,7 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from bench.report.html.cells import ROW
-from bench.report.html.words import text_html
+from bench.report.html.words import is_long, text_html
 from bench.report.pages.model import Row
 from bench.report.pages.sections.context import RunPage
 from bench.report.tables.flags import headline
@@ -74,6 +74,22 @@ class Map:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Proposed:
+    """A list of `bench next` of the images of a run. name: of its folder; lies_in: the folder of its images, as the run
+    calls it. new: its rows that are to be labelled and have no label in the run, checks: those whose label is to be
+    looked at again, with their number in the file as ROW. labelled: images of the list that have a label in the run;
+    counts: images with a label that count as drawn at random. pictures: number in the file -> a data address."""
+
+    name: str
+    lies_in: str
+    new: pd.DataFrame
+    checks: pd.DataFrame
+    labelled: int
+    counts: int
+    pictures: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ReportContext:
     """A run as its report shows it.
 
@@ -82,7 +98,7 @@ class ReportContext:
     `bench.report.html.tables`. shown: rows of the instance table that are shown one by one. pictures: row of the
     instance table -> an image as a data address. labels (N,): the class of every row of the instance table; names: what
     it is called; groups: its group. audit: the labels that `bench audit` doubts in these images, with their row in the
-    instance table. why: what is missing -> the reason.
+    instance table. proposed: what `bench next` proposed on these images. why: what is missing -> the reason.
     """
 
     run: RunPage
@@ -99,6 +115,7 @@ class ReportContext:
     groups: Sequence[str]
     made_with: Sequence[tuple[str, str]] = ()
     audit: pd.DataFrame | None = None
+    proposed: Proposed | None = None
     why: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -177,7 +194,8 @@ def detailed_of(board: pd.DataFrame, level: Level | None) -> tuple[Method, ...]:
 def encoder_html(context: ReportContext, name: str) -> Markup:
     """Return the name of an encoder, such that it can be renamed in all parts at once."""
     number = context.encoders.index(name) if name in context.encoders else -1
-    return Markup('<span class="enc" data-name="{}">{}</span>').format(number, text_html(name))
+    kind = "enc long" if is_long(name) else "enc"
+    return Markup('<span class="{}" data-name="{}">{}</span>').format(kind, number, text_html(name))
 
 
 def method_html(context: ReportContext, method: Method) -> Markup:

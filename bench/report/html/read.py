@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import platform
 import shlex
 from collections.abc import Mapping, Sequence
@@ -25,6 +24,7 @@ from bench.report.html.context import (
     Level,
     Map,
     Method,
+    Proposed,
     ReportContext,
     detailed_of,
     headline_level,
@@ -36,6 +36,9 @@ from bench.report.html.context import (
 from bench.report.html.details import labels_and_groups, read_items
 from bench.report.html.differences import all_differences
 from bench.report.html.embedding_map import make_map, sampled
+from bench.report.html.proposed import FOLDER as LISTS
+from bench.report.html.proposed import read_proposed, with_pictures, without_its_names
+from bench.report.html.regions import places_of, webp_address
 from bench.report.html.tables import counted_as, tables_of
 from bench.report.pages.sections.context import RunPage
 from bench.report.tables.columns import COLUMNS
@@ -92,7 +95,7 @@ def read_report(folder: Path, look: Look | None = None) -> ReportContext:
         tables=tables_of(items, detailed, record.facts.classes, differences, counted), pictures=pictures,
         labels=[record.facts.classes[k] if k >= 0 else "" for k in y], names=_names(record, look.anonymous),
         groups=_numbered(groups) if look.anonymous else groups, made_with=made_with(folder), audit=audit,
-        why=why,
+        proposed=_proposed(record, look, folder), why=why,
     )  # fmt: skip
     return without_paths(context) if look.anonymous else context
 
@@ -138,7 +141,7 @@ def read_audit(folder: Path, content: str) -> pd.DataFrame | None:
         if place.is_dir() and read_about(place).get("data") == content:
             data = read_member(place, "audit.csv")
             if data is not None:
-                return parse_csv(data)
+                return parse_csv(data, texts=("path", "label", "suggested"))
     return None
 
 
@@ -147,19 +150,10 @@ def doubted(audit: pd.DataFrame | None, table: pd.DataFrame) -> pd.DataFrame | N
     if audit is None or not {"kind", "path", "label", "suggested", "p_wrong", *BOX} <= {*audit}:
         return None
     own = audit[audit["kind"] == "label"]
-    place = {where: row for row, where in reversed(list(enumerate(_places(table))))}
-    rows = [place.get(where, -1) for where in _places(own)]
+    place = {where: row for row, where in reversed(list(enumerate(places_of(table))))}
+    rows = [place.get(where, -1) for where in places_of(own)]
     found = own.assign(row=rows)
     return found[found["row"] >= 0].reset_index(drop=True)
-
-
-def _places(table: pd.DataFrame) -> list[tuple[str, ...]]:
-    """Return what tells the regions of a table apart: path and box."""
-    boxes = table[BOX].to_numpy(dtype=object)
-    return [
-        (str(path), *("" if pd.isna(x) else str(int(x)) for x in box))
-        for path, box in zip(table["path"], boxes, strict=True)
-    ]
 
 
 def made_with(folder: Path) -> list[tuple[str, str]]:
@@ -235,7 +229,16 @@ def _pictures(
     made, lacking = thumbnails(record.table, root, rows, store=folder.parent.parent / "store", follow_links=follow)
     if lacking:
         why["pictures"] = f"{lacking:,} of {len(rows):,} images are not there any more, or were changed since the run"
-    return {row: f"data:image/webp;base64,{base64.b64encode(data).decode()}" for row, data in sorted(made.items())}
+    return {row: webp_address(data) for row, data in sorted(made.items())}
+
+
+def _proposed(record: RunRecord, look: Look, folder: Path) -> Proposed | None:
+    results, root = folder.parent.parent, look.images or data_of(record.command, folder)
+    found = read_proposed(results / LISTS, record.table, root)
+    if found is not None and root is not None and look.pictures:
+        follow = "--follow-links" in record.command
+        found = with_pictures(found, root, results / "store", follow_links=follow)
+    return without_its_names(found, record.facts.classes) if found and look.anonymous else found
 
 
 def _names(record: RunRecord, anonymous: bool) -> list[str]:

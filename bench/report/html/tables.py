@@ -22,11 +22,12 @@ from bench.statistics.intervals import clopper_pearson
 from bench.storage.tables import csv_bytes, parse_csv
 
 CONFUSION, RECALL, CALIBRATION, DIFFERENCES = "confusion", "recall", "calibration", "differences"
+CLASSES = ("class", "true", "predicted")  # columns of names of classes
 
 
 def as_stored(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table as it is read back from its file, so that a page shows what the file says to the last digit."""
-    return parse_csv(csv_bytes(table)) if len(table) else table
+    return parse_csv(csv_bytes(table), texts=CLASSES) if len(table) else table
 
 
 def tables_of(

@@ -14,6 +14,7 @@ from bench.report.pages.numbers import Number
 from bench.text import encodable, plain
 
 LONGEST = 27  # letters of a name within a picture
+WIDE = 40  # letters of a name in a cell, from which on it takes several lines
 # What stands for what in templates of ours, after their text was escaped.
 _STRONG = re.compile(r"\*\*(.+?)\*\*")
 _EMPHASIS = re.compile(r"(?<!\w)\*(?=\S)(.+?)(?<=\S)\*(?!\w)")
@@ -30,6 +31,11 @@ def short(text: str, longest: int = LONGEST) -> str:
     """Return a name that fits at the end of a series."""
     text = shown_text(text)
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def is_long(value: object) -> bool:
+    """Return whether a text takes several lines in a cell of a table."""
+    return len(shown_text(value)) > WIDE
 
 
 def text_html(value: object) -> Markup:

@@ -12,7 +12,7 @@ from bench.report.html.context import ReportContext
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EncoderMap:
     """Where the instances of an encoder lie: at (n, 2) in [0, 1]; rows (n,) of the instance table; label (n,) their
-    class, -1 for none. kept: the share of the variance that the two directions have; of: instances that there are."""
+    class, -1 for none. kept: what the map keeps, see `Map`; of: instances that there are."""
 
     encoder: str
     at: np.ndarray

@@ -80,8 +80,8 @@ def across(scores: pd.DataFrame) -> Across:
             pairs.append(signed_ranks([names[i] for i in order], A[order].mean(2)).assign(**level))
     counts = {count for table in methods if (count := int(table["datasets"].iloc[0])) < FEWEST}
     if counts:
-        few = f"no signed-rank test over {' or '.join(map(str, sorted(counts)))} datasets: fewer than {FEWEST}"
-        notes.insert(0, f"{few} cannot give a p below .05 (5: .0625 at least)")
+        few = f"no signed-rank test over {' or '.join(map(str, sorted(counts)))} datasets: it needs {FEWEST} or more"
+        notes.insert(0, f"{few} to find a difference (5 give no p below .0625)")
     return Across(_joined(methods, COLUMNS), _joined(pairs, PAIRS), tuple(dict.fromkeys(notes)))
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.storage.tables import FORMULA, csv_bytes, read_csv, write_csv
+from bench.storage.tables import FORMULA, csv_bytes, parse_csv, read_csv, write_csv
 from bench.text import plain
 
 TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=12)
@@ -49,3 +49,10 @@ def test_numbers_are_not_marked():
         csv_bytes(pd.DataFrame({"x": [-1.5, -2.0], "n": [-1, 2], "t": [True, False]}))
         == b"x,n,t\n-1.5,-1,True\n-2,2,False\n"
     )
+
+
+def test_a_column_of_texts_that_look_like_numbers_comes_back_as_texts_where_that_is_said():
+    table = pd.DataFrame({"class": ["01", "02", None], "n": [1, 2, 3]})
+    assert parse_csv(csv_bytes(table), texts=["class", "not there"])["class"].tolist()[:2] == ["01", "02"]
+    assert parse_csv(csv_bytes(table), texts=["class"])["class"].isna().tolist() == [False, False, True]
+    assert parse_csv(csv_bytes(table))["class"].tolist()[:2] == [1.0, 2.0]

@@ -16,11 +16,12 @@ from bench.report.html.parts.made import MADE
 from bench.report.html.parts.map import MAP
 from bench.report.html.parts.more_labels import MORE_LABELS
 from bench.report.html.parts.pairs import PAIRS
+from bench.report.html.parts.proposed import PROPOSED
 from bench.report.html.parts.recall import RECALL
 from bench.report.html.parts.verdict import VERDICT
 from bench.report.html.parts.wrong_labels import WRONG_LABELS
 
 PARTS: tuple[Part, ...] = (
-    VERDICT, LEADERBOARD, PAIRS, LABELS, MORE_LABELS, WRONG_LABELS, FINETUNING, CONFUSION, RECALL, CALIBRATION, MAP,
-    BASELINES, COST, AUDIT, MADE, GLOSSARY,
+    VERDICT, LEADERBOARD, PAIRS, LABELS, MORE_LABELS, PROPOSED, WRONG_LABELS, FINETUNING, CONFUSION, RECALL,
+    CALIBRATION, MAP, BASELINES, COST, AUDIT, MADE, GLOSSARY,
 )  # fmt: skip

@@ -86,7 +86,8 @@ def _diagram(shown: Reliability, style: int) -> Markup:
 
 CALIBRATION = Part(
     key="calibration", title="Whether probabilities come true", brief="Calibration", make=make,
-    lead="On the dashed line a probability of 80% is right in 80 of 100 cases; below it a method is too sure. A point "
-    "is as large as many items have such a probability. An error above what true probabilities would show is a fault.",
+    lead="On the dashed line a probability of 80% is right in 80 of 100 cases; below it a method is too sure. The "
+    "larger a point, the more items have that probability. An error above what true probabilities would show is no "
+    "chance.",
     empty=lambda context: context.why.get("items", "no predictions are stored"),
 )  # fmt: skip

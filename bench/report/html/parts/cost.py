@@ -7,16 +7,19 @@ from math import log10
 
 from markupsafe import Markup
 
-from bench.report.html.cells import Column, Value, as_it_is, in_percent, in_points, table_html
+from bench.report.html.cells import Column, Value, in_percent, in_points, table_html
 from bench.report.html.charts import Axes, drawing, point
 from bench.report.html.context import ReportContext, encoder_html, head_of, method_of, of_encoder
 from bench.report.html.part import Made, Part
 from bench.report.html.words import short
 from bench.report.pages.model import Row
+from bench.report.pages.numbers import count, decimal
+from bench.report.pages.numbers import short as significant
 from bench.report.pictures.axes import SERIES, log_axis, share_axis
 from bench.report.pictures.best import with_cost
 
 LINE, LETTER = 13.0, 7.0  # height of a name, and width of a letter
+POINT, BESIDE = 12.0, 11.0  # width of a point with what stays free around it, and how far beside it its name begins
 
 
 def make(context: ReportContext) -> Made | None:
@@ -27,8 +30,8 @@ def make(context: ReportContext) -> Made | None:
     columns = (
         Column(heading="encoder", texts=lambda row: encoder_html(context, str(row["encoder"]))),
         Column(heading="head", texts=lambda row: head_of(method_of(row))),
-        Column(heading="ms/image", values=(as_it_is("ms_per_image", 2),)),
-        Column(heading="numbers in a vector", values=(Value(column="dim", text=lambda x: f"{x:.0f}"),)),
+        Column(heading="ms/image", values=(Value(column="ms_per_image", text=milliseconds),)),
+        Column(heading="numbers in a vector", values=(Value(column="dim", text=lambda x: count(int(x))),)),
         Column(heading="balanced accuracy", values=(in_points("balanced_accuracy"),)),
         Column(heading="95% interval", values=(in_percent("ci_low"), in_percent("ci_high")), pattern="{0} to {1}"),
     )
@@ -39,6 +42,15 @@ def make(context: ReportContext) -> Made | None:
     return Made(html=_drawing(context, known) + table)
 
 
+def milliseconds(value: float) -> str:
+    """Return milliseconds as they are printed: a time below a tenth is not rounded away.
+
+    >>> milliseconds(0.00334), milliseconds(3.354), milliseconds(1250.0)
+    ('0.0033', '3.35', '1250.00')
+    """
+    return significant(value, 2) if value < 0.1 else decimal(value, 2)
+
+
 def _drawing(context: ReportContext, rows: list[Row]) -> Markup:
     x, x_ticks = log_axis([row["ms_per_image"] for row in rows])
     y, y_ticks = share_axis([row[name] for row in rows for name in ("balanced_accuracy", "ci_low", "ci_high")])
@@ -46,10 +58,10 @@ def _drawing(context: ReportContext, rows: list[Row]) -> Markup:
                 x_ticks=x_ticks, y_ticks=y_ticks, right=150)  # fmt: skip
     at = [(axes.at_x(log10(row["ms_per_image"])), axes.at_y(row["balanced_accuracy"])) for row in rows]
     inner = Markup("")
-    taken: list[tuple[float, float, float]] = []
+    taken = [(x - POINT / 2, y, POINT) for x, y in at]
     for i, (row, place) in enumerate(zip(rows, at, strict=True)):  # best first, whose names are nearest to them
         name = short(str(row["encoder"]))
-        taken.append(free_place(place, LETTER * len(name), taken))
+        taken.append(free_place((place[0] + BESIDE, place[1]), LETTER * len(name), taken))
         inner += _one(context, row, i, place, taken[-1][1], axes)
     return drawing(
         axes, inner, says="Balanced accuracy of the best head of every encoder against milliseconds per image"
@@ -59,7 +71,7 @@ def _drawing(context: ReportContext, rows: list[Row]) -> Markup:
 def free_place(
     place: tuple[float, float], width: float, taken: Sequence[tuple[float, float, float]]
 ) -> tuple[float, float, float]:
-    """Return (x, y, width) of a name beside its point, as near as it can be without covering another name."""
+    """Return (x, y, width) of a name, as near to its place as it can be without covering another name or a point."""
     x, y = place
     for step in range(40):
         shifted = y + LINE * (step // 2 + step % 2) * (1 if step % 2 else -1)
@@ -79,7 +91,7 @@ def _one(context: ReportContext, row: Row, i: int, place: tuple[float, float], e
         '<text class="end" x="{7:.1f}" y="{8:.1f}"><tspan class="enc" data-name="{9}">{10}</tspan></text></g>'
     ).format(
         of_encoder(context, name), style, x, axes.at_y(row["ci_low"]), axes.at_y(row["ci_high"]), lead,
-        point(x, y, style, size=10), x + 11, end + 4, context.encoders.index(name), short(name),
+        point(x, y, style, size=10), x + BESIDE, end + 4, context.encoders.index(name), short(name),
     )  # fmt: skip
 
 

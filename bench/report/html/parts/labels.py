@@ -99,7 +99,7 @@ def _table(context: ReportContext, rows: Sequence[Row]) -> Markup:
 
 LABELS = Part(
     key="labels", title="Accuracy against labels", brief="Labels", make=make,
-    lead="The best head of each encoder, and the best baseline. Bands are 95% intervals for other slides; the "
-    "labels of the axis are as far apart as their doublings.",
+    lead="The best head of each encoder, and the best baseline. Bands are 95% intervals for other slides. The "
+    "axis of labels is logarithmic.",
     empty=lambda context: "the run has one number of labels; more of them, such as --shots 1,5,10, make a curve",
 )  # fmt: skip

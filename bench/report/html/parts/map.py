@@ -32,14 +32,14 @@ class MapWords:
 SAYS: Mapping[str, MapWords] = MappingProxyType({
     PCA: MapWords(
         name="Two principal components",
-        meaning="of the variance. Distances are those along these two directions: what lies apart is apart, and what "
-        "lies together may be apart in others.",
+        meaning="of the variance. Distances count along these two directions only: what lies apart here is apart, and "
+        "what lies together may be apart in another one.",
     ),
     UMAP: MapWords(
         name="UMAP",
-        meaning=f"of the {NEIGHBOURS} nearest neighbours of an image are among as many here. Only who lies beside whom "
-        "means something: distances between clusters, their sizes and the axes do not, and clusters may be drawn where "
-        "there are none.",
+        meaning=f"of the {NEIGHBOURS} nearest neighbours of an image are among its {NEIGHBOURS} nearest on the map. "
+        "Only which images are neighbours means something: distances between clusters, sizes of clusters and the axes "
+        "mean nothing, and clusters may appear where there are none.",
     ),
 })  # fmt: skip
 

@@ -8,35 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
-from typing import TypeAlias
 
 from markupsafe import Markup
 
-from bench.report.html.badges import PASSED, TIP, check_html
+from bench.report.html.badges import TIP, check_html
 from bench.report.html.cells import ROW, Column, Value, in_percent, in_points, number_html, table_html
 from bench.report.html.context import Level, labels_words
 from bench.report.html.parts.verdict import verdict_html
 from bench.report.html.several.read import RULES, OneRun, Several, differing, methods_in, read_several
+from bench.report.html.several.shared import BOARD, WORDS, shared_html
 from bench.report.html.still.page import Section, page_bytes, sentences_html
-from bench.report.html.words import blocks_html, field_html, shown_text, text_html
+from bench.report.html.words import blocks_html, shown_text, text_html
 from bench.report.pages.model import Row
-from bench.report.pages.numbers import counted, decimal, gain, rate
+from bench.report.pages.numbers import counted, decimal, gain
 from bench.report.pages.sections.across import across_datasets
 from bench.report.tables.rows import head_label
 from bench.storage.atomic import write_atomically
 from bench.text import sentence
 
-BOARD = "leaderboard"
-Cells: TypeAlias = dict[str, tuple[str, int] | None]  # a text -> the field (column, row) that it is
 SHOWN = 15  # rows of a table that are open
 NOT_HERE = ("C10",)  # checks that need more than the tables of a run
-WORDS = {
-    "instances": "what is one instance", "level": "what is scored", "draw": "how labels are drawn",
-    "shot_unit": "what a label is", "scale_by": "scaling", "split": "split", "data": "groups or regions",
-    "seeds": "draws",
-}  # fmt: skip
 PAIRED = (
     "A difference is paired where data and protocol are equal: both runs learned from the same draws and were tested "
     "on the same images. Elsewhere it is unpaired: other draws, groups or splits are part of it as well, so it is no "
@@ -62,21 +54,17 @@ def several_page(found: Several) -> bytes:
     title = f"{counted(len(found.runs), 'run')} of {counted(datasets, 'dataset')}"
     sections = [
         Section(key="together", title="What can be compared", brief="In short", html=_together(found)),
-        Section(key="shared", title="What the runs share", brief="Shared", html=_shared(found.runs),
+        Section(key="shared", title="What the runs share", brief="Shared", html=shared_html(found.runs),
                 lead="What is not the same in all of them is part of every difference between them."),
         *_same_data(found.runs), *_other_data(found.runs), *_across(found),
-        *(Section(key=f"run{run.number}", title=shown_text(_title(run)), brief=_run(run), html=_verdict(run))
+        *(Section(key=f"run{run.number}", title=shown_text(_title(run)), brief=run.called, html=_verdict(run))
           for run in found.runs),
     ]  # fmt: skip
     return page_bytes(kind="Several runs", title=title, sections=sections, closing="It was made by bench report.")
 
 
-def _run(run: OneRun) -> str:
-    return f"Run {run.number}"
-
-
 def _title(run: OneRun) -> str:
-    return f"{_run(run)}: {run.name}, data {run.dataset}" if run.name else f"{_run(run)}: {run.dataset}"
+    return f"{run.called}: {run.name}, data {run.dataset}" if run.name else f"{run.called}: {run.dataset}"
 
 
 def _together(found: Several) -> Markup:
@@ -93,7 +81,7 @@ def _together(found: Several) -> Markup:
 def _of_dataset(runs: Sequence[OneRun]) -> str:
     names = _listed(runs)
     if len(runs) == 1:
-        return f"R{names[1:]} is alone with its data ({runs[0].dataset})."
+        return f"R{names[1:]} is the only one of its data ({runs[0].dataset})."
     rules = [{at: {one[at] for one in run.rules} for at in range(len(RULES))} for run in runs]
     differ = [WORDS[name] for at, name in enumerate(RULES) if any(own[at] != rules[0][at] for own in rules)]
     how = f"; they differ in: {', '.join(differ)}" if differ else " and one protocol: their differences are paired"
@@ -111,67 +99,6 @@ def _by(runs: Sequence[OneRun], key: Callable[[OneRun], str]) -> list[list[OneRu
     for run in runs:
         found.setdefault(key(run), []).append(run)
     return list(found.values())
-
-
-def _shared(runs: Sequence[OneRun]) -> Markup:
-    """Return what the runs were made under, a row per property."""
-
-    rows = [{"what": what, "cells": [read(run) for run in runs]} for what, read in SHARED]
-
-    def of_run(at: int) -> Callable[[Row], Markup]:
-        return lambda row: Markup('<span data-run="{}">{}</span>').format(runs[at].number, _cell(row["cells"][at]))
-
-    columns = [
-        Column(heading="property", texts=lambda row: row["what"]),
-        Column(heading="the same?", texts=lambda row: _same(row["cells"])),
-        *(Column(heading=_run(run), meaning=shown_text(run.name), texts=of_run(at)) for at, run in enumerate(runs)),
-    ]
-    table = table_html(columns, rows, BOARD, caption="What the runs were made under")
-    return Markup('<div class="files">{}</div>').format(table)
-
-
-def _of_rows(read: Callable[[Row], object]) -> Callable[[OneRun], Cells]:
-    """Return what the rows of a run with labels say, each text once."""
-    return lambda run: dict.fromkeys(shown_text(read(row)) for row in run.rows if row["shots"])
-
-
-def _counted(column: str) -> Callable[[OneRun], Cells]:
-    """Return the whole numbers of a column of a run, each with the first row that has it."""
-
-    def read(run: OneRun) -> Cells:
-        found: Cells = {}
-        for row in run.rows:
-            if row["shots"]:
-                found.setdefault(decimal(row[column], 0), (column, row[ROW]))
-        return found
-
-    return read
-
-
-def _cell(found: Cells) -> Markup:
-    """Return texts one after the other; a number names its field."""
-    return Markup(", ").join(
-        text_html(text) if field is None else field_html(text, f"{BOARD}/{field[1]}/{field[0]}", False)
-        for text, field in found.items()
-    )
-
-
-#: What runs may share: (property, what a run says of it).
-SHARED: tuple[tuple[str, Callable[[OneRun], Cells]], ...] = (
-    ("data", lambda run: {run.dataset: None}), ("classes", lambda run: dict.fromkeys(run.context.classes)),
-    ("items tested", _counted("n_test")), ("groups tested", _counted("n_groups")),
-    *((WORDS[name], _counted(name) if name == "seeds" else _of_rows(itemgetter(name))) for name in RULES),
-    ("labels per class, or in all", _counted("shots")),
-    ("wrong labels", _of_rows(lambda row: rate(row["noise"]))), ("encoders", _of_rows(itemgetter("encoder"))),
-    ("heads", _of_rows(head_label)),
-)  # fmt: skip
-
-
-def _same(cells: Sequence[Cells]) -> Markup:
-    same = all(set(own) == set(cells[0]) for own in cells)
-    return Markup('<span class="badge {}"><span aria-hidden="true">{}</span> {}</span>').format(
-        PASSED if same else TIP, "=" if same else "≠", "same" if same else "differs"
-    )
 
 
 def _level(row: Row) -> Level:
@@ -232,7 +159,7 @@ def _score(run: OneRun) -> Column:
         return Markup('<span data-run="{}">{} [{} to {}]</span>').format(run.number, score, low, high)
 
     meaning = shown_text(f"balanced accuracy in percent, {run.name}")
-    return Column(heading=f"{_run(run)} [95%]", meaning=meaning, texts=text)
+    return Column(heading=f"{run.called} [95%]", meaning=meaning, texts=text)
 
 
 def _number(value: Value, row: Row, run: int) -> Markup:

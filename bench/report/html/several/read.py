@@ -36,6 +36,11 @@ class OneRun:
     link: str = ""
 
     @property
+    def called(self) -> str:
+        """How the page speaks of it."""
+        return f"Run {self.number}"
+
+    @property
     def rules(self) -> frozenset[tuple[str, ...]]:
         """What its rows with labels were made under."""
         return frozenset(tuple(str(row[name]) for name in RULES) for row in self.rows if row["shots"])

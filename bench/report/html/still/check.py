@@ -92,7 +92,7 @@ def check_page(page: CheckPage, look: Look) -> bytes:
         )
     return page_bytes(
         kind="What is in the data", title=DATASET if look.anonymous else dataset.name, sections=sections,
-        closing="It was made by bench data check --to.",
+        closing="It was made by bench data check.",
     )  # fmt: skip
 
 
@@ -123,10 +123,11 @@ def _tables(page: CheckPage) -> Markup:
     ]
     low, mid, high = (f"{row['width']:.0f} x {row['height']:.0f}" for row in check.sizes.to_dict("records"))
     html = table_html(("class", "labelled regions", "images", "groups", "sources", "median pixels"), classes,
-                      caption="Every class; median pixels: width x height, each by itself")  # fmt: skip
+                      caption="Every class, with its median width x median height")  # fmt: skip
     html += table_html(("values", "channels", "pages", "images"), formats, caption="Kinds of images")
     html += Markup(
-        '<p class="small">Width x height in pixels, each by itself: {} smallest, {} median, {} largest.</p>'
+        '<p class="small">Width x height in pixels: smallest {}, median {}, largest {} (width and height each by '
+        "itself).</p>"
     ).format(low, mid, high)
     if page.counts is not None:
         heads = ("class", "images", "instances", "least", "median", "most")

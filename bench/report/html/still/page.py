@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +11,7 @@ from jinja2 import Template
 from markupsafe import Markup
 
 from bench.report.html.badges import ORDER, PASSED, check_html, checks_html, summary_html
+from bench.report.html.regions import webp_address
 from bench.report.html.render import HERE, look, template_of
 from bench.report.html.words import shown_text, text_html
 from bench.text import sentence
@@ -135,8 +135,7 @@ def _tile(tile: Tile) -> Markup:
     if tile.picture is None:
         picture = Markup('<span class="lacking">no picture</span>')
     else:
-        data = base64.b64encode(tile.picture).decode()
-        picture = Markup('<img src="data:image/webp;base64,{}" alt="{}">').format(data, shown_text(tile.name))
+        picture = Markup('<img src="{}" alt="{}">').format(webp_address(tile.picture), shown_text(tile.name))
     about = Markup("<span>{}</span>").format(text_html(tile.about)) if tile.about else Markup("")
     return Markup("<li>{}<strong>{}</strong>{}</li>").format(picture, text_html(tile.name), about)
 

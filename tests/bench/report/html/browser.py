@@ -102,3 +102,15 @@ class Opened:
     def errors(self) -> list[str]:
         """Return what the console says."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
+
+    def serious(self, within: str = "") -> list[tuple[str, str]]:
+        """Return (rule, element) of what axe finds serious, in all or within an element; nothing without CELL_AXE."""
+        file = os.environ.get("CELL_AXE", "")
+        if not file:
+            return []
+        self.run(Path(file).read_text())
+        found = self.driver.execute_async_script(
+            "const [within, done] = arguments; axe.run(within || document, {resultTypes: ['violations']})"
+            ".then(r => done(r.violations))", within
+        )  # fmt: skip
+        return [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")]

@@ -107,7 +107,7 @@ def test_a_report_with_umap_is_the_same_bytes_twice_and_says_which_map_it_is(sma
     assert "UMAP of" in take_apart(pages[0]).text() and "UMAP of" not in take_apart(small_page).text()
 
 
-def test_forty_classes_are_told_apart_by_shape_and_colour():
+def test_128_classes_are_told_apart_by_colour_shape_and_filling():
     marks = [mark_of(k) for k in range(2 * SERIES * SERIES)]
     assert len(set(marks)) == len(marks)
     assert all(a[1] != b[1] for a, b in pairwise(marks))  # neighbours, without colour

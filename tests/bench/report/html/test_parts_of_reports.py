@@ -25,6 +25,7 @@ from bench.report.tables.calibration import BINS, ece, reliability
 from bench.report.write_up import rebuild
 from bench.request import Request
 from bench.runs.place import OF_REPORT
+from bench.runs.record import read_record_of
 from bench.storage.tables import csv_bytes, parse_csv
 from bench.storage.together import put_together, read_record
 from bench.studies.audit.findings import as_table
@@ -114,7 +115,7 @@ def test_a_diagnostic_run_and_one_of_a_budget_have_a_report(tmp_path, save_png, 
         heads=("knn",), out=tmp_path / "out", baselines=False,
     )  # fmt: skip
     seen = take_apart(write_report(run(request).folder).read_bytes())
-    assert not re.search(r"\bnan\b", seen.text(), re.IGNORECASE) and seen.tags.count("section") == len(PARTS) - 2
+    assert not re.search(r"\bnan\b", seen.text(), re.IGNORECASE) and seen.tags.count("section") == len(PARTS) - 3
 
 
 def test_tiles_of_an_image_are_one_item(tmp_path, save_png):
@@ -127,6 +128,23 @@ def test_tiles_of_an_image_are_one_item(tmp_path, save_png):
     )  # fmt: skip
     points = data_of(write_report(run(request).folder).read_bytes())["points"]
     assert len(points["label"]) == 96 and sum(points["first"]) == 24 and None not in points["answers"][0]
+
+
+def test_classes_that_are_called_by_numbers_keep_their_names(tmp_path, save_png):
+    for i in range(24):
+        save_png(tmp_path / "raw" / f"0{i % 2 + 1}" / f"s{i // 2}__{i}.png", seed=i)
+    request = Request(
+        source=DataSpec(tmp_path / "raw", group_pattern=r"([^/]+)__"), protocol=Protocol(shots=(1,), draws=2),
+        encoders=("thumbnail",), heads=("knn",), out=tmp_path / "out", baselines=False,
+    )  # fmt: skip
+    folder = run(request).folder
+    found = [dict(kind="label", path="01/s0__0.png", label="01", suggested="02", p_wrong=0.9),
+             dict(kind="image", path="01/s1__2.png", reason="blank")]  # fmt: skip
+    about = {"data": read_record_of(folder).facts.content}
+    put_together(tmp_path / "out" / "audit" / "raw", {"audit.csv": csv_bytes(as_table(found))}, about)
+    context = read_report(folder)
+    seen = take_apart(render(context)).text()
+    assert "01: rather 02, 90%" in seen and set(context.tables["recall"]["class"]) == {"01", "02"}
 
 
 def test_a_report_goes_when_the_tables_it_shows_are_made_again(small_run, tmp_path):

@@ -229,3 +229,4 @@ def test_a_browser_asks_for_nothing_and_has_nothing_to_complain_of(bench, data, 
         assert len(page.all("ul.pictures img")) == 15
         assert page.run("return [...document.images].every(image => image.naturalWidth > 0)")
         assert page.run("return document.documentElement.scrollWidth <= innerWidth")
+        assert page.serious() == []
