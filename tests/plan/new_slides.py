@@ -72,7 +72,7 @@ PURE = {"in_slide": 1}
 KINDS = (
     Kind(design=Design(name="18 slides of 2 classes", slides=18, gap=1.2, shots=16)),
     Kind(design=Design(name="12 slides of 2 classes, alike by .5", slides=12, gap=1.6, shots=8, slide=0.7, both=0.7), blur=0.7),
-    Kind(design=Design(name="24 slides, of 34 a third is tested", slides=24, gap=1.2, shots=8, slide=0.4, both=0.4), blur=0.6),
+    Kind(design=Design(name="24 slides, of 34 a third is tested", slides=24, gap=1.2, shots=8, slide=0.4, both=0.4), blur=0.4),
     Kind(design=Design(name="24 slides of one of 2 classes", slides=24, gap=1.4, shots=8, slide=0.35, both=0.35, **PURE),
          blur=0.7),
     Kind(design=Design(name="36 slides of 3 classes, a third tested", slides=36, classes=3, in_slide=3, gap=1.6, shots=16,

@@ -8,6 +8,8 @@ from typing import Any
 
 from bench.report.pages.numbers import counted, points, rate
 from bench.report.tables.plan import AHEAD
+from bench.statistics.intervals import T_FROM
+from bench.statistics.precision import Parts
 from bench.studies.plan.plan import MORE_ITEMS, MORE_SLIDES, Plan
 
 FEW_SLIDES = "--support-groups concentrated --name NAME-few-slides"
@@ -92,31 +94,47 @@ def _slides(plan: Plan) -> str:
 
 
 def _precision(plan: Plan) -> Iterator[str]:
-    found = plan.precision.score
+    found, official = plan.precision.score, plan.precision.official
+    if plan.precision.few:
+        yield (
+            "How much narrower its interval gets with more slides cannot be said: a class has fewer than "
+            f"{T_FROM} slides that are tested. From {T_FROM} on it can."
+        )
     if found is None:
         return
     known = f"The score is known to +-{points(found.reach())} (95%)"
     alone = found.n_slides == found.n_items  # every image counts as a slide
     more = MORE_ITEMS if alone else MORE_SLIDES
-    what = "images" if alone else "slides"
+    what = ("images" if alone else "slides") + (" to be tested" if official else "")
     draws, slides, items = found.shares()
+    of_draws = f"{rate(draws)} of that variance is the draws" + (" and the slides learned from" if official else "")
     if alone:
-        yield (
-            f"{known}: {rate(draws)} of that variance is the draws, the rest the images, each a slide by itself. "
-            f"{more} more images narrow it to +-{points(found.reach(slides=more))}."
-        )
+        made_of = f"{of_draws}, the rest the images, each a slide by itself"
+        then = f"{more} more {what} {_to(found, found.reach(slides=more))}"
     else:
-        yield (
-            f"{known}: {rate(draws)} of that variance is the draws, {rate(slides)} the slides, {rate(items)} the cells "
-            f"or images within them. {more} more slides narrow it to +-{points(found.reach(slides=more))}, "
-            f"{MORE_ITEMS} more cells of the same slides to +-{points(found.reach(items=MORE_ITEMS))}."
+        made_of = f"{of_draws}, {rate(slides)} the slides, {rate(items)} the cells or images within them"
+        then = (
+            f"{more} more {what} {_to(found, found.reach(slides=more))}, {MORE_ITEMS} more cells of the same slides "
+            f"{_to(found, found.reach(items=MORE_ITEMS))}"
         )
+    third = ""
+    if found.n_slides + more >= found.third_from:
+        third = (
+            f" From {found.third_from:,.0f} {'images' if alone else 'slides'} on a third is tested, and no longer all in "
+            "turn; that is in these numbers."
+        )
+    yield f"{known}: {made_of}. {then}.{third}"
     for name, pair in list(plan.precision.differences.items())[:1]:
         cells = "" if alone else f", with {MORE_ITEMS} more cells {points(pair.found(items=MORE_ITEMS))}"
         yield (
             f"Against {name}, a difference of {points(pair.found())} points is found in 8 of 10 such studies; with "
             f"{more} more {what} {points(pair.found(slides=more))}{cells}."
         )
+
+
+def _to(found: Parts, reach: float) -> str:
+    """Return what an interval becomes, in words."""
+    return f"{'narrow it to' if reach < found.reach() else 'leave it at'} +-{points(reach)}"
 
 
 def _wrong(noise: float) -> str:
