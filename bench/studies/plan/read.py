@@ -41,10 +41,12 @@ class Precision:
 def read_boards(folders: Sequence[Path]) -> pd.DataFrame:
     """Return the leaderboards of runs of the same data, one below the other.
 
-    Raises BenchError where one is missing, or the runs are of different data, classes or splits.
+    Raises BenchError where one is missing or named twice, or the runs are of different data, classes or splits.
     """
     boards, known = [], {}
     for folder in folders:
+        if folder.name in known:
+            raise BenchError(f"Got the run {folder.name} twice; expected each run once.")
         data = read_member(folder, BOARD)
         facts = read_about(folder).get("facts")
         if data is None or facts is None:

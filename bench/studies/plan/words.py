@@ -48,8 +48,7 @@ def _labels(plan: Plan) -> str:
     row, most = plan.rows.iloc[0], AHEAD * plan.rows["labels_now"].iloc[0]
     method = f"{row['encoder']} x {row['head']}{_wrong(row['noise'])}"
     apart = plan.best.apart
-    of_slides = "" if apart else f" of {counted(int(row['slides_now']), 'slide')}"
-    now = f"It has {counted(int(row['labels_now']), 'label')} per class{of_slides}"
+    now = f"This run has {counted(int(row['labels_now']), 'label')} per class"
     if not isfinite(row["labels"]):
         return (
             f"No forecast says {rate(plan.goal)} for {method}: with {AHEAD} times the labels ({most:,} per class) it "
@@ -60,16 +59,28 @@ def _labels(plan: Plan) -> str:
     text = needed(row["labels_low"], row["labels"], row["labels_high"], most)
     if row["labels"] <= row["labels_now"]:
         return f"{method} is at {rate(plan.goal)} on other slides with {text}. {now}."
-    more = int(row["labels"] - row["labels_now"])
-    slides = max(int(row["slides"] - row["slides_now"]), 0)
-    cost = ""
-    if plan.cost:
-        cost = f" That is {row['minutes']:,.0f} minutes."
+    more, new = int(row["labels"] - row["labels_now"]), int(row["more_slides"])
+    there = f"the {counted(int(row['slides_now']), 'slide')} of the data"
+    of_more = f", of at least {counted(new, 'slide')} besides {there}" if new else f", of {there}"
+    cost = f" That is {row['minutes']:,.0f} minutes." if plan.cost else ""
     in_all = "" if apart else f", of about {counted(int(row['slides']), 'slide')}"
-    of_more = "" if apart else f", of at least {counted(slides, 'more slide')}"
     return (
-        f"For {rate(plan.goal)} on other slides {method} needs {text}{in_all}: {more:,} more per class{of_more}.{cost} "
-        f"{now}."
+        f"For {rate(plan.goal)} on other slides {method} needs {text}{in_all}. {now}: {more:,} more per class"
+        f"{'' if apart else of_more}.{cost}{_mix(plan)}"
+    )
+
+
+def _mix(plan: Plan) -> str:
+    """Return the cheapest labels and slides, in words; "" where no cost was given."""
+    if not plan.cost:
+        return ""
+    if plan.mix is None:
+        untold = plan.slides is None and not plan.best.apart
+        return " More labels of fewer slides may be cheaper, which two runs can tell." if untold else ""
+    new = f", {counted(plan.mix.more_slides, 'slide')} of them new" if plan.mix.more_slides else ""
+    return (
+        f" The cheapest mix that gets there: {counted(plan.mix.labels, 'label')} per class of "
+        f"{counted(plan.mix.slides, 'slide')}{new}, {plan.mix.minutes:,.0f} minutes."
     )
 
 
@@ -81,8 +92,8 @@ def _slides(plan: Plan) -> str:
         )
     if plan.slides is None:
         return (
-            "Slides cannot be forecast from this: every number of labels came from one number of slides. "
-            f"The run that shows it is the same with {FEW_SLIDES}; then give both names."
+            "What more slides are worth cannot be told: every number of labels came from one number of slides. Make "
+            f"the same run with {FEW_SLIDES}, and give both names."
         )
     said = [
         f"{counted(round(row['slides']), 'slide')}: {points(row['score'])} ({100 * row['gain']:+.1f}, 90% "
@@ -120,8 +131,8 @@ def _precision(plan: Plan) -> Iterator[str]:
     third = ""
     if found.n_slides + more >= found.third_from:
         third = (
-            f" From {found.third_from:,.0f} {'images' if alone else 'slides'} on a third is tested, and no longer all in "
-            "turn; that is in these numbers."
+            f" From {found.third_from:,.0f} {'images' if alone else 'slides'} on a third is tested, and no longer all "
+            "in turn; that is in these numbers."
         )
     yield f"{known}: {made_of}. {then}.{third}"
     for name, pair in list(plan.precision.differences.items())[:1]:
@@ -134,7 +145,8 @@ def _precision(plan: Plan) -> Iterator[str]:
 
 def _to(found: Parts, reach: float) -> str:
     """Return what an interval becomes, in words."""
-    return f"{'narrow it to' if reach < found.reach() else 'leave it at'} +-{points(reach)}"
+    narrower = reach < found.reach() and points(reach) != points(found.reach())
+    return f"{'narrow it to' if narrower else 'leave it at'} +-{points(reach)}"
 
 
 def _wrong(noise: float) -> str:

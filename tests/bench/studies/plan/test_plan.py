@@ -8,7 +8,8 @@ import pytest
 
 from bench.errors import BenchError
 from bench.statistics.precision import Parts
-from bench.studies.plan.plan import make_plan, read_minutes
+from bench.studies.plan.minutes import read_minutes
+from bench.studies.plan.plan import make_plan
 from bench.studies.plan.read import Precision
 from bench.studies.plan.words import labels_text, sentences
 
@@ -21,7 +22,7 @@ def board(curve=CURVE, per_slide=1.0, **changed):
         {"encoder": "dino", "head": "ridge", "selection": "auto", "series": "balanced", "noise_kind": "none", "noise": 0.0,
          "role": "encoder", "shots": n, "support_items": 2 * n, "support_groups": 2 * n / min(per_slide, n),
          "seeds": 10, "balanced_accuracy": score, "spread": 0.03, "ci_low": score - 0.05, "ci_high": score + 0.05,
-         "n_groups": 20, "n_test": 400} | changed
+         "n_groups": 20, "n_test": 400, "n_train_groups": 16, "split": "folds"} | changed
         for n, score in curve.items()
     ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -42,8 +43,27 @@ def test_a_score_beyond_four_times_the_labels_is_refused_with_what_is_likely():
 def test_new_labels_come_of_as_many_slides_each_and_cost_what_they_cost():
     plan = make_plan(board(per_slide=2.0), 0.82, NOTHING, {"image": 0.5, "slide": 10.0})
     row = plan.rows.iloc[0]
-    assert row["slides_now"] == 16 and row["slides"] == int(row["labels"])  # two classes, two labels of a slide
-    assert row["minutes"] == pytest.approx((row["labels"] - 16) * 2 * 0.5 + (row["slides"] - 16) * 10, rel=0.1)
+    assert row["slides_now"] == 20 and row["slides"] == int(row["labels"]) > 20  # two classes, two labels of a slide
+    assert row["more_slides"] == row["slides"] - 20
+    assert row["minutes"] == (row["labels"] - 16) * 2 * 0.5 + row["more_slides"] * 10
+
+
+def test_slides_of_the_data_that_no_label_came_from_are_not_asked_for_again():
+    fixed = make_plan(board(per_slide=2.0, split="fixed", n_train_groups=40), 0.82, NOTHING)
+    assert fixed.rows["slides_now"].iloc[0] == 60 and fixed.rows["more_slides"].iloc[0] == 0
+    assert "of the 60 slides of the data" in next(iter(sentences(fixed)))
+
+
+def test_the_cheapest_mix_has_more_labels_of_fewer_slides_where_slides_cost_and_says_nothing_of_one_run():
+    few = {n: score - 0.01 * (n > 2) for n, score in CURVE.items()}
+    both = pd.concat([board(), board(few, per_slide=4.0)], ignore_index=True)
+    slides = make_plan(both, 0.82, NOTHING, {"image": 0.1, "slide": 60.0})
+    images = make_plan(both, 0.82, NOTHING, {"image": 60.0, "slide": 0.1})
+    assert slides.mix.slides < images.mix.slides and slides.mix.labels >= images.mix.labels
+    assert slides.mix.minutes <= slides.rows["minutes"].iloc[0]
+    assert "The cheapest mix that gets there" in next(iter(sentences(slides)))
+    alone = make_plan(board(), 0.82, NOTHING, {"image": 1.0, "slide": 1.0})
+    assert alone.mix is None and "which two runs can tell" in next(iter(sentences(alone)))
 
 
 def test_one_run_does_not_tell_slides_and_two_do():
@@ -72,12 +92,17 @@ def test_a_target_is_above_guessing_and_below_one(goal):
         make_plan(board(), goal, NOTHING)
 
 
+def test_a_target_in_percent_is_told_what_it_is():
+    with pytest.raises(BenchError, match="For 85% that is --target 0.85"):
+        make_plan(board(), 85.0, NOTHING)
+
+
 def test_one_number_of_labels_is_refused_with_what_to_do():
     with pytest.raises(BenchError, match="Got a run with 5 labels per class; expected 2 numbers of labels or more"):
         make_plan(board({5: 0.7}), 0.85, NOTHING)
 
 
-@pytest.mark.parametrize("text", ["image", "image=x", "cell=1", "image=-1", "slide=inf", "image=nan"])
+@pytest.mark.parametrize("text", ["", "image=1,image=2", "image", "image=x", "cell=1", "image=-1", "slide=inf", "image=nan"])
 def test_minutes_are_those_of_images_and_slides(text):
     with pytest.raises(BenchError, match="expected minutes of both"):
         read_minutes(text)
