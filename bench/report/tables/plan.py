@@ -150,17 +150,22 @@ def forecasts(board: pd.DataFrame) -> list[Ahead]:
     rows = cleanest(board[board["shots"] > 0])
     rows = rows[rows["role"] == "encoder"] if (rows["role"] == "encoder").any() else rows
     curves = [(key, curve) for key, curve in curves_of(rows) if len(np.unique(curve.n)) >= LEAST_POINTS]
-    curves.sort(key=lambda one: (-one[1].n[-1], -one[1].score[-1]))
+    curves.sort(key=lambda one: (-one[1].n[-1], -one[1].score[one[1].last]))
     best: dict[str, tuple[CurveKey, Curve]] = {}
     for key, curve in curves:
         best.setdefault(key.encoder, (key, curve))
     found = []
     for key, curve in best.values():
         own = rows[(rows[["encoder", "head", "selection"]] == list(key[:3])).all(axis=1)]
-        last = own[(own["shots"] == curve.n[-1]) & (own["series"] == key.series)].iloc[-1]
+        last = last_row(own[own["series"] == key.series])
         one = look_ahead(key, curve, over_other_slides(last.to_dict()))
         found.append(one._replace(apart=bool(last["n_groups"] == last["n_test"]), slides=_slides_of(last.to_dict())))
     return found
+
+
+def last_row(rows: pd.DataFrame) -> pd.Series:
+    """Return the row of the most labels, and of these of the most slides."""
+    return rows.sort_values(["shots", "support_groups"], kind="stable").iloc[-1]
 
 
 def _slides_of(row: Mapping[Hashable, Any]) -> int:

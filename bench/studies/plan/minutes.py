@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.errors import BenchError
-from bench.report.tables.plan import AHEAD, STEPS, Ahead
+from bench.report.tables.plan import AHEAD, Ahead
 from bench.statistics.curve_prior import PRIOR
 from bench.statistics.learning_curve import forecast
 
 PRICED = ("image", "slide")
+STEPS = 30  # of labels per class, from those there to AHEAD times as many
 RATIOS = 9  # of labels of one slide, from the fewest to the most that were seen
 
 
@@ -44,7 +45,8 @@ def cheapest(best: Ahead, goal: float, cost: Mapping[str, float]) -> Mix | None:
     """
     now, K = float(best.curve.n[-1]), best.curve.classes
     each = np.geomspace(best.curve.per_slide.min(), best.curve.per_slide.max(), RATIOS)
-    n, per_slide = (grid.ravel() for grid in np.meshgrid(np.ceil(np.geomspace(now, AHEAD * now, STEPS)), each))
+    labels = np.unique(np.ceil(np.r_[np.geomspace(now, AHEAD * now, STEPS), best.labels_for(goal)[1]]))
+    n, per_slide = (grid.ravel() for grid in np.meshgrid(labels[np.isfinite(labels)], each))
     score = forecast(best.curve, n, per_slide, PRIOR).interval()[1]
     slides = np.ceil(n * K / per_slide - 1e-6)
     new = np.maximum(slides - best.slides, 0)

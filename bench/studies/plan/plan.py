@@ -15,12 +15,14 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
+from bench.report.pages.numbers import counted
 from bench.report.tables.plan import (
     AHEAD,
     LEAST_POINTS,
     Ahead,
     CurveKey,
     forecasts,
+    last_row,
     not_monotone,
     over_other_slides,
 )
@@ -42,6 +44,7 @@ class Plan:
     labels it has from 1, 2 and 4 times the slides (slides, low, score, high), None where no run tells; best: its
     forecast. precision: see `Precision`. falling: curves that are not monotone. classes: K. cost: minutes (image,
     slide), if they were given. mix: the cheapest labels and slides, None without a cost or where no run tells slides.
+    draw: from which slides the labels came, see `bench.protocol.order`.
     """
 
     goal: float
@@ -54,6 +57,7 @@ class Plan:
     classes: int
     cost: Mapping[str, float] | None = None
     mix: Mix | None = None
+    draw: str = ""
 
 
 def make_plan(board: pd.DataFrame, goal: float, precision: Precision, cost: Mapping[str, float] | None = None) -> Plan:
@@ -61,10 +65,11 @@ def make_plan(board: pd.DataFrame, goal: float, precision: Precision, cost: Mapp
     found = forecasts(board)
     if not found:
         levels = sorted({int(n) for n in board.loc[board["shots"] > 0, "shots"]})
+        had = counted(levels[0], "label") if len(levels) == 1 else f"{', '.join(map(str, levels)) or 'no'} labels"
         raise BenchError(
-            f"Got a run with {', '.join(map(str, levels)) or 'no'} labels per class; expected {LEAST_POINTS} numbers "
-            "of labels or more, as one point shows no curve. Run it again with e.g. --shots 1,2,5,10, which fits only "
-            "what is new."
+            f"Got a run with {had} per class; expected {LEAST_POINTS} numbers of labels or more, as one point shows no "
+            "curve. Run it again with e.g. --shots 1,2,5,10, which fits only what is new; where a class has too few "
+            "images for that, add some."
         )
     classes = found[0].curve.classes
     if not 1 / classes < goal < 1:
@@ -78,6 +83,7 @@ def make_plan(board: pd.DataFrame, goal: float, precision: Precision, cost: Mapp
         goal=goal, rows=rows, slides=slides, best=found[0], forecasts=found, precision=precision,
         falling=not_monotone(board), classes=classes, cost=cost,
         mix=cheapest(found[0], goal, cost) if cost and slides is not None else None,
+        draw=str(last_row(board)["draw"]),
     )  # fmt: skip
 
 
@@ -92,7 +98,7 @@ def _row(one: Ahead, goal: float, cost: Mapping[str, float] | None) -> dict[str,
     more_slides = one.more_slides(labels) if known and labels > now else 0
     row: dict[str, object] = {
         "encoder": one.key.encoder, "head": one.key.head, "noise": one.key.noise, "labels_now": int(now),
-        "slides_now": one.slides, "score_now": float(one.curve.score[-1]),
+        "slides_now": one.slides, "score_now": float(one.curve.score[one.curve.last]),
         "labels": labels, "labels_low": low, "labels_high": high,
         "slides": one.slides_for(labels) if known else nan, "more_slides": more_slides if known else nan,
         "sure": float((one.paths[:, -1] >= goal).mean()),
@@ -114,7 +120,7 @@ def _slides(board: pd.DataFrame, best: Ahead) -> pd.DataFrame | None:
     times = [t for t in (0.25, 0.5, 1, 2, AHEAD) if least / t >= 1]
     at = np.array([least / t for t in times])
     rows = cleanest(board[board["shots"] == now])
-    last = rows[(rows[["encoder", "head", "selection"]] == list(best.key[:3])).all(axis=1)].iloc[0].to_dict()
+    last = last_row(rows[(rows[["encoder", "head", "selection"]] == list(best.key[:3])).all(axis=1)]).to_dict()
     found = forecast(best.curve, np.full(len(at), now), at, PRIOR).paths(over_other_slides(last))
     low, middle, high = told_apart(np.quantile(found, limits(), axis=0), limits()[:, None])
     gain = np.quantile(found - found[:, [times.index(1)]], limits(), axis=0)

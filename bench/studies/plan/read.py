@@ -38,27 +38,27 @@ class Precision:
     official: bool = False
 
 
-def read_boards(folders: Sequence[Path]) -> pd.DataFrame:
-    """Return the leaderboards of runs of the same data, one below the other.
+def read_boards(folders: Sequence[Path]) -> list[pd.DataFrame]:
+    """Return the leaderboards of runs of the same data.
 
     Raises BenchError where one is missing or named twice, or the runs are of different data, classes or splits.
     """
     boards, known = [], {}
     for folder in folders:
-        if folder.name in known:
+        if folder in known:
             raise BenchError(f"Got the run {folder.name} twice; expected each run once.")
         data = read_member(folder, BOARD)
         facts = read_about(folder).get("facts")
         if data is None or facts is None:
             raise BenchError(f"Got {folder}, whose {BOARD} is missing or not what was written; expected it. {AGAIN}")
-        known[folder.name] = (facts.get("content"), tuple(facts["classes"]), facts["split_rule"])
+        known[folder] = (facts.get("content"), tuple(facts["classes"]), facts["split_rule"])
         boards.append(parse_csv(data))
     if len(set(known.values())) > 1:
         raise BenchError(
-            f"Got the runs {', '.join(known)}, which are of different images, labels, classes or splits; expected runs "
-            "of the same data, such as one more with --support-groups concentrated."
+            f"Got the runs {', '.join(map(str, known))}, which are of different images, labels, classes or splits; "
+            "expected runs of the same data, such as one more with --support-groups concentrated."
         )
-    return pd.concat(boards, ignore_index=True)
+    return boards
 
 
 def read_precision(folder: Path, methods: Sequence[CurveKey], shots: int) -> Precision:

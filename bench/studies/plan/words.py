@@ -12,7 +12,7 @@ from bench.statistics.intervals import T_FROM
 from bench.statistics.precision import Parts
 from bench.studies.plan.plan import MORE_ITEMS, MORE_SLIDES, Plan
 
-FEW_SLIDES = "--support-groups concentrated --name NAME-few-slides"
+CHEAPER = 0.95  # times the minutes, below which another mix of labels and slides is named
 
 
 def sentences(plan: Plan) -> Iterator[str]:
@@ -77,6 +77,8 @@ def _mix(plan: Plan) -> str:
     if plan.mix is None:
         untold = plan.slides is None and not plan.best.apart
         return " More labels of fewer slides may be cheaper, which two runs can tell." if untold else ""
+    if plan.mix.minutes > CHEAPER * plan.rows["minutes"].iloc[0]:
+        return " No other mix of labels and slides that gets there is much cheaper."
     new = f", {counted(plan.mix.more_slides, 'slide')} of them new" if plan.mix.more_slides else ""
     return (
         f" The cheapest mix that gets there: {counted(plan.mix.labels, 'label')} per class of "
@@ -91,9 +93,10 @@ def _slides(plan: Plan) -> str:
             "more slides are worth. Several images of one slide make all of this too hopeful."
         )
     if plan.slides is None:
+        other = "spread" if plan.draw == "concentrated" else "concentrated"
         return (
             "What more slides are worth cannot be told: every number of labels came from one number of slides. Make "
-            f"the same run with {FEW_SLIDES}, and give both names."
+            f"the same run with --support-groups {other} --name NAME, and give both names."
         )
     said = [
         f"{counted(round(row['slides']), 'slide')}: {points(row['score'])} ({100 * row['gain']:+.1f}, 90% "

@@ -17,7 +17,7 @@ def board(curve=CURVE, per_slide=2.0, **changed):
         {"encoder": "dino", "head": "ridge", "selection": "auto", "series": "balanced", "noise_kind": "none", "noise": 0.0,
          "role": "encoder", "shots": n, "support_items": 2 * n, "support_groups": max(2 * n / per_slide, 1),
          "seeds": 10, "balanced_accuracy": score, "spread": 0.03, "ci_low": score - 0.05, "ci_high": score + 0.05,
-         "n_groups": 20, "n_test": 400, "n_train_groups": 16, "split": "folds"} | changed
+         "n_groups": 20, "n_test": 400, "n_train_groups": 16, "split": "folds", "draw": "spread"} | changed
         for n, score in curve.items()
     ]  # fmt: skip
     return pd.DataFrame(rows)

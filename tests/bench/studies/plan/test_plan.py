@@ -22,7 +22,7 @@ def board(curve=CURVE, per_slide=1.0, **changed):
         {"encoder": "dino", "head": "ridge", "selection": "auto", "series": "balanced", "noise_kind": "none", "noise": 0.0,
          "role": "encoder", "shots": n, "support_items": 2 * n, "support_groups": 2 * n / min(per_slide, n),
          "seeds": 10, "balanced_accuracy": score, "spread": 0.03, "ci_low": score - 0.05, "ci_high": score + 0.05,
-         "n_groups": 20, "n_test": 400, "n_train_groups": 16, "split": "folds"} | changed
+         "n_groups": 20, "n_test": 400, "n_train_groups": 16, "split": "folds", "draw": "spread"} | changed
         for n, score in curve.items()
     ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -72,6 +72,15 @@ def test_one_run_does_not_tell_slides_and_two_do():
     plan = make_plan(pd.concat([board(), board(few, per_slide=8.0)], ignore_index=True), 0.85, NOTHING)
     assert plan.slides is not None and (np.diff(plan.slides["score"]) > 0).all()
     assert any("other numbers of slides" in said for said in sentences(plan))
+
+
+def test_of_two_runs_the_scores_and_intervals_are_those_of_more_slides_in_either_order():
+    few = board({n: score - 0.08 for n, score in CURVE.items()}, per_slide=8.0, ci_low=0.6, ci_high=0.9, draw="concentrated")
+    first, second = (make_plan(pd.concat(two, ignore_index=True), 0.85, NOTHING) for two in ([board(), few], [few, board()]))
+    pd.testing.assert_frame_equal(first.rows, second.rows, rtol=1e-3)
+    assert first.rows["score_now"].iloc[0] == CURVE[16]
+    said = " ".join(sentences(make_plan(few, 0.85, NOTHING)))
+    assert "--support-groups spread" in said and "concentrated" not in said
 
 
 def test_what_narrows_the_interval_is_said_in_points():
