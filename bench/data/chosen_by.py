@@ -38,8 +38,8 @@ def about_choice(table: Mapping[str, pd.Series], file: str, split: bool) -> list
     )
     if split:
         return [
-            f"{said}: scores that are tested on them are not those of all your images, and their intervals do not hold. "
-            f"--drawn-only keeps the {by_lot:,} that were drawn"
+            f"{said}: scores that are tested on them are not those of all your images, and their intervals do not "
+            f"hold. --drawn-only keeps the {by_lot:,} that were drawn"
         ]
     return [
         f"{said}: a run learns from all of them and is tested on the {by_lot:,} that were drawn, so that its intervals "

@@ -68,7 +68,9 @@ def by_item(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _learn_only(table: pd.DataFrame) -> pd.Series:
-    """Return the column split without an official split: what is only learned from is never tested, whatever the groups."""
+    """Return the column split without an official split: what is only learned from is tested under no kind."""
+    if "split" not in table:
+        return pd.Series(None, index=table.index, dtype="string")
     return table["split"].where((table["split"] == LEARN).fillna(False), None)
 
 

@@ -63,10 +63,10 @@ class SplitPlan:
 def plan_splits(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
     """Choose the outer splits of an instance table with columns label, group, split. Rows of other classes are in none.
 
-    Rows whose split is LEARN are learned from and never tested: the others are split as if they were all, and such a row
-    is learned from where its group is not tested. Else, in this order: official splits where the table has them; a fixed group-disjoint test third where
-    it holds >= 10 groups and >= 100 items of every class; leave-one-group-out where a class has
-    <= 5 groups; else grouped, stratified folds, repeated: 5 of them, or as many as leave 2 groups of every class in
+    Rows whose split is LEARN are never tested: the others are split as if they were all, and such a row is learned from
+    where its group is not tested. In this order: official splits where the table has them; a fixed group-disjoint test
+    third where it holds >= 10 groups and >= 100 items of every class; leave-one-group-out where a class has <= 5
+    groups; else grouped, stratified folds, repeated: 5 of them, or as many as leave 2 groups of every class in
     each. Only groups that are sometimes tested together show what a score owes to one of them being learned from
     (`bench.statistics.learning`). Raises BenchError for a class with one group.
     """
@@ -128,7 +128,7 @@ def _placed(plan: SplitPlan, rows: np.ndarray) -> SplitPlan:
 
 
 def _tested_in_part(table: pd.DataFrame, classes: Sequence[str], tested: np.ndarray) -> SplitPlan:
-    """Return the plan of the rows that may be tested (N,), with the others in every training side whose groups allow it."""
+    """Return the plan of the rows that may be tested (N,); others are learned from where their group is not tested."""
     rows, group = np.flatnonzero(tested), table["group"].to_numpy(str)
     part = table.iloc[rows].assign(split=None)
     for name in classes:

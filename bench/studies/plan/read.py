@@ -17,8 +17,8 @@ from bench.report.tables.merge import BOARD
 from bench.report.tables.plan import CurveKey
 from bench.report.tables.sides import Sides
 from bench.runs.record import AGAIN, read_about, read_record_of
-from bench.statistics.comparison import Comparison
-from bench.statistics.intervals import few_groups
+from bench.statistics.comparison import RANK_FROM, Comparison
+from bench.statistics.intervals import T_FROM
 from bench.statistics.precision import Parts, parts
 from bench.statistics.spread import Pick, Spread, against, intraclass, of_scores, spread_of
 from bench.storage.tables import parse_csv
@@ -27,14 +27,15 @@ from bench.storage.together import read_member
 
 @dataclass(frozen=True, kw_only=True)
 class Precision:
-    """What scores at the most labels vary by. score: of the best method; differences: of it from the best of others;
-    neither where a class has fewer than T_FROM tested slides (`few`), which show no variance. official: the split is
+    """What scores at the most labels vary by. score: of the best method, None where a class has fewer than T_FROM
+    tested slides, which show no variance; differences: of it from the best of others, none below RANK_FROM tested
+    slides, as nothing is ranked on them. fewest: tested slides of the class with the fewest. official: the split is
     given, so that more slides are taken to be tested and those learned from to stay.
     """
 
     score: Parts | None
     differences: dict[str, Parts]
-    few: bool = False
+    fewest: int | None = None
     official: bool = False
 
 
@@ -82,16 +83,19 @@ def read_precision(folder: Path, methods: Sequence[CurveKey], shots: int) -> Pre
     sides = Sides.of(record.table, record.plan, record.facts)
     _, answers = answers_of(folder, sides, record.facts, units)
     answer = answers[list(units[0].rates).index(methods[0].noise)]
-    if few_groups(answer.hits.total):
-        return Precision(score=None, differences={}, few=True)
+    of_class = (answer.hits.total > 0).sum(0)
+    fewest = int(of_class[of_class > 0].min())
+    if fewest < T_FROM:
+        return Precision(score=None, differences={}, fewest=fewest)
     spread = spread_of(answer.hits, answer.learned, answer.rho, answer.in_turn)
     official = record.facts.split_rule == "official"
     stays = spread.learning if official else spread.luck
     size, third_from = _counted(answer, sides, official), _third_from(sides, record.facts.split_rule)
     of = partial(_parts, spread, stays, icc=float(intraclass(answer.hits)[0][0]), size=size, third_from=third_from)
-    names = [unit.encoder for unit in units[1:]]
+    names = [unit.encoder for unit in units[1:]] if fewest >= RANK_FROM else []
     pairs = of(against(0, np.arange(1, len(units)))) if names else []
-    return Precision(score=of(of_scores)[0], differences=dict(zip(names, pairs, strict=True)), official=official)
+    differences = dict(zip(names, pairs, strict=True))
+    return Precision(score=of(of_scores)[0], differences=differences, fewest=fewest, official=official)
 
 
 def _counted(answer: Comparison, sides: Sides, official: bool) -> tuple[int, int]:
@@ -111,7 +115,8 @@ def _third_from(sides: Sides, rule: str) -> float:
     counts = np.zeros((int(group.max()) + 1, int(sides.y.max()) + 1), int)
     np.add.at(counts, (group, sides.y[known]), 1)
     slides, items = (counts > 0).sum(0).min(), counts.sum(0).min()
-    return float(np.ceil(len(counts) * max(3 * FIXED_TEST_GROUPS / slides, 3 * FIXED_TEST_ITEMS / items)))
+    least = 3 * FIXED_TEST_GROUPS - 2  # of which the largest third is enough
+    return float(np.ceil(len(counts) * max(least / slides, 3 * FIXED_TEST_ITEMS / items)))
 
 
 def _parts(

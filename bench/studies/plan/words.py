@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.report.pages.numbers import counted, points, rate
 from bench.report.tables.plan import AHEAD
+from bench.statistics.comparison import RANK_FROM
 from bench.statistics.intervals import T_FROM
 from bench.statistics.precision import Parts
 from bench.studies.plan.plan import MORE_ITEMS, MORE_SLIDES, Plan
@@ -109,10 +110,16 @@ def _slides(plan: Plan) -> str:
 
 def _precision(plan: Plan) -> Iterator[str]:
     found, official = plan.precision.score, plan.precision.official
-    if plan.precision.few:
+    fewest = plan.precision.fewest
+    if fewest is not None and fewest < T_FROM:
         yield (
-            "How much narrower its interval gets with more slides cannot be said: a class has fewer than "
-            f"{T_FROM} slides that are tested. From {T_FROM} on it can."
+            "How much narrower its interval gets with more slides cannot be said: a class has only "
+            f"{counted(fewest, 'tested slide')}. From {T_FROM} on it can."
+        )
+    if fewest is not None and fewest < RANK_FROM and len(plan.rows) > 1:
+        yield (
+            f"Encoders are not told apart on so few slides: a class has only {counted(fewest, 'tested slide')}. From "
+            f"{RANK_FROM} on they are compared."
         )
     if found is None:
         return

@@ -107,7 +107,7 @@ def test_scores_on_picked_labels_are_warned_of_and_those_on_drawn_ones_can_be_as
 
 
 def test_a_run_learns_from_all_labels_and_is_tested_on_those_drawn_by_lot_whatever_is_asked(demo, tmp_path):
-    table = demo / "labels-d.csv"
+    table = demo / "labels-learn.csv"
     for _ in range(2):
         propose(demo, tmp_path, labels=table, count=40)
         label(demo, table, tmp_path, 40)
