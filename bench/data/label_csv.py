@@ -75,7 +75,7 @@ def read_label_csv(path: Path, group_column: str | None, reading: Reading, notes
     if reading.drawn_only:
         rows = rows[drawn_rows(table, path.name)].reset_index(drop=True)
     elif reading.labelled:
-        split = bool(rows["split"].notna().any())
+        split = bool(rows["split"].isin(tuple(SPLITS)).any())  # an official one
         notes += about_choice(table, path.name, split)
         if not split:
             rows["split"] = rows["split"].mask(picked_rows(table).reindex(rows.index, fill_value=False), LEARN)

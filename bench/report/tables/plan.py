@@ -169,8 +169,9 @@ def last_row(rows: pd.DataFrame) -> pd.Series:
 
 
 def _slides_of(row: Mapping[Hashable, Any]) -> int:
-    """Return the slides that are tested or learned from; where they are tested in turn, these are the same."""
-    return round(row["n_groups"] + (0 if row["split"] in IN_TURN else row["n_train_groups"]))
+    """Return the slides that are tested or learned from; where all are tested in turn, these are the same."""
+    both = row["n_groups"], row["n_train_groups"]
+    return round(max(both) if row["split"] in IN_TURN else sum(both))
 
 
 def not_monotone(board: pd.DataFrame) -> list[CurveKey]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.data.chosen_by import LEARN
 from bench.errors import BenchError
 from bench.protocol.splits import FIXED_TEST_GROUPS, FIXED_TEST_ITEMS
 from bench.report.tables.answers import answers_of
@@ -90,7 +91,9 @@ def read_precision(folder: Path, methods: Sequence[CurveKey], shots: int) -> Pre
     spread = spread_of(answer.hits, answer.learned, answer.rho, answer.in_turn)
     official = record.facts.split_rule == "official"
     stays = spread.learning if official else spread.luck
-    size, third_from = _counted(answer, sides, official), _third_from(sides, record.facts.split_rule)
+    known = (sides.y >= 0) & (record.table["split"] != LEARN).to_numpy(bool, na_value=True)
+    size = _counted(answer, sides.group[known], official)
+    third_from = _third_from(sides.group[known], sides.y[known], record.facts.split_rule)
     of = partial(_parts, spread, stays, icc=float(intraclass(answer.hits)[0][0]), size=size, third_from=third_from)
     names = [unit.encoder for unit in units[1:]] if fewest >= RANK_FROM else []
     pairs = of(against(0, np.arange(1, len(units)))) if names else []
@@ -98,22 +101,21 @@ def read_precision(folder: Path, methods: Sequence[CurveKey], shots: int) -> Pre
     return Precision(score=of(of_scores)[0], differences=differences, fewest=fewest, official=official)
 
 
-def _counted(answer: Comparison, sides: Sides, official: bool) -> tuple[int, int]:
+def _counted(answer: Comparison, group: np.ndarray, official: bool) -> tuple[int, int]:
     """Return slides and items that a study has: those tested of an official split, else all, as it is split again."""
     if official:
         return len(answer.hits.total), int(answer.hits.total.sum())
-    known = sides.y >= 0
-    return len(np.unique(sides.group[known])), int(known.sum())
+    return len(np.unique(group)), len(group)
 
 
-def _third_from(sides: Sides, rule: str) -> float:
-    """Return from how many slides in all a third is tested, where they are now tested in turn; inf where that stays."""
+def _third_from(group: np.ndarray, y: np.ndarray, rule: str) -> float:
+    """Return from how many slides in all a third is tested, where they are now tested in turn; inf where that stays.
+
+    group, y (N,): of the items that are split."""
     if rule not in ("folds", "leave-one-group-out"):
         return np.inf
-    known = sides.y >= 0
-    group = np.unique(sides.group[known], return_inverse=True)[1]
-    counts = np.zeros((int(group.max()) + 1, int(sides.y.max()) + 1), int)
-    np.add.at(counts, (group, sides.y[known]), 1)
+    counts = np.zeros((len(np.unique(group)), int(y.max()) + 1), int)
+    np.add.at(counts, (np.unique(group, return_inverse=True)[1], y), 1)
     slides, items = (counts > 0).sum(0).min(), counts.sum(0).min()
     least = 3 * FIXED_TEST_GROUPS - 2  # of which the largest third is enough
     return float(np.ceil(len(counts) * max(least / slides, 3 * FIXED_TEST_ITEMS / items)))

@@ -214,6 +214,9 @@ def test_an_audit_that_is_applied_keeps_how_images_came_to_be_labelled(demo, tmp
     after = read_csv(to)
     assert after.set_index("path")["chosen_by"].to_dict() == before.set_index("path")["chosen_by"].to_dict()
     assert after.set_index("path").loc[one["path"], "label"] == "other"
+    again = load_dataset(to)
+    assert any("is tested on the 3 that were drawn" in note for note in again.notes)
+    assert (again.table["split"] == "learn").sum() == 9
 
 
 def test_in_python_it_is_the_same_list(demo, tmp_path):
