@@ -61,7 +61,8 @@ def next_up(
     """Propose which images or cells to label next, spread over slides, and write the list that `bench label` takes.
 
     At least a quarter of them are drawn by lot and marked so. Only those stand for all images: a run learns from all
-    labels and is tested on them alone. It also names labels that are worth a second look. Then: bench label --order next.
+    labels and is tested on them alone. It also names labels that are worth a second look. Then: bench label --order
+    next.
     """
     existing(source.data)
     check_device(device)
