@@ -52,21 +52,21 @@ def _labels(plan: Plan) -> str:
     now = f"This run has {counted(int(row['labels_now']), 'label')} per class"
     if not isfinite(row["labels"]):
         return (
-            f"No forecast says {rate(plan.goal)} for {method}: with {AHEAD} times the labels ({most:,} per class) it "
-            f"scores {points(row[f'score_x{AHEAD}'])} (90%: {points(row[f'low_x{AHEAD}'])} to "
+            f"No forecast says {_percent(plan.goal)} for {method}: with {AHEAD} times the labels ({most:,} per class) "
+            f"it scores {points(row[f'score_x{AHEAD}'])} (90%: {points(row[f'low_x{AHEAD}'])} to "
             f"{points(row[f'high_x{AHEAD}'])}), and {rate(row['sure'])} of what is likely gets there. Beyond {AHEAD} "
             f"times the labels nothing is said. {now}."
         )
     text = needed(row["labels_low"], row["labels"], row["labels_high"], most)
     if row["labels"] <= row["labels_now"]:
-        return f"{method} is at {rate(plan.goal)} on other slides with {text}. {now}."
+        return f"{method} is at {_percent(plan.goal)} on other slides with {text}. {now}."
     more, new = int(row["labels"] - row["labels_now"]), int(row["more_slides"])
     there = f"the {counted(int(row['slides_now']), 'slide')} of the data"
     of_more = f", of at least {counted(new, 'slide')} besides {there}" if new else f", of {there}"
     cost = f" That is {row['minutes']:,.0f} minutes." if plan.cost else ""
     in_all = "" if apart else f", of about {counted(int(row['slides']), 'slide')}"
     return (
-        f"For {rate(plan.goal)} on other slides {method} needs {text}{in_all}. {now}: {more:,} more per class"
+        f"For {_percent(plan.goal)} on other slides {method} needs {text}{in_all}. {now}: {more:,} more per class"
         f"{'' if apart else of_more}.{cost}{_mix(plan)}"
     )
 
@@ -157,6 +157,11 @@ def _to(found: Parts, reach: float) -> str:
     """Return what an interval becomes, in words."""
     narrower = reach < found.reach() and points(reach) != points(found.reach())
     return f"{'narrow it to' if narrower else 'leave it at'} +-{points(reach)}"
+
+
+def _percent(goal: float) -> str:
+    """Return a score as it was asked for, e.g. '85%' or '99.9%'."""
+    return f"{100 * goal:.4g}%"
 
 
 def _wrong(noise: float) -> str:
