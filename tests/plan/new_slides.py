@@ -60,12 +60,6 @@ class Kind:
     design: Design
     blur: float
 
-    @property
-    def icc(self) -> float:
-        """How alike items of a class in a slide are, along one dimension of their vectors."""
-        shift = self.design.slide**2 + self.design.both**2
-        return shift / (1 + shift)
-
 
 PURE = {"in_slide": 1}
 KINDS = (
