@@ -57,7 +57,7 @@ def read_boards(folders: Sequence[Path]) -> list[pd.DataFrame]:
         boards.append(parse_csv(data))
     if len(set(known.values())) > 1:
         raise BenchError(
-            f"Got the runs {', '.join(map(str, known))}, which are of different images, labels, classes or splits; "
+            f"Got the runs {', '.join(folder.name for folder in known)}, which are of different images, labels, classes or splits; "
             "expected runs of the same data, such as one more with --support-groups concentrated."
         )
     return boards
