@@ -56,8 +56,9 @@ def read_boards(folders: Sequence[Path]) -> list[pd.DataFrame]:
         known[folder] = (facts.get("content"), tuple(facts["classes"]), facts["split_rule"])
         boards.append(parse_csv(data))
     if len(set(known.values())) > 1:
+        names = ", ".join(folder.name for folder in known)
         raise BenchError(
-            f"Got the runs {', '.join(folder.name for folder in known)}, which are of different images, labels, classes or splits; "
+            f"Got the runs {names}, which are of different images, labels, classes or splits; "
             "expected runs of the same data, such as one more with --support-groups concentrated."
         )
     return boards
