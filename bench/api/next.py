@@ -130,8 +130,8 @@ def next_labels(
 
     Notes
     -----
-    At least a quarter is drawn by lot: the next of one random order of all images. Only those stand for all images, so
-    that estimates rest on them (`load_data` with drawn_only). The strategies: [1]_ to [5]_; what they are worth, and
+    At least a quarter is drawn by lot: the next of one random order of all images. Only those stand for all images:
+    `run` learns from all labels and is tested on them alone. The strategies: [1]_ to [5]_; what they are worth, and
     from where on random is as good: results/next.
 
     References

@@ -17,7 +17,7 @@ from bench.report.pages.numbers import interval, points
 from bench.report.write_up import bring_up_to_date
 from bench.shown import Items, Part, Shows, Table, Title
 from bench.studies.plan.ask import plan_of
-from bench.studies.plan.plan import PRICED
+from bench.studies.plan.minutes import PRICED
 from bench.studies.plan.words import labels_text, sentences
 
 HEAD = ("encoder", "head", "labels now", "score", "x 2", "x 4", "labels needed", "90%")
@@ -44,12 +44,13 @@ class PlanResult(Shows):
         The balanced accuracy on other slides that is asked for, 0 to 1.
     table : pandas.DataFrame
         One row per encoder with its best head: `labels_now` and `labels` per class (inf: beyond four times those there)
-        with the 90% interval `labels_low` to `labels_high`, `slides_now` and `slides` in all, `minutes`, `sure` (the
-        probability of the target at four times the labels), and forecasts `score_x2`, `score_x4` with their 90% limits.
+        with the 90% interval `labels_low` to `labels_high`, `slides_now` that the data have, `slides` that the labels
+        come from and `more_slides` among them that the data do not have, `minutes`, `sure` (the probability of the
+        target at four times the labels), and forecasts `score_x2`, `score_x4` with their 90% limits.
     more_labels : int or None
         Labels per class that the best encoder still needs; None where no forecast reaches the target.
     more_slides : int or None
-        Slides that they should come from, at the least.
+        Slides that they should come from and the data do not have, at the least.
     slides : pandas.DataFrame or None
         What as many labels of more or fewer slides score; None where the runs cannot tell.
     sentences : tuple of str
@@ -147,7 +148,7 @@ def plan(
         return PlanResult(
             target=found.goal, table=found.rows, slides=found.slides,
             more_labels=max(int(best["labels"] - best["labels_now"]), 0) if known else None,
-            more_slides=max(int(best["slides"] - best["slides_now"]), 0) if known else None,
+            more_slides=int(best["more_slides"]) if known else None,
             sentences=tuple(map(in_python, sentences(found))),
         )  # fmt: skip
 

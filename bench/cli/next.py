@@ -60,8 +60,9 @@ def next_up(
 ) -> None:  # fmt: skip
     """Propose which images or cells to label next, spread over slides, and write the list that `bench label` takes.
 
-    At least a quarter of them are drawn by lot and marked so. Only those stand for all images: estimates rest on them
-    (--drawn-only). It also names labels that are worth a second look. Then: bench label --order next.
+    At least a quarter of them are drawn by lot and marked so. Only those stand for all images: a run learns from all
+    labels and is tested on them alone. It also names labels that are worth a second look. Then: bench label --order
+    next.
     """
     existing(source.data)
     check_device(device)

@@ -51,9 +51,12 @@ def evidence_of(table: pd.DataFrame, classes: Sequence[str]) -> Evidence:
 
     A class that has no item on the test side has 0 groups.
     """
+    from bench.data.chosen_by import LEARN
+
     table = table[table["label"].isin(classes)]
-    test = table["split"].fillna("").astype(str).str.lower() == "test"
-    tested = table[test] if test.any() else table
+    split = table["split"].fillna("").astype(str).str.lower()
+    test = split == "test"
+    tested = table[test] if test.any() else table[split != LEARN]
     groups = tested.groupby("label")["group"].nunique().to_dict()
     items = table[~test].groupby("label").size().to_dict() if test.any() else table.groupby("label").size().to_dict()
     images, n_groups = tested["path"].nunique(), tested["group"].nunique()

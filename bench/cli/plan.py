@@ -46,7 +46,7 @@ def plan(
         from bench.report.tables.merge import find_runs
         from bench.report.write_up import bring_up_to_date
         from bench.studies.plan.ask import plan_of
-        from bench.studies.plan.plan import read_minutes
+        from bench.studies.plan.minutes import read_minutes
         from bench.studies.plan.words import labels_text, sentences
 
     cost = None if minutes is None else read_minutes(minutes)

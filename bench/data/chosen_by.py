@@ -13,21 +13,37 @@ from bench.errors import BenchError
 
 CHOSEN_BY = "chosen_by"
 BY_LOT = "random"
+LEARN = "learn"  # in the column split: learned from, and never tested
 
 
-def about_choice(table: Mapping[str, pd.Series], file: str) -> list[str]:
-    """Return the sentence for a label table with labels that were not drawn by lot, nothing for others."""
-    if CHOSEN_BY not in table:
+def picked_rows(table: Mapping[str, pd.Series]) -> pd.Series:
+    """Return which lines of a label table were not drawn by lot, bool; none where nothing says that any was picked."""
+    marks = table[CHOSEN_BY] if CHOSEN_BY in table else pd.Series([], dtype="string")
+    drawn = (marks == BY_LOT).fillna(False).astype(bool)
+    return ~drawn if (marks.notna() & ~drawn).any() else pd.Series(False, index=marks.index)
+
+
+def about_choice(table: Mapping[str, pd.Series], file: str, split: bool) -> list[str]:
+    """Return the sentence for a label table with labels that were not drawn by lot, nothing for others.
+
+    split: the table gives a split of its own, by which picked labels may be tested.
+    """
+    picked = picked_rows(table)
+    if not picked.any():
         return []
-    marks = table[CHOSEN_BY]
-    by_lot = int((marks == BY_LOT).sum())
-    chosen = int(marks.notna().sum()) - by_lot
-    if not chosen:
-        return []
+    by_lot = int((~picked).sum())
+    said = (
+        f"{int(picked.sum()):,} of {len(picked):,} labels in {file} were picked by `bench next` and not drawn by lot "
+        f"(column {CHOSEN_BY})"
+    )
+    if split:
+        return [
+            f"{said}: scores that are tested on them are not those of all your images, and their intervals do not "
+            f"hold. --drawn-only keeps the {by_lot:,} that were drawn"
+        ]
     return [
-        f"{chosen:,} of {len(marks):,} labels in {file} were picked by `bench next` and not drawn by lot (column "
-        f"{CHOSEN_BY}): scores that are tested on them are not those of all your images, and their intervals do not "
-        f"hold. --drawn-only keeps the {by_lot:,} that were drawn"
+        f"{said}: a run learns from all of them and is tested on the {by_lot:,} that were drawn, so that its intervals "
+        "hold. --drawn-only leaves the others out of both"
     ]
 
 

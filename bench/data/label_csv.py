@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.data.chosen_by import CHOSEN_BY, about_choice, drawn_rows
+from bench.data.chosen_by import CHOSEN_BY, LEARN, about_choice, drawn_rows, picked_rows
 from bench.data.csv_table import CsvTable, column_names, read_table
 from bench.data.groups import missing_groups
 from bench.data.label_boxes import BOX_NAMES, read_boxes, stated_size
@@ -75,11 +75,14 @@ def read_label_csv(path: Path, group_column: str | None, reading: Reading, notes
     if reading.drawn_only:
         rows = rows[drawn_rows(table, path.name)].reset_index(drop=True)
     elif reading.labelled:
-        notes += about_choice(table, path.name)
+        split = bool(rows["split"].isin(tuple(SPLITS)).any())  # an official one
+        notes += about_choice(table, path.name, split)
+        if not split:
+            rows["split"] = rows["split"].mask(picked_rows(table).reindex(rows.index, fill_value=False), LEARN)
     rows = _labelled(rows, table, notes)
     _one_of(rows["level"], LEVELS, "level", path)
-    _one_of(rows["split"].dropna(), tuple(SPLITS), "split", path)
-    rows["split"] = rows["split"].map(SPLITS).astype("string")
+    _one_of(rows["split"].dropna(), (*SPLITS, LEARN), "split", path)
+    rows["split"] = rows["split"].map(SPLITS | {LEARN: LEARN}).astype("string")
     missing = rows["group"].isna()
     if missing.any() and not missing.all():
         notes.append(missing_groups(int(missing.sum()), len(rows), without))
@@ -94,7 +97,7 @@ def read_label_csv(path: Path, group_column: str | None, reading: Reading, notes
     if lacking.any() and not lacking.all():
         notes.append(f"{int(lacking.sum()):,} of {len(rows):,} rows have no source")
     notes += alike(rows["group"].dropna().unique().tolist(), "groups")
-    if rows["split"].isna().any() and rows["split"].notna().any():
+    if rows["split"].isna().any() and rows["split"].isin(tuple(SPLITS)).any():
         notes.append(f"{rows['split'].isna().sum():,} rows have no split and stay unused")
     return rows
 

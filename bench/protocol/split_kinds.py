@@ -14,6 +14,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
+from bench.data.chosen_by import LEARN
 from bench.errors import BenchError, did_you_mean
 from bench.protocol.splits import Split, SplitPlan, plan_splits
 
@@ -58,12 +59,19 @@ def by_source(table: pd.DataFrame) -> pd.DataFrame:
             f"Got --split source, and group '{torn.idxmax()}' is in {torn.max()} sources (exact copies share a group); "
             "expected every slide or patient in one. Mend columns group and source, or remove the copies."
         )
-    return table.assign(group=table["source"].astype("string"), split=None)
+    return table.assign(group=table["source"].astype("string"), split=_learn_only(table))
 
 
 def by_item(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with every item as a group of its own."""
-    return table.assign(group=table["instance"], split=None)
+    return table.assign(group=table["instance"], split=_learn_only(table))
+
+
+def _learn_only(table: pd.DataFrame) -> pd.Series:
+    """Return the column split without an official split: what is only learned from is tested under no kind."""
+    if "split" not in table:
+        return pd.Series(None, index=table.index, dtype="string")
+    return table["split"].where((table["split"] == LEARN).fillna(False), None)
 
 
 def plan_sources(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
@@ -73,7 +81,8 @@ def plan_sources(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
     """
     own = table["label"].isin(list(classes)).to_numpy()
     source = table["group"].to_numpy(str)
-    held = table[own].groupby("group")["label"].nunique()
+    tested = own & ~(table["split"] == LEARN).to_numpy(bool, na_value=False)
+    held = table[tested].groupby("group")["label"].nunique()
     able = sorted(str(name) for name in held.index[held >= 2])
     if len(able) < LEAST_SOURCES:
         raise BenchError(
@@ -81,7 +90,7 @@ def plan_sources(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
             f"least {LEAST_SOURCES}, as a source of one class says nothing of telling classes apart. Use --split group."
         )
     splits = tuple(
-        Split(f"without:{name}", np.flatnonzero(own & (source != name)), np.flatnonzero(own & (source == name)))
+        Split(f"without:{name}", np.flatnonzero(own & (source != name)), np.flatnonzero(tested & (source == name)))
         for name in able
     )
     rest = len(held) - len(able)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from bench.data.chosen_by import LEARN
 from bench.errors import BenchError
 from bench.protocol.folds import deal_groups, held_out_in_turn
 
@@ -62,17 +63,21 @@ class SplitPlan:
 def plan_splits(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
     """Choose the outer splits of an instance table with columns label, group, split. Rows of other classes are in none.
 
-    In this order: official splits where the table has them; a fixed group-disjoint test third where
-    it holds >= 10 groups and >= 100 items of every class; leave-one-group-out where a class has
-    <= 5 groups; else grouped, stratified folds, repeated: 5 of them, or as many as leave 2 groups of every class in
+    Rows whose split is LEARN are never tested: the others are split as if they were all, and such a row is learned from
+    where its group is not tested. In this order: official splits where the table has them; a fixed group-disjoint test
+    third where it holds >= 10 groups and >= 100 items of every class; leave-one-group-out where a class has <= 5
+    groups; else grouped, stratified folds, repeated: 5 of them, or as many as leave 2 groups of every class in
     each. Only groups that are sometimes tested together show what a score owes to one of them being learned from
     (`bench.statistics.learning`). Raises BenchError for a class with one group.
     """
     rows = np.flatnonzero(table["label"].isin(list(classes)).to_numpy())
     if len(rows) < len(table):
         return _placed(plan_splits(table.iloc[rows], classes), rows)
-    if table["split"].notna().any():
+    learn = (table["split"] == LEARN).to_numpy(bool, na_value=False)
+    if table["split"].notna().to_numpy()[~learn].any():
         return _official(table)
+    if learn.any():
+        return _tested_in_part(table, classes, ~learn)
     label, group = table["label"].to_numpy(str), table["group"].to_numpy(str)
     names, of_row = np.unique(group, return_inverse=True)
     present, code = np.unique(label, return_inverse=True)
@@ -122,6 +127,30 @@ def _placed(plan: SplitPlan, rows: np.ndarray) -> SplitPlan:
     return replace(plan, repeats=repeats)
 
 
+def _tested_in_part(table: pd.DataFrame, classes: Sequence[str], tested: np.ndarray) -> SplitPlan:
+    """Return the plan of the rows that may be tested (N,); others are learned from where their group is not tested."""
+    rows, group = np.flatnonzero(tested), table["group"].to_numpy(str)
+    part = table.iloc[rows].assign(split=None)
+    for name in classes:
+        count = part.loc[part["label"] == name, "group"].nunique()
+        if count < 2:
+            raise BenchError(
+                f"Got class '{name}' with {count} group{'s' * (count != 1)} among the {len(rows):,} labels that were "
+                "drawn by lot; expected at least 2, as only those are tested. Label more of what `bench next` draws by "
+                "lot (--strategy random draws all), or leave the class out."
+            )
+    plan = _placed(plan_splits(part, classes), rows)
+
+    def with_others(split: Split) -> Split:
+        without = np.setdiff1d(group[rows], group[split.train])
+        more = np.flatnonzero(~tested & ~np.isin(group, without))
+        return replace(split, train=np.sort(np.concatenate([split.train, more])))
+
+    repeats = tuple(tuple(map(with_others, repeat)) for repeat in plan.repeats)
+    reason = f"{plan.reason}; {len(table) - len(rows):,} labels that were not drawn by lot are learned from, not tested"
+    return replace(plan, reason=reason, repeats=repeats)
+
+
 def _split(name: str, tested: np.ndarray) -> Split:
     return Split(name, np.flatnonzero(~tested), np.flatnonzero(tested))
 
@@ -129,7 +158,7 @@ def _split(name: str, tested: np.ndarray) -> Split:
 def _official(table: pd.DataFrame) -> SplitPlan:
     split = table["split"].fillna("").str.lower().to_numpy(str)
     group = table["group"].to_numpy(str)
-    train, test = np.flatnonzero(split == "train"), np.flatnonzero(split == "test")
+    train, test = np.flatnonzero(np.isin(split, ("train", LEARN))), np.flatnonzero(split == "test")
     if not len(train) or not len(test):
         raise BenchError(f"Got splits {sorted(set(split))}; expected at least 'train' and 'test' in column split.")
     both = sorted(set(group[train]) & set(group[test]))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from bench.data.chosen_by import LEARN
 from bench.errors import BenchError
 from bench.seeds import keyed_uniform
 
@@ -22,7 +23,7 @@ def split_tune_eval(table: pd.DataFrame, classes: Sequence[str]) -> tuple[np.nda
     all its test groups are in the evaluation half. Raises BenchError where a class has too few groups for both.
     """
     label, group = table["label"].to_numpy(str), table["group"].to_numpy(str)
-    split = table["split"].fillna("").str.lower().to_numpy(str)
+    split = table["split"].fillna("").str.lower().replace(LEARN, "").to_numpy(str)
     official = bool((split != "").any())
     free = np.setdiff1d(group, group[split != "train"]) if official else np.unique(group)
     members = {name: np.intersect1d(group[label == name], free) for name in classes}

@@ -76,6 +76,11 @@ class Curve:
     classes: int
     noise: float = 0.0
 
+    @property
+    def last(self) -> int:
+        """Which point has the most labels, and of these the most slides."""
+        return int(np.lexsort((self.per_slide, -self.n))[0])
+
     def first(self, points: int) -> Curve:
         """Return the curve of its first points."""
         return Curve(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -100,3 +100,24 @@ def semaphores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inventory, "left_semaphores", partial(left_semaphores, shared))
         yield shared
+
+
+@pytest.fixture
+def curve_board():
+    """Return a function that makes a leaderboard of one method, of its scores by labels per class.
+
+    per_slide: labels of one slide, at most as many as there are. changed: columns that are otherwise.
+    """
+
+    def make(curve: Mapping[int, float] | None = None, per_slide: float = 1.0, **changed: object) -> pd.DataFrame:
+        rows = [
+            {"encoder": "dino", "head": "ridge", "selection": "auto", "series": "balanced", "noise_kind": "none",
+             "noise": 0.0, "role": "encoder", "shots": n, "support_items": 2 * n,
+             "support_groups": max(2 * n / per_slide, 1), "seeds": 10, "balanced_accuracy": score, "spread": 0.03,
+             "ci_low": score - 0.05, "ci_high": score + 0.05, "n_groups": 20, "n_test": 400, "n_train_groups": 16,
+             "split": "folds", "draw": "spread"} | changed
+            for n, score in (curve or {1: 0.55, 2: 0.62, 4: 0.70, 8: 0.76, 16: 0.80}).items()
+        ]  # fmt: skip
+        return pd.DataFrame(rows)
+
+    return make

@@ -41,10 +41,12 @@ def make_pool(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]
     return (X / np.linalg.norm(X, axis=1, keepdims=True)).astype(np.float32), y
 
 
-def labelled(Z: np.ndarray, y: np.ndarray, strategy: str, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+def labelled(
+    Z: np.ndarray, y: np.ndarray, strategy: str, rng: np.random.Generator, rounds: int = ROUNDS
+) -> tuple[np.ndarray, ...]:
     """Return positions of the labels, which of them are drawn, and which of them were drawn in their round."""
     order, known, at_once = rng.random(len(Z)), np.empty(0, np.int64), np.empty(0, np.int64)
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         present, codes = np.unique(y[known], return_inverse=True)
         now = strategy if len(present) > 1 else "maxherding" if strategy != "random" else "random"
         may = np.ones(len(Z), bool)

@@ -18,7 +18,7 @@ def more_labels(board: pd.DataFrame) -> str:
 
 def about(best: Ahead, goal: float) -> str:
     """Return how many labels a score takes, in words; "" where it is reached with those that are there."""
-    now, K = float(best.curve.n[-1]), best.curve.classes
+    now = float(best.curve.n[-1])
     low, middle, high = best.labels_for(goal)
     method = f"{best.key.encoder} x {best.key.head}"
     if middle <= now:
@@ -30,9 +30,9 @@ def about(best: Ahead, goal: float) -> str:
             f"{AHEAD} times as many {method} scores about {points(score)}."
         )
     more = ceil(middle - now - 1e-6)
-    slides = ceil(more * K / best.per_slide - 1e-6)
+    slides = best.more_slides(now + more)
     upper = f"{ceil(high):,}" if isfinite(high) else f"more than {AHEAD * now:,.0f}"
-    source = "" if best.apart else f", of at least {counted(slides, 'more slide')}"
+    source = f", of at least {counted(slides, 'more slide')}" if slides else ""
     return (
         f"For {rate(goal)} on other slides {method} needs about {counted(more, 'more image')} per class{source} "
         f"(90%: {max(int(low), 1):,} to {upper} per class in all)."

@@ -7,11 +7,13 @@ data, such as one with labels from few slides, the points of a method make one c
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
+from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from bench.protocol.split_kinds import IN_TURN
 from bench.report.tables.rows import cleanest, competing
 from bench.statistics.curve_prior import PRIOR
 from bench.statistics.learning_curve import EDGE, Curve, falls, first_reached, forecast, limits, told_apart
@@ -78,7 +80,7 @@ class Ahead(NamedTuple):
 
     n (Q,): labels per class, from the fewest to AHEAD times the most; interval (3, Q): low, median and high of the
     score; paths (B, Q): curves that may be. per_slide: labels of one slide. falls: the curve is not monotone. apart:
-    every item that was tested is a slide by itself, as where no groups are known.
+    every item that was tested is a slide by itself, as where no groups are known. slides: that the data have.
     """
 
     key: CurveKey
@@ -89,6 +91,15 @@ class Ahead(NamedTuple):
     per_slide: float
     falls: bool
     apart: bool = False
+    slides: int = 0
+
+    def slides_for(self, n: float) -> int:
+        """Return how many slides n labels per class come from in all."""
+        return ceil(n * self.curve.classes / self.per_slide - 1e-6)
+
+    def more_slides(self, n: float) -> int:
+        """Return how many of them the data do not have."""
+        return 0 if self.apart else max(self.slides_for(n) - self.slides, 0)
 
     def at(self, n: float) -> tuple[float, float, float]:
         """Return (low, median, high) of the score at n labels per class, between points linear in log n."""
@@ -139,17 +150,28 @@ def forecasts(board: pd.DataFrame) -> list[Ahead]:
     rows = cleanest(board[board["shots"] > 0])
     rows = rows[rows["role"] == "encoder"] if (rows["role"] == "encoder").any() else rows
     curves = [(key, curve) for key, curve in curves_of(rows) if len(np.unique(curve.n)) >= LEAST_POINTS]
-    curves.sort(key=lambda one: (-one[1].n[-1], -one[1].score[-1]))
+    curves.sort(key=lambda one: (-one[1].n[-1], -one[1].score[one[1].last]))
     best: dict[str, tuple[CurveKey, Curve]] = {}
     for key, curve in curves:
         best.setdefault(key.encoder, (key, curve))
     found = []
     for key, curve in best.values():
         own = rows[(rows[["encoder", "head", "selection"]] == list(key[:3])).all(axis=1)]
-        last = own[(own["shots"] == curve.n[-1]) & (own["series"] == key.series)].iloc[-1]
+        last = last_row(own[own["series"] == key.series])
         one = look_ahead(key, curve, over_other_slides(last.to_dict()))
-        found.append(one._replace(apart=bool(last["n_groups"] == last["n_test"])))
+        found.append(one._replace(apart=bool(last["n_groups"] == last["n_test"]), slides=_slides_of(last.to_dict())))
     return found
+
+
+def last_row(rows: pd.DataFrame) -> pd.Series:
+    """Return the row of the most labels, and of these of the most slides."""
+    return rows.sort_values(["shots", "support_groups"], kind="stable").iloc[-1]
+
+
+def _slides_of(row: Mapping[Hashable, Any]) -> int:
+    """Return the slides that are tested or learned from; where all are tested in turn, these are the same."""
+    both = row["n_groups"], row["n_train_groups"]
+    return round(max(both) if row["split"] in IN_TURN else sum(both))
 
 
 def not_monotone(board: pd.DataFrame) -> list[CurveKey]:

@@ -28,7 +28,7 @@ def verdict(found: Next) -> list[str]:
     if drawn < len(new):
         said.append(
             f"Only what was drawn by lot stands for all images: {found.drawn:,} of the labels so far, "
-            f"{found.drawn + drawn:,} with this list. Estimates rest on those alone: --drawn-only."
+            f"{found.drawn + drawn:,} with this list. A run learns from all labels and is tested on those alone."
         )
     return said
 

@@ -56,7 +56,7 @@ class NextRequest:
 class Next:
     """What to label next. table: of `bench.studies.label_next.table`, as it is written. labels, items: how many there
     are; drawn: labels among them that are a random sample of all. classes: with a label.
-    automatic: whether the strategy follows from the number of labels."""
+    automatic: whether the strategy follows from the labels so far, and is not as asked."""
 
     folder: Path
     table: pd.DataFrame
@@ -120,7 +120,7 @@ def next_labels(
     put_together(folder, {TABLE: csv_bytes(table)}, {"strategy": strategy, "seed": request.seed})
     return Next(
         folder=folder, table=table, strategy=strategy, labels=len(labelled), drawn=len(made.counts), items=len(rows),
-        classes=len(classes), automatic=request.strategy == AUTO, notes=(*prepared.notes, *notes),
+        classes=len(classes), automatic=request.strategy != strategy, notes=(*prepared.notes, *notes),
     )  # fmt: skip
 
 

@@ -15,23 +15,25 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
+from bench.report.pages.numbers import counted
 from bench.report.tables.plan import (
     AHEAD,
     LEAST_POINTS,
     Ahead,
     CurveKey,
     forecasts,
+    last_row,
     not_monotone,
     over_other_slides,
 )
 from bench.report.tables.rows import cleanest
 from bench.statistics.curve_prior import PRIOR
 from bench.statistics.learning_curve import forecast, limits, told_apart
+from bench.studies.plan.minutes import Mix, cheapest, minutes_of
 from bench.studies.plan.read import Precision
 
 APART = 1.5  # times as many labels of a slide, from which two points tell labels and slides apart
 MORE_SLIDES, MORE_ITEMS = 10, 500  # of which it is said how much narrower they make the interval
-PRICED = ("image", "slide")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,8 @@ class Plan:
     goal: the score, 0 to 1. rows: one per encoder, the best first, see `_row`. slides: what the best scores with the
     labels it has from 1, 2 and 4 times the slides (slides, low, score, high), None where no run tells; best: its
     forecast. precision: see `Precision`. falling: curves that are not monotone. classes: K. cost: minutes (image,
-    slide), if they were given.
+    slide), if they were given. mix: the cheapest labels and slides, None without a cost or where no run tells slides.
+    draw: from which slides the labels came, see `bench.protocol.order`.
     """
 
     goal: float
@@ -53,6 +56,8 @@ class Plan:
     falling: Sequence[CurveKey]
     classes: int
     cost: Mapping[str, float] | None = None
+    mix: Mix | None = None
+    draw: str = ""
 
 
 def make_plan(board: pd.DataFrame, goal: float, precision: Precision, cost: Mapping[str, float] | None = None) -> Plan:
@@ -60,35 +65,44 @@ def make_plan(board: pd.DataFrame, goal: float, precision: Precision, cost: Mapp
     found = forecasts(board)
     if not found:
         levels = sorted({int(n) for n in board.loc[board["shots"] > 0, "shots"]})
+        had = counted(levels[0], "label") if len(levels) == 1 else f"{', '.join(map(str, levels)) or 'no'} labels"
         raise BenchError(
-            f"Got a run with {', '.join(map(str, levels)) or 'no'} labels per class; expected {LEAST_POINTS} numbers "
-            "of labels or more, as one point shows no curve. Run it again with e.g. --shots 1,2,5,10, which fits only "
-            "what is new."
+            f"Got a run with {had} per class; expected {LEAST_POINTS} numbers of labels or more, as one point shows no "
+            "curve. Run it again with e.g. --shots 1,2,5,10, which fits only what is new; where a class has too few "
+            "images for that, add some."
         )
     classes = found[0].curve.classes
     if not 1 / classes < goal < 1:
-        raise BenchError(f"Got --target {goal:g}; expected a score above guessing, {1 / classes:.2f}, and below 1.")
+        percent = f" For {goal:g}% that is --target {goal / 100:g}." if 1 < goal < 100 else ""
+        raise BenchError(
+            f"Got --target {goal:g}; expected a score above guessing, {1 / classes:.2f}, and below 1.{percent}"
+        )
     rows = pd.DataFrame([_row(one, goal, cost) for one in found])
+    slides = _slides(board, found[0])
     return Plan(
-        goal=goal, rows=rows, slides=_slides(board, found[0]), best=found[0], forecasts=found, precision=precision,
+        goal=goal, rows=rows, slides=slides, best=found[0], forecasts=found, precision=precision,
         falling=not_monotone(board), classes=classes, cost=cost,
+        mix=cheapest(found[0], goal, cost) if cost and slides is not None else None,
+        draw=str(last_row(board)["draw"]),
     )  # fmt: skip
 
 
 def _row(one: Ahead, goal: float, cost: Mapping[str, float] | None) -> dict[str, object]:
-    """Return what a method takes: labels per class with the 90% interval (inf: beyond the forecast), slides in all,
-    minutes of what is new, and the scores now and with two and four times the labels."""
+    """Return what a method takes: labels per class with the 90% interval (inf: beyond the forecast), slides that they
+    come from and how many of these the data do not have, minutes of what is new, and the scores now and with two and
+    four times the labels."""
     now, K = float(one.curve.n[-1]), one.curve.classes
     low, middle, high = one.labels_for(goal)
-    slides_now = now * K / one.curve.per_slide[one.curve.n == now].min()
-    slides = ceil(middle * K / one.per_slide - 1e-6) if isfinite(middle) else nan
-    new_labels, new_slides = max(middle - now, 0) * K, 0.0 if one.apart else max(slides - slides_now, 0)
+    labels = ceil(middle - 1e-6) if isfinite(middle) else middle
+    known = isfinite(middle)
+    more_slides = one.more_slides(labels) if known and labels > now else 0
     row: dict[str, object] = {
         "encoder": one.key.encoder, "head": one.key.head, "noise": one.key.noise, "labels_now": int(now),
-        "slides_now": round(slides_now), "score_now": float(one.curve.score[-1]),
-        "labels": middle if not isfinite(middle) else ceil(middle - 1e-6), "labels_low": low, "labels_high": high,
-        "slides": slides, "sure": float((one.paths[:, -1] >= goal).mean()),
-        "minutes": new_labels * cost["image"] + new_slides * cost["slide"] if cost and isfinite(middle) else nan,
+        "slides_now": one.slides, "score_now": float(one.curve.score[one.curve.last]),
+        "labels": labels, "labels_low": low, "labels_high": high,
+        "slides": one.slides_for(labels) if known else nan, "more_slides": more_slides if known else nan,
+        "sure": float((one.paths[:, -1] >= goal).mean()),
+        "minutes": minutes_of(cost, max(labels - now, 0) * K, more_slides) if cost and known else nan,
     }  # fmt: skip
     for times in (1, 2, AHEAD):
         row[f"low_x{times}"], row[f"score_x{times}"], row[f"high_x{times}"] = one.at(times * now)
@@ -106,7 +120,7 @@ def _slides(board: pd.DataFrame, best: Ahead) -> pd.DataFrame | None:
     times = [t for t in (0.25, 0.5, 1, 2, AHEAD) if least / t >= 1]
     at = np.array([least / t for t in times])
     rows = cleanest(board[board["shots"] == now])
-    last = rows[(rows[["encoder", "head", "selection"]] == list(best.key[:3])).all(axis=1)].iloc[0].to_dict()
+    last = last_row(rows[(rows[["encoder", "head", "selection"]] == list(best.key[:3])).all(axis=1)]).to_dict()
     found = forecast(best.curve, np.full(len(at), now), at, PRIOR).paths(over_other_slides(last))
     low, middle, high = told_apart(np.quantile(found, limits(), axis=0), limits()[:, None])
     gain = np.quantile(found - found[:, [times.index(1)]], limits(), axis=0)
@@ -114,18 +128,3 @@ def _slides(board: pd.DataFrame, best: Ahead) -> pd.DataFrame | None:
         "times": times, "slides": now * best.curve.classes / at, "low": low, "score": middle, "high": high,
         "gain_low": gain[0], "gain": gain[1], "gain_high": gain[2],
     })  # fmt: skip
-
-
-def read_minutes(text: str) -> dict[str, float]:
-    """Return minutes per labelled image and per slide of e.g. "image=0.1,slide=30"; what is not named costs none."""
-    found = dict.fromkeys(PRICED, 0.0)
-    for word in filter(None, (word.strip() for word in text.split(","))):
-        name, _, value = word.partition("=")
-        try:
-            minutes = float(value)
-        except ValueError:
-            minutes = -1.0
-        if name not in PRICED or not 0 <= minutes < float("inf"):
-            raise BenchError(f"Got --minutes '{text}'; expected minutes of both, e.g. --minutes image=0.1,slide=30.")
-        found[name] = minutes
-    return found

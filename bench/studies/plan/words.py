@@ -8,9 +8,12 @@ from typing import Any
 
 from bench.report.pages.numbers import counted, points, rate
 from bench.report.tables.plan import AHEAD
+from bench.statistics.comparison import RANK_FROM
+from bench.statistics.intervals import T_FROM
+from bench.statistics.precision import Parts
 from bench.studies.plan.plan import MORE_ITEMS, MORE_SLIDES, Plan
 
-FEW_SLIDES = "--support-groups concentrated --name NAME-few-slides"
+CHEAPER = 0.95  # times the minutes, below which another mix of labels and slides is named
 
 
 def sentences(plan: Plan) -> Iterator[str]:
@@ -46,28 +49,41 @@ def _labels(plan: Plan) -> str:
     row, most = plan.rows.iloc[0], AHEAD * plan.rows["labels_now"].iloc[0]
     method = f"{row['encoder']} x {row['head']}{_wrong(row['noise'])}"
     apart = plan.best.apart
-    of_slides = "" if apart else f" of {counted(int(row['slides_now']), 'slide')}"
-    now = f"It has {counted(int(row['labels_now']), 'label')} per class{of_slides}"
+    now = f"This run has {counted(int(row['labels_now']), 'label')} per class"
     if not isfinite(row["labels"]):
         return (
-            f"No forecast says {rate(plan.goal)} for {method}: with {AHEAD} times the labels ({most:,} per class) it "
-            f"scores {points(row[f'score_x{AHEAD}'])} (90%: {points(row[f'low_x{AHEAD}'])} to "
+            f"No forecast says {_percent(plan.goal)} for {method}: with {AHEAD} times the labels ({most:,} per class) "
+            f"it scores {points(row[f'score_x{AHEAD}'])} (90%: {points(row[f'low_x{AHEAD}'])} to "
             f"{points(row[f'high_x{AHEAD}'])}), and {rate(row['sure'])} of what is likely gets there. Beyond {AHEAD} "
             f"times the labels nothing is said. {now}."
         )
     text = needed(row["labels_low"], row["labels"], row["labels_high"], most)
     if row["labels"] <= row["labels_now"]:
-        return f"{method} is at {rate(plan.goal)} on other slides with {text}. {now}."
-    more = int(row["labels"] - row["labels_now"])
-    slides = max(int(row["slides"] - row["slides_now"]), 0)
-    cost = ""
-    if plan.cost:
-        cost = f" That is {row['minutes']:,.0f} minutes."
+        return f"{method} is at {_percent(plan.goal)} on other slides with {text}. {now}."
+    more, new = int(row["labels"] - row["labels_now"]), int(row["more_slides"])
+    there = f"the {counted(int(row['slides_now']), 'slide')} of the data"
+    of_more = f", of at least {counted(new, 'slide')} besides {there}" if new else f", of {there}"
+    cost = f" That is {row['minutes']:,.0f} minutes." if plan.cost else ""
     in_all = "" if apart else f", of about {counted(int(row['slides']), 'slide')}"
-    of_more = "" if apart else f", of at least {counted(slides, 'more slide')}"
     return (
-        f"For {rate(plan.goal)} on other slides {method} needs {text}{in_all}: {more:,} more per class{of_more}.{cost} "
-        f"{now}."
+        f"For {_percent(plan.goal)} on other slides {method} needs {text}{in_all}. {now}: {more:,} more per class"
+        f"{'' if apart else of_more}.{cost}{_mix(plan)}"
+    )
+
+
+def _mix(plan: Plan) -> str:
+    """Return the cheapest labels and slides, in words; "" where no cost was given."""
+    if not plan.cost:
+        return ""
+    if plan.mix is None:
+        untold = plan.slides is None and not plan.best.apart
+        return " More labels of fewer slides may be cheaper, which two runs can tell." if untold else ""
+    if plan.mix.minutes > CHEAPER * plan.rows["minutes"].iloc[0]:
+        return " No other mix of labels and slides that gets there is much cheaper."
+    new = f", {counted(plan.mix.more_slides, 'slide')} of them new" if plan.mix.more_slides else ""
+    return (
+        f" The cheapest mix that gets there: {counted(plan.mix.labels, 'label')} per class of "
+        f"{counted(plan.mix.slides, 'slide')}{new}, {plan.mix.minutes:,.0f} minutes."
     )
 
 
@@ -78,9 +94,10 @@ def _slides(plan: Plan) -> str:
             "more slides are worth. Several images of one slide make all of this too hopeful."
         )
     if plan.slides is None:
+        other = "spread" if plan.draw == "concentrated" else "concentrated"
         return (
-            "Slides cannot be forecast from this: every number of labels came from one number of slides. "
-            f"The run that shows it is the same with {FEW_SLIDES}; then give both names."
+            "What more slides are worth cannot be told: every number of labels came from one number of slides. Make "
+            f"the same run with --support-groups {other} --name NAME, and give both names."
         )
     said = [
         f"{counted(round(row['slides']), 'slide')}: {points(row['score'])} ({100 * row['gain']:+.1f}, 90% "
@@ -92,31 +109,59 @@ def _slides(plan: Plan) -> str:
 
 
 def _precision(plan: Plan) -> Iterator[str]:
-    found = plan.precision.score
+    found, official = plan.precision.score, plan.precision.official
+    fewest = plan.precision.fewest
+    if fewest is not None and fewest < T_FROM:
+        yield (
+            "How much narrower its interval gets with more slides cannot be said: a class has only "
+            f"{counted(fewest, 'tested slide')}. From {T_FROM} on it can."
+        )
+    if fewest is not None and fewest < RANK_FROM and len(plan.rows) > 1:
+        yield (
+            f"Encoders are not told apart on so few slides: a class has only {counted(fewest, 'tested slide')}. From "
+            f"{RANK_FROM} on they are compared."
+        )
     if found is None:
         return
     known = f"The score is known to +-{points(found.reach())} (95%)"
     alone = found.n_slides == found.n_items  # every image counts as a slide
     more = MORE_ITEMS if alone else MORE_SLIDES
-    what = "images" if alone else "slides"
+    what = ("images" if alone else "slides") + (" to be tested" if official else "")
     draws, slides, items = found.shares()
+    of_draws = f"{rate(draws)} of that variance is the draws" + (" and the slides learned from" if official else "")
     if alone:
-        yield (
-            f"{known}: {rate(draws)} of that variance is the draws, the rest the images, each a slide by itself. "
-            f"{more} more images narrow it to +-{points(found.reach(slides=more))}."
-        )
+        made_of = f"{of_draws}, the rest the images, each a slide by itself"
+        then = f"{more} more {what} {_to(found, found.reach(slides=more))}"
     else:
-        yield (
-            f"{known}: {rate(draws)} of that variance is the draws, {rate(slides)} the slides, {rate(items)} the cells "
-            f"or images within them. {more} more slides narrow it to +-{points(found.reach(slides=more))}, "
-            f"{MORE_ITEMS} more cells of the same slides to +-{points(found.reach(items=MORE_ITEMS))}."
+        made_of = f"{of_draws}, {rate(slides)} the slides, {rate(items)} the cells or images within them"
+        then = (
+            f"{more} more {what} {_to(found, found.reach(slides=more))}, {MORE_ITEMS} more cells of the same slides "
+            f"{_to(found, found.reach(items=MORE_ITEMS))}"
         )
+    third = ""
+    if found.n_slides + more >= found.third_from:
+        third = (
+            f" From {found.third_from:,.0f} {'images' if alone else 'slides'} on a third is tested, and no longer all "
+            "in turn; that is in these numbers."
+        )
+    yield f"{known}: {made_of}. {then}.{third}"
     for name, pair in list(plan.precision.differences.items())[:1]:
         cells = "" if alone else f", with {MORE_ITEMS} more cells {points(pair.found(items=MORE_ITEMS))}"
         yield (
             f"Against {name}, a difference of {points(pair.found())} points is found in 8 of 10 such studies; with "
             f"{more} more {what} {points(pair.found(slides=more))}{cells}."
         )
+
+
+def _to(found: Parts, reach: float) -> str:
+    """Return what an interval becomes, in words."""
+    narrower = reach < found.reach() and points(reach) != points(found.reach())
+    return f"{'narrow it to' if narrower else 'leave it at'} +-{points(reach)}"
+
+
+def _percent(goal: float) -> str:
+    """Return a score as it was asked for, e.g. '85%' or '99.9%'."""
+    return f"{100 * goal:.4g}%"
 
 
 def _wrong(noise: float) -> str:

@@ -42,7 +42,7 @@ def test_a_plan_says_labels_slides_and_what_narrows_the_interval(bench, run):
     assert before[0] == 0 and "is at 55% on other slides with about" in before[1]  # a score that is there
     code, text = bench("plan", "cells", "--target", ".98", "--minutes", "image=0.5,slide=30")
     assert code == 0 and "No forecast says 98% for color-stats x" in text and "32 per class" in text
-    assert "Slides cannot be forecast from this" in text and "more slides narrow it to" in text
+    assert "What more slides are worth cannot be told" in text and "more slides narrow it to" in text
     assert bench("plan", "cells", "--target", ".98", "--minutes", "image=0.5,slide=30") == (code, text)
     code, text = bench("plan", "cells", "--json")
     row = json.loads(text[text.index("{") : text.rindex("}") + 1])

@@ -11,7 +11,7 @@ NOW = Parts(draws=1e-4, slides=9e-4, items=4e-4, df=20, n_slides=20, n_items=400
 
 
 def test_parts_add_up_to_the_variance():
-    found = parts(total=2e-3, luck=1e-4, test=8e-4, df=18, icc=0.1, tested=(20, 400))
+    found = parts((2e-3, 1e-4, 8e-4), df=18, icc=0.1, size=(20, 400))
     assert found.draws + found.slides + found.items == pytest.approx(2e-3)
     assert found.items == pytest.approx(8e-4 * (0.9 / 20) / (0.1 + 0.9 / 20))
     assert sum(found.shares()) == pytest.approx(1)
@@ -24,8 +24,15 @@ def test_twice_the_slides_halve_all_but_the_draws_and_twice_the_items_halve_the_
 
 
 def test_where_every_item_is_a_slide_nothing_lies_within_slides():
-    found = parts(total=1e-3, luck=0.0, test=1e-3, df=99, icc=float("nan"), tested=(100, 100))
+    found = parts((1e-3, 0.0, 1e-3), df=99, icc=float("nan"), size=(100, 100))
     assert found.items == 0 and found.slides == pytest.approx(1e-3)
+
+
+def test_where_a_third_is_tested_from_more_slides_on_these_narrow_it_less():
+    now = parts((2.7e-3, 0.0, 1e-3), df=20, icc=0.5, size=(24, 480), third_from=30)
+    assert now.variance(slides=5) == pytest.approx(2.7e-3 * 24 / 29)
+    assert now.variance(slides=6) == pytest.approx(3.75e-3 * 24 / 30)
+    assert now.reach(slides=6) > now.reach(slides=5)
 
 
 def test_the_smallest_difference_is_found_in_eight_of_ten_studies():

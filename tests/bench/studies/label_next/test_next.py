@@ -18,6 +18,8 @@ from bench.data.reading import Reading
 from bench.demo import DemoSpec, write_demo
 from bench.embeddings.embed import DataSpec
 from bench.errors import BenchError
+from bench.protocol.split_kinds import SPLIT_KINDS, regroup
+from bench.protocol.splits import plan_splits
 from bench.storage.tables import read_csv
 from bench.studies.label.items import LabelRequest, read_task
 from bench.studies.label.labelling import Labelling
@@ -104,6 +106,36 @@ def test_scores_on_picked_labels_are_warned_of_and_those_on_drawn_ones_can_be_as
     assert not any("bench next" in note for note in load_dataset(plain).notes)
 
 
+def test_a_run_learns_from_all_labels_and_is_tested_on_those_drawn_by_lot_whatever_is_asked(demo, tmp_path):
+    table = demo / "labels-learn.csv"
+    for _ in range(2):
+        propose(demo, tmp_path, labels=table, count=40)
+        label(demo, table, tmp_path, 40)
+    cut = load_dataset(table, group_pattern=r"([^/]+)__")
+    rows = cut.table.assign(instance=[f"i{i}" for i in range(len(cut.table))], image=cut.table["path"])
+    marks = read_csv(table).set_index("path")["chosen_by"]
+    drawn = (marks.reindex(rows["path"]) == "random").to_numpy()
+    assert 20 <= drawn.sum() < 80 and (rows["split"].fillna("") == "learn").to_numpy().tolist() == (~drawn).tolist()
+    rows["source"] = [f"lab{i % 4}" for i in np.unique(rows["group"], return_inverse=True)[1]]
+    for kind in SPLIT_KINDS:
+        of_kind = regroup(rows, kind)
+        group = of_kind["group"].to_numpy(str)
+        for splits in SPLIT_KINDS[kind].plan(of_kind, cut.classes).repeats:
+            tested = np.concatenate([split.test for split in splits])
+            assert set(tested.tolist()) <= set(np.flatnonzero(drawn).tolist())
+            for split in splits:
+                assert not drawn[split.train].all() and not set(group[split.train]) & set(group[split.test])
+    assert set(plan_splits(rows, cut.classes).test_rows()) == set(np.flatnonzero(drawn))
+
+
+def test_where_a_class_has_too_few_drawn_labels_a_run_is_refused(demo):
+    rows = pd.DataFrame({"label": list("aaaabbbb"), "group": [f"s{i}" for i in range(8)], "split": ["learn", *[None] * 3] * 2})
+    assert plan_splits(rows, ("a", "b")).test_rows().tolist() == [1, 2, 3, 5, 6, 7]
+    rows.loc[[1, 2], "split"] = "learn"
+    with pytest.raises(BenchError, match="class 'a' with 1 group among the 4 labels that were drawn by lot; expected at"):
+        plan_splits(rows, ("a", "b"))
+
+
 def test_the_page_shows_the_list_first_with_its_reasons_and_then_the_others_at_random(demo, tmp_path):
     found = propose(demo, tmp_path, labels=demo / "none.csv", count=6)
     task = read_task(LabelRequest(source=source(demo), out=tmp_path, order="next"))
@@ -182,6 +214,9 @@ def test_an_audit_that_is_applied_keeps_how_images_came_to_be_labelled(demo, tmp
     after = read_csv(to)
     assert after.set_index("path")["chosen_by"].to_dict() == before.set_index("path")["chosen_by"].to_dict()
     assert after.set_index("path").loc[one["path"], "label"] == "other"
+    again = load_dataset(to)
+    assert any("is tested on the 3 that were drawn" in note for note in again.notes)
+    assert (again.table["split"] == "learn").sum() == 9
 
 
 def test_in_python_it_is_the_same_list(demo, tmp_path):
