@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from bench.active.strategies import STRATEGIES
 from bench.fitting.views import Embedded
 from bench.heads import get_heads
 from bench.seeds import keyed_uniform
-from bench.studies.label_next.models import opinions, rows_for_picks, side_by_side
+from bench.studies.label_next.models import left_out_skill, opinions, rows_for_picks, side_by_side
 from bench.studies.label_next.rule import FIRST, strategy_for
 from encoders import resolve
 
@@ -68,7 +69,8 @@ def replay(
         known = np.empty(0, np.int64)
         while len(known) < min(most, len(own)):
             present, codes = np.unique(own[known], return_inverse=True)
-            strategy = strategy_for(len(known), len(present)) if arm == "next" else arm
+            skill = partial(left_out_skill, here[0][known], codes, group[known], len(present))
+            strategy = strategy_for(len(known), len(present), skill) if arm == "next" else arm
             models = STRATEGIES[strategy].models
             if models and len(present) < 2:
                 strategy, models = FIRST, 0

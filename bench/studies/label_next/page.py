@@ -37,9 +37,14 @@ def advice(found: Next) -> str:
     """Return why this strategy, and what is known of it."""
     if not found.automatic:
         return f"Picked by {found.strategy}, as asked."
+    count = enough_for_a_model(found.classes)
     if found.strategy == LATER:
-        count = enough_for_a_model(found.classes)
         return f"From {count} labels on a model knows what it is unsure of: {LATER}. {AS_GOOD}"
+    if found.labels >= count:
+        return (
+            "A model of these labels does not tell the classes well on slides that it has not seen. What it is unsure "
+            f"of is mostly noise, so picks stand for many images instead: {FIRST}. {AS_GOOD}"
+        )
     return f"With few labels, picks that stand for many images may be better than a random order: {FIRST}. {AS_GOOD}"
 
 

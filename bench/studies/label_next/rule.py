@@ -2,14 +2,18 @@
 
 With few labels a model knows too little to say what it is unsure of: picks that cover the pool are better (Hacohen,
 Dekel and Weinshall 2022; Hacohen and Weinshall 2023 switch by the budget as well). With many, what is left to gain lies
-between classes.
+between classes, if a model can tell them: where classes overlap, what it is unsure of is mostly noise, and picks of it
+harm (Mussmann and Liang 2018, "On the relationship between data efficiency and error for uncertainty sampling").
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 FIRST = "maxherding"
 LATER = "margin"
-MANY, MANY_PER_CLASS = 100, 10  # labels in all and of every class known, from which on LATER is taken
+MANY, MANY_PER_CLASS = 100, 10  # labels in all and of every class known, from which on LATER may be taken
+ABLE = 0.45  # skill of a model from which on LATER is taken: below it classes overlap too much
 
 
 def enough_for_a_model(n_classes: int) -> int:
@@ -17,10 +21,15 @@ def enough_for_a_model(n_classes: int) -> int:
     return max(MANY, MANY_PER_CLASS * n_classes)
 
 
-def strategy_for(n_labels: int, n_classes: int) -> str:
+def strategy_for(n_labels: int, n_classes: int, skill: Callable[[], float]) -> str:
     """Return the name of the strategy for so many labels of so many classes.
 
-    >>> strategy_for(0, 0), strategy_for(99, 4), strategy_for(100, 4), strategy_for(200, 33)
-    ('maxherding', 'maxherding', 'margin', 'maxherding')
+    skill: gives the share of what guessing leaves that a model gets right on slides that it did not learn from; it is
+    asked only where there are labels enough.
+
+    >>> [strategy_for(n, 4, lambda: 0.8) for n in (0, 99, 100)], strategy_for(200, 33, lambda: 0.8)
+    (['maxherding', 'maxherding', 'margin'], 'maxherding')
+    >>> strategy_for(100, 4, lambda: 0.2)
+    'maxherding'
     """
-    return FIRST if n_labels < enough_for_a_model(n_classes) else LATER
+    return LATER if n_labels >= enough_for_a_model(n_classes) and skill() >= ABLE else FIRST

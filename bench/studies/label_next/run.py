@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from bench.studies.label.items import keys_of
 from bench.studies.label.orders import random_order
 from bench.studies.label_next.checks import labels_to_check
 from bench.studies.label_next.known import labels_so_far
-from bench.studies.label_next.models import opinions, rows_for_picks, side_by_side
+from bench.studies.label_next.models import left_out_skill, opinions, rows_for_picks, side_by_side
 from bench.studies.label_next.rows import as_table
 from bench.studies.label_next.rule import FIRST, strategy_for
 from bench.studies.label_next.table import FOLDER, TABLE
@@ -103,7 +104,8 @@ def next_labels(
     groups = rows["group"].to_numpy(str)
     parts = rows_for_picks(list(views.values()), groups)
     classes, y = np.unique(np.array([known.labels[i] for i in labelled], str), return_inverse=True)
-    strategy = strategy_for(len(labelled), len(classes)) if request.strategy == AUTO else request.strategy
+    skill = partial(left_out_skill, parts[0][labelled], y, groups[labelled], len(classes))
+    strategy = strategy_for(len(labelled), len(classes), skill) if request.strategy == AUTO else request.strategy
     models = STRATEGIES[strategy].models
     if models and len(classes) < 2:
         strategy, models = FIRST, 0
