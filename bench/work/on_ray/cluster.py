@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import socket
 import tempfile
 import time
 from collections import Counter
@@ -24,13 +23,13 @@ from bench.errors import BenchError
 from bench.storage.notices import notice
 from bench.storage.owner import temporary
 from bench.work.calls import Asked
+from bench.work.on_ray.reach import not_joined, reach
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # Ray would report each cluster to its makers
     "RAY_DEDUP_LOGS_SKIP_REGEX": "(?s).*",  # it would print deaths of workers into our tables
 }
 STORE = 0.15  # of the machine's memory for what processes share, where a cluster is started here
-REACH_S = 5.0  # for an address to answer
 LOOK_S = 1.0  # between two looks at which nodes there are
 EMPTY_S = 600.0  # for which a cluster may be without a processor
 
@@ -120,7 +119,7 @@ def joined(asked: Asked) -> Iterator[Cluster]:
     own = None
     how: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
     if asked.address:
-        _reach(asked.address)
+        reach(asked.address)
         how["address"] = asked.address
     else:
         own = tempfile.mkdtemp(prefix="br-")  # short: the names of sockets have at most 107 letters
@@ -129,7 +128,7 @@ def joined(asked: Asked) -> Iterator[Cluster]:
         try:
             ray.init(**how)
         except (ConnectionError, RuntimeError, ValueError, ImportError, TimeoutError, OSError) as error:
-            raise _not_joined(asked.address, error) from None
+            raise not_joined(asked.address, error) from None
         cluster = Cluster(folder=os.getcwd())
         if not cluster.nodes():
             raise BenchError(
@@ -155,29 +154,6 @@ def _for_one_machine(asked: Asked, folder: str) -> dict[str, Any]:
         "object_store_memory": int(STORE * total),
     }  # fmt: skip
     return how | ({"_memory": int(asked.memory * 1e9)} if asked.memory else {})
-
-
-def _reach(address: str) -> None:
-    """Raise BenchError where nothing answers at an address; Ray itself would try for minutes."""
-    if address in ("auto", "local"):
-        return
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():
-        raise BenchError(f"Got --address {address}; expected auto, HOST:PORT or ray://HOST:PORT.")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), REACH_S).close()
-    except (OSError, OverflowError) as error:
-        raise _not_joined(address, error) from None
-
-
-def _not_joined(address: str, error: Exception) -> BenchError:
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if not address:
-        return BenchError(f"Ray could not be started here ({reason}). Leave out --engine ray.")
-    return BenchError(
-        f"Got --address {address}, where no Ray cluster can be joined ({reason}); expected auto, where `ray start` has "
-        "made this machine one of its nodes, or HOST:PORT or ray://HOST:PORT of its first node."
-    )
 
 
 def _check_nodes(cluster: Cluster, asked: Asked) -> None:
