@@ -15,6 +15,7 @@ from bench.text import plain
 SCHEMES = {"s3": "Amazon S3 and stores like it", "gs": "Google Cloud Storage", "az": "Azure Blob Storage"}
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/{1,2}([^/].*)", re.DOTALL)  # Path makes one slash of two
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+OF_BUCKETS = "buckets"  # the folder of the cache
 LONGEST = 900  # characters of a prefix, of the 1,024 bytes that a key may have
 TAKEN_BY = "`bench extract`, `bench run` and `bench leaderboard`"
 
@@ -113,7 +114,18 @@ def cache_place(kind: str, address: Address) -> Path:
     own, base = os.environ.get("CELL_CLASSIFIER_CACHE"), os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     top = Path(own or os.path.join(base, "cell-classifier")).expanduser()
     told = hashlib.sha256(f"{endpoint()} {address}".encode()).hexdigest()[:16]
-    return top / "buckets" / kind / told
+    return top / OF_BUCKETS / kind / told
+
+
+def is_cache_folder(folder: Path, kind: str, address: Address) -> bool:
+    """Return whether a folder lies as `cache_folder` says, in whatever cache.
+
+    >>> is_cache_folder(Path("/cache/buckets/results/0f/bucket/a"), "results", address_of("s3://bucket/a"))
+    True
+    """
+    names = (address.bucket, *PurePath(address.prefix).parts)
+    at = len(folder.parts) - len(names)
+    return folder.parts[at:] == names and folder.parts[max(0, at - 3) : max(0, at - 1)] == (OF_BUCKETS, kind)
 
 
 def endpoint() -> str:

@@ -2,7 +2,8 @@
 
     <folder>/.address.json   the mark: {"address": "s3://bucket/prefix"}
 
-All of it does nothing in a folder without a mark above it, which costs one look at each folder.
+All of it does nothing outside caches, where no mark is looked for. A mark counts where the cache puts it alone, so that
+one which somebody leaves in a folder that people share sends nobody's results elsewhere.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from bench.storage.atomic import refusal, write_atomically
-from bench.storage.buckets.address import Address, address_of, cache_folder, is_address
+from bench.storage.buckets.address import OF_BUCKETS, Address, address_of, cache_folder, is_address, is_cache_folder
 from bench.storage.buckets.client import FIRST_S, Client, Held
 
 MARK = ".address.json"
@@ -70,9 +71,13 @@ def mirror_of(path: Path) -> Mirror | None:
 
 @lru_cache(maxsize=4096)
 def _mirror_at(folder: Path) -> Mirror | None:
+    if OF_BUCKETS not in folder.parts:
+        return None
     with suppress(OSError, ValueError, LookupError, TypeError):
-        return Mirror(folder, address_of(json.loads((folder / MARK).read_bytes())["address"]))
-    return None if folder == folder.parent else _mirror_at(folder.parent)
+        address = address_of(json.loads((folder / MARK).read_bytes())["address"])
+        if is_cache_folder(folder, RESULTS, address):
+            return Mirror(folder, address)
+    return _mirror_at(folder.parent)
 
 
 @cache

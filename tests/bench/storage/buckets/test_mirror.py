@@ -64,3 +64,12 @@ def test_a_file_of_a_mirror_is_called_by_its_address(bucket: Bucket):
     out = open_results(bucket.out)
     assert shown(out / "runs" / "a") == f"s3://{bucket.name}/out/runs/a"
     assert mirror_of(Path(out / "runs" / "new" / "b")).key(out / "x") == "x"
+
+
+@pytest.mark.parametrize("place", ["shared", "shared/buckets/results/0123456789abcdef"])
+def test_a_mark_outside_a_cache_sends_nothing_anywhere(place, tmp_path, monkeypatch):
+    monkeypatch.setattr(mirror_room, "Client", None)
+    work = tmp_path / place / "mine" / "out"
+    work.mkdir(parents=True)
+    (tmp_path / place / mirror_room.MARK).write_text('{"address": "s3://elsewhere/theirs"}')
+    assert mirror_of(work) is None and commit(work / "a", b"1") and (work / "a").read_bytes() == b"1"
