@@ -9,6 +9,7 @@ one which somebody leaves in a folder that people share sends nobody's results e
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +18,13 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
+from bench.errors import BenchError
 from bench.storage.atomic import refusal, write_atomically
 from bench.storage.buckets.address import OF_BUCKETS, Address, address_of, cache_folder, is_address, is_cache_folder
-from bench.storage.buckets.client import FIRST_S, Client, Held
+from bench.storage.buckets.client import FIRST_S, LARGEST, Client, Held
 
 MARK = ".address.json"
+CONDITIONS = ".conditional-puts"  # an object that is put where it is already, to see whether that is refused
 AT_ONCE = 16  # requests
 RESULTS = "results"
 
@@ -54,7 +57,10 @@ def open_results(out: Path) -> Path:
         return out
     address = address_of(out)
     folder = cache_folder(RESULTS, address)
-    Client(address, FIRST_S).names("")
+    client = Client(address, FIRST_S)
+    client.names("")
+    if not (folder / MARK).exists():
+        _check_conditions(client)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -62,6 +68,19 @@ def open_results(out: Path) -> Path:
     write_atomically(folder / MARK, json.dumps({"address": str(address)}).encode())
     _mirror_at.cache_clear()
     return folder
+
+
+def _check_conditions(client: Client) -> None:
+    """Raise BenchError where a store takes no notice of conditions: one machine would replace what another has made."""
+    client.put_new(CONDITIONS, b"")
+    other = secrets.token_bytes(8)
+    if client.put_new(CONDITIONS, other).data == other or (
+        client.address.scheme == "s3" and client.put_over(CONDITIONS, other, {"e_tag": f'"{"0" * 32}"'}) is not None
+    ):
+        raise BenchError(
+            f"Got --out {client.address}, a store that takes no notice of conditional puts; expected one that knows "
+            "If-None-Match and If-Match, as S3 does. Use another, a newer version of it, or a folder."
+        )
 
 
 def mirror_of(path: Path) -> Mirror | None:
@@ -158,6 +177,6 @@ def _fetch(path: Path) -> bool:
 def _room(folder: Path) -> int:
     """Return how large a file may be to be fetched."""
     try:
-        return shutil.disk_usage(folder).free
+        return min(LARGEST, shutil.disk_usage(folder).free)
     except OSError as error:
         raise refusal(folder / MARK, error) from None

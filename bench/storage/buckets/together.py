@@ -18,6 +18,7 @@ from bench.storage.buckets.address import safe_key
 from bench.storage.buckets.mirror import mirror_of
 from bench.storage.together import FILES, RECORD, put_together, read_member, read_record, unsound
 from bench.storage.verified import digest_of, is_sealed, parse_json, read_or_none
+from bench.text import plain
 
 TABLES = "tables"
 KNOWN = ".published"
@@ -65,8 +66,8 @@ def pull(folder: Path, forget: Sequence[str] = ()) -> bool:
         found = mirror.client.get(key, LARGEST) if key else None
         if found is None or digest_of(found.data) != digest:
             raise BenchError(
-                f"Got {mirror.shown(folder / RECORD)}, whose file {name} is missing or not what was written; expected "
-                "all of them. Remove that record, and the same `bench run` writes them again."
+                f"Got {mirror.shown(folder / RECORD)}, whose file {plain(name)} is missing or not what was written; "
+                "expected all of them. Remove that record, and the same `bench run` writes them again."
             )
         files[name] = found.data
     put_together(folder, files, about)
