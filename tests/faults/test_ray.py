@@ -237,3 +237,19 @@ def test_a_node_that_does_not_see_the_images_is_named(place, cluster, monkeypatc
         open_engine(asked),
     ):
         pass
+
+
+def test_a_node_on_which_no_worker_starts_is_named(place, cluster, monkeypatch):
+    monkeypatch.setattr("bench.work.on_ray.cluster.look_around", lambda paths: os._exit(1))
+    asked = Asked(name="ray", address=cluster.address, out=place / "out")
+    with pytest.raises(BenchError, match="Got node .*, on which no worker could be started .*Crashed"), open_engine(asked):
+        pass
+
+
+def test_a_cluster_that_is_started_here_cannot_be_reached_from_elsewhere(tmp_path):
+    pytest.importorskip("ray")
+    code = ("from bench.work.calls import Asked; from bench.work.engines import open_engine\n"
+            "with open_engine(Asked(name='ray', workers=1)):\n"
+            "    import ray; print([node['NodeManagerAddress'] for node in ray.nodes()])")  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['127.0.0.1']"

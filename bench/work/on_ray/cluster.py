@@ -1,7 +1,7 @@
 """A Ray cluster: joined by its address or started here, and left or ended when the command ends.
 
-Ray is asked to report nothing to anybody, to serve no page, and to print nothing. A cluster that is started here keeps
-its files in a temporary folder that is removed at the end.
+Ray is asked to report nothing to anybody, to serve no page, and to print nothing. A cluster that is started here cannot
+be reached from other machines, and keeps its files in a temporary folder that is removed at the end.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # Ray would report each cluster to its makers
     "RAY_DEDUP_LOGS_SKIP_REGEX": "(?s).*",  # it would print deaths of workers into our tables
 }
+ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # Ray listens to this machine alone, as it does on those anyway
 STORE = 0.15  # of the machine's memory for what processes share, where a cluster is started here
 LOOK_S = 1.0  # between two looks at which nodes there are
+CHECK_S = 300.0  # for a node to start a worker and to answer
 EMPTY_S = 600.0  # for which a cluster may be without a processor
 
 
@@ -109,7 +111,8 @@ def joined(asked: Asked) -> Iterator[Cluster]:
 
     Whatever was sent to it and has not ended is cancelled at the end, also by Ctrl-C: its workers die with the job.
     """
-    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    wanted = QUIET if asked.address else QUIET | ALONE
+    os.environ.update({name: os.environ.get(name, value) for name, value in wanted.items()})
     try:
         import ray
     except ImportError:
@@ -175,11 +178,16 @@ def _check_nodes(cluster: Cluster, asked: Asked) -> None:
         }  # fmt: skip
         for name, answer in answers.items():
             try:
-                version, missing = ray.get(answer)
+                version, missing = ray.get(answer, timeout=CHECK_S)
             except ray.exceptions.RayTaskError as error:
                 raise BenchError(
                     f"Got node {name}, on which this program does not start ({str(error).strip().splitlines()[-1]}); "
                     "expected it installed on every node, in the same version."
+                ) from None
+            except ray.exceptions.RayError as error:  # no answer in time, or the worker died
+                raise BenchError(
+                    f"Got node {name}, on which no worker could be started ({type(error).__name__}); expected it to "
+                    "start this program. Look at its memory and its logs, or take it out of the cluster."
                 ) from None
             if version != _version():
                 raise BenchError(f"Got version {version} on node {name}; expected {_version()}, as here.")
