@@ -53,15 +53,16 @@ def pull(folder: Path, forget: Sequence[str] = ()) -> bool:
         return False
     if (read_or_none(folder / KNOWN) or b"").decode() == digest_of(there.data) and not unsound(folder):
         return True
-    if not is_sealed(there.data, RECORD):
+    about = parse_json(there.data) if is_sealed(there.data, RECORD) else {}
+    listed = about.pop(FILES, None)
+    if not isinstance(listed, dict):
         raise BenchError(
             f"Got {mirror.shown(folder / RECORD)}, which is not what was written there; expected a record of tables. "
             "Remove it, and the same `bench run` writes them again."
         )
-    about = parse_json(there.data)
     before = read_record(folder).get(FILES, {})
     files: dict[str, bytes | None] = dict.fromkeys((*before, *forget))
-    for name, digest in about.pop(FILES).items():
+    for name, digest in listed.items():
         key = mirror.key(folder / place_of_tables(there.data) / name) if safe_key(name) and "/" not in name else ""
         found = mirror.client.get(key, LARGEST) if key else None
         if found is None or digest_of(found.data) != digest:
