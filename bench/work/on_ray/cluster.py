@@ -1,13 +1,15 @@
 """A Ray cluster: joined by its address or started here, and left or ended when the command ends.
 
 Ray is asked to report nothing to anybody, to serve no page, and to print nothing. A cluster that is started here cannot
-be reached from other machines, and keeps its files in a temporary folder that is removed at the end.
+be reached from other machines, asks for a token that this process made, and keeps its files in a temporary folder that
+is removed at the end.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shutil
 import tempfile
 import time
@@ -29,7 +31,10 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # Ray would report each cluster to its makers
     "RAY_DEDUP_LOGS_SKIP_REGEX": "(?s).*",  # it would print deaths of workers into our tables
 }
-ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # Ray listens to this machine alone, as it does on those anyway
+ALONE = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray listens to this machine alone, as it does on those anyway
+    "RAY_AUTH_MODE": "token",  # of the environment, where Ray would leave one in the home folder
+}
 STORE = 0.15  # of the machine's memory for what processes share, where a cluster is started here
 LOOK_S = 1.0  # between two looks at which nodes there are
 CHECK_S = 300.0  # for a node to start a worker and to answer
@@ -111,7 +116,7 @@ def joined(asked: Asked) -> Iterator[Cluster]:
 
     Whatever was sent to it and has not ended is cancelled at the end, also by Ctrl-C: its workers die with the job.
     """
-    wanted = QUIET if asked.address else QUIET | ALONE
+    wanted = QUIET if asked.address else QUIET | ALONE | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
     os.environ.update({name: os.environ.get(name, value) for name, value in wanted.items()})
     try:
         import ray

@@ -25,7 +25,8 @@ def reach(address: str) -> None:
 
 def not_joined(address: str, error: Exception | str) -> BenchError:
     """Return the error of a cluster that cannot be joined, or started here where the address is ""."""
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    reason = f"{lines[0]} {lines[-1].strip()}" if lines[0].endswith(":") else lines[0]
     if not address:
         return BenchError(f"Ray could not be started here ({reason}). Leave out --engine ray.")
     return BenchError(
@@ -59,6 +60,14 @@ def _ask(address: str) -> None:
         raise not_joined(address, f"no answer of one in {ANSWER_S:.0f} s") from None
     except OSError:  # no other process can be started
         return
+    if done.returncode and "ray.exceptions.AuthenticationError: " in done.stderr:
+        if address == "auto":  # there Ray takes the token of the home folder by itself
+            return
+        raise BenchError(
+            f"Got --address {address}, a Ray cluster that asks for another token; expected the one it was started "
+            "with. Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN to what stands in ~/.ray/auth_token of its first node, "
+            "or copy that file here."
+        )
     last = (done.stderr.strip().splitlines() or [""])[-1]
     if done.returncode and last.startswith("ray.exceptions."):
         raise not_joined(address, "what answers there is not the first node of one")

@@ -55,6 +55,15 @@ def test_what_ray_says_of_an_address_is_told(rc, said, why, monkeypatch):
         reach("auto")
 
 
+def test_a_cluster_that_asks_for_a_token_is_told_from_none_and_by_auto_left_to_ray(monkeypatch):
+    said = "Traceback\nray.exceptions.AuthenticationError: RPC error: InvalidAuthToken\nmore\n"
+    monkeypatch.setattr(room.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 1, "", said))
+    monkeypatch.setattr(room, "_connect", lambda _: None)
+    reach("auto")
+    with pytest.raises(BenchError, match="Got --address head:1, a Ray cluster that asks for another token; .*RAY_AUTH_MODE=t"):
+        reach("head:1")
+
+
 def test_a_ray_without_that_command_is_left_to_be_joined(monkeypatch):
     answer = subprocess.CompletedProcess([], 2, "", "Error: No such command 'health-check'.\n")
     monkeypatch.setattr(room.subprocess, "run", lambda *_, **__: answer)
