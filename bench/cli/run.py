@@ -104,6 +104,7 @@ def run(
     """
     protocol.check_numbers()
     source.reading()
+    slurm.check()
     if slurm.slurm is not None:
         _print_slurm(slurm, engine, dry_run=dry_run)
         return

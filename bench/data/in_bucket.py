@@ -38,7 +38,7 @@ RECORD, PART = "fetched.json", "part"
 AT_ONCE = 8  # objects
 SPARE = 1_000_000_000  # bytes that are left free
 LARGEST_TABLE = 1_000_000_000
-SAVED_EVERY = 64  # objects
+PAUSE_S, SHARE = 2.0, 0.05  # between two writings of what was fetched, and how much of the time they may take
 OnProgress = Callable[[str, int, int], None]  # what, done, total
 
 
@@ -109,6 +109,7 @@ def _fetch(
                 f"Got an object {plain(one.key)!r} below {client.address}, whose name leads out of a folder or is none "
                 "of a file; expected plain names with '/' between. Rename or remove it."
             )
+    _check_clashes(client.address, {one.key for one in listed})
     todo = [one for one in listed if not _is_here(folder, one, known)]
     _check_room(client.address, folder, sum(one.size for one in todo))
 
@@ -128,17 +129,32 @@ def _fetch(
             part.unlink(missing_ok=True)
         return one
 
+    begun, spent = time.monotonic(), 0.0
     try:
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fetch") as pool:
             for done, one in enumerate(pool.map(fetch, todo), 1):
                 known[one.key] = [one.tag, one.size]
                 if on_progress:
                     on_progress("fetch", done, len(todo))
-                if done % SAVED_EVERY == 0:
+                now = time.monotonic()
+                if now - begun > max(PAUSE_S, spent / SHARE):
                     _save(record, known)
+                    begun = time.monotonic()
+                    spent = begun - now
     finally:
         if todo:
             _save(record, known)
+
+
+def _check_clashes(address: Address, keys: set[str]) -> None:
+    """Raise BenchError where an object has the name of a folder of others, which a disk cannot hold."""
+    folders = {key.rpartition("/")[0] for key in keys}
+    folders |= {above.as_posix() for folder in folders for above in Path(folder).parents}
+    for key in sorted(keys & folders):
+        raise BenchError(
+            f"Got an object {plain(key)!r} below {address}, and others below {plain(key + '/')!r}; expected no object "
+            "with the name of a folder of others. Rename or remove it."
+        )
 
 
 def _is_here(folder: Path, one: Listed, known: Mapping[str, list[object]]) -> bool:

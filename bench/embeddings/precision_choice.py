@@ -126,9 +126,12 @@ class _Choice:
         """Return what a kept choice says, where it was measured on images of this dataset."""
         present(self.path)
         record = read_json(self.path, self.path.stem)
-        if record is None or np.isin(record["instances"], self.names).mean() < 0.5:
+        try:
+            if record is None or np.isin(record["instances"], self.names).mean() < 0.5:
+                return None
+            tried = [Tried(**one) for one in record["tried"]]
+        except (KeyError, TypeError):  # as another version wrote it
             return None
-        tried = [Tried(**one) for one in record["tried"]]
         best = best_of(tried)
         by_name = {way.shown: way for way in self.ways}
         way = by_name.get(best.way) if best else PLAIN
@@ -150,9 +153,7 @@ class _Choice:
                     return PLAIN, "which cannot be loaded"
                 self._keep(tried, len(views))
                 claims.done(job.names[0])
-        found = self.recalled()
-        assert found is not None
-        return found
+        return self.recalled() or (PLAIN, "as what was measured could not be kept")
 
     def _keep(self, tried: Sequence[Tried], images: int) -> None:
         variants = {way.shown: variant for way, variant in self.ways.items()}

@@ -10,10 +10,10 @@ claims on a disk nothing rests on them: see `bench.work.claims`.
 from __future__ import annotations
 
 import os
-import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -25,7 +25,7 @@ from bench.work.claims import Claim, Claims, check_name
 
 BEAT_S = 15.0
 LARGEST = 10_000  # bytes of a claim
-ENDING = ".claim"
+ENDING, CLOCK = ".claim", "clock-"
 Tag = dict[str, str | None]
 
 
@@ -59,9 +59,7 @@ class BucketClaims(Claims):
                     return False
                 there = taken
             self._tags[name] = there.tag
-            if self._beat is None:
-                self._beat = threading.Thread(target=self._keep_alive, daemon=True)
-                self._beat.start()
+            self._begin_beat()
             return True
 
     def done(self, name: str) -> None:
@@ -80,11 +78,11 @@ class BucketClaims(Claims):
         self._ended.set()
 
     def sweep(self) -> list[Path]:
-        """Remove the claims of the dead that a list shows; returns what was removed."""
-        removed = self.dead()
-        for claim in removed:
-            self._client.delete(self._mirror.key(claim.path))
-        return [claim.path for claim in removed]
+        """Remove the claims of the dead that a list shows, and what they left of probes; returns what was removed."""
+        removed = [*(claim.path for claim in self.dead()), *self._probes()]
+        for path in removed:
+            self._client.delete(self._mirror.key(path))
+        return removed
 
     def holders(self) -> list[Claim]:
         """Return who holds what, living or dead, as far as a list shows it."""
@@ -99,6 +97,18 @@ class BucketClaims(Claims):
     def dead(self) -> list[Claim]:
         """Return what `sweep` removes."""
         return [claim for claim in self.holders() if claim.stale()]
+
+    def _probes(self) -> list[Path]:
+        """Return the probes of the clock whose worker died before it had removed them."""
+        found = []
+        for one in self._client.listed(self._mirror.key(self.folder)):
+            path = self.folder / one.key.rpartition("/")[2]
+            if path.name.startswith(CLOCK) and Claim(path, "", "", 0, None, self._age_s(one.modified)).stale():
+                found.append(path)
+        return found
+
+    def _age_s(self, modified: datetime | None) -> float:
+        return self._client.age_s(modified, self._mirror.key(self.folder / f"{CLOCK}{self.token}"))
 
     def _key(self, name: str) -> str:
         return self._mirror.key(self.folder / f"{name}{ENDING}")
@@ -124,7 +134,7 @@ class BucketClaims(Claims):
         claim = self._read(name, there)
         if claim.stale():
             return claim
-        return replace(claim, age_s=self._client.age_s(there, self._mirror.key(self.folder / f"clock-{self.token}")))
+        return replace(claim, age_s=self._age_s(there.modified))
 
     def _keep_alive(self) -> None:
         while not self._ended.wait(BEAT_S):

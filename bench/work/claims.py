@@ -89,9 +89,7 @@ class Claims:
             if path is None:
                 return False
             self._held[name] = path
-            if self._beat is None:
-                self._beat = threading.Thread(target=self._keep_alive, daemon=True)
-                self._beat.start()
+            self._begin_beat()
             return True
 
     def done(self, name: str) -> None:
@@ -189,6 +187,12 @@ class Claims:
             return probe.stat().st_mtime
         except OSError:
             return time.time()
+
+    def _begin_beat(self) -> None:
+        """Start the thread that lets others know that this worker lives, once; the lock is held."""
+        if self._beat is None:
+            self._beat = threading.Thread(target=self._keep_alive, daemon=True)
+            self._beat.start()
 
     def _keep_alive(self) -> None:
         while not self._ended.wait(BEAT_S):

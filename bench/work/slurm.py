@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from bench.errors import BenchError
 
 MAX_ARRAY = 1001  # Slurm's default MaxArraySize: the largest index is one less
+MEMORY = ("mem", "mem-per-cpu", "mem-per-gpu")  # of which sbatch takes one
 USUAL = {"job-name": "bench", "time": "04:00:00", "cpus-per-task": "4", "mem": "16G"}
 _NAME, _VALUE = re.compile(r"[a-z][a-z0-9-]*"), re.compile(r"[\w.,:;@%/+=()\[\]-]+")
 FIXED = ("array", "requeue", "open-mode", "output", "dependency", "wrap")  # what the script rests on
@@ -56,7 +57,7 @@ def read_settings(texts: Sequence[str]) -> dict[str, str]:
 
     Raises BenchError for what is no such text, or would break the script.
     """
-    settings = dict(USUAL)
+    settings: dict[str, str] = {}
     for text in texts:
         name, has_value, value = text.partition("=")
         if not (_NAME.fullmatch(name) and has_value and _VALUE.fullmatch(value)):
@@ -67,7 +68,11 @@ def read_settings(texts: Sequence[str]) -> dict[str, str]:
         if name in FIXED:
             raise BenchError(f"Got --slurm-set {text}; expected another option, as the script rests on this one.")
         settings[name] = value
-    return settings
+    of_memory = [name for name in settings if name in MEMORY]
+    if len(of_memory) > 1:
+        raise BenchError(f"Got --slurm-set {' and '.join(of_memory)}; expected one of them, as sbatch takes one.")
+    usual = {name: value for name, value in USUAL.items() if not (of_memory and name in MEMORY)}
+    return {**usual, **settings}
 
 
 def slurm_script(

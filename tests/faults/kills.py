@@ -294,8 +294,11 @@ def as_line(name: str, one: Count) -> str:
 def main() -> int:
     """Read the numbers asked for, kill, and print the table; 1 where something was found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, number in (("tables", 60), ("moments", 40), ("pairs", 20), ("parents", 20), ("seed", 0)):
-        parser.add_argument(f"--{name}", type=int, default=number)
+    parser.add_argument("--tables", type=int, default=60)
+    parser.add_argument("--moments", type=int, default=40)
+    parser.add_argument("--pairs", type=int, default=20)
+    parser.add_argument("--parents", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
     asked = vars(parser.parse_args())
     folder = Path(tempfile.mkdtemp())  # not TemporaryDirectory, which every forked process would tidy up
     where: list[str] = []

@@ -83,16 +83,21 @@ def test_a_parent_killed_alone_takes_its_workers_along_and_the_next_run_sweeps_w
     assert not list((place.folder / "alone").rglob(".scratch.*"))
 
 
-def test_of_two_runs_one_is_killed_and_the_other_finishes_its_units_with_the_same_bits(place):
-    place.finish("alone", "run")
-    one, other = (place.start("together", "run") for _ in range(2))
-    while len(list((place.folder / "together").rglob("predictions/*.safetensors"))) < 2:
+def kill_one_of_two(place, out, command, pattern) -> None:
+    """Start a command twice in one folder, kill one when two files are there, and let the other end."""
+    one, other = (place.start(out, command) for _ in range(2))
+    while len(list((place.folder / out).rglob(pattern))) < 2:
         assert one.poll() is None
         time.sleep(0.005)
     os.killpg(one.pid, signal.SIGKILL)
     one.communicate()
     text, _ = other.communicate(timeout=300)
     assert other.returncode == 0, text
+
+
+def test_of_two_runs_one_is_killed_and_the_other_finishes_its_units_with_the_same_bits(place):
+    place.finish("alone", "run")
+    kill_one_of_two(place, "together", "run", "predictions/*.safetensors")
     assert place.bits("together") == place.bits("alone")
     assert not list((place.folder / "together").rglob("*.claim"))
 
@@ -111,14 +116,7 @@ def test_two_extractions_into_one_store_at_once_both_finish_with_the_same_bits(p
 
 
 def test_of_two_extractions_one_is_killed_and_the_other_takes_over_what_it_had_claimed(place):
-    one, other = (place.start("shared", "extract") for _ in range(2))
-    while len(list((place.folder / "shared").rglob("*.safetensors"))) < 2:
-        assert one.poll() is None
-        time.sleep(0.005)
-    os.killpg(one.pid, signal.SIGKILL)
-    one.communicate()
-    text, _ = other.communicate(timeout=300)
-    assert other.returncode == 0, text
+    kill_one_of_two(place, "shared", "extract", "*.safetensors")
     place.finish("single", "extract")
     assert place.bits("shared") == place.bits("single")
     assert list((place.folder / "shared" / "store" / "claims").glob("*.claim")) == []

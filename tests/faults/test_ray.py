@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -113,6 +114,37 @@ def test_several_nodes_give_the_bits_of_one_machine_for_extract_run_and_predict(
     assert (place / "one.csv").read_bytes() == (place / "several.csv").read_bytes()
 
 
+STUDIES = {
+    "audit": ("--encoder", "color-stats,texture", "--head", "knn,ridge", "--draws", "2", "--name", "s"),
+    "granularity": ("--encoder", "color-stats", "--instances", "tiles:20", "--pure", "--image-labels", "0,2",
+                    "--cell-labels", "0,2", "--draws", "3", "--name", "s"),
+    "tune": ("--encoder", "texture", "--shots", "2", "--draws", "3", "--trials", "6", "--name", "s"),
+}  # fmt: skip
+MADE = {"audit": "audit.csv", "granularity": "predictions/*", "tune": "trials.csv"}
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_several_nodes_give_the_bits_of_one_machine_for_other_studies(place, cluster, study):
+    words = (study, "--data", "few", "--group-pattern", "([^/]+)__", *STUDIES[study])
+    for path in sorted((place / "raw").rglob("*__[0-9].png")) + sorted((place / "raw").rglob("*__[1-9][0-9].png")):
+        few = place / "few" / path.relative_to(place / "raw")
+        few.parent.mkdir(parents=True, exist_ok=True)
+        few.write_bytes(path.read_bytes())
+    found = {}
+    for out, address in (("of-one", ""), ("of-several", cluster.address)):
+        said = finish(*words, place=place, out=f"{study}-{out}", address=address)
+        files = sorted((place / f"{study}-{out}" / study / "s").glob(MADE[study]))
+        found[out] = {path.name: path.read_bytes() for path in files}
+    assert re.search(r"Ray: \d+ pieces of work on [23] nodes", said)
+    if study == "tune":  # which setting is tried next depends on which trials have ended; what a setting scores does not
+        tables = [pd.read_csv(io.BytesIO(files["trials.csv"])).set_index("trial") for files in found.values()]
+        assert [len(table) for table in tables] == [6, 6]
+        default = [table[table["default"]].drop(columns="seconds").reset_index(drop=True) for table in tables]
+        pd.testing.assert_frame_equal(*default, check_exact=True)
+    else:
+        assert found["of-one"] == found["of-several"] and found["of-one"]
+
+
 def test_where_a_node_has_a_gpu_all_processors_decode_for_it_and_the_shards_are_those_of_one_machine(
     place, local, cluster
 ):
@@ -205,3 +237,19 @@ def test_a_node_that_does_not_see_the_images_is_named(place, cluster, monkeypatc
         open_engine(asked),
     ):
         pass
+
+
+def test_a_node_on_which_no_worker_starts_is_named(place, cluster, monkeypatch):
+    monkeypatch.setattr("bench.work.on_ray.cluster.look_around", lambda paths: os._exit(1))
+    asked = Asked(name="ray", address=cluster.address, out=place / "out")
+    with pytest.raises(BenchError, match="Got node .*, on which no worker could be started .*Crashed"), open_engine(asked):
+        pass
+
+
+def test_a_cluster_that_is_started_here_cannot_be_reached_from_elsewhere(tmp_path):
+    pytest.importorskip("ray")
+    code = ("from bench.work.calls import Asked; from bench.work.engines import open_engine\n"
+            "with open_engine(Asked(name='ray', workers=1)):\n"
+            "    import ray; print([node['NodeManagerAddress'] for node in ray.nodes()])")  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['127.0.0.1']"

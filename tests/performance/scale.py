@@ -8,6 +8,7 @@ Parts, each of which can be run alone:
     images        `--images` tiny PNG of 4 classes in 100 slides and made-up embeddings of 768 numbers: extract, run,
                   the same run again (all is looked at; then remembered), leaderboard
     cells         `--fields` images with 1,000 boxes each and made-up embeddings of `--dim` numbers: the same
+    table         the images and cells of these two parts without any embeddings: what `bench run` plans (--dry-run)
     predictions   `--methods` methods that answered for `--tested` rows in `--draws` draws, made up: the tables of them
 
 A million cells take a million rows and not a million files, which are walked in the part `images`. Every command is a
@@ -66,11 +67,28 @@ def main() -> None:
             print("| " + " | ".join(line) + " |", flush=True)
 
 
+def table(given: argparse.Namespace) -> Iterator[Line]:
+    """Yield lines of what is planned without embeddings: the table of instances, splits and supports."""
+    whole, boxes = given.at / f"images{given.images}", given.at / f"cells{given.fields}"
+    if not (whole / "data").exists():
+        write_images(whole / "data", given.images)
+    if not (boxes / "labels.csv").exists():
+        write_fields(boxes, given.fields)
+    of_images = ("--data", "data", "--group-pattern", r"(s\d+)/")
+    of_cells = ("--data", "labels.csv", "--group-column", "slide")
+    parts = (f"{given.images:,} images", whole, of_images), (f"{given.fields * BOXES:,} cells", boxes, of_cells)
+    for part, folder, asked in parts:
+        plan = ["-m", "bench", "run", *asked, "--encoder", "color-stats", "--out", "planned", *RUN, "--dry-run"]
+        for how in ("first", "again"):
+            yield [part, f"run --dry-run ({how})", *measured(folder, plan)]
+
+
 def images(given: argparse.Namespace) -> Iterator[Line]:
     """Yield lines of whole images with made-up embeddings."""
     N, folder = given.images, given.at / f"images{given.images}"
     if not (folder / "made.npz").exists():
-        write_images(folder / "data", N)
+        if not (folder / "data").exists():
+            write_images(folder / "data", N)
         names = np.array([image_name(i, N) for i in range(N)])
         write_npz(folder / "made.npz", {"path": names}, N, IMAGE_DIM)
     asked = ["--data", "data", "--group-pattern", r"(s\d+)/", "--encoder", "made=file:made.npz"]
@@ -81,7 +99,8 @@ def cells(given: argparse.Namespace) -> Iterator[Line]:
     """Yield lines of cells with made-up embeddings."""
     N, folder = given.fields * BOXES, given.at / f"cells{given.fields}"
     if not (folder / f"made{given.dim}.npz").exists():
-        write_fields(folder, given.fields)
+        if not (folder / "labels.csv").exists():
+            write_fields(folder, given.fields)
         k = np.arange(N)
         x, y = corner_of(k)
         names = np.array([field_name(i) for i in range(given.fields)])
@@ -118,7 +137,7 @@ def predictions(given: argparse.Namespace) -> Iterator[Line]:
     yield [part, "leaderboard --rebuild", *measured(folder, ["-m", "bench", "leaderboard", "--rebuild", "--out", "out"])]
 
 
-PARTS = {"images": images, "cells": cells, "predictions": predictions}
+PARTS = {"images": images, "cells": cells, "table": table, "predictions": predictions}
 
 
 def measured(folder: Path, words: Sequence[str]) -> Line:

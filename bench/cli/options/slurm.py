@@ -13,8 +13,10 @@ from bench.errors import BenchError
 from bench.work.slurm import MAX_ARRAY, read_array, read_settings, slurm_script
 
 NAMES = ("--slurm", "--slurm-set", "--slurm-max-array")
-#: In GB, eight tenths of what the task has, which Slurm tells in MB; rounded up, as 0 would be nothing.
-MEMORY = '--memory "$(( (${SLURM_MEM_PER_NODE:-8192} * 8 + 9999) / 10000 ))"'
+#: In GB, eight tenths of what the task has, which Slurm tells in MB of the node or of a processor; rounded up, as 0
+#: would be nothing.
+_MEGABYTES = "${SLURM_MEM_PER_NODE:-$(( ${SLURM_MEM_PER_CPU:-2048} * ${SLURM_CPUS_PER_TASK:-4} ))}"
+MEMORY = f'--memory "$(( ({_MEGABYTES} * 8 + 9999) / 10000 ))"'
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,12 @@ class SlurmOptions:
             "--slurm-max-array", value="N", min=1,
         ),
     ] = MAX_ARRAY  # fmt: skip
+
+    def check(self) -> None:
+        """Raise BenchError where an option that goes with --slurm was typed without it."""
+        typed = {word.partition("=")[0] for word in sys.argv[1:]}
+        if self.slurm is None and (alone := [name for name in NAMES[1:] if name in typed]):
+            raise BenchError(f"Got {alone[0]} without --slurm; expected both, e.g. --slurm 40, or neither.")
 
     def script(self, own: Sequence[tuple[str, str]]) -> str:
         """Return the script of the command that was typed, without these options.

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from urllib.parse import urlsplit
 
 from bench.errors import BenchError
 from bench.text import plain
@@ -14,7 +16,9 @@ from bench.text import plain
 #: Scheme -> what it is; s3 is any store that speaks S3.
 SCHEMES = {"s3": "Amazon S3 and stores like it", "gs": "Google Cloud Storage", "az": "Azure Blob Storage"}
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/{1,2}([^/].*)", re.DOTALL)  # Path makes one slash of two
+_HOST = re.compile(r"[\w.:-]+", re.ASCII)
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+OF_BUCKETS = "buckets"  # the folder of the cache
 LONGEST = 900  # characters of a prefix, of the 1,024 bytes that a key may have
 TAKEN_BY = "`bench extract`, `bench run` and `bench leaderboard`"
 
@@ -66,7 +70,7 @@ def address_of(path: str | os.PathLike[str]) -> Address:
     scheme = found[1].lower() if found else ""
     if found is None or scheme not in SCHEMES:
         raise BenchError(
-            f"Got {_shown(spelled(path))}; expected a local folder or an address "
+            f"Got {without_key(spelled(path))}; expected a local folder or an address "
             f"{', '.join(f'{one}://' for one in SCHEMES)}. For another store mount it as a folder, or copy it."
         )
     bucket, _, prefix = found[2].partition("/")
@@ -78,8 +82,8 @@ def address_of(path: str | os.PathLike[str]) -> Address:
         )
     if len(prefix) > LONGEST or (prefix and not safe_key(prefix)):
         raise BenchError(
-            f"Got {_shown(spelled(path))}; expected a prefix of plain names with '/' between, without '.', '..', '\\' "
-            f"and control characters, of at most {LONGEST} characters."
+            f"Got {without_key(spelled(path))}; expected a prefix of plain names with '/' between, without '.', '..', "
+            f"'\\' and control characters, of at most {LONGEST} characters."
         )
     return Address(scheme, bucket, prefix)
 
@@ -113,13 +117,52 @@ def cache_place(kind: str, address: Address) -> Path:
     own, base = os.environ.get("CELL_CLASSIFIER_CACHE"), os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     top = Path(own or os.path.join(base, "cell-classifier")).expanduser()
     told = hashlib.sha256(f"{endpoint()} {address}".encode()).hexdigest()[:16]
-    return top / "buckets" / kind / told
+    return top / OF_BUCKETS / kind / told
+
+
+def is_cache_folder(folder: Path, kind: str, address: Address) -> bool:
+    """Return whether a folder lies as `cache_folder` says, in whatever cache.
+
+    >>> is_cache_folder(Path("/cache/buckets/results/0f/bucket/a"), "results", address_of("s3://bucket/a"))
+    True
+    """
+    names = (address.bucket, *PurePath(address.prefix).parts)
+    at = len(folder.parts) - len(names)
+    return folder.parts[at:] == names and folder.parts[max(0, at - 3) : max(0, at - 1)] == (OF_BUCKETS, kind)
 
 
 def endpoint() -> str:
     """Return the endpoint of S3 that the environment names, "" for Amazon's own."""
     names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
     return next((os.environ[name] for name in names if os.environ.get(name)), "")
+
+
+def check_endpoint() -> None:
+    """Raise BenchError for an endpoint of the environment that is none, or that has a name and a key in it."""
+    url = endpoint()
+    if not url:
+        return
+    with suppress(ValueError):  # a port that is none
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        if parts.scheme in ("http", "https") and _HOST.fullmatch(host) and port != 0 and not set(url) & set("@?#\\"):
+            return
+    raise BenchError(
+        f"Got AWS_ENDPOINT_URL {without_key(url)}; expected http://HOST:PORT or https://HOST, without a name, a key or "
+        "'?' in it. Keys belong in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or in a profile."
+    )
+
+
+def without_key(text: str) -> str:
+    """Return a URL or an address as it is shown: without what may be a name and a key, or a signature, in it.
+
+    >>> without_key("http://me:se/cret@host:9000/a?key=1")
+    'http://...@host:9000/a'
+    """
+    before, at, after = text.rpartition("@")
+    scheme, slashes, _ = before.partition("//")
+    hidden = f"{scheme}{slashes}..." if slashes else "..."
+    return plain((f"{hidden}@{after}" if at else text).partition("?")[0])
 
 
 def spelled(path: str | os.PathLike[str]) -> str:
@@ -136,16 +179,11 @@ def refuse_address(name: str, path: str | os.PathLike[str]) -> None:
     """Raise BenchError for an address where only a local place will do. name: of the option."""
     if is_address(path):
         raise BenchError(
-            f"Got {name} {_shown(spelled(path))}; expected a local file or folder. --data and --out of {TAKEN_BY} take "
-            "addresses; for all else copy what you need to a folder first."
+            f"Got {name} {without_key(spelled(path))}; expected a local file or folder. --data and --out of {TAKEN_BY} "
+            "take addresses; for all else copy what you need to a folder first."
         )
 
 
 def _text(path: str | os.PathLike[str]) -> str:
     text = os.fspath(path)
     return text.replace("\\", "/") if isinstance(path, PurePath) else text
-
-
-def _shown(text: str) -> str:
-    """Return an address without what may be a secret in it."""
-    return plain(re.sub(r"//?[^/@]*@", "//...@", text))

@@ -8,9 +8,13 @@ from __future__ import annotations
 import re
 
 from bench.errors import BenchError
-from bench.storage.buckets.address import endpoint
+from bench.storage.buckets.address import endpoint, without_key
+from bench.text import plain
 
 OTHER_REGION = "incorrectly configured region"  # in the text of a redirect
+UNKNOWN_REQUEST = (
+    "a request is not known, such as a conditional put", "use a store that knows If-None-Match and If-Match"
+)  # fmt: skip
 #: Code of an answer, or the number before it -> what was wrong and what to do, for good.
 REFUSED = {
     "NoSuchBucket": ("no bucket of that name is there", "make it, or correct its name"),
@@ -25,9 +29,12 @@ REFUSED = {
     "PermanentRedirect": ("the region is another one", "set AWS_REGION to the bucket's"),
     OTHER_REGION: ("the region is another one", "set AWS_REGION to the bucket's"),
     "AccessDenied": ("these credentials may not do that", "ask for the right to list, read, write and delete there"),
+    "NotImplemented": UNKNOWN_REQUEST,
     "401": ("these credentials are refused", "correct them"),
     "403": ("these credentials may not do that", "ask for the right to list, read, write and delete there"),
+    "501": UNKNOWN_REQUEST,
 }  # fmt: skip
+_PATH = re.compile(r'parsing Path "(.+?)": ', re.DOTALL)
 _CODE, _STATUS = re.compile(r"<Code>(\w{1,60})</Code>"), re.compile(r"status code: (\d{3})")
 
 
@@ -43,10 +50,16 @@ def refuse(error: Exception, place: str) -> None:
                 f"Got {place}, where {why} ({code}){at_endpoint()}; expected a bucket that can be listed, read and "
                 f"written with the credentials of the environment. To go on, {what}."
             ) from None
-    if type(error).__name__ in ("InvalidPathError", "NotSupportedError", "UnknownConfigurationKeyError"):
+    if type(error).__name__ == "InvalidPathError":
+        named = _PATH.search(text)
         raise BenchError(
-            f"Got {place}, which cannot be used ({type(error).__name__}); expected keys of plain names with '/' "
-            "between, and a store that has conditional puts. Rename what lies there, or use another."
+            f"Got {place}, where the name of an object{f' ({plain(named[1])})' if named else ''} leads elsewhere or "
+            "cannot be shown; expected plain names with '/' between. Rename or remove it."
+        ) from None
+    if type(error).__name__ in ("NotSupportedError", "UnknownConfigurationKeyError"):
+        raise BenchError(
+            f"Got {place}, which cannot be used ({type(error).__name__}); expected a store that has conditional puts. "
+            "Use another."
         ) from None
 
 
@@ -69,4 +82,4 @@ def reason(error: Exception) -> str:
 
 def at_endpoint() -> str:
     """Return what to add where the environment names an endpoint, as that may be what is wrong."""
-    return f" (at AWS_ENDPOINT_URL, {re.sub(r'//[^/@]*@', '//...@', endpoint())})" if endpoint() else ""
+    return f" (at AWS_ENDPOINT_URL, {without_key(endpoint())})" if endpoint() else ""

@@ -174,18 +174,18 @@ class Client:
 
         self._tried(key, ask)
 
-    def age_s(self, there: Held, probe: str) -> float:
-        """Return the seconds since an object was put, by the clock of the store. probe: a key that is put and removed,
-        once, to see that clock."""
-        if there.modified is None:
+    def age_s(self, modified: datetime | None, probe: str) -> float:
+        """Return the seconds since an object was put, by the clock of the store; 0 where it says no time. probe: a key
+        that is put and removed, once, to see that clock."""
+        if modified is None:
             return 0.0
-        now = datetime.now(there.modified.tzinfo)
+        now = datetime.now(modified.tzinfo)
         if self._ahead is None:
             self.put(probe, b"")
             found = self.get(probe)
             self.delete(probe)
             self._ahead = found.modified - now if found and found.modified else timedelta()
-        return (now + self._ahead - there.modified).total_seconds()
+        return (now + self._ahead - modified).total_seconds()
 
     def names(self, prefix: str) -> list[str]:
         """Return the names of what looks like folders below a prefix. A hint: a new one may be missing."""

@@ -2,12 +2,14 @@
 
     <folder>/.address.json   the mark: {"address": "s3://bucket/prefix"}
 
-All of it does nothing in a folder without a mark above it, which costs one look at each folder.
+All of it does nothing outside caches, where no mark is looked for. A mark counts where the cache puts it alone, so that
+one which somebody leaves in a folder that people share sends nobody's results elsewhere.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +18,13 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
+from bench.errors import BenchError
 from bench.storage.atomic import refusal, write_atomically
-from bench.storage.buckets.address import Address, address_of, cache_folder, is_address
-from bench.storage.buckets.client import FIRST_S, Client, Held
+from bench.storage.buckets.address import OF_BUCKETS, Address, address_of, cache_folder, is_address, is_cache_folder
+from bench.storage.buckets.client import FIRST_S, LARGEST, Client, Held
 
 MARK = ".address.json"
+CONDITIONS = ".conditional-puts"  # an object that is put where it is already, to see whether that is refused
 AT_ONCE = 16  # requests
 RESULTS = "results"
 
@@ -53,7 +57,10 @@ def open_results(out: Path) -> Path:
         return out
     address = address_of(out)
     folder = cache_folder(RESULTS, address)
-    Client(address, FIRST_S).names("")
+    client = Client(address, FIRST_S)
+    client.names("")
+    if not (folder / MARK).exists():
+        _check_conditions(client)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -63,6 +70,19 @@ def open_results(out: Path) -> Path:
     return folder
 
 
+def _check_conditions(client: Client) -> None:
+    """Raise BenchError where a store takes no notice of conditions: one machine would replace what another has made."""
+    client.put_new(CONDITIONS, b"")
+    other = secrets.token_bytes(8)
+    if client.put_new(CONDITIONS, other).data == other or (
+        client.address.scheme == "s3" and client.put_over(CONDITIONS, other, {"e_tag": f'"{"0" * 32}"'}) is not None
+    ):
+        raise BenchError(
+            f"Got --out {client.address}, a store that takes no notice of conditional puts; expected one that knows "
+            "If-None-Match and If-Match, as S3 does. Use another, a newer version of it, or a folder."
+        )
+
+
 def mirror_of(path: Path) -> Mirror | None:
     """Return the mirror that a path lies in, None where it is simply local."""
     return _mirror_at(path.absolute())
@@ -70,9 +90,13 @@ def mirror_of(path: Path) -> Mirror | None:
 
 @lru_cache(maxsize=4096)
 def _mirror_at(folder: Path) -> Mirror | None:
+    if OF_BUCKETS not in folder.parts:
+        return None
     with suppress(OSError, ValueError, LookupError, TypeError):
-        return Mirror(folder, address_of(json.loads((folder / MARK).read_bytes())["address"]))
-    return None if folder == folder.parent else _mirror_at(folder.parent)
+        address = address_of(json.loads((folder / MARK).read_bytes())["address"])
+        if is_cache_folder(folder, RESULTS, address):
+            return Mirror(folder, address)
+    return _mirror_at(folder.parent)
 
 
 @cache
@@ -153,6 +177,6 @@ def _fetch(path: Path) -> bool:
 def _room(folder: Path) -> int:
     """Return how large a file may be to be fetched."""
     try:
-        return shutil.disk_usage(folder).free
+        return min(LARGEST, shutil.disk_usage(folder).free)
     except OSError as error:
         raise refusal(folder / MARK, error) from None

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from bench.errors import BenchError
-from bench.storage.buckets.address import Address, endpoint
+from bench.storage.buckets.address import Address, check_endpoint, endpoint
 
 TIMEOUT_S, CONNECT_S = 60, 5  # of one request
 EXTRA = "pip install 'cell-classifier[buckets]'"
@@ -22,6 +22,7 @@ def open_store(address: Address) -> Any:
         from obstore.store import S3Store, from_url
     except ImportError:
         raise BenchError(f"Got {address}, which needs the package obstore; install it: {EXTRA}") from None
+    check_endpoint()
     how: Any = {
         "client_options": {
             "timeout": f"{TIMEOUT_S}s", "connect_timeout": f"{CONNECT_S}s",

@@ -18,6 +18,7 @@ from bench.storage.buckets.address import safe_key
 from bench.storage.buckets.mirror import mirror_of
 from bench.storage.together import FILES, RECORD, put_together, read_member, read_record, unsound
 from bench.storage.verified import digest_of, is_sealed, parse_json, read_or_none
+from bench.text import plain
 
 TABLES = "tables"
 KNOWN = ".published"
@@ -52,21 +53,22 @@ def pull(folder: Path, forget: Sequence[str] = ()) -> bool:
         return False
     if (read_or_none(folder / KNOWN) or b"").decode() == digest_of(there.data) and not unsound(folder):
         return True
-    if not is_sealed(there.data, RECORD):
+    about = parse_json(there.data) if is_sealed(there.data, RECORD) else {}
+    listed = about.pop(FILES, None)
+    if not isinstance(listed, dict):
         raise BenchError(
             f"Got {mirror.shown(folder / RECORD)}, which is not what was written there; expected a record of tables. "
             "Remove it, and the same `bench run` writes them again."
         )
-    about = parse_json(there.data)
     before = read_record(folder).get(FILES, {})
     files: dict[str, bytes | None] = dict.fromkeys((*before, *forget))
-    for name, digest in about.pop(FILES).items():
+    for name, digest in listed.items():
         key = mirror.key(folder / place_of_tables(there.data) / name) if safe_key(name) and "/" not in name else ""
         found = mirror.client.get(key, LARGEST) if key else None
         if found is None or digest_of(found.data) != digest:
             raise BenchError(
-                f"Got {mirror.shown(folder / RECORD)}, whose file {name} is missing or not what was written; expected "
-                "all of them. Remove that record, and the same `bench run` writes them again."
+                f"Got {mirror.shown(folder / RECORD)}, whose file {plain(name)} is missing or not what was written; "
+                "expected all of them. Remove that record, and the same `bench run` writes them again."
             )
         files[name] = found.data
     put_together(folder, files, about)

@@ -1,15 +1,16 @@
 """A Ray cluster: joined by its address or started here, and left or ended when the command ends.
 
-Ray is asked to report nothing to anybody, to serve no page, and to print nothing. A cluster that is started here keeps
-its files in a temporary folder that is removed at the end.
+Ray is asked to report nothing to anybody, to serve no page, and to print nothing. A cluster that is started here cannot
+be reached from other machines, asks for a token that this process made, and keeps its files in a temporary folder that
+is removed at the end.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shutil
-import socket
 import tempfile
 import time
 from collections import Counter
@@ -24,14 +25,19 @@ from bench.errors import BenchError
 from bench.storage.notices import notice
 from bench.storage.owner import temporary
 from bench.work.calls import Asked
+from bench.work.on_ray.reach import not_joined, reach
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # Ray would report each cluster to its makers
     "RAY_DEDUP_LOGS_SKIP_REGEX": "(?s).*",  # it would print deaths of workers into our tables
 }
+ALONE = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray listens to this machine alone, as it does on those anyway
+    "RAY_AUTH_MODE": "token",  # of the environment, where Ray would leave one in the home folder
+}
 STORE = 0.15  # of the machine's memory for what processes share, where a cluster is started here
-REACH_S = 5.0  # for an address to answer
 LOOK_S = 1.0  # between two looks at which nodes there are
+CHECK_S = 300.0  # for a node to start a worker and to answer
 EMPTY_S = 600.0  # for which a cluster may be without a processor
 
 
@@ -110,7 +116,8 @@ def joined(asked: Asked) -> Iterator[Cluster]:
 
     Whatever was sent to it and has not ended is cancelled at the end, also by Ctrl-C: its workers die with the job.
     """
-    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    wanted = QUIET if asked.address else QUIET | ALONE | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    os.environ.update({name: os.environ.get(name, value) for name, value in wanted.items()})
     try:
         import ray
     except ImportError:
@@ -120,7 +127,7 @@ def joined(asked: Asked) -> Iterator[Cluster]:
     own = None
     how: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
     if asked.address:
-        _reach(asked.address)
+        reach(asked.address)
         how["address"] = asked.address
     else:
         own = tempfile.mkdtemp(prefix="br-")  # short: the names of sockets have at most 107 letters
@@ -129,7 +136,7 @@ def joined(asked: Asked) -> Iterator[Cluster]:
         try:
             ray.init(**how)
         except (ConnectionError, RuntimeError, ValueError, ImportError, TimeoutError, OSError) as error:
-            raise _not_joined(asked.address, error) from None
+            raise not_joined(asked.address, error) from None
         cluster = Cluster(folder=os.getcwd())
         if not cluster.nodes():
             raise BenchError(
@@ -157,29 +164,6 @@ def _for_one_machine(asked: Asked, folder: str) -> dict[str, Any]:
     return how | ({"_memory": int(asked.memory * 1e9)} if asked.memory else {})
 
 
-def _reach(address: str) -> None:
-    """Raise BenchError where nothing answers at an address; Ray itself would try for minutes."""
-    if address in ("auto", "local"):
-        return
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():
-        raise BenchError(f"Got --address {address}; expected auto, HOST:PORT or ray://HOST:PORT.")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), REACH_S).close()
-    except (OSError, OverflowError) as error:
-        raise _not_joined(address, error) from None
-
-
-def _not_joined(address: str, error: Exception) -> BenchError:
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if not address:
-        return BenchError(f"Ray could not be started here ({reason}). Leave out --engine ray.")
-    return BenchError(
-        f"Got --address {address}, where no Ray cluster can be joined ({reason}); expected auto, where `ray start` has "
-        "made this machine one of its nodes, or HOST:PORT or ray://HOST:PORT of its first node."
-    )
-
-
 def _check_nodes(cluster: Cluster, asked: Asked) -> None:
     """Raise BenchError where a node has another version of this program, or does not see what it has to."""
     import ray
@@ -199,11 +183,16 @@ def _check_nodes(cluster: Cluster, asked: Asked) -> None:
         }  # fmt: skip
         for name, answer in answers.items():
             try:
-                version, missing = ray.get(answer)
+                version, missing = ray.get(answer, timeout=CHECK_S)
             except ray.exceptions.RayTaskError as error:
                 raise BenchError(
                     f"Got node {name}, on which this program does not start ({str(error).strip().splitlines()[-1]}); "
                     "expected it installed on every node, in the same version."
+                ) from None
+            except ray.exceptions.RayError as error:  # no answer in time, or the worker died
+                raise BenchError(
+                    f"Got node {name}, on which no worker could be started ({type(error).__name__}); expected it to "
+                    "start this program. Look at its memory and its logs, or take it out of the cluster."
                 ) from None
             if version != _version():
                 raise BenchError(f"Got version {version} on node {name}; expected {_version()}, as here.")

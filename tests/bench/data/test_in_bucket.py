@@ -119,3 +119,10 @@ def test_an_address_without_images_or_without_the_table_is_told(bucket: Bucket):
         local_data(Path(f"s3://{bucket.name}/nothing/index.csv"))
     with pytest.raises(BenchError, match="no bucket of that name"):
         local_data(Path("s3://nobody/cells"))
+
+
+def test_an_object_with_the_name_of_a_folder_of_others_is_refused_by_name(bucket: Bucket):
+    address = fill(bucket)
+    bucket.put("cells/raw/b/0.png/deep/1.png", png(9))
+    with pytest.raises(BenchError, match="Got an object 'b/0.png' below .*, and others below 'b/0.png/'; expected no"):
+        local_data(address)

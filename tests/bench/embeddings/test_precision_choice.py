@@ -20,6 +20,7 @@ from bench.embeddings.precision_choice import check_precision_word, choose_preci
 from bench.embeddings.precision_trial import Tried, best_of, explain
 from bench.errors import BenchError
 from bench.request import Request, resolve_request
+from bench.storage.verified import json_bytes, parse_json
 from encoders import EncoderError, resolve
 
 NETWORK = '''
@@ -123,6 +124,15 @@ def test_a_choice_that_was_damaged_is_measured_again(world, tmp_path):
     choose(world[0]())
     [path] = (tmp_path / "out/store/precision").glob("*.json")
     path.write_text(path.read_text().replace("true", "false"))
+    [spec], [said] = choose("net.py:net")
+    assert "precision=bfloat16" in spec.name and "as measured before" not in said
+
+
+def test_a_choice_as_another_version_wrote_it_is_measured_again(world, tmp_path, monkeypatch):
+    choose(world[0]())
+    [path] = (tmp_path / "out/store/precision").glob("*.json")
+    record = parse_json(path.read_bytes())
+    path.write_bytes(json_bytes({**record, "tried": [{**one, "later": 1} for one in record["tried"]]}, path.stem))
     [spec], [said] = choose("net.py:net")
     assert "precision=bfloat16" in spec.name and "as measured before" not in said
 

@@ -104,3 +104,12 @@ def test_the_dead_are_swept_and_the_living_stay(folder, bucket: Bucket, monkeypa
 def test_a_name_that_names_no_file_is_refused(folder):
     with pytest.raises(ValueError, match="claim name"):
         claims_in(folder).take("../a")
+
+
+def test_a_probe_of_the_clock_that_a_dead_worker_left_is_swept_once_it_is_old(folder, bucket: Bucket, monkeypatch):
+    claims = claims_in(folder)
+    probe = claims._key("x").replace("x.claim", "clock-0123456789abcdef")
+    claims._client.put(probe, b"")
+    assert claims.sweep() == [] and len(bucket.stored()) == 1
+    monkeypatch.setattr(bench.work.claims, "STALE_S", -1.0)
+    assert claims.sweep() == [folder / "clock-0123456789abcdef"] and bucket.stored() == {}

@@ -49,6 +49,12 @@ def test_settings_are_options_of_sbatch_and_nothing_that_breaks_the_script():
         read_settings(["array=0-3"])
 
 
+def test_memory_of_a_processor_takes_the_place_of_that_of_a_task():
+    assert "mem" not in read_settings(["mem-per-cpu=4G"])
+    with pytest.raises(BenchError, match="Got --slurm-set mem and mem-per-cpu; expected one of them"):
+        read_settings(["mem=4G", "mem-per-cpu=4G"])
+
+
 def test_words_reach_the_command_as_they_were_typed_and_run_nothing(tmp_path):
     show = [sys.executable, "-c", "import sys; print(ascii(sys.argv[1:]))"]
     folder = tmp_path / "it's $(touch harm)"
@@ -83,17 +89,29 @@ def test_workers_and_memory_that_were_typed_stay(call):
     assert "SLURM_CPUS_PER_TASK" not in said and "SLURM_MEM" not in said and "--workers 3 --memory=5" in said
 
 
-@pytest.mark.parametrize("megabytes", ["500", "16384", None])
-def test_memory_is_eight_tenths_of_the_tasks_and_never_nothing(megabytes):
-    env = {"SLURM_MEM_PER_NODE": megabytes} if megabytes else {}
+@pytest.mark.parametrize(
+    ("env", "gigabytes"),
+    [
+        ({"SLURM_MEM_PER_NODE": "500"}, "1"),
+        ({"SLURM_MEM_PER_NODE": "16384", "SLURM_CPUS_PER_TASK": "2"}, "14"),
+        ({"SLURM_MEM_PER_CPU": "4096", "SLURM_CPUS_PER_TASK": "8"}, "27"),
+        ({}, "7"),
+    ],
+)
+def test_memory_is_eight_tenths_of_the_tasks_and_never_nothing(env, gigabytes):
     done = subprocess.run(["bash", "-c", f"echo {MEMORY}"], env=env, capture_output=True, text=True, check=True)
-    assert done.stdout.split()[1] == {"500": "1", "16384": "14", None: "7"}[megabytes]
+    assert done.stdout.split()[1] == gigabytes
 
 
 @pytest.mark.parametrize("other", [("--dry-run",), ("--engine", "ray")])
 def test_it_is_refused_with_what_does_something_else(call, other):
     code, said = call("run", *DATA, "--slurm", "4", *other)
     assert code == 2 and "Got --slurm with --" in said
+
+
+def test_its_options_are_refused_without_it(call):
+    code, said = call("run", *DATA, "--slurm-set", "mem=8G")
+    assert code == 2 and "Got --slurm-set without --slurm; expected both" in said
 
 
 def test_a_config_file_cannot_make_workers_print_scripts(call, tmp_path):

@@ -1,9 +1,18 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from bench.errors import BenchError
-from bench.storage.buckets.address import address_of, cache_folder, is_address, refuse_address, safe_key, spelled
+from bench.storage.buckets.address import (
+    address_of,
+    cache_folder,
+    check_endpoint,
+    is_address,
+    refuse_address,
+    safe_key,
+    spelled,
+)
 
 
 @pytest.mark.parametrize("text", ["s3://lab", "s3://lab/a/b", "gs://lab/a", "az://lab/a", "S3://lab/a"])
@@ -65,3 +74,22 @@ def test_where_no_address_will_do_the_option_is_named_and_the_address_is_spelt_a
     with pytest.raises(BenchError, match=r"Got --masks s3://lab/m; expected a local"):
         refuse_address("--masks", Path("s3://lab/m"))
     assert spelled(Path("s3://lab/m")) == "s3://lab/m"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://me:hid/den@host:9", "http://me:hidden@host", "host:9", "http://", "http://h:99999", "http://h:x", "ftp://h",
+     "http://h o", "http://h/?key=hidden", "http://h\x1b[2J"],
+)  # fmt: skip
+def test_an_endpoint_that_is_none_or_has_a_key_in_it_is_refused_and_its_key_not_shown(url, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    with pytest.raises(BenchError, match="Got AWS_ENDPOINT_URL .*; expected http://HOST:PORT") as told:
+        check_endpoint()
+    assert not {"hid", "den", "\x1b"} & set(re.split(r"\W", str(told.value))) and "me:" not in str(told.value)
+
+
+@pytest.mark.parametrize("url", ["", "http://localhost:9000", "https://s3.lab.org", "http://127.0.0.1:9/a/", "http://[::1]:9"])
+def test_an_endpoint_is_taken(url, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    check_endpoint()

@@ -175,3 +175,9 @@ def test_names_and_lists_are_of_what_lies_below_the_prefix(bucket: Bucket):
     bucket.put("other/runs/c/x", b"1")
     assert client.names("runs") == ["a", "b"]
     assert [one.key for one in client.listed("runs")] == ["runs/a/x", "runs/b/y", "runs/z"]
+
+
+def test_a_store_without_conditional_puts_is_told_at_once(bucket: Bucket):
+    bucket.fail(("501 Not Implemented", False))
+    with pytest.raises(BenchError, match="such as a conditional put .501.*use a store that knows If-None-Match"):
+        bucket.client().put_new("a", b"")

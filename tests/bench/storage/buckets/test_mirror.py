@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import BenchError
 from bench.storage.buckets import mirror as mirror_room
 from bench.storage.buckets.mirror import bring, commit, committed, drop, mirror_of, open_results, present, send, shown
 from tests.bench.buckets import Bucket, another_machine
@@ -64,3 +65,29 @@ def test_a_file_of_a_mirror_is_called_by_its_address(bucket: Bucket):
     out = open_results(bucket.out)
     assert shown(out / "runs" / "a") == f"s3://{bucket.name}/out/runs/a"
     assert mirror_of(Path(out / "runs" / "new" / "b")).key(out / "x") == "x"
+
+
+@pytest.mark.parametrize("place", ["shared", "shared/buckets/results/0123456789abcdef"])
+def test_a_mark_outside_a_cache_sends_nothing_anywhere(place, tmp_path, monkeypatch):
+    monkeypatch.setattr(mirror_room, "Client", None)
+    work = tmp_path / place / "mine" / "out"
+    work.mkdir(parents=True)
+    (tmp_path / place / mirror_room.MARK).write_text('{"address": "s3://elsewhere/theirs"}')
+    assert mirror_of(work) is None and commit(work / "a", b"1") and (work / "a").read_bytes() == b"1"
+
+
+@pytest.mark.parametrize("ignored", ["HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH"])
+def test_a_store_that_takes_no_notice_of_conditions_is_refused_before_anything_is_kept(
+    ignored, bucket: Bucket, monkeypatch
+):
+    app = bucket.server.faulty.app
+
+    def careless(environ, start):
+        environ.pop(ignored, None)
+        return app(environ, start)
+
+    monkeypatch.setattr(bucket.server.faulty, "app", careless)
+    for _ in range(2):
+        with pytest.raises(BenchError, match="a store that takes no notice of conditional puts; expected one that knows"):
+            open_results(bucket.out)
+    monkeypatch.undo()
