@@ -69,7 +69,7 @@ def audit_labels(
 def judge(unseen: Unseen, y: np.ndarray, groups: np.ndarray) -> LabelAudit:
     """Return the verdict on labels y (n,) from predictions that did not see them."""
     judged, A = unseen.judged, unseen.mean
-    weights = pool_weights(A[:, judged], y[judged]) if judged.any() else np.full(len(A), 1 / len(A))
+    weights = pool_weights(A[:, judged], y[judged], groups[judged]) if judged.any() else np.full(len(A), 1 / len(A))
     S = pooled(A, weights)
     fitted = fit_wrong(S, y, groups, judged)
     slides = judge_slides(fitted.margin, fitted.p, groups, judged)

@@ -3,7 +3,9 @@
     log p(k | x) = sum_m w_m log p_m(k | x) + const,    w_m >= 0
 
 The members saw nothing of a row's group, so that weights which make given labels likely favour what is true of other
-slides: an encoder that is near chance gets next to nothing, and no member has to be chosen.
+slides: an encoder that is near chance gets next to nothing, and no member has to be chosen. Labels of one slide are
+alike and may be wrong together, so that they say as much of the weights as one label: of few slides the weights stay
+near each other.
 """
 
 from __future__ import annotations
@@ -13,15 +15,20 @@ import numpy as np
 from bench.studies.audit.unseen import log_sum
 
 PENALTY = 1e-4  # on the squared weights: keeps them finite where labels are all predicted
+DEVIATION = 1.5  # of log weights from each other, before any label is seen
 LEAST, MOST = -12.0, 3.0  # of log w
 STEPS = 60
 
 
-def pool_weights(A: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the weights (M,) under which labels y (n,) are most likely. A (M, n, K): log-probabilities, centred."""
+def pool_weights(A: np.ndarray, y: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return the weights (M,) under which labels y (n,) of groups (n,) are most likely, a priori near each other.
+
+    A (M, n, K): log-probabilities, centred. Their logarithms are normal around a common mean, see `DEVIATION`.
+    """
     from scipy.optimize import minimize
 
     M, n, _ = A.shape
+    near = 1 / (2 * DEVIATION**2 * max(len(np.unique(groups)), 1))
     own = np.take_along_axis(A, np.broadcast_to(y, (M, n))[..., None], 2)[..., 0].mean(1)  # (M,)
 
     def loss(log_w: np.ndarray) -> tuple[float, np.ndarray]:
@@ -30,7 +37,11 @@ def pool_weights(A: np.ndarray, y: np.ndarray) -> np.ndarray:
         total = log_sum(S)
         P = np.exp(S - total)
         slope = np.array([(P * member).sum() / n for member in A]) - own  # (M,)
-        return float(total.mean() - w @ own + PENALTY * (w @ w)), w * (slope + 2 * PENALTY * w)
+        apart = log_w - log_w.mean()
+        return (
+            float(total.mean() - w @ own + PENALTY * (w @ w) + near * (apart @ apart)),
+            w * (slope + 2 * PENALTY * w) + 2 * near * apart,
+        )
 
     start = np.full(M, -np.log(M))
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(LEAST, MOST)] * M, options={"maxiter": STEPS})

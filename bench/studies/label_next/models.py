@@ -49,14 +49,14 @@ def left_out_skill(Z: np.ndarray, y: np.ndarray, groups: np.ndarray, n_classes: 
     Z (n, d): labelled rows; y int (n,) in [0, K); groups (n,). It is (b - 1/K) / (1 - 1/K) of the balanced accuracy b;
     0 for one class, or fewer slides than two.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.model_selection import GroupKFold
 
     folds = min(FOLDS, len(np.unique(groups)))
     if n_classes < 2 or folds < 2:
         return 0.0
     [head] = get_heads(COMMITTEE[:1])
     right = np.zeros(len(y), bool)
-    for learned, tested in StratifiedGroupKFold(folds, shuffle=True, random_state=0).split(Z, y, groups):
+    for learned, tested in GroupKFold(folds).split(Z, y, groups):
         right[tested] = head.fit(Z[learned], y[learned], n_classes).scores(Z[tested]).argmax(1) == y[tested]
     b = float(np.mean([right[y == k].mean() for k in np.unique(y)]))
     return (b - 1 / n_classes) / (1 - 1 / n_classes)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 FIRST = "maxherding"
 LATER = "margin"
 MANY, MANY_PER_CLASS = 100, 10  # labels in all and of every class known, from which on LATER may be taken
-ABLE = 0.45  # skill of a model from which on LATER is taken: below it classes overlap too much
+ABLE = 0.3  # skill of a model from which on LATER is taken: below it classes overlap too much
 
 
 def enough_for_a_model(n_classes: int) -> int:

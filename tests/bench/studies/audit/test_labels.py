@@ -153,9 +153,12 @@ def test_pool_weights_follow_who_is_right():
     good[wrong] = good[wrong][:, ::-1]
     chance = np.log(rng.dirichlet([1, 1], 500))
     A = np.stack([good, chance])
-    weights = pool_weights(A - A.mean(-1, keepdims=True), y)
+    A -= A.mean(-1, keepdims=True)
+    weights = pool_weights(A, y, np.arange(500))
     assert weights[0] > 0.9 and weights[1] < 0.1
     assert np.allclose(np.exp(pooled(A, weights)).sum(1), 1)
+    few = pool_weights(A, y, np.arange(500) % 4)  # labels of four slides, which may be wrong together, say less
+    assert weights[1] / weights[0] < few[1] / few[0] < 1
 
 
 def test_ranks_leave_out_what_is_not_judged():
