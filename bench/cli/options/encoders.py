@@ -141,7 +141,7 @@ def ensembles(given: list[str] | None) -> list[Ensemble]:
     from encoders import split_names
 
     parts = (text.partition(":") for text in given)
-    return [Ensemble(kind, tuple(dict.fromkeys(split_names(names)))) for kind, _, names in parts]
+    return [Ensemble(kind, tuple(dict.fromkeys(split_names(names))) if names else ()) for kind, _, names in parts]
 
 
 def check_device(device: str) -> None:
