@@ -109,7 +109,7 @@ FitDevice = Annotated[
 Workers = Annotated[int, option(COMPUTER, "Processes that fit heads.", value="N", min=1)]
 Memory = Annotated[
     float | None,
-    option(COMPUTER, "GB for all of them, by estimate (default: half of the machine's).", value="GB", min=0),
+    option(COMPUTER, "Memory of all these processes together in GB, by estimate (default: half of the machine's).", value="GB", min=0),
 ]
 CORES = os.cpu_count() or 1
 
