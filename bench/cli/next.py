@@ -43,7 +43,7 @@ def next_up(
     strategy: Annotated[
         str,
         option(
-            STUDY, "How the images are picked that are not drawn at random: auto (by the number of labels), {strategies}.",
+            STUDY, "How images are picked that are not drawn at random: auto (by the number of labels), {strategies}.",
             "--strategy", value="KIND",
         ),
     ] = "auto",

@@ -71,8 +71,8 @@ Classes = Annotated[
 DrawnOnly = Annotated[
     bool,
     option(
-        DATA, "Use only the labels that were drawn at random, not those that `bench next` picked (column chosen_by), so "
-        "that scores and intervals are those of all images.", "--drawn-only",
+        DATA, "Use only the labels that were drawn at random, not those that `bench next` picked (column chosen_by), "
+        "so that scores and intervals are those of all images.", "--drawn-only",
     ),
 ]  # fmt: skip
 GroupPattern = Annotated[

@@ -109,8 +109,11 @@ FitDevice = Annotated[
 Workers = Annotated[int, option(COMPUTER, "Processes that fit heads.", value="N", min=1)]
 Memory = Annotated[
     float | None,
-    option(COMPUTER, "Memory of all these processes together in GB, by estimate (default: half of the machine's).", value="GB", min=0),
-]
+    option(
+        COMPUTER, "Memory of all these processes together in GB, by estimate (default: half of the machine's).",
+        value="GB", min=0,
+    ),
+]  # fmt: skip
 CORES = os.cpu_count() or 1
 
 
