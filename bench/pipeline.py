@@ -142,7 +142,10 @@ def run(
             scratch=there, engine=engine, on_progress=_fits_to(on_progress),
         )  # fmt: skip
         if not sweep.blocks and not prompts and not tuning.plan(sweep):
-            raise BenchError("No shot level can be drawn from this data.", *refused)
+            raise BenchError(
+                "No shot level can be drawn from this data.", *refused,
+                "Give other numbers of labels by --shots, or add images of that class.",
+            )  # fmt: skip
         content = content_of(asked.whole.table[~among(asked.whole.table["path"], prepared.dataset.problems["path"])])
         run_folder, elsewhere = place_run(*name_run(request, prepared.dataset), content)
         producers: list[Producer] = [

@@ -24,6 +24,7 @@ from bench.protocol.noise_inputs import check_spaces
 from bench.protocol.protocol import Protocol
 from bench.protocol.split_kinds import SPLIT_KINDS
 from bench.runs.facts import EncoderFacts
+from bench.storage.folder_name import check_folder_name
 from encoders import DEFAULT, PANELS, EncoderSpec, expand, resolve, split_alias, why_not_trainable
 
 DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
@@ -80,9 +81,7 @@ def resolve_request(
     """
     _check_precision(request)
     get_heads(split_heads(request.heads)[0], beside=tuple(KINDS))
-    name = request.name
-    if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
-        raise BenchError(f"Got run name '{name}'; expected letters, digits, '.', '_' or '-', as it names a folder.")
+    check_folder_name(request.name, "run name")
     called = {split_alias(text)[0]: text for text in request.encoders if split_alias(text)[0]}
     given = [replace(own, members=tuple(called.get(one, one) for one in own.members)) for own in request.ensembles]
     names = dict.fromkeys([*expand(request.encoders), *(one for own in given for one in own.members)])

@@ -212,7 +212,7 @@ def test_every_command_within_a_sentence_is_one_that_the_command_line_takes(path
         try:
             parse([word for word in words if word != "..."])
         except WRONG_USE as error:
-            wrong = str(error)
+            wrong = error.format_message()
         assert not wrong or wrong.startswith("Missing") or "requires" in wrong, f"bench {shlex.join(words)}: {wrong}"
 
 

@@ -191,7 +191,7 @@ def load_data(
     max_instances : int, optional
         Instances kept of one image, by hash. None: 200 cells, all tiles.
     leave_out : str or sequence of str, default=()
-        Classes to do without.
+        Classes to leave out.
     follow_links : bool, default=False
         Also read what links lead to outside of the folder.
     box_units : {"pixels", "fractions", "percent"}, default="pixels"

@@ -97,16 +97,16 @@ def next_labels(
     labels : str or path, optional
         The labels so far, a label table that need not be there yet. None: the labels that the data have.
     n : int, default=20
-        How many to propose.
+        How many images or cells to propose.
     strategy : str, default="auto"
-        How those are picked that are not drawn by lot: "auto" (by the number of labels), "random", "kmeans++",
+        How the images are picked that are not drawn at random: "auto" (by the number of labels), "random", "kmeans++",
         "typiclust", "maxherding", "margin", "badge", "uherding" or "committee".
     encoders : str or sequence of str, default=()
         Encoders whose embeddings are looked at. None: those that are stored for this data, or the default one.
     any_image : bool, default=False
         Propose also what looks blank, out of focus, too dark or saturated.
     seed : int, default=0
-        Of what is drawn; the same in every round.
+        Seed of everything that is drawn at random; the same in every round.
     out : str or path, optional
         Folder of results. None: that of `data`, which is "results" unless told.
     name : str, optional

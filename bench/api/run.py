@@ -125,7 +125,7 @@ def run(
     workers : int, optional
         Processes that fit heads. None: one a core.
     memory : float, optional
-        GB for all of them, by estimate. None: half of the machine's.
+        Memory of all these processes together in GB, by estimate. None: half of the machine's.
     progress : bool, default=True
         Show bars, in a terminal or a notebook.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
@@ -25,6 +26,10 @@ from bench.storage.notices import notice
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 10_000}
 #: What the library's message has for a word that belongs to no option.
 EXTRA = "unexpected extra argument"
+#: What the library's messages, in any version, have for a value that is no number, or one out of its range.
+NUMBER_ERROR = re.compile("greater than|less than|not in the range|valid (integer|number|float)")
+#: The range that the library appends to the help of a number, e.g. "[default: 20; x>=1]" or "[2<=x<=8192]".
+RANGE = re.compile(r"[\[ ](?:([\d.]+)<=)?x(?:>=([\d.]+)|<=([\d.]+))\]$")
 
 
 def load_config(context: typer.Context, given: Path | None) -> Path | None:
@@ -89,6 +94,17 @@ def write_examples(command: TyperCommand | TyperGroup, formatter: Any) -> None:
                 formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
 
 
+def range_of(text: str) -> str:
+    """Return in words the range that the help of a number ends with: "[x>=1]" is " of at least 1"."""
+    found = RANGE.search(text)
+    if found is None:
+        return ""
+    low, high = found[1] or found[2], found[3]
+    if low and high:
+        return f" from {low} to {high}"
+    return f" of at least {low}" if low else f" of at most {high}"
+
+
 class BenchCommand(TyperCommand):
     """A command whose help has groups and examples."""
 
@@ -106,15 +122,34 @@ class BenchCommand(TyperCommand):
         write_examples(self, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read what was typed; a word that belongs to no option is told which option it may be meant for."""
+        """Read what was typed; an error for a stray word, a missing option or a wrong number says what to do."""
+        words = list(args)  # the library takes them out of args one by one
         try:
             self._tell_of_repeats(ctx, args)
             return super().parse_args(ctx, args)
         except Exception as error:  # its class is at another place in every version of the library
             said = getattr(error, "message", "")
             if EXTRA not in said or not any("--data" in one.opts for one in self.params):
+                if getattr(error, "param", None) in self.params:
+                    error.message = self._what_to_do(ctx, words, error)  # type: ignore[attr-defined]
                 raise
             return ctx.fail(f"{said}; expected options alone. A folder or a table of images follows --data.")
+
+    def _what_to_do(self, ctx: Any, words: list[str], error: Any) -> str:
+        """Return what an error about one parameter says after its name: the value, what is expected, an example."""
+        one, said = error.param, str(error.message)
+        if hasattr(error, "param_type"):  # it is missing
+            typed = one.opts[0] if not is_argument(one) else ""
+            lines = [line for line in (self.epilog or "").splitlines() if typed in line]
+            example = f" For example: {lines[0]}" if lines else ""
+            return f"Expected {argument_name(one).strip('[]')}: {(one.help or '').removesuffix('.')}.{example}"
+        if not NUMBER_ERROR.search(said):
+            return said
+        value = self.make_parser(ctx).parse_args(args=words)[0].get(one.name)
+        if value is None:
+            value = (ctx.default_map or {}).get(one.name)
+        kind = "a whole number" if "integer" in said else "a number"
+        return f"Got {value}; expected {kind}{range_of(one.get_help_record(ctx)[1])}."
 
     def _tell_of_repeats(self, ctx: Any, args: list[str]) -> None:
         """Keep a note on every option that was typed several times and counts once."""

@@ -39,11 +39,11 @@ def next_up(
             value="CSV",
         ),
     ] = None,
-    n: Annotated[int, option(BASIC, "How many to propose.", "--n", value="N", min=1)] = 20,
+    n: Annotated[int, option(BASIC, "How many images or cells to propose.", "--n", value="N", min=1)] = 20,
     strategy: Annotated[
         str,
         option(
-            STUDY, "How those are picked that are not drawn by lot: auto (by the number of labels), {strategies}.",
+            STUDY, "How images are picked that are not drawn at random: auto (by the number of labels), {strategies}.",
             "--strategy", value="KIND",
         ),
     ] = "auto",

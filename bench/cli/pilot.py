@@ -77,7 +77,7 @@ def pilot(
     """  # fmt: skip
     levels = tuple(numbers(shots, "--shots", int))
     existing(source.data)
-    existing(pool)
+    existing(pool, "--pool")
     check_device(device)
 
     with imports():

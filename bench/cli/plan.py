@@ -14,16 +14,19 @@ from bench.cli.startup import imports
 from bench.cli.tables import make_column, make_table
 
 EXAMPLES = (
-    "bench plan blood --target .85", "bench plan blood --target .9 --minutes image=0.1,slide=30",
+    "bench plan", "bench plan blood --target .85", "bench plan blood --target .9 --minutes image=0.1,slide=30",
     "bench plan blood blood-few-slides --target .9",
 )  # fmt: skip
 
 
 def plan(
     runs: Annotated[
-        list[str],
-        typer.Argument(help="Runs of the same data, by name below <out>/runs or by folder.", metavar="RUN"),
-    ],
+        list[str] | None,
+        typer.Argument(
+            help="Runs of the same data, by name below <out>/runs or by folder (default: the latest of <out>).",
+            metavar="RUN",
+        ),
+    ] = None,
     target: Annotated[
         float | None,
         option(
@@ -43,15 +46,16 @@ def plan(
     """  # fmt: skip
     with imports():
         from bench.report.pages.numbers import interval, points
-        from bench.report.tables.merge import find_runs
+        from bench.report.tables.merge import find_runs, latest_run
         from bench.report.write_up import bring_up_to_date
         from bench.studies.plan.ask import plan_of
         from bench.studies.plan.minutes import read_minutes
         from bench.studies.plan.words import labels_text, sentences
 
     cost = None if minutes is None else read_minutes(minutes)
-    folders = find_runs(out, runs)
-    notes = [bring_up_to_date(folder) for folder in folders]
+    folders = find_runs(out, runs) if runs else [latest_run(out)]
+    notes = [] if runs else [f"This is the plan of the latest run, {folders[0].name}"]
+    notes += [bring_up_to_date(folder) for folder in folders]
     found = plan_of(folders, target, cost)
     print_notes(note.removesuffix(".") for note in notes if note)
     print_rows(found.rows)

@@ -84,7 +84,7 @@ def pretrain(
     """  # fmt: skip
     existing(source.data)
     if labels is not None:
-        existing(labels)
+        existing(labels, "--labels")
     one_of_methods(method)
     one_of_colours(colour)
     check_device(device)

@@ -22,7 +22,7 @@ from bench.data.groups import with_groups
 from bench.data.label_boxes import BOX, scale_boxes
 from bench.data.label_csv import doubtful_classes, read_label_csv
 from bench.data.label_folder import no_images, read_label_folder, rows_of
-from bench.data.layout import LAYOUT, existing
+from bench.data.layout import LAYOUT, existing, layout_for
 from bench.data.lost import leave_out, lost_classes, without_images
 from bench.data.manifest import positions, scan, stat_files
 from bench.data.mask_names import masks_beside
@@ -124,7 +124,7 @@ def load_dataset(
     lost = without_images(given.rows, table, problems, given.lost)
     table, lost = leave_out(table, lost, reading.leave_out, notes)
     if table.empty:
-        raise _nothing_left(data, given, problems)
+        raise _nothing_left(data, given, problems, layout_for(labelled=reading.labelled))
     _check_masks(given.root, table, reading, notes)
     table = with_scale(table, files, notes)
     table = with_groups(table, group_pattern, notes if reading.labelled else [])
@@ -210,7 +210,7 @@ def _from_folder(data: Path, group_column: str | None, reading: Reading, notes: 
         hint = f" --data {data / min(tables)} has columns." if tables else " Use --group-pattern."
         raise BenchError(f"Got group column '{group_column}' for folder {data}; expected a CSV.{hint}")
     if rows.empty:
-        raise no_images(data, found)
+        raise no_images(data, found, labelled=reading.labelled)
     notes += told
     return _Rows(
         data,
@@ -247,11 +247,11 @@ def _of_series(given: _Rows, reading: Reading) -> _Rows:
     return replace(given, rows=rows, paths=list(named.values()))
 
 
-def _nothing_left(data: Path, given: _Rows, problems: pd.DataFrame) -> BenchError:
+def _nothing_left(data: Path, given: _Rows, problems: pd.DataFrame, layout: str) -> BenchError:
     first = f"{problems['path'].iloc[0]}: {problems['reason'].iloc[0]}" if len(problems) else "no rows"
     hint = where_they_are(given.root, given.rows["path"].tolist()) if data.is_file() and len(given.rows) else ""
     return BenchError(
-        f"Got {problems['path'].nunique():,} images in {data}, none of which can be used ({first}).{hint} {LAYOUT}"
+        f"Got {problems['path'].nunique():,} images in {data}, none of which can be used ({first}).{hint} {layout}"
     )
 
 

@@ -13,7 +13,7 @@ from bench.data.chosen_by import CHOSEN_BY, LEARN, about_choice, drawn_rows, pic
 from bench.data.csv_table import CsvTable, column_names, read_table
 from bench.data.groups import missing_groups
 from bench.data.label_boxes import BOX_NAMES, read_boxes, stated_size
-from bench.data.layout import LAYOUT
+from bench.data.layout import LAYOUT, layout_for
 from bench.data.reading import UNLABELLED, Reading
 from bench.data.spellings import MISSING, NEVER_A_CLASS, alike, column_name, in_one_form, pick, spelled, without_missing
 from bench.errors import BenchError, did_you_mean
@@ -45,16 +45,17 @@ def read_label_csv(path: Path, group_column: str | None, reading: Reading, notes
     user should know is appended to notes.
     Raises BenchError for a table that cannot be understood, naming the line.
     """
-    table = read_table(path, LAYOUT)
+    layout = layout_for(labelled=reading.labelled)
+    table = read_table(path, layout)
     notes.extend(table.notes)
-    path_name = path_column(table)
+    path_name = path_column(table, layout)
     label_name = label_column(table) if reading.labelled else path_name
     taken = [f"paths from '{path_name}'"] if path_name not in FIRST_NAMES else []
     taken += [f"labels from '{label_name}'"] if label_name not in ("label", path_name) else []
     if taken:
         notes.append(f"{' and '.join(taken)} of {path.name}")
     if table[path_name].empty:
-        raise BenchError(f"Got {path.name} without rows; expected one row per labelled image. {LAYOUT}")
+        raise BenchError(f"Got {path.name} without rows; expected one row per image. {layout}")
     group_name = column_name(group_column or "group")
     if group_column and group_name not in table:
         raise BenchError(
@@ -102,10 +103,12 @@ def read_label_csv(path: Path, group_column: str | None, reading: Reading, notes
     return rows
 
 
-def path_column(table: CsvTable) -> str:
+def path_column(table: CsvTable, layout: str = LAYOUT) -> str:
     """Return the name of the column of paths. Raises BenchError where there is none, or several that it could be."""
     first = next(iter(pick([*table], FIRST_NAMES)), None)
-    return first or ("id" if "id" in table and not pick([*table], PATH_NAMES) else _only(table, PATH_NAMES, "path"))
+    return first or (
+        "id" if "id" in table and not pick([*table], PATH_NAMES) else _only(table, PATH_NAMES, "path", layout)
+    )
 
 
 def label_column(table: CsvTable) -> str:
@@ -134,7 +137,7 @@ def read_scale(table: CsvTable) -> pd.Series:
     return scale
 
 
-def _only(table: CsvTable, names: Sequence[str], wanted: str) -> str:
+def _only(table: CsvTable, names: Sequence[str], wanted: str, layout: str = LAYOUT) -> str:
     found = pick([*table], names)
     if len(found) == 1:
         return found[0]
@@ -151,7 +154,7 @@ def _only(table: CsvTable, names: Sequence[str], wanted: str) -> str:
         )
     raise BenchError(
         f"Got columns {given} in {table.path.name}; expected a column '{wanted}'"
-        f"{did_you_mean(wanted, table) or '.'} {LAYOUT}"
+        f"{did_you_mean(wanted, table) or '.'} {layout}"
     )
 
 

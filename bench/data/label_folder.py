@@ -16,7 +16,7 @@ import pandas as pd
 
 from bench.data.label_boxes import BOX
 from bench.data.label_csv import SPLITS
-from bench.data.layout import LAYOUT
+from bench.data.layout import LAYOUT, layout_for
 from bench.data.masks_aside import FOLDER, masks_aside
 from bench.data.spellings import counted, one_form
 from bench.data.strewn import results_note, strewn_note
@@ -85,8 +85,8 @@ def rows_of(paths: list[str], labels: list[str], splits: list[str] | None) -> pd
     return rows
 
 
-def no_images(root: Path, found: Labelled) -> BenchError:
-    """Return the error for a folder in which no class folder holds an image."""
+def no_images(root: Path, found: Labelled, *, labelled: bool = True) -> BenchError:
+    """Return the error for a folder in which no class folder holds an image, or without labels no folder at all."""
     walk = found.walk
     stray = [path for path in walk.paths if "/" not in path]
     tables = ", ".join(sorted(walk.tables))
@@ -96,7 +96,8 @@ def no_images(root: Path, found: Labelled) -> BenchError:
     why = "".join(f" {path} {reason}." for path, reason in sorted(walk.refused.items())[:1])
     others = f" It holds {_endings(walk.others)}." if walk.others else ""
     known = ", ".join(sorted(IMAGE_SUFFIXES & {".jpg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".czi", ".nd2"}))
-    return BenchError(f"Got {root}, which holds no images ({known}, ...).{others}{why}{hint} {LAYOUT}")
+    layout = layout_for(labelled=labelled)
+    return BenchError(f"Got {root}, which holds no images ({known}, ...).{others}{why}{hint} {layout}")
 
 
 def _are_splits(paths: Iterator[str]) -> bool:

@@ -17,6 +17,8 @@ def folder_before(root: Path, to: Path, example: str) -> str:
     folder, top = to.expanduser().resolve().parent, root.resolve()
     if to.is_dir():
         raise BenchError(f"Got --to {to}, which is a folder; expected a file, e.g. {to / example}.")
+    if to.suffix.lower() != ".csv":
+        raise BenchError(f"Got --to {to}; expected a name ending in .csv, e.g. {to.with_suffix('.csv')}.")
     if folder != top and folder not in top.parents:
         raise BenchError(
             f"Got --to {to}; expected a file in {root} or in a folder above it, as a table names images below its own "

@@ -32,7 +32,7 @@ class Ensemble:
     members: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        text = f"{self.kind}:{','.join(self.members)}"
+        text = f"{self.kind}:{','.join(self.members)}".removesuffix(":")
         if self.kind not in KINDS or len(set(self.members)) < 2:
             raise BenchError(
                 f"Got --ensemble '{text}'; expected concat or mean of at least two encoders, e.g. concat:dino,dinov2."

@@ -68,6 +68,11 @@ def cut_instances(
     asked = InstanceRequest(kind, tuple(words), source, cache, on_progress)
     if name not in KINDS:
         raise asked.refuse()
+    if name not in FINDERS and source.file is not None:
+        raise BenchError(
+            f"Got --cells {source.file} for --instances {kind}, which looks for no cells; expected --instances boxes, "
+            "and of `bench predict` a classifier that was fitted so. Otherwise leave --cells out."
+        )
     rows, reasons = KINDS[name](dataset, asked)
     rows = rows.assign(instance=pd.Series(_names(rows), index=rows.index, dtype="str"))
     most = most_of(kind, source)

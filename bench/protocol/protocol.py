@@ -41,7 +41,7 @@ class Protocol:
     budget: tuple[int, ...] = knob(
         (),
         "Labels and draws",
-        "Also so many labels in all, e.g. 20,50: of the classes as they come, rare ones rarely.",
+        "Also this total number of labels, e.g. 20,50, with classes as frequent as in the data.",
         value="NUMBERS",
     )
     draws: int | None = knob(

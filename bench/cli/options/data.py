@@ -71,8 +71,8 @@ Classes = Annotated[
 DrawnOnly = Annotated[
     bool,
     option(
-        DATA, "Of a label table only what was drawn by lot, and not what `bench next` picked (column chosen_by), so "
-        "that scores and intervals are those of all images.", "--drawn-only",
+        DATA, "Use only the labels that were drawn at random, not those that `bench next` picked (column chosen_by), "
+        "so that scores and intervals are those of all images.", "--drawn-only",
     ),
 ]  # fmt: skip
 GroupPattern = Annotated[
@@ -105,7 +105,7 @@ class ReadOptions:
     ] = Path("Data/raw")
     leave_out: Annotated[
         list[str] | None,
-        option(DATA, "Classes to do without, comma-separated or repeated.", "--leave-out", value="CLASSES"),
+        option(DATA, "Classes to leave out, comma-separated or repeated.", "--leave-out", value="CLASSES"),
     ] = None
     follow_links: FollowLinks = False
     series: Series = None

@@ -109,8 +109,11 @@ FitDevice = Annotated[
 Workers = Annotated[int, option(COMPUTER, "Processes that fit heads.", value="N", min=1)]
 Memory = Annotated[
     float | None,
-    option(COMPUTER, "GB for all of them, by estimate (default: half of the machine's).", value="GB", min=0),
-]
+    option(
+        COMPUTER, "Memory of all these processes together in GB, by estimate (default: half of the machine's).",
+        value="GB", min=0,
+    ),
+]  # fmt: skip
 CORES = os.cpu_count() or 1
 
 
@@ -141,7 +144,7 @@ def ensembles(given: list[str] | None) -> list[Ensemble]:
     from encoders import split_names
 
     parts = (text.partition(":") for text in given)
-    return [Ensemble(kind, tuple(dict.fromkeys(split_names(names)))) for kind, _, names in parts]
+    return [Ensemble(kind, tuple(dict.fromkeys(split_names(names))) if names else ()) for kind, _, names in parts]
 
 
 def check_device(device: str) -> None:

@@ -36,7 +36,7 @@ Draws = Annotated[int | None, declared("draws")]
 SupportGroups = Annotated[str, declared("support_groups")]
 ScaleBy = Annotated[str, declared("scale_by")]
 #: Of commands that draw something which is no draw of a protocol.
-Seed = Annotated[int, option(STUDY, "Of what is drawn.", "--seed", value="N", min=0)]
+Seed = Annotated[int, option(STUDY, "Seed of everything that is drawn at random.", "--seed", value="N", min=0)]
 
 
 class ProtocolOptions:

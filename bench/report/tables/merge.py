@@ -73,6 +73,11 @@ def find_runs(out: Path, names: Sequence[str]) -> list[Path]:
     return list({path.resolve(): path for path in folders}.values())
 
 
+def latest_run(out: Path) -> Path:
+    """Return the folder of the run of <out> whose newest predictions were made last."""
+    return max(find_runs(out, []), key=lambda folder: (_made(folder), folder.name))
+
+
 def is_run(folder: Path) -> bool:
     """Return whether a folder holds the tables of a run, or the record of tables that are lost."""
     settle(folder)
@@ -113,10 +118,15 @@ def read_board(folder: Path) -> pd.DataFrame:
     return parse_csv(data)
 
 
+def _made(folder: Path) -> float:
+    """Return when the newest predictions of a run were made, in seconds; without any, when its tables were."""
+    files = [*(folder / "predictions").glob("*.safetensors")] or [*folder.glob(BOARD), *folder.glob(RECORD)]
+    return max(path.stat().st_mtime for path in files)
+
+
 def _read(folder: Path, name: str) -> StoredRun:
     about, board = read_about(folder), read_board(folder)
-    stored = [path.stat().st_mtime for path in (folder / "predictions").glob("*.safetensors")]
-    made = max(stored, default=(folder / BOARD).stat().st_mtime)
+    made = _made(folder)
     dataset = str(board["dataset"].iloc[0]) if len(board) else folder.name
     place = about.get("facts", {}).get("place", "")
     known = DatasetOfRun(dataset, place, content_of_run(folder) or dataset, folder)

@@ -23,6 +23,7 @@ from bench.fitting.views import Embedded
 from bench.report.pages.page import page_bytes
 from bench.report.tables.merge import find_runs
 from bench.runs.place import content_of_run, keep_tables
+from bench.storage.folder_name import check_folder_name
 from bench.storage.tables import csv_bytes
 from bench.storage.together import put_together
 from bench.studies.audit import findings as tables
@@ -125,6 +126,7 @@ def audit(
 
 def check(request: AuditRequest) -> None:
     """Raise BenchError for what an audit cannot be asked."""
+    check_folder_name(request.name)
     if request.source.instances != "whole":
         raise BenchError(
             f"Got --instances {request.source.instances}; expected whole, as the label of a part is that of its image. "

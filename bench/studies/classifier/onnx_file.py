@@ -57,7 +57,7 @@ def export_onnx(model: Model, to: Path, encoder: str | None = None) -> Facts:
     if not isinstance(model.fitted, LinearFit):
         able = ", ".join(head.name for head in all_heads().values() if head.load is linear_fit.load)
         raise BenchError(
-            f"Got a classifier with the head {model.about.learner}; expected one of {able}, which are a matrix and so "
+            f"Got a classifier with the head {model.about.learner}; expected one of {able}, which are linear and so "
             f"fit into ONNX. Make it again by `bench fit --head {able.replace(' ', '')}`."
         )
     spec = _network_of(model.about, encoder)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.embeddings.embed import DataSpec
 from bench.errors import BenchError
+from bench.storage.folder_name import check_folder_name
 from bench.studies.granularity.design import Levels
 from bench.studies.granularity.simulate import Recipe
 
@@ -53,10 +54,7 @@ class GranularityRequest:
 
     def folder(self, dataset: str) -> Path:
         """Return where the tables of a dataset of that name lie. Raises BenchError for a name that names no folder."""
-        if self.name is not None and not re.fullmatch(r"\w[\w.-]*", self.name):
-            raise BenchError(
-                f"Got name '{self.name}'; expected letters, digits, '.', '_' or '-', as it names a folder."
-            )
+        check_folder_name(self.name)
         cut = re.sub(r"[^a-zA-Z0-9.]", "", self.source.instances)
         parts = [dataset, "" if cut == "whole" else cut, "simulated" if self.recipes else ""]
         return self.out / "granularity" / (self.name or "-".join(filter(None, parts)))

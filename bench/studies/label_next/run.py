@@ -18,6 +18,7 @@ from bench.embeddings.embed import DataSpec, OnProgress, Prepared, embed, prepar
 from bench.embeddings.missing import left_out, resolve_all
 from bench.errors import BenchError, did_you_mean
 from bench.fitting.views import Embedded
+from bench.storage.folder_name import check_folder_name
 from bench.storage.tables import csv_bytes
 from bench.storage.together import put_together
 from bench.studies.audit.pictures import unusable
@@ -130,6 +131,7 @@ def check(request: NextRequest) -> None:
     """Raise BenchError for what cannot be asked."""
     if request.count < 1:
         raise BenchError(f"Got --n {request.count}; expected 1 or more.")
+    check_folder_name(request.name)
     names = (AUTO, *STRATEGIES)
     if request.strategy not in names:
         raise BenchError(

@@ -24,6 +24,7 @@ from bench.report.pages.page import page_bytes
 from bench.request import Request
 from bench.runs.place import keep_tables
 from bench.runs.record import read_record_of
+from bench.storage.folder_name import check_folder_name
 from bench.storage.scratch import scratch
 from bench.storage.tables import csv_bytes
 from bench.storage.together import put_together
@@ -84,6 +85,7 @@ def pilot(
     how: of `bench.pipeline.run`. Raises BenchError and EncoderError for what cannot be asked, before anything is read.
     """
     check(request)
+    check_folder_name(request.name)
     arms = arms_of(request.arms, request.training.method)
     ready_of(arms[BASE], request.training, 0)
     folder = Path(request.out) / FOLDER / (request.name or _name(request))

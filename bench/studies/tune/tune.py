@@ -38,6 +38,7 @@ from bench.statistics.intervals import differences, few_groups, score_intervals
 from bench.statistics.learning import alike, learned_from, margins
 from bench.statistics.metrics import balanced_accuracy, log_loss
 from bench.statistics.spread import spread_of
+from bench.storage.folder_name import check_folder_name
 from bench.storage.tables import csv_bytes
 from bench.storage.together import put_together
 from bench.studies.tune.half import Half
@@ -76,8 +77,7 @@ def tune(
     if not head.space:
         able = ", ".join(one.name for one in all_heads().values() if one.space)
         raise BenchError(f"Got head '{head.name}', which declares no space to search; expected one of: {able}.")
-    if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
-        raise BenchError(f"Got study name '{name}'; expected letters, digits, '.', '_' or '-', as it names a folder.")
+    check_folder_name(name, "study name")
     draw_figures = figures() if plots else None
     spec = resolve(aim.encoder)
     prepared, _, X = embed(prepare(source, out, on_progress), [spec], device, on_progress, engine=engine)

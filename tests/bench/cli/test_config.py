@@ -59,7 +59,7 @@ def test_what_came_of_the_file_is_in_the_command_that_is_proposed(bench, data, t
         ("shots = [true]", "Got [True] for 'shots' in c.toml; expected a text, a number, or a list"),
         ("leak = 'yes'", "Got 'yes' for 'leak' in c.toml; expected true or false"),
         ("shots = ", "Got --config c.toml, which is not TOML"),
-        ("workers = 'many'", "Invalid value for '--workers'"),
+        ("workers = 'many'", "Invalid value for '--workers': Got many; expected a whole number of at least 1."),
         ("shots = 'five'", "Got --shots 'five'"),
     ],
 )

@@ -113,12 +113,17 @@ def test_the_advice_to_label_cells_can_be_typed_as_it_is_told(bench, tmp_path):
         (("fit", "--data", "demo/raw", "--save", "demo"), "holds something else than a classifier"),
         (("predict", "demo", "demo/raw", "--to", "p.csv"), "no model.json in it"),
         (("predict", "cells.model", "nowhere", "--to", "p.csv"), "does not exist"),
+        (("predict", "cells.model", "empty", "--to", "p.csv"), "Expected a folder with images in it or in folders below"),
+        (("predict", "cells.model", "a.csv", "--to", "p.csv"), "expected a column 'path'. Expected a folder with images"),
+        (("predict", "cells.model", "demo/raw", "--to", "p.csv", "--cells", "a.csv"), "Got --cells a.csv for --instances whole"),
         (("predict", "cells.model", "demo/raw", "--to", "p.txt"), "Expected a name ending in .csv or .parquet"),
         (("predict", "cells.model", "demo/raw", "--to", "p.csv", "--errors", "5"), "expected a share between 0 and 1"),
         (("predict", "cells.model", "demo/raw", "--to", "p.csv", "--encoder", "thumbnail"), "expected"),
     ],
 )
 def test_a_mistake_is_told_and_leaves_no_file(fitted, bench, tmp_path, words, told):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
     code, text = bench(*words)
     assert code == 2 and told in " ".join(text.split()), text
     assert not (tmp_path / "cells.onnx").exists() and not (tmp_path / "p.csv").exists() and not (tmp_path / "m").exists()

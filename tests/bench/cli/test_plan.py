@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -82,3 +83,14 @@ def test_a_slip_is_answered_with_what_to_do(bench, run):
     }.items():
         code, text = bench("plan", *words)
         assert code == 2 and said in text and "Traceback" not in text, text
+
+
+def test_without_a_name_the_plan_is_that_of_the_latest_run(bench, run, tmp_path):
+    code, text = bench("plan")
+    assert code == 2 and "Got no run in results/runs; expected at least one, of `bench run --out results`" in text
+    run("z-first", shots="1,2")
+    run("a-second", shots="1,2,4")
+    assert "Note: This is the plan of the latest run, a-second." in bench("plan", "--target", ".95")[1]
+    for path in (tmp_path / "results" / "runs" / "a-second" / "predictions").glob("*"):
+        os.utime(path, (0, 0))
+    assert "Note: This is the plan of the latest run, z-first." in bench("plan", "--target", ".95")[1]
