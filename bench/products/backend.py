@@ -17,7 +17,9 @@ from bench.products.calls import Array, Layout, find_layout, in_calls, telling
 
 LARGE = 2**16  # numbers of the rows learned from, from which torch's products are worth its import
 ROWS = 128  # in a call of a product that is made once
-WIDE = 2**15  # columns of a factor at a time: what tells how a call rounds is as large as the factor
+# Columns of a factor at a time: what tells how a call rounds is as large as the factor. It is fixed, as a part may be
+# rounded in another way than the whole.
+WIDE = 2**15
 
 
 @dataclass(frozen=True)
