@@ -111,7 +111,7 @@ Memory = Annotated[
     float | None,
     option(
         COMPUTER, "Memory of all these processes together in GB, by estimate (default: half of the machine's).",
-        value="GB", min=0,
+        value="GB", min=0.001,
     ),
 ]  # fmt: skip
 CORES = os.cpu_count() or 1
