@@ -10,7 +10,7 @@ from bench.cli.console import console, speech
 if TYPE_CHECKING:
     import pandas as pd
 
-SUGGESTED = "dino,resnet50"  # what is proposed to somebody who named no encoder
+SUGGESTED = "efficientnet-lite0,lite0-cells"  # proposed to who named no encoder: both come along
 
 
 def say_next(

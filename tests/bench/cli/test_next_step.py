@@ -107,7 +107,7 @@ def test_the_last_lines_of_the_commands_can_be_typed(bench, save_png, tmp_path):
     verdict = "12 images of 6 groups give a score, but cannot tell encoders apart; about 4 more groups per class would."
     shown = "bench run --data 'my raw' --group-pattern '([^/]+)__'"
     code, text = bench("data", "check", *data, "--verify")
-    assert code == 0 and text.endswith(f"{verdict} Next: {shown} --verify --shots 1,2 --encoder dino,resnet50")
+    assert code == 0 and text.endswith(f"{verdict} Next: {shown} --verify --shots 1,2 --encoder efficientnet-lite0,lite0-cells")
     code, text = bench("extract", *data, "--encoder", "mine=texture")
     assert code == 0 and text.endswith(f"{verdict} Next: {shown} --encoder mine=texture --shots 1,2")
     code, text = bench("run", *data, *quick, "--shots", "1", "--dry-run")
