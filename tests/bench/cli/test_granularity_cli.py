@@ -120,8 +120,18 @@ def test_cells_of_other_types_are_a_class_on_request(bench, fields):
     assert "guessing gives about 50 at image level and 33 at cell level" in page and "recall of other" in page
 
 
+def without(words: tuple[str, ...], *options: str) -> tuple[str, ...]:
+    """Return a command without some options and their values."""
+    left = list(words)
+    for option in options:
+        at = left.index(option)
+        del left[at : at + 2]
+    return tuple(left)
+
+
 def test_pure_images_give_their_label_to_every_cell(bench, fields):
-    code, text = bench(*COMMAND, "--instances", "tiles:10", "--pure", "--name", "pure")
+    plain = without(COMMAND, "--cells", "--cell-column", "--instances")
+    code, text = bench(*plain, "--instances", "tiles:10", "--pure", "--name", "pure")
     assert code == 0, text
     assert "(--pure)" in text
     page = (fields / "results" / "granularity" / "pure" / "granularity.md").read_text()
@@ -132,10 +142,15 @@ def test_pure_images_give_their_label_to_every_cell(bench, fields):
     assert not (folder / "noise.csv").exists()  # it is none by assumption, not by measurement
 
 
+def test_tiles_without_labels_of_their_own_are_refused(bench, fields):
+    code, text = bench(*without(COMMAND, "--cells", "--cell-column", "--instances"), "--instances", "tiles:10")
+    assert code == 2 and "none has a label of its own cell" in text
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (("--instances", "tiles:10"), "none has a label of its own cell"),
+        (("--instances", "tiles:10"), "Got --cells cells.csv for --instances tiles:10, which looks for no cells"),
         (("--minutes", "image=1"), "Got --minutes 'image=1'"),
         (("--classes", "red,gren"), "did you mean 'green'"),
         (("--cell-column", "label"), "Got --cell-column label"),

@@ -15,16 +15,16 @@ WORDS = (
     ("image", "a file"),
     ("instance",
      "the part of an image that gets one embedding: the whole image, a tile, or a window around a cell"),
-    ("group", "what must not be on both sides of a split: a slide, a patient, a culture"),
+    ("group", "images that must stay on one side of a split: a slide, a patient, a culture"),
     ("source", "the lab, stain or batch"),
     ("encoder", "turns an image into a vector; it is frozen, that is, not trained here"),
     ("variant", "an encoder with options, such as dino@size=448"),
-    ("head", "a classical model that is trained on the vectors"),
+    ("head", "a classical classifier that is trained on the vectors"),
     ("draw", "one random choice of the labelled examples"),
     ("shots", "labelled examples per class"),
     ("noise", "labels that are made wrong on purpose"),
     ("baseline", "a cheap description, such as mean colour, that every encoder has to beat"),
-    ("balanced accuracy", "the mean over classes of the share of right answers"),
+    ("balanced accuracy", "the mean recall over classes, each class with the same weight"),
 )  # fmt: skip
 
 
