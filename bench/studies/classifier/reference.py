@@ -42,7 +42,7 @@ class Reference:
 
     @cached_property
     def _differ(self) -> bool:
-        return len(np.unique(self.rows, axis=0)) >= DIFFERENT * len(self.rows)
+        return len({row.tobytes() for row in self.rows}) >= DIFFERENT * len(self.rows)
 
     def nearest(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the nearest rows of X (N, d), int (N, SHOWN), nearest first, and their p-values (N,).
