@@ -31,8 +31,8 @@ class Pool:
 class Strategy:
     """A way to pick rows. pick: a pool, what may be picked, and how many are wanted, to rows in the order they were
     picked, fewer where nothing is left. models: how many models it needs at least. brief: what help says of it. why:
-    what is said of a row that it picked. lot: the share of picks that is drawn by lot beside it. papers: whom to cite
-    for it, as authors and year."""
+    what is said of a row that it picked. lot: the share of picks that is drawn at random beside it. papers: whom to
+    cite for it, as authors and year."""
 
     pick: Callable[[Pool, Openings, int], list[int]]
     brief: str

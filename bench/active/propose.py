@@ -1,9 +1,9 @@
-"""What to label next: a share by lot, the rest by a strategy, none of them crowding on one slide.
+"""What to label next: a share at random, the rest by a strategy, none of them crowding on one slide.
 
-What is labelled by lot are the first rows of one random order of all of them, `order`, whichever were labelled before
-and why: a row that was picked already takes its place in the order and costs nothing. So the rows up to the last one
-that was drawn are a simple random sample of all rows, and estimates may rest on them (Horvitz and Thompson 1952: all
-rows have the same chance). Labels that a strategy picked are no such sample."""
+What is drawn at random are the first rows of one random order of all of them, `order`, whichever were labelled
+before and why: a row that was picked already takes its place in the order and costs nothing. So the rows up to the last
+one that was drawn are a simple random sample of all rows, and estimates may rest on them (Horvitz and Thompson 1952:
+all rows have the same chance). Labels that a strategy picked are no such sample."""
 
 from __future__ import annotations
 

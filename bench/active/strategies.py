@@ -13,17 +13,17 @@ from bench.active.uncertain import badge, committee, margin, uncertainty_herding
 
 
 def nothing(pool: Pool, openings: Openings, count: int) -> list[int]:
-    """Pick nothing: all rows are drawn by lot."""
+    """Pick nothing: all rows are drawn at random."""
     return []
 
 
-BY_LOT = "drawn by lot"
+BY_LOT = "drawn at random"
 
 STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
     {
-        "random": Strategy(pick=nothing, brief="all by lot", why=BY_LOT, lot=1.0),
+        "random": Strategy(pick=nothing, brief="all at random", why=BY_LOT, lot=1.0),
         "kmeans++": Strategy(
-            pick=plus_plus, brief="far from all labels, by lot", why="far from everything that has a label",
+            pick=plus_plus, brief="far from all labels, at random", why="far from everything that has a label",
             papers=("Arthur and Vassilvitskii 2007",),
         ),
         "typiclust": Strategy(

@@ -199,7 +199,7 @@ def load_data(
     series : int, optional
         Which of several pictures of a file is read, from 1. None: the largest.
     drawn_only : bool, default=False
-        Of a label table only what was drawn by lot, and not what `next_labels` picked (column chosen_by), so that
+        Of a label table only what was drawn at random, and not what `next_labels` picked (column chosen_by), so that
         scores and intervals are those of all images.
     verify : bool, default=False
         Read every file again, also those that look unchanged.

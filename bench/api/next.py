@@ -35,10 +35,10 @@ class NextLabels(Shows):
     ----------
     table : pandas.DataFrame
         One row per image or cell, in the order to label: path, x0, y0, x1, y1, order, task ("new", "check" a label, or
-        "labelled": counts as drawn), chosen_by ("random" by lot, else the strategy), why, group, label, and the nearest
+        "labelled": counts as drawn), chosen_by ("random", or the strategy), why, group, label, and the nearest
         labelled images.
     strategy : str
-        How those were picked that were not drawn by lot.
+        How those were picked that were not drawn at random.
     verdict : tuple of str
         What is said of it, and what estimates may rest on.
     notes : tuple of str
@@ -130,7 +130,7 @@ def next_labels(
 
     Notes
     -----
-    At least a quarter is drawn by lot: the next of one random order of all images. Only those stand for all images:
+    At least a quarter is drawn at random: the next of one random order of all images. Only those stand for all images:
     `run` learns from all labels and is tested on them alone. The strategies: [1]_ to [5]_; what they are worth, and
     from where on random is as good: results/next.
 

@@ -60,7 +60,7 @@ def next_up(
 ) -> None:  # fmt: skip
     """Propose which images or cells to label next, spread over slides, and write the list that `bench label` takes.
 
-    At least a quarter of them are drawn by lot and marked so. Only those stand for all images: a run learns from all
+    At least a quarter of them are drawn at random and marked so. Only those stand for all images: a run learns from all
     labels and is tested on them alone. It also names labels that are worth a second look. Then: bench label --order
     next.
     """
@@ -96,7 +96,7 @@ def _show(found: Next) -> None:
     drawn = int((new[CHOSEN_BY] == BY_LOT).sum())
     shown = "" if len(new) <= SHOWN else f", the first {SHOWN}"
     table.title = (
-        f"{counted(len(new), 'image')} to label next{shown}: {drawn} by lot, {len(new) - drawn} by {found.strategy}"
+        f"{counted(len(new), 'image')} to label next{shown}: {drawn} at random, {len(new) - drawn} by {found.strategy}"
     )
     console.print(table, soft_wrap=False)
     checks = found.table[found.table["task"] == CHECK]

@@ -1,7 +1,7 @@
-"""The column chosen_by of a label table: by lot, or by which strategy, an image came to be labelled.
+"""The column chosen_by of a label table: at random, or by which strategy, an image came to be labelled.
 
 `bench next` tells it and `bench label` writes it. What a strategy picked are the hard or the unlike images, so that
-scores on them are not those of all images; what was drawn by lot stands for all."""
+scores on them are not those of all images; what was drawn at random stands for all."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ LEARN = "learn"  # in the column split: learned from, and never tested
 
 
 def picked_rows(table: Mapping[str, pd.Series]) -> pd.Series:
-    """Return which lines of a label table were not drawn by lot, bool; none where nothing says that any was picked."""
+    """Return which lines of a label table were picked and not drawn at random, bool; none where nothing says so."""
     marks = table[CHOSEN_BY] if CHOSEN_BY in table else pd.Series([], dtype="string")
     drawn = (marks == BY_LOT).fillna(False).astype(bool)
     return ~drawn if (marks.notna() & ~drawn).any() else pd.Series(False, index=marks.index)
 
 
 def about_choice(table: Mapping[str, pd.Series], file: str, split: bool) -> list[str]:
-    """Return the sentence for a label table with labels that were not drawn by lot, nothing for others.
+    """Return the sentence for a label table with labels that were not drawn at random, nothing for others.
 
     split: the table gives a split of its own, by which picked labels may be tested.
     """
@@ -33,8 +33,8 @@ def about_choice(table: Mapping[str, pd.Series], file: str, split: bool) -> list
         return []
     by_lot = int((~picked).sum())
     said = (
-        f"{int(picked.sum()):,} of {len(picked):,} labels in {file} were picked by `bench next` and not drawn by lot "
-        f"(column {CHOSEN_BY})"
+        f"{int(picked.sum()):,} of {len(picked):,} labels in {file} were picked by `bench next` and not drawn at "
+        f"random (column {CHOSEN_BY})"
     )
     if split:
         return [
@@ -48,7 +48,7 @@ def about_choice(table: Mapping[str, pd.Series], file: str, split: bool) -> list
 
 
 def drawn_rows(table: Mapping[str, pd.Series], file: str) -> pd.Series:
-    """Return which lines of a label table were drawn by lot, bool. Raises BenchError where none is, or nothing
+    """Return which lines of a label table were drawn at random, bool. Raises BenchError where none is, or nothing
     tells."""
     drawn = (table[CHOSEN_BY] == BY_LOT).fillna(False).astype(bool) if CHOSEN_BY in table else pd.Series([], dtype=bool)
     if not drawn.any():

@@ -18,7 +18,7 @@ class Reading:
     several pictures of a file is read, counted from 1; None is the largest, the first of several as large. labelled:
     False takes every image below a folder, whatever its folders are called, and a CSV without labels. only: paths below
     the data folder, with / between, of the images that are wanted; none are all. drawn_only: of a label table only the
-    lines that were drawn by lot, see `bench.data.chosen_by`.
+    lines that were drawn at random, see `bench.data.chosen_by`.
     """
 
     leave_out: tuple[str, ...] = ()

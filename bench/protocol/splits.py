@@ -136,8 +136,8 @@ def _tested_in_part(table: pd.DataFrame, classes: Sequence[str], tested: np.ndar
         if count < 2:
             raise BenchError(
                 f"Got class '{name}' with {count} group{'s' * (count != 1)} among the {len(rows):,} labels that were "
-                "drawn by lot; expected at least 2, as only those are tested. Label more of what `bench next` draws by "
-                "lot (--strategy random draws all), or leave the class out."
+                "drawn at random; expected at least 2, as only those are tested. Label more of what `bench next` draws "
+                "at random (--strategy random draws all), or leave the class out."
             )
     plan = _placed(plan_splits(part, classes), rows)
 
@@ -147,8 +147,8 @@ def _tested_in_part(table: pd.DataFrame, classes: Sequence[str], tested: np.ndar
         return replace(split, train=np.sort(np.concatenate([split.train, more])))
 
     repeats = tuple(tuple(map(with_others, repeat)) for repeat in plan.repeats)
-    reason = f"{plan.reason}; {len(table) - len(rows):,} labels that were not drawn by lot are learned from, not tested"
-    return replace(plan, reason=reason, repeats=repeats)
+    rest = f"{len(table) - len(rows):,} labels that were not drawn at random are learned from, not tested"
+    return replace(plan, reason=f"{plan.reason}; {rest}", repeats=repeats)
 
 
 def _split(name: str, tested: np.ndarray) -> Split:

@@ -10,7 +10,7 @@ and Pearson (`bench.statistics.intervals.clopper_pearson`), for balanced accurac
 few slides has them.
 
     all labels    as if they were drawn
-    drawn         the labels that `bench next` marks as drawn by lot
+    drawn         the labels that `bench next` marks as drawn at random
     naive         of those the ones that were drawn in their round, without those that were picked before their turn
 """
 
@@ -121,7 +121,7 @@ def main() -> None:
                     print(cells, flush=True)
     head = ["pool", "strategy", "interval from", "bias, points", "holds", "width", "balanced: bias", "holds", "width"]
     print(table_lines([head, *rows]))
-    print(f"{told.studies} studies; {LOT:.0%} by lot.")
+    print(f"{told.studies} studies; {LOT:.0%} at random.")
 
 
 if __name__ == "__main__":

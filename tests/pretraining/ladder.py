@@ -35,14 +35,14 @@ SETS = {  # group pattern, labels per class
 LITE = "efficientnet-lite0@size=96"
 BASE = LITE
 DICTIONARY, CONTINUED = "./dictionary.encoder", "./continued.encoder"
-SMALL, TAUGHT = "./small.encoder", "./taught.encoder"
+SMALL, DISTILLED = "./small.encoder", "./distilled.encoder"
 TWO = "file:two_layers-{}.npz"
 RUNGS = {  # what a rung is, by the name of its encoder
     "efficientnet-lite0@pool=layers,size=96,weights=random": "random weights, every resolution",
     DICTIONARY: "dictionary of patches, learned from the pool",
     TWO: "dictionary of two layers, learned from the pool",
     SMALL: "small network, VICReg on the pool from random weights",
-    TAUGHT: "small network, taught on the pool by lite0-cells",
+    DISTILLED: "small network, distilled from lite0-cells on the pool",
     CONTINUED: "ImageNet weights, then VICReg on the pool",
     LITE: "ImageNet weights",
     "efficientnet-lite0@pool=layers,size=96": "ImageNet weights, every resolution",
@@ -71,8 +71,8 @@ def main() -> None:
     small = (*pool, "--size", 96, "--batch", 64, "--most", 6000, "--device", "cpu")
     if not (asked.work / SMALL).exists():
         bench(asked.work, *small, "--to", SMALL, "--method", "vicreg", "--steps", asked.small)
-    if not (asked.work / TAUGHT).exists():  # as many views as VICReg has, of which it makes two of an image
-        bench(asked.work, *small, "--to", TAUGHT, "--method", "distill", "--steps", 2 * asked.small)
+    if not (asked.work / DISTILLED).exists():  # as many views as VICReg has, of which it makes two of an image
+        bench(asked.work, *small, "--to", DISTILLED, "--method", "distill", "--steps", 2 * asked.small)
     layers = None
     rows = []
     for name in asked.sets.split(","):

@@ -125,7 +125,7 @@ def _by_encoder(i: int, view: Embedded, about: _Judged) -> tuple[int, np.ndarray
     y, K = about.y, about.n_classes
     L = np.empty((len(about.heads), len(about.parts), len(y), K), np.float32)
     for d, part in enumerate(about.parts):
-        P = _without_part(Z, y, part, K, about.heads)
+        P = without_part(Z, y, part, K, about.heads)
         for j, head in enumerate(about.heads):
             prior = head.published_temperature(len(y), K, Z.shape[1])
             L[j, d] = softened(P[j], y, about.told, prior)
@@ -146,7 +146,7 @@ def log_sum(S: np.ndarray) -> np.ndarray:
     return found
 
 
-def _without_part(Z: np.ndarray, y: np.ndarray, part: np.ndarray, n_classes: int, heads: Sequence[Head]) -> np.ndarray:
+def without_part(Z: np.ndarray, y: np.ndarray, part: np.ndarray, n_classes: int, heads: Sequence[Head]) -> np.ndarray:
     """Return probabilities (heads, n, K) of every row by heads that learned from the other parts."""
     out = np.full((len(heads), len(y), n_classes), 1 / n_classes)
     for here in np.unique(part):

@@ -17,8 +17,8 @@ FEWEST = 20  # instances of a batch that is judged
 def cautions(model: Model, asked: Asked, found: Predicted) -> Iterator[str]:
     """Yield which promises do not hold, and why."""
     if found.seen:
-        some = f"{found.seen:,} of {found.instances:,} are" if found.seen < found.instances else "All are"
-        yield f"{some} what it learned from: how it does on them says nothing about new images."
+        some = f"{found.seen:,} of these {found.instances:,}" if found.seen < found.instances else "all of these"
+        yield f"The classifier learned from {some}: its answers on them say nothing about new images."
     if model.about.bag_head:
         part = model.about.part
         yield f"Sets and --errors are of images here. Of single {part}s nothing is promised, as no {part} had a label."

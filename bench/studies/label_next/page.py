@@ -27,7 +27,7 @@ def verdict(found: Next) -> list[str]:
     said = [f"{there}. {advice(found)}"]
     if drawn < len(new):
         said.append(
-            f"Only what was drawn by lot stands for all images: {found.drawn:,} of the labels so far, "
+            f"Only what was drawn at random stands for all images: {found.drawn:,} of the labels so far, "
             f"{found.drawn + drawn:,} with this list. A run learns from all labels and is tested on those alone."
         )
     return said
@@ -42,8 +42,8 @@ def advice(found: Next) -> str:
         return f"From {count} labels on a model knows what it is unsure of: {LATER}. {AS_GOOD}"
     if found.labels >= count:
         return (
-            "A model of these labels does not tell the classes well on slides that it has not seen. What it is unsure "
-            f"of is mostly noise, so picks stand for many images instead: {FIRST}. {AS_GOOD}"
+            "A model of these labels does not tell the classes well on slides that it has not seen, and its doubts are "
+            f"mostly noise. So images are picked that stand for many others: {FIRST}. {AS_GOOD}"
         )
     return f"With few labels, picks that stand for many images may be better than a random order: {FIRST}. {AS_GOOD}"
 

@@ -17,7 +17,7 @@ from bench.data.label_boxes import BOX
 from bench.studies.label_next.checks import Check
 from bench.studies.label_next.table import CHECK, COLUMNS, LABELLED, NEAR, NEW
 
-COUNTS = "has a label, and is the next of the random order: it counts as drawn by lot"
+COUNTS = "has a label, and is the next of the random order: it counts as drawn at random"
 
 
 def as_table(

@@ -24,8 +24,8 @@ def enough_for_a_model(n_classes: int) -> int:
 def strategy_for(n_labels: int, n_classes: int, skill: Callable[[], float]) -> str:
     """Return the name of the strategy for so many labels of so many classes.
 
-    skill: gives the share of what guessing leaves that a model gets right on slides that it did not learn from; it is
-    asked only where there are labels enough.
+    skill: gives how much better than guessing a model is on slides that it did not learn from, at most 1; it is asked
+    only where there are labels enough.
 
     >>> [strategy_for(n, 4, lambda: 0.8) for n in (0, 99, 100)], strategy_for(200, 33, lambda: 0.8)
     (['maxherding', 'maxherding', 'margin'], 'maxherding')

@@ -1,8 +1,8 @@
 """next.csv, the list of what to label next: how it is named, and read by the order `next` of `bench label`.
 
 A row per image or cell, in this order: what is to be labelled (task "new"), labels to look at again ("check"), and
-images with a label that count as drawn by lot from now on ("labelled"), which nobody has to look at. Columns: path, x0,
-y0, x1, y1 (of cells), order, task, chosen_by ("random" where it was drawn by lot, else the strategy), why, group, label
+images with a label that count as drawn at random from now on ("labelled"), which nobody has to look at. Columns: path,
+x0, y0, x1, y1 (of cells), order, task, chosen_by ("random" where it was drawn so, else the strategy), why, group, label
 (so far), near1 to near3 and near1_label to near3_label: the labelled images that are nearest to it."""
 
 from __future__ import annotations

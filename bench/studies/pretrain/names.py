@@ -12,7 +12,7 @@ METHODS = {
     "byol": "a student foretells what a slow teacher sees in another view",
     "dino": "a student sorts views as a slow teacher does",
     "orient": "one orientation tells what the network at first sees in the mean over eight; needs --init imagenet",
-    "distill": "a small network tells what an encoder (--teacher) sees in the same image",
+    "distill": "a small network learns to predict the vectors of another encoder (--teacher)",
     "mae": "hidden patches are filled in",
 }
 DEFAULT_METHOD = "dictionary"

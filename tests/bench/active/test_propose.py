@@ -1,4 +1,4 @@
-"""What is drawn by lot stands for all rows, whatever a strategy picked in between."""
+"""What is drawn at random stands for all rows, whatever a strategy picked in between."""
 
 from __future__ import annotations
 

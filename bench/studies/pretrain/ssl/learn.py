@@ -32,7 +32,7 @@ SEEN = 512  # instances that are looked at to watch a training
 SETTLING = 2048  # instances that the norms are measured on at the end
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Start:
     """A network before its first step. parts: see `make_parts`. teacher: the encoder that it learns from, if any."""
 
@@ -62,10 +62,11 @@ def prepare_network(objective: Objective, settings: NetworkSettings, size: int, 
     policy = Preprocess(size, "squash", 1.0, "bilinear", backbone.mean, backbone.std, color=color)
     with drawing((settings.seed, "parts")):
         parts = make_parts(objective, backbone, size, teacher)
+    start = Start(objective=objective, settings=settings, backbone=backbone, parts=parts, teacher=teacher)
 
     def learn(crops: Crops, tools: Tools) -> Learned:
         with memory_said(settings), torch_threads(tools.workers):
-            return learn_network(Start(objective, settings, backbone, parts, teacher), crops, tools)
+            return learn_network(start, crops, tools)
 
     return Ready(policy=policy, learn=learn)
 
@@ -73,14 +74,14 @@ def prepare_network(objective: Objective, settings: NetworkSettings, size: int, 
 def make_parts(objective: Objective, backbone: Backbone, size: int, teacher: EncoderSpec | None) -> Any:
     """Return a ModuleDict of the backbone, as "vectors", and what the objective adds to it.
 
-    With a teacher also "teller", a linear map to its dimensions.
+    With a teacher also "regressor", a linear map to its dimensions.
     """
     import torch
 
     parts = torch.nn.ModuleDict({"vectors": backbone.vectors().requires_grad_(True)})
     objective.extend(parts, backbone, size)
     if teacher is not None:
-        parts["teller"] = torch.nn.Linear(backbone.dim, teacher.dim)
+        parts["regressor"] = torch.nn.Linear(backbone.dim, teacher.dim)
     return parts
 
 
@@ -192,7 +193,7 @@ def norms_measured(backbone: Backbone, pixels: np.ndarray) -> None:
 
 def taught_by(teacher: EncoderSpec) -> str:
     """Return the sentence of a card on whom a network learned from; the licence of the teacher's weights may bind."""
-    return f" The encoder is {teacher.full_name} ({teacher.pretraining}; licence {teacher.licence})."
+    return f" That encoder is {teacher.full_name} ({teacher.pretraining}; licence {teacher.licence})."
 
 
 def figures_of(history: tuple[Watched, ...]) -> dict[str, float]:

@@ -49,8 +49,8 @@ class Objective:
     how they differ. taught: parts with a teacher, which keeps `momentum` of itself at the first step and all of it at
     the last. backbone, arguments: the default. pool: of a backbone, how its output becomes a vector. rate: highest
     learning rate of weights that were learned before, 0 for the usual one. foresee: what it is to learn of every image,
-    found before its first step. distils: the encoder that it then learns from, unless another is named, into the part
-    "teller"; "" for itself, which needs weights that have learned.
+    found before its first step. distils: the encoder that it then learns from, unless another is named, by the part
+    "regressor"; "" for itself, which needs weights that have learned.
     """
 
     what: str
@@ -161,9 +161,9 @@ def orient_loss(parts: Any, step: Step) -> torch.Tensor:
 
 
 def distill_loss(parts: Any, step: Step) -> torch.Tensor:
-    """Return the squared difference of what is told from a view's vector and the teacher's vector, per dimension."""
+    """Return the mean squared error of the teacher's vector, as a linear map predicts it from a view's vector."""
     assert step.targets is not None
-    return ((parts["teller"](parts["vectors"](step.views[0])).float() - step.targets) ** 2).mean()
+    return ((parts["regressor"](parts["vectors"](step.views[0])).float() - step.targets) ** 2).mean()
 
 
 def every_resolution(backbone: Backbone) -> str:
@@ -207,8 +207,8 @@ OBJECTIVES = {
         rate=3e-4, augmentation=PLAIN,
     ),
     "distill": Objective(
-        what="learned to tell, by a linear map of its vectors, what an encoder sees (distillation, Hinton, Vinyals and "
-        "Dean 2015; of vectors, as Romero et al. 2015)",
+        what="learned to predict the vectors of another encoder by a linear map of its own (distillation, Hinton, "
+        "Vinyals and Dean 2015; of vectors, as Romero et al. 2015)",
         extend=nothing_more, loss=distill_loss, foresee=vectors_of_teacher, distils="lite0-cells", views=1,
         pool=every_resolution, rate=3e-4, augmentation=PLAIN,
     ),

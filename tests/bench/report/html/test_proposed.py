@@ -181,7 +181,7 @@ def test_cells_of_a_list_are_told_apart_by_their_place(copied):
     table = pd.read_parquet(copied / "instances.parquet").head(2)
     cells = table.assign(x0=[0, 0], y0=[0, 0], x1=[10, 20], y1=[10, 20]).astype(dict.fromkeys(BOX, "Int64"))
     listed = pd.DataFrame({"path": [cells["path"].iloc[0]] * 2, "x0": [0, 5], "y0": [0, 5], "x1": [10, 9], "y1": [10, 9],
-                           "order": [1, 2], "task": "new", CHOSEN_BY: BY_LOT, "why": "drawn by lot"})  # fmt: skip
+                           "order": [1, 2], "task": "new", CHOSEN_BY: BY_LOT, "why": "drawn at random"})  # fmt: skip
     with_list(copied, listed, "of-cells")
     root = copied.parents[2]
     [lists] = [proposed.read_proposed(root / "results" / "next", cells, root)]

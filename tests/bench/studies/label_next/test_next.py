@@ -1,4 +1,4 @@
-"""From images and labels to a list, from the list to labels, and from there to scores on what was drawn by lot."""
+"""From images and labels to a list, from the list to labels, and from there to scores on what was drawn at random."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_scores_on_picked_labels_are_warned_of_and_those_on_drawn_ones_can_be_as
         propose(demo, tmp_path, labels=table, count=40)
         label(demo, table, tmp_path, 40)
     told = load_dataset(table)
-    assert any("were picked by `bench next` and not drawn by lot" in note for note in told.notes)
+    assert any("were picked by `bench next` and not drawn at random" in note for note in told.notes)
     drawn = load_dataset(table, reading=Reading(drawn_only=True))
     marks = read_csv(table).set_index("path")["chosen_by"]
     assert set(drawn.table["path"]) == set(marks[marks == "random"].index) and 20 <= len(drawn.table) < 80
@@ -132,7 +132,7 @@ def test_where_a_class_has_too_few_drawn_labels_a_run_is_refused(demo):
     rows = pd.DataFrame({"label": list("aaaabbbb"), "group": [f"s{i}" for i in range(8)], "split": ["learn", *[None] * 3] * 2})
     assert plan_splits(rows, ("a", "b")).test_rows().tolist() == [1, 2, 3, 5, 6, 7]
     rows.loc[[1, 2], "split"] = "learn"
-    with pytest.raises(BenchError, match="class 'a' with 1 group among the 4 labels that were drawn by lot; expected at"):
+    with pytest.raises(BenchError, match="class 'a' with 1 group among the 4 labels that were drawn at random; expected at"):
         plan_splits(rows, ("a", "b"))
 
 
@@ -140,7 +140,7 @@ def test_the_page_shows_the_list_first_with_its_reasons_and_then_the_others_at_r
     found = propose(demo, tmp_path, labels=demo / "none.csv", count=6)
     task = read_task(LabelRequest(source=source(demo), out=tmp_path, order="next"))
     assert [key[0] for key in task.keys[:6]] == found.table["path"].tolist()
-    assert task.why[0] == "drawn by lot" and task.why[6] == "" and task.lead == "Next" and len(task.keys) == 80
+    assert task.why[0] == "drawn at random" and task.why[6] == "" and task.lead == "Next" and len(task.keys) == 80
     assert task.given[0] is None and not task.keeps
     with pytest.raises(BenchError, match=r"no .*other.*next.csv; expected what `bench next` wrote"):
         read_task(LabelRequest(source=source(demo), out=tmp_path, order="next:other"))
@@ -224,7 +224,7 @@ def test_in_python_it_is_the_same_list(demo, tmp_path):
     found = bench.next_labels(
         demo / "raw", labels=demo / "none.csv", n=8, encoders="texture", out=tmp_path / "py", workers=1, progress=False
     )
-    assert len(found) == 8 and "drawn by lot" in str(found)
+    assert len(found) == 8 and "drawn at random" in str(found)
     assert set(found.table.columns) == set(by_hand.table.columns)
 
 

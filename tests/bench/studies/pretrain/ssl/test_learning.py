@@ -208,7 +208,7 @@ def told(student: np.ndarray, teacher: np.ndarray) -> float:
 
 def test_a_small_network_tells_what_an_encoder_sees_in_other_images(learn, tmp_path, labelled):
     made = learn("distill", teacher="texture", steps=120, batch=64, keep_every=200)
-    assert "The encoder is texture" in made.what and made.settings["pool"] == "layers"
+    assert "That encoder is texture" in made.what and made.settings["pool"] == "layers"
     seen = resolve("texture").load().encode(list(labelled.pixels)).astype(float)
     seen = (seen - seen.mean(0)) / np.maximum(seen.std(0), 1e-6)
     random = learn("distill", teacher="texture", steps=1, batch=64)
