@@ -1,6 +1,6 @@
 """The whole way: a folder of images to a leaderboard, each stage doing only what is missing.
 
-    load_dataset -> make_instances -> extract -> plan_sweep -> run_units -> build_leaderboard
+    load_dataset -> make_instances -> extract -> plan_sweep -> producers -> build_leaderboard
 
 A run writes <out>/runs/<name>/{dataset.json, run.json, ledger/, instances.parquet, predictions/, leaderboard.csv,
 leaderboard.md, pairs.csv, ...}, see `bench.runs.place`, and refreshes <out>/leaderboard.csv and .md. Embeddings lie
@@ -31,9 +31,8 @@ from bench.fitting.finetune.producer import FineTuning, Tunable, count_trainings
 from bench.fitting.finetune.recipe import split_heads
 from bench.fitting.forecast import Forecast, forecast, with_rows
 from bench.fitting.head_fits import HeadFits
-from bench.fitting.producers import Producer, produce
+from bench.fitting.producers import Producer, plan_blocks
 from bench.fitting.prompts import Prompts, make_prompts
-from bench.fitting.schedule import mapped
 from bench.fitting.views import Embedded
 from bench.fitting.zero_shot import ZeroShot
 from bench.report.run_facts import describe_run
@@ -50,9 +49,10 @@ from bench.request import (
     views_of,
     with_panel,
 )
+from bench.runs.borrow import borrow_units
 from bench.runs.place import give_back, place_run
 from bench.storage.buckets.mirror import shown
-from bench.storage.scratch import scratch
+from bench.storage.scratch import mapped, scratch
 from bench.work.calls import Engine
 from bench.work.local import LOCAL
 from bench.work.processes import processes
@@ -106,7 +106,7 @@ def run(
     """Do what is asked and write the leaderboard.
 
     device: "auto", "cpu", "cuda" or "cuda:N". fit_device: "cpu", or a GPU for the heads that can. workers, memory: see
-    `bench.fitting.schedule.run_units`. engine: who embeds and fits. command: as the user typed it. on_data: is given
+    `bench.fitting.head_fits.HeadFits`. engine: who embeds and fits. command: as the user typed it. on_data: is given
     the data as they are understood, and what `data_warnings` says of them, before anything is embedded. Raises, before
     anything is written, BenchError for data the protocol cannot be run on, and EncoderError for an unknown encoder or
     device.
@@ -159,11 +159,13 @@ def run(
         if prompts:  # first: it fails before anything is fitted where a text tower cannot be had
             producers.insert(0, _zero_shot(specs, embedded, prompts, prepared.store))
         try:
-            produced = produce(sweep, producers, run_folder)
+            sweep, planned = plan_blocks(sweep, producers)
+            borrow_units(run_folder, sweep.blocks)
+            counts = [producer.make(sweep, blocks, run_folder) for producer, blocks in planned]
         except BenchError:
             give_back(run_folder)
             raise
-    sweep = produced.sweep
+    reused, made = (sum(column) for column in zip(*counts, strict=True))
     known = encoder_facts(prepared.store, specs, {spec.name: views[spec.name].width for spec in specs}, ensembles)
     if prepared.dataset is not data:  # images turned out undecodable
         warned = data_warnings(prepared.dataset)
@@ -174,10 +176,9 @@ def run(
     )  # fmt: skip
     board, fresh, kept = write_up(run_folder, Path(request.out), sweep, facts, refused=refused, command=command)
     notes = (*asked.precisions, *filter(None, (alone, elsewhere, kept)))
-    up_to_date = not (produced.made or fresh or sum(extracted.made.values()))
+    up_to_date = not (made or fresh or sum(extracted.made.values()))
     return RunReport(
-        run_folder, board, refused, extracted, produced.reused, produced.made, up_to_date, asked.left_out, notes,
-        missing,
+        run_folder, board, refused, extracted, reused, made, up_to_date, asked.left_out, notes, missing
     )  # fmt: skip
 
 

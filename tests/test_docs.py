@@ -245,6 +245,15 @@ def test_folding_keeps_every_row_and_a_second_time_changes_nothing():
     assert folded.count("timm:mobilenetv2") == 1 and script("fold_pages").readable(folded) == folded
 
 
+@pytest.mark.parametrize("page", ["README.md", "results/README.md"])
+def test_scores_with_an_interval_are_those_of_a_leaderboard(page):
+    """Numbers that are quoted from a table stay those of the table when it is made again."""
+    shown = re.compile(r"\d+\.\d \[\d+-\d+\]")
+    boards = " ".join(text_of(board) for board in (ROOT / "results").rglob("leaderboard.md"))
+    quoted = shown.findall(re.sub(r"\s+", " ", text_of(ROOT / page)))
+    assert quoted and not set(quoted) - set(shown.findall(boards))
+
+
 def test_the_picture_shows_the_rows_of_the_sample_leaderboard():
     import pandas as pd
 

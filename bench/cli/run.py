@@ -6,7 +6,6 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from bench.cli.closing import say_next
@@ -156,17 +155,18 @@ def run(
         return
     command = shlex.join(["bench", *sys.argv[1:]])
 
-    def make() -> tuple[Path, tuple[RunReport, pd.DataFrame | None]]:
-        with engine.open(out, workers=workers, memory=memory, sees=[source.data]) as opened, progress_bars() as report:
-            how: dict[str, Any] = {
-                "device": device, "fit_device": fit_device, "workers": workers, "memory": memory, "engine": opened,
-            }  # fmt: skip
-            result = run_all(request, command=command, on_progress=report, on_data=on_data, **how)
-            leaked = _audit(request, result, command, on_progress=report, **how) if leak else None
-        return result.folder, (result, leaked)
-
     with console.hear() as heard:
-        result, leaked = until_published(out, make)
+        for made_in in until_published(out):
+            with (
+                engine.open(out, workers=workers, memory=memory, sees=[source.data]) as opened,
+                progress_bars() as report,
+            ):
+                how: dict[str, Any] = {
+                    "device": device, "fit_device": fit_device, "workers": workers, "memory": memory, "engine": opened,
+                }  # fmt: skip
+                result = run_all(request, command=command, on_progress=report, on_data=on_data, **how)
+                leaked = _audit(request, result, command, on_progress=report, **how) if leak else None
+            made_in(result.folder)
         _say(result, SPLIT_KINDS[protocol.split].diagnostic)
         if html:
             console.print(report_of(result.folder))

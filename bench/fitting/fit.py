@@ -30,6 +30,9 @@ from bench.runs.blocks import FitBlock
 from bench.runs.ledger import write_part
 from bench.runs.predictions import Predictions, as_stored, write_unit
 from bench.runs.tested import Tested
+from bench.storage.buckets.mirror import present
+from bench.work.bucket_claims import claims_in
+from bench.work.engine import claim_missing
 
 SupportRows = Mapping[tuple[int, int, str], np.ndarray]  # (shots, seed, split) -> row positions
 
@@ -125,34 +128,31 @@ class _Output:
         return replace(known, support=support)
 
 
-def fit_units(
-    units: Sequence[FitBlock],
-    view: View,
-    supports: SupportRows,
-    inputs: SweepInputs,
-    on_done: Callable[[FitBlock], None] = lambda unit: None,
-) -> None:
-    """Fit units of one encoder and commit each; `on_done` is told of it. One BLAS thread."""
+def fit_task(task: Sequence[FitBlock], supports: SupportRows, view: View, inputs: SweepInputs) -> int:
+    """Fit those units of a task that nobody else is making and commit each; returns their number. One BLAS thread."""
     from threadpoolctl import threadpool_limits
 
-    plan = inputs.plan
-    outputs = [_output(unit, inputs) for unit in units]
-    seeds_of = {shots: max(unit.draws for unit in units if unit.shots == shots) for shots in _levels(units)}
-    axes = axes_for(view, inputs)
-    with threadpool_limits(1):
-        drawn = plan.repeats[: max(seeds_of.values())]  # few draws do not reach the last partitions
+    at, plan = {unit.name: unit for unit in task}, inputs.plan
+    with claims_in(inputs.run / "claims") as claims, threadpool_limits(1):
+        mine, _ = claim_missing(at, claims, lambda name: not present(at[name].path(inputs.run)))
+        units = [at[name] for name in mine]
+        outputs = [_output(unit, inputs) for unit in units]
+        seeds_of = {shots: max(unit.draws for unit in units if unit.shots == shots) for shots in _levels(units)}
+        axes = axes_for(view, inputs)
+        drawn = plan.repeats[: max(seeds_of.values(), default=0)]  # few draws do not reach the last partitions
         visits = [(r, f, split) for r, splits in enumerate(drawn) for f, split in enumerate(splits)]
         for number, (r, f, split) in enumerate(visits, 1):
             pool = rows_of(view, split, inputs, axes)
-            at = np.searchsorted(inputs.test_rows, split.test)
-            for shots in _levels(units):
+            at_rows = np.searchsorted(inputs.test_rows, split.test)
+            for shots in seeds_of:
                 own = [output for output in outputs if output.unit.shots == shots]
                 for seed in range(r, seeds_of[shots], len(plan.repeats)):
-                    _fit_draw(own, f, Drawn(seed, split, supports[shots, seed, split.name], pool), at, inputs)
+                    _fit_draw(own, f, Drawn(seed, split, supports[shots, seed, split.name], pool), at_rows, inputs)
                 if number == len(visits):
                     for output in own:
                         _commit(output, inputs)
-                        on_done(output.unit)
+                        claims.done(output.unit.name)
+    return len(units)
 
 
 def axes_for(view: View, inputs: SweepInputs) -> Callable[[], Axes]:

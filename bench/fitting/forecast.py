@@ -12,9 +12,9 @@ import pandas as pd
 
 from bench.fitting.fit import Drawn, SweepInputs, parts_of, rows_of, truth_of
 from bench.fitting.plan import Sweep
-from bench.fitting.schedule import check_finite, cut_tasks, fits_of, inputs_of, memory_budget
 from bench.fitting.selection import choose
-from bench.fitting.views import View
+from bench.fitting.tasks import cut_tasks, fits_of, inputs_of, memory_budget
+from bench.fitting.views import View, check_finite
 from bench.heads import get_heads
 from bench.runs.blocks import FitBlock
 from bench.runs.ledger import ledger_rows

@@ -1,6 +1,6 @@
 """Plan many fits: every encoder x head x number of labels, over all draws and noise rates, as blocks named by content.
 
-`plan_sweep` names the work, `bench.fitting.schedule.run_blocks` does what is missing. A block's numbers depend on its
+`plan_sweep` names the work, producers (`bench.fitting.producers`) do what is missing. A block's numbers depend on its
 own description alone: not on the number of workers, the order, or what else is in the sweep.
 """
 

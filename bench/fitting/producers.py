@@ -7,14 +7,12 @@ classification compares words (`bench.fitting.zero_shot`), networks are trained 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from bench.fitting.plan import Sweep
 from bench.runs.blocks import FitBlock
-from bench.runs.borrow import borrow_units
-from bench.storage.buckets.mirror import bring
 
 
 class Producer(Protocol):
@@ -27,19 +25,12 @@ class Producer(Protocol):
         """Make those of its blocks that have no output below a run's folder; returns (reused, made)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Produced:
-    """A sweep with the blocks of all producers, and how many of them were there already and how many were made."""
+def plan_blocks(
+    sweep: Sweep, producers: Sequence[Producer]
+) -> tuple[Sweep, list[tuple[Producer, tuple[FitBlock, ...]]]]:
+    """Return the sweep with the blocks of all producers, and which of them each makes, in the order of the producers.
 
-    sweep: Sweep
-    reused: int
-    made: int
-
-
-def produce(sweep: Sweep, producers: Sequence[Producer], run: Path) -> Produced:
-    """Make what is missing below a run's folder, in the order of the producers.
-
-    What other runs of the results folder have made is used. Blocks without labels come last.
+    Blocks without labels come last.
     """
     planned: list[tuple[Producer, tuple[FitBlock, ...]]] = []
     everything: dict[str, FitBlock] = {block.name: block for block in sweep.blocks}
@@ -48,8 +39,4 @@ def produce(sweep: Sweep, producers: Sequence[Producer], run: Path) -> Produced:
         everything |= {block.name: block for block in blocks}
         planned.append((producer, blocks))
     in_order = sorted(everything.values(), key=lambda block: block.level is None)
-    sweep = replace(sweep, blocks=tuple(in_order))
-    bring(path for block in sweep.blocks for path in (block.path(run), block.part(run)))
-    borrow_units(run, sweep.blocks)
-    counts = [producer.make(sweep, blocks, run) for producer, blocks in planned]
-    return Produced(sweep=sweep, reused=sum(reused for reused, _ in counts), made=sum(made for _, made in counts))
+    return replace(sweep, blocks=tuple(in_order)), planned

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Protocol as Interface
 
 import numpy as np
 
+from bench.errors import BenchError
 from bench.fitting.scaling import Scaling, scale_rows, scaling_of
 from bench.heads.axes import SAMPLE, Axes, axes_of
 
@@ -89,3 +90,13 @@ def axes_of_view(view: View, count: int) -> Axes:
     """
     some = np.arange(0, count, -(-count // SAMPLE))
     return axes_of(view.take(some, some, np.arange(len(some))))
+
+
+def check_finite(views: Sequence[View]) -> None:
+    """Raise BenchError for the first view with numbers that are not finite."""
+    for view in views:
+        if count := view.broken():
+            raise BenchError(
+                f"Got {count} embeddings of '{view.name}' that hold NaN or infinity; expected finite numbers. "
+                "Check the images they are of, or leave the encoder out."
+            )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 from bench.errors import BenchError
 from bench.report.write_up import refresh_overview
@@ -20,7 +19,6 @@ BESIDE = (*OF_REPORT, LEAK)  # what is put beside the tables
 UNITS = ("predictions", "ledger")
 AT_ONCE = 8
 TRIES = 8  # writings of others that may come in between
-T = TypeVar("T")
 
 
 def bring_results(out: Path, names: Sequence[str] = ()) -> None:
@@ -78,14 +76,20 @@ def _sweep(out: Path, folder: Path) -> None:
         claims_in(place / "claims").sweep()
 
 
-def until_published(out: Path, make: Callable[[], tuple[Path, T]]) -> T:
-    """Make a run until its tables count, and then the overview; returns what was made. make: (its folder, the rest)."""
+def until_published(out: Path) -> Iterator[Callable[[Path], None]]:
+    """Yield until the tables of a run count, and then let the overview count.
+
+    What is yielded is to be told the folder of the run, once it is made: others may have published in between, and it
+    has to be made again.
+    """
     for _ in range(TRIES):
-        folder, made = make()
+        folders: list[Path] = []
+        yield folders.append
+        [folder] = folders
         if publish_run(out, folder):
             publish_overview(out)
             _sweep(out, folder)
-            return made
+            return
     raise BenchError(
         f"Got {shown(folder)}, whose tables others replaced {TRIES} times meanwhile; expected one request at a time "
         "under a name. Give --name another one; its fits are kept."

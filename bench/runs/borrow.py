@@ -9,15 +9,17 @@ from pathlib import Path
 
 from bench.runs.blocks import FitBlock
 from bench.storage.atomic import replacing
-from bench.storage.buckets.mirror import present, send
+from bench.storage.buckets.mirror import bring, present, send
 
 
 def borrow_units(run: Path, units: Sequence[FitBlock]) -> int:
     """Give a run the predictions of its units that lie in the folders beside it; returns how many.
 
     They are linked, or copied where that is not possible; what cannot be read is left to be made. A unit's name stands
-    for everything that its numbers depend on, and its checksum is verified when it is read.
+    for everything that its numbers depend on, and its checksum is verified when it is read. What a bucket has of the
+    run is brought first.
     """
+    bring(path for unit in units for path in (unit.path(run), unit.part(run)))
     lacking = {unit.path(run).name: unit.path(run) for unit in units if not unit.path(run).exists()}
     found = 0
     for folder in sorted(run.parent.glob("[!.]*/predictions")):

@@ -83,8 +83,8 @@ def percentile_interval(samples: np.ndarray, level: float = LEVEL) -> tuple[np.n
 def held_out_best(hits: Hits, *, halvings: int = 200, seed: int = 0) -> float:
     """Return what the method that is best on one half of the test groups scores on the other, mean over halvings.
 
-    The best of many is best by luck as well; this score is not. A half takes every other group of each class in a
-    random order, so classes stay represented. NaN where a class has one group only.
+    The best of many owes part of its score to luck; this score does not. A half takes every other group of each class
+    in a random order, so classes stay represented. NaN where a class has one group only.
     """
     M, _, G, K = hits.right.shape
     if (hits.total > 0).sum(0)[hits.total.sum(0) > 0].min() < 2:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
+
 from bench.storage.atomic import READ_ONLY, refusal
 from bench.storage.owner import is_left, temporary
 
@@ -51,3 +53,10 @@ def sweep_scratch(place: Path) -> int:
                 left.append(folder)
                 shutil.rmtree(folder, ignore_errors=True)
     return len(left)
+
+
+def mapped(X: np.ndarray, folder: Path, name: str) -> np.ndarray:
+    """Return X written to a file of `folder` and mapped from there, so that processes share it without a copy."""
+    path = folder / f"{name}.npy"
+    np.save(path, X)
+    return np.load(path, mmap_mode="r")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -52,6 +53,7 @@ def worker_processes(
 def _begin(parent: int, folder: str, libraries: Sequence[str]) -> None:
     """Begin a process of this parent in this folder with these libraries."""
     die_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     for name in libraries:
         import_module(name)
     with suppress(OSError):  # it is gone, and so are the relative paths

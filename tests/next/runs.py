@@ -24,8 +24,8 @@ from designs import WIDTH
 from threadpoolctl import threadpool_limits
 
 from bench.data.chosen_by import LEARN
+from bench.fitting.head_fits import HeadFits
 from bench.fitting.plan import plan_sweep
-from bench.fitting.schedule import run_units
 from bench.fitting.views import Embedded
 from bench.protocol.protocol import Protocol
 from bench.report.pages.markdown import table_lines
@@ -43,7 +43,7 @@ def score(y: np.ndarray, Z: np.ndarray, split: list[str | None]) -> pd.Series:
     table = table.assign(level="expert", image=table["instance"])
     with tempfile.TemporaryDirectory() as folder:
         sweep = plan_sweep(table, CLASSES, Protocol(shots=(SHOTS,), draws=DRAWS), {"e": ("key", "unit")}, [HEAD])
-        run_units(sweep, {"e": Embedded("e", "key", "unit", Z)}, Path(folder), workers=1)
+        HeadFits(views={"e": Embedded("e", "key", "unit", Z)}, workers=1).make(sweep, sweep.blocks, Path(folder))
         facts = RunFacts("made up", "whole", "", "", sweep.plan.rule, "", "spread", CLASSES,
                          {"e": EncoderFacts("none", WIDTH, False, 0.0)})  # fmt: skip
         return build_leaderboard(Path(folder), sweep.blocks, sweep.table, sweep.plan, facts).table.iloc[0]

@@ -3,7 +3,7 @@
     python tests/performance/beyond_one_machine.py
 
 The same work on the same processors: 10,000 small images through `extract` with color-stats, and 10,000 fits of the
-centroid through `run_units`, by the local engine and by a Ray cluster of as many processors that is started here. The
+centroid through `HeadFits`, by the local engine and by a Ray cluster of as many processors that is started here. The
 two take turns, and the order changes from round to round. Seconds on the clock; the ratio is the median of those of the
 rounds. Starting and leaving the cluster is told apart, as it is done once a command. Both leave the same bytes, which
 is compared.
@@ -29,8 +29,9 @@ from tables import table
 from bench.embeddings.embed import DataSpec, Prepared, prepare
 from bench.embeddings.extract import extract
 from bench.embeddings.store import EmbeddingStore
+from bench.fitting.head_fits import HeadFits
 from bench.fitting.plan import Sweep, plan_sweep
-from bench.fitting.schedule import fits_of, run_units
+from bench.fitting.tasks import fits_of
 from bench.fitting.views import Embedded
 from bench.protocol.protocol import Protocol
 from bench.work.calls import Asked, Engine
@@ -67,12 +68,12 @@ def main(arguments: list[str] | None = None) -> None:
         prepared = prepare(DataSpec(place / "raw"), place / "out")
         sweep, views = make_sweep(given.fits)
         fits = sum(fits_of(block, sweep) for block in sweep.blocks)
-        fit = partial(run_units, views=views, workers=workers, scratch=place)
+        fit = partial(HeadFits, views=views, workers=workers, scratch=place)
         work: dict[str, Run] = {
             f"{given.images:,} images, color-stats": lambda engine, to, few, tell: embed(prepared, to, engine, tell, few=few),
             f"{fits:,} fits, centroid": lambda engine, to, few, tell: fit(
-                replace(sweep, blocks=sweep.blocks[:4]) if few else sweep, run=to, engine=engine, on_progress=tell
-            ),
+                engine=engine, on_progress=tell
+            ).make(sweep, sweep.blocks[:4] if few else sweep.blocks, to),
         }  # fmt: skip
         began = time.perf_counter()
         asked = Asked(name="ray", workers=workers, out=place)

@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python tests/performance/whole_sweep.py
 
-One made-up encoder, one split, 5 shot levels x 4 noise levels x 20 seeds, through `bench.fitting.schedule.run_units`: from
+One made-up encoder, one split, 5 shot levels x 4 noise levels x 20 seeds, through `bench.fitting.head_fits`: from
 embeddings to the ledger and the predictions on disk. `grids`: every setting of the heads is fitted and the best on the
 test rows is chosen, which is what costs most of all kinds of selection that need no other data; xgboost at its
 default. `fixed`: all heads at their defaults. The loops fit and predict, and write nothing; they are run on the first
@@ -27,8 +27,8 @@ from sweep import numbers
 from tables import table, times
 from threadpoolctl import threadpool_limits
 
+from bench.fitting.head_fits import HeadFits
 from bench.fitting.plan import Sweep, plan_sweep
-from bench.fitting.schedule import run_units
 from bench.fitting.views import Embedded
 from bench.protocol.noise import NoiseContext, flip_labels
 from bench.protocol.protocol import Protocol
@@ -125,7 +125,7 @@ def run(sweeps: Sequence[Sweep], view: Embedded, workers: int) -> tuple[float, f
     with tempfile.TemporaryDirectory() as folder:
         wall, cpu = time.perf_counter(), cpu_seconds()
         for sweep in sweeps:
-            reused, made = run_units(sweep, {view.name: view}, Path(folder), workers=workers)
+            reused, made = HeadFits(views={view.name: view}, workers=workers).make(sweep, sweep.blocks, Path(folder))
             assert (reused, made) == (0, len(sweep.blocks))
         wall = time.perf_counter() - wall
         if workers > 1:

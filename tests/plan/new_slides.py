@@ -31,8 +31,8 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "simulation"))
 from designs import WIDTH, Design, make_study
 from threadpoolctl import threadpool_limits
 
+from bench.fitting.head_fits import HeadFits
 from bench.fitting.plan import plan_sweep
-from bench.fitting.schedule import run_units
 from bench.fitting.views import Embedded
 from bench.protocol.protocol import Protocol
 from bench.report.pages.markdown import table_lines
@@ -92,7 +92,7 @@ def run(
     views = views_of(kind, X, rng)
     named = {name: (one.key, "unit") for name, one in views.items()}
     sweep = plan_sweep(table, kind.design.names, protocol, named, list(heads))
-    run_units(sweep, views, folder, workers=1)
+    HeadFits(views=views, workers=1).make(sweep, sweep.blocks, folder)
     facts = RunFacts("made up", "whole", "", "", sweep.plan.rule, sweep.plan.reason, protocol.support_groups, kind.design.names,
                      {name: EncoderFacts("none", WIDTH, False, 0.0) for name in views})  # fmt: skip
     board = build_leaderboard(folder, sweep.blocks, sweep.table, sweep.plan, facts)

@@ -21,8 +21,8 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sweep import arguments, rows_of
 
+from bench.fitting.head_fits import HeadFits
 from bench.fitting.plan import Sweep, plan_sweep
-from bench.fitting.schedule import run_units
 from bench.fitting.views import Embedded
 from bench.protocol.protocol import Protocol
 from bench.report.pages.markdown import table_lines
@@ -64,7 +64,7 @@ def _ours(sweep: Sweep, views: dict[str, Embedded]) -> list[list[object]]:
         with tempfile.TemporaryDirectory() as folder:
             started = time.process_time()
             part = Sweep(sweep.table, sweep.classes, sweep.plan, sweep.draws, sweep.protocol, (unit,), sweep.noise_inputs)
-            run_units(part, views, Path(folder), workers=1)
+            HeadFits(views=views, workers=1).make(part, part.blocks, Path(folder))
             took = time.process_time() - started
             own = read_ledger(Path(folder))
         scores = own["balanced_accuracy"].mean(), own["log_loss"].mean()

@@ -20,8 +20,8 @@ import pandas as pd
 
 from bench.embeddings.embed import DataSpec, embed, prepare
 from bench.fitting import episode
+from bench.fitting.head_fits import HeadFits
 from bench.fitting.plan import plan_sweep
-from bench.fitting.schedule import run_units
 from bench.fitting.views import Embedded
 from bench.heads.choice import weights_of
 from bench.protocol.protocol import Protocol
@@ -56,7 +56,7 @@ def main() -> None:
     sweep = plan_sweep(table, classes, protocol, keys, given.heads.split(","))
     print(name, len(table), "rows", len(sweep.blocks), "units", *sweep.refused, sep="; ")
     with tempfile.TemporaryDirectory() as folder:
-        run_units(sweep, views, Path(folder), workers=1)
+        HeadFits(views=views, workers=1).make(sweep, sweep.blocks, Path(folder))
         ledger = read_ledger(Path(folder))
     widths = {view.name: view.width for view in views.values()}
     ledger = ledger[[column for column in ledger if ":" not in column]]

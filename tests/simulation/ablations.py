@@ -19,8 +19,8 @@ import pandas as pd
 from designs import WIDTH, Design, make_study
 from threadpoolctl import threadpool_limits
 
+from bench.fitting.head_fits import HeadFits
 from bench.fitting.plan import plan_sweep
-from bench.fitting.schedule import run_units
 from bench.fitting.views import Embedded
 from bench.protocol.protocol import Protocol
 from bench.report.pages.markdown import table_lines
@@ -54,7 +54,7 @@ def fitted(design: Design, errors: Mapping[str, float], folder: Path, rng: np.ra
     protocol = Protocol(shots=(2, design.shots), draws=design.draws, select=("fixed",))
     keys = {name: (view.key, "unit") for name, view in views.items()}
     sweep = plan_sweep(table, design.names, protocol, keys, ["centroid", "ridge"])
-    run_units(sweep, views, folder, workers=1)
+    HeadFits(views=views, workers=1).make(sweep, sweep.blocks, folder)
     facts = RunFacts("made up", "whole", "", "", sweep.plan.rule, "", protocol.support_groups, design.names,
                      {name: EncoderFacts("none", WIDTH, False, 1.0) for name in views})  # fmt: skip
     return RunRecord(tuple(sweep.blocks), sweep.table, sweep.plan, facts, (), "")

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.fitting.head_fits import HeadFits
 from bench.fitting.plan import plan_sweep
-from bench.fitting.schedule import run_units
 from bench.fitting.views import Embedded
 from bench.protocol.protocol import Protocol
 from bench.protocol.splits import plan_splits
@@ -114,7 +114,7 @@ def board_of(design: Design, table: pd.DataFrame, X: np.ndarray, heads: tuple[st
     views = {"e": Embedded("e", "key", "unit", X)}
     with tempfile.TemporaryDirectory() as folder:
         sweep = plan_sweep(table, design.names, protocol, {"e": ("key", "unit")}, list(heads))
-        run_units(sweep, views, Path(folder), workers=1)
+        HeadFits(views=views, workers=1).make(sweep, sweep.blocks, Path(folder))
         facts = RunFacts("made up", "whole", "", "", sweep.plan.rule, sweep.plan.reason, protocol.support_groups, design.names,
                          {"e": EncoderFacts("none", WIDTH, False, 0.0)})  # fmt: skip
         return build_leaderboard(Path(folder), sweep.blocks, sweep.table, sweep.plan, facts)

@@ -17,8 +17,8 @@ from designs import WIDTH, Design, make_study
 from studies import Setting, study
 from threadpoolctl import threadpool_limits
 
+from bench.fitting.head_fits import HeadFits
 from bench.fitting.plan import plan_sweep
-from bench.fitting.schedule import run_units
 from bench.fitting.views import Embedded
 from bench.protocol.protocol import Protocol
 from bench.report.pages.markdown import table_lines
@@ -46,7 +46,7 @@ def table_of(design: Design, methods: int, rng: np.random.Generator, behind: flo
     named = {name: (view.key, "unit") for name, view in views.items()}
     with tempfile.TemporaryDirectory() as folder:
         sweep = plan_sweep(table, design.names, protocol, named, ["centroid"])
-        run_units(sweep, views, Path(folder), workers=1)
+        HeadFits(views=views, workers=1).make(sweep, sweep.blocks, Path(folder))
         facts = RunFacts("made up", "whole", "", "", sweep.plan.rule, "", protocol.support_groups, design.names,
                          {name: EncoderFacts("none", WIDTH, False, 0.0) for name in views})  # fmt: skip
         return build_leaderboard(Path(folder), sweep.blocks, sweep.table, sweep.plan, facts)

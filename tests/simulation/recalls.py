@@ -18,8 +18,8 @@ import pandas as pd
 from designs import DESIGNS, WIDTH, Design, make_study
 from threadpoolctl import threadpool_limits
 
+from bench.fitting.head_fits import HeadFits
 from bench.fitting.plan import plan_sweep
-from bench.fitting.schedule import run_units
 from bench.fitting.views import Embedded
 from bench.protocol.protocol import Protocol
 from bench.protocol.splits import plan_splits
@@ -41,7 +41,7 @@ def recall_of(design: Design, table: pd.DataFrame, X: np.ndarray) -> pd.DataFram
     protocol = Protocol(shots=(design.shots,), draws=design.draws)
     with tempfile.TemporaryDirectory() as folder:
         sweep = plan_sweep(table, design.names, protocol, {"e": ("key", "unit")}, [HEAD])
-        run_units(sweep, {"e": Embedded("e", "key", "unit", X)}, Path(folder), workers=1)
+        HeadFits(views={"e": Embedded("e", "key", "unit", X)}, workers=1).make(sweep, sweep.blocks, Path(folder))
         facts = RunFacts("made up", "whole", "", "", sweep.plan.rule, sweep.plan.reason, protocol.support_groups, design.names,
                          {"e": EncoderFacts("none", WIDTH, False, 0.0)})  # fmt: skip
         record = RunRecord(tuple(sweep.blocks), sweep.table, sweep.plan, facts, (), "")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,9 @@ from bench.errors import BenchError
 from bench.fitting.finetune.recipe import KINDS, RECIPE, identity_of
 from bench.fitting.finetune.train import Network, fine_tune
 from bench.fitting.finetune.trainings import Training, assemble, forget, read_answers, trainings_of, write_answers
+from bench.fitting.head_fits import OnProgress
 from bench.fitting.plan import Sweep, drawn_levels, draws_at, identity_at, noises_at
-from bench.fitting.schedule import PROCESS, OnProgress, fits_of, inputs_of, memory_budget
+from bench.fitting.tasks import PROCESS, fits_of, inputs_of, memory_budget
 from bench.protocol.level import Level
 from bench.runs.blocks import FitBlock
 from bench.runs.ledger import write_part
@@ -24,7 +24,7 @@ from bench.runs.predictions import as_stored, read_unit, write_unit
 from bench.storage.buckets.mirror import present
 from bench.work.bucket_claims import claims_in
 from bench.work.calls import Call, Engine, Processes
-from bench.work.engine import Job, share, until_made
+from bench.work.engine import claim_missing, make_all
 from bench.work.local import LOCAL
 
 SELECTION = "fixed"  # there is one setting
@@ -57,7 +57,7 @@ class _Where:
 class FineTuning:
     """Trains networks on the draws of a sweep. kinds: of `bench.fitting.finetune.recipe.KINDS`; encoders: by name.
 
-    workers, memory, scratch: see `bench.fitting.schedule.run_units`. device: returns where networks are trained, "cpu"
+    workers, memory, scratch: see `bench.fitting.head_fits.HeadFits`. device: returns where networks are trained, "cpu"
     or torch's name of a GPU, which one process uses; asked once there is something to train. Units are not named by it.
     """
 
@@ -134,35 +134,25 @@ class FineTuning:
             return wanted and read_answers(where.run, one) is None
 
         todo = sorted(filter(is_missing, by_name.values()), key=lambda one: -len(one.y))
-        total, done = len(by_name), len(by_name) - len(todo)
-        at_once = self._at_once(todo, pixels) if where.device == "cpu" else 1
-
-        def attempt(some: Sequence[Training]) -> int:
-            nonlocal done
-            made = 0
-            for finished in self._run(some, pixels, where, at_once):
-                made += finished
-                done += finished
-                if self.on_progress:
-                    self.on_progress("finetune", done, total)
-            return made
-
-        until_made(todo, attempt, is_missing)
+        total, before = len(by_name), len(by_name) - len(todo)
+        tell = self.on_progress or (lambda what, done, total: None)
+        how = Processes(
+            at_once=self._at_once(todo, pixels) if where.device == "cpu" else 1, scratch=self.scratch,
+            libraries=("torch", "timm"),
+        )  # fmt: skip
+        engine = self.engine if self.engine.here or where.device == "cpu" else LOCAL
+        make_all(
+            todo, lambda some: (map(self._call, some, repeat(pixels), repeat(where)), how), is_missing, engine,
+            lambda made: tell("finetune", before + made, total),
+        )  # fmt: skip
         claims_in(where.run / "claims").sweep()
 
-    def _run(
-        self, some: Sequence[Training], pixels: Mapping[str, np.ndarray], where: _Where, at_once: int
-    ) -> Iterator[int]:
-        """Yield how many trainings were made, 0 or 1, of each."""
-        calls = (
-            Call(
-                name=f"{one.kind} of {one.encoder} on {len(one.y)} labels ({one.name[:8]})",
-                do=_make, own=(one, self.encoders[one.encoder].load, os.getpid()), shared=(pixels[one.encoder], where),
-            )
-            for one in some
+    def _call(self, one: Training, pixels: Mapping[str, np.ndarray], where: _Where) -> Call:
+        """Return the call that makes a training."""
+        return Call(
+            name=f"{one.kind} of {one.encoder} on {len(one.y)} labels ({one.name[:8]})",
+            do=_make, own=(one, self.encoders[one.encoder].load), shared=(pixels[one.encoder], where),
         )  # fmt: skip
-        how = Processes(at_once=at_once, scratch=self.scratch, libraries=("torch", "timm"))
-        yield from (self.engine if self.engine.here or where.device == "cpu" else LOCAL).each(calls, how)
 
     def _at_once(self, todo: Sequence[Training], pixels: Mapping[str, np.ndarray]) -> int:
         """Return how many processes train at a time; BenchError where one would take more than the memory given."""
@@ -193,32 +183,26 @@ def count_trainings(sweep: Sweep, blocks: Sequence[FitBlock], run: Path) -> list
 _loaded: dict[str, Network] = {}  # the network of the last training in this process, by key
 
 
-def _make(
-    training: Training, load: Callable[[], Network], parent: int, pixels: np.ndarray, where: _Where
-) -> int:  # fmt: skip
+def _make(training: Training, load: Callable[[], Network], pixels: np.ndarray, where: _Where) -> int:
     """Do a training unless another does it or has done it; returns whether it was done here, as 0 or 1."""
-    if os.getpid() != parent:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     run, device = where.run, where.device
     with claims_in(run / "claims") as claims:
-        job = Job(names=(training.name,), what=training)
-        for mine in share([job], claims, lambda name: not training.path(run).exists(), wait=False):
-            if mine is None:
-                continue
-            if training.key not in _loaded:
-                _loaded.clear()
-                _loaded[training.key] = load()
-            clock = time.process_time if device == "cpu" else time.perf_counter  # whoever else uses the machine
-            started = clock()
-            answer = fine_tune(
-                _loaded[training.key], pixels[training.rows], training.y, training.n_classes, recipe=RECIPE,
-                last=KINDS[training.kind], key=training.random_key, names=training.names.tolist(), device=device,
-            )  # fmt: skip
-            P = answer(pixels[training.test])
-            seconds = clock() - started
-            if not np.isfinite(P).all():
-                raise BenchError(f"Fine-tuning '{training.encoder}' gave probabilities that are not finite.")
-            write_answers(run, training, as_stored(P), seconds)
-            claims.done(training.name)
-            return 1
-    return 0
+        mine, _ = claim_missing([training.name], claims, lambda name: not training.path(run).exists())
+        if not mine:
+            return 0
+        if training.key not in _loaded:
+            _loaded.clear()
+            _loaded[training.key] = load()
+        clock = time.process_time if device == "cpu" else time.perf_counter  # whoever else uses the machine
+        started = clock()
+        answer = fine_tune(
+            _loaded[training.key], pixels[training.rows], training.y, training.n_classes, recipe=RECIPE,
+            last=KINDS[training.kind], key=training.random_key, names=training.names.tolist(), device=device,
+        )  # fmt: skip
+        P = answer(pixels[training.test])
+        seconds = clock() - started
+        if not np.isfinite(P).all():
+            raise BenchError(f"Fine-tuning '{training.encoder}' gave probabilities that are not finite.")
+        write_answers(run, training, as_stored(P), seconds)
+        claims.done(training.name)
+        return 1

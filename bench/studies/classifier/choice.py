@@ -1,9 +1,9 @@
 """Which encoder and head the classifier takes, and what that choice is worth on groups that had no part in it.
 
-The best of many is best by luck as well, so the rows that judge a choice must not make it. Groups are dealt to folds.
-For each fold everything is chosen by the other folds: the setting and the temperature of every head by their log loss,
-then the encoder and head by their balanced accuracy. The chosen one answers the fold, and of all these answers is the
-promise made. The classifier itself takes what is best on all folds.
+The best of many owes part of its score to luck, so the rows that judge a choice must not make it. Groups are dealt to
+folds. For each fold everything is chosen by the other folds: the setting and the temperature of every head by their
+log loss, then the encoder and head by their balanced accuracy. The chosen one answers the fold, and of all these
+answers is the promise made. The classifier itself takes what is best on all folds.
 
     rows of a fold -> probabilities without their own group -> of the candidate that is best on the other folds
 """

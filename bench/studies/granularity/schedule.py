@@ -13,13 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
 
 from bench.errors import BenchError
-from bench.fitting.schedule import check_finite
-from bench.fitting.views import View
+from bench.fitting.views import View, check_finite
 from bench.studies.granularity.blocks import BagBlock
 from bench.studies.granularity.design import Design
 from bench.studies.granularity.fits import fit_methods
@@ -27,7 +27,7 @@ from bench.studies.granularity.methods import Method
 from bench.studies.granularity.predictions import Predictions, join_draws, write_predictions
 from bench.work.calls import Call, Engine, Processes
 from bench.work.claims import Claims
-from bench.work.engine import Job, share, until_made
+from bench.work.engine import Job, claim_missing, make_all
 from bench.work.local import LOCAL
 
 OnProgress = Callable[[str, int, int], None]  # what, done, total
@@ -81,15 +81,11 @@ def make_missing(
     folder = folder.absolute()
     jobs = [Job(names=names, what=part) for part in parts for names in _together(part, missing)]
 
-    def attempt(some: Sequence[Job[EncoderDesign]]) -> int:
-        made = 0
-        progress.tell()
-        for count in engine.each((_call(job, folder) for job in some), Processes(at_once=1)):
-            made += count
-            progress.tell()
-        return made
-
-    made = until_made(jobs, attempt, lambda job: not all(blocks[name].exists(folder) for name in job.names))
+    progress.tell()
+    made = make_all(
+        jobs, lambda some: (map(_call, some, repeat(folder)), Processes(at_once=1)),
+        lambda job: not all(blocks[name].exists(folder) for name in job.names), engine, lambda made: progress.tell(),
+    )  # fmt: skip
     progress.tell()
     Claims(folder / "claims").sweep()  # of who was killed between committing a block and letting go of it
     return len(blocks) - made, made
@@ -101,21 +97,25 @@ def _call(job: Job[EncoderDesign], folder: Path) -> Call:
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return Call(
         name=f"{job.what.view.name} x {method.head} at {method.images} labelled images ({names[0][:8]}){more}",
-        do=_make_job, own=(names, folder), shared=(job.what,),
+        do=_make, own=(names, folder), shared=(job.what,),
         parts=lambda: [_call(Job(names=(name,), what=job.what), folder) for name in names] if more else [],
     )  # fmt: skip
 
 
-def _make_job(names: tuple[str, ...], folder: Path, part: EncoderDesign) -> int:
-    """Make the blocks that nobody else is making; returns their number."""
-    made = 0
+def _make(names: tuple[str, ...], folder: Path, part: EncoderDesign) -> int:
+    """Fit those of some blocks of the same draws that nobody else is making, and commit them; returns their number."""
     with Claims(folder / "claims") as claims:
-        jobs = [Job(names=names, what=part)]
-        for job in share(jobs, claims, lambda name: not part.by_name[name].exists(folder), wait=False):
-            if job is not None:
-                _make(job, folder, claims)
-                made += len(job.names)
-    return made
+        mine, _ = claim_missing(names, claims, lambda name: not part.by_name[name].exists(folder))
+        if not mine:
+            return 0
+        blocks = {part.by_name[name].method: part.by_name[name] for name in mine}
+        heads = {method: block.head for method, block in blocks.items()}
+        [draws] = {block.draws for block in blocks.values()}
+        for method, predictions in fit_methods(part.design, part.scaled, heads, draws).items():
+            block = blocks[method]
+            write_predictions(block.path(folder), predictions, block.identity)
+            claims.done(block.name)
+    return len(mine)
 
 
 def _together(part: EncoderDesign, missing: set[str]) -> list[tuple[str, ...]]:
@@ -129,18 +129,6 @@ def _together(part: EncoderDesign, missing: set[str]) -> list[tuple[str, ...]]:
         if name in missing:
             together.setdefault((block.method.head, block.method.images, block.draws.start), []).append(name)
     return list(map(tuple, together.values()))
-
-
-def _make(job: Job[EncoderDesign], folder: Path, claims: Claims) -> None:
-    """Fit the blocks of a job, which have the same draws, and commit them."""
-    part = job.what
-    blocks = {part.by_name[name].method: part.by_name[name] for name in job.names}
-    heads = {method: block.head for method, block in blocks.items()}
-    [draws] = {block.draws for block in blocks.values()}
-    for method, predictions in fit_methods(part.design, part.scaled, heads, draws).items():
-        block = blocks[method]
-        write_predictions(block.path(folder), predictions, block.identity)
-        claims.done(block.name)
 
 
 class _Progress:

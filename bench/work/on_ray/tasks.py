@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cache
@@ -81,6 +82,7 @@ def run_tasks(cluster: Cluster, calls: Iterable[Call]) -> Iterator[Any]:
 def enter(folder: str, do: Callable[..., Any], own: tuple[Any, ...], *shared: Any) -> tuple[str, Any]:
     """Make a call in a worker; returns the node it was made on, and what it returned."""
     settle(folder)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to answer
     return ray.get_runtime_context().get_node_id(), do(*own, *shared)
 
 

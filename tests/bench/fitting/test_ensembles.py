@@ -10,8 +10,8 @@ from hypothesis.extra.numpy import arrays
 
 from bench.errors import BenchError
 from bench.fitting.ensembles import Concat, Ensemble, Means, mean_probabilities
+from bench.fitting.head_fits import HeadFits
 from bench.fitting.plan import plan_sweep
-from bench.fitting.schedule import run_units
 from bench.protocol.protocol import Protocol
 from bench.runs.predictions import read_unit
 
@@ -37,8 +37,8 @@ def test_a_concatenation_is_swept_like_an_encoder(make_table, make_view, tmp_pat
     views = {view.name: view for view in (*parts, Concat("concat(weak, strong)", parts))}
     keys = {name: (view.key, view.scaling) for name, view in views.items()}
     sweep = plan_sweep(table, "abc", Protocol(shots=(2,), draws=2), keys, ["centroid", "ridge"])
-    assert run_units(sweep, views, tmp_path, workers=2) == (0, 6)
-    assert run_units(sweep, views, tmp_path) == (6, 0)
+    assert HeadFits(views=views, workers=2).make(sweep, sweep.blocks, tmp_path) == (0, 6)
+    assert HeadFits(views=views).make(sweep, sweep.blocks, tmp_path) == (6, 0)
 
 
 @given(arrays(float, (3, 2, 5, 4), elements=st.floats(0, 1)))
@@ -62,7 +62,7 @@ def test_a_mean_is_made_from_what_is_stored_and_once(make_sweep, tmp_path):
     assert len(blocks) == 2 * 2 * 2 * 2
     with pytest.raises(BenchError, match=r"Predictions of weak are missing"):
         means.make(sweep, blocks, tmp_path)
-    run_units(sweep, views, tmp_path)
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     assert means.make(sweep, blocks, tmp_path) == (0, 16)
     assert means.make(sweep, blocks, tmp_path) == (16, 0)
     for unit in blocks:

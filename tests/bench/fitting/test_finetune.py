@@ -14,8 +14,9 @@ from bench.fitting.finetune.recipe import KINDS, RECIPE, Recipe, split_heads
 from bench.fitting.finetune.train import fine_tune
 from bench.fitting.finetune.trainings import FOLDER, trainings_of
 from bench.fitting.fit import Drawn, parts_of, rows_of
+from bench.fitting.head_fits import HeadFits
 from bench.fitting.plan import plan_sweep
-from bench.fitting.schedule import inputs_of, run_units
+from bench.fitting.tasks import inputs_of
 from bench.protocol.protocol import Protocol
 from bench.runs.predictions import read_unit
 
@@ -141,7 +142,7 @@ def test_kinds_of_fine_tuning_are_told_from_heads():
 
 def test_every_draw_and_every_wrong_label_is_that_of_the_heads(make_sweep, tmp_path, made_without_torch):
     sweep, views = make_sweep(SEVERAL, ["centroid"], groups=8)
-    run_units(sweep, views, tmp_path / "run")
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path / "run")
     own = tuning(sweep)
     blocks = own.plan(sweep)
     assert own.make(sweep, blocks, tmp_path / "run") == (0, len(blocks)) and len(blocks) == 2 * len(sweep.blocks)

@@ -10,8 +10,9 @@ import pytest
 from bench.errors import BenchError
 from bench.fitting.ensembles import Concat
 from bench.fitting.fit import rows_of
+from bench.fitting.head_fits import HeadFits
 from bench.fitting.scaling import SCALING, ScaledByDraw, ScaledBySplit, scale_rows
-from bench.fitting.schedule import inputs_of, run_units
+from bench.fitting.tasks import inputs_of
 from bench.fitting.views import Embedded
 from bench.heads import get_heads
 from bench.heads.pool import Pool
@@ -23,7 +24,7 @@ SUPPORT = Protocol(shots=(1, 3), noise=(0.0, 0.3), draws=3, scale_by="support")
 
 
 def predictions(sweep, views, folder):
-    run_units(sweep, views, folder)
+    HeadFits(views=views).make(sweep, sweep.blocks, folder)
     return [read_unit(folder, unit).P for unit in sweep.blocks]
 
 
@@ -100,7 +101,7 @@ def test_every_head_takes_one_labelled_example_of_all_scaled_by_itself(make_swee
 def test_workers_change_no_bit_of_draws_scaled_by_themselves(make_sweep, tmp_path):
     sweep, views = make_sweep(SUPPORT, ["knn", "logreg"])
     one = predictions(sweep, views, tmp_path / "one")
-    run_units(sweep, views, tmp_path / "two", workers=2)
+    HeadFits(views=views, workers=2).make(sweep, sweep.blocks, tmp_path / "two")
     assert all(np.array_equal(P, read_unit(tmp_path / "two", unit).P) for P, unit in zip(one, sweep.blocks, strict=True))
 
 

@@ -13,8 +13,8 @@ from bench.errors import BenchError
 from bench.fitting import fit
 from bench.fitting.ensembles import Ensemble, Means
 from bench.fitting.episode import Episode, Truth
+from bench.fitting.head_fits import HeadFits
 from bench.fitting.plan import plan_sweep
-from bench.fitting.schedule import run_units
 from bench.fitting.selection import choose, refuse_shots, settings_of, way_by_draw
 from bench.fitting.views import Embedded
 from bench.heads import all_heads, get_heads
@@ -196,7 +196,7 @@ KINDS = ("auto", "fixed", "loo", "inner-cv", "oracle")
 
 def test_every_kind_is_a_row_and_the_ledger_says_what_was_chosen(make_sweep, tmp_path):
     sweep, views = make_sweep(Protocol(shots=(4,), noise=(0.0, 0.4), draws=3, select=KINDS), ["ridge", "knn"], groups=40, items=10)
-    run_units(sweep, views, tmp_path)
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     rows = read_ledger(tmp_path)
     assert set(rows["selection"]) == set(KINDS)
     grids = {head.name: list(map(dict, head.grid)) for head in get_heads(["ridge", "knn"])}
@@ -229,7 +229,7 @@ def test_no_selection_is_better_than_the_oracle_in_any_draw(make_sweep, make_tab
     X = rng.normal(size=(len(table), 12)) + 0.7 * np.eye(12)[pd.Categorical(table["label"]).codes]
     view = Embedded("weak", "0" * 32, "unit", X.astype(np.float32))
     sweep = plan_sweep(table, tuple("abc"), protocol, {"weak": (view.key, "unit")}, heads)
-    run_units(sweep, {"weak": view}, tmp_path)
+    HeadFits(views={"weak": view}).make(sweep, sweep.blocks, tmp_path)
     rows = read_ledger(tmp_path).query("selection != 'auto' or chosen_by == 'auto'")
     best = rows.pivot_table(index=["head", "noise", "seed"], columns="selection", values="balanced_accuracy")
     others = best.drop(columns="oracle")
@@ -248,7 +248,7 @@ def test_auto_leaves_groups_out_where_every_class_has_two_and_says_so(make_sweep
         ("xgboost", 1): "fixed", ("xgboost", 3): "fixed",
     }  # fmt: skip
     assert {unit.selection for unit in sweep.blocks} == {"auto"}
-    run_units(sweep, views, tmp_path)
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     rows = read_ledger(tmp_path)
     assert set(rows.query("head == 'ridge' and shots == 3")["chosen_by"]) == {"auto"}
     assert set(rows.query("head == 'ridge' and shots == 1")["chosen_by"]) == {"fixed"}
@@ -267,7 +267,7 @@ def test_a_sweep_hands_no_test_label_to_selection(make_sweep, tmp_path, monkeypa
     sweep, views = make_sweep(Protocol(shots=(4,), noise=(0.4,), draws=2, select=("fixed", "loo", "inner-cv")), ["ridge"])
     seen = []
     monkeypatch.setattr(fit, "choose", lambda *a: seen.append(a[-1].truth) or choose(*a))
-    run_units(sweep, views, tmp_path / "watched")
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path / "watched")
     assert seen and all(truth is None for truth in seen)
 
 
@@ -275,7 +275,7 @@ def test_settings_are_learned_from_oracle_runs_of_other_data_and_never_of_this(m
     some = {"x": 0.3, "yy": 0.5}
     elsewhere, views = make_sweep(Protocol(shots=(2, 6), draws=2, select=("oracle",)), ["knn"], K=2, encoders=some)
     run = tmp_path / "elsewhere"
-    run_units(elsewhere, views, run)
+    HeadFits(views=views).make(elsewhere, elsewhere.blocks, run)
     producer = Means(ensembles=[Ensemble("mean", ("x", "yy"))])
     means = producer.plan(elsewhere)
     producer.make(elsewhere, means, run)  # rows that no setting was chosen for
@@ -297,7 +297,7 @@ def test_settings_are_learned_from_oracle_runs_of_other_data_and_never_of_this(m
     means = pd.DataFrame([json.loads(text) for text in rows["losses"]]).mean()
     [unit] = sweep.blocks
     assert list(unit.settings) == [json.loads(means.idxmin())]
-    run_units(sweep, own, tmp_path / "here")
+    HeadFits(views=own).make(sweep, sweep.blocks, tmp_path / "here")
     assert read_unit(tmp_path / "here", unit).chosen.max() == 0
     with pytest.raises(BenchError, match="no oracle rows of head 'ridge'"):
         make_sweep(protocol, ["ridge"], groups=9)

@@ -8,9 +8,10 @@ import sklearn.metrics
 
 from bench.errors import BenchError
 from bench.fitting import fit
+from bench.fitting.head_fits import HeadFits
 from bench.fitting.plan import plan_sweep
 from bench.fitting.scaling import ScaledBySplit, scale_rows
-from bench.fitting.schedule import inputs_of, run_units
+from bench.fitting.tasks import inputs_of
 from bench.heads import all_heads
 from bench.heads.pool import Pool
 from bench.protocol.noise import KINDS
@@ -42,11 +43,11 @@ def predictions(sweep, run):
 
 def test_the_number_of_workers_and_the_company_do_not_change_a_bit(sweep_of_two, tmp_path):
     sweep, views = sweep_of_two
-    assert run_units(sweep, views, tmp_path / "one", workers=1) == (0, 12)
-    assert run_units(sweep, views, tmp_path / "two", workers=2) == (0, 12)
+    assert HeadFits(views=views, workers=1).make(sweep, sweep.blocks, tmp_path / "one") == (0, 12)
+    assert HeadFits(views=views, workers=2).make(sweep, sweep.blocks, tmp_path / "two") == (0, 12)
     keys = {"strong": (views["strong"].key, "unit")}
     alone = plan_sweep(sweep.table, CLASSES, sweep.protocol, keys, ["logreg"])
-    run_units(alone, views, tmp_path / "alone")
+    HeadFits(views=views).make(alone, alone.blocks, tmp_path / "alone")
     one, two, few = (predictions(s, tmp_path / r) for s, r in ((sweep, "one"), (sweep, "two"), (alone, "alone")))
     for name, found in one.items():
         assert found.P.tobytes() == two[name].P.tobytes()
@@ -61,7 +62,7 @@ def test_the_numbers_of_a_unit_are_its_own_for_any_number_of_classes(K, groups, 
     heads = ["knn", "centroid", "ridge", "lda", "logreg"]
     sweep, views = make_sweep(protocol, heads, K=K, groups=groups, items=8)
     assert sweep.plan.rule == ("folds" if groups == 8 else "fixed")
-    run_units(sweep, views, tmp_path / "all")
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path / "all")
     for head, shots, kind in (
         ("logreg", 6, "fixed"),
         ("knn", 2, "oracle"),
@@ -70,7 +71,7 @@ def test_the_numbers_of_a_unit_are_its_own_for_any_number_of_classes(K, groups, 
     ):
         only = Protocol(shots=(shots,), noise=(0.0, 0.4), draws=2, select=(kind,))
         alone, _ = make_sweep(only, [head], K=K, groups=groups, items=8)
-        run_units(alone, views, tmp_path / "alone")
+        HeadFits(views=views).make(alone, alone.blocks, tmp_path / "alone")
         [unit] = alone.blocks
         one, other = read_unit(tmp_path / "all", unit), read_unit(tmp_path / "alone", unit)
         for name, array in vars(one).items():
@@ -83,7 +84,7 @@ def test_heads_noise_rates_and_kinds_of_selection_share_one_support_a_draw(make_
     made = []
     original = ScaledBySplit.support
     monkeypatch.setattr(ScaledBySplit, "support", lambda self, *a: made.append(a) or original(self, *a))
-    run_units(sweep, views, tmp_path)
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     assert len(made) == 2 * 3 * len(sweep.plan.repeats[0])
 
 
@@ -92,20 +93,20 @@ def test_partitions_that_no_draw_is_of_are_not_looked_at(make_sweep, tmp_path, m
     assert len(sweep.plan.repeats) > 3
     seen, original = [], fit.rows_of
     monkeypatch.setattr(fit, "rows_of", lambda view, split, *rest: seen.append(split.name) or original(view, split, *rest))
-    run_units(sweep, views, tmp_path)
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     assert set(seen) == {split.name for splits in sweep.plan.repeats[:3] for split in splits}
 
 
 def test_a_second_sweep_reuses_every_unit_and_a_lost_or_damaged_one_is_made_again(sweep_of_two, tmp_path):
     sweep, views = sweep_of_two
-    run_units(sweep, views, tmp_path)
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     before = {path: path.read_bytes() for unit in sweep.blocks for path in (unit.path(tmp_path), unit.part(tmp_path))}
-    assert run_units(sweep, views, tmp_path) == (12, 0)
+    assert HeadFits(views=views).make(sweep, sweep.blocks, tmp_path) == (12, 0)
     lost, cut, flipped = [unit.path(tmp_path) for unit in sweep.blocks][:3]
     lost.unlink()
     cut.write_bytes(before[cut][:100])
     flipped.write_bytes(before[flipped][:-1] + bytes([before[flipped][-1] ^ 1]))
-    assert run_units(sweep, views, tmp_path) == (9, 3)
+    assert HeadFits(views=views).make(sweep, sweep.blocks, tmp_path) == (9, 3)
     assert {path: path.read_bytes() for path in before} == before
 
 
@@ -118,7 +119,7 @@ def test_other_labels_are_other_work(sweep_of_two):
 
 def test_metrics_of_a_leaderboard_are_those_of_scikit_learn_under_their_names(sweep_of_two, tmp_path):
     sweep, views = sweep_of_two
-    run_units(sweep, views, tmp_path)
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     board = build_leaderboard(
         tmp_path, sweep.blocks, sweep.table, sweep.plan, facts({"weak": True, "strong": False})
     ).table.set_index(["encoder", "head", "shots", "noise"])
@@ -143,7 +144,7 @@ REFERENCES = {
 
 def test_the_leaderboard_has_every_column_and_puts_signal_first_and_noise_last(sweep_of_two, tmp_path):
     sweep, views = sweep_of_two
-    run_units(sweep, views, tmp_path)
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     board = build_leaderboard(
         tmp_path, sweep.blocks, sweep.table, sweep.plan, facts({"weak": True, "strong": False})
     ).table
@@ -167,7 +168,7 @@ def test_few_groups_get_exact_intervals_and_no_ranks(tmp_path, make_table, make_
     view = make_view(table, "strong", 5.0)
     sweep = plan_sweep(table, CLASSES, Protocol(shots=(1,), draws=3), {"strong": (view.key, "unit")}, ["centroid"])
     assert sweep.plan.rule == "leave-one-group-out"
-    run_units(sweep, {"strong": view}, tmp_path)
+    HeadFits(views={"strong": view}).make(sweep, sweep.blocks, tmp_path)
     board = build_leaderboard(tmp_path, sweep.blocks, table, sweep.plan, facts({"strong": False}))
     row = board.table.iloc[0]
     assert row["ci_method"] == "exact-mover"
@@ -185,13 +186,13 @@ def test_kinds_of_noise_share_supports_and_clean_labels_and_change_nothing_of_ea
     sweep, views = make_sweep(protocol, heads, groups=40, items=8)
     made, original = [], Pool.support
     monkeypatch.setattr(Pool, "support", lambda *a: made.append(a) or original(*a))
-    run_units(sweep, views, tmp_path / "all")
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path / "all")
     assert len(made) == 3
     rates = {(unit.noise_kind, unit.rates) for unit in sweep.blocks}
     assert rates == {("symmetric", (0.0, 0.2, 0.4)), ("asymmetric", (0.2, 0.4)), ("group", (0.2, 0.4))}
     for kind in ("symmetric", "group"):
         alone, _ = make_sweep(Protocol(shots=(2,), noise=(0.0, 0.2, 0.4), noise_kinds=(kind,), draws=3), heads, groups=40, items=8)
-        run_units(alone, views, tmp_path / kind)
+        HeadFits(views=views).make(alone, alone.blocks, tmp_path / kind)
         for one, other in zip(alone.blocks, [u for u in sweep.blocks if u.noise_kind == kind], strict=True):
             own, all_kinds = read_unit(tmp_path / kind, one), read_unit(tmp_path / "all", other)
             assert np.array_equal(own.P[:, -2:], all_kinds.P[:, -2:])
@@ -222,7 +223,7 @@ def test_labels_go_wrong_alike_for_every_encoder_and_head(kind, make_sweep, tmp_
     original = fit.choose
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fit, "choose", lambda *a: seen.append(a[-1].Y) or original(*a))
-        run_units(sweep, views, tmp_path)
+        HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     weak, strong = seen[: len(seen) // 2], seen[len(seen) // 2 :]
     assert len(seen) == 2 * 2 * 3 * 5 * (1 + replaces) and all(map(np.array_equal, weak, strong))
     assert all(map(np.array_equal, seen[::2], seen[1::2]))  # the two heads of a draw
@@ -236,7 +237,7 @@ def test_labels_go_wrong_alike_for_every_encoder_and_head(kind, make_sweep, tmp_
 def test_classes_that_vanish_and_supports_of_one_class_stop_no_selection(select, make_sweep, tmp_path):
     able = [name for name, head in all_heads().items() if name != "xgboost" and (select != "loo" or head.loo)]
     sweep, views = make_sweep(Protocol(shots=(3,), noise=(0.0, 0.9), draws=4, select=(select,)), able, K=2, groups=9)
-    run_units(sweep, views, tmp_path)
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     realised = read_unit(tmp_path, sweep.blocks[0]).realised[:, 1].mean(-1)
     assert realised.max() > 0.8
     ledger_of = ledger.read_ledger(tmp_path)
@@ -319,7 +320,7 @@ def test_shots_of_images_are_units_of_their_own_and_the_usual_ones_keep_their_na
     assert names["instance"] != names["image"]
     assert "shot unit" not in plans["instance"].blocks[0].identity
     sweep = plans["image"]
-    run_units(sweep, {"strong": view}, tmp_path)
+    HeadFits(views={"strong": view}).make(sweep, sweep.blocks, tmp_path)
     found = read_unit(tmp_path, sweep.blocks[0])
     assert found.P.shape[:2] == (2, 2)
     named = table.assign(item=inputs_of(sweep, tmp_path).items).groupby("image")["item"]

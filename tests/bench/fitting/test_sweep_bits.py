@@ -11,8 +11,8 @@ import pytest
 
 from bench.fitting import fit
 from bench.fitting.episode import Episode
+from bench.fitting.head_fits import HeadFits
 from bench.fitting.plan import Sweep, plan_sweep
-from bench.fitting.schedule import run_units
 from bench.fitting.selection import WAYS, Chosen, take_published
 from bench.fitting.views import Embedded
 from bench.heads import Params, all_heads
@@ -82,19 +82,19 @@ def assert_part_of(part: Mapping[str, Mapping[str, bytes]], whole: Mapping[str, 
 )
 def test_neither_workers_nor_order_nor_company_changes_a_bit(K, one_split, plan, unrounded, tmp_path):
     sweep, views = plan(K, one_split, seeds=2 if one_split else 1)
-    run_units(sweep, views, tmp_path / "one")
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path / "one")
     one = stored(sweep, tmp_path / "one")
     assert len(one) == len(HEADS) * len(SHOTS) * 2
     fits = len(unrounded)
-    run_units(sweep, views, tmp_path / "two", workers=2)
+    HeadFits(views=views, workers=2).make(sweep, sweep.blocks, tmp_path / "two")
     assert_part_of(one, stored(sweep, tmp_path / "two"))
     backwards = replace(sweep, blocks=sweep.blocks[::-1])
-    run_units(backwards, dict(reversed(views.items())), tmp_path / "backwards")
+    HeadFits(views=dict(reversed(views.items()))).make(backwards, backwards.blocks, tmp_path / "backwards")
     assert_part_of(one, stored(sweep, tmp_path / "backwards"))
     for at, some in enumerate((HEADS[::2], HEADS[1::2])):
         asked = {"heads": some, "shots": SHOTS[at + 1 :], "encoders": ["other"]}
         part, _ = plan(K, one_split, **asked, seeds=2 if one_split else 1)
-        run_units(part, views, tmp_path / f"part{at}")
+        HeadFits(views=views).make(part, part.blocks, tmp_path / f"part{at}")
         assert_part_of(stored(part, tmp_path / f"part{at}"), one)
     assert len(unrounded) == fits
 
@@ -114,21 +114,21 @@ def able(kind: str) -> tuple[str, ...]:
 def test_a_setting_is_chosen_alike_whatever_else_is_chosen(K, kind, plan, unrounded, tmp_path):
     asked = {"encoders": ["other"], "seeds": 1}
     sweep, views = plan(K, False, heads=able(kind), shots=(3, 15), select=("fixed", kind), **asked)
-    run_units(sweep, views, tmp_path / "all")
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path / "all")
     everything, fits = stored(sweep, tmp_path / "all"), len(unrounded)
     for at, shots in enumerate((3, 15)):
         part, _ = plan(K, False, heads=able(kind)[at::2], shots=(shots,), select=(kind,), **asked)
-        run_units(part, views, tmp_path / f"part{at}")
+        HeadFits(views=views).make(part, part.blocks, tmp_path / f"part{at}")
         assert_part_of(stored(part, tmp_path / f"part{at}"), everything)
     assert len(unrounded) == fits > 0
 
 
 def test_a_unit_made_again_after_it_was_lost_is_the_one_that_was_lost(plan, tmp_path):
     sweep, views = plan(3, False, shots=(3,))
-    run_units(sweep, views, tmp_path)
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     before = stored(sweep, tmp_path)
     for unit in sweep.blocks[::3]:
         unit.path(tmp_path).unlink()
-    assert run_units(sweep, views, tmp_path)[1] == len(sweep.blocks[::3])
+    assert HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)[1] == len(sweep.blocks[::3])
     assert stored(sweep, tmp_path) == before
     assert all(np.isfinite(read_unit(tmp_path, unit).P).all() for unit in sweep.blocks)

@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.svm import SVC
 
 from bench.errors import BenchError
-from bench.fitting.schedule import run_units
+from bench.fitting.head_fits import HeadFits
 from bench.heads import all_heads, get_heads
 from bench.heads.contract import Head
 from bench.heads.estimator import HeadClassifier
@@ -251,7 +251,7 @@ def test_fits_of_a_file_that_changed_after_they_were_planned_are_not_made(mine, 
     sweep, views = make_sweep(Protocol(shots=(2,), draws=2), [f"{mine}:RF"])
     mine.write_text(MINE.replace("RandomForestClassifier(20)", "RandomForestClassifier(2)"))
     with pytest.raises(BenchError, match=r"mine.py:RF' was changed while its fits were made"):
-        run_units(sweep, views, tmp_path / "run")
+        HeadFits(views=views).make(sweep, sweep.blocks, tmp_path / "run")
     assert not list((tmp_path / "run").rglob("*.safetensors"))
 
 

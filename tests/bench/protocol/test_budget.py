@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.errors import BenchError
+from bench.fitting.head_fits import HeadFits
 from bench.fitting.plan import plan_sweep
-from bench.fitting.schedule import run_units
 from bench.heads import all_heads
 from bench.heads.choice import may_leave_out
 from bench.protocol.budget import draw_budget, lacking
@@ -89,7 +89,7 @@ BOTH = Protocol(shots=(2,), noise=(0.0, 0.5), draws=4, budget=(3, 12))
 
 def test_every_head_learns_from_a_draw_that_misses_classes(make_sweep, tmp_path):
     sweep, views = make_sweep(BOTH, list(all_heads()), K=4)
-    run_units(sweep, views, tmp_path)
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     few = [unit for unit in sweep.blocks if unit.series == "budget" and unit.shots == 3]
     assert {unit.head for unit in few} == set(all_heads())
     for unit in few:
@@ -100,7 +100,7 @@ def test_every_head_learns_from_a_draw_that_misses_classes(make_sweep, tmp_path)
 
 def test_the_ledger_counts_wrong_labels_among_all_and_says_how_many_each_class_had(make_sweep, tmp_path):
     sweep, views = make_sweep(BOTH, ["knn"])
-    run_units(sweep, views, tmp_path)
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     ledger = read_ledger(tmp_path)
     assert set(zip(ledger["series"], ledger["shots"], strict=True)) == {("balanced", 2), ("budget", 3), ("budget", 12)}
     own = ledger[(ledger["series"] == "budget") & (ledger["noise"] > 0)]
@@ -114,7 +114,7 @@ def test_a_budget_changes_no_unit_of_the_balanced_series_and_is_the_same_for_all
     names = [unit.name for unit in sweep.blocks if unit.series == "balanced"]
     assert names == [unit.name for unit in alone.blocks]
     assert len({unit.name for unit in sweep.blocks}) == len(sweep.blocks) == 6
-    run_units(sweep, views, tmp_path, workers=2)
+    HeadFits(views=views, workers=2).make(sweep, sweep.blocks, tmp_path)
     for shots in (3, 12):
         weak, strong = (read_unit(tmp_path, u) for u in sweep.blocks if (u.series, u.shots) == ("budget", shots))
         assert np.array_equal(weak.labels, strong.labels) and np.array_equal(weak.realised, strong.realised)
@@ -141,7 +141,7 @@ def test_settings_are_chosen_in_those_draws_of_a_budget_where_every_class_has_tw
     units = {(unit.shots, unit.selection): unit for unit in sweep.blocks if unit.series == "budget"}
     ways = {n: units[n, "auto"].chosen_by for n in (3, 9, 60)}
     assert ways == {3: "fixed", 9: f"auto {able[9].sum()}/{able[9].size}", 60: "auto"}
-    run_units(sweep, views, tmp_path)
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     auto, fixed = (read_unit(tmp_path, units[9, kind]) for kind in ("auto", "fixed"))
     assert np.array_equal((auto.temperature != fixed.temperature).all(1), able[9])
     assert np.array_equal((auto.temperature != fixed.temperature).any(1), able[9])

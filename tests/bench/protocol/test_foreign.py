@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from bench.errors import BenchError
 from bench.fitting import fit
 from bench.fitting.fit import Drawn, parts_of, rows_of
-from bench.fitting.schedule import inputs_of, run_units
+from bench.fitting.head_fits import HeadFits
+from bench.fitting.tasks import inputs_of
 from bench.protocol.foreign import foreign_rows, hold_out
 from bench.protocol.noise import check_foreign, flip_draws
 from bench.protocol.open_set import deal_foreign, replace_rows
@@ -46,7 +47,7 @@ def test_foreign_items_are_dealt_whatever_their_order_in_the_table(seed, order):
 
 def test_as_many_are_replaced_in_every_class_as_symmetric_noise_flips_and_the_same(make_sweep, tmp_path):
     sweep, views = make_sweep(OPEN, ["knn"])
-    run_units(sweep, views, tmp_path)
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     symmetric, foreign = (read_unit(tmp_path, unit) for unit in sweep.blocks)
     assert np.array_equal(symmetric.realised[:, 1:], foreign.realised) and foreign.realised.max() > 0
     assert not np.array_equal(symmetric.P[:, 1:], foreign.P)
@@ -108,7 +109,7 @@ def test_a_level_with_too_few_foreign_items_is_refused_and_the_other_kinds_go_on
 @pytest.mark.parametrize("select", ["loo", "inner-cv", "oracle"])
 def test_settings_are_chosen_with_foreign_items_among_the_examples(select, make_sweep, tmp_path):
     sweep, views = make_sweep(replace(OPEN, noise=(0.9,), noise_kinds=("open-set",), select=(select,)), ["ridge"])
-    run_units(sweep, views, tmp_path)
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     losses = read_unit(tmp_path, sweep.blocks[0]).losses
     assert np.isfinite(losses).all() and losses.shape[:2] == (4, 1)
 
@@ -137,5 +138,5 @@ def test_the_rows_of_the_other_kinds_are_made_once_a_draw(make_sweep, tmp_path, 
     asked = []
     original = fit.parts_of
     monkeypatch.setattr(fit, "parts_of", lambda *a: asked.append(len(original(*a))) or original(*a))
-    run_units(sweep, views, tmp_path)
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     assert sorted(set(asked)) == [1, 2]  # all rates of symmetric noise together; open-set's two above 0 one by one

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.fitting.fit import Drawn, parts_of, rows_of
-from bench.fitting.schedule import inputs_of
+from bench.fitting.tasks import inputs_of
 from bench.protocol.order import REGIMES
 from bench.protocol.protocol import Protocol
 from bench.protocol.slide_noise import Slides, flip_slides, places, slides_of

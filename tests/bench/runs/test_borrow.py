@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from bench.fitting.schedule import run_units
+from bench.fitting.head_fits import HeadFits
 from bench.protocol.protocol import Protocol
 from bench.runs.borrow import borrow_units
 
@@ -14,7 +14,7 @@ from bench.runs.borrow import borrow_units
 @pytest.fixture
 def runs(make_sweep, tmp_path):
     sweep, views = make_sweep(Protocol(shots=(1,), draws=2), ["knn", "centroid"], groups=6)
-    run_units(sweep, views, tmp_path / "one")
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path / "one")
     return sweep, views, tmp_path
 
 
@@ -28,7 +28,7 @@ def test_a_run_gets_the_fits_of_the_runs_beside_it_and_makes_none(runs, monkeypa
     if not links:
         monkeypatch.setattr(os, "link", refuse)
     assert borrow_units(folder / "two", sweep.blocks) == 2 == len(sweep.blocks)
-    assert run_units(sweep, views, folder / "two") == (2, 0)
+    assert HeadFits(views=views).make(sweep, sweep.blocks, folder / "two") == (2, 0)
     first = sweep.blocks[0]
     assert first.path(folder / "two").read_bytes() == first.path(folder / "one").read_bytes()
     assert first.path(folder / "two").samefile(first.path(folder / "one")) == links
@@ -40,7 +40,7 @@ def test_a_damaged_one_is_made_again_and_that_of_the_other_run_stays(runs):
     first = sweep.blocks[0]
     first.path(folder / "one").write_bytes(b"cut")
     borrow_units(folder / "two", sweep.blocks)
-    assert run_units(sweep, views, folder / "two") == (1, 1)
+    assert HeadFits(views=views).make(sweep, sweep.blocks, folder / "two") == (1, 1)
     assert first.path(folder / "one").read_bytes() == b"cut"
 
 

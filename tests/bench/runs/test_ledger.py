@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from bench.fitting.schedule import run_units
+from bench.fitting.head_fits import HeadFits
 from bench.protocol.protocol import Protocol
 from bench.report.tables.leaderboard import build_leaderboard
 from bench.runs.facts import EncoderFacts, RunFacts
@@ -31,7 +31,7 @@ def board_of(sweep, run) -> pd.DataFrame:
 @pytest.fixture
 def done(make_sweep, tmp_path):
     sweep, views = make_sweep(Protocol(shots=(1, 4), noise=(0.0, 0.4), draws=3), ["knn", "ridge", "logreg"])
-    run_units(sweep, views, tmp_path / "run")
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path / "run")
     return sweep, views, tmp_path / "run"
 
 
@@ -59,7 +59,7 @@ def test_a_part_of_the_ledger_holds_for_other_tools_the_columns_that_it_has_here
 def test_the_share_of_wrong_labels_is_told_by_class_and_as_their_mean(make_sweep, tmp_path):
     protocol = Protocol(shots=(4,), noise=(0.0, 0.25), noise_kinds=("asymmetric",), draws=20, confusable=(("a", "b"),))
     sweep, views = make_sweep(protocol, ["knn"])
-    run_units(sweep, views, tmp_path)
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     rows = read_ledger(tmp_path)
     own = rows[[f"noise_realised:{name}" for name in "abc"]]
     np.testing.assert_allclose(rows["noise_realised"], own.mean(axis=1), atol=1e-6)
@@ -70,7 +70,7 @@ def test_the_share_of_wrong_labels_is_told_by_class_and_as_their_mean(make_sweep
 
 def test_where_the_splits_of_a_draw_chose_differently_every_setting_is_told_with_its_number(make_sweep, tmp_path):
     sweep, views = make_sweep(Protocol(shots=(4,), noise=(0.4,), draws=4, select=("oracle",)), ["knn"], encoders={"weak": 0.3})
-    run_units(sweep, views, tmp_path)
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     for row, chosen in zip(read_ledger(tmp_path)["setting"], read_unit(tmp_path, sweep.blocks[0]).chosen[:, 0], strict=True):
         parts = row.split("; ")
         counts = [int(part.rpartition(" x")[2]) for part in parts] if len(parts) > 1 else [len(chosen)]
@@ -97,9 +97,9 @@ def test_runs_of_two_machines_are_merged_by_copying_their_folders_into_one(done,
     sweep, views, run = done
     for name, shots in (("one", 1), ("other", 4)):
         half, _ = make_sweep(Protocol(shots=(shots,), noise=(0.0, 0.4), draws=3), ["knn", "ridge", "logreg"])
-        run_units(half, views, tmp_path / name)
+        HeadFits(views=views).make(half, half.blocks, tmp_path / name)
         shutil.copytree(tmp_path / name, tmp_path / "merged", dirs_exist_ok=True)
-    assert run_units(sweep, views, tmp_path / "merged") == (len(sweep.blocks), 0)
+    assert HeadFits(views=views).make(sweep, sweep.blocks, tmp_path / "merged") == (len(sweep.blocks), 0)
     pd.testing.assert_frame_equal(read_ledger(tmp_path / "merged"), read_ledger(run))
     pd.testing.assert_frame_equal(board_of(sweep, tmp_path / "merged"), board_of(sweep, run))
 

@@ -7,8 +7,10 @@ import threading
 import pytest
 
 from bench.work import engine
+from bench.work.calls import Call, Processes
 from bench.work.claims import Claims
-from bench.work.engine import Job, share, until_made
+from bench.work.engine import Job, make_all, share
+from bench.work.local import LOCAL
 
 
 @pytest.fixture(autouse=True)
@@ -70,13 +72,18 @@ def test_without_waiting_it_is_left_to_who_holds_it(tmp_path):
 
 def test_attempts_go_on_until_all_is_made_and_count_what_was_made_here():
     made: set[int] = set()
+    told: list[int] = []
 
-    def attempt(todo):
-        if 2 not in made:
-            threading.Timer(0.02, lambda: made.add(2)).start()  # another's
-        some = [one for one in todo if one != 2]
-        made.update(some)
-        return len(some)
+    def make(one: int) -> int:
+        if one == 2:  # another's
+            threading.Timer(0.02, lambda: made.add(2)).start()
+            return 0
+        made.add(one)
+        return 1
 
-    assert until_made([1, 2, 3], attempt, lambda one: one not in made) == 2
+    def calls_for(todo):
+        return (Call(name=str(one), do=make, own=(one,)) for one in todo), Processes()
+
+    assert make_all([1, 2, 3], calls_for, lambda one: one not in made, LOCAL, told.append) == 2
     assert made == {1, 2, 3}
+    assert told[:3] == [1, 1, 2] and set(told[3:]) <= {2}

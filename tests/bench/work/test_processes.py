@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from bench.fitting.schedule import run_units
+from bench.fitting.head_fits import HeadFits
 from bench.protocol.protocol import Protocol
 from bench.storage.owner import started
 from bench.work import processes
@@ -40,7 +40,7 @@ def test_a_sweep_for_several_processes_is_done_by_one(no_semaphores, make_sweep,
 
     monkeypatch.setattr("joblib.parallel_config", refuse)
     sweep, views = make_sweep(Protocol(shots=(1, 2), draws=2), ["knn", "centroid"], groups=6)
-    assert run_units(sweep, views, tmp_path, workers=3) == (0, 4)
+    assert HeadFits(views=views, workers=3).make(sweep, sweep.blocks, tmp_path) == (0, 4)
 
 
 def test_relative_paths_mean_in_processes_what_they_mean_here_also_after_the_folder_was_changed(tmp_path, monkeypatch):

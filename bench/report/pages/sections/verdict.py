@@ -57,8 +57,8 @@ def summary(board: pd.DataFrame) -> Inline:
     expected: Inline = ""
     if not isnan(best["held_out_best"]):
         expected = say(
-            " The best of many is best by luck as well: chosen on half of the test groups, the best scores {score} on "
-            "the other half, and that is what to expect.",
+            " The best of many owes part of its score to luck: chosen on half of the test groups, the best scores "
+            "{score} on the other half, and that is what to expect.",
             score=of_best("held_out_best", points),
         )
     limits: Inline = ""

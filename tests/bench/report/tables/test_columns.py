@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 
-from bench.fitting.schedule import run_units
+from bench.fitting.head_fits import HeadFits
 from bench.protocol.protocol import Protocol
 from bench.report.pages import run_page as pages
 from bench.report.pages.markdown import render
@@ -52,7 +52,7 @@ def make_board(make_sweep, tmp_path):
         sweep, views = make_sweep(
             protocol, ["ridge"], encoders={name: SIGNALS[name] for name in encoders}, groups=groups, items=items
         )
-        run_units(sweep, views, tmp_path / "run")
+        HeadFits(views=views).make(sweep, sweep.blocks, tmp_path / "run")
         known = {name: KNOWN[name] for name in encoders}
         facts = RunFacts("demo", "whole", "comparable", "r", sweep.plan.rule, "r", "spread", ("a", "b", "c"), known)
         facts = replace(facts, **more)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench.fitting.schedule import run_units
+from bench.fitting.head_fits import HeadFits
 from bench.protocol.protocol import Protocol
 from bench.report.pages.markdown import inline, render
 from bench.report.pages.overview import overview
@@ -69,7 +69,7 @@ def board(make_sweep, tmp_path):
         protocol = Protocol(shots=(2,), draws=4)
         chosen = {name: signal[name] for name in names}
         sweep, views = make_sweep(protocol, ["centroid", "knn"], encoders=chosen, groups=40, items=4)
-        run_units(sweep, views, tmp_path / "run")
+        HeadFits(views=views).make(sweep, sweep.blocks, tmp_path / "run")
         return build_leaderboard(tmp_path / "run", sweep.blocks, sweep.table, sweep.plan, facts(names, **more))
 
     return make

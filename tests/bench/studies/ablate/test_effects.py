@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.fitting.schedule import run_units
+from bench.fitting.head_fits import HeadFits
 from bench.protocol.protocol import Protocol
 from bench.report.pages.markdown import render
 from bench.report.pages.plain_text import plain_words
@@ -39,7 +39,7 @@ def make_effects(make_sweep, tmp_path):
         )
         if "same" in views:
             views["same"] = replace(views["base"], name="same", key=views["same"].key)
-        run_units(sweep, views, tmp_path)
+        HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
         costs = {name: EncoderFacts("other", 24, False, 1.0 + len(name)) for name in views}
         facts = RunFacts("d", "whole", "comparable", "r", sweep.plan.rule, "r", "spread", ("a", "b", "c"), costs)
         record = RunRecord(tuple(sweep.blocks), sweep.table, sweep.plan, facts, (), "")

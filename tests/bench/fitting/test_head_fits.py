@@ -15,9 +15,11 @@ import pytest
 from bench.errors import BenchError
 from bench.fitting import fit
 from bench.fitting.forecast import forecast
-from bench.fitting.schedule import cut_tasks, mapped, run_units, task_bytes
+from bench.fitting.head_fits import HeadFits
+from bench.fitting.tasks import cut_tasks, task_bytes
 from bench.protocol.protocol import Protocol
 from bench.runs.predictions import read_unit
+from bench.storage.scratch import mapped
 
 HEADS = ["knn", "centroid", "ridge"]
 
@@ -77,32 +79,32 @@ def test_the_estimate_counts_what_a_draw_is_multiplied_with_and_its_folds(make_s
 
 def test_a_task_whose_predictions_would_not_fit_is_cut(make_sweep, monkeypatch):
     sweep, views = make_sweep(Protocol(shots=(1, 4)), HEADS)
-    monkeypatch.setattr("bench.fitting.schedule.PROCESS", 0.0)
-    monkeypatch.setattr("bench.fitting.schedule._kept", lambda task, sweep: 1e9 * len(task))
+    monkeypatch.setattr("bench.fitting.tasks.PROCESS", 0.0)
+    monkeypatch.setattr("bench.fitting.tasks._kept", lambda task, sweep: 1e9 * len(task))
     tasks, at_once = cut_tasks(sweep.blocks, sweep, views, 1, 2.5e9)
     assert max(map(len, tasks)) <= 2 and at_once == 1
 
 
 def test_tasks_are_cut_until_as_many_fit_as_there_are_processes(make_sweep, monkeypatch):
     sweep, views = make_sweep(Protocol(shots=(1, 2, 4, 6)), HEADS)
-    monkeypatch.setattr("bench.fitting.schedule.PROCESS", 0.0)
-    monkeypatch.setattr("bench.fitting.schedule._kept", lambda task, sweep: 1e9 * len(task))
+    monkeypatch.setattr("bench.fitting.tasks.PROCESS", 0.0)
+    monkeypatch.setattr("bench.fitting.tasks._kept", lambda task, sweep: 1e9 * len(task))
     tasks, at_once = cut_tasks(sweep.blocks, sweep, views, 2, 5e9)
     assert max(map(len, tasks)) == 2 and at_once == 2
 
 
 def test_however_tasks_are_cut_the_bits_are_the_same(make_sweep, tmp_path):
     sweep, views = make_sweep(Protocol(shots=(1, 4), noise=(0.0, 0.4), draws=3), [*HEADS, "logreg"])
-    run_units(sweep, views, tmp_path / "one")
-    run_units(sweep, views, tmp_path / "many", workers=2, memory=50)
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path / "one")
+    HeadFits(views=views, workers=2, memory=50).make(sweep, sweep.blocks, tmp_path / "many")
     assert bits(sweep, tmp_path / "one") == bits(sweep, tmp_path / "many")
 
 
 def test_another_device_for_fitting_reaches_the_heads_and_scores_alike(make_sweep, tmp_path):
     pytest.importorskip("torch")
     sweep, views = make_sweep(Protocol(shots=(4,), draws=2), ["logreg"])
-    run_units(sweep, views, tmp_path / "plain")
-    run_units(sweep, views, tmp_path / "other", device="cpu:0")  # by torch
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path / "plain")
+    HeadFits(views=views, device="cpu:0").make(sweep, sweep.blocks, tmp_path / "other")  # by torch
     plain, other = (read_unit(tmp_path / name, sweep.blocks[0]) for name in ("plain", "other"))
     np.testing.assert_allclose(other.P.astype(float), plain.P.astype(float), atol=0.01)
     assert not np.array_equal(other.gap, plain.gap)  # the last bits tell the libraries apart
@@ -110,10 +112,10 @@ def test_another_device_for_fitting_reaches_the_heads_and_scores_alike(make_swee
 
 def test_embeddings_mapped_from_a_file_give_the_same_bits(make_sweep, tmp_path):
     sweep, views = make_sweep(Protocol(shots=(2,), draws=2), HEADS)
-    run_units(sweep, views, tmp_path / "array")
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path / "array")
     view = replace(views["strong"], X=mapped(views["strong"].X, tmp_path, "strong"))
     assert isinstance(view.X, np.memmap)
-    run_units(sweep, {"strong": view}, tmp_path / "mapped", workers=2)
+    HeadFits(views={"strong": view}, workers=2).make(sweep, sweep.blocks, tmp_path / "mapped")
     assert bits(sweep, tmp_path / "array") == bits(sweep, tmp_path / "mapped")
 
 
@@ -122,7 +124,7 @@ def test_embeddings_that_are_not_finite_are_refused_with_the_encoder_and_their_n
     X = views["strong"].X.copy()
     X[3, 0], X[5, 1], X[5, 2] = np.nan, np.inf, np.nan
     with pytest.raises(BenchError, match="Got 2 embeddings of 'strong' that hold NaN or infinity"):
-        run_units(sweep, {"strong": replace(views["strong"], X=X)}, tmp_path)
+        HeadFits(views={"strong": replace(views["strong"], X=X)}).make(sweep, sweep.blocks, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -145,12 +147,12 @@ def test_what_was_complete_before_a_failure_is_kept(make_sweep, tmp_path, monkey
 
     monkeypatch.setattr(fit, "choose", fail_late)
     with pytest.raises(KeyboardInterrupt):
-        run_units(sweep, views, tmp_path)
+        HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     monkeypatch.undo()
     done = [unit for unit in sweep.blocks if read_unit(tmp_path, unit) is not None]
     assert {unit.shots for unit in done} == {4} and len(done) == 3
     assert not list((tmp_path / "claims").glob("*.claim"))
-    assert run_units(sweep, views, tmp_path) == (3, 6)
+    assert HeadFits(views=views).make(sweep, sweep.blocks, tmp_path) == (3, 6)
 
 
 def test_two_processes_on_one_run_share_its_units(make_sweep, tmp_path):
@@ -158,7 +160,7 @@ def test_two_processes_on_one_run_share_its_units(make_sweep, tmp_path):
     counts = multiprocessing.get_context("fork").Queue()
 
     def work() -> None:
-        counts.put(run_units(sweep, views, tmp_path / "both"))
+        counts.put(HeadFits(views=views).make(sweep, sweep.blocks, tmp_path / "both"))
 
     both = [multiprocessing.get_context("fork").Process(target=work) for _ in range(2)]
     for process in both:
@@ -168,14 +170,14 @@ def test_two_processes_on_one_run_share_its_units(make_sweep, tmp_path):
         process.join()
     assert [sum(count) for count in found] == [len(sweep.blocks)] * 2
     assert sum(made for _, made in found) == len(sweep.blocks)  # nothing was made twice
-    run_units(sweep, views, tmp_path / "one")
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path / "one")
     assert bits(sweep, tmp_path / "both") == bits(sweep, tmp_path / "one")
 
 
 def test_progress_is_told_by_head_in_fits_and_ends_with_all_of_them(make_sweep, tmp_path):
     sweep, views = make_sweep(Protocol(shots=(1, 4), noise=(0.0, 0.4), draws=3), HEADS)
     told: list[tuple[str, int, int]] = []
-    run_units(sweep, views, tmp_path, on_progress=lambda *what: told.append(what))
+    HeadFits(views=views, on_progress=lambda *what: told.append(what)).make(sweep, sweep.blocks, tmp_path)
     for head in HEADS:
         done = [count for name, count, total in told if name == head and total == 2 * 3 * 2 * 5]
         assert done[0] == 0 and done[-1] == 2 * 3 * 2 * 5
@@ -190,11 +192,12 @@ def test_a_forecast_counts_the_fits_and_what_is_done_and_fits_nothing(make_sweep
     assert before.table["done"].sum() == 0 and before.seconds > 0
     assert before.bytes == 2 * (2 * len(HEADS) * 2) * 3 * 2 * len(sweep.table) * len(sweep.classes)  # float16, all tested
     assert not list(tmp_path.iterdir())
-    run_units(make_sweep(protocol, HEADS, encoders={"a": 1})[0], views, tmp_path)
+    few = make_sweep(protocol, HEADS, encoders={"a": 1})[0]
+    HeadFits(views=views).make(few, few.blocks, tmp_path)
     half = forecast(sweep, views, tmp_path)
     assert half.table["done"].tolist() == [3 * 2 * 5] * 6
     assert half.bytes == before.bytes / 2
-    run_units(sweep, views, tmp_path)
+    HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
     assert forecast(sweep, views, tmp_path).seconds == 0
 
 
@@ -228,7 +231,7 @@ def test_a_head_that_gives_no_number_is_named(make_sweep, tmp_path, monkeypatch)
     original = fit.choose
     monkeypatch.setattr(fit, "choose", lambda *a: original(*a)._replace(P=np.full_like(original(*a).P, np.nan)))
     with pytest.raises(BenchError, match="Head 'knn' gave probabilities that are not finite on 'strong'"):
-        run_units(sweep, views, tmp_path)
+        HeadFits(views=views).make(sweep, sweep.blocks, tmp_path)
 
 
 def test_processes_that_are_used_again_write_where_the_caller_is_now(make_sweep, tmp_path, monkeypatch):
@@ -236,5 +239,5 @@ def test_processes_that_are_used_again_write_where_the_caller_is_now(make_sweep,
     for place in ("here", "there"):
         (tmp_path / place).mkdir()
         monkeypatch.chdir(tmp_path / place)
-        assert run_units(sweep, views, Path("run"), workers=2) == (0, len(sweep.blocks))
+        assert HeadFits(views=views, workers=2).make(sweep, sweep.blocks, Path("run")) == (0, len(sweep.blocks))
         assert all(unit.path(tmp_path / place / "run").exists() for unit in sweep.blocks)
