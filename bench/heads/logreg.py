@@ -21,7 +21,8 @@ from bench.heads.support import Support
 from bench.products import Array, backend_of
 from bench.solvers import ladder
 from bench.solvers.left_out import leave_out
-from bench.solvers.linalg import Loss, Solved, minimise
+from bench.solvers.linalg import minimise
+from bench.solvers.rows import Loss, Solved
 
 GRID = tuple({"l2": float(10 ** (-2 * j / 3))} for j in range(10))  # 1 to 1e-6; 0.01 is the fourth
 

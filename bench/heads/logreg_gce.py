@@ -15,11 +15,11 @@ from bench.heads.linear_fit import LinearFit, load
 from bench.heads.logreg import SPACE, fit_and_leave_out, fit_and_score, fit_linear, place, rule, scores_by, temperature
 from bench.heads.support import Support
 from bench.products import Array, backend_of
-from bench.solvers.linalg import Loss
+from bench.solvers.rows import Loss
 
 
 def generalised(q: float) -> Loss:
-    """Return the `bench.solvers.linalg.Loss` (1 - p^q) / q, q in (0, 1]."""
+    """Return the `bench.solvers.rows.Loss` (1 - p^q) / q, q in (0, 1]."""
 
     def loss(S: Array, own: Array) -> tuple[Array, Array]:
         on = backend_of(S)

@@ -15,11 +15,11 @@ from bench.heads.logreg import SPACE, fit_and_leave_out, fit_and_score, fit_line
 from bench.heads.support import Support
 from bench.products import Array, backend_of
 from bench.solvers import ladder
-from bench.solvers.linalg import Loss
+from bench.solvers.rows import Loss
 
 
 def smoothed(smoothing: float) -> Loss:
-    """Return the `bench.solvers.linalg.Loss` of cross-entropy with labels smoothed by a share in [0, 1)."""
+    """Return the `bench.solvers.rows.Loss` of cross-entropy with labels smoothed by a share in [0, 1)."""
 
     def loss(S: Array, own: Array) -> tuple[Array, Array]:
         on = backend_of(S)

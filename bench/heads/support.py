@@ -13,7 +13,7 @@ from bench.heads.axes import Axes, axes_of
 from bench.heads.coordinates import Plain, Span, span_of_gram
 from bench.products import Array, backend_of, fast_products, products, unit_rows
 from bench.solvers.left_out import Geometry
-from bench.solvers.linalg import Rows, mean_row
+from bench.solvers.rows import Rows, mean_row
 
 FEW = 256  # support rows up to which their products with the test rows cost less than weights of every dimension
 SPANNED = 0.5  # of the dimensions: fewer support rows are solved in their span, whose coordinates take n^3 to find

@@ -81,7 +81,7 @@ def leave_out(
     """Write to P (L, n, K) the probabilities of rows of labels y (n,) by the models without their group.
 
     S (L, K, n): scores by the models of all rows. left (n, K): rows of every class outside a row's group; classes
-    without any get 0, and if no class has any all are alike. loss: see `bench.solvers.linalg.Loss.one`.
+    without any get 0, and if no class has any all are alike. loss: see `bench.solvers.rows.Loss.one`.
     """
     from bench.solvers.left_out_kernels import move_scores, share  # here, as numba takes long to import
 

@@ -71,7 +71,7 @@ def log_sum(A: np.ndarray, B: np.ndarray) -> float:
 def evaluate_loss(contrasts: np.ndarray, y: np.ndarray, weight: np.ndarray, smoothing: float, q: float) -> float:
     """Turn contrasts (K - 1, n), scores minus the last class's, into the losses' derivatives; return the mean loss.
 
-    The losses are those of `bench.solvers.linalg.Loss`, weighted. weight (n,), or (0,) where all rows are alike.
+    The losses are those of `bench.solvers.rows.Loss`, weighted. weight (n,), or (0,) where all rows are alike.
     """
     before, n = contrasts.shape
     total = 0.0

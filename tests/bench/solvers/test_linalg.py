@@ -19,8 +19,9 @@ from bench.heads.support import Support
 from bench.products.backend import LARGE, NUMPY, backend_of
 from bench.solvers import ladder
 from bench.solvers.ladder import plan_path
-from bench.solvers.linalg import TOLERANCE, Loss, Rows, minimise
+from bench.solvers.linalg import TOLERANCE, minimise
 from bench.solvers.loss_kernels import class_curvature, evaluate_loss, exponentiate
+from bench.solvers.rows import Loss, Rows
 
 L2 = [g["l2"] for g in GRID]
 WAYS = {  # below how much work each is taken, and whether its losses are compiled
