@@ -42,7 +42,7 @@ def about_choice(table: Mapping[str, pd.Series], file: str, split: bool) -> list
             f"hold. --drawn-only keeps the {by_lot:,} that were drawn"
         ]
     return [
-        f"{said}: a run learns from all of them and is tested on the {by_lot:,} that were drawn, so that its intervals "
+        f"{said}: all of them are learned from, and scores rest on the {by_lot:,} that were drawn, so that intervals "
         "hold. --drawn-only leaves the others out of both"
     ]
 

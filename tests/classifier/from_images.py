@@ -108,7 +108,7 @@ def from_cells(
     rows = LabelledRows(
         embedded={asked.encoder: X[which]}, scaling={asked.encoder: resolve(asked.encoder).scaling}, y=label[which],
         group=np.unique(table["path"].to_numpy(str)[which], return_inverse=True)[1], n_classes=K + 1,
-        names=tuple(map(str, which)),
+        names=tuple(map(str, which)), tested=np.ones(len(which), bool),
     )  # fmt: skip
     made = learn(rows, get_heads(HEADS))
     P = made.fitted.scores(made.scale.of(X[~mine]))
@@ -128,7 +128,7 @@ def images_of(X: np.ndarray, table: pd.DataFrame, classes: Sequence[str], encode
     y = np.searchsorted(np.array(classes, str), table["label"].to_numpy(str)).astype(np.int64)
     rows = LabelledRows(
         embedded={encoder: X}, scaling={encoder: resolve(encoder).scaling}, y=y, group=image, n_classes=len(classes),
-        names=tuple(names[image]),
+        names=tuple(names[image]), tested=np.ones(len(y), bool),
     )  # fmt: skip
     return labelled_images(rows, image, names.tolist())
 

@@ -89,6 +89,7 @@ def half_of(
     rows = LabelledRows(
         embedded={name: made[name].X[train] for name in names}, scaling={name: resolve(name).scaling for name in names},
         y=y[train], group=group, n_classes=K, names=tuple(map(str, train)),
+        tested=np.ones(len(train), bool),
     )  # fmt: skip
     learned = learn(rows, get_heads(heads))
     choice = learned.choice

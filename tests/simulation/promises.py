@@ -58,8 +58,9 @@ def fitted(X: np.ndarray, y: np.ndarray, slide: np.ndarray) -> Model:
     """Return the classifier of labelled rows."""
     names = tuple(f"cell{i}" for i in range(len(y)))
     rows = LabelledRows(
-        embedded={"made": X}, scaling={"made": "unit"}, y=y, group=slide, n_classes=CLASSES, names=names
-    )
+        embedded={"made": X}, scaling={"made": "unit"}, y=y, group=slide, n_classes=CLASSES, names=names,
+        tested=np.ones(len(y), bool),
+    )  # fmt: skip
     learned = learn(rows, get_heads(HEADS))
     about = About(
         classes=("a", "b", "c"), encoder="made", encoder_key="", weights="", licence="", licence_class="", scaling="unit",

@@ -82,6 +82,12 @@ def _what(model: Model) -> Iterator[Inline]:
         rows=counted(about.rows, "instance"), images=counted(about.images, "image"),
         groups=counted(about.groups, "group"),
     )  # fmt: skip
+    if len(model.y) < (about.images if about.bag_head else about.rows):
+        yield say(
+            "What it promises rests on {some} of these labels, those that were drawn at random: the others were picked "
+            "for being hard or unusual.",
+            some=f"{len(model.y):,}",
+        )  # fmt: skip
     yield say(
         "Encoder {encoder} (key {key}, weights {weights}), head {head}, {setting}.",
         encoder=Code(about.encoder), key=Code(about.encoder_key[:8]), weights=Code(about.weights[:12]),

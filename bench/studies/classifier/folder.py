@@ -118,7 +118,7 @@ def _model(about: About, arrays: Mapping[str, np.ndarray], state: Mapping[str, A
     names = json.loads(plain.array("reference/names", "u", (None,)).astype(np.uint8).tobytes())
     divisor = plain.array("scaling/divisor", "f", (d,)) if "scaling/divisor" in arrays else None
     sound = (
-        len(P) and len(rows) == len(names) and all(isinstance(name, str) for name in names)
+        len(rows) == len(names) and all(isinstance(name, str) for name in names)
         and np.isfinite(rows).all() and np.isfinite(P).all() and not np.isnan(distance).any()
         and all(((labels >= 0) & (labels < K)).all() for labels in (y, label)) and (of_row >= 0).all()
     )  # fmt: skip

@@ -24,7 +24,8 @@ OnStep = Callable[[str, int, int], None]  # what, done, total
 @dataclass(frozen=True, kw_only=True)
 class LabelledRows:
     """Rows to learn from. embedded: encoder -> X (n, d) as it gives them; scaling: encoder -> what heads want done to
-    it. y int (n,) in [0, K); group int (n,): codes from 0; names: what a user finds a row by.
+    it. y int (n,) in [0, K); group int (n,): codes from 0; names: what a user finds a row by. tested bool (n,): rows
+    that scores rest on; the others are learned from alone, as labels that were picked and not drawn at random.
     """
 
     embedded: Mapping[str, np.ndarray]
@@ -33,6 +34,7 @@ class LabelledRows:
     group: np.ndarray
     n_classes: int
     names: tuple[str, ...]
+    tested: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,7 @@ def learn(rows: LabelledRows, heads: Sequence[Head], on_step: OnStep | None = No
             left[name, head.name] = leave_out(labelled, head, support)
             if on_step:
                 on_step("leave groups out", len(left), total)
-    told = groups_of_classes(rows.y, rows.group, rows.n_classes)[rows.y] > 1
+    told = (groups_of_classes(rows.y, rows.group, rows.n_classes)[rows.y] > 1) & rows.tested
     choice = choose(left, rows.y, fold, told)
     [head] = [one for one in heads if one.name == choice.head]
     X = rows.embedded[choice.encoder]
@@ -72,7 +74,7 @@ def learn(rows: LabelledRows, heads: Sequence[Head], on_step: OnStep | None = No
 
 
 class Labels(Protocol):
-    """What has labels, rows or images: y int (n,) and codes of their groups (n,)."""
+    """What has labels, rows or images: y int (n,), codes of their groups (n,), and which are tested, bool (n,)."""
 
     @property
     def y(self) -> np.ndarray:
@@ -84,10 +86,16 @@ class Labels(Protocol):
         """The groups."""
         ...
 
+    @property
+    def tested(self) -> np.ndarray:
+        """Those that scores rest on."""
+        ...
+
 
 def model_of(labels: Labels, learned: Learned, about: About) -> Model:
     """Return the classifier of what was learned. about: what it is called and was made for."""
+    tested = labels.tested
     return Model(
-        about=about, scale=learned.scale, fitted=learned.fitted, left_out=learned.choice.P.astype(np.float32),
-        y=labels.y, group=labels.group, reference=learned.reference,
+        about=about, scale=learned.scale, fitted=learned.fitted, left_out=learned.choice.P[tested].astype(np.float32),
+        y=labels.y[tested], group=labels.group[tested], reference=learned.reference,
     )  # fmt: skip

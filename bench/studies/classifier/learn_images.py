@@ -31,13 +31,15 @@ from bench.studies.granularity.none_of_these import even_weights, none_level
 @dataclass(frozen=True, kw_only=True)
 class LabelledImages:
     """Cells that are rows of `rows`, whose labels are those of their images. image int (n,): codes from 0 of the n
-    cells' images; bags: the B images, with their labels; group (B,): codes of their groups.
+    cells' images; bags: the B images, with their labels; group (B,): codes of their groups; tested (B,): images that
+    scores rest on.
     """
 
     rows: LabelledRows
     image: np.ndarray
     bags: Bags
     group: np.ndarray
+    tested: np.ndarray
 
     @property
     def y(self) -> np.ndarray:
@@ -86,7 +88,8 @@ def labelled_images(rows: LabelledRows, image: np.ndarray, names: Sequence[str])
                 f"Got --bag-head and cells of several {what} in the image {names[image[other[0]]]}; expected one label "
                 "and one group for each image. To learn from labels of cells, leave --bag-head out."
             )
-    return LabelledImages(rows=rows, image=image, bags=make_bags(image, rows.y[first]), group=rows.group[first])
+    return LabelledImages(rows=rows, image=image, bags=make_bags(image, rows.y[first]), group=rows.group[first],
+                          tested=rows.tested[first])  # fmt: skip
 
 
 def able(heads: Sequence[BagHead], y: np.ndarray, classes: Sequence[str]) -> tuple[list[BagHead], tuple[str, ...]]:
@@ -122,7 +125,7 @@ def learn_images(
     total = len(rows.embedded) * len(heads) * len(np.unique(fold))
     for encoder in rows.embedded:
         left |= _left_out(images, encoder, heads, fold, _counting(on_step, len(left) * len(np.unique(fold)), total))
-    told = groups_of_classes(bags.y, images.group, rows.n_classes)[bags.y] > 1
+    told = (groups_of_classes(bags.y, images.group, rows.n_classes)[bags.y] > 1) & images.tested
     choice = choose(left, bags.y, fold, told)
     [head] = [one for one in heads if one.name == choice.head]
     X = rows.embedded[choice.encoder]

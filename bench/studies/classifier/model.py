@@ -143,8 +143,9 @@ class ImageAnswers:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Model:
-    """The whole of it. left_out float32 (n, K): probabilities of the training rows without their group, softened, by
-    what other groups chose; y int (n,): their labels; group int (n,): codes. Rows are what has labels: `About.unit`.
+    """The whole of it. left_out float32 (n, K): probabilities of the training rows that scores rest on
+    without their group, softened, by what other groups chose; y int (n,): their labels; group int (n,): codes. Rows
+    are what has labels: `About.unit`.
     """
 
     about: About

@@ -146,7 +146,7 @@ def design_images(table: pd.DataFrame, classes: Sequence[str], levels: Levels, n
     unit = np.unique(group, return_inverse=True)[1]
     test_sides, cell_splits = {}, {}
     for split in (split for repeat in plan.repeats for split in repeat):
-        learned, tested = (np.isin(group, bag_group[side]) for side in (split.train, split.test))
+        learned, tested = np.isin(group, bag_group[split.train]), np.isin(bag, split.test)
         test_sides[split.name] = TestSide(
             train=np.flatnonzero(learned), test_bags=bags.take(split.test), bag_unit=unit[is_first][split.test],
             test_cells=known[tested[known]],

@@ -43,7 +43,7 @@ def learned():
         }
         rows = LabelledRows(
             embedded=embedded, scaling=dict.fromkeys(embedded, "unit"), y=y, group=group, n_classes=3,
-            names=tuple(f"cell{i}" for i in range(len(y))),
+            names=tuple(f"cell{i}" for i in range(len(y))), tested=np.ones(len(y), bool),
         )  # fmt: skip
         return rows, learn(rows, get_heads(heads))
 

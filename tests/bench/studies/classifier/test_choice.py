@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bench.heads import get_heads
 from bench.studies.classifier.choice import choose
+from bench.studies.classifier.folder import load_model, save_model
+from bench.studies.classifier.learn import Learned, learn, model_of
 from bench.studies.classifier.left_out import Labelled, deal_folds, leave_out
+from bench.studies.classifier.model import About, Asked
+
+
+def about_of(learned: Learned, rows: int = 72) -> About:
+    [head] = get_heads([learned.choice.head])
+    return About(
+        classes=("a", "b", "c"), encoder="made", encoder_key="", weights="", licence="", licence_class="", scaling="unit",
+        head=head.name, head_version=head.version, setting=dict(learned.choice.setting),
+        temperature=learned.choice.temperature, chosen_by=learned.choice.by, instances="whole", channels=(3,),
+        um_per_px=None, data="made", rows=rows, images=rows, groups=12, candidates=(), folds=1, warnings=(), versions={},
+    )  # fmt: skip
 
 
 def labelled(X: np.ndarray, y: np.ndarray, group: np.ndarray) -> Labelled:
@@ -78,3 +93,30 @@ def test_many_rows_are_left_out_by_folds_and_say_nearly_the_same(monkeypatch, le
     by_folds = leave_out(own, head, own.support())
     assert (by_folds.part == own.fold).all() and (closed.part == own.group).all()
     assert (closed.P.argmax(-1) == by_folds.P.argmax(-1)).mean() > 0.95
+
+
+def test_labels_that_were_picked_are_learned_from_and_neither_choose_nor_promise(learned):
+    rows, _ = learned(apart=3.0, groups=18)
+    picked = rows.group % 6 == 5  # a third of a class
+    y = np.where(picked, (rows.y + 1) % 3, rows.y)  # the hardest there could be
+    found = learn(replace(rows, y=y, tested=~picked), get_heads(["centroid", "ridge"]))
+    model = model_of(replace(rows, y=y, tested=~picked), found, about_of(found))
+    assert len(model.y) == len(model.left_out) == (~picked).sum() and (model.y == rows.y[~picked]).all()
+    wrong = found.choice.P.argmax(1) != y
+    assert wrong[picked].mean() > 0.9  # and still
+    assert model.promise.balanced_accuracy == pytest.approx(1 - wrong[~picked].mean(), abs=0.02)
+    assert set(found.reference.names) == set(rows.names)  # it remembers them all
+    everything = learn(replace(rows, y=y), get_heads(["centroid", "ridge"]))
+    assert np.mean(everything.choice.P.argmax(1) != y) > 0.15  # a promise from all labels
+
+
+def test_where_all_labels_were_picked_nothing_is_promised_and_the_classifier_can_be_kept(learned, tmp_path):
+    rows, _ = learned(groups=12)
+    nothing = replace(rows, tested=np.zeros(len(rows.y), bool))
+    found = learn(nothing, get_heads(["ridge"]))
+    model = model_of(nothing, found, about_of(found))
+    assert (model.promise.low, model.promise.high) == (0.0, 1.0) and np.isnan(model.promise.balanced_accuracy)
+    kept = load_model(save_model(model, tmp_path / "cells.model"))
+    asked = kept.answer(rows.embedded["e0"][:4], Asked(errors=0.05))
+    assert asked.members.all() and set(asked.why) == {"not sure enough"}
+    assert "rests on 0 of these labels" in (tmp_path / "cells.model" / "README.md").read_text().replace("\n", " ")

@@ -74,8 +74,9 @@ def constructed(shares: float, images: int = 20, cells: int = 12, seed: int = 0,
     truth = np.where(rng.random(len(image)) < shares, label[image], 3)
     X = (4 * np.eye(4, 16)[truth] + rng.normal(size=(len(image), 16))).astype(np.float32)
     rows = LabelledRows(
-        embedded={"e": X}, scaling={"e": "unit"}, y=label[image], group=image, n_classes=3, names=tuple(map(str, image))
-    )
+        embedded={"e": X}, scaling={"e": "unit"}, y=label[image], group=image, n_classes=3, names=tuple(map(str, image)),
+        tested=np.ones(len(image), bool),
+    )  # fmt: skip
     return labelled_images(rows, image, [str(i) for i in range(len(label))]), truth
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.data.chosen_by import LEARN
 from bench.errors import BenchError
 from bench.studies.granularity.design import Levels, design_images, structural_noise, usable_classes
 from bench.studies.granularity.exchange import measure
@@ -224,3 +225,13 @@ def test_structural_noise_is_the_share_of_cells_that_show_something_else():
     assert found.loc["a", "groups"] == 20
     assert (found["noise_low"] < found["noise"]).all() and (found["noise"] < found["noise_high"]).all()
     assert (found["noise_high"] - found["noise_low"] < 0.2).all()
+
+
+def test_labels_that_were_picked_are_learned_from_and_never_tested_nor_are_their_cells():
+    table = images_table()
+    picked = table["image"].str.fullmatch(r"[abc](1|4|8)")  # beside another image of their group, or alone in it
+    design = design_images(table.assign(split=table["split"].mask(picked, LEARN)), CLASSES, LEVELS)
+    tested = {row for side in design.test_sides.values() for row in (*side.test_bags.rows, *side.test_cells)}
+    assert tested and not tested & set(np.flatnonzero(picked))
+    learned = {row for bags in design.images.values() for row in bags.rows}
+    assert learned & set(np.flatnonzero(picked))
