@@ -38,14 +38,16 @@ def test_a_strategy_picks_rows_that_may_be_picked_each_once_and_the_same_again(n
 
 
 @pytest.mark.parametrize("name", PICKS)
-def test_no_slide_gets_more_than_its_share_and_a_small_one_leaves_its_own_to_the_others(name):
-    pool, may = pool_of()
+def test_no_slide_gets_more_than_its_part_of_the_rows(name):
+    pool, may = pool_of(labelled=8)
     group = np.arange(120) % 4
     picked = STRATEGIES[name].pick(pool, Openings(may, group, 20), 20)
     assert np.bincount(group[picked]).tolist() == [5, 5, 5, 5]
-    tiny = np.where(np.arange(120) < 12, 0, 1)  # two rows of slide 0 may still be picked
-    picked = STRATEGIES[name].pick(pool, Openings(may, tiny, 20), 20)
-    assert np.bincount(tiny[picked]).tolist() == [2, 18]
+    unequal = np.where(np.arange(120) < 36, 0, 1)  # 28 and 84 rows that may be picked
+    picked = STRATEGIES[name].pick(pool, Openings(may, unequal, 20), 20)
+    assert np.bincount(unequal[picked]).tolist() == [5, 15]
+    picked = STRATEGIES[name].pick(pool, Openings(may & (unequal == 1), unequal, 20), 20)
+    assert np.bincount(unequal[picked]).tolist() == [0, 20]
 
 
 @pytest.mark.parametrize("name", PICKS)
