@@ -9,7 +9,7 @@ from bench.active.covering import herd, plus_plus
 from bench.active.openings import Openings
 from bench.active.pool import Pool, Strategy
 from bench.active.typical import typiclust
-from bench.active.uncertain import badge, committee, margin, uncertainty_herding
+from bench.active.uncertain import badge, balanced, committee, margin, uncertainty_herding
 
 
 def nothing(pool: Pool, openings: Openings, count: int) -> list[int]:
@@ -37,6 +37,11 @@ STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
         "margin": Strategy(
             pick=margin, brief="between two classes", why="the model cannot tell its two likeliest classes apart",
             models=1, papers=("Scheffer et al. 2001",),
+        ),
+        "balanced": Strategy(
+            pick=balanced, brief="between two classes, rare classes first",
+            why="the model cannot tell its two likeliest classes apart; doubts about rare classes come first",
+            models=1, papers=("Scheffer et al. 2001", "Elkan 2001"),
         ),
         "badge": Strategy(
             pick=badge, brief="doubtful, and unlike each other", why="doubtful, and unlike the other picks",

@@ -2,6 +2,10 @@
 distance.
 
 margin     1 - (p_1 - p_2), the two likeliest classes (Scheffer, Decomain and Wrobel 2001)
+balanced   the same of r_k = p_k / pi_k, which are not scaled to a sum of 1: sum_k r_k - (r_1 - r_2), with pi_k the
+           share of class k among the rows without a label, as the model predicts it. In balanced accuracy an error on
+           a class costs 1 over its size, so doubt about a rare class is worth more (costs by class: Elkan 2001). Of
+           classes of equal shares it picks as margin does
 committee  the mean divergence of M models from what they say in the mean (McCallum and Nigam 1998)
 badge      k-means++ on the gradient of the last layer at the likeliest label, g = (p - e_1) (x) z (Ash et al. 2020),
            whose products are those of p - e_1 times those of z, so that no g is ever made
@@ -23,6 +27,23 @@ def doubt(P: np.ndarray) -> np.ndarray:
     return found
 
 
+def doubt_by_class(P: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Return the doubt of P (N, K) where a class counts 1 over its share (K,), float (N,); `doubt` times K of equal
+    ones."""
+    R = P / share
+    top = np.partition(R, R.shape[1] - 2, axis=1)[:, -2:]
+    found: np.ndarray = R.sum(1) - (top[:, 1] - top[:, 0])
+    return found
+
+
+def shares(P: np.ndarray, labelled: np.ndarray) -> np.ndarray:
+    """Return the share of each class among the rows without a label, as P (N, K) predicts it, at least one row of
+    them, float (K,)."""
+    rest = np.delete(P, labelled, axis=0)
+    found: np.ndarray = np.maximum(rest.mean(0), 1 / len(rest))
+    return found
+
+
 def divergence(P: np.ndarray) -> np.ndarray:
     """Return how far models P (M, N, K) differ: the mean of KL(p_m || mean), in nats, float (N,)."""
     mean = P.mean(0)
@@ -36,6 +57,12 @@ def margin(pool: Pool, openings: Openings, count: int) -> list[int]:
     """Pick the rows between whose two likeliest classes the first model tells least."""
     assert pool.P is not None
     return one_by_one(doubt(pool.P[0]), openings, count)
+
+
+def balanced(pool: Pool, openings: Openings, count: int) -> list[int]:
+    """Pick the rows between whose two likeliest classes the first model tells least, those of rare classes first."""
+    assert pool.P is not None
+    return one_by_one(doubt_by_class(pool.P[0], shares(pool.P[0], pool.labelled)), openings, count)
 
 
 def committee(pool: Pool, openings: Openings, count: int) -> list[int]:

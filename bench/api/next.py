@@ -100,7 +100,7 @@ def next_labels(
         How many images or cells to propose.
     strategy : str, default="auto"
         How the images are picked that are not drawn at random: "auto" (by the number of labels), "random", "kmeans++",
-        "typiclust", "maxherding", "margin", "badge", "uherding" or "committee".
+        "typiclust", "maxherding", "margin", "balanced", "badge", "uherding" or "committee".
     encoders : str or sequence of str, default=()
         Encoders whose embeddings are looked at. None: those that are stored for this data, or the default one.
     any_image : bool, default=False

@@ -5,7 +5,8 @@
 Half of the slides (of the images, where a set has none) are the pool, the other half the test; another half in every
 draw. From no label on, 20 labels a round. The score is balanced accuracy of logistic regression with its published setting
 on the embeddings of the first encoder, on their first 128 principal axes, which are those of all images of the set and no
-label. One row per draw, arm and number of labels; `tests/next/table.py` sums them up.
+label. One row per draw, arm and number of labels; `tests/next/table.py` sums them up. Arms: `next`, a strategy, or
+`next:STRATEGY`, the rule with another strategy where it would take its later one.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from bench.fitting.views import Embedded
 from bench.heads import get_heads
 from bench.seeds import keyed_uniform
 from bench.studies.label_next.models import left_out_skill, opinions, rows_for_picks, side_by_side
-from bench.studies.label_next.rule import FIRST, strategy_for
+from bench.studies.label_next.rule import FIRST, LATER, strategy_for
 from encoders import resolve
 
 STEP = 20
@@ -70,7 +71,9 @@ def replay(
         while len(known) < min(most, len(own)):
             present, codes = np.unique(own[known], return_inverse=True)
             skill = partial(left_out_skill, here[0][known], codes, group[known], len(present))
-            strategy = strategy_for(len(known), len(present), skill) if arm == "next" else arm
+            rule, _, later = arm.partition(":")
+            strategy = strategy_for(len(known), len(present), skill) if rule == "next" else arm
+            strategy = later if later and strategy == LATER else strategy
             models = STRATEGIES[strategy].models
             if models and len(present) < 2:
                 strategy, models = FIRST, 0

@@ -4,7 +4,8 @@
 
 Labels needed: where the mean curve of an arm first reaches chance + share x (full - chance), between two rounds by a
 straight line; its interval is over draws, resampled, both arms alike. Difference: of balanced accuracy in percentage points
-to random, draw by draw, with a 95% interval by Student's t; worst is the round where it is lowest.
+to random, draw by draw, with a 95% interval by Student's t; worst is the round where it is lowest. The random order may
+have been replayed further than an arm: then they are compared up to where the arm ends.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def summary(rows: pd.DataFrame, share: float) -> pd.DataFrame:
     rng, out = np.random.default_rng(0), []
     for arm, part in arms.items():
         own = part.loc[draws].to_numpy()
-        gap = 100 * (own - random)
+        both = ~np.isnan(own).any(0)
+        gap, at = 100 * (own - random)[:, both], labels[both]
         n = len(draws)
         mean, reach = gap.mean(0), t.ppf(0.975, n - 1) * gap.std(0, ddof=1) / np.sqrt(n)
         a, b, less = saved(labels, own, random, goals)
@@ -64,11 +66,12 @@ def summary(rows: pd.DataFrame, share: float) -> pd.DataFrame:
         worst = int(np.argmin(mean))
         out.append({
             "arm": arm, "draws": n, "needs": a, "random": b, "less": less, "less_low": np.quantile(again, 0.025),
-            "less_high": np.quantile(again, 0.975), "mean_gap": area.mean(),
-            "gap_low": area.mean() - t.ppf(0.975, n - 1) * area.std(ddof=1) / np.sqrt(n), "worst_at": labels[worst],
+            "less_high": np.quantile(again, 0.975), "rounds": len(at), "mean_gap": area.mean(),
+            "gap_reach": t.ppf(0.975, n - 1) * area.std(ddof=1) / np.sqrt(n), "worst_at": at[worst],
             "worst": mean[worst], "worst_low": mean[worst] - reach[worst], "worst_high": mean[worst] + reach[worst],
             "worse_rounds": int((mean + reach < 0).sum()),
-            **{f"at{int(k)}": gap.mean(0)[list(labels).index(k)] for k in (20, 40, 60, 100, 140, 200) if k in labels},
+            **{f"at{int(k)}": mean[list(at).index(k)] for k in (20, 40, 100, 200, 300, 400, 500) if k in at},
+            **{f"reach{int(k)}": reach[list(at).index(k)] for k in (20, 40, 100, 200, 300, 400, 500) if k in at},
         })  # fmt: skip
     return pd.DataFrame(out)
 
@@ -79,9 +82,8 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.9)
     told = parser.parse_args()
     pd.set_option("display.width", 250, "display.max_columns", 40)
-    for file in told.files:
-        rows = pd.read_csv(file)
-        print(rows["set"].iloc[0], f"full {rows['full'].mean():.3f}")
+    for name, rows in pd.concat(map(pd.read_csv, told.files)).groupby("set", sort=False):
+        print(name, f"full {rows['full'].mean():.3f}")
         print(summary(rows, told.share).round(2).to_string(index=False))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from bench.fitting.views import Embedded
 from bench.heads import get_heads
 from bench.products import unit_rows
-from bench.statistics.metrics import balanced_accuracy
+from bench.statistics.metrics import mcc
 from bench.studies.audit.unseen import on_axes, parts_of, without_part
 
 COMMITTEE = ("logreg", "lda", "knn")  # heads that are unlike each other
@@ -46,11 +46,10 @@ def opinions(
 def left_out_skill(Z: np.ndarray, y: np.ndarray, groups: np.ndarray, n_classes: int) -> float:
     """Return how much better than guessing logistic regression is on slides that it did not learn from, at most 1.
 
-    Z (n, d): labelled rows; y int (n,) in [0, K); groups (n,). It is (b - 1/K) / (1 - 1/K) of the balanced accuracy b;
-    0 for one class, or fewer slides than two.
+    Z (n, d): labelled rows; y int (n,) in [0, K); groups (n,). It is the correlation of predicted and given classes
+    (Matthews), in which every label counts alike; 0 for one class, or fewer slides than two.
     """
     if n_classes < 2 or len(np.unique(groups)) < 2:
         return 0.0
     [P] = without_part(Z, y, parts_of(groups, 0), n_classes, get_heads(COMMITTEE[:1]))
-    b = float(balanced_accuracy(P, y))
-    return (b - 1 / n_classes) / (1 - 1 / n_classes)
+    return float(mcc(P, y))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bench.studies.label_next.run import Next
 
 # results/next
-AS_GOOD = "Where classes overlap much, as on two of the five sets that were tried, a random order is as good."
+AS_GOOD = "Where classes overlap much, as on two of the six sets that were tried, a random order is as good."
 
 
 def verdict(found: Next) -> list[str]:

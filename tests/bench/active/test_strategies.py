@@ -11,7 +11,7 @@ from bench.active.pool import Pool
 from bench.active.similar import nearest, rbf, to_nearest
 from bench.active.strategies import STRATEGIES
 from bench.active.typical import typical
-from bench.active.uncertain import badge, divergence, doubt
+from bench.active.uncertain import badge, divergence, doubt, doubt_by_class, shares
 
 
 def unit(seed: int, n: int, d: int = 6) -> np.ndarray:
@@ -38,14 +38,16 @@ def test_a_strategy_picks_rows_that_may_be_picked_each_once_and_the_same_again(n
 
 
 @pytest.mark.parametrize("name", PICKS)
-def test_no_slide_gets_more_than_its_share_and_a_small_one_leaves_its_own_to_the_others(name):
-    pool, may = pool_of()
+def test_no_slide_gets_more_than_its_part_of_the_rows(name):
+    pool, may = pool_of(labelled=8)
     group = np.arange(120) % 4
     picked = STRATEGIES[name].pick(pool, Openings(may, group, 20), 20)
     assert np.bincount(group[picked]).tolist() == [5, 5, 5, 5]
-    tiny = np.where(np.arange(120) < 12, 0, 1)  # two rows of slide 0 may still be picked
-    picked = STRATEGIES[name].pick(pool, Openings(may, tiny, 20), 20)
-    assert np.bincount(tiny[picked]).tolist() == [2, 18]
+    unequal = np.where(np.arange(120) < 36, 0, 1)  # 28 and 84 rows that may be picked
+    picked = STRATEGIES[name].pick(pool, Openings(may, unequal, 20), 20)
+    assert np.bincount(unequal[picked]).tolist() == [5, 15]
+    picked = STRATEGIES[name].pick(pool, Openings(may & (unequal == 1), unequal, 20), 20)
+    assert np.bincount(unequal[picked]).tolist() == [0, 20]
 
 
 @pytest.mark.parametrize("name", PICKS)
@@ -122,6 +124,26 @@ def test_doubt_and_divergence_are_as_defined():
     assert np.allclose(doubt(P), [0.5, 1.0])
     two = np.array([[[1.0, 0.0], [0.5, 0.5]], [[0.0, 1.0], [0.5, 0.5]]])
     assert np.allclose(divergence(two), [np.log(2), 0])
+
+
+def test_of_classes_of_equal_shares_balanced_picks_as_margin_does():
+    P = np.random.default_rng(0).dirichlet(np.ones(4), size=50)
+    P = np.concatenate([np.roll(P, k, axis=1) for k in range(4)])  # each class is predicted as often
+    assert np.allclose(doubt_by_class(P, shares(P, np.empty(0, int))), 4 * doubt(P))
+
+
+def test_balanced_picks_what_may_be_of_a_rare_class_before_what_is_between_two_frequent_ones():
+    P = np.zeros((1, 40, 3))
+    P[0, :20], P[0, 20:38] = (0.9, 0.1, 0), (0.1, 0.9, 0)
+    P[0, 38], P[0, 39] = (0.5, 0.5, 0), (0.95, 0, 0.05)
+    pool = Pool(Z=unit(0, 40), P=P)
+    assert STRATEGIES["balanced"].pick(pool, Openings(np.ones(40, bool), np.zeros(40, int), 2), 2)[0] == 39
+    assert STRATEGIES["margin"].pick(pool, Openings(np.ones(40, bool), np.zeros(40, int), 2), 2)[0] == 38
+
+
+def test_the_share_of_a_class_is_that_of_rows_without_a_label_and_at_least_one_of_them():
+    P = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
+    assert shares(P, np.array([1])).tolist() == [1.0, 0.25]
 
 
 def test_distances_are_those_of_the_rows():

@@ -37,6 +37,14 @@ def test_skill_is_near_1_where_classes_are_apart_and_near_0_where_they_are_not()
     assert abs(left_out_skill(*rows(0.0), 2)) < 0.25
 
 
+def test_classes_of_one_label_do_not_hide_that_the_others_are_told_apart():
+    Z, y, group = rows(12.0)
+    rare = np.arange(len(y)) % 50 == 0  # four labels of two more classes
+    Z[rare], y = np.random.default_rng(1).normal(size=(4, 8)), y.copy()
+    y[rare] = [2, 2, 3, 3]
+    assert left_out_skill(Z, y, group, 4) > 0.8
+
+
 def test_what_a_slide_tells_of_itself_is_no_skill():
     Z, y, group = rows(0.0)
     y = group % 2  # the class is that of the slide
