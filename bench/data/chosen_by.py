@@ -36,6 +36,11 @@ def about_choice(table: Mapping[str, pd.Series], file: str, split: bool) -> list
         f"{int(picked.sum()):,} of {len(picked):,} labels in {file} were picked by `bench next` and not drawn at "
         f"random (column {CHOSEN_BY})"
     )
+    if not by_lot:
+        return [
+            f"{said}: no score can be had that is true of all your images. Label some of what `bench next` draws at "
+            "random"
+        ]
     if split:
         return [
             f"{said}: scores that are tested on them are not those of all your images, and their intervals do not "

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from bench.report.pages.markdown import render
 from bench.report.pages.model import (
     Block,
@@ -54,9 +56,11 @@ def use_of(about: About, folder: str) -> str:
 
 def expectation(model: Model) -> Words:
     """Return what is to be expected on new slides, in a sentence or two."""
-    promise, groups = model.promise, counted(model.about.groups, "group")
+    promise, tested = model.promise, len(np.unique(model.group))
     if math.isnan(promise.balanced_accuracy):
-        return say("what to expect on new slides is not known: every class lies in a single slide.")
+        why = "every class lies in a single slide" if len(model.y) else "no label was drawn at random"
+        return say("what to expect on new slides is not known: {why}.", why=why)
+    those = "it learned from" if tested == model.about.groups else "have labels that were drawn at random"
     score = chance(promise.balanced_accuracy, promise.low, promise.high)
     exact = (
         say(" With so few groups or errors every group counts as one observation, and both intervals are wide.")
@@ -66,9 +70,10 @@ def expectation(model: Model) -> Words:
     of_images = say(" of images") if model.about.bag_head else ""
     return say(
         "balanced accuracy{of_images} to expect on new slides: {score}, the 95% interval of the mean over many. On "
-        "the next {groups}, as many as it learned from, expect it between {low} and {high}. Guessing gives "
+        "the next {groups}, as many as {those}, expect it between {low} and {high}. Guessing gives "
         "{chance}.{exact}",
-        of_images=of_images, score=score, groups=groups, low=rate(promise.next_low), high=rate(promise.next_high),
+        of_images=of_images, score=score, groups=counted(tested, "group"), those=those,
+        low=rate(promise.next_low), high=rate(promise.next_high),
         chance=rate(1 / len(model.about.classes)), exact=exact,
     )  # fmt: skip
 
@@ -89,8 +94,9 @@ def _what(model: Model) -> Iterator[Inline]:
             some=f"{len(model.y):,}",
         )  # fmt: skip
     yield say(
-        "Encoder {encoder} (key {key}, weights {weights}), head {head}, {setting}.",
-        encoder=Code(about.encoder), key=Code(about.encoder_key[:8]), weights=Code(about.weights[:12]),
+        "Encoder {encoder} (key {key}, {weights}), head {head}, {setting}.",
+        encoder=Code(about.encoder), key=Code(about.encoder_key[:8]),
+        weights=say("weights {digest}", digest=Code(about.weights[:12])) if about.weights else say("no weights"),
         head=Code(about.learner),
         setting=", ".join(f"{name} {value}" for name, value in about.setting.items()) or "no setting",
     )  # fmt: skip

@@ -108,6 +108,11 @@ def choose(left_out: Mapping[Name, LeftOut], y: np.ndarray, fold: np.ndarray, to
     )  # fmt: skip
 
 
+def judges(told: np.ndarray, tested: np.ndarray) -> np.ndarray:
+    """Return which rows choose, bool (n,): of those that can tell the ones that scores rest on, or all if none is."""
+    return told & tested if (told & tested).any() else told
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Settled:
     """A candidate at the setting and temperature that some rows chose. P (n, K): of all rows, softened."""

@@ -13,7 +13,7 @@ from bench.heads.contract import Head
 from bench.heads.left_out import groups_of_classes
 from bench.heads.state import Fitted
 from bench.heads.support import Support
-from bench.studies.classifier.choice import Choice, choose
+from bench.studies.classifier.choice import Choice, choose, judges
 from bench.studies.classifier.left_out import Labelled, deal_folds, leave_out
 from bench.studies.classifier.model import About, Model
 from bench.studies.classifier.reference import Reference, remember
@@ -60,7 +60,7 @@ def learn(rows: LabelledRows, heads: Sequence[Head], on_step: OnStep | None = No
             left[name, head.name] = leave_out(labelled, head, support)
             if on_step:
                 on_step("leave groups out", len(left), total)
-    told = (groups_of_classes(rows.y, rows.group, rows.n_classes)[rows.y] > 1) & rows.tested
+    told = judges(groups_of_classes(rows.y, rows.group, rows.n_classes)[rows.y] > 1, rows.tested)
     choice = choose(left, rows.y, fold, told)
     [head] = [one for one in heads if one.name == choice.head]
     X = rows.embedded[choice.encoder]

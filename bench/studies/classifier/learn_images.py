@@ -18,7 +18,7 @@ from bench.fitting.scaling import scale_rows, scaling_of
 from bench.heads import all_heads
 from bench.heads.contract import Params
 from bench.heads.left_out import groups_of_classes
-from bench.studies.classifier.choice import Name, choose
+from bench.studies.classifier.choice import Name, choose, judges
 from bench.studies.classifier.from_images import NONE, FromImages
 from bench.studies.classifier.learn import LabelledRows, Learned, OnStep
 from bench.studies.classifier.left_out import deal_folds
@@ -125,7 +125,7 @@ def learn_images(
     total = len(rows.embedded) * len(heads) * len(np.unique(fold))
     for encoder in rows.embedded:
         left |= _left_out(images, encoder, heads, fold, _counting(on_step, len(left) * len(np.unique(fold)), total))
-    told = (groups_of_classes(bags.y, images.group, rows.n_classes)[bags.y] > 1) & images.tested
+    told = judges(groups_of_classes(bags.y, images.group, rows.n_classes)[bags.y] > 1, images.tested)
     choice = choose(left, bags.y, fold, told)
     [head] = [one for one in heads if one.name == choice.head]
     X = rows.embedded[choice.encoder]

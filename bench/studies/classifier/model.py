@@ -191,7 +191,7 @@ class Model:
         groups, least = len(np.unique(self.group[self.known])), least_groups(rate)
         if groups >= least:
             return ""
-        return f"a set that holds the truth at a rate of {rate:g} needs {least} slides, and it learned from {groups}"
+        return f"a set that holds the truth at a rate of {rate:g} needs {least} slides, and this rests on {groups}"
 
     def answer(self, X: np.ndarray, asked: Asked = Asked()) -> Answers:
         """Answer embeddings X (N, d) as the encoder gives them. What a row gets does not depend on the others."""
