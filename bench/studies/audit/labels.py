@@ -15,7 +15,7 @@ import pandas as pd
 from bench.fitting.views import Embedded
 from bench.heads import get_heads
 from bench.studies.audit.pool import pool_weights, pooled
-from bench.studies.audit.slides import DOUBTED, judge_slides
+from bench.studies.audit.slides import DOUBTED, judge_slides, slide_margins
 from bench.studies.audit.unseen import Progress, Unseen, predict_unseen
 from bench.studies.audit.wrong import WrongLabels, fit_wrong, margins
 from bench.work.calls import Engine
@@ -24,14 +24,13 @@ from bench.work.local import LOCAL
 HEADS = ("knn", "ridge", "logreg", "lda", "centroid")
 DRAWS = 2
 RESAMPLES = 100
-WHOLE_SLIDE = 4.0  # log-odds that a label gains where those of its slide are of another class in the mean
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelAudit:
     """What was found of n labels.
 
-    score (n,): log-odds that the label is wrong rather than right, with what its slide says; NaN of rows that are not
+    score (n,): log-odds that the label is wrong rather than right, alone or with its slide; NaN of rows that are not
     judged. rank, rank_low, rank_high (n,): its place from 1, the most suspicious, with a 95% interval; 0 of those.
     other (n,): the likeliest other class. fitted: rate and model of wrong labels. slides: `judge_slides`. members:
     `of_members`. judged bool (n,).
@@ -72,11 +71,10 @@ def judge(unseen: Unseen, y: np.ndarray, groups: np.ndarray) -> LabelAudit:
     weights = pool_weights(A[:, judged], y[judged], groups[judged]) if judged.any() else np.full(len(A), 1 / len(A))
     S = pooled(A, weights)
     fitted = fit_wrong(S, y, groups, judged)
-    slides = judge_slides(fitted.margin, fitted.p, groups, judged)
-    other = slides[slides["margin"] > 0]  # of another class in the mean, before anything is sharpened
-    gained = WHOLE_SLIDE * np.isin(groups.astype(str), other["group"].to_numpy(str))
-    score = np.where(judged, fitted.margin + gained, np.nan)
-    low, high = rank_limits(unseen, weights, fitted.T, y, gained)
+    with_slide = slide_margins(unseen.mean_of_slides, fitted.margin, y, groups, judged)
+    score = np.where(judged, np.logaddexp(fitted.margin, with_slide), np.nan)  # the odds of both ways add up
+    slides = judge_slides(score, fitted.p, groups, judged)
+    low, high = rank_limits(unseen, weights, fitted.T, y, with_slide)
     return LabelAudit(
         score=score, rank=ranks(score), rank_low=low, rank_high=high, other=fitted.other, fitted=fitted,
         slides=slides, members=of_members(unseen, weights, y), judged=judged,
@@ -92,11 +90,11 @@ def ranks(score: np.ndarray) -> np.ndarray:
 
 
 def rank_limits(
-    unseen: Unseen, weights: np.ndarray, T: np.ndarray, y: np.ndarray, gained: np.ndarray
+    unseen: Unseen, weights: np.ndarray, T: np.ndarray, y: np.ndarray, with_slide: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the 95% limits (n,) of every rank over members and draws, resampled; 0 of rows not judged.
 
-    gained (n,): what its slide adds to each score.
+    with_slide (n,): log-odds that each label is wrong with its slide.
     """
     M, D, n, _ = unseen.L.shape
     rng = np.random.default_rng(0)
@@ -106,7 +104,7 @@ def rank_limits(
         times *= weights.sum() / max(times.sum(), 1e-12)
         share = times[:, None] * rng.multinomial(D, np.full(D, 1 / D), M) / D  # (M, D)
         margin, _ = margins(np.tensordot(share.astype(np.float32), unseen.L, 2), y, T)
-        found[b] = ranks(np.where(unseen.judged, margin + gained, np.nan))
+        found[b] = ranks(np.where(unseen.judged, np.logaddexp(margin, with_slide), np.nan))
     low, high = np.quantile(found, [0.025, 0.975], axis=0, method="nearest")
     return low.astype(np.int64), high.astype(np.int64)
 
