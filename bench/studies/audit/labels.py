@@ -15,7 +15,7 @@ import pandas as pd
 from bench.fitting.views import Embedded
 from bench.heads import get_heads
 from bench.studies.audit.pool import pool_weights, pooled
-from bench.studies.audit.slides import DOUBTED, judge_slides
+from bench.studies.audit.slides import DOUBTED, judge_slides, slide_margins
 from bench.studies.audit.unseen import Progress, Unseen, predict_unseen
 from bench.studies.audit.wrong import WrongLabels, fit_wrong, margins
 from bench.work.calls import Engine
@@ -24,15 +24,14 @@ from bench.work.local import LOCAL
 HEADS = ("knn", "ridge", "logreg", "lda", "centroid")
 DRAWS = 2
 RESAMPLES = 100
-WHOLE_SLIDE = 4.0  # log-odds that a label gains where those of its slide are of another class in the mean
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelAudit:
     """What was found of n labels.
 
-    score (n,): log-odds that the label is wrong rather than right, with what its slide says; NaN of rows that are not
-    judged. rank, rank_low, rank_high (n,): its place from 1, the most suspicious, with a 95% interval; 0 of those.
+    score (n,): log-odds that the label is wrong rather than right, see `scores`; NaN where nothing tells. rank,
+    rank_low, rank_high (n,): its place from 1, the most suspicious, with a 95% interval; 0 of those.
     other (n,): the likeliest other class. fitted: rate and model of wrong labels. slides: `judge_slides`. members:
     `of_members`. judged bool (n,).
     """
@@ -72,15 +71,23 @@ def judge(unseen: Unseen, y: np.ndarray, groups: np.ndarray) -> LabelAudit:
     weights = pool_weights(A[:, judged], y[judged], groups[judged]) if judged.any() else np.full(len(A), 1 / len(A))
     S = pooled(A, weights)
     fitted = fit_wrong(S, y, groups, judged)
-    slides = judge_slides(fitted.margin, fitted.p, groups, judged)
-    other = slides[slides["margin"] > 0]  # of another class in the mean, before anything is sharpened
-    gained = WHOLE_SLIDE * np.isin(groups.astype(str), other["group"].to_numpy(str))
-    score = np.where(judged, fitted.margin + gained, np.nan)
-    low, high = rank_limits(unseen, weights, fitted.T, y, gained)
+    with_slide = slide_margins(unseen.mean_of_slides, fitted.margin, y, groups, judged)
+    score = scores(fitted.margin, with_slide, judged)
+    slides = judge_slides(score, fitted.p, groups, judged)
+    low, high = rank_limits(unseen, weights, fitted.T, y, with_slide)
     return LabelAudit(
         score=score, rank=ranks(score), rank_low=low, rank_high=high, other=fitted.other, fitted=fitted,
         slides=slides, members=of_members(unseen, weights, y), judged=judged,
     )  # fmt: skip
+
+
+def scores(margin: np.ndarray, with_slide: np.ndarray, judged: np.ndarray) -> np.ndarray:
+    """Return log-odds (n,) that a label is wrong, alone (margin) or with its slide; the odds of the two add up.
+
+    Of labels that are not judged only the slide tells, if it has other labels that are; NaN where it has not.
+    """
+    score = np.where(judged, np.logaddexp(margin, with_slide), with_slide)
+    return np.where(np.isfinite(score), score, np.nan)
 
 
 def ranks(score: np.ndarray) -> np.ndarray:
@@ -92,11 +99,11 @@ def ranks(score: np.ndarray) -> np.ndarray:
 
 
 def rank_limits(
-    unseen: Unseen, weights: np.ndarray, T: np.ndarray, y: np.ndarray, gained: np.ndarray
+    unseen: Unseen, weights: np.ndarray, T: np.ndarray, y: np.ndarray, with_slide: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the 95% limits (n,) of every rank over members and draws, resampled; 0 of rows not judged.
+    """Return the 95% limits (n,) of every rank over members and draws, resampled; 0 where nothing tells.
 
-    gained (n,): what its slide adds to each score.
+    with_slide (n,): log-odds that each label is wrong with its slide.
     """
     M, D, n, _ = unseen.L.shape
     rng = np.random.default_rng(0)
@@ -106,7 +113,7 @@ def rank_limits(
         times *= weights.sum() / max(times.sum(), 1e-12)
         share = times[:, None] * rng.multinomial(D, np.full(D, 1 / D), M) / D  # (M, D)
         margin, _ = margins(np.tensordot(share.astype(np.float32), unseen.L, 2), y, T)
-        found[b] = ranks(np.where(unseen.judged, margin + gained, np.nan))
+        found[b] = ranks(scores(margin, with_slide, unseen.judged))
     low, high = np.quantile(found, [0.025, 0.975], axis=0, method="nearest")
     return low.astype(np.int64), high.astype(np.int64)
 

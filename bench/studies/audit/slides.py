@@ -1,5 +1,8 @@
 """Whole slides whose labels look wrong: most of them are doubted, and their margins stand out from other slides.
 
+Where images share a slide and a label, models of whole slides say how likely its labels are (`whole_slides`), fitted as
+single labels are (`wrong`) to the label that most images of each slide have.
+
 A slide is named where more than half of its labels are more likely wrong than right. How sure that is, p says: slides
 differ for reasons of their own, so a slide is not held against chance but against the other slides. With m_g the mean
 of its margins, each cut to +-CUT so that no single item decides,
@@ -14,6 +17,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bench.studies.audit.pool import pool_weights, pooled
+from bench.studies.audit.whole_slides import units_of
+from bench.studies.audit.wrong import fit_wrong
+
 LEAST_ITEMS = 3  # of a slide
 LEAST_SLIDES = 5
 CUT = 8.0  # log-odds
@@ -21,10 +28,33 @@ DOUBTED = 0.5  # probability from which on a label is doubted, and share of its 
 COLUMNS = ["group", "items", "doubted", "share", "margin", "p", "called"]
 
 
+def slide_margins(
+    A: np.ndarray | None, margin: np.ndarray, y: np.ndarray, groups: np.ndarray, judged: np.ndarray
+) -> np.ndarray:
+    """Return the log-odds (n,) that a label is wrong with its slide: their mean there, -inf where it has few items.
+
+    A (E, n, K): `Unseen.mean_of_slides`; where there is none, or no large slide, the margin (n,) of each label counts.
+    """
+    names, slide = np.unique(groups, return_inverse=True)
+    if A is not None:
+        first, unit = units_of(y, groups)
+        size = np.bincount(unit)
+        order = np.lexsort((-size, slide[first]))
+        main = first[order[np.unique(slide[first][order], return_index=True)[1]]]  # a row of each slide's main label
+        main = main[judged[main] & (size[unit[main]] >= LEAST_ITEMS)]
+        some = first[judged[first]]
+        if len(main):
+            S = pooled(A, pool_weights(A[:, some], y[some], groups[some]))
+            margin = fit_wrong(S, y, groups, np.isin(np.arange(len(y)), main)).margin
+    items = np.bincount(slide[judged], minlength=len(names))
+    mean = np.bincount(slide[judged], np.clip(margin[judged], -CUT, CUT), len(names)) / np.maximum(items, 1)
+    return np.where(items >= LEAST_ITEMS, mean, -np.inf)[slide]
+
+
 def judge_slides(margin: np.ndarray, p: np.ndarray, groups: np.ndarray, judged: np.ndarray) -> pd.DataFrame:
     """Return a row COLUMNS per slide with enough items, the most suspicious first.
 
-    margin, p (n,): of every label, how much likelier another class is (log-odds), and the probability that it is wrong.
+    margin (n,): log-odds that a label is wrong, alone or with its slide. p (n,): probability that it is wrong alone.
     groups (n,), judged bool (n,). share: mean of p; margin: its mean; p: adjusted, NaN of too few slides.
     """
     names, group = np.unique(groups[judged].astype(str), return_inverse=True)

@@ -19,6 +19,7 @@ from bench.heads.left_out import groups_of_classes
 from bench.heads.support import Support
 from bench.heads.temperature import fit_temperature, log_probabilities
 from bench.seeds import keyed_uniform
+from bench.studies.audit.whole_slides import share_slides, unseen_slides
 from bench.work.calls import Call, Engine, Processes
 from bench.work.local import LOCAL
 
@@ -36,19 +37,29 @@ class Unseen:
     """Log-probabilities of n rows, each by models without its group.
 
     L float32 (M, D, n, K): of M members, an encoder with a head each, in D draws, softened by a temperature each. names
-    (M,): (encoder, head). judged bool (n,): rows that other groups say something of.
+    (M,): (encoder, head). judged bool (n,): rows that other groups say something of. slides float32 (E, n, K): of every
+    encoder, those of a row's slide and label; None where no images share these.
     """
 
     L: np.ndarray
     names: tuple[tuple[str, str], ...]
     judged: np.ndarray
+    slides: np.ndarray | None
 
     @property
     def mean(self) -> np.ndarray:
         """The mean over draws, centred over classes, (M, n, K)."""
-        mean = self.L.mean(1, dtype=np.float64)
-        found: np.ndarray = mean - mean.mean(-1, keepdims=True)
-        return found
+        return centred(self.L.mean(1, dtype=np.float64))
+
+    @property
+    def mean_of_slides(self) -> np.ndarray | None:
+        """The same of slides, (E, n, K)."""
+        return None if self.slides is None else centred(self.slides.astype(np.float64))
+
+
+def centred(L: np.ndarray) -> np.ndarray:
+    """Return L minus its mean over classes, the last axis."""
+    return L - L.mean(-1, keepdims=True)  # type: ignore[no-any-return]
 
 
 def parts_of(groups: np.ndarray, draw: int) -> np.ndarray:
@@ -95,21 +106,26 @@ def predict_unseen(
         on_progress("judge labels", 0, len(views))
     parts = [parts_of(groups, draw) for draw in range(draws)]
     L = np.empty((len(names), draws, len(y), n_classes), np.float32)
-    about = _Judged(y=y, groups=groups, parts=parts, told=judged, n_classes=n_classes, heads=heads)
+    slides = np.empty((len(views), len(y), n_classes), np.float32) if share_slides(y, groups) else None
+    about = _Judged(
+        y=y, groups=groups, parts=parts, told=judged, n_classes=n_classes, heads=heads, slides=slides is not None
+    )
     calls = (
         Call(name=f"labels by {name}", do=_by_encoder, own=(i,), shared=(view, about))
         for i, (name, view) in enumerate(views.items())
     )
-    for done, (i, of_encoder) in enumerate(engine.each(calls, Processes(at_once=1))):
+    for done, (i, of_encoder, of_slides) in enumerate(engine.each(calls, Processes(at_once=1))):
         L[i * len(heads) : (i + 1) * len(heads)] = of_encoder
+        if slides is not None:
+            slides[i] = of_slides
         if on_progress:
             on_progress("judge labels", done + 1, len(views))
-    return Unseen(L=L, names=names, judged=judged)
+    return Unseen(L=L, names=names, judged=judged, slides=slides)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Judged:
-    """What all encoders judge. parts: of every draw (n,); told bool (n,): rows that are judged."""
+    """What all encoders judge. parts: of every draw (n,); told bool (n,): rows that are judged. slides: those too."""
 
     y: np.ndarray
     groups: np.ndarray
@@ -117,10 +133,11 @@ class _Judged:
     told: np.ndarray
     n_classes: int
     heads: Sequence[Head]
+    slides: bool
 
 
-def _by_encoder(i: int, view: Embedded, about: _Judged) -> tuple[int, np.ndarray]:
-    """Return the number of an encoder, and the log-probabilities (heads, draws, n, K) by it."""
+def _by_encoder(i: int, view: Embedded, about: _Judged) -> tuple[int, np.ndarray, np.ndarray | None]:
+    """Return the number of an encoder, and the log-probabilities (heads, draws, n, K) and (n, K), of slides, by it."""
     Z = on_axes(view, about.groups)
     y, K = about.y, about.n_classes
     L = np.empty((len(about.heads), len(about.parts), len(y), K), np.float32)
@@ -129,7 +146,9 @@ def _by_encoder(i: int, view: Embedded, about: _Judged) -> tuple[int, np.ndarray
         for j, head in enumerate(about.heads):
             prior = head.published_temperature(len(y), K, Z.shape[1])
             L[j, d] = softened(P[j], y, about.told, prior)
-    return i, L
+    if not about.slides:
+        return i, L, None
+    return i, L, softened(unseen_slides(Z, y, about.groups, K), y, about.told, 1.0)
 
 
 def softened(P: np.ndarray, y: np.ndarray, told: np.ndarray, prior: float) -> np.ndarray:

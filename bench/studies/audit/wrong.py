@@ -11,6 +11,11 @@ classes are easy, opinions that learned from the wrong labels are flat everywher
 them as well: then the sharpest one that is not significantly worse (a loss of 1.92, half of the 95% point of chi
 squared) counts, for some images of every class are certain (the anchors of Patrini et al. 2017).
 
+Where a class is hard to tell from the one that its labels go wrong to, the likelihood is flat, and a small e fits as
+well as a large one. So the upper limit is never below the share of labels that a row's likeliest class contradicts, as
+certainly as that class is predicted where it is the label (the confident joint of Northcutt et al. 2021). That share
+counts hard images as wrong labels, so it is a limit and no estimate.
+
 Two patterns are held against each other by description length: any other class alike, or one for each class, which is
 what the class is mistaken for.
 """
@@ -33,7 +38,8 @@ ANY, MISTAKEN = "any other class", "the class it is mistaken for"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WrongLabels:
-    """What was fitted. rate, low, high: share of labels that are wrong, with its 95% interval for other slides.
+    """What was fitted. rate, low, high: share of labels that are wrong, with its 95% interval for other slides; high is
+    at least `contradicted`.
 
     pattern: ANY or MISTAKEN. T (K, K): true class to label. p (n,): probability that the label is wrong. margin (n,):
     log-odds of the likeliest other class against the label, above 0 where the label is less likely. other int (n,):
@@ -84,11 +90,12 @@ def fit_wrong(S: np.ndarray, y: np.ndarray, groups: np.ndarray, judged: np.ndarr
     chosen = near[-1]  # the sharpest
     T = np.eye(K) * (1 - chosen.e) + chosen.e * C
     limits = np.array([interval(one, groups[judged]) for one in near])
+    high = max(float(limits[:, 1].max()), contradicted(own, labels, groups[judged]))
     margin, other = margins(S, y, T)
     p = np.full(len(y), np.nan)
     p[judged] = chosen.p
     return WrongLabels(
-        rate=float(chosen.p.mean()) if n else 0.0, low=float(limits[:, 0].min()), high=float(limits[:, 1].max()),
+        rate=float(chosen.p.mean()) if n else 0.0, low=float(limits[:, 0].min()), high=high,
         pattern=pattern, T=T, p=p, margin=margin, other=other,
     )  # fmt: skip
 
@@ -151,6 +158,21 @@ def interval(one: _Fit, groups: np.ndarray) -> tuple[float, float]:
     reach = float(t.ppf(0.975, len(names) - 1) * error)
     least = 3.0 / len(groups)  # where none is seen among n: the rule of three
     return max(one.e - reach, 0.0), min(max(one.e + reach, least), 1.0)
+
+
+def contradicted(S: np.ndarray, y: np.ndarray, groups: np.ndarray) -> float:
+    """Return the upper 95% limit of the share of labels y (n,) that opinions S (n, K) contradict, see above."""
+    from scipy.stats import t
+
+    names, group = np.unique(groups, return_inverse=True)
+    if len(names) < 2:
+        return 1.0
+    P, top = np.exp(S - log_sum(S)), S.argmax(1)
+    own = np.array([P[y == k, k].mean() if (y == k).any() else 1.0 for k in range(S.shape[1])])
+    doubted = (top != y) & (P.max(1) >= own[top])
+    apart = np.bincount(group, doubted - doubted.mean())
+    error = np.sqrt((apart**2).sum() * len(names) / (len(names) - 1)) / len(y)
+    return min(float(doubted.mean() + t.ppf(0.975, len(names) - 1) * error), 1.0)
 
 
 def margins(S: np.ndarray, y: np.ndarray, T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,8 @@ from bench.heads import get_heads
 from bench.studies.audit.labels import audit_labels, ranks
 from bench.studies.audit.pool import pool_weights, pooled
 from bench.studies.audit.unseen import FOLDS, parts_of, predict_unseen, rows_judged
-from bench.studies.audit.wrong import ANY, MISTAKEN, fit_wrong, margins
+from bench.studies.audit.whole_slides import scaled_means, units_of
+from bench.studies.audit.wrong import ANY, MISTAKEN, contradicted, fit_wrong, margins
 
 HEADS = ("ridge", "lda", "centroid")
 K, SLIDES, EACH = 3, 40, 10
@@ -78,6 +79,38 @@ def test_a_slide_whose_labels_are_all_wrong_is_named(made):
     assert (slides.loc[slides["called"], "p"] <= 0.05).all()
 
 
+def test_slides_of_one_class_are_held_against_slides():
+    """Slides differ by more than classes do, along axes of their own; few slides of many images, three of them wrong."""
+    rng = np.random.default_rng(0)
+    y = np.arange(30) % 2
+    apart = np.r_[np.zeros(2), np.full(8, 2.0)]  # how far slides are, by axis
+    means = rng.normal(size=(30, 10)) * apart + 3.0 * y[:, None] * (apart == 0)
+    groups = np.repeat([f"slide{i:02d}" for i in range(30)], 20)
+    X = (np.repeat(means, 20, 0) + 3 * rng.normal(size=(600, 10))).astype(np.float32)
+    wrong = np.repeat(np.isin(np.arange(30), [3, 8, 20]), 20)
+    labels = np.where(wrong, 1 - np.repeat(y, 20), np.repeat(y, 20))
+    view = {"e": Embedded("e", "e", "unit", X)}
+    slides = audit_labels(view, labels, groups, n_classes=2, heads=HEADS, draws=1).slides
+    first = slides.sort_values("margin", ascending=False)["group"].tolist()[:3]
+    assert set(first) == {"slide03", "slide08", "slide20"}
+
+
+def test_a_slide_and_label_are_one_observation():
+    y, groups = np.array([0, 0, 1, 0]), np.array(list("aaab"))
+    first, unit = units_of(y, groups)
+    assert first.tolist() == [0, 2, 3] and unit.tolist() == [0, 0, 1, 2]
+    assert scaled_means(np.eye(4, 3), unit).shape == (3, 3)
+
+
+def test_a_label_of_a_class_of_few_slides_is_ranked_by_its_slide(made):
+    views, y, groups = made
+    labels = np.where(groups == "slide05", (y + 1) % K, y)
+    rare = np.flatnonzero(groups == "slide05")[:2]
+    labels[rare] = K
+    found = audit_labels(views, labels, groups, n_classes=K + 1, heads=HEADS, draws=1)
+    assert not found.judged[rare].any() and (found.rank[rare] <= 10).all()
+
+
 def test_an_encoder_that_is_blind_gets_next_to_nothing(made):
     members = audited(made, made[1]).members
     share = members.groupby("encoder")["weight"].sum()
@@ -136,6 +169,17 @@ def test_labels_that_go_to_one_class_are_seen_to_do_so():
     assert found.pattern == MISTAKEN and abs(found.rate - (paired != y).mean()) < 0.02
     anyhow = np.where(rng.random(len(y)) < 0.15, (y + rng.integers(1, 4, len(y))) % 4, y)
     assert fit_wrong(S, anyhow, groups, everything).pattern == ANY
+
+
+def test_labels_that_could_all_be_wrong_are_within_the_limit():
+    """Calibrated opinions explain every wrong label as a hard image: none is estimated, and the limit holds the truth."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 2000)
+    P = np.where(np.eye(2)[y] > 0, 0.8, 0.2)
+    labels = np.where(rng.random(2000) < 0.2, 1 - y, y)
+    found = fit_wrong(np.log(P), labels, np.arange(2000), np.ones(2000, bool))
+    assert found.high >= (labels != y).mean()
+    assert contradicted(np.log(P), labels, np.arange(2000)) < 0.25
 
 
 def test_margins_are_log_odds_with_what_labels_are_mistaken_for():
