@@ -9,10 +9,11 @@ from typing import Annotated
 
 from bench.cli.console import console, print_notes, print_rows, progress_bars
 from bench.cli.options.data import GroupPattern, InstanceOptions
-from bench.cli.options.encoders import CORES, Device, Workers, check_device
+from bench.cli.options.encoders import CORES, Workers, check_device
 from bench.cli.options.groups import STUDY, option
 from bench.cli.options.output import To
 from bench.cli.options.pretrain import (
+    Devices,
     DictionaryOptions,
     InputSize,
     Method,
@@ -73,7 +74,7 @@ def pretrain(
             value="NAME",
         ),
     ] = "unknown",
-    device: Device = "auto",
+    device: Devices = "auto",
     workers: Workers = CORES,
 ) -> None:
     """Learn an encoder from images without labels; --to is its folder, for --encoder ./FOLDER.
@@ -87,7 +88,8 @@ def pretrain(
         existing(labels, "--labels")
     one_of_methods(method)
     one_of_colours(colour)
-    check_device(device)
+    for name in device.split(","):
+        check_device(name.strip())
     if group_pattern is not None and labels is None:
         raise BenchError(
             "Got --group-pattern without --labels; expected both, or neither: nothing else has groups here."

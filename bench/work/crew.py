@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Say = Callable[..., None]
-GRACE_S = 3.0  # for the others to fail too: a death shows first in those that wait for the dead
+GRACE_S = 3.0  # after a failure, for another one to fail or die: who waits for it may have noticed first
 LISTEN_S = 0.2
 
 
@@ -112,7 +112,7 @@ def _listen(members: Sequence[Member], heard: Say) -> Any:
                 made[member.name] = what
                 continue
             failed.append((0 if kind == "died" else 1 if isinstance(what, BenchError) else 2, what))
-            until = min(until, time.monotonic() + GRACE_S)
+            until = min(until, time.monotonic() + (0 if kind == "died" else GRACE_S))
     if failed:
         raise min(failed, key=lambda one: one[0])[1]
     return made[members[0].name]

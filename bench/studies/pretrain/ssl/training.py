@@ -1,7 +1,8 @@
 """The loop: batches of views, one step each, watched now and then, written now and then so that a kill costs little.
 
 What happens in a step depends on the seed, the step and the weights before it alone. So a training that goes on from a
-state ends with the weights of one that was never stopped, to the bit on one machine with as many threads.
+state ends with the weights of one that was never stopped, to the bit on one machine with as many threads. On several
+devices (`several`) that holds for as many processes.
 """
 
 from __future__ import annotations
