@@ -11,6 +11,8 @@ One process is a team of one, whose shares are whole: nothing is sent, and no bi
 from __future__ import annotations
 
 import os
+import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -241,6 +243,9 @@ def joined(team: Team, device: str, folder: Path) -> Iterator[None]:
     from torch import distributed
 
     backend = "nccl" if device == "cuda" and distributed.is_nccl_available() else "gloo"
+    loopback = [name for _, name in socket.if_nameindex() if name.startswith("lo")]
+    if loopback and sys.platform != "win32":  # else gloo goes by the machine's name, which may lead to a firewall
+        os.environ["GLOO_SOCKET_IFNAME"] = loopback[0]
     store = distributed.FileStore(str(folder / "meeting"), team.count)
     distributed.init_process_group(
         backend, store=store, rank=team.rank, world_size=team.count, timeout=LONGEST_WAIT
