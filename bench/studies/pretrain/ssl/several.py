@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 #: Longest wait of a process for the others: while the first looks at images or writes, they wait. A death ends all at
 #: once (`bench.work.crew`), so this is for what should never be.
 LONGEST_WAIT = timedelta(minutes=30)
+#: The arguments of torch's batch_norm, in their order.
+OF_NORMS = ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,18 +119,17 @@ def norms_of_all(share: Share) -> AbstractContextManager[Any]:
 
     class Norms(TorchFunctionMode):
         def __torch_function__(self, called: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            kwargs = kwargs or {}
-            if called is torch.nn.functional.batch_norm and (kwargs.get("training") or args[5:6] == (True,)):
-                return norm_of_all(share, *args, **kwargs)
-            return called(*args, **kwargs)
+            given = dict(zip(OF_NORMS, args, strict=False)) | (kwargs or {})
+            if called is torch.nn.functional.batch_norm and given.pop("training", False):
+                return norm_of_all(share, given.pop("input"), **given)
+            return called(*args, **(kwargs or {}))
 
     return Norms()
 
 
 def norm_of_all(
-    share: Share, x: torch.Tensor, running_mean: torch.Tensor | None, running_var: torch.Tensor | None,
-    weight: torch.Tensor | None = None, bias: torch.Tensor | None = None, training: bool = True,
-    momentum: float = 0.1, eps: float = 1e-5,
+    share: Share, x: torch.Tensor, *, running_mean: torch.Tensor | None, running_var: torch.Tensor | None,
+    weight: torch.Tensor | None = None, bias: torch.Tensor | None = None, momentum: float = 0.1, eps: float = 1e-5,
 ) -> torch.Tensor:  # fmt: skip
     """Return x (b, C, ...) as torch's batch norm returns it in training, with means over the rows of all processes."""
     import torch
