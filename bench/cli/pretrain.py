@@ -9,11 +9,10 @@ from typing import Annotated
 
 from bench.cli.console import console, print_notes, print_rows, progress_bars
 from bench.cli.options.data import GroupPattern, InstanceOptions
-from bench.cli.options.encoders import CORES, Workers, check_device
+from bench.cli.options.encoders import CORES, Device, Workers, check_device
 from bench.cli.options.groups import STUDY, option
 from bench.cli.options.output import To
 from bench.cli.options.pretrain import (
-    Devices,
     DictionaryOptions,
     InputSize,
     Method,
@@ -74,7 +73,7 @@ def pretrain(
             value="NAME",
         ),
     ] = "unknown",
-    device: Devices = "auto",
+    device: Device = "auto",
     workers: Workers = CORES,
 ) -> None:
     """Learn an encoder from images without labels; --to is its folder, for --encoder ./FOLDER.

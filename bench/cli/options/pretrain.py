@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
-from bench.cli.options.groups import BASIC, COMPUTER, STUDY, option
+from bench.cli.options.groups import BASIC, STUDY, option
 from bench.errors import BenchError
 from bench.studies.pretrain.names import COLOURS, METHODS
 
@@ -33,15 +33,6 @@ InputSize = Annotated[
 Most = Annotated[
     int, option(STUDY, "Instances that are learned from at most, drawn by hash.", "--most", value="N", min=10)
 ]
-Devices = Annotated[
-    str,
-    option(
-        COMPUTER,
-        "Where a network is learned: auto or cuda (all GPUs of this machine), cpu, cuda:N, or several GPUs by commas, "
-        "as cuda:0,cuda:2. Each has a share of every batch.",
-        "--device", value="DEVICE",
-    ),
-]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
