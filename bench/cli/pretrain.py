@@ -87,7 +87,8 @@ def pretrain(
         existing(labels, "--labels")
     one_of_methods(method)
     one_of_colours(colour)
-    check_device(device)
+    for name in device.split(","):
+        check_device(name.strip())
     if group_pattern is not None and labels is None:
         raise BenchError(
             "Got --group-pattern without --labels; expected both, or neither: nothing else has groups here."

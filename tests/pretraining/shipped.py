@@ -3,7 +3,8 @@
     python tests/pretraining/shipped.py --data data --weights weights --work scratch
 
 Differences are of the mean of the heads from `lite0-cells`, paired, and from the best row of the baselines (of one head), with
-intervals for new groups to learn from and to be tested on. Blood cells are windows of one size around the cells of the fields,
+intervals for new groups to learn from and to be tested on. Two more tables have the mean over all numbers of labels, against
+every row of the baselines (`over_labels`). Blood cells are windows of one size around the cells of the fields,
 so that the size of a crop does not tell what is in it. Of the cell cycle no class has 50 cells to learn from.
 """
 
@@ -13,7 +14,9 @@ import argparse
 import csv
 from pathlib import Path
 
+import pandas as pd
 from ladder import FIELD, print_table, rows_of
+from over_labels import against_baselines, print_over_labels
 from PIL import Image
 
 BASE = "lite0-cells"
@@ -41,14 +44,18 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="a folder for what is made")
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--shipped-only", action="store_true", help="the encoder that comes along, and no other")
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
-    rungs = {**RUNGS, MOBILE.format(asked.weights.resolve()): "MobileNetV2, ImageNet weights, 224 px"}
-    rows = []
+    shipped = {name: RUNGS[name] for name in (BASE, TURNED)}
+    rungs = shipped if asked.shipped_only else {**RUNGS, MOBILE.format(asked.weights.resolve()): "MobileNetV2, ImageNet weights, 224 px"}
+    rows, over = [], []
     for name in asked.sets.split(","):
         data = blood(asked.data / "bccd_fields", asked.work / name) if name == "blood" else asked.data / name
         rows += rows_of(asked, data, *SETS[name], rungs, BASE)
+        over.append(against_baselines(asked.work / "results" / "runs" / name, rungs).assign(set=name))
     print_table(rows, BASE)
+    print_over_labels(pd.concat(over), rungs, tuple(shipped))
 
 
 def blood(fields: Path, made: Path) -> Path:

@@ -88,8 +88,14 @@ FromRun = Annotated[
     ),
 ]
 Device = Annotated[
-    str, option(COMPUTER, "Where encoders run: auto, cpu, cuda or cuda:N.", "--device", value="DEVICE")
-]
+    str,
+    option(
+        COMPUTER,
+        "Where encoders run: auto, cpu, cuda or cuda:N. A network is learned on every GPU with auto or cuda; bench "
+        "pretrain also takes several by commas, as cuda:0,cuda:2.",
+        "--device", value="DEVICE",
+    ),
+]  # fmt: skip
 Precision = Annotated[
     str,
     option(

@@ -38,8 +38,9 @@ class Learned:
 
 @dataclass(frozen=True, kw_only=True)
 class Tools:
-    """What learning may use. workers: threads. device: as --device. state: a folder for what a training that is killed
-    goes on from; whoever writes the encoder removes it. data: digest of the images. labelled: to watch it with."""
+    """What learning may use. workers: threads. device: as --device, several by commas. state: a folder for what a
+    training that is killed goes on from; whoever writes the encoder removes it. data: digest of the images. labelled:
+    to watch it with."""
 
     workers: int = 1
     device: str = "auto"

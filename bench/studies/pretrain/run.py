@@ -20,6 +20,7 @@ from bench.studies.pretrain.crops import Crops, Labelled, read_crops, read_label
 from bench.studies.pretrain.method import Learned, Method, Ready, Tools
 from bench.studies.pretrain.methods import METHODS
 from bench.studies.pretrain.names import DEFAULT_METHOD
+from bench.studies.pretrain.ssl.several import find_devices
 from bench.studies.pretrain.ssl.state import remove_state
 from encoders import Preprocess
 from encoders.checkpoint import CARD, FILE, PART, WEIGHTS, Checkpoint, write_checkpoint
@@ -38,7 +39,7 @@ class PretrainRequest:
     source: the images; labels play no part. method: a name of `methods.METHODS`, settings: of its class, None for its
     defaults. size: side of the input in pixels; color: "rgb" or "grey". most: instances that are read at most. licence:
     of what is made, as whoever makes it says. labelled: images with labels to watch the learning with, never to learn
-    from. device: as --device.
+    from. device: as --device, or several of a kind by commas.
     """
 
     source: DataSpec
@@ -180,6 +181,8 @@ def find_method(request: PretrainRequest) -> Method:
                 f"Got --device {request.device} with --method {request.method}, which runs on the CPU; expected one of "
                 f"{networks}. Leave --device out."
             )
+    if known.network:
+        find_devices(request.device)
     return known
 
 

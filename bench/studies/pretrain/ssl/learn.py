@@ -15,12 +15,12 @@ from bench.studies.pretrain.method import Learned, Ready, Tools
 from bench.studies.pretrain.ssl.backbones import Backbone, Wanted, architecture_of, with_pool
 from bench.studies.pretrain.ssl.objectives import Objective
 from bench.studies.pretrain.ssl.settings import NetworkSettings
+from bench.studies.pretrain.ssl.several import Team, find_devices, learn_on
 from bench.studies.pretrain.ssl.starts import find_backbone
 from bench.studies.pretrain.ssl.targets import AT_ONCE, Ahead, find_teacher
 from bench.studies.pretrain.ssl.training import Course, drawing, make_optimiser, train
 from bench.studies.pretrain.ssl.views import normalised
 from bench.studies.pretrain.ssl.watch import LEAST_SPREAD, Watched, left_out_accuracy, rankme, spread, verdict
-from bench.work.threads import torch_threads
 from encoders import EncoderSpec, Preprocess, find_placement
 
 if TYPE_CHECKING:
@@ -65,8 +65,11 @@ def prepare_network(objective: Objective, settings: NetworkSettings, size: int, 
     start = Start(objective=objective, settings=settings, backbone=backbone, parts=parts, teacher=teacher)
 
     def learn(crops: Crops, tools: Tools) -> Learned:
-        with memory_said(settings), torch_threads(tools.workers):
-            return learn_network(start, crops, tools)
+        def learn_share(tools: Tools, team: Team) -> Learned | None:
+            with memory_said(settings):
+                return learn_network(start, crops, tools, team)
+
+        return learn_on(find_devices(tools.device), learn_share, tools)
 
     return Ready(policy=policy, learn=learn)
 
@@ -85,8 +88,8 @@ def make_parts(objective: Objective, backbone: Backbone, size: int, teacher: Enc
     return parts
 
 
-def learn_network(start: Start, crops: Crops, tools: Tools) -> Learned:
-    """Train, settle the norms, and say what came of it."""
+def learn_network(start: Start, crops: Crops, tools: Tools, team: Team) -> Learned | None:
+    """Train, settle the norms, and say what came of it; None from other processes of a team than its first."""
     import torch
 
     objective, settings, backbone, parts = start.objective, start.settings, start.backbone, start.parts
@@ -96,6 +99,8 @@ def learn_network(start: Start, crops: Crops, tools: Tools) -> Learned:
     some = np.linspace(0, len(pixels) - 1, min(SEEN, len(pixels))).astype(int)
 
     def watch(step: int, loss: float) -> Watched:
+        if team.rank:
+            return Watched(step=step, loss=loss, rank=np.nan, spread=np.nan, knn=np.nan)
         H, Z = encoded(parts, objective, pixels[torch.from_numpy(some).to(device)], backbone)
         knn = float("nan")
         if tools.labelled is not None:
@@ -115,7 +120,7 @@ def learn_network(start: Start, crops: Crops, tools: Tools) -> Learned:
         pixels=pixels, rate=rate, still=not backbone.fresh,
         augmentation=replace(objective.augmentation, colour=COLOUR_GAIN * (settings.colour == "jittered")),
         mean=backbone.mean, std=backbone.std, watch=watch, state=tools.state, on_progress=tools.on_progress,
-        targets=objective.foresee(ahead) if objective.foresee else None,
+        targets=objective.foresee(ahead) if objective.foresee else None, team=team,
         wanted={
             **asked, "method": objective.what, "weights": backbone.weights, "architecture": backbone.settings(),
             "size": pixels.shape[1], "images": tools.data,
@@ -123,6 +128,8 @@ def learn_network(start: Start, crops: Crops, tools: Tools) -> Learned:
         },
     )  # fmt: skip
     history = train(course)
+    if team.rank:
+        return None
     if backbone.fresh:
         settle_norms(parts["vectors"], pixels, backbone)
     end = watch(settings.steps, history[-1].loss)

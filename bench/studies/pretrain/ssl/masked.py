@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import BenchError
 from bench.studies.pretrain.ssl import losses
 from bench.studies.pretrain.ssl.backbones import Backbone
+from bench.studies.pretrain.ssl.several import Share
 
 if TYPE_CHECKING:
     import torch
@@ -32,16 +33,19 @@ def add_decoder(parts: Any, backbone: Backbone, size: int) -> None:
     (_add_for_transformer if backbone.is_transformer else _add_for_cnn)(parts, backbone.model, size)
 
 
-def masked_loss(parts: Any, x: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
-    """Return the error of what is filled in for hidden patches of x (B, 3, S, S)."""
-    return (_transformer_loss if "tokens" in parts else _cnn_loss)(parts, x, draws)
+def masked_loss(parts: Any, x: torch.Tensor, draws: torch.Generator, share: Share) -> torch.Tensor:
+    """Return the error of what is filled in for hidden patches of a batch, of which this process has x (b, 3, S, S).
+
+    Of every image as many patches are hidden, so that the mean over the batch is that of the means over its shares.
+    """
+    return share.mean((_transformer_loss if "tokens" in parts else _cnn_loss)(parts, x, draws, share))
 
 
-def hidden_ranks(B: int, N: int, draws: torch.Generator) -> torch.Tensor:
-    """Return a random order of N patches for each of B images, (B, N): the first ones are seen."""
+def hidden_ranks(N: int, draws: torch.Generator, share: Share) -> torch.Tensor:
+    """Return a random order of N patches for each of the B images of a share, (B, N): the first ones are seen."""
     import torch
 
-    return torch.rand(B, N, generator=draws).argsort(1)
+    return share.own(torch.rand(share.of, N, generator=draws)).argsort(1)
 
 
 def to_patches(x: torch.Tensor, P: int) -> torch.Tensor:
@@ -69,14 +73,14 @@ def _add_for_transformer(parts: Any, model: Any, size: int) -> None:
     )
 
 
-def _transformer_loss(parts: Any, x: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
+def _transformer_loss(parts: Any, x: torch.Tensor, draws: torch.Generator, share: Share) -> torch.Tensor:
     import torch
 
     model = getattr(parts["vectors"], "model", parts["vectors"])
     P, prefix = model.patch_embed.patch_size[0], model.num_prefix_tokens
     B, N = len(x), parts["tokens"]["places"].shape[1]
     seen = max(1, round(N * (1 - HIDDEN["transformer"])))
-    order = hidden_ranks(B, N, draws).to(x.device)
+    order = hidden_ranks(N, draws, share).to(x.device)
     z = parts["inward"](_only(model, x, order[:, :seen], prefix)[:, prefix:])  # (B, seen, WIDTH)
     back = order.argsort(1)  # (B, N): where each patch is in the order
     every = torch.cat([z, parts["tokens"]["hidden"].to(z.dtype).expand(B, N - seen, WIDTH)], 1)
@@ -125,11 +129,11 @@ def _add_for_cnn(parts: Any, model: Any, size: int) -> None:
     )
 
 
-def _cnn_loss(parts: Any, x: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
+def _cnn_loss(parts: Any, x: torch.Tensor, draws: torch.Generator, share: Share) -> torch.Tensor:
     from torch.nn.functional import interpolate
 
     B, S = len(x), x.shape[-1]
-    order = hidden_ranks(B, ACROSS**2, draws).argsort(1)
+    order = hidden_ranks(ACROSS**2, draws, share).argsort(1)
     hidden = (order >= round(ACROSS**2 * (1 - HIDDEN["cnn"]))).float().reshape(B, 1, ACROSS, ACROSS).to(x.device)
     hidden = interpolate(hidden, size=(S, S), mode="nearest")  # (B, 1, S, S)
     model = parts["vectors"].model

@@ -14,6 +14,7 @@ from bench.studies.pretrain.ssl import losses
 from bench.studies.pretrain.ssl.backbones import Backbone
 from bench.studies.pretrain.ssl.masked import add_decoder, masked_loss, pool_for_masks
 from bench.studies.pretrain.ssl.parts import TEACHER, add_teachers, perceptron, prototype_logits
+from bench.studies.pretrain.ssl.several import Share
 from bench.studies.pretrain.ssl.targets import Foresee, mean_over_orientations, vectors_of_teacher
 from bench.studies.pretrain.ssl.views import Augmentation, generator
 from encoders.timm_facts import LAYERS, has_layers
@@ -30,12 +31,14 @@ CENTRE_MOMENTUM, PROTOTYPES = 0.9, 1024  # of DINO's teacher
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What a loss is of. views: float32 (B, 3, S, S) normalised, as many as the objective takes. key: of this step.
-    targets: what `Objective.foresee` found of the batch, (B, e).
+    """What a loss is of. views: float32 (b, 3, S, S) normalised, as many as the objective takes. key: of this step.
+    share: the b rows of the batch of B that they are; a loss takes what it compares through `Share.whole`, or is a mean
+    over rows and goes through `Share.mean`. targets: what `Objective.foresee` found of the batch, (B, e).
     """
 
     views: tuple[torch.Tensor, ...]
     key: tuple[object, ...]
+    share: Share
     targets: torch.Tensor | None = None
 
 
@@ -88,13 +91,13 @@ def beside_a_constant(parts: Any, vectors: torch.Tensor) -> torch.Tensor:
 
 def simclr_loss(parts: Any, step: Step) -> torch.Tensor:
     """Return `losses.nt_xent` of two views."""
-    z1, z2 = (parts["projector"](parts["vectors"](view)) for view in step.views)
+    z1, z2 = (step.share.whole(parts["projector"](parts["vectors"](view))) for view in step.views)
     return losses.nt_xent(z1, z2, TEMPERATURE)
 
 
 def vicreg_loss(parts: Any, step: Step) -> torch.Tensor:
     """Return `losses.vicreg` of two views."""
-    z1, z2 = (parts["projector"](parts["vectors"](view)) for view in step.views)
+    z1, z2 = (step.share.whole(parts["projector"](parts["vectors"](view))) for view in step.views)
     return losses.vicreg(z1, z2)
 
 
@@ -110,8 +113,10 @@ def byol_loss(parts: Any, step: Step) -> torch.Tensor:
     import torch
 
     with torch.no_grad():
-        targets = [parts[TEACHER + "projector"](parts[TEACHER + "vectors"](view)) for view in step.views]
-    p1, p2 = (parts["predictor"](parts["projector"](parts["vectors"](view))) for view in step.views)
+        targets = [
+            step.share.whole(parts[TEACHER + "projector"](parts[TEACHER + "vectors"](view))) for view in step.views
+        ]
+    p1, p2 = (step.share.whole(parts["predictor"](parts["projector"](parts["vectors"](view)))) for view in step.views)
     return (losses.byol(p1, targets[1]) + losses.byol(p2, targets[0])) / 2
 
 
@@ -130,7 +135,8 @@ def dino_loss(parts: Any, step: Step) -> torch.Tensor:
     import torch
 
     def sorted_by(who: str, view: torch.Tensor) -> torch.Tensor:
-        return prototype_logits(parts[who + "prototypes"], parts[who + "projector"](parts[who + "vectors"](view)))
+        z = parts[who + "projector"](parts[who + "vectors"](view))
+        return step.share.whole(prototype_logits(parts[who + "prototypes"], z))
 
     with torch.no_grad():
         t1, t2 = (sorted_by(TEACHER, view) for view in step.views)
@@ -143,7 +149,7 @@ def dino_loss(parts: Any, step: Step) -> torch.Tensor:
 
 def mae_loss(parts: Any, step: Step) -> torch.Tensor:
     """Return the error of what is filled in for hidden patches of one view, see `masked`."""
-    return masked_loss(parts, step.views[0], generator("mask", *step.key))
+    return masked_loss(parts, step.views[0], generator("mask", *step.key), step.share)
 
 
 def nothing_more(parts: Any, backbone: Backbone, size: int) -> None:
@@ -157,13 +163,15 @@ def orient_loss(parts: Any, step: Step) -> torch.Tensor:
     """
     assert step.targets is not None
     deviation = step.targets.std(0) + 1e-6
-    return (((parts["vectors"](step.views[0]).float() - step.targets) / deviation) ** 2).mean()
+    vectors = step.share.whole(parts["vectors"](step.views[0]))
+    return (((vectors.float() - step.targets) / deviation) ** 2).mean()
 
 
 def distill_loss(parts: Any, step: Step) -> torch.Tensor:
     """Return the mean squared error of the teacher's vector, as a linear map predicts it from a view's vector."""
     assert step.targets is not None
-    return ((parts["regressor"](parts["vectors"](step.views[0])).float() - step.targets) ** 2).mean()
+    predicted = step.share.whole(parts["regressor"](parts["vectors"](step.views[0])))
+    return ((predicted.float() - step.targets) ** 2).mean()
 
 
 def every_resolution(backbone: Backbone) -> str:

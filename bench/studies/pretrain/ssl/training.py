@@ -1,7 +1,8 @@
 """The loop: batches of views, one step each, watched now and then, written now and then so that a kill costs little.
 
 What happens in a step depends on the seed, the step and the weights before it alone. So a training that goes on from a
-state ends with the weights of one that was never stopped, to the bit on one machine with as many threads.
+state ends with the weights of one that was never stopped, to the bit on one machine with as many threads. On several
+devices (`several`) that holds for as many processes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from bench.studies.pretrain.method import OnProgress
 from bench.studies.pretrain.ssl.objectives import Objective, Step
 from bench.studies.pretrain.ssl.parts import follow, in_training, momentum_at
 from bench.studies.pretrain.ssl.settings import NetworkSettings
+from bench.studies.pretrain.ssl.several import ALONE, Team
 from bench.studies.pretrain.ssl.state import State, read_state, write_state
 from bench.studies.pretrain.ssl.views import Augmentation, generator, make_view, normalised
 from bench.studies.pretrain.ssl.watch import Watched
@@ -37,7 +39,7 @@ LOOKS = 4  # times that a training is watched, but at its start
 class Course:
     """What is trained on what. pixels: uint8 (n, S, S, 3) on the device. rate: the highest learning rate. watch:
     (step, mean loss) to a row. state, wanted: see `state`. mean, std: of inputs. still: see `in_training`. targets: of
-    the pixels, (n, e), see `Objective.foresee`.
+    the pixels, (n, e), see `Objective.foresee`. team: who has a share of every batch; its first process alone writes.
     """  # fmt: skip
 
     objective: Objective
@@ -55,6 +57,7 @@ class Course:
     wanted: dict[str, Any]
     on_progress: OnProgress | None = None
     targets: torch.Tensor | None = None
+    team: Team = ALONE
 
 
 def train(course: Course) -> tuple[Watched, ...]:
@@ -74,7 +77,7 @@ def train(course: Course) -> tuple[Watched, ...]:
         if step + 1 in looks:
             history, losses = (*history, course.watch(step + 1, float(np.mean(losses)))), ()
         now = State(step=step + 1, history=history, losses=losses)
-        if (step + 1) % settings.keep_every == 0 and step + 1 < settings.steps:
+        if (step + 1) % settings.keep_every == 0 and step + 1 < settings.steps and course.team.rank == 0:
             write_state(course.state, course.wanted, now, course.parts, course.optimiser)
         if course.on_progress:
             course.on_progress("learn", step + 1, settings.steps)
@@ -85,24 +88,27 @@ def one_step(course: Course, step: int) -> float:
     """Learn from one batch; returns its loss."""
     import torch
 
-    settings, objective, parts = course.settings, course.objective, course.parts
+    settings, objective, parts, team = course.settings, course.objective, course.parts, course.team
     device = course.pixels.device
     key = (settings.seed, step)
     rows = batch_rows(len(course.pixels), settings.batch, settings.seed, step).to(device)
-    batch = course.pixels[rows]
+    share = team.share(len(rows))
+    batch = course.pixels[share.own(rows)]
     views = tuple(
-        normalised(make_view(batch, course.augmentation, (*key, i)), course.mean, course.std)
+        normalised(make_view(batch, course.augmentation, (*key, i), share), course.mean, course.std)
         for i in range(objective.views)
     )
     for group in course.optimiser.param_groups:
         group["lr"] = course.rate * rate_at(step, settings.steps)
     in_training(parts, course.still)
-    with drawing(key), reduced(device):
+    with drawing(team.key(key)), reduced(device), team.norms(share):
         targets = None if course.targets is None else course.targets[rows]
-        loss = objective.loss(parts, Step(views=views, key=key, targets=targets))
+        loss = objective.loss(parts, Step(views=views, key=key, share=share, targets=targets))
     course.optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    torch.nn.utils.clip_grad_norm_([p for p in parts.parameters() if p.requires_grad], LONGEST)
+    learned = [p for p in parts.parameters() if p.requires_grad]
+    team.add_gradients(learned)
+    torch.nn.utils.clip_grad_norm_(learned, LONGEST)
     course.optimiser.step()
     follow(parts, objective.taught, momentum_at(objective.momentum, step / settings.steps))
     return float(loss.detach())

@@ -14,6 +14,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.studies.pretrain.ssl.several import ALONE, Share
+
 if TYPE_CHECKING:
     import torch
 
@@ -43,9 +45,30 @@ def generator(*key: object) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
-def make_view(pixels: torch.Tensor, how: Augmentation, key: tuple[object, ...]) -> torch.Tensor:
-    """Return a view, float32 (B, 3, S, S) from 0 to 1, of each instance, uint8 (B, S, S, 3)."""
-    draws = generator("view", *key)
+@dataclass(frozen=True, kw_only=True)
+class Draws:
+    """Random numbers of a batch, of which a process takes its share."""
+
+    generator: torch.Generator
+    share: Share
+
+    def uniform(self, *shape: int, axis: int) -> torch.Tensor:
+        """Return numbers from 0 to 1 whose axis is that of the instances, which are not counted in the shape."""
+        import torch
+
+        whole = (*shape[:axis], self.share.of, *shape[axis:])
+        return self.share.own(torch.rand(whole, generator=self.generator), axis)
+
+
+def make_view(
+    pixels: torch.Tensor, how: Augmentation, key: tuple[object, ...], share: Share | None = None
+) -> torch.Tensor:
+    """Return a view, float32 (B, 3, S, S) from 0 to 1, of each instance, uint8 (B, S, S, 3).
+
+    share: which rows of a batch the instances are; None for all. Numbers are drawn for the whole batch, so that a view
+    is the same whoever makes it.
+    """
+    draws = Draws(generator=generator("view", *key), share=share or ALONE.share(len(pixels)))
     x = pixels.permute(0, 3, 1, 2).float().div(255)  # (B, 3, S, S)
     return relit(turned(x, how, draws), how, draws)
 
@@ -58,13 +81,13 @@ def normalised(x: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...])
     return (x - m) / s
 
 
-def turned(x: torch.Tensor, how: Augmentation, draws: torch.Generator) -> torch.Tensor:
+def turned(x: torch.Tensor, how: Augmentation, draws: Draws) -> torch.Tensor:
     """Return x (B, 3, S, S) turned, mirrored and cropped, each instance in its way."""
     import torch
     from torch.nn.functional import grid_sample
 
-    B, _, S, _ = x.shape
-    u = torch.rand(5, B, 1, 1, generator=draws).to(x.device)
+    S = x.shape[-1]
+    u = draws.uniform(5, 1, 1, axis=1).to(x.device)
     angle = 2 * math.pi * u[0] if how.turns == "any" else math.pi / 2 * (4 * u[0]).floor()
     mirror = torch.where(u[1] < 0.5, -1.0, 1.0)
     side = (how.area + (1 - how.area) * u[2]).sqrt()
@@ -77,14 +100,13 @@ def turned(x: torch.Tensor, how: Augmentation, draws: torch.Generator) -> torch.
     return grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
-def relit(x: torch.Tensor, how: Augmentation, draws: torch.Generator) -> torch.Tensor:
+def relit(x: torch.Tensor, how: Augmentation, draws: Draws) -> torch.Tensor:
     """Return x (B, 3, S, S) in another light, less sharp and with noise, from 0 to 1."""
     import torch
     from torch.nn.functional import conv2d, pad
 
-    B = len(x)
-    u = torch.rand(4, B, 1, 1, 1, generator=draws).to(x.device)
-    gains = 1 + how.colour * (2 * torch.rand(B, 3, 1, 1, generator=draws) - 1).to(x.device)
+    u = draws.uniform(4, 1, 1, 1, axis=1).to(x.device)
+    gains = 1 + how.colour * (2 * draws.uniform(3, 1, 1, axis=0) - 1).to(x.device)
     contrast, brightness = (1 + how.light * (2 * u[i] - 1) for i in range(2))
     mean = x.mean((1, 2, 3), keepdim=True)
     x = ((x - mean) * contrast + mean) * brightness * gains
@@ -97,10 +119,11 @@ def relit(x: torch.Tensor, how: Augmentation, draws: torch.Generator) -> torch.T
     return x.clamp(0, 1)
 
 
-def normal_like(x: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
+def normal_like(x: torch.Tensor, draws: Draws) -> torch.Tensor:
     """Return normal numbers of the shape of x. A GPU draws its own, as it would wait for those of the CPU."""
     import torch
 
+    source = draws.generator
     if x.device.type != "cpu":
-        draws = torch.Generator(x.device).manual_seed(draws.initial_seed())
-    return torch.randn(x.shape, generator=draws, device=x.device)
+        source = torch.Generator(x.device).manual_seed(source.initial_seed())
+    return draws.share.own(torch.randn((draws.share.of, *x.shape[1:]), generator=source, device=x.device))
