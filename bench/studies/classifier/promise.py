@@ -39,7 +39,9 @@ def make_promise(P: np.ndarray, y: np.ndarray, group: np.ndarray, classes: tuple
     """Return what predictions P (n, K) without their group (n,) promise of new ones; y int (n,).
 
     Learned from new groups and tested on new groups, in turn: `bench.statistics.spread`. As many new groups as here add
-    the variance of a test on them once more.
+    the variance of a test on them once more. Whoever answered a row had learned from one of the g groups of its class
+    fewer, and so from few where g is small. The scores stay as they came, rather too low than too high; but the upper
+    limits allow for a share of errors that falls as 1 / g, that is for (1 - recall) / g more in every class.
     """
     K = len(classes)
     groups = groups_of_classes(y, group, K)
@@ -59,6 +61,8 @@ def make_promise(P: np.ndarray, y: np.ndarray, group: np.ndarray, classes: tuple
     low, high = limits(hits, spread.mean, variance, df)
     next_low, next_high = limits(hits, spread.mean, variance + of_scores(spread.test), df)
     right_rows, wrong_rows = hits.right.sum(), (total - hits.right[0, 0]).sum()
+    recalls = right[:, known].sum(0) / total[:, known].sum(0)
+    gain = ((1 - recalls) / groups[known]).mean()
     if exact := few_groups(total) or min(right_rows, wrong_rows) < FEWEST or low[0] == next_low[0]:
         share, n_groups = recalls_by_group(hits, 0)
         low[0], high[0] = few_groups_interval(share, n_groups)
@@ -67,6 +71,7 @@ def make_promise(P: np.ndarray, y: np.ndarray, group: np.ndarray, classes: tuple
             next_high[0] = 1.0  # so few errors may as well be none
         if right_rows < FEWEST:
             next_low[0] = 0.0
+    high, next_high = np.minimum(high + gain, 1), np.minimum(next_high + gain, 1)
     hit = P.argmax(1) == y
     recall = {
         name: float(hit[y == k].mean()) if known[k] else float("nan") for k, name in enumerate(classes)

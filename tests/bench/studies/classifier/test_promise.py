@@ -27,10 +27,20 @@ def test_the_interval_is_that_of_a_run_in_folds_and_that_of_as_many_new_slides_i
     hits, total = tally(right, y, group, 2)
     as_run = Hits(hits[None, None], total)
     low, high = score_intervals(as_run, spread_of(as_run, in_turn=True))
-    assert (promise.low, promise.high) == (low[0], high[0])
+    wrong = np.mean([1 - right[y == k].mean() for k in range(2)])
+    assert promise.low == low[0] and promise.high == pytest.approx(high[0] + wrong / 20)  # one of 20 groups was left out
     assert promise.next_low < promise.low < promise.balanced_accuracy < promise.high < promise.next_high
     assert promise.accuracy == right.mean() and not promise.exact
     assert promise.groups == {"a": 20, "b": 20}
+
+
+def test_a_class_of_few_groups_may_do_better_than_without_one_of_them():
+    y, group = np.repeat([0, 0, 0, 1], 10), np.array([*range(30), *np.repeat([30, 31], 5)])
+    right = np.append(np.arange(30) % 10 > 0, np.arange(10) < 5)
+    few = make_promise(answers(right, y), y, group, CLASSES)
+    many = make_promise(answers(right, y), y, np.arange(40), CLASSES)
+    assert few.balanced_accuracy == many.balanced_accuracy == pytest.approx(0.7)
+    assert few.high > 0.7 + (0.5 / 2 + 0.1 / 30) / 2 and few.next_high <= 1
 
 
 def test_few_groups_have_exact_limits_and_half_as_many_give_wider_ones():
