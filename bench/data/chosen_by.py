@@ -30,6 +30,16 @@ def _is_drawn(marks: pd.Series) -> pd.Series:
     return (marks.str.strip().str.lower() == BY_LOT).fillna(False).astype(bool)
 
 
+def _about_unsaid(unsaid: int) -> str:
+    """Return what to do about labels of which nothing is said: those that were labelled after the end of a list."""
+    if not unsaid:
+        return ""
+    return (
+        f", which is empty for {unsaid:,} of them: `bench next` and then `bench label --order next` mark those that "
+        "count as drawn"
+    )
+
+
 def about_choice(table: Mapping[str, pd.Series], labelled: pd.Series, file: str, split: bool) -> list[str]:
     """Return the sentence for a label table with labels that were not drawn at random, nothing for others.
 
@@ -43,7 +53,7 @@ def about_choice(table: Mapping[str, pd.Series], labelled: pd.Series, file: str,
     by_lot, unsaid = int((~picked).sum()), int(table[CHOSEN_BY].reindex(picked.index).isna().sum())
     said = (
         f"{int(picked.sum()):,} of {len(picked):,} labels in {file} were picked by `bench next` and not drawn at "
-        f"random (column {CHOSEN_BY}{f', which is empty for {unsaid:,} of them' if unsaid else ''})"
+        f"random (column {CHOSEN_BY}{_about_unsaid(unsaid)})"
     )
     if not by_lot:
         return [

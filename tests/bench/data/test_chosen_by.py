@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bench.data.check import tier_of
 from bench.data.chosen_by import LEARN
 from bench.data.datasets import load_dataset
 
@@ -42,3 +43,9 @@ def test_labels_of_which_nothing_is_said_are_told_from_those_that_were_picked(wr
 def test_random_is_random_however_it_is_written(write, word):
     dataset = load_dataset(write(("a", word), ("b", word), ("a", "margin")))
     assert (dataset.table["split"] == LEARN).sum() == 1
+
+
+def test_what_a_dataset_can_support_is_told_by_the_labels_that_were_drawn(write):
+    path = write(*[(label, "random" if i < 2 else "margin") for i in range(12) for label in "ab"])
+    tier, why = tier_of(load_dataset(path))
+    assert tier == "case study" and "Class 'a' has 2 groups with labels that were drawn at random" in why
