@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from bench.cli.console import console, print_data, print_notes, print_rows, progress_bars
+from bench.cli.console import console, print_data, print_notes, print_problems, print_rows, progress_bars
 from bench.cli.options.data import DataOptions
 from bench.cli.options.encoders import Device, Encoders, check_device, encoder_names
 from bench.cli.options.groups import STUDY, option
@@ -78,6 +78,7 @@ def proxies(
     with progress_bars() as report:
         prepared = prepare(source.spec(), out, report)
     print_data(prepared.dataset, data_warnings(prepared.dataset))
+    said = prepared.dataset.problems["path"].tolist()
     specs = list({spec.name: spec for spec in specs or stored_or_default(prepared)}.values())
     board = None if run is None else _board(run, out, prepared, source.instances)
     with progress_bars() as report:
@@ -101,6 +102,7 @@ def proxies(
         _print_alike(alike)
     for line in why:
         console.print(line)
+    print_problems(prepared.dataset.problems, said)
     regret = None if board is None else selection_regret(judged[list(PROXIES)], board)
     if regret is not None:
         _print_regret(regret, str(run))
