@@ -9,7 +9,7 @@ import threading
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -221,11 +221,14 @@ def print_notes(notes: Iterable[str]) -> None:
         console.print(f"Note: {sentence(note)}")
 
 
-def print_problems(problems: pd.DataFrame) -> None:
-    """Print a line per file that was skipped, with its reason; many that were for one reason are counted."""
+def print_problems(problems: pd.DataFrame, said: Collection[str] = ()) -> None:
+    """Print a line per file that was skipped, with its reason; many that were for one reason are counted.
+
+    said: paths that were printed before.
+    """
     from bench.data.warnings import skipped
 
-    for line in () if speech.quiet else skipped(problems):
+    for line in () if speech.quiet else skipped(problems[~problems["path"].isin(list(said))]):
         console.print(f"Skipped {line}")
 
 

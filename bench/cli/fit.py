@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from bench.cli.console import console, print_data, print_notes, print_problems, print_rows, progress_bars
 from bench.cli.options.data import DataOptions
@@ -14,6 +15,9 @@ from bench.cli.options.reading import words
 from bench.cli.startup import imports
 from bench.data.layout import existing
 from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.data.datasets import Dataset
 
 EXAMPLES = (
     "bench fit --data Data/raw --save cells.model",
@@ -72,10 +76,16 @@ def fit(
     if from_run:
         encoders, heads = encoders_and_heads(out, from_run)
     request = FitRequest(source=source.spec(), encoders=encoders, heads=heads, bag_heads=bag_heads, out=out)
+    said: list[str] = []
+
+    def on_data(dataset: Dataset, warned: Sequence[str]) -> None:
+        said.extend(dataset.problems["path"])
+        print_data(dataset, warned)
+
     with progress_bars() as report:
-        made = fit_model(request, device=device, on_progress=report, on_data=print_data)
+        made = fit_model(request, device=device, on_progress=report, on_data=on_data)
     folder, about = save_model(made.model, save), made.model.about
-    print_problems(made.problems)
+    print_problems(made.problems, said)
     print_notes(made.notes)
     print_rows(pd.DataFrame(about.candidates, columns=["encoder", "head", "balanced_accuracy", "folds"]))
     console.print(

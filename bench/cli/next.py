@@ -95,9 +95,8 @@ def _show(found: Next) -> None:
         table.add_row(str(row["order"]), row["path"], group, row["why"], nearest_words(row))
     drawn = int((new[CHOSEN_BY] == BY_LOT).sum())
     shown = "" if len(new) <= SHOWN else f", the first {SHOWN}"
-    table.title = (
-        f"{counted(len(new), 'image')} to label next{shown}: {drawn} at random, {len(new) - drawn} by {found.strategy}"
-    )
+    picked = f", {len(new) - drawn} by {found.strategy}" if drawn < len(new) else ""
+    table.title = f"{counted(len(new), 'image')} to label next{shown}: {drawn} at random{picked}"
     console.print(table, soft_wrap=False)
     checks = found.table[found.table["task"] == CHECK]
     if len(checks):

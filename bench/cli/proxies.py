@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from bench.cli.console import console, print_notes, print_problems, print_rows, progress_bars
+from bench.cli.console import console, print_data, print_notes, print_problems, print_rows, progress_bars
 from bench.cli.options.data import DataOptions
 from bench.cli.options.encoders import Device, Encoders, check_device, encoder_names
 from bench.cli.options.groups import STUDY, option
@@ -53,7 +53,8 @@ def proxies(
 ) -> None:
     """Judge encoders in seconds, from embeddings and all labels, without a sweep.
 
-    LOO ridge and LOO kNN are balanced accuracies, every row predicted without its group. LogME and H-score: higher is
+    LOO ridge and LOO kNN are balanced accuracies, every row predicted without its group; of a table of `bench next`
+    those of the labels that were drawn at random. LogME and H-score: higher is
     better. RankMe, the number of directions used, is no measure of quality but of collapse. Without --encoder: all that
     are stored for this data. Rows of an official test split are left out. --to writes a CSV with a row per encoder, and
     with --run the costs to NAME-regret.csv beside it.
@@ -65,6 +66,8 @@ def proxies(
         import numpy as np
         import pandas as pd
 
+        from bench.data.chosen_by import LEARN
+        from bench.data.warnings import data_warnings
         from bench.embeddings.embed import embed, prepare, stored_or_default
         from bench.fitting.scaling import scale_rows
         from bench.studies.proxies import PROXIES, cka_matrix, measure, selection_regret
@@ -74,18 +77,21 @@ def proxies(
     check_aliases(specs)
     with progress_bars() as report:
         prepared = prepare(source.spec(), out, report)
+    print_data(prepared.dataset, data_warnings(prepared.dataset))
+    said = prepared.dataset.problems["path"].tolist()
     specs = list({spec.name: spec for spec in specs or stored_or_default(prepared)}.values())
     board = None if run is None else _board(run, out, prepared, source.instances)
     with progress_bars() as report:
         prepared, _, embedded = embed(prepared, specs, device, report)
         chosen = _rows(prepared.instances, rows)
         table = prepared.instances.iloc[chosen]
-        y, group = np.unique(table["label"], return_inverse=True)[1], table["group"].to_numpy(str)
+        classes, y = np.unique(table["label"].to_numpy(str), return_inverse=True)
+        group, tested = table["group"].to_numpy(str), (table["split"] != LEARN).to_numpy(bool, na_value=True)
         everything, found, why = np.arange(len(table)), {}, dict[str, None]()
         for i, spec in enumerate(spec for spec in specs if spec.name in embedded):
             report(f"judge {spec.name}", i, len(embedded))
             X = embedded[spec.name] = embedded[spec.name][chosen]
-            own = measure(X, scale_rows(X, everything, group, spec.scaling), y, group)
+            own = measure(X, scale_rows(X, everything, group, spec.scaling), y, group, tested)
             found[spec.name] = {"dim": X.shape[1], **own.values}
             why |= {f"{spec.name}: no {SHOWN[name]}, as {reason}": None for name, reason in own.why.items()}
     judged = pd.DataFrame.from_dict(found, orient="index").rename_axis("encoder")
@@ -96,7 +102,7 @@ def proxies(
         _print_alike(alike)
     for line in why:
         console.print(line)
-    print_problems(prepared.dataset.problems)
+    print_problems(prepared.dataset.problems, said)
     regret = None if board is None else selection_regret(judged[list(PROXIES)], board)
     if regret is not None:
         _print_regret(regret, str(run))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.data.chosen_by import LEARN
 from bench.data.copies import conflicts_of, copies_of
 from bench.data.datasets import Dataset
 from bench.data.manifest import record_problems
@@ -108,14 +109,19 @@ class DataCheck(Shows):
 
 
 def tier_of(dataset: Dataset) -> tuple[str, str]:
-    """Return (the tier, one sentence): what kind of claim the number of groups and sources allows."""
-    table = dataset.table
-    groups = table.groupby("label")["group"].nunique()
+    """Return (the tier, one sentence): what kind of claim the number of groups and sources allows.
+
+    Labels that are learned from and never tested (LEARN) do not count.
+    """
+    classes = dataset.table["label"].unique()
+    table = dataset.table[(dataset.table["split"] != LEARN).to_numpy(bool, na_value=True)]
+    drawn = "" if len(table) == len(dataset.table) else " with labels that were drawn at random"
+    groups = table.groupby("label")["group"].nunique().reindex(sorted(classes), fill_value=0)
     fewest = str(groups.idxmin())
     if groups.min() < MANY_GROUPS:
         count = int(groups.min())
         return CASE_STUDY, (
-            f"Class '{fewest}' has {count} group{'s' * (count != 1)}, "
+            f"Class '{fewest}' has {count} group{'s' * (count != 1)}{drawn}, "
             f"and with fewer than {MANY_GROUPS} groups per class "
             "scores have wide exact intervals and methods are not ranked."
         )
@@ -124,7 +130,7 @@ def tier_of(dataset: Dataset) -> tuple[str, str]:
     if complete >= MANY_SOURCES:
         return MULTI_SOURCE, f"{complete} sources hold every class, so a class can be told from its source."
     return COMPARABLE, (
-        f"Every class has {int(groups.min())} or more groups, enough to compare encoders on data like these; "
+        f"Every class has {int(groups.min())} or more groups{drawn}, enough to compare encoders on data like these; "
         "not enough sources to say whether it holds elsewhere."
     )
 

@@ -17,24 +17,43 @@ LEARN = "learn"  # in the column split: learned from, and never tested
 
 
 def picked_rows(table: Mapping[str, pd.Series]) -> pd.Series:
-    """Return which lines of a label table were picked and not drawn at random, bool; none where nothing says so."""
+    """Return which lines of a label table were picked and not drawn at random, bool; none where nothing says so.
+
+    Random is random too: people who fill in a table write it so.
+    """
     marks = table[CHOSEN_BY] if CHOSEN_BY in table else pd.Series([], dtype="string")
-    drawn = (marks == BY_LOT).fillna(False).astype(bool)
+    drawn = _is_drawn(marks)
     return ~drawn if (marks.notna() & ~drawn).any() else pd.Series(False, index=marks.index)
 
 
-def about_choice(table: Mapping[str, pd.Series], file: str, split: bool) -> list[str]:
+def _is_drawn(marks: pd.Series) -> pd.Series:
+    return (marks.str.strip().str.lower() == BY_LOT).fillna(False).astype(bool)
+
+
+def _about_unsaid(unsaid: int) -> str:
+    """Return what to do about labels of which nothing is said: those that were labelled after the end of a list."""
+    if not unsaid:
+        return ""
+    return (
+        f", which is empty for {unsaid:,} of them: `bench next` and then `bench label --order next` mark those that "
+        "count as drawn"
+    )
+
+
+def about_choice(table: Mapping[str, pd.Series], labelled: pd.Series, file: str, split: bool) -> list[str]:
     """Return the sentence for a label table with labels that were not drawn at random, nothing for others.
 
-    split: the table gives a split of its own, by which picked labels may be tested.
+    labelled: which lines have a label, bool; the others, as those that are unsure, count for nothing. split: the table
+    gives a split of its own, by which picked labels may be tested.
     """
     picked = picked_rows(table)
+    picked = picked[labelled.reindex(picked.index, fill_value=False)]
     if not picked.any():
         return []
-    by_lot = int((~picked).sum())
+    by_lot, unsaid = int((~picked).sum()), int(table[CHOSEN_BY].reindex(picked.index).isna().sum())
     said = (
         f"{int(picked.sum()):,} of {len(picked):,} labels in {file} were picked by `bench next` and not drawn at "
-        f"random (column {CHOSEN_BY})"
+        f"random (column {CHOSEN_BY}{_about_unsaid(unsaid)})"
     )
     if not by_lot:
         return [
@@ -55,7 +74,7 @@ def about_choice(table: Mapping[str, pd.Series], file: str, split: bool) -> list
 def drawn_rows(table: Mapping[str, pd.Series], file: str) -> pd.Series:
     """Return which lines of a label table were drawn at random, bool. Raises BenchError where none is, or nothing
     tells."""
-    drawn = (table[CHOSEN_BY] == BY_LOT).fillna(False).astype(bool) if CHOSEN_BY in table else pd.Series([], dtype=bool)
+    drawn = _is_drawn(table[CHOSEN_BY]) if CHOSEN_BY in table else pd.Series([], dtype=bool)
     if not drawn.any():
         raise BenchError(
             f"Got --drawn-only, and no line of {file} says {BY_LOT} in a column {CHOSEN_BY}; expected a table of "

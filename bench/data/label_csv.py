@@ -77,7 +77,8 @@ def read_label_csv(path: Path, group_column: str | None, reading: Reading, notes
         rows = rows[drawn_rows(table, path.name)].reset_index(drop=True)
     elif reading.labelled:
         split = bool(rows["split"].isin(tuple(SPLITS)).any())  # an official one
-        notes += about_choice(table, path.name, split)
+        labelled = without_missing(rows["label"], NEVER_A_CLASS)[0].notna()
+        notes += about_choice(table, labelled, path.name, split)
         if not split:
             rows["split"] = rows["split"].mask(picked_rows(table).reindex(rows.index, fill_value=False), LEARN)
     rows = _labelled(rows, table, notes)

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bench.errors import BenchError, did_you_mean
-from bench.heads import get_heads
+from bench.heads import Head, get_heads
 from bench.heads.choice import choose_setting, may_leave_out
 from bench.heads.support import Support
 from bench.heads.temperature import soften
 
 SELECT = ("auto", "fixed")
+
+
+def _one_of_each_row(groups: ArrayLike, n: int) -> np.ndarray:
+    """Return groups (n,); BenchError where they are not one for every row, or one is missing."""
+    given = np.asarray(groups)
+    if given.shape != (n,):
+        raise BenchError(f"Got groups of shape {given.shape}; expected ({n},), one for every row of X.")
+    missing = np.asarray(pd.isna(given))
+    if missing.any():
+        raise BenchError(
+            f"Got no group for {int(missing.sum()):,} of {n:,} rows, the first of them row {int(missing.argmax())}; "
+            "expected the slide of every row. Give a row of unknown slide a group of its own."
+        )
+    return given
 
 
 class HeadClassifier(ClassifierMixin, BaseEstimator):
@@ -117,7 +133,7 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         BenchError
-            For an unknown head or `select`.
+            For an unknown head, parameter or `select`, and for groups that do not name one of every row.
         ValueError
             For rows or labels that scikit-learn does not take.
         """
@@ -128,11 +144,11 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         rows = np.asarray(X)
-        [head] = get_heads([self.head])
+        head = self._head()
         K, (n, d) = len(self.classes_), rows.shape
         self.setting_, self.chosen_by_ = dict(head.published(n, K, d)), "rule"
         self.temperature_ = head.published_temperature(n, K, d)
-        support = Support(rows, rows[:0], None if groups is None else np.asarray(groups))
+        support = Support(rows, rows[:0], None if groups is None else _one_of_each_row(groups, n))
         if self.params is not None:
             self.setting_, self.chosen_by_ = {**head.default, **self.params}, "params"
         elif self.select == "auto" and head.loo and head.grid and may_leave_out(support.groups, codes, K):
@@ -141,6 +157,22 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
             self.setting_, self.chosen_by_ = dict(head.grid[at]), "left-out groups"
         self.fitted_ = head.fit_support(support, codes, K, self.setting_)
         return self
+
+    def _head(self) -> Head:
+        """Return the head that is asked for; BenchError for one that is not there, or parameters that it has not."""
+        if not isinstance(self.head, str):
+            raise BenchError(f"Got head={self.head!r}; expected the name of a head as text, e.g. 'knn'.")
+        [head] = get_heads([self.head])
+        if self.params is None:
+            return head
+        if not isinstance(self.params, Mapping):
+            raise BenchError(f"Got params={self.params!r}; expected a dict of settings, or None.")
+        for name in self.params:
+            if head.default and name not in head.default:
+                hint = did_you_mean(str(name), head.default) or "."
+                known = ", ".join(head.default)
+                raise BenchError(f"Got params with '{name}'{hint} Expected settings of {head.name}: {known}.")
+        return head
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Predict the probability of every class.

@@ -39,20 +39,26 @@ class Proxies:
     why: dict[str, str]
 
 
-def measure(X: np.ndarray, scaled: np.ndarray, y: np.ndarray, groups: np.ndarray) -> Proxies:
+def measure(
+    X: np.ndarray, scaled: np.ndarray, y: np.ndarray, groups: np.ndarray, tested: np.ndarray | None = None
+) -> Proxies:
     """Return the proxies of embeddings X (N, d). scaled (N, d): the same as heads see them, see
     `bench.fitting.scaling`.
 
     y: int (N,) in [0, K), every class present. groups (N,): rows that are never learned from and predicted together.
+    tested: bool (N,), the rows that accuracies rest on (default: all); the others are learned from alone.
     """
     _check(X, y, groups)
+    tested = np.ones(len(y), bool) if tested is None else tested
     N, d = X.shape
     why = {}
+    if not tested.any():
+        why |= dict.fromkeys(("loo_ridge", "loo_knn"), "no label was drawn at random, and only those are tested")
     if d >= N:
         why["rankme"] = f"{N} rows have no more than {N} directions, and the embedding has {d} dimensions"
     values = {
-        "loo_ridge": leave_group_out("ridge", scaled, y, groups),
-        "loo_knn": leave_group_out("knn", scaled, y, groups),
+        "loo_ridge": leave_group_out("ridge", scaled, y, groups, tested),
+        "loo_knn": leave_group_out("knn", scaled, y, groups, tested),
         "logme": logme(X, y),
         "h_score": h_score(X, y),
         "rankme": rankme(X) if d < N else np.nan,
@@ -73,8 +79,12 @@ def _check(X: np.ndarray, y: np.ndarray, groups: np.ndarray) -> None:
         )
 
 
-def leave_group_out(head: str, X: np.ndarray, y: np.ndarray, groups: np.ndarray) -> float:
+def leave_group_out(
+    head: str, X: np.ndarray, y: np.ndarray, groups: np.ndarray, tested: np.ndarray | None = None
+) -> float:
     """Return the balanced accuracy, in [0, 1], of a head that predicts each row without the row's group.
+
+    tested: bool (N,), the rows that count (default: all); the classes among them do. NaN where there is none.
 
     In closed form (`Head.loo`), at the setting of the head's grid whose left-out rows have the least log loss at its
     best temperature: the published one is for few rows and as many of each class, and at it hundreds of unequal classes
@@ -87,7 +97,8 @@ def leave_group_out(head: str, X: np.ndarray, y: np.ndarray, groups: np.ndarray)
     support = Support(X, X[:0], groups=groups)
     P = found.loo(support, y[None], int(y.max()) + 1, found.grid).P[0]  # (L, N, K)
     judged = judge(found, P[None], y[None], support.groups, X.shape)
-    return float(balanced_accuracy(P[judged.losses[0].argmin()], y))
+    counts = np.ones(len(y), bool) if tested is None else tested
+    return float(balanced_accuracy(P[judged.losses[0].argmin()][counts], y[counts])) if counts.any() else np.nan
 
 
 def logme(X: np.ndarray, y: np.ndarray) -> float:

@@ -20,12 +20,13 @@ from pathlib import Path
 import pandas as pd
 
 from bench.data.chosen_by import CHOSEN_BY
+from bench.data.csv_table import read_table
 from bench.data.datasets import Dataset
 from bench.data.label_boxes import BOX
 from bench.data.table_place import folder_before, path_text
 from bench.errors import BenchError, did_you_mean
 from bench.storage.atomic import write_atomically
-from bench.storage.tables import csv_bytes, parse_csv
+from bench.storage.tables import csv_bytes, name_of
 from bench.studies.label.journal import Key
 
 FIX = "fix.csv"
@@ -60,7 +61,7 @@ def apply_fix(
     decided = read_fix(fix)
     at = {key: row for row, key in enumerate(_keys(table))}
     drop, relabelled, test_left = set(), 0, 0
-    for line, (key, row) in enumerate(zip(_keys(decided), decided.to_dict("records"), strict=True), start=2):
+    for line, key, row in zip(decided.index + 2, _keys(decided), decided.to_dict("records"), strict=True):
         if row["action"] == "keep":
             continue
         if key not in at or labels[at[key]] != row["label"]:
@@ -91,20 +92,13 @@ def read_fix(path: Path) -> pd.DataFrame:
     """Return the decisions of a fix.csv, "keep" where none is made; BenchError names the line that cannot be read."""
     if not path.is_file():
         raise BenchError(f"Got --apply {path}, which is no file; expected the {FIX} that `bench audit` wrote.")
-    try:
-        table = parse_csv(path.read_bytes(), empty_is_text=True).astype(object)
-    except (ValueError, UnicodeError) as error:
-        raise BenchError(
-            f"Got {path.name}, which is no table ({error}); expected a {FIX} as CSV with commas."
-        ) from None
-    missing = [name for name in ("path", "label", "proposed", "action") if name not in table]
+    read = read_table(path, f"It takes the {FIX} that `bench audit` wrote.")
+    missing = [name for name in ("path", "label", "proposed", "action") if name not in read]
     if missing:
         raise BenchError(
             f"Got {path.name} without the column {missing[0]}; expected those of {FIX}: {', '.join(COLUMNS)}."
         )
-    table = table.assign(
-        **{name: table[name].astype(str).str.strip() for name in ("path", "label", "proposed", "action")}
-    )
+    table = pd.DataFrame({name: read[name].fillna("").map(name_of) for name in COLUMNS if name in read}).astype(object)
     table["action"] = table["action"].str.lower().replace("", "keep")
     for line, (action, proposed) in enumerate(zip(table["action"], table["proposed"], strict=True), start=2):
         if action not in ACTIONS:

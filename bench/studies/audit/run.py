@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.data.chosen_by import LEARN
 from bench.data.content import content_of
 from bench.data.copies import copies_of
 from bench.data.datasets import Dataset
@@ -111,7 +112,7 @@ def audit(
     about = AuditPage(
         dataset=prepared.dataset.name, classes=tuple(classes.tolist()), labels=found, findings=findings,
         test=test_scores(found, table, y), command=command,
-        notes=(*notes, *more, *left_out(extracted.failed), *limits(found, y, classes)),
+        notes=(*notes, *more, *left_out(extracted.failed), *limits(found, y, classes), *of_picked(table)),
     )  # fmt: skip
     folder = Path(request.out) / FOLDER / (request.name or folder_name(prepared.dataset.name))
     kept = keep_tables(folder, TABLE, findings, ["kind", "path", "other_path"])
@@ -219,9 +220,20 @@ def limits(found: LabelAudit, y: np.ndarray, classes: np.ndarray) -> list[str]:
     lacking = [str(classes[k]) for k in np.unique(y[~found.judged])]
     if lacking:
         out.append(f"labels of {', '.join(lacking)} are not judged: a class needs 3 slides (or images) for that")
-    if found.judged.sum() < FEW:
+    if 0 < found.judged.sum() < FEW:
         out.append(f"with {int(found.judged.sum()):,} labels the number of wrong ones is a guess; it takes about {FEW}")
     return out
+
+
+def of_picked(table: pd.DataFrame) -> list[str]:
+    """Return what labels that were not drawn at random mean for the share of wrong ones, nothing where there are
+    none."""
+    if not (table["split"] == LEARN).any():
+        return []
+    return [
+        "labels that were picked are judged too, and the share of wrong ones is that of all these labels: among hard "
+        "images more may be wrong than among those that are drawn at random"
+    ]
 
 
 def folder_name(dataset: str) -> str:

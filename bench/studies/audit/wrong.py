@@ -78,7 +78,7 @@ def fit_wrong(S: np.ndarray, y: np.ndarray, groups: np.ndarray, judged: np.ndarr
     own, labels = S[judged], y[judged]
     patterns = {ANY: (any_other(K), 0.0)}
     fits = {ANY: [fit(u * own, labels, patterns[ANY][0]) for u in SHARPNESS]}
-    if K > 2:
+    if K > 2 and n:
         best = max(fits[ANY], key=lambda one: one.likelihood)
         C = mistaken_for(own * SHARPNESS[fits[ANY].index(best)], labels, best.e)
         patterns[MISTAKEN] = C, K * np.log(K - 1)

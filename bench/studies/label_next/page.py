@@ -24,7 +24,8 @@ def verdict(found: Next) -> list[str]:
     new = found.table[found.table["task"] == NEW]
     drawn = int((new[CHOSEN_BY] == BY_LOT).sum())
     there = f"{counted(found.labels, 'label')} for {found.items:,} so far" if found.labels else "No label so far"
-    said = [f"{there}. {advice(found)}"]
+    picked = drawn < len(new) or not found.automatic
+    said = [f"{there}. {advice(found) if picked else 'All of this list is drawn at random.'}"]
     if drawn < len(new):
         said.append(
             f"Only what was drawn at random stands for all images: {found.drawn:,} of the labels so far, "

@@ -127,3 +127,14 @@ def test_a_mistake_is_told_and_leaves_no_file(fitted, bench, tmp_path, words, to
     code, text = bench(*words)
     assert code == 2 and told in " ".join(text.split()), text
     assert not (tmp_path / "cells.onnx").exists() and not (tmp_path / "p.csv").exists() and not (tmp_path / "m").exists()
+
+
+def test_a_file_that_cannot_be_used_is_named_once(bench, tmp_path):
+    write_demo(tmp_path / "demo", DemoSpec(images=4, size=(48, 48)))
+    whole = next((tmp_path / "demo" / "raw" / "rbc").glob("*.png"))
+    whole.with_name("slide00__cut.png").write_bytes(whole.read_bytes()[:-40])
+    (whole.parent / "slide00__empty.png").write_bytes(b"")
+    told = ("--data", "demo/raw", *PATTERN, "--encoder", "color-stats")
+    for command in (("fit", *told, "--head", "ridge", "--save", "a.model"), ("proxies", *told)) * 2:
+        code, text = bench(*command)
+        assert code == 0 and text.count("slide00__empty.png: ") == text.count("slide00__cut.png: ") == 1, text

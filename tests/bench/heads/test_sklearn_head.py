@@ -297,3 +297,21 @@ def test_a_run_with_a_head_that_fails_ends_in_one_sentence(bench, data, mine):
         assert code == 2 and "mine.py line" in said and "needs two of each" in said and "Traceback" not in said
     code, said = bench(*asked, "--head", "mine.py:R")
     assert code == 2 and "did you mean 'RF'" in said
+
+
+@pytest.mark.parametrize(
+    ("asked", "groups", "message"),
+    [
+        ({"params": {"neighbours": 3}}, None, r"'neighbours'.* Expected settings of knn: .*k"),
+        ({"params": [3]}, None, r"params=\[3\]; expected a dict"),
+        ({"head": None}, None, "head=None; expected the name"),
+        ({}, np.zeros(9), r"groups of shape \(9,\); expected \(10,\)"),
+        ({}, np.zeros((10, 1)), r"groups of shape \(10, 1\); expected \(10,\)"),
+        ({}, ["s1"] * 8 + [None, "s2"], "no group for 1 of 10 rows, the first of them row 8"),
+        ({}, [np.nan] * 5 + [1.0] * 5, "no group for 5 of 10 rows"),
+    ],
+)
+def test_what_cannot_be_learned_by_is_named(asked, groups, message):
+    X, y = np.random.default_rng(0).normal(size=(10, 2)), np.arange(10) % 2
+    with pytest.raises(BenchError, match=message):
+        HeadClassifier(**{"head": "knn", **asked}).fit(X, y, groups=groups)

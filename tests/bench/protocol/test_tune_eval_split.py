@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.data.chosen_by import LEARN
 from bench.errors import BenchError
 from bench.protocol.tune_eval_split import split_tune_eval
 
@@ -60,3 +61,19 @@ def test_too_few_groups_are_refused_with_the_class_and_the_reason():
     data = table([("rbc", f"r{g}") for g in range(9)] + [("wbc", f"w{g}") for g in range(3)])
     with pytest.raises(BenchError, match=r"Got class 'wbc' with 3 groups in all, of which 1 could be tuned on and 2"):
         split_tune_eval(data, ["rbc", "wbc"])
+
+
+def test_labels_that_were_drawn_at_random_are_dealt_evenly_and_the_picked_ones_after_them():
+    rows = [(name, f"s{i:02d}", None if i < 4 else LEARN) for i in range(16) for name in "ab"]
+    table = pd.DataFrame(rows, columns=["label", "group", "split"]).astype("string")
+    tuning, evaluation = split_tune_eval(table, ["a", "b"])
+    for half in (tuning, evaluation):
+        groups = table.iloc[half].groupby(table["split"].iloc[half].isna())["group"].nunique()
+        assert groups[True] == 2 and groups[False] == 6
+
+
+def test_a_class_with_too_few_groups_of_drawn_labels_is_named():
+    rows = [(name, f"s{i:02d}", None if i < 3 else LEARN) for i in range(16) for name in "ab"]
+    table = pd.DataFrame(rows, columns=["label", "group", "split"]).astype("string")
+    with pytest.raises(BenchError, match="'a' with 3 groups with labels that were drawn at random, of which 1"):
+        split_tune_eval(table, ["a", "b"])

@@ -244,3 +244,21 @@ def test_the_official_test_is_not_looked_at(bench, data, tmp_path):
 def test_without_an_encoder_or_anything_stored_the_default_one_is_judged(bench, data):
     code, text = bench("proxies", "--data", data)
     assert code == 0 and "efficientnet-lite0" in text
+
+
+def test_accuracies_rest_on_labels_that_were_drawn_at_random():
+    X, y = rows(60, signal=3)
+    tested = np.arange(60) < 48
+    wrong = np.where(tested, y, (y + 1) % 3)  # of no class that they look like
+    groups = np.arange(60)
+    assert measure(X, X, wrong, groups, tested).values["loo_ridge"] > measure(X, X, wrong, groups).values["loo_ridge"]
+    none = measure(X, X, y, groups, np.zeros(60, bool))
+    assert np.isnan(none.values["loo_knn"]) and "drawn at random" in none.why["loo_knn"]
+
+
+def test_the_command_tests_no_label_that_was_picked(bench, data):
+    lines = [path.relative_to(data.parent) for path in sorted(data.rglob("*.png"))]
+    marked = [f"{path},{path.parent.name},{'margin' if i % 2 else 'random'}\n" for i, path in enumerate(lines)]
+    (data.parent / "labels.csv").write_text("path,label,chosen_by\n" + "".join(marked))
+    code, text = bench("proxies", "--data", data.parent / "labels.csv", "--encoder", "color-stats")
+    assert code == 0 and "were picked by `bench next`" in " ".join(text.split())

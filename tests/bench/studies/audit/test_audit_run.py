@@ -86,3 +86,29 @@ def test_the_same_audit_twice_writes_the_same_bytes(found, folder):
 def test_parts_of_images_are_refused_with_what_to_do():
     with pytest.raises(BenchError, match="Got --instances tiles:64; expected whole"):
         audit(AuditRequest(source=DataSpec("raw", instances="tiles:64")))
+
+
+@pytest.mark.filterwarnings("error")
+def test_where_no_label_can_be_judged_their_number_is_no_guess(tmp_path, save_png):
+    lines = []
+    for i, label in enumerate("aabbcc"):
+        save_png(tmp_path / f"{i}.png", seed=i)
+        lines.append(f"{i}.png,{label},{label}\n")
+    (tmp_path / "labels.csv").write_text("path,label,group\n" + "".join(lines))
+    request = AuditRequest(
+        source=DataSpec(tmp_path / "labels.csv"), encoders=("color-stats",), heads=("ridge",), draws=1, out=tmp_path
+    )
+    found = audit(request)
+    assert not found.labels.judged.any() and not any("guess" in note for note in found.notes)
+
+
+def test_a_page_says_that_picked_labels_are_judged_too(tmp_path, save_png):
+    lines = []
+    for i in range(12):
+        save_png(tmp_path / f"{i}.png", seed=i)
+        lines.append(f"{i}.png,{'ab'[i % 2]},{'margin' if i > 6 else 'random'}\n")
+    (tmp_path / "labels.csv").write_text("path,label,chosen_by\n" + "".join(lines))
+    request = AuditRequest(
+        source=DataSpec(tmp_path / "labels.csv"), encoders=("color-stats",), heads=("ridge",), draws=1, out=tmp_path
+    )
+    assert any("picked are judged too" in note for note in audit(request).notes)

@@ -100,3 +100,21 @@ def test_no_file_is_overwritten_and_none_written_where_images_have_no_name(data,
     (tmp_path / "elsewhere").mkdir()
     with pytest.raises(BenchError, match="in a folder above it"):
         apply_fix(dataset, asked, tmp_path / "elsewhere" / "corrected.csv")
+
+
+@pytest.mark.parametrize(("separator", "encoding"), [(";", "utf-8-sig"), ("\t", "utf-16"), (",", "cp1252")])
+def test_a_table_that_a_spreadsheet_saved_is_read(data, separator, encoding):
+    asked = fix(data, ("raw/neuron0.png", "neuron", "rbc", "relabel", "m\u00f6glich"), ("raw/rbc1.png", "rbc", "", "", ""))
+    text = asked.read_text().replace(",", separator) + separator * 4 + "\n"
+    asked.write_text(text, encoding=encoding)
+    done = apply_fix(load_dataset(data / "labels.csv"), asked, data / "corrected.csv")
+    assert (done.rows, done.relabelled) == (8, 1)
+
+
+def test_the_line_of_a_mistake_is_that_of_the_file(data):
+    asked = fix(
+        data, ("raw/rbc1.png", "rbc", "", "drop", "a copy"), ("raw/rbc1.png", "rbc", "", "drop", "blurred"),
+        ("raw/gone.png", "rbc", "", "drop", ""),
+    )  # fmt: skip
+    with pytest.raises(BenchError, match=r"'raw/gone\.png' .* in line 4"):
+        apply_fix(load_dataset(data / "labels.csv"), asked, data / "corrected.csv")

@@ -24,6 +24,7 @@ from bench.storage.tables import read_csv
 from bench.studies.label.items import LabelRequest, read_task
 from bench.studies.label.labelling import Labelling
 from bench.studies.label.table import about_labels, opened_for
+from bench.studies.label_next.page import verdict
 from bench.studies.label_next.run import NextRequest, next_labels
 
 PATTERN = r"([^/]+)__"
@@ -234,3 +235,12 @@ def test_a_hostile_list_is_refused_or_shown_as_text(demo, tmp_path):
     (folder / "next.csv").write_text("path,why\n../../etc/passwd,x\n")
     with pytest.raises(BenchError, match="without the column x0"):
         read_task(LabelRequest(source=source(demo), out=tmp_path, order="next:raw"))
+
+
+def test_a_list_too_short_for_a_strategy_names_none(demo, tmp_path):
+    none = tmp_path / "none.csv"
+    found = propose(demo, tmp_path, labels=none, count=1)
+    assert (found.table["chosen_by"] == "random").all()
+    [said] = verdict(found)
+    assert said == "No label so far. All of this list is drawn at random."
+    assert verdict(propose(demo, tmp_path, labels=none, count=1, strategy="random"))[0].endswith("Picked by random, as asked.")
