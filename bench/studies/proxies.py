@@ -51,7 +51,7 @@ def measure(
     _check(X, y, groups)
     tested = np.ones(len(y), bool) if tested is None else tested
     N, d = X.shape
-    why = {}
+    why: dict[str, str] = {}
     if not tested.any():
         why |= dict.fromkeys(("loo_ridge", "loo_knn"), "no label was drawn at random, and only those are tested")
     if d >= N:
