@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit, ndtr, ndtri
 
-from bench.statistics.curve_law import independent_labels, power_law
+from bench.statistics.curve_law import independent_labels, power_law, worth_lost
 from bench.statistics.curve_prior import PRIOR
 from bench.statistics.learning_curve import (
     Curve,
