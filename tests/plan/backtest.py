@@ -1,11 +1,12 @@
 """How often forecasts hold what was found later: fitted to labels up to a quarter of s, held against the score at s.
 
-Every real set is forecast by a prior that was fitted without it, and widened by what the others ask for, real and made-up
-ones alike; made-up sets by a prior of the real ones and the other three quarters of them. The same for slides: fitted to labels from up to a quarter of the slides. Figueroa's power law stands beside it. Prints Markdown.
+Every real set is forecast by a prior that was fitted without it, and widened by what the other real sets ask for;
+made-up sets by a prior of the real ones and the other three quarters of them, widened by what real ones ask for. The same for slides: fitted to labels from up to a quarter of the slides. Figueroa's power law stands beside it. Prints Markdown.
 
     python tests/plan/backtest.py --board results/runs/*/leaderboard.csv    writes the curves of runs to results/plan
     python tests/plan/backtest.py                                           the tables of results/plan/README.md
     python tests/plan/backtest.py --only ifc_cellcycle                      the same of some sets
+    python tests/plan/backtest.py --alike                                   the same, made-up sets widening intervals too
     python tests/plan/backtest.py --slides                                  the table of slides
     python tests/plan/backtest.py --prior                                   the prior of bench/statistics/curve_prior.py
 """
@@ -32,28 +33,24 @@ HERE = Path(__file__).resolve().parents[2] / "results" / "plan"
 NOT_COUNTED = f"{MADE_UP} 200"  # made-up sets from here on only serve the prior
 
 
-def forecast_all(known: Sequence[Known], only: Sequence[str] = ()) -> pd.DataFrame:
+def forecast_all(known: Sequence[Known], only: Sequence[str] = (), alike: bool = False) -> pd.DataFrame:
     """Return a row per task: what was said of it, by which of the two, and what came. only: sets, all if there are none.
 
-    `r_low` and `r_high` are the limits of an interval that is widened by what real sets alone ask for.
+    alike: intervals are widened by what made-up sets ask for too.
     """
     rows = []
     for part in parts_of(known):
         if only and not part & set(only):
             continue
         others = [one for one in known if one.dataset not in part]
-        needs, names = needs_of(others)
-        real = ~np.char.startswith(names, MADE_UP)
-        prior = widened(fit_prior(others), needs, names)
-        of_real = widened(prior, needs[real], names[real])
+        prior = widened(fit_prior(others), *needs_of(others, alike))
         own = [one for one in known if one.dataset in part and not _only_fitted(one.dataset)]
         for task in tasks_of(own):
-            r_low, _, r_high = predicted(task, of_real)
             rows.append(
                 (task.known.dataset, task.known.method, task.known.curve.noise, len(task.seen.n), task.n, task.score,
-                 *predicted(task, prior), *figueroa(task.seen, task.n), r_low, r_high, prior.wider)
+                 *predicted(task, prior), *figueroa(task.seen, task.n), prior.wider)
             )  # fmt: skip
-    names = "set method noise points n score low middle high f_low f_middle f_high r_low r_high wider"
+    names = "set method noise points n score low middle high f_low f_middle f_high wider"
     found = pd.DataFrame(rows, columns=names.split())
     made = found["set"].str.startswith(MADE_UP)
     return found.assign(
@@ -103,6 +100,7 @@ def main() -> None:
     parser.add_argument("--prior", action="store_true")
     parser.add_argument("--slides", action="store_true")
     parser.add_argument("--only", nargs="+", default=[])
+    parser.add_argument("--alike", action="store_true", help="widened by what made-up sets ask for too")
     parser.add_argument("--to", type=Path, help="where a row per forecast is written too")
     asked = parser.parse_args()
     if asked.board:
@@ -116,7 +114,7 @@ def main() -> None:
         known = read_curves([HERE / "curves.csv", HERE / "synthetic.csv"])
         print(widened(fit_prior(known), *needs_of(known)))
     else:
-        found = forecast_all(read_curves([HERE / "curves.csv", HERE / "synthetic.csv"]), asked.only)
+        found = forecast_all(read_curves([HERE / "curves.csv", HERE / "synthetic.csv"]), asked.only, asked.alike)
         if asked.to:
             found.to_csv(asked.to, index=False)
         print_labels(found)
@@ -130,9 +128,6 @@ def print_labels(found: pd.DataFrame) -> None:
     for kind, own in found.groupby("together"):
         for by, what in (("points", "numbers of labels seen"), ("wrong", "wrong labels"), ("head", "head")):
             print_table(own, by, f"{kind}, {what}")
-    for kind, own in [*found.groupby("together"), *found.groupby("kind")]:
-        print(f"{kind}, widened as real sets alone ask for: held {held(own, 'r_').mean():.3f}", end=", ")
-        print(f"width {_points(own['r_high'] - own['r_low'])}")
 
 
 def print_slides() -> None:

@@ -34,7 +34,7 @@ def law(n, per_slide=1.0):
 def test_the_law_starts_at_guessing_rises_and_ends_at_its_ceiling():
     score = law([1e-9, 1, 10, 1e12])
     assert score[0] == pytest.approx(1 / 3, abs=1e-6) and (np.diff(score) > 0).all()
-    drawn = np.random.default_rng(0).standard_normal((200_000, 3)) + [3.0, 0, 0]
+    drawn = np.random.default_rng(0).standard_normal((200_000, 3)) + np.array([3.0, 0, 0])
     assert score[-1] == pytest.approx((drawn.argmax(1) == 0).mean(), abs=3e-3)  # d_max is 3
 
 
