@@ -112,8 +112,9 @@ def plan(
 
     Notes
     -----
-    A curve is an inverse power law [1]_ with a Gaussian process around it [2]_, and a prior fitted to curves of other
-    data. Nothing is said beyond four times the labels. `results/plan` has how often the intervals held.
+    How far apart classes are told is an inverse power law of the labels (in [1]_ the score is), with a Gaussian
+    process around it [2]_ and a prior fitted to curves of other data. Nothing is said beyond four times the labels.
+    `results/plan` has how often the intervals held.
 
     References
     ----------

@@ -1,23 +1,14 @@
 """What a learning curve will be beyond its last point: an inverse power law, a Gaussian process around it, a prior.
 
-Let n be the labels per class, m how many labels come from one slide, and rho how alike labels of a slide are. They are
-worth
-
-    u = n / (1 + rho (m - 1))                                   independent labels (Kish 1965, section 5.4)
-
-so that more labels of the same slides bring less and less: u is at most (slides) / rho. With K classes a score is
-
-    score(u) = 1/K + (1 - 1/K) (1 - c) (1 - (1 + u / h)^-b)     guessing at u = 0, then an inverse power law
-
-which for u >> h is Figueroa et al. (2012, BMC Med. Inform. Decis. Mak. 12:8), score = A - B u^-b, without its freedom
-to start below guessing. theta = (logit c, log h, log b, logit rho) differs from curve to curve. On the logit scale
+The law is that of `bench.statistics.curve_law`, of parameters theta that differ from curve to curve. On the logit scale
 
     logit score(n) = logit score(u; theta) + GP(log2 n) + luck of the draws
 
 as in Mehrtash et al. (2311.18025), where the process allows for curves of another form. Two or three points do not tell
 theta: it has a normal prior, fitted to curves of real data (`bench.statistics.curve_prior`), in which the mean goes by
-the share of wrong labels. The prior is `ATOMS` points of a Sobol sequence; each is weighed by the likelihood of the
-curve, the process integrated out, so that a forecast is a mixture of normals. No random numbers are drawn.
+the share of wrong labels (`of_noise`). The prior is `ATOMS` points of a Sobol sequence; each is weighed by the
+likelihood of the curve, the process integrated out, so that a forecast is a mixture of normals. No random numbers are
+drawn.
 
 Letters: R points of a curve, A atoms, Q points that are asked for, B paths.
 """
@@ -29,11 +20,12 @@ from functools import lru_cache
 
 import numpy as np
 
+from bench.statistics.curve_law import EDGE, of_noise, power_law
+
 ATOMS = 4096
 PATHS = 1024
 LEVEL = 0.90
 NEGLIGIBLE = 1e-3  # weight of an atom, of the largest one's, below which it is left out
-EDGE = 5e-3  # scores are kept so far from 0 and 1 on the logit scale: nearer ones are not told apart
 LEAST_ROOM = 0.2
 MERGED = 20  # atoms nearer than this part of a deviation are one, for quantiles
 LEAST_LUCK = 1e-6  # variance of a score that no curve is known better than
@@ -41,10 +33,10 @@ LEAST_LUCK = 1e-6  # variance of a score that no curve is known better than
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePrior:
-    """What curves are like. mean (2, 4): of theta, for clean labels and per share of wrong labels; root (4, 4): a
-    Cholesky factor of its covariance. bend: deviation of the process; reach: its length in doublings; jitter: deviation
-    of a single point, all on the logit scale. wider: what deviations of a forecast are multiplied by, such that the
-    intervals of sets that the prior has not seen hold what they should.
+    """What curves are like. mean (3, 4): of theta, for clean labels and by `of_noise`; root (4, 4): a Cholesky factor
+    of its covariance. bend: deviation of the process; reach: its length in doublings; jitter: deviation of one point,
+    all on the logit scale. wider: what deviations of a forecast are multiplied by, such that the intervals of sets that
+    the prior has not seen hold what they should.
     """
 
     mean: np.ndarray
@@ -58,9 +50,9 @@ class CurvePrior:
         for array in (self.mean, self.root):
             array.flags.writeable = False
 
-    def atoms(self, noise: float) -> np.ndarray:
-        """Return theta (A, 4), at a share of wrong labels."""
-        return self.mean[0] + noise * self.mean[1] + _normal_points(ATOMS, self.mean.shape[1]) @ self.root.T
+    def atoms(self, noise: float, classes: int) -> np.ndarray:
+        """Return theta (A, 4), at a share of wrong labels of so many classes."""
+        return of_noise(noise, classes) @ self.mean + _normal_points(ATOMS, self.mean.shape[1]) @ self.root.T
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,31 +144,12 @@ def told_apart(score: np.ndarray, share: np.ndarray | float) -> np.ndarray:
     return np.where((share < 0.5) & (score <= EDGE), 0.0, score)
 
 
-def independent_labels(n: np.ndarray, per_slide: np.ndarray, rho: np.ndarray) -> np.ndarray:
-    """Return how many independent labels n are worth, `per_slide` of them from a slide; rho in [0, 1].
-
-    >>> independent_labels(40, 4, 1.0), independent_labels(40, 4, 0.0)
-    (10.0, 40.0)
-    """
-    return n / (1 + rho * (per_slide - 1))
-
-
-def power_law(theta: np.ndarray, n: np.ndarray, per_slide: np.ndarray, classes: int) -> np.ndarray:
-    """Return logit scores (A, Q) of parameters theta (A, 4) at n, per_slide (Q,)."""
-    from scipy.special import expit, logit
-
-    ceiling, half, b = expit(-theta[:, :1]), np.exp(theta[:, 1:2]), np.exp(theta[:, 2:3])
-    u = independent_labels(n, per_slide, expit(theta[:, 3:4]))
-    skill = ceiling * -np.expm1(-b * np.log1p(u / half))
-    return logit(np.clip(1 / classes + (1 - 1 / classes) * skill, EDGE, 1 - EDGE))
-
-
 def forecast(curve: Curve, n: np.ndarray, per_slide: np.ndarray, prior: CurvePrior) -> Forecast:
     """Return what the scores of a curve will be at n labels per class, per_slide of them from a slide, both (Q,).
 
     They are of the slides that the curve was tested on: other slides differ by what their interval says.
     """
-    theta = prior.atoms(curve.noise)
+    theta = prior.atoms(curve.noise, curve.classes)
     y, noise = on_logit_scale(curve)
     gap = y - power_law(theta, curve.n, curve.per_slide, curve.classes)  # (A, R)
     seen, asked = (curve.n, curve.per_slide), (n, per_slide)

@@ -1,7 +1,7 @@
 """Fits the prior of learning curves to whole curves of real sets, by expectation and maximisation over a grid of points.
 
 The likelihood of a curve is that of `bench.statistics.learning_curve`; the points are a Sobol sequence over a box, so
-that a normal prior is a set of weights on them, whose mean (linear in the share of wrong labels) and covariance follow in
+that a normal prior is a set of weights on them, whose mean (linear in `of_noise`) and covariance follow in
 closed form from the weights that the curves give. Every set counts alike. Deviation and length of the process are those
 of a grid whose marginal likelihood is largest. `wider` is conformal: of forecasts of sets that were left out, what each
 would have to be widened by to hold what came, and of these the quantile at `LEVEL`, every set counting alike.
@@ -20,23 +20,16 @@ from curves_of import Known, Task, sets_of, tasks_of
 from scipy.special import logit, ndtr
 from scipy.stats import qmc
 
-from bench.statistics.learning_curve import (
-    EDGE,
-    LEVEL,
-    CurvePrior,
-    Forecast,
-    forecast,
-    kernel,
-    on_logit_scale,
-    power_law,
-    room,
-)
+from bench.statistics.curve_law import EDGE, of_noise, power_law
+from bench.statistics.learning_curve import LEVEL, CurvePrior, Forecast, forecast, kernel, on_logit_scale, room
 
-LOW = np.array([-5.0, np.log(0.05), np.log(0.15), -6.0])  # of theta
-HIGH = np.array([2.0, np.log(300.0), np.log(2.5), 4.0])
+LOW = np.array([np.log(0.1), np.log(0.05), np.log(0.1), -6.0])  # of theta
+HIGH = np.array([np.log(12.0), np.log(2000.0), np.log(2.0), 4.0])
 POINTS = 2048
 MOST, MOST_MADE_UP = 24, 2  # curves of a real set, and of a made-up one, that the prior is fitted to
-BENDS, REACHES, JITTER = (0.45,), (3.0,), 0.03  # of .3, .45, .6 and 2, 3, 4 the likeliest, by all sets
+MANY = 1000  # curves of a real set, more than there are
+QUARTERS = 4  # in which made-up sets are left out
+BENDS, REACHES, JITTER = (0.45,), (3.0,), 0.03  # of .2, .3 and .45 no other forecasts sets left out better
 ROUNDS = 12
 WIDER = np.geomspace(0.1, 8, 90)  # what forecasts are tried to be widened by
 MADE_UP = "made up"
@@ -52,7 +45,11 @@ def _box() -> np.ndarray:
 
 def fit_prior(known: Sequence[Known]) -> CurvePrior:
     """Return the prior, its `wider` 1."""
-    some = thinned(known)
+    return _likeliest(tuple(thinned(known)))
+
+
+@cache  # two sets are left out together twice, in either order
+def _likeliest(some: tuple[Known, ...]) -> CurvePrior:
     return max((_fit(some, *place) for place in product(BENDS, REACHES)), key=lambda found: found[0])[1]
 
 
@@ -78,14 +75,13 @@ def thinned(known: Sequence[Known], most: int = MOST) -> list[Known]:
 def _fit(known: Sequence[Known], bend: float, reach: float) -> tuple[float, CurvePrior]:
     theta = _box()
     start = CurvePrior(
-        mean=np.array([[-1.5, 0.5, -0.5, RHO[0]], [0.0, 0.0, 0.0, 0.0]]), root=np.diag([1.5, 1.5, 0.6, RHO[1]]),
+        mean=np.array([[1.0, 1.5, -0.7, RHO[0]], [0.0] * 4, [0.0] * 4]), root=np.diag([1.5, 1.5, 0.6, RHO[1]]),
         bend=bend, reach=reach, jitter=JITTER, wider=1.0,
     )  # fmt: skip
     chances = np.stack([_log_likelihood(one, bend, reach) for one in known])  # (curves, points)
-    noise = np.array([one.curve.noise for one in known])
     names = [one.dataset for one in known]
     share = set_weights(names)
-    W = np.c_[np.ones(len(noise)), noise]
+    W = np.stack([of_noise(one.curve.noise, one.curve.classes) for one in known])
     mean, cov = start.mean.copy(), start.root @ start.root.T
     total = -np.inf
     for _ in range(ROUNDS):
@@ -104,9 +100,9 @@ def _fit(known: Sequence[Known], bend: float, reach: float) -> tuple[float, Curv
         total = float(share @ evidence)
         first = weight @ theta  # (curves, 4)
         second = np.einsum("c,cp,pi,pj->ij", share, weight, theta, theta, optimize=True)
-        design = (W * share[:, None]).T @ W + 1e-9 * np.eye(2)
+        design = (W * share[:, None]).T @ W + 1e-9 * np.eye(W.shape[1])
         mean = np.linalg.solve(design, (W * share[:, None]).T @ first)
-        mean[:, 3] = RHO[0], 0.0
+        mean[:, 3] = RHO[0], 0.0, 0.0
         centre = W @ mean
         cross = (first * share[:, None]).T @ centre
         cov = second - cross - cross.T + (centre * share[:, None]).T @ centre
@@ -159,19 +155,27 @@ def needed(task: Task, prior: CurvePrior) -> float:
     return float(WIDER[held.argmax()]) if held.any() else np.inf
 
 
-def widened(prior: CurvePrior, known: Sequence[Known], made: bool = False) -> CurvePrior:
-    """Return the prior with the `wider` that forecasts of real sets (or of made-up ones) ask for, each by the prior of the
-    others."""
+def needs_of(known: Sequence[Known], made: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Return what forecasts of real sets ask to be widened by, each by the prior of the others, and the names of the sets.
+
+    made: of made-up sets too.
+    """
     needs, names = [], []
     for part in parts_of(known):
-        if is_made(part) == made:
-            others = _fit(thinned([one for one in known if one.dataset not in part]), prior.bend, prior.reach)[1]
-            own = [one for one in known if one.dataset in part]
-            tasks = tasks_of(thinned(own) if made else own)
-            names += [task.known.dataset for task in tasks]
-            needs += [needed(task, others) for task in tasks]
+        if is_made(part) and not made:
+            continue
+        others = fit_prior([one for one in known if one.dataset not in part])
+        tasks = tasks_of(thinned([one for one in known if one.dataset in part], MANY))
+        names += [task.known.dataset for task in tasks]
+        needs += [needed(task, others) for task in tasks]
+    return np.array(needs), np.array(names)
+
+
+def widened(prior: CurvePrior, needs: np.ndarray, names: np.ndarray) -> CurvePrior:
+    """Return the prior with the `wider` that LEVEL of forecasts ask for at the most; sets alike, and
+    real ones together as much as made-up ones."""
     order = np.argsort(needs)
-    reached = set_weights(names)[order].cumsum()
+    reached = set_weights(list(names))[order].cumsum()
     return replace(prior, wider=float(needs[order[np.searchsorted(reached, LEVEL * reached[-1])]]))
 
 
@@ -180,7 +184,7 @@ def is_made(part: set[str]) -> bool:
 
 
 def parts_of(known: Sequence[Known]) -> list[set[str]]:
-    """Return the sets that are left out together: a real one by itself, made-up ones in two halves."""
+    """Return the sets that are left out together: a real one by itself, made-up ones by quarters."""
     real = [name for name in sets_of(known) if not name.startswith(MADE_UP)]
     made = [name for name in sets_of(known) if name.startswith(MADE_UP)]
-    return [{name} for name in real] + [set(made[i::2]) for i in range(2) if made]
+    return [{name} for name in real] + [set(made[i::QUARTERS]) for i in range(QUARTERS) if made]

@@ -15,8 +15,9 @@ import pandas as pd
 
 from bench.protocol.split_kinds import IN_TURN
 from bench.report.tables.rows import cleanest, competing
+from bench.statistics.curve_law import EDGE
 from bench.statistics.curve_prior import PRIOR
-from bench.statistics.learning_curve import EDGE, Curve, falls, first_reached, forecast, limits, told_apart
+from bench.statistics.learning_curve import Curve, falls, first_reached, forecast, limits, told_apart
 
 OF_CURVE = ["encoder", "head", "selection", "series", "noise_kind", "noise"]
 AHEAD = 4  # times the labels that are there: no forecast goes beyond

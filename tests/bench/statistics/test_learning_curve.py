@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import expit, logit, ndtr
+from scipy.special import expit, logit, ndtr, ndtri
 
+from bench.statistics.curve_law import independent_labels, power_law, worth_lost
 from bench.statistics.curve_prior import PRIOR
 from bench.statistics.learning_curve import (
     Curve,
@@ -13,12 +14,10 @@ from bench.statistics.learning_curve import (
     falls,
     first_reached,
     forecast,
-    independent_labels,
-    power_law,
     room,
 )
 
-THETA = np.array([[logit(0.1), np.log(3.0), np.log(0.7), logit(0.5)]])
+THETA = np.array([[np.log(3.0), np.log(3.0), np.log(0.7), logit(0.5)]])
 
 
 def curve(n, score, per_slide=1.0, luck=1e-4, classes=3):
@@ -35,7 +34,20 @@ def law(n, per_slide=1.0):
 def test_the_law_starts_at_guessing_rises_and_ends_at_its_ceiling():
     score = law([1e-9, 1, 10, 1e12])
     assert score[0] == pytest.approx(1 / 3, abs=1e-6) and (np.diff(score) > 0).all()
-    assert score[-1] == pytest.approx(1 / 3 + 2 / 3 * 0.9, abs=1e-4)
+    drawn = np.random.default_rng(0).standard_normal((200_000, 3)) + np.array([3.0, 0, 0])
+    assert score[-1] == pytest.approx((drawn.argmax(1) == 0).mean(), abs=3e-3)  # d_max is 3
+
+
+def test_of_two_classes_the_law_is_a_power_law_of_the_probit():
+    n = np.array([1, 4, 16.0])
+    score = expit(power_law(THETA, n, np.ones(3), 2))[0]
+    assert ndtri(score) * np.sqrt(2) == pytest.approx(3 * (1 + 3 / n) ** -0.7, abs=1e-3)
+
+
+def test_labels_that_are_wrong_by_chance_are_worth_nothing_and_never_infinitely_little():
+    assert worth_lost(0.5, 2) == worth_lost(0.9, 2) == -2 * np.log(0.05)
+    means = np.random.default_rng(0).choice([-1.0, 1.0], p=[0.2, 0.8], size=(4000, 50)).mean(1)  # 20% are of the other class
+    assert means.mean() == pytest.approx(np.exp(-worth_lost(0.2, 2) / 2), abs=0.01)
 
 
 def test_labels_of_one_slide_are_never_worth_more_than_slides_over_rho():
@@ -112,4 +124,4 @@ def test_a_curve_falls_where_it_loses_more_than_the_draws_explain():
 
 
 def test_wrong_labels_make_a_prior_of_their_own():
-    assert PRIOR.atoms(0.4)[:, 1].mean() > PRIOR.atoms(0.0)[:, 1].mean()  # more labels are needed
+    assert PRIOR.atoms(0.4, 2)[:, 1].mean() > PRIOR.atoms(0.0, 2)[:, 1].mean()  # more labels are needed
