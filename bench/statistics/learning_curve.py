@@ -112,8 +112,8 @@ class Forecast:
         """Return (low, median, high), (3, Q), of the scores."""
         return self.quantiles(limits(level), more)
 
-    def paths(self, more: float = 0.0) -> np.ndarray:
-        """Return B curves (B, Q) that may be, all as likely. more: a variance that a path has as a whole."""
+    def paths(self, more: float | np.ndarray = 0.0) -> np.ndarray:
+        """Return B curves (B, Q) that may be, all as likely. more: variances (Q,), or one, of a path as a whole."""
         from scipy.special import expit, ndtr
 
         Q = self.centre.shape[1]

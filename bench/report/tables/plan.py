@@ -114,14 +114,13 @@ class Ahead(NamedTuple):
         return float(low), float(middle), float(high)
 
 
-def look_ahead(key: CurveKey, curve: Curve, other_slides: float) -> Ahead:
-    """Return the forecast of a curve of LEAST_POINTS or more. other_slides: variance of its score over other slides, on
-    the logit scale."""
+def look_ahead(key: CurveKey, curve: Curve, rows: pd.DataFrame) -> Ahead:
+    """Return the forecast of a curve of LEAST_POINTS or more, for other slides. rows: of a leaderboard, its own."""
     n = np.unique(np.r_[curve.n, np.geomspace(curve.n[0], AHEAD * curve.n[-1], STEPS)])
     seen, first = np.unique(curve.n, return_index=True)
     per_slide = np.interp(np.log2(n), np.log2(seen), curve.per_slide[first])
     found = forecast(curve, n, per_slide, PRIOR)
-    paths = found.paths(other_slides)
+    paths = found.paths(over_other_slides_at(rows, n))
     return Ahead(
         key, curve, n, told_apart(np.quantile(paths, limits(), axis=0), limits()[:, None]), paths, float(per_slide[-1]),
         falls(curve.first(len(seen))) if len(seen) == len(curve.n) else False,
@@ -142,6 +141,13 @@ def over_other_slides(row: Mapping[Hashable, Any]) -> float:
     return float(max(deviation**2 - luck, 0.0))
 
 
+def over_other_slides_at(rows: pd.DataFrame, n: np.ndarray) -> np.ndarray:
+    """Return that variance at n labels per class (Q,): between rows linear in log n, beyond the last as it is there."""
+    in_order = rows.sort_values(["shots", "support_groups"], kind="stable")
+    known = {row["shots"]: over_other_slides(row) for row in in_order.to_dict("records")}  # from the most slides
+    return np.interp(np.log2(n), np.log2(list(known)), list(known.values()))
+
+
 def forecasts(board: pd.DataFrame) -> list[Ahead]:
     """Return what the best head of every encoder will score with cleanest labels, the best first.
 
@@ -158,8 +164,8 @@ def forecasts(board: pd.DataFrame) -> list[Ahead]:
     found = []
     for key, curve in best.values():
         own = rows[(rows[["encoder", "head", "selection"]] == list(key[:3])).all(axis=1)]
-        last = last_row(own[own["series"] == key.series])
-        one = look_ahead(key, curve, over_other_slides(last.to_dict()))
+        own = own[own["series"] == key.series]
+        last, one = last_row(own), look_ahead(key, curve, own)
         found.append(one._replace(apart=bool(last["n_groups"] == last["n_test"]), slides=_slides_of(last.to_dict())))
     return found
 

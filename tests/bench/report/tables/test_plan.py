@@ -51,6 +51,16 @@ def test_a_wider_interval_on_other_slides_makes_a_wider_forecast(board):
     assert more > narrow + 0.05
 
 
+def test_what_is_known_is_as_wide_as_it_is_known_and_not_as_the_last_row(board):
+    rows = board()
+    last = rows["shots"] == rows["shots"].max()
+    rows.loc[last, "ci_low"], rows.loc[last, "ci_high"] = rows["balanced_accuracy"] - 0.2, rows["balanced_accuracy"] + 0.15
+    plain, wide = forecasts(board())[0], forecasts(rows)[0]
+    first, end = float(rows["shots"].min()), float(rows["shots"].max())
+    assert wide.at(first) == pytest.approx(plain.at(first))
+    assert np.ptp(wide.at(2 * end)) > np.ptp(plain.at(2 * end)) + 0.05
+
+
 def test_one_number_of_labels_is_no_curve(board):
     assert forecasts(board({5: 0.7})) == [] and more_labels(board({5: 0.7})) == ""
 
