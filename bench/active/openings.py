@@ -29,7 +29,7 @@ class Openings:
             now = self._may & (self._taken < self._share)[self._group]
             if now.any():
                 return now
-            self._share = self._share + 1
+            self._share += 1
 
     def take(self, row: int) -> None:
         """Count a row as picked."""

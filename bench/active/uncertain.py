@@ -22,8 +22,7 @@ from bench.active.pool import Pool, one_by_one
 
 def doubt(P: np.ndarray) -> np.ndarray:
     """Return 1 - (p_1 - p_2) of probabilities P (N, K), float (N,) in [0, 1], 1 where two classes are as likely."""
-    top = np.partition(P, P.shape[1] - 2, axis=1)[:, -2:]
-    found: np.ndarray = 1 - (top[:, 1] - top[:, 0])
+    found: np.ndarray = 1 - _lead(P)
     return found
 
 
@@ -31,8 +30,14 @@ def doubt_by_class(P: np.ndarray, share: np.ndarray) -> np.ndarray:
     """Return the doubt of P (N, K) where a class counts 1 over its share (K,), float (N,); `doubt` times K of equal
     ones."""
     R = P / share
-    top = np.partition(R, R.shape[1] - 2, axis=1)[:, -2:]
-    found: np.ndarray = R.sum(1) - (top[:, 1] - top[:, 0])
+    found: np.ndarray = R.sum(1) - _lead(R)
+    return found
+
+
+def _lead(P: np.ndarray) -> np.ndarray:
+    """Return by how much the largest of every row (K,) is above the next one, (N,)."""
+    top = np.partition(P, P.shape[1] - 2, axis=1)[:, -2:]
+    found: np.ndarray = top[:, 1] - top[:, 0]
     return found
 
 

@@ -53,11 +53,11 @@ def proxies(
 ) -> None:
     """Judge encoders in seconds, from embeddings and all labels, without a sweep.
 
-    LOO ridge and LOO kNN are balanced accuracies, every row predicted without its group; of a table of `bench next`
-    those of the labels that were drawn at random. LogME and H-score: higher is
-    better. RankMe, the number of directions used, is no measure of quality but of collapse. Without --encoder: all that
-    are stored for this data. Rows of an official test split are left out. --to writes a CSV with a row per encoder, and
-    with --run the costs to NAME-regret.csv beside it.
+    LOO ridge and LOO kNN are balanced accuracies, every row predicted without its group; where `bench next`
+    picked labels, those of the labels that were drawn at random. LogME and H-score: higher is better. RankMe, the
+    number of directions used, is no measure of quality but of collapse. Without --encoder: all that are stored for this
+    data. Rows of an official test split are left out. --to writes a CSV with a row per encoder, and with --run the
+    costs to NAME-regret.csv beside it.
     """
     existing(source.data)
     check_device(device)
@@ -66,7 +66,7 @@ def proxies(
         import numpy as np
         import pandas as pd
 
-        from bench.data.chosen_by import LEARN
+        from bench.data.chosen_by import tested_rows
         from bench.data.warnings import data_warnings
         from bench.embeddings.embed import embed, prepare, stored_or_default
         from bench.fitting.scaling import scale_rows
@@ -86,7 +86,7 @@ def proxies(
         chosen = _rows(prepared.instances, rows)
         table = prepared.instances.iloc[chosen]
         classes, y = np.unique(table["label"].to_numpy(str), return_inverse=True)
-        group, tested = table["group"].to_numpy(str), (table["split"] != LEARN).to_numpy(bool, na_value=True)
+        group, tested = table["group"].to_numpy(str), tested_rows(table["split"])
         everything, found, why = np.arange(len(table)), {}, dict[str, None]()
         for i, spec in enumerate(spec for spec in specs if spec.name in embedded):
             report(f"judge {spec.name}", i, len(embedded))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.data.chosen_by import LEARN
+from bench.data.chosen_by import tested_rows
 from bench.data.copies import conflicts_of, copies_of
 from bench.data.datasets import Dataset
 from bench.data.manifest import record_problems
@@ -114,7 +114,7 @@ def tier_of(dataset: Dataset) -> tuple[str, str]:
     Labels that are learned from and never tested (LEARN) do not count.
     """
     classes = dataset.table["label"].unique()
-    table = dataset.table[(dataset.table["split"] != LEARN).to_numpy(bool, na_value=True)]
+    table = dataset.table[tested_rows(dataset.table["split"])]
     drawn = "" if len(table) == len(dataset.table) else " with labels that were drawn at random"
     groups = table.groupby("label")["group"].nunique().reindex(sorted(classes), fill_value=0)
     fewest = str(groups.idxmin())

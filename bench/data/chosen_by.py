@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
@@ -24,6 +25,12 @@ def picked_rows(table: Mapping[str, pd.Series]) -> pd.Series:
     marks = table[CHOSEN_BY] if CHOSEN_BY in table else pd.Series([], dtype="string")
     drawn = _is_drawn(marks)
     return ~drawn if (marks.notna() & ~drawn).any() else pd.Series(False, index=marks.index)
+
+
+def tested_rows(split: pd.Series) -> np.ndarray:
+    """Return which rows of an instance table scores may rest on, bool (n,), by its column split: all but LEARN."""
+    found: np.ndarray = (split != LEARN).to_numpy(bool, na_value=True)
+    return found
 
 
 def _is_drawn(marks: pd.Series) -> pd.Series:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from bench.data.chosen_by import LEARN
+from bench.data.chosen_by import LEARN, tested_rows
 from bench.errors import BenchError, did_you_mean
 from bench.protocol.splits import Split, SplitPlan, plan_splits
 
@@ -81,7 +81,7 @@ def plan_sources(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
     """
     own = table["label"].isin(list(classes)).to_numpy()
     source = table["group"].to_numpy(str)
-    tested = own & ~(table["split"] == LEARN).to_numpy(bool, na_value=False)
+    tested = own & tested_rows(table["split"])
     held = table[tested].groupby("group")["label"].nunique()
     able = sorted(str(name) for name in held.index[held >= 2])
     if len(able) < LEAST_SOURCES:

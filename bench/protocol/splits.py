@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from bench.data.chosen_by import LEARN
+from bench.data.chosen_by import LEARN, tested_rows
 from bench.errors import BenchError
 from bench.protocol.folds import deal_groups, held_out_in_turn
 
@@ -73,11 +73,11 @@ def plan_splits(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
     rows = np.flatnonzero(table["label"].isin(list(classes)).to_numpy())
     if len(rows) < len(table):
         return _placed(plan_splits(table.iloc[rows], classes), rows)
-    learn = (table["split"] == LEARN).to_numpy(bool, na_value=False)
-    if table["split"].notna().to_numpy()[~learn].any():
+    tested = tested_rows(table["split"])
+    if table["split"].notna().to_numpy()[tested].any():
         return _official(table)
-    if learn.any():
-        return _tested_in_part(table, classes, ~learn)
+    if not tested.all():
+        return _tested_in_part(table, classes, tested)
     label, group = table["label"].to_numpy(str), table["group"].to_numpy(str)
     names, of_row = np.unique(group, return_inverse=True)
     present, code = np.unique(label, return_inverse=True)

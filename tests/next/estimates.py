@@ -66,6 +66,16 @@ def labelled(
     return known, np.isin(known, drawn), np.isin(known, at_once)
 
 
+def coverage_lines(first: str, found: list[dict[str, tuple[float, float, float, float]]]) -> list[list[str]]:
+    """Return the lines of a table, the names of columns first, of studies: what a score rests on -> (score, truth, low, high)."""
+    lines = [[first, "studies", "bias, points", "holds", "width"]]
+    for name in found[0]:
+        value, true, low, high = np.array([one[name] for one in found]).T
+        lines.append([name, str(len(found)), f"{100 * (value - true).mean():+.1f}",
+                      f"{((low <= true) & (true <= high)).mean():.3f}", f"{100 * (high - low).mean():.0f}"])  # fmt: skip
+    return lines
+
+
 def study(n: int, strategy: str, seed: list[int]) -> dict[str, tuple[float, ...]]:
     """Return, of every kind of interval, (estimate, truth, low, high) of accuracy and the same of balanced accuracy."""
     rng = np.random.default_rng(seed)

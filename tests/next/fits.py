@@ -53,12 +53,7 @@ def main() -> None:
     asked = parser.parse_args()
     with threadpool_limits(1):
         found = [study(asked.strategy, i) for i in range(asked.studies)]
-    lines = [["the promise rests on", "studies", "bias, points", "holds", "width"]]
-    for name in found[0]:
-        value, true, low, high = np.array([one[name] for one in found]).T
-        lines.append([name, str(len(found)), f"{100 * (value - true).mean():+.1f}",
-                      f"{((low <= true) & (true <= high)).mean():.3f}", f"{100 * (high - low).mean():.0f}"])  # fmt: skip
-    print(table_lines(lines))
+    print(table_lines(estimates.coverage_lines("the promise rests on", found)))
 
 
 if __name__ == "__main__":

@@ -78,12 +78,7 @@ def main() -> None:
                 found.append(study(asked.strategy, i))
             except BenchError:  # a class with drawn labels on one slide, which a run refuses by name
                 refused += 1
-    lines = [["tested on", "studies", "bias, points", "holds", "width"]]
-    for name in found[0]:
-        value, true, low, high = np.array([one[name] for one in found]).T
-        lines.append([name, str(len(found)), f"{100 * (value - true).mean():+.1f}",
-                      f"{((low <= true) & (true <= high)).mean():.3f}", f"{100 * (high - low).mean():.0f}"])  # fmt: skip
-    print(table_lines(lines))
+    print(table_lines(estimates.coverage_lines("tested on", found)))
     print(f"\n{refused} of {asked.studies} studies were refused.")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.data.chosen_by import LEARN
+from bench.data.chosen_by import tested_rows
 from bench.data.content import content_of
 from bench.data.copies import copies_of
 from bench.data.datasets import Dataset
@@ -228,7 +228,7 @@ def limits(found: LabelAudit, y: np.ndarray, classes: np.ndarray) -> list[str]:
 def of_picked(table: pd.DataFrame) -> list[str]:
     """Return what labels that were not drawn at random mean for the share of wrong ones, nothing where there are
     none."""
-    if not (table["split"] == LEARN).any():
+    if tested_rows(table["split"]).all():
         return []
     return [
         "labels that were picked are judged too, and the share of wrong ones is that of all these labels: among hard "

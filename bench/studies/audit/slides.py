@@ -38,11 +38,10 @@ def slide_margins(
     names, slide = np.unique(groups, return_inverse=True)
     if A is not None:
         first, unit = units_of(y, groups)
-        size = np.bincount(unit)
-        order = np.lexsort((-size, slide[first]))
-        main = first[order[np.unique(slide[first][order], return_index=True)[1]]]  # a row of each slide's main label
-        main = main[judged[main] & (size[unit[main]] >= LEAST_ITEMS)]
-        some = first[judged[first]]
+        units = pd.DataFrame({"row": first, "slide": slide[first], "size": np.bincount(unit)})
+        largest = units.sort_values("size", ascending=False, kind="stable").drop_duplicates("slide")
+        main = largest.loc[largest["size"] >= LEAST_ITEMS, "row"].to_numpy()  # a row of the main label of each slide
+        main, some = main[judged[main]], first[judged[first]]
         if len(main):
             S = pooled(A, pool_weights(A[:, some], y[some], groups[some]))
             margin = fit_wrong(S, y, groups, np.isin(np.arange(len(y)), main)).margin

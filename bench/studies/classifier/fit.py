@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.data.chosen_by import LEARN
+from bench.data.chosen_by import tested_rows
 from bench.data.datasets import Dataset
 from bench.data.warnings import data_warnings
 from bench.embeddings.embed import DataSpec, OnProgress, Prepared, cached_encoders, embed, prepare
@@ -148,7 +148,7 @@ def _labelled(
         embedded=embedded, scaling=scaling, n_classes=len(classes), names=tuple(map(place_of, places)),
         y=np.searchsorted(np.array(classes, str), table["label"].to_numpy(str)).astype(np.int64),
         group=np.unique(table["group"].to_numpy(str), return_inverse=True)[1].astype(np.int64),
-        tested=(table["split"] != LEARN).to_numpy(bool, na_value=True),
+        tested=tested_rows(table["split"]),
     )  # fmt: skip
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.data.chosen_by import BY_LOT, CHOSEN_BY
-from bench.data.spellings import counted
 from bench.studies.label_next.rule import FIRST, LATER, enough_for_a_model
 from bench.studies.label_next.table import NEAR, NEW
 
@@ -23,7 +22,7 @@ def verdict(found: Next) -> list[str]:
     """Return sentences on the strategy, and on what estimates may rest on."""
     new = found.table[found.table["task"] == NEW]
     drawn = int((new[CHOSEN_BY] == BY_LOT).sum())
-    there = f"{counted(found.labels, 'label')} for {found.items:,} so far" if found.labels else "No label so far"
+    there = f"{found.labels:,} of {found.items:,} have a label so far" if found.labels else "No label so far"
     picked = drawn < len(new) or not found.automatic
     said = [f"{there}. {advice(found) if picked else 'All of this list is drawn at random.'}"]
     if drawn < len(new):

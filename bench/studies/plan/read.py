@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.data.chosen_by import LEARN
+from bench.data.chosen_by import tested_rows
 from bench.errors import BenchError
 from bench.protocol.splits import FIXED_TEST_GROUPS, FIXED_TEST_ITEMS
 from bench.report.tables.answers import answers_of
@@ -92,7 +92,7 @@ def read_precision(folder: Path, methods: Sequence[CurveKey], shots: int) -> Pre
     spread = spread_of(answer.hits, answer.learned, answer.rho, answer.in_turn)
     official = record.facts.split_rule == "official"
     stays = spread.learning if official else spread.luck
-    known = (sides.y >= 0) & (record.table["split"] != LEARN).to_numpy(bool, na_value=True)
+    known = (sides.y >= 0) & tested_rows(record.table["split"])
     size = _counted(answer, sides.group[known], official)
     third_from = _third_from(sides.group[known], sides.y[known], record.facts.split_rule)
     of = partial(_parts, spread, stays, icc=float(intraclass(answer.hits)[0][0]), size=size, third_from=third_from)

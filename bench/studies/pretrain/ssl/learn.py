@@ -15,7 +15,8 @@ from bench.studies.pretrain.method import Learned, Ready, Tools
 from bench.studies.pretrain.ssl.backbones import Backbone, Wanted, architecture_of, with_pool
 from bench.studies.pretrain.ssl.objectives import Objective
 from bench.studies.pretrain.ssl.settings import NetworkSettings
-from bench.studies.pretrain.ssl.several import Team, find_devices, learn_on
+from bench.studies.pretrain.ssl.several import find_devices, learn_on
+from bench.studies.pretrain.ssl.shares import Team
 from bench.studies.pretrain.ssl.starts import find_backbone
 from bench.studies.pretrain.ssl.targets import AT_ONCE, Ahead, find_teacher
 from bench.studies.pretrain.ssl.training import Course, drawing, make_optimiser, train

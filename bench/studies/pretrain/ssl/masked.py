@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import BenchError
 from bench.studies.pretrain.ssl import losses
 from bench.studies.pretrain.ssl.backbones import Backbone
-from bench.studies.pretrain.ssl.several import Share
+from bench.studies.pretrain.ssl.shares import Share
 
 if TYPE_CHECKING:
     import torch

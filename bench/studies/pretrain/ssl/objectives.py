@@ -14,7 +14,7 @@ from bench.studies.pretrain.ssl import losses
 from bench.studies.pretrain.ssl.backbones import Backbone
 from bench.studies.pretrain.ssl.masked import add_decoder, masked_loss, pool_for_masks
 from bench.studies.pretrain.ssl.parts import TEACHER, add_teachers, perceptron, prototype_logits
-from bench.studies.pretrain.ssl.several import Share
+from bench.studies.pretrain.ssl.shares import Share
 from bench.studies.pretrain.ssl.targets import Foresee, mean_over_orientations, vectors_of_teacher
 from bench.studies.pretrain.ssl.views import Augmentation, generator
 from encoders.timm_facts import LAYERS, has_layers

@@ -22,7 +22,7 @@ from bench.studies.pretrain.method import OnProgress
 from bench.studies.pretrain.ssl.objectives import Objective, Step
 from bench.studies.pretrain.ssl.parts import follow, in_training, momentum_at
 from bench.studies.pretrain.ssl.settings import NetworkSettings
-from bench.studies.pretrain.ssl.several import ALONE, Team
+from bench.studies.pretrain.ssl.shares import ALONE, Team
 from bench.studies.pretrain.ssl.state import State, read_state, write_state
 from bench.studies.pretrain.ssl.views import Augmentation, generator, make_view, normalised
 from bench.studies.pretrain.ssl.watch import Watched

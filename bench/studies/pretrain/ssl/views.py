@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.studies.pretrain.ssl.several import ALONE, Share
+from bench.studies.pretrain.ssl.shares import ALONE, Share
 
 if TYPE_CHECKING:
     import torch

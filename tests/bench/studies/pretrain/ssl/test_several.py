@@ -21,7 +21,8 @@ from bench.studies.pretrain.ssl import losses
 from bench.studies.pretrain.ssl.learn import prepare_network
 from bench.studies.pretrain.ssl.objectives import OBJECTIVES, vicreg_loss
 from bench.studies.pretrain.ssl.settings import NetworkSettings
-from bench.studies.pretrain.ssl.several import ALONE, Team, find_devices, joined, seen_alone
+from bench.studies.pretrain.ssl.several import find_devices, joined, seen_alone
+from bench.studies.pretrain.ssl.shares import ALONE, Team
 from bench.studies.pretrain.ssl.training import batch_rows
 from bench.studies.pretrain.ssl.views import Augmentation, make_view
 from bench.work.crew import in_crew
