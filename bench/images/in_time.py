@@ -6,15 +6,16 @@ core and its memory until the program ends, but nothing waits for it, not even t
 serves all readings of a caller, as starting one for every image took a third of the time where 16 threads read. This
 helps where a library lets other threads run while it decodes, as those for all formats that are read without an extra
 do; one that does not would have to be ended with a process. Where there is no memory for another thread there is no
-limit.
+limit. Time in which the whole machine or this program stood still (a laptop that sleeps, Ctrl-Z, a virtual machine that
+waits) counts for one second at most, as nothing could have been decoded in it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 from threading import Thread, local
@@ -25,6 +26,7 @@ from bench.images.picture import LATE, ImageError, ImageInfo, Picture
 
 SECONDS = 120.0  # for a header, a slice or a region, whatever its size
 SECONDS_PER_MEGAPIXEL = 5.0  # of the picture, and more; JPEG 2000 takes less than one where a core is free
+TICK = 1.0  # seconds that are waited at a time
 Made = TypeVar("Made")
 
 
@@ -53,12 +55,13 @@ class Deadline:
         guard.todo.put((work, done))
         seconds = seconds_for(info)
         try:
-            return done.result(seconds)
-        except TimeoutError:
-            if done.done():  # raised by the work, as by a disk that is far away
-                raise
+            for tick in _ticks(seconds):
+                with suppress(TimeoutError):
+                    return done.result(tick)
+                if done.done():  # between, or raised by the work, as by a disk that is far away
+                    return done.result()
             self.passed = True
-            raise ImageError(_late(seconds)) from None
+            raise ImageError(_late(seconds))
         finally:
             if done.done():
                 BESIDE.guard = guard
@@ -115,6 +118,13 @@ def seconds_for(info: ImageInfo | None) -> float:
     """Return the time for a header (None), or for a slice or a region of a picture."""
     pixels = 0 if info is None else min(info.height * info.width, MAX_PIXELS)
     return SECONDS + SECONDS_PER_MEGAPIXEL * pixels / 1e6
+
+
+def _ticks(seconds: float) -> Iterator[float]:
+    """Yield what adds up to `seconds`, `TICK` at a time."""
+    while seconds > 0:
+        yield min(TICK, seconds)
+        seconds -= TICK
 
 
 def limited(picture: Picture, deadline: Deadline) -> Picture:

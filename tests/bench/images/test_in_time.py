@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -220,3 +221,20 @@ def test_a_forked_process_reads_images_though_it_has_none_of_the_threads(tmp_pat
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "x.png")], timeout=120, check=False)
     assert done.returncode == 0
+
+
+def test_time_in_which_the_program_stood_still_does_not_count(tmp_path):
+    save(tmp_path / "x.png", 1)
+    code = (
+        "import sys, time\nfrom bench.images import formats, in_time, read_image\n"
+        "in_time.SECONDS, in_time.TICK, png = 2.5, 0.2, formats.OPENERS['PNG']\n"
+        "def slow(*of):\n    print('begun', flush=True)\n    while time.process_time() < spent + 0.5:\n        pass\n    return png(*of)\n"
+        "formats.OPENERS['PNG'] = slow\nspent = time.process_time()\nprint(read_image(sys.argv[1]).shape)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "x.png")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None and program.stdout.readline() == "begun\n"
+        program.send_signal(signal.SIGSTOP)
+        time.sleep(3)
+        program.send_signal(signal.SIGCONT)
+        assert program.communicate(timeout=60)[0] == "(20, 30, 1)\n" and program.returncode == 0
