@@ -8,7 +8,10 @@ no part in the critical value of the others (stepwise, Romano and Wolf 2005, sec
 For pairs with the best one, which was found on the same test, that is stricter than necessary: a false claim needs a
 wrong best, and methods clearly behind are no candidates. So their critical value is of the pairs of a candidate with
 any other, where candidates are less than max(2, sqrt(2 log(M / 2))) deviations behind the best (moment selection, as
-in Hansen 2005, section 2.3, and Andrews and Soares 2010, section 4). Of equal methods nearly all are candidates.
+in Hansen 2005, section 2.3, and Andrews and Soares 2010, section 4). Of equal methods nearly all are candidates. Where
+the best stands alone, more is told by how far it is ahead given that it was found to be the best
+(`bench.statistics.winner`), with the critical value of the largest difference from one method. Of equal methods it
+rarely stands alone, so that both ways together claim no more than one (`tests/simulation/pairs_with_best.py`).
 
 The errors of the scores are drawn from their distribution over other groups and draws (`Spread`): normal, with the
 covariances of the methods, and tails of Student's t.
@@ -22,6 +25,7 @@ import numpy as np
 
 from bench.statistics.hits import LEVEL
 from bench.statistics.spread import ROUNDING, Spread, of_pairs
+from bench.statistics.winner import ahead
 
 SAMPLES = 4000
 NEAR = 0.02  # of balanced accuracy: what users call as good as the best
@@ -102,7 +106,11 @@ def _adjusted(observed: np.ndarray, errors: np.ndarray, spread: Spread) -> np.nd
     best = int(spread.mean.argmax())
     candidate = observed[best] < max(2.0, np.sqrt(2 * np.log(max(M / 2, 1))))  # the best itself, at -inf, is one
     with_best = _stepwise(observed, errors, inverse, pairs & candidate[:, None], STEPS, 1 - (1 - LEVEL) / SELECTED)
-    p[best] = np.minimum(p[best], np.minimum(SELECTED * with_best[best], 1))
+    alone, of_best = np.zeros_like(observed), np.zeros_like(pairs)
+    alone[best] = alone[:, best] = ahead(spread)
+    of_best[best] = of_best[:, best] = pairs[best]
+    alone_p = _stepwise(alone, errors, inverse, of_best, STEPS)
+    p[best] = np.minimum(np.minimum(p[best], alone_p[best]), np.minimum(SELECTED * with_best[best], 1))
     p[observed == np.inf] = 0
     return np.where(observed > 0, p, 1.0)
 
