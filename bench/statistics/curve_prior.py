@@ -11,10 +11,10 @@ import numpy as np
 from bench.statistics.learning_curve import CurvePrior
 
 PRIOR = CurvePrior(
-    mean=np.array([[0.6493, 2.4005, -1.2381, -1.0], [3.8182, 6.5304, -0.7212, 0.0], [-0.9456, -0.3548, 0.3727, 0.0]]),
-    root=np.array([[0.9054, 0, 0, 0], [0.3638, 0.9451, 0, 0], [0.0067, -0.0840, 0.3051, 0], [0, 0, 0, 1.5]]),
+    mean=np.array([0.63, 2.66, -1.21, -1.0, 1.17, -0.4]),
+    root=np.diag([1.05, 0.82, 0.3, 1.5, 0.29, 0.49]),
     bend=0.45,
     reach=3.0,
     jitter=0.03,
-    wider=0.791,
+    wider=1.0,
 )
