@@ -35,9 +35,10 @@ LEAST_LUCK = 1e-6  # variance of a score that no curve is known better than
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePrior:
-    """What curves are like. mean (6,): of theta; root (6, 6): a Cholesky factor of its covariance. bend: deviation of the process; reach: its length in doublings; jitter: deviation of one point,
-    all on the logit scale. wider: what deviations of a forecast are multiplied by, such that the intervals of sets that
-    the prior has not seen hold what they should.
+    """What curves are like. mean (6,): of theta; root (6, 6): a Cholesky factor of its covariance. bend: deviation of
+    the process; reach: its length in doublings; jitter: deviation of one point, all on the logit scale. wider: what
+    deviations of a forecast are multiplied by, such that the intervals of sets that the prior has not seen hold what
+    they should.
     """
 
     mean: np.ndarray

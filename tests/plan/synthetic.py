@@ -2,7 +2,8 @@
 
 A class is one to four clusters, so that it takes one label or many to learn it; clusters are stretched along directions
 that are shared or their own, slides shift all of their items, and sets differ in classes, dimensions, slides, how far
-classes are apart, and how much of the vectors tells nothing. Heads choose their settings as in a run. Writes one leaderboard of the columns that curves need.
+classes are apart, and how much of the vectors tells nothing. Heads choose their settings as in a run. Writes
+one leaderboard of the columns that curves need.
 
     python tests/plan/synthetic.py --sets 200 --to results/plan/synthetic.csv
 """
