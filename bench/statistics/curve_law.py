@@ -16,9 +16,18 @@ right one is found, as in a forced choice of K (Green and Swets 1966), with
 
     score = integral of phi(x) Phi(x + d)^(K - 1) dx        1/K at d = 0
 
-theta = (log d_max, log h, log b, logit rho) differs from curve to curve. Of a share r of wrong labels, spread over the
-other classes at random, each takes away from a class mean what a right one brings: the mean is known as if from
-n (1 - r K / (K - 1))^2 labels (`worth_lost`).
+Of a share r of wrong labels, spread over the other classes at random, each takes away from a class mean what a right
+one brings: with q = 1 - r K / (K - 1) the mean is known as if from u q^2 labels. Heads lose more of them or fewer,
+
+    d_r(u) = d(u q^(2 kappa))
+
+And however far apart classes are, which label is theirs is found by a vote, in which the right label leads any other by
+u q, with the variance u v, where v = 1 - r + r / (K - 1) - q^2. Both errors together, their variances added:
+
+    d = (d_r(u)^-2 + lambda^2 v / (u q^2))^-1/2
+
+theta = (log d_max, log h, log b, logit rho, kappa, log lambda) differs from head to head and from set to set, not from
+one share of wrong labels to another.
 
 Letters: A sets of parameters, Q points that are asked for.
 """
@@ -43,27 +52,25 @@ def independent_labels(n: np.ndarray, per_slide: np.ndarray, rho: np.ndarray) ->
     return n / (1 + rho * (per_slide - 1))
 
 
-def worth_lost(noise: float, classes: int) -> float:
-    """Return the log of how many labels, a share of them wrong, a class mean needs to be known as well as from one.
+def kept(noise: np.ndarray | float, classes: int) -> np.ndarray:
+    """Return q: by how much the mean of a class is right, a share of its labels wrong; LEAST_KEPT to 1.
 
-    >>> round(worth_lost(0.4, 2), 2), round(worth_lost(0.4, 10), 2), worth_lost(0.0, 2)
-    (3.22, 1.18, 0.0)
+    >>> kept(np.array([0.0, 0.4, 0.9]), 2).round(2)
+    array([1.  , 0.2 , 0.05])
     """
-    return -2 * float(np.log(max(1 - noise * classes / (classes - 1), LEAST_KEPT))) + 0.0
+    return np.maximum(1 - np.asarray(noise) * classes / (classes - 1), LEAST_KEPT)
 
 
-def of_noise(noise: float, classes: int) -> np.ndarray:
-    """Return what the mean of theta goes by, (3,): 1, the share of wrong labels, and `worth_lost`."""
-    return np.array([1.0, noise, worth_lost(noise, classes)])
-
-
-def power_law(theta: np.ndarray, n: np.ndarray, per_slide: np.ndarray, classes: int) -> np.ndarray:
-    """Return logit scores (A, Q) of parameters theta (A, 4) at n, per_slide (Q,)."""
+def power_law(theta: np.ndarray, n: np.ndarray, per_slide: np.ndarray, noise: np.ndarray, classes: int) -> np.ndarray:
+    """Return logit scores (A, Q) of parameters theta (A, 6) at n, per_slide, shares of wrong labels (Q,)."""
     from scipy.special import expit
 
-    most, half, b = np.exp(theta[:, :1]), np.exp(theta[:, 1:2]), np.exp(theta[:, 2:3])
-    u = independent_labels(n, per_slide, expit(theta[:, 3:4]))
-    return np.interp(most * np.exp(-b * np.log1p(half / u)), *_forced_choice(classes))
+    most, half, b, kappa = np.exp(theta[:, :1]), np.exp(theta[:, 1:2]), np.exp(theta[:, 2:3]), theta[:, 4:5]
+    u, q = independent_labels(n, per_slide, expit(theta[:, 3:4])), kept(noise, classes)
+    clean = most * np.exp(-b * np.log1p(half / (u * q ** (2 * kappa))))
+    v = np.maximum(1 - noise + noise / (classes - 1) - q**2, 0)
+    d = clean / np.sqrt(1 + np.exp(2 * theta[:, 5:6]) * v / (u * q**2) * clean**2)
+    return np.interp(d, *_forced_choice(classes))
 
 
 @lru_cache(maxsize=16)

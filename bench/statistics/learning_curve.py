@@ -4,23 +4,25 @@ The law is that of `bench.statistics.curve_law`, of parameters theta that differ
 
     logit score(n) = logit score(u; theta) + GP(log2 n) + luck of the draws
 
-as in Mehrtash et al. (2311.18025), where the process allows for curves of another form. Two or three points do not tell
-theta: it has a normal prior, fitted to curves of real data (`bench.statistics.curve_prior`), in which the mean goes by
-the share of wrong labels (`of_noise`). The prior is `ATOMS` points of a Sobol sequence; each is weighed by the
-likelihood of the curve, the process integrated out, so that a forecast is a mixture of normals. No random numbers are
-drawn.
+as in Mehrtash et al. (2311.18025), where the process allows for curves of another form (`curve_process`). Two or three
+points do not tell theta: it has a normal prior, fitted to curves of real data (`bench.statistics.curve_prior`). A curve
+of wrong labels is forecast with the curves of fewer wrong ones beside it, which have the same theta. The prior is
+`ATOMS` points of a Sobol sequence; each is weighed by the likelihood of the curves, the process integrated out, so that
+a forecast is a mixture of normals. No random numbers are drawn.
 
-Letters: R points of a curve, A atoms, Q points that are asked for, B paths.
+Letters: R points of curves, A atoms, Q points that are asked for, B paths.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from bench.statistics.curve_law import EDGE, of_noise, power_law
+from bench.statistics.curve_law import EDGE, kept, power_law
+from bench.statistics.curve_process import Points, covariance
 
 ATOMS = 4096
 PATHS = 1024
@@ -33,10 +35,10 @@ LEAST_LUCK = 1e-6  # variance of a score that no curve is known better than
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePrior:
-    """What curves are like. mean (3, 4): of theta, for clean labels and by `of_noise`; root (4, 4): a Cholesky factor
-    of its covariance. bend: deviation of the process; reach: its length in doublings; jitter: deviation of one point,
-    all on the logit scale. wider: what deviations of a forecast are multiplied by, such that the intervals of sets that
-    the prior has not seen hold what they should.
+    """What curves are like. mean (6,): of theta; root (6, 6): a Cholesky factor of its covariance. bend: deviation of
+    the process; reach: its length in doublings; jitter: deviation of one point, all on the logit scale. wider: what
+    deviations of a forecast are multiplied by, such that the intervals of sets that the prior has not seen hold what
+    they should.
     """
 
     mean: np.ndarray
@@ -50,9 +52,9 @@ class CurvePrior:
         for array in (self.mean, self.root):
             array.flags.writeable = False
 
-    def atoms(self, noise: float, classes: int) -> np.ndarray:
-        """Return theta (A, 4), at a share of wrong labels of so many classes."""
-        return of_noise(noise, classes) @ self.mean + _normal_points(ATOMS, self.mean.shape[1]) @ self.root.T
+    def atoms(self) -> np.ndarray:
+        """Return theta (A, 6)."""
+        return self.mean + _normal_points(ATOMS, len(self.mean)) @ self.root.T
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +77,12 @@ class Curve:
 
     def first(self, points: int) -> Curve:
         """Return the curve of its first points."""
+        return self.where(np.arange(len(self.n)) < points)
+
+    def where(self, some: np.ndarray) -> Curve:
+        """Return the curve of some points, bool (R,)."""
         return Curve(
-            n=self.n[:points], per_slide=self.per_slide[:points], score=self.score[:points], luck=self.luck[:points],
+            n=self.n[some], per_slide=self.per_slide[some], score=self.score[some], luck=self.luck[some],
             classes=self.classes, noise=self.noise,
         )  # fmt: skip
 
@@ -144,31 +150,51 @@ def told_apart(score: np.ndarray, share: np.ndarray | float) -> np.ndarray:
     return np.where((share < 0.5) & (score <= EDGE), 0.0, score)
 
 
-def forecast(curve: Curve, n: np.ndarray, per_slide: np.ndarray, prior: CurvePrior) -> Forecast:
+def forecast(
+    curve: Curve, n: np.ndarray, per_slide: np.ndarray, prior: CurvePrior, beside: Sequence[Curve] = ()
+) -> Forecast:
     """Return what the scores of a curve will be at n labels per class, per_slide of them from a slide, both (Q,).
 
-    They are of the slides that the curve was tested on: other slides differ by what their interval says.
+    beside: curves of the same encoder and head; those of fewer wrong labels tell of this one. They are of the slides
+    that the curve was tested on: other slides differ by what their interval says.
     """
-    theta = prior.atoms(curve.noise, curve.classes)
-    y, noise = on_logit_scale(curve)
-    gap = y - power_law(theta, curve.n, curve.per_slide, curve.classes)  # (A, R)
-    seen, asked = (curve.n, curve.per_slide), (n, per_slide)
-    shape = prior.bend * room(curve), prior.reach
-    apart = len(np.unique(curve.n)) < len(curve.n)  # some labels came from several numbers of slides
-    own = process(seen, seen, *shape, apart) + np.diag(noise + prior.jitter**2)
-    across, there = process(asked, seen, *shape, apart), process(asked, asked, *shape, apart)
+    seen = [curve, *(one for one in beside if one.noise < curve.noise and len(one.n))]
+    known, y, luck = points_of(seen)
+    asked = _points(n, per_slide, curve, 0)
+    theta, apart, Q = prior.atoms(), known.apart, len(n)
+    gap = y - power_law(theta, known.n, known.per_slide, known.noise, curve.classes)  # (A, R)
+    own = covariance(known, known, prior.bend, prior.reach, apart) + np.diag(luck + prior.jitter**2)
+    across = covariance(asked, known, prior.bend, prior.reach, apart)
+    there = covariance(asked, asked, prior.bend, prior.reach, apart)
     solved = np.linalg.solve(own, np.c_[gap.T, across.T])  # (R, A + Q)
-    log_weight = -0.5 * np.einsum("ar,ra->a", gap, solved[:, : len(gap)])
+    log_weight = -0.5 * np.einsum("ar,ra->a", gap, solved[:, :-Q])
     weight = np.exp(log_weight - log_weight.max())
-    kept = weight > NEGLIGIBLE
-    theta, weight, gap = theta[kept], weight[kept], gap[kept]
-    centre = power_law(theta, n, per_slide, curve.classes) + gap @ solved[:, len(kept) :]
-    covariance = there - across @ solved[:, len(kept) :] + np.eye(len(n)) * 1e-9
+    likely = weight > NEGLIGIBLE
+    theta, weight, gap = theta[likely], weight[likely], gap[likely]
+    centre = power_law(theta, n, per_slide, asked.noise, curve.classes) + gap @ solved[:, -Q:]
+    rest = there - across @ solved[:, -Q:] + np.eye(Q) * 1e-9
     weight /= weight.sum()
     middle = weight @ centre
     return Forecast(
-        centre=middle + prior.wider * (centre - middle), covariance=prior.wider**2 * (covariance + covariance.T) / 2,
-        weight=weight,
+        centre=middle + prior.wider * (centre - middle), covariance=prior.wider**2 * (rest + rest.T) / 2, weight=weight
+    )
+
+
+def points_of(curves: Sequence[Curve]) -> tuple[Points, np.ndarray, np.ndarray]:
+    """Return the points of curves of one method, the logits (R,) of their scores, and the variances of these."""
+    each = [_points(one.n, one.per_slide, one, i) for i, one in enumerate(curves)]
+    fields = {name: np.concatenate([getattr(one, name) for one in each]) for name in Points.__dataclass_fields__}
+    y, luck = (np.concatenate(part) for part in zip(*map(on_logit_scale, curves), strict=True))
+    return Points(**fields), y, luck
+
+
+def _points(n: np.ndarray, per_slide: np.ndarray, curve: Curve, number: int) -> Points:
+    def each(value: float) -> np.ndarray:
+        return np.full(len(n), value)
+
+    return Points(
+        n=n, per_slide=per_slide, noise=each(curve.noise), kept=each(float(kept(curve.noise, curve.classes))),
+        curve=np.full(len(n), number), room=each(room(curve)),
     )  # fmt: skip
 
 
@@ -183,23 +209,6 @@ def room(curve: Curve) -> float:
     """
     score = float(np.clip(curve.score[-1], EDGE, 1 - EDGE))
     return float(np.clip((score - 1 / curve.classes) / (1 - 1 / curve.classes) / score, LEAST_ROOM, 1))
-
-
-def kernel(a: np.ndarray, b: np.ndarray, bend: float, reach: float) -> np.ndarray:
-    """Return the covariance (a, b) of the process at numbers of labels."""
-    apart = np.subtract.outer(np.log2(a), np.log2(b))
-    return bend**2 * np.exp(-0.5 * (apart / reach) ** 2)
-
-
-def process(
-    a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray], bend: float, reach: float, apart: bool
-) -> np.ndarray:
-    """Return the covariance of the process at points (labels per class, labels of a slide).
-
-    Along one run both rise together, and the process is one over labels; where points tell them apart, over both.
-    """
-    found = kernel(a[0], b[0], bend, reach)
-    return found * kernel(a[1], b[1], 1.0, reach) if apart else found
 
 
 def on_logit_scale(curve: Curve) -> tuple[np.ndarray, np.ndarray]:

@@ -1,12 +1,13 @@
 """How often forecasts hold what was found later: fitted to labels up to a quarter of s, held against the score at s.
 
-Every real set is forecast by a prior that was fitted without it, and widened by what the other real sets ask for;
-made-up sets by a prior of the real ones and the other three quarters of them, widened by what real ones ask for. The same for slides: fitted to labels from up to a quarter of the slides. Figueroa's power law stands beside it. Prints Markdown.
+Every set is forecast by a prior that was fitted without it (without its quarter, of made-up sets), and widened by what
+the other sets ask for, real ones as much as made-up ones. The same for slides: fitted to labels from up to a quarter of
+the slides. Figueroa's power law stands beside it. Prints Markdown.
 
     python tests/plan/backtest.py --board results/runs/*/leaderboard.csv    writes the curves of runs to results/plan
     python tests/plan/backtest.py                                           the tables of results/plan/README.md
     python tests/plan/backtest.py --only ifc_cellcycle                      the same of some sets
-    python tests/plan/backtest.py --alike                                   the same, made-up sets widening intervals too
+    python tests/plan/backtest.py --real                                    the same, widened by what real sets alone ask for
     python tests/plan/backtest.py --slides                                  the table of slides
     python tests/plan/backtest.py --prior                                   the prior of bench/statistics/curve_prior.py
 """
@@ -33,17 +34,17 @@ HERE = Path(__file__).resolve().parents[2] / "results" / "plan"
 NOT_COUNTED = f"{MADE_UP} 200"  # made-up sets from here on only serve the prior
 
 
-def forecast_all(known: Sequence[Known], only: Sequence[str] = (), alike: bool = False) -> pd.DataFrame:
+def forecast_all(known: Sequence[Known], only: Sequence[str] = (), real: bool = False) -> pd.DataFrame:
     """Return a row per task: what was said of it, by which of the two, and what came. only: sets, all if there are none.
 
-    alike: intervals are widened by what made-up sets ask for too.
+    real: intervals are widened by what real sets alone ask for.
     """
     rows = []
     for part in parts_of(known):
         if only and not part & set(only):
             continue
         others = [one for one in known if one.dataset not in part]
-        prior = widened(fit_prior(others), *needs_of(others, alike))
+        prior = widened(fit_prior(others), *needs_of(others, not real))
         own = [one for one in known if one.dataset in part and not _only_fitted(one.dataset)]
         for task in tasks_of(own):
             rows.append(
@@ -100,7 +101,7 @@ def main() -> None:
     parser.add_argument("--prior", action="store_true")
     parser.add_argument("--slides", action="store_true")
     parser.add_argument("--only", nargs="+", default=[])
-    parser.add_argument("--alike", action="store_true", help="widened by what made-up sets ask for too")
+    parser.add_argument("--real", action="store_true", help="widened by what real sets alone ask for")
     parser.add_argument("--to", type=Path, help="where a row per forecast is written too")
     asked = parser.parse_args()
     if asked.board:
@@ -114,7 +115,7 @@ def main() -> None:
         known = read_curves([HERE / "curves.csv", HERE / "synthetic.csv"])
         print(widened(fit_prior(known), *needs_of(known)))
     else:
-        found = forecast_all(read_curves([HERE / "curves.csv", HERE / "synthetic.csv"]), asked.only, asked.alike)
+        found = forecast_all(read_curves([HERE / "curves.csv", HERE / "synthetic.csv"]), asked.only, asked.real)
         if asked.to:
             found.to_csv(asked.to, index=False)
         print_labels(found)

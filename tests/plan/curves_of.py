@@ -23,6 +23,11 @@ class Known:
     method: str
     curve: Curve
 
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The set, and encoder and head in words."""
+        return self.dataset, self.method.rsplit(" at ", 1)[0]
+
 
 def read_curves(boards: Sequence[Path]) -> list[Known]:
     """Return the curves of leaderboards, each of one set or several."""
@@ -51,11 +56,13 @@ def slide_curves(place: Path) -> list[Known]:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A curve known up to a quarter of the labels s, and its score there."""
+    """A curve known up to a quarter of the labels s, and its score there. beside: curves of fewer wrong labels of the
+    same encoder and head, up to the same labels."""
 
     known: Known
     seen: Curve
     at: int
+    beside: tuple[Curve, ...] = ()
 
     @property
     def slides(self) -> float:
@@ -80,12 +87,23 @@ class Task:
 def tasks_of(known: Sequence[Known], ahead: float = AHEAD, least: int = LEAST_POINTS) -> list[Task]:
     """Return a task for every point of every curve that has `least` points or more up to a quarter of its labels."""
     found = []
-    for one in known:
-        for at, n in enumerate(one.curve.n):
-            points = int((one.curve.n * ahead <= n).sum())
-            if points >= least and n <= MOST_AHEAD * one.curve.n[points - 1]:
-                found.append(Task(known=one, seen=one.curve.first(points), at=at))
+    for curves in by_pair(known):
+        for one in curves:
+            cleaner = [other.curve for other in curves if other.curve.noise < one.curve.noise]
+            for at, n in enumerate(one.curve.n):
+                points = int((one.curve.n * ahead <= n).sum())
+                if points >= least and n <= MOST_AHEAD * one.curve.n[points - 1]:
+                    beside = tuple(other.where(other.n * ahead <= n) for other in cleaner)
+                    found.append(Task(known=one, seen=one.curve.first(points), at=at, beside=beside))
     return found
+
+
+def by_pair(known: Sequence[Known]) -> list[tuple[Known, ...]]:
+    """Return the curves of every encoder and head of a set, of all shares of wrong labels."""
+    found: dict[tuple[str, str], list[Known]] = {}
+    for one in known:
+        found.setdefault(one.pair, []).append(one)
+    return [tuple(curves) for curves in found.values()]
 
 
 def slide_tasks(known: Sequence[Known], ahead: float = AHEAD) -> list[Task]:

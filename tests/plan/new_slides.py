@@ -120,17 +120,17 @@ def at_most_labels(kind: Kind, seed: tuple[int, int], heads: Sequence[str] = HEA
         return run(kind, Protocol(shots=(kind.design.shots,)), np.random.default_rng(seed), Path(folder), heads)
 
 
-def truth(kind: Kind, labels: int, slides: int) -> pd.DataFrame:
+def truth(kind: Kind, labels: int, slides: int, others: int = OTHERS) -> pd.DataFrame:
     """Return mean and its standard error of the scores by (encoder, head): learned from `labels` per class of `slides`
-    new slides, tested on TESTED others; over OTHERS studies."""
+    new slides, tested on TESTED others; over so many studies."""
     other = replace(kind, design=replace(kind.design, slides=slides + TESTED, train=slides))
     scores = []
-    for i in range(OTHERS):
+    for i in range(others):
         with tempfile.TemporaryDirectory() as folder:
             board = run(other, Protocol(shots=(labels,), draws=4), np.random.default_rng([2, labels, i]), Path(folder))
             scores.append(board.table.set_index(["encoder", "head"])["balanced_accuracy"])
     found = pd.concat(scores, axis=1)
-    return pd.DataFrame({"score": found.mean(axis=1), "error": found.std(axis=1) / np.sqrt(OTHERS)})
+    return pd.DataFrame({"score": found.mean(axis=1), "error": found.std(axis=1) / np.sqrt(others)})
 
 
 def forecasts_held(plan: Plan, true: dict[int, pd.DataFrame]) -> Iterator[dict[str, object]]:
@@ -181,12 +181,12 @@ def half_width(row: pd.Series) -> float:
     return float(row["ci_high"] - row["ci_low"]) / 2
 
 
-def truths(kind: Kind) -> dict[int, pd.DataFrame]:
+def truths(kind: Kind, others: int = OTHERS) -> dict[int, pd.DataFrame]:
     """Return the true scores at TIMES the labels and slides that the first study of a kind has."""
     row = planned(kind, 0)[0].rows.iloc[0]
     labels, slides = int(row["labels_now"]), int(row["slides_now"])
     K = kind.design.classes // kind.design.in_slide  # slides that hold all classes together
-    return {times: truth(kind, times * labels, -(-times * slides // K) * K) for times in TIMES}
+    return {times: truth(kind, times * labels, -(-times * slides // K) * K, others) for times in TIMES}
 
 
 def markdown(found: dict[str, pd.DataFrame]) -> str:
@@ -215,13 +215,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", type=int, default=16, help="of each design")
     parser.add_argument("--designs", default="", help="numbers from 0, comma-separated; all if empty")
+    parser.add_argument("--others", type=int, default=OTHERS, help="studies that the truth is the mean of")
     parser.add_argument("--to", type=Path, required=True, help="CSV of all that came true or not")
     asked = parser.parse_args()
     chosen = [KINDS[int(i)] for i in asked.designs.split(",")] if asked.designs else KINDS
     found: dict[str, list[dict[str, object]]] = {}
     with threadpool_limits(1):
         for kind in chosen:
-            true = truths(kind)
+            true = truths(kind, asked.others)
             for number in range(asked.studies):
                 for name, rows in study(kind, number, true).items():
                     found.setdefault(name, []).extend(

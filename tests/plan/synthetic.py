@@ -2,7 +2,8 @@
 
 A class is one to four clusters, so that it takes one label or many to learn it; clusters are stretched along directions
 that are shared or their own, slides shift all of their items, and sets differ in classes, dimensions, slides, how far
-classes are apart, and how much of the vectors tells nothing. Writes one leaderboard of the columns that curves need.
+classes are apart, and how much of the vectors tells nothing. Heads choose their settings as in a run. Writes
+one leaderboard of the columns that curves need.
 
     python tests/plan/synthetic.py --sets 200 --to results/plan/synthetic.csv
 """
@@ -16,7 +17,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.fitting.episode import Episode
 from bench.fitting.scaling import scale_rows
+from bench.fitting.selection import choose, settings_of, way_of
 from bench.heads import get_heads
 from bench.heads.support import Support
 from bench.protocol.order import order_items
@@ -72,7 +75,7 @@ def made_up(kind: Kind, items: int, rng: np.random.Generator) -> tuple[np.ndarra
 
 
 def board(number: int, seed: int = 0) -> pd.DataFrame:
-    """Return the leaderboard of made-up set `number`, of two heads at their published settings."""
+    """Return the leaderboard of made-up set `number`, of two heads whose settings are chosen as `bench run` does."""
     rng = np.random.default_rng([seed, number])
     kind = Kind.drawn(rng)
     heads = get_heads(sorted(rng.choice(HEADS, 2, replace=False).tolist()))
@@ -90,14 +93,15 @@ def board(number: int, seed: int = 0) -> pd.DataFrame:
         for i, n in enumerate(SHOTS):
             rows = np.concatenate([own[:n] for own in order])
             Y = np.stack([(y[rows] + np.where(flip[:, :n] < rate, other[:, :n], 0).ravel()) % K for rate in NOISE])
-            support = Support(X[rows], X[test], slide[rows])
+            episode = Episode(Support(X[rows], X[test], slide[rows]), Y, K, slide[rows])
             slides[i, s] = len(np.unique(slide[rows]))
             for h, head in enumerate(heads):
-                P = head.scores(support, Y, K, [head.published(len(rows), K, X.shape[1])]).P[:, 0]  # (rates, TEST, K)
+                way = way_of("auto", head, episode.can_leave_out)
+                P = choose(way, head, settings_of(way, head), episode).P  # (rates, TEST, K)
                 hit = P.argmax(-1) == y[test]
                 scores[h, i, :, s] = np.mean([hit[:, y[test] == k].mean(1) for k in range(K)], 0)
     rows_out = [
-        (f"made up {number:03}", "e", head.name, "encoder", "fixed", "balanced", n, n * K, slides[i].mean(),
+        (f"made up {number:03}", "e", head.name, "encoder", "auto", "balanced", n, n * K, slides[i].mean(),
          "symmetric" if rate else "none", rate, DRAWS, scores[h, i, r].mean(), scores[h, i, r].std(ddof=1))
         for h, head in enumerate(heads) for i, n in enumerate(SHOTS) for r, rate in enumerate(NOISE)
     ]  # fmt: skip

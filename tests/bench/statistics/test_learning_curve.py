@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.special import expit, logit, ndtr, ndtri
+from scipy.stats import binom
 
-from bench.statistics.curve_law import independent_labels, power_law, worth_lost
+from bench.statistics.curve_law import independent_labels, kept, power_law
 from bench.statistics.curve_prior import PRIOR
 from bench.statistics.learning_curve import (
     Curve,
@@ -17,18 +18,18 @@ from bench.statistics.learning_curve import (
     room,
 )
 
-THETA = np.array([[np.log(3.0), np.log(3.0), np.log(0.7), logit(0.5)]])
+THETA = np.array([[np.log(3.0), np.log(3.0), np.log(0.7), logit(0.5), 1.0, -np.log(2) / 2]])
 
 
-def curve(n, score, per_slide=1.0, luck=1e-4, classes=3):
+def curve(n, score, per_slide=1.0, luck=1e-4, classes=3, noise=0.0):
     n = np.array(n, float)
     return Curve(n=n, per_slide=np.ones_like(n) * per_slide, score=np.array(score, float), luck=np.full(len(n), luck),
-                 classes=classes)  # fmt: skip
+                 classes=classes, noise=noise)  # fmt: skip
 
 
-def law(n, per_slide=1.0):
+def law(n, per_slide=1.0, noise=0.0, classes=3, theta=THETA):
     n = np.array(n, float)
-    return expit(power_law(THETA, n, np.ones_like(n) * per_slide, 3))[0]
+    return expit(power_law(theta, n, np.ones_like(n) * per_slide, np.full(len(n), noise), classes))[0]
 
 
 def test_the_law_starts_at_guessing_rises_and_ends_at_its_ceiling():
@@ -40,14 +41,21 @@ def test_the_law_starts_at_guessing_rises_and_ends_at_its_ceiling():
 
 def test_of_two_classes_the_law_is_a_power_law_of_the_probit():
     n = np.array([1, 4, 16.0])
-    score = expit(power_law(THETA, n, np.ones(3), 2))[0]
+    score = law(n, classes=2)
     assert ndtri(score) * np.sqrt(2) == pytest.approx(3 * (1 + 3 / n) ** -0.7, abs=1e-3)
 
 
-def test_labels_that_are_wrong_by_chance_are_worth_nothing_and_never_infinitely_little():
-    assert worth_lost(0.5, 2) == worth_lost(0.9, 2) == -2 * np.log(0.05)
+def test_wrong_labels_take_away_what_right_ones_bring_and_never_all_of_it():
+    assert kept(0.5, 2) == kept(0.9, 2) == 0.05 and kept(0.0, 2) == 1
     means = np.random.default_rng(0).choice([-1.0, 1.0], p=[0.2, 0.8], size=(4000, 50)).mean(1)  # 20% are of the other class
-    assert means.mean() == pytest.approx(np.exp(-worth_lost(0.2, 2) / 2), abs=0.01)
+    assert means.mean() == pytest.approx(kept(0.2, 2), abs=0.01)
+
+
+def test_of_classes_that_are_far_apart_the_label_is_found_by_vote():
+    far = THETA + np.array([[np.log(1000), 0, 0, 0, 0, 0]])
+    n = np.array([9, 25, 101])
+    voted = binom.sf(n // 2, n, 0.6)  # of two labels the right one, 60% of them, is the more frequent
+    assert law(n, noise=0.4, classes=2, theta=far) == pytest.approx(voted, abs=0.01) and (law(n, theta=far) > 0.99).all()
 
 
 def test_labels_of_one_slide_are_never_worth_more_than_slides_over_rho():
@@ -123,5 +131,22 @@ def test_a_curve_falls_where_it_loses_more_than_the_draws_explain():
     assert not falls(curve([1, 2, 4], [0.5, 0.6, 0.5], luck=0.01))
 
 
-def test_wrong_labels_make_a_prior_of_their_own():
-    assert PRIOR.atoms(0.4, 2)[:, 1].mean() > PRIOR.atoms(0.0, 2)[:, 1].mean()  # more labels are needed
+def test_a_curve_of_wrong_labels_is_known_better_with_the_clean_one_beside_it():
+    n, ahead = np.array([1, 2, 4, 8.0]), (np.array([32.0]), np.ones(1))
+    wrong, clean = curve(n, law(n, noise=0.4), noise=0.4), curve(n, law(n))
+    alone, both = (forecast(wrong, *ahead, PRIOR, beside).interval()[:, 0] for beside in ([], [clean]))
+    true = law([32.0], noise=0.4)[0]
+    assert both[2] - both[0] < 0.8 * (alone[2] - alone[0]) and both[0] < true < both[2]
+
+
+def test_curves_of_as_many_wrong_labels_or_more_tell_nothing():
+    n, ahead = np.array([1, 2, 4, 8.0]), (np.array([32.0]), np.ones(1))
+    clean, wrong = curve(n, law(n)), curve(n, law(n, noise=0.4), noise=0.4)
+    alone, both = (forecast(clean, *ahead, PRIOR, beside).interval() for beside in ([], [clean, wrong]))
+    assert (alone == both).all()
+
+
+def test_without_a_score_yet_wrong_labels_take_more_of_them():
+    seen = [curve([1.0], [0.5], luck=10.0, noise=noise) for noise in (0.0, 0.4)]  # so uncertain that the prior decides
+    clean, wrong = (forecast(one, np.array([16.0]), np.ones(1), PRIOR).interval()[1, 0] for one in seen)
+    assert wrong < clean - 0.1
