@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import numpy as np
 
-PARTS = 12  # along each side, of which an image is the averages
+PART, WINDOW = 6, 4  # pixels along each side
 FOURTH, TENTH = 4, 10  # neighbours; an image has fewer copies than the first
 RATIO = 0.42  # of the distance to the fourth neighbour; copies that were saved again at JPEG 50 are nearer
 BY_CHANCE = 1e-3  # of images may have a first neighbour as near as that
-ANYWHERE = 0.8  # standard deviations by which a part of two copies may differ at most
+ANYWHERE, ANY_WINDOW = 0.8, 0.85  # standard deviations by which a part, a window of two copies may differ at most
 FAINT = 2.0  # standard deviation in grey levels below which an image is flat
 MEDIAN = 0.3931  # of Beta(4, 6)
 AT_ONCE = 1024  # images
@@ -28,8 +28,8 @@ AT_ONCE = 1024  # images
 def same_coarsely(pixels: np.ndarray) -> list[tuple[int, int, float]]:
     """Return (first, second, correlation of coarse parts) of pairs of grey images (n, S, S) that are the same.
 
-    In any light, but neither moved nor turned; S is a multiple of PARTS. Flat images are left out; of TENTH images or
-    fewer, no pair is called the same.
+    In any light, but neither moved nor turned; S is a multiple of PART. Flat images are left out. Of TENTH images or
+    fewer no pair is called the same.
     """
     rows, at = _coarse(pixels)
     if len(rows) <= TENTH:
@@ -41,7 +41,7 @@ def same_coarsely(pixels: np.ndarray) -> list[tuple[int, int, float]]:
     distance = apart[:, : FOURTH - 1].ravel()
     same = distance < ratio * np.minimum(fourth[first], fourth[second])
     first, second, distance = first[same], second[same], distance[same]
-    same = PARTS * np.abs(rows[first] - rows[second]).max(1) < ANYWHERE
+    same = np.sqrt(rows.shape[1]) * np.abs(rows[first] - rows[second]).max(1) < ANYWHERE
     pairs = {
         (int(at[min(i, j)]), int(at[max(i, j)])): 1 - d * d / 2
         for i, j, d in zip(first[same].tolist(), second[same].tolist(), distance[same].tolist(), strict=True)
@@ -49,14 +49,26 @@ def same_coarsely(pixels: np.ndarray) -> list[tuple[int, int, float]]:
     return [(i, j, value) for (i, j), value in sorted(pairs.items())]
 
 
+def differ(a: np.ndarray, b: np.ndarray) -> float:
+    """Return by how many standard deviations two images (H, W) of one place differ at most, in any light, by the averages
+    of all windows of WINDOW pixels a side."""
+    from scipy.ndimage import uniform_filter
+
+    edge, alike = WINDOW // 2, []
+    for image in (a, b):
+        windows = uniform_filter(image.astype(np.float32), WINDOW)[edge:-edge, edge:-edge]
+        alike.append((windows - windows.mean()) / max(windows.std(), 1e-3))
+    return float(np.abs(alike[0] - alike[1]).max())
+
+
 def _coarse(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return averages of parts as centred rows of length 1, float32 (m, PARTS * PARTS), and whose they are, (m,)."""
+    """Return the parts of images as centred rows of length 1, float32 (m, d), and which images these are, (m,)."""
     n, S = pixels.shape[:2]
-    parts = pixels.reshape(n, PARTS, S // PARTS, PARTS, S // PARTS).mean((2, 4), dtype=np.float32).reshape(n, -1)
-    parts -= parts.mean(1, keepdims=True)
-    length = np.linalg.norm(parts, axis=1)
-    at = np.flatnonzero(length > FAINT * PARTS)
-    return parts[at] / length[at, None], at
+    rows = pixels.reshape(n, S // PART, PART, S // PART, PART).mean((2, 4), dtype=np.float32).reshape(n, -1)
+    rows -= rows.mean(1, keepdims=True)
+    length = np.linalg.norm(rows, axis=1)
+    at = np.flatnonzero(length > FAINT * np.sqrt(rows.shape[1]))
+    return rows[at] / length[at, None], at
 
 
 def _neighbours(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,8 +3,8 @@
 Two steps. Candidates are images whose spectra of fine detail are alike, as moving changes no spectrum: of the whole
 images, of one whole beside the middle of the other, which a crop shows, and of their halves, which fields share that
 overlap by half. They are the same only where the detail itself correlates at some place (`correlate`), which that of
-sibling tiles, of one slide and one stain, does not. What was saved again with little detail left is told by its coarse
-parts (`coarse`).
+sibling tiles, of one slide and one stain, does not, and where the images differ nowhere by much there (`coarse`), which
+those of two animals of one outline do. What was saved again with little detail left is told by its coarse parts.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from bench.studies.audit.coarse import same_coarsely
-from bench.studies.audit.correlate import best_correlation, detail, plain_waves, rough_correlation
+from bench.studies.audit.coarse import ANY_WINDOW, differ, same_coarsely
+from bench.studies.audit.correlate import best_correlation, detail, overlapping, plain_waves, rough_correlation
 from bench.studies.audit.unseen import Progress
 from bench.studies.spectra import centred, spectra
 from encoders.orientations import ORIENTED, orientation
@@ -56,15 +56,16 @@ def find_copies(pixels: np.ndarray, on_progress: Progress | None = None) -> pd.D
         some = likely[start : start + PAIRS]
         first = np.stack([middle[i] if way == MIDDLE else whole[i] for i, _, way, _ in some])
         second = np.stack([_turned(whole[j][None], k)[0] for _, j, _, k in some])
-        value, overlap, unmoved = best_correlation(detail(first), detail(second))
+        value, shift, unmoved = best_correlation(detail(first), detail(second))
         same = (value >= moved_least) | (
             (unmoved >= unmoved_least) & np.array([way != MIDDLE and not k for _, _, way, k in some])
         )
-        numbers = value.tolist(), overlap.tolist(), same.tolist()
-        for (i, j, way, k), ncc, part, is_same in zip(some, *numbers, strict=True):
-            pair = min(i, j), max(i, j)
-            if is_same and ncc > found.get(pair, (0.0, ""))[0]:
-                found[pair] = ncc, _how(way, k, part)
+        for at in np.flatnonzero(same).tolist():
+            i, j, way, k = some[at]
+            pair, ncc = (min(i, j), max(i, j)), float(value[at])
+            both = overlapping(first[at], second[at], shift[at])
+            if ncc > found.get(pair, (0.0, ""))[0] and differ(*both) < ANY_WINDOW:
+                found[pair] = ncc, _how(way, k, both[0].size / first[at].size)
     for i, j, alike in same_coarsely(pixels):
         found.setdefault((i, j), (alike, COARSELY))
     rows = [(*pair, how, min(value, 1.0)) for pair, (value, how) in sorted(found.items())]
