@@ -50,8 +50,7 @@ def same_coarsely(pixels: np.ndarray) -> list[tuple[int, int, float]]:
 
 
 def differ(a: np.ndarray, b: np.ndarray) -> float:
-    """Return by how many standard deviations two images (H, W) of one place differ at most, in any light, by the averages
-    of all windows of WINDOW pixels a side."""
+    """Return by how many standard deviations windows of two images (H, W) of one place differ at most, in any light."""
     from scipy.ndimage import uniform_filter
 
     edge, alike = WINDOW // 2, []
