@@ -70,8 +70,8 @@ def test_one_outline_with_another_limb_is_no_copy():
     y, x = np.mgrid[:SIDE, :SIDE] - SIDE / 2
     rng = np.random.default_rng(1)
     body = 230 - 180 * (np.hypot(x / 2, y) < 11)
-    animals = [body + rng.normal(0, 2, body.shape) for _ in range(2)]
-    animals[1][8:24, 34:38] -= 150
+    animals = [body + rng.normal(0, 4, body.shape) for _ in range(2)]
+    animals[1][14:24, 34:40] -= 100
     others = rng.normal(128, 40, (20, SIDE // 6, SIDE // 6)).repeat(6, 1).repeat(6, 2)
     pixels = np.clip(np.concatenate([others, animals]), 0, 255).astype(np.uint8)
     assert find_copies(pixels).empty
