@@ -2,8 +2,8 @@
 
 python tests/audit/copies.py --data bccd_cells --rows 300 --planted 100
 
-Images are drawn from a folder, and some are added again, turned, mirrored, saved as JPEG, in another light, smaller or
-cropped; half overlaps are the left and the right two thirds of an image. A false pair is one of a planted image with
+Images are drawn from a folder, and some are added again, turned, mirrored, saved as JPEG or WebP, in another light, grey,
+of another size or cropped; half overlaps are the left and the right two thirds of an image. A false pair is one of a planted image with
 another image than its original. Pairs within the drawn images are listed by name, to be looked at.
 """
 
@@ -28,9 +28,9 @@ def small(image: Image.Image) -> np.ndarray:
     return np.asarray(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)).mean(-1)
 
 
-def saved(image: Image.Image) -> Image.Image:
+def saved(image: Image.Image, quality: int, form: str = "JPEG") -> Image.Image:
     file = io.BytesIO()
-    image.convert("RGB").save(file, "JPEG", quality=50)
+    image.convert("RGB").save(file, form, quality=quality)
     return Image.open(file)
 
 
@@ -44,7 +44,11 @@ def lit(image: Image.Image, by: float) -> Image.Image:
 
 def smaller(image: Image.Image) -> Image.Image:
     w, h = image.size
-    return image.convert("RGB").resize((round(0.9 * w), round(0.9 * h)), Image.Resampling.BILINEAR)
+    return resized(image, round(0.9 * w), round(0.9 * h))
+
+
+def resized(image: Image.Image, w: int, h: int) -> Image.Image:
+    return image.convert("RGB").resize((w, h), Image.Resampling.BILINEAR)
 
 
 def cropped(image: Image.Image) -> Image.Image:
@@ -56,7 +60,11 @@ def cropped(image: Image.Image) -> Image.Image:
 
 PLANTED: dict[str, Callable[[Image.Image], Image.Image]] = {
     **{EIGHT[k]: lambda image, k=k: turned(image, k) for k in range(1, ORIENTED)},
-    "JPEG 50": saved, "20% brighter": lambda image: lit(image, 1.2), "20% darker": lambda image: lit(image, 0.8),
+    **{f"JPEG {quality}": lambda image, quality=quality: saved(image, quality) for quality in (30, 50, 70, 90)},
+    "WebP 50": lambda image: saved(image, 50, "WEBP"),
+    "2 px larger": lambda image: resized(image, image.width + 2, image.height + 2),
+    "1 px smaller": lambda image: resized(image, image.width - 1, image.height - 1),
+    "grey": lambda image: image.convert("L"), "20% brighter": lambda image: lit(image, 1.2), "20% darker": lambda image: lit(image, 0.8),
     "90% scale": smaller, "cropped by a tenth": cropped,
 }  # fmt: skip
 

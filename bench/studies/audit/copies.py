@@ -3,7 +3,8 @@
 Two steps. Candidates are images whose spectra of fine detail are alike, as moving changes no spectrum: of the whole
 images, of one whole beside the middle of the other, which a crop shows, and of their halves, which fields share that
 overlap by half. They are the same only where the detail itself correlates at some place (`correlate`), which that of
-sibling tiles, of one slide and one stain, does not.
+sibling tiles, of one slide and one stain, does not, and where the images differ nowhere by much there (`coarse`), which
+those of two animals of one outline do. What was saved again with little detail left is told by its coarse parts.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from bench.studies.audit.correlate import best_correlation, detail, plain_waves, rough_correlation
+from bench.studies.audit.coarse import ANY_WINDOW, differ, same_coarsely
+from bench.studies.audit.correlate import best_correlation, detail, overlapping, plain_waves, rough_correlation
 from bench.studies.audit.unseen import Progress
 from bench.studies.spectra import centred, spectra
 from encoders.orientations import ORIENTED, orientation
@@ -30,6 +32,7 @@ DRAWN, SAME = 4096, 0.9  # pairs drawn by chance; correlation from which on such
 PAIRS = 256  # verified at a time
 EIGHT = ("", "turned by 90", "turned by 180", "turned by 270", "mirrored", "mirrored and turned by 90",
          "mirrored and turned by 180", "mirrored and turned by 270")  # fmt: skip
+COARSELY = "the same view, with other detail"
 COLUMNS = ["first", "second", "how", "correlation"]
 WHOLE, MIDDLE, HALF = range(3)  # of the first image; of the second it is the whole, or half too
 
@@ -39,7 +42,8 @@ Candidate = tuple[int, int, int, int]  # first, second, way, orientation of the 
 def find_copies(pixels: np.ndarray, on_progress: Progress | None = None) -> pd.DataFrame:
     """Return a row COLUMNS per pair of images that show the same, first < second, of grey images (n, SIDE, SIDE).
 
-    how: in words; correlation: of the detail, up to 1. Images of one flat colour are no copies of each other.
+    how: in words; correlation: of the detail, up to 1, or of the coarse parts where `how` is COARSELY. Images of one
+    flat colour are no copies of each other.
     """
     if len(pixels) < 2:
         return pd.DataFrame(columns=COLUMNS)
@@ -52,15 +56,18 @@ def find_copies(pixels: np.ndarray, on_progress: Progress | None = None) -> pd.D
         some = likely[start : start + PAIRS]
         first = np.stack([middle[i] if way == MIDDLE else whole[i] for i, _, way, _ in some])
         second = np.stack([_turned(whole[j][None], k)[0] for _, j, _, k in some])
-        value, overlap, unmoved = best_correlation(detail(first), detail(second))
+        value, shift, unmoved = best_correlation(detail(first), detail(second))
         same = (value >= moved_least) | (
             (unmoved >= unmoved_least) & np.array([way != MIDDLE and not k for _, _, way, k in some])
         )
-        numbers = value.tolist(), overlap.tolist(), same.tolist()
-        for (i, j, way, k), ncc, part, is_same in zip(some, *numbers, strict=True):
-            pair = min(i, j), max(i, j)
-            if is_same and ncc > found.get(pair, (0.0, ""))[0]:
-                found[pair] = ncc, _how(way, k, part)
+        for at in np.flatnonzero(same).tolist():
+            i, j, way, k = some[at]
+            pair, ncc = (min(i, j), max(i, j)), float(value[at])
+            both = overlapping(first[at], second[at], shift[at])
+            if ncc > found.get(pair, (0.0, ""))[0] and differ(*both) < ANY_WINDOW:
+                found[pair] = ncc, _how(way, k, both[0].size / first[at].size)
+    for i, j, alike in same_coarsely(pixels):
+        found.setdefault((i, j), (alike, COARSELY))
     rows = [(*pair, how, min(value, 1.0)) for pair, (value, how) in sorted(found.items())]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"first": int, "second": int, "correlation": float})
 

@@ -39,8 +39,8 @@ def rough_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def best_correlation(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the largest ncc (p,) of pairs of details a, b (p, S, S), the share (p,) that overlaps there, and the ncc
-    (p,) where nothing is moved, but for NEAR pixels."""
+    """Return the largest ncc (p,) of pairs of details a, b (p, S, S), the shift there, down and right (p, 2), and the
+    ncc (p,) where nothing is moved, but for NEAR pixels."""
     from scipy.fft import irfft2, rfft2
 
     S = a.shape[-1]
@@ -54,7 +54,16 @@ def best_correlation(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarr
     unmoved = ncc[:, near][:, :, near].max((1, 2))
     ncc = ncc.reshape(len(a), -1)
     at = ncc.argmax(1)
-    return ncc[np.arange(len(a)), at], overlap.ravel()[at], unmoved
+    shift = np.stack(np.unravel_index(at, both), 1)
+    return ncc[np.arange(len(a)), at], np.where(shift < S, shift, shift - 2 * S), unmoved
+
+
+def overlapping(a: np.ndarray, b: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the part of images a, b (S, S) that both show, where b is moved by shift (2,), down and right."""
+    S, (y, x) = len(a), shift.tolist()
+    of_a = slice(max(y, 0), S + min(y, 0)), slice(max(x, 0), S + min(x, 0))
+    of_b = slice(max(-y, 0), S + min(-y, 0)), slice(max(-x, 0), S + min(-x, 0))
+    return a[of_a], b[of_b]
 
 
 def _overlaps(S: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from bench.studies.audit.copies import EIGHT, SIDE, find_copies
-from bench.studies.audit.correlate import best_correlation, detail
+from bench.studies.audit.correlate import best_correlation, detail, overlapping
 from encoders.orientations import ORIENTED, orientation
 
 SIZE = 144
@@ -86,5 +86,7 @@ def test_flat_images_are_no_copies_of_each_other(siblings):
 
 def test_the_correlation_is_that_of_the_part_that_overlaps():
     image = detail(np.random.default_rng(0).normal(size=(1, 96, 64)).astype(np.float32))
-    value, overlap, unmoved = best_correlation(image[:, :64], image[:, 16:80])
-    assert value[0] > 0.99 and np.isclose(overlap[0], 0.75) and unmoved[0] < 0.5
+    value, shift, unmoved = best_correlation(image[:, :64], image[:, 16:80])
+    assert value[0] > 0.99 and shift.tolist() == [[16, 0]] and unmoved[0] < 0.5
+    one, other = overlapping(image[0, :64], image[0, 16:80], shift[0])
+    assert one.shape == (48, 64) and np.array_equal(one, other)
