@@ -48,10 +48,11 @@ def keys_of_images(paths: Iterable[str]) -> dict[str, list[str]]:
     Without the word it is called only where no other file of its folder has that stem.
     """
     paths = list(paths)
-    bare = {path: IMAGE_WORD.sub("", stem(path)) for path in paths}
-    taken = Counter((_folder(path), name) for path in paths for name in {stem(path), bare[path]})
-    free = {path: bare[path] not in ("", stem(path)) and taken[_folder(path), bare[path]] == 1 for path in paths}
-    return {path: [stem(path), *([bare[path]] if free[path] else [])] for path in paths}
+    whole = {path: stem(path) for path in paths}
+    bare = {path: IMAGE_WORD.sub("", name) for path, name in whole.items()}
+    taken = Counter((_folder(path), name) for path in paths for name in {whole[path], bare[path]})
+    free = {path: bare[path] not in ("", whole[path]) and taken[_folder(path), bare[path]] == 1 for path in paths}
+    return {path: [whole[path], *([bare[path]] if free[path] else [])] for path in paths}
 
 
 def masks_beside(paths: Iterable[str]) -> dict[str, str]:

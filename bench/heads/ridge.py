@@ -34,7 +34,7 @@ from bench.heads.coordinates import Coordinates
 from bench.heads.left_out import rows_left
 from bench.heads.linear_fit import LinearFit, load, of_shifted
 from bench.heads.support import Support, weigh
-from bench.products import Array, backend_of, product, solve_shifted
+from bench.products import Array, backend_of, fast_products, product, solve_shifted
 from bench.solvers.left_out import sort_by
 
 TEMPERATURE = 0.1  # as of the head `centroid`
@@ -169,7 +169,8 @@ def _by_rows(support: Support, V: np.ndarray, single: np.ndarray, rows: np.ndarr
 def _weighed(support: Support, W: np.ndarray, tested: Array) -> np.ndarray:
     """Return W (m, L, K, r) times `tested` (r, n_test), single precision."""
     m, L, K, r = W.shape
-    return weigh(W.reshape(m * L, K, r), (tested,), support.device, support.size).reshape(m, L, K, -1)
+    with fast_products(backend_of(support.device), support.size) as on:
+        return weigh(W.reshape(m * L, K, r), (tested,), on).reshape(m, L, K, -1)
 
 
 def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:

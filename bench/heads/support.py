@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.heads.axes import Axes, axes_of
 from bench.heads.coordinates import Plain, Span, span_of_gram
-from bench.products import Array, backend_of, fast_products, products, unit_rows
+from bench.products import Array, Backend, backend_of, one_thread, products, unit_rows
 from bench.solvers.left_out import Geometry
 from bench.solvers.rows import Rows, mean_row
 
@@ -40,24 +40,23 @@ class Linear:
         """
         weights = np.ascontiguousarray(W[..., :-1])
         offset = W[..., -1] - np.vecdot(weights, self.mean)
-        r, n = self.rows.Zt.shape
-        return weigh(weights, self.factors, self.device, n * r, self.back) + offset[..., None]
+        with one_thread():
+            return weigh(weights, self.factors, backend_of(self.device), self.back) + offset[..., None]
 
 
 def weigh(
-    W: np.ndarray, factors: tuple[Array, ...], device: str, size: int, back: tuple[Array, Array] | None = None
+    W: np.ndarray, factors: tuple[Array, ...], on: Backend, back: tuple[Array, Array] | None = None
 ) -> np.ndarray:
     """Return W (P, K, r) times every factor in turn, float32 (P, K, n_test), bitwise independent of the other problems.
 
-    size: the numbers of the support, by which the library is chosen. back: see `Linear`.
+    on: where products are made. back: see `Linear`.
     """
-    with fast_products(backend_of(device), size) as on:
-        done = on.send(W.astype(np.float32, copy=False))
-        if back is not None:
-            done = done - on.product(on.product(done, back[0]), back[1])
-        for factor in factors:
-            done = on.product(done, factor)
-        return on.fetch(done)
+    done = on.send(W.astype(np.float32, copy=False))
+    if back is not None:
+        done = done - on.product(on.product(done, back[0]), back[1])
+    for factor in factors:
+        done = on.product(done, factor)
+    return on.fetch(done)
 
 
 class Support:

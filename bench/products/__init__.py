@@ -5,11 +5,11 @@ it, all such products are made here, by calls of which it was tried that they ro
 all that other rooms use of it.
 """
 
-from bench.products.backend import NUMPY, Array, Backend, backend_of, fast_products
+from bench.products.backend import NUMPY, Array, Backend, backend_of, fast_products, one_thread
 from bench.products.rows import lengths, product, products, unit_rows
 from bench.products.shifted import Solutions, solve_shifted
 
 __all__ = [
-    "NUMPY", "Array", "Backend", "Solutions", "backend_of", "fast_products", "lengths", "product", "products",
-    "solve_shifted", "unit_rows",
+    "NUMPY", "Array", "Backend", "Solutions", "backend_of", "fast_products", "lengths", "one_thread", "product",
+    "products", "solve_shifted", "unit_rows",
 ]  # fmt: skip

@@ -127,6 +127,20 @@ def _numpy_and_torch() -> Backend:
     return replace(NUMPY, matmul=matmul)
 
 
+@cache
+def _thread_pools() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let numpy's products take one thread: with several, a row may be rounded by where it was split off."""
+    with _thread_pools().limit(limits=1):
+        yield
+
+
 @contextmanager
 def fast_products(on: Backend, size: int) -> Iterator[Backend]:
     """Give a backend for the products of rows of so many numbers: on a CPU torch's, half as long, of numpy's arrays.

@@ -73,6 +73,16 @@ class NoiseContext:
     candidates: Candidates | None = None
 
     @cached_property
+    def flips(self) -> np.ndarray:
+        """One uniform number per example, (n,): where labels go wrong one by one, it is those below the rate."""
+        return flip_draws(self.items, self.seed)
+
+    @cached_property
+    def any_other(self) -> np.ndarray:
+        """Another class for each label, each as likely, (n,); the same at all rates."""
+        return _other_class(self.y, keyed_uniform(("symmetric", "target", self.seed), self.items), self.n_classes)
+
+    @cached_property
     def resembled(self) -> np.ndarray:
         """How likely each class is to be named for an example by what it looks like, (n, K); the same at all rates."""
         return resemblance(self.features, self.classes, self.y)
@@ -96,8 +106,7 @@ def symmetric(draw: NoiseContext, rate: float) -> np.ndarray:
 
     The true class keeps its plurality below rate = (K - 1) / K.
     """
-    target = keyed_uniform(("symmetric", "target", draw.seed), draw.items)
-    return np.where(flip_draws(draw.items, draw.seed) < rate, _other_class(draw.y, target, draw.n_classes), draw.y)
+    return np.where(draw.flips < rate, draw.any_other, draw.y)
 
 
 def asymmetric(draw: NoiseContext, rate: float) -> np.ndarray:
@@ -105,7 +114,7 @@ def asymmetric(draw: NoiseContext, rate: float) -> np.ndarray:
 
     From rate = 0.5 the true class has lost its plurality where two classes are mistaken for each other.
     """
-    return np.where(flip_draws(draw.items, draw.seed) < rate, draw.targets[draw.y], draw.y)
+    return np.where(draw.flips < rate, draw.targets[draw.y], draw.y)
 
 
 def group(draw: NoiseContext, rate: float) -> np.ndarray:
@@ -122,20 +131,20 @@ def group(draw: NoiseContext, rate: float) -> np.ndarray:
 def by_resemblance(draw: NoiseContext, rate: float) -> np.ndarray:
     """Flip each label with probability `rate` to a class that the item looks like: the labels `symmetric` flips."""
     target = pick(draw.resembled, keyed_uniform(("resemblance", "target", draw.seed), draw.items)).astype(draw.y.dtype)
-    return np.where(flip_draws(draw.items, draw.seed) < rate, target, draw.y)
+    return np.where(draw.flips < rate, target, draw.y)
 
 
 def instance_dependent(draw: NoiseContext, rate: float) -> np.ndarray:
     """Flip each label with a probability of its own, `rate` in the mean, to a class that looks and chance point to."""
     u = keyed_uniform(("instance-dependent", "rate", draw.seed), draw.items)
     wrong = targets(draw.features, draw.y, draw.items, draw.n_classes, draw.seed)
-    return np.where(flip_draws(draw.items, draw.seed) < flip_rates(u, rate), wrong, draw.y)
+    return np.where(draw.flips < flip_rates(u, rate), wrong, draw.y)
 
 
 def open_set(draw: NoiseContext, rate: float) -> np.ndarray:
     """Put foreign rows in the place of the examples whose labels `symmetric` flips; see `bench.protocol.open_set`."""
     rows, _ = draw.replaced_from()
-    return replace_rows(rows, flip_draws(draw.items, draw.seed), draw.dealt, rate)
+    return replace_rows(rows, draw.flips, draw.dealt, rate)
 
 
 def flip_draws(items: Sequence[str], seed: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from bench.protocol.confusion_targets import Confusable, describe_targets, descr
 from bench.protocol.noise import KINDS
 from bench.protocol.noise_inputs import NoiseInputs
 from bench.protocol.supports import Draws
+from bench.statistics.quantiles import binomial
 
 LOOKED_AT = 5  # draws of a level: how many examples share a slide hardly varies
 SHARE = 0.9  # of draws that the quoted range of wrong labels holds
@@ -48,12 +49,10 @@ def luck_of(rate: float, sizes: Iterable[int]) -> str:
     sizes: labels in all of the draws that are made, of which the smallest and the largest are quoted. "" without a
     rate or a size.
     """
-    from scipy.stats import binom  # slow to import
-
     quoted = sorted({min(sizes), max(sizes)}) if (sizes := set(sizes)) and rate else []
     told = []
     for n in quoted:
-        low, high = (binom.ppf(q, n, rate) / n for q in ((1 - SHARE) / 2, (1 + SHARE) / 2))
+        low, high = (binomial(q, n, rate) / n for q in ((1 - SHARE) / 2, (1 + SHARE) / 2))
         told.append(f"{low:.0%} to {high:.0%} of {n}")
     if not told:
         return ""

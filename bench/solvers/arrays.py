@@ -12,7 +12,7 @@ from bench.solvers.ladder import Stage
 from bench.solvers.problem import Limits
 from bench.solvers.rows import Loss, Rows, Solved
 
-ON_HOST = ("problem", "track", "stage", "steps", "l2", "f", "slope", "t", "sy")  # of every slot, numpy
+ON_HOST = ("problem", "track", "stage", "passed", "steps", "l2", "f", "slope", "t", "sy")  # of every slot, numpy
 ON_DEVICE = ("weight", "penalty", "w", "W", "G", "D", "s", "y", "last", "before", "older")
 
 
@@ -44,6 +44,7 @@ class Solving:
         self.f, self.slope, self.sy = np.full(slots, np.inf), np.zeros(slots), np.zeros(slots)  # sy: 0 without a pair
         self.t, self.l2 = np.ones(slots, np.float32), np.ones(slots)
         self.stage, self.steps = np.full(slots, -1), np.zeros(slots, int)
+        self.passed = np.zeros(slots, bool)  # whether the next stages know of this one
         self._place_labels()
         for slot in range(slots):
             self._start_next(slot)
@@ -98,12 +99,14 @@ class Solving:
         above = self._above()
         # Where l2 outweighs the curvature, so do the weights that no row sees.
         seen = squared * np.minimum(1, self.steepest / self.l2)
-        near = above <= np.maximum(0.5 * self.limits.tolerance * seen, self.limits.rounding * self.f)
-        over = (down & near) | (self.t < 1e-4) | (self.steps >= self.limits.most_steps)
-        for slot in np.flatnonzero(over):
-            self._finish(int(slot), above[slot] / max(self.f[slot], np.finfo(np.float32).tiny))
-        if over.any():
-            self._leave_out_solved()
+        near, close = (
+            down & (above <= np.maximum(0.5 * limit * seen, self.limits.rounding * self.f))
+            for limit in (self.limits.tolerance, self.limits.passing)
+        )
+        over = near | (self.t < 1e-4) | (self.steps >= self.limits.most_steps)
+        for slot in np.flatnonzero(over | close).tolist():
+            self._leave(slot, bool(over[slot]), above[slot] / max(self.f[slot], np.finfo(np.float32).tiny))
+        self._leave_out_solved()
 
     def _keep(self, at: np.ndarray, **new: Array) -> None:
         """Replace the slots at which `at` is true of what is so called: arrays, or a number of every slot."""
@@ -150,22 +153,30 @@ class Solving:
         HG -= xp.multiply(self.s, self._each(along), out=Hy)
         return HG, -gamma * (GHG - a * yHG) - along * sG
 
-    def _finish(self, slot: int, gap: float) -> None:
+    def _leave(self, slot: int, solved: bool, gap: float) -> None:
+        """Keep a path point that is passed and what is solved; begin the next stage where this one gave what is wanted.
+
+        As `bench.solvers.kernels.leave`.
+        """
         stage, problem = self.tracks[self.track[slot]][self.stage[slot]], self.problem[slot]
+        W = self.W[slot]
         if self.t[slot] == 1:  # the last step came down: the next one is taken unseen
-            self.W[slot] += self.D[slot]
-        if stage.at is not None:
-            self.solved.W[problem, stage.at] = self.on.fetch(self.W[slot])
-            self.solved.gap[problem, stage.at] = gap
-            self.solved.steps[problem, stage.at] = self.steps[slot]
-        if stage.is_path_point:
+            W = W + self.D[slot]
+        if stage.is_path_point and not self.passed[slot]:
             self.older[slot] = self.before[slot]
             self.before[slot] = self.last[slot]
-            self.last[slot] = self.W[slot]
-        self._start_next(slot)
+            self.last[slot] = W
+            self.passed[slot] = True
+        if solved and stage.at is not None:
+            self.solved.W[problem, stage.at] = self.on.fetch(W)
+            self.solved.gap[problem, stage.at] = gap
+            self.solved.steps[problem, stage.at] = self.steps[slot]
+        if solved or stage.at is None:
+            self._start_next(slot)
 
     def _start_next(self, slot: int) -> None:
         self.stage[slot] += 1
+        self.passed[slot] = False
         stages = self.tracks[self.track[slot]]
         if self.stage[slot] == len(stages):
             self.problem[slot] = -1

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.products import Backend
-from bench.solvers.kernels import begin, finish, is_first, propose, receive, rotate, solve_path
+from bench.solvers.kernels import begin, is_first, leave, propose, receive, rotate, solve_path
 from bench.solvers.ladder import Stage
 from bench.solvers.loss_kernels import class_curvature, evaluate_loss
-from bench.solvers.problem import MANY, SCALE, Bends, Limits, Problem, Solution, Stages
+from bench.solvers.problem import MANY, NUMBERS, SCALE, Bends, Limits, Problem, Solution, Stages
 
 
 @dataclass
@@ -71,7 +71,7 @@ def _problem(curvature: np.ndarray, labels: np.ndarray, weight: np.ndarray, stag
     W, G, D, last, before, older, workspace = (np.zeros((K, r), np.float32) for _ in range(7))  # slices would be slower
     s, y_ = (np.empty((MANY, K, r), np.float32) for _ in range(2))
     axes = np.zeros((K, K), np.float32), np.ones(K, np.float32), np.zeros((K - 1, K), np.float32)
-    numbers = np.zeros(10)
+    numbers = np.zeros(NUMBERS)
     numbers[SCALE] = 1
     problem = Problem(
         *axes, W, G, D, s, y_, np.zeros(MANY), last, before, older, np.zeros(r, np.float32), workspace, numbers
@@ -105,7 +105,6 @@ def _step_together(
             values.append(evaluate_loss(contrasts, *own.labels, *loss))
         gradients = products.product(scores, mean_Z, layouts[1])
         for own, value, place in zip(active, values, gradients, strict=True):
-            if receive(own.problem, value, place[: len(own.present) - 1], own.bends, limits):
-                finish(own.problem, stages, own.stage, own.found)
-                own.stage += 1
+            solved = receive(own.problem, value, place[: len(own.present) - 1], own.bends, limits)
+            own.stage += leave(own.problem, stages, own.stage, own.found, solved)
         active = [own for own in active if own.stage < len(stages.l2)]

@@ -15,10 +15,12 @@ from bench.solvers.loss_kernels import ONE, class_curvature, evaluate_loss
 from bench.solvers.matrix_kernels import ZERO, add, add_and_dot, copy, dot, multiply, transpose
 from bench.solvers.problem import (
     ABOVE,
+    CLOSE,
     FIRST_SCALE,
     L2,
     MANY,
     PAIRS,
+    PASSED,
     SCALE,
     SLOPE,
     SQUARED,
@@ -219,29 +221,41 @@ def receive(p: Problem, loss: float, gradient: np.ndarray, bends: Bends, limits:
         numbers[T] *= min(max(shorter, 0.1), 0.5) if shorter == shorter else 0.1
     # Where l2 outweighs the curvature, so do the weights that no row sees.
     seen = numbers[SQUARED] * min(1.0, bends.steepest / numbers[L2])
-    near = numbers[ABOVE] <= max(0.5 * limits.tolerance * seen, limits.rounding * numbers[F])
-    return (down and near) or numbers[T] < 1e-4 or numbers[STEPS] >= limits.most_steps
+    rounding = limits.rounding * numbers[F]
+    numbers[CLOSE] = down and numbers[ABOVE] <= max(0.5 * limits.passing * seen, rounding)
+    near = down and numbers[ABOVE] <= max(0.5 * limits.tolerance * seen, rounding)
+    return near or numbers[T] < 1e-4 or numbers[STEPS] >= limits.most_steps
 
 
 @compiled
-def finish(p: Problem, stages: Stages, stage: int, found: Solution) -> None:
-    """Keep what was found at a stage, and begin the next one if there is one."""
-    at = stages.at[stage]
+def leave(p: Problem, stages: Stages, stage: int, found: Solution, solved: bool) -> bool:
+    """Begin the next stage, if there is one, where this one has given what is wanted of it; return whether it has.
+
+    A path point is kept for the next ones as it is passed, whether it is wanted or not: they do not depend on that.
+    """
+    at, passes = stages.at[stage], stages.is_path_point[stage] and p.numbers[PASSED] == 0
+    passes = passes and (solved or p.numbers[CLOSE] > 0)
+    over = solved or (passes and at < 0)
+    if not passes and not over:
+        return False
+    W = p.W.copy()
     if p.numbers[T] == 1:  # the last step came down: the next one is taken unseen
-        add(p.W, 1.0, p.D)
-    multiply(p.rotation, p.W, p.workspace)
-    if at >= 0:
-        copy(p.workspace, found.W[at])
-        found.gap[at] = p.numbers[ABOVE] / max(p.numbers[F], TINY)
-        found.steps[at] = int(p.numbers[STEPS])
-    if stages.is_path_point[stage]:
+        add(W, 1.0, p.D)
+    multiply(p.rotation, W, p.workspace)
+    if passes:
+        p.numbers[PASSED] = 1.0
         copy(p.before, p.older)
         copy(p.last, p.before)
         copy(p.workspace, p.last)
         if p.numbers[FIRST_SCALE] > 0:
             p.numbers[SCALE] = p.numbers[FIRST_SCALE]
-    if stage + 1 < len(stages.l2):
+    if over and at >= 0:
+        copy(p.workspace, found.W[at])
+        found.gap[at] = p.numbers[ABOVE] / max(p.numbers[F], TINY)
+        found.steps[at] = int(p.numbers[STEPS])
+    if over and stage + 1 < len(stages.l2):
         begin(p, stages.l2[stage + 1], stages.ahead[stage + 1], stages.bend[stage + 1])
+    return over
 
 
 @compiled
@@ -267,5 +281,4 @@ def solve_path(
                 rotate(p, class_curvature(S, y, weight, loss[1]), limits.least)
             value = evaluate_loss(S, y, weight, loss[0], loss[1])
             multiply(S, mean_Z, gradient)
-            over = receive(p, value, gradient, bends, limits)
-        finish(p, stages, stage, found)
+            over = leave(p, stages, stage, found, receive(p, value, gradient, bends, limits))

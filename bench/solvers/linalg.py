@@ -10,7 +10,7 @@ by L-BFGS (Nocedal & Wright 2006, sec. 7.2). What makes it fast:
 (A) The coordinates are orthogonal, Z'Z = diag(e). With C the mean of diag(p) - pp' over the rows, H = C x diag(e) / n
     + l2 is close to the Hessian, and exactly the Hessian at W = 0 for cross-entropy. It is scaled by the newest pair
     (their eq. 7.20), and the unit step is tried first.
-(B) A weak l2 starts from stronger ones (`bench.solvers.ladder`).
+(B) A weak l2 starts from stronger ones (`bench.solvers.ladder`), which only have to show the way: `PASSING`.
 (C) On a CPU steps are compiled (`bench.solvers.compiled`), with four pairs, on the axes of C where a stage begins,
     where H is diagonal; and as the losses see differences of scores alone, products are made for all classes but one.
     What is here runs on arrays of a GPU, or for losses that are not compiled: all problems step at once, and keep one
@@ -24,6 +24,7 @@ alike, all l2 lie on one ladder, and nothing else mixes problems. The arrays are
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import numpy as np
 
@@ -38,12 +39,14 @@ from bench.solvers.rows import Loss, Rows, Solved
 # How far f may be above its minimum, as a share of its penalty, before a last step that is taken unseen: near the
 # minimum unit steps come down, and an evaluation is saved. W is right to 1e-3 of its length, and mostly to 3e-4.
 TOLERANCE = 2e-6
-TIGHT = 1e-7  # the same of problems below COMPILED: with few labels margins are thin, and steps cost little
+TIGHT = 1e-7  # the same where n r K is below FEW: with few labels margins are thin, and steps cost little
+FEW = 500_000
+PASSING = 1e-4  # the same where an l2 of the path is left for the next
 ROUNDING = 1e-12  # the same as a share of f, where W is 0
 MOST_STEPS = 1000
 SLACK = 8 * float(np.finfo(np.float32).eps)  # rounding of f, as a share of f: what a step may seem to rise
 LEAST_WEIGHT = 1e-6  # of the curvature w_k, where all rows are far from the boundary of class k
-COMPILED = 500_000  # n r K below which compiled products are as fast as a library's: one problem at a time
+COMPILED = 3_000_000  # n r K below which compiled products are as fast as a library's: one problem at a time
 SMALL = 30_000  # n r K below which a step costs its calls and not its work: all l2 start at W = 0, side by side
 
 
@@ -70,15 +73,13 @@ def minimise(
     r, n = rows.Zt.shape
     work, wanted = r * n * n_classes, unique.tolist()
     apart = [Stage(value, None, False, at) for at, value in enumerate(wanted)]
-    tolerance = TIGHT if work < COMPILED else TOLERANCE
-    limits = Limits(tolerance, ROUNDING, SLACK, LEAST_WEIGHT, MOST_STEPS)
+    limits = Limits(TIGHT if work < FEW else TOLERANCE, PASSING, ROUNDING, SLACK, LEAST_WEIGHT, MOST_STEPS)
     if loss.one is not None and isinstance(rows.Zt, np.ndarray):
         from bench.solvers.compiled import solve
 
         stages = plan_path(wanted, top) if top else apart
         arrays = rows.Zt, rows.mean_Z, rows.curvature
-        with fast_products(backend_of(rows.Zt), n * r) as on:
-            products = None if work < COMPILED else on
+        with nullcontext() if work < COMPILED else fast_products(backend_of(rows.Zt), n * r) as products:
             W, gap, steps = solve(arrays, Y, n_classes, stages, loss.one, weight, limits, products)
         return Solved(W[:, place], gap[:, place], steps[:, place])
     tracks = [[stage] for stage in apart] if top == 0 or work < SMALL else [plan_path(wanted, top)]

@@ -12,14 +12,17 @@ import numpy as np
 
 from bench.solvers.ladder import Stage
 
-F, SLOPE, T, PAIRS, SQUARED, ABOVE, L2, STEPS, SCALE, FIRST_SCALE = range(10)  # places of a problem's numbers
+# Places of a problem's numbers.
+F, SLOPE, T, PAIRS, SQUARED, ABOVE, L2, STEPS, SCALE, FIRST_SCALE, CLOSE, PASSED = range(12)
+NUMBERS = 12
 MANY = 4  # pairs of L-BFGS
 
 
 class Limits(NamedTuple):
-    """TOLERANCE, ROUNDING, SLACK, LEAST_WEIGHT and MOST_STEPS of `linalg`."""
+    """TOLERANCE or TIGHT, PASSING, ROUNDING, SLACK, LEAST_WEIGHT and MOST_STEPS of `linalg`."""
 
     tolerance: float
+    passing: float
     rounding: float
     slack: float
     least: float
@@ -40,7 +43,8 @@ class Problem(NamedTuple):
     a stage is kept in these coordinates, as U'W: W (K, r), its gradient G, the direction D to go on; s, y
     (MANY, K, r): the newest moves and what they did to G, in a circle; sy (MANY,): their products. As they are: last,
     before, older: W of the three last path points. contrast (K - 1, K): the rows of `rotation` minus its last one.
-    penalty (r,): l2 but of the intercept. workspace (K, r). numbers: see `F` and so on; PAIRS counts all so far.
+    penalty (r,): l2 but of the intercept. workspace (K, r). numbers: see `F` and so on; PAIRS counts all so far. CLOSE:
+    whether f is as near to its minimum as at a path point that is passed; PASSED: whether that was kept for the next.
     """
 
     rotation: np.ndarray

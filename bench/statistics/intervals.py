@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.statistics.hits import LEVEL, Hits
+from bench.statistics.quantiles import student, student_above
 from bench.statistics.spread import ROUNDING, Spread, against, of_scores, spread_of
 
 T_FROM = 6  # test groups in the smallest class; with fewer, exact limits
@@ -39,12 +40,11 @@ def limits(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return limits of scores of these variances, exact ones where `score_intervals` says so."""
     from scipy.special import expit, logit
-    from scipy.stats import t
 
     low, high = np.empty(len(mean)), np.empty(len(mean))
     plain = (not few_groups(hits.total)) & (variance > ROUNDING) & (mean > 0) & (mean < 1)
     own = mean[plain]
-    reach = t.ppf((1 + level) / 2, df[plain]) * np.sqrt(variance[plain]) / (own * (1 - own))
+    reach = student((1 + level) / 2, df[plain]) * np.sqrt(variance[plain]) / (own * (1 - own))
     low[plain], high[plain] = expit(logit(own) - reach), expit(logit(own) + reach)
     for m in np.flatnonzero(~plain):
         low[m], high[m] = few_groups_interval(*recalls_by_group(hits, int(m)), level)
@@ -67,16 +67,14 @@ def differences(spread: Spread, reference: int, others: np.ndarray, level: float
     A difference that is the same in every group and draw has no variance: its limits are itself, and p is that of the
     sign test over as many groups as there are degrees of freedom.
     """
-    from scipy.stats import t
-
     others = np.asarray(others, int)
     gap = spread.mean[reference] - spread.mean[others]
     variance, df = spread.errors(against(reference, others))
     deviation, varies = np.sqrt(variance), variance > ROUNDING
     reach, p = np.zeros(len(gap)), np.ones(len(gap))
-    reach[varies] = t.ppf((1 + level) / 2, df[varies]) * deviation[varies]
+    reach[varies] = student((1 + level) / 2, df[varies]) * deviation[varies]
     p[~varies & (np.abs(gap) > 1e-9)] = 2.0**-spread.df_test
-    p[varies] = 2 * t.sf(np.abs(gap[varies]) / deviation[varies], df[varies])
+    p[varies] = 2 * student_above(np.abs(gap[varies]) / deviation[varies], df[varies])
     return Differences(gap, gap - reach, gap + reach, p)
 
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.statistics.quantiles import student
+
 LEVEL, POWER = 0.95, 0.80
 OF_THIRD = 3.75  # times the variance over tested slides, where a third of all is tested
 
@@ -58,17 +60,13 @@ class Parts:
 
     def reach(self, slides: int = 0, items: int = 0) -> float:
         """Return half the width of the interval, by Student's t."""
-        from scipy.stats import t
-
         df = self.freedom(slides)
-        return float(t.ppf((1 + LEVEL) / 2, df) * np.sqrt(self.variance(slides, items)))
+        return float(student((1 + LEVEL) / 2, df) * np.sqrt(self.variance(slides, items)))
 
     def found(self, slides: int = 0, items: int = 0) -> float:
         """Return the smallest difference that such a study finds with a probability of POWER."""
-        from scipy.stats import t
-
         df = self.freedom(slides)
-        return float((t.ppf((1 + LEVEL) / 2, df) + t.ppf(POWER, df)) * np.sqrt(self.variance(slides, items)))
+        return float((student((1 + LEVEL) / 2, df) + student(POWER, df)) * np.sqrt(self.variance(slides, items)))
 
     def shares(self) -> tuple[float, float, float]:
         """Return the shares of draws, slides and items in the variance; 0 where there is none."""

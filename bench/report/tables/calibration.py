@@ -26,6 +26,7 @@ from bench.report.tables.fits import predictions_of
 from bench.runs.record import RunRecord
 from bench.runs.tested import scored_items
 from bench.statistics.hits import LEVEL, percentile_interval
+from bench.statistics.quantiles import normal, student
 
 BINS = 15
 RESAMPLES = 1000
@@ -61,8 +62,6 @@ def null_band(
     y, group (N,): true classes, and the slides whose items are alike. A slide has the same sign in all draws, since
     they are scored on the same items; so the band does not shrink with their count.
     """
-    from scipy.stats import norm, t  # slow to import
-
     g = np.unique(group, return_inverse=True)[1]
     G, N = int(g.max()) + 1, len(y)
     signs = np.random.default_rng(seed).integers(0, 2, (resamples, G)) * 2.0 - 1
@@ -72,7 +71,7 @@ def null_band(
         gaps = np.bincount(g * BINS + _bins(confidence), confidence - (draw.argmax(-1) == y), G * BINS)
         total += np.abs(signs @ gaps.reshape(G, BINS)).sum(-1) / N
     df, upper = max(G - 1, 1), (1 + LEVEL) / 2
-    wider = np.sqrt(G / df) * t.ppf(upper, df) / norm.ppf(upper)
+    wider = np.sqrt(G / df) * student(upper, df) / normal(upper)
     low, high = percentile_interval(total / len(P) * wider)
     return float(low), float(high)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from bench.runs.blocks import FitBlock
 from bench.statistics.hits import LEVEL, Hits, two_way_bootstrap
+from bench.statistics.quantiles import normal, student
 from bench.statistics.spread import Spread, of_scores
 
 RESAMPLES = 500
@@ -37,14 +38,12 @@ def resample(hits: Hits, spread: Spread, seed: int = 0, resamples: int = RESAMPL
     Deviations get the variance of the score, and tails by Student's t over the normal quantile, as percentiles of few
     groups are too narrow (Hesterberg 2015, section 3.2).
     """
-    from scipy.stats import norm, t  # slow to import
-
     samples = two_way_bootstrap(hits, resamples=resamples, seed=seed)
     variance, df = spread.errors(of_scores)
     df = np.where(np.isfinite(df), df, 1.0)
     upper = (1 + LEVEL) / 2
     deviation = samples.std(1)
-    wider = np.sqrt(variance) / np.where(deviation > 0, deviation, 1) * t.ppf(upper, df) / norm.ppf(upper)
+    wider = np.sqrt(variance) / np.where(deviation > 0, deviation, 1) * student(upper, df) / normal(upper)
     centre = samples.mean(1, keepdims=True)
     return centre + wider[:, None] * (samples - centre)
 
