@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 
-def student(q: float, df: np.ndarray | float) -> np.ndarray:
-    """Return the quantile q of Student's t with df (...) degrees of freedom, (...).
+def student(q: np.ndarray | float, df: np.ndarray | float) -> np.ndarray:
+    """Return the quantiles q (...) of Student's t with df (...) degrees of freedom, (...).
 
     >>> round(float(student(0.975, 10)), 3)
     2.228

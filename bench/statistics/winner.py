@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from bench.statistics.quantiles import student, student_above
 from bench.statistics.spread import ROUNDING, Spread, of_pairs
 
 FLAT = 1e-9  # share of D that has no say in who is the best
-SMALLEST = 1e-300  # p
+SMALLEST = 1e-30  # p: below it nobody can tell
 
 
 def ahead(spread: Spread) -> np.ndarray:
@@ -26,8 +27,6 @@ def ahead(spread: Spread) -> np.ndarray:
 
     0 for the best itself, and for those of which the test cannot tell it.
     """
-    from scipy.stats import t
-
     best = int(spread.mean.argmax())
     variance, df = (part[best] for part in spread.errors(of_pairs))
     covariance = spread.test + spread.learning
@@ -41,8 +40,10 @@ def ahead(spread: Spread) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         least = np.where(slope > FLAT, -rest / slope, -np.inf).max(0)  # the best, at a slope of 0, has no part
         most = np.where(slope < -FLAT, -rest / slope, np.inf).min(0)
-    beyond, there = (t.sf(at / deviation, df) - t.sf(most / deviation, df) for at in (D, np.minimum(least, D)))
+    beyond, there = (
+        student_above(at / deviation, df) - student_above(most / deviation, df) for at in (D, np.minimum(least, D))
+    )
     p = np.where(there > 0, beyond / np.where(there > 0, there, 1), 1.0)
     out = np.zeros(len(spread.mean))
-    out[told] = t.isf(np.clip(p, SMALLEST, 1) / 2, df)
+    out[told] = -student(np.clip(p, SMALLEST, 1) / 2, df)
     return out
