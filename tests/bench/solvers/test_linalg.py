@@ -109,7 +109,8 @@ def test_a_fit_does_not_depend_on_the_other_labels_or_settings_to_the_bit(K, way
 
 
 @pytest.mark.parametrize("K", [2, 3, 4, 8])
-def test_nor_where_products_are_large_enough_for_another_library(K):
+def test_nor_where_products_are_large_enough_for_another_library(K, monkeypatch):
+    take("compiled together", monkeypatch)
     X, y = draw(320, 280, K)
     assert LARGE <= 320 * 280
     support = Support(X, X[:9])
