@@ -1,6 +1,6 @@
 """How often a method is said to be worse than the best one though it is not, where scores are normal. Markdown.
 
-    python tests/simulation/pairs_with_best.py --tables 1000
+    python tests/simulation/pairs_with_best.py --tables 600
 
 Scores of M methods are drawn about true ones, with a common part (half of the variance, or none) and variances that are
 estimated with so many degrees of freedom. Distances are in deviations of a score's own part. *False*: tables in which
@@ -58,7 +58,7 @@ def claims(true: np.ndarray, setting: tuple[int, float, float], seed: int) -> tu
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tables", type=int, default=1000)
+    parser.add_argument("--tables", type=int, default=600)
     asked = parser.parse_args()
     lines = [["true scores", *(f"{name}, {df} df, {common:.0%} common" + (", unlike variances" if unlike else "")
                                for df, common, unlike in SETTINGS for name in ("false", "told"))]]  # fmt: skip

@@ -18,6 +18,7 @@ from pathlib import Path
 SUITE = {  # name -> (how many of what it takes in full, in the short version)
     "new_slides": (("--studies", "300"), ("--studies", "4")),
     "equal_methods": (("--tables", "200"), ("--tables", "4")),
+    "pairs_with_best": (("--tables", "600"), ("--tables", "10")),
     "ablations": (("--tables", "200"), ("--tables", "2")),
     "pilots": (("--studies", "200"), ("--studies", "2")),
     "promises": (("--studies", "100"), ("--studies", "1")),
