@@ -161,7 +161,7 @@ def test_a_damaged_classifier_of_images_is_refused_or_answers_the_same(tiled, tm
     ("changes", "told"),
     [
         ({"bag_head": "evil.py:HEAD"}, "is not one of"),
-        ({"bag_head": "attention"}, "state of kind"),
+        ({"bag_head": "attention", "bag_head_version": get_bag_heads(["attention"])[0].version}, "state of kind"),
         ({"bag_head_version": 99}, "of version 99"),
         ({"bag_head": 3}, "bag_head"),
         ({"none_level": 2.0}, "none_level"),
