@@ -16,7 +16,7 @@ Letters: R points of curves, A atoms, Q points that are asked for, B paths.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import numpy as np
@@ -183,9 +183,9 @@ def forecast(
 def points_of(curves: Sequence[Curve]) -> tuple[Points, np.ndarray, np.ndarray]:
     """Return the points of curves of one method, the logits (R,) of their scores, and the variances of these."""
     each = [_points(one.n, one.per_slide, one, i) for i, one in enumerate(curves)]
-    fields = {name: np.concatenate([getattr(one, name) for one in each]) for name in Points.__dataclass_fields__}
+    joined = {one.name: np.concatenate([getattr(part, one.name) for part in each]) for one in fields(Points)}
     y, luck = (np.concatenate(part) for part in zip(*map(on_logit_scale, curves), strict=True))
-    return Points(**fields), y, luck
+    return Points(**joined), y, luck
 
 
 def _points(n: np.ndarray, per_slide: np.ndarray, curve: Curve, number: int) -> Points:

@@ -17,6 +17,8 @@ import math
 
 import numpy as np
 
+from bench.statistics.quantiles import student
+
 WORST = 1 / 3  # share of the answers of the group that is added that is wrong
 STEPS = 200  # thresholds that are looked at, evenly among the items
 FEWEST = 0.05  # share of the items that is answered at the first of them
@@ -32,8 +34,6 @@ def answer_from(
     confidence (n,), wrong bool (n,): of items that were answered by a model without their group (n,). level: how often
     the promise is to hold. Infinity where it holds for no threshold, or groups are too few to tell.
     """
-    from scipy.stats import t
-
     names, which, size = np.unique(group, return_inverse=True, return_counts=True)
     G = len(names)
     if G < 2:
@@ -50,7 +50,7 @@ def answer_from(
     usual = answered.mean(1, keepdims=True)
     seen = (answered > 0).mean(1) >= HALF  # by the confidences alone, so that no error decides where to begin
     D = np.concatenate([errors - most_wrong * answered, (worst - most_wrong) * usual], axis=1)
-    upper = D.mean(1) + t.ppf(level, G) * D.std(1, ddof=1) / np.sqrt(G + 1)
+    upper = D.mean(1) + student(level, G) * D.std(1, ddof=1) / np.sqrt(G + 1)
     holds = upper <= 0
     count = int((holds | ~seen).argmin()) if (seen & ~holds).any() else len(holds)
     return float(thresholds[count - 1]) if count and seen[count - 1] else math.inf

@@ -2,9 +2,9 @@
 
 python tests/audit/copies.py --data bccd_cells --rows 300 --planted 100
 
-Images are drawn from a folder, and some are added again, turned, mirrored, saved as JPEG or WebP, in another light, grey,
-of another size or cropped; half overlaps are the left and the right two thirds of an image. A false pair is one of a planted image with
-another image than its original. Pairs within the drawn images are listed by name, to be looked at.
+Images are drawn from a folder, and some are added again, turned, mirrored, saved as JPEG or WebP, in another light,
+grey, of another size or cropped; half overlaps are the left and the right two thirds of an image. A false pair is one of
+a planted image with another image than its original. Pairs within the drawn images are listed by name, to be looked at.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ PLANTED: dict[str, Callable[[Image.Image], Image.Image]] = {
     "WebP 50": lambda image: saved(image, 50, "WEBP"),
     "2 px larger": lambda image: resized(image, image.width + 2, image.height + 2),
     "1 px smaller": lambda image: resized(image, image.width - 1, image.height - 1),
-    "grey": lambda image: image.convert("L"), "20% brighter": lambda image: lit(image, 1.2), "20% darker": lambda image: lit(image, 0.8),
+    "grey": lambda image: image.convert("L"),
+    "20% brighter": lambda image: lit(image, 1.2), "20% darker": lambda image: lit(image, 0.8),
     "90% scale": smaller, "cropped by a tenth": cropped,
 }  # fmt: skip
 

@@ -113,6 +113,8 @@ def breakdown_interval(noisy: pd.DataFrame, null: float, resamples: Resamples) -
 
 def _orders(both: pd.DataFrame, null: float) -> pd.DataFrame:
     """Return kendall_tau, with_skill, flips and pairs of every row; empty where fewer than two methods are ranked."""
+    from scipy.stats import kendalltau  # slow to import, and not needed where nothing is to be done
+
     orders = pd.DataFrame(np.nan, index=both.index, columns=["kendall_tau", "with_skill", "flips", "pairs"])
     for _, level in both[both["selection"] != "oracle"].groupby([*SETTING, "noise"]):
         if len(level) < 2:
@@ -123,18 +125,6 @@ def _orders(both: pd.DataFrame, null: float) -> pd.DataFrame:
         flips = float((above & (noisy[:, None] < noisy)).sum() / pairs) if pairs else np.nan
         skilled = level[low > null]
         enough = len(skilled) > 1
-        scores = (skilled[name].to_numpy(float) for name in ("clean", "balanced_accuracy"))
-        tau = kendall_tau(*scores) if enough else np.nan
+        tau = kendalltau(skilled["clean"], skilled["balanced_accuracy"]).statistic if enough else np.nan
         orders.loc[level.index] = tau, len(skilled), flips, pairs
     return orders
-
-
-def kendall_tau(a: np.ndarray, b: np.ndarray) -> float:
-    """Return how alike two scores (n,) order what they are of, tau-b (Kendall 1945); NaN where one is the same for all.
-
-    >>> round(kendall_tau(np.array([1.0, 2.0, 3.0, 3.0]), np.array([1.0, 3.0, 2.0, 2.0])), 3)
-    0.2
-    """
-    of_a, of_b = (np.sign(own[:, None] - own) for own in (a, b))
-    alike, in_a, in_b = ((one * other).sum() / 2 for one, other in ((of_a, of_b), (of_a, of_a), (of_b, of_b)))
-    return float(np.clip(alike / np.sqrt(in_a) / np.sqrt(in_b), -1, 1)) if in_a and in_b else float("nan")

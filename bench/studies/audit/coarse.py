@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import numpy as np
 
-PART, WINDOW = 6, 4  # pixels along each side
+PART = 6  # pixels along each side
 FOURTH, TENTH = 4, 10  # neighbours; an image has fewer copies than the first
 RATIO = 0.42  # of the distance to the fourth neighbour; copies that were saved again at JPEG 50 are nearer
 BY_CHANCE = 1e-3  # of images may have a first neighbour as near as that
-ANYWHERE, ANY_WINDOW = 0.8, 0.85  # standard deviations by which a part, a window of two copies may differ at most
+ANYWHERE = 0.8  # standard deviations by which a part of two copies may differ at most
 FAINT = 2.0  # standard deviation in grey levels below which an image is flat
 MEDIAN = 0.3931  # of Beta(4, 6)
 AT_ONCE = 1024  # images
@@ -47,17 +47,6 @@ def same_coarsely(pixels: np.ndarray) -> list[tuple[int, int, float]]:
         for i, j, d in zip(first[same].tolist(), second[same].tolist(), distance[same].tolist(), strict=True)
     }
     return [(i, j, value) for (i, j), value in sorted(pairs.items())]
-
-
-def differ(a: np.ndarray, b: np.ndarray) -> float:
-    """Return by how many standard deviations windows of two images (H, W) of one place differ at most, in any light."""
-    from scipy.ndimage import uniform_filter
-
-    edge, alike = WINDOW // 2, []
-    for image in (a, b):
-        windows = uniform_filter(image.astype(np.float32), WINDOW)[edge:-edge, edge:-edge]
-        alike.append((windows - windows.mean()) / max(windows.std(), 1e-3))
-    return float(np.abs(alike[0] - alike[1]).max())
 
 
 def _coarse(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

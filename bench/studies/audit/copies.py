@@ -3,8 +3,8 @@
 Two steps. Candidates are images whose spectra of fine detail are alike, as moving changes no spectrum: of the whole
 images, of one whole beside the middle of the other, which a crop shows, and of their halves, which fields share that
 overlap by half. They are the same only where the detail itself correlates at some place (`correlate`), which that of
-sibling tiles, of one slide and one stain, does not, and where the images differ nowhere by much there (`coarse`), which
-those of two animals of one outline do. What was saved again with little detail left is told by its coarse parts.
+sibling tiles, of one slide and one stain, does not, and where the images differ nowhere by much there, as two animals
+of one outline do. What was saved again with little detail left is told by its coarse parts (`coarse`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from bench.studies.audit.coarse import ANY_WINDOW, differ, same_coarsely
-from bench.studies.audit.correlate import best_correlation, detail, overlapping, plain_waves, rough_correlation
+from bench.studies.audit.coarse import same_coarsely
+from bench.studies.audit.correlate import best_correlation, detail, differ, overlapping, plain_waves, rough_correlation
 from bench.studies.audit.unseen import Progress
 from bench.studies.spectra import centred, spectra
 from encoders.orientations import ORIENTED, orientation
@@ -29,6 +29,7 @@ ROUGH = (0.35, 0.35, 0.25)  # the same moved in a circle, from which on a candid
 MOST = 5000  # images up to which halves are compared too
 ABOVE_ROUGH, HALF_ROUGH = 0.05, 0.75  # above what chance gives; of halves, a share of it
 DRAWN, SAME = 4096, 0.9  # pairs drawn by chance; correlation from which on such a pair is a copy itself
+ANY_WINDOW = 0.85  # standard deviations by which a window of two copies may differ at most
 PAIRS = 256  # verified at a time
 EIGHT = ("", "turned by 90", "turned by 180", "turned by 270", "mirrored", "mirrored and turned by 90",
          "mirrored and turned by 180", "mirrored and turned by 270")  # fmt: skip

@@ -13,6 +13,7 @@ import numpy as np
 
 NEAR = 4  # pixels that a box drawn again may lie elsewhere
 LEAST_OVERLAP = 0.4  # of the area of an image
+WINDOW = 4  # pixels along each side that `differ` looks at together
 
 
 def detail(images: np.ndarray) -> np.ndarray:
@@ -64,6 +65,17 @@ def overlapping(a: np.ndarray, b: np.ndarray, shift: np.ndarray) -> tuple[np.nda
     of_a = slice(max(y, 0), S + min(y, 0)), slice(max(x, 0), S + min(x, 0))
     of_b = slice(max(-y, 0), S + min(-y, 0)), slice(max(-x, 0), S + min(-x, 0))
     return a[of_a], b[of_b]
+
+
+def differ(a: np.ndarray, b: np.ndarray) -> float:
+    """Return by how many standard deviations windows of two images (H, W) of one place differ at most, in any light."""
+    from scipy.ndimage import uniform_filter
+
+    edge, alike = WINDOW // 2, []
+    for image in (a, b):
+        windows = uniform_filter(image.astype(np.float32), WINDOW)[edge:-edge, edge:-edge]
+        alike.append((windows - windows.mean()) / max(windows.std(), 1e-3))
+    return float(np.abs(alike[0] - alike[1]).max())
 
 
 def _overlaps(S: int) -> np.ndarray:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bench.statistics.quantiles import student_above
 from bench.studies.audit.pool import pool_weights, pooled
 from bench.studies.audit.whole_slides import units_of
 from bench.studies.audit.wrong import fit_wrong
@@ -71,11 +72,9 @@ def judge_slides(margin: np.ndarray, p: np.ndarray, groups: np.ndarray, judged: 
 
 def _beside_others(mean: np.ndarray) -> np.ndarray:
     """Return one-sided p of every slide beside the others, adjusted by Holm."""
-    from scipy.stats import t
-
     middle = np.median(mean)
     spread = 1.4826 * np.median(np.abs(mean - middle))
-    p = t.sf((mean - middle) / max(spread, 1e-6), len(mean) - 1)
+    p = student_above((mean - middle) / max(spread, 1e-6), len(mean) - 1)
     order = np.argsort(p, kind="stable")
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1)

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.statistics.quantiles import student
 from bench.studies.audit.unseen import log_sum
 
 SHARPNESS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 12.0)
@@ -147,23 +148,19 @@ def share(right: np.ndarray, wrong: np.ndarray) -> float:
 
 def interval(one: _Fit, groups: np.ndarray) -> tuple[float, float]:
     """Return the 95% limits of e at one sharpness for other groups: a sandwich over them (Liang and Zeger 1986)."""
-    from scipy.stats import t
-
     names, group = np.unique(groups, return_inverse=True)
     if len(names) < 2:
         return 0.0, 1.0
     slope = (one.wrong - one.right) / np.maximum((1 - one.e) * one.right + one.e * one.wrong, 1e-300)
     scores = np.bincount(group, slope)
     error = np.sqrt((scores**2).sum() * len(names) / (len(names) - 1)) / max((slope**2).sum(), 1e-12)
-    reach = float(t.ppf(0.975, len(names) - 1) * error)
+    reach = float(student(0.975, len(names) - 1) * error)
     least = 3.0 / len(groups)  # where none is seen among n: the rule of three
     return max(one.e - reach, 0.0), min(max(one.e + reach, least), 1.0)
 
 
 def contradicted(S: np.ndarray, y: np.ndarray, groups: np.ndarray) -> float:
     """Return the upper 95% limit of the share of labels y (n,) that opinions S (n, K) contradict, see above."""
-    from scipy.stats import t
-
     names, group = np.unique(groups, return_inverse=True)
     if len(names) < 2:
         return 1.0
@@ -172,7 +169,7 @@ def contradicted(S: np.ndarray, y: np.ndarray, groups: np.ndarray) -> float:
     doubted = (top != y) & (P.max(1) >= own[top])
     apart = np.bincount(group, doubted - doubted.mean())
     error = np.sqrt((apart**2).sum() * len(names) / (len(names) - 1)) / len(y)
-    return min(float(doubted.mean() + t.ppf(0.975, len(names) - 1) * error), 1.0)
+    return min(float(doubted.mean() + student(0.975, len(names) - 1) * error), 1.0)
 
 
 def margins(S: np.ndarray, y: np.ndarray, T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -21,6 +21,7 @@ import pandas as pd
 
 from bench.report.tables.paired import differences_from_first
 from bench.runs.record import RunRecord
+from bench.statistics.quantiles import student
 from bench.studies.ablate.effects import ALL_HEADS, judged_levels
 
 ALL_LEVELS = 0  # in the place of a number of labels: the mean over all
@@ -74,10 +75,8 @@ def widened(row: dict, trained: np.ndarray) -> dict:
     row = {**row, "ci_slides_low": row["ci_low"], "ci_slides_high": row["ci_high"]}
     if len(trained) < 2:
         return {**row, "spread_of_trainings": np.nan}
-    from scipy.stats import t
-
     s = float(trained.std(ddof=1))
-    reach = t.ppf(0.975, len(trained) - 1) * s / np.sqrt(len(trained))
+    reach = student(0.975, len(trained) - 1) * s / np.sqrt(len(trained))
     low, high = (np.hypot(row[limit] - row["difference"], reach) for limit in ("ci_low", "ci_high"))
     return {**row, "ci_low": row["difference"] - low, "ci_high": row["difference"] + high, "spread_of_trainings": s}
 

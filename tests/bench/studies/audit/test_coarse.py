@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.studies.audit.coarse import differ, same_coarsely
+from bench.studies.audit.coarse import same_coarsely
 from bench.studies.audit.copies import COARSELY, SIDE, find_copies
+from bench.studies.audit.correlate import differ
 
 
 def soft_cell(seed, size=26):
