@@ -47,6 +47,9 @@ class PlanResult(Shows):
         with the 90% interval `labels_low` to `labels_high`, `slides_now` that the data have, `slides` that the labels
         come from and `more_slides` among them that the data do not have, `minutes`, `sure` (the probability of the
         target at four times the labels), and forecasts `score_x2`, `score_x4` with their 90% limits.
+    wrong_labels : pandas.DataFrame
+        The same columns of the best encoder, one row per share (`noise`) and kind (`noise_kind`) of labels that are
+        wrong by chance; empty where the run has none.
     more_labels : int or None
         Labels per class that the best encoder still needs; None where no forecast reaches the target.
     more_slides : int or None
@@ -63,6 +66,7 @@ class PlanResult(Shows):
 
     target: float
     table: pd.DataFrame
+    wrong_labels: pd.DataFrame
     more_labels: int | None
     more_slides: int | None
     slides: pd.DataFrame | None
@@ -85,9 +89,7 @@ class PlanResult(Shows):
         ]  # fmt: skip
 
 
-def plan(
-    *runs: Made | PathLike, target: float | None = None, minutes: Mapping[str, float] | None = None
-) -> PlanResult:
+def plan(*runs: Made | PathLike, target: float | None = None, minutes: Mapping[str, float] | None = None) -> PlanResult:
     """Say how many labels and slides a score takes, with a 90% interval; nothing is fitted.
 
     Parameters
@@ -147,7 +149,7 @@ def plan(
         best = found.rows.iloc[0]
         known = pd.notna(best["slides"])
         return PlanResult(
-            target=found.goal, table=found.rows, slides=found.slides,
+            target=found.goal, table=found.rows, wrong_labels=found.wrong, slides=found.slides,
             more_labels=max(int(best["labels"] - best["labels_now"]), 0) if known else None,
             more_slides=int(best["more_slides"]) if known else None,
             sentences=tuple(map(in_python, sentences(found))),

@@ -58,7 +58,7 @@ def plan(
     notes += [bring_up_to_date(folder) for folder in folders]
     found = plan_of(folders, target, cost)
     print_notes(note.removesuffix(".") for note in notes if note)
-    print_rows(found.rows)
+    print_rows(found.all_rows())
     right = ("labels now", "score", "x 2", "x 4", "labels needed", "90%")
     table = make_table("encoder", "head", *(make_column(heading, justify="right") for heading in right))
     for row in found.rows.to_dict("records"):

@@ -6,7 +6,7 @@ data, such as one with labels from few slides, the points of a method make one c
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -114,16 +114,20 @@ class Ahead(NamedTuple):
         return float(low), float(middle), float(high)
 
 
-def look_ahead(key: CurveKey, curve: Curve, rows: pd.DataFrame) -> Ahead:
-    """Return the forecast of a curve of LEAST_POINTS or more, for other slides. rows: of a leaderboard, its own."""
+def look_ahead(key: CurveKey, curve: Curve, rows: pd.DataFrame, beside: Sequence[Curve] = ()) -> Ahead:
+    """Return the forecast of a curve of LEAST_POINTS or more, for other slides. rows: of a leaderboard, its own.
+
+    beside: curves of the same method, those of fewer wrong labels among which tell of this one.
+    """
     n = np.unique(np.r_[curve.n, np.geomspace(curve.n[0], AHEAD * curve.n[-1], STEPS)])
     seen, first = np.unique(curve.n, return_index=True)
     per_slide = np.interp(np.log2(n), np.log2(seen), curve.per_slide[first])
-    found = forecast(curve, n, per_slide, PRIOR)
-    paths = found.paths(over_other_slides_at(rows, n))
+    found = forecast(curve, n, per_slide, PRIOR, beside)
+    paths, last = found.paths(over_other_slides_at(rows, n)), last_row(rows)
     return Ahead(
         key, curve, n, told_apart(np.quantile(paths, limits(), axis=0), limits()[:, None]), paths, float(per_slide[-1]),
         falls(curve.first(len(seen))) if len(seen) == len(curve.n) else False,
+        apart=bool(last["n_groups"] == last["n_test"]), slides=_slides_of(last.to_dict()),
     )  # fmt: skip
 
 
@@ -161,13 +165,30 @@ def forecasts(board: pd.DataFrame) -> list[Ahead]:
     best: dict[str, tuple[CurveKey, Curve]] = {}
     for key, curve in curves:
         best.setdefault(key.encoder, (key, curve))
+    return [look_ahead(key, curve, rows_of(rows, key)) for key, curve in best.values()]
+
+
+def with_wrong_labels(board: pd.DataFrame, best: Ahead) -> list[Ahead]:
+    """Return what the method of a forecast will score where more labels are wrong, the fewest first.
+
+    Of wrong labels that name any other class by chance, which is what the law of the curve is of.
+    """
+    own = [(key, curve) for key, curve in curves_of(board) if key[:4] == best.key[:4]]
     found = []
-    for key, curve in best.values():
-        own = rows[(rows[["encoder", "head", "selection"]] == list(key[:3])).all(axis=1)]
-        own = own[own["series"] == key.series]
-        last, one = last_row(own), look_ahead(key, curve, own)
-        found.append(one._replace(apart=bool(last["n_groups"] == last["n_test"]), slides=_slides_of(last.to_dict())))
+    for key, curve in sorted(own, key=lambda one: one[0][4:]):
+        if key.noise > best.key.noise and len(np.unique(curve.n)) >= LEAST_POINTS and _by_chance(key, curve):
+            beside = [other for name, other in own if name.noise_kind == key.noise_kind or not name.noise]
+            found.append(look_ahead(key, curve, rows_of(board, key), beside))
     return found
+
+
+def _by_chance(key: CurveKey, curve: Curve) -> bool:
+    return key.noise_kind == "symmetric" or (key.noise_kind == "asymmetric" and curve.classes == 2)
+
+
+def rows_of(board: pd.DataFrame, key: CurveKey) -> pd.DataFrame:
+    """Return the rows of a leaderboard that a curve is of."""
+    return board[(board[OF_CURVE] == list(key)).all(axis=1) & (board["shots"] > 0)]
 
 
 def last_row(rows: pd.DataFrame) -> pd.Series:

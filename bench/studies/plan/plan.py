@@ -25,6 +25,7 @@ from bench.report.tables.plan import (
     last_row,
     not_monotone,
     over_other_slides,
+    with_wrong_labels,
 )
 from bench.report.tables.rows import cleanest
 from bench.statistics.curve_prior import PRIOR
@@ -40,15 +41,17 @@ MORE_SLIDES, MORE_ITEMS = 10, 500  # of which it is said how much narrower they 
 class Plan:
     """What it takes.
 
-    goal: the score, 0 to 1. rows: one per encoder, the best first, see `_row`. slides: what the best scores with the
-    labels it has from 1, 2 and 4 times the slides (slides, low, score, high), None where no run tells; best: its
-    forecast. precision: see `Precision`. falling: curves that are not monotone. classes: K. cost: minutes (image,
-    slide), if they were given. mix: the cheapest labels and slides, None without a cost or where no run tells slides.
-    draw: from which slides the labels came, see `bench.protocol.order`.
+    goal: the score, 0 to 1. rows: one per encoder, the best first, see `_row`. wrong: the same of the best method with
+    more wrong labels, one per kind and share of them; empty where the run has none by chance. slides: what the best
+    scores with the labels it has from 1, 2 and 4 times the slides (slides, low, score, high), None where no run tells;
+    best: its forecast. precision: see `Precision`. falling: curves that are not monotone. classes: K. cost: minutes
+    (image, slide), if they were given. mix: the cheapest labels and slides, None without a cost or where no run tells
+    slides. draw: from which slides the labels came, see `bench.protocol.order`.
     """
 
     goal: float
     rows: pd.DataFrame
+    wrong: pd.DataFrame
     slides: pd.DataFrame | None
     best: Ahead
     forecasts: Sequence[Ahead]
@@ -58,6 +61,10 @@ class Plan:
     cost: Mapping[str, float] | None = None
     mix: Mix | None = None
     draw: str = ""
+
+    def all_rows(self) -> pd.DataFrame:
+        """Return `rows`, and `wrong` below them."""
+        return pd.concat([self.rows, self.wrong], ignore_index=True) if len(self.wrong) else self.rows
 
 
 def make_plan(board: pd.DataFrame, goal: float, precision: Precision, cost: Mapping[str, float] | None = None) -> Plan:
@@ -78,9 +85,10 @@ def make_plan(board: pd.DataFrame, goal: float, precision: Precision, cost: Mapp
             f"Got --target {goal:g}; expected a score above guessing, {1 / classes:.2f}, and below 1.{percent}"
         )
     rows = pd.DataFrame([_row(one, goal, cost) for one in found])
+    wrong = pd.DataFrame([_row(one, goal, cost) for one in with_wrong_labels(board, found[0])], columns=rows.columns)
     slides = _slides(board, found[0])
     return Plan(
-        goal=goal, rows=rows, slides=slides, best=found[0], forecasts=found, precision=precision,
+        goal=goal, rows=rows, wrong=wrong, slides=slides, best=found[0], forecasts=found, precision=precision,
         falling=not_monotone(board), classes=classes, cost=cost,
         mix=cheapest(found[0], goal, cost) if cost and slides is not None else None,
         draw=str(last_row(board)["draw"]),
@@ -97,8 +105,8 @@ def _row(one: Ahead, goal: float, cost: Mapping[str, float] | None) -> dict[str,
     known = isfinite(middle)
     more_slides = one.more_slides(labels) if known and labels > now else 0
     row: dict[str, object] = {
-        "encoder": one.key.encoder, "head": one.key.head, "noise": one.key.noise, "labels_now": int(now),
-        "slides_now": one.slides, "score_now": float(one.curve.score[one.curve.last]),
+        "encoder": one.key.encoder, "head": one.key.head, "noise_kind": one.key.noise_kind, "noise": one.key.noise,
+        "labels_now": int(now), "slides_now": one.slides, "score_now": float(one.curve.score[one.curve.last]),
         "labels": labels, "labels_low": low, "labels_high": high,
         "slides": one.slides_for(labels) if known else nan, "more_slides": more_slides if known else nan,
         "sure": float((one.paths[:, -1] >= goal).mean()),

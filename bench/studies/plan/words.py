@@ -19,6 +19,8 @@ CHEAPER = 0.95  # times the minutes, below which another mix of labels and slide
 def sentences(plan: Plan) -> Iterator[str]:
     """Return what it takes, how sure that is, what slides are worth, and what narrows the interval."""
     yield _labels(plan)
+    if len(plan.wrong):
+        yield _with_wrong_labels(plan)
     yield _slides(plan)
     yield from _precision(plan)
     if plan.falling:
@@ -69,6 +71,25 @@ def _labels(plan: Plan) -> str:
         f"For {_percent(plan.goal)} on other slides {method} needs {text}{in_all}. {now}: {more:,} more per class"
         f"{'' if apart else of_more}.{cost}{_mix(plan)}"
     )
+
+
+def _with_wrong_labels(plan: Plan) -> str:
+    best = plan.rows.iloc[0]
+    method, said = f"{best['encoder']} x {best['head']}", []
+    for row in plan.wrong.to_dict("records"):
+        most = AHEAD * row["labels_now"]
+        kind = "" if row["noise_kind"] == "symmetric" else f" ({row['noise_kind']})"
+        if isfinite(row["labels"]):
+            text = f"{method} takes {needed(row['labels_low'], row['labels'], row['labels_high'], most)} for that"
+        else:
+            text = (
+                f"no forecast says {_percent(plan.goal)} for {method}: with {most:,} per class it scores "
+                f"{points(row[f'score_x{AHEAD}'])} (90%: {points(row[f'low_x{AHEAD}'])} to "
+                f"{points(row[f'high_x{AHEAD}'])})"
+            )
+        said.append(f"With {rate(row['noise'])} wrong labels{kind} {text}.")
+        method = "it"
+    return " ".join(said)
 
 
 def _mix(plan: Plan) -> str:

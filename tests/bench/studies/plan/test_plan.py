@@ -55,6 +55,48 @@ def test_the_cheapest_mix_has_more_labels_of_fewer_slides_where_slides_cost_and_
     assert alone.mix is None and "which two runs can tell" in next(iter(sentences(alone)))
 
 
+def with_wrong(curve_board, kinds=("symmetric",), **changed) -> pd.DataFrame:
+    """Return a leaderboard with 20 and 40% wrong labels of some kinds besides."""
+    boards = [curve_board(**changed)]
+    for kind in kinds:
+        for noise, less in ((0.2, 0.05), (0.4, 0.15)):
+            curve = {n: max(score - less, 0.52) for n, score in CURVE.items()}
+            boards.append(curve_board(curve, noise=noise, noise_kind=kind, **changed))
+    return pd.concat(boards, ignore_index=True)
+
+
+def test_a_plan_says_what_the_score_takes_where_labels_are_wrong(curve_board):
+    plan = make_plan(with_wrong(curve_board), 0.78, NOTHING)
+    assert plan.wrong["noise"].tolist() == [0.2, 0.4] and plan.wrong.columns.tolist() == plan.rows.columns.tolist()
+    labels = [*plan.rows["labels"], *plan.wrong["labels"]]
+    assert labels == sorted(labels) and labels[0] < labels[1] < np.inf and labels[2] == np.inf
+    said = list(sentences(plan))[1]
+    assert said.startswith("With 20% wrong labels dino x ridge takes about ") and "(90%: " in said
+    assert "With 40% wrong labels no forecast says 78% for it: with 64 per class it scores" in said
+    assert len(plan.all_rows()) == 3
+
+
+def test_curves_with_fewer_wrong_labels_tell_of_those_with_more(curve_board):
+    board = with_wrong(curve_board)
+    clean = make_plan(curve_board(), 0.78, NOTHING).rows
+    pd.testing.assert_frame_equal(make_plan(board, 0.78, NOTHING).rows, clean)  # a clean curve stands alone
+    beside = make_plan(board, 0.78, NOTHING).wrong.iloc[1]
+    alone = make_plan(board[board["noise"] == 0.4], 0.78, NOTHING).rows.iloc[0]
+    assert beside["high_x4"] - beside["low_x4"] < alone["high_x4"] - alone["low_x4"]
+
+
+def test_wrong_labels_that_are_not_wrong_by_chance_are_not_forecast(curve_board):
+    assert make_plan(with_wrong(curve_board, ("group", "resemblance")), 0.78, NOTHING).wrong.empty
+    two = make_plan(with_wrong(curve_board, ("symmetric", "asymmetric")), 0.78, NOTHING).wrong
+    assert list(zip(two["noise_kind"], two["noise"], strict=True)) == [
+        ("asymmetric", 0.2), ("asymmetric", 0.4), ("symmetric", 0.2), ("symmetric", 0.4),
+    ]  # fmt: skip
+    assert "(asymmetric)" in " ".join(sentences(make_plan(with_wrong(curve_board, ("asymmetric",)), 0.78, NOTHING)))
+    three = with_wrong(curve_board, ("symmetric", "asymmetric"))
+    three["support_items"] = 3 * three["shots"]
+    assert set(make_plan(three, 0.78, NOTHING).wrong["noise_kind"]) == {"symmetric"}
+
+
 def test_one_run_does_not_tell_slides_and_two_do(curve_board):
     assert make_plan(curve_board(), 0.85, NOTHING).slides is None
     few = {n: score - 0.08 * (n > 2) for n, score in CURVE.items()}
