@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
+from numbers import Integral, Real
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from bench.errors import BenchError
+from bench.errors import BenchError, did_you_mean
 from bench.heads.state import Fitted, State, learning_rows, new_rows
 from bench.heads.support import Support
 
@@ -53,13 +55,36 @@ Load = Callable[[State], Fitted]
 class Range:
     """The values a hyper-parameter may be tuned over: low to high, both included, or one of `choices`.
 
-    Whole numbers where low and high are int. log: values are tried evenly in their logarithm.
+    Whole numbers where low and high are int. log: values are tried evenly in their logarithm. A value that is given
+    may lie outside of what is worth trying: any positive one where they are whole or logarithmic, else a share.
     """
 
     low: float = 0
     high: float = 0
     log: bool = False
     choices: tuple[Any, ...] = ()
+
+    @property
+    def takes(self) -> str:
+        """What a value has to be, in words."""
+        if self.choices:
+            return f"one of {', '.join(map(repr, self.choices))}"
+        if self.whole:
+            return "a whole number of 1 or more"
+        return "a number above 0" if self.log else "a number from 0 to 1"
+
+    @property
+    def whole(self) -> bool:
+        """Whether values are whole numbers."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+    def __contains__(self, value: object) -> bool:
+        if self.choices:
+            return isinstance(value, str | int | float) and value in self.choices
+        if isinstance(value, bool) or not isinstance(value, Integral if self.whole else Real):
+            return False
+        number = float(value)
+        return number >= 1 if self.whole else 0 < number < inf if self.log else 0 <= number <= 1
 
 
 @dataclass(frozen=True)
@@ -102,12 +127,24 @@ class Head:
         """Learn from rows X (n, d) of labels y int (n,) in [0, K).
 
         setting: hyper-parameters that differ from the default; None for the published setting. BenchError for rows or
-        labels of another shape or type.
+        labels of another shape or type, and for a setting that the head has not.
         """
         rows, labels = learning_rows(X, y, n_classes)
+        self.check(setting or {})
         if setting is None:
             setting = self.published(len(rows), n_classes, rows.shape[1])
         return self.fit_support(Support(rows, rows[:0]), labels, n_classes, {**self.default, **setting})
+
+    def check(self, setting: Params) -> None:
+        """Raise BenchError for a hyper-parameter that the head has not, or a value that it cannot have."""
+        for name, value in setting.items() if self.default else ():
+            if name not in self.default:
+                hint, known = did_you_mean(str(name), self.default) or ".", ", ".join(self.default)
+                raise BenchError(f"Got setting '{name}'{hint} Expected settings of {self.name}: {known}.")
+            range_ = self.space.get(name)
+            in_words = isinstance(value, str) and value in [one.get(name) for one in self.grid]  # such as "auto"
+            if range_ and value not in range_ and not in_words:
+                raise BenchError(f"Got {name}={value!r} for {self.name}; expected {range_.takes}.")
 
     def fit_support(self, support: Support, y: np.ndarray, n_classes: int, setting: Params) -> Fitted:
         """Learn the same from a support, whose products may be there already. setting: every hyper-parameter."""

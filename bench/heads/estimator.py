@@ -167,11 +167,7 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
             return head
         if not isinstance(self.params, Mapping):
             raise BenchError(f"Got params={self.params!r}; expected a dict of settings, or None.")
-        for name in self.params:
-            if head.default and name not in head.default:
-                hint = did_you_mean(str(name), head.default) or "."
-                known = ", ".join(head.default)
-                raise BenchError(f"Got params with '{name}'{hint} Expected settings of {head.name}: {known}.")
+        head.check(self.params)
         return head
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:

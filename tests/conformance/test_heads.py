@@ -63,6 +63,8 @@ def test_the_estimator_agrees_with_the_batched_head_and_keeps_label_names(name):
     assert set(model.predict(X_test)) <= set(labels)
     mine = HeadClassifier(name, params=dict(head.default)).fit(X, labels)
     assert (mine.setting_, mine.chosen_by_) == (dict(head.default), "params")
+    for setting in head.grid:
+        head.check(setting)
 
 
 @pytest.mark.parametrize("name", HEADS)

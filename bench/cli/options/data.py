@@ -109,16 +109,14 @@ class ReadOptions:
     ] = None
     follow_links: FollowLinks = False
     series: Series = None
-    drawn_only: DrawnOnly = False
 
     def reading(self) -> Reading:
         """Return how files are to be read."""
         units = getattr(self, "box_units", "pixels")
         check_units(units)
         return Reading(
-            leave_out=tuple(self.leave_out or ()), follow_links=self.follow_links, box_units=units, series=self.series,
-            drawn_only=self.drawn_only,
-        )  # fmt: skip
+            leave_out=tuple(self.leave_out or ()), follow_links=self.follow_links, box_units=units, series=self.series
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +170,11 @@ class DataOptions(InstanceOptions):
     group_column: Annotated[
         str | None, option(DATA, "Column of the CSV that names the slide or patient.", value="COLUMN")
     ] = None
+    drawn_only: DrawnOnly = False
+
+    def reading(self) -> Reading:
+        """Return how files are to be read, and which labels of them count."""
+        return replace(super().reading(), drawn_only=self.drawn_only)
 
     def spec(self, *, verify: bool = False) -> DataSpec:
         """Return where the images are, what one instance of them is, and which of them are of one slide."""

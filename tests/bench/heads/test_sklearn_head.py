@@ -303,6 +303,13 @@ def test_a_run_with_a_head_that_fails_ends_in_one_sentence(bench, data, mine):
     ("asked", "groups", "message"),
     [
         ({"params": {"neighbours": 3}}, None, r"'neighbours'.* Expected settings of knn: .*k"),
+        ({"params": {"k": -3}}, None, "Got k=-3 for knn; expected a whole number of 1 or more"),
+        ({"params": {"k": True}}, None, "Got k=True for knn; expected a whole number"),
+        ({"params": {"k": np.arange(2)}}, None, "expected a whole number of 1 or more"),
+        ({"head": "ridge", "params": {"alpha": 0}}, None, "Got alpha=0 for ridge; expected a number above 0"),
+        ({"head": "ridge", "params": {"alpha": np.nan}}, None, "Got alpha=nan for ridge; expected a number above 0"),
+        ({"head": "lda", "params": {"shrinkage": "automatic"}}, None, "expected a number from 0 to 1"),
+        ({"head": "centroid", "params": {"metric": "l1"}}, None, "expected one of 'cosine', 'euclidean'"),
         ({"params": [3]}, None, r"params=\[3\]; expected a dict"),
         ({"head": None}, None, "head=None; expected the name"),
         ({}, np.zeros(9), r"groups of shape \(9,\); expected \(10,\)"),
