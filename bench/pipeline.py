@@ -20,7 +20,7 @@ from bench.data.among import among
 from bench.data.content import content_of, place_of
 from bench.data.datasets import Dataset
 from bench.data.warnings import data_warnings
-from bench.embeddings.embed import OnProgress, Prepared, embed
+from bench.embeddings.embed import OnProgress, Prepared, embed, lacks
 from bench.embeddings.extract import ExtractReport
 from bench.embeddings.missing import left_out
 from bench.embeddings.pixel_array import pixel_array
@@ -40,9 +40,11 @@ from bench.report.tables.leaderboard import Leaderboard
 from bench.report.write_up import write_up
 from bench.request import (
     Request,
+    check_plan,
     classes_of,
     encoder_facts,
     name_run,
+    nothing_to_fit,
     plan_request,
     resolve_request,
     tunable,
@@ -120,6 +122,8 @@ def run(
     fit_device = find_placement(fit_device, workers).device
     prompts = _prompts(classes_of(prepared, request), asked.specs, request.zero_shot)
     trained, untrained = tunable(asked.specs, split_heads(request.heads)[1])
+    if lacks(prepared, specs):
+        check_plan(prepared, request)
     with scratch(Path(request.out)) as there:
         prepared, extracted, X = embed(
             prepared, specs, device, on_progress, lambda key, X: _on_disk(X, there, key),
@@ -142,10 +146,7 @@ def run(
             scratch=there, engine=engine, on_progress=_fits_to(on_progress),
         )  # fmt: skip
         if not sweep.blocks and not prompts and not tuning.plan(sweep):
-            raise BenchError(
-                "No shot level can be drawn from this data.", *refused,
-                "Give other numbers of labels by --shots, or add images of that class.",
-            )  # fmt: skip
+            raise nothing_to_fit(refused)
         content = content_of(asked.whole.table[~among(asked.whole.table["path"], prepared.dataset.problems["path"])])
         run_folder, elsewhere = place_run(*name_run(request, prepared.dataset), content)
         producers: list[Producer] = [

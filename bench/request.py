@@ -20,6 +20,7 @@ from bench.fitting.tuned import leave_out
 from bench.fitting.views import Embedded, View
 from bench.heads import get_heads
 from bench.protocol.foreign import hold_out
+from bench.protocol.noise import KINDS as NOISE_KINDS
 from bench.protocol.noise_inputs import check_spaces
 from bench.protocol.protocol import Protocol
 from bench.protocol.split_kinds import SPLIT_KINDS
@@ -27,6 +28,7 @@ from bench.runs.facts import EncoderFacts
 from bench.storage.folder_name import check_folder_name
 from encoders import DEFAULT, PANELS, EncoderSpec, expand, resolve, split_alias, why_not_trainable
 
+BLIND = ("symmetric",)  # kinds of noise that look at nothing
 DEFAULT_HEADS = ("knn", "centroid", "logreg", "xgboost")
 
 
@@ -170,6 +172,28 @@ def plan_request(prepared: Prepared, request: Request, views: Mapping[str, View]
     keys = {name: (view.key, view.scaling) for name, view in views.items()}
     spaces = {name: views[name] for name in request.protocol.spaces()}
     return plan_sweep(prepared.instances, classes, request.protocol, keys, split_heads(request.heads)[0], spaces)
+
+
+def check_plan(prepared: Prepared, request: Request) -> None:
+    """Raise BenchError for what cannot be planned on these data, before hours go into embeddings or trainings.
+
+    It is planned again when they are there: images may turn out unreadable, and some noise looks at embeddings.
+    """
+    protocol, (heads, kinds) = request.protocol, split_heads(request.heads)
+    blind = tuple(kind for kind in protocol.noise_kinds if not NOISE_KINDS[kind].needs_features) or BLIND
+    pairs = tuple(one for one in protocol.confusable if not isinstance(one, str))
+    protocol = replace(protocol, noise_kinds=blind, confusable=pairs)
+    sweep = plan_sweep(prepared.instances, classes_of(prepared, request), protocol, {"": ("", "")}, heads)
+    if not (sweep.blocks or kinds or request.zero_shot):
+        raise nothing_to_fit(sweep.refused)
+
+
+def nothing_to_fit(refused: Sequence[str]) -> BenchError:
+    """Return what to tell where no number of labels can be drawn."""
+    return BenchError(
+        "No shot level can be drawn from this data.", *refused,
+        "Give other numbers of labels by --shots, or add images of that class.",
+    )  # fmt: skip
 
 
 def classes_of(prepared: Prepared, request: Request) -> tuple[str, ...]:

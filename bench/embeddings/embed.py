@@ -137,6 +137,12 @@ def cached_encoders(prepared: Prepared) -> list[EncoderSpec]:
     return found
 
 
+def lacks(prepared: Prepared, specs: Sequence[EncoderSpec]) -> bool:
+    """Return whether there is anything to embed."""
+    names = prepared.instances["instance"]
+    return not all(prepared.store.has(spec.key, names).all() for spec in specs)
+
+
 def stored_or_default(prepared: Prepared) -> list[EncoderSpec]:
     """Return the encoders where none is named: all whose embeddings are stored, else the default one."""
     return cached_encoders(prepared) or [resolve(DEFAULT)]

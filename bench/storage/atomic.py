@@ -94,6 +94,20 @@ def _create_and_write(path: Path, data: bytes) -> None:
         raise
 
 
+def check_writable(path: Path) -> None:
+    """Raise BenchError unless a file can be made in the folder where `path` will lie, or the nearest that is there.
+
+    For what is written at the end of a long way. It leaves nothing behind.
+    """
+    there = next(one for one in path.absolute().parents if one.exists())
+    probe = temporary_name(there, path.name)
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise refusal(path, error) from error
+
+
 def refusal(path: Path, error: OSError) -> BenchError:
     """Return what to tell of an OSError met while writing `path`."""
     if error.errno in FULL:

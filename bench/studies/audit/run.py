@@ -21,6 +21,7 @@ from bench.embeddings.missing import left_out
 from bench.embeddings.views import read_views
 from bench.errors import BenchError
 from bench.fitting.views import Embedded
+from bench.heads import get_heads
 from bench.report.pages.page import page_bytes
 from bench.report.tables.merge import find_runs
 from bench.runs.place import content_of_run, keep_tables
@@ -127,6 +128,7 @@ def audit(
 
 def check(request: AuditRequest) -> None:
     """Raise BenchError for what an audit cannot be asked."""
+    get_heads(request.heads)
     check_folder_name(request.name)
     if request.source.instances != "whole":
         raise BenchError(

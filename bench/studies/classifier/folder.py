@@ -20,7 +20,7 @@ from bench.fitting.scaling import SCALING, Scaling
 from bench.heads import get_heads
 from bench.heads.contract import Head
 from bench.heads.state import Fitted, State
-from bench.storage.atomic import write_atomically
+from bench.storage.atomic import check_writable, write_atomically
 from bench.storage.verified import digest_of, is_sealed, json_bytes, parse_json
 from bench.studies.classifier.card import card
 from bench.studies.classifier.from_images import FromImages
@@ -75,6 +75,7 @@ def check_place(folder: Path | str) -> Path:
     folder = Path(folder)
     if folder.exists() and not (folder.is_dir() and ((folder / FILE).is_file() or not any(folder.iterdir()))):
         raise BenchError(f"Got {folder}, which holds something else than a classifier; expected a new folder.")
+    check_writable(folder / FILE)
     return folder
 
 

@@ -26,7 +26,7 @@ from bench.studies.audit.run import MOST_PICTURES, folder_name, read_grey
 from bench.studies.label.items import keys_of
 from bench.studies.label.orders import random_order
 from bench.studies.label_next.checks import labels_to_check
-from bench.studies.label_next.known import labels_so_far
+from bench.studies.label_next.known import Known, labels_so_far
 from bench.studies.label_next.models import left_out_skill, opinions, rows_for_picks, side_by_side
 from bench.studies.label_next.rows import as_table
 from bench.studies.label_next.rule import FIRST, strategy_for
@@ -83,20 +83,13 @@ def next_labels(
     all_of_them = replace(source.reading, labelled=False, leave_out=(), drawn_only=False)
     prepared = prepare(replace(source, reading=all_of_them), request.out, on_progress)
     specs = resolve_all(request.encoders, allow_missing=False)[0] if request.encoders else stored_or_default(prepared)
+    _what_is_left(request, prepared)  # where nothing is, it is said here
     prepared, extracted, X = embed(prepared, specs, device, on_progress, allow_missing=True)
     views = {spec.name: Embedded(spec.name, spec.key, spec.scaling, X[spec.name]) for spec in specs if spec.name in X}
     if not views:
         raise BenchError("No encoder could be loaded.", *left_out(extracted.failed))
     rows = prepared.instances
-    known = labels_so_far(source, request.labels, prepared.dataset.root, rows, prepared.cache)
-    labelled = np.array([i for i, label in enumerate(known.labels) if label is not None], np.int64)
-    may = first_of_each(rows["instance"].to_numpy(str), labelled)
-    may[list(known.unsure)] = False
-    if not may.any():
-        raise BenchError(
-            f"Got {source.data}, where every image has a label; expected some without. If its folders are no classes, "
-            "or its labels are not to count, give --labelled FILE, a label table that need not be there yet."
-        )
+    known, labelled, may = _what_is_left(request, prepared)
     dropped, notes = np.empty(0, np.int64), [*known.notes, *left_out(extracted.failed)]
     if not request.any_image:
         dropped, more = no_use(prepared, may, workers, on_progress)
@@ -125,6 +118,21 @@ def next_labels(
         folder=folder, table=table, strategy=strategy, labels=len(labelled), drawn=len(made.counts), items=len(rows),
         classes=len(classes), automatic=request.strategy != strategy, notes=(*prepared.notes, *notes),
     )  # fmt: skip
+
+
+def _what_is_left(request: NextRequest, prepared: Prepared) -> tuple[Known, np.ndarray, np.ndarray]:
+    """Return the labels so far, the rows that have one, and which rows may be proposed, bool (N,)."""
+    source, rows = request.source, prepared.instances
+    known = labels_so_far(source, request.labels, prepared.dataset.root, rows, prepared.cache)
+    labelled = np.array([i for i, label in enumerate(known.labels) if label is not None], np.int64)
+    may = first_of_each(rows["instance"].to_numpy(str), labelled)
+    may[list(known.unsure)] = False
+    if not may.any():
+        raise BenchError(
+            f"Got {source.data}, where every image has a label; expected some without. If its folders are no classes, "
+            "or its labels are not to count, give --labelled FILE, a label table that need not be there yet."
+        )
+    return known, labelled, may
 
 
 def check(request: NextRequest) -> None:

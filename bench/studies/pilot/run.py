@@ -21,7 +21,7 @@ from bench.pipeline import RunReport
 from bench.pipeline import run as run_request
 from bench.protocol.protocol import Protocol
 from bench.report.pages.page import page_bytes
-from bench.request import Request
+from bench.request import Request, check_plan
 from bench.runs.place import keep_tables
 from bench.runs.record import read_record_of
 from bench.storage.folder_name import check_folder_name
@@ -89,6 +89,10 @@ def pilot(
     arms = arms_of(request.arms, request.training.method)
     ready_of(arms[BASE], request.training, 0)
     folder = Path(request.out) / FOLDER / (request.name or _name(request))
+    asked = Request(
+        source=request.source, protocol=request.protocol, heads=request.heads, out=request.out, name=folder.name
+    )
+    check_plan(prepare(request.source, request.out, on_progress), asked)  # before hours go into trainings
     material, overlap = read_pool(request, workers, on_progress)
     made: dict[str, list[str]] = {}
     for name, arm in arms.items():
@@ -99,10 +103,7 @@ def pilot(
                 on_progress=on_progress,
             ))  # fmt: skip
             made.setdefault(name, []).append(f"{name}-{seed}={_as_folder(place)}")
-    asked = Request(
-        source=request.source, protocol=request.protocol, encoders=tuple(text for own in made.values() for text in own),
-        heads=request.heads, out=request.out, name=folder.name,
-    )  # fmt: skip
+    asked = replace(asked, encoders=tuple(text for own in made.values() for text in own))
     done = run_request(asked, command=command, workers=workers, device=device, on_progress=on_progress, **how)
     names = {arm: [text.partition("=")[0] for text in own] for arm, own in made.items()}
     table = contrasts(done.folder, read_record_of(done.folder), names, BASE)

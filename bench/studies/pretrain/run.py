@@ -14,6 +14,7 @@ import numpy as np
 
 from bench.embeddings.embed import DataSpec, Prepared, prepare
 from bench.errors import BenchError, did_you_mean
+from bench.storage.atomic import check_writable
 from bench.storage.scratch import scratch
 from bench.studies.pretrain.card import card_of
 from bench.studies.pretrain.crops import Crops, Labelled, read_crops, read_labelled
@@ -210,6 +211,7 @@ def check_folder(folder: Path) -> None:
             raise BenchError(
                 f"Got --to {folder}, which holds {strange[0]}; expected a new folder, or one of an encoder made here."
             )
+    check_writable(folder / CARD)
 
 
 def data_digest(crops: Crops) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,9 +18,6 @@ from bench.protocol.protocol import SCALE_BY
 from bench.protocol.splits import Split, SplitPlan
 from bench.protocol.supports import Draws
 from bench.runs.tested import Tested
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from bench.heads import Head, Params
@@ -21,9 +19,6 @@ from bench.report.pages.model import (
 )
 from bench.report.pages.numbers import counted, decimal, short
 from bench.statistics.intervals import T_FROM
-
-if TYPE_CHECKING:
-    pass
 from bench.studies.tune.results import Tuned, TuneRequest
 
 SCORES = ("balanced accuracy", "95% interval", "log loss")  # of `SettingScore.texts`

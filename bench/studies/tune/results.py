@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -13,9 +12,6 @@ from bench.errors import BenchError
 from bench.heads import Params
 from bench.protocol.protocol import SCALE_BY, check_scale_by
 from bench.report.pages.numbers import decimal, interval, points
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,8 +27,8 @@ from bench.heads import Head, Params, all_heads, get_heads
 from bench.protocol.level import default_draws
 from bench.protocol.protocol import SCALE_BY
 from bench.protocol.split_kinds import IN_TURN
-from bench.protocol.splits import plan_splits
-from bench.protocol.supports import draw_supports
+from bench.protocol.splits import SplitPlan, plan_splits
+from bench.protocol.supports import Draws, draw_supports
 from bench.protocol.tune_eval_split import split_tune_eval
 from bench.report.pages.page import page_bytes
 from bench.runs.tested import scored_items
@@ -41,17 +41,14 @@ from bench.statistics.spread import spread_of
 from bench.storage.folder_name import check_folder_name
 from bench.storage.tables import csv_bytes
 from bench.storage.together import put_together
-from bench.studies.tune.half import Half
-from bench.studies.tune.study import Task, best_trial, importance, read_trials, run_study
-from encoders import resolve
-
-if TYPE_CHECKING:
-    pass
 from bench.studies.tune.figures import FIGURES, figures
+from bench.studies.tune.half import Half
 from bench.studies.tune.page import study_page
 from bench.studies.tune.results import SettingScore, Tuned, TuneRequest
+from bench.studies.tune.study import Task, best_trial, importance, read_trials, run_study
 from bench.work.calls import Engine
 from bench.work.local import LOCAL
+from encoders import resolve
 
 VERSION = 2  # raised when the same description would give other numbers
 
@@ -80,14 +77,14 @@ def tune(
     check_folder_name(name, "study name")
     draw_figures = figures() if plots else None
     spec = resolve(aim.encoder)
-    prepared, _, X = embed(prepare(source, out, on_progress), [spec], device, on_progress, engine=engine)
+    prepared, episodes = prepare(source, out, on_progress), aim.episodes or default_draws(aim.shots)
+    _draw_halves(prepared.instances, aim, episodes)  # what cannot be asked is refused here
+    prepared, _, X = embed(prepared, [spec], device, on_progress, engine=engine)
     table = prepared.instances
-    classes = tuple(sorted(table["label"].unique()))
-    tuning, evaluation = split_tune_eval(table, classes)
+    classes = _classes_of(table)
     view = Embedded(spec.name, spec.key, spec.scaling, X[spec.name])
-    episodes = aim.episodes or default_draws(aim.shots)
-    inner = _half(table, classes, view, tuning, aim, episodes, official=False)
-    outer = _half(table, classes, view, evaluation, aim, episodes, official=True)
+    tuning, evaluation = _draw_halves(table, aim, episodes)
+    inner, outer = _half(tuning, classes, view, aim), _half(evaluation, classes, view, aim)
     if shared := set(inner.groups) & set(outer.groups):
         raise AssertionError(f"groups {sorted(shared)} are in both halves")
     identity = {
@@ -118,31 +115,51 @@ def tune(
     worth = _worth(result, outer.published(head), head)
     files = {
         **_tables(result, outer.published(head), head, aim),
-        **tuned_files(head, setting, table.iloc[tuning], tuned_on, worth),
+        **tuned_files(head, setting, table.iloc[tuning.rows], tuned_on, worth),
         **(draw_figures(result) if draw_figures else dict.fromkeys(FIGURES)),
     }
     put_together(folder, files, {})
     return result
 
 
-def _half(
-    table: pd.DataFrame, classes: Sequence[str], view: Embedded, rows: np.ndarray, aim: TuneRequest, episodes: int, *,
-    official: bool,
-) -> Half:  # fmt: skip
-    """Cut one half out of the table. official: keep to the table's own split, which only the evaluation can."""
-    part = table.iloc[rows].reset_index(drop=True)
-    plan = plan_splits(part if official else part.assign(split=None), classes)
-    draws = draw_supports(part, classes, plan, [aim.shots], draws=episodes, regime=aim.draw)
-    if draws.refused:
-        side = "evaluation" if official else "tuning"
-        raise BenchError(f"In the {side} half of the groups: {draws.refused[aim.shots]}. Use fewer --shots.")
-    draws = replace(draws, supports=dict(draws.supports))  # drawn here and not in every trial
+class _Drawn(NamedTuple):
+    """A half: its rows (n,) of the whole table, their table, its splits and draws."""
+
+    rows: np.ndarray
+    table: pd.DataFrame
+    plan: SplitPlan
+    draws: Draws
+
+
+def _draw_halves(table: pd.DataFrame, aim: TuneRequest, episodes: int) -> tuple[_Drawn, _Drawn]:
+    """Return the half to tune on and the one to evaluate on, which alone can keep to the table's own split."""
+    classes = _classes_of(table)
+    tuning, evaluation = split_tune_eval(table, classes)
+    drawn = []
+    for rows, side in ((tuning, "tuning"), (evaluation, "evaluation")):
+        part = table.iloc[rows].reset_index(drop=True)
+        plan = plan_splits(part.assign(split=None) if side == "tuning" else part, classes)
+        draws = draw_supports(part, classes, plan, [aim.shots], draws=episodes, regime=aim.draw)
+        if draws.refused:
+            raise BenchError(f"In the {side} half of the groups: {draws.refused[aim.shots]}. Use fewer --shots.")
+        drawn.append(_Drawn(rows, part, plan, draws))
+    return drawn[0], drawn[1]
+
+
+def _half(drawn: _Drawn, classes: Sequence[str], view: Embedded, aim: TuneRequest) -> Half:
+    """Return a half with its embeddings."""
+    part, plan = drawn.table, drawn.plan
+    draws = replace(drawn.draws, supports=dict(drawn.draws.supports))  # drawn here and not in every trial
     return Half(
-        Embedded(view.name, view.key, view.scaling, view.X[rows]),
+        Embedded(view.name, view.key, view.scaling, view.X[drawn.rows]),
         pd.Categorical(part["label"], categories=list(classes)).codes.astype(np.int64),
         part["group"].to_numpy(str), len(classes), plan, draws,
         scored_items(part, plan.test_rows(), classes), aim.shots, aim.scale_by,
     )  # fmt: skip
+
+
+def _classes_of(table: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(sorted(table["label"].unique()))
 
 
 def _compare(

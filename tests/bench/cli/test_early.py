@@ -1,0 +1,73 @@
+"""What cannot be done is told before anything is embedded, which may take hours."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ENCODER = """
+from pathlib import Path
+from encoders import descriptor
+
+@descriptor("slow", dim=2)
+def slow(image):
+    (Path(__file__).parent / "embedded").touch()
+    return [image.mean(), image.std()]
+"""
+
+
+@pytest.fixture
+def images(tmp_path, monkeypatch):
+    """Make six images of two classes and an encoder that leaves a trace, where the commands are typed."""
+    rng = np.random.default_rng(0)
+    for label in ("neuron", "rbc"):
+        (tmp_path / "raw" / label).mkdir(parents=True)
+        for i in range(3):
+            pixels = rng.integers(0, 255, (16, 16, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "raw" / label / f"{i}.png")
+    (tmp_path / "mine.py").write_text(ENCODER)
+    (tmp_path / "file").write_text("something else")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("run --select nosuch", "Got --select 'nosuch'"),
+        ("run --select inner-cv --shots 1", "No shot level can be drawn"),
+        ("run --shots 50", "No shot level can be drawn from this data"),
+        ("run --select transfer --transfer nosuch", "Got --transfer nosuch, which holds no run"),
+        ("run --split source", "Got --split source, and 6 of 6 items have no source"),
+        ("run --noise-kind asymmetric --noise 0,.2 --confusable rbc>a", "Got --confusable with class 'a'"),
+        ("run --noise-kind instance-dependent --noise 0,.2 --shots 50", "No shot level can be drawn from this data"),
+        ("ablate --vary color=grey --shots 40", "No shot level can be drawn from this data"),
+        ("tune --head knn --shots 1", "expected at least 2 and 2, since what is tuned on is never evaluated on"),
+        ("audit --head nosuch", "Got head 'nosuch'"),
+        ("next --n 2", "where every image has a label"),
+        ("fit --save file/cells.model", "Got file/cells.model, where model.json cannot be written"),
+    ],
+)
+def test_it_is_said_before_anything_is_embedded(bench, images, words, said):
+    code, text = bench(*words.split(), "--data", "raw", "--encoder", "mine.py:slow", "--out", "out")
+    assert code == 2 and said in text, text
+    assert not (images / "embedded").exists()
+
+
+def test_what_can_be_done_is_embedded_by_this_encoder(bench, images):
+    words = "run --data raw --encoder mine.py:slow --shots 1 --draws 1 --head knn --no-baselines --no-report --out out"
+    code, text = bench(*words.split())
+    assert code == 0, text
+    assert (images / "embedded").exists()
+
+
+def test_a_pilot_is_planned_before_anything_is_trained(bench, images):
+    code, text = bench("pilot", "--data", "raw", "--pool", "raw", "--shots", "50", "--out", "out")
+    assert code == 2 and "No shot level can be drawn from this data" in text, text
+    assert not (images / "out" / "pilot").exists()
+
+
+def test_a_pretrained_encoder_has_a_place_before_it_is_trained(bench, images):
+    code, text = bench("pretrain", "--data", "raw", "--to", "file/cells.encoder")
+    assert code == 2 and "Got file" in text and "cannot be written" in text, text
