@@ -14,8 +14,10 @@ import numpy as np
 from bench.fitting.scaling import scale_rows
 from bench.heads.choice import choose_setting, may_leave_out
 from bench.heads.contract import Head, Params
+from bench.heads.left_out import rows_left
 from bench.heads.support import Support
 from bench.protocol.folds import deal_groups
+from bench.studies.classifier.temperature import settled_temperature
 
 MOST = 4000  # rows up to which groups are left out in closed form
 FOLDS = 10
@@ -57,9 +59,15 @@ class LeftOut:
 
     def settle(self, y: np.ndarray, among: np.ndarray | None = None) -> tuple[int, float]:
         """Return which setting some rows choose, and the temperature. y (n,): labels; among bool (n,): None for all."""
-        if self.chosen:
-            return choose_setting(self.head, self.P, y, self.part, self.shape, among=among)
-        return 0, self.head.published_temperature(self.shape[0], self.P.shape[-1], self.shape[1])
+        K = self.P.shape[-1]
+        published = self.head.published_temperature(self.shape[0], K, self.shape[1])
+        if not self.chosen:
+            return 0, published
+        at, _ = choose_setting(self.head, self.P, y, self.part, self.shape, among=among)
+        rows = rows_left(y[None], self.part, K)[0, np.arange(len(y)), y] > 0
+        if among is not None:
+            rows &= among
+        return at, settled_temperature(self.P[at, rows], y[rows], published)
 
 
 def deal_folds(y: np.ndarray, group: np.ndarray, n_classes: int) -> np.ndarray:
