@@ -8,9 +8,9 @@ with one or two it is about them alone. Three sources are added up, as functions
                                 c = mean over rows of the largest of P_T, a = (right + 1/2) / (n + 1)
     known before                (WEIGHT / 2) (u - u0)^2
 
-The second uses all rows alike, and is least where they are as sure as they are often right, of which a is the estimate by
-Jeffreys' prior. u0 is that of the published temperature T0, or, as T0 is too high for what is easier than the data it was
-fitted on, of
+The second uses all rows alike, and is least where they are as sure as they are often right, of which a is the estimate
+by Jeffreys' prior. u0 is that of the published temperature T0, or, as T0 is too high for what is easier than what it
+was fitted on, of
 
     T0 (e / EASY)^2   where   e = (wrong + 1) / (n + 2) < EASY
 
