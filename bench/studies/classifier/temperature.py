@@ -24,7 +24,7 @@ from scipy.optimize import brentq, minimize_scalar
 
 from bench.heads.temperature import LARGEST, log_probabilities
 
-WEIGHT = 3.0  # this and EASY: fitted on other sets than those that judge them, results/classifier
+WEIGHT = 3.0  # this and EASY: chosen without the blood cells that they were made for, results/classifier
 EASY = 0.15
 PLACES = 17  # between which the least value is looked for
 
