@@ -39,19 +39,24 @@ def solve(
     weight: np.ndarray | None,
     limits: Limits,
     products: Backend | None,
+    start: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return W float32 (P, L, K, r), gap and steps (P, L) for label vectors Y (P, n); see `linalg.minimise`.
 
-    loss: the share that labels are smoothed by, and q of generalised cross-entropy or 0; not both. products: makes
-    those of all problems at once; None compiles them.
+    start (P, S, K, r): W that the first S stages begin at, which follow from no others; None: at 0. loss: the
+    share that labels are smoothed by, and q of generalised cross-entropy or 0; not both. products: makes those of all
+    problems at once; None compiles them.
     """
     Zt, mean_Z, curvature = rows
     stages, r, L = Stages.of(path), len(Zt), 1 + max(stage.at for stage in path if stage.at is not None)
     alike = np.empty(0, np.float32)
     problems = [
-        _problem(curvature, y, alike if weight is None else weight[i].astype(np.float32), stages)
+        _problem(
+            curvature, y, alike if weight is None else weight[i].astype(np.float32), stages,
+            np.zeros((stages.starts, n_classes, r), np.float32) if start is None else start[i],
+        )
         for i, y in enumerate(Y)
-    ]
+    ]  # fmt: skip
     if products is None:
         for own in problems:
             told = stages, own.bends, limits
@@ -64,7 +69,7 @@ def solve(
     return W, np.stack([own.found.gap for own in problems]), np.stack([own.found.steps for own in problems])
 
 
-def _problem(curvature: np.ndarray, labels: np.ndarray, weight: np.ndarray, stages: Stages) -> _Own:
+def _problem(curvature: np.ndarray, labels: np.ndarray, weight: np.ndarray, stages: Stages, start: np.ndarray) -> _Own:
     present, y = np.unique(labels, return_inverse=True)
     K, r, L = len(present), len(curvature), 1 + stages.at.max()
     steepest = float(curvature[:-1].max()) / max(K - 1, 1) if r > 1 else 0.0
@@ -73,10 +78,9 @@ def _problem(curvature: np.ndarray, labels: np.ndarray, weight: np.ndarray, stag
     axes = np.zeros((K, K), np.float32), np.ones(K, np.float32), np.zeros((K - 1, K), np.float32)
     numbers = np.zeros(NUMBERS)
     numbers[SCALE] = 1
-    problem = Problem(
-        *axes, W, G, D, s, y_, np.zeros(MANY), last, before, older, np.zeros(r, np.float32), workspace, numbers
-    )
-    begin(problem, stages.l2[0], stages.ahead[0], stages.bend[0])
+    start, penalty = np.ascontiguousarray(start[:, present]), np.zeros(r, np.float32)
+    problem = Problem(*axes, W, G, D, s, y_, np.zeros(MANY), last, before, older, start, penalty, workspace, numbers)
+    begin(problem, stages, 0)
     found = Solution(np.zeros((L, K, r), np.float32), np.zeros(L), np.zeros(L, np.int64))
     return _Own(problem, Bends(curvature, steepest), present, (y, weight), found)
 

@@ -108,17 +108,23 @@ def bound(p: Problem) -> float:
 
 
 @compiled
-def begin(p: Problem, l2: float, ahead: float, bend: float) -> None:
-    """Start at W = 0 where `ahead` is NaN, else so far along the last path points; see `ladder.Stage`."""
+def begin(p: Problem, stages: Stages, stage: int) -> None:
+    """Begin at the stage's start where `ahead` is NaN, else so far along the last path points; see `ladder.Stage`."""
     K, scale = len(p.W), p.numbers[SCALE]
-    moves, turns = np.float32(ahead), np.float32(bend)
+    l2, ahead = stages.l2[stage], stages.ahead[stage]
+    moves, turns = np.float32(ahead), np.float32(stages.bend[stage])
     for k in range(K):
         W, last, before, older, G, D = p.W[k], p.last[k], p.before[k], p.older[k], p.G[k], p.D[k]
-        for j in range(len(W)):
-            G[j] = D[j] = W[j] = ZERO
-            if ahead == ahead:
+        if ahead == ahead:
+            for j in range(len(W)):
                 move = last[j] - before[j]
                 W[j] = last[j] + moves * move + turns * (move - (before[j] - older[j]))
+        else:
+            start = p.start[stage, k]
+            for j in range(len(W)):
+                W[j] = start[j]
+        for j in range(len(W)):
+            G[j] = D[j] = ZERO
         for m in range(K):
             p.rotation[k, m] = ONE if k == m else ZERO
     contrast(p)
@@ -254,7 +260,7 @@ def leave(p: Problem, stages: Stages, stage: int, found: Solution, solved: bool)
         found.gap[at] = p.numbers[ABOVE] / max(p.numbers[F], TINY)
         found.steps[at] = int(p.numbers[STEPS])
     if over and stage + 1 < len(stages.l2):
-        begin(p, stages.l2[stage + 1], stages.ahead[stage + 1], stages.bend[stage + 1])
+        begin(p, stages, stage + 1)
     return over
 
 

@@ -51,6 +51,12 @@ def plan_path(l2: Sequence[float], top: float = TOP) -> list[Stage]:
     return stages
 
 
+def is_point(l2: float, top: float = TOP) -> bool:
+    """Return whether this strength is a path point."""
+    steps = math.log(l2 / top) / math.log(STEP)
+    return abs(steps - round(steps)) < 1e-9 and steps > -0.5
+
+
 def _next(l2: float, ahead: float, points_done: int, is_path_point: bool, at: int | None) -> Stage:
     """Return a stage so many path points ahead of the last one, extrapolated from those that are done."""
     if points_done < 2:

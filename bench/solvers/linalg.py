@@ -11,7 +11,8 @@ by L-BFGS (Nocedal & Wright 2006, sec. 7.2). What makes it fast:
     + l2 is close to the Hessian, and exactly the Hessian at W = 0 for cross-entropy. It is scaled by the newest pair
     (their eq. 7.20), and the unit step is tried first.
 (B) A weak l2 starts from stronger ones (`bench.solvers.ladder`), which only have to show the way: `PASSING`.
-(C) On a CPU steps are compiled (`bench.solvers.compiled`), with four pairs, on the axes of C where a stage begins,
+(C) On a CPU, large problems start from what their leading coordinates alone give (`bench.solvers.narrow`).
+(D) On a CPU steps are compiled (`bench.solvers.compiled`), with four pairs, on the axes of C where a stage begins,
     where H is diagonal; and as the losses see differences of scores alone, products are made for all classes but one.
     What is here runs on arrays of a GPU, or for losses that are not compiled: all problems step at once, and keep one
     pair ("memoryless") and the diagonal of C, renewed at every step. Small problems solve all l2 at once, without (B).
@@ -33,6 +34,8 @@ from bench.products import backend_of, fast_products
 from bench.solvers import ladder
 from bench.solvers.arrays import Solving
 from bench.solvers.ladder import Stage, plan_path
+from bench.solvers.narrow import TOLERANCE as OF_A_START
+from bench.solvers.narrow import Arrays, is_large, leading, narrowed, plan, widened
 from bench.solvers.problem import Limits
 from bench.solvers.rows import Loss, Rows, Solved
 
@@ -75,12 +78,16 @@ def minimise(
     apart = [Stage(value, None, False, at) for at, value in enumerate(wanted)]
     limits = Limits(TIGHT if work < FEW else TOLERANCE, PASSING, ROUNDING, SLACK, LEAST_WEIGHT, MOST_STEPS)
     if loss.one is not None and isinstance(rows.Zt, np.ndarray):
-        from bench.solvers.compiled import solve
-
-        stages = plan_path(wanted, top) if top else apart
-        arrays = rows.Zt, rows.mean_Z, rows.curvature
-        with nullcontext() if work < COMPILED else fast_products(backend_of(rows.Zt), n * r) as products:
-            W, gap, steps = solve(arrays, Y, n_classes, stages, loss.one, weight, limits, products)
+        labels, arrays = (Y, n_classes, weight), (rows.Zt, rows.mean_Z, rows.curvature)
+        start, stages = None, plan_path(wanted, top) if top else apart
+        if top and is_large(arrays):
+            stages = plan(wanted, top)
+            first = [stage.l2 for stage in stages if stage.ahead is None]
+            each = [Stage(value, None, False, at) for at, value in enumerate(first)]
+            roughly = limits._replace(tolerance=OF_A_START)
+            some = leading(rows.curvature)
+            start = widened(_solve(narrowed(arrays, some), labels, each, loss.one, roughly).W, some, r)
+        W, gap, steps = _solve(arrays, labels, stages, loss.one, limits, start)
         return Solved(W[:, place], gap[:, place], steps[:, place])
     tracks = [[stage] for stage in apart] if top == 0 or work < SMALL else [plan_path(wanted, top)]
     with (
@@ -92,3 +99,20 @@ def minimise(
             solving.step()
     W, gap, steps = solving.solved
     return Solved(W[:, place], gap[:, place], steps[:, place])
+
+
+def _solve(
+    rows: Arrays,
+    labels: tuple[np.ndarray, int, np.ndarray | None],
+    stages: Sequence[Stage],
+    loss: tuple[float, float],
+    limits: Limits,
+    start: np.ndarray | None = None,
+) -> Solved:
+    """Return `bench.solvers.compiled.solve` by the products that suit the size. labels: Y, how many classes, weight."""
+    from bench.solvers.compiled import solve
+
+    (r, n), (Y, n_classes, weight) = rows[0].shape, labels
+    is_compiled = r * n * n_classes < COMPILED
+    with nullcontext() if is_compiled else fast_products(backend_of(rows[0]), n * r) as products:
+        return Solved(*solve(rows, Y, n_classes, stages, loss, weight, limits, products, start))

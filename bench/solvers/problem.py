@@ -42,7 +42,8 @@ class Problem(NamedTuple):
     rotation (K, K): orthogonal columns u_j, the axes of the classes' curvature, which is bend (K,) along them. All of
     a stage is kept in these coordinates, as U'W: W (K, r), its gradient G, the direction D to go on; s, y
     (MANY, K, r): the newest moves and what they did to G, in a circle; sy (MANY,): their products. As they are: last,
-    before, older: W of the three last path points. contrast (K - 1, K): the rows of `rotation` minus its last one.
+    before, older: W of the three last path points; start (S, K, r): W that the stages without a way begin at, which
+    are the first ones. contrast (K - 1, K): the rows of `rotation` minus its last one.
     penalty (r,): l2 but of the intercept. workspace (K, r). numbers: see `F` and so on; PAIRS counts all so far. CLOSE:
     whether f is as near to its minimum as at a path point that is passed; PASSED: whether that was kept for the next.
     """
@@ -59,19 +60,25 @@ class Problem(NamedTuple):
     last: np.ndarray
     before: np.ndarray
     older: np.ndarray
+    start: np.ndarray
     penalty: np.ndarray
     workspace: np.ndarray
     numbers: np.ndarray
 
 
 class Stages(NamedTuple):
-    """The path of `ladder.plan_path` as arrays: l2, ahead (NaN to start at W = 0), bend, is_path_point, at (or -1)."""
+    """The path of `ladder.plan_path` as arrays: l2, ahead (NaN of a start), bend, is_path_point, at (or -1)."""
 
     l2: np.ndarray
     ahead: np.ndarray
     bend: np.ndarray
     is_path_point: np.ndarray
     at: np.ndarray
+
+    @property
+    def starts(self) -> int:
+        """How many stages do not follow from others; they come first."""
+        return int(np.isnan(self.ahead).sum())
 
     @classmethod
     def of(cls, path: Sequence[Stage]) -> Stages:
