@@ -167,12 +167,13 @@ def rows_of(view: View, split: Split, inputs: SweepInputs, axes: Callable[[], Ax
     pays, unless rows are so many that no products are kept; of many splits, each serves a few draws. The data alone
     decides, as numbers from sliced products may differ in the last bit.
     """
-    axes = axes or axes_for(view, inputs)
+    axes, is_unit = axes or axes_for(view, inputs), view.scaling == "unit"
     if inputs.scale_by == "support":
-        return ScaledByDraw(view.take, inputs.groups, inputs.device)
+        return ScaledByDraw(view.take, inputs.groups, inputs.device, is_unit)
     if sum(map(len, inputs.plan.repeats)) == 1 and keeps_products(len(inputs.groups)):
-        return Pool(view.scaled(split.train, inputs.groups), inputs.groups, BUDGET, inputs.device, axes)
-    return ScaledBySplit(view.scaler(split.train, inputs.groups), inputs.groups, axes, inputs.device)
+        scaled = view.scaled(split.train, inputs.groups)
+        return Pool(scaled, inputs.groups, BUDGET, inputs.device, axes, is_unit=is_unit)
+    return ScaledBySplit(view.scaler(split.train, inputs.groups), inputs.groups, axes, inputs.device, is_unit)
 
 
 def _levels(units: Sequence[FitBlock]) -> list[int]:

@@ -91,13 +91,14 @@ class ScaledBySplit:
     With many splits, each serves few draws, and these see only some of the rows. Where one split serves all draws,
     `bench.heads.pool.Pool` scales all rows once.
 
-    take: positions of rows (p,) to these rows scaled, (p, d). groups: (N,). axes: see `Support`.
+    take: positions of rows (p,) to these rows scaled, (p, d). groups: (N,). axes, is_unit: see `Support`.
     """
 
     take: Callable[[np.ndarray], np.ndarray]
     groups: np.ndarray
     axes: Callable[[], Axes]
     device: str = "cpu"
+    is_unit: bool = False
     kept: dict[bytes, np.ndarray] = field(default_factory=dict)
 
     def support(self, rows: np.ndarray, test: np.ndarray, groups: np.ndarray | None = None) -> Support:
@@ -107,22 +108,27 @@ class ScaledBySplit:
             self.kept.clear()
             self.kept[key] = self.take(test)
         groups = self.groups[rows] if groups is None else groups
-        return Support(self.take(rows), self.kept[key], groups, self.axes, is_centred=True, device=self.device)
+        return Support(
+            self.take(rows), self.kept[key], groups, self.axes, is_centred=True, device=self.device,
+            is_unit=self.is_unit,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class ScaledByDraw:
     """Rows that every draw scales by its own examples.
 
-    take: (rows (p,), the rows (n,) to scale by, their groups (n,)) to the former scaled, (p, d). groups: (N,).
+    take: (rows (p,), the rows (n,) to scale by, their groups (n,)) to the former scaled, (p, d). groups: (N,). is_unit:
+    see `Support`.
     """
 
     take: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
     groups: np.ndarray
     device: str = "cpu"
+    is_unit: bool = False
 
     def support(self, rows: np.ndarray, test: np.ndarray, groups: np.ndarray | None = None) -> Support:
         """Return the draw of these support rows (n,) and test rows, as heads see it; groups (n,): of the support."""
         groups = self.groups[rows] if groups is None else groups
         X = self.take(np.concatenate([rows, test]), rows, groups)
-        return Support(X[: len(rows)], X[len(rows) :], groups, device=self.device)
+        return Support(X[: len(rows)], X[len(rows) :], groups, device=self.device, is_unit=self.is_unit)

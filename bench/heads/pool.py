@@ -24,7 +24,8 @@ class Pool:
     """All rows X (N, d) of one split, scaled and so centred, and what its draws share: made once, sliced by every draw.
 
     groups: (N,), see `Support`. budget: bytes; 4 N^2 are needed for the cosines with the test rows to be kept. Without
-    them every draw makes its own. axes: gives those that rows are turned to; None: the pool's own.
+    them every draw makes its own. axes: gives those that rows are turned to; None: the pool's own. is_unit: see
+    `Support`.
     """
 
     def __init__(
@@ -34,8 +35,11 @@ class Pool:
         budget: int = BUDGET,
         device: str = "cpu",
         axes: Callable[[], Axes] | None = None,
+        *,
+        is_unit: bool = False,
     ) -> None:
         self.X = X
+        self.is_unit = is_unit
         self._axes = axes
         self.groups = groups
         self.device = device
@@ -51,7 +55,10 @@ class Pool:
             groups = self.groups[rows]
         if self.keeps_products:
             return _Drawn(self, rows, test, groups)
-        return Support(self.X[rows], self.X[test], groups, lambda: self.axes, is_centred=True, device=self.device)
+        return Support(
+            self.X[rows], self.X[test], groups, lambda: self.axes, is_centred=True, device=self.device,
+            is_unit=self.is_unit,
+        )  # fmt: skip
 
     @cached_property
     def axes(self) -> Axes:
@@ -61,7 +68,7 @@ class Pool:
     @cached_property
     def unit(self) -> np.ndarray:
         """All rows at length 1, float32 (N, d)."""
-        return unit_rows(self.X)
+        return self.X.astype(np.float32, copy=False) if self.is_unit else unit_rows(self.X)
 
     def tested(self, test: np.ndarray) -> TestRows:
         """Return what all draws with these test rows share; that of the last test rows asked for is kept."""
@@ -107,6 +114,7 @@ class _Drawn(Support):
         self._test = test
         self._groups = groups
         self._is_centred = True
+        self._is_unit = pool.is_unit
         self.device = pool.device
 
     @property

@@ -64,7 +64,8 @@ class Support:
 
     groups (n,): rows of one group are left out together when a head says what it is worth without them (`Head.loo`);
     None: each on its own. axes: gives those that rows are turned to; None: the rows' own. is_centred: the rows are few
-    of many whose mean is 0. device: where heads that can do their work, "cpu" or torch's name of a GPU.
+    of many whose mean is 0. device: where heads that can do their work, "cpu" or torch's name of a GPU. is_unit: all
+    rows have length 1 or 0, but for rounding.
     """
 
     def __init__(
@@ -75,9 +76,12 @@ class Support:
         axes: Callable[[], Axes] | None = None,
         is_centred: bool = False,
         device: str = "cpu",
+        *,
+        is_unit: bool = False,
     ) -> None:
         self.X = X
         self.X_test = X_test
+        self._is_unit = is_unit
         self._groups = groups
         self._axes = axes
         self._is_centred = is_centred
@@ -126,11 +130,15 @@ class Support:
     @cached_property
     def unit(self) -> tuple[np.ndarray, np.ndarray]:
         """Rows and test rows at length 1, float32 (n, d) and (n_test, d)."""
+        if self._is_unit:
+            return self.X.astype(np.float32, copy=False), self.X_test.astype(np.float32, copy=False)
         return unit_rows(self.X), unit_rows(self.X_test)
 
     @cached_property
     def cosine(self) -> np.ndarray:
         """Cosines of test rows with support rows, float32 (n_test, n); see `bench.products`."""
+        if self._is_unit and self._is_centred and self.shape[0] <= FEW:
+            return np.ascontiguousarray(self.inner.T)
         unit, unit_test = self.unit
         return products(unit_test, unit)
 
@@ -169,10 +177,16 @@ class Support:
         Of few rows it is one factor, their products. Of more it is two, so that the weights become those of the d
         dimensions, and no product is made of every row with every test row.
         """
-        (X, X_test), send = (rows.astype(np.float32, copy=False) for rows in self.shifted), backend_of(self.device).send
-        if len(X) > FEW:
-            return send(X), self.tested
-        return (send(products(X, X_test)),)
+        send = backend_of(self.device).send
+        if self.shape[0] > FEW:
+            return send(self.shifted[0].astype(np.float32, copy=False)), self.tested
+        return (send(self.inner),)
+
+    @cached_property
+    def inner(self) -> np.ndarray:
+        """Inner products of the shifted rows with the shifted test rows, float32 (n, n_test)."""
+        X, X_test = (rows.astype(np.float32, copy=False) for rows in self.shifted)
+        return products(X, X_test)
 
     @cached_property
     def geometry(self) -> Geometry:
