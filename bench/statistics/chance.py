@@ -61,8 +61,12 @@ class Chance:
 
 def share_of_answers(P: np.ndarray) -> np.ndarray:
     """Return float32 (N, K): the share of draws in which an item is taken for each class. P: (S, N, K)."""
-    answer = P.argmax(-1)  # (S, N)
-    counts = np.stack([(answer == k).mean(0) for k in range(P.shape[-1])], -1)
+    return shares_of(P.argmax(-1), P.shape[-1])
+
+
+def shares_of(answer: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return the same of answers (S, N)."""
+    counts = np.stack([(answer == k).mean(0) for k in range(n_classes)], -1)
     return counts.astype(np.float32)
 
 

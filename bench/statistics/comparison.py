@@ -33,7 +33,7 @@ class Comparison:
     part in comparisons; those of the oracle and diagnostics do not. trivial (M,): whether it is a baseline to be
     beaten, which networks with random weights are too, although they are diagnostics. in_turn: whether tested groups
     were learned from in other folds. learned: what the draws learned from, None without labels; rho (M,): how alike
-    items of a group are (`bench.statistics.learning`).
+    items of a group are (`bench.statistics.learning`), which is asked where groups are only learned from.
     """
 
     hits: Hits
@@ -74,8 +74,9 @@ def compare(answers: Comparison) -> Compared:
     ranked = np.flatnonzero(answers.compared)
     if not len(ranked):
         return Compared(rows, spread, ranked, spread)
-    own = Hits(hits.right[ranked], hits.total)
-    among = spread_of(own, answers.learned, None if answers.rho is None else answers.rho[ranked])
+    own, among = Hits(hits.right[ranked], hits.total), spread
+    if len(ranked) < len(hits.right):
+        among = spread_of(own, answers.learned, None if answers.rho is None else answers.rho[ranked])
     rows.loc[ranked, ["ci_low", "ci_high"]] = np.stack(limits(own, among.mean, *among.errors(of_scores)), 1)
     here = limits(own, among.mean, *among.errors_here(of_scores))
     rows.loc[ranked, ["ci_these_low", "ci_these_high"]] = np.stack(here, 1)

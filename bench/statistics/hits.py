@@ -49,16 +49,22 @@ def two_way_bootstrap(hits: Hits, *, resamples: int = RESAMPLES, seed: int = 0) 
     """
     M, S, G, K = hits.right.shape
     groups, draws = (_kept_counts if G * resamples <= KEPT else _counts)(G, S, resamples, seed)
-    of_group, of_draw = groups.astype(float), draws / S  # (B, G), (B, S)
-    total = of_group @ hits.total  # (B, K)
+    total, of_draw = groups.astype(float) @ hits.total, draws / S  # (B, K), (B, S)
+    of_group: np.ndarray = groups.astype(_exact_in(hits.right))  # (B, G)
     with np.errstate(invalid="ignore"):
         inverse = 1 / np.where(total > 0, total, np.nan)
     out = np.empty((M, resamples))
     for m in range(M):
-        right = of_group @ hits.right[m].transpose(1, 0, 2).reshape(G, S * K)  # (B, S*K)
-        recall = (of_draw[:, None] @ right.reshape(-1, S, K))[:, 0] * inverse
+        right = of_group @ hits.right[m].transpose(1, 0, 2).reshape(G, S * K).astype(of_group.dtype)  # (B, S*K)
+        recall = (of_draw[:, None] @ right.reshape(-1, S, K).astype(float))[:, 0] * inverse
         out[m] = np.nanmean(recall, 1)
     return out
+
+
+def _exact_in(right: np.ndarray) -> type:
+    """Return the shorter type in which sums of G resampled counts (M, S, G, K) have no rounding."""
+    is_whole = len(right) and right.shape[2] * right.max() < 2**24 and (right == np.rint(right)).all()
+    return np.float32 if is_whole else np.float64
 
 
 def _counts(G: int, S: int, resamples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -200,12 +200,13 @@ def deletions(learned: Learned, parts: np.ndarray, weight: np.ndarray, seed: int
     some = without > 0.5
     inverse = np.where(some, 1 / np.where(some, without, 1), 0)
     centred = parts - parts.mean(1, keepdims=True)
-    repeats, first = np.unique(learned.fold, axis=0, return_inverse=True)
+    names: dict[bytes, int] = {}
+    first = np.array([names.setdefault(fold.tobytes(), len(names)) for fold in learned.fold])
+    repeats = learned.fold[np.unique(first, return_index=True)[1]]
     sums = np.stack([
         np.einsum("msg,fg->msf", centred, (repeat == np.arange(F)[:, None]).astype(np.float64), optimize=True)
         for repeat in repeats
     ])  # fmt: skip  # (repeats, M, S, F): what draw s would be in the fits of a repeat
-    first = first.reshape(-1)
 
     def effects(order: np.ndarray) -> np.ndarray:
         by_fit = sums[first, :, order].transpose(1, 0, 2).reshape(M, P)

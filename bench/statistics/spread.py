@@ -122,8 +122,9 @@ def spread_of(
     """Return how far the scores of `hits` would be elsewhere.
 
     learned: what the draws learned from, and rho (M,): how alike items of a group are,
-    `bench.statistics.learning.alike`; None where nothing was learned (zero-shot), or where the training groups are to
-    be taken as they are. in_turn: that groups are tested in turn, where `learned` is not known.
+    `bench.statistics.learning.alike`, which is not asked where groups are tested in turn; None where nothing was
+    learned (zero-shot), or where the training groups are to be taken as they are. in_turn: that groups are tested in
+    turn, where `learned` is not known.
 
     Balanced accuracy is linearised around the recalls, and what is left is a table draws x groups of two crossed
     random factors. The variance of draws is freed of their interaction with test groups (Owen 2007, section 2). Groups
@@ -149,9 +150,9 @@ def spread_of(
     centred = of_draw - of_draw.mean(1, keepdims=True)
     shared = both @ both.T * (G / max(G - 1, 1))
     luck = _positive((centred @ centred.T - shared) / (S * (S - 1)), centred @ centred.T / (S * (S - 1)))
-    if learned is None or rho is None:
+    if learned is None or (rho is None and not learned.in_turn):
         return Spread(recall.mean(1), test, luck, luck, in_turn, None, df_test, S - 1.0, 1.0)
-    if not learned.in_turn:
+    if not learned.in_turn and rho is not None:
         fits = np.ones((S, 1)) if learned.holds.shape[0] == S else _fit_shares(learned, share)
         stretch = np.sqrt(S * common_lucks(learned, fits, rho))
         learning = luck * stretch[:, None] * stretch

@@ -15,9 +15,9 @@ from bench.report.tables.rows import ROLE_DIAGNOSTIC
 from bench.report.tables.sides import Sides
 from bench.runs.blocks import FitBlock
 from bench.runs.facts import RunFacts
-from bench.statistics.chance import share_of_answers
+from bench.statistics.chance import shares_of
 from bench.statistics.comparison import Comparison
-from bench.statistics.hits import Hits, count_hits
+from bench.statistics.hits import Hits, tally
 from bench.statistics.learning import alike, margins
 
 
@@ -29,6 +29,7 @@ def answers_of(
     Raises BenchError where predictions are missing.
     """
     tested, learned, y = sides.tested, None, sides.y[sides.rows]
+    scored_group, group = (_numbered(names) for names in (tested.group, sides.group[sides.rows]))
     fits: list[pd.DataFrame] = []
     rho: list[list[float]] = [[] for _ in block[0].rates]
     right: list[list[np.ndarray]] = [[] for _ in block[0].rates]
@@ -40,10 +41,12 @@ def answers_of(
         learned = learned or sides.learned(predictions, facts)  # the draws of a level are the same for all units
         P = tested.pool(predictions.P)
         for r in range(len(unit.rates)):
-            rho[r].append(alike(margins(predictions.P[:, r], y), y, sides.group[sides.rows]))
-            hits, total = count_hits(P[:, r], tested.y, tested.group)
+            if facts.split_rule not in IN_TURN:
+                rho[r].append(alike(margins(predictions.P[:, r], y), y, group))
+            answer = P[:, r].argmax(-1)  # (S, N)
+            hits, total = tally(answer == tested.y, tested.y, scored_group, P.shape[-1])
             right[r].append(hits)
-            shares[r].append(share_of_answers(P[:, r]))
+            shares[r].append(shares_of(answer, P.shape[-1]))
     no_oracle = np.array([unit.selection != "oracle" and not facts.diagnostic for unit in block])
     compared = no_oracle & [facts.role(unit.encoder) != ROLE_DIAGNOSTIC for unit in block]
     # A network with random weights that was trained here does know biology.
@@ -51,9 +54,15 @@ def answers_of(
     in_turn = facts.split_rule in IN_TURN and learned is not None  # without labels nothing is learned from
     answers = []
     for r in range(len(block[0].rates)):
-        answer = Comparison(
-            hits=Hits(np.stack(right[r]), total), shares=np.stack(shares[r]), y=tested.y, group=tested.group,
-            compared=compared, trivial=trivial, in_turn=in_turn, learned=learned, rho=np.array(rho[r]),
+        comparison = Comparison(
+            hits=Hits(np.stack(right[r]), total), shares=np.stack(shares[r]), y=tested.y, group=scored_group,
+            compared=compared, trivial=trivial, in_turn=in_turn, learned=learned,
+            rho=np.array(rho[r]) if rho[r] else None,
         )  # fmt: skip
-        answers.append(answer)
+        answers.append(comparison)
     return pd.concat(fits, ignore_index=True), answers
+
+
+def _numbered(names: np.ndarray) -> np.ndarray:
+    """Return numbers of names (N,), in their order: strings are sorted slowly, and every row of a table sorts them."""
+    return np.unique(names, return_inverse=True)[1]

@@ -42,7 +42,11 @@ class Sides:
     def of(cls, table: pd.DataFrame, plan: SplitPlan, facts: RunFacts) -> Sides:
         """Return the sides of a plan's splits of an instance table."""
         rows, group = plan.test_rows(), table["group"].to_numpy(str)
-        counts = [len(np.unique(group[split.train])) for repeat in plan.repeats for split in repeat]
+        names, number = np.unique(group, return_inverse=True)
+        counts = [
+            np.count_nonzero(np.bincount(number[split.train], minlength=len(names)))
+            for repeat in plan.repeats for split in repeat
+        ]  # fmt: skip
         return cls(
             scored_items(table, rows, facts.classes), plan, rows, class_codes(table, facts.classes), group,
             float(np.mean(counts)),
@@ -61,11 +65,12 @@ class Sides:
 
 def few_training_groups(table: pd.DataFrame, plan: SplitPlan, classes: Sequence[str]) -> dict[str, str]:
     """Return flag -> sentence where a class has few groups to learn from in some split."""
-    label, group = table["label"].to_numpy(str), table["group"].to_numpy(str)
-    counts = [
-        (len(np.unique(group[split.train][label[split.train] == name])), name)
-        for repeat in plan.repeats for split in repeat for name in classes
-    ]  # fmt: skip
+    names, group = np.unique(table["group"].to_numpy(str), return_inverse=True)
+    pair = (class_codes(table, classes) + 1) * len(names) + group  # the first of no class
+    counts: list[tuple[int, str]] = []
+    for split in (split for repeat in plan.repeats for split in repeat):
+        there = np.bincount(pair[split.train], minlength=(len(classes) + 1) * len(names)) > 0
+        counts += zip(there.reshape(len(classes) + 1, -1)[1:].sum(1).tolist(), classes, strict=True)
     count, name = min(counts)
     if count >= FEW_TRAINING:
         return {}
