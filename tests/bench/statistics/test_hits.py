@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.statistics.hits import Hits, count_hits, held_out_best, tally, two_way_bootstrap
+from bench.statistics.hits import Hits, _exact_in, count_hits, held_out_best, tally, two_way_bootstrap
 
 
 def study(rng: np.random.Generator, n_groups: int, n_draws: int, gaps: list[float]) -> Hits:
@@ -52,3 +52,16 @@ def test_the_best_of_many_equal_methods_is_no_better_on_the_other_half():
 def test_one_group_a_class_cannot_be_halved():
     total = np.array([[4, 0], [0, 4]])
     assert np.isnan(held_out_best(Hits(total[None, None].astype(float), total)))
+
+
+def test_resampled_counts_are_summed_without_rounding_in_either_type(monkeypatch):
+    hits = study(np.random.default_rng(2), 60, 8, [0.0, 0.1])
+    shorter = two_way_bootstrap(hits, resamples=300)
+    monkeypatch.setattr("bench.statistics.hits._exact_in", lambda right: np.float64)
+    assert np.array_equal(shorter, two_way_bootstrap(hits, resamples=300))
+
+
+def test_counts_too_large_or_not_whole_are_summed_in_double_precision():
+    assert _exact_in(np.full((1, 2, 4, 3), 2.0**22 - 1)) is np.float32
+    assert _exact_in(np.full((1, 2, 4, 3), 2.0**22)) is np.float64
+    assert _exact_in(np.full((1, 2, 4, 3), 0.5)) is np.float64

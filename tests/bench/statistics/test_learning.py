@@ -7,7 +7,9 @@ import pytest
 
 from bench.protocol.splits import plan_splits
 from bench.protocol.supports import draw_supports
+from bench.statistics.hits import Hits, tally
 from bench.statistics.learning import ORDER, Learned, alike, common_luck, common_lucks, deletions, learned_from, margins
+from bench.statistics.spread import of_scores, spread_of
 
 CLASSES = ("a", "b")
 
@@ -119,3 +121,13 @@ def test_draws_that_owe_nothing_to_their_groups_leave_nothing_when_chance_is_sub
         found = deletions(one, parts - parts.mean(), np.full(G, 1 / G), seed=i)
         raw, noise = raw + found.raw[0, 0], noise + found.noise[0, 0]
     assert noise == pytest.approx(raw, rel=0.15)
+
+
+def test_where_groups_are_tested_in_turn_the_spread_does_not_ask_how_alike_their_items_are(make_table):
+    one, *_, group, y = drawn(make_table(CLASSES, 8, 3), 4, 5, True)
+    rng = np.random.default_rng(0)
+    right, total = tally(rng.random((2, 5, len(y))) < 0.8, y, group, 2)
+    with_rho, without = (spread_of(Hits(right, total), one, rho) for rho in (np.zeros(2), None))
+    assert with_rho.in_turn and np.array_equal(with_rho.deleted.raw, without.deleted.raw)
+    for a, b in zip(with_rho.errors(of_scores), without.errors(of_scores), strict=True):
+        assert np.array_equal(a, b)
