@@ -31,8 +31,8 @@ STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
             why="typical of a region without a label", papers=("Hacohen et al. 2022",),
         ),
         "maxherding": Strategy(
-            pick=herd, brief="what stands for most images without a label near them",
-            why="stands for many images that have no label near them", papers=("Bae et al. 2024",),
+            pick=herd, brief="what represents most images with no label near them",
+            why="represents many images with no label near them", papers=("Bae et al. 2024",),
         ),
         "margin": Strategy(
             pick=margin, brief="between two classes", why="the model cannot tell its two likeliest classes apart",
@@ -48,8 +48,8 @@ STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
             models=1, papers=("Ash et al. 2020",),
         ),
         "uherding": Strategy(
-            pick=uncertainty_herding, brief="what stands for most doubtful images",
-            why="stands for many images that the model is unsure of", models=1, papers=("Bae et al. 2025",),
+            pick=uncertainty_herding, brief="what represents most doubtful images",
+            why="represents many images that the model is unsure of", models=1, papers=("Bae et al. 2025",),
         ),
         "committee": Strategy(
             pick=committee, brief="where heads and encoders differ", why="heads and encoders differ on it", models=2,

@@ -82,7 +82,7 @@ class PlanResult(Shows):
              *labels_text({str(name): value for name, value in row.items()}))
             for row in self.table.to_dict("records")
         ]  # fmt: skip
-        caption = f"Labels per class for {points(self.target)}% on other slides; forecasts with 90% intervals"
+        caption = f"Labels per class needed for {points(self.target)}% on new slides; forecasts with 90% intervals"
         return [
             Title(text=self.sentences[0]), Table(head=HEAD, rows=rows, texts=2, caption=caption),
             Items(heading="To know", items=self.sentences[1:]),

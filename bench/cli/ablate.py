@@ -109,4 +109,4 @@ def _show(found: Ablation) -> None:
     table.title = f"Against {found.encoder} as it is ({points(most['base'].iloc[0])}), {labels} per class"
     console.print(table, soft_wrap=False)
     console.print(plain_words(verdict(found.table, found.encoder)))
-    console.print(found.run.summary(), f"All of it: {found.folder / PAGE}", sep="\n")
+    console.print(found.run.summary(), f"Full results: {found.folder / PAGE}", sep="\n")

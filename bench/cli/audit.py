@@ -121,11 +121,12 @@ def _show(found: Audit) -> None:
     console.print(plain_words(verdict(found.about)))
     if found.about.test:
         console.print(plain_words(on_test(found.about.test)))
-    console.print(f"All of it: {found.folder / PAGE}")
+    console.print(f"Full results: {found.folder / PAGE}")
     if len(found.findings):
         console.print(
-            f"Next: look at the images, fill in the column action of {found.folder / FIX} (keep, relabel or drop), and "
-            "give it to bench audit --apply with --to, a new label table beside or above the images."
+            f"Next: look at the images and write keep, relabel or drop in the column action of {found.folder / FIX}. "
+            f"Then bench audit with --apply {found.folder / FIX} and --to TABLE.csv writes a new label table; "
+            "TABLE.csv has to lie beside or above the images."
         )
 
 

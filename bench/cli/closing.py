@@ -36,7 +36,7 @@ def say_next(
     if after == "run":
         command = next_step.after_run(evidence, typed, known)
     elif after == "dry run":
-        command = f"Next, to do it: {next_step.proposal('run', typed, known, {'--dry-run': None})}"
+        command = f"Next, run it: {next_step.proposal('run', typed, known, {'--dry-run': None})}"
     else:
         more = {"--shots": shots}
         if "--encoder" not in typed:

@@ -77,7 +77,7 @@ def data_check(
         print_instances(count_instances(cut.table), cut.table["cell_label"].dropna())
     if to is not None:
         write_atomically(to, page)
-        console.print(f"To look at it: {to}")
+        console.print(f"Report to open in a browser: {to}")
     say_next("data check", check.dataset.table, sorted(set(check.dataset.table["label"])), check.dataset.lost)
 
 

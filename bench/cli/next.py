@@ -103,7 +103,7 @@ def _show(found: Next) -> None:
         again = make_table("look again", "why")
         for row in checks.to_dict("records"):
             again.add_row(row["path"], row["why"])
-        again.title = "Labels that are worth a second look more than a new one: more likely wrong than right"
+        again.title = "Labels that are more likely wrong than right: look at them again before you label new images"
         console.print(again, soft_wrap=False)
     for sentence in verdict(found):
         console.print(sentence)

@@ -75,9 +75,9 @@ def verdict(evidence: Evidence) -> str:
         what += f" of {evidence.n_groups:,} {_plural('group', evidence.n_groups)}"
     if evidence.fewest >= RANK_FROM:
         enough = f"every class has {RANK_FROM} or more {'groups' if evidence.grouped else 'images'}"
-        return f"{what} can tell encoders apart whose scores differ clearly: {enough}."
+        return f"{what} are enough to tell apart encoders whose scores differ clearly: {enough}."
     can = "cannot tell encoders apart" if evidence.fewest < T_FROM else "give a score, but cannot tell encoders apart"
-    return f"{what} {can}; about {_more(evidence)} would."
+    return f"{what} {can}; about {_more(evidence)} would be enough."
 
 
 def levels(evidence: Evidence) -> list[int]:
@@ -113,12 +113,18 @@ def with_lost(lost: Mapping[str, str], typed: Typed) -> dict[str, str]:
 def after_run(evidence: Evidence, typed: Typed, known: Sequence[str]) -> str:
     """Return the command that fits after a run: with more images, with wrong labels, the leak, or all runs as one."""
     if evidence.fewest < RANK_FROM:
-        return f"Add images and run it again, which does only what is new: {proposal('run', typed, known, {})}"
+        return (
+            "Add images and run the same command again; it computes only what is new: "
+            f"{proposal('run', typed, known, {})}"
+        )
     if "--noise" not in typed:
-        return f"Next, with some of the labels wrong: {proposal('run', typed, known, {'--noise': '0,0.2,0.4'})}"
+        return f"Next, see what wrong labels cost: {proposal('run', typed, known, {'--noise': '0,0.2,0.4'})}"
     if evidence.grouped and "--leak" not in typed:
-        return f"Next, what knowing the slide is worth: {proposal('run', typed, known, {'--leak': ''})}"
-    return f"Next, all runs as one leaderboard: {proposal('leaderboard', typed, ['--out'], {})}"
+        return (
+            "Next, see how much a score rises if slides are in both training and test: "
+            f"{proposal('run', typed, known, {'--leak': ''})}"
+        )
+    return f"Next, join all runs into one leaderboard: {proposal('leaderboard', typed, ['--out'], {})}"
 
 
 def take_home(typed: Typed, known: Sequence[str], run: str) -> str:

@@ -126,6 +126,6 @@ def _show(found: Pilot) -> None:
     console.print(
         f"{removed:,} of {counted(images, 'image to learn from', 'images to learn from')} are also labelled ones, "
         "and were left out.",
-        found.run.summary(), f"All of it: {found.folder / PAGE}",
+        found.run.summary(), f"Full results: {found.folder / PAGE}",
         sep="\n",
     )  # fmt: skip

@@ -67,7 +67,7 @@ def plan(
             *(f"{points(row[f'score_x{k}'])} [{interval(row[f'low_x{k}'], row[f'high_x{k}'])}]" for k in (2, 4)),
             *labels_text(row),
         )  # fmt: skip
-    table.title = f"Labels per class for {points(found.goal)}% on other slides; forecasts with 90% intervals"
+    table.title = f"Labels per class needed for {points(found.goal)}% on new slides; forecasts with 90% intervals"
     console.print(table, soft_wrap=False)
     for sentence in sentences(found):
         console.print(sentence)

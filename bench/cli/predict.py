@@ -149,11 +149,11 @@ def _show(model: Model, asked: Asked, found: Predicted, images: ImageRows | None
     table.title = f"{counted(found.instances, 'instance')} of {counted(found.images, 'image')}"
     console.print(table, soft_wrap=False)
     for why, count in sorted(found.refused.items()):
-        console.print(f"Without an answer: {counted(count, 'instance')}, {why}.")
+        console.print(f"No answer for {counted(count, 'instance')}: {why}.")
     if images is not None:
         counts = [f"{name} {images.classes[name]:,}" for name in model.about.classes]
         console.print(f"Images: {', '.join(counts)}.")
         for why, count in sorted(images.refused.items()):
-            console.print(f"Without an answer: {counted(count, 'image')}, {why}.")
+            console.print(f"No answer for {counted(count, 'image')}: {why}.")
     for line in cautions(model, asked, found):
         console.print(line)

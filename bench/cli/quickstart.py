@@ -40,7 +40,7 @@ def quickstart(to: To = Path("quickstart"), workers: Workers = CORES) -> None:
     console.print(result.summary())
     console.print(
         "",
-        f"All of it: {result.folder / 'leaderboard.md'}",
+        f"Full results: {result.folder / 'leaderboard.md'}",
         report_of(result.folder),
         "",
         "Next, your own images, one folder per class:",

@@ -89,14 +89,14 @@ def report_of(folder: Path) -> str:
 
     place = folder / REPORT
     if place.exists():
-        return f"To look at it: {place}"
+        return f"Report to open in a browser: {place}"
     from bench.report.html.report import write_report
 
     try:
         write_report(folder)
     except BenchError as error:
         return f"No report to look at: {error}"
-    return f"To look at it: {place}"
+    return f"Report to open in a browser: {place}"
 
 
 def _is_page(to: Path) -> bool:

@@ -173,7 +173,7 @@ def run(
             publish_run(out, result.folder)
         if leaked is not None:
             print_leak(leaked)
-            console.print(f"All of it: {result.folder / 'leak.csv'}")
+            console.print(f"Full results: {result.folder / 'leak.csv'}")
         say_next(
             "run", seen[0].table, seen[0].classes, board=result.leaderboard.table, run=result.folder.name
         )

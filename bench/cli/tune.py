@@ -98,7 +98,7 @@ def _show(result: Tuned, scale_by: str) -> None:
     console.print(table, soft_wrap=False)
     console.print(verdict(result))
     before = len(result.trials) - result.made
-    console.print(f"{before} trials reused, {result.made} made; all of it: {result.folder / 'report.md'}")
+    console.print(f"{before} trials reused, {result.made} made; full results: {result.folder / 'report.md'}")
 
 
 def _row(what: str, scale_by: str, score: SettingScore, setting: Any, parameters: Sequence[str]) -> dict[str, Any]:

@@ -26,14 +26,14 @@ def about(best: Ahead, goal: float) -> str:
     if not isfinite(middle):
         _, score, _ = best.at(AHEAD * now)
         return (
-            f"For {rate(goal)} on other slides more labels alone are not enough, as far as a forecast goes: with "
-            f"{AHEAD} times as many {method} scores about {points(score)}."
+            f"For {rate(goal)} on new slides, more labels alone are probably not enough: with {AHEAD} times as many, "
+            f"{method} is forecast to score about {points(score)}."
         )
     more = ceil(middle - now - 1e-6)
     slides = best.more_slides(now + more)
     upper = f"{ceil(high):,}" if isfinite(high) else f"more than {AHEAD * now:,.0f}"
     source = f", of at least {counted(slides, 'more slide')}" if slides else ""
     return (
-        f"For {rate(goal)} on other slides {method} needs about {counted(more, 'more image')} per class{source} "
+        f"For {rate(goal)} on new slides, {method} needs about {counted(more, 'more image')} per class{source} "
         f"(90%: {max(int(low), 1):,} to {upper} per class in all)."
     )

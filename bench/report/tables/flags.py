@@ -63,20 +63,20 @@ def _chance(rows: pd.DataFrame, trivial: set[str]) -> str:
     least = rows["p_chance_least"].min() if "p_chance_least" in rows else 0.0
     if least > ALPHA:
         return (
-            "Nothing here can be called better than chance, whatever it scores: there are so few tested groups that "
-            f"their names can be given out in {1 / least:.0f} ways, and no p can be below {p_value(least)}. Add groups"
+            "No score here can be shown to be better than chance: the labels of so few tested groups can be permuted "
+            f"in only {1 / least:.0f} ways, so that no p can be below {p_value(least)}. Add groups"
         )
     if p.min() > ALPHA:
         return (
-            f"Nothing here is better than chance (p = {p_value(p.min())} for the best of all rows, labels of whole "
-            "groups permuted). Believe no row of this table"
+            f"No row of this table is better than chance (p = {p_value(p.min())} for the best of all rows, by "
+            "permuting the labels of whole groups). Do not trust any score here"
         )
     p = p[~rows["encoder"].isin(trivial)]
     if not p.gt(ALPHA).any():
         return ""
     return (
-        f"{int(p.gt(ALPHA).sum())} of {len(p)} rows of encoders are not better than chance at the most labels (p for "
-        "the best of all rows above .05, labels of whole groups permuted)"
+        f"{int(p.gt(ALPHA).sum())} of the {len(p)} encoder rows with the most labels are not better than chance (p "
+        "above .05 by permuting the labels of whole groups, adjusted for having picked the best of all rows)"
     )
 
 
@@ -91,21 +91,20 @@ def _contradiction(rows: pd.DataFrame, null: float) -> str:
     limits = interval(best["ci_low"], best["ci_high"])
     if above:
         return (
-            f"The interval of the best row ({limits}) lies above guessing ({whole(null)}), and yet the test "
-            f"against chance does not call it better ({tested}). Both are right: the interval is about this row alone, "
-            "as if nobody had looked for the best one, and the test asks how often the best of "
-            f"{len(rows)} rows scores as well when labels mean nothing. Go by the test here, because this row was "
-            "picked as the best"
+            f"The interval of the best row ({limits}) lies above guessing ({whole(null)}), but the test against "
+            f"chance finds no evidence that it is better ({tested}). Both are right: the interval is about this row "
+            f"alone, as if it had been chosen beforehand; the test asks how often the best of {len(rows)} rows scores "
+            "as well when labels mean nothing. Trust the test here, because this row was picked as the best"
         )
     why = (
-        "the interval counts every group as one observation, because there are few, and is wide"
+        "the interval is wide because groups are few and each counts as one observation"
         if best["ci_method"] == EXACT
-        else "the interval says how far the score may be off on other slides to learn from and to test on"
+        else "the interval says how different the score may be with other training and test slides"
     )
     return (
-        f"The interval of the best row ({limits}) reaches down to guessing ({whole(null)}), and yet the test "
-        f"against chance calls it better ({tested}). Both are right: {why}; the test asks only whether the answers "
-        "have anything to do with the labels of these slides. So there is some skill; how much is not known"
+        f"The interval of the best row ({limits}) reaches down to guessing ({whole(null)}), but the test against "
+        f"chance finds it better ({tested}). Both are right: {why}; the test asks only whether the predictions have "
+        "anything to do with the labels of these slides. So there is some skill, but it is not known how much"
     )
 
 
@@ -141,10 +140,10 @@ def _saturated(rows: pd.DataFrame, baselines: pd.DataFrame) -> str:
         return ""
     best, signs = learned.iloc[0], []
     if best["ci_high"] >= CEILING and not np.isnan(best["rank_low"]):  # exact limits of few groups are always wide
-        signs.append(f"the best may be at {whole(best['ci_high'])}")
+        signs.append(f"the best score may truly be {whole(best['ci_high'])}")
     may_be_first = learned.groupby("encoder")["rank_low"].min().eq(1)
     if len(may_be_first) > 2 and may_be_first.mean() >= 0.5:
-        signs.append(f"{int(may_be_first.sum())} of {len(may_be_first)} encoders may be the best")
+        signs.append(f"{int(may_be_first.sum())} of {len(may_be_first)} encoders may truly be the best")
     ahead = best["balanced_accuracy"] - baselines["balanced_accuracy"].max()
     if ahead < NEAR:  # never of a NaN
         place = f"only {points(ahead)} points behind" if ahead > 0 else f"{points(abs(ahead))} points ahead of"
@@ -152,4 +151,7 @@ def _saturated(rows: pd.DataFrame, baselines: pd.DataFrame) -> str:
         signs.append(f"a baseline that knows no biology is {place} the best encoder")
     if not signs:
         return ""
-    return f"Little room to tell encoders apart ({'; '.join(signs)}): look at fewer or wrong labels, or smaller units"
+    return (
+        f"Little room to tell encoders apart ({'; '.join(signs)}): make the task harder, with fewer labels, wrong "
+        "labels or smaller units"
+    )

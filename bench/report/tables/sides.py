@@ -17,8 +17,8 @@ from bench.runs.tested import Tested, scored_items
 from bench.statistics.learning import Learned, learned_from
 
 DRAWS_ALIKE = (
-    "At some number of labels there is one draw, or all draws hold the same examples: nothing shows what other "
-    "training slides would change, and the intervals there take the training slides as they are"
+    "At some number of labels there is one draw only, or all draws hold the same examples. So nothing shows what "
+    "other training slides would change, and the intervals there are for these training slides alone"
 )
 FEW_TRAINING = 6  # training groups of a class; with fewer, a score depends much on which ones they are
 
@@ -76,6 +76,6 @@ def few_training_groups(table: pd.DataFrame, plan: SplitPlan, classes: Sequence[
         return {}
     return {
         "few-training-groups": f"Few slides to learn from: class '{name}' has {counted(count, 'training group')}. "
-        "Other slides in their place would give another score; the intervals allow for that, as far as so few slides "
-        "can show it"
+        "With other training slides the score could be quite different, and so few slides cannot fully show how "
+        "different"
     }

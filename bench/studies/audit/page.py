@@ -78,7 +78,7 @@ SECTIONS = (
                      number_field("score", lambda x: decimal(x, 2), "correlation"))),
     _Section(kind=GROUPS, heading=say("Groups that ought to be one"), says="They share images.",
              fields=(name_field("group"), name_field("other_group", "and"), name_field("reason"))),
-    _Section(kind=IMAGE, heading=say("Images that may be no use"), says="Robust deviations from the other images.",
+    _Section(kind=IMAGE, heading=say("Images that may be useless"), says="Robust deviations from the other images.",
              fields=(name_field("path", "image"), name_field("label"), name_field("reason"),
                      number_field("score", lambda x: decimal(x, 1), "deviations"))),
     _Section(kind=CLASS, heading=say("Classes that size or colour tells"), says="Without any morphology.",
@@ -95,14 +95,14 @@ def verdict(about: AuditPage) -> Words:
         parts.append(say("No label can be judged: every class has fewer than 3 slides (or images)."))
     elif found.fitted.high - found.fitted.low > TOO_WIDE:
         parts.append(say(
-            "How many of {labels} are wrong cannot be told (95% interval {limits}%); {doubted} by name.",
+            "How many of {labels} are wrong cannot be estimated (95% interval {limits}%); {doubted}.",
             labels=counted(judged, "label"), limits=interval(found.fitted.low, found.fitted.high),
             doubted=doubted(int(found.doubted.sum())),
         ))  # fmt: skip
     else:
         fitted = found.fitted
         parts.append(say(
-            "About {rate}% of {labels} are wrong (95% interval {limits}%), and {doubted} by name.",
+            "About {rate}% of {labels} are wrong (95% interval {limits}%); {doubted}.",
             rate=points(fitted.rate), labels=counted(judged, "label"), limits=interval(fitted.low, fitted.high, 1),
             doubted=doubted(int(found.doubted.sum())),
         ))  # fmt: skip
@@ -115,15 +115,15 @@ def verdict(about: AuditPage) -> Words:
 COUNTED = (
     (SLIDE, "slide looks mislabelled as a whole", "slides look mislabelled as a whole"),
     (COPY, "pair of images shows the same thing", "pairs of images show the same thing"),
-    (GROUPS, "pair of groups ought to be one", "pairs of groups ought to be one"),
-    (IMAGE, "image may be no use", "images may be no use"),
-    (CLASS, "class is told by size or colour alone", "classes are told by size or colour alone"),
+    (GROUPS, "pair of groups should be one group", "pairs of groups should be one group"),
+    (IMAGE, "image may be useless", "images may be useless"),
+    (CLASS, "class can be recognised by size or colour alone", "classes can be recognised by size or colour alone"),
 )
 
 
 def doubted(count: int) -> str:
     """Return how many labels are doubted, in words."""
-    return "none is doubted" if not count else f"{counted(count, 'is', 'are')} doubted"
+    return "no single label looks wrong" if not count else f"{counted(count, 'label looks', 'labels look')} wrong"
 
 
 def audit_page(about: AuditPage) -> Page:

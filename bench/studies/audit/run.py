@@ -223,7 +223,8 @@ def limits(found: LabelAudit, y: np.ndarray, classes: np.ndarray) -> list[str]:
     if lacking:
         out.append(f"labels of {', '.join(lacking)} are not judged: a class needs 3 slides (or images) for that")
     if 0 < found.judged.sum() < FEW:
-        out.append(f"with {int(found.judged.sum()):,} labels the number of wrong ones is a guess; it takes about {FEW}")
+        out.append(f"with {int(found.judged.sum()):,} labels the number of wrong ones is only a guess; an estimate "
+            f"needs about {FEW} labels")
     return out
 
 

@@ -63,14 +63,14 @@ def expectation(model: Model) -> Words:
     those = "it learned from" if tested == model.about.groups else "have labels that were drawn at random"
     score = chance(promise.balanced_accuracy, promise.low, promise.high)
     exact = (
-        say(" With so few groups or errors every group counts as one observation, and both intervals are wide.")
+        say(" Groups or errors are so few that every group counts as one observation, so both intervals are wide.")
         if promise.exact
         else ""
     )
     of_images = say(" of images") if model.about.bag_head else ""
     return say(
-        "balanced accuracy{of_images} to expect on new slides: {score}, the 95% interval of the mean over many. On "
-        "the next {groups}, as many as {those}, expect it between {low} and {high}. Guessing gives "
+        "balanced accuracy{of_images} to expect on new slides: {score}, with the 95% interval for the mean over many "
+        "slides. On just {groups}, as many as {those}, expect between {low} and {high}. Guessing gives "
         "{chance}.{exact}",
         of_images=of_images, score=score, groups=counted(tested, "group"), those=those,
         low=rate(promise.next_low), high=rate(promise.next_high),

@@ -18,17 +18,20 @@ def cautions(model: Model, asked: Asked, found: Predicted) -> Iterator[str]:
     """Yield which promises do not hold, and why."""
     if found.seen:
         some = f"{found.seen:,} of these {found.instances:,}" if found.seen < found.instances else "all of these"
-        yield f"The classifier learned from {some}: its answers on them say nothing about new images."
+        yield f"The classifier was trained on {some}: how well it does on them says nothing about new images."
     if model.about.bag_head:
         part = model.about.part
-        yield f"Sets and --errors are of images here. Of single {part}s nothing is promised, as no {part} had a label."
+        yield (
+            f"Sets and --errors hold for images here. Nothing is promised for single {part}s, as no {part} had a "
+            "label."
+        )
     if why := model.too_few_for(asked.sets):
         yield f"Every set holds all classes: {why}."
     nothing = "No image is answered" if model.about.bag_head else "Nothing is answered"
     if asked.errors is not None and math.isinf(model.answer_from(asked.errors)):
         yield (
-            f"{nothing}: no confidence promises that at most {rate(asked.errors)} of the answers are wrong "
-            f"(too many errors, or {model.about.groups} slides are too few to tell)."
+            f"{nothing}: it cannot be promised at any confidence that at most {rate(asked.errors)} of the answers are "
+            f"wrong (there were too many errors, or {model.about.groups} slides are too few to tell)."
         )
     least = groups_to_tell(asked.unlike) if asked.unlike else 0
     if asked.unlike and model.about.groups < least:
@@ -39,12 +42,12 @@ def cautions(model: Model, asked: Asked, found: Predicted) -> Iterator[str]:
     share = found.unlike / found.instances
     if found.instances >= FEWEST and asked.unlike and share > MANY * asked.unlike:
         yield (
-            f"{rate(share)} of the instances are unlike all that it learned from, where {rate(asked.unlike)} are "
-            "expected: these images may be of another kind (stain, magnification, microscope), and then its promises "
-            "do not hold."
+            f"{rate(share)} of the instances are unlike all training images, where {rate(asked.unlike)} are expected "
+            "by chance. These images may be of another kind (stain, magnification, microscope); if so, the promises "
+            "of this classifier do not hold."
         )
     if model.one_group:
         yield (
-            f"Of {', '.join(model.one_group)} it knows a single slide: nothing is promised of that class on "
-            "others."
+            f"The classifier knows {', '.join(model.one_group)} from a single slide: nothing is promised for that "
+            "class on other slides."
         )

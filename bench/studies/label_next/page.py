@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from bench.studies.label_next.run import Next
 
 # results/next
-AS_GOOD = "Where classes overlap much, as on two of the six sets that were tried, a random order is as good."
+AS_GOOD = "Where classes overlap a lot, as on two of the six sets that were tried, a random choice is as good."
 
 
 def verdict(found: Next) -> list[str]:
     """Return sentences on the strategy, and on what estimates may rest on."""
     new = found.table[found.table["task"] == NEW]
     drawn = int((new[CHOSEN_BY] == BY_LOT).sum())
-    there = f"{found.labels:,} of {found.items:,} have a label so far" if found.labels else "No label so far"
+    there = f"{found.labels:,} of {found.items:,} are labelled so far" if found.labels else "Nothing is labelled so far"
     picked = drawn < len(new) or not found.automatic
     said = [f"{there}. {advice(found) if picked else 'All of this list is drawn at random.'}"]
     if drawn < len(new):
         said.append(
-            f"Only what was drawn at random stands for all images: {found.drawn:,} of the labels so far, "
-            f"{found.drawn + drawn:,} with this list. A run learns from all labels and is tested on those alone."
+            f"Only images drawn at random represent all images: {found.drawn:,} of the labels so far, "
+            f"{found.drawn + drawn:,} with this list. A run learns from all labels, but is tested only on those."
         )
     return said
 
@@ -39,13 +39,19 @@ def advice(found: Next) -> str:
         return f"Picked by {found.strategy}, as asked."
     count = enough_for_a_model(found.classes)
     if found.strategy == LATER:
-        return f"From {count} labels on a model knows what it is unsure of: {LATER}. {AS_GOOD}"
+        return (
+            f"From {count} labels on, a model can tell which images it is unsure of, so these are picked "
+            f"({LATER}). {AS_GOOD}"
+        )
     if found.labels >= count:
         return (
-            "A model of these labels does not tell the classes well on slides that it has not seen, and its doubts are "
-            f"mostly noise. So images are picked that stand for many others: {FIRST}. {AS_GOOD}"
+            "A model of these labels does not yet tell the classes apart well on unseen slides, so its doubts are "
+            f"mostly noise. Instead, images that represent many others are picked ({FIRST}). {AS_GOOD}"
         )
-    return f"With few labels, picks that stand for many images may be better than a random order: {FIRST}. {AS_GOOD}"
+    return (
+        f"With few labels, images that represent many others ({FIRST}) may teach more than a random choice. "
+        f"{AS_GOOD}"
+    )
 
 
 def nearest_words(row: Mapping[Any, Any]) -> str:

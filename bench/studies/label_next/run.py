@@ -129,8 +129,9 @@ def _what_is_left(request: NextRequest, prepared: Prepared) -> tuple[Known, np.n
     may[list(known.unsure)] = False
     if not may.any():
         raise BenchError(
-            f"Got {source.data}, where every image has a label; expected some without. If its folders are no classes, "
-            "or its labels are not to count, give --labelled FILE, a label table that need not be there yet."
+            f"Got {source.data}, where every image has a label; expected some without. If its folders are not "
+            "classes, or its labels should be ignored, add --labelled FILE: the label table to use instead, which "
+            "need not exist yet."
         )
     return known, labelled, may
 
@@ -161,7 +162,7 @@ def no_use(
 ) -> tuple[np.ndarray, list[str]]:
     """Return the rows that look blank, out of focus or saturated among those that may be proposed, and a note."""
     if len(may) > MOST_PICTURES:
-        return np.empty(0, np.int64), [f"more than {MOST_PICTURES:,} images: none was looked at for being of no use"]
+        return np.empty(0, np.int64), [f"more than {MOST_PICTURES:,} images: they were not checked for useless ones"]
     grey, read = read_grey(prepared, workers, on_progress)
     at = np.flatnonzero(read)
     found = {int(at[row]): why for row, why, _ in unusable(grey[at], np.zeros(len(at), np.int64)) if may[at[row]]}
@@ -170,7 +171,7 @@ def no_use(
     row, why = next(iter(found.items()))
     path = prepared.instances["path"].iloc[row]
     note = (
-        f"{counted(len(found), 'image is', 'images are')} left out as no use, e.g. {path} ({why}); --any-image keeps "
+        f"{counted(len(found), 'image is', 'images are')} left out as useless, e.g. {path} ({why}); --any-image keeps "
         "them"
     )
     return np.array(sorted(found), np.int64), [note]

@@ -27,8 +27,8 @@ def sentences(plan: Plan) -> Iterator[str]:
         names = ", ".join(dict.fromkeys(f"{one.encoder} x {one.head}{_wrong(one.noise)}" for one in plan.falling[:5]))
         more = f" and {len(plan.falling) - 5} more" if len(plan.falling) > 5 else ""
         yield (
-            f"Not monotone: {names}{more} lost with more labels, by more than the draws explain. A forecast takes "
-            "such a curve for one that rises."
+            f"Not monotone: {names}{more} scored lower with more labels, by more than chance in the draws explains. "
+            "Forecasts assume that scores never fall with more labels, so do not trust them here."
         )
 
 
@@ -54,21 +54,21 @@ def _labels(plan: Plan) -> str:
     now = f"This run has {counted(int(row['labels_now']), 'label')} per class"
     if not isfinite(row["labels"]):
         return (
-            f"No forecast says {_percent(plan.goal)} for {method}: with {AHEAD} times the labels ({most:,} per class) "
-            f"it scores {points(row[f'score_x{AHEAD}'])} (90%: {points(row[f'low_x{AHEAD}'])} to "
-            f"{points(row[f'high_x{AHEAD}'])}), and {rate(row['sure'])} of what is likely gets there. Beyond {AHEAD} "
-            f"times the labels nothing is said. {now}."
+            f"{method} is not forecast to reach {_percent(plan.goal)}: with {AHEAD} times the labels ({most:,} per "
+            f"class) it is expected to score {points(row[f'score_x{AHEAD}'])} (90%: {points(row[f'low_x{AHEAD}'])} to "
+            f"{points(row[f'high_x{AHEAD}'])}), and to reach the target with a probability of {rate(row['sure'])}. "
+            f"Forecasts go no further than {AHEAD} times the labels. {now}."
         )
     text = needed(row["labels_low"], row["labels"], row["labels_high"], most)
     if row["labels"] <= row["labels_now"]:
-        return f"{method} is at {_percent(plan.goal)} on other slides with {text}. {now}."
+        return f"{method} reaches {_percent(plan.goal)} on new slides with {text}. {now}."
     more, new = int(row["labels"] - row["labels_now"]), int(row["more_slides"])
     there = f"the {counted(int(row['slides_now']), 'slide')} of the data"
     of_more = f", of at least {counted(new, 'slide')} besides {there}" if new else f", of {there}"
     cost = f" That is {row['minutes']:,.0f} minutes." if plan.cost else ""
     in_all = "" if apart else f", of about {counted(int(row['slides']), 'slide')}"
     return (
-        f"For {_percent(plan.goal)} on other slides {method} needs {text}{in_all}. {now}: {more:,} more per class"
+        f"For {_percent(plan.goal)} on new slides, {method} needs {text}{in_all}. {now}: {more:,} more per class"
         f"{'' if apart else of_more}.{cost}{_mix(plan)}"
     )
 
@@ -80,14 +80,15 @@ def _with_wrong_labels(plan: Plan) -> str:
         most = AHEAD * row["labels_now"]
         kind = "" if row["noise_kind"] == "symmetric" else f" ({row['noise_kind']})"
         if isfinite(row["labels"]):
-            text = f"{method} takes {needed(row['labels_low'], row['labels'], row['labels_high'], most)} for that"
+            text = f"{method} needs {needed(row['labels_low'], row['labels'], row['labels_high'], most)} for that"
         else:
             text = (
-                f"no forecast says {_percent(plan.goal)} for {method}: with {most:,} per class it scores "
+                f"{method} is not forecast to reach {_percent(plan.goal)}: with {most:,} per class it is expected to "
+                "score "
                 f"{points(row[f'score_x{AHEAD}'])} (90%: {points(row[f'low_x{AHEAD}'])} to "
                 f"{points(row[f'high_x{AHEAD}'])})"
             )
-        said.append(f"With {rate(row['noise'])} wrong labels{kind} {text}.")
+        said.append(f"With {rate(row['noise'])} wrong labels{kind}, {text}.")
         method = "it"
     return " ".join(said)
 
@@ -98,12 +99,15 @@ def _mix(plan: Plan) -> str:
         return ""
     if plan.mix is None:
         untold = plan.slides is None and not plan.best.apart
-        return " More labels of fewer slides may be cheaper, which two runs can tell." if untold else ""
+        return (
+            " More labels from fewer slides may be cheaper; a second run can tell "
+            "(--support-groups)." if untold else ""
+        )
     if plan.mix.minutes > CHEAPER * plan.rows["minutes"].iloc[0]:
-        return " No other mix of labels and slides that gets there is much cheaper."
+        return " No other mix of labels and slides that reaches it is much cheaper."
     new = f", {counted(plan.mix.more_slides, 'slide')} of them new" if plan.mix.more_slides else ""
     return (
-        f" The cheapest mix that gets there: {counted(plan.mix.labels, 'label')} per class of "
+        f" The cheapest mix that reaches it: {counted(plan.mix.labels, 'label')} per class from "
         f"{counted(plan.mix.slides, 'slide')}{new}, {plan.mix.minutes:,.0f} minutes."
     )
 
@@ -112,13 +116,14 @@ def _slides(plan: Plan) -> str:
     if plan.best.apart:
         return (
             "No slides were given, so every image counts as one: give --group-pattern or --group-column to learn what "
-            "more slides are worth. Several images of one slide make all of this too hopeful."
+            "more slides are worth. If several images come from one slide, all of this is over-optimistic."
         )
     if plan.slides is None:
         other = "spread" if plan.draw == "concentrated" else "concentrated"
         return (
-            "What more slides are worth cannot be told: every number of labels came from one number of slides. Make "
-            f"the same run with --support-groups {other} --name NAME, and give both names."
+            "What more slides would bring is not known, because at each number of labels the labels always came from "
+            f"the same number of slides. Make the same run with --support-groups {other} --name NAME, and give bench "
+            "plan both names."
         )
     said = [
         f"{counted(round(row['slides']), 'slide')}: {points(row['score'])} ({100 * row['gain']:+.1f}, 90% "
@@ -126,7 +131,7 @@ def _slides(plan: Plan) -> str:
         for row in plan.slides.to_dict("records") if row["times"] != 1
     ]  # fmt: skip
     labels = int(plan.rows["labels_now"].iloc[0])
-    return f"The same {labels:,} labels per class of other numbers of slides: {'; '.join(said)}."
+    return f"The same {labels:,} labels per class from other numbers of slides: {'; '.join(said)}."
 
 
 def _precision(plan: Plan) -> Iterator[str]:
@@ -134,27 +139,27 @@ def _precision(plan: Plan) -> Iterator[str]:
     fewest = plan.precision.fewest
     if fewest is not None and fewest < T_FROM:
         yield (
-            "How much narrower its interval gets with more slides cannot be said: a class has only "
-            f"{counted(fewest, 'tested slide')}. From {T_FROM} on it can."
+            "How much narrower the interval would get with more slides cannot be estimated: a class has only "
+            f"{counted(fewest, 'tested slide')}, and {T_FROM} are needed."
         )
     if fewest is not None and fewest < RANK_FROM and len(plan.rows) > 1:
         yield (
-            f"Encoders are not told apart on so few slides: a class has only {counted(fewest, 'tested slide')}. From "
-            f"{RANK_FROM} on they are compared."
+            f"Encoders cannot be compared on so few slides: a class has only {counted(fewest, 'tested slide')}, and "
+            f"{RANK_FROM} are needed."
         )
     if found is None:
         return
-    known = f"The score is known to +-{points(found.reach())} (95%)"
+    known = f"The score is known to within +-{points(found.reach())} points (95%)"
     alone = found.n_slides == found.n_items  # every image counts as a slide
     more = MORE_ITEMS if alone else MORE_SLIDES
     what = ("images" if alone else "slides") + (" to be tested" if official else "")
     draws, slides, items = found.shares()
-    of_draws = f"{rate(draws)} of that variance is the draws" + (" and the slides learned from" if official else "")
+    of_draws = f"{rate(draws)} of that variance is from the draws" + (" and training slides" if official else "")
     if alone:
-        made_of = f"{of_draws}, the rest the images, each a slide by itself"
+        made_of = f"{of_draws}, the rest from the images, each of which counts as a slide"
         then = f"{more} more {what} {_to(found, found.reach(slides=more))}"
     else:
-        made_of = f"{of_draws}, {rate(slides)} the slides, {rate(items)} the cells or images within them"
+        made_of = f"{of_draws}, {rate(slides)} from the slides, {rate(items)} from the cells or images within them"
         then = (
             f"{more} more {what} {_to(found, found.reach(slides=more))}, {MORE_ITEMS} more cells of the same slides "
             f"{_to(found, found.reach(items=MORE_ITEMS))}"
@@ -162,14 +167,15 @@ def _precision(plan: Plan) -> Iterator[str]:
     third = ""
     if found.n_slides + more >= found.third_from:
         third = (
-            f" From {found.third_from:,.0f} {'images' if alone else 'slides'} on a third is tested, and no longer all "
-            "in turn; that is in these numbers."
+            f" From {found.third_from:,.0f} {'images' if alone else 'slides'} on, a run tests a fixed third of them "
+            "instead of all in turn; these numbers allow for that."
         )
     yield f"{known}: {made_of}. {then}.{third}"
     for name, pair in list(plan.precision.differences.items())[:1]:
         cells = "" if alone else f", with {MORE_ITEMS} more cells {points(pair.found(items=MORE_ITEMS))}"
         yield (
-            f"Against {name}, a difference of {points(pair.found())} points is found in 8 of 10 such studies; with "
+            f"Against {name}, a difference of {points(pair.found())} points would be detected in 8 of 10 such "
+            "studies; with "
             f"{more} more {what} {points(pair.found(slides=more))}{cells}."
         )
 

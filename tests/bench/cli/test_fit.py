@@ -82,7 +82,7 @@ def test_labels_of_images_make_a_classifier_of_cells_with_a_table_for_images(ben
     text = " ".join(text.split())
     assert code == 0, text
     assert "48 instances of 12 images" in text and "Predictions of images: p-images.csv" in text
-    assert "Sets and --errors are of images here" in text
+    assert "Sets and --errors hold for images here" in text
     cells, images = pd.read_csv(tmp_path / "p.csv"), pd.read_csv(tmp_path / "p-images.csv")
     assert len(cells) == 48 and len(images) == 12 and images["cells"].eq(4).all()
     assert cells["set"].isna().all() and (images["class"] == images["path"].str.split("/").str[0]).mean() > 0.5

@@ -25,16 +25,25 @@ def evidence(groups: dict[str, int], *, per_group: int = 1, sided: bool = False)
 @pytest.mark.parametrize(
     ("groups", "per_group", "said"),
     [
-        ({"a": 2, "b": 2, "c": 2, "d": 2, "e": 2, "f": 2}, 1, "12 images cannot tell encoders apart; about 8 more per class would."),
-        ({"a": 6, "b": 6}, 1, "12 images give a score, but cannot tell encoders apart; about 4 more per class would."),
-        ({"a": 1, "b": 2}, 20, "60 images of 3 groups cannot tell encoders apart; about 9 more groups per class would."),
-        ({"a": 12, "b": 3}, 1, "15 images cannot tell encoders apart; about 7 more of class 'b' would."),
+        ({"a": 2, "b": 2, "c": 2, "d": 2, "e": 2, "f": 2}, 1,
+         "12 images cannot tell encoders apart; about 8 more per class would be enough."),
+        ({"a": 6, "b": 6}, 1,
+         "12 images give a score, but cannot tell encoders apart; about 4 more per class would be enough."),
+        ({"a": 1, "b": 2}, 20,
+         "60 images of 3 groups cannot tell encoders apart; about 9 more groups per class would be enough."),
+        ({"a": 12, "b": 3}, 1,
+         "15 images cannot tell encoders apart; about 7 more of class 'b' would be enough."),
         ({"a": 12, "b": 3, "c": 9}, 2,
-         "48 images of 24 groups cannot tell encoders apart; about 7 more groups of class 'b' and 1 more group of class 'c' would."),
+         "48 images of 24 groups cannot tell encoders apart; about 7 more groups of class 'b' "
+         "and 1 more group of class 'c' would be enough."),
         ({"z": 12, **{name: 4 for name in "abcd"}}, 1,
-         "28 images cannot tell encoders apart; about 6 more of each of 4 classes, such as 'a', would."),
-        ({"a": 10, "b": 11}, 1, "21 images can tell encoders apart whose scores differ clearly: every class has 10 or more images."),
-        ({"a": 10, "b": 10}, 3, "60 images of 20 groups can tell encoders apart whose scores differ clearly: every class has 10 or more groups."),
+         "28 images cannot tell encoders apart; about 6 more of each of 4 classes, such as 'a', "
+         "would be enough."),
+        ({"a": 10, "b": 11}, 1,
+         "21 images are enough to tell apart encoders whose scores differ clearly: every class has 10 or more images."),
+        ({"a": 10, "b": 10}, 3,
+         "60 images of 20 groups are enough to tell apart encoders whose scores differ clearly: every class has "
+         "10 or more groups."),
     ],
 )  # fmt: skip
 def test_the_verdict_counts_what_is_there_and_what_is_lacking(groups, per_group, said):
@@ -104,7 +113,7 @@ def test_the_last_lines_of_the_commands_can_be_typed(bench, save_png, tmp_path):
             save_png(tmp_path / "my raw" / label / f"s{i}__0.png", seed=100 * ord(label) + i)
     data = ("--data", "my raw", "--group-pattern", "([^/]+)__")
     quick = ("--encoder", "mine=texture", "--head", "knn", "--workers", 1, "--draws", 2, "--no-baselines")
-    verdict = "12 images of 6 groups give a score, but cannot tell encoders apart; about 4 more groups per class would."
+    verdict = "12 images of 6 groups give a score, but cannot tell encoders apart; about 4 more groups per class would be enough."
     shown = "bench run --data 'my raw' --group-pattern '([^/]+)__'"
     code, text = bench("data", "check", *data, "--verify")
     assert code == 0 and text.endswith(f"{verdict} Next: {shown} --verify --shots 1,2 --encoder efficientnet-lite0,lite0-cells")
@@ -112,11 +121,11 @@ def test_the_last_lines_of_the_commands_can_be_typed(bench, save_png, tmp_path):
     assert code == 0 and text.endswith(f"{verdict} Next: {shown} --encoder mine=texture --shots 1,2")
     code, text = bench("run", *data, *quick, "--shots", "1", "--dry-run")
     typed = "--shots 1 --draws 2 --encoder mine=texture --head knn --no-baselines --workers 1"
-    assert code == 0 and text.endswith(f"{verdict} Next, to do it: {shown} {typed}")
-    code, text = bench(*shlex.split(text.rpartition("Next, to do it: bench ")[2]))
+    assert code == 0 and text.endswith(f"{verdict} Next, run it: {shown} {typed}")
+    code, text = bench(*shlex.split(text.rpartition("Next, run it: bench ")[2]))
     again, _, fit = text.rpartition(" To classify new images: ")
     assert code == 0 and again.endswith(
-        f"{verdict} Add images and run it again, which does only what is new: {shown} {typed}"
+        f"{verdict} Add images and run the same command again; it computes only what is new: {shown} {typed}"
     )
     assert fit == "bench fit --data 'my raw' --group-pattern '([^/]+)__' --encoder mine=texture --save cells.model"
     code, text = bench(*shlex.split(fit)[1:])

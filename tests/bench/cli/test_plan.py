@@ -40,10 +40,10 @@ def run(bench, images):
 def test_a_plan_says_labels_slides_and_what_narrows_the_interval(bench, run):
     run("cells")
     before = bench("plan", "cells", "--target", ".55")
-    assert before[0] == 0 and "is at 55% on other slides with about" in before[1]  # a score that is there
+    assert before[0] == 0 and "reaches 55% on new slides with about" in before[1]  # a score that is there
     code, text = bench("plan", "cells", "--target", ".98", "--minutes", "image=0.5,slide=30")
-    assert code == 0 and "No forecast says 98% for color-stats x" in text and "32 per class" in text
-    assert "What more slides are worth cannot be told" in text and "more slides narrow it to" in text
+    assert code == 0 and " is not forecast to reach 98%: with 4 times" in text and "32 per class" in text
+    assert "What more slides would bring is not known" in text and "more slides narrow it to" in text
     assert bench("plan", "cells", "--target", ".98", "--minutes", "image=0.5,slide=30") == (code, text)
     code, text = bench("plan", "cells", "--json")
     row = json.loads(text[text.index("{") : text.rindex("}") + 1])
@@ -54,7 +54,7 @@ def test_two_runs_with_few_slides_and_many_say_what_slides_are_worth(bench, run)
     run("cells")
     run("few-slides", "--support-groups", "concentrated")
     code, text = bench("plan", "cells", "few-slides", "--target", ".9")
-    assert code == 0 and "The same 8 labels per class of other numbers of slides:" in text
+    assert code == 0 and "The same 8 labels per class from other numbers of slides:" in text
     assert bench("plan", "few-slides", "cells", "--target", ".9")[0] == 0
 
 

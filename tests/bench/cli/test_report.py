@@ -92,10 +92,10 @@ def test_lost_predictions_are_named(made):
 def test_a_run_writes_its_report_and_leaves_the_one_of_the_same_tables_as_it_is(made, monkeypatch):
     code, text = made(*[word for word in RUN if word != "--no-report"], "--name", "three")
     page = Path("results/runs/three/report.html")
-    assert code == 0 and f"To look at it: {page}" in text and page.is_file()
+    assert code == 0 and f"Report to open in a browser: {page}" in text and page.is_file()
     page.write_text("as it lies")
     code, text = made(*[word for word in RUN if word != "--no-report"], "--name", "three")
-    assert code == 0 and f"To look at it: {page}" in text and page.read_text() == "as it lies"
+    assert code == 0 and f"Report to open in a browser: {page}" in text and page.read_text() == "as it lies"
 
 
 def test_a_run_whose_report_cannot_be_made_says_so_and_is_done(made, monkeypatch):

@@ -40,4 +40,4 @@ def test_one_mislabelled_nucleus_in_every_field_does_not_hide_what_an_encoder_se
     run = tmp_path / "results" / "runs" / "stray"
     [row] = pd.read_csv(run / "leaderboard.csv").to_dict("records")
     assert row["balanced_accuracy"] > 0.58 and row["p_chance"] <= 0.05 and row["p_chance_best"] <= 0.05
-    assert "Believe no row" not in (run / "leaderboard.md").read_text()
+    assert "Do not trust any score" not in (run / "leaderboard.md").read_text()

@@ -15,7 +15,7 @@ MEANING = (
     "*Area*: the mean balanced accuracy from {low} to {high} labels per class, every doubling weighing the same; the "
     "{count} largest. *90%*: the labels per class at which 90% of the skill at the most labels is reached, that of the "
     "method itself or that of the best one, with the levels it lies between and its 95% interval over test groups and "
-    "draws; > and <= where only a bound is known, empty where the most labels give no more than guessing. All of it: "
+    "draws; > and <= where only a bound is known, empty where the most labels give no more than guessing. Full table: "
     "`efficiency.csv`."
 )
 

@@ -35,7 +35,7 @@ MEANING = (
     "At {labels}, the {count} best on clean labels. *Skill kept* is balanced accuracy above guessing, as a share of "
     "what it is on clean labels: at the highest rate, and its mean over the rates; empty where clean labels already "
     "give no more than guessing. *Half lost at*: the rate of wrong labels at which it falls below half, with its 95% "
-    "interval.{agreement} All of it: `robustness.csv`."
+    "interval.{agreement} Full table: `robustness.csv`."
 )
 
 

@@ -43,7 +43,7 @@ def data(tmp_path) -> Path:
 
 def check(bench, *more: str) -> bytes:
     code, text = bench("data", "check", "--data", "raw", "--to", "check.html", *more)
-    assert code == 0 and ("--quiet" in more or "To look at it: check.html" in text), text
+    assert code == 0 and ("--quiet" in more or "Report to open in a browser: check.html" in text), text
     return Path("check.html").read_bytes()
 
 
@@ -148,7 +148,8 @@ def test_a_page_says_what_the_command_prints(bench, data):
     (data / "raw" / CLASSES[1] / FILE.format(4)).unlink()
     text = bench("data", "check", "--data", "raw")[1]
     page = take_apart(check(bench)).text()
-    for said in ("14 images cannot tell encoders apart; about 6 more per class would.", "has 4 groups, and with fewer than 10"):
+    for said in ("14 images are too few to tell encoders apart; about 6 more per class would be enough.", "has 4 "
+        "groups, and with fewer than 10"):
         assert said in text and said in page
     assert "o groups were given: every image counts as its own" in text and "No groups were given" in page
 

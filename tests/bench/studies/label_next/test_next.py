@@ -161,7 +161,7 @@ def test_images_of_no_use_and_copies_of_labelled_ones_are_not_proposed(demo, tmp
     found = next_labels(ask)
     paths = set(found.table.loc[found.table["task"] == "new", "path"])
     assert len(paths) < 80 and not {"rbc/blank__1.png", "rbc/copy__1.png", f"rbc/{first.name}"} & paths
-    assert any("left out as no use" in note for note in found.notes)
+    assert any("left out as useless" in note for note in found.notes)
     kept = next_labels(NextRequest(**{**vars(ask), "any_image": True}))
     assert "rbc/blank__1.png" in set(kept.table["path"])
 
@@ -242,5 +242,5 @@ def test_a_list_too_short_for_a_strategy_names_none(demo, tmp_path):
     found = propose(demo, tmp_path, labels=none, count=1)
     assert (found.table["chosen_by"] == "random").all()
     [said] = verdict(found)
-    assert said == "No label so far. All of this list is drawn at random."
+    assert said == "Nothing is labelled so far. All of this list is drawn at random."
     assert verdict(propose(demo, tmp_path, labels=none, count=1, strategy="random"))[0].endswith("Picked by random, as asked.")

@@ -58,6 +58,6 @@ def test_one_class_or_one_slide_shows_no_skill():
 
 def test_why_picks_do_not_follow_the_model_is_said():
     found = SimpleNamespace(automatic=True, strategy=FIRST, labels=120, classes=2)
-    assert "does not tell the classes well on slides that it has not seen" in advice(found)
+    assert "does not yet tell the classes apart well on unseen slides" in advice(found)
     found.labels = 20
     assert "With few labels" in advice(found)

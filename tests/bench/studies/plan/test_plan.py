@@ -19,14 +19,14 @@ CURVE = {1: 0.55, 2: 0.62, 4: 0.70, 8: 0.76, 16: 0.80}
 
 def test_a_score_that_is_there_takes_no_more_labels(curve_board):
     plan = make_plan(curve_board(), 0.7, NOTHING)
-    assert plan.rows["labels"].iloc[0] <= 6 and "is at 70%" in next(iter(sentences(plan)))
+    assert plan.rows["labels"].iloc[0] <= 6 and "reaches 70%" in next(iter(sentences(plan)))
 
 
 def test_a_score_beyond_four_times_the_labels_is_refused_with_what_is_likely(curve_board):
     plan = make_plan(curve_board(), 0.99, NOTHING)
     said = next(iter(sentences(plan)))
-    assert plan.rows["labels"].iloc[0] == np.inf and said.startswith("No forecast says 99%")
-    assert "Beyond 4 times the labels nothing is said" in said and labels_text(plan.rows.iloc[0].to_dict())[0] == ">64"
+    assert plan.rows["labels"].iloc[0] == np.inf and " is not forecast to reach 99%" in said
+    assert "Forecasts go no further than 4 times the labels" in said and labels_text(plan.rows.iloc[0].to_dict())[0] == ">64"
 
 
 def test_new_labels_come_of_as_many_slides_each_and_cost_what_they_cost(curve_board):
@@ -50,9 +50,9 @@ def test_the_cheapest_mix_has_more_labels_of_fewer_slides_where_slides_cost_and_
     images = make_plan(both, 0.82, NOTHING, {"image": 60.0, "slide": 0.1})
     assert slides.mix.slides < images.mix.slides and slides.mix.labels >= images.mix.labels
     assert slides.mix.minutes <= slides.rows["minutes"].iloc[0]
-    assert "The cheapest mix that gets there" in next(iter(sentences(slides)))
+    assert "The cheapest mix that reaches it" in next(iter(sentences(slides)))
     alone = make_plan(curve_board(), 0.82, NOTHING, {"image": 1.0, "slide": 1.0})
-    assert alone.mix is None and "which two runs can tell" in next(iter(sentences(alone)))
+    assert alone.mix is None and "a second run can tell" in next(iter(sentences(alone)))
 
 
 def with_wrong(curve_board, kinds=("symmetric",), **changed) -> pd.DataFrame:
@@ -71,8 +71,8 @@ def test_a_plan_says_what_the_score_takes_where_labels_are_wrong(curve_board):
     labels = [*plan.rows["labels"], *plan.wrong["labels"]]
     assert labels == sorted(labels) and labels[0] < labels[1] < np.inf and labels[2] == np.inf
     said = list(sentences(plan))[1]
-    assert said.startswith("With 20% wrong labels dino x ridge takes about ") and "(90%: " in said
-    assert "With 40% wrong labels no forecast says 78% for it: with 64 per class it scores" in said
+    assert said.startswith("With 20% wrong labels, dino x ridge needs about ") and "(90%: " in said
+    assert "With 40% wrong labels, it is not forecast to reach 78%: with 64 per class it is expected to score" in said
     assert len(plan.all_rows()) == 3
 
 
@@ -117,13 +117,13 @@ def test_of_two_runs_the_scores_and_intervals_are_those_of_more_slides_in_either
 def test_what_narrows_the_interval_is_said_in_points(curve_board):
     of_score = Parts(draws=1e-4, slides=9e-4, items=4e-4, df=20, n_slides=20, n_items=400)
     said = " ".join(sentences(make_plan(curve_board(), 0.85, Precision(score=of_score, differences={"b": of_score}))))
-    assert "known to +-7.8 (95%): 7% of that variance is the draws, 64% the slides, 29% the cells" in said
+    assert "known to within +-7.8 points (95%): 7% of that variance is from the draws, 64% from the slides, 29% from the cells" in said
     assert "10 more slides narrow it to +-6.3" in said and "Against b, a difference of" in said
 
 
 def test_curves_that_fall_are_named(curve_board):
     both = pd.concat([curve_board(), curve_board({1: 0.6, 2: 0.7, 4: 0.6}, encoder="b")], ignore_index=True)
-    assert any(said.startswith("Not monotone: b x ridge lost") for said in sentences(make_plan(both, 0.85, NOTHING)))
+    assert any(said.startswith("Not monotone: b x ridge scored lower") for said in sentences(make_plan(both, 0.85, NOTHING)))
 
 
 @pytest.mark.parametrize("goal", [0.4, 0.5, 1.0, 85.0, float("nan")])
