@@ -191,8 +191,8 @@ def check_plan(prepared: Prepared, request: Request) -> None:
 def nothing_to_fit(refused: Sequence[str]) -> BenchError:
     """Return what to tell where no number of labels can be drawn."""
     return BenchError(
-        "No shot level can be drawn from this data.", *refused,
-        "Give other numbers of labels by --shots, or add images of that class.",
+        "None of the numbers of labels that you asked for can be drawn from these data.", *refused,
+        "Ask for fewer labels with --shots, or add images of that class.",
     )  # fmt: skip
 
 

@@ -129,11 +129,11 @@ class Classifier(Shows):
         images : str, path or sequence of them
             A folder with images, a CSV with a column path, or image files.
         sets : float, default=0.9
-            How often the set of classes is to hold the truth, for cells of new slides.
+            How often the set of classes should contain the true class, for cells of new slides.
         errors : float, optional
             Answer only what is sure enough that at most this share of the answers is wrong. None: answer all.
         unlike : float, default=0.05
-            p-value up to which an image is unlike all training images and gets no answer; 0: none.
+            An image with a p-value up to this counts as unlike all training images and gets no answer; 0 answers all.
         cells : str or path, optional
             CSV of cells, for a classifier of boxes.
         masks : str or path, optional

@@ -104,7 +104,7 @@ def next_labels(
     encoders : str or sequence of str, default=()
         Encoders whose embeddings are looked at. None: those that are stored for this data, or the default one.
     any_image : bool, default=False
-        Propose also what looks blank, out of focus, too dark or saturated.
+        Also propose images that look blank, out of focus, too dark or saturated.
     seed : int, default=0
         Seed of everything that is drawn at random; the same in every round.
     out : str or path, optional

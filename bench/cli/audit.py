@@ -40,7 +40,7 @@ def audit(
         Path | None,
         option(
             BASIC,
-            "A fix.csv with your decisions: write the corrected label table to --to, and audit nothing.",
+            "A fix.csv with your decisions: only write the corrected label table to --to.",
             "--apply",
             value="FILE",
         ),
@@ -48,7 +48,8 @@ def audit(
     to: ToIfGiven = None,
     test_too: Annotated[
         bool,
-        option(STUDY, "With --apply: correct labels of an official test split too, which are left else.", "--test-too"),
+        option(STUDY, "With --apply: also correct labels of an official test split, which are otherwise left as they "
+            "are.", "--test-too"),
     ] = False,
     head: Heads = "knn,ridge,logreg,lda,centroid",
     draws: Draws = None,
@@ -57,11 +58,11 @@ def audit(
     name: Name = None,
     workers: Workers = CORES,
 ) -> None:
-    """List labels, slides and images that look wrong, and write a table in which you decide what becomes of each.
+    """List labels, slides and images that look wrong, with a table in which you decide what to do about each.
 
-    Labels are judged by models that learned from other slides. Copies are found in all orientations, cropped or saved
-    again. It writes audit.csv, audit.md and fix.csv. Fill in the column action of fix.csv (keep, relabel, drop), then
-    --apply writes a new label table; images and labels that are there stay as they are.
+    Labels are judged by models trained on other slides. Copies are found even if they were turned, cropped or saved
+    again. It writes audit.csv, audit.md and fix.csv. Fill in the column action of fix.csv (keep, relabel, drop); then
+    --apply writes a new label table. Your images and present labels are never changed.
     """  # fmt: skip
     existing(source.data)
     if (apply is None) != (to is None):

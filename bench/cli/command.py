@@ -43,8 +43,8 @@ Config = Annotated[
     Path | None,
     option(
         GENERAL,
-        "A TOML file of options, e.g. shots = [1, 5]; a table such as [run] holds for one command alone. What is typed "
-        "wins.",
+        "A TOML file of options, e.g. shots = [1, 5]; a table such as [run] is for that command only. Options on the "
+        "command line take precedence.",
         "--config", value="FILE", callback=load_config, is_eager=True,
     ),
 ]  # fmt: skip
@@ -133,7 +133,8 @@ class BenchCommand(TyperCommand):
                 if getattr(error, "param", None) in self.params:
                     error.message = self._what_to_do(ctx, words, error)  # type: ignore[attr-defined]
                 raise
-            return ctx.fail(f"{said}; expected options alone. A folder or a table of images follows --data.")
+            return ctx.fail(f"{said}; expected only options. To name your folder or table of images, write --data "
+                "before it.")
 
     def _what_to_do(self, ctx: Any, words: list[str], error: Any) -> str:
         """Return what an error about one parameter says after its name: the value, what is expected, an example."""

@@ -19,7 +19,7 @@ EXAMPLES = ("bench doctor", "bench doctor --online --load", "bench doctor --out 
 def doctor(
     out: Out = DEFAULT_OUT,
     online: Annotated[
-        bool, option(STUDY, "Also ask whether the hub answers; without, nothing goes over a network.", "--online")
+        bool, option(STUDY, "Also check whether the hub answers; otherwise nothing goes over a network.", "--online")
     ] = False,
     load: Annotated[
         bool,

@@ -42,14 +42,14 @@ def fit(
     out: Out = DEFAULT_OUT,
     device: Device = "auto",
 ) -> None:
-    """Make a classifier of all your labelled images, and say what to expect of it on new slides.
+    """Make a classifier from all your labelled images, and say how accurate it will be on new slides.
 
-    It takes the encoder and head that do best on slides which they have not learned from. Where no encoder is named, it
-    chooses among those whose embeddings are stored and those that come along. What is said to be expected rests on
-    slides that had no part in that choice. `bench predict` uses the classifier.
+    It takes the encoder and head that do best on slides they were not trained on. If you name no encoder, it chooses
+    among those whose embeddings are stored and those that come along. The accuracy to expect is measured on slides that
+    had no part in this choice. `bench predict` uses the classifier.
 
-    With --bag-head labels are those of images, of which only some cells may show them: it learns from images, answers
-    for images and for their cells, and promises of images alone.
+    With --bag-head a label describes an image, and perhaps only some of its cells: training is on images, and answers
+    are for images and for their cells. Accuracy is promised for images only.
     """  # fmt: skip
     existing(source.data)
     check_device(device)

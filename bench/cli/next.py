@@ -33,7 +33,7 @@ def next_up(
         Path | None,
         option(
             BASIC,
-            "The labels so far: what `bench label` wrote, a file that need not be there yet (default: those of the "
+            "The labels so far, as `bench label` wrote them; the file need not exist yet (default: the labels of the "
             "data).",
             "--labelled",
             value="CSV",
@@ -43,13 +43,13 @@ def next_up(
     strategy: Annotated[
         str,
         option(
-            STUDY, "How images are picked that are not drawn at random: auto (by the number of labels), {strategies}.",
+            STUDY, "How to pick the images that are not drawn at random: auto (by the number of labels), {strategies}.",
             "--strategy", value="KIND",
         ),
     ] = "auto",
     any_image: Annotated[
         bool,
-        option(STUDY, "Propose also what looks blank, out of focus, too dark or saturated.", "--any-image"),
+        option(STUDY, "Also propose images that look blank, out of focus, too dark or saturated.", "--any-image"),
     ] = False,
     seed: Seed = 0,
     encoder: Encoders = None,
@@ -58,11 +58,11 @@ def next_up(
     name: Name = None,
     workers: Workers = CORES,
 ) -> None:  # fmt: skip
-    """Propose which images or cells to label next, spread over slides, and write the list that `bench label` takes.
+    """Propose which images or cells to label next, spread over slides, as a list for `bench label`.
 
-    At least a quarter of them are drawn at random and marked so. Only those stand for all images: a run learns from all
-    labels and is tested on them alone. It also names labels that are worth a second look. Then: bench label --order
-    next.
+    At least a quarter of them are drawn at random and marked so. Only these represent all images: a run learns from all
+    labels, but is tested only on the random ones. It also lists labels that deserve a second look. Afterwards: bench
+    label --order next.
     """
     existing(source.data)
     check_device(device)

@@ -23,7 +23,7 @@ def plan(
     runs: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Runs of the same data, by name below <out>/runs or by folder (default: the latest of <out>).",
+            help="Runs on the same data, as names below <out>/runs or folders (default: the latest in <out>).",
             metavar="RUN",
         ),
     ] = None,
@@ -31,7 +31,7 @@ def plan(
         float | None,
         option(
             BASIC,
-            "The balanced accuracy on other slides that is wanted (default: the next multiple of .05).",
+            "The balanced accuracy that you want on new slides (default: the next multiple of .05).",
             "--target",
             value="SCORE",
         ),
@@ -39,10 +39,10 @@ def plan(
     minutes: Annotated[str | None, MINUTES] = None,
     out: Out = DEFAULT_OUT,
 ) -> None:
-    """Say from stored predictions how many labels and slides a score takes, with a 90% interval; fits nothing.
+    """Forecast from a finished run how many labels and slides a score needs, with a 90% interval. It trains nothing.
 
-    Nothing is said beyond four times the labels that are there. Of two runs, one with --support-groups concentrated, it
-    also says what more slides are worth.
+    Forecasts go no further than four times the labels that you have. From two runs, one of them with --support-groups
+    concentrated, it also says what more slides would bring.
     """  # fmt: skip
     with imports():
         from bench.report.pages.numbers import interval, points

@@ -32,7 +32,8 @@ EXAMPLES = (
 def predict(
     model: Annotated[
         Path,
-        typer.Argument(help="The folder of a classifier, of `bench fit --save`.", metavar="MODEL", show_default=False),
+        typer.Argument(help="The folder of a classifier, made by `bench fit "
+            "--save`.", metavar="MODEL", show_default=False),
     ],
     images: Annotated[
         list[Path],
@@ -46,28 +47,30 @@ def predict(
     engine: EngineOptions,
     sets: Annotated[
         float,
-        option(STUDY, "How often the set of classes is to hold the truth, for cells of new slides.", value="RATE"),
+        option(STUDY, "How often the set of classes should contain the true class, for cells of new "
+            "slides.", value="RATE"),
     ] = 0.9,
     errors: Annotated[
         float | None,
         option(
             STUDY,
-            "Answer only what is sure enough that at most this share of the answers is wrong (default: all).",
+            "Leave unsure rows unanswered, so that at most this share of the answers is wrong (default: answer all).",
             value="RATE",
         ),
     ] = None,
     unlike: Annotated[
         float,
         option(
-            STUDY, "p-value up to which an image is unlike all training images and gets no answer; 0: none.", value="P"
+            STUDY, "An image with a p-value up to this counts as unlike all training images and gets no answer; 0 "
+                "answers all.", value="P"
         ),
     ] = 0.05,
     also: Annotated[
         str,
         option(
-            OUTPUT, "Also for other programs, in folders beside --to. Of cells and tiles: qupath (a .geojson for each "
-            "image), cellprofiler (tables of objects and images), napari (a .csv for each image). Of whole images too: "
-            "anndata (all in one .h5ad for scanpy, with the embeddings).", "--also",
+            OUTPUT, "Also write files for other programs, into folders beside --to. For cells and tiles: qupath (a "
+                ".geojson per image), cellprofiler (tables of objects and images), napari (a .csv per image). For "
+                "whole images, too: anndata (one .h5ad for scanpy, with the embeddings).", "--also",
             value="NAMES",
         ),
     ] = "",
@@ -80,11 +83,11 @@ def predict(
     out: Out = DEFAULT_OUT,
     device: Device = "auto",
 ) -> None:
-    """Classify images (or their cells) by a classifier, with probabilities, sets, and what it does not know.
+    """Classify images (or their cells) with a classifier, and say how sure each answer is.
 
-    Every row says the class and its probability, a set of classes that holds the truth at a stated rate, whether the
-    image is unlike all that was learned from, and the three nearest training images. A call that was stopped goes on
-    by the same command. Images of other channels or another scale than those learned from are refused.
+    Each row has the class and its probability, a set of classes that contains the true one at a stated rate, whether
+    the image is unlike all training images, and the three nearest training images. If it is interrupted, the same
+    command continues. Images with other channels or another scale than the training images are refused.
     """  # fmt: skip
     check_units(box_units)
     engine.check_devices(device)

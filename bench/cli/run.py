@@ -75,10 +75,12 @@ def run(
     head: Heads = "knn,centroid,logreg,xgboost",
     dry_run: Annotated[
         bool,
-        option(BASIC, "Count the fits and estimate the time; embeds, fits and writes nothing.", "--dry-run"),
+        option(BASIC, "Only count the fits and estimate the time: nothing is embedded, fitted or "
+            "written.", "--dry-run"),
     ] = False,
     leak: Annotated[
-        bool, option(LABELS, "Also the random split, and what it scores too high: leak.csv.", "--leak")
+        bool, option(LABELS, "Also split at random, with slides on both sides, and say how much too high the scores "
+            "then are (leak.csv).", "--leak")
     ] = False,
     baselines: Baselines = True,
     ensemble: Ensembles = None,
@@ -92,14 +94,14 @@ def run(
     allow_missing: AllowMissing = False,
     name: Name = None,
     html: Annotated[
-        bool, option(OUTPUT, "Also write report.html, the run as a page to look at.", "--report/--no-report")
+        bool, option(OUTPUT, "Also write report.html, an interactive page of the run.", "--report/--no-report")
     ] = True,
     workers: Workers = CORES,
     memory: Memory = None,
 ) -> None:
-    """Train every head on few, partly wrong labels over every encoder and write the leaderboard.
+    """Compare encoders: train each head on few, partly wrong labels, test it on other slides, write a leaderboard.
 
-    Run it in several processes, or on machines that share the folder, and they share the work.
+    Start the same command several times, also on machines that share the folder, to divide the work among them.
     """
     protocol.check_numbers()
     source.reading()

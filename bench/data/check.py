@@ -101,7 +101,8 @@ class DataCheck(Shows):
             Table(
                 head=("pixels", "channels", "pages", "images"),
                 rows=list(self.formats[["dtype", "channels", "pages", "images"]].itertuples(index=False)),
-                caption=f"Width x height in pixels: smallest {low}, median {mid}, largest {high} (each by itself)",
+                caption=f"Width x height in pixels: smallest {low}, median {mid}, largest {high} (width and height "
+                    "separately)",
             ),
             Items(heading="Look at these", items=slips),
             Items(heading="Skipped", items=skipped(dataset.problems[~of_lost])),
@@ -122,16 +123,16 @@ def tier_of(dataset: Dataset) -> tuple[str, str]:
         count = int(groups.min())
         return CASE_STUDY, (
             f"Class '{fewest}' has {count} group{'s' * (count != 1)}{drawn}, "
-            f"and with fewer than {MANY_GROUPS} groups per class "
-            "scores have wide exact intervals and methods are not ranked."
+            f"and with fewer than {MANY_GROUPS} groups per class, intervals are exact and wide and methods are not "
+            "ranked."
         )
     held = table.dropna(subset=["source"]).groupby("source")["label"].nunique()
     complete = int((held == len(groups)).sum())
     if complete >= MANY_SOURCES:
         return MULTI_SOURCE, f"{complete} sources hold every class, so a class can be told from its source."
     return COMPARABLE, (
-        f"Every class has {int(groups.min())} or more groups{drawn}, enough to compare encoders on data like these; "
-        "not enough sources to say whether it holds elsewhere."
+        f"Every class has {int(groups.min())} or more groups{drawn}, enough to compare encoders on data like these. "
+        "Sources are too few to say whether the result holds elsewhere."
     )
 
 

@@ -58,8 +58,8 @@ def with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> p
         table = table.assign(group=named)
     elif table["group"].isna().all():
         notes.append(
-            "no groups were given: every image counts as its own, which is over-optimistic if several "
-            f"come from one slide or patient{_what_to_do(table['path'].unique().tolist())}"
+            "no groups were given, so every image counts as a group of its own. This is over-optimistic if several "
+            f"images come from one slide or patient{_what_to_do(table['path'].unique().tolist())}"
         )
     if table["group"].notna().all():
         return table

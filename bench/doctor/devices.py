@@ -40,7 +40,7 @@ def look_at_devices(*, load: bool = False) -> Iterator[Finding]:
     gpus = nvidia_gpus()
     yield from (Finding(part=PART, what=f"GPU {i}", state="ok", found=text) for i, text in enumerate(gpus))
     if not gpus:
-        yield Finding(part=PART, what="GPU", state="note", found="no NVIDIA GPU found; all runs on the CPU")
+        yield Finding(part=PART, what="GPU", state="note", found="no NVIDIA GPU found; everything runs on the CPU")
     elif build_of("torch") == "cpu":
         yield Finding(
             part=PART, what="PyTorch on GPU", state="problem", found="this build of PyTorch is for the CPU alone",

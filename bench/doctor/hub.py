@@ -53,7 +53,7 @@ def _answers(*, online: bool) -> Finding:
         found, do = f"{endpoint()} was not asked", "bench doctor --online asks whether it answers"
         return Finding(part=PART, what="access", state="note", found=found, do=do)
     if os.environ.get("HF_HUB_OFFLINE", "").strip():
-        found, do = f"{endpoint()} was not asked, as HF_HUB_OFFLINE is set", "unset HF_HUB_OFFLINE to download"
+        found, do = f"{endpoint()} was not contacted, as HF_HUB_OFFLINE is set", "unset HF_HUB_OFFLINE to download"
         return Finding(part=PART, what="access", state="note", found=found, do=do)
     why = unreachable(endpoint())
     if why is None:
@@ -74,7 +74,7 @@ def _gates(specs: list[EncoderSpec]) -> Iterator[Finding]:
     if closed:
         yield Finding(
             part=PART, what="gated encoders", state="note", found=_listed(closed),
-            do="accept the licence of each at the hub, with the account of the token; bench encoders NAME has its page",
+            do="accept each licence on the hub with the account of your token; bench encoders NAME shows the page",
         )  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def _licences(specs: list[EncoderSpec]) -> Iterator[Finding]:
     for kind in LIMITED:
         own = [spec for spec in specs if spec.licence_class == kind]
         if own:
-            do = "read the licence before you use it or what it makes for anything else"
+            do = "read the licence before any other use of the encoder or its results"
             yield Finding(part=PART, what=f"{kind} licences", state="note", found=_listed(own), do=do)
 
 

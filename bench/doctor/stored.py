@@ -67,7 +67,7 @@ def _embeddings(root: Path) -> Iterator[Finding]:
     yield Finding(
         part=PART, what="quick check", state="problem" if damaged else "ok",
         found=f"{damaged} damaged, e.g. {'/'.join(store.set_aside[0].with_suffix('.safetensors').parts[-2:])}"
-        if damaged else "every shard begins as it should",
+        if damaged else "every shard has a valid beginning",
         do="bench store check sets them aside; the next run makes their embeddings again"
         if damaged else "bench store check reads every byte",
     )  # fmt: skip

@@ -29,7 +29,7 @@ def refuse_missing(missing: Mapping[str, str], *, allow_missing: bool) -> None:
     if missing and not allow_missing:
         raise BenchError(
             *missing.values(),
-            f"So {', '.join(missing)} cannot take part, and nothing was embedded or fitted. Mend that, leave "
+            f"So {', '.join(missing)} cannot take part, and nothing was embedded or fitted. Correct that, leave "
             f"{'it' if len(missing) == 1 else 'them'} out, or give --allow-missing to go on with the others.",
         )
 

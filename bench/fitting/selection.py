@@ -157,8 +157,8 @@ WAYS: Mapping[str, SelectionKind] = MappingProxyType(
     {
         "auto": SelectionKind(
             choose=leave_one_out_cautiously,
-            brief="on the examples, each predicted without its slide, near the published setting where examples are "
-            "few; the published one where a class has one slide only",
+            brief="on the labelled examples, each predicted without its slide, and close to the published setting "
+                "where examples are few; the published one where a class has one slide only",
             says="Settings and temperatures (`selection` auto) are those by which the labelled examples, each "
             "predicted without its group, have the least log loss, with a prior on the published setting that counts "
             "where labels are few. Column `chosen_by` says auto where that was done, and fixed where the published "
@@ -172,7 +172,7 @@ WAYS: Mapping[str, SelectionKind] = MappingProxyType(
         ),
         "loo": SelectionKind(
             choose=leave_one_out,
-            brief="on the examples alone, each predicted without its slide",
+            brief="on the examples only, each predicted without its slide",
             says="*(loo)*: the setting with the least log loss on the labelled examples, each predicted without its "
             "group.",
             min_groups=2,
@@ -181,14 +181,14 @@ WAYS: Mapping[str, SelectionKind] = MappingProxyType(
         ),
         "inner-cv": SelectionKind(
             choose=inner_folds,
-            brief="on the examples alone, in folds of slides",
+            brief="on the examples only, by cross-validation over slides",
             says="*(inner-cv)*: the setting with the least log loss in folds of the labelled examples, by group.",
             min_groups=3,
             needs_grid=True,
         ),
         "transfer": SelectionKind(
             choose=take_published,
-            brief="on other runs, see --transfer",
+            brief="on other data, see --transfer",
             says="*(transfer)*: the setting with the best balanced accuracy on other data.",
             needs_grid=True,
         ),

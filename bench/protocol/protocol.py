@@ -41,21 +41,21 @@ class Protocol:
     budget: tuple[int, ...] = knob(
         (),
         "Labels and draws",
-        "Also this total number of labels, e.g. 20,50, with classes as frequent as in the data.",
+        "Also draw this total number of labels, e.g. 20,50, with classes as frequent as in the data.",
         value="NUMBERS",
     )
     draws: int | None = knob(
         None,
         "Labels and draws",
-        "Random choices of the labelled examples (default: 30, 20 or 10 by their number).",
+        "How many random choices of the labelled examples are averaged (default: 30, 20 or 10, fewer for more labels).",
         value="N",
         least=1,
     )
     support_groups: str = knob(
         "spread",
         "Labels and draws",
-        "From which groups (slides, patients) the labelled examples come: spread (round all of them, those that hold "
-        "more of a class more often), proportional (as they come), concentrated (from few).",
+        "From which groups (slides, patients) the labelled examples come: spread (from all in turn, more from those "
+        "with more of the class), proportional (at random), concentrated (from as few as possible).",
         value="KIND",
     )
     shot_unit: str = knob(
@@ -65,52 +65,54 @@ class Protocol:
         value="UNIT",
     )
     split: str = knob(
-        "group", "Labels and draws", "What is never both learned from and tested: {split kinds}.", value="KIND"
+        "group", "Labels and draws", "What is never in both training and test: {split kinds}.", value="KIND"
     )
     scale_by: str = knob(
         SCALE_BY[0],
         "Labels and draws",
-        "What embeddings are centred and scaled by: pool (all images of the training side, no labels), or support "
-        "(the labelled examples of a draw alone).",
+        "Images by which embeddings are centred and scaled: pool (all images of the training side, without their "
+        "labels), or support (only the labelled examples of a draw).",
         value="ROWS",
     )
     noise_kinds: tuple[str, ...] = knob(
         ("symmetric",),
         "Wrong labels",
-        "How labels go wrong, each kind with rows of its own: {noise kinds}.",
+        "How labels are made wrong; each kind gets rows of its own: {noise kinds}.",
         value="KINDS",
         option="noise-kind",
     )
     confusable: tuple[tuple[str, str], ...] | tuple[str, ...] = knob(
         (),
         "Wrong labels",
-        "For asymmetric: which class is mistaken for which, e.g. 'a>b,b>a'; auto: as colour, texture and thumbnail "
-        "confuse them; or the names of descriptors to go by (default: each for the next in alphabetical order).",
+        "For asymmetric: which class is mistaken for which, e.g. 'a>b,b>a'; or auto: as colour, texture and thumbnail "
+        "confuse them; or names of other descriptors to use instead (default: each class for the next in alphabetical "
+        "order).",
         value="PAIRS",
     )
     foreign: tuple[str, ...] = knob(
         (),
         "Wrong labels",
-        "For open-set: classes that are not told apart, only put among the examples.",
+        "For open-set: classes whose items are mixed into the examples under wrong labels; they are not classes of "
+        "the run.",
         value="CLASSES",
     )
     select: tuple[str, ...] = knob(
         ("auto",),
         "Heads and their settings",
-        "How settings are chosen, each kind with rows of its own: {selection kinds}.",
+        "How the settings of heads are chosen; each way gets rows of its own: {selection kinds}.",
         value="KINDS",
     )
     transfer: tuple[Path, ...] = knob(
         (),
         "Heads and their settings",
-        "A run of other data with --select oracle, for --select transfer. Repeat.",
+        "For --select transfer: a run on other data that was made with --select oracle. Repeat.",
         value="FOLDER",
     )
     tuned: tuple[Path, ...] = knob(
         (),
         "Heads and their settings",
-        "A tuned.json of `bench tune`, for rows of their own (tuned). Groups it was tuned on are left out of the whole "
-        "run. Repeat.",
+        "A tuned.json of `bench tune`, which adds rows with these settings (tuned). Groups used for tuning are left "
+        "out of the whole run. Repeat.",
         value="FILE",
         option="params",
     )

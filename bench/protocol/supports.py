@@ -135,8 +135,8 @@ def draw_supports(
         rows = code == list(classes).index(name)
         n_groups = table["group"][rows].nunique()
         refused[n] = (
-            f"shots={n} asked of class '{name}', which has {rows.sum()} items in {n_groups} groups and "
-            f"{count} left to learn from in split '{split}'; the balanced series stops before {n}"
+            f"shots={n} is more than class '{name}' has: of its {rows.sum()} items in {n_groups} groups, only "
+            f"{count} may be learned from in split '{split}'"
         )
     wanted = {n: draws or default_draws(n) for n in shots if n not in refused}
     return Draws(Supports(table, classes, plan, wanted, regime), refused)

@@ -19,26 +19,29 @@ if TYPE_CHECKING:
 Source = TypeVar("Source", bound="ReadOptions")
 Verify = Annotated[
     bool,
-    option(DATA, "Read every file and every stored embedding again, also those that did not change.", "--verify"),
+    option(DATA, "Check every file and every stored embedding again, even those that seem unchanged.", "--verify"),
 ]
 Masks = Annotated[
     Path | None,
     option(
-        INSTANCES, "Folder of masks for --instances masks, named as their images; one value per cell.", value="FOLDER"
+        INSTANCES, "Folder of masks for --instances masks. A mask is named like its image and has one pixel value per "
+            "cell.", value="FOLDER"
     ),
 ]
 Cells = Annotated[
     Path | None,
     option(
         INSTANCES,
-        "Cells for --instances boxes: a CSV path,x0,y0,x1,y1 (pixels), or what was drawn in QuPath (.geojson), "
-        "Fiji (.roi, .zip) or napari (.csv of shapes): a file named as its image, or a folder of them.",
+        "Cells for --instances boxes: a CSV with columns path,x0,y0,x1,y1 (pixels), or annotations from QuPath "
+        "(.geojson), Fiji (.roi, .zip) or napari (.csv of shapes), in a file named like its image or a folder of such "
+        "files.",
         value="FILE|FOLDER",
     ),
 ]  # fmt: skip
 MaxInstances = Annotated[
     int | None,
-    option(INSTANCES, "Instances kept of one image, drawn by hash (default: 200 cells, all tiles).", value="N", min=1),
+    option(INSTANCES, "At most so many instances per image, a fixed random choice (default: 200 cells, all "
+        "tiles).", value="N", min=1),
 ]
 BoxUnits = Annotated[
     str,
@@ -50,14 +53,14 @@ BoxUnits = Annotated[
 FollowLinks = Annotated[
     bool,
     option(
-        DATA, "Also read what links lead to outside of the data folder, as in a Hugging Face snapshot.",
+        DATA, "Also follow links to files outside the data folder, as in a Hugging Face snapshot.",
         "--follow-links",
     ),
 ]  # fmt: skip
 Series = Annotated[
     int | None,
     option(
-        DATA, "Which of several pictures (series, scenes) of a file is read, from 1 (default: the largest).",
+        DATA, "Which picture (series, scene) to read if a file has several, counted from 1 (default: the largest).",
         value="N", min=1,
     ),
 ]  # fmt: skip
@@ -71,14 +74,15 @@ Classes = Annotated[
 DrawnOnly = Annotated[
     bool,
     option(
-        DATA, "Use only the labels that were drawn at random, not those that `bench next` picked (column chosen_by), "
-        "so that scores and intervals are those of all images.", "--drawn-only",
+        DATA, "Use only labels of images that were drawn at random, not of those that `bench next` picked (column "
+            "chosen_by), so that scores and intervals hold for all images.", "--drawn-only",
     ),
 ]  # fmt: skip
 GroupPattern = Annotated[
     str | None,
     option(
-        BASIC, "Regular expression on the path whose first (...) names the slide or patient, e.g. '([^/]+)__'.",
+        BASIC, "Regular expression for the path of an image; its first (...) is the slide or patient. E.g. "
+            "'([^/]+)__': what precedes __ in the file name.",
         value="REGEX",
     ),
 ]  # fmt: skip
@@ -127,12 +131,12 @@ class InstanceOptions(ReadOptions):
         str,
         option(
             INSTANCES,
-            "What gets one embedding: whole; tiles:SIZE[:STRIDE] in pixels, tiles:128:fg without empty ones; or a "
-            "window around each cell: boxes (--cells), masks (--masks, or the column mask), segments (found by a "
-            "threshold), cellpose:model=FILE. boxes:64 is in pixels, boxes:10um needs a scale (in the files, or a "
-            "column um_per_px), boxes:fit is as large as the cell, boxes alone takes one size from the data. "
-            "masks:64:only blanks what is not of the cell, masks:64:without blanks the cell, masks:64:cutout makes "
-            "what is not of the cell black (not with boxes).",
+            "What gets one embedding: whole images; tiles:SIZE[:STRIDE] in pixels (tiles:128:fg leaves out empty "
+            "ones); or a window around each cell: boxes (--cells), masks (--masks, or the column mask), segments "
+            "(found by a threshold), cellpose:model=FILE. Window size: boxes:64 is 64 pixels, boxes:10um 10 "
+            "micrometres (needs a scale, in the files or a column um_per_px), boxes:fit as large as each cell, boxes "
+            "one size taken from the data. Not with boxes: masks:64:only blanks all but the cell, masks:64:without "
+            "blanks the cell, masks:64:cutout makes all but the cell black.",
             value="KIND",
         ),
     ] = "whole"
@@ -141,7 +145,7 @@ class InstanceOptions(ReadOptions):
         str | None,
         option(
             INSTANCES,
-            "Column of --cells with an expert's label of each cell; of annotations classification, group or name.",
+            "Column of --cells with an expert's label of each cell; for annotations: classification, group or name.",
             value="COLUMN",
         ),
     ] = None

@@ -17,13 +17,13 @@ Encoders = Annotated[
     list[str] | None,
     option(
         BASIC,
-        "Encoders, comma-separated or repeated; see `bench encoders`. Where none is named: those whose embeddings are "
-        "stored, else efficientnet-lite0, which needs no network. `baselines` are a panel of cheap ones: colour, "
+        "Encoders, comma-separated or repeated; see `bench encoders`. If you name none: those whose embeddings are "
+        "stored, else efficientnet-lite0, which needs no internet. `baselines` is a panel of cheap ones: colour, "
         "texture, focus, pixels, size, and a constant. NAME@size=448,color=grey is a variant, timm:MODEL, "
-        "open_clip:MODEL/TAG, hf-hub:REPOSITORY and my.py:NAME are any other, file:VECTORS.parquet (or .csv, .npz) has "
-        "embeddings that another program computed, and SHORT=NAME is shown as SHORT in tables and pages. Variants that "
-        "take something away show what a score rests on: @intervene=zscore the stain, @intervene=shuffle the "
-        "morphology, @color=grey the colour.",
+        "open_clip:MODEL/TAG, hf-hub:REPOSITORY and my.py:NAME are networks or functions from elsewhere, "
+        "file:VECTORS.parquet (or .csv, .npz) has embeddings that another program computed, and SHORT=NAME is shown "
+        "as SHORT in tables and pages. Variants that remove something show what a score rests on: @intervene=zscore "
+        "removes the stain, @intervene=shuffle the morphology, @color=grey the colour.",
         "--encoder", "-e", value="NAMES", autocompletion=encoder_words,
     ),
 ]  # fmt: skip
@@ -32,15 +32,16 @@ Heads = Annotated[
     option(
         BASIC,
         "Heads, comma-separated: knn, centroid, ridge, lda, logreg, xgboost, ...; see `bench heads`. my.py:NAME is a "
-        "scikit-learn classifier in a file of your own, which is run. For `bench run` also finetune and finetune-last: "
-        "the encoder's network itself is trained, all of it or its last layers, which takes seconds to minutes a fit.",
+        "scikit-learn classifier in a Python file of your own (the file is executed). `bench run` also has finetune "
+        "and finetune-last, which train the encoder's network itself, all of it or its last layers; each fit takes "
+        "seconds to minutes.",
         value="NAMES", autocompletion=head_words,
     ),
 ]  # fmt: skip
 AllowMissing = Annotated[
     bool,
     option(
-        ENCODERS, "Go on without encoders that cannot be loaded, and say so; without it they are an error.",
+        ENCODERS, "Go on without encoders that cannot be loaded, with a note; otherwise they are an error.",
         "--allow-missing",
     ),
 ]  # fmt: skip
@@ -49,7 +50,7 @@ Baselines = Annotated[
     bool,
     option(
         ENCODERS,
-        "Add what every encoder has to beat, the panel `baselines`: constant (guessing), image-size, color-stats, "
+        "Add the panel `baselines`, which every encoder has to beat: constant (guessing), image-size, color-stats, "
         "color-histogram, grey-histogram, focus-spectrum, texture, thumbnail, raw-pixels.",
         "--baselines/--no-baselines",
     ),
@@ -64,35 +65,38 @@ Ensembles = Annotated[
 ]
 ZeroShot = Annotated[
     bool,
-    option(ENCODERS, "Also class names in words instead of labels, for open_clip encoders.", "--zero-shot"),
+    option(ENCODERS, "Also classify without labels, by comparing images with class names in words (open_clip encoders "
+        "only).", "--zero-shot"),
 ]
 Prompts = Annotated[
     Path | None,
-    option(ENCODERS, "The words for --zero-shot: a file that starts as `bench prompts > FILE`.", value="FILE"),
+    option(ENCODERS, "The words for --zero-shot, in a file made by `bench prompts > FILE` and then "
+        "edited.", value="FILE"),
 ]
 BagHeads = Annotated[
     str,
     option(
         HEADS,
-        "How labels of images are learned from: mean-pool, inherit, noisy-or, log-sum-exp, attention (from 50 images "
-        "per class), joint (with labels of cells as well); mean-pool:centroid rests on another head; all takes every "
-        "one. A wrong name lists all.",
+        "How to learn from labels of whole images: mean-pool, inherit, noisy-or, log-sum-exp, attention (from 50 "
+        "images "
+        "per class), joint (with labels of cells as well); mean-pool:centroid is built on another head; all compares "
+        "every one.",
         value="NAMES",
     ),
 ]
 FromRun = Annotated[
     str | None,
     option(
-        ENCODERS, "Take the encoders of a run of `bench run`, for `bench fit` also its heads: by name below <out>/runs "
-        "or by folder. Without its baselines and diagnostics.", "--from", value="RUN",
+        ENCODERS, "Use the encoders of an earlier `bench run` (in `bench fit` also its heads), without its baselines "
+            "and diagnostics. Give its name below <out>/runs, or its folder.", "--from", value="RUN",
     ),
 ]
 Device = Annotated[
     str,
     option(
         COMPUTER,
-        "Where encoders run: auto, cpu, cuda or cuda:N. A network is learned on every GPU with auto or cuda; bench "
-        "pretrain also takes several by commas, as cuda:0,cuda:2.",
+        "Where encoders run: auto, cpu, cuda or cuda:N. Training a network uses every GPU with auto or cuda; bench "
+        "pretrain also takes a list, such as cuda:0,cuda:2.",
         "--device", value="DEVICE",
     ),
 ]  # fmt: skip
@@ -100,8 +104,8 @@ Precision = Annotated[
     str,
     option(
         COMPUTER,
-        "How networks run whose name has no precision= or backend=: named (in float32), or auto, the fastest way that "
-        "keeps the embeddings, by a measurement on your images that is made once and remembered.",
+        "Precision of networks whose name has no precision= or backend=: named (float32), or auto, the fastest that "
+        "leaves the embeddings practically unchanged; this is measured once on your images and remembered.",
         "--precision", value="named|auto",
     ),
 ]  # fmt: skip
@@ -116,7 +120,8 @@ Workers = Annotated[int, option(COMPUTER, "Processes that fit heads.", value="N"
 Memory = Annotated[
     float | None,
     option(
-        COMPUTER, "Memory of all these processes together in GB, by estimate (default: half of the machine's).",
+        COMPUTER, "Memory in GB that all these processes together may use, approximately (default: half of the "
+            "machine's).",
         value="GB", min=0.001,
     ),
 ]  # fmt: skip

@@ -25,8 +25,8 @@ class EngineOptions:
         str,
         option(
             COMPUTER,
-            "The Ray cluster to join: auto, where this machine is one of its nodes, HOST:PORT or ray://HOST:PORT. "
-            "Without it one is started here, with as many processors as there are workers.",
+            "The Ray cluster to join: auto if this machine is one of its nodes, or HOST:PORT or ray://HOST:PORT. "
+            "Without it a cluster is started here, with one processor per worker.",
             "--address", value="ADDRESS",
         ),
     ] = ""  # fmt: skip

@@ -15,14 +15,14 @@ ToIfGiven = Annotated[Path | None, _TO]
 Name = Annotated[
     str | None,
     option(
-        OUTPUT, "Name of the folder made for this in the results folder, below runs, tune, ablate and others.",
+        OUTPUT, "Name of the output folder, which is made in the results folder (below runs, tune, ablate and so on).",
         "--name", value="NAME",
     ),
 ]  # fmt: skip
 AsCsv = Annotated[bool, option(OUTPUT, "Print everything that is known, as CSV.", "--csv")]
 AsMarkdown = Annotated[bool, option(OUTPUT, "Print a Markdown table.", "--markdown")]
 AsJson = Annotated[
-    bool, option(OUTPUT, "Print the rows of the table as JSON, and nothing else on standard output.", "--json")
+    bool, option(OUTPUT, "Print the rows of the table as JSON and nothing else.", "--json")
 ]
 Anonymous = Annotated[
     bool, option(OUTPUT, "Show no path and no name of a file, a group or the dataset.", "--anonymous")
@@ -30,5 +30,6 @@ Anonymous = Annotated[
 NoImages = Annotated[bool, option(OUTPUT, "Show no image.", "--no-images")]
 Quiet = Annotated[bool, option(GENERAL, "Print results and errors only: no notes, no progress.", "--quiet", "-q")]
 Verbose = Annotated[
-    bool, option(GENERAL, "Also say where in the code an error arose, and how long all took.", "--verbose", "-v")
+    bool, option(GENERAL, "Also say where in the code an error arose, and how long the command "
+        "took.", "--verbose", "-v")
 ]

@@ -27,8 +27,8 @@ class SlurmOptions:
         str | None,
         option(
             COMPUTER,
-            "Print a script for Slurm and do nothing else: an array of N identical workers of this very command, or "
-            "N%M for M of them at a time. Add > job.sh to keep it; its first lines say how it is submitted.",
+            "Only print a Slurm script: an array of N identical workers that run this command, or N%M for M of them "
+            "at a time. Add > job.sh to save it; its first lines say how to submit it.",
             "--slurm", value="N",
         ),
     ] = None  # fmt: skip
@@ -43,7 +43,7 @@ class SlurmOptions:
     slurm_max_array: Annotated[
         int,
         option(
-            COMPUTER, "With --slurm: MaxArraySize of the cluster, the longest array that it takes.",
+            COMPUTER, "With --slurm: MaxArraySize of the cluster, the longest array that it accepts.",
             "--slurm-max-array", value="N", min=1,
         ),
     ] = MAX_ARRAY  # fmt: skip

@@ -74,9 +74,9 @@ def make_plan(board: pd.DataFrame, goal: float, precision: Precision, cost: Mapp
         levels = sorted({int(n) for n in board.loc[board["shots"] > 0, "shots"]})
         had = counted(levels[0], "label") if len(levels) == 1 else f"{', '.join(map(str, levels)) or 'no'} labels"
         raise BenchError(
-            f"Got a run with {had} per class; expected {LEAST_POINTS} numbers of labels or more, as one point shows no "
-            "curve. Run it again with e.g. --shots 1,2,5,10, which fits only what is new; where a class has too few "
-            "images for that, add some."
+            f"Got a run with {had} per class; expected {LEAST_POINTS} numbers of labels or more, as a curve cannot be "
+            "drawn through one point. Run it again with e.g. --shots 1,2,5,10, which fits only what is new. If a "
+            "class has too few images for that, add some."
         )
     classes = found[0].curve.classes
     if not 1 / classes < goal < 1:

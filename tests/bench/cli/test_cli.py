@@ -32,7 +32,7 @@ RUN = ("--encoder", "color-stats,thumbnail", "--head", "knn,centroid", "--shots"
 def test_run_writes_a_leaderboard_and_says_what_it_did_not_run(bench, data, tmp_path):
     code, text = bench("run", "--data", data, *RUN)
     assert code == 0
-    assert "Not run: shots=50 asked of class 'neuron', which has 6 items" in text
+    assert "Not run: shots=50 is more than class 'neuron' has: of its 6 items" in text
     assert "24 embeddings reused" not in text
     run = tmp_path / "results" / "runs" / tmp_path.name
     board = pd.read_csv(run / "leaderboard.csv")
@@ -42,7 +42,7 @@ def test_run_writes_a_leaderboard_and_says_what_it_did_not_run(bench, data, tmp_
     assert len(pd.read_parquet(run / "ledger")) == 2 * 2 * 2 * 2 * 3
     text = (run / "leaderboard.md").read_text()
     assert "Case study" in text
-    assert "shots=50 asked of class" in text
+    assert "shots=50 is more than class" in text
     assert "## What more labels bring" in text and len(pd.read_csv(run / "efficiency.csv")) == 2 * 2 * 2
     assert "## Which methods differ from the best one" in text and not (run / "pairs.csv").exists()
     assert "a class has 6 test groups, and the comparison needs 10" in text
@@ -96,7 +96,7 @@ def test_a_dry_run_counts_the_fits_and_writes_nothing(bench, data, tmp_path):
     assert "Not embedded yet: 12 instances with color-stats; random rows were timed." in text
     fits = 3 * 2 * 2 * 2 * 3 * 3  # views, heads, shots, noise rates, seeds, splits
     assert f"{fits:,} fits, 0 done already. About" in text and "an estimate from one draw of each kind" in text
-    assert "Not run: shots=50 asked of class 'neuron'" in text
+    assert "Not run: shots=50 is more than class 'neuron' has" in text
     assert not (tmp_path / "results" / "runs").exists()
     bench("run", "--data", data, *RUN)
     code, text = bench("run", "--data", data, *RUN, "--dry-run")
@@ -202,7 +202,7 @@ def test_a_level_without_groups_to_leave_out_is_told_and_the_others_go_on(bench,
     assert f"- {said}" in (tmp_path / "results" / "runs" / "some" / "leaderboard.md").read_text()
     code, text = bench(*command, "--shots", "1", "--name", "none")
     assert code == 2
-    assert f"No shot level can be drawn from this data. {said}" in text
+    assert f"None of the numbers of labels that you asked for can be drawn from these data. {said}" in text
 
 
 def test_without_an_encoder_a_run_takes_what_is_stored_else_the_default_one(bench, data):
@@ -280,7 +280,7 @@ def test_export_gives_the_rows_of_the_table(bench, data, tmp_path):
         (("run", "--encoder", "thumbnail", "--split", "random", "--leak"), "Got --leak with --split random"),
         (("run", "--encoder", "thumbnail", "--instances", "tile:3"), "Got instances 'tile:3'"),
         (("run", "--encoder", "thumbnail", "--support-groups", "wide"), "Got --support-groups 'wide'"),
-        (("run", "--encoder", "thumbnail", "--shots", "50"), "Give other numbers of labels by --shots"),
+        (("run", "--encoder", "thumbnail", "--shots", "50"), "Ask for fewer labels with --shots"),
         (("run", "--encoder", "thumbnail", "--name", "../elsewhere"), "Got run name '../elsewhere'"),
         (("run", "--encoder", "thumbnail", "--select", "lo"), "Got --select 'lo', did you mean 'loo'?"),
         (("run", "--encoder", "thumbnail", "--select", "loo"), "Got --select loo with --head"),

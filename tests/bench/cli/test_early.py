@@ -36,13 +36,13 @@ def images(tmp_path, monkeypatch):
     ("words", "said"),
     [
         ("run --select nosuch", "Got --select 'nosuch'"),
-        ("run --select inner-cv --shots 1", "No shot level can be drawn"),
-        ("run --shots 50", "No shot level can be drawn from this data"),
+        ("run --select inner-cv --shots 1", "None of the numbers of labels that you asked for can be drawn"),
+        ("run --shots 50", "None of the numbers of labels that you asked for can be drawn"),
         ("run --select transfer --transfer nosuch", "Got --transfer nosuch, which holds no run"),
         ("run --split source", "Got --split source, and 6 of 6 items have no source"),
         ("run --noise-kind asymmetric --noise 0,.2 --confusable rbc>a", "Got --confusable with class 'a'"),
-        ("run --noise-kind instance-dependent --noise 0,.2 --shots 50", "No shot level can be drawn from this data"),
-        ("ablate --vary color=grey --shots 40", "No shot level can be drawn from this data"),
+        ("run --noise-kind instance-dependent --noise 0,.2 --shots 50", "None of the numbers of labels that you asked for can be drawn"),
+        ("ablate --vary color=grey --shots 40", "None of the numbers of labels that you asked for can be drawn"),
         ("tune --head knn --shots 1", "expected at least 2 and 2, since what is tuned on is never evaluated on"),
         ("audit --head nosuch", "Got head 'nosuch'"),
         ("next --n 2", "where every image has a label"),
@@ -64,7 +64,7 @@ def test_what_can_be_done_is_embedded_by_this_encoder(bench, images):
 
 def test_a_pilot_is_planned_before_anything_is_trained(bench, images):
     code, text = bench("pilot", "--data", "raw", "--pool", "raw", "--shots", "50", "--out", "out")
-    assert code == 2 and "No shot level can be drawn from this data" in text, text
+    assert code == 2 and "None of the numbers of labels that you asked for can be drawn" in text, text
     assert not (images / "out" / "pilot").exists()
 
 

@@ -103,7 +103,7 @@ def test_a_folder_as_a_new_user_has_it_loses_nothing_in_silence(bench, tmp_path)
 @pytest.mark.parametrize("verb", ["run", "extract", "data check"])
 def test_a_folder_without_its_option_is_told_the_option(bench, tmp_path, verb):
     code, text = bench(*verb.split(), tmp_path)
-    assert code == 2 and str(tmp_path.name) in text and "A folder or a table of images follows --data." in text
+    assert code == 2 and str(tmp_path.name) in text and "To name your folder or table of images, write --data before it." in text
 
 
 def test_the_table_of_a_spreadsheet_in_latin_1_gives_the_same_images_and_the_patients(bench, tmp_path):

@@ -169,7 +169,7 @@ def test_a_closed_form_is_tuned_and_its_setting_can_be_used(data, tmp_path, name
     ("aim", "message"),
     [
         (TuneRequest("thumbnail", head="xgbost"), "did you mean 'xgboost'"),
-        (TuneRequest("thumbnail", shots=50), "In the tuning half of the groups: shots=50 asked of class 'neuron'"),
+        (TuneRequest("thumbnail", shots=50), "In the tuning half of the groups: shots=50 is more than class 'neuron' has"),
     ],
 )
 def test_what_cannot_be_tuned_is_refused_with_the_reason(data, tmp_path, aim, message):

@@ -151,7 +151,7 @@ def test_a_page_says_what_the_command_prints(bench, data):
     for said in ("14 images are too few to tell encoders apart; about 6 more per class would be enough.", "has 4 "
         "groups, and with fewer than 10"):
         assert said in text and said in page
-    assert "o groups were given: every image counts as its own" in text and "No groups were given" in page
+    assert "o groups were given, so every image counts as a group of its own" in text and "No groups were given" in page
 
 
 def test_quiet_writes_the_same_page(bench, data):
