@@ -159,16 +159,17 @@ WAYS: Mapping[str, SelectionKind] = MappingProxyType(
             choose=leave_one_out_cautiously,
             brief="on the labelled examples, each predicted without its slide, and close to the published setting "
                 "where examples are few; the published one where a class has one slide only",
-            says="Settings and temperatures (`selection` auto) are those by which the labelled examples, each "
-            "predicted without its group, have the least log loss, with a prior on the published setting that counts "
-            "where labels are few. Column `chosen_by` says auto where that was done, and fixed where the published "
-            "setting was taken, because a class has labels in one group alone or the head cannot leave rows out: "
+            says="Settings and temperatures (`selection` auto) are chosen on the labelled examples: each is predicted "
+                "without its group, and the setting with the least log loss is taken, close to the published one "
+                "where labels are few. Column `chosen_by` says auto where this was done. It says fixed where the "
+                "published setting was used, because a class has labels from one group only or the head cannot leave "
+                "rows out: "
             "{fixed}.",
         ),
         "fixed": SelectionKind(
             choose=take_published,
             brief="published",
-            says="*(fixed)*: the published setting for so many labels, classes and dimensions.",
+            says="*(fixed)*: the published setting for this number of labels, classes and dimensions.",
         ),
         "loo": SelectionKind(
             choose=leave_one_out,
@@ -200,8 +201,9 @@ WAYS: Mapping[str, SelectionKind] = MappingProxyType(
         "oracle": SelectionKind(
             choose=look_at_the_test,
             brief="on the test; never ranked",
-            says="*(oracle)*: in every draw the setting with the best balanced accuracy on the test itself. It used "
-            "labels that nobody has: it shows what choosing could reach, luck included, and is not ranked.",
+            says="*(oracle)*: in every draw, the setting with the best balanced accuracy on the test data themselves. "
+                "This uses labels that nobody would have: it shows the most that choosing could reach, luck included, "
+                "and is not ranked.",
             needs_grid=True,
         ),
     }

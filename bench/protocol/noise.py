@@ -193,25 +193,25 @@ KINDS: Mapping[str, NoiseKind] = MappingProxyType(
         "symmetric": NoiseKind(
             flip=symmetric,
             brief="any other class",
-            says="a label is wrong by itself, and any other class is as likely",
+            says="each label goes wrong independently, to any other class with equal probability",
         ),
         "asymmetric": NoiseKind(
             flip=asymmetric,
             brief="the class it is mistaken for",
-            says="a label is wrong by itself, and names the class it is mistaken for",
+            says="each label goes wrong independently, to the class it is mistaken for",
             limit=0.5,
         ),
         "group": NoiseKind(
             flip=group,
             brief="whole slides or images alike",
-            says="all labels of a slide (group) are wrong together and alike",
+            says="all labels of a slide (group) go wrong together, to the same class",
             by_slide=True,
         ),
         "resemblance": NoiseKind(
             flip=by_resemblance,
             brief="a class that the item looks like",
-            says="a label is wrong by itself, and names a class that the item looks like, the likelier the nearer the "
-            "mean of that class on the training side",
+            says="each label goes wrong independently, to a class that the item looks like: the nearer the mean of "
+                "that class on the training side, the more likely",
             needs_features=True,
             needs_class_features=True,
         ),

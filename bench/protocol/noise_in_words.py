@@ -28,11 +28,14 @@ def describe_noise(
     said = {kind: known.says for kind, known in KINDS.items() if kind in kinds}
     if "asymmetric" in said:
         by = descriptors_in(confusable)
-        whence = " (no pairs were given: each for the next in alphabetical order)" * (not confusable)
+        whence = (
+            " (no pairs were given, so each class is mistaken for the next in alphabetical "
+            "order)" * (not confusable)
+        )
         if by:
             whence = (
-                f" (as the nearest centroid in {', '.join(by)} confuses them on the training side of the split, every "
-                "example held against centroids without its group)"
+                f" (as a nearest-centroid classifier in {', '.join(by)} confuses them on the training side of the "
+                "split; each example is compared with centroids that leave out its group)"
             )
         said["asymmetric"] += f": {describe_targets(noise_inputs.targets, classes, whence)}"
     for kind, known in KINDS.items():
@@ -57,9 +60,9 @@ def luck_of(rate: float, sizes: Iterable[int]) -> str:
     if not told:
         return ""
     return (
-        "Where labels go wrong one by one it is by chance, so that a draw has more or fewer wrong ones than asked for: "
-        f"asked for {rate:.0%}, nine draws of ten have {' and '.join(told)} labels wrong. The ledger has the share of "
-        "every draw, `noise_realised` is their mean"
+        "Labels go wrong one by one, at random, so a draw may have more or fewer wrong labels than asked for: with "
+        f"{rate:.0%} asked for, nine draws of ten have {' and '.join(told)} labels wrong. The ledger has the share of "
+        "every draw, and `noise_realised` is the mean"
     )
 
 
@@ -87,7 +90,7 @@ def company_of(draws: Draws, y: np.ndarray, groups: np.ndarray) -> str:
         else ""
     )
     return (
-        "Which slides are wrong does not depend on what a draw takes from them, and of all items on the training side "
-        "the share asked for is wrong, give or take one slide per class. Examples that have another one of their class "
-        f"and slide in the draw, by labels per class: {told}{rest}"
+        "Which slides go wrong does not depend on the draw. Of all items on the training side the share asked for is "
+        "wrong, give or take one slide per class. Share of examples that have another example of their class and "
+        f"slide in the draw, by labels per class: {told}{rest}"
     )

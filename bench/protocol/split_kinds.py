@@ -22,7 +22,8 @@ LEAST_SOURCES = 3  # with two classes each, to hold one out in turn
 RANDOM, BY_SOURCE = "random", "leave-one-source-out"  # rules
 DIAGNOSTIC = (
     "DIAGNOSTIC, NOT A RESULT: items were split at random, so that slides, patients or images are on both sides. "
-    "Scores are as much too high as a slide can be recognised; nothing is ranked. Hold them against the split by group"
+    "Scores are too high, the more so the better a slide can be recognised; nothing is ranked. Compare them with the "
+    "split by group"
 )
 
 

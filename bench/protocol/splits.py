@@ -97,7 +97,7 @@ def plan_splits(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
         part = counts[tested][:, [at[name] for name in classes]]
         held, items = int((part > 0).sum(0).min()), int(part.sum(0).min())
         if held >= FIXED_TEST_GROUPS and items >= FIXED_TEST_ITEMS:
-            reason = f"a fixed third of the groups is the test, at least {held} groups and {items} items a class"
+            reason = f"a fixed third of the groups is tested, at least {held} groups and {items} items per class"
             return SplitPlan("fixed", reason, ((_split("fixed", tested[of_row]),),))
     if count <= FEW_GROUPS and len(names) <= LOGO_MAX_FOLDS:
         repeats = tuple(
@@ -108,15 +108,15 @@ def plan_splits(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
             for r in range(REPEATS)
         )
         reason = (
-            f"class '{fewest}' has only {count} groups: each of the {len(names)} is held out in turn, and with it one "
-            f"group of every other class, so that no class has fewer to learn from because it is tested; "
-            f"{REPEATS} choices of those"
+            f"class '{fewest}' has only {count} groups, so each of the {len(names)} groups is held out in turn, "
+            "together with one group of every other class, so that the tested class does not have fewer groups to "
+            f"learn from than the others; {REPEATS} choices of those other groups"
         )
         return SplitPlan("leave-one-group-out", reason, repeats)
     k = min(MOST_FOLDS, max(2, count // 2))
     fold = deal_groups(counts, k, range(REPEATS))[:, of_row]
     repeats = tuple(tuple(_split(f"fold{i}of{k}:{r}", fold[r] == i) for i in range(k)) for r in range(REPEATS))
-    return SplitPlan("folds", f"{k} stratified folds by group, {REPEATS} partitions", repeats)
+    return SplitPlan("folds", f"{k} stratified folds of groups, {REPEATS} random partitions", repeats)
 
 
 def _placed(plan: SplitPlan, rows: np.ndarray) -> SplitPlan:

@@ -51,7 +51,7 @@ class RunFacts:
 
     @property
     def diagnostic(self) -> str:
-        """Why the whole run is a diagnostic, of which nothing is compared; "" where it is none."""
+        """Why the whole run is a diagnostic, so nothing is compared; "" where it is none."""
         return why_diagnostic(self.split_rule) or diagnostic_of(self.instances)
 
     def role(self, encoder: str) -> str:

@@ -28,6 +28,6 @@ def empty_reasons(board: pd.DataFrame, facts: RunFacts) -> dict[str, str]:
 def no_pairs(tested: Tested, facts: RunFacts) -> str:
     """Return why methods are not compared pair by pair, "" where they are."""
     if facts.diagnostic:
-        return "the whole run is a diagnostic, of which nothing is compared"
+        return "the whole run is a diagnostic, so nothing is compared"
     fewest = min(len(np.unique(tested.group[tested.y == k])) for k in np.unique(tested.y))
     return f"a class has {fewest} test groups, and the comparison needs {RANK_FROM}" if fewest < RANK_FROM else ""

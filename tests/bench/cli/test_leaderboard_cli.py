@@ -93,7 +93,7 @@ def test_six_datasets_are_enough_for_a_signed_rank_test(bench, make_data, tmp_pa
     assert code == 0 and "signed-rank" not in text
     pairs = pd.read_csv(tmp_path / "results" / "across_pairs.csv")
     assert len(pairs) == 2 * 6 and (pairs["datasets"] == 6).all() and pairs["p"].between(0.03, 1).all()
-    assert "Of 6 pairs of methods none can be told apart" in (tmp_path / "results" / "leaderboard.md").read_text()
+    assert "None of 6 pairs of methods can be told apart" in (tmp_path / "results" / "leaderboard.md").read_text()
     two = [word if word != "knn,centroid" else "knn" for word in RUN]
     for name in NAMES:
         assert bench("run", "--data", tmp_path / name, *two, "--out", "less")[0] == 0

@@ -50,7 +50,7 @@ def make(context: ReportContext) -> Made | None:
         )  # fmt: skip
     if diagnostics:
         lost = Column(heading="points lost", values=(in_gain("lost"), _signed("lost_low"), _signed("lost_high")),
-                      pattern="{0} [{1} to {2}]", meaning="below the same encoder with nothing taken away")  # fmt: skip
+                      pattern="{0} [{1} to {2}]", meaning="below the same encoder with nothing removed")  # fmt: skip
         different = Column(heading="what is different", texts=_different)
         html += table_html(
             (*names, different, *score, lost), diagnostics, "leaderboard", caption="Interventions: no results",

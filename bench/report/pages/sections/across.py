@@ -14,16 +14,16 @@ from bench.report.tables.rows import cleanest, most_labels
 
 METHODS = 10  # that are shown
 MEANING = (
-    "The first {count} of {all} methods that every dataset has. Scores are the skill above guessing, 0 for guessing "
-    "and 100 for no error. *Mean skill*: the mean over the datasets, each of which weighs the same, of the mean over "
-    "{draws}, with the interval of the luck of the draws on these very datasets. *The first is better*: how "
-    "often the first method beats this one on a dataset taken at random, each with draws of its own. {apart} All "
+    "The first {count} of {all} methods that every dataset has. Scores are the skill above guessing: 0 for guessing, "
+    "100 for no error. *Mean skill*: the mean over {draws} and over the datasets, each with the same weight; its "
+    "interval covers the luck of the draws on these datasets, not other datasets. *The first is better*: how often "
+    "the first method beats this one on a dataset picked at random, each with draws of its own. {apart} All "
     "levels: `across.csv`."
 )
 NOT_TESTED = "Whether that would hold on other datasets is not tested on fewer than {fewest}."
 NONE_APART = (
-    "Of {pairs} of methods none can be told apart: over {datasets} datasets no p of the signed-rank test is below "
-    "{least}, and Holm's correction takes it times {times}. Join runs with fewer methods, or more datasets "
+    "None of {pairs} of methods can be told apart: with {datasets} datasets no p of the signed-rank test can be below "
+    "{least}, and Holm's correction multiplies it by {times}. Join runs with fewer methods, or more datasets "
     "(`across_pairs.csv`)."
 )
 APART = (

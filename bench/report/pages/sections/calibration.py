@@ -24,10 +24,10 @@ from bench.report.tables.rows import cleanest, competing, main_series, most_labe
 
 EACH = 5  # rows of a dataset
 MEANING = (
-    "*ECE*: how far probabilities are from how often they come true, in {bins} bins of equal width, for the best rows "
-    "at the most labels, clean. It is never 0, least of all on few items: *calibrated would show* is what the same "
-    "probabilities show in 95 of 100 cases if they are true, so only an ECE above that is a fault. Brier score and log "
-    "loss have no such floor that moves with the number of items."
+    "*ECE*: the expected calibration error: how far probabilities are from the frequencies observed, in {bins} bins "
+    "of equal width, for the best rows at the most labels, clean. It is never 0, least of all on few items. "
+    "*calibrated would show* is the range in 95 of 100 cases for probabilities that are correct, so only an ECE above "
+    "it is a fault. Brier score and log loss have no such floor that depends on the number of items."
 )
 
 

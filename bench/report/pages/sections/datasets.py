@@ -40,9 +40,9 @@ from bench.report.tables.rows import (
 DIAGNOSTICS = 5  # rows of a dataset
 CELL_BLANKED = "the cell blanked in every window"
 NO_RESULTS = (
-    "These rows are no results and are ranked with nothing: something was taken away from the images, or the network "
-    "has random weights. *Lost*: points below the same encoder and head with nothing taken away, with its 95% "
-    "interval. Where little is lost, a score is no evidence that the encoder used what was taken away."
+    "These rows are not results and are never ranked: something was removed from the images, or the network has "
+    "random weights. *Lost*: points below the same encoder and head with nothing removed, with its 95% interval. "
+    "Where little is lost, a score is no evidence that the encoder used what was removed."
 )
 FIELDS = (
     code_field("encoder"), HEAD, number_field("balanced_accuracy", points, "balanced accuracy"),
@@ -79,7 +79,7 @@ def best_of_datasets(runs: Overview) -> list[Block]:
     counts = rows.groupby(["dataset", "instances"])["data"].nunique()
     several = set(counts.index[counts > 1])
     blocks: list[Block] = [
-        Text(say("The {top} best rows per dataset, at the most labels per class, labels clean.", top=runs.top))
+        Text(say("The {top} best rows of each dataset, at the most labels per class, with clean labels.", top=runs.top))
     ]
     for (dataset, instances, data), part in rows.groupby(["dataset", "instances", "data"], sort=True, dropna=False):
         part = most_labels(cleanest(main_series(part)))

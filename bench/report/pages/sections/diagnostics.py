@@ -25,23 +25,23 @@ SAME = ["head", "selection", "series", "shots", "noise_kind", "noise"]  # in a d
 RANDOM_WEIGHTS = "random weights"  # what the column diagnostic says of such encoders
 LOST = Field("lost", lambda row: difference(row["lost"], row["lost_low"], row["lost_high"]))
 NO_RESULTS = (
-    "These rows are no results: they are never ranked, never called the best, and change no rank or p of other rows. "
-    "Each shows what is left of a score when something is taken away. *Lost*: points of balanced accuracy below the "
-    "same encoder and head with nothing taken away, with the 95% interval of that paired difference; empty where that "
-    "one took no part. Where nothing is lost, the score is no evidence that the encoder used what was taken away: it "
-    "needs no morphology where shuffled patches serve as well, and no stain where grey does. An interval that holds 0 "
-    "and is wide says that nobody knows yet.{random}"
+    "These rows are not results: they are never ranked or called the best, and do not change the rank or p of other "
+    "rows. Each shows what is left of a score when something is removed from the images. *Lost*: points of balanced "
+    "accuracy below the same encoder and head with nothing removed, with the 95% interval of this paired difference; "
+    "empty where that encoder took no part. Where nothing is lost, the score is no evidence that the encoder used "
+    "what was removed: morphology, if shuffled patches do as well, or stain, if grey images do. A wide interval that "
+    "contains 0 means that it is not known yet.{random}"
 )
 RANDOM = (
-    " A network with random weights has learned nothing: what it reaches, the architecture and the pixels give for "
-    "free. It counts among the baselines of *over baselines*."
+    " A network with random weights has learned nothing: its score comes from the architecture and the pixels alone. "
+    "It counts among the baselines of *over baselines*."
 )
 
 
 def diagnostics(run: RunPage) -> list[Block]:
     """Return the diagnostics of a run at the most labels, clean; none of a run without, or of them alone.
 
-    A variant is held against the same encoder with nothing taken away.
+    A variant is held against the same encoder with nothing removed.
     """
     board = run.board.table
     rows = board[is_diagnostic(board) & (board["selection"] != "oracle")]

@@ -27,19 +27,18 @@ from bench.report.tables.finetuning import FROZEN, pays_from
 from bench.report.tables.rows import cleanest, labels_of, main_series
 
 MEANING = (
-    "Points of balanced accuracy above {frozen} on the vectors of the same network, frozen: a head that was fixed "
-    "before, on the same draws and the same test, with intervals for new slides to learn from and to be tested on. "
-    "Each interval is of its row by itself. *Seconds*: of one training with its answers to the test, on one core or a "
-    "GPU; a fit of {frozen} takes milliseconds once the images are embedded. All rows, those with wrong labels too: "
-    "`finetuning.csv`."
+    "Points of balanced accuracy above {frozen} on the vectors of the same network, frozen: a head fixed in advance, "
+    "on the same draws and the same test. Intervals are for new training and test slides, each for its row alone. "
+    "*Seconds*: for one training and its predictions on the test images, on one core or a GPU; a fit of {frozen} "
+    "takes milliseconds once the images are embedded. All rows, also those with wrong labels: `finetuning.csv`."
 )
 PAYS = {  # whether it does so only at the most labels that were run
     False: "{head} of {encoder} pays from {first} on: {gain} points there ({interval}).",
     True: "{head} of {encoder} pays at {first}, the most that were run: {gain} points there ({interval}).",
 }
 SCHEDULE = (
-    "Every network is trained by one fixed schedule, from the linear head that the frozen network gets, with the "
-    "statistics of batch normalisation as they were; no setting is chosen and nothing stops early."
+    "Every network is trained with one fixed schedule. It starts from the linear head of the frozen network, and the "
+    "statistics of batch normalisation are kept; no setting is chosen and nothing stops early."
 )
 
 

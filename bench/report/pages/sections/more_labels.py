@@ -12,10 +12,11 @@ from bench.report.tables.rows import main_series
 
 METHODS = 5  # that are shown
 MEANING = (
-    "*Area*: the mean balanced accuracy from {low} to {high} labels per class, every doubling weighing the same; the "
-    "{count} largest. *90%*: the labels per class at which 90% of the skill at the most labels is reached, that of the "
-    "method itself or that of the best one, with the levels it lies between and its 95% interval over test groups and "
-    "draws; > and <= where only a bound is known, empty where the most labels give no more than guessing. Full table: "
+    "*Area*: the mean balanced accuracy from {low} to {high} labels per class, with the same weight for every "
+    "doubling; the {count} largest. *90%*: how many labels per class reach 90% of the final skill (at the most "
+    "labels) of the method itself, or of the best method; with the levels it lies between and its 95% interval over "
+    "test groups and draws. > and <= mean that only a bound is known; empty where the most labels give no more than "
+    "guessing. Full table: "
     "`efficiency.csv`."
 )
 

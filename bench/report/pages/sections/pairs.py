@@ -10,9 +10,10 @@ from bench.report.tables.rows import head_label, most_labels
 METHODS = 5  # that are shown
 ALPHA = 0.05
 MEANING = (
-    "At {labels} per class, against {encoder} with {head}, the best of {all}: points of balanced accuracy, the {count} "
-    "closest. *p* is of one pair by itself, *p (joint)* allows for all pairs of methods, and so for having picked the "
-    "best on this very test. Not told apart from the best (p (joint) above {alpha}): {alike}. All pairs: `pairs.csv`."
+    "At {labels} per class, against {encoder} with {head}, the best of {all}: how many points of balanced accuracy "
+    "the {count} closest methods are below it. *p* is for one pair alone; *p (joint)* allows for all pairs, and so "
+    "for having picked the best on the same test. Methods that cannot be told apart from the best (p (joint) above "
+    "{alpha}): {alike}. All pairs: `pairs.csv`."
 )
 
 

@@ -53,12 +53,12 @@ def summary(board: pd.DataFrame) -> Inline:
 
     probably: Inline = ""
     if not isnan(best["p_best"]):
-        probably = say("; it is the best with a probability of {chance}", chance=of_best("p_best", rate))
+        probably = say("; the probability that it is the best is {chance}", chance=of_best("p_best", rate))
     expected: Inline = ""
     if not isnan(best["held_out_best"]):
         expected = say(
-            " The best of many owes part of its score to luck: chosen on half of the test groups, the best scores "
-            "{score} on the other half, and that is what to expect.",
+            " Being the best of many is partly luck: the method that is best on one half of the test groups scores "
+            "{score} on the other half, which is what to expect.",
             score=of_best("held_out_best", points),
         )
     limits: Inline = ""
@@ -81,7 +81,7 @@ def about_the_run(run: RunPage) -> list[Block]:
     if len(table):
         first = table.iloc[0]
         words = say(
-            "Classes: {classes}. {training} {items} {unit} in {groups}{worth}, {rows}. Balanced accuracy in percent "
+            "Classes: {classes}. {training} {items} {unit} in {groups}{worth}; {rows}. Balanced accuracy in percent "
             "with its 95% interval ({method}); guessing gives about {guess}.",
             classes=", ".join(facts.classes), training=_training(table), items=int(first["n_test"]),
             unit="images" if first["level"] == "image" else "instances",
@@ -97,7 +97,7 @@ def _interval_method(table: pd.DataFrame) -> Inline:
     """Return in words how the intervals of a table were made."""
     if table["ci_method"].iloc[0] == EXACT:
         return say("exact limits combined over classes")
-    return say("for other slides to learn from and to be tested on")
+    return say("for new training and test slides")
 
 
 def _training(table: pd.DataFrame) -> Inline:
@@ -106,7 +106,7 @@ def _training(table: pd.DataFrame) -> Inline:
     if not most:
         return say("Scored on")
     mean = say(" (mean over splits)") if table["split"].iloc[0] in IN_TURN else ""
-    return say("Learned from {groups} training groups{mean}, scored on", groups=decimal(most, 0), mean=mean)
+    return say("Trained on {groups} groups{mean}, tested on", groups=decimal(most, 0), mean=mean)
 
 
 def _worth(table: pd.DataFrame) -> Inline:
@@ -115,6 +115,6 @@ def _worth(table: pd.DataFrame) -> Inline:
     if known.empty:
         return ""
     return say(
-        ", worth about {items} independent ones (answers within a group correlate by {icc})",
+        ", as informative as about {items} independent ones (correlation within a group: {icc})",
         items=decimal(known["n_eff"].median(), 0), icc=decimal(known["icc"].median(), 2),
     )  # fmt: skip

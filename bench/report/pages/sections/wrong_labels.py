@@ -32,10 +32,10 @@ from bench.text import sentence
 METHODS = 5  # that are shown
 METHOD = ["encoder", "head", "selection"]
 MEANING = (
-    "At {labels}, the {count} best on clean labels. *Skill kept* is balanced accuracy above guessing, as a share of "
-    "what it is on clean labels: at the highest rate, and its mean over the rates; empty where clean labels already "
-    "give no more than guessing. *Half lost at*: the rate of wrong labels at which it falls below half, with its 95% "
-    "interval.{agreement} Full table: `robustness.csv`."
+    "At {labels}, the {count} best on clean labels. *Skill* is balanced accuracy above guessing. *Skill kept*: the "
+    "share of the skill on clean labels that is left at the highest rate of wrong labels, and *mean kept* its mean "
+    "over the rates; empty where even clean labels give no skill. *Half lost at*: the rate at which half of the skill "
+    "is lost, with its 95% interval.{agreement} Full table: `robustness.csv`."
 )
 
 

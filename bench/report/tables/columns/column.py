@@ -90,16 +90,16 @@ def _has_diagnostics(board: pd.DataFrame, facts: RunFacts) -> bool:
     return not facts.diagnostic and bool(is_diagnostic(board).any())
 
 
-ORACLE = Empty(why="oracle rows saw the test labels and are compared with nothing", when=_has_oracle)
+ORACLE = Empty(why="oracle rows saw the test labels and are not compared", when=_has_oracle)
 ALL_DIAGNOSTIC = Empty(
-    why="the whole run is a diagnostic, of which nothing is compared", when=lambda board, facts: bool(facts.diagnostic)
+    why="the whole run is a diagnostic, so nothing is compared", when=lambda board, facts: bool(facts.diagnostic)
 )
 DIAGNOSTICS = Empty(
-    why="diagnostics are ranked with nothing and change no rank or p of other rows", when=_has_diagnostics
+    why="diagnostics are not ranked and change no rank or p of other rows", when=_has_diagnostics
 )
 NOT_COMPARED = (ORACLE, ALL_DIAGNOSTIC, DIAGNOSTICS)
 NO_LABELS = Empty(why="at 0 labels nothing is learned", when=lambda board, facts: bool((board["shots"] == 0).any()))
 NO_ICC = Empty(
-    why="no group holds two items of a class, so that nothing shows how alike items of a group are",
+    why="no group has two items of a class, so it is not known how similar items of a group are",
     when=lambda board, facts: bool(board["icc"].isna().any()),
 )

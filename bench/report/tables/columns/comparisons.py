@@ -24,20 +24,20 @@ from bench.statistics.comparison import RANK_FROM
 
 NOTHING_LEARNED, LEARNED_HERE = "nothing learned", "learned from these labels alone"
 CHANCE = (
-    "Two tests against chance, in which whole groups exchange their labels. *p (this row)*: how often this row alone "
-    "does as well when labels mean nothing; like the interval, it fits a row that you chose before you saw the table. "
-    "*p (best of all)*: how often the best of all rows does as well as this one; it fits a row that you picked from "
-    "the table because it is high."
+    "Two permutation tests against chance, in which whole groups exchange their labels. *p (this row)*: how often "
+    "this row scores as high when labels mean nothing; like the interval, it is for a row that you chose before you "
+    "saw the table. *p (best of all)*: how often the best of all rows then scores as high as this one; it is for a "
+    "row that you picked because its score is high."
 )
 RANKS = (
-    "*rank*: the places that a row may truly hold; all ranks of a table hold together in 19 of 20 studies. *P(best)*: "
-    "how likely this row is the best; *P(near)*: how likely it is within 2 points of the best, and so as good as the "
-    "best for most purposes. Both allow for other slides to learn from and to be tested on."
+    "*rank*: the ranks that a row may truly have; in 19 of 20 studies they are right for all rows of a table at once. "
+    "*P(best)*: the probability that this row is the best; *P(near)*: the probability that it is within 2 points of "
+    "the best, which is as good for most purposes. Both allow for new training and test slides."
 )
 OVER_BASELINES = (
-    "*over baselines* is the paired difference to the best row that knows no biology (colour, texture, size; networks "
-    "with random weights too, where they take part), with its 95% interval. Near zero, the encoder adds nothing that "
-    "stain or size does not give away."
+    "*over baselines*: the paired difference to the best baseline, which knows no biology (colour, texture, size; "
+    "also networks with random weights, if they take part), with its 95% interval. If it is near zero, the encoder "
+    "shows nothing that stain or size does not give away."
 )
 
 
@@ -52,20 +52,21 @@ def _has_baseline(board: pd.DataFrame, facts: RunFacts) -> bool:
 
 
 FEW_GROUPS = Empty(
-    why=f"a class has fewer than {RANK_FROM} test groups: methods are not ranked on so little", when=_unranked
+    why=f"a class has fewer than {RANK_FROM} test groups, too few to rank methods", when=_unranked
 )
 TOO_FEW_TO_RANK = (*NOT_COMPARED, FEW_GROUPS)
 OF_BASELINES = (
     ORACLE, ALL_DIAGNOSTIC,
     Empty(why="no descriptor or control took part; add e.g. --encoder color-stats",
           when=lambda board, facts: not _has_baseline(board, facts)),
-    Empty(why="empty for baselines themselves, which it is measured against, and for diagnostics", when=_has_baseline),
+    Empty(why="empty for the baselines themselves and for diagnostics", when=_has_baseline),
     Empty(why="empty at 0 labels unless a control has a text tower",
           when=lambda board, facts: _has_baseline(board, facts) and not board["shots"].all()),
 )  # fmt: skip
-NO_TWIN = Empty(why="only diagnostics have it, and only beside the same encoder with nothing taken away")
+NO_TWIN = Empty(why="only diagnostics have it, and only beside the same encoder with nothing removed")
 NOT_MEASURED = Empty(why="the embeddings came from elsewhere and their cost was not measured here")
-HEADS_NOT_TIMED = Empty(why="heads are fitted many at a time, in milliseconds each; `bench run --dry-run` estimates it")
+HEADS_NOT_TIMED = Empty(why="only for trained networks: heads are fitted many at a time, in milliseconds each (`bench "
+    "run --dry-run` estimates it)")
 
 
 def _fit_seconds(row: RowContext) -> float:
@@ -101,17 +102,17 @@ AGAINST_CHANCE = (
            meaning="p against chance, adjusted for having picked the best of all rows",
            shown=number_field("p_chance_best", p_value, "p (best of all)")),
     Column(key="p_chance_least", make=compared("p_chance_least"), empty=NOT_COMPARED,
-           meaning="the least p that so few tested groups can give"),
+           meaning="the smallest p that is possible with so few tested groups"),
 )  # fmt: skip
 
 ORDER = (
     Column(key="rank_low", make=compared("rank_low"), empty=TOO_FEW_TO_RANK, relative=True,
-           meaning="the best place that it may truly hold", reading=lambda board, facts: [say(RANKS)],
+           meaning="the best rank that it may truly have", reading=lambda board, facts: [say(RANKS)],
            shown=Field("rank", _ranks)),
-    _relative("rank_high", "the worst place that it may truly hold"),
+    _relative("rank_high", "the worst rank that it may truly have"),
     _relative("p_best", "how likely it is the best", "P(best)"),
     _relative("p_near", "how likely it is within 2 points of the best", "P(near)"),
-    _relative("held_out_best", "score on one half of the test groups of the row that is the best on the other half"),
+    _relative("held_out_best", "choose the best row on one half of the test groups: its score on the other half"),
 )  # fmt: skip
 
 BASELINES = (
@@ -126,12 +127,12 @@ BASELINES = (
 )  # fmt: skip
 
 DIAGNOSTICS = (
-    Column(key="diagnostic", make=_diagnostic, meaning="why the row is no result",
-           empty=(Empty(why="the encoder is no diagnostic"),)),
-    Column(key="intact", make=lambda row: row.encoder.intact, meaning="the same encoder with nothing taken away",
-           empty=(Empty(why="nothing was taken away from what the encoder sees"),)),
+    Column(key="diagnostic", make=_diagnostic, meaning="why the row is not a result",
+           empty=(Empty(why="the encoder is not a diagnostic"),)),
+    Column(key="intact", make=lambda row: row.encoder.intact, meaning="the same encoder with nothing removed",
+           empty=(Empty(why="nothing was removed from what the encoder sees"),)),
     Column(key="lost", make=compared("lost"), empty=(NO_TWIN,),
-           meaning="score of the same encoder with nothing taken away, above this one"),
+           meaning="how far this score is below that of the same encoder with nothing removed"),
     Column(key="lost_low", make=compared("lost_low"), empty=(NO_TWIN,),
            meaning="lower end of the 95% interval of that difference"),
     Column(key="lost_high", make=compared("lost_high"), empty=(NO_TWIN,),
@@ -145,5 +146,5 @@ COST = (
            meaning="milliseconds to embed an image on the machine that did it",
            shown=Field("ms/image", lambda row: decimal(row["ms_per_image"], 1))),
     Column(key="fit_seconds", make=_fit_seconds, empty=(HEADS_NOT_TIMED,),
-           meaning="seconds (of one core, or a GPU) of one training of the network and its answers to the test"),
+           meaning="seconds (on one core or a GPU) to train the network once and predict the test images"),
 )  # fmt: skip

@@ -14,15 +14,17 @@ from bench.runs.facts import RunFacts
 
 SELECTION = {kind: known.says for kind, known in WAYS.items()}
 SCALED = {
-    "pool": "Embeddings are centred and scaled by all images of the training side, labelled or not, without their "
-    "labels (`--scale-by pool`). With the labelled examples alone (`--scale-by support`) scores are mostly lower where "
-    "labels are few.",
-    "support": "Embeddings are centred and scaled by the labelled examples of a draw alone (`--scale-by support`). All "
-    "images of the training side, without labels, mostly give higher scores where labels are few (`--scale-by pool`).",
+    "pool": "Embeddings are centred and scaled by all images of the training side, labelled or not (`--scale-by "
+    "pool`); labels are not used for this. By the labelled examples alone (`--scale-by support`), scores are mostly "
+    "lower where labels are few.",
+    "support": "Embeddings are centred and scaled by the labelled examples of a draw alone (`--scale-by support`). By "
+    "all images of the training side (`--scale-by pool`, which uses no labels), scores are mostly higher where labels "
+    "are few.",
 }
 BY_DRAW = (
-    "Column `chosen_by` as in *auto 7/10*: in so many draws (draws x splits) of a budget every class has labels in two "
-    "groups, and settings were chosen; the others took the published one, as `HeadClassifier` does with such labels."
+    "Column `chosen_by` as in *auto 7/10*: in 7 of 10 draws (draws x splits) of a budget every class has labels in "
+    "two groups, so settings were chosen; in the others the published setting was used, as `HeadClassifier` does with "
+    "such labels."
 )
 ZERO_SHOT = (
     "*0 labels per class* (`zero-shot`) compares images with class names in words: cosine to the mean of a class's "
@@ -56,7 +58,7 @@ def _by_draw(board: pd.DataFrame, facts: RunFacts) -> list[Inline]:
 
 def _split(board: pd.DataFrame, facts: RunFacts) -> list[Inline]:
     if facts.split_rule == RANDOM:
-        return [say("Slides are on both sides of this split: nothing here may be reported or compared.")]
+        return [say("Slides are on both sides of this split: do not report or compare these scores.")]
     return [say("No image, slide or other group is on both sides of a split.")]
 
 
@@ -78,29 +80,29 @@ def _independent_labels(row: RowContext) -> float:
 
 WHAT = (
     Column(key="dataset", make=lambda row: row.facts.dataset, meaning="the data"),
-    Column(key="encoder", make=lambda row: row.unit.encoder, meaning="what makes vectors of images",
+    Column(key="encoder", make=lambda row: row.unit.encoder, meaning="what turns images into vectors",
            shown=code_field("encoder")),
     Column(key="family", make=lambda row: row.encoder.family, meaning="the kind of encoder"),
     Column(key="head", make=lambda row: row.unit.head, meaning="the classifier on these vectors",
            shown=Field("head", head_label, right=False)),
     Column(key="role", make=lambda row: row.facts.role(row.unit.encoder),
-           meaning="encoder, baseline (knows no biology) or diagnostic (no result)"),
-    Column(key="selection", make=lambda row: row.unit.selection, meaning="how its settings were to be chosen",
+           meaning="encoder, baseline (knows no biology) or diagnostic (not a result)"),
+    Column(key="selection", make=lambda row: row.unit.selection, meaning="how its settings should be chosen",
            reading=_selections),
-    Column(key="chosen_by", make=lambda row: row.unit.chosen_by, meaning="how its settings were really chosen",
+    Column(key="chosen_by", make=lambda row: row.unit.chosen_by, meaning="how its settings were actually chosen",
            reading=_by_draw),
-    Column(key="instances", make=lambda row: row.facts.instances, meaning="what of an image is one instance"),
+    Column(key="instances", make=lambda row: row.facts.instances, meaning="which part of an image is one instance"),
     Column(key="level", make=lambda row: row.sides.tested.level, meaning="what is scored: images or instances"),
     Column(key="draw", make=lambda row: row.facts.draw if row.unit.shots else "none",
-           meaning="over which groups the labelled examples are spread"),
+           meaning="from which groups the labelled examples are taken"),
     Column(key="split", make=lambda row: row.facts.split_rule, meaning="how training and test are kept apart",
            reading=_split),
 )  # fmt: skip
 
 LABELS = (
     Column(key="series", make=lambda row: row.unit.series,
-           meaning="balanced: equally many labels of every class; budget: so many in all"),
-    Column(key="shots", make=lambda row: row.unit.shots, meaning="labels per class, or in all (budget)",
+           meaning="balanced: the same number of labels for every class; budget: a total number of labels"),
+    Column(key="shots", make=lambda row: row.unit.shots, meaning="labels per class, or in total (budget)",
            reading=_zero_shot),
     Column(key="shot_unit", make=lambda row: row.unit.shot_unit if row.unit.shots else "none",
            meaning="what `shots` counts"),
@@ -109,11 +111,11 @@ LABELS = (
     Column(key="support_items", make=lambda row: row.labels, meaning="labelled examples of a draw, all classes"),
     Column(key="support_groups", make=mean_of("support_groups"), meaning="groups they come from, mean over draws"),
     Column(key="support_n_eff", make=_independent_labels, empty=(NO_LABELS, NO_ICC),
-           meaning="how many independent examples they are worth, as those of a group are alike"),
+           meaning="how many independent examples they are worth, as examples of one group are similar"),
     Column(key="noise_kind", make=lambda row: row.unit.noise_kind if row.rate else "none",
            meaning="how labels go wrong"),
     Column(key="noise", make=lambda row: row.rate, meaning="share of wrong labels that was asked for"),
     Column(key="noise_realised", make=mean_of("noise_realised"),
-           meaning="share that was really wrong, mean over draws"),
-    Column(key="seeds", make=lambda row: row.unit.draws, meaning="draws of the labelled examples"),
+           meaning="share that was actually wrong, mean over draws"),
+    Column(key="seeds", make=lambda row: row.unit.draws, meaning="number of random draws of the labelled examples"),
 )  # fmt: skip

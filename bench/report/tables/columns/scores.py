@@ -16,22 +16,21 @@ ONE_DRAW = Empty(
     why="one draw has no spread between draws", when=lambda board, facts: bool((board["seeds"] == 1).any())
 )
 ESTIMATE = (
-    "Each score is an estimate for new slides to learn from and new slides to be tested on (slides, or whatever is a "
-    "group here: images, patients): what to expect if you label examples of your own and classify images that are not "
-    "among these."
+    "Each score estimates what to expect if you label examples on new slides and classify images of other new slides "
+    "(slides, or whatever is a group here: images, patients)."
 )
 SPREAD = (
-    "A score is the mean over draws of the labelled examples; *spread* is its standard deviation from draw to draw, "
-    "which is the luck of which examples you happened to label. It is not the interval."
+    "A score is the mean over many random number of random draws of the labelled examples. *spread* is the standard "
+    "deviation between draws: the luck of which examples you happened to label. It is not the interval."
 )
 EXACT_LIMITS = (
-    "The 95% interval depends on the number of tested slides alone, each counted as one observation: they are too few "
-    "to say more. It does not contain what other training slides would change."
+    "The 95% interval depends only on the number of tested slides, each counted as one observation, because they are "
+    "too few for more. It does not include what other training slides would change."
 )
 LIMITS = (
-    "The 95% interval is for other slides in the place of both the training and the test slides: {both} (`ci_low`, "
-    "`ci_high`). For a classifier learned from these very training slides, on new test slides, see `ci_these_low` and "
-    "`ci_these_high` in `leaderboard.csv`."
+    "The 95% interval (`ci_low`, `ci_high`) holds for new training slides and new test slides: {both}. For a "
+    "classifier trained on exactly these slides and used on new ones, see `ci_these_low` and `ci_these_high` in "
+    "`leaderboard.csv`."
 )
 
 
@@ -42,9 +41,9 @@ def _score(board: pd.DataFrame, facts: RunFacts) -> list[Inline]:
     if (board["ci_method"] == EXACT).all():
         return [say(ESTIMATE), say(EXACT_LIMITS)]
     if set(board["split"]) & set(IN_TURN):
-        both = say("every slide is learned from and tested in turn, and the interval allows for both roles")
+        both = say("every slide is used for training and for testing in turn, and the interval allows for both")
     else:
-        both = say("what other training slides would change is estimated from how much two draws have in common")
+        both = say("the effect of other training slides is estimated from the training slides that two draws share")
     return [say(ESTIMATE), say(LIMITS, both=both)]
 
 
@@ -71,13 +70,15 @@ SCORE = (
     Column(key="balanced_accuracy", make=mean_of("balanced_accuracy"), reading=_score,
            meaning="mean recall of the classes, mean over draws: the score",
            shown=number_field("balanced_accuracy", points, "BA")),
-    Column(key="ci_low", make=compared("ci_low"), meaning="lower end of its 95% interval on other slides"),
-    Column(key="ci_high", make=compared("ci_high"), meaning="upper end of its 95% interval on other slides"),
+    Column(key="ci_low", make=compared("ci_low"), meaning="lower end of its 95% interval, for new training and test "
+        "slides"),
+    Column(key="ci_high", make=compared("ci_high"), meaning="upper end of its 95% interval, for new training and test "
+        "slides"),
     Column(key="ci_method", make=compared("ci_method"), meaning="how the interval was made"),
     Column(key="ci_these_low", make=compared("ci_these_low"),
-           meaning="lower end of its 95% interval, learned from these slides and tested on others"),
+           meaning="lower end of its 95% interval, for these training slides and new test slides"),
     Column(key="ci_these_high", make=compared("ci_these_high"),
-           meaning="upper end of its 95% interval, learned from these slides and tested on others"),
+           meaning="upper end of its 95% interval, for these training slides and new test slides"),
     Column(key="spread", make=_spread, meaning="standard deviation of the score from draw to draw", empty=(ONE_DRAW,),
            shown=number_field("spread", points, "spread"),
            reading=lambda board, facts: [say(SPREAD)]),

@@ -66,7 +66,7 @@ def test_a_page_counts_the_pairs_that_differ_or_says_why_none_can():
         return across(draws({name: steady(three[name][0], datasets, three[name][1]) for name in names}))
 
     assert "not tested on fewer than 6" in page_of(found("ab", 5))
-    assert "Of 3 pairs of methods none can be told apart: over 6 datasets no p" in page_of(found("abc", 6))
+    assert "None of 3 pairs of methods can be told apart: with 6 datasets no p" in page_of(found("abc", 6))
     assert "3 of 3 pairs of methods differ (p by Holm below 0.05" in page_of(found("abc", 8))
     one = found("ab", 6)
     assert "1 of 1 pair of methods differ" in page_of(one)

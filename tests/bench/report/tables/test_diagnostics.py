@@ -123,7 +123,7 @@ def test_the_page_shows_diagnostics_in_a_table_of_their_own_and_nowhere_else(boa
     assert "| `strong@intervene=shuffle` | centroid | patches of the image shuffled |" in section
     assert "| `random` | knn | random weights, nothing learned |" in section and "never ranked" in section
     assert "shuffle" not in after.split("## How to read it")[0]
-    assert "new slides to learn from and new slides to be tested on" in after
+    assert "if you label examples on new slides" in after
     assert diagnostics_of(RunPage(board=board(["strong", "weak"]), facts=facts(["strong", "weak"]))) == []
 
 
@@ -138,7 +138,7 @@ def test_a_run_that_is_a_diagnostic_as_a_whole_ranks_nothing_and_has_no_headline
     assert "strong" not in best and ("the cell blanked in every window" in diagnostics) == ("instances" in more)
     assert len(results(table)) == len(table)
     page = render(run_page(RunPage(board=found, facts=facts(["strong", "colour"], **more))))
-    assert "| `strong` | centroid |" in page and "## Diagnostics" not in page and "new slides to learn" not in page
+    assert "| `strong` | centroid |" in page and "## Diagnostics" not in page and "examples on new slides" not in page
     assert flags(table, {"colour"}, 1 / 3) == {}
 
 
