@@ -150,7 +150,7 @@ def _apply(source: DataOptions, fix: Path, to: Path, out: Path, test_too: bool) 
     console.print(f"{done.relabelled:,} labels changed, {done.dropped:,} images left out: {to} has {done.rows:,} rows.")
     if done.test_left:
         console.print(
-            f"{done.test_left:,} decisions are on labels of the official test split, which stay as they are: a "
-            "corrected test looks better than it is. --test-too corrects them; then report both scores."
+            f"{done.test_left:,} decisions are on labels of the official test split, which were not changed: scores "
+            "on a corrected test set are over-optimistic. --test-too corrects them; then report both scores."
         )
     console.print(f"Next: bench run --data {shlex.quote(str(to))}")

@@ -19,14 +19,15 @@ from bench.report.pictures.items import best_matrix, recalls_of_best, reliabilit
 from bench.report.pictures.map import best_map
 
 FIELDS = (
-    "Of the items of a class (rows) so many percent were taken for each class (columns), mean over draws; rows add up "
-    "to 100. The stronger the colour, the larger the share; what is right is blue."
+    "Percent of the items of each class (rows) that were predicted as each class (columns), mean over draws; rows add "
+    "up to 100. The stronger the colour, the larger the share; what is right is blue."
 )
 EMPTY = "Fields below half a percent are empty."
 LIMITS = "Intervals are exact 95% limits that count every group of a class as one observation."
 RELIABLE = (
     "Share of answers that is right against the probability that they were given, in bins of probability; a point is "
-    "as large as many items are in its bin. On the dashed line probabilities come true; below it a method is too sure."
+    "as large as many items are in its bin. On the dashed line probabilities are calibrated; below it a method is "
+    "overconfident."
 )
 DIRECTIONS = (
     "The two directions of most variance of the embeddings of {encoder}, {share} of all of it; a point is an item, in "

@@ -25,7 +25,10 @@ from bench.report.pictures.best import best_of_encoders, best_without_diagnostic
 from bench.report.pictures.curves import Curves, Panel, against_labels, against_wrong_labels
 
 MOST = 30  # methods of a leaderboard that are drawn
-RANKS = "Ranks are the places that a method may truly hold, all together in 19 of 20 studies; best is 1."
+RANKS = (
+    "Ranks are those that a method may truly have; in 19 of 20 studies they are right for all methods at once. "
+    "1 is best."
+)
 NO_RANKS = "Methods are not ranked: a class has too few tested groups."
 HOLLOW = "Hollow points are baselines, which know no biology."
 NO_DIAGNOSTICS = "Diagnostics, in which something was taken away from the images, are left out."

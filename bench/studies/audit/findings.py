@@ -34,9 +34,9 @@ def label_rows(found: LabelAudit, table: pd.DataFrame, classes: Sequence[str]) -
     for i in np.flatnonzero(found.doubted)[np.argsort(found.rank[found.doubted], kind="stable")]:
         one, other = table.iloc[i], classes[found.other[i]]
         reason = (
-            f"models that did not see slide {one['group']} take it for {other} rather than {one['label']}"
+            f"models not trained on slide {one['group']} predict {other} rather than {one['label']}"
             if one["group"] != one["path"]
-            else f"models that did not see it take it for {other} rather than {one['label']}"
+            else f"models not trained on it predict {other} rather than {one['label']}"
         )
         if one["group"] in called:
             reason += "; so are most of its slide"
@@ -55,7 +55,8 @@ def slide_rows(found: LabelAudit) -> list[Row]:
         {
             "kind": SLIDE, "group": one["group"], "score": one["margin"], "p_wrong": one["share"], "p": one["p"],
             "reason": f"{one['doubted']} of {one['items']} labels of this slide are doubted"
-            + ("" if one["p"] <= 0.05 else "; slides of this set differ so much that it may be the slide itself"),
+            + ("" if one["p"] <= 0.05 else "; slides of this set differ so much that the slide itself may be the "
+                "reason"),
         }
         for one in found.slides[found.slides["called"]].to_dict("records")
     ]  # fmt: skip
@@ -72,7 +73,7 @@ def copy_rows(pairs: pd.DataFrame, table: pd.DataFrame) -> list[Row]:
         one, other = table.iloc[pair["first"]], table.iloc[pair["second"]]
         apart, torn = one["group"] != other["group"], one["label"] != other["label"]
         reason = f"shows what {other['path']} shows ({pair['how']})"
-        reason += "; they are of two groups, so one may be learned from and the other tested" if apart else ""
+        reason += "; they are in two groups, so one may be in training and the other in test" if apart else ""
         reason += f"; the other is labelled {other['label']}" if torn else ""
         rows.append((not (apart or torn), _of(one) | {
             "kind": COPY, "score": pair["correlation"], "other_path": other["path"], "other_group": other["group"],
@@ -83,8 +84,8 @@ def copy_rows(pairs: pd.DataFrame, table: pd.DataFrame) -> list[Row]:
             joined[key] = joined.get(key, 0) + 1
     groups = [
         {"kind": GROUPS, "group": one, "other_group": other, "score": float(count),
-         "reason": f"{count} {'image' if count == 1 else 'images'} of one {'is' if count == 1 else 'are'} in the other "
-         "too: they ought to be one group"}
+         "reason": f"{count} {'image' if count == 1 else 'images'} of one {'is' if count == 1 else 'are'} in the "
+         f"other too: they should be one group"}
         for (one, other), count in sorted(joined.items(), key=lambda item: (-item[1], item[0]))
     ]  # fmt: skip
     return [row for _, row in sorted(rows, key=lambda pair: pair[0])] + groups
@@ -112,7 +113,7 @@ def class_rows(found: LabelAudit, classes: Sequence[str]) -> list[Row]:
             rows.append({
                 "kind": CLASS, "label": name, "score": float(by[k]),
                 "reason": f"{by['encoder']} alone finds it with an F1 of {by[k]:.2f}, the best encoder, "
-                f"{best['encoder']}, with {best[k]:.2f}: a score may rest on that",
+                f"{best['encoder']}, with {best[k]:.2f}: a score may come from that alone",
             })  # fmt: skip
     return rows
 

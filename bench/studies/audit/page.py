@@ -30,18 +30,18 @@ from bench.studies.audit.labels import LabelAudit
 TABLE, PAGE = "audit.csv", "audit.md"
 TOO_WIDE = 0.4  # an interval of the share of wrong labels that says nothing
 ABOUT = (
-    "Every label is held against models that learned from other slides (or images): heads on the embeddings of several "
-    "encoders, pooled. A label is doubted where it is more likely wrong than right. Ranks have a 95% interval over "
-    "encoders, heads and draws: look at the first ones, and stop where they turn out right. A model can be wrong too, "
-    "above all where classes look alike; so nothing is changed here."
+    "Every label is compared with the predictions of models trained on other slides (or images): heads on the "
+    "embeddings of several encoders, pooled. A label looks wrong if it is more likely wrong than right. Ranks have a "
+    "95% interval over encoders, heads and draws: look at the first ones, and stop when they turn out right. Models "
+    "can be wrong, too, above all where classes look alike; so nothing is changed here."
 )
 FIXING = (
-    "In fix.csv write keep, relabel or drop under action, and change what stands under proposed where it is not the "
-    "right class. A row left empty is kept. Then"
+    "In fix.csv, write keep, relabel or drop in the column action. For relabel, correct the class in the column "
+    "proposed if it is not the right one. A row left empty is kept. Then run"
 )
 TEST = (
-    "There is an official test split. Its labels are judged as well, but corrected only where you ask for it by "
-    "--test-too, as a test that was corrected by what models believe looks better than it is."
+    "There is an official test split. Its labels are judged as well, but corrected only if you add --test-too, "
+    "because scores on a test set that was corrected by models are over-optimistic."
 )
 
 
@@ -68,17 +68,20 @@ class _Section:
 
 RANKS = Field("rank", lambda row: places(row["rank_low"], row["rank_high"]))
 SECTIONS = (
-    _Section(kind=SLIDE, heading=say("Slides whose labels look wrong"), says="p is for standing out from other slides.",
+    _Section(kind=SLIDE, heading=say("Slides whose labels look wrong"), says="p tests whether a slide stands out from "
+        "the others.",
              fields=(name_field("group", "slide"), name_field("reason"), number_field("p", p_value))),
     _Section(kind=LABEL, heading=say("Labels that look wrong"), says="The most suspicious first.",
              fields=(name_field("path", "image"), name_field("label"), name_field("suggested", "more likely"),
                      number_field("p_wrong", whole, "wrong in %"), RANKS)),
-    _Section(kind=COPY, heading=say("Copies"), says="Correlation of fine detail at the best place; 1 is identical.",
+    _Section(kind=COPY, heading=say("Copies"), says="Correlation of fine detail where the two images match best; 1 is "
+        "identical.",
              fields=(name_field("path", "image"), name_field("reason"),
                      number_field("score", lambda x: decimal(x, 2), "correlation"))),
     _Section(kind=GROUPS, heading=say("Groups that ought to be one"), says="They share images.",
              fields=(name_field("group"), name_field("other_group", "and"), name_field("reason"))),
-    _Section(kind=IMAGE, heading=say("Images that may be useless"), says="Robust deviations from the other images.",
+    _Section(kind=IMAGE, heading=say("Images that may be useless"), says="How far they are from the other images, in "
+        "robust standard deviations.",
              fields=(name_field("path", "image"), name_field("label"), name_field("reason"),
                      number_field("score", lambda x: decimal(x, 1), "deviations"))),
     _Section(kind=CLASS, heading=say("Classes that size or colour tells"), says="Without any morphology.",
@@ -153,8 +156,8 @@ def audit_page(about: AuditPage) -> Page:
 def on_test(test: tuple[float, float, int]) -> Words:
     """Return the agreement with the test labels as they are, and as they would be corrected."""
     return say(
-        "The pooled models name {given}% of the test labels as they are, and would name {corrected}% if the {count} "
-        "doubted ones were corrected. Only the first number is a test.",
+        "The pooled models predict {given}% of the test labels as they are, and would predict {corrected}% if the "
+        "{count} that look wrong were corrected. Only the first number is a fair test.",
         given=points(test[0]), corrected=points(test[1]), count=test[2],
     )  # fmt: skip
 

@@ -37,13 +37,13 @@ class Measure:
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
         "sharpness": Measure(high=False, least=np.inf, says="out of focus: far less fine detail than the other images"),
-        "bright": Measure(high=True, least=CLIPPED, says="saturated: a large part is as bright as can be"),
+        "bright": Measure(high=True, least=CLIPPED, says="saturated: a large part has the maximum brightness"),
         "dark": Measure(high=True, least=CLIPPED, says="too dark: a large part is black"),
         "contrast": Measure(high=False, least=np.inf, says="nearly empty: far less contrast than the other images"),
     }
 )
 BLANK = "blank: one flat colour"
-UNLIKE = "unlike all others: the nearest images are far away, as of something that is not of this set"
+UNLIKE = "unlike all others: even the nearest images are far away, as if it did not belong to this set"
 
 
 def measures(grey: np.ndarray) -> dict[str, np.ndarray]:

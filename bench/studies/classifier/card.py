@@ -43,7 +43,7 @@ def card(model: Model) -> str:
         Heading(say("How it was chosen")), *_chosen(model),
     ]  # fmt: skip
     if about.warnings:
-        blocks += [Heading(say("To know before believing it")), Bullets(about.warnings)]
+        blocks += [Heading(say("Read this before you trust it")), Bullets(about.warnings)]
     blocks += [Heading(say("Use it")), Code(use_of(about, "THIS_FOLDER"))]
     return render(Page(say("A classifier of {data}", data=about.data), tuple(blocks)))
 
@@ -89,8 +89,8 @@ def _what(model: Model) -> Iterator[Inline]:
     )  # fmt: skip
     if len(model.y) < (about.images if about.bag_head else about.rows):
         yield say(
-            "What it promises rests on {some} of these labels, those that were drawn at random: the others were picked "
-            "for being hard or unusual.",
+            "What it promises rests on {some} of these labels, which were drawn at random; the others were picked for "
+            "being hard or unusual.",
             some=f"{len(model.y):,}",
         )  # fmt: skip
     yield say(
@@ -119,7 +119,7 @@ def _what(model: Model) -> Iterator[Inline]:
         channels=channels, kind=Code(about.instances), scale=scale,
     )  # fmt: skip
     yield say(
-        "Probabilities hold where classes are about as frequent as in training; where they are not, trust the order of "
+        "Probabilities are valid where classes are about as frequent as in training. Elsewhere, trust the order of "
         "images within a class more than the numbers."
     )
     yield _licence(model)
@@ -154,7 +154,8 @@ def _expected(model: Model) -> Iterator[Block]:
     )  # fmt: skip
     yield Text(
         say(
-            "Every {unit} was predicted without its group, by what the other groups chose. Plain accuracy: {accuracy}.",
+            "Every {unit} was predicted by a classifier that was chosen and trained without its group. Plain "
+            "accuracy: {accuracy}.",
             unit=model.about.unit,
             accuracy=rate(promise.accuracy),
         )
@@ -167,8 +168,8 @@ def _guarantees(model: Model) -> Iterator[Inline]:
     about = model.about
     if model.one_group:
         yield say(
-            "Of {names} there is a single group, so nothing is known of how it looks on other slides; it takes no part "
-            "in these numbers.",
+            "There is a single group of {names}, so it is not known how that class looks on other slides; it is left "
+            "out of these numbers.",
             names=", ".join(model.one_group),
         )  # fmt: skip
     if too_few := model.too_few_for(SETS):
@@ -176,15 +177,15 @@ def _guarantees(model: Model) -> Iterator[Inline]:
     else:
         sizes = (model.left_out >= model.set_limit(SETS)).sum(1).clip(1)
         yield say(
-            "A set of classes that holds the truth for {rate} of the {units} of new slides has {size} classes in the "
-            "mean.",
+            "A set of classes that contains the true one for {rate} of the {units} of new slides has {size} classes "
+            "on average.",
             units="images" if about.bag_head else "cells", rate=rate(SETS), size=decimal(float(sizes.mean()), 1),
         )  # fmt: skip
     least = model.answer_from(ERRORS)
     if math.isinf(least):
         yield say(
-            "There is no confidence from which at most {rate} of the answers can be promised to be wrong: too many "
-            "errors, or too few slides to tell.",
+            "It cannot be promised, at any confidence, that at most {rate} of the answers are wrong: there were too "
+            "many errors, or too few slides to tell.",
             rate=rate(ERRORS),
         )  # fmt: skip
     else:
@@ -195,8 +196,7 @@ def _guarantees(model: Model) -> Iterator[Inline]:
         )  # fmt: skip
     slides = about.groups
     yield say(
-        "{unit} counts as unlike all that it learned from at p <= 0.05, which takes {least} slides; there are "
-        "{n}.",
+        "{unit} counts as unlike all training images at p <= 0.05, which needs {least} slides; there are {n}.",
         unit=f"A {about.part}" if about.bag_head else "An instance", least=groups_to_tell(0.05), n=slides,
     )  # fmt: skip
 
@@ -213,8 +213,8 @@ def _chosen(model: Model) -> Iterator[Block]:
     )  # fmt: skip
     yield Text(
         say(
-            "The best of these on left-out groups. For each of {n} folds of groups the others chose, so that the "
-            "numbers above are not those of a lucky best.",
+            "The best of these on left-out groups. For the numbers above, the choice was repeated for each of {n} "
+            "folds of groups on the other folds alone, so that they are not inflated by picking the best.",
             n=about.folds,
         )
     )

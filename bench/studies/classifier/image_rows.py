@@ -23,7 +23,7 @@ from bench.studies.classifier.predict import Answered
 from bench.studies.classifier.table import writing
 
 MOSTLY = 0.5  # share of cells unlike all that is known, above which an image is not answered
-UNLIKE = "most of its cells are unlike all that it learned from"
+UNLIKE = "most of its cells are unlike all training images"
 
 
 class ImageRows:

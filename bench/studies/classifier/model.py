@@ -203,7 +203,7 @@ class Model:
         else:
             members, sure = self._promised(P, asked)
         why = tuple(
-            "unlike all that it learned from" if p <= asked.unlike else "" if enough else "not sure enough"
+            "unlike all training images" if p <= asked.unlike else "" if enough else "not sure enough"
             for p, enough in zip(unlike, sure, strict=True)
         )
         none = P.max(1) < self.about.none_level if self.about.none_level else None

@@ -46,7 +46,7 @@ def labels_to_check(
     return [
         Check(
             row=int(labelled[i]), p_wrong=float(found.fitted.p[i]),
-            why=f"labelled {labels[i]}, and models that did not see it take it for {classes[found.other[i]]}",
+            why=f"labelled {labels[i]}, and models not trained on it predict {classes[found.other[i]]}",
         )
         for i in order.tolist()
     ]  # fmt: skip

@@ -39,5 +39,5 @@ def _box(context: ReportContext, row: Row) -> Markup:
 
 AUDIT = Part(
     key="audit", title="Labels that look wrong", brief="Audit", make=make,
-    lead="What bench audit found on these images. A model can be wrong too: look before you change a label.",
+    lead="What bench audit found in these images. Models can be wrong, too: look before you change a label.",
 )  # fmt: skip

@@ -64,6 +64,6 @@ def make(context: ReportContext) -> Made | None:
 
 BASELINES = Part(
     key="baselines", title="Baselines and interventions", brief="Baselines", make=make,
-    lead="What size, colour or texture reach by themselves. An encoder has to be clearly better to have seen more.",
+    lead="What size, colour or texture reach alone. Only an encoder that is clearly better has seen more than these.",
     empty=lambda context: "neither baselines nor variants such as @intervene=shuffle took part",
 )  # fmt: skip

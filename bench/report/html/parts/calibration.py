@@ -1,4 +1,4 @@
-"""Whether probabilities come true: reliability of the best methods, and their calibration error."""
+"""Whether probabilities are calibrated: reliability of the best methods, and their calibration error."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def make(context: ReportContext) -> Made | None:
         Column(heading="encoder", texts=lambda row: encoder_html(context, str(row["encoder"]))),
         Column(heading="head", texts=lambda row: head_of(method_of(row))),
         Column(heading="calibration error", values=(as_it_is("ece", 3),)),
-        Column(heading="true ones would show", values=(as_it_is("ece_null_low", 3), as_it_is("ece_null_high", 3)),
+        Column(heading="calibrated would show", values=(as_it_is("ece_null_low", 3), as_it_is("ece_null_high", 3)),
                pattern="{0} to {1}"),
     )  # fmt: skip
     losses = (
@@ -85,9 +85,9 @@ def _diagram(shown: Reliability, style: int) -> Markup:
 
 
 CALIBRATION = Part(
-    key="calibration", title="Whether probabilities come true", brief="Calibration", make=make,
-    lead="On the dashed line a probability of 80% is right in 80 of 100 cases; below it a method is too sure. The "
-    "larger a point, the more items have that probability. An error above what true probabilities would show is no "
-    "chance.",
+    key="calibration", title="Whether probabilities are calibrated", brief="Calibration", make=make,
+    lead="On the dashed line, a probability of 80% is right in 80 of 100 cases; below it, a method is overconfident. "
+        "The larger a point, the more items have that probability. A calibration error above the range for calibrated "
+        "probabilities is more than chance.",
     empty=lambda context: context.why.get("items", "no predictions are stored"),
 )  # fmt: skip

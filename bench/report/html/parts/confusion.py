@@ -92,7 +92,7 @@ def _images(context: ReportContext) -> Markup:
     why = context.why.get("pictures", "")
     note = Markup('<p class="small">{}.</p>').format(text_html(why[:1].upper() + why[1:])) if why else Markup("")
     hint = Markup(
-        '<p class="small js-only">Choose a field of the matrix, by a click or by Tab and Enter, to see its images.</p>'
+        '<p class="small js-only">Choose a field of the matrix (click, or Tab and Enter) to see its images.</p>'
     )
     boxes = Markup("").join(_box(context, i, j) for i, j in worst_fields(context))
     panel = Markup('<div id="field" class="panel" role="status" aria-live="polite" tabindex="-1">{}</div>')
@@ -134,7 +134,7 @@ def _box(context: ReportContext, i: int, j: int) -> Markup:
 
 CONFUSION = Part(
     key="confusion", title="What is taken for what", brief="Confusion", make=make,
-    lead="Of the images of a class (rows) so many percent were taken for each class (columns), mean over draws. The "
-    "diagonal is right; every row adds up to 100.",
+    lead="Percent of the images of each class (rows) that were predicted as each class (columns), mean over draws. "
+        "The diagonal is right; every row adds up to 100.",
     empty=lambda context: context.why.get("items", "no predictions are stored"),
 )  # fmt: skip

@@ -42,5 +42,5 @@ def _noise(row: Row) -> str:
 
 FINETUNING = Part(
     key="finetuning", title="Whether training the network pays", brief="Fine-tuning", make=make,
-    lead="The same draws and the same test as for the frozen network; intervals are for other slides.",
+    lead="The same draws and the same test as for the frozen network; intervals are for new slides.",
 )  # fmt: skip

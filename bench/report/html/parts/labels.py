@@ -66,11 +66,11 @@ def _efficiency(context: ReportContext) -> Markup:
         Column(heading="encoder", texts=lambda row: encoder_html(context, str(row["encoder"]))),
         Column(heading="head", texts=lambda row: head_of(method_of(row))),
         Column(heading="mean over labels", values=(in_points("area"),),
-               meaning="mean balanced accuracy over the numbers of labels, every doubling weighing the same"),
+               meaning="mean balanced accuracy over the numbers of labels, with the same weight for every doubling"),
         Column(heading="90% of its own skill at", values=(as_it_is("n90", 1),),
-               meaning="labels, interpolated; empty where the fewest are enough already, or there is no skill"),
+               meaning="labels, interpolated; empty if the fewest are already enough, or there is no skill"),
         Column(heading="90% of the best skill at", values=(as_it_is("n90_best", 1),),
-               meaning="labels, interpolated; empty where the fewest are enough, or the most are too few"),
+               meaning="labels, interpolated; empty if the fewest are already enough, or the most are too few"),
     )  # fmt: skip
     return table_html(
         columns, sorted(rows, key=lambda row: -row["area"])[:SHOWN], "efficiency",
@@ -99,7 +99,7 @@ def _table(context: ReportContext, rows: Sequence[Row]) -> Markup:
 
 LABELS = Part(
     key="labels", title="Accuracy against labels", brief="Labels", make=make,
-    lead="The best head of each encoder, and the best baseline. Bands are 95% intervals for other slides. The "
-    "axis of labels is logarithmic.",
-    empty=lambda context: "the run has one number of labels; more of them, such as --shots 1,5,10, make a curve",
+    lead="The best head of each encoder, and the best baseline. Bands are 95% intervals for new slides. The axis of "
+        "labels is logarithmic.",
+    empty=lambda context: "the run has one number of labels only; several, such as --shots 1,5,10, make a curve",
 )  # fmt: skip

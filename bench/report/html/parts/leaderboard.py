@@ -45,21 +45,23 @@ def _signed(column: str) -> Value:
 
 #: Beside encoder, head and kind, which are texts.
 COLUMNS = (
-    Column(heading="rank", meaning="the places that a method may truly hold, all together in 19 of 20 studies",
+    Column(heading="rank", meaning="the ranks that a method may truly have; in 19 of 20 studies they are right for "
+        "all methods at once",
            values=(Value(column="rank_low", text=lambda x: decimal(x, 0)),
                    Value(column="rank_high", text=lambda x: decimal(x, 0))),
            pattern="{0} to {1}", sort="rank_low", down=False),
     Column(heading="balanced accuracy", meaning="mean recall of the classes in percent, mean over draws",
            values=(SCORE,), sort="balanced_accuracy"),
-    Column(heading="95% interval", meaning="for other slides to learn from and to be tested on",
+    Column(heading="95% interval", meaning="for new training and test slides",
            values=(in_percent("ci_low"), in_percent("ci_high")), pattern="{0} to {1}", sort="ci_low"),
     Column(heading="0 to 100", meaning="balanced accuracy with its interval",
            interval=("balanced_accuracy", "ci_low", "ci_high"), sort="balanced_accuracy"),
     Column(heading="P(best)", meaning="how likely it is the best", values=(as_it_is("p_best"),), sort="p_best"),
-    Column(heading="over baselines", meaning="points above the best row that knows no biology, with 95% interval",
+    Column(heading="over baselines", meaning="points above the best baseline, which knows no biology, with 95% "
+        "interval",
            values=(in_gain("delta_trivial"), _signed("delta_low"), _signed("delta_high")), pattern="{0} [{1} to {2}]",
            sort="delta_trivial"),
-    Column(heading="spread", meaning="standard deviation from draw to draw: the luck of what you happened to label",
+    Column(heading="spread", meaning="standard deviation between draws: the luck of what you happened to label",
            values=(in_points("spread"),), sort="spread", down=False),
     Column(heading="AUROC", meaning="area under the ROC curve of a class against the others",
            values=(as_it_is("auroc", 3),), sort="auroc"),
@@ -71,7 +73,7 @@ COLUMNS = (
 ROLES = {
     "encoder": "encoder",
     "baseline": "baseline: knows no biology",
-    "diagnostic": "diagnostic: something was taken away",
+    "diagnostic": "diagnostic: something was removed",
 }
 
 
@@ -95,7 +97,7 @@ def make(context: ReportContext) -> Made | None:
 MORE = Markup('<button type="button" id="board-more" class="js-only" hidden>Show all</button>')
 PAIR = Markup(
     '<div id="pair" class="panel js-only" role="status" aria-live="polite"><p>Tick two methods under <em>pair</em> '
-    "to see by how much they differ.</p></div>"
+    "to see how much they differ.</p></div>"
 )
 
 
@@ -211,6 +213,6 @@ def _data_links() -> Markup:
 
 LEADERBOARD = Part(
     key="leaderboard", title="Leaderboard", brief="Leaderboard", make=make,
-    lead="Every encoder with every head. Two methods whose ranks overlap may be equally good on other slides.",
+    lead="Every encoder with every head. Two methods whose ranks overlap may be equally good on new slides.",
     empty=lambda context: "no row of this run was scored",
 )  # fmt: skip

@@ -25,5 +25,5 @@ def make(context: ReportContext) -> Made:
 
 MADE = Part(
     key="made", title="How it was made", brief="How made", make=make,
-    lead="Nothing was fitted for this page: it shows stored tables and predictions.",
+    lead="This page shows stored tables and predictions; nothing was fitted for it.",
 )  # fmt: skip

@@ -32,14 +32,14 @@ class MapWords:
 SAYS: Mapping[str, MapWords] = MappingProxyType({
     PCA: MapWords(
         name="Two principal components",
-        meaning="of the variance. Distances count along these two directions only: what lies apart here is apart, and "
-        "what lies together may be apart in another one.",
+        meaning="of the variance. Distances hold for these two directions only: images far apart here are truly "
+            "different, but images close together may differ in other directions.",
     ),
     UMAP: MapWords(
         name="UMAP",
         meaning=f"of the {NEIGHBOURS} nearest neighbours of an image are among its {NEIGHBOURS} nearest on the map. "
-        "Only which images are neighbours means something: distances between clusters, sizes of clusters and the axes "
-        "mean nothing, and clusters may appear where there are none.",
+        "Only the neighbourhood of images has a meaning: axes, sizes of clusters and distances between them have "
+        "none, and clusters may appear where there are none.",
     ),
 })  # fmt: skip
 
@@ -62,7 +62,8 @@ def make(context: ReportContext) -> Made | None:
         'aria-describedby="map-point"><rect class="frame" x="1" y="1" width="{}" height="{}"/>{}'
         '<circle id="map-ring" r="9" cx="-20" cy="-20"/></svg></div>'
         '<div class="beside"><div id="map-legend" class="legend">{}</div><div id="map-point" class="panel" '
-        'role="status" aria-live="polite"><p class="small js-only">Point at an image, or go through them by arrow keys.'
+        'role="status" aria-live="polite"><p class="small js-only">Point at an image, or move between images with '
+        'the arrow keys.'
         "</p></div>"
         '<p class="small"><strong>{}</strong> of <span id="map-encoder">{}</span>: '
         '<span id="map-kept">{}</span> {}{}</p></div></div>'
@@ -129,7 +130,7 @@ def _sample(found: EncoderMap) -> str:
 
 MAP = Part(
     key="map", title="Map of the embeddings", brief="Map", make=make,
-    lead="Images that an encoder finds alike lie close together. Clusters by group instead of class are a warning: the "
-    "encoder sees the slide.",
+    lead="Images that an encoder finds similar lie close together. Clusters by group instead of class are a warning: "
+        "the encoder recognises the slide.",
     empty=lambda context: context.why.get("map", "no embedding is stored"),
 )  # fmt: skip

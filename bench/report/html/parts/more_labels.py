@@ -13,7 +13,7 @@ from bench.report.pages.numbers import whole
 from bench.report.pictures.ahead import Outlook, outlook
 from bench.report.tables.plan import next_mark
 
-SAYS = "Balanced accuracy on other slides against labels per class, and its forecast"
+SAYS = "Balanced accuracy on new slides against labels per class, and its forecast"
 
 
 def make(context: ReportContext) -> Made | None:
@@ -34,7 +34,8 @@ def _words(context: ReportContext, shown: Outlook) -> Markup:
     said = text_html(about(shown.best, next_mark(context.board)))
     if shown.falling:
         names = ", ".join(shown.falling)
-        said += Markup(" ") + text_html(f"Not monotone: {names}; a forecast takes such a curve for one that rises.")
+        said += Markup(" ") + text_html(f"Not monotone: {names} scored lower with more labels. Forecasts assume that "
+            "scores never fall with more labels, so do not trust them here.")
     return said
 
 
@@ -49,8 +50,8 @@ def _now(axes: Axes, at: float) -> Markup:
 
 MORE_LABELS = Part(
     key="more-labels", title="What more labels would bring", brief="More labels", make=make,
-    lead="The best head of every encoder on other slides, with 90% bands; beyond the line it is a forecast, for labels "
-    "that come from as many slides each as the last ones did. bench plan says how many labels a score of your choice "
-    "takes.",
-    empty=lambda context: "the run has one number of labels, and a point is no curve",
+    lead="The best head of every encoder on new slides, with 90% bands. Beyond the vertical line it is a forecast, "
+        "which assumes that new slides give as many labels each as the last ones did. bench plan says how many labels "
+        "are needed for a score of your choice.",
+    empty=lambda context: "the run has one number of labels only, and one point is not a curve",
 )  # fmt: skip

@@ -20,7 +20,7 @@ from bench.report.pages.sections.pairs import ALPHA
 SHOWN = 12
 MEANING = (
     "Against {encoder} with {head}, the best here. *p (joint)* allows for having looked at all pairs and picked the "
-    "best: above {alpha} the two cannot be told apart."
+    "best; above {alpha} the two methods cannot be told apart."
 )
 
 
@@ -87,6 +87,6 @@ def _tenths(values: pd.Series) -> list[int]:
 
 PAIRS = Part(
     key="pairs", title="Which methods differ from the best", brief="Pairs", make=make,
-    lead="A difference is paired: both methods learned from the same labels and were tested on the same images.",
+    lead="Differences are paired: both methods were trained on the same labels and tested on the same images.",
     empty=lambda context: context.run.board.no_pairs or context.why.get("differences", "fewer than two are compared"),
 )  # fmt: skip

@@ -32,7 +32,7 @@ def make(context: ReportContext) -> Made | None:
     if checks:
         again = _gallery([_check(found, row) for row in checks[:SHOWN]], len(checks))
         html += Markup("<h3>Labels to look at again</h3><p>{}</p>{}").format(
-            "Each is more likely wrong than right: a second look is worth more than a new label.", again
+            "Each is more likely wrong than right, so a second look is worth more than a new label.", again
         )
     return Made(html=html + blocks_html([Bullets(_to_know(found))]))
 
@@ -40,7 +40,7 @@ def make(context: ReportContext) -> Made | None:
 def _summary(rows: Sequence[Row]) -> Inline:
     """Return how many images were picked how, and why."""
     if not rows:
-        return say("All images of the list have a label by now. {command} proposes others.", command=Code("bench next"))
+        return say("All images of the list are labelled by now. {command} proposes others.", command=Code("bench next"))
     ways = Counter((str(row[CHOSEN_BY]), str(row["why"])) for row in rows)
     said = [
         say("{count} drawn at random", count=count) if by == BY_LOT else
@@ -108,6 +108,6 @@ def _slide(row: Row) -> Markup:
 
 PROPOSED = Part(
     key="next", title="What to label next", brief="Next", make=make,
-    lead="What bench next proposed on these images. Only those drawn at random stand for all of them: estimates should "
-    "rest on those alone (--drawn-only).",
+    lead="What bench next proposed for these images. Only those drawn at random represent all of them, so estimates "
+        "should rest on those alone (--drawn-only).",
 )  # fmt: skip

@@ -23,11 +23,13 @@ def make(context: ReportContext) -> Made | None:
         return None
     rows, best = rows_of(table), recalls_of_best(context)
     numbers = (
-        Column(heading="recall", values=(in_points("recall"),), meaning="share of the class that is found, in percent"),
+        Column(heading="recall", values=(in_points("recall"),), meaning="share of the images of this class that are "
+            "predicted as it, in percent"),
         Column(heading="limits", values=(in_percent("ci_low"), in_percent("ci_high")), pattern="{0} to {1}",
-               meaning="exact 95% limits, every group counted as one observation or less"),
+               meaning="exact 95% limits; every group counts as one observation at most"),
         Column(heading="0 to 100", interval=("recall", "ci_low", "ci_high")),
-        Column(heading="precision", values=(in_points("precision"),), meaning="share of what was called so that is so"),
+        Column(heading="precision", values=(in_points("precision"),), meaning="share of the images predicted as this "
+            "class that are of it, in percent"),
         Column(heading="tested", values=(_count("items"),)), Column(heading="groups", values=(_count("groups"),)),
     )  # fmt: skip
     shown = table_html(
@@ -52,7 +54,7 @@ def _class(row: Row) -> str:
 
 RECALL = Part(
     key="recall", title="Recall of every class", brief="Recall", make=make,
-    lead="Balanced accuracy is the mean of these. The 95% limits are for new slides. They count every slide as one "
-    "observation at most, which makes them wide.",
+    lead="Balanced accuracy is the mean of these. The 95% limits are for new slides; they are wide because every "
+        "slide counts as one observation at most.",
     empty=lambda context: context.why.get("items", "no predictions are stored"),
 )  # fmt: skip

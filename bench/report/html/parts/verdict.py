@@ -53,7 +53,7 @@ def _unranked(context: ReportContext) -> str:
 def _no_baseline(context: ReportContext) -> str:
     if (context.board["role"] == "baseline").any():
         return ""
-    return "No baseline took part, so nothing shows what colour or size alone would reach; add --encoder baselines"
+    return "No baseline took part, so it is not known what colour or size alone would reach; add --encoder baselines"
 
 
 def _overconfident(context: ReportContext) -> str:
@@ -64,35 +64,37 @@ def _overconfident(context: ReportContext) -> str:
     if not best["ece"] > best["ece_null_high"]:
         return ""
     return (
-        f"The probabilities of the best method are further from the truth than chance explains: their error is "
-        f"{decimal(best['ece'])}, and true ones would show at most {decimal(best['ece_null_high'])}"
+        "The probabilities of the best method are not well calibrated: their calibration error is "
+        f"{decimal(best['ece'])}, and calibrated ones would show at most {decimal(best['ece_null_high'])}"
     )
 
 
 CHECKS = (
-    Check(code="C1", asks="Are these results?", level=ISSUE, found=lambda context: context.facts.diagnostic,
-          passed="What is learned from and what is tested are kept apart."),
-    Check(code="C2", asks="Better than chance?", level=ISSUE, found=_flag("no-better-than-chance"),
+    Check(code="C1", asks="Is this a valid comparison?", level=ISSUE, found=lambda context: context.facts.diagnostic,
+          passed="Training and test are kept apart."),
+    Check(code="C2", asks="Are encoders better than chance?", level=ISSUE, found=_flag("no-better-than-chance"),
           passed="Every encoder is better than chance at the most labels."),
-    Check(code="C3", asks="Do interval and test against chance agree?", level=TIP, found=_flag("interval-and-chance"),
+    Check(code="C3", asks="Do the interval and the test against chance "
+        "agree?", level=TIP, found=_flag("interval-and-chance"),
           passed="They agree for the best row."),
-    Check(code="C4", asks="Does it take more than appearance?", level=ISSUE, found=_flag("solvable-by-appearance"),
-          passed="No baseline without biology comes near the best encoder."),
+    Check(code="C4", asks="Do encoders see more than colour, texture or "
+        "size?", level=ISSUE, found=_flag("solvable-by-appearance"),
+          passed="No baseline comes near the best encoder."),
     Check(code="C5", asks="Did a baseline take part?", level=TIP, found=_no_baseline,
           passed="There are baselines, which every encoder has to beat."),
-    Check(code="C6", asks="Room to tell encoders apart?", level=TIP, found=_flag("saturated"),
-          passed="Scores are not at their ceiling."),
+    Check(code="C6", asks="Is there room to tell encoders apart?", level=TIP, found=_flag("saturated"),
+          passed="Scores are not near the maximum."),
     Check(code="C7", asks="Can methods be ranked?", level=TIP, found=_unranked,
-          passed="There are enough tested groups to say which places a method may hold."),
-    Check(code="C8", asks="Enough slides to learn from?", level=TIP, found=_flag("few-training-groups"),
-          passed="Every class has training groups enough that their choice matters little."),
+          passed="There are enough tested groups to rank the methods."),
+    Check(code="C8", asks="Are there enough slides to learn from?", level=TIP, found=_flag("few-training-groups"),
+          passed="Every class has so many training groups that it matters little which ones they are."),
     Check(code="C9", asks="Do intervals allow for other training slides?", level=TIP, found=_flag("training-as-it-is"),
-          passed="Draws differ enough to show what other training slides would change."),
-    Check(code="C10", asks="Can probabilities be believed?", level=TIP, found=_overconfident,
-          passed="The calibration error of the best method is what true probabilities would show."),
+          passed="Draws differ enough to estimate the effect of other training slides."),
+    Check(code="C10", asks="Can probabilities be trusted?", level=TIP, found=_overconfident,
+          passed="The calibration error of the best method is no larger than for calibrated probabilities."),
     Check(code="C11", asks="Are the data as expected?", level=TIP,
-          found=lambda context: _joined(context, context.facts.warnings), passed="Nothing is to be said of them."),
-    Check(code="C12", asks="Was all run that was asked for?", level=TIP,
+          found=lambda context: _joined(context, context.facts.warnings), passed="Nothing unusual was found."),
+    Check(code="C12", asks="Was everything run that was asked for?", level=TIP,
           found=lambda context: _joined(context, context.run.refused), passed="Nothing was left out."),
 )  # fmt: skip
 
@@ -102,7 +104,7 @@ def sentences(context: ReportContext) -> list[Inline]:
     rows = [row for row in context.at_level() if row["role"] != "diagnostic" and row["selection"] != "oracle"]
     best = summary(context.board)
     if not best or not rows:
-        return [say("No row of this run may be called the best.")]
+        return [say("No row of this run can be called the best.")]
     return [best, _alike(context, rows), _rests_on(context, rows[0])]
 
 
@@ -111,13 +113,14 @@ def _alike(context: ReportContext, rows: list[Row]) -> Words:
     ranked = [row for row in rows if not isnan(row["rank_low"])]
     if not ranked:
         why = context.run.board.empty.get("rank_low", "there is nothing to compare")
-        return say("Which of the {count} is truly the best cannot be said: {why}.",
+        return say("It is not known which of the {count} is truly the best: {why}.",
                    count=counted(len(rows), "method"), why=why)  # fmt: skip
     first = sum(row["rank_low"] == 1 for row in ranked)
     if first == 1:
-        return say("No other of the {count} can be as good on other slides.", count=counted(len(ranked), "method"))
+        return say("No other of the {count} is likely to be as good on new "
+            "slides.", count=counted(len(ranked), "method"))
     return say(
-        "{first} of {count} may truly be the best; among them take the one that costs you least.",
+        "{first} of {count} may truly be the best; take the one of them that costs you least.",
         first=first, count=counted(len(ranked), "method"),
     )  # fmt: skip
 
@@ -129,12 +132,13 @@ def _rests_on(context: ReportContext, best: Row) -> Words:
         if not isnan(best["delta_low"]):
             parts["limits"] = say(" [{low} to {high}]", low=_over(best, "delta_low", 0),
                                   high=_over(best, "delta_high", 0))  # fmt: skip
-        return say("Against the best baseline, which knows no biology, it has {more}{limits} points{kept}.",
+        return say("It is {more}{limits} points above the best baseline, which knows no biology{kept}.",
                    more=_over(best, "delta_trivial", 1), **{"limits": "", **parts})  # fmt: skip
     guess = whole(1 / len(context.facts.classes))
     if best["role"] == "baseline":
         return say("It is a baseline that knows no biology: no encoder did better here{kept}.", **parts)
-    return say("Guessing would give about {guess}, and no baseline says what colour or size alone reach{kept}.",
+    return say("Guessing would give about {guess}; without a baseline it is not known what colour or size alone "
+        "reach{kept}.",
                guess=guess, **parts)  # fmt: skip
 
 
@@ -157,7 +161,8 @@ def _kept(context: ReportContext, best: Row) -> Inline:
     highest, column = max(known)
     at, row = own[0]
     kept = Cited(rate(row[column]), ROBUSTNESS, int(at), column, share=True)
-    return say("; with {wrong} wrong labels it keeps {kept} of its skill", wrong=rate(highest), kept=kept)
+    return say("; with {wrong} wrong labels it keeps {kept} of its skill above "
+        "guessing", wrong=rate(highest), kept=kept)
 
 
 def checked(context: ReportContext) -> list[tuple[Check, str, str]]:

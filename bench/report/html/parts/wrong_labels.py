@@ -62,7 +62,8 @@ def _table(context: ReportContext) -> Markup:
                  meaning="points of balanced accuracy") for rate in rates),
         *map(kept, rates),
         Column(heading="half lost at", values=(in_rate("breakdown"),),
-               meaning="the share of wrong labels at which half of the skill is lost; empty: beyond the highest"),
+               meaning="the share of wrong labels at which half of the skill is lost; empty if beyond the highest "
+                   "share"),
     )  # fmt: skip
     return table_html(
         columns, rows, "robustness", caption="The skill that is kept",
@@ -76,6 +77,6 @@ def _kind(row: Row) -> str:
 
 WRONG_LABELS = Part(
     key="wrong-labels", title="What wrong labels cost", brief="Wrong labels", make=make,
-    lead="Skill is balanced accuracy above guessing. The test labels are never made wrong.",
-    empty=lambda context: "the run has clean labels alone; --noise 0,0.2,0.4 makes some wrong on purpose",
+    lead="Skill is balanced accuracy above guessing. Only training labels are made wrong, never test labels.",
+    empty=lambda context: "the run has clean labels only; --noise 0,0.2,0.4 makes some wrong on purpose",
 )  # fmt: skip

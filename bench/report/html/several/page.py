@@ -30,13 +30,13 @@ from bench.text import sentence
 SHOWN = 15  # rows of a table that are open
 NOT_HERE = ("C10",)  # checks that need more than the tables of a run
 PAIRED = (
-    "A difference is paired where data and protocol are equal: both runs learned from the same draws and were tested "
-    "on the same images. Elsewhere it is unpaired: other draws, groups or splits are part of it as well, so it is no "
-    "difference of methods. The first run that has a row is taken away from the others."
+    "A difference is paired where data and protocol are equal: both runs were trained on the same draws and tested on "
+    "the same images. Otherwise it is unpaired: it then also comes from other draws, groups or splits, so it is not a "
+    "difference between methods. Differences are from the first run that has the row."
 )
 NO_ORDER = (
-    "Other data are other questions: a higher score here says neither that a run nor that a dataset is better. Rows "
-    "stand in the order of their names."
+    "Different data ask different questions: a higher score here does not mean that a run or a dataset is better. "
+    "Rows are in the order of their names."
 )
 
 
@@ -55,7 +55,7 @@ def several_page(found: Several) -> bytes:
     sections = [
         Section(key="together", title="What can be compared", brief="In short", html=_together(found)),
         Section(key="shared", title="What the runs share", brief="Shared", html=shared_html(found.runs),
-                lead="What is not the same in all of them is part of every difference between them."),
+                lead="Whatever is not the same in all runs contributes to the differences between them."),
         *_same_data(found.runs), *_other_data(found.runs), *_across(found),
         *(Section(key=f"run{run.number}", title=shown_text(_title(run)), brief=run.called, html=_verdict(run))
           for run in found.runs),
@@ -71,7 +71,7 @@ def _together(found: Several) -> Markup:
     """Return which runs may be compared, and what is to be known."""
     lead = [_of_dataset(runs) for runs in _by(found.runs, lambda run: run.content)]
     if len(lead) > 1:
-        lead.append("Scores of different data stand side by side, and say nothing of which is better.")
+        lead.append("Scores of different data are shown side by side; they do not say which is better.")
     notes = Markup("").join(
         check_html(TIP, f"N{number}", "", text_html(sentence(note))) for number, note in enumerate(found.notes, 1)
     )

@@ -62,7 +62,7 @@ CHECKS: tuple[Check[DataCheck], ...] = (
     Check(code="D4", asks="Does any label look like a slip?", level=TIP,
           found=lambda check: _slips(check), passed=lambda check: "None stands alone in its group."),
     Check(code="D5", asks="What else is to be known?", level=TIP,
-          found=lambda check: check.warnings, passed=lambda check: "Nothing is to be said of the files."),
+          found=lambda check: check.warnings, passed=lambda check: "Nothing unusual was found in the files."),
 )  # fmt: skip
 
 

@@ -132,7 +132,7 @@ def test_images_that_have_a_label_by_now_are_counted_and_not_shown(copied):
     assert found is not None and found.labelled == 3 and len(found.new) == 2
     assert "3 images of the list have a label by now and are not shown." in section(render(context_of(copied)))
     with_list(copied, rows.head(3))
-    assert "All images of the list have a label by now. <code>bench next</code> proposes others." in section(
+    assert "All images of the list are labelled by now. <code>bench next</code> proposes others." in section(
         render(context_of(copied))
     )
 

@@ -127,7 +127,7 @@ def test_every_column_with_empty_fields_says_why_and_no_other(make_board, protoc
 def test_rows_that_are_held_against_no_baseline_say_whether_there_is_one(make_board, other):
     board, _ = make_board(Protocol(shots=(2,), draws=2), ("strong", other))
     why = board.empty["delta_trivial"]
-    assert ("empty for baselines themselves" in why) is (other == "colour")
+    assert ("empty for the baselines themselves" in why) is (other == "colour")
     assert ("no descriptor or control took part" in why) is (other == "weak")
 
 
@@ -163,7 +163,7 @@ def test_a_page_says_first_what_to_know_then_the_best_row_and_then_all_else(make
 def test_a_page_says_what_scores_were_made_on_what_guessing_gives_and_what_embeddings_were_scaled_by(make_board, scale_by, other):
     board, facts = make_board(Protocol(shots=(2,), draws=2, scale_by=scale_by), ("strong", "colour"))
     page = render(run_page(RunPage(board=board, facts=facts)))
-    assert "Classes: a, b, c. Learned from 96 training groups (mean over splits), scored on 240 instances in 120" in page
+    assert "Classes: a, b, c. Trained on 96 groups (mean over splits), tested on 240 instances in 120" in page
     assert "guessing gives about 33." in page
     assert SCALED[scale_by] in page and SCALED[other] not in page
     assert "No image, slide or other group is on both sides of a split." in page

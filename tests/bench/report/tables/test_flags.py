@@ -78,7 +78,7 @@ def test_the_headline_is_the_cleanest_and_has_the_most_labels_and_no_oracle():
     text = inline(summary(table))
     assert "`deep` with knn, 90.0 [87-93]" in text
     assert "scores 88.0 on the other half" in text
-    assert "best with a probability of 80%" in text
+    assert "the probability that it is the best is 80%" in text
 
 
 def test_a_best_row_above_guessing_that_is_not_better_than_chance_is_explained_in_words():

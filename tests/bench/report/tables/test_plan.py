@@ -85,7 +85,7 @@ def test_the_next_mark_is_the_next_multiple_of_five_percent(board):
 def test_the_closing_words_name_images_and_slides_and_leave_slides_out_where_there_are_none(board):
     steep = {n: score - 0.02 for n, score in CURVE.items()}
     said = more_labels(board(steep))
-    assert said.startswith("For 80% on other slides dino x ridge needs about ") and "more slides" in said
+    assert said.startswith("For 80% on new slides, dino x ridge needs about ") and "more slides" in said
     alone = more_labels(board(steep, n_test=20))
     assert alone.startswith("For 80%") and "more slides" not in alone
     assert "not enough" in more_labels(board())  # for 85%

@@ -92,7 +92,7 @@ def test_what_is_unlike_all_that_is_known_gets_no_answer_and_the_reason(made, tm
     shutil.copy(next((folder / "demo" / "raw" / "rbc").glob("*.png")), tmp_path / "new" / "rbc.png")
     table, found = answers(model, tmp_path / "new", out=tmp_path / "out")
     assert table["answer"].isna().tolist() == [True, False]
-    assert table["why_no_answer"][0] == "unlike all that it learned from" and found.unlike == 1
+    assert table["why_no_answer"][0] == "unlike all training images" and found.unlike == 1
     everything, _ = answers(model, tmp_path / "new", out=tmp_path / "out", unlike=0)
     assert everything["answer"].notna().all()
 

@@ -187,7 +187,7 @@ def test_a_label_that_is_more_likely_wrong_than_right_is_named_for_a_second_look
     found = propose(demo, tmp_path, labels=labels, count=8)
     checks = found.table[found.table["task"] == "check"]
     assert f"rbc/{wrong.name}" in set(checks["path"]) and len(checks) <= 2
-    assert checks.iloc[0]["why"].startswith("labelled neuron, and models that did not see it take it for rbc")
+    assert checks.iloc[0]["why"].startswith("labelled neuron, and models not trained on it predict rbc")
 
 
 def test_what_cannot_be_asked_says_what_to_do(demo, tmp_path):
