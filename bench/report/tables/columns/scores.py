@@ -20,7 +20,7 @@ ESTIMATE = (
     "(slides, or whatever is a group here: images, patients)."
 )
 SPREAD = (
-    "A score is the mean over many random number of random draws of the labelled examples. *spread* is the standard "
+    "A score is the mean over many random draws of the labelled examples. *spread* is the standard "
     "deviation between draws: the luck of which examples you happened to label. It is not the interval."
 )
 EXACT_LIMITS = (
