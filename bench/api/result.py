@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SHOWN = 20  # rows of a table
 HEAD = ("encoder", "head", "balanced accuracy", "95% interval", "spread", "rank", "over baselines")
 COUNTS = ("shots", "seeds", "n_train_groups", "n_test", "n_groups", "dim")  # columns of whole numbers
-NOTHING_TO_RANK = "Nothing here is ranked: every row is a diagnostic, of the oracle, or without labels."
+NOTHING_TO_RANK = "Nothing here is ranked: every row is a diagnostic, an oracle row, or without labels."
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -96,7 +96,7 @@ class RunResult(Shows):
             The folder of images that the data were loaded from. None: where the command of the run says; of a run that
             was made in Python there are no images then.
         anonymous : bool, default=False
-            Show no path and no name of a file, a group or the dataset.
+            Leave out paths and the names of files, groups and the dataset.
         map : {"pca", "umap"}, default="pca"
             How embeddings are drawn in two dimensions: along two principal components, or such that neighbours stay
             together, which needs `pip install '.[umap]'`.

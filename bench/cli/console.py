@@ -238,8 +238,8 @@ def print_lost(lost: Mapping[str, str]) -> None:
     if lost:
         what, it = ("1 class has", "it") if len(lost) == 1 else (f"{len(lost)} classes have", "them")
         console.print(
-            f"{what} no image that can be used, and `bench run` stops at that. Add images, or do without {it} by "
-            f"--leave-out {','.join(lost)}:"
+            f"{what} no image that can be used, and `bench run` stops at that. Add images, or go on without {it} by "
+            f"adding --leave-out {','.join(lost)}:"
         )
         for name, reason in lost.items():
             console.print(f"  {name}: {reason}")

@@ -37,8 +37,8 @@ def label(
         bool,
         option(
             STUDY,
-            "Begin with the labels that the data have: what has none comes first, and what you do not touch keeps its "
-            "label.",
+            "Start from the labels that the data have: images without a label come first, and labels that you do not "
+            "change are kept.",
             "--keep-labels",
         ),
     ] = False,
@@ -48,7 +48,8 @@ def label(
             COMPUTER, "Port of 127.0.0.1 that the page is at; 0: a free one.", "--port", value="N", min=0, max=65535
         ),
     ] = 0,
-    no_browser: Annotated[bool, option(COMPUTER, "Print the address, and open no browser.", "--no-browser")] = False,
+    no_browser: Annotated[bool, option(COMPUTER, "Only print the address; do not open a "
+        "browser.", "--no-browser")] = False,
     out: Out = DEFAULT_OUT,
 ) -> None:
     """Label images or cells by hand: a page shows them one by one or many at once, and one key labels them.
@@ -98,7 +99,7 @@ def _tell(address: str, count: int, tally: Tally, table: Path) -> None:
     console.print(f"{done}; labels go to {table}. The page, for this computer alone:")
     console.print(f"  {address}")
     if not speech.quiet:
-        console.print("Done in the page, or Ctrl-C here, ends it. No label is lost by that.")
+        console.print("To end, press Done in the page or Ctrl-C here. No label is lost.")
     sys.stdout.flush()
 
 
@@ -112,7 +113,7 @@ def _close(tally: Tally, table: Path) -> None:
     unsure = f"; unsure {tally.unsure:,}" if tally.unsure else ""
     console.print(f"Labels: {found}{more}{unsure}. Left: {tally.left:,}.")
     if len(counts) < 2:
-        console.print("Two classes are the least that can be told apart. The same command goes on from here.")
+        console.print("At least two classes need labels. The same command goes on from here.")
         return
     images = sum(counts.values())
     evidence = Evidence(images=images, groups=counts, items=counts, n_groups=images, sided=False, grouped=False)

@@ -34,10 +34,11 @@ def leaderboard(
     ] = None,
     out: Out = DEFAULT_OUT,
     calibration: Annotated[
-        bool, option(STUDY, "Also how far probabilities can be trusted (ECE with its null band).", "--calibration")
+        bool, option(STUDY, "Also whether probabilities are calibrated (ECE, with the range for calibrated "
+            "ones).", "--calibration")
     ] = False,
     rebuild: Annotated[
-        bool, option(STUDY, "Write the tables of these runs again, from their stored predictions.", "--rebuild")
+        bool, option(STUDY, "Write the tables of these runs again from their stored predictions.", "--rebuild")
     ] = False,
 ) -> None:
     """Join runs into <out>/leaderboard.csv and .md and compare methods across datasets (across.csv); fits nothing.

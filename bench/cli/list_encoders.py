@@ -31,13 +31,14 @@ def list_encoders(
     licence: Annotated[
         str,
         option(
-            BASIC, "What the weights may be used for: open, custom, research, non-commercial, unknown.", value="KINDS"
+            BASIC, "Only encoders with weights of this licence: open, custom, research, non-commercial, "
+                "unknown.", value="KINDS"
         ),
     ] = "",
     max_params: Annotated[
         float | None, option(BASIC, "At most so many million parameters.", value="MILLIONS", min=0)
     ] = None,
-    here: Annotated[bool, option(BASIC, "Only what can be used now, without a download.", "--here")] = False,
+    here: Annotated[bool, option(BASIC, "Only encoders that can be used now, without a download.", "--here")] = False,
     csv: AsCsv = False,
     markdown: AsMarkdown = False,
 ) -> None:

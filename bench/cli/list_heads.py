@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = ("bench heads", "bench heads logreg", "bench heads --csv > heads.csv")
 NOTES = (
-    "settings: the values that --select chooses from; without them the head has one setting, or a rule.",
-    "leaves groups out: the head can say, at little cost, what it would predict without a slide, so that --select auto "
-    "and loo choose its settings; the others keep the published one, or are fitted again by inner-cv.",
+    "settings: the values that --select chooses from; if there are none, the head has one setting, or a rule.",
+    "leaves groups out: the head can quickly compute what it would predict without a slide, so --select auto and loo "
+    "can choose its settings. Other heads keep the published setting, or are fitted again by inner-cv.",
     "GPU: it is solved where --fit-device says. `bench heads NAME` tells all of one.",
     "`bench run --head finetune,finetune-last` trains the network of an encoder instead, on the same draws.",
 )

@@ -30,7 +30,7 @@ def report(
     out: Out = DEFAULT_OUT,
     images: Annotated[
         Path | None,
-        option(STUDY, "Where the images of the run lie now (default: where the run read them).", value="FOLDER"),
+        option(STUDY, "Where the images of the run are now (default: where the run read them).", value="FOLDER"),
     ] = None,
     no_images: NoImages = False,
     anonymous: Anonymous = False,

@@ -101,7 +101,7 @@ def clean(
         option(STUDY, "Also all embeddings of this variant, by name or key. Repeat.", value="NAME"),
     ] = None,
     pixels: Annotated[bool, option(STUDY, "Also the decoded images that --keep-pixels kept.", "--pixels")] = False,
-    yes: Annotated[bool, option(STUDY, "Really remove it; without, it is only listed.", "--yes")] = False,
+    yes: Annotated[bool, option(STUDY, "Really remove it; otherwise it is only listed.", "--yes")] = False,
 ) -> None:
     """List what serves nobody: unfinished and damaged files, dead claims, shards whose rows are all in others."""
     with imports():

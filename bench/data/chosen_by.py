@@ -64,16 +64,16 @@ def about_choice(table: Mapping[str, pd.Series], labelled: pd.Series, file: str,
     )
     if not by_lot:
         return [
-            f"{said}: no score can be had that is true of all your images. Label some of what `bench next` draws at "
-            "random"
+            f"{said}: no score can hold for all your images. Label some of the images that `bench next` draws at random"
         ]
     if split:
         return [
-            f"{said}: scores that are tested on them are not those of all your images, and their intervals do not "
-            f"hold. --drawn-only keeps the {by_lot:,} that were drawn"
+            f"{said}: scores that are tested on them do not hold for all your images, nor do their intervals. "
+            f"--drawn-only keeps the {by_lot:,} that were drawn"
         ]
     return [
-        f"{said}: all of them are learned from, and scores rest on the {by_lot:,} that were drawn, so that intervals "
+        f"{said}: all of them are used for training, and scores rest only on the {by_lot:,} that were drawn, so that "
+        "intervals "
         "hold. --drawn-only leaves the others out of both"
     ]
 

@@ -205,7 +205,8 @@ def _labelled(rows: pd.DataFrame, table: CsvTable, notes: list[str]) -> pd.DataF
 def doubtful_classes(classes: Sequence[str]) -> list[str]:
     """Return a sentence for each class that is spelled as a missing value."""
     return [
-        f"'{name}' is taken for a class, though it is how missing values are spelled: if it is none, --leave-out {name}"
+        f"'{name}' is taken for a class, although it usually means a missing value; if it is not a class, add "
+        f"--leave-out {name}"
         for name in classes
         if name.lower() in MISSING and not (name == "-" and "+" in classes)
     ]

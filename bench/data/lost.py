@@ -61,5 +61,5 @@ def lost_classes(lost: Mapping[str, str], data: Path | str) -> str:
     comma = " (repeat the option for names with a comma)" if any("," in name for name in lost) else ""
     return (
         f"Got no usable image of {what} {listed}{more} in {data}; expected images of every class. Add them, or go on "
-        f"without by --leave-out {','.join(lost)}{comma}."
+        f"without by adding --leave-out {','.join(lost)}{comma}."
     )

@@ -90,14 +90,15 @@ def source_warnings(table: pd.DataFrame) -> list[str]:
     n_sources = known["source"].nunique()
     if nmi >= INSEPARABLE:
         return [
-            f"class not separable from source: claim nothing biological. {n_sources} sources and the classes are the "
-            f"same thing (normalised mutual information {nmi:.2f}), so that stain, camera or lab would score as well"
+            f"class cannot be separated from source, so a score proves nothing biological. The {n_sources} sources "
+            f"and the classes coincide (normalised mutual information {nmi:.2f}), so that stain, camera or lab would "
+            "score as well"
         ]
     classes = known.groupby("source")["label"].nunique()
     if (classes == 1).all() and n_sources < known["group"].nunique():
         return [
-            f"every one of {n_sources} sources holds one class only (normalised mutual information {nmi:.2f}): a class "
-            "is told from others only across sources, and may be told by stain, camera or lab"
+            f"every one of {n_sources} sources holds one class only (normalised mutual information {nmi:.2f}): "
+            "classes can only be compared across sources, so stain, camera or lab may be what tells them apart"
         ]
     counts = pd.crosstab(known["source"], known["label"]).to_numpy(float)
     if n_sources == known["group"].nunique() or _all_nmi(counts).max() < CONFOUNDED:  # adjusted, it is less still
@@ -114,7 +115,7 @@ def source_warnings(table: pd.DataFrame) -> list[str]:
         )
     said = "" if found.pair is None else f": {_shares(known, *found.pair)}"
     return [
-        f"class and source go together{said}. A score may be the lab's, stain's or batch's and not the class's "
+        f"class and source are associated{said}. A score may come from the lab, stain or batch instead of the class "
         f"(normalised mutual information {found.nmi:.2f}, {found.adjusted:.2f} adjusted for chance, p = {found.p:.2g} "
         f"with sources permuted between groups): {way}"
     ]

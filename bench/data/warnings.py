@@ -104,7 +104,7 @@ def _scale(files: pd.DataFrame) -> Iterator[str]:
     if high > 1.01 * low:
         yield (
             f"{len(scale):,} of {len(files):,} images state their scale, and it differs, {low:.4g} to {high:.4g} um "
-            "per pixel: a cell has more pixels in some than in others (--instances boxes:10um keeps the scale)"
+            "per pixel: a cell has more pixels in some images than in others (--instances boxes:10um corrects for that)"
         )
     else:
         yield f"{len(scale):,} of {len(files):,} images state their scale, {low:.4g} um per pixel"

@@ -22,7 +22,7 @@ EXPECTED = (
     "(fg=0.1: only those of which a tenth is foreground); or a window around each cell of boxes, masks, segments or "
     "cellpose:model=FILE: boxes:64 (pixels), boxes:10um, boxes:fit, or boxes (the size comes from the data). "
     "masks:64:only blanks all but the cell, masks:64:without the cell, masks:64:cutout makes all but the cell black "
-    "(not with boxes, which tell no pixels). "
+    "(not with boxes, which have no outlines). "
     "Options of segments: foreground=dark|bright, threshold=otsu, min=AREA, border=drop"
 )
 OnProgress = Callable[[str, int, int], None]  # what, done, total

@@ -81,6 +81,6 @@ def lacking(draws: Draws, y: np.ndarray, classes: Sequence[str]) -> tuple[str, .
         if said:
             found.append(
                 f"{labels} labels in all: of {len(own)} draws (seeds x splits) some have no item of a class ({said}); "
-                "it is tested all the same"
+                "it is tested nevertheless"
             )
     return tuple(found)

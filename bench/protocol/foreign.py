@@ -38,8 +38,8 @@ def hold_out(dataset: Dataset, foreign: Sequence[str]) -> Dataset:
     table = dataset.table[dataset.table["label"].isin(kept)].reset_index(drop=True)
     count = len(dataset.table) - len(table)
     note = (
-        f"{count} items of {', '.join(foreign)} are foreign: no class here, never tested, and in the examples only "
-        "where open-set noise puts them"
+        f"{count} items of {', '.join(foreign)} are foreign: not a class here, never tested, and among the examples "
+        "only where open-set noise puts them"
     )
     name = f"{dataset.name}-without-{'-'.join(foreign)}"
     return replace(dataset, name=name, table=table, classes=kept, notes=(*dataset.notes, note))

@@ -111,8 +111,8 @@ def keep_earlier(folder: Path, units: set[str]) -> str:
         _copy_tables(folder, kept, before["unit"].tolist())
     asked = ", ".join(dict.fromkeys(lost["encoder"]))
     return (
-        f"{folder} held rows that this request does not ask for (of {asked}); its tables are kept in {kept}, and its "
-        "fits are used again when they are asked for"
+        f"{folder} held results that this command does not ask for (of {asked}); its earlier tables are kept in "
+        f"{kept}, and its fits are reused when you ask for them again"
     )
 
 
@@ -132,7 +132,7 @@ def keep_tables(folder: Path, file: str, table: pd.DataFrame, key: Sequence[str]
         return ""
     if not kept.exists():
         _copy_tables(folder, kept, [])
-    return f"{folder} held rows that this request does not ask for; its tables are kept in {kept}"
+    return f"{folder} held results that this command does not ask for; its earlier tables are kept in {kept}"
 
 
 def forget_copy(folder: Path, signature: str) -> bool:

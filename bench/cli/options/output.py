@@ -25,7 +25,7 @@ AsJson = Annotated[
     bool, option(OUTPUT, "Print the rows of the table as JSON and nothing else.", "--json")
 ]
 Anonymous = Annotated[
-    bool, option(OUTPUT, "Show no path and no name of a file, a group or the dataset.", "--anonymous")
+    bool, option(OUTPUT, "Leave out paths and the names of files, groups and the dataset.", "--anonymous")
 ]
 NoImages = Annotated[bool, option(OUTPUT, "Show no image.", "--no-images")]
 Quiet = Annotated[bool, option(GENERAL, "Print results and errors only: no notes, no progress.", "--quiet", "-q")]

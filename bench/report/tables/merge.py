@@ -181,7 +181,7 @@ def draw_scores(runs: Sequence[StoredRun], merged: Merged) -> tuple[pd.DataFrame
     draws = scores.groupby("draw")["dataset"].unique()
     if len(draws) > 1:
         listed = "; ".join(f"{draw} {', '.join(names)}" for draw, names in draws.items())
-        notes.append(f"the datasets differ in how labels were drawn ({listed}), which is part of every comparison")
+        notes.append(f"the datasets differ in how labels were drawn ({listed}), which affects every comparison")
     return scores.drop(columns="draw"), tuple(notes)
 
 
@@ -215,7 +215,7 @@ def _several_protocols(table: pd.DataFrame) -> list[str]:
             several = bool(protocols.groupby("instances")["data"].nunique().max() > 1)
             by_name = "without groups, an image is one by its name"
             other = f" on other images, labels or groups ({by_name})" if several else ""
-            notes.append(f"{dataset}: rows under {len(protocols)} protocols{other} ({listed}) are not to be compared")
+            notes.append(f"{dataset}: rows under {len(protocols)} protocols{other} ({listed}) should not be compared")
     return notes
 
 

@@ -70,7 +70,7 @@ def expectation(model: Model) -> Words:
     of_images = say(" of images") if model.about.bag_head else ""
     return say(
         "balanced accuracy{of_images} to expect on new slides: {score}, with the 95% interval for the mean over many "
-        "slides. On just {groups}, as many as {those}, expect between {low} and {high}. Guessing gives "
+        "slides. On the next {groups} alone, as many as {those}, expect between {low} and {high}. Guessing gives "
         "{chance}.{exact}",
         of_images=of_images, score=score, groups=counted(tested, "group"), those=those,
         low=rate(promise.next_low), high=rate(promise.next_high),

@@ -74,7 +74,7 @@ def check_place(folder: Path | str) -> Path:
     """Return the folder, where a classifier can be written to it; BenchError where something else lies there."""
     folder = Path(folder)
     if folder.exists() and not (folder.is_dir() and ((folder / FILE).is_file() or not any(folder.iterdir()))):
-        raise BenchError(f"Got {folder}, which holds something else than a classifier; expected a new folder.")
+        raise BenchError(f"Got {folder}, which holds something other than a classifier; expected a new folder.")
     check_writable(folder / FILE)
     return folder
 

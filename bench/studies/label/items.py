@@ -120,7 +120,7 @@ def checked_class(name: str, classes: Sequence[str]) -> str:
     if not text or text.lower() in NEVER_A_CLASS:
         raise BenchError(f"Got '{name}' as the name of a class, which means that there is none; expected a name.")
     if plain(text) != text:
-        raise BenchError(f"Got the class '{plain(text)}'; expected a name without characters that are not seen.")
+        raise BenchError(f"Got the class '{plain(text)}'; expected a name without invisible characters.")
     if len(text) > LONGEST:
         raise BenchError(f"Got a class of {len(text)} characters; expected at most {LONGEST}.")
     if text.casefold() in {one.casefold() for one in classes}:

@@ -50,7 +50,7 @@ def test_a_narrower_ablation_keeps_the_wider_one(bench, data, tmp_path):
     code, text = bench(*given, "--vary", "color")
     folder = tmp_path / "results" / "ablate"
     [kept] = [path for path in folder.iterdir() if "-earlier-" in path.name]
-    assert code == 0 and text.count("rows that this request does not ask for") == 2 and kept.name in text
+    assert code == 0 and text.count("results that this command does not ask for") == 2 and kept.name in text
     assert len(pd.read_csv(kept / TABLE)) == 2 and "0 made; nothing to do" in text
 
 

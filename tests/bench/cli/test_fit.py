@@ -110,7 +110,7 @@ def test_the_advice_to_label_cells_can_be_typed_as_it_is_told(bench, tmp_path):
         (("export", "demo", "--to", "cells.onnx"), "no model.json in it"),
         (("fit", "--data", "nowhere", "--save", "m"), "does not exist"),
         (("fit", "--data", "demo/raw", "--head", "logrg", "--save", "m"), "did you mean 'logreg'"),
-        (("fit", "--data", "demo/raw", "--save", "demo"), "holds something else than a classifier"),
+        (("fit", "--data", "demo/raw", "--save", "demo"), "holds something other than a classifier"),
         (("predict", "demo", "demo/raw", "--to", "p.csv"), "no model.json in it"),
         (("predict", "cells.model", "nowhere", "--to", "p.csv"), "does not exist"),
         (("predict", "cells.model", "empty", "--to", "p.csv"), "Expected a folder with images in it or in folders below"),

@@ -100,7 +100,7 @@ def test_a_narrower_run_of_one_name_keeps_the_first_and_fits_nothing(bench, make
     assert made(text) == (1, 0)
     kept = next((tmp_path / "results/runs").glob(f"cells{EARLIER}*"))
     assert (
-        "held rows that this request does not ask for (of color-stats, thumbnail)" in text
+        "held results that this command does not ask for (of color-stats, thumbnail)" in text
         or "(of thumbnail, color-stats)" in text
     )
     assert kept.name in text

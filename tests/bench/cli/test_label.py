@@ -77,7 +77,7 @@ def test_done_in_the_page_ends_it_and_the_same_command_goes_on(folder):
     running.press("press", {"items": [0], "label": 0})
     running.press("done", {})
     said = running.end(None)
-    assert running.process.returncode == 0 and "Two classes are the least" in said and "Left: 11" in said
+    assert running.process.returncode == 0 and "At least two classes need labels" in said and "Left: 11" in said
     again = Running(folder, "--data", "raw", "--to", "labels.csv")
     assert "1 of 12 are labelled; labels go to labels.csv" in again.said
     again.end()

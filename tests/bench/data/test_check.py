@@ -71,7 +71,7 @@ def test_a_size_that_tells_the_class_and_a_source_per_class_are_warned_of(tmp_pa
             lines.append(f"{name},{label},lab{c}")
     (tmp_path / "index.csv").write_text("\n".join(lines))
     warnings = " ".join(check_dataset(load_dataset(tmp_path / "index.csv")).warnings)
-    assert "class not separable from source" in warnings
+    assert "class cannot be separated from source" in warnings
     assert "image size alone tells most classes apart" in warnings
 
 

@@ -34,7 +34,7 @@ def test_classes_that_each_come_from_one_source_forbid_any_biological_claim():
     table = table_of({"lab1": "a", "lab2": "b"})
     assert class_source_nmi(table) == pytest.approx(1)
     [said] = source_warnings(table)
-    assert said.startswith("class not separable from source: claim nothing biological")
+    assert said.startswith("class cannot be separated from source, so a score proves nothing biological")
 
 
 def test_sources_that_hold_every_class_alike_share_nothing_with_it():
@@ -63,7 +63,7 @@ def partly(shares: dict[str, tuple[int, int]], items: int = 3) -> pd.DataFrame:
 
 def test_a_lab_that_holds_most_slides_of_one_class_is_named_with_what_to_do():
     [said] = source_warnings(partly({"lab1": (18, 2), "lab2": (2, 18)}))
-    assert said.startswith("class and source go together: source 'lab1' holds 18 of the 20 groups of class 'a' (90%) and 10%")
+    assert said.startswith("class and source are associated: source 'lab1' holds 18 of the 20 groups of class 'a' (90%) and 10%")
     assert "mutual information 0.53" in said and "p = 0.002" in said and "add groups of every class" in said
     [said] = source_warnings(partly({"lab1": (18, 2), "lab2": (1, 9), "lab3": (1, 9)}))
     assert "score with --split source" in said

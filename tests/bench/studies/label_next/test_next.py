@@ -216,7 +216,7 @@ def test_an_audit_that_is_applied_keeps_how_images_came_to_be_labelled(demo, tmp
     assert after.set_index("path")["chosen_by"].to_dict() == before.set_index("path")["chosen_by"].to_dict()
     assert after.set_index("path").loc[one["path"], "label"] == "other"
     again = load_dataset(to)
-    assert any("scores rest on the 3 that were drawn" in note for note in again.notes)
+    assert any("scores rest only on the 3 that were drawn" in note for note in again.notes)
     assert (again.table["split"] == "learn").sum() == 9
 
 
