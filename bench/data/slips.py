@@ -70,6 +70,6 @@ def slip_warnings(found: pd.DataFrame, count: int) -> list[str]:
     total = int(found["items"].sum())
     what = "item looks like a slip" if total == 1 else f"items ({total / count:.1%} of all) look like slips"
     return [
-        f"{total} {what} of the label, as every slide otherwise holds one class: {'; '.join(named)}{rest}. Look at "
+        f"{total} {what} of the label, as every slide otherwise has one class: {'; '.join(named)}{rest}. Look at "
         "them, and correct the label or leave them out"
     ]

@@ -28,7 +28,7 @@ PURE = {"s1": {"neuron": 40}, "s2": {"neuron": 30}, "s3": {"rbc": 25}, "s4": {"r
 def test_a_single_item_in_a_slide_of_another_class_is_named_with_its_file():
     data = table({**PURE, "s12": {"neuron": 40, "rbc": 1}})
     [said] = slip_warnings(find_slips(data), len(data))
-    assert said.startswith("1 item looks like a slip of the label, as slides hold one class each otherwise: slide s12 holds ")
+    assert said.startswith("1 item looks like a slip of the label, as every slide otherwise has one class: slide s12 holds ")
     assert "slide s12 holds 40 items of neuron and 1 of rbc (rbc/s12__0.png). Look at them" in said
     assert find_slips(data).to_dict("records") == [
         {"group": "s12", "label": "rbc", "items": 1, "of": "neuron", "among": 40, "paths": ("rbc/s12__0.png",)}
