@@ -89,8 +89,7 @@ def fit(
     print_notes(made.notes)
     print_rows(pd.DataFrame(about.candidates, columns=["encoder", "head", "balanced_accuracy", "folds"]))
     console.print(
-        f"Encoder {about.encoder}, head {about.learner}: the best of {len(about.candidates)} on left-out "
-        "groups."
+        f"Encoder {about.encoder}, head {about.learner}: the best of {len(about.candidates)} on left-out groups."
     )
     text = plain_words(expectation(made.model))
     console.print(f"{text[0].upper()}{text[1:]}")

@@ -121,7 +121,7 @@ def test_pictures_of_answers_agree_with_one_another(context):
     ("change", "missing"),
     [
         (lambda board: board[board["shots"] == 2], {"labels": "one number of labels"}),
-        (lambda board: board[board["noise"] == 0], {"wrong-labels": "clean labels alone"}),
+        (lambda board: board[board["noise"] == 0], {"wrong-labels": "clean labels only"}),
         (lambda board: board.assign(role=board["role"].replace("baseline", "encoder")), {}),
         (lambda board: board.assign(ms_per_image=np.nan), {"cost": "was not measured"}),
     ],
