@@ -197,7 +197,7 @@ def test_pairs_that_make_no_sense_are_refused(text, message):
 def test_the_page_says_how_far_single_draws_are_from_the_rate_by_luck():
     assert luck_of(0.0, [10]) == luck_of(0.3, []) == ""
     said = luck_of(0.3, [10, 10, 100, 20])
-    assert "asked for 30%, nine draws of ten have 10% to 50% of 10 and 23% to 38% of 100 labels wrong" in said
+    assert "30% asked for, nine draws of ten have 10% to 50% of 10 and 23% to 38% of 100 labels wrong" in said
     kinds = ["symmetric", "group", "resemblance"]
     words = describe_noise(kinds, CLASSES, NoiseInputs({}), (), luck="By luck", company="By slide")
     assert words["symmetric"].endswith(". By luck") and words["group"].endswith(". By slide")

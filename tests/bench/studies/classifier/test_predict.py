@@ -39,7 +39,7 @@ def test_every_image_of_a_folder_has_a_row_of_probabilities_a_set_and_its_neares
     assert (table["path"].str.split("/").str[0] == table["class"]).mean() > 0.8
     assert sum(found.classes.values()) == 48
     assert found.seen == 48
-    assert "learned from all of these" in " ".join(cautions(model, Asked(), found))
+    assert "trained on all of these" in " ".join(cautions(model, Asked(), found))
 
 
 def test_images_that_it_learned_from_are_counted_and_no_others(made, tmp_path):
@@ -53,7 +53,7 @@ def test_images_that_it_learned_from_are_counted_and_no_others(made, tmp_path):
     _, found = answers(model, *new, out=tmp_path / "out")
     assert found.seen == 0 and "classifier learned from" not in " ".join(cautions(model, Asked(), found))
     _, found = answers(model, *new, *images, out=tmp_path / "out")
-    assert found.seen == 4 and "learned from 4 of these 8" in " ".join(cautions(model, Asked(), found))
+    assert found.seen == 4 and "trained on 4 of these 8" in " ".join(cautions(model, Asked(), found))
 
 
 def test_where_many_remembered_rows_are_equal_an_equal_one_tells_nothing():
