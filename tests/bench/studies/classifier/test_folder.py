@@ -53,7 +53,7 @@ def test_it_is_saved_to_the_same_bytes_and_replaces_the_one_before(made, saved, 
     assert {path.name: path.read_bytes() for path in saved.iterdir()} == files
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("mine")
-    with pytest.raises(BenchError, match="holds something else"):
+    with pytest.raises(BenchError, match="holds something other"):
         save_model(made[1], tmp_path / "other")
 
 
