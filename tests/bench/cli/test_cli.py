@@ -156,7 +156,7 @@ def test_noise_by_what_items_look_like_and_by_foreign_items_are_rows_that_say_wh
     assert set(table["noise_kind"]) == {"none", "asymmetric", "instance-dependent", "open-set"}
     assert set(table["n_test"]) == {12}
     said = (run / "leaderboard.md").read_text()
-    assert "neuron for rbc, rbc for neuron (as the nearest centroid in color-histogram, texture, thumbnail" in said
+    assert "neuron for rbc, rbc for neuron (as a nearest-centroid classifier in color-histogram, texture, thumbnail" in said
     assert "in the mean over color-histogram, texture, thumbnail" in said and "4 items of debris are foreign" in said
     assert "Nothing to do" in bench(*command)[1]
 

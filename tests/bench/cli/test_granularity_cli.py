@@ -75,7 +75,7 @@ def test_tables_that_another_request_left_are_kept_unless_they_are_damaged_and_a
     earlier = lambda: sorted(folder.parent.glob("g-earlier-*"))  # noqa: E731
     assert bench(*COMMAND, "--name", "g")[0] == 0
     code, text = bench(*smaller)
-    assert code == 0 and "its tables are kept in" in text
+    assert code == 0 and "its earlier tables are kept in" in text
     [kept] = earlier()
     assert unsound(kept) == [] and "joint" in set(pd.read_csv(kept / "curves.csv")["head"])
     shutil.rmtree(kept)

@@ -31,7 +31,7 @@ def said(dataset):
 def test_lines_without_a_label_are_not_counted(write):
     path = write(("a", "random"), ("", "random"), ("b", "random"), ("a", "margin"), ("", "margin"), ("b", "margin"))
     line = said(load_dataset(path))
-    assert line.startswith("2 of 4 labels in labels.csv were picked") and "rest on the 2 that were drawn" in line
+    assert line.startswith("2 of 4 labels in labels.csv were picked") and "rest only on the 2 that were drawn" in line
 
 
 def test_labels_of_which_nothing_is_said_are_told_from_those_that_were_picked(write):
