@@ -48,8 +48,11 @@ def audit(
     to: ToIfGiven = None,
     test_too: Annotated[
         bool,
-        option(STUDY, "With --apply: also correct labels of an official test split, which are otherwise left as they "
-            "are.", "--test-too"),
+        option(
+            STUDY,
+            "With --apply: also correct labels of an official test split, which are otherwise left as they are.",
+            "--test-too",
+        ),
     ] = False,
     head: Heads = "knn,ridge,logreg,lda,centroid",
     draws: Draws = None,

@@ -133,8 +133,9 @@ class BenchCommand(TyperCommand):
                 if getattr(error, "param", None) in self.params:
                     error.message = self._what_to_do(ctx, words, error)  # type: ignore[attr-defined]
                 raise
-            return ctx.fail(f"{said}; expected only options. To name your folder or table of images, write --data "
-                "before it.")
+            return ctx.fail(
+                f"{said}; expected only options. To name your folder or table of images, write --data before it."
+            )
 
     def _what_to_do(self, ctx: Any, words: list[str], error: Any) -> str:
         """Return what an error about one parameter says after its name: the value, what is expected, an example."""

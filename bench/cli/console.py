@@ -191,8 +191,9 @@ def print_check(check: DataCheck) -> None:
         formats.add_row(*(str(row[name]) for name in ("dtype", "channels", "pages", "images")))
     console.print(formats, soft_wrap=False)
     low, mid, high = (f"{row['width']:.0f} x {row['height']:.0f}" for row in check.sizes.to_dict("records"))
-    console.print(f"Width x height in pixels: smallest {low}, median {mid}, largest {high} (width and height "
-        "separately)")
+    console.print(
+        f"Width x height in pixels: smallest {low}, median {mid}, largest {high} (width and height separately)"
+    )
     of_lost = dataset.problems["path"].str.split("/").str[0].isin(list(dataset.lost))  # told above
     print_problems(dataset.problems[~of_lost])
     print_notes(check.warnings)

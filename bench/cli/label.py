@@ -48,8 +48,9 @@ def label(
             COMPUTER, "Port of 127.0.0.1 that the page is at; 0: a free one.", "--port", value="N", min=0, max=65535
         ),
     ] = 0,
-    no_browser: Annotated[bool, option(COMPUTER, "Only print the address; do not open a "
-        "browser.", "--no-browser")] = False,
+    no_browser: Annotated[
+        bool, option(COMPUTER, "Only print the address; do not open a browser.", "--no-browser")
+    ] = False,
     out: Out = DEFAULT_OUT,
 ) -> None:
     """Label images or cells by hand: a page shows them one by one or many at once, and one key labels them.

@@ -34,8 +34,12 @@ def leaderboard(
     ] = None,
     out: Out = DEFAULT_OUT,
     calibration: Annotated[
-        bool, option(STUDY, "Also whether probabilities are calibrated (ECE, with the range for calibrated "
-            "ones).", "--calibration")
+        bool,
+        option(
+            STUDY,
+            "Also whether probabilities are calibrated (ECE, with the range for calibrated ones).",
+            "--calibration",
+        ),
     ] = False,
     rebuild: Annotated[
         bool, option(STUDY, "Write the tables of these runs again from their stored predictions.", "--rebuild")

@@ -31,8 +31,9 @@ def list_encoders(
     licence: Annotated[
         str,
         option(
-            BASIC, "Only encoders with weights of this licence: open, custom, research, non-commercial, "
-                "unknown.", value="KINDS"
+            BASIC,
+            "Only encoders with weights of this licence: open, custom, research, non-commercial, unknown.",
+            value="KINDS",
         ),
     ] = "",
     max_params: Annotated[

@@ -102,7 +102,7 @@ class DataCheck(Shows):
                 head=("pixels", "channels", "pages", "images"),
                 rows=list(self.formats[["dtype", "channels", "pages", "images"]].itertuples(index=False)),
                 caption=f"Width x height in pixels: smallest {low}, median {mid}, largest {high} (width and height "
-                    "separately)",
+                "separately)",
             ),
             Items(heading="Look at these", items=slips),
             Items(heading="Skipped", items=skipped(dataset.problems[~of_lost])),

@@ -158,12 +158,12 @@ WAYS: Mapping[str, SelectionKind] = MappingProxyType(
         "auto": SelectionKind(
             choose=leave_one_out_cautiously,
             brief="on the labelled examples, each predicted without its slide, and close to the published setting "
-                "where examples are few; the published one where a class has one slide only",
+            "where examples are few; the published one where a class has one slide only",
             says="Settings and temperatures (`selection` auto) are chosen on the labelled examples: each is predicted "
-                "without its group, and the setting with the least log loss is taken, close to the published one "
-                "where labels are few. Column `chosen_by` says auto where this was done. It says fixed where the "
-                "published setting was used, because a class has labels from one group only or the head cannot leave "
-                "rows out: "
+            "without its group, and the setting with the least log loss is taken, close to the published one "
+            "where labels are few. Column `chosen_by` says auto where this was done. It says fixed where the "
+            "published setting was used, because a class has labels from one group only or the head cannot leave "
+            "rows out: "
             "{fixed}.",
         ),
         "fixed": SelectionKind(
@@ -202,8 +202,8 @@ WAYS: Mapping[str, SelectionKind] = MappingProxyType(
             choose=look_at_the_test,
             brief="on the test; never ranked",
             says="*(oracle)*: in every draw, the setting with the best balanced accuracy on the test data themselves. "
-                "This uses labels that nobody would have: it shows the most that choosing could reach, luck included, "
-                "and is not ranked.",
+            "This uses labels that nobody would have: it shows the most that choosing could reach, luck included, "
+            "and is not ranked.",
             needs_grid=True,
         ),
     }

@@ -211,7 +211,7 @@ KINDS: Mapping[str, NoiseKind] = MappingProxyType(
             flip=by_resemblance,
             brief="a class that the item looks like",
             says="each label goes wrong independently, to a class that the item looks like: the nearer the mean of "
-                "that class on the training side, the more likely",
+            "that class on the training side, the more likely",
             needs_features=True,
             needs_class_features=True,
         ),

@@ -28,9 +28,8 @@ def describe_noise(
     said = {kind: known.says for kind, known in KINDS.items() if kind in kinds}
     if "asymmetric" in said:
         by = descriptors_in(confusable)
-        whence = (
-            " (no pairs were given, so each class is mistaken for the next in alphabetical "
-            "order)" * (not confusable)
+        whence = " (no pairs were given, so each class is mistaken for the next in alphabetical order)" * (
+            not confusable
         )
         if by:
             whence = (

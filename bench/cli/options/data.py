@@ -24,8 +24,9 @@ Verify = Annotated[
 Masks = Annotated[
     Path | None,
     option(
-        INSTANCES, "Folder of masks for --instances masks. A mask is named like its image and has one pixel value per "
-            "cell.", value="FOLDER"
+        INSTANCES,
+        "Folder of masks for --instances masks. A mask is named like its image and has one pixel value per cell.",
+        value="FOLDER",
     ),
 ]
 Cells = Annotated[
@@ -40,8 +41,12 @@ Cells = Annotated[
 ]  # fmt: skip
 MaxInstances = Annotated[
     int | None,
-    option(INSTANCES, "At most so many instances per image, a fixed random choice (default: 200 cells, all "
-        "tiles).", value="N", min=1),
+    option(
+        INSTANCES,
+        "At most so many instances per image, a fixed random choice (default: 200 cells, all tiles).",
+        value="N",
+        min=1,
+    ),
 ]
 BoxUnits = Annotated[
     str,

@@ -21,15 +21,13 @@ Name = Annotated[
 ]  # fmt: skip
 AsCsv = Annotated[bool, option(OUTPUT, "Print everything that is known, as CSV.", "--csv")]
 AsMarkdown = Annotated[bool, option(OUTPUT, "Print a Markdown table.", "--markdown")]
-AsJson = Annotated[
-    bool, option(OUTPUT, "Print the rows of the table as JSON and nothing else.", "--json")
-]
+AsJson = Annotated[bool, option(OUTPUT, "Print the rows of the table as JSON and nothing else.", "--json")]
 Anonymous = Annotated[
     bool, option(OUTPUT, "Leave out paths and the names of files, groups and the dataset.", "--anonymous")
 ]
 NoImages = Annotated[bool, option(OUTPUT, "Show no image.", "--no-images")]
 Quiet = Annotated[bool, option(GENERAL, "Print results and errors only: no notes, no progress.", "--quiet", "-q")]
 Verbose = Annotated[
-    bool, option(GENERAL, "Also say where in the code an error arose, and how long the command "
-        "took.", "--verbose", "-v")
+    bool,
+    option(GENERAL, "Also say where in the code an error arose, and how long the command took.", "--verbose", "-v"),
 ]

@@ -223,8 +223,10 @@ def limits(found: LabelAudit, y: np.ndarray, classes: np.ndarray) -> list[str]:
     if lacking:
         out.append(f"labels of {', '.join(lacking)} are not judged: a class needs 3 slides (or images) for that")
     if 0 < found.judged.sum() < FEW:
-        out.append(f"with {int(found.judged.sum()):,} labels the number of wrong ones is only a guess; an estimate "
-            f"needs about {FEW} labels")
+        out.append(
+            f"with {int(found.judged.sum()):,} labels the number of wrong ones is only a guess; an estimate "
+            f"needs about {FEW} labels"
+        )
     return out
 
 

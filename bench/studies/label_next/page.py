@@ -49,8 +49,7 @@ def advice(found: Next) -> str:
             f"mostly noise. Instead, images that represent many others are picked ({FIRST}). {AS_GOOD}"
         )
     return (
-        f"With few labels, images that represent many others ({FIRST}) may teach more than a random choice. "
-        f"{AS_GOOD}"
+        f"With few labels, images that represent many others ({FIRST}) may teach more than a random choice. {AS_GOOD}"
     )
 
 

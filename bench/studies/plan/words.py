@@ -100,8 +100,7 @@ def _mix(plan: Plan) -> str:
     if plan.mix is None:
         untold = plan.slides is None and not plan.best.apart
         return (
-            " More labels from fewer slides may be cheaper; a second run can tell "
-            "(--support-groups)." if untold else ""
+            " More labels from fewer slides may be cheaper; a second run can tell (--support-groups)." if untold else ""
         )
     if plan.mix.minutes > CHEAPER * plan.rows["minutes"].iloc[0]:
         return " No other mix of labels and slides that reaches it is much cheaper."

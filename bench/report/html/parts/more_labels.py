@@ -34,8 +34,10 @@ def _words(context: ReportContext, shown: Outlook) -> Markup:
     said = text_html(about(shown.best, next_mark(context.board)))
     if shown.falling:
         names = ", ".join(shown.falling)
-        said += Markup(" ") + text_html(f"Not monotone: {names} scored lower with more labels. Forecasts assume that "
-            "scores never fall with more labels, so do not trust them here.")
+        said += Markup(" ") + text_html(
+            f"Not monotone: {names} scored lower with more labels. Forecasts assume that "
+            "scores never fall with more labels, so do not trust them here."
+        )
     return said
 
 

@@ -117,8 +117,9 @@ def _alike(context: ReportContext, rows: list[Row]) -> Words:
                    count=counted(len(rows), "method"), why=why)  # fmt: skip
     first = sum(row["rank_low"] == 1 for row in ranked)
     if first == 1:
-        return say("No other of the {count} is likely to be as good on new "
-            "slides.", count=counted(len(ranked), "method"))
+        return say(
+            "No other of the {count} is likely to be as good on new slides.", count=counted(len(ranked), "method")
+        )
     return say(
         "{first} of {count} may truly be the best; take the one of them that costs you least.",
         first=first, count=counted(len(ranked), "method"),
@@ -161,8 +162,9 @@ def _kept(context: ReportContext, best: Row) -> Inline:
     highest, column = max(known)
     at, row = own[0]
     kept = Cited(rate(row[column]), ROBUSTNESS, int(at), column, share=True)
-    return say("; with {wrong} wrong labels it keeps {kept} of its skill above "
-        "guessing", wrong=rate(highest), kept=kept)
+    return say(
+        "; with {wrong} wrong labels it keeps {kept} of its skill above guessing", wrong=rate(highest), kept=kept
+    )
 
 
 def checked(context: ReportContext) -> list[tuple[Check, str, str]]:

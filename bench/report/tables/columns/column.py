@@ -94,9 +94,7 @@ ORACLE = Empty(why="oracle rows saw the test labels and are not compared", when=
 ALL_DIAGNOSTIC = Empty(
     why="the whole run is a diagnostic, so nothing is compared", when=lambda board, facts: bool(facts.diagnostic)
 )
-DIAGNOSTICS = Empty(
-    why="diagnostics are not ranked and change no rank or p of other rows", when=_has_diagnostics
-)
+DIAGNOSTICS = Empty(why="diagnostics are not ranked and change no rank or p of other rows", when=_has_diagnostics)
 NOT_COMPARED = (ORACLE, ALL_DIAGNOSTIC, DIAGNOSTICS)
 NO_LABELS = Empty(why="at 0 labels nothing is learned", when=lambda board, facts: bool((board["shots"] == 0).any()))
 NO_ICC = Empty(

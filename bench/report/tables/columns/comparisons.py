@@ -51,9 +51,7 @@ def _has_baseline(board: pd.DataFrame, facts: RunFacts) -> bool:
     return any(encoder.trivial for encoder in facts.encoders.values())
 
 
-FEW_GROUPS = Empty(
-    why=f"a class has fewer than {RANK_FROM} test groups, too few to rank methods", when=_unranked
-)
+FEW_GROUPS = Empty(why=f"a class has fewer than {RANK_FROM} test groups, too few to rank methods", when=_unranked)
 TOO_FEW_TO_RANK = (*NOT_COMPARED, FEW_GROUPS)
 OF_BASELINES = (
     ORACLE, ALL_DIAGNOSTIC,
@@ -65,8 +63,10 @@ OF_BASELINES = (
 )  # fmt: skip
 NO_TWIN = Empty(why="only diagnostics have it, and only beside the same encoder with nothing removed")
 NOT_MEASURED = Empty(why="the embeddings came from elsewhere and their cost was not measured here")
-HEADS_NOT_TIMED = Empty(why="only for trained networks: heads are fitted many at a time, in milliseconds each (`bench "
-    "run --dry-run` estimates it)")
+HEADS_NOT_TIMED = Empty(
+    why="only for trained networks: heads are fitted many at a time, in milliseconds each (`bench "
+    "run --dry-run` estimates it)"
+)
 
 
 def _fit_seconds(row: RowContext) -> float:
