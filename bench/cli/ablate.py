@@ -43,7 +43,8 @@ def ablate(
             BASIC,
             "Options of the encoder, each changed by itself: size=96,448 are its values, and color,window,pool,"
             "precision,orient8 stand for all that the encoder offers. Repeat.",
-            "--vary", value="OPTIONS",
+            "--vary",
+            value="OPTIONS",
         ),
     ],
     encoder: Encoders = None,

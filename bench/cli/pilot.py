@@ -37,8 +37,10 @@ def pilot(
     pool_instances: Annotated[
         str,
         option(
-            BASIC, "What is cut out of the images of --pool, as --instances: whole, tiles:SIZE, segments.",
-            "--pool-instances", value="KIND",
+            BASIC,
+            "What is cut out of the images of --pool, as --instances: whole, tiles:SIZE, segments.",
+            "--pool-instances",
+            value="KIND",
         ),
     ] = "whole",
     method: Method = "vicreg",
@@ -88,9 +90,7 @@ def pilot(
         from bench.studies.pilot.run import pilot as run_pilot
 
     usual = Training()
-    training = Training(
-        method=method, steps=steps or usual.steps, batch=batch or usual.batch, size=size or usual.size
-    )
+    training = Training(method=method, steps=steps or usual.steps, batch=batch or usual.batch, size=size or usual.size)
     request = PilotRequest(
         source=source.spec(), pool=DataSpec(pool, pool_instances), heads=words(head), arms=words(arms),
         protocol=Protocol(shots=levels, draws=draws, support_groups=support_groups, scale_by=scale_by),

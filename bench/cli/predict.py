@@ -32,8 +32,9 @@ EXAMPLES = (
 def predict(
     model: Annotated[
         Path,
-        typer.Argument(help="The folder of a classifier, made by `bench fit "
-            "--save`.", metavar="MODEL", show_default=False),
+        typer.Argument(
+            help="The folder of a classifier, made by `bench fit --save`.", metavar="MODEL", show_default=False
+        ),
     ],
     images: Annotated[
         list[Path],
@@ -47,8 +48,9 @@ def predict(
     engine: EngineOptions,
     sets: Annotated[
         float,
-        option(STUDY, "How often the set of classes should contain the true class, for cells of new "
-            "slides.", value="RATE"),
+        option(
+            STUDY, "How often the set of classes should contain the true class, for cells of new slides.", value="RATE"
+        ),
     ] = 0.9,
     errors: Annotated[
         float | None,
@@ -61,16 +63,20 @@ def predict(
     unlike: Annotated[
         float,
         option(
-            STUDY, "An image with a p-value up to this counts as unlike all training images and gets no answer; 0 "
-                "answers all.", value="P"
+            STUDY,
+            "An image with a p-value up to this counts as unlike all training images and gets no answer; 0 "
+            "answers all.",
+            value="P",
         ),
     ] = 0.05,
     also: Annotated[
         str,
         option(
-            OUTPUT, "Also write files for other programs, into folders beside --to. For cells and tiles: qupath (a "
-                ".geojson per image), cellprofiler (tables of objects and images), napari (a .csv per image). For "
-                "whole images, too: anndata (one .h5ad for scanpy, with the embeddings).", "--also",
+            OUTPUT,
+            "Also write files for other programs, into folders beside --to. For cells and tiles: qupath (a "
+            ".geojson per image), cellprofiler (tables of objects and images), napari (a .csv per image). For "
+            "whole images, too: anndata (one .h5ad for scanpy, with the embeddings).",
+            "--also",
             value="NAMES",
         ),
     ] = "",

@@ -75,12 +75,18 @@ def run(
     head: Heads = "knn,centroid,logreg,xgboost",
     dry_run: Annotated[
         bool,
-        option(BASIC, "Only count the fits and estimate the time: nothing is embedded, fitted or "
-            "written.", "--dry-run"),
+        option(
+            BASIC, "Only count the fits and estimate the time: nothing is embedded, fitted or written.", "--dry-run"
+        ),
     ] = False,
     leak: Annotated[
-        bool, option(LABELS, "Also split at random, with slides on both sides, and say how much too high the scores "
-            "then are (leak.csv).", "--leak")
+        bool,
+        option(
+            LABELS,
+            "Also split at random, with slides on both sides, and say how much too high the scores "
+            "then are (leak.csv).",
+            "--leak",
+        ),
     ] = False,
     baselines: Baselines = True,
     ensemble: Ensembles = None,
@@ -149,8 +155,9 @@ def run(
         from bench.storage.shadow import shadow
 
         with shadow(out) as there:
-            forecast = forecast_run(replace(request, out=there), workers=workers, memory=memory, device=device,
-                                    on_data=on_data)
+            forecast = forecast_run(
+                replace(request, out=there), workers=workers, memory=memory, device=device, on_data=on_data
+            )
         print_rows(forecast.table)
         print_forecast(forecast)
         say_next("dry run", seen[0].table, seen[0].classes)
@@ -176,9 +183,7 @@ def run(
         if leaked is not None:
             print_leak(leaked)
             console.print(f"Full results: {result.folder / 'leak.csv'}")
-        say_next(
-            "run", seen[0].table, seen[0].classes, board=result.leaderboard.table, run=result.folder.name
-        )
+        say_next("run", seen[0].table, seen[0].classes, board=result.leaderboard.table, run=result.folder.name)
     if asked and result.up_to_date and not result.missing:  # what could not be loaded may be there next time
         asked.keep("".join(heard), seen[0])
 

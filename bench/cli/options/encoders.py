@@ -65,13 +65,17 @@ Ensembles = Annotated[
 ]
 ZeroShot = Annotated[
     bool,
-    option(ENCODERS, "Also classify without labels, by comparing images with class names in words (open_clip encoders "
-        "only).", "--zero-shot"),
+    option(
+        ENCODERS,
+        "Also classify without labels, by comparing images with class names in words (open_clip encoders only).",
+        "--zero-shot",
+    ),
 ]
 Prompts = Annotated[
     Path | None,
-    option(ENCODERS, "The words for --zero-shot, in a file made by `bench prompts > FILE` and then "
-        "edited.", value="FILE"),
+    option(
+        ENCODERS, "The words for --zero-shot, in a file made by `bench prompts > FILE` and then edited.", value="FILE"
+    ),
 ]
 BagHeads = Annotated[
     str,
@@ -87,8 +91,11 @@ BagHeads = Annotated[
 FromRun = Annotated[
     str | None,
     option(
-        ENCODERS, "Use the encoders of an earlier `bench run` (in `bench fit` also its heads), without its baselines "
-            "and diagnostics. Give its name below <out>/runs, or its folder.", "--from", value="RUN",
+        ENCODERS,
+        "Use the encoders of an earlier `bench run` (in `bench fit` also its heads), without its baselines "
+        "and diagnostics. Give its name below <out>/runs, or its folder.",
+        "--from",
+        value="RUN",
     ),
 ]
 Device = Annotated[

@@ -22,8 +22,7 @@ def cautions(model: Model, asked: Asked, found: Predicted) -> Iterator[str]:
     if model.about.bag_head:
         part = model.about.part
         yield (
-            f"Sets and --errors hold for images here. Nothing is promised for single {part}s, as no {part} had a "
-            "label."
+            f"Sets and --errors hold for images here. Nothing is promised for single {part}s, as no {part} had a label."
         )
     if why := model.too_few_for(asked.sets):
         yield f"Every set holds all classes: {why}."
