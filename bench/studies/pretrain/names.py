@@ -7,13 +7,13 @@ from __future__ import annotations
 
 METHODS = {
     "dictionary": "of patches, no network; minutes on a CPU",
-    "simclr": "two views of an instance agree, those of others differ",
-    "vicreg": "two views agree, every dimension varies, no two dimensions tell the same",
-    "byol": "a student foretells what a slow teacher sees in another view",
-    "dino": "a student sorts views as a slow teacher does",
-    "orient": "one orientation tells what the network at first sees in the mean over eight; needs --init imagenet",
+    "simclr": "views of one instance become alike, views of different instances unlike",
+    "vicreg": "two views agree, every dimension varies, and no two dimensions are correlated",
+    "byol": "a student predicts the output of a slowly changing teacher for another view",
+    "dino": "a student assigns views to the same classes, found on the way, as a slowly changing teacher",
+    "orient": "the network learns to give for one orientation what it gave as the mean over eight; needs --init imagenet",
     "distill": "a small network learns to predict the vectors of another encoder (--teacher)",
-    "mae": "hidden patches are filled in",
+    "mae": "the network learns to fill in hidden patches",
 }
 DEFAULT_METHOD = "dictionary"
 COLOURS = ("kept", "jittered", "grey")
