@@ -10,8 +10,8 @@ METHODS = {
     "simclr": "views of one instance become alike, views of different instances unlike",
     "vicreg": "two views agree, every dimension varies, and no two dimensions are correlated",
     "byol": "a student predicts the output of a slowly changing teacher for another view",
-    "dino": "a student assigns views to the same classes, found on the way, as a slowly changing teacher",
-    "orient": "the network learns to give for one orientation what it gave as the mean over eight; needs --init imagenet",
+    "dino": "a student assigns views to classes, which it finds itself, as a slowly changing teacher does",
+    "orient": "one orientation learns to give what the network gave as the mean over eight; needs --init imagenet",
     "distill": "a small network learns to predict the vectors of another encoder (--teacher)",
     "mae": "the network learns to fill in hidden patches",
 }
