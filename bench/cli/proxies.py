@@ -14,6 +14,7 @@ from bench.cli.startup import imports
 from bench.cli.tables import make_column, make_table
 from bench.data.layout import existing
 from bench.errors import BenchError
+from bench.storage.atomic import check_writable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,6 +62,9 @@ def proxies(
     """
     existing(source.data)
     check_device(device)
+    if to is not None:
+        for place in (to, *([_regret_of(to)] if run is not None else [])):
+            check_writable(place)
 
     with imports():
         import numpy as np
@@ -184,10 +188,14 @@ def _number(value: float, digits: int) -> str:
     return "" if value != value else f"{value:.{digits}f}"
 
 
+def _regret_of(path: Path) -> Path:
+    return path.with_name(f"{path.stem}-regret.csv")
+
+
 def _write(path: Path, judged: pd.DataFrame, regret: pd.DataFrame | None) -> None:
     from bench.storage.atomic import write_beside
     from bench.storage.tables import csv_bytes
 
-    tables = {path: judged} | ({} if regret is None else {path.with_name(f"{path.stem}-regret.csv"): regret})
+    tables = {path: judged} | ({} if regret is None else {_regret_of(path): regret})
     write_beside({place: csv_bytes(table) for place, table in tables.items()})
     console.print(f"Written: {', '.join(map(str, tables))}")

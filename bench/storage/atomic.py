@@ -95,13 +95,15 @@ def _create_and_write(path: Path, data: bytes) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Raise BenchError unless a file can be made in the folder where `path` will lie, or the nearest that is there.
+    """Raise BenchError where `path` is a folder, or no file can be made where it will lie or in the nearest folder.
 
     For what is written at the end of a long way. It leaves nothing behind.
     """
     there = next(one for one in path.absolute().parents if one.exists())
     probe = temporary_name(there, path.name)
     try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         probe.touch()
         probe.unlink()
     except OSError as error:

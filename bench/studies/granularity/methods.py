@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from bench.errors import BenchError
 from bench.studies.granularity.design import Design
 from bench.studies.granularity.heads import BagHead, all_bag_heads
 from bench.studies.granularity.none_of_these import LEAST_IMAGES
@@ -43,6 +44,16 @@ def plan_methods(heads: Sequence[BagHead], design: Design) -> tuple[dict[Method,
             f"images left out in turn, which takes {LEAST_IMAGES} per class"
         )
     return planned, tuple(refused)
+
+
+def check_methods(heads: Sequence[BagHead], design: Design) -> None:
+    """Raise BenchError where no head learns from the numbers of labelled images that can be drawn."""
+    planned, refused = plan_methods(heads, design)
+    if not any(method.images for method in planned):
+        raise BenchError(
+            f"Got --bag-head {','.join(head.name for head in heads)}, which learns from none of these numbers of "
+            f"images: {'; '.join((*refused, *design.refused))}. Give more --image-labels, or another --bag-head."
+        )
 
 
 def _refused(head: BagHead, design: Design, *, mixes: bool) -> list[str]:

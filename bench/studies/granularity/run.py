@@ -25,7 +25,7 @@ from bench.studies.granularity.choose import Chosen, choose
 from bench.studies.granularity.design import structural_noise
 from bench.studies.granularity.exchange import findings_of
 from bench.studies.granularity.heads import BagHead, get_bag_heads
-from bench.studies.granularity.methods import plan_methods
+from bench.studies.granularity.methods import check_methods, plan_methods
 from bench.studies.granularity.outcome import count_outcome
 from bench.studies.granularity.report import PageContext, draw_curves, granularity_page
 from bench.studies.granularity.request import GranularityRequest
@@ -71,7 +71,8 @@ def run(
     prepared = prepare(request.source, request.out, on_progress)
     specs = _specs(asked, prepared)
     wanted = request.folder(prepared.dataset.name)
-    choose(prepared.instances, request)  # what cannot be asked is refused here
+    for design in choose(prepared.instances, request).designs.values():  # what cannot be asked is refused here
+        check_methods(heads, design)
     prepared, extracted, X = embed(prepared, specs, device, on_progress, engine=engine)
     chosen = choose(prepared.instances, request)
     specs = [spec for spec in specs if spec.name in X]

@@ -47,6 +47,8 @@ def simulate_images(table: pd.DataFrame, classes: Sequence[str], levels: Levels,
     drawn: Draws = draw_supports(table, classes, plan, above_0(levels.cells), draws=levels.seeds)
     splits = [split for repeat in plan.repeats for split in repeat]
     visits = [(seed, split) for seed in range(levels.seeds) for split in plan.splits(seed)]
+    if K * recipe.size > min(len(side) for split in splits for side in (split.train, split.test)):
+        raise _too_few_cells(splits, y, K, recipe)  # before so many cells are dealt
     tests = {split.name: _contents(K, TEST_IMAGES, recipe, ("test", split.name)) for split in splits}
     learned = {
         (seed, split.name): _contents(K, asked[-1], recipe, ("train", split.name, seed)) for seed, split in visits

@@ -71,3 +71,34 @@ def test_a_pilot_is_planned_before_anything_is_trained(bench, images):
 def test_a_pretrained_encoder_has_a_place_before_it_is_trained(bench, images):
     code, text = bench("pretrain", "--data", "raw", "--to", "file/cells.encoder")
     assert code == 2 and "Got file" in text and "cannot be written" in text, text
+
+
+@pytest.fixture
+def cells(images):
+    """Make a table of labelled cells of these images, two in each."""
+    lines = ["path,x0,y0,x1,y1,kind"]
+    for label in ("neuron", "rbc"):
+        lines += [f"{label}/{i}.png,{x},2,{x + 6},8,{label}" for i in range(3) for x in (1, 8)]
+    (images / "cells.csv").write_text("\n".join(lines))
+    return images
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--image-labels 1 --bag-head attention", "Got --bag-head attention, which learns from none of these numbers"),
+        ("--image-labels 1 --purity 1 --simulate-bags 1000000000", "Got images of 1000000000 cells"),
+    ],
+)
+def test_what_no_labels_of_images_tell_is_said_before_cells_are_embedded(bench, cells, words, said):
+    asked = "granularity --data raw --instances boxes:8 --cells cells.csv --cell-column kind --encoder mine.py:slow"
+    code, text = bench(*asked.split(), *words.split(), "--cell-labels", "1", "--draws", "2", "--out", "out")
+    assert code == 2 and said in text, text
+    assert not (cells / "embedded").exists()
+
+
+@pytest.mark.parametrize("to", ["raw", "file/a.csv"])
+def test_what_proxies_write_has_a_place_before_anything_is_embedded(bench, images, to):
+    code, text = bench("proxies", "--data", "raw", "--encoder", "mine.py:slow", "--to", to, "--out", "out")
+    assert code == 2 and "cannot be written" in text, text
+    assert not (images / "embedded").exists()
