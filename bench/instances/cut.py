@@ -73,6 +73,11 @@ def cut_instances(
             f"Got --cells {source.file} for --instances {kind}, which looks for no cells; expected --instances boxes, "
             "and of `bench predict` a classifier that was fitted so. Otherwise leave --cells out."
         )
+    if name != "masks" and source.masks is not None:
+        raise BenchError(
+            f"Got --masks {source.masks} for --instances {kind}, which reads no masks; expected --instances masks, "
+            "and of `bench predict` a classifier that was fitted so. Otherwise leave --masks out."
+        )
     rows, reasons = KINDS[name](dataset, asked)
     rows = rows.assign(instance=pd.Series(_names(rows), index=rows.index, dtype="str"))
     most = most_of(kind, source)

@@ -44,7 +44,8 @@ def data(tmp_path):
 
 
 def source(data: Path, kind: str) -> DataSpec:
-    return DataSpec(data, kind, cells=CellFiles(masks=data.parent / "masks"))
+    masks = data.parent / "masks" if kind.startswith("masks") else None
+    return DataSpec(data, kind, cells=CellFiles(masks=masks))
 
 
 def windows(data: Path, kind: str, path: str = "a/1.png", policy: Preprocess = AS_IT_IS) -> list[np.ndarray]:

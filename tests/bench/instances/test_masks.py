@@ -337,3 +337,8 @@ def test_values_that_lie_in_several_pieces_in_most_masks_may_be_types_of_cell(da
     made = cut(data, folder)
     assert not any("types of cell" in note for note in made.notes)
     assert any("as where cells overlap" in note for note in made.notes)
+
+
+def test_masks_that_nothing_would_read_are_refused(data, folder):
+    with pytest.raises(BenchError, match=r"Got --masks .* for --instances tiles:8, which reads no masks"):
+        cut(data, "tiles:8", folder)
