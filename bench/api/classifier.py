@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import pandas as pd
 
 from bench.api import arguments
 from bench.api.arguments import PathLike
+from bench.api.in_order import in_order
 from bench.api.words import in_python, python_words
 from bench.errors import BenchError
 from bench.instances.cell_boxes import CellFiles
@@ -31,7 +31,7 @@ BEST = 3  # candidates that are shown
 class _Given(NamedTuple):
     """What `Classifier.predict` was given."""
 
-    images: PathLike | Sequence[PathLike]
+    images: tuple[Path, ...]
     sets: float
     errors: float | None
     unlike: float
@@ -127,7 +127,7 @@ class Classifier(Shows):
         Parameters
         ----------
         images : str, path or sequence of them
-            A folder with images, a CSV with a column path, or image files.
+            A folder with images, a CSV with a column path, or image files, which are answered in this order.
         sets : float, default=0.9
             How often the set of classes should contain the true class, for cells of new slides.
         errors : float, optional
@@ -161,9 +161,9 @@ class Classifier(Shows):
             were learned from, and for arguments that are not as above.
         """
         blocks: list[pd.DataFrame] = []
-        given = _Given(images, sets, errors, unlike, cells, masks, encoder, device, progress)
+        given = _Given(_images(images), sets, errors, unlike, cells, masks, encoder, device, progress)
         found = self._predict(given, lambda block: blocks.append(block.rows))
-        return _with_problems(blocks, found)
+        return _with_problems(blocks, found, given.images)
 
     def predict_images(
         self,
@@ -215,19 +215,17 @@ class Classifier(Shows):
                 "bench.fit(..., bag_heads=...). Use predict."
             )
         rows: list[pd.DataFrame] = []
-        given = _Given(images, sets, errors, unlike, cells, masks, encoder, device, progress)
+        given = _Given(_images(images), sets, errors, unlike, cells, masks, encoder, device, progress)
         with python_words():
             gathered = ImageRows(self.model, given.asked(), rows.append)
         found = self._predict(given, gathered.take)
         gathered.end()
-        return _with_problems(rows, found)
+        return _with_problems(rows, found, given.images)
 
     def _predict(self, given: _Given, write: Callable[[Answered], None]) -> Predicted:
         with python_words(), bars(arguments.flag(given.progress, "progress")) as report:
-            several = given.images
-            several = [several] if isinstance(several, str | os.PathLike) else list(several)
             request = PredictRequest(
-                images=tuple(arguments.path(one, "images") for one in several), asked=given.asked(),
+                images=given.images, asked=given.asked(),
                 cells=CellFiles(
                     file=arguments.path_or_none(given.cells, "cells"),
                     masks=arguments.path_or_none(given.masks, "masks"),
@@ -277,8 +275,13 @@ class Classifier(Shows):
         ]  # fmt: skip
 
 
-def _with_problems(rows: list[pd.DataFrame], found: Predicted) -> pd.DataFrame:
-    table = pd.concat(rows, ignore_index=True)
+def _images(value: PathLike | Sequence[PathLike]) -> tuple[Path, ...]:
+    with python_words():
+        return arguments.paths(value, "images")
+
+
+def _with_problems(rows: list[pd.DataFrame], found: Predicted, images: tuple[Path, ...]) -> pd.DataFrame:
+    table = in_order(pd.concat(rows, ignore_index=True), images)
     table.attrs["problems"] = dict(found.problems[["path", "reason"]].itertuples(index=False, name=None))
     return table
 

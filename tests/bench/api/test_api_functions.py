@@ -220,3 +220,23 @@ def test_a_script_that_guards_nothing_may_fit_in_several_processes(here):
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_a_classifier_answers_in_the_order_of_the_images_that_it_is_given(here):
+    clf = bench.fit(bench.load_data("demo/raw"), encoders="color-stats", heads="centroid")
+    files = sorted(Path("demo/raw").rglob("*.png"))
+    given = [files[-1], files[0], files[3], files[0]]
+    told = clf.predict(given)
+    assert [str(Path("demo/raw", path)) for path in told["path"]] == [str(path) for path in given]
+    one_by_one = [clf.predict(path)["probability"].iloc[0] for path in given]
+    np.testing.assert_array_equal(told["probability"], one_by_one)
+    broken = Path("demo/raw/broken.png")
+    broken.write_text("no image")
+    assert len(clf.predict([files[-1], broken, files[0]])) == 2
+
+
+@pytest.mark.parametrize("images", [None, 3, pd.DataFrame({"path": ["a.png"]}), np.zeros((8, 8, 3))])
+def test_what_names_no_images_is_refused(here, images):
+    clf = bench.fit(bench.load_data("demo/raw"), encoders="color-stats", heads="centroid")
+    with pytest.raises(bench.BenchError, match="Got images="):
+        clf.predict(images)
