@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from bench.cli.console import console, print_data, print_notes, print_rows, progress_bars
+from bench.cli.console import console, print_data, print_notes, print_rows, progress_bars, speech
 from bench.cli.options.data import DataOptions
 from bench.cli.options.encoders import CORES, Device, Encoders, FromRun, Heads, Workers, encoder_names
 from bench.cli.options.engine import EngineOptions
@@ -156,4 +156,13 @@ def _apply(source: DataOptions, fix: Path, to: Path, out: Path, test_too: bool) 
             f"{done.test_left:,} decisions are on labels of the official test split, which were not changed: scores "
             "on a corrected test set are over-optimistic. --test-too corrects them; then report both scores."
         )
-    console.print(f"Next: bench run --data {shlex.quote(str(to))}")
+    console.print(f"Next: {_next_run(to)}")
+
+
+def _next_run(table: Path) -> str:
+    """Return the command that runs on the new table, which has the groups of the data and no class that was left out."""
+    from bench.cli import next_step
+
+    typed, known = next_step.typed_options(speech.context), next_step.options_of(speech.context, "run")
+    gone = dict.fromkeys(("--group-pattern", "--group-column", "--leave-out", "--name", "--head", "--draws"))
+    return next_step.proposal("run", typed, known, {"--data": str(table), **gone})

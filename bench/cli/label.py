@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -106,7 +105,7 @@ def _tell(address: str, count: int, tally: Tally, table: Path) -> None:
 
 def _close(tally: Tally, table: Path) -> None:
     """Print what came out, and what to type next."""
-    from bench.cli.next_step import Evidence, levels
+    from bench.cli.next_step import Evidence, levels, proposal, typed_options
 
     counts = {name: number for name, number in tally.labels.items() if number}
     found = ", ".join(f"{name} {number:,}" for name, number in counts.items()) or "none"
@@ -119,7 +118,9 @@ def _close(tally: Tally, table: Path) -> None:
     images = sum(counts.values())
     evidence = Evidence(images=images, groups=counts, items=counts, n_groups=images, sided=False, grouped=False)
     shots = ",".join(map(str, levels(evidence)))
-    console.print(f"Next: bench run --data {shlex.quote(str(table))} --shots {shots}")
+    same = ("--follow-links", "--series", "--out")  # cells are rows of the table, with their groups
+    command = proposal("run", typed_options(speech.context), same, {"--data": str(table), "--shots": shots})
+    console.print(f"Next: {command}")
 
 
 def _open(address: str) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from bench.cli.console import console, print_notes, print_rows, progress_bars
+from bench.cli.console import console, print_notes, print_rows, progress_bars, speech
 from bench.cli.options.data import DataOptions
 from bench.cli.options.encoders import CORES, Device, Encoders, Workers, check_device, encoder_names
 from bench.cli.options.groups import BASIC, STUDY, option
@@ -77,7 +76,7 @@ def next_up(
     with progress_bars() as report:
         found = next_labels(request, device=device, workers=workers, on_progress=report)
     _show(found)
-    _what_next(found, source, request)
+    _what_next(found, request)
 
 
 def _show(found: Next) -> None:
@@ -118,14 +117,15 @@ def _table_for(labels: Path) -> Path:
     return labels if goes_on else labels.with_name(f"{labels.stem}-more.csv")
 
 
-def _what_next(found: Next, source: DataOptions, asked: NextRequest) -> None:
-    """Print what to type next."""
-    named, seed, labels = asked.name, asked.seed, asked.labels
-    words = ["bench", "label", "--data", str(source.data), "--order", "next" if named is None else f"next:{named}"]
-    words += ["--seed", str(seed)] if seed else []
-    words += ["--instances", source.instances] if source.instances != "whole" else []
-    words += ["--cells", str(source.cells)] if source.cells else []
-    words += ["--group-pattern", source.group_pattern] if source.group_pattern else []
-    words += ["--out", str(found.folder.parents[1])] if found.folder.parents[1] != DEFAULT_OUT else []
-    words += ["--to", str(_table_for(labels))] if labels else ["--keep-labels"] if found.labels else []
-    console.print(f"Next: {shlex.join(words)}")
+def _what_next(found: Next, asked: NextRequest) -> None:
+    """Print what to type next: the images, cells and groups are found by the same options."""
+    from bench.cli import next_step
+
+    labels = asked.labels
+    changes: dict[str, str | None] = {"--order": "next" if asked.name is None else f"next:{asked.name}"}
+    if labels:
+        changes["--to"] = str(_table_for(labels))
+    elif found.labels:
+        changes["--keep-labels"] = ""
+    typed, known = next_step.typed_options(speech.context), next_step.options_of(speech.context, "label")
+    console.print(f"Next: {next_step.proposal('label', typed, known, changes)}")

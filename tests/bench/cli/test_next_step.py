@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shlex
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from bench.cli.next_step import Evidence, after_run, evidence_of, levels, proposal, verdict
 from bench.statistics.comparison import RANK_FROM
@@ -130,3 +132,32 @@ def test_the_last_lines_of_the_commands_can_be_typed(bench, save_png, tmp_path):
     assert fit == "bench fit --data 'my raw' --group-pattern '([^/]+)__' --encoder mine=texture --save cells.model"
     code, text = bench(*shlex.split(fit)[1:])
     assert code == 0 and text.endswith("Next: bench predict cells.model IMAGES --to predictions.csv")
+
+
+@pytest.fixture
+def cells(bench, tmp_path):
+    """Make images of two classes with a mask of four cells each, where the commands are typed."""
+    rng = np.random.default_rng(0)
+    mask = np.kron(np.array([[1, 2], [3, 4]], np.uint8), np.ones((16, 16), np.uint8))
+    for label in ("neuron", "rbc"):
+        (tmp_path / "raw" / label).mkdir(parents=True)
+        (tmp_path / "masks" / label).mkdir(parents=True)
+        for i in range(3):
+            Image.fromarray(rng.integers(0, 255, (32, 32, 3), np.uint8)).save(tmp_path / "raw" / label / f"{i}.png")
+            Image.fromarray(mask).save(tmp_path / "masks" / label / f"{i}.png")
+    return tmp_path
+
+
+def test_what_is_to_be_labelled_next_is_found_by_the_same_options(bench, cells):
+    typed = ["--data", "raw", "--instances", "masks:8", "--masks", "masks", "--max-instances", "3"]
+    more = ["--encoder", "color-stats", "--n", "4", "--labelled", "new.csv", "--out", "out", "--any-image"]
+    code, text = bench("next", *typed, *more)
+    assert code == 0, text
+    assert text.endswith(f"Next: bench label {' '.join(typed)} --out out --order next --to new.csv")
+
+
+def test_a_corrected_table_is_run_by_the_options_that_it_needs(bench, cells):
+    (cells / "fix.csv").write_text("path,label,proposed,action\nneuron/0.png,neuron,,drop\n")
+    typed = ["--instances", "masks:8", "--masks", "masks", "--out", "out"]
+    code, text = bench("audit", "--data", "raw", "--group-pattern", r"(\d)", *typed, "--apply", "fix.csv", "--to", "new.csv")
+    assert code == 0 and text.endswith(f"Next: bench run {' '.join(typed)} --data new.csv"), text
