@@ -151,6 +151,7 @@ def _apply(source: DataOptions, fix: Path, to: Path, out: Path, test_too: bool) 
     print_rows([{"path": str(to), "rows": done.rows, "relabelled": done.relabelled, "dropped": done.dropped,
                  "test_left": done.test_left}])  # fmt: skip
     console.print(f"{done.relabelled:,} labels changed, {done.dropped:,} images left out: {to} has {done.rows:,} rows.")
+    print_notes(done.new)
     if done.test_left:
         console.print(
             f"{done.test_left:,} decisions are on labels of the official test split, which were not changed: scores "

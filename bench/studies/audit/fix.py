@@ -37,13 +37,17 @@ WRITTEN = ["path", "label", *BOX, "group", "source", "split", "mask", "um_per_px
 
 @dataclass(frozen=True, kw_only=True)
 class Corrected:
-    """What was done: rows that were relabelled and dropped, and rows of the test split that were not touched."""
+    """What was done: rows that were relabelled and dropped, and rows of the test split that were not touched.
+
+    new: of each class that the data had not, that it is new and which may have been meant.
+    """
 
     path: Path
     rows: int
     relabelled: int
     dropped: int
     test_left: int
+    new: tuple[str, ...] = ()
 
 
 def apply_fix(
@@ -77,6 +81,8 @@ def apply_fix(
         else:
             labels[here] = row["proposed"]
             relabelled += 1
+    known = set(table["label"])
+    new = tuple(f"no image had the class '{name}' before{did_you_mean(name, known)}" for name in sorted(set(labels) - known))
     table = table.assign(label=pd.Series(labels, index=table.index, dtype="string"))
     table[CHOSEN_BY] = [(marks or {}).get((key[0], *map(int, filter(None, key[1:])))) for key in _keys(table)]
     table = table.drop(index=table.index[sorted(drop)])
@@ -85,7 +91,7 @@ def apply_fix(
     table = _from_there(dataset.root, to, table)
     kept = [name for name in WRITTEN if name in ("path", "label", "group") or table[name].notna().any()]
     write_atomically(to, csv_bytes(table[kept]))
-    return Corrected(path=to, rows=len(table), relabelled=relabelled, dropped=len(drop), test_left=test_left)
+    return Corrected(path=to, rows=len(table), relabelled=relabelled, dropped=len(drop), test_left=test_left, new=new)
 
 
 def read_fix(path: Path) -> pd.DataFrame:

@@ -118,3 +118,9 @@ def test_the_line_of_a_mistake_is_that_of_the_file(data):
     )  # fmt: skip
     with pytest.raises(BenchError, match=r"'raw/gone\.png' .* in line 4"):
         apply_fix(load_dataset(data / "labels.csv"), asked, data / "corrected.csv")
+
+
+def test_a_class_that_is_new_is_named_with_the_one_that_may_be_meant(data):
+    asked = fix(data, ("raw/neuron0.png", "neuron", "rbs", "relabel", ""), ("raw/rbc1.png", "rbc", "neuron", "relabel", ""))
+    done = apply_fix(load_dataset(data / "labels.csv"), asked, data / "corrected.csv")
+    assert done.new == ("no image had the class 'rbs' before, did you mean 'rbc'?",)
