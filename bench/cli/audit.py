@@ -161,7 +161,7 @@ def _apply(source: DataOptions, fix: Path, to: Path, out: Path, test_too: bool) 
 
 
 def _next_run(table: Path) -> str:
-    """Return the command that runs on the new table, which has the groups of the data and no class that was left out."""
+    """Return the command that runs on the new table, which has the groups of the data, and no class left out."""
     from bench.cli import next_step
 
     typed, known = next_step.typed_options(speech.context), next_step.options_of(speech.context, "run")

@@ -82,7 +82,9 @@ def apply_fix(
             labels[here] = row["proposed"]
             relabelled += 1
     known = set(table["label"])
-    new = tuple(f"no image had the class '{name}' before{did_you_mean(name, known)}" for name in sorted(set(labels) - known))
+    new = tuple(
+        f"no image had the class '{name}' before{did_you_mean(name, known)}" for name in sorted(set(labels) - known)
+    )
     table = table.assign(label=pd.Series(labels, index=table.index, dtype="string"))
     table[CHOSEN_BY] = [(marks or {}).get((key[0], *map(int, filter(None, key[1:])))) for key in _keys(table)]
     table = table.drop(index=table.index[sorted(drop)])
