@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def learn_settings(
         if len(lacking):
             raise BenchError(
                 f"Got --transfer {run}, in whose ledger {len(lacking)} of {len(names)} parts are missing or damaged; "
-                f"expected all. `bench leaderboard {run} --rebuild` makes them again."
+                f"expected all. `bench leaderboard {shlex.quote(str(run))} --rebuild` makes them again."
             )
         shared = len(own & set(pd.read_parquet(io.BytesIO(table), columns=["instance"])["instance"]))
         if shared:

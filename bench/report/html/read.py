@@ -110,7 +110,7 @@ def stored_page(folder: Path, record: RunRecord) -> RunPage:
     if lacking:
         raise BenchError(
             f"Got {folder}, whose {BOARD} has no column {lacking[0]}: an earlier version wrote it. Say "
-            f"`bench leaderboard {folder} --rebuild`, which fits nothing."
+            f"`bench leaderboard {shlex.quote(str(folder))} --rebuild`, which fits nothing."
         )
     sides = Sides.of(record.table, record.plan, record.facts)
     stored = {name: read_member(folder, f"{name}.csv") for name in (*TABLES, "pairs")}

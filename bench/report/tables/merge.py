@@ -8,6 +8,7 @@ predictions.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,7 +62,8 @@ def find_runs(out: Path, names: Sequence[str]) -> list[Path]:
     known = sorted({path.parent for name in (BOARD, RECORD) for path in (out / "runs").glob(f"[!.]*/{name}")})
     if not names:
         if not known:
-            raise BenchError(f"Got no run in {out / 'runs'}; expected at least one, of `bench run --out {out}`.")
+            said = f"`bench run --out {shlex.quote(str(out))}`"
+            raise BenchError(f"Got no run in {out / 'runs'}; expected at least one, of {said}.")
         return known
     folders = []
     for name in names:

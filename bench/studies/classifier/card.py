@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator
 
 import numpy as np
@@ -29,6 +30,7 @@ from bench.studies.classifier.advice import measured, of_cells
 from bench.studies.classifier.encoder import is_outside
 from bench.studies.classifier.model import About, Model
 
+CELLS = {"boxes": " --cells CELLS.csv", "masks": " --masks MASKS"}  # where the cells of new images are
 SETS, ERRORS = 0.9, 0.05  # rates that the card tells of
 
 
@@ -49,9 +51,10 @@ def card(model: Model) -> str:
 
 
 def use_of(about: About, folder: str) -> str:
-    """Return the command that uses a classifier."""
+    """Return the command that uses a classifier; what is yours to name is in capitals."""
     vectors = " --encoder file:NEW.parquet" if is_outside(about) else ""
-    return f"bench predict {folder} IMAGES{vectors} --to predictions.csv"
+    cells = CELLS.get(about.instances.partition(":")[0], "")
+    return f"bench predict {shlex.quote(folder)} IMAGES{cells}{vectors} --to predictions.csv"
 
 
 def expectation(model: Model) -> Words:

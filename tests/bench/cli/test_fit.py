@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from bench.demo import DemoSpec, write_demo
 from bench.studies.classifier import advice
+from bench.studies.classifier.card import use_of
+from bench.studies.classifier.folder import load_model
 
 PATTERN = ("--group-pattern", r"([^/]+)__")
 SMALL = ("--encoder", "color-stats,texture", "--head", "centroid,ridge")
@@ -30,6 +33,19 @@ def test_a_classifier_is_made_and_says_what_to_expect_and_what_to_type_next(fitt
     card = (tmp_path / "cells.model" / "README.md").read_text()
     for part in ("**In short:**", "What to expect on new slides", "How it was chosen", "Licence of the encoder's weights"):
         assert part in card
+
+
+@pytest.mark.parametrize(
+    ("instances", "said"),
+    [
+        ("masks:8", "bench predict 'my cells.model' IMAGES --masks MASKS --to predictions.csv"),
+        ("boxes:8", "bench predict 'my cells.model' IMAGES --cells CELLS.csv --to predictions.csv"),
+        ("tiles:8", "bench predict 'my cells.model' IMAGES --to predictions.csv"),
+    ],
+)
+def test_the_command_that_classifies_can_be_typed(fitted, tmp_path, instances, said):
+    about = replace(load_model(tmp_path / "cells.model").about, instances=instances)
+    assert use_of(about, "my cells.model") == said
 
 
 def test_new_images_get_a_table_and_a_summary(fitted, bench, tmp_path):
