@@ -49,12 +49,20 @@ def export(
 
     with imports():
         from bench.embeddings.embed import prepare
-        from bench.embeddings.export import export_embeddings
+        from bench.embeddings.export import check_place, export_embeddings
         from encoders import resolve
 
     key = resolve(name).key
+    check_place(to)
     with progress_bars() as report:
         prepared = prepare(source.spec(), out, report)
+    names = prepared.instances["instance"].tolist()
+    lacking = len(names) - int(prepared.store.has(key, names).sum())
+    if lacking:
+        raise BenchError(
+            f"Got {lacking:,} of {len(names):,} instances without an embedding by {name} in {out}; expected all. Run "
+            "`bench extract` with the same --data, --instances, --encoder and --out."
+        )
     count = export_embeddings(prepared.instances, prepared.store, key, to)
     console.print(f"{count:,} embeddings written to {to}, with path, label, group, split and box of each")
 

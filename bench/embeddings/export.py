@@ -9,10 +9,18 @@ import pandas as pd
 
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError, did_you_mean
-from bench.storage.atomic import replacing
+from bench.storage.atomic import check_writable, replacing
 
 FORMATS = (".npz", ".parquet")
 COLUMNS = ("path", "label", "group", "split", "instance", "x0", "y0", "x1", "y1")
+
+
+def check_place(out: Path) -> None:
+    """Raise BenchError for a name that ends in none of `FORMATS`, and a place that cannot be written to."""
+    if out.suffix not in FORMATS:
+        near = did_you_mean(out.suffix, FORMATS) or "."
+        raise BenchError(f"Got --to {out.name}{near} Expected a name ending in .npz or .parquet.")
+    check_writable(out)
 
 
 def export_embeddings(instances: pd.DataFrame, store: EmbeddingStore, key: str, out: Path) -> int:
@@ -22,9 +30,7 @@ def export_embeddings(instances: pd.DataFrame, store: EmbeddingStore, key: str, 
     a missing box coordinate is -1). .parquet: the same with `embedding` as a list column.
     """
     out = Path(out)
-    if out.suffix not in FORMATS:
-        near = did_you_mean(out.suffix, FORMATS) or "."
-        raise BenchError(f"Got --to {out.name}{near} Expected a name ending in .npz or .parquet.")
+    check_place(out)
     X = store.read(key, list(instances["instance"]))
     table = instances[list(COLUMNS)]
     with replacing(out) as path:

@@ -102,3 +102,15 @@ def test_what_proxies_write_has_a_place_before_anything_is_embedded(bench, image
     code, text = bench("proxies", "--data", "raw", "--encoder", "mine.py:slow", "--to", to, "--out", "out")
     assert code == 2 and "cannot be written" in text, text
     assert not (images / "embedded").exists()
+
+
+@pytest.mark.parametrize("to", ["a.xyz", "file/a.npz"])
+def test_where_embeddings_are_exported_to_is_looked_at_before_the_images(bench, images, to):
+    (images / "raw" / "rbc" / "0.png").write_text("no image")
+    code, text = bench("export", "--data", "raw", "--encoder", "texture", "--to", to, "--out", "out")
+    assert code == 2 and not (images / "out").exists(), text
+
+
+def test_embeddings_that_are_not_there_are_told_by_the_name_of_the_encoder(bench, images):
+    code, text = bench("export", "--data", "raw", "--encoder", "texture", "--to", "a.npz", "--out", "out")
+    assert code == 2 and "6 of 6 instances without an embedding by texture in out" in text, text
