@@ -137,6 +137,7 @@ def load_dataset(
         raise BenchError(lost_classes(lost, data))
     if len(classes) < 2 and reading.labelled:
         why = "".join(f" Class '{name}' has no image: {reason}." for name, reason in list(lost.items())[:SHOWN])
+        why += "".join(f" {note}." for note in notes if " have no label" in note)
         raise BenchError(
             f"Got one class, '{classes[0]}', in {data}; expected at least two.{why}{_deeper(data, table)}"
             f"{_in_tables(data, given.tables)} {LAYOUT}"

@@ -12,10 +12,13 @@ import pandas as pd
 from bench.data.label_csv import read_label_csv
 from bench.data.reading import Reading
 from bench.data.spellings import counted
+from bench.data.table_place import folder_before
 from bench.embeddings.embed import DataSpec
 from bench.errors import BenchError
+from bench.storage.atomic import check_writable
 from bench.studies.label.items import keys_of, labelled_table, labels_of
 from bench.studies.label.journal import Key
+from bench.studies.label.table import EXAMPLE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +37,14 @@ def labels_so_far(
     """Return the labels of the rows of an instance table, whose images lie in `root`.
 
     table: a label table, which need not be there yet; None takes the labels of the data. Raises BenchError for a table
-    of other images."""
+    of other images, and a place where none can be."""
     keys = keys_of(rows)
     if table is None:
         named = labelled_table(source, cache)
         return Known(labels=labels_of(rows, keys, named), notes=())
     if not table.exists():
+        folder_before(root, table, EXAMPLE, "--labelled")  # where `bench label` is to write it
+        check_writable(table)
         return Known(labels=[None] * len(keys), notes=(f"{table} is not there yet: no image has a label so far",))
     return _of_table(table, root, keys)
 

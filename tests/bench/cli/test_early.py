@@ -46,6 +46,7 @@ def images(tmp_path, monkeypatch):
         ("tune --head knn --shots 1", "expected at least 2 and 2, since what is tuned on is never evaluated on"),
         ("audit --head nosuch", "Got head 'nosuch'"),
         ("next --n 2", "where every image has a label"),
+        ("next --labelled ../elsewhere/new.csv", "Got --labelled ../elsewhere/new.csv; expected a file in raw or in a"),
         ("fit --save file/cells.model", "Got file/cells.model, where model.json cannot be written"),
     ],
 )

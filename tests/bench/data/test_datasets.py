@@ -121,6 +121,9 @@ def test_layouts_that_tell_no_class_are_refused(tmp_path, save_png):
     save_png(tmp_path / "one" / "rbc" / "a.png")
     with pytest.raises(BenchError, match="Got one class, 'rbc'"):
         load_dataset(tmp_path / "one")
+    (tmp_path / "one.csv").write_text("path,label\none/rbc/a.png,rbc\none/rbc/b.png,nan\n")
+    with pytest.raises(BenchError, match=r"Got one class, 'rbc'.*1 of 2 rows of one.csv have no label \('nan' 1\)"):
+        load_dataset(tmp_path / "one.csv")
 
 
 def test_an_unchanged_file_is_not_read_again_and_a_changed_one_is(folder, tmp_path, monkeypatch, save_png):
