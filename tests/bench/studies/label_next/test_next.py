@@ -238,7 +238,7 @@ def test_a_hostile_list_is_refused_or_shown_as_text(demo, tmp_path):
 
 
 def test_a_list_too_short_for_a_strategy_names_none(demo, tmp_path):
-    none = tmp_path / "none.csv"
+    none = demo / "none.csv"
     found = propose(demo, tmp_path, labels=none, count=1)
     assert (found.table["chosen_by"] == "random").all()
     [said] = verdict(found)
