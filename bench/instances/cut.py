@@ -73,6 +73,11 @@ def cut_instances(
             f"Got --cells {source.file} for --instances {kind}, which looks for no cells; expected --instances boxes, "
             "and of `bench predict` a classifier that was fitted so. Otherwise leave --cells out."
         )
+    if name not in FINDERS and source.column is not None:
+        raise BenchError(
+            f"Got --cell-column {source.column} for --instances {kind}, which looks for no cells; expected --instances "
+            "boxes and --cells FILE. Otherwise leave --cell-column out."
+        )
     if name != "masks" and source.masks is not None:
         raise BenchError(
             f"Got --masks {source.masks} for --instances {kind}, which reads no masks; expected --instances masks, "

@@ -341,4 +341,9 @@ def test_values_that_lie_in_several_pieces_in_most_masks_may_be_types_of_cell(da
 
 def test_masks_that_nothing_would_read_are_refused(data, folder):
     with pytest.raises(BenchError, match=r"Got --masks .* for --instances tiles:8, which reads no masks"):
-        cut(data, "tiles:8", folder)
+        cut(data, folder, "tiles:8")
+
+
+def test_a_column_of_cells_is_refused_where_there_are_no_cells(data):
+    with pytest.raises(BenchError, match=r"Got --cell-column kind for --instances whole, which looks for no cells"):
+        cut_instances(load_dataset(data), "whole", CellFiles(column="kind"))
