@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from bench.errors import BenchError, did_you_mean
 from bench.heads import Head, get_heads
 from bench.heads.choice import choose_setting, may_leave_out
+from bench.heads.state import check_size
 from bench.heads.support import Support
 from bench.heads.temperature import soften
 
@@ -144,6 +145,7 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         rows = np.asarray(X)
+        check_size(rows)
         head = self._head()
         K, (n, d) = len(self.classes_), rows.shape
         self.setting_, self.chosen_by_ = dict(head.published(n, K, d)), "rule"
@@ -185,6 +187,7 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X_test = np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
+        check_size(X_test)
         return soften(self.fitted_.scores(X_test), self.temperature_)
 
     def predict(self, X: ArrayLike) -> np.ndarray:

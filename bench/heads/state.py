@@ -12,6 +12,7 @@ from bench.errors import BenchError
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 KINDS = "biuf"  # of numbers: bool, int, unsigned, float
+LARGEST = 1e15  # number in a row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,4 +114,11 @@ def _numbers(X: Any) -> np.ndarray:
         rows = rows.astype(np.float64)
     if not np.isfinite(rows).all():
         raise BenchError("Got rows that hold NaN or infinity; expected finite numbers. Leave those rows out.")
+    check_size(rows)
     return rows
+
+
+def check_size(rows: np.ndarray) -> None:
+    """Raise BenchError for finite numbers whose squares single precision does not hold."""
+    if rows.size and (largest := np.abs(rows).max()) > LARGEST:
+        raise BenchError(f"Got rows with numbers up to {largest:.0e}; expected at most {LARGEST:.0e}. Scale them.")

@@ -322,3 +322,12 @@ def test_what_cannot_be_learned_by_is_named(asked, groups, message):
     X, y = np.random.default_rng(0).normal(size=(10, 2)), np.arange(10) % 2
     with pytest.raises(BenchError, match=message):
         HeadClassifier(**{"head": "knn", **asked}).fit(X, y, groups=groups)
+
+
+@pytest.mark.parametrize("name", ["ridge", "knn", "logreg", "lda", "centroid"])
+def test_numbers_that_single_precision_does_not_hold_are_refused(name):
+    X, y = np.random.default_rng(0).normal(size=(10, 2)), np.arange(10) % 2
+    with pytest.raises(BenchError, match=r"numbers up to .e\+60; expected at most 1e\+15"):
+        HeadClassifier(name).fit(X * 1e60, y)
+    with pytest.raises(BenchError, match="expected at most"):
+        HeadClassifier(name).fit(X, y).predict(X * 1e60)
