@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from bench.cli.console import console, print_data, print_notes, print_rows, progress_bars, speech
 from bench.cli.options.data import DataOptions
@@ -119,7 +120,7 @@ def _show(found: Audit) -> None:
     if others:
         table = make_table("finding", "what", "why")
         for row in others[:SHOWN]:
-            table.add_row(row["kind"], row["path"] or row["group"] or row["label"], row["reason"])
+            table.add_row(row["kind"], _what(row), row["reason"])
         table.title = f"The first {min(SHOWN, len(others))} of {len(others)} other findings"
         console.print(table, soft_wrap=False)
     console.print(plain_words(verdict(found.about)))
@@ -132,6 +133,12 @@ def _show(found: Audit) -> None:
             f"Then bench audit with --apply {found.folder / FIX} and --to TABLE.csv writes a new label table; "
             "TABLE.csv has to lie beside or above the images."
         )
+
+
+def _what(row: Mapping[str, Any]) -> str:
+    """Return the image, the class, or the group of a finding, with the other one of two groups."""
+    two = row["group"] and row["other_group"] and not row["path"]
+    return f"{row['group']} and {row['other_group']}" if two else str(row["path"] or row["group"] or row["label"])
 
 
 def _apply(source: DataOptions, fix: Path, to: Path, out: Path, test_too: bool) -> None:

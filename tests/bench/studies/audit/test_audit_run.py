@@ -60,6 +60,19 @@ def test_the_folder_holds_a_page_and_two_tables_of_the_same_findings(found):
     assert len(fix) == found.findings["kind"].isin((LABEL, COPY, IMAGE)).sum()
 
 
+def test_the_command_names_both_of_two_groups_that_share_an_image(found, folder, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", [
+        "bench", "audit", "--data", str(folder / "demo" / "raw"), "--group-pattern", PATTERN, "--encoder", "texture",
+        "--head", "knn,ridge,lda", "--draws", "1", "--out", str(folder / "results"), "--workers", "1",
+    ])  # fmt: skip
+    with pytest.raises(SystemExit):
+        main()
+        raise SystemExit(0)
+    [pair] = found.findings[found.findings["kind"] == GROUPS].to_dict("records")
+    said = " ".join(capsys.readouterr().out.replace("\n", " ").split())
+    assert pair["group"] in said and pair["other_group"] in said and f"{pair['group']} and" in said
+
+
 def test_decisions_are_applied_by_the_command(found, folder, monkeypatch, capsys):
     fix = read_csv(found.folder / "fix.csv", empty_is_text=True).astype(object)
     fix.loc[fix["path"].str.contains("blank__"), "action"] = "drop"
