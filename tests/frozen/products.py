@@ -100,8 +100,9 @@ def pixel_names(folder: Path) -> dict[str, str]:
 def instance_names(data: Path) -> dict[str, Any]:
     """Return what the dataset, and its instances are called."""
     dataset = load_dataset(data, group_pattern="([^/]+)__")
-    cells = CellFiles(masks=data.parent / "masks")
-    made = {kind: cut_instances(dataset, kind, cells).table for kind in ("whole", "tiles:32", "masks:32")}
+    masks = CellFiles(masks=data.parent / "masks")
+    cells = {"whole": CellFiles(), "tiles:32": CellFiles(), "masks:32": masks}
+    made = {kind: cut_instances(dataset, kind, own).table for kind, own in cells.items()}
     return {
         "content": content_of(dataset.table),
         "data": {kind: data_name(table, tuple(sorted(set(table["label"])))) for kind, table in made.items()},

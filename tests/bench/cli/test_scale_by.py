@@ -27,7 +27,7 @@ def test_a_run_names_what_rows_were_scaled_by_and_the_slide_with_a_slip(bench, d
     assert "scaled by the labelled examples of a draw alone" in pages["support"]
     for page in pages.values():
         slip = page.index("slide s0 holds 5 items of a and 1 of b (2.png)")
-        assert page.index("Read this first") < slip < page.index("scored on")
+        assert page.index("Read this first") < slip < page.index("tested on")
     both = pd.read_csv(tmp_path / "results" / "leaderboard.csv")
     assert both["scale_by"].tolist() == ["pool", "support"] and both["balanced_accuracy"].notna().all()
 

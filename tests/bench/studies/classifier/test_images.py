@@ -243,7 +243,7 @@ def test_errors_are_promised_of_images_and_refuse_no_cell(tiled, tmp_path):
     assert images["why_no_answer"].tolist() == ["not sure enough"] * 12 and cells["answer"].notna().all()
     found = predict(model, PredictRequest(images=(folder / "demo" / "raw",), out=tmp_path), lambda block: None)
     told = " ".join(cautions(model, Asked(errors=0.01), found))
-    assert "Of single tiles nothing is promised" in told and "No image is answered" in told
+    assert "Nothing is promised for single tiles" in told and "No image is answered" in told
 
 
 def test_heads_that_take_more_images_are_left_out_by_name_and_none_at_all_is_a_mistake():

@@ -160,7 +160,7 @@ def test_levels_that_cannot_be_drawn_are_told_once_and_refused_if_none_is_left()
     design = design_images(images_table(), CLASSES, Levels((0, 1, 50, 90), (0, 1), 4))
     assert design.image_levels == (1,)
     [why] = design.refused
-    assert why.startswith("image labels: shots=50 asked of class") and "which has 15 items" in why
+    assert why.startswith("image labels: shots=50 is more than class") and "of its 15 items" in why
     with pytest.raises(BenchError, match="none can be drawn"):
         design_images(images_table(), CLASSES, Levels((0, 50), (0, 1), 4))
 
