@@ -51,7 +51,7 @@ def test_images_that_it_learned_from_are_counted_and_no_others(made, tmp_path):
         Image.fromarray(pixels).save(tmp_path / f"new{i}.png")
     new = [tmp_path / f"new{i}.png" for i in range(4)]
     _, found = answers(model, *new, out=tmp_path / "out")
-    assert found.seen == 0 and "classifier learned from" not in " ".join(cautions(model, Asked(), found))
+    assert found.seen == 0 and "was trained on" not in " ".join(cautions(model, Asked(), found))
     _, found = answers(model, *new, *images, out=tmp_path / "out")
     assert found.seen == 4 and "trained on 4 of these 8" in " ".join(cautions(model, Asked(), found))
 
