@@ -196,11 +196,14 @@ def same(one, other) -> bool:
 
 
 def die_at(step: int, member: int, heard: list):
-    """Return a listener that kills a process of the crew when a step was made."""
+    """Return a listener that kills a process of the crew when a step was made, or the first one after it, as a killed
+    training may have kept a step more than was heard."""
+    killed: list[int] = []
 
     def hear(stage: str, done: int, total: int) -> None:
         heard.append(done)
-        if done == step:
+        if done >= step and not killed:
+            killed.append(done)
             os.kill(sorted(child.pid for child in multiprocessing.active_children())[member], signal.SIGKILL)
 
     return hear
