@@ -83,8 +83,8 @@ def run(
         bool,
         option(
             LABELS,
-            "Also split at random, with slides on both sides, and say how much too high the scores "
-            "then are (leak.csv).",
+            "Also split at random, with slides on both sides, and say how much too high the scores then are "
+            "(leak.csv).",
             "--leak",
         ),
     ] = False,

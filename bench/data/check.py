@@ -122,9 +122,8 @@ def tier_of(dataset: Dataset) -> tuple[str, str]:
     if groups.min() < MANY_GROUPS:
         count = int(groups.min())
         return CASE_STUDY, (
-            f"Class '{fewest}' has {count} group{'s' * (count != 1)}{drawn}, "
-            f"and with fewer than {MANY_GROUPS} groups per class, intervals are exact and wide and methods are not "
-            "ranked."
+            f"Class '{fewest}' has {count} group{'s' * (count != 1)}{drawn}. With fewer "
+            f"than {MANY_GROUPS} groups per class, intervals are exact and wide, and methods are not ranked."
         )
     held = table.dropna(subset=["source"]).groupby("source")["label"].nunique()
     complete = int((held == len(groups)).sum())

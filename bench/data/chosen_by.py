@@ -73,8 +73,7 @@ def about_choice(table: Mapping[str, pd.Series], labelled: pd.Series, file: str,
         ]
     return [
         f"{said}: all of them are used for training, and scores rest only on the {by_lot:,} that were drawn, so that "
-        "intervals "
-        "hold. --drawn-only leaves the others out of both"
+        "intervals hold. --drawn-only leaves the others out of both"
     ]
 
 

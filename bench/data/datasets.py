@@ -106,6 +106,7 @@ def load_dataset(
     notes: list[str] = []
     read = _from_csv if data.is_file() else _from_names if reading.only else _from_folder
     given = read(data, group_column, reading, notes)
+    while_read = tuple(notes)
     given = _of_series(_within(given, reading), reading)
     rows = given.rows[~among(given.rows["path"], given.refused)].reset_index(drop=True)
     files = scan(given.root, given.paths, cache, stat=given.stat, verify=verify)
@@ -137,7 +138,7 @@ def load_dataset(
         raise BenchError(lost_classes(lost, data))
     if len(classes) < 2 and reading.labelled:
         why = "".join(f" Class '{name}' has no image: {reason}." for name, reason in list(lost.items())[:SHOWN])
-        why += "".join(f" {note}." for note in notes if " have no label" in note)
+        why += "".join(f" {note}." for note in while_read[:SHOWN])
         raise BenchError(
             f"Got one class, '{classes[0]}', in {data}; expected at least two.{why}{_deeper(data, table)}"
             f"{_in_tables(data, given.tables)} {LAYOUT}"

@@ -163,8 +163,7 @@ WAYS: Mapping[str, SelectionKind] = MappingProxyType(
             "without its group, and the setting with the least log loss is taken, close to the published one "
             "where labels are few. Column `chosen_by` says auto where this was done. It says fixed where the "
             "published setting was used, because a class has labels from one group only or the head cannot leave "
-            "rows out: "
-            "{fixed}.",
+            "rows out: {fixed}.",
         ),
         "fixed": SelectionKind(
             choose=take_published,

@@ -82,9 +82,8 @@ BagHeads = Annotated[
     option(
         HEADS,
         "How to learn from labels of whole images: mean-pool, inherit, noisy-or, log-sum-exp, attention (from 50 "
-        "images "
-        "per class), joint (with labels of cells as well); mean-pool:centroid is built on another head; all compares "
-        "every one.",
+        "images per class), joint (with labels of cells as well); mean-pool:centroid is built on another head; all "
+        "compares every one.",
         value="NAMES",
     ),
 ]

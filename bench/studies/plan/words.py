@@ -84,8 +84,7 @@ def _with_wrong_labels(plan: Plan) -> str:
         else:
             text = (
                 f"{method} is not forecast to reach {_percent(plan.goal)}: with {most:,} per class it is expected to "
-                "score "
-                f"{points(row[f'score_x{AHEAD}'])} (90%: {points(row[f'low_x{AHEAD}'])} to "
+                f"score {points(row[f'score_x{AHEAD}'])} (90%: {points(row[f'low_x{AHEAD}'])} to "
                 f"{points(row[f'high_x{AHEAD}'])})"
             )
         said.append(f"With {rate(row['noise'])} wrong labels{kind}, {text}.")
@@ -174,8 +173,7 @@ def _precision(plan: Plan) -> Iterator[str]:
         cells = "" if alone else f", with {MORE_ITEMS} more cells {points(pair.found(items=MORE_ITEMS))}"
         yield (
             f"Against {name}, a difference of {points(pair.found())} points would be detected in 8 of 10 such "
-            "studies; with "
-            f"{more} more {what} {points(pair.found(slides=more))}{cells}."
+            f"studies; with {more} more {what} {points(pair.found(slides=more))}{cells}."
         )
 
 

@@ -35,8 +35,8 @@ def _words(context: ReportContext, shown: Outlook) -> Markup:
     if shown.falling:
         names = ", ".join(shown.falling)
         said += Markup(" ") + text_html(
-            f"Not monotone: {names} scored lower with more labels. Forecasts assume that "
-            "scores never fall with more labels, so do not trust them here."
+            f"Not monotone: {names} scored lower with more labels. Forecasts assume that scores never fall "
+            "with more labels, so do not trust them here."
         )
     return said
 

@@ -16,8 +16,7 @@ MEANING = (
     "doubling; the {count} largest. *90%*: how many labels per class reach 90% of the final skill (at the most "
     "labels) of the method itself, or of the best method; with the levels it lies between and its 95% interval over "
     "test groups and draws. > and <= mean that only a bound is known; empty where the most labels give no more than "
-    "guessing. Full table: "
-    "`efficiency.csv`."
+    "guessing. Full table: `efficiency.csv`."
 )
 
 
