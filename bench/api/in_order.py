@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from bench.studies.classifier.predict import named_below
 
 
 def in_order(table: pd.DataFrame, images: Sequence[Path]) -> pd.DataFrame:
@@ -18,8 +19,6 @@ def in_order(table: pd.DataFrame, images: Sequence[Path]) -> pd.DataFrame:
     """
     if len(images) < 2:
         return table
-    full = [Path(os.path.abspath(path)) for path in images]
-    above = os.path.commonpath([path.parent for path in full])
     rows = table.groupby("path").indices
-    found = [rows[name] for path in full if (name := path.relative_to(above).as_posix()) in rows]
+    found = [rows[name] for name in named_below(images)[1] if name in rows]
     return table.iloc[np.concatenate(found)].reset_index(drop=True) if found else table

@@ -42,7 +42,7 @@ def fit(
     out: Out = DEFAULT_OUT,
     device: Device = "auto",
 ) -> None:
-    """Make a classifier from all your labelled images, and say how accurate it will be on new slides.
+    """Make a classifier from all your labelled images, and say what accuracy to expect on new slides.
 
     It takes the encoder and head that do best on slides they were not trained on. If you name no encoder, it chooses
     among those whose embeddings are stored and those that come along. The accuracy to expect is measured on slides that

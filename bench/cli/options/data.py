@@ -80,14 +80,14 @@ DrawnOnly = Annotated[
     bool,
     option(
         DATA, "Use only labels of images that were drawn at random, not of those that `bench next` picked (column "
-            "chosen_by), so that scores and intervals hold for all images.", "--drawn-only",
+        "chosen_by), so that scores and intervals hold for all images.", "--drawn-only",
     ),
 ]  # fmt: skip
 GroupPattern = Annotated[
     str | None,
     option(
         BASIC, "Regular expression for the path of an image; its first (...) is the slide or patient. E.g. "
-            "'([^/]+)__': what precedes __ in the file name.",
+        "'([^/]+)__': what precedes __ in the file name.",
         value="REGEX",
     ),
 ]  # fmt: skip

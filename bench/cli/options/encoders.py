@@ -127,7 +127,7 @@ Memory = Annotated[
     float | None,
     option(
         COMPUTER, "Memory in GB that all these processes together may use, approximately (default: half of the "
-            "machine's).",
+        "machine's).",
         value="GB", min=0.001,
     ),
 ]  # fmt: skip

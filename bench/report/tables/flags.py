@@ -68,15 +68,15 @@ def _chance(rows: pd.DataFrame, trivial: set[str]) -> str:
         )
     if p.min() > ALPHA:
         return (
-            f"No row of this table is better than chance (p = {p_value(p.min())} for the best of all rows, by "
-            "permuting the labels of whole groups). Do not trust any score here"
+            f"No row of this table is shown to be better than chance (p = {p_value(p.min())} for the best of all rows, "
+            "by permuting the labels of whole groups). Do not trust any score here"
         )
     p = p[~rows["encoder"].isin(trivial)]
     if not p.gt(ALPHA).any():
         return ""
     return (
-        f"{int(p.gt(ALPHA).sum())} of the {len(p)} encoder rows with the most labels are not better than chance (p "
-        "above .05 by permuting the labels of whole groups, adjusted for having picked the best of all rows)"
+        f"{int(p.gt(ALPHA).sum())} of the {len(p)} encoder rows with the most labels are not shown to be better than "
+        "chance (p above .05 by permuting the labels of whole groups, adjusted for having picked the best of all rows)"
     )
 
 

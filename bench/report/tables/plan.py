@@ -169,9 +169,9 @@ def forecasts(board: pd.DataFrame) -> list[Ahead]:
 
 
 def with_wrong_labels(board: pd.DataFrame, best: Ahead) -> list[Ahead]:
-    """Return what the method of a forecast will score where more labels are wrong, the fewest first.
+    """Return what the method of a forecast will score where more labels are wrong, by kind, the fewest first.
 
-    Of wrong labels that name any other class by chance, which is what the law of the curve is of.
+    Only of labels that are wrong by chance and may name any other class: the law of the curve holds for no others.
     """
     own = [(key, curve) for key, curve in curves_of(board) if key[:4] == best.key[:4]]
     found = []

@@ -55,8 +55,8 @@ def slide_rows(found: LabelAudit) -> list[Row]:
         {
             "kind": SLIDE, "group": one["group"], "score": one["margin"], "p_wrong": one["share"], "p": one["p"],
             "reason": f"{one['doubted']} of {one['items']} labels of this slide are doubted"
-            + ("" if one["p"] <= 0.05 else "; slides of this set differ so much that the slide itself may be the "
-                "reason"),
+            + ("" if one["p"] <= 0.05 else "; slides of this set differ so much that the slide itself may be "
+               "the reason"),
         }
         for one in found.slides[found.slides["called"]].to_dict("records")
     ]  # fmt: skip
@@ -85,7 +85,7 @@ def copy_rows(pairs: pd.DataFrame, table: pd.DataFrame) -> list[Row]:
     groups = [
         {"kind": GROUPS, "group": one, "other_group": other, "score": float(count),
          "reason": f"{count} {'image' if count == 1 else 'images'} of one {'is' if count == 1 else 'are'} in the "
-         f"other too: they should be one group"}
+         "other too: they should be one group"}
         for (one, other), count in sorted(joined.items(), key=lambda item: (-item[1], item[0]))
     ]  # fmt: skip
     return [row for _, row in sorted(rows, key=lambda pair: pair[0])] + groups

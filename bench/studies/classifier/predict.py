@@ -184,11 +184,17 @@ def _source(model: Model, request: PredictRequest) -> DataSpec:
     else:
         if folders := [path for path in images if path.is_dir()]:
             raise BenchError(f"Got the folder {folders[0]} among several images; expected one folder, or images only.")
-        full = [Path(os.path.abspath(path)) for path in images]
-        data = Path(os.path.commonpath([path.parent for path in full]))
-        reading = replace(reading, only=tuple(path.relative_to(data).as_posix() for path in full))
+        data, names = named_below(images)
+        reading = replace(reading, only=names)
     cells = replace(request.cells, most=ALL) if request.cells.most is None else request.cells
     return DataSpec(data, model.about.instances, cells=cells, reading=reading)
+
+
+def named_below(images: Sequence[Path]) -> tuple[Path, tuple[str, ...]]:
+    """Return the folder that image files are all in, and how they are called below it."""
+    full = [Path(os.path.abspath(path)) for path in images]
+    data = Path(os.path.commonpath([path.parent for path in full]))
+    return data, tuple(path.relative_to(data).as_posix() for path in full)
 
 
 def _same_kind(model: Model, prepared: Prepared) -> None:

@@ -1,20 +1,20 @@
 """The temperature of a classifier, also where nearly every row is predicted rightly.
 
-There the log loss of left-out rows tells little (`bench.heads.temperature`): without an error it asks for T = 0, and
-with one or two it is about them alone. Three sources are added up, as functions of u = -log T:
+There the log loss of left-out rows says little (`bench.heads.temperature`): without an error it asks for T = 0, and
+with one or two errors it depends on those alone. Three terms are added up, as functions of u = -log T:
 
     log loss of the n rows      sum_i -log P_T(x_i)[y_i]
     how sure, how often right   -n (a log c + (1 - a) log(1 - c))
                                 c = mean over rows of the largest of P_T, a = (right + 1/2) / (n + 1)
     known before                (WEIGHT / 2) (u - u0)^2
 
-The second uses all rows alike, and is least where they are as sure as they are often right, of which a is the estimate
-by Jeffreys' prior. u0 is that of the published temperature T0, or, as T0 is too high for what is easier than what it
-was fitted on, of
+The second term uses all rows alike. It is least where the mean probability c is the share of right answers a, which is
+estimated with Jeffreys' prior. u0 belongs to the published temperature T0. T0 is too high for data that are easier than
+those it was fitted on, so where few answers are wrong u0 belongs to
 
     T0 (e / EASY)^2   where   e = (wrong + 1) / (n + 2) < EASY
 
-but at least of the temperature at which c = a, so that what is too sure already, as LDA is, becomes no surer by it.
+but never to a temperature at which c is above a: a head that is too sure already, such as LDA, is not made surer.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from scipy.optimize import brentq, minimize_scalar
 
 from bench.heads.temperature import LARGEST, log_probabilities
 
-WEIGHT = 3.0  # this and EASY: chosen without the blood cells that they were made for, results/classifier
+WEIGHT = 3.0  # this and EASY were chosen without the scores of the blood cells that needed them: results/classifier
 EASY = 0.15
 PLACES = 17  # between which the least value is looked for
 
 
 def settled_temperature(P: np.ndarray, y: np.ndarray, published: float) -> float:
-    """Return the temperature for probabilities P (n, K) of rows that had no part in them, labels y (n,), as above."""
+    """Return the temperature for probabilities P (n, K) of left-out rows with labels y (n,), as above."""
     end = float(np.log(LARGEST))
     u0 = float(np.clip(-np.log(published), -end, end))
     n = len(y)
@@ -43,7 +43,7 @@ def settled_temperature(P: np.ndarray, y: np.ndarray, published: float) -> float
     share = (right + 0.5) / (n + 1)
 
     def found(u: float) -> tuple[float, float]:
-        """Return the log loss of all rows, and how sure they are in the mean."""
+        """Return the log loss of all rows, and the mean of their largest probabilities."""
         totals = np.exp(np.exp(u) * behind).sum(1)
         return float(np.log(totals).sum() + np.exp(u) * lead), float((1 / totals).mean())
 

@@ -25,9 +25,9 @@ from bench.report.tables.plan import (
     last_row,
     not_monotone,
     over_other_slides,
+    rows_of,
     with_wrong_labels,
 )
-from bench.report.tables.rows import cleanest
 from bench.statistics.curve_prior import PRIOR
 from bench.statistics.learning_curve import forecast, limits, told_apart
 from bench.studies.plan.minutes import Mix, cheapest, minutes_of
@@ -127,8 +127,7 @@ def _slides(board: pd.DataFrame, best: Ahead) -> pd.DataFrame | None:
     least = per_slide[n == now].min()
     times = [t for t in (0.25, 0.5, 1, 2, AHEAD) if least / t >= 1]
     at = np.array([least / t for t in times])
-    rows = cleanest(board[board["shots"] == now])
-    last = last_row(rows[(rows[["encoder", "head", "selection"]] == list(best.key[:3])).all(axis=1)]).to_dict()
+    last = last_row(rows_of(board[board["shots"] == now], best.key)).to_dict()
     found = forecast(best.curve, np.full(len(at), now), at, PRIOR).paths(over_other_slides(last))
     low, middle, high = told_apart(np.quantile(found, limits(), axis=0), limits()[:, None])
     gain = np.quantile(found - found[:, [times.index(1)]], limits(), axis=0)

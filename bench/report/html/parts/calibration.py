@@ -87,7 +87,7 @@ def _diagram(shown: Reliability, style: int) -> Markup:
 CALIBRATION = Part(
     key="calibration", title="Whether probabilities are calibrated", brief="Calibration", make=make,
     lead="On the dashed line, a probability of 80% is right in 80 of 100 cases; below it, a method is overconfident. "
-        "The larger a point, the more items have that probability. A calibration error above the range for calibrated "
-        "probabilities is more than chance.",
+    "The larger a point, the more items have that probability. A calibration error above the range for calibrated "
+    "probabilities is more than chance.",
     empty=lambda context: context.why.get("items", "no predictions are stored"),
 )  # fmt: skip

@@ -135,6 +135,6 @@ def _box(context: ReportContext, i: int, j: int) -> Markup:
 CONFUSION = Part(
     key="confusion", title="What is taken for what", brief="Confusion", make=make,
     lead="Percent of the images of each class (rows) that were predicted as each class (columns), mean over draws. "
-        "The diagonal is right; every row adds up to 100.",
+    "The diagonal is right; every row adds up to 100.",
     empty=lambda context: context.why.get("items", "no predictions are stored"),
 )  # fmt: skip

@@ -98,6 +98,6 @@ def _one(context: ReportContext, row: Row, i: int, place: tuple[float, float], e
 COST = Part(
     key="cost", title="Accuracy against cost", brief="Cost", make=make,
     lead="The best head of every encoder. Higher and further left is better; where intervals overlap, take the "
-        "cheaper one.",
+    "cheaper one.",
     empty=lambda context: "what an image costs was not measured",
 )  # fmt: skip

@@ -100,6 +100,6 @@ def _table(context: ReportContext, rows: Sequence[Row]) -> Markup:
 LABELS = Part(
     key="labels", title="Accuracy against labels", brief="Labels", make=make,
     lead="The best head of each encoder, and the best baseline. Bands are 95% intervals for new slides. The axis of "
-        "labels is logarithmic.",
+    "labels is logarithmic.",
     empty=lambda context: "the run has one number of labels only; several, such as --shots 1,5,10, make a curve",
 )  # fmt: skip

@@ -33,7 +33,7 @@ SAYS: Mapping[str, MapWords] = MappingProxyType({
     PCA: MapWords(
         name="Two principal components",
         meaning="of the variance. Distances hold for these two directions only: images far apart here are truly "
-            "different, but images close together may differ in other directions.",
+        "different, but images close together may differ in other directions.",
     ),
     UMAP: MapWords(
         name="UMAP",
@@ -131,6 +131,6 @@ def _sample(found: EncoderMap) -> str:
 MAP = Part(
     key="map", title="Map of the embeddings", brief="Map", make=make,
     lead="Images that an encoder finds similar lie close together. Clusters by group instead of class are a warning: "
-        "the encoder recognises the slide.",
+    "the encoder recognises the slide.",
     empty=lambda context: context.why.get("map", "no embedding is stored"),
 )  # fmt: skip

@@ -53,7 +53,7 @@ def _now(axes: Axes, at: float) -> Markup:
 MORE_LABELS = Part(
     key="more-labels", title="What more labels would bring", brief="More labels", make=make,
     lead="The best head of every encoder on new slides, with 90% bands. Beyond the vertical line it is a forecast, "
-        "which assumes that new slides give as many labels each as the last ones did. bench plan says how many labels "
-        "are needed for a score of your choice.",
+    "which assumes that new slides give as many labels each as the last ones did. bench plan says how many labels "
+    "are needed for a score of your choice.",
     empty=lambda context: "the run has one number of labels only, and one point is not a curve",
 )  # fmt: skip

@@ -109,5 +109,5 @@ def _slide(row: Row) -> Markup:
 PROPOSED = Part(
     key="next", title="What to label next", brief="Next", make=make,
     lead="What bench next proposed for these images. Only those drawn at random represent all of them, so estimates "
-        "should rest on those alone (--drawn-only).",
+    "should rest on those alone (--drawn-only).",
 )  # fmt: skip

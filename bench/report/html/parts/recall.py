@@ -55,6 +55,6 @@ def _class(row: Row) -> str:
 RECALL = Part(
     key="recall", title="Recall of every class", brief="Recall", make=make,
     lead="Balanced accuracy is the mean of these. The 95% limits are for new slides; they are wide because every "
-        "slide counts as one observation at most.",
+    "slide counts as one observation at most.",
     empty=lambda context: context.why.get("items", "no predictions are stored"),
 )  # fmt: skip

@@ -74,11 +74,11 @@ CHECKS = (
           passed="Training and test are kept apart."),
     Check(code="C2", asks="Are encoders better than chance?", level=ISSUE, found=_flag("no-better-than-chance"),
           passed="Every encoder is better than chance at the most labels."),
-    Check(code="C3", asks="Do the interval and the test against chance "
-        "agree?", level=TIP, found=_flag("interval-and-chance"),
+    Check(code="C3", asks="Do the interval and the test against chance agree?", level=TIP,
+          found=_flag("interval-and-chance"),
           passed="They agree for the best row."),
-    Check(code="C4", asks="Do encoders see more than colour, texture or "
-        "size?", level=ISSUE, found=_flag("solvable-by-appearance"),
+    Check(code="C4", asks="Do encoders see more than colour, texture or size?", level=ISSUE,
+          found=_flag("solvable-by-appearance"),
           passed="No baseline comes near the best encoder."),
     Check(code="C5", asks="Did a baseline take part?", level=TIP, found=_no_baseline,
           passed="There are baselines, which every encoder has to beat."),

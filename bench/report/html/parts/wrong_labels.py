@@ -63,7 +63,7 @@ def _table(context: ReportContext) -> Markup:
         *map(kept, rates),
         Column(heading="half lost at", values=(in_rate("breakdown"),),
                meaning="the share of wrong labels at which half of the skill is lost; empty if beyond the highest "
-                   "share"),
+               "share"),
     )  # fmt: skip
     return table_html(
         columns, rows, "robustness", caption="The skill that is kept",

@@ -64,8 +64,8 @@ OF_BASELINES = (
 NO_TWIN = Empty(why="only diagnostics have it, and only beside the same encoder with nothing removed")
 NOT_MEASURED = Empty(why="the embeddings came from elsewhere and their cost was not measured here")
 HEADS_NOT_TIMED = Empty(
-    why="only for trained networks: heads are fitted many at a time, in milliseconds each (`bench "
-    "run --dry-run` estimates it)"
+    why="only for trained networks: heads are fitted many at a time, in milliseconds each "
+    "(`bench run --dry-run` estimates it)"
 )
 
 
