@@ -85,10 +85,15 @@ def views_of(kind: Kind, X: np.ndarray, rng: np.random.Generator) -> dict[str, E
 
 
 def run(
-    kind: Kind, protocol: Protocol, rng: np.random.Generator, folder: Path, heads: Sequence[str] = HEADS
-) -> Leaderboard:
-    """Take a study through the engine, and store it as `bench run` does."""
+    kind: Kind, protocol: Protocol, rng: np.random.Generator, folder: Path, heads: Sequence[str] = HEADS,
+    *, name: str = "",
+) -> Leaderboard:  # fmt: skip
+    """Take a study through the engine, and store it as `bench run` does.
+
+    name: before those of its items and slides, by which draws and wrong labels are hashed: studies of one name share that luck.
+    """
     table, X = make_study(kind.design, rng)
+    table = table.assign(**{column: name + table[column] for column in ("instance", "image", "group")})
     views = views_of(kind, X, rng)
     named = {name: (one.key, "unit") for name, one in views.items()}
     sweep = plan_sweep(table, kind.design.names, protocol, named, list(heads))

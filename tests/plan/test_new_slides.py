@@ -24,3 +24,14 @@ def test_what_a_plan_says_of_new_slides_comes_true_in_a_few_studies(tmp_path):
     assert 0.7 <= (narrower["met"] / narrower["said"]).median() <= 1.4
     assert 0.8 <= (narrower["now"] / narrower["said_now"]).median() <= 1.2  # of the leaderboard, and of the plan
     assert (found.loc[found["what"] == "power", "asked"] >= 24).all()
+
+
+def test_what_a_plan_says_of_wrong_labels_comes_true_on_new_slides_in_a_few_studies(tmp_path):
+    script, table = Path(__file__).with_name("wrong_labels.py"), tmp_path / "found.csv"
+    command = [sys.executable, str(script), "--studies", "3", "--designs", "2", "--others", "12", "--to", str(table)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = pd.read_csv(table)
+    assert sorted(found["noise"].unique()) == [0, 0.2, 0.4] and len(found) == 27
+    assert (found.groupby("noise")["held"].mean() >= 0.75).all()  # .9, and few studies
+    assert found["off"].abs().mean() < 0.05

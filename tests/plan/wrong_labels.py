@@ -4,7 +4,8 @@
 
 The studies of `new_slides.py`, with 0, 20 and 40% of the labels wrong. Each is fitted, stored and planned by `plan_of`,
 which is what the command calls. Is the mean score of other studies, with new slides to learn from and to be tested on
-and as many wrong labels, in the 90% interval of the score with 1, 2 and 4 times the labels?
+and as many wrong labels, in the 90% interval of the score with 1, 2 and 4 times the labels? Items of every study have
+names of their own, as wrong labels are hashed by them: else all studies would have the same ones wrong.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def planned(kind: Kind, number: int) -> Plan:
     """Return the plan of a study with clean and wrong labels."""
     protocol = Protocol(shots=ladder(kind.design.shots), noise=NOISE)
     with tempfile.TemporaryDirectory() as folder:
-        run(kind, protocol, np.random.default_rng([1, number]), Path(folder))
+        run(kind, protocol, np.random.default_rng([1, number]), Path(folder), name=f"study{number}-")
         return plan_of([Path(folder)], target=0.99)
 
 
@@ -46,7 +47,7 @@ def truth(kind: Kind, labels: int, slides: int, others: int) -> pd.Series:
     for i in range(others):
         with tempfile.TemporaryDirectory() as folder:
             protocol = Protocol(shots=(labels,), draws=4, noise=NOISE)
-            board = run(other, protocol, np.random.default_rng([2, labels, i]), Path(folder))
+            board = run(other, protocol, np.random.default_rng([2, labels, i]), Path(folder), name=f"other{i}-")
             scores.append(board.table.set_index(METHOD)["balanced_accuracy"])
     return pd.concat(scores, axis=1).mean(axis=1)
 
