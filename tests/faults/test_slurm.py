@@ -44,23 +44,34 @@ def about(record: bytes) -> dict[str, object]:
     return known
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_half_of_the_array_killed_and_the_dependent_job_leave_the_bytes_of_a_single_process(tmp_path, seed):
-    array, single = tmp_path / "array" / "cells", tmp_path / "single" / "cells"  # the name of a folder is in the tables
-    make_images(array)
-    shutil.copytree(array, single)
-    script = script_of(array)
+def half_killed(script: str, place: Path, rng: np.random.Generator) -> list[int]:
+    """Run the whole array, kill half of its tasks at random times, and return the code with which each ended."""
     [last] = re.findall(r"^#SBATCH --array=0-(\d+)%", script, re.MULTILINE)
-    tasks = [start(script, task, array) for task in range(int(last) + 1)]
-    rng = np.random.default_rng(seed)
+    tasks = [start(script, task, place) for task in range(int(last) + 1)]
+    assert len(tasks) == WORKERS
+    when_there(place / "out", "store/*/*.safetensors", 1)
     victims = rng.permutation(WORKERS)[: WORKERS // 2]
-    when_there(array / "out", "store/*/*.safetensors", 1)
     for victim in victims:
         tasks[victim].kill()
         time.sleep(rng.uniform(0, 4))
     codes = [task.wait() for task in tasks]
-    assert [code for i, code in enumerate(codes) if i not in victims] == [0] * (WORKERS - WORKERS // 2)
-    assert sum(code == -9 for code in codes) >= 1
+    assert [code for i, code in enumerate(codes) if i not in victims] == [0] * (WORKERS - WORKERS // 2), codes
+    return codes
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_half_of_the_array_killed_and_the_dependent_job_leave_the_bytes_of_a_single_process(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    for attempt in range(5):  # on a busy machine all may have ended before the first is killed
+        array = tmp_path / f"array{attempt}" / "cells"  # the name of a folder is in the tables
+        make_images(array)
+        script = script_of(array)
+        codes = half_killed(script, array, rng)
+        if -9 in codes:
+            break
+    assert -9 in codes and set(codes) <= {0, -9}, codes
+    single = tmp_path / "single" / "cells"
+    make_images(single)
     assert start(script, 0, array).wait() == 0  # sbatch --dependency=afterany --array=0
     for cost in (array / "out" / "store").glob("*/cost.json"):  # measured, and kept by who is first
         copied = single / cost.relative_to(array)
