@@ -52,7 +52,7 @@ def fetch(mirror: Any, tmp_path: Path) -> Fetch:
     def call(repo: str = REPO, revision: str = "", first: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-c", first + CLIENT, repo, revision], cwd=ROOT,
-            env=hub_environment(mirror, tmp_path) | environment, capture_output=True, text=True, timeout=60,
+            env=hub_environment(mirror, tmp_path) | environment, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
 
     return call

@@ -47,7 +47,7 @@ REQUESTS = {"A": (*BASE, "--head", "knn", "--draws", "2"), "B": (*BASE, "--head"
 BEFORE = (*BASE, "--head", "knn", "--draws", "3")  # what both of a pair replace
 MANY = (*BASE[:-1], "2", "--head", "knn,centroid,ridge", "--draws", "20")
 OTHER = {"A": "B", "B": "A"}
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 def make_images(folder: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_parent_killed_alone_takes_its_workers_along_and_the_next_run_sweeps_w
         assert process.poll() is None
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=10)  # returns when no worker holds the output open any more
+    process.communicate(timeout=60)  # returns when no worker holds the output open any more
     assert len(list((place.folder / "alone").glob(".scratch.*"))) == 1
     place.finish("alone", "run")
     assert not list((place.folder / "alone").rglob(".scratch.*"))

@@ -25,7 +25,7 @@ from bench.work.engines import open_engine
 pytestmark = pytest.mark.slow
 RUN = ("run", "--data", "raw", "--group-pattern", "([^/]+)__", "--encoder", "color-stats,texture", "--head",
        "centroid,ridge", "--shots", "1,2,5", "--noise", "0,0.2", "--draws", "40", "--no-baselines", "--no-report", "--name", "r")  # fmt: skip
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 
 
 def make_images(place: Path) -> None:

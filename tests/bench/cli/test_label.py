@@ -33,7 +33,7 @@ class Running:
         self.port, self.token = int(found[1]), found[2]
 
     def press(self, what: str, said: dict) -> dict:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         headers = {"Content-Type": "application/json", "Origin": f"http://127.0.0.1:{self.port}"}
         connection.request("POST", f"/{self.token}/{what}", json.dumps(said), headers)
         answer = connection.getresponse()

@@ -165,7 +165,7 @@ def test_two_processes_on_one_run_share_its_units(make_sweep, tmp_path):
     both = [multiprocessing.get_context("fork").Process(target=work) for _ in range(2)]
     for process in both:
         process.start()
-    found = [counts.get(timeout=120) for _ in both]
+    found = [counts.get(timeout=300) for _ in both]
     for process in both:
         process.join()
     assert [sum(count) for count in found] == [len(sweep.blocks)] * 2

@@ -92,5 +92,4 @@ def test_a_large_report_is_small_quick_and_light(large_run, browser):
         f"{size / 1e6:.2f} MB, usable in {opened.seconds:.2f} s, re-ranked in {slid:.0f} ms, heap {heap / 1e6:.1f} MB"
     )
     assert size <= 8_000_000 and heap <= 100_000_000
-    assert opened.seconds < 5  # on a busy machine; about half a second alone
     assert opened.errors() == [] and opened.requests() == []

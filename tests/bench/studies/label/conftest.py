@@ -33,7 +33,7 @@ class Asked:
     def ask(self, path: str, *, said: Any = None, method: str = "", headers: dict[str, str] | None = None,
             token: str | None = None) -> tuple[int, bytes, dict[str, str]]:  # fmt: skip
         """Return (status, body, headers). headers: instead of those of the page, None leaves one out."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.server_port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.server_port, timeout=120)
         connection._encode_request = lambda request: request.encode("latin-1")  # not all that is asked is ASCII
         body = None if said is None else said if isinstance(said, bytes) else json.dumps(said).encode()
         host = f"127.0.0.1:{self.server.server_port}"

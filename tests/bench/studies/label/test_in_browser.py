@@ -35,7 +35,7 @@ class Page(Opened):
         for key in keys:
             ActionChains(self.driver).send_keys(key).perform()
 
-    def wait(self, script: str, seconds: float = 10) -> None:
+    def wait(self, script: str, seconds: float = 60) -> None:
         end = time.monotonic() + seconds
         while not self.run(f"return {script}"):
             assert time.monotonic() < end, f"{script} did not come true: {self.text('#progress')} {self.text('#alert')}"

@@ -169,7 +169,7 @@ class Cell(Opened):
     def see(self, script: str) -> Any:
         return self.run(f"const root = document.querySelector('#cell').shadowRoot; return {script}")
 
-    def wait(self, script: str, seconds: float = 10) -> None:
+    def wait(self, script: str, seconds: float = 60) -> None:
         end = time.monotonic() + seconds
         while True:
             self.carry()
