@@ -202,7 +202,7 @@ def kill_pairs(root: Path, whole: Whole, kills: int, rng: np.random.Generator) -
 
 
 def kill_parents(root: Path, whole: Whole, kills: int, rng: np.random.Generator) -> Count:
-    """Two processes fit; the one that started them is killed alone. They have to be gone within 10 s."""
+    """Two processes fit; the one that started them is killed alone. They have to be gone within a minute."""
     count = Count()
     place = new_place(root, whole.state)
     began = time.perf_counter()

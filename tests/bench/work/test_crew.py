@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
+from bench.work import crew
 from bench.work.crew import in_crew
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -49,10 +50,12 @@ def test_a_process_that_dies_ends_those_that_wait_for_it_and_is_named(fails, sai
     began = time.monotonic()
     with pytest.raises(BenchError, match=f"Got a process, 2 here, one of 2 .* ended {said}"):
         in_crew(NAMES, work, print)
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 300  # and not 600
 
 
-def test_the_cause_is_told_and_not_what_it_did_to_others():
+def test_the_cause_is_told_and_not_what_it_did_to_others(monkeypatch):
+    monkeypatch.setattr(crew, "GRACE_S", 600.0)  # the other one may be slow to start
+
     def work(i, say):
         if i == 0:
             raise RuntimeError("the other one is gone")
@@ -75,6 +78,7 @@ def test_an_error_of_the_program_comes_with_the_lines_of_the_process_it_was_in()
 SCRIPT = """
 import os, sys, time
 from pathlib import Path
+from bench.work import crew
 from bench.work.crew import in_crew
 place = Path(sys.argv[1])
 def work(i, say):
