@@ -107,6 +107,8 @@ def path(value: object, name: str) -> Path:
     """Return a path, ~ replaced by the home folder."""
     if not isinstance(value, (str, os.PathLike)) or not isinstance(os.fspath(value), str):
         raise wrong(name, value, "a path, as text or pathlib.Path")
+    if value == "":  # pathlib would take it for the folder that Python runs in
+        raise wrong(name, value, "a path; '.' is the folder that Python runs in")
     if is_address(value):
         raise wrong(name, value, f"a local path; addresses of object stores are for --data and --out of {TAKEN_BY}")
     return Path(value).expanduser()
