@@ -31,7 +31,7 @@ from bench.data.reading import AS_USUAL, UNLABELLED, Reading
 from bench.data.scales import with_scale
 from bench.data.search import found_by_name, unlisted
 from bench.data.spellings import alike, counted, one_form
-from bench.data.strewn import results_note, strewn_note
+from bench.data.strewn import refuse_data_as_results, results_note, strewn_note
 from bench.data.unlabelled import read_unlabelled
 from bench.data.unused_tables import unused_tables
 from bench.errors import BenchError
@@ -93,14 +93,14 @@ def load_dataset(
 ) -> Dataset:
     """Read the dataset table of a folder or CSV; only headers are decoded here.
 
-    group_pattern: regular expression searched in the relative path; its group named 'group', or the
-    first group, or the whole match names the slide. group_column: the CSV column to use instead of
-    'group'. Without either each image is its own group. Identical files always share a group. cache:
-    where the manifest is kept; verify reads every file again. reading: how files are read. strict: a class without a
-    usable image is an error; else it is in `Dataset.lost`. Raises BenchError for a layout that
-    cannot be understood.
+    group_pattern: regular expression searched in the relative path; its group named 'group', or the first group, or the
+    whole match names the slide. group_column: the CSV column to use instead of 'group'. Without either each image is
+    its own group. Identical files always share a group. cache: where the manifest is kept, in the folder of results;
+    verify reads every file again. reading: how files are read. strict: a class without a usable image is an error; else
+    it is in `Dataset.lost`. Raises BenchError for a layout that cannot be understood.
     """
     data = existing(data)
+    refuse_data_as_results(data, cache)
     if group_pattern is not None and group_column is not None:
         raise BenchError("Got both --group-pattern and --group-column; expected one of them.")
     notes: list[str] = []
