@@ -16,7 +16,7 @@ from bench.data.strewn import strewn_part
 from bench.images import file_of
 
 OUTSIDE = "is a link to outside the data folder, so it is not read; --follow-links reads it"
-NOT_BELOW = "is not a path below the data folder, so it is not read"
+NOT_BELOW = "is not a path below the data folder, so it is not read; write paths relative to the folder of the CSV"
 
 
 def posix_paths(paths: pd.Series) -> pd.Series:
