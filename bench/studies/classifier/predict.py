@@ -186,8 +186,10 @@ def _source(model: Model, request: PredictRequest) -> DataSpec:
             raise BenchError(f"Got the folder {folders[0]} among several images; expected one folder, or images only.")
         data, names = named_below(images)
         reading = replace(reading, only=names)
-    cells = replace(request.cells, most=ALL) if request.cells.most is None else request.cells
-    return DataSpec(data, model.about.instances, cells=cells, reading=reading)
+    kind, cells = model.about.instances, request.cells
+    if cells.most is None and kind != "whole":
+        cells = replace(cells, most=ALL)
+    return DataSpec(data, kind, cells=cells, reading=reading)
 
 
 def named_below(images: Sequence[Path]) -> tuple[Path, tuple[str, ...]]:
