@@ -270,8 +270,8 @@ def flatten(function: Callable[..., None], *, rows: bool = False, addresses: Seq
         for name, value in given.items():
             if name in empty and (isinstance(value, Path) or (isinstance(value, list) and Path() in value)):
                 raise BenchError(
-                    f"Got an empty text for {name_of(given['the_call'], name)}; expected a path. A variable of the shell "
-                    "that is not set gives an empty text; this folder is called '.'."
+                    f"Got an empty text for {name_of(given['the_call'], name)}; expected a path. A variable of the "
+                    "shell that is not set gives an empty text; this folder is called '.'."
                 )
             if isinstance(value, Path) and name not in addresses:
                 refuse_address(f"--{name.replace('_', '-')}", value)
