@@ -150,7 +150,8 @@ def check_dataset(dataset: Dataset, cache: Path | None = None) -> DataCheck:
     found = pd.DataFrame(sorted(bad.items()), columns=["path", "reason"])
     table = dataset.table[~dataset.table["path"].isin(bad)].reset_index(drop=True)
     if table.empty:
-        raise BenchError(f"Got {len(paths)} images, none of which can be decoded (first: {paths[0]}: {bad[paths[0]]}).")
+        images = counted(len(paths), "image")
+        raise BenchError(f"Got {images}, none of which can be decoded (first: {paths[0]}: {bad[paths[0]]}).")
     gone = dataset.table[~dataset.table["label"].isin(set(table["label"]))].drop_duplicates("label")
     lost = {label: f"none of its images can be decoded, e.g. {path}: {bad[path]}"
             for label, path in zip(gone["label"], gone["path"], strict=True)}  # fmt: skip

@@ -252,9 +252,8 @@ def _of_series(given: _Rows, reading: Reading) -> _Rows:
 def _nothing_left(data: Path, given: _Rows, problems: pd.DataFrame, layout: str) -> BenchError:
     first = f"{problems['path'].iloc[0]}: {problems['reason'].iloc[0]}" if len(problems) else "no rows"
     hint = where_they_are(given.root, given.rows["path"].tolist()) if data.is_file() and len(given.rows) else ""
-    return BenchError(
-        f"Got {problems['path'].nunique():,} images in {data}, none of which can be used ({first}).{hint} {layout}"
-    )
+    images = counted(problems["path"].nunique(), "image")
+    return BenchError(f"Got {images} in {data}, none of which can be used ({first}).{hint} {layout}")
 
 
 def _name(data: Path) -> str:

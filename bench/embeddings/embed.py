@@ -14,6 +14,7 @@ from bench.data.datasets import Dataset, load_dataset
 from bench.data.lost import lost_classes
 from bench.data.manifest import record_problems
 from bench.data.reading import AS_USUAL, Reading
+from bench.data.spellings import counted
 from bench.embeddings.extract import ExtractReport, bring_stored, extract
 from bench.embeddings.prepare import check_cutouts, check_views
 from bench.embeddings.store import DamagedRows, EmbeddingStore
@@ -103,7 +104,7 @@ def extract_encoders(
     kept = prepared.instances[~prepared.instances["path"].isin(bad)].reset_index(drop=True)
     if kept.empty:
         path, reason = found.iloc[0]
-        raise BenchError(f"Got {len(bad)} images, none of which can be used (first: {path}: {reason}).")
+        raise BenchError(f"Got {counted(len(bad), 'image')}, none of which can be used (first: {path}: {reason}).")
     was = prepared.instances.drop_duplicates("label")
     lost = was.loc[~was["label"].isin(set(kept["label"])), ["label", "path"]]
     if len(lost):

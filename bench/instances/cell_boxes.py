@@ -14,7 +14,7 @@ from bench.data.datasets import Dataset
 from bench.data.label_boxes import BOX, BOX_NAMES, has_boxes, read_boxes, scale_boxes
 from bench.data.label_csv import PATH_NAMES, path_column, read_scale
 from bench.data.paths import below
-from bench.data.spellings import NEVER_A_CLASS, column_name, in_one_form, one_form, without_missing
+from bench.data.spellings import NEVER_A_CLASS, column_name, counted, in_one_form, one_form, without_missing
 from bench.errors import BenchError, did_you_mean
 from bench.images import split_series
 from bench.images.orientation import UPRIGHT
@@ -111,10 +111,13 @@ def turned_images(dataset: Dataset, paths: Iterable[str]) -> list[str]:
 
 def of_turned(paths: Sequence[str], what: str) -> list[str]:
     """Return the sentence on what (boxes, masks) was drawn on images that were turned upright; none without them."""
+    if not paths:
+        return []
+    turned = counted(len(paths), "image was", "images were")
     return [
-        f"{len(paths)} images were turned upright, as the orientation in their files (EXIF) says, e.g. {paths[0]}: "
-        f"their {what} must have been drawn on the upright picture"
-    ] if paths else []  # fmt: skip
+        f"{turned} turned upright, as the orientation in the file (EXIF) says, e.g. {paths[0]}: the {what} must have "
+        "been drawn on the upright picture"
+    ]
 
 
 def _read(file: Path, column: str | None, units: str, notes: list[str]) -> pd.DataFrame:
@@ -168,7 +171,8 @@ def _match(given: pd.Series, known: list[str], file: Path, notes: list[str]) -> 
         found = found.where(~other, paths.str.casefold().map(unique).astype("string"))
         if same := int((other & found.notna()).sum()):
             row = paths[other & found.notna()].iloc[0]
-            notes.append(f"{same} cells name their image in another case than on disk, e.g. {row}")
+            cells = counted(same, "cell names its image", "cells name their image")
+            notes.append(f"{cells} in another case than on disk, e.g. {row}")
     if found.isna().all():
         raise BenchError(
             f"Got --cells {file.name}, of which no line is of an image in the data (e.g. '{given.iloc[0]}', where the "
@@ -177,6 +181,7 @@ def _match(given: pd.Series, known: list[str], file: Path, notes: list[str]) -> 
     if found.isna().any():
         strange = given[found.isna()]
         notes.append(
-            f"{len(strange)} cells are of {strange.nunique()} files that are not in the data, e.g. {strange.iloc[0]}"
+            f"{counted(len(strange), 'cell is', 'cells are')} of {counted(strange.nunique(), 'file')} not in the data, "
+            f"e.g. {strange.iloc[0]}"
         )
     return found

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bench.data.datasets import BOX, Dataset
+from bench.data.spellings import counted
 from bench.data.unused_tables import without_table
 from bench.errors import BenchError
 from bench.instances.blank import name_blanked, with_blank
@@ -77,8 +78,8 @@ def cut_instances(
     if name in FINDERS and len(rows):
         count = rows.groupby("path").size()
         asked.notes.insert(
-            0, f"{len(rows):,} cells of {len(count):,} images, {count.min()} to {count.max()} an image, "
-            f"median {count.median():g}"
+            0, f"{counted(len(rows), 'cell')} of {counted(len(count), 'image')}, {count.min()} to {count.max()} an "
+            f"image, median {count.median():g}"
         )  # fmt: skip
     if "shows" not in rows:
         rows = rows.assign(shows=pd.array([pd.NA] * len(rows), dtype="boolean"))

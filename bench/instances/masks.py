@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.data.datasets import BOX, Dataset
 from bench.data.manifest import scan
+from bench.data.spellings import counted
 from bench.images.label_values import VOID, read_label_image
 from bench.instances.cell_boxes import CellFiles, FoundCells, of_turned, turned_images
 from bench.instances.cell_cache import cells_of, look_at
@@ -130,7 +131,10 @@ def _another_size(size: np.ndarray, image: tuple[int, int], turned: bool) -> str
 
 def _of_slices(files: pd.DataFrame) -> list[str]:
     count = int((files["slices"] > 1).sum())
+    if not count:
+        return []
+    have = counted(count, "image has", "images have")
     return [
-        f"{count} images have several pages, and a mask has one: it must be drawn on what the encoder sees, which is "
-        "the first slice, or what its option @stack= makes of them"
-    ] * bool(count)
+        f"{have} several pages, and a mask has one: it must be drawn on what the encoder sees, which is the first "
+        "slice, or what its option @stack= makes of them"
+    ]

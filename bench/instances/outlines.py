@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bench.data.datasets import Dataset
+from bench.data.spellings import counted
 from bench.errors import BenchError
 from bench.images import ImageError, read_image
 from bench.instances.cell_boxes import CellFiles
@@ -85,8 +86,8 @@ def segment_images(
             write_atomically(made / f"{path}.png", _png(drawn))
         if not rows:
             raise BenchError(
-                f"Got {len(images):,} images, none of which can be decoded (first: {images.index[0]}); expected images "
-                "that other programs open. Say `bench data check`, which tells why."
+                f"Got {counted(len(images), 'image')}, none of which can be decoded (first: {images.index[0]}); "
+                "expected images that other programs open. Say `bench data check`, which tells why."
             )
         try:
             (out / TABLE).unlink(missing_ok=True)

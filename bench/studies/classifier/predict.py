@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from bench.data.reading import Reading
+from bench.data.spellings import counted
 from bench.embeddings.embed import DataSpec, OnProgress, Prepared, extract_encoders, prepare
 from bench.embeddings.store import DamagedRows
 from bench.errors import BenchError
@@ -206,9 +207,9 @@ def _same_kind(model: Model, prepared: Prepared) -> None:
     if len(other):
         first = other.iloc[0]
         raise BenchError(
-            f"Got {first['path']} with {first['channels']} channels ({len(other):,} of {len(table):,} images differ); "
-            f"expected {_or(about.channels)}, as the classifier was made for. Give images of that kind, or fit one on "
-            "yours."
+            f"Got {first['path']} with {counted(first['channels'], 'channel')} ({len(other):,} of {len(table):,} "
+            f"images differ); expected {_or(about.channels)}, as the classifier was made for. Give images of that "
+            "kind, or fit one on yours."
         )
     if about.um_per_px is None:
         return
