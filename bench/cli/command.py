@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,8 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 10_000}
 EMPTY = "bench.empty"
 #: What the library's message has for a word that belongs to no option.
 EXTRA = "unexpected extra argument"
+#: What it has for a word that starts with a dash and is no option.
+UNKNOWN = "No such option"
 #: What the library's messages, in any version, have for a value that is no number, or one out of its range.
 NUMBER_ERROR = re.compile("greater than|less than|not in the range|valid (integer|number|float)")
 #: The range that the library appends to the help of a number, e.g. "[default: 20; x>=1]" or "[2<=x<=8192]".
@@ -138,6 +141,8 @@ class BenchCommand(TyperCommand):
             return super().parse_args(ctx, args)
         except Exception as error:  # its class is at another place in every version of the library
             said = getattr(error, "message", "")
+            if UNKNOWN in said and (named := [word for word in words if word[:1] == "-" and os.path.lexists(word)]):
+                return ctx.fail(f"{said}. If you mean the file or folder {named[0]}, write ./{named[0]}.")
             if EXTRA not in said or not any("--data" in one.opts for one in self.params):
                 if getattr(error, "param", None) in self.params:
                     error.message = self._what_to_do(ctx, words, error)  # type: ignore[attr-defined]
@@ -165,7 +170,8 @@ class BenchCommand(TyperCommand):
     def _look_over(self, ctx: Any, args: list[str]) -> None:
         """Note which parameters were given an empty text, and which options were typed several times and count once."""
         values, _, typed = self.make_parser(ctx).parse_args(args=list(args))
-        ctx.meta[EMPTY] = {name for name, given in values.items() if given == "" or _holds_empty(given)}
+        several = {name: given if isinstance(given, list | tuple) else [given] for name, given in values.items()}
+        ctx.meta[EMPTY] = {name for name, texts in several.items() if "" in texts}
         times = Counter(one.name for one in typed)
         for one in self.params:
             if times[one.name] > 1 and not (one.multiple or getattr(one, "is_flag", False) or is_argument(one)):
@@ -198,10 +204,6 @@ class BenchGroup(TyperGroup):
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the examples."""
         write_examples(self, formatter)
-
-
-def _holds_empty(given: Any) -> bool:
-    return isinstance(given, list | tuple) and "" in given
 
 
 def leaves(group: TyperGroup) -> Iterator[tuple[str, Any]]:

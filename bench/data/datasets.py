@@ -261,7 +261,7 @@ def _name(data: Path) -> str:
     folder = full.parent if data.is_file() else full
     folder = folder.parent if folder.name == "raw" else folder
     name = full.stem if data.is_file() and full.stem.lower() != "index" else folder.name
-    return re.sub(r"[^\w.-]+", "_", one_form(name)) or "data"
+    return re.sub(r"[^\w.-]+", "_", one_form(name)).lstrip("-.") or "data"  # an option or a hidden folder otherwise
 
 
 def _in_tables(data: Path, tables: Mapping[str, tuple[str, ...]]) -> str:

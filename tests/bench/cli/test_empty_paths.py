@@ -34,3 +34,14 @@ def test_this_folder_has_a_name(bench, tmp_path, monkeypatch, save_png):
 def test_an_empty_path_is_no_path_in_python_either():
     with pytest.raises(library.BenchError, match="Got path=''; expected a path"):
         library.load_data("")
+
+
+def test_a_file_whose_name_starts_with_a_dash_is_named_with_its_folder(bench, tmp_path, monkeypatch, save_png):
+    monkeypatch.chdir(tmp_path)
+    save_png(tmp_path / "-nuc.png")
+    code, text = bench("predict", "cells.model", "-nuc.png", "--to", "p.csv")
+    assert code == 2 and "If you mean the file or folder -nuc.png, write ./-nuc.png." in text, text
+    code, text = bench("predict", "cells.model", "./-nuc.png", "--to", "p.csv")
+    assert code == 2 and "Got cells.model, which does not exist; expected a folder" in text, text
+    code, text = bench("predict", "cells.model", "-mito.png", "--to", "p.csv")
+    assert code == 2 and "No such option" in text and "If you mean" not in text, text
