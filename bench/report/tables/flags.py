@@ -93,8 +93,8 @@ def _contradiction(rows: pd.DataFrame, null: float) -> str:
     if above and one_row:
         return (
             f"The interval of the only row ({limits}) lies above guessing ({whole(null)}), but the test against chance "
-            f"finds no evidence that it is better ({tested}). Both are right: the interval says how different the score "
-            "may be with other slides, the test how often labels that mean nothing score as well. Trust the more "
+            f"finds no evidence that it is better ({tested}). Both are right: the interval says how different the "
+            "score may be with other slides, the test how often labels that mean nothing score as well. Trust the more "
             "cautious of the two, here the test"
         )
     if above:
@@ -111,8 +111,9 @@ def _contradiction(rows: pd.DataFrame, null: float) -> str:
     )
     return (
         f"The interval of the {'only' if one_row else 'best'} row ({limits}) reaches down to guessing ({whole(null)}), "
-        f"but the test against chance finds it better ({tested}). Both are right: {why}; the test asks only whether the predictions have "
-        "anything to do with the labels of these slides. So there is some skill, but it is not known how much"
+        f"but the test against chance finds it better ({tested}). Both are right: {why}; the test asks only whether "
+        "the predictions have anything to do with the labels of these slides. So there is some skill, but it is not "
+        "known how much"
     )
 
 
