@@ -22,6 +22,7 @@ LATE = "took longer than"
 NO_MEMORY = "not enough memory for it; free some, or use a machine with more"
 PASSING = ("cannot be opened", "missing codec", "no channel", "reading ", TOO_LARGE_AT_ONCE, NO_SERIES, CHANGED, LATE,
            NO_MEMORY)  # fmt: skip
+ALPHA = "its transparency (alpha) is not read: transparent pixels show the colours that are stored for them"  # a remark
 COLORS = ("red", "green", "blue")  # what the channels of a colour image are called
 EXACT = 2**24  # integers up to here are the same in float32
 STEPS = 256  # levels of the range of values that have to be told apart
