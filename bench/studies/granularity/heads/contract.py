@@ -63,11 +63,6 @@ class Draw:
         """Return the number of the group of each bag, int (B,)."""
         return np.arange(len(bags)) if self.group is None else self.group[bags.rows[bags.start]]
 
-    @property
-    def scored_rows(self) -> np.ndarray:
-        """Members of the test bags, then the test cells: rows of X."""
-        return np.concatenate([self.test_bags.rows, self.test_cells])
-
 
 class BagScored(NamedTuple):
     """Class probabilities, float: of the test bags, (B, K), and of the test cells, (t, K). Rows sum to 1."""
