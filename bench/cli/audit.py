@@ -19,8 +19,8 @@ from bench.cli.options.reading import words
 from bench.cli.startup import imports
 from bench.cli.tables import make_column, make_table
 from bench.data.layout import existing
-from bench.data.spellings import counted
 from bench.errors import BenchError
+from bench.text import counted
 
 if TYPE_CHECKING:
     from bench.studies.audit.run import Audit

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.cli.streams import DataConsole
 from bench.cli.tables import make_column, make_table
-from bench.data.spellings import counted
-from bench.text import sentence
+from bench.text import counted, sentence
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -81,9 +81,9 @@ def next_up(
 
 def _show(found: Next) -> None:
     from bench.data.chosen_by import BY_LOT, CHOSEN_BY
-    from bench.data.spellings import counted
     from bench.studies.label_next.page import nearest_words, verdict
     from bench.studies.label_next.table import CHECK, NEW, TABLE
+    from bench.text import counted
 
     print_notes(found.notes)
     print_rows(found.table)

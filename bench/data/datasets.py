@@ -30,12 +30,13 @@ from bench.data.paths import OUTSIDE, as_on_disk, below, is_below, refuse_paths,
 from bench.data.reading import AS_USUAL, UNLABELLED, Reading
 from bench.data.scales import with_scale
 from bench.data.search import found_by_name, unlisted
-from bench.data.spellings import alike, counted, one_form
+from bench.data.spellings import alike, one_form
 from bench.data.strewn import refuse_data_as_results, results_note, strewn_note
 from bench.data.unlabelled import read_unlabelled
 from bench.data.unused_tables import unused_tables
 from bench.errors import BenchError
 from bench.images import file_of, split_series
+from bench.text import counted
 
 COLUMNS = ["path", "digest", *BOX, "label", "level", "group", "source", "split", "mask", "um_per_px",
            "height", "width", "channels", "pages", "dtype"]  # fmt: skip

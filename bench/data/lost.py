@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from bench.data.among import among
-from bench.data.spellings import counted, one_form
+from bench.data.spellings import one_form
 from bench.errors import BenchError, did_you_mean
+from bench.text import counted
 
 SHOWN = 3
 

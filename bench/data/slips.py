@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bench.data.spellings import counted
+from bench.text import counted
 
 FEW = 0.1  # of a slide's items, or one item
 OWN = 0.8  # share of a class in a slide of its own

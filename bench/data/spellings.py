@@ -92,8 +92,3 @@ def _number(name: str) -> str:
         return name
     whole, _, part = name.lstrip("+").partition(".")
     return f"{whole.lstrip('0') or '0'}.{part.rstrip('0')}"
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """Return '1 file' or '1,200 files'."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

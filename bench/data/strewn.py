@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bench.data.spellings import counted
 from bench.errors import BenchError
+from bench.text import counted
 
 #: Folders, in lower case.
 FOLDERS = frozenset({

@@ -13,8 +13,8 @@ from bench.data.among import among
 from bench.data.datasets import Dataset
 from bench.data.separability import source_warnings
 from bench.data.slips import find_slips, slip_warnings
-from bench.data.spellings import counted
 from bench.images import COLORS
+from bench.text import counted
 
 SHOWN = 3  # files that are skipped for one reason and named; remarks of files
 

@@ -14,13 +14,13 @@ from bench.data.datasets import Dataset, load_dataset
 from bench.data.lost import lost_classes
 from bench.data.manifest import record_problems
 from bench.data.reading import AS_USUAL, Reading
-from bench.data.spellings import counted
 from bench.embeddings.extract import ExtractReport, bring_stored, extract
 from bench.embeddings.prepare import check_cutouts, check_views
 from bench.embeddings.store import DamagedRows, EmbeddingStore
 from bench.errors import BenchError
 from bench.instances.cell_boxes import CellFiles
 from bench.instances.cut import cut_instances
+from bench.text import counted
 from bench.work.calls import Engine
 from bench.work.local import LOCAL
 from encoders import DEFAULT, EncoderError, EncoderSpec, resolve

@@ -19,6 +19,7 @@ from bench.embeddings.spread import opened
 from bench.embeddings.station import BLOCK, Recipe
 from bench.embeddings.store import EmbeddingStore
 from bench.storage.buckets.mirror import mirror_of
+from bench.text import counted
 from bench.work.calls import Engine
 from bench.work.local import LOCAL
 from encoders import EncoderSpec, find_placement
@@ -42,7 +43,7 @@ class ExtractReport:
             text += "; nothing to do"
         if self.set_aside:
             count = len(self.set_aside)
-            text += f"; {count} damaged shard{'s' * (count != 1)} set aside"
+            text += f"; {counted(count, 'damaged shard')} set aside"
         return text
 
 

@@ -14,11 +14,12 @@ from bench.data.datasets import Dataset
 from bench.data.label_boxes import BOX, BOX_NAMES, has_boxes, read_boxes, scale_boxes
 from bench.data.label_csv import PATH_NAMES, path_column, read_scale
 from bench.data.paths import below
-from bench.data.spellings import NEVER_A_CLASS, column_name, counted, in_one_form, one_form, without_missing
+from bench.data.spellings import NEVER_A_CLASS, column_name, in_one_form, one_form, without_missing
 from bench.errors import BenchError, did_you_mean
 from bench.images import split_series
 from bench.images.orientation import UPRIGHT
 from bench.instances.annotations.files import is_annotation, marked_cells
+from bench.text import counted
 
 LAYOUT = "Expected columns path,x0,y0,x1,y1 (pixels), one line a cell, and any column with the cell's label."
 SHOWN = 6  # columns that are offered

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from bench.data.datasets import BOX, Dataset
-from bench.data.spellings import counted
 from bench.data.unused_tables import without_table
 from bench.errors import BenchError
 from bench.instances.blank import name_blanked, with_blank
@@ -23,6 +22,7 @@ from bench.instances.shown import shows_label, wrongly_inherited
 from bench.instances.tiles import cut_tiles, read_tiles, with_foreground
 from bench.instances.windows import Window, boxes_of_cells, cut_windows, set_boxes
 from bench.seeds import keyed_uniform
+from bench.text import counted
 
 COLUMNS = [
     "instance", "path", "digest", *BOX, "label", "level", "group", "source", "split", "image", "cell_label", "shows",
@@ -69,7 +69,7 @@ def cut_instances(
     asked = InstanceRequest(kind, tuple(words), source, cache, on_progress)
     if name not in KINDS:
         raise asked.refuse()
-    _refuse_unread(name, kind, source, boxed=dataset.table["x0"].notna().any())
+    _refuse_unread(name, kind, source, boxed=bool(dataset.table["x0"].notna().any()))
     rows, reasons = KINDS[name](dataset, asked)
     rows = rows.assign(instance=pd.Series(_names(rows), index=rows.index, dtype="str"))
     most = most_of(kind, source)
@@ -229,10 +229,9 @@ def _at_most(rows: pd.DataFrame, most: int | None, notes: list[str]) -> pd.DataF
     drawn = pd.Series(places_in_draw(rows["instance"].tolist()), index=rows.index)
     kept = rows[drawn.groupby(rows["path"]).rank(method="first") <= most]
     images = int((rows.groupby("path").size() > most).sum())
-    crowded = f"{images} image{'s' * (images != 1)}"
+    left = counted(len(rows) - len(kept), "instance was", "instances were")
     notes.append(
-        f"{len(rows) - len(kept):,} instances of {crowded} were left out: {most} of one image are kept, drawn by hash "
-        "(--max-instances)"
+        f"{left} left out, of {counted(images, 'image')}: {most} of one image are kept, drawn by hash (--max-instances)"
     )
     return kept
 

@@ -10,13 +10,13 @@ import pandas as pd
 
 from bench.data.datasets import BOX, Dataset
 from bench.data.manifest import scan
-from bench.data.spellings import counted
 from bench.images.label_values import VOID, read_label_image
 from bench.instances.cell_boxes import CellFiles, FoundCells, of_turned, turned_images
 from bench.instances.cell_cache import cells_of, look_at
 from bench.instances.mask_doubts import doubts_of
 from bench.instances.mask_files import mask_files
 from bench.seeds import content_name
+from bench.text import counted
 
 VERSION = 2  # raised when the same mask would give other cells
 SCALARS = ("size", "pieces", "torn", "small", "wide", "split", "values", "full", "void")

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from bench.data.datasets import Dataset
-from bench.data.spellings import counted
 from bench.errors import BenchError
 from bench.images import ImageError, read_image
 from bench.instances.cell_boxes import CellFiles
@@ -23,6 +22,7 @@ from bench.instances.segmented import label_images
 from bench.storage.atomic import refusal, write_atomically
 from bench.storage.scratch import scratch
 from bench.storage.tables import write_csv
+from bench.text import counted
 
 YELLOW = (255, 255, 0)
 FOLDER, TABLE = "outlines", "cells.csv"

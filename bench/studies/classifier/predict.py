@@ -19,7 +19,6 @@ import numpy as np
 import pandas as pd
 
 from bench.data.reading import Reading
-from bench.data.spellings import counted
 from bench.embeddings.embed import DataSpec, OnProgress, Prepared, extract_encoders, prepare
 from bench.embeddings.store import DamagedRows
 from bench.errors import BenchError
@@ -28,6 +27,7 @@ from bench.instances.cell_boxes import CellFiles
 from bench.studies.classifier.encoder import encoder_of, origin_note
 from bench.studies.classifier.from_images import NONE
 from bench.studies.classifier.model import BLOCK, Answers, Asked, Model
+from bench.text import counted
 from bench.work.calls import Engine
 from bench.work.local import LOCAL
 from encoders import EncoderSpec

@@ -154,7 +154,7 @@ def test_of_an_image_full_of_cells_a_hash_chooses_and_more_of_them_are_nested(da
     assert counts["a/1.png"] == 20 and counts["b/4.png"] == 1
     assert set(few.table["instance"]) < set(more.table["instance"])
     assert few.table[few.table["path"] == "a/1.png"]["x0"].max() > 20  # and not the first ones
-    assert any(note.startswith("1,880 instances of 1 image were left out: 20 of one image") for note in few.notes)
+    assert any(note.startswith("1,880 instances were left out, of 1 image: 20 of one image") for note in few.notes)
     assert cut_instances(data, "boxes:2", CellFiles(source)).table.groupby("path").size().max() == 200
     assert len(cut_instances(data, "tiles:2").table) == 4 * 600
     assert len(cut_instances(data, "tiles:2", CellFiles(most=7)).table) == 4 * 7
