@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +72,6 @@ class Audit:
     dataset: Dataset
     about: AuditPage
     notes: tuple[str, ...] = ()
-    warned: tuple[str, ...] = field(default=())
 
 
 def audit(
@@ -122,7 +121,7 @@ def audit(
     put_together(folder, files, {"data": content_of(prepared.dataset.table)})
     return Audit(
         folder=folder, findings=findings, labels=found, dataset=prepared.dataset, about=about,
-        notes=tuple(filter(None, (*about.notes, kept))), warned=warned,
+        notes=tuple(filter(None, (*about.notes, kept))),
     )  # fmt: skip
 
 

@@ -73,6 +73,14 @@ def test_an_embedding_is_made_once_and_its_rows_are_those_of_its_instances(here)
     assert np.array_equal(changed.X[0], first.X[1]) and changed.encoder == "color-stats"
 
 
+def test_copies_among_the_rows_of_an_embedding_are_no_vectors_that_were_stored_before(here):
+    first, *_ = sorted(Path("demo/raw").rglob("*.png"))
+    (first.parent / "copy.png").write_bytes(first.read_bytes())
+    text = str(bench.embed("demo/raw", "color-stats"))
+    assert "0 of the vectors were stored before" in text and "1 row is a copy of another." in text
+    assert " 0 were made. 1 row is a copy of another." in str(bench.embed("demo/raw", "color-stats"))
+
+
 def test_a_run_is_tables_of_pandas_that_lie_in_a_folder_and_are_not_made_twice(here):
     data = bench.load_data("demo/raw", group_pattern=GROUPS)
     run = bench.run(data, encoders="texture,color-stats", noise=[0, 0.4], **QUICK)
