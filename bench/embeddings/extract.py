@@ -79,7 +79,7 @@ def extract(
     names = table["instance"].to_numpy(str)
     missing = {spec.name: ~store.has(spec.key, names) for spec in specs}
     if device != "auto" and engine.here:
-        find_placement(device, 1)  # a wrong one is told even where nothing would run on it
+        find_placement(device, 1)  # raises for a wrong device even where nothing is left to embed
     seeing, outside = [s for s in wanted if not s.vectors], [s for s in wanted if s.vectors]
     recipe = Recipe(
         table=table, root=root, specs=seeing, store=store.root, device=device, keep_pixels=keep_pixels,

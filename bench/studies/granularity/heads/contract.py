@@ -135,7 +135,7 @@ class BagHead:
         return "fixed" if "l2" in self.settings else "auto"
 
     def with_base(self, base: str) -> BagHead:
-        """Return the same on another head of `bench.heads`; only for heads that rest on one."""
+        """Return this head resting on another one of `bench.heads`; only for heads that rest on one."""
         return replace(self, name=f"{self.name}:{base}", settings={**self.settings, "base": base})
 
 
