@@ -90,7 +90,8 @@ def boxes_of(dataset: Dataset, source: CellFiles) -> FoundCells:
     kept = set(cells["path"])
     notes += of_turned(turned_images(dataset, cells["path"]), "boxes")
     reasons = {
-        str(path): f"only {len(part)} of its cells: {part.iloc[0]}" if path in kept else f"no cell: {part.iloc[0]}"
+        str(path): f"used without {len(part):,} of its cells: {part.iloc[0]}" if path in kept else
+        f"no cell: {part.iloc[0]}"
         for path, part in outside.groupby("path")["reason"]
     }
     return FoundCells(cells.drop(columns=["width", "height"]), reasons, tuple(notes))

@@ -78,14 +78,19 @@ def cut_instances(
     if name in FINDERS and len(rows):
         count = rows.groupby("path").size()
         asked.notes.insert(
-            0, f"{counted(len(rows), 'cell')} of {counted(len(count), 'image')}, {count.min()} to {count.max()} an "
-            f"image, median {count.median():g}"
+            0, f"{counted(len(rows), 'cell')} of {counted(len(count), 'image')}, {_range_of(count)}"
         )  # fmt: skip
     if "shows" not in rows:
         rows = rows.assign(shows=pd.array([pd.NA] * len(rows), dtype="boolean"))
     asked.notes.extend(wrongly_inherited(rows))
     dataset = _without(dataset, rows, reasons, asked)
     return Instances(dataset, rows[COLUMNS].reset_index(drop=True), tuple(asked.notes))
+
+
+def _range_of(count: pd.Series) -> str:
+    """Return how many there are of an image: '1 to 200 an image, median 12', or '1 an image' where all have as many."""
+    low, high = count.min(), count.max()
+    return f"{low:,} an image" if low == high else f"{low:,} to {high:,} an image, median {count.median():g}"
 
 
 def _refuse_unread(name: str, kind: str, source: CellFiles, *, boxed: bool) -> None:

@@ -90,7 +90,7 @@ def test_what_cannot_be_used_is_listed_and_the_rest_goes_on(data, cells):
     cut = cut_instances(data, "boxes:16", CellFiles(cells(*GOOD, *bad), "kind"))
     assert len(cut.table) == len(GOOD) + 1
     assert cut.dataset.problems.to_numpy().tolist() == [
-        ["a/1.png", "only 2 of its cells: box 70 5 80 15 holds no pixel of the image"]
+        ["a/1.png", "used without 2 of its cells: box 70 5 80 15 holds no pixel of the image"]
     ]
     assert any(note.startswith("1 cell is of 1 file not in the data, e.g. c/9.png") for note in cut.notes)
     assert any("1 of " in note and " boxes reach beyond their image" in note for note in cut.notes)
