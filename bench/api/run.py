@@ -64,7 +64,7 @@ def run(
     data : Data, str or path
         What `load_data` returned, or a path for it.
     encoders : str or sequence of str, default=()
-        Encoders or variants, e.g. ["dino@size=448", "texture"]. None of them: all that are embedded already.
+        Encoders or variants, e.g. ["dino@size=448", "texture"]. Empty: all that are embedded already.
     heads : str or sequence of str, default=("knn", "centroid", "logreg", "xgboost")
         Heads; `list_heads` lists them. "finetune" and "finetune-last" train the network of an encoder instead, all of
         it or its last layers, on the same draws; that takes seconds to minutes a fit.
