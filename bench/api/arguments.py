@@ -17,7 +17,7 @@ from bench.data.spellings import one_form
 from bench.errors import BenchError
 from bench.storage.buckets.address import TAKEN_BY, is_address
 from bench.text import plain
-from encoders import split_names
+from encoders import find_placement, split_names
 
 PathLike = str | os.PathLike[str]
 Number = TypeVar("Number", int, float)
@@ -101,6 +101,14 @@ def text(value: object, name: str, example: str) -> str:
     if not isinstance(value, str):
         raise wrong(name, value, f"a text, e.g. {example!r}")
     return value
+
+
+def device(value: object, name: str) -> str:
+    """Return where something runs, as text; EncoderError for a device that is not there."""
+    found = text(value, name, "cuda")
+    if found not in ("auto", "cpu"):
+        find_placement(found, 1)
+    return found
 
 
 def path(value: object, name: str) -> Path:

@@ -163,7 +163,7 @@ def audit(
             name=arguments.text_or_none(name, "name"),
         )
         done = audit_all(
-            request, command=typed, device=arguments.text(device, "device", "cuda"),
+            request, command=typed, device=arguments.device(device, "device"),
             workers=arguments.whole_or_none(workers, "workers") or os.cpu_count() or 1, on_progress=report,
         )  # fmt: skip
         fitted = done.labels.fitted

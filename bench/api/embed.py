@@ -147,7 +147,7 @@ def embed(
         precision = arguments.text(precision, "precision", AUTO)
         check_precision_word(precision)
         [found], _ = resolve_all(names, allow_missing=False)
-        device = arguments.text(device, "device", "cuda")
+        device = arguments.device(device, "device")
         prepared = prepare(spec, folder, report)
         chosen: tuple[str, ...] = ()
         if precision == AUTO:

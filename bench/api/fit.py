@@ -92,7 +92,7 @@ def fit(
             heads=arguments.words(heads, "heads", "['logreg']"),
             bag_heads=arguments.words(bag_heads, "bag_heads", "['mean-pool']"),
         )  # fmt: skip
-        made = fit_model(request, device=arguments.text(device, "device", "cuda"), on_progress=report)
+        made = fit_model(request, device=arguments.device(device, "device"), on_progress=report)
     return Classifier(model=made.model, out=folder)
 
 

@@ -165,7 +165,7 @@ def next_labels(
             name=arguments.text_or_none(name, "name"),
         )
         done = propose(
-            request, device=arguments.text(device, "device", "cuda"),
+            request, device=arguments.device(device, "device"),
             workers=arguments.whole_or_none(workers, "workers") or os.cpu_count() or 1, on_progress=report,
         )  # fmt: skip
         return NextLabels(

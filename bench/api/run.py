@@ -205,8 +205,8 @@ def run(
         with bars(arguments.flag(progress, "progress")) as report:
             done = run_request(
                 request,
-                device=arguments.text(device, "device", "cuda"),
-                fit_device=arguments.text(fit_device, "fit_device", "cuda"),
+                device=arguments.device(device, "device"),
+                fit_device=arguments.device(fit_device, "fit_device"),
                 workers=arguments.whole_or_none(workers, "workers") or os.cpu_count() or 1,
                 memory=arguments.number_or_none(memory, "memory"),
                 command=typed,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from bench.data.layout import LAYOUT, existing, layout_for
 from bench.data.lost import leave_out, lost_classes, without_images
 from bench.data.manifest import positions, scan, stat_files
 from bench.data.mask_names import masks_beside
-from bench.data.paths import OUTSIDE, as_on_disk, below, is_below, refuse_paths, where_they_are
+from bench.data.paths import OUTSIDE, as_on_disk, below, is_below, refuse_paths, spelled_otherwise, where_they_are
 from bench.data.reading import AS_USUAL, UNLABELLED, Reading
 from bench.data.scales import with_scale
 from bench.data.search import found_by_name, unlisted
@@ -163,7 +163,7 @@ def _from_csv(data: Path, group_column: str | None, reading: Reading, notes: lis
     spelled = as_on_disk(root, lacking)
     spelled |= found_by_name(root, [path for path in lacking if path not in spelled])
     if spelled:
-        notes += _spelled(spelled, data.name)
+        notes += spelled_otherwise(spelled, data.name)
         rows["path"] = rows["path"].replace({path: file for path, (file, _) in spelled.items()})
         paths = sorted(set(rows["path"]) - refused.keys())
         stat, links = stat_files(root, paths)
@@ -185,16 +185,6 @@ def _from_names(data: Path, group_column: str | None, reading: Reading, notes: l
     return _Rows(data, rows_of(paths, [UNLABELLED] * len(paths), None), kept, stat, links, refused)
 
 
-def _spelled(found: Mapping[str, tuple[str, str]], file: str) -> Iterator[str]:
-    """Say of which paths in a CSV the files are spelled otherwise, by how."""
-    ways: dict[str, list[str]] = {}
-    for path, (place, way) in found.items():
-        ways.setdefault(way, []).append(path if one_form(path) == one_form(place) else f"{path} for {place}")
-    for way, examples in ways.items():
-        what, are = counted(len(examples), "path"), "is" if len(examples) == 1 else "are"
-        yield f"{what} of {file} {are} spelled otherwise than on disk ({way}), e.g. {examples[0]}"
-
-
 def _from_folder(data: Path, group_column: str | None, reading: Reading, notes: list[str]) -> _Rows:
     told: list[str] = []
     read = read_label_folder if reading.labelled else read_unlabelled
@@ -212,6 +202,9 @@ def _from_folder(data: Path, group_column: str | None, reading: Reading, notes: 
     if group_column:
         hint = f" --data {data / min(tables)} has columns." if tables else " Use --group-pattern."
         raise BenchError(f"Got group column '{group_column}' for folder {data}; expected a CSV.{hint}")
+    if reading.drawn_only:
+        expected = "expected the label table that `bench label` wrote, which marks what was drawn"
+        raise BenchError(f"Got --drawn-only for folder {data}; {expected}. Otherwise leave --drawn-only out.")
     if rows.empty:
         raise no_images(data, found, labelled=reading.labelled)
     notes += told

@@ -21,7 +21,7 @@ from bench.embeddings.missing import left_out
 from bench.embeddings.views import read_views
 from bench.errors import BenchError
 from bench.fitting.views import Embedded
-from bench.heads import get_heads
+from bench.heads import get_heads, no_head
 from bench.report.pages.page import page_bytes
 from bench.report.tables.merge import find_runs
 from bench.runs.place import content_of_run, keep_tables
@@ -127,7 +127,8 @@ def audit(
 
 def check(request: AuditRequest) -> None:
     """Raise BenchError for what an audit cannot be asked."""
-    get_heads(request.heads)
+    if not get_heads(request.heads):
+        raise no_head()
     check_folder_name(request.name)
     if request.source.instances != "whole":
         raise BenchError(
