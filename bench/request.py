@@ -18,7 +18,7 @@ from bench.fitting.finetune.recipe import KINDS, split_heads
 from bench.fitting.plan import Sweep, plan_sweep
 from bench.fitting.tuned import leave_out
 from bench.fitting.views import Embedded, View
-from bench.heads import get_heads
+from bench.heads import get_heads, no_head
 from bench.protocol.foreign import hold_out
 from bench.protocol.noise import KINDS as NOISE_KINDS
 from bench.protocol.noise_inputs import check_spaces
@@ -82,6 +82,8 @@ def resolve_request(
     device, measure: where a precision is to be chosen, see `choose_precisions`.
     """
     _check_precision(request)
+    if not request.heads and request.zero_shot is False:
+        raise no_head()
     get_heads(split_heads(request.heads)[0], beside=tuple(KINDS))
     check_folder_name(request.name, "run name")
     called = {split_alias(text)[0]: text for text in request.encoders if split_alias(text)[0]}

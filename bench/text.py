@@ -1,4 +1,4 @@
-"""Text from files is data: `plain` makes any of it one line of visible characters.
+"""Words for people: text from files in one line of visible characters (`plain`), and how many of something there are.
 
 Names of classes, files, groups, channels and encoders come from other people's folders and tables. Shown raw, an escape
 sequence may clear a terminal, a line break may forge a line of a report, and a bidirectional control may make a name
@@ -45,3 +45,8 @@ def _is_seen(text: str, i: int) -> bool:
 
 def _spelt(c: str) -> str:
     return c.encode("unicode_escape").decode("ascii")
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return how many there are of something, e.g. '1 file', '1,200 files'; many: the plural where it is no mere s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

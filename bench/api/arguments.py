@@ -17,7 +17,7 @@ from bench.data.spellings import one_form
 from bench.errors import BenchError
 from bench.storage.buckets.address import TAKEN_BY, is_address
 from bench.text import plain
-from encoders import split_names
+from encoders import find_placement, split_names
 
 PathLike = str | os.PathLike[str]
 Number = TypeVar("Number", int, float)
@@ -103,10 +103,20 @@ def text(value: object, name: str, example: str) -> str:
     return value
 
 
+def device(value: object, name: str) -> str:
+    """Return where something runs, as text; EncoderError for a device that is not there."""
+    found = text(value, name, "cuda")
+    if found not in ("auto", "cpu"):
+        find_placement(found, 1)
+    return found
+
+
 def path(value: object, name: str) -> Path:
     """Return a path, ~ replaced by the home folder."""
     if not isinstance(value, (str, os.PathLike)) or not isinstance(os.fspath(value), str):
         raise wrong(name, value, "a path, as text or pathlib.Path")
+    if value == "":  # pathlib would take it for the folder that Python runs in
+        raise wrong(name, value, "a path; '.' is the folder that Python runs in")
     if is_address(value):
         raise wrong(name, value, f"a local path; addresses of object stores are for --data and --out of {TAKEN_BY}")
     return Path(value).expanduser()

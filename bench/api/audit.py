@@ -102,7 +102,7 @@ def audit(
     data : Data, str or path
         What `load_data` returned, of whole images or labelled regions, or a path for it.
     encoders : str or sequence of str, default=()
-        Encoders whose embeddings labels are held against. None: those that are stored for this data, or the default
+        Encoders whose embeddings labels are held against. Empty: those that are stored for this data, or the default
         one. Colour, texture and size are judged along.
     heads : str or sequence of str, default=("knn", "ridge", "logreg", "lda", "centroid")
         Heads on them: "knn", "ridge", "logreg", "lda", "centroid" and others that `list_heads` lists.
@@ -163,7 +163,7 @@ def audit(
             name=arguments.text_or_none(name, "name"),
         )
         done = audit_all(
-            request, command=typed, device=arguments.text(device, "device", "cuda"),
+            request, command=typed, device=arguments.device(device, "device"),
             workers=arguments.whole_or_none(workers, "workers") or os.cpu_count() or 1, on_progress=report,
         )  # fmt: skip
         fitted = done.labels.fitted

@@ -233,7 +233,7 @@ class Classifier(Shows):
                 encoder=None if given.encoder is None else arguments.text(given.encoder, "encoder", "file:new.parquet"),
                 out=self.out,
             )  # fmt: skip
-            device = arguments.text(given.device, "device", "cuda")
+            device = arguments.device(given.device, "device")
             return predict_all(self.model, request, write, device=device, on_progress=report)
 
     def save(self, folder: PathLike) -> Path:

@@ -14,7 +14,6 @@ from bench.api.words import in_python, python_words, reasons_in_python
 from bench.data.check import DataCheck, check_dataset
 from bench.data.datasets import Dataset, load_dataset
 from bench.data.reading import Reading, check_units
-from bench.data.spellings import counted
 from bench.data.warnings import data_warnings, skipped
 from bench.embeddings.embed import DataSpec
 from bench.instances.cell_boxes import CellFiles
@@ -22,6 +21,7 @@ from bench.instances.cut import count_instances, cut_instances
 from bench.progress import bars
 from bench.shown import Items, Part, Shows, Table, Title
 from bench.storage.notices import take_notices
+from bench.text import counted
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)

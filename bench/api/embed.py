@@ -11,7 +11,6 @@ from bench.api import arguments
 from bench.api.arguments import PathLike
 from bench.api.data import Data, as_data
 from bench.api.words import in_python, python_words, reasons_in_python
-from bench.data.spellings import counted
 from bench.data.warnings import skipped
 from bench.embeddings.embed import embed as embed_all
 from bench.embeddings.embed import prepare
@@ -20,6 +19,7 @@ from bench.embeddings.precision_choice import AUTO, check_precision_word, choose
 from bench.progress import bars
 from bench.shown import Items, Part, Shows, Table, Title
 from bench.storage.notices import take_notices
+from bench.text import counted
 from encoders import expand
 
 
@@ -67,10 +67,12 @@ class Embedding(Shows):
 
     def _parts(self) -> list[Part]:
         n, d = self.X.shape
+        unlike = self.instances["instance"].nunique()
+        copies = f" {counted(n - unlike, 'row is a copy', 'rows are copies')} of another." if n > unlike else ""
         counts = self.instances.groupby("label").agg(instances=("path", "size"), groups=("group", "nunique"))
         return [
             Title(text=f"{self.encoder}: {counted(n, 'instance')} x {counted(d, 'dimension')}, {self.X.dtype}"),
-            f"{n - self.made:,} of the vectors were stored before, {self.made:,} were made.",
+            f"{unlike - self.made:,} of the vectors were stored before, {self.made:,} were made.{copies}",
             Table(head=("class", *counts), rows=list(counts.itertuples(name=None))),
             Items(heading="Skipped", items=skipped(self.problems)),
             Items(heading="To know", items=self.notes),
@@ -145,7 +147,7 @@ def embed(
         precision = arguments.text(precision, "precision", AUTO)
         check_precision_word(precision)
         [found], _ = resolve_all(names, allow_missing=False)
-        device = arguments.text(device, "device", "cuda")
+        device = arguments.device(device, "device")
         prepared = prepare(spec, folder, report)
         chosen: tuple[str, ...] = ()
         if precision == AUTO:

@@ -92,7 +92,7 @@ def fit(
             heads=arguments.words(heads, "heads", "['logreg']"),
             bag_heads=arguments.words(bag_heads, "bag_heads", "['mean-pool']"),
         )  # fmt: skip
-        made = fit_model(request, device=arguments.text(device, "device", "cuda"), on_progress=report)
+        made = fit_model(request, device=arguments.device(device, "device"), on_progress=report)
     return Classifier(model=made.model, out=folder)
 
 
@@ -121,7 +121,7 @@ def load_model(folder: PathLike, *, out: PathLike = "results") -> Classifier:
     >>> import bench
     >>> bench.load_model("nowhere.model")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    bench.errors.BenchError: Got nowhere.model, and there is no model.json in it; ...
+    bench.errors.BenchError: Got nowhere.model, which does not exist; ...
     """
     with python_words():
         return Classifier(model=read_model(arguments.path(folder, "folder")), out=arguments.path(out, "out"))

@@ -44,7 +44,7 @@ def label(
     to : str or path, optional
         The label table, in the folder of the images or in one above it. None: NAME-labels.csv beside the data.
     classes : str or sequence of str, default=()
-        The classes to choose from. None: those of the data; more can be typed in the cell.
+        The classes to choose from. Empty: those of the data; more can be typed in the cell.
     order : str, default="random"
         Which comes first: "random", "path", "audit" for what `bench.audit` doubts, or "next" for what
         `bench.next_labels` proposes.

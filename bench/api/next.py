@@ -17,7 +17,7 @@ from bench.data.chosen_by import CHOSEN_BY
 from bench.progress import bars
 from bench.shown import Items, Part, Shows, Table, Title
 from bench.storage.notices import take_notices
-from bench.studies.label_next.page import nearest_words, verdict
+from bench.studies.label_next.page import item_words, nearest_words, verdict
 from bench.studies.label_next.run import AUTO, COUNT, NextRequest
 from bench.studies.label_next.run import next_labels as propose
 from bench.studies.label_next.table import CHECK, NEW
@@ -63,11 +63,11 @@ class NextLabels(Shows):
     def _parts(self) -> list[Part]:
         new = self.table[self.table["task"] == NEW].head(SHOWN).to_dict("records")
         again = self.table[self.table["task"] == CHECK].to_dict("records")
-        rows = [(one["path"], one[CHOSEN_BY], one["why"], nearest_words(one)) for one in new]
+        rows = [(item_words(one), one[CHOSEN_BY], one["why"], nearest_words(one)) for one in new]
         return [
             Title(text=" ".join(self.verdict)),
             Table(head=("label next", "by", "why", "nearest labels"), rows=rows, texts=4),
-            Items(heading="Labels to look at again", items=[f"{one['path']}: {one['why']}" for one in again]),
+            Items(heading="Labels to look at again", items=[f"{item_words(one)}: {one['why']}" for one in again]),
             Items(heading="To know", items=self.notes),
             f"The list: {self.folder / 'next.csv'}",
         ]
@@ -102,7 +102,7 @@ def next_labels(
         How the images are picked that are not drawn at random: "auto" (by the number of labels), "random", "kmeans++",
         "typiclust", "maxherding", "margin", "balanced", "badge", "uherding" or "committee".
     encoders : str or sequence of str, default=()
-        Encoders whose embeddings are looked at. None: those that are stored for this data, or the default one.
+        Encoders whose embeddings are looked at. Empty: those that are stored for this data, or the default one.
     any_image : bool, default=False
         Also propose images that look blank, out of focus, too dark or saturated.
     seed : int, default=0
@@ -165,7 +165,7 @@ def next_labels(
             name=arguments.text_or_none(name, "name"),
         )
         done = propose(
-            request, device=arguments.text(device, "device", "cuda"),
+            request, device=arguments.device(device, "device"),
             workers=arguments.whole_or_none(workers, "workers") or os.cpu_count() or 1, on_progress=report,
         )  # fmt: skip
         return NextLabels(

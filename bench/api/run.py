@@ -64,7 +64,7 @@ def run(
     data : Data, str or path
         What `load_data` returned, or a path for it.
     encoders : str or sequence of str, default=()
-        Encoders or variants, e.g. ["dino@size=448", "texture"]. None of them: all that are embedded already.
+        Encoders or variants, e.g. ["dino@size=448", "texture"]. Empty: all that are embedded already.
     heads : str or sequence of str, default=("knn", "centroid", "logreg", "xgboost")
         Heads; `list_heads` lists them. "finetune" and "finetune-last" train the network of an encoder instead, all of
         it or its last layers, on the same draws; that takes seconds to minutes a fit.
@@ -205,8 +205,8 @@ def run(
         with bars(arguments.flag(progress, "progress")) as report:
             done = run_request(
                 request,
-                device=arguments.text(device, "device", "cuda"),
-                fit_device=arguments.text(fit_device, "fit_device", "cuda"),
+                device=arguments.device(device, "device"),
+                fit_device=arguments.device(fit_device, "fit_device"),
                 workers=arguments.whole_or_none(workers, "workers") or os.cpu_count() or 1,
                 memory=arguments.number_or_none(memory, "memory"),
                 command=typed,

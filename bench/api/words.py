@@ -20,14 +20,19 @@ PARAMETERS = {
     "drawn-only": "drawn_only=True", "labelled": "labels", "any-image": "any_image=True",
 }  # fmt: skip
 _OPTION = re.compile(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)(?![\w-])")
+_VALUE = re.compile(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*) (?='[^']*'(?!\w))")  # one in quotes, which is no prose
 _COMMAND = re.compile(r"(`bench [^`]*`)")  # is typed in a terminal, and stays as it is
 
 
 def in_python(text: str) -> str:
     """Return a sentence with the options of the command line called as parameters are."""
     parts = _COMMAND.split(text)
-    return "".join(part if at % 2 else _OPTION.sub(lambda found: parameter(found[1]), part)
-                   for at, part in enumerate(parts))  # fmt: skip
+    return "".join(part if at % 2 else _renamed(part) for at, part in enumerate(parts))
+
+
+def _renamed(text: str) -> str:
+    text = _VALUE.sub(lambda found: f"{parameter(found[1]).partition('=')[0]}=", text)
+    return _OPTION.sub(lambda found: parameter(found[1]), text)
 
 
 def parameter(option: str) -> str:

@@ -90,9 +90,10 @@ def ablate(
 
 
 def _show(found: Ablation) -> None:
-    from bench.report.pages.numbers import counted, decimal, gain, p_value, points
+    from bench.report.pages.numbers import decimal, gain, p_value, points
     from bench.report.pages.plain_text import plain_words
     from bench.studies.ablate.page import PAGE, judged_by, verdict, with_intervals
+    from bench.text import counted
 
     notes = (*found.run.missing, *found.run.refused, *found.run.notes, found.kept)
     print_notes(reason.removesuffix(".") for reason in filter(None, notes))

@@ -20,6 +20,7 @@ from bench.cli.startup import imports
 from bench.cli.tables import make_column, make_table
 from bench.data.layout import existing
 from bench.errors import BenchError
+from bench.text import counted
 
 if TYPE_CHECKING:
     from bench.studies.audit.run import Audit
@@ -115,13 +116,13 @@ def _show(found: Audit) -> None:
         for row in labels[:SHOWN]:
             table.add_row(row["path"], row["label"], row["suggested"], whole(row["p_wrong"]),
                           places(row["rank_low"], row["rank_high"]))  # fmt: skip
-        table.title = f"The first {min(SHOWN, len(labels))} of {len(labels)} labels that look wrong"
+        table.title = _of_all(len(labels), "label that looks wrong", "labels that look wrong")
         console.print(table, soft_wrap=False)
     if others:
         table = make_table("finding", "what", "why")
         for row in others[:SHOWN]:
             table.add_row(row["kind"], _what(row), row["reason"])
-        table.title = f"The first {min(SHOWN, len(others))} of {len(others)} other findings"
+        table.title = _of_all(len(others), "other finding", "other findings")
         console.print(table, soft_wrap=False)
     console.print(plain_words(verdict(found.about)))
     if found.about.test:
@@ -133,6 +134,12 @@ def _show(found: Audit) -> None:
             f"Then bench audit with --apply {found.folder / FIX} and --to TABLE.csv writes a new label table; "
             "TABLE.csv has to lie beside or above the images."
         )
+
+
+def _of_all(count: int, one: str, many: str) -> str:
+    """Return the title of a table of the first findings, e.g. "The first 12 of 61 labels" or "1 label"."""
+    found = counted(count, one, many)
+    return f"The first {SHOWN} of {found}" if count > SHOWN else found
 
 
 def _what(row: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -19,13 +20,18 @@ from bench.cli.console import speak
 from bench.cli.options.groups import GENERAL, GROUPS, option
 from bench.cli.options.kinds import with_kinds, without_kinds
 from bench.cli.options.output import AsJson, Quiet, Verbose
+from bench.errors import BenchError
 from bench.storage.buckets.address import refuse_address
 from bench.storage.notices import notice
 
 #: Help takes the width of the terminal; -h is --help. What the root says holds for all commands below it.
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 10_000}
+#: Where the context of a call holds the names of parameters that were given an empty text, which a path takes for ".".
+EMPTY = "bench.empty"
 #: What the library's message has for a word that belongs to no option.
 EXTRA = "unexpected extra argument"
+#: What it has for a word that starts with a dash and is no option.
+UNKNOWN = "No such option"
 #: What the library's messages, in any version, have for a value that is no number, or one out of its range.
 NUMBER_ERROR = re.compile("greater than|less than|not in the range|valid (integer|number|float)")
 #: The range that the library appends to the help of a number, e.g. "[default: 20; x>=1]" or "[2<=x<=8192]".
@@ -86,6 +92,12 @@ def argument_name(parameter: Any) -> str:
     return name if parameter.required else f"[{name}]"
 
 
+def name_of(context: Any, name: str) -> str:
+    """Return how a parameter is called by who types it: --group-pattern, or IMAGES where its place tells."""
+    [one] = [one for one in context.command.params if one.name == name]
+    return argument_name(one).strip("[].") if is_argument(one) else str(max(one.opts, key=len))
+
+
 def write_examples(command: TyperCommand | TyperGroup, formatter: Any) -> None:
     """Write the examples of a command as they are typed, however narrow the terminal."""
     if command.epilog:
@@ -125,10 +137,12 @@ class BenchCommand(TyperCommand):
         """Read what was typed; an error for a stray word, a missing option or a wrong number says what to do."""
         words = list(args)  # the library takes them out of args one by one
         try:
-            self._tell_of_repeats(ctx, args)
+            self._look_over(ctx, args)
             return super().parse_args(ctx, args)
         except Exception as error:  # its class is at another place in every version of the library
             said = getattr(error, "message", "")
+            if UNKNOWN in said and (named := [word for word in words if word[:1] == "-" and os.path.lexists(word)]):
+                return ctx.fail(f"{said}. If you mean the file or folder {named[0]}, write ./{named[0]}.")
             if EXTRA not in said or not any("--data" in one.opts for one in self.params):
                 if getattr(error, "param", None) in self.params:
                     error.message = self._what_to_do(ctx, words, error)  # type: ignore[attr-defined]
@@ -153,12 +167,15 @@ class BenchCommand(TyperCommand):
         kind = "a whole number" if "integer" in said else "a number"
         return f"Got {value}; expected {kind}{range_of(one.get_help_record(ctx)[1])}."
 
-    def _tell_of_repeats(self, ctx: Any, args: list[str]) -> None:
-        """Keep a note on every option that was typed several times and counts once."""
-        typed = Counter(one.name for one in self.make_parser(ctx).parse_args(args=list(args))[2])
+    def _look_over(self, ctx: Any, args: list[str]) -> None:
+        """Note which parameters were given an empty text, and which options were typed several times and count once."""
+        values, _, typed = self.make_parser(ctx).parse_args(args=list(args))
+        several = {name: given if isinstance(given, list | tuple) else [given] for name, given in values.items()}
+        ctx.meta[EMPTY] = {name for name, texts in several.items() if "" in texts}
+        times = Counter(one.name for one in typed)
         for one in self.params:
-            if typed[one.name] > 1 and not (one.multiple or getattr(one, "is_flag", False) or is_argument(one)):
-                notice(f"{max(one.opts, key=len)} was typed {typed[one.name]} times; only the last one counts.")
+            if times[one.name] > 1 and not (one.multiple or getattr(one, "is_flag", False) or is_argument(one)):
+                notice(f"{max(one.opts, key=len)} was typed {times[one.name]} times; only the last one counts.")
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """Return what a word may be completed to; a key that is pressed waits for no list of kinds."""
@@ -251,7 +268,13 @@ def flatten(function: Callable[..., None], *, rows: bool = False, addresses: Seq
         speak(
             quiet=given["quiet"], verbose=given["verbose"], json=given.get("as_json", False), context=given["the_call"]
         )
+        empty = given["the_call"].meta.get(EMPTY, ())
         for name, value in given.items():
+            if name in empty and (isinstance(value, Path) or (isinstance(value, list) and Path() in value)):
+                raise BenchError(
+                    f"Got an empty text for {name_of(given['the_call'], name)}; expected a path. A variable of the "
+                    "shell that is not set gives an empty text; this folder is called '.'."
+                )
             if isinstance(value, Path) and name not in addresses:
                 refuse_address(f"--{name.replace('_', '-')}", value)
         values = {name: kind(**{one: given[one] for one in names}) for name, (kind, names) in bundles.items()}

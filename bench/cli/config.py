@@ -17,7 +17,7 @@ def read_config(path: Path, command: Any) -> dict[str, Any]:
     option can have.
     """
     try:
-        known = tomllib.loads(path.read_text(encoding="utf-8"))
+        known = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Notepad writes a mark first
     except OSError as error:
         raise BenchError(
             f"Got --config {path}, which cannot be read ({error.strerror}); expected a TOML file."

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.cli.streams import DataConsole
 from bench.cli.tables import make_column, make_table
-from bench.text import sentence
+from bench.text import counted, sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,7 +184,8 @@ def print_check(check: DataCheck) -> None:
     classes = make_table("class", "labelled regions", "images", "groups", "sources")
     for row in check.classes.to_dict("records"):
         classes.add_row(*(str(row[name]) for name in ("class", "rows", "images", "groups", "sources")))
-    console.print(f"{dataset.name}: {dataset.table['path'].nunique()} images in {check.n_groups} groups")
+    images = counted(dataset.table["path"].nunique(), "image")
+    console.print(f"{dataset.name}: {images} in {counted(check.n_groups, 'group')}")
     console.print(classes, soft_wrap=False)
     formats = make_table("pixels", "channels", "pages", "images")
     for row in check.formats.to_dict("records"):

@@ -12,6 +12,7 @@ from bench.cli.options.groups import STUDY, option
 from bench.cli.options.output import DEFAULT_OUT, Out
 from bench.cli.startup import imports
 from bench.cli.tables import make_column, make_table
+from bench.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +78,7 @@ def leaderboard(
     _print_across(found, len({run.counts_as for run in stored}))
     print_notes(note.removesuffix(".") for note in notes)
     names = ", ".join(run.name for run in stored)
-    count = f"{len(merged.table):,} rows of {len(stored)} run{'s' * (len(stored) != 1)}"
+    count = f"{counted(len(merged.table), 'row')} of {counted(len(stored), 'run')}"
     console.print(f"{count} ({names}). Leaderboard: {shown_member(out / 'leaderboard.md')}")
 
 
@@ -154,7 +155,7 @@ def _print_across(found: Across, datasets: int) -> None:
         table.add_row(row["encoder"], head_label(row), mid, f"{low}-{high}", f"{row['rank']:.1f}", better)
     shots, count = int(part["shots"].iloc[0]), int(part["datasets"].iloc[0])
     table.title = (
-        f"Skill above guessing over {count} of {datasets} datasets, {shots} label{'s' * (shots != 1)} per class "
+        f"Skill above guessing over {count} of {datasets} datasets, {counted(shots, 'label')} per class "
         f"(the first {min(SHOWN, len(part))} of {len(part)} methods)"
     )
     console.print(table, soft_wrap=False)

@@ -159,7 +159,7 @@ def table(specs: Sequence[EncoderSpec], width: int) -> Table:
 
 
 def markdown(specs: Sequence[EncoderSpec]) -> str:
-    """Return the same as a Markdown table, the family a column."""
+    """Return the encoders as a Markdown table, with the family as a column."""
     from bench.report.pages.markdown import render_block
     from bench.report.pages.model import Header
     from bench.report.pages.model import Table as PageTable

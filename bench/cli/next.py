@@ -81,8 +81,7 @@ def next_up(
 
 def _show(found: Next) -> None:
     from bench.data.chosen_by import BY_LOT, CHOSEN_BY
-    from bench.data.spellings import counted
-    from bench.studies.label_next.page import nearest_words, verdict
+    from bench.studies.label_next.page import item_words, items_words, nearest_words, verdict
     from bench.studies.label_next.table import CHECK, NEW, TABLE
 
     print_notes(found.notes)
@@ -91,17 +90,17 @@ def _show(found: Next) -> None:
     table = make_table(make_column("", justify="right"), "label next", "slide", "why", "nearest labels")
     for row in new.head(SHOWN).to_dict("records"):
         group = "" if row["group"] == row["path"] else row["group"]
-        table.add_row(str(row["order"]), row["path"], group, row["why"], nearest_words(row))
+        table.add_row(str(row["order"]), item_words(row), group, row["why"], nearest_words(row))
     drawn = int((new[CHOSEN_BY] == BY_LOT).sum())
     shown = "" if len(new) <= SHOWN else f", the first {SHOWN}"
     picked = f", {len(new) - drawn} by {found.strategy}" if drawn < len(new) else ""
-    table.title = f"{counted(len(new), 'image')} to label next{shown}: {drawn} at random{picked}"
+    table.title = f"{items_words(new)} to label next{shown}: {drawn} at random{picked}"
     console.print(table, soft_wrap=False)
     checks = found.table[found.table["task"] == CHECK]
     if len(checks):
         again = make_table("look again", "why")
         for row in checks.to_dict("records"):
-            again.add_row(row["path"], row["why"])
+            again.add_row(item_words(row), row["why"])
         again.title = "Labels that are more likely wrong than right: look at them again before you label new images"
         console.print(again, soft_wrap=False)
     for sentence in verdict(found):

@@ -105,10 +105,11 @@ def pilot(
 
 
 def _show(found: Pilot) -> None:
-    from bench.report.pages.numbers import counted, gain, points
+    from bench.report.pages.numbers import gain, points
     from bench.report.pages.plain_text import plain_words
     from bench.studies.pilot.judge import ALL_LEVELS, judged_by
     from bench.studies.pilot.page import PAGE, shown_rows, verdict
+    from bench.text import counted
 
     notes = (*found.notes, *found.run.refused, *found.run.notes, found.kept)
     print_notes(reason.removesuffix(".") for reason in filter(None, notes))

@@ -143,10 +143,10 @@ def _show(model: Model, asked: Asked, found: Predicted, images: ImageRows | None
     import pandas as pd
 
     from bench.cli.tables import make_column, make_table
-    from bench.data.spellings import counted
     from bench.report.pages.numbers import rate
     from bench.studies.classifier.from_images import NONE
     from bench.studies.classifier.words import cautions
+    from bench.text import counted
 
     names = (*model.about.classes, *([NONE] if model.about.none_level else []))
     rows = [(name, found.classes.get(name, 0)) for name in names]

@@ -15,11 +15,11 @@ from bench.data.copies import conflicts_of, copies_of
 from bench.data.datasets import Dataset
 from bench.data.manifest import record_problems
 from bench.data.slips import find_slips
-from bench.data.spellings import counted
 from bench.data.warnings import data_warnings, skipped
 from bench.errors import BenchError
 from bench.images import ImageError, ImageInfo, open_image, read_through
 from bench.shown import Items, Part, Shows, Table, Title
+from bench.text import counted
 
 COMPARABLE, MULTI_SOURCE, CASE_STUDY = "comparable", "multi-source", "case study"  # tiers
 MANY_GROUPS = 10  # per class, from which encoders can be ranked
@@ -122,7 +122,7 @@ def tier_of(dataset: Dataset) -> tuple[str, str]:
     if groups.min() < MANY_GROUPS:
         count = int(groups.min())
         return CASE_STUDY, (
-            f"Class '{fewest}' has {count} group{'s' * (count != 1)}{drawn}. With fewer "
+            f"Class '{fewest}' has {counted(count, 'group')}{drawn}. With fewer "
             f"than {MANY_GROUPS} groups per class, intervals are exact and wide, and methods are not ranked."
         )
     held = table.dropna(subset=["source"]).groupby("source")["label"].nunique()
@@ -150,7 +150,8 @@ def check_dataset(dataset: Dataset, cache: Path | None = None) -> DataCheck:
     found = pd.DataFrame(sorted(bad.items()), columns=["path", "reason"])
     table = dataset.table[~dataset.table["path"].isin(bad)].reset_index(drop=True)
     if table.empty:
-        raise BenchError(f"Got {len(paths)} images, none of which can be decoded (first: {paths[0]}: {bad[paths[0]]}).")
+        given = counted(len(paths), "image")
+        raise BenchError(f"Got {given}, none of which can be decoded (first: {paths[0]}: {bad[paths[0]]}).")
     gone = dataset.table[~dataset.table["label"].isin(set(table["label"]))].drop_duplicates("label")
     lost = {label: f"none of its images can be decoded, e.g. {path}: {bad[path]}"
             for label, path in zip(gone["label"], gone["path"], strict=True)}  # fmt: skip

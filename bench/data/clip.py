@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from bench.data.label_boxes import BOX, reversed_reason
-from bench.data.spellings import counted
+from bench.text import counted
 
 
 def check_sizes(table: pd.DataFrame, notes: list[str]) -> None:

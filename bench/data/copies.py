@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from bench.data.label_boxes import BOX
-from bench.data.spellings import counted
 from bench.images import ImageError, read_image
+from bench.text import counted
 
 SHOWN = 5  # conflicts that are named
 COPIES = 3  # files of a conflict that are named

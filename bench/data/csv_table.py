@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,10 @@ from bench.errors import BenchError
 SEPARATORS = ",;\t|"
 SPARE = 8  # empty fields at the end of a line, as spreadsheets leave them, that are taken
 HEAD = 65_536  # bytes in which the header lies
+ZIP = b"PK\x03\x04"
 BINARY = {
-    b"PK\x03\x04": "an Excel or OpenOffice workbook", b"\xd0\xcf\x11\xe0": "an Excel workbook",
+    ZIP: "an Excel or OpenOffice workbook",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook",
     b"PAR1": "a Parquet file",
     b"%PDF": "a PDF", b"\x1f\x8b": "compressed", b"{\\rtf": "a text of Word", b"\x89PNG": "a picture",
 }  # fmt: skip
@@ -139,6 +142,8 @@ def _look(path: Path, layout: str) -> tuple[str, int, str, list[str]]:
             start = file.read(HEAD)
     except OSError as error:
         raise BenchError(f"Got {path}, which cannot be opened ({error.strerror}). {layout}") from None
+    if start.startswith(ZIP) and not _is_workbook(path):
+        raise BenchError(f"Got {path.name}, a zip archive and no CSV; unpack it, and name its folder. {layout}")
     for magic, what in BINARY.items():
         if start.startswith(magic):
             raise BenchError(f"Got {path.name}, which is {what} and no CSV; save it as CSV (UTF-8). {layout}")
@@ -229,7 +234,7 @@ def _read(path: Path, encoding: str, separator: str, shape: tuple[int, int], lay
     if beyond.any():
         row = int(np.flatnonzero(beyond)[0])
         raise BenchError(
-            f"Got more fields than column names in {path.name} (first after {row:,} rows); expected one name for each: "
+            f"Got more fields than column names in {path.name} (first in row {row + 1:,}); expected one name for each: "
             "is a text with a separator in it not in quotes?"
         )
     return frame.loc[:, : width - 1]
@@ -244,6 +249,16 @@ def _plain(text: str, skip: int) -> str:
     if open_quote:
         return f"a quotation mark that opens in line {int(open_quote[1]) + skip + 1} is not closed"
     return "its text is damaged" if "codec" in text else " ".join(text.split())
+
+
+def _is_workbook(path: Path) -> bool:
+    """Return whether a zip archive is a workbook, as all are that cannot be listed: then it is the likelier."""
+    try:
+        with ZipFile(path) as archive:
+            names = archive.namelist()
+    except (BadZipFile, OSError):
+        return True
+    return "mimetype" in names or "[Content_Types].xml" in names
 
 
 def _holds_zero(column: pd.Series) -> bool:

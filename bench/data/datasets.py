@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,16 +26,17 @@ from bench.data.layout import LAYOUT, existing, layout_for
 from bench.data.lost import leave_out, lost_classes, without_images
 from bench.data.manifest import positions, scan, stat_files
 from bench.data.mask_names import masks_beside
-from bench.data.paths import OUTSIDE, as_on_disk, below, is_below, refuse_paths, where_they_are
+from bench.data.paths import OUTSIDE, as_on_disk, below, is_below, refuse_paths, spelled_otherwise, where_they_are
 from bench.data.reading import AS_USUAL, UNLABELLED, Reading
 from bench.data.scales import with_scale
 from bench.data.search import found_by_name, unlisted
-from bench.data.spellings import alike, counted, one_form
-from bench.data.strewn import results_note, strewn_note
+from bench.data.spellings import alike, one_form
+from bench.data.strewn import refuse_data_as_results, results_note, strewn_note
 from bench.data.unlabelled import read_unlabelled
 from bench.data.unused_tables import unused_tables
 from bench.errors import BenchError
 from bench.images import file_of, split_series
+from bench.text import counted
 
 COLUMNS = ["path", "digest", *BOX, "label", "level", "group", "source", "split", "mask", "um_per_px",
            "height", "width", "channels", "pages", "dtype"]  # fmt: skip
@@ -93,14 +94,14 @@ def load_dataset(
 ) -> Dataset:
     """Read the dataset table of a folder or CSV; only headers are decoded here.
 
-    group_pattern: regular expression searched in the relative path; its group named 'group', or the
-    first group, or the whole match names the slide. group_column: the CSV column to use instead of
-    'group'. Without either each image is its own group. Identical files always share a group. cache:
-    where the manifest is kept; verify reads every file again. reading: how files are read. strict: a class without a
-    usable image is an error; else it is in `Dataset.lost`. Raises BenchError for a layout that
-    cannot be understood.
+    group_pattern: regular expression searched in the relative path; its group named 'group', or the first group, or the
+    whole match names the slide. group_column: the CSV column to use instead of 'group'. Without either each image is
+    its own group. Identical files always share a group. cache: where the manifest is kept, in the folder of results;
+    verify reads every file again. reading: how files are read. strict: a class without a usable image is an error; else
+    it is in `Dataset.lost`. Raises BenchError for a layout that cannot be understood.
     """
     data = existing(data)
+    refuse_data_as_results(data, cache)
     if group_pattern is not None and group_column is not None:
         raise BenchError("Got both --group-pattern and --group-column; expected one of them.")
     notes: list[str] = []
@@ -162,7 +163,7 @@ def _from_csv(data: Path, group_column: str | None, reading: Reading, notes: lis
     spelled = as_on_disk(root, lacking)
     spelled |= found_by_name(root, [path for path in lacking if path not in spelled])
     if spelled:
-        notes += _spelled(spelled, data.name)
+        notes += spelled_otherwise(spelled, data.name)
         rows["path"] = rows["path"].replace({path: file for path, (file, _) in spelled.items()})
         paths = sorted(set(rows["path"]) - refused.keys())
         stat, links = stat_files(root, paths)
@@ -184,16 +185,6 @@ def _from_names(data: Path, group_column: str | None, reading: Reading, notes: l
     return _Rows(data, rows_of(paths, [UNLABELLED] * len(paths), None), kept, stat, links, refused)
 
 
-def _spelled(found: Mapping[str, tuple[str, str]], file: str) -> Iterator[str]:
-    """Say of which paths in a CSV the files are spelled otherwise, by how."""
-    ways: dict[str, list[str]] = {}
-    for path, (place, way) in found.items():
-        ways.setdefault(way, []).append(path if one_form(path) == one_form(place) else f"{path} for {place}")
-    for way, examples in ways.items():
-        what, are = counted(len(examples), "path"), "is" if len(examples) == 1 else "are"
-        yield f"{what} of {file} {are} spelled otherwise than on disk ({way}), e.g. {examples[0]}"
-
-
 def _from_folder(data: Path, group_column: str | None, reading: Reading, notes: list[str]) -> _Rows:
     told: list[str] = []
     read = read_label_folder if reading.labelled else read_unlabelled
@@ -211,6 +202,9 @@ def _from_folder(data: Path, group_column: str | None, reading: Reading, notes: 
     if group_column:
         hint = f" --data {data / min(tables)} has columns." if tables else " Use --group-pattern."
         raise BenchError(f"Got group column '{group_column}' for folder {data}; expected a CSV.{hint}")
+    if reading.drawn_only:
+        expected = "expected the label table that `bench label` wrote, which marks what was drawn"
+        raise BenchError(f"Got --drawn-only for folder {data}; {expected}. Otherwise leave --drawn-only out.")
     if rows.empty:
         raise no_images(data, found, labelled=reading.labelled)
     notes += told
@@ -252,9 +246,8 @@ def _of_series(given: _Rows, reading: Reading) -> _Rows:
 def _nothing_left(data: Path, given: _Rows, problems: pd.DataFrame, layout: str) -> BenchError:
     first = f"{problems['path'].iloc[0]}: {problems['reason'].iloc[0]}" if len(problems) else "no rows"
     hint = where_they_are(given.root, given.rows["path"].tolist()) if data.is_file() and len(given.rows) else ""
-    return BenchError(
-        f"Got {problems['path'].nunique():,} images in {data}, none of which can be used ({first}).{hint} {layout}"
-    )
+    images = counted(problems["path"].nunique(), "image")
+    return BenchError(f"Got {images} in {data}, none of which can be used ({first}).{hint} {layout}")
 
 
 def _name(data: Path) -> str:
@@ -262,7 +255,7 @@ def _name(data: Path) -> str:
     folder = full.parent if data.is_file() else full
     folder = folder.parent if folder.name == "raw" else folder
     name = full.stem if data.is_file() and full.stem.lower() != "index" else folder.name
-    return re.sub(r"[^\w.-]+", "_", one_form(name)) or "data"
+    return re.sub(r"[^\w.-]+", "_", one_form(name)).lstrip("-.") or "data"  # an option or a hidden folder otherwise
 
 
 def _in_tables(data: Path, tables: Mapping[str, tuple[str, ...]]) -> str:

@@ -47,9 +47,10 @@ def with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> p
         group = {path: match[part] for path, match in matches.items() if match and match[part] is not None}
         missed = sorted(matches.keys() - group.keys())
         if missed:
+            how = "change it so that it matches these too, or rename these images" if group else f"try '{PATTERN}'"
             raise BenchError(
-                f"Got --group-pattern '{pattern}', which does not match {len(missed)} of {len(matches)} paths, "
-                f"e.g. '{missed[0]}'. Expected it to name a group in every path, e.g. '{PATTERN}'."
+                f"Got --group-pattern '{pattern}', which does not match {len(missed):,} of {len(matches):,} paths, "
+                f"e.g. '{missed[0]}'. Expected it to name a group in every path: {how}."
             )
         notes += alike(set(group.values()), "groups")
         named, without = without_missing(in_one_form(table["path"].map(group).astype("string")))

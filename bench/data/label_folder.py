@@ -18,11 +18,12 @@ from bench.data.label_boxes import BOX
 from bench.data.label_csv import SPLITS
 from bench.data.layout import LAYOUT, layout_for
 from bench.data.masks_aside import FOLDER, masks_aside
-from bench.data.spellings import counted, one_form
+from bench.data.spellings import one_form
 from bench.data.strewn import results_note, strewn_note
 from bench.data.walk import DOCUMENTS, Walk, look_through
 from bench.errors import BenchError
 from bench.images import IMAGE_SUFFIXES
+from bench.text import counted
 
 SHOWN = 4  # endings of files that are no images
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from bench.data.among import among
-from bench.data.spellings import counted, one_form
+from bench.data.spellings import one_form
 from bench.errors import BenchError, did_you_mean
+from bench.text import counted
 
 SHOWN = 3
 
@@ -48,6 +49,8 @@ def leave_out(
     if not names:
         return table, lost
     out = table["label"].isin(names)
+    if len(out) and out.all():
+        raise BenchError(f"Got --leave-out {','.join(names)}, which are all classes; expected two or more to stay.")
     images = counted(table.loc[out, "path"].nunique(), "image")
     notes.append(f"left out as asked: {', '.join(names)} ({images})")
     return table[~out].reset_index(drop=True), {name: why for name, why in lost.items() if name not in names}

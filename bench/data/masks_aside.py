@@ -14,8 +14,8 @@ from pathlib import Path
 
 from bench.data.mask_names import IMAGE, SUFFIXES, WORD, masks_beside, named_image, stem
 from bench.data.mask_pixels import Look, look_of
-from bench.data.spellings import counted
 from bench.images import IMAGE_SUFFIXES
+from bench.text import counted
 
 FOLDER = re.compile(rf"(?:\w+[ _\-])?(?:{WORD})", re.IGNORECASE)  # masks, cell_masks, labels, seg
 IMAGES = re.compile(rf"{IMAGE}", re.IGNORECASE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
@@ -14,9 +14,10 @@ import pandas as pd
 from bench.data.spellings import one_form
 from bench.data.strewn import strewn_part
 from bench.images import file_of
+from bench.text import counted
 
 OUTSIDE = "is a link to outside the data folder, so it is not read; --follow-links reads it"
-NOT_BELOW = "is not a path below the data folder, so it is not read"
+NOT_BELOW = "is not a path below the data folder, so it is not read; write paths relative to the folder of the CSV"
 
 
 def posix_paths(paths: pd.Series) -> pd.Series:
@@ -113,3 +114,13 @@ def where_they_are(root: Path, paths: Sequence[str]) -> str:
     if path[:1] == "/" or ".." in path.split("/"):
         return " Put the CSV into a folder above the images and write paths relative to it."
     return ""
+
+
+def spelled_otherwise(found: Mapping[str, tuple[str, str]], file: str) -> Iterator[str]:
+    """Say of which paths in a CSV the files are spelled otherwise, by how. found: of `as_on_disk`."""
+    ways: dict[str, list[str]] = {}
+    for path, (place, way) in found.items():
+        ways.setdefault(way, []).append(path if one_form(path) == one_form(place) else f"{path} for {place}")
+    for way, examples in ways.items():
+        what, are = counted(len(examples), "path"), "is" if len(examples) == 1 else "are"
+        yield f"{what} of {file} {are} spelled otherwise than on disk ({way}), e.g. {examples[0]}"

@@ -15,6 +15,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bench.text import counted
+
 FEW = 0.1  # of a slide's items, or one item
 OWN = 0.8  # share of a class in a slide of its own
 WHOLE = 0.95  # of a class's items, but for few in a slide, in slides of its own
@@ -66,7 +68,7 @@ def slip_warnings(found: pd.DataFrame, count: int) -> list[str]:
         f"({row['paths'][0]}{', ...' if row['items'] > 1 else ''})"
         for row in found.head(SHOWN).to_dict("records")
     ]
-    rest = f"; and {len(found) - SHOWN} slides more, see `bench data check`" if len(found) > SHOWN else ""
+    rest = f"; and {counted(len(found) - SHOWN, 'more slide')}, see `bench data check`" if len(found) > SHOWN else ""
     total = int(found["items"].sum())
     what = "item looks like a slip" if total == 1 else f"items ({total / count:.1%} of all) look like slips"
     return [

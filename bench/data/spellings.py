@@ -19,7 +19,7 @@ MISSING = frozenset({
 #: Those that are never meant as a class: a class may well be called NA, None, - (negative) or unknown.
 NEVER_A_CLASS = frozenset({"", "#n/a", "#na", "<na>", "nan", "-nan", "nat", "#null!"})
 SHOWN = 3
-MOST_COMPARED = 100_000  # names
+MOST_COMPARED = 300_000  # names; these take a second
 
 
 def one_form(text: str) -> str:
@@ -60,11 +60,12 @@ def alike(names: Iterable[str], what: str) -> list[str]:
         (_number, "only in how a number is written"),
         (_visible, "only in characters that cannot be seen"),
     ):
-        sets: dict[str, list[str]] = {}
-        for name in names:
-            sets.setdefault(key(name), []).append(name)
-        pairs = [same for same in sets.values() if len(same) > 1]
-        if pairs:
+        keys = list(map(key, names))
+        if len(set(keys)) < len(names):
+            sets: dict[str, list[str]] = {}
+            for name, common in zip(names, keys, strict=True):
+                sets.setdefault(common, []).append(name)
+            pairs = [same for same in sets.values() if len(same) > 1]
             first = " and ".join(ascii(name) if key is _visible else f"'{name}'" for name in pairs[0][:SHOWN])
             more = f" (and {len(pairs) - 1} more such)" if len(pairs) > 1 else ""
             found.append(f"{what} {first} differ {differ}{more} and count as {len(pairs[0])}: are they one?")
@@ -83,6 +84,8 @@ def pick(given: Sequence[str], names: Sequence[str]) -> list[str]:
 
 def _visible(name: str) -> str:
     """Return a name without characters that have no width, and with every space as one."""
+    if name.isascii() and name.isprintable():
+        return name
     return "".join(" " if mark.isspace() else mark for mark in name if unicodedata.category(mark) not in ("Cf", "Cc"))
 
 
@@ -92,8 +95,3 @@ def _number(name: str) -> str:
         return name
     whole, _, part = name.lstrip("+").partition(".")
     return f"{whole.lstrip('0') or '0'}.{part.rstrip('0')}"
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """Return '1 file' or '1,200 files'."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -5,11 +5,14 @@ A copy such as 'x (1).png' is not among these: it is an image, and known as a co
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from bench.data.spellings import counted
+from bench.errors import BenchError
+from bench.text import counted
 
 #: Folders, in lower case.
 FOLDERS = frozenset({
@@ -67,6 +70,18 @@ def results_note(folders: Sequence[str]) -> list[str]:
     more = f" and {len(folders) - SHOWN} more" if len(folders) > SHOWN else ""
     are = "is a folder" if len(folders) == 1 else "are folders"
     return [f"{', '.join(sorted(folders)[:SHOWN])}{more} {are} of results of an earlier command, and not read"]
+
+
+def refuse_data_as_results(data: Path, cache: Path | None) -> None:
+    """Raise BenchError where results, which keep `cache`, are to lie in the folder of images itself.
+
+    Its class folders would then be mixed with runs and a store, and the next command would take these for classes.
+    """
+    if cache is not None and data.is_dir() and os.path.realpath(cache.parent) == os.path.realpath(data):
+        raise BenchError(
+            f"Got {data} as the folder of images and of results (--out); expected two. For results inside of it, say "
+            f"--out {data / 'results'}, which is not read as images."
+        )
 
 
 def _kind(name: str) -> str:

@@ -13,8 +13,8 @@ from bench.data.among import among
 from bench.data.datasets import Dataset
 from bench.data.separability import source_warnings
 from bench.data.slips import find_slips, slip_warnings
-from bench.data.spellings import counted
 from bench.images import COLORS
+from bench.text import counted
 
 SHOWN = 3  # files that are skipped for one reason and named; remarks of files
 
@@ -75,25 +75,29 @@ def _choices(images: pd.DataFrame, files: pd.DataFrame) -> Iterator[str]:
     said = files["remarks"].str.contains("pictures in the file", regex=False) | (files["slices"] > 1)
     frames = int((images["pages"] > 1).mask(images["path"].isin(files.loc[said, "path"]), False).sum())
     if frames > 0:
+        hold = counted(frames, "image holds", "images hold")
         yield (
-            f"{frames:,} images hold several pictures, such as time points, frames or a preview; the first is used, "
-            "and the others are not read"
+            f"{hold} several pictures, such as time points, frames or a preview; the first is used, and the others are "
+            "not read"
         )
     if slices:
+        have = counted(slices, "image has", "images have")
         yield (
-            f"{slices:,} images have several pages (up to {files['slices'].max()} slices along z); the first slice of "
-            "the first time point is used, or what the encoder's option stack says: @stack=middle, max or mean"
+            f"{have} several pages (up to {files['slices'].max()} slices along z); the first slice of the first time "
+            "point is used, or what the encoder's option stack says: @stack=middle, max or mean"
         )
     many = int((images["channels"] > 3).sum())
     if many:
+        have = counted(many, "image has", "images have")
         yield (
-            f"{many:,} images have more than three channels; the first three are used, or what the encoder's option "
-            "channels says: @channels=2+0+1, or each for each by itself"
+            f"{have} more than three channels; the first three are used, or what the encoder's option channels says: "
+            "@channels=2+0+1, or each for each by itself"
         )
     named = files.loc[~files["names"].isin(["[]", json.dumps(COLORS)]), "names"].value_counts()
     if len(named):
         listed = ", ".join(f"{i} {name}".strip() for i, name in enumerate(json.loads(str(named.index[0]))))
-        yield f"the channels of {named.iloc[0]:,} images are called {listed}; @channels= takes names and numbers"
+        images_so = counted(int(named.iloc[0]), "image")
+        yield f"the channels of {images_so} are called {listed}; @channels= takes names and numbers"
 
 
 def _scale(files: pd.DataFrame) -> Iterator[str]:
@@ -107,7 +111,8 @@ def _scale(files: pd.DataFrame) -> Iterator[str]:
             "per pixel: a cell has more pixels in some images than in others (--instances boxes:10um corrects for that)"
         )
     else:
-        yield f"{len(scale):,} of {len(files):,} images state their scale, {low:.4g} um per pixel"
+        state = "states its" if len(scale) == 1 else "state their"
+        yield f"{len(scale):,} of {len(files):,} images {state} scale, {low:.4g} um per pixel"
 
 
 def _sizes(images: pd.DataFrame) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.doctor.finding import Finding
 from bench.errors import BenchError
+from bench.text import counted
 
 PART = "store"
 MOST = 20_000  # files that are looked at; more take seconds
@@ -79,8 +80,9 @@ def _leftovers(look: Path) -> Iterator[Finding]:
     left = [one for one in find_leftovers(look) if look in one.path.parents]
     size = sum(one.bytes for one in left)
     reasons = sorted({one.why.partition(",")[0] for one in left})
+    count = counted(len(left), "file or folder", "files and folders")
     yield Finding(
         part=PART, what="leftovers", state="note" if left else "ok",
-        found=f"{len(left)} files and folders, {size / 1e6:,.1f} MB ({'; '.join(reasons[:3])})" if left else "none",
+        found=f"{count}, {size / 1e6:,.1f} MB ({'; '.join(reasons[:3])})" if left else "none",
         do="bench store clean lists them, and removes them by --yes" if left else "",
     )  # fmt: skip

@@ -20,6 +20,7 @@ from bench.embeddings.store import DamagedRows, EmbeddingStore
 from bench.errors import BenchError
 from bench.instances.cell_boxes import CellFiles
 from bench.instances.cut import cut_instances
+from bench.text import counted
 from bench.work.calls import Engine
 from bench.work.local import LOCAL
 from encoders import DEFAULT, EncoderError, EncoderSpec, resolve
@@ -103,7 +104,7 @@ def extract_encoders(
     kept = prepared.instances[~prepared.instances["path"].isin(bad)].reset_index(drop=True)
     if kept.empty:
         path, reason = found.iloc[0]
-        raise BenchError(f"Got {len(bad)} images, none of which can be used (first: {path}: {reason}).")
+        raise BenchError(f"Got {counted(len(bad), 'image')}, none of which can be used (first: {path}: {reason}).")
     was = prepared.instances.drop_duplicates("label")
     lost = was.loc[~was["label"].isin(set(kept["label"])), ["label", "path"]]
     if len(lost):

@@ -19,6 +19,7 @@ from bench.embeddings.spread import opened
 from bench.embeddings.station import BLOCK, Recipe
 from bench.embeddings.store import EmbeddingStore
 from bench.storage.buckets.mirror import mirror_of
+from bench.text import counted
 from bench.work.calls import Engine
 from bench.work.local import LOCAL
 from encoders import EncoderSpec, find_placement
@@ -42,7 +43,7 @@ class ExtractReport:
             text += "; nothing to do"
         if self.set_aside:
             count = len(self.set_aside)
-            text += f"; {count} damaged shard{'s' * (count != 1)} set aside"
+            text += f"; {counted(count, 'damaged shard')} set aside"
         return text
 
 
@@ -78,7 +79,7 @@ def extract(
     names = table["instance"].to_numpy(str)
     missing = {spec.name: ~store.has(spec.key, names) for spec in specs}
     if device != "auto" and engine.here:
-        find_placement(device, 1)  # a wrong one is told even where nothing would run on it
+        find_placement(device, 1)  # raises for a wrong device even where nothing is left to embed
     seeing, outside = [s for s in wanted if not s.vectors], [s for s in wanted if s.vectors]
     recipe = Recipe(
         table=table, root=root, specs=seeing, store=store.root, device=device, keep_pixels=keep_pixels,

@@ -18,11 +18,10 @@ import numpy as np
 import pandas as pd
 
 from bench.data.datasets import BOX
-from bench.data.spellings import counted
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
 from bench.storage.scratch import scratch
-from bench.text import plain
+from bench.text import counted, plain
 from encoders import EncoderError, EncoderSpec
 from encoders.outside import outside_vectors
 

@@ -28,6 +28,7 @@ from bench.storage.shard_index import FILE as INDEX_FILE
 from bench.storage.shard_index import Index, load_index, refresh
 from bench.storage.shards import FORMAT, WIDTH, DamagedShard, pack, read_shard, shard_name
 from bench.storage.verified import json_bytes, read_json
+from bench.text import counted
 from bench.work.bucket_claims import claims_in
 from bench.work.claims import Claims
 
@@ -154,7 +155,7 @@ class EmbeddingStore:
         if damaged or outdated:
             path = damaged[0] if damaged else self.folder(key)
             raise DamagedRows(
-                f"Got {len(damaged)} damaged shard{'s' * (len(damaged) != 1)} of {self.describe(key)}, set aside (as "
+                f"Got {counted(len(damaged), 'damaged shard')} of {self.describe(key)}, set aside (as "
                 f"{path.with_suffix('.corrupt')}); their embeddings are missing now. Run `bench extract` with the same "
                 "--data, --instances and --encoder to make them again."
             )

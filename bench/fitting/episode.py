@@ -28,7 +28,7 @@ class Truth:
 
     @classmethod
     def of(cls, tested: Tested, counts: np.ndarray, splits: int = 1) -> Truth:
-        """Return that of scored items; counts (K,): of every class in all splits of the draw, so many."""
+        """Return the truth of scored items. counts (K,): items of each class in all `splits` of the draw."""
         return cls(tested, splits / (counts[tested.y] * (counts > 0).sum()))
 
 

@@ -85,7 +85,7 @@ def prompts_file(classes: Sequence[str]) -> str:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # Notepad writes a mark first
     except OSError as error:
         raise BenchError(
             f"Got prompts {file}, which cannot be read ({error.strerror}); expected a TOML file."

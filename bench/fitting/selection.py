@@ -33,6 +33,7 @@ from bench.heads.choice import Judged, judge, least, leave_groups_out, with_prio
 from bench.heads.contract import Scored
 from bench.heads.temperature import fit_temperature, soften
 from bench.runs.predictions import as_stored
+from bench.text import counted
 
 
 class Chosen(NamedTuple):
@@ -285,6 +286,6 @@ def refuse_shots(
     if fewest >= needed:
         return ""
     return (
-        f"shots={shots} with --select {kind}: a draw has a class from {fewest} group{'s' * (fewest != 1)}, "
+        f"shots={shots} with --select {kind}: a draw has a class from {counted(fewest, 'group')}, "
         f"and {needed} are needed to leave groups out"
     )

@@ -25,6 +25,7 @@ from bench.seeds import content_name
 from bench.storage.tables import csv_bytes
 from bench.storage.together import settle
 from bench.storage.verified import is_sealed, json_bytes, parse_json
+from bench.text import counted
 
 FORMAT = "cell-classifier tuned settings 2"
 LABELS = ["path", "label", "group", "digest"]
@@ -189,7 +190,7 @@ def leave_out(dataset: Dataset, instances: pd.DataFrame, files: Sequence[Path]) 
         )
     heads = ", ".join(dict.fromkeys(name for one in read for name in one.settings))
     gone = (
-        f"{len(instances) - len(kept)} of {len(instances)} instances, in {len(groups)} group{'s' * (len(groups) > 1)}"
+        f"{len(instances) - len(kept)} of {len(instances)} instances, in {counted(len(groups), 'group')}"
     )
     note = f"{gone} on whose labels settings of {heads} were tuned; no row of this leaderboard uses them"
     table = dataset.table[~dataset.table["group"].isin(groups)].reset_index(drop=True)

@@ -16,7 +16,7 @@ from bench.errors import BenchError, did_you_mean
 from bench.heads.contract import Head, Params
 from bench.heads.sklearn_head import head_of_file, is_file
 
-__all__ = ["Head", "Params", "all_heads", "get_heads"]
+__all__ = ["Head", "Params", "all_heads", "get_heads", "no_head"]
 
 
 @cache
@@ -36,6 +36,11 @@ def get_heads(names: Sequence[str], beside: Sequence[str] = ()) -> list[Head]:
     beside: what else may be asked for in their place, for the words of that error.
     """
     return [_head(name, beside) for name in dict.fromkeys(names)]
+
+
+def no_head() -> BenchError:
+    """Return the error for an empty list of heads where one is needed."""
+    return BenchError(f"Got no head; expected some of: {', '.join(all_heads())}.")
 
 
 def _head(name: str, beside: Sequence[str]) -> Head:

@@ -50,7 +50,7 @@ def _sums(support: Support, Y: np.ndarray, n_classes: int) -> tuple[np.ndarray, 
 
 
 def loo(support: Support, Y: np.ndarray, n_classes: int, grid: Sequence[Params]) -> Scored:
-    """Return the same for every support row, its group subtracted from the sums; uniform if nothing is left."""
+    """Score every support row, its group subtracted from the sums of the classes; uniform if nothing is left."""
     X, (m, n), K = support.X.astype(np.float64, copy=False), Y.shape, n_classes
     gram = X @ X.T
     inner, square, count = (np.empty((m, n, K)) for _ in range(3))

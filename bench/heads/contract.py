@@ -195,7 +195,7 @@ class KeptSupport:
 
     @classmethod
     def load(cls, scores: Scores, state: State) -> KeptSupport:
-        """Return the same of its state; BenchError for a state of anything else."""
+        """Return the fitted head that a state describes; BenchError for a state of anything else."""
         state.check_kind("support")
         X, K, setting = state.array("X", "f", (None, None)), state.number("n_classes"), state.about.get("setting")
         if not isinstance(setting, Mapping):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,27 @@ def _one_of_each_row(groups: ArrayLike, n: int) -> np.ndarray:
             "expected the slide of every row. Give a row of unknown slide a group of its own."
         )
     return given
+
+
+def _check_labels(y: ArrayLike) -> None:
+    """Raise BenchError for labels of objects of which one is missing, or that cannot be sorted together."""
+    labels = np.asarray(y)
+    if labels.dtype != object or labels.ndim != 1:
+        return  # scikit-learn says the rest
+    missing = np.asarray(pd.isna(labels))
+    if missing.any():
+        raise BenchError(
+            f"Got no label for {int(missing.sum()):,} of {len(labels):,} rows, the first of them row "
+            f"{int(missing.argmax())}; expected one for every row. Leave such rows out."
+        )
+    kinds = sorted({_kind(label) for label in labels})
+    if len(kinds) > 1:
+        raise BenchError(f"Got labels of several types ({', '.join(kinds)}); expected all texts or all numbers.")
+
+
+def _kind(label: object) -> str:
+    """Return what labels are compared as: "text", "number", or the name of another type."""
+    return "text" if isinstance(label, str) else "number" if isinstance(label, Number) else type(label).__name__
 
 
 class HeadClassifier(ClassifierMixin, BaseEstimator):
@@ -121,7 +143,7 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         X : array-like of shape (n, d)
             Rows, converted to float64.
         y : array-like of shape (n,)
-            Labels, of at least two classes.
+            Labels, texts or numbers. Of a single class, every row is predicted to be of it.
         groups : array-like of shape (n,), optional
             What must not be apart when rows are left out to choose a setting, such as slides. None: every row is a
             group.
@@ -134,13 +156,15 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         BenchError
-            For an unknown head, parameter or `select`, and for groups that do not name one of every row.
+            For an unknown head, parameter or `select`, for groups that do not name one of every row, and for labels
+            that are missing or of types that cannot be sorted together.
         ValueError
-            For rows or labels that scikit-learn does not take.
+            For rows or labels that scikit-learn does not take, such as rows with NaN or labels that are fractions.
         """
         if self.select not in SELECT:
             hint = did_you_mean(self.select, SELECT) or "."
             raise BenchError(f"Got select '{self.select}'{hint} Expected one of: {', '.join(SELECT)}.")
+        _check_labels(y)
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)

@@ -127,7 +127,7 @@ def learn(support: Support, y: np.ndarray, n_classes: int, setting: Params) -> N
 
 
 def load(state: State) -> Neighbours:
-    """Return the same of its state; BenchError for a state of anything else."""
+    """Return the fitted head that a state describes; BenchError for a state of anything else."""
     state.check_kind(KIND)
     K, rows = state.number("n_classes"), state.array("rows", "f", (None, None))
     rows, labels = learning_rows(rows, state.array("labels", "i", (len(rows),)), K)

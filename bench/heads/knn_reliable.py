@@ -79,7 +79,7 @@ def learn(support: Support, y: np.ndarray, n_classes: int, setting: Params) -> R
 
 
 def load(state: State) -> ReliableNeighbours:
-    """Return the same of its state; BenchError for a state of anything else."""
+    """Return the fitted head that a state describes; BenchError for a state of anything else."""
     state.check_kind(KIND)
     plain = knn.load(State(arrays=state.arrays, about={**state.about, "kind": knn.KIND}))
     worth = state.array("worth", "f", (len(plain.labels),))

@@ -181,7 +181,7 @@ def ledoit_wolf(span: Span, shape: tuple[int, int], y: np.ndarray, Q: np.ndarray
 
 
 def _ledoit_wolf_of_rest(support: Support, y: np.ndarray, rows: np.ndarray, rest: _Rest, BB: np.ndarray) -> np.ndarray:
-    """Return the same (G,) of the rows that are left without those of each group. BB: B'B."""
+    """Return the shrinkage (G,) of `ledoit_wolf` for the rows left without each group. BB: B'B."""
     span, gram, (G, q), n, d = support.span, support.gram, rows.shape, len(y) - rows.shape[1], support.shape[1]
     safe = np.maximum(rest.left, 1)
     with_sum = span.at_support(rest.sums)[np.arange(len(y)), y]  # of every row with the sum of its class

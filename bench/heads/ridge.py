@@ -103,7 +103,7 @@ def _weights_of_coordinates(support: Support, T: np.ndarray, alpha: np.ndarray) 
 
 
 def _weights_of_products(support: Support, T: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the same where rows are fewer than dimensions."""
+    """Return W (K, d) and b (K,) where rows are fewer than dimensions, from products of rows."""
     solved = _solve_products(support, T, alpha)
     if solved.ill_conditioned.any():
         solved = _solve_products(support, T, alpha, exact=True)

@@ -131,7 +131,7 @@ def learn(support: Support, y: np.ndarray, n_classes: int, setting: Params) -> T
 
 
 def load(state: State) -> Trees:
-    """Return the same of its state; BenchError for a state of anything else."""
+    """Return the fitted head that a state describes; BenchError for a state of anything else."""
     state.check_kind(KIND)
     d, K, model = state.number("d"), state.number("n_classes"), state.array("model", "u", (None,))
     columns, present = state.array("columns", "i", (None,)), state.array("present", "i", (None,))

@@ -23,7 +23,7 @@ from bench.images.signatures import READ_SUFFIXES, START, UNREAD_SUFFIXES, forma
 from bench.images.tiff import open_tiff
 from bench.images.unchanged import checked, hold, refuse_another
 
-VERSION = 3  # raised when a file would give another header, or another reason why it is not read
+VERSION = 4  # raised when a file would give another header, or another reason why it is not read
 #: Endings of files that are listed as images: those that are read, and those that are named as not read.
 IMAGE_SUFFIXES = READ_SUFFIXES | UNREAD_SUFFIXES
 OPENED_BY_NAME = ("CZI", "ND2", "LIF")  # by a library that takes no open file

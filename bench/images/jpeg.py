@@ -35,7 +35,7 @@ from bench.images.picture import COLORS, ImageError, ImageInfo, Picture
 APP1, APP2, APP14 = 0xE1, 0xE2, 0xEE
 OTHER_FRAMES = (0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF)
 JPEG_LS = 0xF7
-LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in what JPEG calls brightness
+LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in the luma Y of JPEG
 SPARE = bytes(range(1, 255)) * 4  # what a decoder reads as pixels only where pixels are missing
 
 

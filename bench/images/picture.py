@@ -22,6 +22,7 @@ LATE = "took longer than"
 NO_MEMORY = "not enough memory for it; free some, or use a machine with more"
 PASSING = ("cannot be opened", "missing codec", "no channel", "reading ", TOO_LARGE_AT_ONCE, NO_SERIES, CHANGED, LATE,
            NO_MEMORY)  # fmt: skip
+ALPHA = "its transparency (alpha) is not read: transparent pixels show the colours that are stored for them"  # a remark
 COLORS = ("red", "green", "blue")  # what the channels of a colour image are called
 EXACT = 2**24  # integers up to here are the same in float32
 STEPS = 256  # levels of the range of values that have to be told apart
@@ -89,7 +90,8 @@ class Picture:
         """Return the pixels (H, W, C), C >= 1, C-contiguous; uint8, uint16 or float32. Raises ImageError.
 
         stack: 'first', 'middle' (slice n // 2 of n, counted from 0), 'max' or 'mean' over the slices; a mean
-        of integers is rounded, and a pixel that is not finite in some slices is made of the others. region: the part
+        of integers is rounded, and a pixel that is not finite in some slices is made of the others; a picture of one
+        slice without any finite pixel is an ImageError. region: the part
         (y1 - y0, x1 - x0, C) that is wanted, inside the picture; None is all.
         """
         if stack not in PROJECTIONS:
@@ -109,7 +111,11 @@ class Picture:
             return to_depth(self.plane(z)[y0:y1, x0:x1] if self.window is None else self.window(z, region))
 
         with plain_errors():
-            return np.ascontiguousarray(PROJECTIONS[stack](read, self.info.slices))
+            pixels = np.ascontiguousarray(PROJECTIONS[stack](read, self.info.slices))
+        whole = region is None and self.info.slices == 1  # a part may be empty, as the corners of a mosaic are
+        if whole and pixels.dtype.kind == "f" and not np.isfinite(pixels).any():
+            raise ImageError("no pixel of it is a number: all are NaN or infinite; export it again")
+        return pixels
 
 
 def _max(plane: Plane, slices: int) -> np.ndarray:

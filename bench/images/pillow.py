@@ -18,7 +18,7 @@ import numpy as np
 
 from bench.images.limits import claims_too_much, read_coded
 from bench.images.orientation import exif_orientation, first_of, upright
-from bench.images.picture import COLORS, ImageError, ImageInfo, Picture, plain_sentences
+from bench.images.picture import ALPHA, COLORS, ImageError, ImageInfo, Picture, plain_sentences
 
 GREY_MODES = ("1", "L", "LA", "La")
 #: The plug-ins, and not Image.open, which warns of large images and tries other formats.
@@ -42,9 +42,10 @@ def open_pillow(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
     with plain_sentences(f"the header of the {kind} cannot be followed"):
         frames = 1 if kind == "BMP" else int(image.n_frames)
     exif = image.info.get("exif", b"") if kind in ("WebP", "AVIF") else b""  # of AVIF, Pillow writes its own turns here
+    alpha = (ALPHA,) * image.mode.endswith("A")  # RGBA
     info = ImageInfo(
         height, width, 1 if grey else 3, frames, "uint16" if bits > 8 else "uint8", kind,
-        names=() if grey else COLORS, remarks=first_of(frames),
+        names=() if grey else COLORS, remarks=(*first_of(frames), *alpha),
     )  # fmt: skip
 
     def plane(z: int) -> np.ndarray:

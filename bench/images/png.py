@@ -21,7 +21,7 @@ import numpy as np
 from bench.images.kept_whole import cut_from_whole
 from bench.images.limits import claims_too_much, read_at_most
 from bench.images.orientation import exif_orientation, first_of, upright
-from bench.images.picture import COLORS, ImageError, ImageInfo, Picture, Window
+from bench.images.picture import ALPHA, COLORS, ImageError, ImageInfo, Picture, Window
 from bench.images.png_bands import BAND, PIECE, BandRows, PngBands
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -60,9 +60,10 @@ def open_png(file: BinaryIO, kind: str, opened: ExitStack) -> Picture:
     """Return a picture of one plane; the first picture of an animation."""
     png = read_png(file)
     channels = SHOWN[png.color]
+    alpha = (ALPHA,) * (png.color in (GREY_ALPHA, RGB_ALPHA))
     info = ImageInfo(
         png.height, png.width, channels, png.frames, "uint16" if png.bits == 16 else "uint8", kind,
-        names=COLORS if channels == 3 else (), remarks=first_of(png.frames),
+        names=COLORS if channels == 3 else (), remarks=(*first_of(png.frames), *alpha),
         reading="grey" if png.color == GREY_ALPHA and png.bits == 16 else "",  # once its alpha was taken for green
     )  # fmt: skip
     picture = Picture(info, lambda z: _shown(png, stored_pixels(file, png)))

@@ -87,7 +87,7 @@ class PngBands:
         return band
 
     def _inflate(self, length: int) -> bytes:
-        """Return so many more bytes of filtered rows."""
+        """Return the next `length` bytes of filtered rows."""
         out = bytearray()
         while len(out) < length:
             self._waiting = self._waiting or next(self._packed, b"")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bench.images.orientation import ORIENTATION, TURNS
-from bench.images.picture import ImageError, to_depth
+from bench.images.picture import ALPHA, ImageError, to_depth
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, MASK, YCBCR = 0, 1, 2, 3, 4, 6
 READ = {WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, MASK, YCBCR}
@@ -187,6 +187,8 @@ def _dropping(
             steps.append(lambda pixels: _divided(pixels, alpha[0], top))
             remarks.append("colours were multiplied by alpha in the file: divided by it, and alpha dropped")
             reading = "divided by alpha"
+        else:
+            remarks.append(ALPHA)
         steps.append(lambda pixels: np.delete(pixels, alpha, axis=2))
     left = channels - len(alpha)
     return Meaning(left, out, color and left == 3, tuple(steps), tuple(remarks), reading)

@@ -26,7 +26,7 @@ def um_per_px(tiff: Any, series: Any, image: Ome | None) -> float | None:
         try:
             sizes = read()
         except (ImageError, ArithmeticError, TypeError, ValueError, KeyError, LookupError):
-            continue  # what cannot be understood says nothing
+            continue  # a description that cannot be understood states no scale
         if sizes is not None:
             return square(*sizes)
     return None

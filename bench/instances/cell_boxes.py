@@ -19,6 +19,7 @@ from bench.errors import BenchError, did_you_mean
 from bench.images import split_series
 from bench.images.orientation import UPRIGHT
 from bench.instances.annotations.files import is_annotation, marked_cells
+from bench.text import counted
 
 LAYOUT = "Expected columns path,x0,y0,x1,y1 (pixels), one line a cell, and any column with the cell's label."
 SHOWN = 6  # columns that are offered
@@ -89,7 +90,8 @@ def boxes_of(dataset: Dataset, source: CellFiles) -> FoundCells:
     kept = set(cells["path"])
     notes += of_turned(turned_images(dataset, cells["path"]), "boxes")
     reasons = {
-        str(path): f"only {len(part)} of its cells: {part.iloc[0]}" if path in kept else f"no cell: {part.iloc[0]}"
+        str(path): f"used without {len(part):,} of its cells: {part.iloc[0]}" if path in kept else
+        f"no cell: {part.iloc[0]}"
         for path, part in outside.groupby("path")["reason"]
     }
     return FoundCells(cells.drop(columns=["width", "height"]), reasons, tuple(notes))
@@ -111,10 +113,13 @@ def turned_images(dataset: Dataset, paths: Iterable[str]) -> list[str]:
 
 def of_turned(paths: Sequence[str], what: str) -> list[str]:
     """Return the sentence on what (boxes, masks) was drawn on images that were turned upright; none without them."""
+    if not paths:
+        return []
+    turned = counted(len(paths), "image was", "images were")
     return [
-        f"{len(paths)} images were turned upright, as the orientation in their files (EXIF) says, e.g. {paths[0]}: "
-        f"their {what} must have been drawn on the upright picture"
-    ] if paths else []  # fmt: skip
+        f"{turned} turned upright, as the orientation in the file (EXIF) says, e.g. {paths[0]}: the {what} must have "
+        "been drawn on the upright picture"
+    ]
 
 
 def _read(file: Path, column: str | None, units: str, notes: list[str]) -> pd.DataFrame:
@@ -168,7 +173,8 @@ def _match(given: pd.Series, known: list[str], file: Path, notes: list[str]) -> 
         found = found.where(~other, paths.str.casefold().map(unique).astype("string"))
         if same := int((other & found.notna()).sum()):
             row = paths[other & found.notna()].iloc[0]
-            notes.append(f"{same} cells name their image in another case than on disk, e.g. {row}")
+            cells = counted(same, "cell names its image", "cells name their image")
+            notes.append(f"{cells} in another case than on disk, e.g. {row}")
     if found.isna().all():
         raise BenchError(
             f"Got --cells {file.name}, of which no line is of an image in the data (e.g. '{given.iloc[0]}', where the "
@@ -177,6 +183,7 @@ def _match(given: pd.Series, known: list[str], file: Path, notes: list[str]) -> 
     if found.isna().any():
         strange = given[found.isna()]
         notes.append(
-            f"{len(strange)} cells are of {strange.nunique()} files that are not in the data, e.g. {strange.iloc[0]}"
+            f"{counted(len(strange), 'cell is', 'cells are')} of {counted(strange.nunique(), 'file')} not in the data, "
+            f"e.g. {strange.iloc[0]}"
         )
     return found

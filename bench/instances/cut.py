@@ -22,6 +22,7 @@ from bench.instances.shown import shows_label, wrongly_inherited
 from bench.instances.tiles import cut_tiles, read_tiles, with_foreground
 from bench.instances.windows import Window, boxes_of_cells, cut_windows, set_boxes
 from bench.seeds import keyed_uniform
+from bench.text import counted
 
 COLUMNS = [
     "instance", "path", "digest", *BOX, "label", "level", "group", "source", "split", "image", "cell_label", "shows",
@@ -68,6 +69,32 @@ def cut_instances(
     asked = InstanceRequest(kind, tuple(words), source, cache, on_progress)
     if name not in KINDS:
         raise asked.refuse()
+    _refuse_unread(name, kind, source, boxed=bool(dataset.table["x0"].notna().any()))
+    rows, reasons = KINDS[name](dataset, asked)
+    rows = rows.assign(instance=pd.Series(_names(rows), index=rows.index, dtype="str"))
+    most = most_of(kind, source)
+    rows = _at_most(rows, most, asked.notes)  # by names without what is blanked, so that the same cells are kept
+    rows = name_blanked(rows)
+    if name in FINDERS and len(rows):
+        count = rows.groupby("path").size()
+        asked.notes.insert(
+            0, f"{counted(len(rows), 'cell')} of {counted(len(count), 'image')}, {_range_of(count)}"
+        )  # fmt: skip
+    if "shows" not in rows:
+        rows = rows.assign(shows=pd.array([pd.NA] * len(rows), dtype="boolean"))
+    asked.notes.extend(wrongly_inherited(rows))
+    dataset = _without(dataset, rows, reasons, asked)
+    return Instances(dataset, rows[COLUMNS].reset_index(drop=True), tuple(asked.notes))
+
+
+def _range_of(count: pd.Series) -> str:
+    """Return how many there are of an image: '1 to 200 an image, median 12', or '1 an image' where all have as many."""
+    low, high = count.min(), count.max()
+    return f"{low:,} an image" if low == high else f"{low:,} to {high:,} an image, median {count.median():g}"
+
+
+def _refuse_unread(name: str, kind: str, source: CellFiles, *, boxed: bool) -> None:
+    """Raise BenchError for what was given and no instance would depend on. boxed: whether labels are of boxes."""
     if name not in FINDERS and source.file is not None:
         raise BenchError(
             f"Got --cells {source.file} for --instances {kind}, which looks for no cells; expected --instances boxes, "
@@ -83,22 +110,16 @@ def cut_instances(
             f"Got --masks {source.masks} for --instances {kind}, which reads no masks; expected --instances masks, "
             "and of `bench predict` a classifier that was fitted so. Otherwise leave --masks out."
         )
-    rows, reasons = KINDS[name](dataset, asked)
-    rows = rows.assign(instance=pd.Series(_names(rows), index=rows.index, dtype="str"))
-    most = most_of(kind, source)
-    rows = _at_most(rows, most, asked.notes)  # by names without what is blanked, so that the same cells are kept
-    rows = name_blanked(rows)
-    if name in FINDERS and len(rows):
-        count = rows.groupby("path").size()
-        asked.notes.insert(
-            0, f"{len(rows):,} cells of {len(count):,} images, {count.min()} to {count.max()} an image, "
-            f"median {count.median():g}"
-        )  # fmt: skip
-    if "shows" not in rows:
-        rows = rows.assign(shows=pd.array([pd.NA] * len(rows), dtype="boolean"))
-    asked.notes.extend(wrongly_inherited(rows))
-    dataset = _without(dataset, rows, reasons, asked)
-    return Instances(dataset, rows[COLUMNS].reset_index(drop=True), tuple(asked.notes))
+    if name == "whole" and source.most is not None and not boxed:
+        raise BenchError(
+            f"Got --max-instances {source.most} for --instances whole, where an image is one instance; expected tiles "
+            "or cells, e.g. --instances tiles:128. Otherwise leave --max-instances out."
+        )
+    if source.units != "pixels" and source.file is None and not boxed:
+        raise BenchError(
+            f"Got --box-units {source.units}, and there are no boxes; expected --instances boxes and --cells, or "
+            "a CSV of labels with columns x0,y0,x1,y1. Otherwise leave --box-units out."
+        )
 
 
 def count_instances(table: pd.DataFrame) -> pd.DataFrame:
@@ -213,10 +234,9 @@ def _at_most(rows: pd.DataFrame, most: int | None, notes: list[str]) -> pd.DataF
     drawn = pd.Series(places_in_draw(rows["instance"].tolist()), index=rows.index)
     kept = rows[drawn.groupby(rows["path"]).rank(method="first") <= most]
     images = int((rows.groupby("path").size() > most).sum())
-    crowded = f"{images} image{'s' * (images != 1)}"
+    left = counted(len(rows) - len(kept), "instance was", "instances were")
     notes.append(
-        f"{len(rows) - len(kept):,} instances of {crowded} were left out: {most} of one image are kept, drawn by hash "
-        "(--max-instances)"
+        f"{left} left out, of {counted(images, 'image')}: {most} of one image are kept, drawn by hash (--max-instances)"
     )
     return kept
 

@@ -16,6 +16,7 @@ from bench.instances.cell_cache import cells_of, look_at
 from bench.instances.mask_doubts import doubts_of
 from bench.instances.mask_files import mask_files
 from bench.seeds import content_name
+from bench.text import counted
 
 VERSION = 2  # raised when the same mask would give other cells
 SCALARS = ("size", "pieces", "torn", "small", "wide", "split", "values", "full", "void")
@@ -130,7 +131,10 @@ def _another_size(size: np.ndarray, image: tuple[int, int], turned: bool) -> str
 
 def _of_slices(files: pd.DataFrame) -> list[str]:
     count = int((files["slices"] > 1).sum())
+    if not count:
+        return []
+    have = counted(count, "image has", "images have")
     return [
-        f"{count} images have several pages, and a mask has one: it must be drawn on what the encoder sees, which is "
-        "the first slice, or what its option @stack= makes of them"
-    ] * bool(count)
+        f"{have} several pages, and a mask has one: it must be drawn on what the encoder sees, which is the first "
+        "slice, or what its option @stack= makes of them"
+    ]

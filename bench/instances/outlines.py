@@ -22,6 +22,7 @@ from bench.instances.segmented import label_images
 from bench.storage.atomic import refusal, write_atomically
 from bench.storage.scratch import scratch
 from bench.storage.tables import write_csv
+from bench.text import counted
 
 YELLOW = (255, 255, 0)
 FOLDER, TABLE = "outlines", "cells.csv"
@@ -85,8 +86,8 @@ def segment_images(
             write_atomically(made / f"{path}.png", _png(drawn))
         if not rows:
             raise BenchError(
-                f"Got {len(images):,} images, none of which can be decoded (first: {images.index[0]}); expected images "
-                "that other programs open. Say `bench data check`, which tells why."
+                f"Got {counted(len(images), 'image')}, none of which can be decoded (first: {images.index[0]}); "
+                "expected images that other programs open. Say `bench data check`, which tells why."
             )
         try:
             (out / TABLE).unlink(missing_ok=True)

@@ -94,7 +94,10 @@ def _by_otsu(above: np.ndarray, contrast: np.ndarray) -> tuple[np.ndarray, float
 
 
 def _by_local_mean(above: np.ndarray, contrast: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the same above the local mean as well, whose width is that of what a first one finds."""
+    """Return the cells (H, W) that are also above their local mean, and their typical radius.
+
+    A first local mean, over a 40th of the image, finds the radius that sets the width of the second.
+    """
     *_, radius = _apart(above & (contrast > _local_mean(contrast, max(contrast.shape) / 40)))
     if not radius:
         return _by_otsu(above, contrast)

@@ -101,7 +101,7 @@ def order_in_groups(
     regime: str,
     size: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return the same for items whose group (n,) is a position in `names`."""
+    """Return the order of items as `order_items` does; their group (n,) is a position in `names`."""
     of_group = keyed_uniform((*key, "group"), names)[group]
     of_item = keyed_uniform((*key, "item"), items)
     by_group = np.lexsort((of_item, of_group))

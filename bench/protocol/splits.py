@@ -15,6 +15,7 @@ import pandas as pd
 from bench.data.chosen_by import LEARN, tested_rows
 from bench.errors import BenchError
 from bench.protocol.folds import deal_groups, held_out_in_turn
+from bench.text import counted
 
 FEW_GROUPS = 5  # at or below this many groups in a class every group is worth holding out once
 MOST_FOLDS = 5
@@ -89,7 +90,7 @@ def plan_splits(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
     count = n_groups[fewest]
     if count < 2:
         raise BenchError(
-            f"Got class '{fewest}' with {count} group{'s' * (count != 1)}; expected at least 2, one to learn from "
+            f"Got class '{fewest}' with {counted(count, 'group')}; expected at least 2, one to learn from "
             "and one to be tested on. Add images of that class, or leave the class out."
         )
     if count > FEW_GROUPS:
@@ -135,7 +136,7 @@ def _tested_in_part(table: pd.DataFrame, classes: Sequence[str], tested: np.ndar
         count = part.loc[part["label"] == name, "group"].nunique()
         if count < 2:
             raise BenchError(
-                f"Got class '{name}' with {count} group{'s' * (count != 1)} among the {len(rows):,} labels that were "
+                f"Got class '{name}' with {counted(count, 'group')} among the {len(rows):,} labels that were "
                 "drawn at random; expected at least 2, as only those are tested. Label more of what `bench next` draws "
                 "at random (--strategy random draws all), or leave the class out."
             )

@@ -50,7 +50,7 @@ class Geometry(NamedTuple):
 
     @classmethod
     def of(cls, Z: np.ndarray, e: np.ndarray, groups: np.ndarray) -> Geometry:
-        """Return that of rows Z (n, r) in groups (n,), numbers from 0."""
+        """Return the geometry of rows Z (n, r) in groups (n,), numbered from 0."""
         Z = np.ascontiguousarray(Z)
         n, total = len(Z), Z.sum(0)
         at = np.linspace(*GRID) + np.log(max(float(e.mean()), 1e-300))

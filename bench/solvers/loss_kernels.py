@@ -144,7 +144,7 @@ def loss_of_block(S: np.ndarray, y: np.ndarray, weight: np.ndarray, smoothing: f
 
 @compiled
 def scores_of(contrasts: np.ndarray, start: int, width: int) -> np.ndarray:
-    """Return so many rows' scores (K, width) of contrasts (K - 1, n): the last class's are 0."""
+    """Return the scores (K, width) of rows from `start` on, of contrasts (K - 1, n): 0 for the last class."""
     before = len(contrasts)
     S = np.empty((before + 1, width), np.float32)
     for k in range(before):

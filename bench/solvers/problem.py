@@ -82,7 +82,7 @@ class Stages(NamedTuple):
 
     @classmethod
     def of(cls, path: Sequence[Stage]) -> Stages:
-        """Return a path's."""
+        """Return the stages of a path as arrays."""
         ahead = [np.nan if stage.ahead is None else stage.ahead for stage in path]
         at = [-1 if stage.at is None else stage.at for stage in path]
         path_points = [stage.is_path_point for stage in path]

@@ -65,7 +65,7 @@ def share_of_answers(P: np.ndarray) -> np.ndarray:
 
 
 def shares_of(answer: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return the same of answers (S, N)."""
+    """Return float32 (N, K): the share of draws in which an item is taken for each class, of answers (S, N)."""
     counts = np.stack([(answer == k).mean(0) for k in range(n_classes)], -1)
     return counts.astype(np.float32)
 

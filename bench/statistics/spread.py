@@ -81,7 +81,7 @@ class Spread:
         return variance, np.minimum(df, max(self.df_test, LEAST_DF)) if self.in_turn else df
 
     def errors_here(self, pick: Pick) -> tuple[np.ndarray, np.ndarray]:
-        """Return the same for other test groups alone: learned from these very training groups."""
+        """Return variances and degrees of freedom for other test groups, with these very training groups."""
         test, luck = (np.maximum(pick(part), 0) for part in (self.test, self.luck))
         return test + luck, _freedom(test + luck, [(test, self.df_test), (luck, self.df_draws)])
 

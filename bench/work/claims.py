@@ -172,7 +172,7 @@ class Claims:
         except FileExistsError:
             return None
         if chain and path not in [claim.path for claim in self._chain(name)]:
-            path.unlink(missing_ok=True)  # what was judged is gone since
+            path.unlink(missing_ok=True)  # the claim that was judged stale has gone since
             return None
         return path
 

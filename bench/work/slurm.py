@@ -29,7 +29,7 @@ class Array:
     at_once: int = 0
 
     def text(self) -> str:
-        """Return it as --array of sbatch has it."""
+        """Return the value of sbatch's --array, e.g. "0-9%4"."""
         return f"0-{self.workers - 1}" + (f"%{self.at_once}" if self.at_once else "")
 
 

@@ -14,7 +14,7 @@ from bench.heads.state import State
 from bench.heads.support import Support
 from bench.studies.granularity.bags import Bags, bags_of_one, make_bags
 from bench.studies.granularity.heads import Draw, all_bag_heads, get_bag_heads
-from bench.studies.granularity.heads.base import fit_base, some_of_each
+from bench.studies.granularity.heads.base import learn_base, some_of_each
 from bench.studies.granularity.heads.contract import no_bags
 
 K, D = 3, 12
@@ -228,7 +228,7 @@ def test_settings_under_a_bag_head_are_chosen_by_left_out_images_so_that_wrong_l
     X_test = 1.5 * np.eye(2, 300)[np.tile([0, 1], 100)] + rng.standard_normal((200, 300)) / np.sqrt(300)
     support = Support(X, X_test, bag)
     [head] = get_heads(["logreg"])
-    right = (fit_base("logreg", support, y[bag], 2).argmax(1) == np.tile([0, 1], 100)).mean()
+    right = (learn_base("logreg", support, y[bag], 2).scores(support.X_test).argmax(1) == np.tile([0, 1], 100)).mean()
     weak = head.scores(support, y[bag][None], 2, [{"l2": 1e-6}]).P[0, 0]
     assert right > (weak.argmax(1) == np.tile([0, 1], 100)).mean() + 0.03
 

@@ -19,6 +19,7 @@ from bench.instances.annotations.fiji import read_rois
 from bench.instances.annotations.geojson import read_geojson
 from bench.instances.annotations.marks import Marks
 from bench.instances.annotations.napari import is_shapes_file, read_shapes
+from bench.text import counted
 
 #: By its ending, how a file of annotations is read; of the endings that fit the longest comes first.
 READERS: dict[str, Callable[[Path], Marks]] = {
@@ -108,7 +109,8 @@ def _matched(files: Sequence[str], known: Sequence[str], source: Path, notes: li
     unused = sorted(set(files) - set(of_image.values()))
     if unused:
         notes.append(
-            f"{len(unused)} of {len(files)} files of annotations are of no image in the data, e.g. {unused[0]}"
+            f"{len(unused):,} of {counted(len(files), 'file')} of annotations {'is' if len(unused) == 1 else 'are'} of "
+            f"no image in the data, e.g. {unused[0]}"
         )
     return of_image
 

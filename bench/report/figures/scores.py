@@ -19,10 +19,11 @@ from bench.report.html.parts.labels import LABELS as LABELS_PART
 from bench.report.html.parts.leaderboard import LEADERBOARD as LEADERBOARD_PART
 from bench.report.html.parts.wrong_labels import WRONG_LABELS as WRONG_LABELS_PART
 from bench.report.pages.model import Row, Words, listed, say
-from bench.report.pages.numbers import counted, places, whole
+from bench.report.pages.numbers import places, whole
 from bench.report.pictures.axes import share_axis
 from bench.report.pictures.best import best_of_encoders, best_without_diagnostics, with_cost
 from bench.report.pictures.curves import Curves, Panel, against_labels, against_wrong_labels
+from bench.text import counted
 
 MOST = 30  # methods of a leaderboard that are drawn
 RANKS = (

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from bench.report.html.context import Method, ReportContext, head_of
 from bench.report.pages.model import Code, Inline, Words, listed, say
-from bench.report.pages.numbers import counted
 from bench.report.tables.flags import EXACT
+from bench.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

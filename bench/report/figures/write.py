@@ -14,7 +14,7 @@ from bench.report.html.context import ReportContext, noise_words
 from bench.report.html.read import Look, read_report
 from bench.report.html.words import shown_text
 from bench.report.pages.model import Words, say
-from bench.storage.atomic import write_beside
+from bench.storage.atomic import check_writable, write_beside
 
 CAPTIONS, TABLE = "captions.md", "leaderboard.tex"
 NO_LETTERS = "PNG and PDF show a box for letters that their font lacks ({letters}); SVG has them as text."
@@ -39,6 +39,7 @@ def write_figures(
     folder: of the run. Figures that an earlier call wrote there, and that this one has not, go. Raises BenchError where
     tables, predictions or the place to write to are missing.
     """
+    check_writable(to / CAPTIONS)
     context = read_report(folder, Look(pictures=False, anonymous=anonymous))
     files: dict[str, bytes] = {}
     captions: list[Caption] = []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from bench.report.pages.numbers import counted
+from bench.text import counted
 
 ISSUE, TIP, PASSED = "issue", "tip", "passed"
 ORDER = (ISSUE, TIP, PASSED)

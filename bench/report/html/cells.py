@@ -52,6 +52,11 @@ def in_gain(column: str) -> Value:
     return Value(column=column, text=lambda x: "" if isnan(x) else f"{100 * x:+z.1f}", share=True)
 
 
+def in_whole_gain(column: str) -> Value:
+    """Return a difference of shares in whole points, with its sign; for the ends of an interval."""
+    return Value(column=column, text=lambda x: f"{100 * x:+z.0f}", share=True)
+
+
 def as_it_is(column: str, digits: int = 2) -> Value:
     """Return a number with so many digits."""
     return Value(column=column, text=lambda x: decimal(x, digits))

@@ -87,7 +87,7 @@ def blocks_html(blocks: Sequence[Block], level: int = 3) -> Markup:
 
 
 def block_html(block: Block, level: int = 3) -> Markup:
-    """Return one block."""
+    """Return a block of a page as HTML. level: of its heading, if it is one."""
     match block:
         case Heading(words=words):
             return Markup("<h{0}>{1}</h{0}>").format(level, words_html(words))

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from bench.report.pages.numbers import Number, counted
+from bench.report.pages.numbers import Number
+from bench.text import counted
 
 LONG = 15  # rows of a table that are shown; the others are folded
 

@@ -6,8 +6,9 @@ from math import ceil, isfinite
 
 import pandas as pd
 
-from bench.report.pages.numbers import counted, points, rate
+from bench.report.pages.numbers import points, rate
 from bench.report.tables.plan import AHEAD, Ahead, forecasts, next_mark
+from bench.text import counted
 
 
 def more_labels(board: pd.DataFrame) -> str:

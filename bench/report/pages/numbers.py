@@ -104,8 +104,3 @@ def together(*numbers: str) -> Number:
 def count(value: int) -> Number:
     """Return a whole number with commas between thousands, e.g. '12,000'."""
     return Number(f"{value:,}")
-
-
-def counted(value: int, what: str, several: str | None = None) -> str:
-    """Return how many of something there are, e.g. '1 label', '5 labels'. several: the plural where it is no mere s."""
-    return f"{value:,} {what if value == 1 else several or what + 's'}"

@@ -18,7 +18,7 @@ def best_of_encoders(context: ReportContext) -> list[Row]:
 
 
 def best_without_diagnostics(context: ReportContext) -> list[Row]:
-    """Return the same without diagnostics; all of them where each is one."""
+    """Return the best row of every encoder that is no diagnostic; of all encoders where each is one."""
     rows = best_of_encoders(context)
     return [row for row in rows if row["role"] != "diagnostic"] or rows
 

@@ -29,10 +29,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.report.pages.numbers import counted
 from bench.report.pages.numbers import rate as percent
 from bench.report.tables.pairs import METHOD
 from bench.statistics.hits import RESAMPLES, percentile_interval
+from bench.text import counted
 
 FEWEST = 6
 EXACT_TO = 50  # datasets; from there on the normal approximation of the signed-rank test is as good

@@ -87,8 +87,16 @@ def _contradiction(rows: pd.DataFrame, null: float) -> str:
     if np.isnan(p) or above == (p <= ALPHA):
         return ""
     alone = f"p = {p_value(best['p_chance'])} for this row alone, " if "p_chance_best" in rows else ""
-    tested = f"{alone}p = {p_value(p)} for the best of all {len(rows)} rows"
+    one_row = len(rows) == 1
+    tested = f"p = {p_value(p)}" if one_row else f"{alone}p = {p_value(p)} for the best of all {len(rows)} rows"
     limits = interval(best["ci_low"], best["ci_high"])
+    if above and one_row:
+        return (
+            f"The interval of the only row ({limits}) lies above guessing ({whole(null)}), but the test against chance "
+            f"finds no evidence that it is better ({tested}). Both are right: the interval says how different the "
+            "score may be with other slides, the test how often labels that mean nothing score as well. Trust the more "
+            "cautious of the two, here the test"
+        )
     if above:
         return (
             f"The interval of the best row ({limits}) lies above guessing ({whole(null)}), but the test against "
@@ -102,9 +110,10 @@ def _contradiction(rows: pd.DataFrame, null: float) -> str:
         else "the interval says how different the score may be with other training and test slides"
     )
     return (
-        f"The interval of the best row ({limits}) reaches down to guessing ({whole(null)}), but the test against "
-        f"chance finds it better ({tested}). Both are right: {why}; the test asks only whether the predictions have "
-        "anything to do with the labels of these slides. So there is some skill, but it is not known how much"
+        f"The interval of the {'only' if one_row else 'best'} row ({limits}) reaches down to guessing ({whole(null)}), "
+        f"but the test against chance finds it better ({tested}). Both are right: {why}; the test asks only whether "
+        "the predictions have anything to do with the labels of these slides. So there is some skill, but it is not "
+        "known how much"
     )
 
 

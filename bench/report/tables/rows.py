@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.pages.numbers import counted
 from bench.runs.facts import ROLE_DIAGNOSTIC
+from bench.text import counted
 
 USUAL = ("auto", "prompts")  # selections that go without saying
 

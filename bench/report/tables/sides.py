@@ -10,11 +10,11 @@ import pandas as pd
 
 from bench.protocol.split_kinds import IN_TURN, RANDOM
 from bench.protocol.splits import SplitPlan, class_codes
-from bench.report.pages.numbers import counted
 from bench.runs.facts import RunFacts
 from bench.runs.predictions import Predictions
 from bench.runs.tested import Tested, scored_items
 from bench.statistics.learning import Learned, learned_from
+from bench.text import counted
 
 DRAWS_ALIKE = (
     "At some number of labels there is one draw only, or all draws hold the same examples. So nothing shows what "

@@ -24,10 +24,10 @@ from bench.report.pages.model import (
     say,
     table_of,
 )
-from bench.report.pages.numbers import counted, decimal, gain, p_value, points, signed_interval
+from bench.report.pages.numbers import decimal, gain, p_value, points, signed_interval
 from bench.statistics.intervals import T_FROM
 from bench.studies.ablate.effects import ALL_HEADS
-from bench.text import plain
+from bench.text import counted, plain
 
 TABLE, PAGE, PICTURE = "ablation.csv", "ablation.md", "ablation.png"
 SAME = "the same"

@@ -107,7 +107,8 @@ def read_fix(path: Path) -> pd.DataFrame:
             f"Got {path.name} without the column {missing[0]}; expected those of {FIX}: {', '.join(COLUMNS)}."
         )
     table = pd.DataFrame({name: read[name].fillna("").map(name_of) for name in COLUMNS if name in read}).astype(object)
-    table["action"] = table["action"].str.lower().replace("", "keep")
+    written = table["action"].str.lower()
+    table["action"] = written.replace("", "keep")
     for line, (action, proposed) in enumerate(zip(table["action"], table["proposed"], strict=True), start=2):
         if action not in ACTIONS:
             raise BenchError(
@@ -116,11 +117,17 @@ def read_fix(path: Path) -> pd.DataFrame:
             )
         if action == "relabel" and not proposed:
             raise BenchError(f"Got relabel in line {line} of {path.name} without a class; expected one under proposed.")
+    _refuse_two(table[written != ""], path)
     twice = table[table["action"] != "keep"]
-    doubled = twice[pd.Series(_keys(twice), index=twice.index).duplicated(keep=False)]
-    if len(doubled.drop_duplicates(["path", "action", "proposed"])) > doubled["path"].nunique():
-        raise BenchError(f"Got two decisions on {doubled['path'].iloc[0]} in {path.name}; expected one.")
     return table.drop(index=twice.index[pd.Series(_keys(twice), index=twice.index).duplicated()])
+
+
+def _refuse_two(decided: pd.DataFrame, path: Path) -> None:
+    """Raise BenchError where decisions that were written down on one image differ; a row left empty is none."""
+    said = decided["action"].mask(decided["action"] == "relabel", "relabel to " + decided["proposed"])
+    for (name, *_), own in said.groupby(pd.Series(_keys(decided), index=decided.index, dtype=object)):
+        if own.nunique() > 1:
+            raise BenchError(f"Got two decisions on {name} in {path.name}, {' and '.join(own.unique())}; expected one.")
 
 
 def _keys(table: pd.DataFrame) -> list[tuple[str, ...]]:

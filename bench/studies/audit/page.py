@@ -23,9 +23,10 @@ from bench.report.pages.model import (
     say,
     table_of,
 )
-from bench.report.pages.numbers import counted, decimal, interval, p_value, places, points, whole
+from bench.report.pages.numbers import decimal, interval, p_value, places, points, whole
 from bench.studies.audit.findings import CLASS, COPY, GROUPS, IMAGE, LABEL, SLIDE
 from bench.studies.audit.labels import LabelAudit
+from bench.text import counted
 
 TABLE, PAGE = "audit.csv", "audit.md"
 TOO_WIDE = 0.4  # an interval of the share of wrong labels that says nothing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from bench.embeddings.missing import left_out
 from bench.embeddings.views import read_views
 from bench.errors import BenchError
 from bench.fitting.views import Embedded
-from bench.heads import get_heads
+from bench.heads import get_heads, no_head
 from bench.report.pages.page import page_bytes
 from bench.report.tables.merge import find_runs
 from bench.runs.place import content_of_run, keep_tables
@@ -72,7 +72,6 @@ class Audit:
     dataset: Dataset
     about: AuditPage
     notes: tuple[str, ...] = ()
-    warned: tuple[str, ...] = field(default=())
 
 
 def audit(
@@ -122,13 +121,14 @@ def audit(
     put_together(folder, files, {"data": content_of(prepared.dataset.table)})
     return Audit(
         folder=folder, findings=findings, labels=found, dataset=prepared.dataset, about=about,
-        notes=tuple(filter(None, (*about.notes, kept))), warned=warned,
+        notes=tuple(filter(None, (*about.notes, kept))),
     )  # fmt: skip
 
 
 def check(request: AuditRequest) -> None:
     """Raise BenchError for what an audit cannot be asked."""
-    get_heads(request.heads)
+    if not get_heads(request.heads):
+        raise no_head()
     check_folder_name(request.name)
     if request.source.instances != "whole":
         raise BenchError(

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench.report.pages.model import Code, Words, say
-from bench.report.pages.numbers import counted, rate
+from bench.report.pages.numbers import rate
 from bench.studies.classifier.from_images import NONE
 from bench.studies.classifier.model import About
+from bench.text import counted
 
 GOOD_FOR_CELLS = "mean-pool"  # the best at cell level on blood smears labelled as they come
 FIRST = 16  # cells of a class: from there on labels of cells alone were better than those of 16 images beside them

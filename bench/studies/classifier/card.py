@@ -24,11 +24,12 @@ from bench.report.pages.model import (
     say,
     table_of,
 )
-from bench.report.pages.numbers import chance, counted, decimal, points, rate
+from bench.report.pages.numbers import chance, decimal, points, rate
 from bench.statistics.conformal import groups_to_tell
 from bench.studies.classifier.advice import measured, of_cells
 from bench.studies.classifier.encoder import is_outside
 from bench.studies.classifier.model import About, Model
+from bench.text import counted
 
 CELLS = {"boxes": " --cells CELLS.csv", "masks": " --masks MASKS"}  # where the cells of new images are
 SETS, ERRORS = 0.9, 0.05  # rates that the card tells of

@@ -16,7 +16,7 @@ from bench.data.chosen_by import tested_rows
 from bench.data.datasets import Dataset
 from bench.data.warnings import data_warnings
 from bench.embeddings.embed import DataSpec, OnProgress, Prepared, cached_encoders, embed, prepare
-from bench.heads import get_heads
+from bench.heads import get_heads, no_head
 from bench.heads.contract import Head
 from bench.instances.cut import most_of
 from bench.studies.classifier.choice import Choice
@@ -69,6 +69,8 @@ def fit(
     """
     bag_heads = get_bag_heads(request.bag_heads)
     heads = [] if bag_heads else get_heads(request.heads)
+    if not bag_heads and not heads:
+        raise no_head()
     if bag_heads:
         check_asked(bag_heads, request.source.instances, request.source.cells.column)
     named = [resolve(name) for name in expand(request.encoders)]

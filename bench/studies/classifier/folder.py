@@ -82,6 +82,8 @@ def check_place(folder: Path | str) -> Path:
 def load_model(folder: Path | str) -> Model:
     """Return the classifier in a folder, checked; BenchError for anything else. Loads no encoder."""
     folder = Path(folder)
+    if not folder.exists():
+        raise BenchError(f"Got {folder}, which does not exist; expected a folder that `bench fit` wrote.")
     if not (folder / FILE).is_file():
         raise BenchError(f"Got {folder}, and there is no {FILE} in it; expected a folder that `bench fit` wrote.")
     try:

@@ -36,5 +36,5 @@ class FromImages:
         return self.bags.scored(rows, bags, np.zeros(0, np.int64)).bags
 
     def state(self) -> State:
-        """Return that of the bag head."""
+        """Return the state of the bag head."""
         return self.bags.state()

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     import torch
 
 FORMAT = "cell-classifier onnx 1"
-SUFFIX = ".onnx"
 OPSET = 17
 INPUT, OUTPUT = "pixels", "probabilities"
 LARGEST = 1_900_000_000  # bytes of weights; a file of ONNX holds 2 GB

@@ -27,6 +27,7 @@ from bench.instances.cell_boxes import CellFiles
 from bench.studies.classifier.encoder import encoder_of, origin_note
 from bench.studies.classifier.from_images import NONE
 from bench.studies.classifier.model import BLOCK, Answers, Asked, Model
+from bench.text import counted
 from bench.work.calls import Engine
 from bench.work.local import LOCAL
 from encoders import EncoderSpec
@@ -186,8 +187,10 @@ def _source(model: Model, request: PredictRequest) -> DataSpec:
             raise BenchError(f"Got the folder {folders[0]} among several images; expected one folder, or images only.")
         data, names = named_below(images)
         reading = replace(reading, only=names)
-    cells = replace(request.cells, most=ALL) if request.cells.most is None else request.cells
-    return DataSpec(data, model.about.instances, cells=cells, reading=reading)
+    kind, cells = model.about.instances, request.cells
+    if cells.most is None and kind != "whole":
+        cells = replace(cells, most=ALL)
+    return DataSpec(data, kind, cells=cells, reading=reading)
 
 
 def named_below(images: Sequence[Path]) -> tuple[Path, tuple[str, ...]]:
@@ -204,9 +207,9 @@ def _same_kind(model: Model, prepared: Prepared) -> None:
     if len(other):
         first = other.iloc[0]
         raise BenchError(
-            f"Got {first['path']} with {first['channels']} channels ({len(other):,} of {len(table):,} images differ); "
-            f"expected {_or(about.channels)}, as the classifier was made for. Give images of that kind, or fit one on "
-            "yours."
+            f"Got {first['path']} with {counted(first['channels'], 'channel')} ({len(other):,} of {len(table):,} "
+            f"images differ); expected {_or(about.channels)}, as the classifier was made for. Give images of that "
+            "kind, or fit one on yours."
         )
     if about.um_per_px is None:
         return

@@ -27,10 +27,10 @@ from bench.report.pages.model import (
     say,
     table_of,
 )
-from bench.report.pages.numbers import NOT_KNOWN, Number, count, counted, difference, points, score, short, whole
+from bench.report.pages.numbers import NOT_KNOWN, Number, count, difference, points, score, short, whole
 from bench.report.pages.sections.verdict import notes_first
 from bench.studies.granularity.exchange import NO_INTERVAL
-from bench.text import plain
+from bench.text import counted, plain
 
 ABOUT_RATES = (
     "`cells`: so many labels of cells per class, and none of images, reach the same accuracy (interpolated on log2). "

@@ -48,7 +48,7 @@ def simulate_images(table: pd.DataFrame, classes: Sequence[str], levels: Levels,
     splits = [split for repeat in plan.repeats for split in repeat]
     visits = [(seed, split) for seed in range(levels.seeds) for split in plan.splits(seed)]
     if K * recipe.size > min(len(side) for split in splits for side in (split.train, split.test)):
-        raise _too_few_cells(splits, y, K, recipe)  # before so many cells are dealt
+        raise _too_few_cells(splits, y, K, recipe)  # before memory is taken for them
     tests = {split.name: _contents(K, TEST_IMAGES, recipe, ("test", split.name)) for split in splits}
     learned = {
         (seed, split.name): _contents(K, asked[-1], recipe, ("train", split.name, seed)) for seed, split in visits

@@ -11,7 +11,6 @@ import pandas as pd
 
 from bench.data.label_csv import read_label_csv
 from bench.data.reading import Reading
-from bench.data.spellings import counted
 from bench.data.table_place import folder_before
 from bench.embeddings.embed import DataSpec
 from bench.errors import BenchError
@@ -19,6 +18,7 @@ from bench.storage.atomic import check_writable
 from bench.studies.label.items import keys_of, labelled_table, labels_of
 from bench.studies.label.journal import Key
 from bench.studies.label.table import EXAMPLE
+from bench.text import counted
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.data.chosen_by import BY_LOT, CHOSEN_BY
+from bench.data.label_boxes import BOX
 from bench.studies.label_next.rule import FIRST, LATER, enough_for_a_model
 from bench.studies.label_next.table import NEAR, NEW
+from bench.text import counted
 
 if TYPE_CHECKING:
     from bench.studies.label_next.run import Next
@@ -51,6 +53,18 @@ def advice(found: Next) -> str:
     return (
         f"With few labels, images that represent many others ({FIRST}) may teach more than a random choice. {AS_GOOD}"
     )
+
+
+def item_words(row: Mapping[Any, Any]) -> str:
+    """Return what is to be labelled of a row of next.csv: a path, and of a cell or tile where it is in the image."""
+    if pd.isna(row["x0"]):
+        return str(row["path"])
+    return f"{row['path']} ({', '.join(str(int(row[at])) for at in BOX)})"
+
+
+def items_words(new: pd.DataFrame) -> str:
+    """Return how many images, or cells and tiles, rows of next.csv are, e.g. "3 images"."""
+    return counted(len(new), "image" if new["x0"].isna().all() else "instance")
 
 
 def nearest_words(row: Mapping[Any, Any]) -> str:

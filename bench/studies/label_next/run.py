@@ -13,7 +13,6 @@ import pandas as pd
 from bench.active.pool import Pool
 from bench.active.propose import propose
 from bench.active.strategies import STRATEGIES
-from bench.data.spellings import counted
 from bench.embeddings.embed import DataSpec, OnProgress, Prepared, embed, prepare, stored_or_default
 from bench.embeddings.missing import left_out, resolve_all
 from bench.errors import BenchError, did_you_mean
@@ -31,6 +30,7 @@ from bench.studies.label_next.models import left_out_skill, opinions, rows_for_p
 from bench.studies.label_next.rows import as_table
 from bench.studies.label_next.rule import FIRST, strategy_for
 from bench.studies.label_next.table import FOLDER, TABLE
+from bench.text import counted
 
 AUTO = "auto"
 COUNT = 20

@@ -22,9 +22,10 @@ from bench.report.pages.model import (
     say,
     table_of,
 )
-from bench.report.pages.numbers import counted, gain, points, signed_interval
+from bench.report.pages.numbers import gain, points, signed_interval
 from bench.studies.pilot.arms import ARMS, FIRST
 from bench.studies.pilot.judge import ALL_LEVELS, judged_by
+from bench.text import counted
 
 TABLE, PAGE = "pilot.csv", "pilot.md"
 ABOUT = (

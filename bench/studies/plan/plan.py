@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.report.pages.numbers import counted
 from bench.report.tables.plan import (
     AHEAD,
     LEAST_POINTS,
@@ -32,6 +31,7 @@ from bench.statistics.curve_prior import PRIOR
 from bench.statistics.learning_curve import forecast, limits, told_apart
 from bench.studies.plan.minutes import Mix, cheapest, minutes_of
 from bench.studies.plan.read import Precision
+from bench.text import counted
 
 APART = 1.5  # times as many labels of a slide, from which two points tell labels and slides apart
 MORE_SLIDES, MORE_ITEMS = 10, 500  # of which it is said how much narrower they make the interval

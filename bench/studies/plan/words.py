@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from math import ceil, isfinite
 from typing import Any
 
-from bench.report.pages.numbers import counted, points, rate
+from bench.report.pages.numbers import points, rate
 from bench.report.tables.plan import AHEAD
 from bench.statistics.comparison import RANK_FROM
 from bench.statistics.intervals import T_FROM
 from bench.statistics.precision import Parts
 from bench.studies.plan.plan import MORE_ITEMS, MORE_SLIDES, Plan
+from bench.text import counted
 
 CHEAPER = 0.95  # times the minutes, below which another mix of labels and slides is named
 

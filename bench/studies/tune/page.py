@@ -17,9 +17,10 @@ from bench.report.pages.model import (
     say,
     table_of,
 )
-from bench.report.pages.numbers import counted, decimal, short
+from bench.report.pages.numbers import decimal, short
 from bench.statistics.intervals import T_FROM
 from bench.studies.tune.results import Tuned, TuneRequest
+from bench.text import counted
 
 SCORES = ("balanced accuracy", "95% interval", "log loss")  # of `SettingScore.texts`
 

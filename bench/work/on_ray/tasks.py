@@ -35,7 +35,7 @@ class Shared:
     """Arguments that many calls share, sent once; a node keeps one copy, which its workers read where it lies."""
 
     def __init__(self) -> None:
-        self._sent: dict[int, tuple[Any, ObjectRef]] = {}  # the object too, so that its id stays its own
+        self._sent: dict[int, tuple[Any, ObjectRef]] = {}  # keeps the object alive, so that its id is not used again
 
     def __call__(self, value: Any) -> ObjectRef:
         """Return what stands for a value in a call."""

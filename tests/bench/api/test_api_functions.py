@@ -73,6 +73,14 @@ def test_an_embedding_is_made_once_and_its_rows_are_those_of_its_instances(here)
     assert np.array_equal(changed.X[0], first.X[1]) and changed.encoder == "color-stats"
 
 
+def test_copies_among_the_rows_of_an_embedding_are_no_vectors_that_were_stored_before(here):
+    first, *_ = sorted(Path("demo/raw").rglob("*.png"))
+    (first.parent / "copy.png").write_bytes(first.read_bytes())
+    text = str(bench.embed("demo/raw", "color-stats"))
+    assert "0 of the vectors were stored before" in text and "1 row is a copy of another." in text
+    assert " 0 were made. 1 row is a copy of another." in str(bench.embed("demo/raw", "color-stats"))
+
+
 def test_a_run_is_tables_of_pandas_that_lie_in_a_folder_and_are_not_made_twice(here):
     data = bench.load_data("demo/raw", group_pattern=GROUPS)
     run = bench.run(data, encoders="texture,color-stats", noise=[0, 0.4], **QUICK)
@@ -133,14 +141,15 @@ def test_no_name_of_a_class_or_a_file_is_html(here):
         (dict(encoders="textur"), "did you mean 'texture'"),
         (dict(heads="knnn"), "Got head 'knnn', did you mean 'knn'"),
         (dict(heads={"knn": 1}), "Got heads={'knn': 1}"),
-        (dict(select="best"), "Got select 'best'"),
-        (dict(split="slide"), "Got split 'slide'"),
+        (dict(heads=[]), "Got no head; expected some of: centroid, "),
+        (dict(select="best"), "Got select='best'"),
+        (dict(split="slide"), "Got split='slide'"),
         (dict(support_groups="few"), "few"),
         (dict(baselines="no"), "Got baselines='no'; expected True or False."),
         (dict(progress=1), "Got progress=1; expected True or False."),
         (dict(workers=0), "Got workers=0"),
         (dict(memory="8 GB"), "Got memory='8 GB'; expected a number"),
-        (dict(ensembles="sum:a,b"), "Got ensembles 'sum:a,b'; expected concat or mean"),
+        (dict(ensembles="sum:a,b"), "Got ensembles='sum:a,b'; expected concat or mean"),
         (dict(name="a/b"), "Got run name 'a/b'"),
         (dict(name=7), "Got name=7; expected a text, or None."),
         (dict(out=7), "Got out=7; expected a path"),
@@ -164,12 +173,18 @@ def test_a_wrong_argument_is_named_with_what_was_expected_before_anything_is_mad
     [
         (lambda: bench.load_data("demo/rwa"), "Got path demo/rwa, which does not exist, did you mean 'raw'?"),
         (lambda: bench.load_data(None), "Got path=None; expected a path"),
-        (lambda: bench.load_data("demo/raw", group_pattern="(", group_column=None), r"Got group_pattern '\('"),
+        (lambda: bench.load_data("demo/raw", group_pattern="(", group_column=None), r"Got group_pattern='\('"),
         (lambda: bench.load_data("demo/raw", group_pattern="a", group_column="b"), "both group_pattern and group_column"),
         (lambda: bench.load_data("demo/raw", instances="tils:3"), "Got instances 'tils:3'"),
         (lambda: bench.load_data("demo/raw", instances="boxes"), "Got instances boxes without boxes"),
         (lambda: bench.load_data("demo/raw", box_units="px"), "Got box_units px"),
-        (lambda: bench.load_data("demo/raw", leave_out="none"), "Got leave_out 'none'"),
+        (lambda: bench.load_data("demo/raw", leave_out="none"), "Got leave_out='none'"),
+        (lambda: bench.load_data("demo/raw", leave_out="neuron,phloem,rbc,xylem"), "which are all classes"),
+        (lambda: bench.load_data("demo/raw", drawn_only=True), "Got drawn_only=True for folder demo/raw"),
+        (lambda: bench.fit("demo/raw", heads=[]), "Got no head; expected some of"),
+        (lambda: bench.audit("demo/raw", encoders="texture", heads=[]), "Got no head; expected some of"),
+        (lambda: bench.embed("demo/raw", "texture", device="gpu"), "Got device 'gpu'; expected auto, cpu, cuda"),
+        (lambda: bench.fit("demo/raw", device="gpu"), "Got device 'gpu'; expected auto, cpu, cuda"),
         (lambda: bench.load_data("demo/raw", max_instances=-1), "Got max_instances=-1"),
         (lambda: bench.embed("demo/raw", "baselines"), "Got encoder='baselines'; expected one encoder"),
         (lambda: bench.embed("demo/raw", ["texture", "color-stats"]), r"Got encoder=\['texture', 'color-stats'\]"),
@@ -208,6 +223,9 @@ def test_messages_call_parameters_by_their_name_and_leave_commands_as_they_are()
     assert (
         in_python(said) == "Got encoders a--b with baselines=False; give group_pattern, or type `bench run --out DIR`."
     )
+    assert in_python("give --group-pattern '([^/]+)__'; Got --leave-out 'x', did") == (
+        "give group_pattern='([^/]+)__'; Got leave_out='x', did"
+    )
     assert not [name for name in PARAMETERS if name.startswith("-")]
 
 
@@ -229,7 +247,8 @@ def test_a_classifier_answers_in_the_order_of_the_images_that_it_is_given(here):
     told = clf.predict(given)
     assert [str(Path("demo/raw", path)) for path in told["path"]] == [str(path) for path in given]
     one_by_one = [clf.predict(path)["probability"].iloc[0] for path in given]
-    np.testing.assert_array_equal(told["probability"], one_by_one)
+    # What a row gets depends on the others by rounding alone, as `Fitted.scores` says.
+    np.testing.assert_allclose(told["probability"], one_by_one, rtol=1e-12)
     broken = Path("demo/raw/broken.png")
     broken.write_text("no image")
     assert len(clf.predict([files[-1], broken, files[0]])) == 2

@@ -75,3 +75,9 @@ def test_a_file_that_is_not_there_or_no_text_is_named(bench, data, tmp_path):
     (tmp_path / "c.toml").write_bytes(b"\xff\xfe\x00")
     code, text = bench("run", "--config", "c.toml")
     assert code == 2 and "which is not TOML" in text
+
+
+def test_a_file_of_windows_is_read_as_any_other(bench, data, tmp_path):
+    (tmp_path / "c.toml").write_bytes(b'\xef\xbb\xbfdata = "raw"\r\nencoder = "texture"\r\nshots = [2]\r\n')
+    code, text = bench("run", "--config", "c.toml", *DATA)
+    assert code == 0 and {row["shots"] for row in rows_of(text)} == {2}, text

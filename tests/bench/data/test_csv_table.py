@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from zipfile import ZipFile
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_what_spreadsheets_add_changes_nothing(write, text):
         (b'path,label\n"a/1.png,a\nb/1.png",b\na/2.png,a\n', "a path of several lines in line 2"),
         ("path,label\na/1.png,a\nb/1.png,b\n".encode("utf-16")[:-1], "is no table (its text is damaged)"),
         (b"path,label\na/1.png,a,b,c,d,e,f,g,h,i,j,k,l\n", "line 2 has 13 fields"),
-        (b"path,label\na/1.png,a\nb/1.png,b,c\n", "more fields than column names"),
+        (b"path,label\na/1.png,a\nb/1.png,b,c\n", "more fields than column names in l.csv (first in row 2)"),
         (b"path,label\na/1.png,a\n\n,b\n", "no path in line 4"),
         (b"path;label;um_per_px\na/1.png;a;0.2\nb/1.png;b;fine\n", "um_per_px 'fine' in line 3"),
     ],
@@ -93,6 +94,22 @@ def test_what_spreadsheets_add_changes_nothing(write, text):
 def test_what_is_no_table_of_labels_is_refused_in_a_sentence(write, text, message):
     with pytest.raises(BenchError, match=re.escape(message)):
         load_dataset(write(text))
+
+
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [
+        ("a/1.png", "a zip archive and no CSV; unpack it, and name its folder"),
+        ("[Content_Types].xml", "which is an Excel or OpenOffice workbook and no CSV"),
+        ("mimetype", "which is an Excel or OpenOffice workbook and no CSV"),
+    ],
+)
+def test_an_archive_of_images_is_not_taken_for_a_workbook(write, inside, said):
+    table = write("")
+    with ZipFile(table, "w") as archive:
+        archive.writestr(inside, b"x")
+    with pytest.raises(BenchError, match=re.escape(said)):
+        load_dataset(table)
 
 
 @pytest.mark.parametrize(

@@ -39,11 +39,21 @@ def test_a_folder_per_class_is_understood(folder):
     assert any("no groups were given" in note for note in dataset.notes)
 
 
+def test_the_folder_of_images_is_no_folder_of_results(folder):
+    with pytest.raises(BenchError, match=r"as the folder of images and of results \(--out\); expected two.*results"):
+        load_dataset(folder, cache=folder / "store")
+    (folder / "l.csv").write_text("path,label\nrbc/slide0__0.png,a\nrbc/slide0__1.png,b\n")
+    load_dataset(folder / "l.csv", cache=folder / "store")  # which reads nothing but what the table lists
+    load_dataset(folder, cache=folder / "results" / "store")
+
+
 def test_a_pattern_names_groups_and_the_same_slide_in_two_classes_is_one_group(folder):
     dataset = load_dataset(folder, group_pattern="([^/]+)__")
     assert sorted(dataset.table["group"].unique()) == ["slide0", "slide1"]
     with pytest.raises(BenchError, match=r"does not match 8 of 8 paths, e\.g\. 'neuron/slide0__0\.png'"):
         load_dataset(folder, group_pattern="plate(\\d)")
+    with pytest.raises(BenchError, match="change it so that it matches these too, or rename these images"):
+        load_dataset(folder, group_pattern="(slide0)__")
     with pytest.raises(BenchError, match="not a regular expression"):
         load_dataset(folder, group_pattern="(")
 
@@ -216,6 +226,7 @@ def test_a_path_that_is_not_below_the_csv_is_refused_even_if_it_leads_back(folde
     dataset = load_dataset(folder / "l.csv")
     assert len(dataset.problems) == 1
     assert "is not a path below the data folder" in dataset.problems["reason"].iloc[0]
+    assert "write paths relative to the folder of the CSV" in dataset.problems["reason"].iloc[0]
     assert len(dataset.table) == 2
 
 

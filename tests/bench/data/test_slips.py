@@ -38,7 +38,7 @@ def test_a_single_item_in_a_slide_of_another_class_is_named_with_its_file():
 def test_of_many_slides_the_first_are_named_and_the_rest_are_counted():
     data = table({f"s{i:02}": {"ab"[i % 2]: 19, "ba"[i % 2]: 1} for i in range(20)})
     [said] = slip_warnings(find_slips(data), len(data))
-    assert said.count("holds") == 3 and "; and 17 slides more" in said and "20 items (5.0% of all)" in said
+    assert said.count("holds") == 3 and "; and 17 more slides" in said and "20 items (5.0% of all)" in said
     assert len(find_slips(data)) == 20
 
 

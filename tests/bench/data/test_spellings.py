@@ -9,7 +9,8 @@ import pytest
 
 from bench.data.datasets import load_dataset
 from bench.data.reading import Reading
-from bench.data.spellings import MISSING, alike, column_name, counted, one_form, without_missing
+from bench.data.spellings import MISSING, alike, column_name, one_form, without_missing
+from bench.text import counted
 
 NAME = "Körnerzelle"
 FORMS = {form: unicodedata.normalize(form, NAME) for form in ("NFC", "NFD")}

@@ -56,7 +56,7 @@ def test_what_can_go_is_counted_and_stays(out):
     (out / "store" / KEY / "old.corrupt").write_bytes(b"x" * 1_000_000)
     before = state_of(out)
     one = found(out)["leftovers"]
-    assert one.state == "note" and "1 files and folders, 1.0 MB (damaged)" in one.found and "store clean" in one.do
+    assert one.state == "note" and "1 file or folder, 1.0 MB (damaged)" in one.found and "store clean" in one.do
     assert state_of(out) == before
 
 

@@ -76,3 +76,9 @@ def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path):
 def test_names_of_classes_may_be_in_another_unicode_form(tmp_path):
     (tmp_path / "prompts.toml").write_text('templates = ["{}"]\n[classes]\n"Ko\u0308rner" = "grains"\nb = "b"\n', encoding="utf-8")
     assert make_prompts(["K\u00f6rner", "b"], tmp_path / "prompts.toml")["K\u00f6rner"] == ("grains",)
+
+
+def test_a_file_of_windows_is_read_as_any_other(file):
+    text = prompts_file(["a", "b"])
+    plain = make_prompts(["a", "b"], file(text))
+    assert make_prompts(["a", "b"], file("\ufeff" + text.replace("\n", "\r\n"))) == plain

@@ -68,3 +68,15 @@ def test_a_pixel_that_is_not_finite_in_one_slice_is_made_of_the_others(value):
     np.testing.assert_array_equal(picture.project("max"), most)
     np.testing.assert_allclose(picture.project("mean"), mean)
     assert np.isnan(picture.project("mean")[1, 3]).all() and np.isfinite(picture.project("mean")[0, 0]).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_picture_without_a_number_is_refused_and_a_part_or_a_slice_of_one_is_not(value):
+    empty, info = np.full((4, 4, 1), value, np.float32), ImageInfo(4, 4, 1, 1, "float32", "TIFF")
+    with pytest.raises(ImageError, match="no pixel of it is a number"):
+        Picture(info, lambda z: empty).project()
+    assert not np.isfinite(Picture(info, lambda z: empty).project(region=(0, 0, 2, 2))).any()
+    assert not np.isfinite(Picture(replace(info, pages=2, slices=2), lambda z: empty).project()).any()
+    one = empty.copy()
+    one[3, 3] = 1
+    assert Picture(info, lambda z: one).project()[3, 3] == 1

@@ -90,9 +90,9 @@ def test_what_cannot_be_used_is_listed_and_the_rest_goes_on(data, cells):
     cut = cut_instances(data, "boxes:16", CellFiles(cells(*GOOD, *bad), "kind"))
     assert len(cut.table) == len(GOOD) + 1
     assert cut.dataset.problems.to_numpy().tolist() == [
-        ["a/1.png", "only 2 of its cells: box 70 5 80 15 holds no pixel of the image"]
+        ["a/1.png", "used without 2 of its cells: box 70 5 80 15 holds no pixel of the image"]
     ]
-    assert any(note.startswith("1 cells are of 1 files that are not in the data, e.g. c/9.png") for note in cut.notes)
+    assert any(note.startswith("1 cell is of 1 file not in the data, e.g. c/9.png") for note in cut.notes)
     assert any("1 of " in note and " boxes reach beyond their image" in note for note in cut.notes)
 
 
@@ -154,7 +154,7 @@ def test_of_an_image_full_of_cells_a_hash_chooses_and_more_of_them_are_nested(da
     assert counts["a/1.png"] == 20 and counts["b/4.png"] == 1
     assert set(few.table["instance"]) < set(more.table["instance"])
     assert few.table[few.table["path"] == "a/1.png"]["x0"].max() > 20  # and not the first ones
-    assert any(note.startswith("1,880 instances of 1 image were left out: 20 of one image") for note in few.notes)
+    assert any(note.startswith("1,880 instances were left out, of 1 image: 20 of one image") for note in few.notes)
     assert cut_instances(data, "boxes:2", CellFiles(source)).table.groupby("path").size().max() == 200
     assert len(cut_instances(data, "tiles:2").table) == 4 * 600
     assert len(cut_instances(data, "tiles:2", CellFiles(most=7)).table) == 4 * 7
@@ -294,7 +294,7 @@ def test_a_run_on_cells_is_scored_by_image_and_a_second_one_does_nothing(data, c
 def test_a_path_of_cells_in_another_case_is_found_as_one_of_labels_is(data, cells):
     cut = cut_instances(data, "boxes:16", CellFiles(cells("A/1.PNG,5,5,15,15,x", *GOOD[1:])))
     assert len(cut.table) == 5
-    assert any(note.startswith("1 cells name their image in another case") for note in cut.notes)
+    assert any(note.startswith("1 cell names its image in another case") for note in cut.notes)
 
 
 @pytest.mark.parametrize("own", [True, False])
@@ -309,4 +309,4 @@ def test_boxes_of_images_that_were_turned_upright_are_said_to_be_of_the_upright_
     (tmp_path / "l.csv").write_text("\n".join(["path,label", *(box[:7] for box in boxes)]))
     data = load_dataset(tmp_path / ("cells.csv" if own else "l.csv"))
     cut = cut_instances(data, "boxes:8", CellFiles(None if own else tmp_path / "cells.csv"))
-    assert any("turned upright" in note and "their boxes must have been drawn" in note for note in cut.notes)
+    assert any("turned upright" in note and "the boxes must have been drawn" in note for note in cut.notes)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from bench.data.datasets import BOX, COLUMNS, Dataset, load_dataset
 from bench.errors import BenchError
+from bench.instances.cell_boxes import CellFiles
 from bench.instances.cut import COLUMNS as INSTANCE_COLUMNS
-from bench.instances.cut import make_instances
+from bench.instances.cut import cut_instances, make_instances
 from bench.seeds import content_name
 
 
@@ -106,3 +107,15 @@ def test_real_images_of_mixed_sizes_are_tiled(shared):
     size = dataset.table.set_index("path").loc[tiles["path"]]
     assert np.all(tiles["x1"].fillna(0).to_numpy(int) <= size["width"].to_numpy(int))
     assert np.all(tiles["y1"].fillna(0).to_numpy(int) <= size["height"].to_numpy(int))
+
+
+def test_what_no_instance_depends_on_is_refused():
+    whole, boxed = dataset_of(("x", 9, 9, None, "a")), dataset_of(("x", 9, 9, [0, 0, 4, 4], "a"))
+    few, percent = CellFiles(most=1), CellFiles(units="percent")
+    with pytest.raises(BenchError, match="Got --max-instances 1 for --instances whole, where an image is one instance"):
+        cut_instances(whole, "whole", few)
+    for kind in ("whole", "tiles:4"):
+        with pytest.raises(BenchError, match="Got --box-units percent, and there are no boxes"):
+            cut_instances(whole, kind, percent)
+    assert len(cut_instances(boxed, "whole", few).table) == len(cut_instances(boxed, "whole", percent).table) == 1
+    assert len(cut_instances(whole, "tiles:4", few).table) == 1

@@ -191,7 +191,7 @@ def test_a_volume_of_labels_is_refused_and_images_of_slices_are_noted(data, fold
     made = cut(data, folder)
     [reason] = made.dataset.problems["reason"]
     assert reason.startswith("its mask 2.tif: 5 planes, and which belongs to the image is not told; expected one")
-    assert any(note.startswith("1 images have several pages, and a mask has one") for note in made.notes)
+    assert any(note.startswith("1 image has several pages, and a mask has one") for note in made.notes)
 
 
 def test_a_mask_drawn_before_its_image_was_turned_upright_is_told_so(data, folder):
@@ -205,7 +205,7 @@ def test_a_mask_drawn_before_its_image_was_turned_upright_is_told_so(data, folde
     [reason] = made.dataset.problems["reason"]
     assert reason.startswith("its mask 1.png is 60 x 40 pixels, the image 40 x 60 once turned upright")
     [note] = [note for note in made.notes if "upright" in note]
-    assert note.startswith("1 images were turned upright") and "e.g. a/2.jpg" in note
+    assert note.startswith("1 image was turned upright") and "e.g. a/2.jpg" in note
     Image.fromarray(np.rot90(labels(np.uint8, 1), -1)).save(folder / "1.png")
     assert cut(data, folder).dataset.problems.empty
 

@@ -174,6 +174,10 @@ def test_the_command_draws_counts_and_compares(data, tmp_path, bench):
     drawn = np.asarray(Image.open(tmp_path / "seen" / "outlines" / "a" / "1.png.png"))
     assert drawn.shape == (240, 320, 3) and (drawn == (255, 255, 0)).all(2).sum() > 6 * 60
     assert "1.000" in text and "Look at them: seen" in text
+    for inside in (data, data / "seen", data / "a" / ".." / "seen"):
+        code, text = bench("segment", "--data", data, "--to", inside)
+        assert code == 2 and "which lies in the folder of images; expected another place" in text, text
+    assert not (data / "seen").exists()
     assert bench("segment", "--data", data, "--to", "seen", "--set", "min=no")[1].startswith("Error: Got --set min=no")
 
 

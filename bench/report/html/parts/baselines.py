@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from bench.report.html.cells import Column, Value, in_gain, in_percent, in_points, table_html
+from bench.report.html.cells import Column, in_gain, in_percent, in_points, in_whole_gain, table_html
 from bench.report.html.context import ReportContext, encoder_html, head_of, labels_words, method_of, of_encoder
 from bench.report.html.part import Made, Part
 from bench.report.html.words import words_html
 from bench.report.pages.model import Row, say
 from bench.report.pages.sections.diagnostics import NO_RESULTS
 from bench.report.pictures.best import best_of_encoders
-
-
-def _signed(column: str) -> Value:
-    return Value(column=column, text=lambda x: f"{100 * x:+z.0f}", share=True)
 
 
 def _different(row: Row) -> str:
@@ -49,7 +45,8 @@ def make(context: ReportContext) -> Made | None:
             of_row=lambda row: of_encoder(context, str(row["encoder"])),
         )  # fmt: skip
     if diagnostics:
-        lost = Column(heading="points lost", values=(in_gain("lost"), _signed("lost_low"), _signed("lost_high")),
+        lost = Column(heading="points lost", values=(in_gain("lost"), in_whole_gain("lost_low"),
+                                                       in_whole_gain("lost_high")),
                       pattern="{0} [{1} to {2}]", meaning="below the same encoder with nothing removed")  # fmt: skip
         different = Column(heading="what is different", texts=_different)
         html += table_html(

@@ -16,6 +16,7 @@ from bench.report.html.cells import (
     in_gain,
     in_percent,
     in_points,
+    in_whole_gain,
     value_text,
 )
 from bench.report.html.context import (
@@ -39,10 +40,6 @@ TABLE = "leaderboard"
 SCORE = in_points("balanced_accuracy")
 
 
-def _signed(column: str) -> Value:
-    return Value(column=column, text=lambda x: f"{100 * x:+z.0f}", share=True)
-
-
 #: Beside encoder, head and kind, which are texts.
 COLUMNS = (
     Column(heading="rank", meaning="the ranks that a method may truly have; in 19 of 20 studies they are right for "
@@ -59,7 +56,8 @@ COLUMNS = (
     Column(heading="P(best)", meaning="how likely it is the best", values=(as_it_is("p_best"),), sort="p_best"),
     Column(heading="over baselines", meaning="points above the best baseline, which knows no biology, with 95% "
         "interval",
-           values=(in_gain("delta_trivial"), _signed("delta_low"), _signed("delta_high")), pattern="{0} [{1} to {2}]",
+           values=(in_gain("delta_trivial"), in_whole_gain("delta_low"), in_whole_gain("delta_high")),
+           pattern="{0} [{1} to {2}]",
            sort="delta_trivial"),
     Column(heading="spread", meaning="standard deviation between draws: the luck of what you happened to label",
            values=(in_points("spread"),), sort="spread", down=False),

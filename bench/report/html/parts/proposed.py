@@ -15,7 +15,7 @@ from bench.report.html.part import Made, Part
 from bench.report.html.proposed import FOLDER, NEAR, SHOWN
 from bench.report.html.words import blocks_html, short, shown_text, text_html, words_html
 from bench.report.pages.model import Bullets, Code, Inline, Row, listed, say
-from bench.report.pages.numbers import counted
+from bench.text import counted
 
 LONGEST = 40  # letters of the name of a file
 PLACE = as_it_is("order", digits=0)

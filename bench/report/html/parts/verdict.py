@@ -15,10 +15,10 @@ from bench.report.html.part import Made, Part
 from bench.report.html.tables import CALIBRATION
 from bench.report.html.words import blocks_html, words_html
 from bench.report.pages.model import Cited, Code, Inline, Row, Words, say
-from bench.report.pages.numbers import Number, counted, decimal, rate, whole
+from bench.report.pages.numbers import Number, decimal, rate, whole
 from bench.report.pages.sections.verdict import BOARD, about_the_run, summary
 from bench.report.tables.rows import main_series, most_labels
-from bench.text import sentence
+from bench.text import counted, sentence
 
 ROBUSTNESS = "robustness"
 

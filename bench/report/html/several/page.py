@@ -21,11 +21,11 @@ from bench.report.html.several.shared import BOARD, WORDS, shared_html
 from bench.report.html.still.page import Section, page_bytes, sentences_html
 from bench.report.html.words import blocks_html, shown_text, text_html
 from bench.report.pages.model import Row
-from bench.report.pages.numbers import counted, decimal, gain
+from bench.report.pages.numbers import decimal, gain
 from bench.report.pages.sections.across import across_datasets
 from bench.report.tables.rows import head_label
 from bench.storage.atomic import write_atomically
-from bench.text import sentence
+from bench.text import counted, sentence
 
 SHOWN = 15  # rows of a table that are open
 NOT_HERE = ("C10",)  # checks that need more than the tables of a run

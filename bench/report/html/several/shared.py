@@ -49,7 +49,7 @@ def _of_rows(read: Callable[[Row], object]) -> Callable[[OneRun], Cells]:
 
 
 def _by_name(read: Callable[[Row], object]) -> Callable[[OneRun], Cells]:
-    """Return the same in the order of names, so that two runs can be read side by side."""
+    """Return the texts of `_of_rows` in the order of names, so that two runs can be read side by side."""
     return lambda run: dict.fromkeys(sorted(_of_rows(read)(run)))
 
 

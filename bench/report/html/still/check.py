@@ -10,7 +10,6 @@ import pandas as pd
 from markupsafe import Markup
 
 from bench.data.check import CASE_STUDY, DataCheck
-from bench.data.spellings import counted
 from bench.embeddings.thumbnails import thumbnails
 from bench.report.html.anonymous import DATASET, hidden
 from bench.report.html.badges import ISSUE, TIP
@@ -28,6 +27,7 @@ from bench.report.html.still.page import (
     table_html,
 )
 from bench.report.html.words import text_html
+from bench.text import counted
 
 SHOWN = 12  # pictures of a class
 SIDE = 144  # pixels of a picture

@@ -14,7 +14,6 @@ import pandas as pd
 from PIL import Image
 
 from bench.data.datasets import Dataset
-from bench.data.spellings import counted
 from bench.images import ImageError, read_image
 from bench.instances.outlines import draw_outlines
 from bench.instances.segment import Segmenter
@@ -32,6 +31,7 @@ from bench.report.html.still.page import (
     sentences_html,
     table_html,
 )
+from bench.text import counted
 
 SHOWN = 40  # images
 SIDE = 400  # pixels along the longer side of a picture

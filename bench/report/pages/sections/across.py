@@ -5,12 +5,13 @@ from __future__ import annotations
 import pandas as pd
 
 from bench.report.pages.model import Block, Field, Heading, Inline, Text, code_field, number_field, say, table_of
-from bench.report.pages.numbers import chance, counted, decimal, interval, p_value, points
+from bench.report.pages.numbers import chance, decimal, interval, p_value, points
 from bench.report.pages.sections.datasets import Overview
 from bench.report.pages.sections.pairs import ALPHA
 from bench.report.pages.sections.scores import HEAD
 from bench.report.tables.across import FEWEST, LEVEL
 from bench.report.tables.rows import cleanest, most_labels
+from bench.text import counted
 
 METHODS = 10  # that are shown
 MEANING = (

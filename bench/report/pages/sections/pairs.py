@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bench.report.pages.model import Block, Code, Field, Heading, Row, Text, code_field, number_field, say, table_of
-from bench.report.pages.numbers import counted, decimal, p_value, points, signed_interval
+from bench.report.pages.numbers import decimal, p_value, points, signed_interval
 from bench.report.pages.sections.context import RunPage
 from bench.report.tables.rows import head_label, most_labels
+from bench.text import counted
 
 METHODS = 5  # that are shown
 ALPHA = 0.05

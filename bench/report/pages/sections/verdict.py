@@ -9,11 +9,11 @@ import pandas as pd
 
 from bench.protocol.split_kinds import IN_TURN
 from bench.report.pages.model import Block, Bullets, Cited, Code, Folded, Inline, Text, say
-from bench.report.pages.numbers import Number, counted, decimal, points, rate, whole
+from bench.report.pages.numbers import Number, decimal, points, rate, whole
 from bench.report.pages.sections.context import RunPage
 from bench.report.tables.flags import EXACT, headline
 from bench.report.tables.rows import labels_of
-from bench.text import sentence
+from bench.text import counted, sentence
 
 BOARD = "leaderboard"
 FIRST = 6  # notes that are shown; the others are folded

@@ -122,11 +122,6 @@ def learn_base(name: str, support: Support, y: np.ndarray, n_classes: int) -> Le
     )  # fmt: skip
 
 
-def fit_base(name: str, support: Support, y: np.ndarray, n_classes: int) -> np.ndarray:
-    """Fit the head on a support with labels y (n,) and return the probabilities of its test rows, (n_test, K)."""
-    return learn_base(name, support, y, n_classes).scores(support.X_test)
-
-
 def choose_base(name: str, support: Support, y: np.ndarray, n_classes: int) -> tuple[Params, np.ndarray]:
     """Return the setting of the head for a support with labels y (n,), and the temperature (1,) of its probabilities.
 

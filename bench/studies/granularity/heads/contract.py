@@ -63,11 +63,6 @@ class Draw:
         """Return the number of the group of each bag, int (B,)."""
         return np.arange(len(bags)) if self.group is None else self.group[bags.rows[bags.start]]
 
-    @property
-    def scored_rows(self) -> np.ndarray:
-        """Members of the test bags, then the test cells: rows of X."""
-        return np.concatenate([self.test_bags.rows, self.test_cells])
-
 
 class BagScored(NamedTuple):
     """Class probabilities, float: of the test bags, (B, K), and of the test cells, (t, K). Rows sum to 1."""
@@ -140,7 +135,7 @@ class BagHead:
         return "fixed" if "l2" in self.settings else "auto"
 
     def with_base(self, base: str) -> BagHead:
-        """Return the same on another head of `bench.heads`; only for heads that rest on one."""
+        """Return this head resting on another one of `bench.heads`; only for heads that rest on one."""
         return replace(self, name=f"{self.name}:{base}", settings={**self.settings, "base": base})
 
 

@@ -31,7 +31,7 @@ class InheritFit:
         return BagScored(self.pooling(members, bags), single)
 
     def state(self) -> State:
-        """Return that of the head for cells."""
+        """Return the state of the head for cells."""
         return self.base.state()
 
 

@@ -38,7 +38,7 @@ class MeanPoolFit:
         return BagScored(*np.split(self.base.scores(tested), [len(bags)]))
 
     def state(self) -> State:
-        """Return that of the head for means, with the length."""
+        """Return the state of the head for means, and the length."""
         state = self.base.state()
         return State(arrays=state.arrays, about={"kind": "mean-pool", "length": self.length, "base": dict(state.about)})
 

@@ -33,7 +33,7 @@ def test_a_folder_has_a_file_for_each_image_at_its_place_or_by_its_name_alone(da
     folder = drawn("other.json", rectangle(2, 2, 9, 9))
     cells, notes = cells_of(data, folder)
     assert cells["path"].tolist() == ["a/1.png", "b/3.png"]
-    assert any("1 of 3 files of annotations are of no image in the data, e.g. other.json" in note for note in notes)
+    assert any("1 of 3 files of annotations is of no image in the data, e.g. other.json" in note for note in notes)
 
 
 def test_two_files_of_one_image_are_refused(data, drawn):

@@ -200,6 +200,13 @@ def test_anonymous_captions_say_no_path_and_no_name_of_the_dataset(small_run, tm
     assert "this dataset" in text and str(small_run.parents[2]) not in text and "bench run" not in text
 
 
+def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_drawn(small_run, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setattr(write, "drawn", lambda draw, formats: pytest.fail("a figure was drawn"))
+    with pytest.raises(BenchError, match="cannot be written"):
+        write_figures(small_run, tmp_path / "file" / "figures", ["svg"])
+
+
 def test_a_failed_figure_leaves_nothing_half_written(small_run, tmp_path, monkeypatch):
     def refuse(*given):
         raise BenchError("no")

@@ -7,7 +7,8 @@ from math import inf, nan
 import pytest
 
 from bench.report.pages import numbers
-from bench.report.pages.numbers import Number, counted, together
+from bench.report.pages.numbers import Number, together
+from bench.text import counted
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,12 @@ def test_a_best_row_above_guessing_that_is_not_better_than_chance_is_explained_i
     assert "interval-and-chance" not in flags(board(0.26, 0.25, p=0.4), TRIVIAL, 0.25)
 
 
+def test_a_single_row_is_not_said_to_be_the_best_of_several():
+    text = flags(board(0.6, 0.4, p=0.2).head(1), TRIVIAL, 0.25)["interval-and-chance"]
+    assert "The interval of the only row (57-63) lies above guessing" in text and "(p = 0.2" in text
+    assert "best" not in text and "picked" not in text
+
+
 @pytest.mark.parametrize(("method", "why"), [("exact-mover", "groups are few"), ("logit-t", "other training and test slides")])
 def test_a_best_row_better_than_chance_whose_interval_reaches_down_to_guessing_is_explained_too(method, why):
     table = board(0.6, 0.4, p=0.01, ci_method=method).assign(ci_low=0.2)

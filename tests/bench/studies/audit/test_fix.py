@@ -84,12 +84,20 @@ def test_a_decision_that_cannot_be_read_is_named(data, row, why):
     assert not (data / "corrected.csv").exists()
 
 
-def test_two_decisions_on_one_image_are_refused(data):
-    asked = fix(
-        data, ("raw/neuron0.png", "neuron", "rbc", "relabel", ""), ("raw/neuron0.png", "neuron", "", "drop", "")
-    )
-    with pytest.raises(BenchError, match="two decisions"):
+@pytest.mark.parametrize(("first", "second", "said"), [
+    (("rbc", "relabel"), ("", "drop"), "relabel to rbc and drop"), (("", "keep"), ("", "drop"), "keep and drop"),
+    (("rbc", "relabel"), ("xylem", "relabel"), "relabel to rbc and relabel to xylem"),
+])  # fmt: skip
+def test_two_decisions_on_one_image_are_refused(data, first, second, said):
+    asked = fix(data, *(("raw/neuron0.png", "neuron", *decision, "") for decision in (first, second)))
+    with pytest.raises(BenchError, match=f"two decisions on raw/neuron0.png in fix.csv, {said}; expected one"):
         apply_fix(load_dataset(data / "labels.csv"), asked, data / "corrected.csv")
+
+
+def test_one_decision_may_stand_in_several_rows_and_rows_left_empty_are_none(data):
+    asked = fix(data, ("raw/neuron0.png", "neuron", "", "drop", "copy"), ("raw/neuron0.png", "neuron", "rbc", "drop", ""),
+                ("raw/neuron0.png", "neuron", "rbc", "", ""))  # fmt: skip
+    assert apply_fix(load_dataset(data / "labels.csv"), asked, data / "corrected.csv").dropped == 1
 
 
 def test_no_file_is_overwritten_and_none_written_where_images_have_no_name(data, tmp_path):

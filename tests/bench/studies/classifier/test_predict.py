@@ -108,7 +108,7 @@ def test_images_of_other_channels_or_another_scale_are_refused_by_name(made, tmp
     folder, model = made
     (tmp_path / "grey").mkdir()
     Image.fromarray(np.zeros((32, 32), np.uint8)).save(tmp_path / "grey" / "one.png")
-    with pytest.raises(BenchError, match=r"one\.png with 1 channels .* expected 3"):
+    with pytest.raises(BenchError, match=r"one\.png with 1 channel .* expected 3"):
         answers(model, tmp_path / "grey", out=tmp_path / "out")
     image = next((folder / "demo" / "raw" / "rbc").glob("*.png"))
     shutil.copy(image, tmp_path / "a.png")
