@@ -17,15 +17,18 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from bench.loops.compiling import in_order
+from bench.loops.compiling import config, in_order
 
 
 def _shape() -> tuple[int, int, int]:
-    """Return the numbers in a register, and the rows and registers of a tile, which all registers but some hold."""
-    host = llvmlite.binding.get_host_cpu_features()
-    if host.get("avx512f"):
-        return 16, 8, 3  # 24 of 32 registers
-    return (4, 8, 3) if host.get("neon") else (8, 6, 2)  # 12 of 16
+    """Return the numbers in a register, and the rows of a tile and its registers in a row: most registers hold it."""
+    if config.CPU_FEATURES is None:
+        there = {name for name, is_there in llvmlite.binding.get_host_cpu_features().items() if is_there}
+    else:
+        there = {name[1:] for name in config.CPU_FEATURES.split(",") if name.startswith("+")}
+    if "avx512f" in there:
+        return 16, 8, 3  # 24 of 32
+    return (4, 8, 3) if "neon" in there else (8, 6, 2)  # 12 of 16
 
 
 LANES, ROWS, ACROSS = _shape()
@@ -38,26 +41,28 @@ def _tile_of(height: int) -> Callable[..., Any]:
     """Return what writes a tile of so many rows and WIDTH columns, for compiled loops."""
 
     @intrinsic  # type: ignore[untyped-decorator]
-    def tile(_: Any, A: Any, at: Any, B: Any, start: Any, depth: Any, more: Any, out: Any, to: Any, by: Any) -> Any:
-        """Write the sums of `depth` terms to out from `to` on, line after line `by` numbers further.
+    def tile(_: Any, A: Any, B: Any, out: Any) -> Any:
+        """Write the sums of `depth` terms to a place.
 
-        A from `at` on is (depth, height), B from `start` on (depth, WIDTH). more: add them to what is there.
+        A: an array and where (depth, height) numbers begin in it. B: an array, where (depth, WIDTH) numbers begin, and
+        depth. out: an array, where to write, how far apart lines are, and whether to add to what is there.
         """
-        return types.void(A, at, B, start, depth, more, out, to, by), _write
+        return types.void(A, B, out), _write
 
     def _write(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        A, B, out = (
-            builder.gep(context.make_array(signature.args[i])(context, builder, given[i]).data, [given[i + 1]])
-            for i in (0, 2, 6)
+        A, B, out = (cgutils.unpack_tuple(builder, one) for one in given)
+        first, second, place = (
+            builder.gep(context.make_array(kinds[0])(context, builder, one[0]).data, [one[1]])
+            for kinds, one in zip(signature.args, (A, B, out), strict=True)
         )
-        depth, more, by = given[4], context.is_true(builder, signature.args[5], given[5]), given[8]
-        for m, row in enumerate(_sum_up(builder, height, A, B, depth)):
-            line = builder.gep(out, [builder.mul(by, by.type(m))])
+        more = context.is_true(builder, signature.args[2][3], out[3])
+        for m, row in enumerate(_sum_up(builder, height, first, second, B[2])):
+            line = builder.gep(place, [builder.mul(out[2], out[2].type(m))])
             for v, one in enumerate(row):
-                place = _vector_at(builder, line, v)
-                there = builder.load(place)
-                there.align = 4
-                builder.store(builder.select(more, builder.fadd(there, one), one), place).align = 4
+                there = _vector_at(builder, line, v)
+                before = builder.load(there)
+                before.align = 4
+                builder.store(builder.select(more, builder.fadd(before, one), one), there).align = 4
         return context.get_dummy_value()
 
     return tile  # type: ignore[no-any-return]
@@ -157,19 +162,16 @@ def height_of(left: int) -> int:
 
 
 @in_order
-def write_tile(
-    height: int, A: np.ndarray, at: int, panels: np.ndarray, start: int, depth: int, more: bool, out: np.ndarray,
-    to: int, by: int,
-) -> None:  # fmt: skip
+def write_tile(height: int, A: tuple[Any, ...], B: tuple[Any, ...], out: tuple[Any, ...]) -> None:
     """Write a tile of so many rows; see `_tile_of`."""
     if height == ROWS:
-        TALL(A, at, panels, start, depth, more, out, to, by)
+        TALL(A, B, out)
     elif height == 4:
-        FOUR(A, at, panels, start, depth, more, out, to, by)
+        FOUR(A, B, out)
     elif height == 2:
-        TWO(A, at, panels, start, depth, more, out, to, by)
+        TWO(A, B, out)
     else:
-        ONE(A, at, panels, start, depth, more, out, to, by)
+        ONE(A, B, out)
 
 
 @in_order
@@ -200,7 +202,8 @@ def multiply_panels(A: np.ndarray, panels: np.ndarray, out: np.ndarray) -> None:
             depth, start, i = min(DEPTH, r - k), (p * r + k) * WIDTH, 0
             while i < n:
                 height = height_of(n - i)
-                write_tile(height, turned, i * r + k * height, panels, start, depth, k > 0, to, first + i * by, by)
+                place = to, first + i * by, by, k > 0
+                write_tile(height, (turned, i * r + k * height), (panels, start, depth), place)
                 i += height
         if not whole:
             for i in range(n):
