@@ -7,28 +7,28 @@ registers, as in Goto and van de Geijn (2008); the factor is laid out in panels 
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 
 from bench.loops.compiling import config, in_order
 
+ARM = ("arm64", "aarch64")
+
 
 def _shape() -> tuple[int, int, int]:
     """Return the numbers in a register, and the rows of a tile and its registers in a row: most registers hold it."""
-    if config.CPU_FEATURES is None:
-        there = {name for name, is_there in llvmlite.binding.get_host_cpu_features().items() if is_there}
-    else:
-        there = {name[1:] for name in config.CPU_FEATURES.split(",") if name.startswith("+")}
-    if "avx512f" in there:
+    features = get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES
+    if "+avx512f" in features.split(","):
         return 16, 8, 3  # 24 of 32
-    return (4, 8, 3) if "neon" in there else (8, 6, 2)  # 12 of 16
+    return (4, 8, 3) if platform.machine().lower() in ARM else (8, 6, 2)  # 12 of 16
 
 
 LANES, ROWS, ACROSS = _shape()
