@@ -18,8 +18,8 @@ by L-BFGS (Nocedal & Wright 2006, sec. 7.2). What makes it fast:
     What is here runs on arrays of a GPU, or for losses that are not compiled: all problems step at once, and keep one
     pair ("memoryless") and the diagonal of C, renewed at every step. Small problems solve all l2 at once, without (B).
 
-What one (problem, l2) gives does not depend on the others, to the bit: products are made in calls that round every row
-alike, all l2 lie on one ladder, and nothing else mixes problems. The arrays are torch's or numpy's
+What one (problem, l2) gives does not depend on the others, to the bit: products round every row alike, all l2 lie on
+one ladder, and nothing else mixes problems. The arrays are torch's or numpy's
 (`bench.products`); what there is one number of for every problem stays at this end.
 """
 
