@@ -16,7 +16,7 @@ from bench import products
 ROOT = Path(__file__).resolve().parents[1]
 # A room imports from its own floor and from those before it.
 FLOORS = (
-    "errors", "seeds", "text", "shown", "progress", "statistics", "storage", "interop", "work", "images", "products", "solvers", "active", "data", "demo", "instances",
+    "errors", "seeds", "text", "shown", "progress", "statistics", "storage", "interop", "work", "images", "loops", "products", "solvers", "active", "data", "demo", "instances",
     "protocol", "embeddings", "heads", "runs", "fitting", "report", "request", "pipeline", "studies", "doctor", "api", "__init__",
     "cli", "__main__",
 )  # fmt: skip

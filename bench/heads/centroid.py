@@ -18,8 +18,8 @@ import numpy as np
 from bench.heads.contract import Head, Params, Range, Scored, one_hot, softmax
 from bench.heads.linear_fit import LinearFit, load
 from bench.heads.support import Support
+from bench.loops.late import compiled_when_called
 from bench.products import lengths, product
-from bench.solvers.late import compiled_when_called
 
 TEMPERATURE = 0.1
 

@@ -219,7 +219,7 @@ HEAD = Head(
     "k nearest neighbours, cosine, similarity-weighted votes",
     scores,
     {"k": 5},
-    version=8,
+    version=9,
     grid=tuple({"k": k} for k in (1, 3, 5, 10, 20, 40)),
     loo=loo,
     rule=rule,

@@ -99,7 +99,7 @@ HEAD = Head(
     "k nearest neighbours, votes also weighted by how well a label agrees with its neighbours",
     scores,
     knn.HEAD.default,
-    version=2,
+    version=3,
     grid=knn.HEAD.grid,
     loo=knn.loo,  # k and the temperature are chosen before any label is doubted
     rule=knn.rule,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.solvers.late import compiled_when_called
+from bench.loops.late import compiled_when_called
 
 
 def groups_of_classes(y: np.ndarray, groups: np.ndarray, n_classes: int) -> np.ndarray:

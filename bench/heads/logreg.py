@@ -194,7 +194,7 @@ HEAD = Head(
     "multinomial logistic regression, L2",
     scores,
     {"l2": 0.01},
-    version=13,
+    version=14,
     grid=GRID,
     loo=loo,
     space=SPACE,

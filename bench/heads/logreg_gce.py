@@ -67,7 +67,7 @@ HEAD = Head(
     "logistic regression by generalised cross-entropy",
     scores,
     {"l2": 0.003, "q": 0.7},
-    version=11,
+    version=12,
     grid=tuple({"l2": l2, "q": q} for q in (0.7, 0.4) for l2 in (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5)),
     loo=loo,
     rule=published,

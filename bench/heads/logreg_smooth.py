@@ -69,7 +69,7 @@ HEAD = Head(
     "logistic regression on smoothed labels",
     scores,
     {"l2": 0.01, "smoothing": 0.1},
-    version=11,
+    version=12,
     grid=tuple({"l2": l2, "smoothing": s} for s in (0.1, 0.3) for l2 in (1e-1, 1e-2, 1e-3, 3e-4, 1e-4, 1e-5)),
     loo=loo,
     rule=published,

@@ -93,7 +93,7 @@ HEAD = Head(
     "logistic regression without the labels that confident learning doubts",
     scores,
     {"l2": 0.01},
-    version=11,
+    version=12,
     grid=tuple({"l2": l2} for l2 in (1e-1, 1e-2, 1e-3, 3e-4, 1e-4, 1e-5)),
     loo=loo,
     rule=rule,

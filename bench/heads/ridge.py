@@ -251,7 +251,7 @@ HEAD = Head(
     "ridge regression on one-hot labels",
     scores,
     {"alpha": 0.01},
-    version=5,
+    version=6,
     grid=tuple({"alpha": alpha} for alpha in (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3)),
     loo=loo,
     rule=rule,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.solvers.late import compiled_when_called
+from bench.loops.late import compiled_when_called
 
 LARGEST = 64.0  # temperatures lie between its inverse and it
 STEPS = 10  # of Newton's method, or halvings of what encloses the zero

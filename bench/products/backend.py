@@ -16,6 +16,7 @@ import numpy as np
 from bench.products.calls import Array, Layout, find_layout, in_calls, telling
 
 LARGE = 2**16  # numbers of the rows learned from, from which torch's products are worth its import
+TILED = 2**16  # numbers of a factor, from which compiled products are worth theirs
 ROWS = 128  # in a call of a product that is made once
 # Columns of a factor at a time: what tells how a call rounds is as large as the factor. It is fixed, as a part may be
 # rounded in another way than the whole.
@@ -54,12 +55,15 @@ class Backend:
     def product(self, A: Array, B: Array, layout: Layout | None = None) -> Array:
         """Return A @ B of A (P, K, r) and B (r, c) as (P, K, c), each problem's bits whatever P is.
 
-        layout: that of `layout`, if it is known; else one of more rows, for a product that is made once.
+        layout: that of `layout`, if it is known; else one of more rows, for a product that is made once. With a large
+        factor in single precision it is made by `bench.loops.tiles` on a CPU.
         """
         (P, K, r), c = A.shape, B.shape[1]
         is_numpy = isinstance(B, np.ndarray)
         if layout is None and is_numpy and c > WIDE:
             return self._wide_product(A, B)
+        if layout is None and is_numpy and A.dtype == B.dtype == np.float32 and r * c >= TILED:
+            return _in_tiles(A.reshape(P * K, r), B).reshape(P, K, c)
         if layout is None:
             dtype = A.dtype.type if is_numpy else np.float32
             layout = _layout(self, K, r, c, max(self.together, ROWS // K), is_numpy and not B.flags.c_contiguous, dtype)
@@ -72,6 +76,15 @@ class Backend:
             some = B[:, j : j + WIDE]
             out[..., j : j + WIDE] = self.product(A, np.ascontiguousarray(some) if B.flags.c_contiguous else some)
         return out
+
+
+def _in_tiles(A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    from bench.loops.tiles import multiply_panels, panels_of, panels_of_rows
+
+    panels = panels_of_rows(B.T) if B.T.flags.c_contiguous else panels_of(np.ascontiguousarray(B))
+    out = np.empty((len(A), B.shape[1]), np.float32)
+    multiply_panels(np.ascontiguousarray(A), panels, out)
+    return out
 
 
 @lru_cache(maxsize=1024)

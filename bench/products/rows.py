@@ -5,16 +5,12 @@ The rows of `products` are those of images, in single precision; `product` is of
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
 from bench.products.backend import NUMPY, WIDE, fast_products
-from bench.products.calls import REGISTERS, telling
 
 BLOCK = 256  # rows multiplied at a time
-FEW = 2**18  # multiplications below which double precision costs nothing: a row's product does not depend on the batch
-COLUMNS = 64  # that a place is tried by at most
+FEW = 2**24  # multiplications below which double precision costs little, and less than the import of compiled loops
 
 
 def lengths(X: np.ndarray) -> np.ndarray:
@@ -34,22 +30,24 @@ def unit_rows(X: np.ndarray) -> np.ndarray:
 def products(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """Return A B' (p, q) for A (p, d) and B (q, d), all float32.
 
-    Few products, and those that single precision may round by their place, are made in double precision and rounded.
+    Few products are made in double precision and rounded.
     """
     (p, d), q = A.shape, len(B)
     out = np.empty((p, q), np.float32)
-    shapes = ((min(BLOCK, p), q), (_side(p), _side(q))) if p * d * q >= FEW else ()
-    shape = next((shape for shape in shapes if _alike_in_every_place(shape[0], d, shape[1])), None)
-    if shape is None:
+    if p * d * q < FEW:
         turned = B.T.astype(np.float64)
         for i in range(0, p, BLOCK):
             out[i : i + BLOCK] = A[i : i + BLOCK].astype(np.float64) @ turned
         return out
-    height, width = shape
-    for j in range(0, q, width):
-        columns = _filled(B[j : j + width], width).T
-        for i in range(0, p, height):
-            out[i : i + height, j : j + width] = (_filled(A[i : i + height], height) @ columns)[: p - i, : q - j]
+    from bench.loops.tiles import multiply_panels, panels_of_rows
+
+    for j in range(0, q, WIDE):
+        panels = panels_of_rows(np.ascontiguousarray(B[j : j + WIDE]))
+        for i in range(0, p, WIDE):
+            some = np.ascontiguousarray(A[i : i + WIDE])
+            place = np.empty((len(some), min(WIDE, q - j)), np.float32)
+            multiply_panels(some, panels, place)
+            out[i : i + WIDE, j : j + WIDE] = place
     return out
 
 
@@ -64,22 +62,3 @@ def product(A: np.ndarray, B: np.ndarray, size: int = 0, dtype: type = np.float6
         for i in range(0, len(A), WIDE):
             out[:, i : i + WIDE] = on.product(rows[:, None], A[i : i + WIDE].astype(dtype, copy=False).T)[:, 0]
     return out.T
-
-
-def _side(n: int) -> int:
-    """Return how many rows are multiplied at a time where the remainder would be rounded in another way."""
-    return min(BLOCK, -(-n // REGISTERS) * REGISTERS)
-
-
-def _filled(rows: np.ndarray, n: int) -> np.ndarray:
-    """Return n rows, those that are missing of zeros: calls have the shape that was tried."""
-    return rows if len(rows) == n else np.concatenate([rows, np.zeros((n - len(rows), rows.shape[1]), np.float32)])
-
-
-@lru_cache(maxsize=1024)
-def _alike_in_every_place(p: int, d: int, q: int) -> bool:
-    for row, columns in telling(d, COLUMNS):
-        same = np.tile(row, (p, 1)) @ np.tile(columns[:, 0], (q, 1)).T
-        if not (same == same[0, 0]).all():
-            return False
-    return True

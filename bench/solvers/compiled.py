@@ -1,8 +1,4 @@
-"""The solver of `bench.solvers.linalg` on a CPU: what is made ready for `bench.solvers.kernels`, and large products.
-
-Where products are small they are compiled as well, and one problem is solved after the other; otherwise all problems
-step at once and share two calls of BLAS.
-"""
+"""The solver of `bench.solvers.linalg` on a CPU: what `bench.solvers.kernels` is given, one problem at a time."""
 
 from __future__ import annotations
 
@@ -11,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.products import Backend
-from bench.solvers.kernels import begin, is_first, leave, propose, receive, rotate, solve_path
+from bench.loops.tiles import panels_of
+from bench.solvers.kernels import begin, solve_path
 from bench.solvers.ladder import Stage
-from bench.solvers.loss_kernels import class_curvature, evaluate_loss
 from bench.solvers.problem import MANY, NUMBERS, SCALE, Bends, Limits, Problem, Solution, Stages
 
 
@@ -27,7 +22,6 @@ class _Own:
     present: np.ndarray
     labels: tuple[np.ndarray, np.ndarray]
     found: Solution
-    stage: int = 0
 
 
 def solve(
@@ -38,14 +32,12 @@ def solve(
     loss: tuple[float, float],
     weight: np.ndarray | None,
     limits: Limits,
-    products: Backend | None,
     start: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return W float32 (P, L, K, r), gap and steps (P, L) for label vectors Y (P, n); see `linalg.minimise`.
 
     start (P, S, K, r): W that the first S stages begin at, which follow from no others; None: at 0. loss: the
-    share that labels are smoothed by, and q of generalised cross-entropy or 0; not both. products: makes those of all
-    problems at once; None compiles them.
+    share that labels are smoothed by, and q of generalised cross-entropy or 0; not both.
     """
     Zt, mean_Z, curvature = rows
     stages, r, L = Stages.of(path), len(Zt), 1 + max(stage.at for stage in path if stage.at is not None)
@@ -57,12 +49,9 @@ def solve(
         )
         for i, y in enumerate(Y)
     ]  # fmt: skip
-    if products is None:
-        for own in problems:
-            told = stages, own.bends, limits
-            solve_path(own.problem, (Zt, mean_Z), own.labels, loss, told, own.found)
-    else:
-        _step_together(products, (Zt, mean_Z), problems, n_classes, loss, limits, stages)
+    panels = panels_of(Zt), panels_of(mean_Z)
+    for own in problems:
+        solve_path(own.problem, panels, own.labels, loss, (stages, own.bends, limits), own.found)
     W = np.zeros((len(Y), L, n_classes, r), np.float32)
     for whole, own in zip(W, problems, strict=True):
         whole[:, own.present] = own.found.W
@@ -83,32 +72,3 @@ def _problem(curvature: np.ndarray, labels: np.ndarray, weight: np.ndarray, stag
     begin(problem, stages, 0)
     found = Solution(np.zeros((L, K, r), np.float32), np.zeros(L), np.zeros(L, np.int64))
     return _Own(problem, Bends(curvature, steepest), present, (y, weight), found)
-
-
-def _step_together(
-    products: Backend,
-    rows: tuple[np.ndarray, np.ndarray],
-    problems: Sequence[_Own],
-    n_classes: int,
-    loss: tuple[float, float],
-    limits: Limits,
-    stages: Stages,
-) -> None:
-    (Zt, mean_Z), leading, active = rows, max(n_classes - 1, 1), list(problems)
-    r, n = Zt.shape
-    layouts = products.layout(leading, r, n), products.layout(leading, n, r)
-    while active:
-        trial = np.zeros((len(active), leading, r), np.float32)  # that of classes without rows stays 0
-        for own, place in zip(active, trial, strict=True):
-            propose(own.problem, place[: len(own.present) - 1])
-        scores, values = products.product(trial, Zt, layouts[0]), []
-        for own, place in zip(active, scores, strict=True):
-            contrasts = place[: len(own.present) - 1]
-            if is_first(own.problem):
-                rotate(own.problem, class_curvature(contrasts, *own.labels, loss[1]), limits.least)
-            values.append(evaluate_loss(contrasts, *own.labels, *loss))
-        gradients = products.product(scores, mean_Z, layouts[1])
-        for own, value, place in zip(active, values, gradients, strict=True):
-            solved = receive(own.problem, value, place[: len(own.present) - 1], own.bends, limits)
-            own.stage += leave(own.problem, stages, own.stage, own.found, solved)
-        active = [own for own in active if own.stage < len(stages.l2)]

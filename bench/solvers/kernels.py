@@ -10,7 +10,8 @@ from math import inf
 
 import numpy as np
 
-from bench.solvers.compiling import compiled
+from bench.loops.compiling import compiled
+from bench.loops.tiles import multiply_panels
 from bench.solvers.loss_kernels import ONE, class_curvature, evaluate_loss
 from bench.solvers.matrix_kernels import ZERO, add, add_and_dot, copy, dot, multiply, transpose
 from bench.solvers.problem import (
@@ -273,7 +274,7 @@ def solve_path(
     told: tuple[Stages, Bends, Limits],
     found: Solution,
 ) -> None:
-    """Solve one problem, which has begun, at every stage. rows: Z' and Z / n. labels: y (n,) and weight."""
+    """Solve one problem, which has begun, at every stage. rows: panels of Z' and Z / n. labels: y (n,) and weight."""
     (Zt, mean_Z), (y, weight), (K, r), (stages, bends, limits) = rows, labels, p.W.shape, told
     n = len(y)
     trial, gradient = np.empty((K - 1, r), np.float32), np.empty((K - 1, r), np.float32)
@@ -282,9 +283,9 @@ def solve_path(
         over = False
         while not over:
             propose(p, trial)
-            multiply(trial, Zt, S)
+            multiply_panels(trial, Zt, S)
             if is_first(p):
                 rotate(p, class_curvature(S, y, weight, loss[1]), limits.least)
             value = evaluate_loss(S, y, weight, loss[0], loss[1])
-            multiply(S, mean_Z, gradient)
+            multiply_panels(S, mean_Z, gradient)
             over = leave(p, stages, stage, found, receive(p, value, gradient, bends, limits))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.solvers.compiling import compiled
+from bench.loops.compiling import compiled
 
 HALVINGS = 14  # of what encloses log b
 LEAST = 1e-9  # of a curvature

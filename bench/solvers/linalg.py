@@ -12,20 +12,20 @@ by L-BFGS (Nocedal & Wright 2006, sec. 7.2). What makes it fast:
     (their eq. 7.20), and the unit step is tried first.
 (B) A weak l2 starts from stronger ones (`bench.solvers.ladder`), which only have to show the way: `PASSING`.
 (C) On a CPU, large problems start from what their leading coordinates alone give (`bench.solvers.narrow`).
-(D) On a CPU steps are compiled (`bench.solvers.compiled`), with four pairs, on the axes of C where a stage begins,
-    where H is diagonal; and as the losses see differences of scores alone, products are made for all classes but one.
+(D) On a CPU steps are compiled (`bench.solvers.compiled`), with their products (`bench.loops.tiles`) and four pairs, on
+    the axes of C where a stage begins, where H is diagonal; and as the losses see differences of scores alone, products
+    are made for all classes but one.
     What is here runs on arrays of a GPU, or for losses that are not compiled: all problems step at once, and keep one
     pair ("memoryless") and the diagonal of C, renewed at every step. Small problems solve all l2 at once, without (B).
 
-What one (problem, l2) gives does not depend on the others, to the bit: products are made in calls that round every row
-alike, all l2 lie on one ladder, and nothing else mixes problems. The arrays are torch's or numpy's
+What one (problem, l2) gives does not depend on the others, to the bit: products round every row alike, all l2 lie on
+one ladder, and nothing else mixes problems. The arrays are torch's or numpy's
 (`bench.products`); what there is one number of for every problem stays at this end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 
 import numpy as np
 
@@ -49,7 +49,6 @@ ROUNDING = 1e-12  # the same as a share of f, where W is 0
 MOST_STEPS = 1000
 SLACK = 8 * float(np.finfo(np.float32).eps)  # rounding of f, as a share of f: what a step may seem to rise
 LEAST_WEIGHT = 1e-6  # of the curvature w_k, where all rows are far from the boundary of class k
-COMPILED = 3_000_000  # n r K below which compiled products are as fast as a library's: one problem at a time
 SMALL = 30_000  # n r K below which a step costs its calls and not its work: all l2 start at W = 0, side by side
 
 
@@ -109,10 +108,8 @@ def _solve(
     limits: Limits,
     start: np.ndarray | None = None,
 ) -> Solved:
-    """Return `bench.solvers.compiled.solve` by the products that suit the size. labels: Y, how many classes, weight."""
+    """Return `bench.solvers.compiled.solve`. labels: Y, how many classes, weight."""
     from bench.solvers.compiled import solve
 
-    (r, n), (Y, n_classes, weight) = rows[0].shape, labels
-    is_compiled = r * n * n_classes < COMPILED
-    with nullcontext() if is_compiled else fast_products(backend_of(rows[0]), n * r) as products:
-        return Solved(*solve(rows, Y, n_classes, stages, loss, weight, limits, products, start))
+    Y, n_classes, weight = labels
+    return Solved(*solve(rows, Y, n_classes, stages, loss, weight, limits, start))

@@ -9,7 +9,7 @@ from math import log, log1p
 
 import numpy as np
 
-from bench.solvers.compiling import compiled, in_order
+from bench.loops.compiling import compiled, in_order
 from bench.solvers.matrix_kernels import ZERO
 
 HALF, ONE = np.float32(0.5), np.float32(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.solvers.compiling import compiled
+from bench.loops.compiling import compiled
 
 ZERO = np.float32(0)
 

@@ -26,7 +26,7 @@ from typing import Any
 
 #: Head name -> whether only the last layers are trained.
 KINDS = {"finetune": False, "finetune-last": True}
-VERSION = 3  # raised when the same schedule would give other numbers
+VERSION = 4  # raised when the same schedule would give other numbers
 
 
 @dataclass(frozen=True, kw_only=True)

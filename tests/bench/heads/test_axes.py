@@ -43,6 +43,16 @@ def test_weights_that_are_turned_back_score_rows_as_they_did(kind):
     np.testing.assert_allclose(X @ axes.back(W).T, axes.turn(X) @ W.T, atol=1e-4 * max(1, np.abs(X).max()) * X.shape[1])
 
 
+@pytest.mark.parametrize("d", [40, 1100])  # in double precision, in single
+def test_rows_in_single_precision_are_turned_to_the_same_place_and_equal_ones_stay_equal(d):
+    X = rows_with(120, d).astype(np.float32)
+    X[7], X[100] = X[0], X[1]
+    axes = axes_of(X)
+    Z = axes.turn(X)
+    assert np.array_equal(Z[7], Z[0]) and np.array_equal(Z[100], Z[1]) and np.array_equal(axes.turn(X[1:2]), Z[1:2])
+    np.testing.assert_allclose(Z, axes.turn(X.astype(np.float64)), atol=1e-6 * np.abs(X).max() * d**0.5)
+
+
 @pytest.mark.parametrize(("n", "d"), [(400, 60), (700, 512)])
 def test_what_is_large_is_uncorrelated_and_what_is_left_is_small(n, d):
     X = rows_with(n, d)

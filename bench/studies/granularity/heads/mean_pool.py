@@ -93,9 +93,9 @@ def learn_both(draw: Draw, settings: Mapping[str, Any]) -> MeanPoolFit:
 
 
 HEADS = (
-    BagHead("mean-pool", "mean embedding of the image, then a head", learn, load, {"base": "logreg"}, version=3),
+    BagHead("mean-pool", "mean embedding of the image, then a head", learn, load, {"base": "logreg"}, version=4),
     BagHead(
         "joint", "logreg on mean embeddings of images and on labelled cells, which never weigh less together",
-        learn_both, load, mixes=True, version=3,
+        learn_both, load, mixes=True, version=4,
     ),
 )  # fmt: skip

@@ -8,14 +8,14 @@ from typing import Any
 
 
 def compiled_when_called(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that `bench.solvers.compiling.compiled` is applied to at its first call.
+    """Return a function that `bench.loops.compiling.compiled` is applied to at its first call.
 
     For loops that no other compiled loop calls.
     """
 
     @cache
     def made() -> Callable[..., Any]:
-        from bench.solvers.compiling import compiled
+        from bench.loops.compiling import compiled
 
         return compiled(function)  # type: ignore[no-any-return]
 

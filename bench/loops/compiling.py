@@ -1,8 +1,8 @@
-"""What compiles loops of this folder, and where the compiled code is kept.
+"""What compiles loops of this room and of the solvers, and where the compiled code is kept.
 
 numba keeps compiled code until the file of its function changes. A change of another file goes unnoticed, and code that
 an earlier version of this package has kept may not even be readable. So it is kept in a folder named by the content of
-all files here, and folders of other contents are removed.
+all files there, and folders of other contents are removed.
 
 What one compiled function calls becomes part of it. Otherwise every function that is called is there several times, as
 it was optimised beside each of its callers, and which of them runs depends on what the process compiled or loaded
@@ -24,14 +24,15 @@ from numba import njit
 from numba.core import config as _config
 
 HERE = Path(__file__).parent
+ROOMS = HERE, HERE.parent / "solvers"
 config: Any = _config  # its fields are made at run time
 PREFIX = "kernels-"
 
 
-def content(folder: Path = HERE) -> str:
-    """Return 16 hexadecimal digits that name the content of a folder's Python files."""
+def content(*folders: Path) -> str:
+    """Return 16 hexadecimal digits that name the content of the Python files of some folders."""
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.py")):
+    for path in [path for folder in folders for path in sorted(folder.glob("*.py"))]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
@@ -41,7 +42,7 @@ def cache_folder() -> Path | None:
 
     It lies in numba's own folder where NUMBA_CACHE_DIR names one, else beside this file, else in the user's cache.
     """
-    name = PREFIX + content()
+    name = PREFIX + content(*ROOMS)
     users = Path(os.environ.get("CELL_CLASSIFIER_CACHE") or Path.home() / ".cache" / "cell-classifier")
     for base in (Path(config.CACHE_DIR),) if config.CACHE_DIR else (HERE / "__pycache__", users):
         folder = base / name

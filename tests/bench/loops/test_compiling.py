@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from numba.core import config
 
-from bench.solvers import compiling
+from bench.loops import compiling
 
 
 def test_a_change_of_any_file_gives_another_folder(tmp_path):
@@ -27,7 +27,7 @@ def test_folders_of_other_contents_are_removed_and_nothing_else(tmp_path, monkey
     for name in ("kernels-0123456789abcdef", "other"):
         (tmp_path / name).mkdir()
     folder = compiling.cache_folder()
-    assert folder == tmp_path / f"kernels-{compiling.content()}"
+    assert folder == tmp_path / f"kernels-{compiling.content(*compiling.ROOMS)}"
     assert {path.name for path in tmp_path.iterdir()} == {folder.name, "other"}
 
 

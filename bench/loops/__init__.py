@@ -1,0 +1,1 @@
+"""Loops that are compiled, and products in them."""
