@@ -9,8 +9,8 @@ little of it for exactly the rows that are asked about: where nothing can be tol
 classes, and is right less often than by chance. Such groups count most in the recall of their class, so that scores are
 too low on average. So the heads that answer the rows of a large group learn with the shares of the classes that all
 rows have: for every row that is left out another of its class counts once more. This is the correction for other class
-shares (Elkan 2001, section 2; Saerens et al. 2002), by weights of rows and so for any head. Groups that hold less than
-`LARGE` of every class are left as they are: `tests/simulation/large_slides.py`.
+shares (Elkan 2001, section 2; Saerens et al. 2002), by weights of rows and so for any head. Groups without which shares
+change little are left as they are: `tests/simulation/large_slides.py`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from bench.studies.classifier.temperature import settled_temperature
 
 MOST = 4000  # rows up to which groups are left out in closed form
 FOLDS = 10
-LARGE = 0.05  # of the share of a class: what a group takes along
+LARGE = 0.025  # by how much the shares of classes change without a group, half of the sum of all changes
 MOST_LARGE = 20  # groups that a head is fitted without, one by one: the largest
 
 
@@ -109,19 +109,18 @@ def leave_out(rows: Labelled, head: Head, support: Support) -> LeftOut:
 
 
 def large_groups(y: np.ndarray, group: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return the groups without which a class has lost more than `LARGE` of its share, int (at most `MOST_LARGE`,).
+    """Return the groups without which the shares of classes change by more than `LARGE`, int (at most `MOST_LARGE`,).
 
-    y, group int (n,). Those that change a share most come first. Classes of one group do not count: no row of them is
-    left that could count more.
+    y, group int (n,). Those that change them most come first. A group that holds all classes as all rows do is none,
+    and neither is a small one that holds half of a rare class.
     """
     counts = np.zeros((int(group.max()) + 1, n_classes))
     np.add.at(counts, (group, y), 1)
-    several = (counts > 0).sum(0) > 1
     left = counts.sum(0) - counts
-    shares = left[:, several] / np.maximum(left.sum(1, keepdims=True), 1)
-    lost = (1 - shares * len(y) / counts.sum(0)[several]).max(1, initial=0)
-    order = np.argsort(-lost, kind="stable")
-    return order[lost[order] > LARGE][:MOST_LARGE]
+    changes = left / np.maximum(left.sum(1, keepdims=True), 1) - counts.sum(0) / len(y)
+    change = np.abs(changes).sum(1) / 2
+    order = np.argsort(-change, kind="stable")
+    return order[change[order] > LARGE][:MOST_LARGE]
 
 
 def with_shares(y: np.ndarray, train: np.ndarray, n_classes: int) -> np.ndarray:

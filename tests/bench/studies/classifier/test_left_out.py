@@ -22,13 +22,13 @@ def of_sizes(sizes: list[int], classes: list[int]) -> tuple[np.ndarray, np.ndarr
     return np.array(classes)[group], group
 
 
-def test_groups_that_take_much_of_a_class_along_are_named_the_largest_first():
+def test_groups_without_which_shares_change_much_are_named_the_largest_first():
     y, group = of_sizes([40, 100, 2, 3, 60, 95], [0, 0, 0, 1, 1, 1])
     assert large_groups(y, group, 2).tolist() == [1, 5, 4, 0]
     mixed = np.tile([0, 1], 100)  # both classes on every slide
     assert large_groups(mixed, np.repeat(np.arange(4), 50), 2).tolist() == []
-    alone, group = of_sizes([30, 30, 50], [0, 0, 1])  # nothing of class 1 is left without its group
-    assert large_groups(alone, group, 2).tolist() == [0, 1]
+    rare, group = of_sizes([1] * 3 + [10] * 100, [2] * 3 + [0, 1] * 50)  # a third of a class, and a row of a thousand
+    assert large_groups(rare, group, 3).tolist() == []
     assert large_groups(np.zeros(6, int), np.arange(6), 1).tolist() == []
 
 
