@@ -5,7 +5,7 @@
 A slide holds 3 to 250 cells, as many as a log-normal variable says (median 20, standard deviation of the logarithm 1).
 Its class is drawn, or slides of both classes are equally many. A cell is the mean of its class, plus an effect of its
 slide (`icc` of the variance), plus its own noise, in 32 dimensions of falling variance. What `learn` says of every
-study, with and without what `bench.studies.classifier.left_out` does for large groups, is compared with 300 new slides.
+study, with and without what `bench.heads.left_out` does for large groups, is compared with 300 new slides.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bench.heads import get_heads
+from bench.heads import get_heads, left_out
 from bench.heads.left_out import groups_of_classes
 from bench.heads.temperature import soften
 from bench.report.pages.markdown import table_lines
 from bench.statistics.metrics import balanced_accuracy, brier
-from bench.studies.classifier import left_out
 from bench.studies.classifier.learn import LabelledRows, learn
 from bench.studies.classifier.promise import make_promise
 
@@ -65,7 +64,7 @@ DESIGNS = tuple(
 
 @contextmanager
 def large_from(share: float) -> Iterator[None]:
-    """Call groups large from this share of a class on."""
+    """Call groups large whose absence changes the share of a class by more than this."""
     before, left_out.LARGE = left_out.LARGE, share
     try:
         yield

@@ -4,13 +4,8 @@ Heads with a closed form (`Head.loo`) give that at the price of a fit, each grou
 square of the rows and more, so that from `MOST` rows on, and for heads without one, groups are left out by folds, and
 the head is fitted once per fold.
 
-A group that holds much of a class takes it along. What is left knows the class as rarer than it is, and thinks too
-little of it for exactly the rows that are asked about: where nothing can be told, a head calls them by the other
-classes, and is right less often than by chance. Such groups count most in the recall of their class, so that scores are
-too low on average. So the heads that answer the rows of a large group learn with the shares of the classes that all
-rows have: for every row that is left out another of its class counts once more. This is the correction for other class
-shares (Elkan 2001, section 2; Saerens et al. 2002), by weights of rows and so for any head. Groups without which shares
-change little are left as they are: `tests/simulation/large_slides.py`.
+Rows of a group that holds much of its class are answered by a head that was fitted without it, and with the shares of
+classes that all rows have (`bench.heads.left_out`): `tests/simulation/large_slides.py` shows what that is worth.
 """
 
 from __future__ import annotations
@@ -22,15 +17,13 @@ import numpy as np
 from bench.fitting.scaling import scale_rows
 from bench.heads.choice import choose_setting, may_leave_out
 from bench.heads.contract import Head, Params
-from bench.heads.left_out import rows_left
+from bench.heads.left_out import large_groups, rows_left, with_shares
 from bench.heads.support import Support
 from bench.protocol.folds import deal_groups
 from bench.studies.classifier.temperature import settled_temperature
 
 MOST = 4000  # rows up to which groups are left out in closed form
 FOLDS = 10
-LARGE = 0.025  # by how much the shares of classes change without a group, half of the sum of all changes
-MOST_LARGE = 20  # groups that a head is fitted without, one by one: the largest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,35 +99,6 @@ def leave_out(rows: Labelled, head: Head, support: Support) -> LeftOut:
         if (part != one).any():
             P[:, part == one] = _without(rows, head, settings, part == one)
     return LeftOut(head=head, settings=settings, P=P, part=part, shape=(n, rows.X.shape[1]), chosen=chosen)
-
-
-def large_groups(y: np.ndarray, group: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return the groups without which the shares of classes change by more than `LARGE`, int (at most `MOST_LARGE`,).
-
-    y, group int (n,). Those that change them most come first. A group that holds all classes as all rows do is none,
-    and neither is a small one that holds half of a rare class.
-    """
-    counts = np.zeros((int(group.max()) + 1, n_classes))
-    np.add.at(counts, (group, y), 1)
-    left = counts.sum(0) - counts
-    changes = left / np.maximum(left.sum(1, keepdims=True), 1) - counts.sum(0) / len(y)
-    change = np.abs(changes).sum(1) / 2
-    order = np.argsort(-change, kind="stable")
-    return order[change[order] > LARGE][:MOST_LARGE]
-
-
-def with_shares(y: np.ndarray, train: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return positions train (p,) and, of every class, as many of them once more as rows of y (n,) are missing.
-
-    Those that count once more are evenly spaced among the rows of their class, and so from all of its groups.
-    """
-    found = [train]
-    missing = np.bincount(y, minlength=n_classes) - np.bincount(y[train], minlength=n_classes)
-    for k in np.flatnonzero(missing):
-        own = train[y[train] == k]
-        if len(own):
-            found.append(own[np.arange(missing[k]) * len(own) // missing[k]])
-    return np.concatenate(found)
 
 
 def _without(rows: Labelled, head: Head, settings: tuple[Params, ...], out: np.ndarray) -> np.ndarray:
