@@ -15,6 +15,7 @@ import numpy as np
 from bench.solvers.late import compiled_when_called
 
 LARGE = 0.025  # change of the share of a class without a group
+LEAST_ROWS = 10  # of a large group: where single rows are left out of few, shares that are restored make heads too sure
 MOST_LARGE = 20  # groups: each asks for a fit of its own
 
 
@@ -35,13 +36,14 @@ def large_groups(y: np.ndarray, groups: np.ndarray, n_classes: int) -> np.ndarra
     """Return the groups without which the share of a class changes by more than `LARGE`, int (at most `MOST_LARGE`,).
 
     y int (n,); groups (n,): codes from 0. Those that change one most come first. A group that holds all classes as all
-    rows do is none, and neither is a small one that holds half of a rare class.
+    rows do is none, and neither is a small one that holds half of a rare class, or one of fewer than `LEAST_ROWS`.
     """
     counts = np.zeros((int(groups.max()) + 1, n_classes))
     np.add.at(counts, (groups, y), 1)
     left = counts.sum(0) - counts
     shares = left / np.maximum(left.sum(1, keepdims=True), 1)
     change = np.abs(shares - counts.sum(0) / len(y)).max(1)
+    change[counts.sum(1) < LEAST_ROWS] = 0
     order = np.argsort(-change, kind="stable")
     return order[change[order] > LARGE][:MOST_LARGE]
 

@@ -1,6 +1,6 @@
 """Is the accuracy on new slides as promised where slides are of unlike sizes and of one class each? Markdown.
 
-    python tests/simulation/large_slides.py --studies 100
+    python tests/simulation/large_slides.py --studies 60
 
 A slide holds 3 to 250 cells, as many as a log-normal variable says (median 20, standard deviation of the logarithm 1).
 Its class is drawn, or slides of both classes are equally many. A cell is the mean of its class, plus an effect of its

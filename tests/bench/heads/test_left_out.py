@@ -164,9 +164,11 @@ def test_groups_without_which_shares_change_much_are_named_the_largest_first():
     assert large_groups(np.zeros(6, int), np.arange(6), 1).tolist() == []
 
 
-def test_no_more_than_twenty_groups_are_large():
-    y, group = of_sizes([1] * 30, [0, 1, 2, 3, 4] * 6)
+def test_no_more_than_twenty_groups_are_large_and_none_of_few_rows():
+    y, group = of_sizes([10] * 30, [0, 1, 2, 3, 4] * 6)
     assert len(large_groups(y, group, 5)) == 20
+    few, group = of_sizes([9] * 30, [0, 1, 2, 3, 4] * 6)
+    assert len(large_groups(few, group, 5)) == 0
 
 
 def test_shares_of_classes_are_those_of_all_rows_and_all_groups_of_a_class_count_more():
