@@ -143,7 +143,7 @@ def _by_encoder(i: int, view: Embedded, about: _Judged) -> tuple[int, np.ndarray
     y, K = about.y, about.n_classes
     L = np.empty((len(about.heads), len(about.parts), len(y), K), np.float32)
     for d, part in enumerate(about.parts):
-        P = without_part(Z, y, part, K, about.heads)
+        P = without_part(Z, y, part, K, about.heads, restored=True)
         for j, head in enumerate(about.heads):
             prior = head.published_temperature(len(y), K, Z.shape[1])
             L[j, d] = softened(P[j], y, about.told, prior)
@@ -166,10 +166,15 @@ def log_sum(S: np.ndarray) -> np.ndarray:
     return found
 
 
-def without_part(Z: np.ndarray, y: np.ndarray, part: np.ndarray, n_classes: int, heads: Sequence[Head]) -> np.ndarray:
-    """Return probabilities (heads, n, K) of every row by heads that learned from the other parts."""
+def without_part(
+    Z: np.ndarray, y: np.ndarray, part: np.ndarray, n_classes: int, heads: Sequence[Head], *, restored: bool = False
+) -> np.ndarray:
+    """Return probabilities (heads, n, K) of every row by heads that learned from the other parts.
+
+    restored: without large parts, they learn with the shares of classes that all rows have.
+    """
     out = np.full((len(heads), len(y), n_classes), 1 / n_classes)
-    large = large_groups(y, part, n_classes)
+    large = large_groups(y, part, n_classes) if restored else ()
     for here in np.unique(part):
         rows, rest = np.flatnonzero(part == here), np.flatnonzero(part != here)
         if not len(rest):
