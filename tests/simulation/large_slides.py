@@ -97,8 +97,8 @@ def study(design: Design, heads: tuple[str, ...], rng: np.random.Generator) -> n
 
 
 HEAD = (
-    "slides", "classes", "drawn", "heads", "came", "expected before", "expected", "standard error", "in the next before",
-    "in the next", "came before", "Brier before", "Brier",
+    "heads", "slides", "classes", "drawn", "apart", "came before", "expected before", "came", "expected",
+    "standard error", "in the next before", "in the next", "Brier before", "Brier",
 )  # fmt: skip
 
 
@@ -108,9 +108,9 @@ def line(design: Design, heads: tuple[str, ...], studies: int) -> list[str]:
     found = np.stack([study(design, heads, np.random.default_rng([*kind, i])) for i in range(studies)])
     before, now = found.mean(0)
     error = (found[:, 1, 0] - found[:, 1, 1]).std(ddof=1) / np.sqrt(studies)
-    figures = (now[1], before[0], now[0], error, before[2], now[2], before[1], before[3], now[3])
+    figures = (before[1], before[0], now[1], now[0], error, before[2], now[2], before[3], now[3])
     return [
-        f"{design.slides}", f"{len(design.shares)}", "yes" if design.drawn else "no", "+".join(heads),
+        "+".join(heads), f"{design.slides}", f"{len(design.shares)}", "yes" if design.drawn else "no", f"{design.apart}",
         *(f"{figure:.3f}" for figure in figures),
     ]  # fmt: skip
 
@@ -122,7 +122,7 @@ def main() -> None:
     asked = parser.parse_args()
     with threadpool_limits(1):
         lines = [line(design, heads, asked.studies) for heads in (HEADS, ("ridge",)) for design in DESIGNS]
-    print(table_lines([HEAD, *lines], [True] * 2 + [False] * 2 + [True] * 9))
+    print(table_lines([HEAD, *lines], [False] + [True] * 2 + [False] + [True] * 10))
 
 
 if __name__ == "__main__":
