@@ -22,6 +22,7 @@ SUITE = {  # name -> (how many of what it takes in full, in the short version)
     "ablations": (("--tables", "200"), ("--tables", "2")),
     "pilots": (("--studies", "200"), ("--studies", "2")),
     "promises": (("--studies", "100"), ("--studies", "1")),
+    "large_slides": (("--studies", "60"), ("--studies", "1")),
     "chance": (("--datasets", "1000"), ("--datasets", "10")),
     "recalls": (("--studies", "100"), ("--studies", "2", "--others", "2")),
     "calibration": (("--sets", "1000"), ("--sets", "10", "--alone", "5")),

@@ -15,7 +15,7 @@ import pandas as pd
 from bench.fitting.views import Embedded
 from bench.heads import get_heads
 from bench.studies.audit.pool import pool_weights, pooled
-from bench.studies.audit.slides import DOUBTED, judge_slides, slide_margins
+from bench.studies.audit.slides import DOUBTED, judge_slides, slide_margins, with_share_of_slides
 from bench.studies.audit.unseen import Progress, Unseen, predict_unseen
 from bench.studies.audit.wrong import WrongLabels, fit_wrong, margins
 from bench.work.calls import Engine
@@ -71,6 +71,7 @@ def judge(unseen: Unseen, y: np.ndarray, groups: np.ndarray) -> LabelAudit:
     weights = pool_weights(A[:, judged], y[judged], groups[judged]) if judged.any() else np.full(len(A), 1 / len(A))
     S = pooled(A, weights)
     fitted = fit_wrong(S, y, groups, judged)
+    fitted = with_share_of_slides(fitted, unseen.mean_of_slides, y, groups, judged)
     with_slide = slide_margins(unseen.mean_of_slides, fitted.margin, y, groups, judged)
     score = scores(fitted.margin, with_slide, judged)
     slides = judge_slides(score, fitted.p, groups, judged)

@@ -2,7 +2,8 @@
 
 Groups are dealt to FOLDS parts by keyed hashes, anew for every draw, and a row is predicted by what was learned without
 its part: a slide whose labels are all wrong does not vouch for itself. Rows are scaled as in a run and turned to their
-first COLUMNS principal axes, by all rows and no label, which keeps what heads use and makes them cheap.
+first COLUMNS principal axes, by all rows and no label, which keeps what heads use and makes them cheap. Where a part
+holds much of a class, the others count more of it instead (`bench.heads.left_out`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from bench.fitting.scaling import scale_rows
 from bench.fitting.views import Embedded
 from bench.heads.contract import Head
-from bench.heads.left_out import groups_of_classes
+from bench.heads.left_out import groups_of_classes, large_groups, with_shares
 from bench.heads.support import Support
 from bench.heads.temperature import fit_temperature, log_probabilities
 from bench.seeds import keyed_uniform
@@ -142,7 +143,7 @@ def _by_encoder(i: int, view: Embedded, about: _Judged) -> tuple[int, np.ndarray
     y, K = about.y, about.n_classes
     L = np.empty((len(about.heads), len(about.parts), len(y), K), np.float32)
     for d, part in enumerate(about.parts):
-        P = without_part(Z, y, part, K, about.heads)
+        P = without_part(Z, y, part, K, about.heads, restored=True)
         for j, head in enumerate(about.heads):
             prior = head.published_temperature(len(y), K, Z.shape[1])
             L[j, d] = softened(P[j], y, about.told, prior)
@@ -165,13 +166,21 @@ def log_sum(S: np.ndarray) -> np.ndarray:
     return found
 
 
-def without_part(Z: np.ndarray, y: np.ndarray, part: np.ndarray, n_classes: int, heads: Sequence[Head]) -> np.ndarray:
-    """Return probabilities (heads, n, K) of every row by heads that learned from the other parts."""
+def without_part(
+    Z: np.ndarray, y: np.ndarray, part: np.ndarray, n_classes: int, heads: Sequence[Head], *, restored: bool = False
+) -> np.ndarray:
+    """Return probabilities (heads, n, K) of every row by heads that learned from the other parts.
+
+    restored: without large parts, they learn with the shares of classes that all rows have.
+    """
     out = np.full((len(heads), len(y), n_classes), 1 / n_classes)
+    large = large_groups(y, part, n_classes) if restored else ()
     for here in np.unique(part):
         rows, rest = np.flatnonzero(part == here), np.flatnonzero(part != here)
         if not len(rest):
             continue
+        if here in large:
+            rest = with_shares(y, rest, n_classes)
         support = Support(Z[rest], Z[rows])
         for j, head in enumerate(heads):
             setting = {**head.default, **head.published(len(rest), n_classes, Z.shape[1])}

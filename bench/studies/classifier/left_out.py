@@ -3,6 +3,9 @@
 Heads with a closed form (`Head.loo`) give that at the price of a fit, each group left out by itself. It grows with the
 square of the rows and more, so that from `MOST` rows on, and for heads without one, groups are left out by folds, and
 the head is fitted once per fold.
+
+Rows of a group that holds much of its class are answered by a head that was fitted without it, and with the shares of
+classes that all rows have (`bench.heads.left_out`): `tests/simulation/large_slides.py` shows what that is worth.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import numpy as np
 from bench.fitting.scaling import scale_rows
 from bench.heads.choice import choose_setting, may_leave_out
 from bench.heads.contract import Head, Params
-from bench.heads.left_out import rows_left
+from bench.heads.left_out import large_groups, rows_left, with_shares
 from bench.heads.support import Support
 from bench.protocol.folds import deal_groups
 from bench.studies.classifier.temperature import settled_temperature
@@ -88,19 +91,20 @@ def leave_out(rows: Labelled, head: Head, support: Support) -> LeftOut:
     settings = head.grid if chosen else (head.published(n, K, rows.X.shape[1]),)
     if head.loo is not None and n <= MOST:
         P, part = head.loo(support, rows.y[None], K, settings).P[0], rows.group
+        again = large_groups(rows.y, rows.group, K)
     else:
-        P, part = _by_folds(rows, head, settings), rows.fold
+        P, part = np.zeros((len(settings), n, K)), rows.fold
+        again = np.unique(part)
+    for one in again:
+        if (part != one).any():
+            P[:, part == one] = _without(rows, head, settings, part == one)
     return LeftOut(head=head, settings=settings, P=P, part=part, shape=(n, rows.X.shape[1]), chosen=chosen)
 
 
-def _by_folds(rows: Labelled, head: Head, settings: tuple[Params, ...]) -> np.ndarray:
-    """Return P (L, n, K) by heads that were fitted without a row's fold."""
-    found = np.zeros((len(settings), len(rows.y), rows.n_classes))
-    for fold in np.unique(rows.fold):
-        train, test = np.flatnonzero(rows.fold != fold), np.flatnonzero(rows.fold == fold)
-        if not len(train):
-            continue
-        scaled = scale_rows(rows.X, train, rows.group, rows.scaling)
-        support = Support(scaled[train], scaled[test], rows.group[train])
-        found[:, test] = head.scores(support, rows.y[None, train], rows.n_classes, settings).P[0]
-    return found
+def _without(rows: Labelled, head: Head, settings: tuple[Params, ...], out: np.ndarray) -> np.ndarray:
+    """Return P (L, q, K) of the q rows `out` bool (n,) by a head that was fitted without them."""
+    train, test = np.flatnonzero(~out), np.flatnonzero(out)
+    scaled = scale_rows(rows.X, train, rows.group, rows.scaling)
+    train = with_shares(rows.y, train, rows.n_classes)
+    support = Support(scaled[train], scaled[test], rows.group[train])
+    return np.asarray(head.scores(support, rows.y[None, train], rows.n_classes, settings).P[0])

@@ -7,7 +7,7 @@ import pytest
 
 from bench.heads import all_heads
 from bench.heads.choice import leave_groups_out
-from bench.heads.left_out import rows_left
+from bench.heads.left_out import large_groups, rows_left, with_shares
 from bench.heads.support import Support
 from bench.solvers.left_out import Geometry
 
@@ -146,3 +146,36 @@ def test_the_table_of_single_rows_holds_their_leverage():
         Z, shift = np.c_[span.Z, np.ones(30)], np.exp(geometry.at[t])
         hat = Z @ np.linalg.inv(Z.T @ Z + shift * np.diag(np.r_[np.ones(len(span.e)), 1e-12])) @ Z.T
         np.testing.assert_allclose(geometry.table[t], np.diag(hat) / (1 - np.diag(hat)), rtol=1e-4)
+
+
+def of_sizes(sizes: list[int], classes: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the labels and groups of groups of these sizes, of one class each."""
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    return np.array(classes)[group], group
+
+
+def test_groups_without_which_shares_change_much_are_named_the_largest_first():
+    y, group = of_sizes([40, 100, 2, 3, 60, 95], [0, 0, 0, 1, 1, 1])
+    assert large_groups(y, group, 2).tolist() == [1, 5, 4, 0]
+    mixed = np.tile([0, 1], 100)  # both classes on every slide
+    assert large_groups(mixed, np.repeat(np.arange(4), 50), 2).tolist() == []
+    rare, group = of_sizes([1] * 3 + [10] * 100, [2] * 3 + [0, 1] * 50)  # a third of a class, and a row of a thousand
+    assert large_groups(rare, group, 3).tolist() == []
+    assert large_groups(np.zeros(6, int), np.arange(6), 1).tolist() == []
+
+
+def test_no_more_than_twenty_groups_are_large_and_none_of_few_rows():
+    y, group = of_sizes([10] * 30, [0, 1, 2, 3, 4] * 6)
+    assert len(large_groups(y, group, 5)) == 20
+    few, group = of_sizes([9] * 30, [0, 1, 2, 3, 4] * 6)
+    assert len(large_groups(few, group, 5)) == 0
+
+
+def test_shares_of_classes_are_those_of_all_rows_and_all_groups_of_a_class_count_more():
+    y, group = of_sizes([40, 100, 30, 30, 60, 40], [0, 0, 0, 1, 1, 1])
+    rows = with_shares(y, np.flatnonzero(group != 1), 2)
+    assert np.bincount(y[rows]).tolist() == np.bincount(y).tolist()
+    assert np.bincount(group[rows]).tolist() == pytest.approx([40 + 100 * 4 / 7, 0, 30 + 100 * 3 / 7, 30, 60, 40], abs=1)
+    assert np.bincount(rows).max() == 3  # 100 more of 70
+    gone = with_shares(y, np.flatnonzero(y == 1), 2)
+    assert np.bincount(y[gone]).tolist() == [0, 130]

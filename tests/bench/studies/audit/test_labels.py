@@ -10,7 +10,8 @@ from bench.fitting.views import Embedded
 from bench.heads import get_heads
 from bench.studies.audit.labels import audit_labels, ranks
 from bench.studies.audit.pool import pool_weights, pooled
-from bench.studies.audit.unseen import FOLDS, parts_of, predict_unseen, rows_judged
+from bench.studies.audit.slides import WHOLE, between_slides
+from bench.studies.audit.unseen import FOLDS, parts_of, predict_unseen, rows_judged, without_part
 from bench.studies.audit.whole_slides import scaled_means, units_of
 from bench.studies.audit.wrong import ANY, MISTAKEN, contradicted, fit_wrong, margins
 
@@ -79,20 +80,69 @@ def test_a_slide_whose_labels_are_all_wrong_is_named(made):
     assert (slides.loc[slides["called"], "p"] <= 0.05).all()
 
 
-def test_slides_of_one_class_are_held_against_slides():
-    """Slides differ by more than classes do, along axes of their own; few slides of many images, three of them wrong."""
-    rng = np.random.default_rng(0)
+def of_one_class(seed, noise):
+    """Slides that differ by more than classes do, along axes of their own: 30 of 20 images; which of them are, (600,)."""
+    rng = np.random.default_rng(seed)
     y = np.arange(30) % 2
     apart = np.r_[np.zeros(2), np.full(8, 2.0)]  # how far slides are, by axis
     means = rng.normal(size=(30, 10)) * apart + 3.0 * y[:, None] * (apart == 0)
     groups = np.repeat([f"slide{i:02d}" for i in range(30)], 20)
-    X = (np.repeat(means, 20, 0) + 3 * rng.normal(size=(600, 10))).astype(np.float32)
-    wrong = np.repeat(np.isin(np.arange(30), [3, 8, 20]), 20)
-    labels = np.where(wrong, 1 - np.repeat(y, 20), np.repeat(y, 20))
-    view = {"e": Embedded("e", "e", "unit", X)}
+    X = (np.repeat(means, 20, 0) + noise * rng.normal(size=(600, 10))).astype(np.float32)
+    return {"e": Embedded("e", "e", "unit", X)}, np.repeat(y, 20), groups
+
+
+WRONG_SLIDES = ("slide03", "slide08", "slide20")
+
+
+def test_slides_of_one_class_are_held_against_slides():
+    view, y, groups = of_one_class(0, noise=3)
+    labels = np.where(np.isin(groups, WRONG_SLIDES), 1 - y, y)
     slides = audit_labels(view, labels, groups, n_classes=2, heads=HEADS, draws=1).slides
     first = slides.sort_values("margin", ascending=False)["group"].tolist()[:3]
-    assert set(first) == {"slide03", "slide08", "slide20"}
+    assert set(first) == set(WRONG_SLIDES)
+
+
+def test_labels_that_are_wrong_by_slides_are_counted_by_slides():
+    errors = []
+    for seed in range(6):
+        view, y, groups = of_one_class(seed, noise=1)
+        wrong = np.isin(groups, WRONG_SLIDES)
+        labels = np.where(wrong, 1 - y, y)
+        found = audit_labels(view, labels, groups, n_classes=2, heads=HEADS, draws=1)
+        p = np.nan_to_num(found.fitted.p)
+        errors.append((abs(p.mean() - wrong.mean()), abs(found.fitted.rate - wrong.mean())))
+        assert between_slides(p, groups) > WHOLE and found.fitted.low <= found.fitted.rate <= found.fitted.high
+    one_by_one, by_slides = np.mean(errors, 0)
+    assert by_slides < 0.8 * one_by_one
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_labels_that_are_wrong_one_by_one_are_counted_one_by_one(share):
+    view, y, groups = of_one_class(0, noise=1)
+    labels = np.where(np.random.default_rng(1).random(600) < share, 1 - y, y)
+    fitted = audit_labels(view, labels, groups, n_classes=2, heads=HEADS, draws=1).fitted
+    assert fitted.rate == fitted.p.mean() and between_slides(fitted.p, groups) < 0.3
+
+
+def test_what_lies_between_slides_is_a_share_of_the_variance():
+    groups = np.repeat(np.arange(50), 4)
+    of_slide = np.random.default_rng(0).random(50)[groups]
+    assert between_slides(of_slide, groups) == pytest.approx(1)
+    assert abs(between_slides(np.random.default_rng(0).random(200), groups)) < 0.15
+    assert between_slides(np.zeros(200), groups) == 0 == between_slides(of_slide, np.arange(200))
+
+
+def test_the_label_of_a_large_slide_is_not_held_against_it():
+    """Of rows that tell nothing of classes, a label is as likely as its class is frequent, whatever part it is in."""
+    y = np.repeat([0, 1, 0, 1, 0, 1], [100, 100, 20, 20, 20, 20])
+    part = np.repeat([0, 1, 2, 2, 3, 3], [100, 100, 20, 20, 20, 20])
+
+    def own(seed, restored):
+        Z = np.random.default_rng(seed).normal(size=(len(y), 5)).astype(np.float32)
+        P = without_part(Z, y, part, 2, get_heads(["lda", "ridge"]), restored=restored)
+        return P[:, np.arange(len(y)), y][:, part < 2].mean()
+
+    assert np.mean([own(seed, False) for seed in range(5)]) < 0.4 < np.mean([own(seed, True) for seed in range(5)]) < 0.55
 
 
 def test_a_slide_and_label_are_one_observation():
