@@ -1,6 +1,7 @@
 """How often equally good methods are put in an order, and how many of 19 methods 5 points behind are told apart. Markdown.
 
     python tests/simulation/equal_methods.py --tables 200
+    python tests/simulation/equal_methods.py --tables 600 --designs fixed --methods 20 --no-power
 
 A method is an encoder of its own: the same items, seen with the same error of the slide and an error of its own, and the
 nearest centroid. Encoders of one table have the same expected score, so every claim about two of them is false.
@@ -32,6 +33,7 @@ from bench.statistics.spread import spread_of
 OWN = 0.6  # deviation of an encoder's own error, where an item's is 1
 FOLDS = Design(name="folds, 12 slides of 2 classes", slides=12, shots=5)
 FIXED = Design(name="fixed, 66 slides of 2 classes", slides=66, shots=5, items=8)
+DESIGNS = {"folds": FOLDS, "fixed": FIXED}
 POWER = Design(name="150 slides of 2 classes, 50 tested", slides=150, shots=10, items=10, gap=2.2)
 
 
@@ -97,14 +99,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", type=int, default=200)
     parser.add_argument("--behind", type=float, default=0.5, help="more error of the 19 others, for about 5 points")
+    parser.add_argument("--designs", default="folds,fixed")
+    parser.add_argument("--methods", default="10,20,40")
+    parser.add_argument("--no-power", action="store_true", help="equal methods alone")
     asked = parser.parse_args()
     lines = [["design", "equal methods", "a rank above 1", "a pair below .05", "within 2 points of the best, mean"]]
     with threadpool_limits(1):
-        for design in (FOLDS, FIXED):
-            for methods in (10, 20, 40):
+        for design in (DESIGNS[name] for name in asked.designs.split(",")):
+            for methods in map(int, asked.methods.split(",")):
                 found = false_claims(design, methods, asked.tables)
                 lines.append([design.name, str(methods), *(f"{value:.3f}" for value in found)])
         print(table_lines(lines), flush=True)
+        if asked.no_power:
+            return
         joint, plain = power_of_answers(asked.tables)
         print(f"\nMade-up answers on 50 slides: of 19 methods 5 points behind the first, {joint:.1f} are told apart from it by "
               f"the joint comparison, {plain:.1f} by Holm's correction.", flush=True)  # fmt: skip
