@@ -61,7 +61,7 @@ def test_a_run_in_a_bucket_has_the_bytes_of_a_run_on_a_disk_and_is_nothing_to_do
         code, said = bench("run", "--data", f"{place}/cells/raw", "--out", f"{place}/out", *WHAT, "--shots", "1")
         assert code == 0 and f"Nothing to do: {place}/out/runs/cells is up to date" in said, said
         code, said = bench("leaderboard", "--out", f"{place}/out")
-        assert code == 0 and "1 rows of 1 run (cells)" in said, said
+        assert code == 0 and "1 row of 1 run (cells)" in said, said
     assert {key: data for key, data in bucket.stored().items() if key.startswith("out/runs")} == {
         key: data for key, data in before.items() if key.startswith("out/runs")
     }
