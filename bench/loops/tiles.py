@@ -99,19 +99,20 @@ def _sum_up(builder: Any, height: int, A: Any, B: Any, depth: Any) -> list[list[
     for phi, start, then in zip((k, a, b), (count(0), A, B), following, strict=True):
         phi.add_incoming(start, before)
         phi.add_incoming(then, loop)
-    zero = ir.Constant(whole, None)
-    for row, then_row in zip(sums, new, strict=True):
-        for phi, then in zip(row, then_row, strict=True):
-            phi.add_incoming(zero, before)
-            phi.add_incoming(then, loop)
+    _come_from(sums, new, before, loop)
     builder.cbranch(builder.icmp_signed("<", following[0], depth), loop, after)
     builder.position_at_end(after)
     found = [[builder.phi(whole) for _ in range(ACROSS)] for _ in range(height)]
-    for row, then_row in zip(found, new, strict=True):
-        for phi, then in zip(row, then_row, strict=True):
-            phi.add_incoming(zero, before)
-            phi.add_incoming(then, loop)
+    _come_from(found, new, before, loop)
     return found
+
+
+def _come_from(registers: list[list[Any]], new: list[list[Any]], before: Any, loop: Any) -> None:
+    """Let registers be 0 where a loop was not run yet, and `new` after it."""
+    for row, then_row in zip(registers, new, strict=True):
+        for phi, then in zip(row, then_row, strict=True):
+            phi.add_incoming(ir.Constant(then.type, None), before)
+            phi.add_incoming(then, loop)
 
 
 TALL, FOUR, TWO, ONE = (_tile_of(height) for height in (ROWS, 4, 2, 1))

@@ -215,15 +215,20 @@ def markdown(found: dict[str, pd.DataFrame]) -> str:
     return table_lines(lines)
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--studies", type=int, default=16, help="of each design")
+def read_asked(about: str | None, studies: int) -> tuple[argparse.Namespace, Sequence[Kind]]:
+    """Return what was typed, and the kinds of studies that were chosen. studies: of each design, if not typed."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--studies", type=int, default=studies, help="of each design")
     parser.add_argument("--designs", default="", help="numbers from 0, comma-separated; all if empty")
     parser.add_argument("--others", type=int, default=OTHERS, help="studies that the truth is the mean of")
     parser.add_argument("--to", type=Path, required=True, help="CSV of all that came true or not")
     asked = parser.parse_args()
-    chosen = [KINDS[int(i)] for i in asked.designs.split(",")] if asked.designs else KINDS
+    return asked, [KINDS[int(i)] for i in asked.designs.split(",")] if asked.designs else KINDS
+
+
+def main() -> None:
+    """Print the table."""
+    asked, chosen = read_asked(__doc__, 16)
     found: dict[str, list[dict[str, object]]] = {}
     with threadpool_limits(1):
         for kind in chosen:

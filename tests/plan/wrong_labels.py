@@ -10,7 +10,6 @@ names of their own, as wrong labels are hashed by them: else all studies would h
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from new_slides import KINDS, OTHERS, TESTED, TIMES, Kind, ladder, run
+from new_slides import TESTED, TIMES, Kind, ladder, read_asked, run
 from threadpoolctl import threadpool_limits
 
 from bench.protocol.protocol import Protocol
@@ -86,13 +85,7 @@ def markdown(found: pd.DataFrame) -> str:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--studies", type=int, default=6, help="of each design")
-    parser.add_argument("--designs", default="", help="numbers from 0, comma-separated; all if empty")
-    parser.add_argument("--others", type=int, default=OTHERS, help="studies that the truth is the mean of")
-    parser.add_argument("--to", type=Path, required=True, help="CSV of all that came true or not")
-    asked = parser.parse_args()
-    chosen = [KINDS[int(i)] for i in asked.designs.split(",")] if asked.designs else KINDS
+    asked, chosen = read_asked(__doc__, 6)
     rows: list[dict[str, object]] = []
     with threadpool_limits(1):
         for kind in chosen:
