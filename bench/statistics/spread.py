@@ -211,10 +211,30 @@ def intraclass(hits: Hits) -> tuple[np.ndarray, np.ndarray]:
     within = (hits.right * (1 - hits.right / size)).sum((2, 3)) / (items - blocks)
     between = (n * (hits.right / size - recall) ** 2).sum((2, 3)) / max(blocks - classes, 1)
     usual = (items - ((n**2).sum(0) / np.maximum(n.sum(0), 1)).sum()) / max(blocks - classes, 1)
-    total = between + (usual - 1) * within
-    each = np.where(total > 0, (between - within) / np.where(total > 0, total, 1), 0.0)
-    icc = np.maximum(each.mean(1), 0)
+    icc = np.maximum(_share_between(between, within, usual).mean(1), 0)
     return icc, items / (1 + ((n**2).sum() / items - 1) * icc)
+
+
+def between_groups(values: np.ndarray, groups: np.ndarray) -> float:
+    """Return the share of the variance of values (n,) that lies between groups (n,), as `intraclass` has it of answers.
+
+    0 where no group holds two items or there is one group. Below 0 where items of a group are less alike than others.
+    """
+    group = np.unique(groups, return_inverse=True)[1]
+    size = np.bincount(group)
+    n, G = len(values), len(size)
+    if not 1 < G < n:
+        return 0.0
+    mean = np.bincount(group, values) / size
+    between = (size * (mean - values.mean()) ** 2).sum() / (G - 1)
+    within = ((values - mean[group]) ** 2).sum() / (n - G)
+    return float(_share_between(between, within, (n - (size**2).sum() / n) / (G - 1)))
+
+
+def _share_between(between: np.ndarray, within: np.ndarray, usual: float) -> np.ndarray:
+    """Return the part of a variance between groups, of mean squares of any shape and the usual items of a group."""
+    total = between + (usual - 1) * within
+    return np.where(total > 0, (between - within) / np.where(total > 0, total, 1), 0.0)
 
 
 def _strata(total: np.ndarray) -> np.ndarray:

@@ -30,7 +30,6 @@ import numpy as np
 import pandas as pd
 
 from bench.report.tables.resamples import Resamples, censored_interval, first_crossing, row_of
-from bench.statistics.orders import kendall_tau
 
 METHOD = ["dataset", "encoder", "head", "selection", "series", "shots"]
 SETTING = ["dataset", "series", "shots", "noise_kind"]  # what methods are ranked within
@@ -114,6 +113,8 @@ def breakdown_interval(noisy: pd.DataFrame, null: float, resamples: Resamples) -
 
 def _orders(both: pd.DataFrame, null: float) -> pd.DataFrame:
     """Return kendall_tau, with_skill, flips and pairs of every row; empty where fewer than two methods are ranked."""
+    from scipy.stats import kendalltau  # slow to import, and not needed where nothing is to be done
+
     orders = pd.DataFrame(np.nan, index=both.index, columns=["kendall_tau", "with_skill", "flips", "pairs"])
     for _, level in both[both["selection"] != "oracle"].groupby([*SETTING, "noise"]):
         if len(level) < 2:
@@ -124,6 +125,6 @@ def _orders(both: pd.DataFrame, null: float) -> pd.DataFrame:
         flips = float((above & (noisy[:, None] < noisy)).sum() / pairs) if pairs else np.nan
         skilled = level[low > null]
         enough = len(skilled) > 1
-        tau = kendall_tau(*skilled[["clean", "balanced_accuracy"]].to_numpy(float).T) if enough else np.nan
+        tau = kendalltau(skilled["clean"], skilled["balanced_accuracy"]).statistic if enough else np.nan
         orders.loc[level.index] = tau, len(skilled), flips, pairs
     return orders

@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 
 from bench.statistics.quantiles import student_above
+from bench.statistics.spread import between_groups
 from bench.studies.audit.pool import pool_weights, pooled
 from bench.studies.audit.whole_slides import units_of
 from bench.studies.audit.wrong import WrongLabels, fit_wrong
@@ -68,7 +69,7 @@ def with_share_of_slides(
     A: see `slide_margins`. The interval holds both shares.
     """
     p = np.nan_to_num(fitted.p)
-    if A is None or not (p[judged] > DOUBTED).any() or between_slides(p[judged], groups[judged]) <= WHOLE:
+    if A is None or not (p[judged] > DOUBTED).any() or between_groups(p[judged], groups[judged]) <= WHOLE:
         return fitted
     first, unit = units_of(y, groups)
     told = judged[first]
@@ -76,25 +77,6 @@ def with_share_of_slides(
     of_slides = fit_wrong(_opinions(A, y, groups, some), y, groups, np.isin(np.arange(len(y)), some))
     rate = float(np.average(of_slides.p[some], weights=np.bincount(unit)[told]))
     return replace(fitted, rate=rate, low=min(fitted.low, rate), high=max(fitted.high, rate))
-
-
-def between_slides(p: np.ndarray, groups: np.ndarray) -> float:
-    """Return the share of the variance of p (n,) that lies between groups (n,): one-way analysis of variance.
-
-    As Donner (1986, eq. 1); 0 where no group holds two items or there is one group. Below 0 where items of a group are
-    less alike than others.
-    """
-    group = np.unique(groups, return_inverse=True)[1]
-    size = np.bincount(group)
-    n, G = len(p), len(size)
-    if not 1 < G < n:
-        return 0.0
-    mean = np.bincount(group, p) / size
-    between = (size * (mean - p.mean()) ** 2).sum() / (G - 1)
-    within = ((p - mean[group]) ** 2).sum() / (n - G)
-    usual = (n - (size**2).sum() / n) / (G - 1)  # items of a group
-    total = between + (usual - 1) * within
-    return float((between - within) / total) if total > 0 else 0.0
 
 
 def _opinions(A: np.ndarray, y: np.ndarray, groups: np.ndarray, some: np.ndarray) -> np.ndarray:

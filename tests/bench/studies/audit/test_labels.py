@@ -8,9 +8,10 @@ from sklearn.metrics import average_precision_score
 
 from bench.fitting.views import Embedded
 from bench.heads import get_heads
+from bench.statistics.spread import between_groups
 from bench.studies.audit.labels import audit_labels, ranks
 from bench.studies.audit.pool import pool_weights, pooled
-from bench.studies.audit.slides import WHOLE, between_slides
+from bench.studies.audit.slides import WHOLE
 from bench.studies.audit.unseen import FOLDS, parts_of, predict_unseen, rows_judged, without_part
 from bench.studies.audit.whole_slides import scaled_means, units_of
 from bench.studies.audit.wrong import ANY, MISTAKEN, contradicted, fit_wrong, margins
@@ -111,7 +112,7 @@ def test_labels_that_are_wrong_by_slides_are_counted_by_slides():
         found = audit_labels(view, labels, groups, n_classes=2, heads=HEADS, draws=1)
         p = np.nan_to_num(found.fitted.p)
         errors.append((abs(p.mean() - wrong.mean()), abs(found.fitted.rate - wrong.mean())))
-        assert between_slides(p, groups) > WHOLE and found.fitted.low <= found.fitted.rate <= found.fitted.high
+        assert between_groups(p, groups) > WHOLE and found.fitted.low <= found.fitted.rate <= found.fitted.high
     one_by_one, by_slides = np.mean(errors, 0)
     assert by_slides < 0.8 * one_by_one
 
@@ -121,15 +122,15 @@ def test_labels_that_are_wrong_one_by_one_are_counted_one_by_one(share):
     view, y, groups = of_one_class(0, noise=1)
     labels = np.where(np.random.default_rng(1).random(600) < share, 1 - y, y)
     fitted = audit_labels(view, labels, groups, n_classes=2, heads=HEADS, draws=1).fitted
-    assert fitted.rate == fitted.p.mean() and between_slides(fitted.p, groups) < 0.3
+    assert fitted.rate == fitted.p.mean() and between_groups(fitted.p, groups) < 0.3
 
 
-def test_what_lies_between_slides_is_a_share_of_the_variance():
+def test_what_lies_between_groups_is_a_share_of_the_variance():
     groups = np.repeat(np.arange(50), 4)
     of_slide = np.random.default_rng(0).random(50)[groups]
-    assert between_slides(of_slide, groups) == pytest.approx(1)
-    assert abs(between_slides(np.random.default_rng(0).random(200), groups)) < 0.15
-    assert between_slides(np.zeros(200), groups) == 0 == between_slides(of_slide, np.arange(200))
+    assert between_groups(of_slide, groups) == pytest.approx(1)
+    assert abs(between_groups(np.random.default_rng(0).random(200), groups)) < 0.15
+    assert between_groups(np.zeros(200), groups) == 0 == between_groups(of_slide, np.arange(200))
 
 
 def test_the_label_of_a_large_slide_is_not_held_against_it():
