@@ -55,6 +55,7 @@ from bench.runs.borrow import borrow_units
 from bench.runs.place import give_back, place_run
 from bench.storage.buckets.mirror import shown
 from bench.storage.scratch import mapped, scratch
+from bench.text import counted
 from bench.work.calls import Engine
 from bench.work.local import LOCAL
 from bench.work.processes import processes
@@ -89,7 +90,8 @@ class RunReport:
 
     def summary(self) -> str:
         """Return one line: what was reused and what was made."""
-        text = f"{self.extracted.summary()}; {self.units_reused} blocks of fits reused, {self.units_made} made"
+        reused = counted(self.units_reused, "block of fits", "blocks of fits")
+        text = f"{self.extracted.summary()}; {reused} reused, {self.units_made:,} made"
         return f"{text}. Nothing to do: {shown(self.folder)} is up to date" if self.up_to_date else text
 
 

@@ -91,7 +91,8 @@ class RunResult(Shows):
         Parameters
         ----------
         to : str or path, optional
-            The file. None: `report.html` in the run's folder, with the tables that it shows beside it.
+            The file, which ends in .html. None: `report.html` in the run's folder, with the tables that it shows
+            beside it.
         images : str or path, optional
             The folder of images that the data were loaded from. None: where the command of the run says; of a run that
             was made in Python there are no images then.
@@ -109,7 +110,7 @@ class RunResult(Shows):
         Raises
         ------
         BenchError
-            Where tables or predictions of the run are missing, or nothing can be written.
+            Where `to` does not end in .html, tables or predictions of the run are missing, or nothing can be written.
 
         Examples
         --------
@@ -124,10 +125,10 @@ class RunResult(Shows):
         from bench.report.html.read import Look
         from bench.report.html.report import write_report
 
+        look = Look(images=None if images is None else Path(images), anonymous=anonymous, map=map)
         with python_words():
             check_way(map)
-        look = Look(images=None if images is None else Path(images), anonymous=anonymous, map=map)
-        return write_report(self.folder, None if to is None else Path(to), look)
+            return write_report(self.folder, None if to is None else Path(to), look)
 
     def plan(self, target: float | None = None, minutes: Mapping[str, float] | None = None) -> PlanResult:
         """Say how many labels and slides a score takes, as `bench.plan` of this run alone does; nothing is fitted.

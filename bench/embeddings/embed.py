@@ -94,23 +94,30 @@ def extract_encoders(
         return prepared, report
     report = replace(report, problems=_of_copies(report.problems, prepared.dataset.table))
     record_problems(prepared.dataset.root, prepared.cache, dict(report.problems))
-    bad = set(report.problems)
-    found = pd.DataFrame(sorted(report.problems.items()), columns=["path", "reason"])
+    return without(prepared, report.problems), report
+
+
+def without(prepared: Prepared, problems: Mapping[str, str]) -> Prepared:
+    """Return the instances without those of some images. problems: path -> why its image cannot be used.
+
+    Raises BenchError where a class, or everything, would be lost.
+    """
+    found = pd.DataFrame(sorted(problems.items()), columns=["path", "reason"])
     dataset = replace(
         prepared.dataset,
-        table=prepared.dataset.table[~prepared.dataset.table["path"].isin(bad)].reset_index(drop=True),
+        table=prepared.dataset.table[~prepared.dataset.table["path"].isin(found["path"])].reset_index(drop=True),
         problems=pd.concat([prepared.dataset.problems, found], ignore_index=True),
     )
-    kept = prepared.instances[~prepared.instances["path"].isin(bad)].reset_index(drop=True)
+    kept = prepared.instances[~prepared.instances["path"].isin(found["path"])].reset_index(drop=True)
     if kept.empty:
         path, reason = found.iloc[0]
-        raise BenchError(f"Got {counted(len(bad), 'image')}, none of which can be used (first: {path}: {reason}).")
+        raise BenchError(f"Got {counted(len(found), 'image')}, none of which can be used (first: {path}: {reason}).")
     was = prepared.instances.drop_duplicates("label")
     lost = was.loc[~was["label"].isin(set(kept["label"])), ["label", "path"]]
     if len(lost):
-        reasons = {label: f"e.g. {path}: {report.problems[path]}" for label, path in lost.itertuples(index=False)}
+        reasons = {label: f"e.g. {path}: {problems[path]}" for label, path in lost.itertuples(index=False)}
         raise BenchError(lost_classes(reasons, prepared.dataset.root))
-    return replace(prepared, dataset=dataset, instances=kept), report
+    return replace(prepared, dataset=dataset, instances=kept)
 
 
 def _of_copies(problems: Mapping[str, str], table: pd.DataFrame) -> dict[str, str]:

@@ -166,8 +166,14 @@ def made_with(folder: Path) -> list[tuple[str, str]]:
     return rows + [(name, _version(name)) for name in MADE_WITH]
 
 
+def images_of(command: str, folder: Path = Path()) -> Path | None:
+    """Return the folder of images that the command of a run names, None where it names none or they are not there."""
+    data = data_of(command, folder)
+    return data if data is None or data.is_dir() else data.parent
+
+
 def data_of(command: str, folder: Path = Path()) -> Path | None:
-    """Return the folder of images that the command of a run names, None where it names none or they are not there.
+    """Return the folder or CSV that the command of a run names, None where it names none or it is not there.
 
     folder: of the run; the images of a quickstart lie beside its results.
     """
@@ -183,8 +189,7 @@ def data_of(command: str, folder: Path = Path()) -> Path | None:
     given = [after for word, after in zip(words, [*words[1:], ""], strict=True) if word == "--data"]
     given += [word.partition("=")[2] for word in words if word.startswith("--data=")]
     data = Path((given[-1] if given else USUAL_DATA) or USUAL_DATA).expanduser()
-    root = data if data.is_dir() else data.parent
-    return root if data.exists() else None
+    return data if data.exists() else None
 
 
 def _items(
@@ -221,7 +226,7 @@ def _pictures(
     if not look.pictures:
         why["pictures"] = "this report was made without images"
         return {}
-    root = look.images or data_of(record.command, folder)
+    root = look.images or images_of(record.command, folder)
     if root is None:
         why["pictures"] = "the images are not where the run read them; say --images FOLDER"
         return {}
@@ -233,7 +238,7 @@ def _pictures(
 
 
 def _proposed(record: RunRecord, look: Look, folder: Path) -> Proposed | None:
-    results, root = folder.parent.parent, look.images or data_of(record.command, folder)
+    results, root = folder.parent.parent, look.images or images_of(record.command, folder)
     found = read_proposed(results / LISTS, record.table, root)
     if found is not None and root is not None and look.pictures:
         follow = "--follow-links" in record.command

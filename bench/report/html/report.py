@@ -12,13 +12,18 @@ from bench.storage.atomic import refusal, write_atomically, write_beside
 from bench.storage.tables import csv_bytes
 from bench.storage.together import held, read_record
 
+ENDING = ".html"
+
 
 def write_report(folder: Path, to: Path | None = None, look: Look | None = None) -> Path:
     """Write the report of a run and return where it is. Nothing is fitted.
 
-    to: the file; None: `report.html` in the run's folder, with its tables beside it. Raises BenchError where tables,
-    predictions or the place to write to are missing, and where another request replaced the tables meanwhile.
+    to: the file, which ends in .html; None: `report.html` in the run's folder, with its tables beside it. Raises
+    BenchError where `to` ends otherwise, where tables, predictions or the place to write to are missing, and where
+    another request replaced the tables meanwhile.
     """
+    if to is not None and to.suffix.lower() != ENDING:
+        raise BenchError(f"Got --to {to}; expected a file whose name ends in {ENDING}, as the report is a web page.")
     before = read_record(folder)
     context = read_report(folder, look)
     page = render(context)

@@ -19,14 +19,14 @@ import numpy as np
 import pandas as pd
 
 from bench.data.reading import Reading
-from bench.embeddings.embed import DataSpec, OnProgress, Prepared, extract_encoders, prepare
+from bench.embeddings.embed import DataSpec, OnProgress, Prepared, extract_encoders, prepare, without
 from bench.embeddings.store import DamagedRows
 from bench.errors import BenchError
 from bench.images import IMAGE_SUFFIXES
 from bench.instances.cell_boxes import CellFiles
 from bench.studies.classifier.encoder import encoder_of, origin_note
 from bench.studies.classifier.from_images import NONE
-from bench.studies.classifier.model import BLOCK, Answers, Asked, Model
+from bench.studies.classifier.model import BLOCK, About, Answers, Asked, Model
 from bench.text import counted
 from bench.work.calls import Engine
 from bench.work.local import LOCAL
@@ -96,11 +96,11 @@ def predict(
 ) -> Predicted:
     """Answer every instance; write gets the answers, block by block. engine: who embeds them.
 
-    Raises BenchError for images of other channels or of another scale than the classifier was made for.
+    Images of other channels or of another scale than the classifier was made for are among the problems; raises
+    BenchError where all images are.
     """
     spec = encoder_of(model.about, request.encoder, dim=len(model.scale.mean))
-    prepared = prepare(_source(model, request), request.out, on_progress)
-    _same_kind(model, prepared)
+    prepared = _of_same_kind(model, prepare(_source(model, request), request.out, on_progress))
     prepared, _ = extract_encoders(prepared, [spec], device, on_progress, engine=engine)
     weights = prepared.store.weights(spec.key)
     if weights != model.about.weights and not spec.vectors:
@@ -200,29 +200,37 @@ def named_below(images: Sequence[Path]) -> tuple[Path, tuple[str, ...]]:
     return data, tuple(path.relative_to(data).as_posix() for path in full)
 
 
-def _same_kind(model: Model, prepared: Prepared) -> None:
-    """Refuse images of other channels or of another scale than the classifier was made for."""
-    table, about = prepared.dataset.table, model.about
-    other = table[~table["channels"].isin(about.channels)]
-    if len(other):
-        first = other.iloc[0]
-        raise BenchError(
-            f"Got {first['path']} with {counted(first['channels'], 'channel')} ({len(other):,} of {len(table):,} "
-            f"images differ); expected {_or(about.channels)}, as the classifier was made for. Give images of that "
-            "kind, or fit one on yours."
-        )
+def _of_same_kind(model: Model, prepared: Prepared) -> Prepared:
+    """Return the images of the channels and the scale that the classifier was made for; the others are problems.
+
+    Raises BenchError where no image is left.
+    """
+    other = _other_kinds(model.about, prepared.dataset.table)
+    if not other:
+        return prepared
+    if len(other) < prepared.dataset.table["path"].nunique():
+        return without(prepared, other)
+    path, why = next(iter(other.items()))
+    all_of_them = f" All {len(other):,} images differ." if len(other) > 1 else ""
+    raise BenchError(f"Got {path}, which {why}.{all_of_them} Give images of that kind, or fit a classifier on yours.")
+
+
+def _other_kinds(about: About, table: pd.DataFrame) -> dict[str, str]:
+    """Return path -> in what its image differs from those that a classifier was made for."""
+    found = {}
+    made_for = f"; expected {_or(about.channels)}, as the classifier was made for"
+    for path, channels in zip(table["path"], table["channels"], strict=True):
+        if channels not in about.channels:
+            found[path] = f"has {counted(channels, 'channel')}{made_for}"
     if about.um_per_px is None:
-        return
-    low, high = about.um_per_px[0] / SAME_SCALE, about.um_per_px[1] * SAME_SCALE
+        return found
+    low, high = about.um_per_px
+    made_for = f"; expected {low:.4g} to {high:.4g}, as the classifier was made for"
     scale = table["um_per_px"].astype("Float64")
-    other = table[scale.notna() & ((scale < low) | (scale > high)).fillna(False)]
-    if len(other):
-        first = other.iloc[0]
-        raise BenchError(
-            f"Got {first['path']} with {first['um_per_px']:.4g} micrometres per pixel ({len(other):,} of {len(table):,}"
-            f" images differ); expected {about.um_per_px[0]:.4g} to {about.um_per_px[1]:.4g}, as the classifier was "
-            "made for. Resize the images to that scale, or fit a classifier on yours."
-        )
+    other = table[((scale < low / SAME_SCALE) | (scale > high * SAME_SCALE)).fillna(False)]
+    for path, size in zip(other["path"], other["um_per_px"], strict=True):
+        found.setdefault(path, f"has {size:.4g} micrometres per pixel{made_for}")
+    return found
 
 
 def _or(numbers: Sequence[int]) -> str:

@@ -30,6 +30,7 @@ from bench.studies.granularity.outcome import count_outcome
 from bench.studies.granularity.report import PageContext, draw_curves, granularity_page
 from bench.studies.granularity.request import GranularityRequest
 from bench.studies.granularity.schedule import EncoderDesign, make_missing
+from bench.text import counted
 from bench.work.calls import Engine
 from bench.work.local import LOCAL
 from encoders import EncoderSpec, check_aliases, resolve
@@ -58,7 +59,8 @@ class Result:
 
     def summary(self) -> str:
         """Return one line: what was reused and what was made."""
-        return f"{self.extracted.summary()}; {self.blocks_reused} blocks of fits reused, {self.blocks_made} made"
+        reused = counted(self.blocks_reused, "block of fits", "blocks of fits")
+        return f"{self.extracted.summary()}; {reused} reused, {self.blocks_made:,} made"
 
 
 def run(

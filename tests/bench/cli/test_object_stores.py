@@ -74,7 +74,7 @@ def test_a_request_for_less_keeps_the_tables_of_the_one_before_in_the_bucket(
     first = table(bucket, "runs/cells/", "leaderboard.csv")
     with another_machine(tmp_path, "two", monkeypatch):
         code, said = bench("run", "--data", f"{place}/cells/raw", "--out", f"{place}/out", *WHAT, "--shots", "1")
-    assert code == 0 and "1 blocks of fits reused, 0 made" in said, said
+    assert code == 0 and "1 block of fits reused, 0 made" in said, said
     [kept] = {key.split("/")[2] for key in bucket.stored() if "-earlier-" in key}
     assert table(bucket, f"runs/{kept}/", "leaderboard.csv") == first
     assert len([key for key in bucket.stored() if f"{kept}/predictions/" in key]) == 2

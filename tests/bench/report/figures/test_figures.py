@@ -16,7 +16,7 @@ from bench.report.figures import sheet as sheets
 from bench.report.figures import write
 from bench.report.figures.plots import PLOTS
 from bench.report.figures.write import write_figures
-from bench.report.html.read import Look, read_report
+from bench.report.html.read import Look, data_of, read_report
 from bench.report.pictures.best import best_of_encoders, with_cost
 from bench.report.pictures.curves import against_labels, against_wrong_labels
 from bench.report.pictures.items import best_matrix, recalls_of_best, reliabilities
@@ -205,6 +205,15 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_drawn(sma
     monkeypatch.setattr(write, "drawn", lambda draw, formats: pytest.fail("a figure was drawn"))
     with pytest.raises(BenchError, match="cannot be written"):
         write_figures(small_run, tmp_path / "file" / "figures", ["svg"])
+
+
+def test_figures_do_not_go_among_the_images_where_they_would_be_read_as_a_class(small_run, monkeypatch):
+    images = data_of(write.read_record_of(small_run).command, small_run)
+    assert images is not None and images.is_dir()
+    monkeypatch.setattr(write, "drawn", lambda draw, formats: pytest.fail("a figure was drawn"))
+    for place in (images, images / "figures"):
+        with pytest.raises(BenchError, match="lies in the folder of images; expected another place"):
+            write_figures(small_run, place, ["png"])
 
 
 def test_a_failed_figure_leaves_nothing_half_written(small_run, tmp_path, monkeypatch):

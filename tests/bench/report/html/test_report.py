@@ -16,13 +16,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import bench
+from bench.errors import BenchError
 from bench.report.html.anonymous import without_paths
 from bench.report.html.context import ReportContext
 from bench.report.html.parts import PARTS
 from bench.report.html.parts.glossary import WORDS
 from bench.report.html.parts.verdict import CHECKS, sentences
-from bench.report.html.read import Look, read_report
-from bench.report.html.read import data_of as data_folder
+from bench.report.html.read import Look, images_of, read_report
 from bench.report.html.render import json_text, render
 from bench.report.html.words import text_html, words_html
 from bench.report.pages.model import Code, say
@@ -217,7 +218,7 @@ def test_anonymous_says_no_file_of_an_encoder_or_a_head(context):
 
 
 def test_images_that_changed_or_went_are_not_shown(small_run, tmp_path):
-    there = data_folder(read_report(small_run).run.command)
+    there = images_of(read_report(small_run).run.command)
     assert there is not None
     shutil.copytree(there, tmp_path / "raw")
     files = sorted((tmp_path / "raw").rglob("*.png"))
@@ -233,7 +234,7 @@ def test_no_image_outside_of_its_folder_is_shown(small_run, tmp_path):
     from bench.embeddings.thumbnails import thumbnails
 
     table = pd.read_parquet(small_run / "instances.parquet")
-    there = data_folder(read_report(small_run).run.command)
+    there = images_of(read_report(small_run).run.command)
     assert there is not None
     moved = table.assign(path=[f"../{there.name}/{path}" for path in table["path"]])
     assert thumbnails(moved, there, [0, 1], store=tmp_path) == ({}, 2)
@@ -248,4 +249,11 @@ def test_no_image_outside_of_its_folder_is_shown(small_run, tmp_path):
 def test_the_images_are_where_the_command_says(command, named, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "raw").mkdir()
-    assert data_folder(command) == (Path(named) if named else None)
+    assert images_of(command) == (Path(named) if named else None)
+
+
+def test_a_report_has_the_name_of_a_web_page(small_run, tmp_path):
+    result = bench.load_run(small_run)
+    with pytest.raises(BenchError, match=r"Got .*cells\.txt; expected a file whose name ends in \.html"):
+        result.report(tmp_path / "cells.txt")
+    assert not list(tmp_path.iterdir())

@@ -108,15 +108,31 @@ def test_images_of_other_channels_or_another_scale_are_refused_by_name(made, tmp
     folder, model = made
     (tmp_path / "grey").mkdir()
     Image.fromarray(np.zeros((32, 32), np.uint8)).save(tmp_path / "grey" / "one.png")
-    with pytest.raises(BenchError, match=r"one\.png with 1 channel .* expected 3"):
+    with pytest.raises(BenchError, match=r"one\.png, which has 1 channel; expected 3, .* Give images"):
         answers(model, tmp_path / "grey", out=tmp_path / "out")
     image = next((folder / "demo" / "raw" / "rbc").glob("*.png"))
     shutil.copy(image, tmp_path / "a.png")
     (tmp_path / "scaled.csv").write_text("path,um_per_px\na.png,0.5\n")
     scaled = replace(model, about=replace(model.about, um_per_px=(0.1, 0.12)))
-    with pytest.raises(BenchError, match=r"a\.png with 0\.5 micrometres per pixel .* expected 0\.1 to 0\.12"):
+    with pytest.raises(BenchError, match=r"a\.png, which has 0\.5 micrometres per pixel; expected 0\.1 to 0\.12"):
         answers(scaled, tmp_path / "scaled.csv", out=tmp_path / "out")
     answers(scaled, image, out=tmp_path / "out")  # a scale that is not known is not refused
+
+
+def test_some_images_of_another_kind_are_left_out_by_name_and_the_others_answered(made, tmp_path):
+    folder, model = made
+    image = next((folder / "demo" / "raw" / "rbc").glob("*.png"))
+    for name in ("a.png", "b.png", "c.png"):
+        shutil.copy(image, tmp_path / name)
+    Image.fromarray(np.zeros((32, 32), np.uint8)).save(tmp_path / "grey.png")
+    (tmp_path / "mixed.csv").write_text("path,um_per_px\na.png,0.11\nb.png,0.5\nc.png,\ngrey.png,0.5\n")
+    scaled = replace(model, about=replace(model.about, um_per_px=(0.1, 0.12)))
+    table, found = answers(scaled, tmp_path / "mixed.csv", out=tmp_path / "out")
+    assert table["path"].tolist() == ["a.png", "c.png"] and found.instances == 2
+    assert found.problems.to_numpy().tolist() == [
+        ["b.png", "has 0.5 micrometres per pixel; expected 0.1 to 0.12, as the classifier was made for"],
+        ["grey.png", "has 1 channel; expected 3, as the classifier was made for"],
+    ]
 
 
 def test_another_encoder_and_an_encoder_that_is_code_are_refused(made, tmp_path):
