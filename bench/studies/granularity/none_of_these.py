@@ -90,7 +90,7 @@ def call_none(P: np.ndarray, level: float) -> np.ndarray:
     return wide / wide.sum(1, keepdims=True)
 
 
-def level_of(score: Score, bags: Bags, unit: np.ndarray) -> float:
+def none_level_of(score: Score, bags: Bags, unit: np.ndarray) -> float:
     """Return the level t of labelled bags, and 0 where a class cannot be left out; see `left_out_scores`."""
     fold = _folds(bags.y, unit)
     if any(len(np.unique(fold[bags.y == k])) < 2 for k in np.unique(bags.y)):

@@ -17,8 +17,8 @@ from bench.studies.granularity.none_of_these import (
     call_none,
     even_weights,
     left_out_scores,
-    level_of,
     none_level,
+    none_level_of,
 )
 from bench.studies.granularity.outcome import fit_design
 
@@ -117,7 +117,7 @@ def test_nothing_is_called_none_where_the_images_of_a_class_are_of_one_group(uni
         assert set(learned.y.tolist()) == {0, 1}  # of no image at all, or of one class, nothing can be learned
         return np.full((len(rows), 2), 0.5)
 
-    assert level_of(score, bags, np.array(unit)) == 0
+    assert none_level_of(score, bags, np.array(unit)) == 0
 
 
 def test_few_slides_have_no_level_and_are_scored_all_the_same():
