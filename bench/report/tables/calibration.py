@@ -11,8 +11,8 @@ by how much is seen only in the slides themselves. If the probabilities are true
 of (probability - right) is above 0 as often as below. So the band comes from the same sums with the sign of every
 slide chosen at random, one sign for all its bins (the wild bootstrap over clusters of Cameron, Gelbach and Miller 2008,
 with no regression), times sqrt(G / (G - 1)) for G slides. Few slides tell little of how large such sums are: the upper
-end is multiplied by Student's t over the normal quantile, and the lower end divided by it. With five slides or fewer, no
-error can lie above it.
+end is multiplied by Student's t over the normal quantile, and the lower end is divided by it. With five slides or
+fewer, no error can lie above it.
 """
 
 from __future__ import annotations
