@@ -116,6 +116,7 @@ HEAD = Head(
     version=13,
     grid=tuple({"l2": l2} for l2 in (1e-1, 1e-2, 1e-3, 3e-4, 1e-4, 1e-5)),
     loo=loo,
+    loo_only_chooses=True,
     rule=rule,
     place=place,
     gpu=True,
