@@ -92,6 +92,7 @@ def test_the_command_simulates_images_of_each_purity(bench, fields):
     assert code == 0, text
     [place] = (fields / "results" / "granularity").glob("*-simulated/exchange.csv")
     assert sorted(pd.read_csv(place)["purity"].unique()) == [0.5, 1]
+    assert "limits count each image as a group" in (place.parent / "granularity.md").read_text()
     assert "hold cells of green, grey, red alone" in (place.parent / "granularity.md").read_text()
 
 
