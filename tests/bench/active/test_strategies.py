@@ -8,9 +8,8 @@ import pytest
 from bench.active.covering import GAMMA, herd
 from bench.active.openings import Openings
 from bench.active.pool import Pool
-from bench.active.similar import nearest, rbf, to_nearest
+from bench.active.similar import nearest, rbf, sample, to_nearest
 from bench.active.strategies import STRATEGIES
-from bench.active.similar import sample
 from bench.active.typical import NEIGHBOURS, TYPICAL, typical
 from bench.active.uncertain import badge, divergence, doubt, doubt_by_class, shares
 
