@@ -9,10 +9,9 @@ import numpy as np
 
 from bench.heads import Head, Params
 from bench.heads.choice import FEWEST, effective_rows, weights_of
+from bench.heads.left_out import fold_of
 from bench.heads.support import Support
 from bench.runs.tested import Tested
-
-MAX_FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -92,16 +91,6 @@ class Episode:
         """Return the head's published temperature for it, (m, L)."""
         n, d = self.support.shape
         return np.full((len(self.Y), settings), head.published_temperature(n, self.n_classes, d))
-
-
-def fold_of(groups: np.ndarray, fewest: int) -> np.ndarray:
-    """Return the fold (n,) of every support row, groups dealt out in the order of the draw; labels are not used.
-
-    fewest: groups of the class that has the fewest.
-    """
-    _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
-    rank = np.argsort(np.argsort(first))[inverse]
-    return rank % max(1, min(MAX_FOLDS, fewest))
 
 
 def count_fewest_groups(groups: np.ndarray, y: np.ndarray, n_classes: int) -> int:

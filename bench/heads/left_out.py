@@ -16,6 +16,7 @@ from bench.loops.late import compiled_when_called
 
 LARGE = 0.025  # change of the share of a class without a group
 LEAST_ROWS = 10  # of a large group: where single rows are left out of few, shares that are restored make heads too sure
+MAX_FOLDS = 5
 MOST_LARGE = 20  # groups: each asks for a fit of its own
 
 
@@ -23,6 +24,16 @@ def groups_of_classes(y: np.ndarray, groups: np.ndarray, n_classes: int) -> np.n
     """Return in how many groups every class lies, int (K,), of labels y (n,) and groups (n,) of any type."""
     pairs = np.unique(np.unique(groups, return_inverse=True)[1] * n_classes + y)
     return np.bincount(pairs % n_classes, minlength=n_classes)
+
+
+def fold_of(groups: np.ndarray, fewest: int) -> np.ndarray:
+    """Return the fold (n,) of every support row, groups dealt out in the order of the draw; labels are not used.
+
+    fewest: groups of the class that has the fewest.
+    """
+    _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first))[inverse]
+    return rank % max(1, min(MAX_FOLDS, fewest))
 
 
 def rows_left(Y: np.ndarray, groups: np.ndarray, n_classes: int) -> np.ndarray:

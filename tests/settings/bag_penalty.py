@@ -26,7 +26,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from bench.embeddings.embed import DataSpec, embed, prepare
-from bench.fitting.episode import MAX_FOLDS, fold_of
+from bench.heads.left_out import MAX_FOLDS, fold_of
 from bench.fitting.scaling import scale_rows
 from bench.heads.choice import PRIOR
 from bench.heads.temperature import fit_temperature

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.fitting.episode import Episode, fold_of
+from bench.fitting.episode import Episode
+from bench.heads.left_out import fold_of
 from bench.heads.support import Support
 
 
