@@ -134,6 +134,24 @@ def test_the_last_lines_of_the_commands_can_be_typed(bench, save_png, tmp_path):
     assert code == 0 and text.endswith("Next: bench predict cells.model IMAGES --to predictions.csv")
 
 
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (("0.png,a,s1,", "1.png,a,s1,", "2.png,b,s2,"), "Got class 'a' with 1 group; expected at least 2"),
+        (("0.png,a,s1,train", "1.png,b,s1,test", "2.png,b,s2,train"), "Got 1 groups on both sides of the given split"),
+    ],
+)
+def test_no_run_is_proposed_of_what_none_can_be_made(bench, save_png, tmp_path, rows, said):
+    for i in range(3):
+        save_png(tmp_path / f"{i}.png", seed=i)
+    (tmp_path / "l.csv").write_text("\n".join(["path,label,group,split", *rows]))
+    for command in (("data", "check"), ("extract", "--encoder", "color-stats")):
+        code, text = bench(*command, "--data", "l.csv")
+        assert code == 0 and f"`bench run` cannot use this yet. {said}" in text and "Next: " not in text, text
+    code, text = bench("run", "--data", "l.csv", "--encoder", "color-stats")
+    assert code == 2 and said in text
+
+
 @pytest.fixture
 def cells(bench, tmp_path):
     """Make images of two classes with a mask of four cells each, where the commands are typed."""
