@@ -152,6 +152,17 @@ def test_no_run_is_proposed_of_what_none_can_be_made(bench, save_png, tmp_path, 
     assert code == 2 and said in text
 
 
+def test_the_verdict_after_a_run_counts_no_image_that_could_not_be_decoded(bench, save_png, tmp_path):
+    for label in "ab":
+        for i in range(5):
+            save_png(tmp_path / "raw" / label / f"{i}.png", seed=100 * ord(label) + i)
+        damaged = (tmp_path / "raw" / label / "4.png").read_bytes()
+        (tmp_path / "raw" / label / "4.png").write_bytes(damaged[: len(damaged) // 2])
+    quick = ("--encoder", "color-stats", "--head", "knn", "--shots", "1", "--draws", 2, "--no-baselines")
+    code, text = bench("run", "--data", "raw", *quick)
+    assert code == 0 and "Skipped a/4.png" in text and "8 images cannot tell" in text and "10 images" not in text, text
+
+
 @pytest.fixture
 def cells(bench, tmp_path):
     """Make images of two classes with a mask of four cells each, where the commands are typed."""
