@@ -119,8 +119,9 @@ def _what(model: Model) -> Iterator[Inline]:
         else say("the scale is not known")
     )  # fmt: skip
     yield say(
-        "Made for images with {channels} channels, instances {kind}; {scale}.",
-        channels=channels, kind=Code(about.instances), scale=scale,
+        "Made for images with {channels} channels{pixels}, instances {kind}; {scale}.",
+        channels=channels, pixels=f" of {' or '.join(about.dtypes)}" if about.dtypes else "",
+        kind=Code(about.instances), scale=scale,
     )  # fmt: skip
     yield say(
         "Probabilities are valid where classes are about as frequent as in training. Elsewhere, trust the order of "

@@ -171,6 +171,7 @@ def _about(
         licence=spec.licence, licence_class=spec.licence_class, scaling=spec.scaling,
         setting=dict(choice.setting), temperature=choice.temperature, chosen_by=choice.by,
         instances=source.instances, channels=tuple(sorted(int(n) for n in table["channels"].unique())),
+        dtypes=tuple(sorted(map(str, table["dtype"].unique()))),
         um_per_px=(float(scale.min()), float(scale.max())) if len(scale) == len(table) else None,
         data=prepared.dataset.name, rows=len(instances), images=int(instances["path"].nunique()),
         groups=int(instances["group"].nunique()),

@@ -196,7 +196,7 @@ def _about(found: Mapping[str, Any]) -> About:
     """Return what JSON says of a classifier, every value of its type; ValueError or TypeError for anything else."""
     known = {field.name: field for field in fields(About)}
     later = {name: field.default for name, field in known.items() if field.default is not MISSING}  # were added later
-    found = {**later, **found}
+    found = {**later, "dtypes": [], **found}
     if set(found) != set(known):
         raise ValueError("model.json lacks something, or says more than a classifier has")
     texts = (
@@ -204,7 +204,7 @@ def _about(found: Mapping[str, Any]) -> About:
         "bag_head",
     )  # fmt: skip
     numbers = ("rows", "images", "groups", "folds")
-    lists = ("classes", "warnings")
+    lists = ("classes", "warnings", "dtypes")
     for name in texts:
         _is(isinstance(found[name], str), name)
     for name in numbers:

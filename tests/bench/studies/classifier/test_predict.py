@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from PIL import Image
 
 from bench.data.reading import Reading
@@ -117,6 +118,25 @@ def test_images_of_other_channels_or_another_scale_are_refused_by_name(made, tmp
     with pytest.raises(BenchError, match=r"a\.png, which has 0\.5 micrometres per pixel; expected 0\.1 to 0\.12"):
         answers(scaled, tmp_path / "scaled.csv", out=tmp_path / "out")
     answers(scaled, image, out=tmp_path / "out")  # a scale that is not known is not refused
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_bytes_and_numbers_whose_contrast_is_stretched_are_two_kinds(made, tmp_path, dtype):
+    folder, model = made
+    pixels = np.asarray(Image.open(next((folder / "demo" / "raw" / "rbc").glob("*.png"))).convert("RGB"))
+    tifffile.imwrite(tmp_path / "deep.tif", pixels.astype(dtype) * dtype(3), photometric="rgb")
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert model.about.dtypes == ("uint8",)
+    name = np.dtype(dtype).name
+    with pytest.raises(BenchError, match=f"deep.tif, which has pixels of type {name}; expected uint8, as the classifier"):
+        answers(model, tmp_path / "deep.tif", out=tmp_path / "out")
+    deep = replace(model, about=replace(model.about, dtypes=("uint16",)))
+    with pytest.raises(BenchError, match="a.png, which has pixels of type uint8; expected uint16"):
+        answers(deep, tmp_path / "a.png", out=tmp_path / "out")
+    assert len(answers(deep, tmp_path / "deep.tif", out=tmp_path / "out")[0]) == 1
+    for dtypes in (("uint16", "uint8"), ()):  # of both, or made when that was not kept
+        either = replace(model, about=replace(model.about, dtypes=dtypes))
+        assert len(answers(either, tmp_path, out=tmp_path / "out")[0]) == 2
 
 
 def test_some_images_of_another_kind_are_left_out_by_name_and_the_others_answered(made, tmp_path):
