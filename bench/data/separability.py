@@ -148,7 +148,7 @@ def kind_warnings(table: pd.DataFrame, kinds: pd.Series) -> list[str]:
 def _most(known: pd.DataFrame) -> tuple[str, str]:
     """Return the class and the source of which one has the most of the other."""
     shares = pd.crosstab(known["label"].astype(str), known["source"], normalize="index")
-    k, s = np.unravel_index(int((shares - shares.mean()).to_numpy().argmax()), shares.shape)
+    k, s = divmod(int((shares - shares.mean()).to_numpy().argmax()), shares.shape[1])
     return str(shares.index[k]), str(shares.columns[s])
 
 
