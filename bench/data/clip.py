@@ -58,6 +58,13 @@ def clip_boxes(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, pd.
     return table[~empty].reset_index(drop=True), problems
 
 
+def longer_sides(table: pd.DataFrame) -> pd.Series:
+    """Return the pixels along the longer side of each region, int (N,). table: columns BOX, height, width."""
+    wide = (table["x1"] - table["x0"]).astype("Int64").fillna(table["width"].astype("Int64"))
+    high = (table["y1"] - table["y0"]).astype("Int64").fillna(table["height"].astype("Int64"))
+    return wide.where(wide > high, high).astype(int)
+
+
 def one_label_each(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Drop repeated rows; regions of one file that were given two labels become problems."""
     if table["path"].is_unique:

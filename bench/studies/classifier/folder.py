@@ -196,7 +196,7 @@ def _about(found: Mapping[str, Any]) -> About:
     """Return what JSON says of a classifier, every value of its type; ValueError or TypeError for anything else."""
     known = {field.name: field for field in fields(About)}
     later = {name: field.default for name, field in known.items() if field.default is not MISSING}  # were added later
-    found = {**later, "dtypes": [], **found}
+    found = {**later, "dtypes": [], "sides": [0, 0], **found}
     if set(found) != set(known):
         raise ValueError("model.json lacks something, or says more than a classifier has")
     texts = (
@@ -221,13 +221,16 @@ def _about(found: Mapping[str, Any]) -> About:
     _is(isinstance(found["setting"], dict) and isinstance(found["versions"], dict), "setting")
     _is(type(found["temperature"]) is float and 0 < found["temperature"] < 1e6, "temperature")
     _is(isinstance(found["channels"], list) and all(type(one) is int for one in found["channels"]), "channels")
+    sides = found["sides"]
+    _is(isinstance(sides, list) and [type(one) for one in sides] == [int, int] and min(sides) >= 0, "sides")
+    _is(type(found["regions"]) is bool, "regions")
     scale = found["um_per_px"]
     _is(scale is None or (isinstance(scale, list) and [type(one) for one in scale] == [float, float]), "um_per_px")
     rows = [tuple(one) for one in found["candidates"]]
     _is(all([type(value) for value in row] == [str, str, float, int] for row in rows), "candidates")
     return About(
         **{
-            **found, **{name: tuple(found[name]) for name in (*lists, "channels")},
+            **found, **{name: tuple(found[name]) for name in (*lists, "channels", "sides")},
             "um_per_px": None if scale is None else tuple(scale), "candidates": tuple(rows),
         }
     )  # fmt: skip

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.data.clip import longer_sides
 from bench.data.reading import Reading
 from bench.embeddings.embed import DataSpec, OnProgress, Prepared, extract_encoders, prepare, without
 from bench.embeddings.store import DamagedRows
@@ -34,6 +35,7 @@ from encoders import EncoderSpec
 from encoders.preprocess import looks_at_all
 
 ALL = 1_000_000_000  # cells of an image that are answered: every one, where a run looks at 200
+OTHER_SIZE = 1.5  # times as long, or as short, as all that was learned from
 SAME_SCALE = 1.2  # how much larger or smaller a micrometre may be than in training
 BOX = ["x0", "y0", "x1", "y1"]
 
@@ -126,7 +128,11 @@ def predict(
             on_progress("answer", start + len(X), total)
     return Predicted(
         instances=total, images=int(prepared.instances["path"].nunique()), classes=dict(classes), refused=dict(refused),
-        unlike=unlike, seen=seen, notes=(*prepared.notes, *([origin_note(model.about, spec)] if spec.vectors else ())),
+        unlike=unlike, seen=seen,
+        notes=(
+            *prepared.notes, *_of_another_size(model.about, prepared.dataset.table),
+            *([origin_note(model.about, spec)] if spec.vectors else ()),
+        ),
         problems=prepared.dataset.problems,
     )  # fmt: skip
 
@@ -243,6 +249,28 @@ def _other_kinds(about: About, table: pd.DataFrame, spec: EncoderSpec) -> dict[s
     for path, size in zip(other["path"], other["um_per_px"], strict=True):
         found.setdefault(path, f"has {size:.4g} micrometres per pixel{made_for}")
     return found
+
+
+def _of_another_size(about: About, table: pd.DataFrame) -> Iterator[str]:
+    """Say which images are far larger or smaller than all that a classifier of whole images, or regions, learned from.
+
+    As of fields, where it knows single cells: an image with an answer that means nothing.
+    """
+    least, most = about.sides
+    if not least:
+        return
+    sides = longer_sides(table)
+    learned = f"{least:,} to {most:,} px along the longer side"
+    cells = "; if they show many cells, give their boxes, as a CSV with columns path,x0,y0,x1,y1"
+    for other, how, what_to_do in (
+        (sides > OTHER_SIZE * most, "larger", cells), (sides * OTHER_SIZE < least, "smaller", ""),
+    ):  # fmt: skip
+        if other.any():
+            named = f"{table.loc[other, 'path'].iloc[0]} with {int(sides[other].iloc[0]):,} px"
+            yield (
+                f"{int(other.sum()):,} of {len(table):,} images are much {how} than all that the classifier learned "
+                f"from ({learned}), e.g. {named}: it may know nothing of such images{what_to_do}"
+            )
 
 
 def _or(numbers: Sequence[int | str]) -> str:
