@@ -252,12 +252,20 @@ def _other_kinds(about: About, table: pd.DataFrame, spec: EncoderSpec) -> dict[s
 
 
 def _of_another_size(about: About, table: pd.DataFrame) -> Iterator[str]:
-    """Say which images are far larger or smaller than all that a classifier of whole images, or regions, learned from.
+    """Say which images are no regions, or far larger or smaller, than what a classifier of them learned from.
 
-    As of fields, where it knows single cells: an image with an answer that means nothing.
+    As fields where it knows single cells: they get an answer that means nothing.
     """
     least, most = about.sides
     if not least:
+        return
+    whole = table["x0"].isna()
+    if about.regions and whole.any():
+        yield (
+            f"{int(whole.sum()):,} of {len(table):,} images have no box, and the classifier learned from regions of "
+            "images: each is taken for one such region. If they show many cells, give their boxes, as a CSV with "
+            "columns path,x0,y0,x1,y1"
+        )
         return
     sides = longer_sides(table)
     learned = f"{least:,} to {most:,} px along the longer side"

@@ -169,7 +169,7 @@ def test_a_classifier_of_regions_says_so_where_it_gets_whole_images(made, tmp_pa
     assert not answers(model, raw / "regions.csv", out=tmp_path / "out")[1].notes
     assert load_model(save_model(model, tmp_path / "m")).about == model.about
     notes = " ".join(answers(model, raw / "rbc", out=tmp_path / "out")[1].notes)
-    assert "12 of 12 images are much larger" in notes
+    assert "12 of 12 images have no box, and the classifier learned from regions of images" in notes
 
 
 def test_some_images_of_another_kind_are_left_out_by_name_and_the_others_answered(made, tmp_path):
