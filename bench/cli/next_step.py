@@ -85,6 +85,13 @@ def obstacle(table: pd.DataFrame, classes: Sequence[str]) -> str:
     from bench.errors import BenchError
     from bench.protocol.splits import plan_splits
 
+    evidence = evidence_of(table, classes)
+    lacking = [name for name, items in evidence.items.items() if not items]
+    if evidence.sided and lacking:
+        return (
+            f"Class '{lacking[0]}' has no image to learn from on the training side of the official split. Add some, or "
+            f"leave it out: --leave-out {shlex.quote(lacking[0])}."
+        )
     try:
         plan_splits(table, classes)
     except BenchError as error:

@@ -26,7 +26,8 @@ def data_warnings(dataset: Dataset) -> tuple[str, ...]:
     files = dataset.files[among(dataset.files["path"], images["path"])]
     return (
         *dataset.notes, *_remarks(files), *_choices(images, files), *_scale(files),
-        *source_warnings(table), *_kinds(table, files), *_sizes(images), *slip_warnings(find_slips(table), len(table)),
+        *_sides(table), *source_warnings(table), *_kinds(table, files), *_sizes(images),
+        *slip_warnings(find_slips(table), len(table)),
     )  # fmt: skip
 
 
@@ -113,6 +114,21 @@ def _scale(files: pd.DataFrame) -> Iterator[str]:
     else:
         state = "states its" if len(scale) == 1 else "state their"
         yield f"{len(scale):,} of {len(files):,} images {state} scale, {low:.4g} um per pixel"
+
+
+def _sides(table: pd.DataFrame) -> Iterator[str]:
+    """Say which classes lie on one side of an official split only."""
+    if not {"train", "test"} <= set(table["split"].dropna()):
+        return
+    for side, what in (
+        ("test", "they are learned and never tested, so that scores are of the other classes alone"),
+        ("train", "`bench run` has nothing to learn them from; add images there, or --leave-out them"),
+    ):
+        lacking = sorted(set(table["label"]) - set(table.loc[table["split"] == side, "label"]))
+        if lacking:
+            more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
+            named = ", ".join(f"'{name}'" for name in lacking[:SHOWN])
+            yield f"classes without an image in the part {side} of the official split: {named}{more}; {what}"
 
 
 def _kinds(table: pd.DataFrame, files: pd.DataFrame) -> list[str]:
