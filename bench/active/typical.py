@@ -51,9 +51,13 @@ def typical(Z: np.ndarray, inside: np.ndarray, seed: int) -> np.ndarray:
     if k < 1:
         return np.ones(len(inside))
     out = np.empty(len(inside))
+    is_other = np.isin(inside, others)
     for i in range(0, len(inside), BLOCK):
         far = np.sqrt(np.maximum(2 - 2 * (Z[inside[i : i + BLOCK]] @ Z[others].T), 0))
-        out[i : i + BLOCK] = np.partition(far, k, axis=1)[:, : k + 1].sum(1, dtype=np.float64) / k  # itself is at 0
+        near = np.sort(np.partition(far, k, axis=1)[:, : k + 1], axis=1)
+        # Of a row that is among the others the nearest is itself.
+        nearest = np.where(is_other[i : i + BLOCK, None], near[:, 1:], near[:, :k])
+        out[i : i + BLOCK] = nearest.sum(1, dtype=np.float64) / k
     return 1 / np.maximum(out, 1e-9)
 
 

@@ -129,7 +129,7 @@ class Classifier(Shows):
         images : str, path or sequence of them
             A folder with images, a CSV with a column path, or image files, which are answered in this order.
         sets : float, default=0.9
-            How often the set of classes should contain the true class, for cells of new slides.
+            How often the set of classes should contain the true class, for images or cells of new slides.
         errors : float, optional
             Answer only what is sure enough that at most this share of the answers is wrong. None: answer all.
         unlike : float, default=0.05

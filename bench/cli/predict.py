@@ -49,7 +49,8 @@ def predict(
     sets: Annotated[
         float,
         option(
-            STUDY, "How often the set of classes should contain the true class, for cells of new slides.", value="RATE"
+            STUDY, "How often the set of classes should contain the true class, for images or cells of new slides.",
+            value="RATE",
         ),
     ] = 0.9,
     errors: Annotated[

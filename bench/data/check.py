@@ -19,6 +19,7 @@ from bench.data.warnings import data_warnings, skipped
 from bench.errors import BenchError
 from bench.images import ImageError, ImageInfo, open_image, read_through
 from bench.shown import Items, Part, Shows, Table, Title
+from bench.statistics.intervals import T_FROM
 from bench.text import counted
 
 COMPARABLE, MULTI_SOURCE, CASE_STUDY = "comparable", "multi-source", "case study"  # tiers
@@ -121,9 +122,10 @@ def tier_of(dataset: Dataset) -> tuple[str, str]:
     fewest = str(groups.idxmin())
     if groups.min() < MANY_GROUPS:
         count = int(groups.min())
+        exact = f"With fewer than {T_FROM}, intervals are exact and wide. " if count < T_FROM else ""
         return CASE_STUDY, (
-            f"Class '{fewest}' has {counted(count, 'group')}{drawn}. With fewer "
-            f"than {MANY_GROUPS} groups per class, intervals are exact and wide, and methods are not ranked."
+            f"Class '{fewest}' has {counted(count, 'group')}{drawn}. {exact}With fewer than {MANY_GROUPS} groups per "
+            "class, methods are not ranked."
         )
     held = table.dropna(subset=["source"]).groupby("source")["label"].nunique()
     complete = int((held == len(groups)).sum())

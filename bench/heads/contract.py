@@ -99,9 +99,10 @@ class Head:
     `bench.heads.temperature`. The rules are fitted by `tests/settings`; results/settings says what they are worth.
     space: what `bench tune` searches; parameters left out stay at their default. loo: class probabilities of every
     support row by the head learned without it and its group (`Support.groups`), P (m, L, n, K), in closed form or
-    nearly; None where there is none. version: raised when the numbers the head gives change, so that results of an
-    older version are never mistaken for current ones; of a head from a file, a digest of that file. gpu: it is solved
-    on `Support.device`.
+    nearly; None where there is none. loo_only_chooses: it serves to choose a setting and does not say how good the
+    head is, as it is that of a plainer head, or of a loss that is not convex. version: raised when the numbers the head
+    gives change, so that results of an older version are never mistaken for current ones; of a head from a file, a
+    digest of that file. gpu: it is solved on `Support.device`.
     papers: whom to cite for it, as authors and year; () where it is common knowledge.
     learn, load: the head fitted to one label vector at one setting, which scores any rows, and the same made of its
     state; the probabilities are those of `scores` to rounding. Without them the support is kept and `scores` asked.
@@ -114,6 +115,7 @@ class Head:
     version: int | str = 1
     grid: tuple[Params, ...] = ()
     loo: Scores | None = None
+    loo_only_chooses: bool = False
     space: Mapping[str, Range] = field(default_factory=dict)
     rule: Callable[[int, int, int], Params] | None = None
     place: Callable[[Params], float] | None = None

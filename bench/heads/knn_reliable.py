@@ -102,6 +102,7 @@ HEAD = Head(
     version=3,
     grid=knn.HEAD.grid,
     loo=knn.loo,  # k and the temperature are chosen before any label is doubted
+    loo_only_chooses=True,
     rule=knn.rule,
     place=knn.place,
     temperature=knn.temperature,

@@ -12,7 +12,14 @@ import pandas as pd
 
 from bench.statistics.chance import chance_test
 from bench.statistics.hits import Hits, held_out_best
-from bench.statistics.intervals import differences, exact_difference, few_groups, limits, recalls_by_group
+from bench.statistics.intervals import (
+    differences,
+    exact_difference,
+    exact_limits,
+    few_groups,
+    limits,
+    recalls_by_group,
+)
 from bench.statistics.learning import Learned
 from bench.statistics.ranks import Ranking, compare_all
 from bench.statistics.spread import Spread, intraclass, of_scores, spread_of
@@ -68,8 +75,9 @@ def compare(answers: Comparison) -> Compared:
     rows = pd.DataFrame(np.nan, index=range(len(hits.right)), columns=list(COLUMNS))
     spread = spread_of(hits, answers.learned, answers.rho)
     rows["icc"], rows["n_eff"] = intraclass(hits)
-    rows["ci_method"] = "exact-mover" if few_groups(hits.total) else "logit-t"
-    rows["ci_low"], rows["ci_high"] = limits(hits, spread.mean, *spread.errors(of_scores))
+    variance, df = spread.errors(of_scores)
+    rows["ci_method"] = np.where(exact_limits(hits, spread.mean, variance), "exact-mover", "logit-t")
+    rows["ci_low"], rows["ci_high"] = limits(hits, spread.mean, variance, df)
     rows["ci_these_low"], rows["ci_these_high"] = limits(hits, spread.mean, *spread.errors_here(of_scores))
     ranked = np.flatnonzero(answers.compared)
     if not len(ranked):

@@ -42,13 +42,19 @@ def limits(
     from scipy.special import expit, logit
 
     low, high = np.empty(len(mean)), np.empty(len(mean))
-    plain = (not few_groups(hits.total)) & (variance > ROUNDING) & (mean > 0) & (mean < 1)
+    plain = ~exact_limits(hits, mean, variance)
     own = mean[plain]
     reach = student((1 + level) / 2, df[plain]) * np.sqrt(variance[plain]) / (own * (1 - own))
     low[plain], high[plain] = expit(logit(own) - reach), expit(logit(own) + reach)
     for m in np.flatnonzero(~plain):
         low[m], high[m] = few_groups_interval(*recalls_by_group(hits, int(m)), level)
     return low, high
+
+
+def exact_limits(hits: Hits, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Return which scores (M,) of these variances have exact limits, bool (M,); see `score_intervals`."""
+    told: np.ndarray = (variance > ROUNDING) & (mean > 0) & (mean < 1)
+    return ~told | few_groups(hits.total)
 
 
 @dataclass(frozen=True)

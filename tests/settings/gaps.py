@@ -75,7 +75,7 @@ def gaps(ledger: pd.DataFrame) -> pd.DataFrame:
     oracle = ledger[ledger["selection"] == "oracle"]
     score["per level"] = oracle.groupby(ROW)["losses"].apply(_best_of_all)
     auto = ledger[ledger["selection"] == "auto"].set_index([*ROW, "seed"])["balanced_accuracy"]
-    others = oracle.groupby(ROW).apply(_best_of_others, include_groups=False)
+    others = pd.concat({key: _best_of_others(own) for key, own in oracle.groupby(ROW)}, names=ROW)
     score["other draws"] = others.groupby(ROW).mean()
     apart = 100 * auto.reindex(others.index) - others
     score["other draws se"] = apart.groupby(ROW).std() / np.sqrt(apart.groupby(ROW).count())

@@ -10,7 +10,8 @@ The items of a slide are right or wrong together, so a true model errs by more t
 by how much is seen only in the slides themselves. If the probabilities are true, the sum over a slide's items in a bin
 of (probability - right) is above 0 as often as below. So the band comes from the same sums with the sign of every
 slide chosen at random, one sign for all its bins (the wild bootstrap over clusters of Cameron, Gelbach and Miller 2008,
-with no regression), times sqrt(G / (G - 1)) and Student's t over the normal quantile for G slides. With five slides or
+with no regression), times sqrt(G / (G - 1)) for G slides. Few slides tell little of how large such sums are: the upper
+end is multiplied by Student's t over the normal quantile, and the lower end is divided by it. With five slides or
 fewer, no error can lie above it.
 """
 
@@ -71,9 +72,9 @@ def null_band(
         gaps = np.bincount(g * BINS + _bins(confidence), confidence - (draw.argmax(-1) == y), G * BINS)
         total += np.abs(signs @ gaps.reshape(G, BINS)).sum(-1) / N
     df, upper = max(G - 1, 1), (1 + LEVEL) / 2
-    wider = np.sqrt(G / df) * student(upper, df) / normal(upper)
-    low, high = percentile_interval(total / len(P) * wider)
-    return float(low), float(high)
+    wider = student(upper, df) / normal(upper)
+    low, high = percentile_interval(total / len(P) * np.sqrt(G / df))
+    return float(low / wider), float(high * wider)
 
 
 def calibration(

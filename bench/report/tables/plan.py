@@ -43,8 +43,7 @@ def curves_of(board: pd.DataFrame) -> Iterator[tuple[CurveKey, Curve]]:
 
     board: columns of a leaderboard; where it is of several runs, of one below the other.
     """
-    rows = competing(board[board["shots"] > 0])
-    rows = rows[rows["series"] == "balanced"] if "series" in rows else rows
+    rows = _ranked(board)
     if rows.empty:
         return
     rows = rows.assign(
@@ -58,6 +57,12 @@ def curves_of(board: pd.DataFrame) -> Iterator[tuple[CurveKey, Curve]]:
         )  # fmt: skip
         encoder, head, selection, series, kind = map(str, key[:-1])  # type: ignore[index]
         yield CurveKey(encoder, head, selection, series, kind, curve.noise), curve
+
+
+def _ranked(board: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that compete and learned from as many labels of every class."""
+    rows = competing(board[board["shots"] > 0])
+    return rows[rows["series"] == "balanced"] if "series" in rows else rows
 
 
 def _luck(rows: pd.DataFrame) -> pd.Series:
@@ -208,6 +213,11 @@ def not_monotone(board: pd.DataFrame) -> list[CurveKey]:
 
 
 def next_mark(board: pd.DataFrame) -> float:
-    """Return the score that is asked for where none is named: the next multiple of .05 above the best there is."""
-    best = float(cleanest(board[board["shots"] > 0])["balanced_accuracy"].max())
+    """Return the score that is asked for where none is named: the next multiple of .05 above the best there is.
+
+    The best of the rows that curves are of, NaN where there are none.
+    """
+    best = float(cleanest(_ranked(board))["balanced_accuracy"].max())
+    if np.isnan(best):
+        return best
     return min((int(best * 20 + 1e-6) + 1) / 20, 0.99)

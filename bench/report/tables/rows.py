@@ -56,7 +56,12 @@ def most_labels(rows: pd.DataFrame) -> pd.DataFrame:
 
 def labels_of(rows: pd.DataFrame, shots: int) -> str:
     """Return what a number of labels is called in rows of one series, e.g. '5 labels per class'."""
-    return f"{counted(shots, 'label')} {'in all' if rows['series'].iloc[0] == 'budget' else 'per class'}"
+    return f"{counted(shots, 'label')} {counted_by(rows)}"
+
+
+def counted_by(rows: pd.DataFrame) -> str:
+    """Return what the labels of rows of one series are counted by: 'per class', or 'in all' of a budget."""
+    return "in all" if rows["series"].iloc[0] == "budget" else "per class"
 
 
 def head_label(row: Mapping[Hashable, Any] | pd.Series) -> str:

@@ -84,7 +84,9 @@ def on_axes(view: Embedded, groups: np.ndarray) -> np.ndarray:
     if Z.shape[1] <= COLUMNS:
         return Z
     Z = Z - Z.mean(0, dtype=np.float64).astype(Z.dtype)
-    return (Z @ _axes_of(Z[:: -(-len(Z) // ENOUGH)])).astype(np.float32)
+    # Some drawn at random, as every n-th row may be of one class.
+    some = np.random.default_rng(0).choice(len(Z), ENOUGH, replace=False) if len(Z) > ENOUGH else slice(None)
+    return (Z @ _axes_of(Z[some])).astype(np.float32)
 
 
 def _axes_of(Z: np.ndarray) -> np.ndarray:

@@ -192,7 +192,7 @@ def _guarantees(model: Model) -> Iterator[Inline]:
         yield say(
             "A set of classes that contains the true one for {rate} of the {units} of new slides has {size} classes "
             "on average.",
-            units="images" if about.bag_head else "cells", rate=rate(SETS), size=decimal(float(sizes.mean()), 1),
+            units=f"{about.unit}s", rate=rate(SETS), size=decimal(float(sizes.mean()), 1),
         )  # fmt: skip
     least = model.answer_from(ERRORS)
     if math.isinf(least):

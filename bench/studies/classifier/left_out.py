@@ -1,8 +1,8 @@
 """Every labelled row as heads see it that learned without its group, at every setting of a head.
 
 Heads with a closed form (`Head.loo`) give that at the price of a fit, each group left out by itself. It grows with the
-square of the rows and more, so that from `MOST` rows on, and for heads without one, groups are left out by folds, and
-the head is fitted once per fold.
+square of the rows and more, so that from `MOST` rows on groups are left out by folds, and the head is fitted once per
+fold. So it is for heads without a closed form, and those whose form is too rough to judge by (`Head.loo_only_chooses`).
 
 Rows of a group that holds much of its class are answered by a head that was fitted without it, and with the shares of
 classes that all rows have (`bench.heads.left_out`): `tests/simulation/large_slides.py` shows what that is worth.
@@ -89,7 +89,7 @@ def leave_out(rows: Labelled, head: Head, support: Support) -> LeftOut:
     n, K = len(rows.y), rows.n_classes
     chosen = bool(head.grid) and may_leave_out(rows.group, rows.y, K)
     settings = head.grid if chosen else (head.published(n, K, rows.X.shape[1]),)
-    if head.loo is not None and n <= MOST:
+    if head.loo is not None and not head.loo_only_chooses and n <= MOST:
         P, part = head.loo(support, rows.y[None], K, settings).P[0], rows.group
         again = large_groups(rows.y, rows.group, K)
     else:

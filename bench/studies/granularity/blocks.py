@@ -22,6 +22,7 @@ from bench.seeds import content_name
 from bench.studies.granularity.design import Design
 from bench.studies.granularity.heads import BagHead
 from bench.studies.granularity.methods import Method, Planned
+from bench.studies.granularity.none_of_these import VERSION as NONE_VERSION
 from bench.studies.granularity.predictions import Predictions, read_predictions
 from bench.studies.granularity.simulate import Recipe
 
@@ -94,7 +95,8 @@ def describe(table: pd.DataFrame, design: Design, recipe: Recipe | None) -> dict
     data = [list(known), rows_of(known.assign(image=pd.factorize(table["image"])[0]), [*known, "image"])]
     return {
         "granularity": VERSION, "protocol": PROTOCOL_VERSION, "data": content_name(data),
-        "classes": list(design.classes), "none": design.none, "rule": design.plan.rule,
+        "classes": list(design.classes), "none": [design.none, NONE_VERSION] if design.none else "",
+        "rule": design.plan.rule,
         "recipe": None if recipe is None else [recipe.purity, recipe.size],
     }  # fmt: skip
 

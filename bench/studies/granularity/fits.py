@@ -21,7 +21,7 @@ from bench.studies.granularity.design import Design, TestSide
 from bench.studies.granularity.heads import BagHead, BagScored, Draw
 from bench.studies.granularity.heads.contract import no_bags
 from bench.studies.granularity.methods import Method, Planned
-from bench.studies.granularity.none_of_these import call_none, left_out_scores, none_level
+from bench.studies.granularity.none_of_these import call_none, none_level_of
 from bench.studies.granularity.predictions import Predictions
 
 Scaled = Callable[[np.ndarray], np.ndarray]  # rows that may be learned from -> embeddings of all rows, (N, d)
@@ -90,8 +90,7 @@ def _scored(head: BagHead, draw: Draw, design: Design) -> BagScored:
         return head.scores(replace(draw, bags=bags, test_bags=one_bag, test_cells=rows), head.settings).cells
 
     unit = design.unit[draw.bags.rows[draw.bags.start]]
-    level = none_level(*left_out_scores(score, draw.bags, unit))
-    return BagScored(scored.bags, call_none(scored.cells, level))
+    return BagScored(scored.bags, call_none(scored.cells, none_level_of(score, draw.bags, unit)))
 
 
 def _checked(scored: BagScored, method: Method) -> BagScored:

@@ -15,8 +15,10 @@ T = max_t E(t), what can be found at all. Then E / T estimates the recall of the
 that of none, and t is where K times the one plus the other is largest: the balanced accuracy over K + 1 classes.
 
 Where E is within the noise at every level, the training images do not tell what is of none, and t is 0: no cell is
-called none. Noise is judged by image, as cells of one image are alike: E is a sum over images, of terms e_b of mean 0
-where nothing is found, and has to exceed EVIDENCE times the root of the sum of e_b^2 at some level.
+called none. So it is where the images of a class are all of one group and cannot be left out: what is learned without
+them calls their cells by other classes, and those of none as well. Noise is judged by image, as cells of one image are
+alike: E is a sum over images, of terms e_b of mean 0 where nothing is found, and has to exceed EVIDENCE times the root
+of the sum of e_b^2 at some level.
 
 It rests on two assumptions: an image shows cells of its own class and of none, and those of none look like one class as
 often as like another.
@@ -33,6 +35,8 @@ from bench.studies.granularity.bags import Bags
 FOLDS = 3  # of the training images
 LEAST_IMAGES = 2  # of every class, one to learn from and one to be scored
 EVIDENCE = 2.5  # standard errors; above the usual 2, as every level is looked at
+VERSION = 1  # raised when the same images would give another level
+Score = Callable[[Bags, np.ndarray], np.ndarray]  # bags to learn from and rows to score -> class probabilities
 
 
 def none_level(P: np.ndarray, y: np.ndarray, image: np.ndarray, weight: np.ndarray | None = None) -> float:
@@ -86,9 +90,15 @@ def call_none(P: np.ndarray, level: float) -> np.ndarray:
     return wide / wide.sum(1, keepdims=True)
 
 
-def left_out_scores(
-    score: Callable[[Bags, np.ndarray], np.ndarray], bags: Bags, unit: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def none_level_of(score: Score, bags: Bags, unit: np.ndarray) -> float:
+    """Return the level t of labelled bags, and 0 where a class cannot be left out; see `left_out_scores`."""
+    fold = _folds(bags.y, unit)
+    if any(len(np.unique(fold[bags.y == k])) < 2 for k in np.unique(bags.y)):
+        return 0.0
+    return none_level(*left_out_scores(score, bags, unit))
+
+
+def left_out_scores(score: Score, bags: Bags, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (probabilities (N, K) of the bags' cells by fits without their group, class and number of their bag (N,)).
 
     score: of bags to learn from and rows to score, class probabilities. unit (B,): the group of each bag.

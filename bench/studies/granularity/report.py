@@ -57,7 +57,8 @@ PURE = (
 )
 SIMULATED = (
     "**Cell level covers the labelled cells**, each by itself; images are put together from them, and hold cells of "
-    "{classes} alone."
+    "{classes} alone. At image level limits count each image as a group, though the cells of several are of one slide: "
+    "for other slides they are too narrow."
 )
 WITH_NONE = (
     "**Cell level covers all cells that an expert labelled**: {classes}, and {none}, all cells of other types. Cells "

@@ -163,7 +163,7 @@ def _context(
 
 
 def _write(folder: Path, context: PageContext, tables: Mapping[str, pd.DataFrame], content: str) -> None:
-    picture = draw_curves(tables["curves"], len(context.classes))
+    picture = draw_curves(tables["curves"], len(context.classes) + bool(context.none))  # classes at cell level
     page = granularity_page(context, tables["curves"], tables["rates"], tables["frontier"], bool(picture))
     files = {
         **{place: csv_bytes(tables[what]) for what, place in TABLES.items()},

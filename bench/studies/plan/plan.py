@@ -71,7 +71,8 @@ def make_plan(board: pd.DataFrame, goal: float, precision: Precision, cost: Mapp
     """Return the plan of a leaderboard. Raises BenchError where no method has LEAST_POINTS numbers of labels."""
     found = forecasts(board)
     if not found:
-        levels = sorted({int(n) for n in board.loc[board["shots"] > 0, "shots"]})
+        balanced = board[board["series"] != "budget"] if "series" in board else board
+        levels = sorted({int(n) for n in balanced.loc[balanced["shots"] > 0, "shots"]})
         had = counted(levels[0], "label") if len(levels) == 1 else f"{', '.join(map(str, levels)) or 'no'} labels"
         raise BenchError(
             f"Got a run with {had} per class; expected {LEAST_POINTS} numbers of labels or more, as a curve cannot be "

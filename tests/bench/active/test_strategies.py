@@ -8,9 +8,9 @@ import pytest
 from bench.active.covering import GAMMA, herd
 from bench.active.openings import Openings
 from bench.active.pool import Pool
-from bench.active.similar import nearest, rbf, to_nearest
+from bench.active.similar import nearest, rbf, sample, to_nearest
 from bench.active.strategies import STRATEGIES
-from bench.active.typical import typical
+from bench.active.typical import NEIGHBOURS, TYPICAL, typical
 from bench.active.uncertain import badge, divergence, doubt, doubt_by_class, shares
 
 
@@ -89,6 +89,17 @@ def test_typicality_is_one_over_the_mean_distance_to_the_nearest():
     inside = np.arange(5, 35)
     far = np.sort(np.linalg.norm(Z[inside][:, None] - Z[inside][None], axis=2), axis=1)[:, 1:21]
     assert np.allclose(typical(Z, inside, 0), 1 / far.mean(1), rtol=1e-3)
+
+
+def test_typicality_in_a_large_cluster_does_not_depend_on_being_in_the_sample_it_is_held_against():
+    Z = np.random.default_rng(0).normal(size=(TYPICAL + 400, 6))
+    Z /= np.linalg.norm(Z, axis=1, keepdims=True)
+    inside = np.arange(len(Z))
+    others = sample(inside, TYPICAL, 0)
+    far = np.sqrt(np.maximum(2 - 2 * Z @ Z[others].T, 0))
+    far[others, np.arange(TYPICAL)] = np.inf  # itself
+    expected = 1 / np.sort(far, axis=1)[:, :NEIGHBOURS].mean(1)
+    assert np.allclose(typical(Z.astype(np.float32), inside, 0), expected, rtol=1e-2)
 
 
 def test_typiclust_picks_in_regions_without_a_label_first():

@@ -92,6 +92,7 @@ def test_the_command_simulates_images_of_each_purity(bench, fields):
     assert code == 0, text
     [place] = (fields / "results" / "granularity").glob("*-simulated/exchange.csv")
     assert sorted(pd.read_csv(place)["purity"].unique()) == [0.5, 1]
+    assert "limits count each image as a group" in (place.parent / "granularity.md").read_text()
     assert "hold cells of green, grey, red alone" in (place.parent / "granularity.md").read_text()
 
 
@@ -107,7 +108,9 @@ def test_windows_that_take_in_a_neighbour_are_counted_by_what_they_show(bench, f
     assert found[20]["noise"] < found[20]["other"] - 0.1
 
 
-def test_cells_of_other_types_are_a_class_on_request(bench, fields):
+def test_cells_of_other_types_are_a_class_on_request(bench, fields, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("bench.studies.granularity.run.draw_curves", lambda curves, n_classes: drawn.append(n_classes))
     code, text = bench(*COMMAND, "--none-class", "other", "--bag-head", "mean-pool,noisy-or", "--name", "all")
     assert code == 0, text
     assert "are the class 'other' at cell level" in text
@@ -118,6 +121,7 @@ def test_cells_of_other_types_are_a_class_on_request(bench, fields):
     page = (folder / "granularity.md").read_text()
     assert "**Cell level covers all cells that an expert labelled**: green, red, and `other`" in page
     assert "guessing gives about 50 at image level and 33 at cell level" in page and "recall of other" in page
+    assert drawn == [3]  # the line of guessing in the picture, which is of cells
 
 
 def without(words: tuple[str, ...], *options: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from PIL import Image
 from bench.data.check import check_dataset
 from bench.data.datasets import load_dataset
 from bench.errors import BenchError
+from bench.statistics.intervals import few_groups
 
 
 @pytest.fixture
@@ -82,6 +83,18 @@ def test_many_groups_and_sources_that_hold_every_class_are_the_second_tier(tmp_p
         lines.append(f"{i}.png,{'ab'[i % 2]},g{i},lab{i // 2 % 3}")
     (tmp_path / "index.csv").write_text("\n".join(lines))
     assert check_dataset(load_dataset(tmp_path / "index.csv")).tier == "multi-source"
+
+
+@pytest.mark.parametrize(("groups", "exact"), [(5, True), (6, False), (9, False)])
+def test_intervals_are_called_exact_where_they_are(tmp_path, groups, exact):
+    lines = ["path,label,group"]
+    for i in range(2 * groups):
+        Image.fromarray(np.full((4, 4), i, dtype=np.uint8)).save(tmp_path / f"{i}.png")
+        lines.append(f"{i}.png,{'ab'[i % 2]},g{i}")
+    (tmp_path / "index.csv").write_text("\n".join(lines))
+    check = check_dataset(load_dataset(tmp_path / "index.csv"))
+    assert check.tier == "case study" and "With fewer than 10 groups per class, methods are not ranked" in check.tier_reason
+    assert ("intervals are exact" in check.tier_reason) == exact == few_groups(np.eye(2)[np.arange(2 * groups) % 2])
 
 
 def test_the_twelve_images_are_a_case_study_and_say_why(shared):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.heads import all_heads
-from bench.heads.prune_refit import _unseen, keep_rows
+from bench.heads.prune_refit import _unseen, deal_rows, keep_rows
 from bench.heads.support import Support
 
 
@@ -70,3 +70,31 @@ def test_settings_keep_their_order():
     both = head.scores(Support(X, X), given[None], 4, grid)
     for at, setting in enumerate(grid):
         assert np.array_equal(both.P[0, at], head.scores(Support(X, X), given[None], 4, [setting]).P[0, 0])
+
+
+@pytest.mark.parametrize("K", [2, 5, 10])
+def test_pruning_does_not_depend_on_an_order_of_rows_that_repeats_the_classes(K):
+    rng = np.random.default_rng(0)
+    y = np.arange(20 * K) % K
+    X = rng.normal(size=(K, 30))[y] + rng.normal(size=(len(y), 30))
+    kept = keep_rows(y, _unseen(X, y[None], K, [1e-3])[0, 0])
+    assert kept.mean() > 0.8  # of right labels, in a fold without their class nearly none were
+    order = np.argsort(y, kind="stable")
+    as_sorted = keep_rows(y[order], _unseen(X[order], y[order][None], K, [1e-3])[0, 0])
+    assert abs(kept.mean() - as_sorted.mean()) < 0.1
+
+
+def test_pruning_deals_rows_in_turn_unless_one_fold_would_get_most_of_a_class():
+    assert deal_rows(np.repeat(np.arange(3), 7), 3).tolist() == [i % 5 for i in range(21)]
+    assert deal_rows(np.arange(4) % 2, 2).tolist() == [0, 1, 2, 3]  # classes too small to be left out of
+    fold = deal_rows(np.arange(50) % 5, 5)
+    assert all(np.bincount(fold[np.arange(50) % 5 == k]).tolist() == [2] * 5 for k in range(5))
+
+
+def test_what_pruning_gives_a_label_vector_does_not_depend_on_the_others():
+    rng = np.random.default_rng(1)
+    X, even = rng.normal(size=(60, 12)), np.repeat(np.arange(5), 12)
+    Y = np.stack([even, np.arange(60) % 5, rng.integers(0, 5, 60), even])
+    together = _unseen(X, Y, 5, [1e-2, 1e-3])
+    for y, P in zip(Y, together, strict=True):
+        assert _unseen(X, y[None], 5, [1e-2, 1e-3])[0].tobytes() == P.tobytes()

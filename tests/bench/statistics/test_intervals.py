@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, f_oneway, ttest_1samp, ttest_rel
 
+from bench.statistics.comparison import Comparison, compare
 from bench.statistics.hits import Hits
 from bench.statistics.intervals import (
     clopper_pearson,
@@ -211,3 +212,18 @@ def test_a_narrower_question_never_has_the_wider_interval(learned):
     here = spread.errors_here(of_scores)
     assert (here[1] >= 3).all() and (spread.errors(of_scores)[0] >= here[0]).all()
     assert few.tells_apart and not replace(few, by_item=np.ones((2, 2))).tells_apart
+
+
+def test_a_row_that_is_always_right_says_that_its_limits_are_exact():
+    rng = np.random.default_rng(3)
+    some = study(rng, 24, 3)
+    perfect = np.broadcast_to(some.total.astype(float), (1, *some.right.shape[1:]))
+    hits = Hits(np.concatenate([perfect, some.right]), some.total)
+    y, group = np.tile(np.repeat([0, 1], 5), 24), np.repeat(np.arange(24), 10)
+    answers = Comparison(
+        hits=hits, shares=np.full((3, 240, 2), 0.5), y=y, group=group, compared=np.array([True, True, False]),
+        trivial=np.zeros(3, bool),
+    )  # fmt: skip
+    rows = compare(answers).rows
+    assert rows["ci_method"].tolist() == ["exact-mover", "logit-t", "logit-t"]
+    assert (rows["ci_low"][0], rows["ci_high"][0]) == few_groups_interval(*recalls_by_group(hits, 0))

@@ -79,7 +79,7 @@ def best_of_datasets(runs: Overview) -> list[Block]:
     counts = rows.groupby(["dataset", "instances"])["data"].nunique()
     several = set(counts.index[counts > 1])
     blocks: list[Block] = [
-        Text(say("The {top} best rows of each dataset, at the most labels per class, with clean labels.", top=runs.top))
+        Text(say("The {top} best rows of each dataset, at the most labels, with clean labels.", top=runs.top))
     ]
     for (dataset, instances, data), part in rows.groupby(["dataset", "instances", "data"], sort=True, dropna=False):
         part = most_labels(cleanest(main_series(part)))

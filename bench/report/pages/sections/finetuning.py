@@ -24,7 +24,7 @@ from bench.report.pages.model import (
 from bench.report.pages.numbers import decimal, gain, points, signed_interval
 from bench.report.pages.sections.context import RunPage
 from bench.report.tables.finetuning import FROZEN, pays_from
-from bench.report.tables.rows import cleanest, labels_of, main_series
+from bench.report.tables.rows import cleanest, counted_by, labels_of, main_series
 
 MEANING = (
     "Points of balanced accuracy above {frozen} on the vectors of the same network, frozen: a head fixed in advance, "
@@ -51,7 +51,8 @@ def finetuning(run: RunPage) -> list[Block]:
         return [title, Text(say("Not available: add {frozen} to --head, to compare with.", frozen=Code(FROZEN)))]
     rows = cleanest(main_series(run.finetuning.assign(selection="fixed")))
     fields = [
-        code_field("encoder"), name_field("head"), number_field("shots", lambda n: f"{n:d}", _per(rows)),
+        code_field("encoder"), name_field("head"),
+        number_field("shots", lambda n: f"{n:d}", f"labels {counted_by(rows)}"),
         number_field("balanced_accuracy", points, "balanced accuracy"),
         number_field("base", points, f"{FROZEN}, frozen"), number_field("difference", gain),
         number_field("interval", str, "95% interval"),
@@ -67,10 +68,6 @@ def finetuning(run: RunPage) -> list[Block]:
 
 def _methods(rows: pd.DataFrame) -> Any:
     return rows.groupby(["encoder", "head"], sort=False)
-
-
-def _per(rows: pd.DataFrame) -> str:
-    return "labels in all" if rows["series"].iloc[0] == "budget" else "labels per class"
 
 
 def _verdict(rows: pd.DataFrame, encoder: str, head: str) -> Words:

@@ -8,15 +8,15 @@ from bench.report.pages.model import Block, Field, Heading, Row, Text, code_fiel
 from bench.report.pages.numbers import decimal, points
 from bench.report.pages.sections.context import RunPage
 from bench.report.pages.sections.scores import HEAD
-from bench.report.tables.rows import main_series
+from bench.report.tables.rows import counted_by, main_series
 
 METHODS = 5  # that are shown
 MEANING = (
-    "*Area*: the mean balanced accuracy from {low} to {high} labels per class, with the same weight for every "
-    "doubling; the {count} largest. *90%*: how many labels per class reach 90% of the final skill (at the most "
-    "labels) of the method itself, or of the best method; with the levels it lies between and its 95% interval over "
-    "test groups and draws. > and <= mean that only a bound is known; empty where the most labels give no more than "
-    "guessing. Full table: `efficiency.csv`."
+    "*Area*: the mean balanced accuracy from {low} to {high} labels {counted_by}, with the same weight for every "
+    "doubling; the {count} largest. *90%*: how many labels {counted_by} reach 90% of the final skill (at the "
+    "most labels) of the method itself, or of the best method; with the levels it lies between and its 95% interval "
+    "over test groups and draws. > and <= mean that only a bound is known; empty where the most labels give no more "
+    "than guessing. Full table: `efficiency.csv`."
 )
 
 
@@ -38,7 +38,7 @@ def more_labels(run: RunPage) -> list[Block]:
     low, high = int(best["shots_low"].min()), int(best["shots_high"].max())
     return [
         Heading(say("What more labels bring")), table_of(best.to_dict("records"), fields),
-        Text(say(MEANING, low=low, high=high, count=len(best))),
+        Text(say(MEANING, low=low, high=high, count=len(best), counted_by=counted_by(best))),
     ]  # fmt: skip
 
 

@@ -95,7 +95,7 @@ def about_the_run(run: RunPage) -> list[Block]:
 
 def _interval_method(table: pd.DataFrame) -> Inline:
     """Return in words how the intervals of a table were made."""
-    if table["ci_method"].iloc[0] == EXACT:
+    if (table["ci_method"] == EXACT).all():
         return say("exact limits combined over classes")
     return say("for new training and test slides")
 

@@ -32,6 +32,10 @@ LIMITS = (
     "classifier trained on exactly these slides and used on new ones, see `ci_these_low` and `ci_these_high` in "
     "`leaderboard.csv`."
 )
+SOME_EXACT = (
+    "Where all answers are right, or none, or all are the same class, nothing shows how the score varies: its interval "
+    "counts each tested slide as one observation (`ci_method` exact-mover)."
+)
 
 
 def _score(board: pd.DataFrame, facts: RunFacts) -> list[Inline]:
@@ -44,7 +48,8 @@ def _score(board: pd.DataFrame, facts: RunFacts) -> list[Inline]:
         both = say("every slide is used for training and for testing in turn, and the interval allows for both")
     else:
         both = say("the effect of other training slides is estimated from the training slides that two draws share")
-    return [say(ESTIMATE), say(LIMITS, both=both)]
+    some = [say(SOME_EXACT)] if (board["ci_method"] == EXACT).any() else []
+    return [say(ESTIMATE), say(LIMITS, both=both), *some]
 
 
 def _spread(row: RowContext) -> float:

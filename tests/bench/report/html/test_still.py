@@ -149,7 +149,7 @@ def test_a_page_says_what_the_command_prints(bench, data):
     text = bench("data", "check", "--data", "raw")[1]
     page = take_apart(check(bench)).text()
     for said in ("14 images cannot tell encoders apart; about 6 more per class would be enough.", "has 4 "
-        "groups. With fewer than 10"):
+        "groups. With fewer than 6"):
         assert said in text and said in page
     assert "o groups were given, so every image counts as a group of its own" in text and "No groups were given" in page
 

@@ -65,6 +65,17 @@ def test_true_probabilities_fall_into_the_band_and_overconfident_ones_do_not(ali
     assert held / 200 >= 0.91 and above / 200 > 0.95
 
 
+def test_true_probabilities_rarely_lie_below_the_band_of_few_slides():
+    rng = np.random.default_rng(4)
+    slide, below = np.repeat(np.arange(8), 50), 0
+    for i in range(200):
+        sure = rng.uniform(0.5, 1, 400)
+        luck = np.where(rng.random(400) < 0.3, rng.random(8)[slide], rng.random(400))
+        y = (luck > sure).astype(int)
+        below += ece(two_classes(sure), y) < null_band(two_classes(sure)[None], y, slide, seed=i)[0]
+    assert below / 200 <= 0.05
+
+
 def test_slides_whose_items_are_alike_widen_the_band():
     rng = np.random.default_rng(3)
     sure, slide = rng.uniform(0.5, 1, 1000), np.repeat(np.arange(20), 50)

@@ -24,6 +24,7 @@ from bench.report.tables.columns import COLUMNS, Column
 from bench.report.tables.columns.column import NO_LABELS, mean_of
 from bench.report.tables.columns.identity import SCALED
 from bench.report.tables.columns.scores import metric
+from bench.report.tables.efficiency import efficiency
 from bench.report.tables.empty import empty_fields
 from bench.report.tables.identity import DatasetOfRun
 from bench.report.tables.leaderboard import build_leaderboard
@@ -211,3 +212,13 @@ def test_a_board_says_so_where_its_draws_learn_from_the_same_groups(make_board, 
 def test_a_board_says_so_where_draws_are_alike_at_one_of_its_numbers_of_labels(make_board):
     board, _ = make_board(Protocol(shots=(2, 200), draws=2), ("strong",), groups=30, items=10)
     assert set(board.table["shots"]) == {2, 200} and "training-as-it-is" in board.flags
+
+
+@pytest.mark.parametrize(("levels", "said"), [({"budget": (6, 12)}, "in all"), ({"shots": (2, 4)}, "per class")])
+def test_a_page_says_what_labels_are_counted_by(make_board, levels, said):
+    board, facts = make_board(Protocol(**levels, draws=2))
+    page = render(run_page(RunPage(board=board, facts=facts, efficiency=efficiency(board.table, 1 / 3))))
+    few, most = next(iter(levels.values()))
+    page = " ".join(page.split())
+    assert f"balanced accuracy from {few} to {most} labels {said}" in page and f"how many labels {said} reach" in page
+    assert f"At {most} labels {said}, against" in page

@@ -82,6 +82,13 @@ def test_the_next_mark_is_the_next_multiple_of_five_percent(board):
     assert next_mark(board()) == pytest.approx(0.85) and next_mark(board({1: 0.5, 2: 0.96})) == 0.99
 
 
+def test_the_next_mark_is_above_rows_that_compete_on_as_many_labels_of_every_class(board):
+    better = {n: min(score + 0.1, 0.99) for n, score in CURVE.items()}
+    others = [board(better).assign(**told) for told in ({"selection": "oracle"}, {"role": "diagnostic"}, {"series": "budget"})]
+    assert next_mark(pd.concat([board(), *others])) == pytest.approx(0.85)
+    assert np.isnan(next_mark(others[2]))
+
+
 def test_the_closing_words_name_images_and_slides_and_leave_slides_out_where_there_are_none(board):
     steep = {n: score - 0.02 for n, score in CURVE.items()}
     said = more_labels(board(steep))

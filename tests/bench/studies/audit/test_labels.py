@@ -12,7 +12,7 @@ from bench.statistics.spread import between_groups
 from bench.studies.audit.labels import audit_labels, ranks
 from bench.studies.audit.pool import pool_weights, pooled
 from bench.studies.audit.slides import WHOLE
-from bench.studies.audit.unseen import FOLDS, parts_of, predict_unseen, rows_judged, without_part
+from bench.studies.audit.unseen import ENOUGH, FOLDS, on_axes, parts_of, predict_unseen, rows_judged, without_part
 from bench.studies.audit.whole_slides import scaled_means, units_of
 from bench.studies.audit.wrong import ANY, MISTAKEN, contradicted, fit_wrong, margins
 
@@ -258,3 +258,18 @@ def test_pool_weights_follow_who_is_right():
 
 def test_ranks_leave_out_what_is_not_judged():
     assert ranks(np.array([0.5, np.nan, 2.0, -1.0])).tolist() == [2, 0, 1, 3]
+
+
+def test_axes_of_many_rows_are_those_of_all_classes_also_where_rows_repeat_the_classes_in_turn():
+    rng = np.random.default_rng(0)
+    n, d = 2 * ENOUGH + 1, 160
+    assert -(-n // ENOUGH) == K  # every K-th row is of one class
+    means, y = rng.normal(size=(K, d)), np.arange(n) % K
+    X = (means[y] + 4 * rng.normal(size=(n, d)) * np.linspace(0.5, 1, d)).astype(np.float32)
+
+    def apart(order: np.ndarray) -> float:
+        Z = on_axes(Embedded("a", "a" * 8, "standard", X[order]), np.arange(n))
+        centres = np.stack([Z[y[order] == k].mean(0) for k in range(K)])
+        return float(np.linalg.norm(centres[1] - centres[2]))
+
+    assert apart(np.arange(n)) == pytest.approx(apart(rng.permutation(n)), rel=0.03)

@@ -8,6 +8,7 @@ import pytest
 from bench.statistics.hits import Hits, tally
 from bench.statistics.intervals import score_intervals
 from bench.statistics.spread import spread_of
+from bench.studies.classifier.card import card
 from bench.studies.classifier.promise import make_promise
 
 CLASSES = ("a", "b")
@@ -72,3 +73,9 @@ def test_hardly_an_error_promises_no_narrow_interval_of_the_next_slides():
     promise = make_promise(answers(right, y), y, group, CLASSES)
     assert promise.exact and promise.next_low < 0.95 < promise.balanced_accuracy < promise.next_high == 1
     assert promise.next_low < promise.low < promise.balanced_accuracy < promise.high <= 1
+
+
+def test_the_card_of_a_classifier_of_whole_images_promises_nothing_of_cells(made):
+    _, model = made
+    text = " ".join(card(model).split())
+    assert "contains the true one for 90% of the instances of new slides" in text and "cell" not in text.partition("## Use it")[0]

@@ -18,6 +18,7 @@ from bench.studies.granularity.none_of_these import (
     even_weights,
     left_out_scores,
     none_level,
+    none_level_of,
 )
 from bench.studies.granularity.outcome import fit_design
 
@@ -106,6 +107,27 @@ def test_no_training_image_is_scored_by_a_fit_that_saw_its_group():
     P, y, bag = left_out_scores(score, bags, unit)
     assert sorted(scored) == list(range(24)) and len(P) == 24
     assert (y == bags.y[bags.of_member][scored]).all() and (bag == bags.of_member[scored]).all()
+
+
+@pytest.mark.parametrize("unit", [[0, 0, 0, 1, 1, 1], [0, 1, 2, 3, 3, 3]])
+def test_nothing_is_called_none_where_the_images_of_a_class_are_of_one_group(unit):
+    bags = make_bags(np.repeat(np.arange(6), 20), np.repeat([0, 1], 3))
+
+    def score(learned, rows):
+        assert set(learned.y.tolist()) == {0, 1}  # of no image at all, or of one class, nothing can be learned
+        return np.full((len(rows), 2), 0.5)
+
+    assert none_level_of(score, bags, np.array(unit)) == 0
+
+
+def test_few_slides_have_no_level_and_are_scored_all_the_same():
+    table, X = images_of_debris(n_images=6)
+    table["group"] = table["label"] + (table["image"].str[-1].astype(int) % 2).astype(str)  # two slides of each class
+    design = design_images(table, CLASSES, Levels(images=(2,), cells=(1, 2), seeds=2), "other")
+    assert design.plan.rule == "leave-one-group-out"
+    found = measure(design, get_bag_heads(["inherit"]), lambda train: X, {"image": 1, "cell": 1})
+    row = found.curves.set_index(["head", "images", "cells"]).loc["inherit", 2, 0]
+    assert row["of_none"] == 0 and row["of_classes"] > 0.5
 
 
 def images_of_debris(n_images: int = 15, size: int = 8, signal: float = 3.0) -> tuple[pd.DataFrame, np.ndarray]:
