@@ -24,7 +24,7 @@ from bench.protocol.noise import KINDS as NOISE_KINDS
 from bench.protocol.noise_inputs import check_spaces
 from bench.protocol.protocol import Protocol
 from bench.protocol.split_kinds import SPLIT_KINDS
-from bench.runs.facts import EncoderFacts
+from bench.runs.facts import ENSEMBLE, EncoderFacts
 from bench.storage.folder_name import check_folder_name
 from encoders import DEFAULT, PANELS, EncoderSpec, expand, resolve, split_alias, why_not_trainable
 
@@ -218,7 +218,7 @@ def encoder_facts(
     known = {
         spec.name: EncoderFacts(
             spec.family, width[spec.name], spec.trivial and not spec.taken_away, store.cost(spec.key), spec.diagnostic,
-            shown.get(spec.intact, spec.intact) if spec.taken_away else "",
+            shown.get(spec.intact, spec.intact) if spec.taken_away else "", spec.variant,
         )
         for spec in specs
     }  # fmt: skip
@@ -228,5 +228,5 @@ def encoder_facts(
         dim, cost = sum(one.dim for one in own), sum(one.ms_per_image for one in own)
         of_members = "; ".join(dict.fromkeys(one.diagnostic for one in own if one.diagnostic))
         diagnostic = f"with a diagnostic among its members: {of_members}" if of_members else ""
-        known[ensemble.name] = EncoderFacts("ensemble", dim, trivial, cost, diagnostic)
+        known[ensemble.name] = EncoderFacts(ENSEMBLE, dim, trivial, cost, diagnostic)
     return known

@@ -43,7 +43,10 @@ def say_next(
             more["--encoder"] = SUGGESTED
         if lost:
             more.update(next_step.with_lost(lost, typed))
-        command = f"Next: {next_step.proposal('run', typed, known, more)}"
+        obstacle = next_step.obstacle(table, classes)
+        command = f"`bench run` cannot use this yet. {obstacle}" if obstacle else (
+            f"Next: {next_step.proposal('run', typed, known, more)}"
+        )  # fmt: skip
     console.print("")
     console.print(next_step.verdict(evidence))
     if board is not None:

@@ -80,6 +80,25 @@ def verdict(evidence: Evidence) -> str:
     return f"{what} {can}; about {_more(evidence)} would be enough."
 
 
+def obstacle(table: pd.DataFrame, classes: Sequence[str]) -> str:
+    """Return why a dataset table has no part to learn from and part to test on, "" where it has."""
+    from bench.errors import BenchError
+    from bench.protocol.splits import plan_splits
+
+    evidence = evidence_of(table, classes)
+    lacking = [name for name, items in evidence.items.items() if not items]
+    if evidence.sided and lacking:
+        return (
+            f"Class '{lacking[0]}' has no image to learn from on the training side of the official split. Add some, or "
+            f"leave it out: --leave-out {shlex.quote(lacking[0])}."
+        )
+    try:
+        plan_splits(table, classes)
+    except BenchError as error:
+        return str(error)
+    return ""
+
+
 def levels(evidence: Evidence) -> list[int]:
     """Return up to PROPOSED numbers of labelled examples per class that the smallest class has to learn from."""
     most = min(evidence.items.values())

@@ -94,7 +94,8 @@ def predict(
 
     Each row has the class and its probability, a set of classes that contains the true one at a stated rate, whether
     the image is unlike all training images, and the three nearest training images. If it is interrupted, the same
-    command continues. Images with other channels or another scale than the training images are listed, without a row.
+    command continues. Images with other channels, another depth (8 bit or more) or another scale than the training
+    images are listed, without a row.
     """  # fmt: skip
     check_units(box_units)
     engine.check_devices(device)

@@ -183,7 +183,9 @@ def run(
         if leaked is not None:
             print_leak(leaked)
             console.print(f"Full results: {result.folder / 'leak.csv'}")
-        say_next("run", seen[0].table, seen[0].classes, board=result.leaderboard.table, run=result.folder.name)
+        table = seen[0].table
+        table = table[~table["path"].isin(list(result.extracted.problems))]  # what could not be decoded
+        say_next("run", table, seen[0].classes, board=result.leaderboard.table, run=result.folder.name)
     if asked and result.up_to_date and not result.missing:  # what could not be loaded may be there next time
         asked.keep("".join(heard), seen[0])
 

@@ -7,6 +7,7 @@ import pandas as pd
 from bench.data.label_boxes import BOX, reversed_reason
 from bench.text import counted
 
+SAID = ("group", "split", "source", "mask", "um_per_px")  # what a row says beside its region and label
 
 def check_sizes(table: pd.DataFrame, notes: list[str]) -> None:
     """Note where a CSV states (Int64 or NA) another size of images than they have, so that its boxes are of others.
@@ -57,6 +58,13 @@ def clip_boxes(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, pd.
     return table[~empty].reset_index(drop=True), problems
 
 
+def longer_sides(table: pd.DataFrame) -> pd.Series:
+    """Return the pixels along the longer side of each region, int (N,). table: columns BOX, height, width."""
+    wide = (table["x1"] - table["x0"]).astype("Int64").fillna(table["width"].astype("Int64"))
+    high = (table["y1"] - table["y0"]).astype("Int64").fillna(table["height"].astype("Int64"))
+    return wide.where(wide > high, high).astype(int)
+
+
 def one_label_each(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Drop repeated rows; regions of one file that were given two labels become problems."""
     if table["path"].is_unique:
@@ -64,9 +72,20 @@ def one_label_each(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame,
     single = table.drop_duplicates(["path", *BOX, "label"])
     if len(single) < len(table):
         again = counted(len(table) - len(single), "row repeats another and was", "rows repeat another and were")
-        notes.append(f"{again} dropped")
+        notes.append(f"{again} dropped{_unlike(table)}")
     torn = single.duplicated(["path", *BOX], keep=False)
     reasons = single[torn].groupby(["path", *BOX], dropna=False)["label"].agg(lambda s: " and ".join(sorted(s)))
     text = "one region has the labels " + reasons.astype("str").to_numpy(object)
     problems = pd.DataFrame({"path": reasons.index.get_level_values("path"), "reason": text})
     return single[~torn].reset_index(drop=True), problems
+
+
+def _unlike(table: pd.DataFrame) -> str:
+    """Return in which columns rows differ that name one region and one label, as words; "" where in none."""
+    again = table[table.duplicated(["path", *BOX, "label"], keep=False)]
+    regions = again.groupby(["path", *BOX, "label"], dropna=False)
+    names = [name for name in SAID if name in again and (regions[name].nunique(dropna=False) > 1).any()]
+    if not names:
+        return ""
+    unlike = regions[names].nunique(dropna=False).gt(1).any(axis=1)
+    return f", though they differ in {' and '.join(names)}, e.g. {unlike.index[unlike][0][0]}: the first of them counts"

@@ -233,9 +233,14 @@ def _read(path: Path, encoding: str, separator: str, shape: tuple[int, int], lay
     beyond = frame.loc[:, width:].notna().any(axis=1)
     if beyond.any():
         row = int(np.flatnonzero(beyond)[0])
+        by_r = bool(beyond.all()) and width + 1 not in frame.columns[frame.notna().any()]
         raise BenchError(
             f"Got more fields than column names in {path.name} (first in row {row + 1:,}); expected one name for each: "
-            "is a text with a separator in it not in quotes?"
+            + (
+                "did R write the names of rows? Write it with row.names = FALSE."
+                if by_r
+                else "is a text with a separator in it not in quotes?"
+            )
         )
     return frame.loc[:, : width - 1]
 

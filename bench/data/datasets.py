@@ -167,13 +167,18 @@ def _from_csv(data: Path, group_column: str | None, reading: Reading, notes: lis
         rows["path"] = rows["path"].replace({path: file for path, (file, _) in spelled.items()})
         paths = sorted(set(rows["path"]) - refused.keys())
         stat, links = stat_files(root, paths)
-    if beside := unlisted(root, paths) if more else []:
+    if beside := unlisted(root, _files(paths)) if more else []:
         notes.append(
             f"{counted(len(beside), 'image')} beside those that {data.name} lists, not in it: unused, e.g. {beside[0]}"
         )
     absent = [mask for mask in rows["mask"].dropna().unique() if not os.path.isfile(root / mask)]
     rows["mask"] = rows["mask"].replace({mask: file for mask, (file, _) in as_on_disk(root, absent).items()})
     return _Rows(root, rows, paths, stat, links, refused)
+
+
+def _files(paths: list[str]) -> set[str]:
+    """Return paths, and the files of those that name one of several pictures of a file."""
+    return {*paths, *(split_series(path)[0] for path in paths)}
 
 
 def _from_names(data: Path, group_column: str | None, reading: Reading, notes: list[str]) -> _Rows:
@@ -195,7 +200,7 @@ def _from_folder(data: Path, group_column: str | None, reading: Reading, notes: 
         notes.append(f"labels are those of {table}, as the folders name fewer than two classes")
         given = _from_csv(data / table, group_column, reading, notes, more=False)
         given = replace(given, ignored=(*strewn_note(found.walk.strewn), *results_note(found.walk.results)))
-        unused = sorted(set(found.walk.paths) - set(given.rows["path"]))
+        unused = sorted(set(found.walk.paths) - _files(given.rows["path"].tolist()))
         if unused:
             notes.append(f"{counted(len(unused), 'image')} in the folder, not in {table}: unused, e.g. {unused[0]}")
         return given

@@ -32,6 +32,17 @@ def _what_to_do(paths: list[str]) -> str:
     return f"; if the {len(slides):,} names before '__' are slides, give --group-pattern '{PATTERN}'"
 
 
+def groups_were_given(table: pd.DataFrame) -> bool:
+    """Return whether any group of a dataset table (columns path, digest, group) is more than an image and its copies.
+
+    Else no groups were given, and a table that is written of it names none, so that this is said of it again.
+    """
+    files = table["path"].map(lambda path: split_series(path)[0])
+    named = table["group"].astype(str)
+    contents = dict(zip(files, table["digest"], strict=True))
+    return not ((named == files) | (named.map(contents) == table["digest"])).all()
+
+
 def with_groups(table: pd.DataFrame, pattern: str | None, notes: list[str]) -> pd.DataFrame:
     """Return the table with a group in every row; an image without one is its own. Raises BenchError for a pattern that
     does not find a group in every path.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -67,6 +68,10 @@ LAYOUTS = (
 )
 #: Names of columns that are of a box.
 BOX_NAMES = frozenset({"box", *(name for layout in LAYOUTS for name in layout.names)})
+_ALSO_SIZES = frozenset({"w", "h", "width", "height", "left", "right", "top", "bottom"})  # and words of other things
+#: Of centres, and of boxes as other programs name them, such as bbox, centroid_x_px or AreaShape_BoundingBoxMinimum_X.
+_PLACE = re.compile(r"bbox|bounding_?box|.*(centroid|cent(er|re)|bbox|bounding_?box)[a-z]*_[xy01](_.*)?")
+SHOWN = 4
 
 
 def has_boxes(table: CsvTable) -> bool:
@@ -168,7 +173,19 @@ def _four(table: CsvTable, notes: list[str]) -> tuple[pd.DataFrame, BoxLayout]:
         is_are, was_were = ("is", "was") if len(there) == 1 else ("are", "were")
         columns = f"column{'s' * (len(there) > 1)} {', '.join(there)}"
         notes.append(f"{columns} {is_are} no box without {lacks} and {was_were} ignored")
+    elif places := _places(table):
+        what, are = ("column", "is") if len(places) == 1 else ("columns", "are")
+        notes.append(
+            f"{what} {', '.join(places[:SHOWN])} of {table.path.name} {are} no box and {are} not used: a label counts "
+            f"for its whole image. For regions of images, give {', '.join(BOX)} in pixels"
+        )
     return pd.DataFrame(dict.fromkeys(range(4), none)), LAYOUTS[0]
+
+
+def _places(table: CsvTable) -> list[str]:
+    """Return the columns that tell where something is in an image, by their names, though they make no box."""
+    names = [name for name in table.given if _PLACE.fullmatch(name) or (name in BOX_NAMES and name not in _ALSO_SIZES)]
+    return [] if set(names) in ({"x"}, {"y"}) else names  # the rows of a table of R are called X
 
 
 def _refuse_fractions(table: CsvTable, given: pd.DataFrame, box: pd.DataFrame) -> None:

@@ -20,8 +20,10 @@ import pandas as pd
 
 INSEPARABLE = 0.95  # normalised mutual information from which class and source are the same thing
 CONFOUNDED = 0.2  # adjusted for chance, from which a share of the score may be the source's
+TOLD_BY_KIND = 0.5  # the same, of kinds of files, which mix in many a folder
 ALPHA = 0.05
 PERMUTATIONS = 499
+MOST_PERMUTED = 20_000  # rows, where kinds of files change places
 ROUNDING = 1e-9
 ENOUGH_SOURCES = 3  # with two classes each, from which `--split source` can hold each out in turn
 
@@ -119,6 +121,35 @@ def source_warnings(table: pd.DataFrame) -> list[str]:
         f"(normalised mutual information {found.nmi:.2f}, {found.adjusted:.2f} adjusted for chance, p = {found.p:.2g} "
         f"with sources permuted between groups): {way}"
     ]
+
+
+def kind_warnings(table: pd.DataFrame, kinds: pd.Series) -> list[str]:
+    """Return the sentence that warns of classes that the kind of file gives away, nothing where it does not.
+
+    table: columns label, group. kinds: of the file of each row, in words, as 'PNG of uint8'.
+    """
+    known = table[["label", "group"]].assign(source=kinds.to_numpy(object))
+    if known["source"].nunique() < 2 or known["label"].nunique() < 2:
+        return []
+    if _all_nmi(pd.crosstab(known["source"], known["label"]).to_numpy(float)).max() < TOLD_BY_KIND:
+        return []
+    found = confounding(known if len(known) <= MOST_PERMUTED else known.sample(MOST_PERMUTED, random_state=0))
+    if found.adjusted < TOLD_BY_KIND or found.p > ALPHA:
+        return []
+    label, kind = found.pair or _most(known)
+    inside, own = known["source"] == kind, known["label"].astype(str) == label
+    return [
+        f"the kind of file goes with the class: {int((inside & own).sum()):,} of {int(own.sum()):,} of class '{label}' "
+        f"and {int((inside & ~own).sum()):,} of the {int((~own).sum()):,} others are {kind}. A score may come from how "
+        "files were made, as compression and depth change pixels: save all in one way, from the same originals"
+    ]
+
+
+def _most(known: pd.DataFrame) -> tuple[str, str]:
+    """Return the class and the source of which one has the most of the other."""
+    shares = pd.crosstab(known["label"].astype(str), known["source"], normalize="index")
+    k, s = divmod(int((shares - shares.mean()).to_numpy().argmax()), shares.shape[1])
+    return str(shares.index[k]), str(shares.columns[s])
 
 
 def _shares(known: pd.DataFrame, label: str, source: str) -> str:

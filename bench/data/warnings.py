@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.data.among import among
 from bench.data.datasets import Dataset
-from bench.data.separability import source_warnings
+from bench.data.separability import kind_warnings, source_warnings
 from bench.data.slips import find_slips, slip_warnings
 from bench.images import COLORS
 from bench.text import counted
@@ -26,7 +26,8 @@ def data_warnings(dataset: Dataset) -> tuple[str, ...]:
     files = dataset.files[among(dataset.files["path"], images["path"])]
     return (
         *dataset.notes, *_remarks(files), *_choices(images, files), *_scale(files),
-        *source_warnings(table), *_sizes(images), *slip_warnings(find_slips(table), len(table)),
+        *_sides(table), *source_warnings(table), *_kinds(table, files), *_sizes(images),
+        *slip_warnings(find_slips(table), len(table)),
     )  # fmt: skip
 
 
@@ -113,6 +114,32 @@ def _scale(files: pd.DataFrame) -> Iterator[str]:
     else:
         state = "states its" if len(scale) == 1 else "state their"
         yield f"{len(scale):,} of {len(files):,} images {state} scale, {low:.4g} um per pixel"
+
+
+def _sides(table: pd.DataFrame) -> Iterator[str]:
+    """Say which classes lie on one side of an official split only."""
+    if not {"train", "test"} <= set(table["split"].dropna()):
+        return
+    for side, what in (
+        ("test", "they are learned and never tested, so that scores are of the other classes alone"),
+        ("train", "`bench run` has nothing to learn them from; add images there, or --leave-out them"),
+    ):
+        lacking = sorted(set(table["label"]) - set(table.loc[table["split"] == side, "label"]))
+        if lacking:
+            more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
+            named = ", ".join(f"'{name}'" for name in lacking[:SHOWN])
+            yield f"classes without an image in the part {side} of the official split: {named}{more}; {what}"
+
+
+def _kinds(table: pd.DataFrame, files: pd.DataFrame) -> list[str]:
+    """Say where format, depth and channels of files tell classes apart."""
+    about = files.set_index("path")["format"].reindex(table["path"]).reset_index(drop=True)
+    kinds = pd.MultiIndex.from_arrays([about, table["dtype"].astype(str), table["channels"]])
+    code, known = pd.factorize(kinds)
+    if len(known) < 2:
+        return []
+    words = [f"{format_} of {dtype} with {counted(int(channels), 'channel')}" for format_, dtype, channels in known]
+    return kind_warnings(table, pd.Series(np.array(words, object)[code]))
 
 
 def _sizes(images: pd.DataFrame) -> Iterator[str]:

@@ -9,7 +9,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bench.data.reading import UNLABELLED
+from bench.text import counted
+
 SHOWN = 0.5  # of the area of a cell's box that has to lie in a window
+NAMED = 4  # labels of cells
 
 
 def shows_label(cells: pd.DataFrame, box: np.ndarray, window: np.ndarray) -> pd.Series:
@@ -33,10 +37,11 @@ def shows_label(cells: pd.DataFrame, box: np.ndarray, window: np.ndarray) -> pd.
 
 
 def wrongly_inherited(rows: pd.DataFrame) -> list[str]:
-    """Return how often cells are not of the class of their image, where experts labelled cells by the same names."""
-    known = rows[rows["cell_label"].notna() & (rows["level"] == "inherited")]
+    """Return how often cells are not of the class of their image, where experts labelled cells by the same names; else
+    that their labels are not learned."""
+    known = rows[rows["cell_label"].notna() & (rows["level"] == "inherited") & (rows["label"] != UNLABELLED)]
     if not known["cell_label"].isin(rows["label"].unique()).any():
-        return []
+        return _not_learned(known["cell_label"])
     wrong = (known["cell_label"].astype("str") != known["label"].astype("str")).mean()
     if not wrong:
         return []
@@ -48,3 +53,15 @@ def wrongly_inherited(rows: pd.DataFrame) -> list[str]:
     if f"{missing:.0%}" != f"{wrong:.0%}":
         note += f". {missing:.0%} of the windows around them show no cell of that class, as some take in a neighbour"
     return [note]
+
+
+def _not_learned(labels: pd.Series) -> list[str]:
+    names = labels.value_counts().index.tolist()
+    if not names:
+        return []
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    have = counted(len(labels), "cell has a label of its own", "cells have labels of their own")
+    return [
+        f"{have}, none of which is a class of the images ({', '.join(names[:NAMED])}{more}). They are not learned: a "
+        "cell has the class of its image. To learn them, give a CSV with columns path,x0,y0,x1,y1,label as --data"
+    ]

@@ -161,7 +161,12 @@ def _official(table: pd.DataFrame) -> SplitPlan:
     group = table["group"].to_numpy(str)
     train, test = np.flatnonzero(np.isin(split, ("train", LEARN))), np.flatnonzero(split == "test")
     if not len(train) or not len(test):
-        raise BenchError(f"Got splits {sorted(set(split))}; expected at least 'train' and 'test' in column split.")
+        given = ", ".join(f"'{name}'" for name in sorted(set(split) - {""}))
+        raise BenchError(
+            f"Got an official split of {given}; expected at least 'train' and 'test', by folders of these names or in "
+            "column split. Call the part that is to be tested test, or have a split by group made: without the column, "
+            "or with the class folders of all parts in one folder."
+        )
     both = sorted(set(group[train]) & set(group[test]))
     if both:
         raise BenchError(

@@ -9,6 +9,7 @@ from bench.instances.blank import diagnostic_of
 from bench.protocol.split_kinds import why_diagnostic
 
 ROLE_DIAGNOSTIC = "diagnostic"  # of an encoder, beside "encoder" and "baseline"
+ENSEMBLE = "ensemble"  # the family of several encoders as one
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,8 @@ class EncoderFacts:
     """What the leaderboard says of an encoder.
 
     trivial: whether it is a baseline, which every encoder has to beat. diagnostic: why its scores are diagnostics, ""
-    where they are results; intact: the encoder from which something was taken away, "" where nothing was.
+    where they are results; intact: the encoder from which something was taken away, "" where nothing was. variant: what
+    is known everywhere where the user gave an alias, else "".
     """
 
     family: str
@@ -25,6 +27,7 @@ class EncoderFacts:
     ms_per_image: float
     diagnostic: str = ""
     intact: str = ""
+    variant: str = ""
 
 
 @dataclass(frozen=True)

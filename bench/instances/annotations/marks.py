@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -77,6 +77,19 @@ def collect(file: str, found: Iterable[tuple[str, Iterator[Mark]]]) -> Marks:
             f"Got coordinates in {places[int(wrong.argmax())]} of {file} that are no pixels; expected finite numbers."
         )
     return Marks(boxes=_boxes(given), columns=columns, left_out=left_out, sizeless=sizeless)
+
+
+def without_marks(marks: Marks, these: np.ndarray, what: str) -> Marks:
+    """Return marks without some, bool (N,), which are counted as `what`."""
+    if not these.any():
+        return marks
+    return replace(
+        marks,
+        boxes=marks.boxes[~these],
+        columns={name: [text for text, gone in zip(texts, these, strict=True) if not gone]
+                 for name, texts in marks.columns.items()},
+        left_out={**marks.left_out, what: int(these.sum())},
+    )  # fmt: skip
 
 
 def corners_of(x: Sequence[float], y: Sequence[float]) -> tuple[float, float, float, float]:

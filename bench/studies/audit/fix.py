@@ -22,6 +22,7 @@ import pandas as pd
 from bench.data.chosen_by import CHOSEN_BY
 from bench.data.csv_table import read_table
 from bench.data.datasets import Dataset
+from bench.data.groups import groups_were_given
 from bench.data.label_boxes import BOX
 from bench.data.table_place import folder_before, path_text
 from bench.errors import BenchError, did_you_mean
@@ -61,6 +62,7 @@ def apply_fix(
     not be named.
     """
     table, labels = dataset.table.copy(), dataset.table["label"].tolist()
+    always = {"path", "label", *(["group"] if groups_were_given(table) else [])}
     tested = (table["split"] == "test").to_numpy(bool, na_value=False)
     decided = read_fix(fix)
     at = {key: row for row, key in enumerate(_keys(table))}
@@ -91,7 +93,7 @@ def apply_fix(
     if table["label"].nunique() < 2:
         raise BenchError(f"Got {fix.name}, which leaves fewer than two classes; expected at least two. Keep more.")
     table = _from_there(dataset.root, to, table)
-    kept = [name for name in WRITTEN if name in ("path", "label", "group") or table[name].notna().any()]
+    kept = [name for name in WRITTEN if name in always or (name != "group" and table[name].notna().any())]
     write_atomically(to, csv_bytes(table[kept]))
     return Corrected(path=to, rows=len(table), relabelled=relabelled, dropped=len(drop), test_left=test_left, new=new)
 

@@ -55,7 +55,8 @@ def use_of(about: About, folder: str) -> str:
     """Return the command that uses a classifier; what is yours to name is in capitals."""
     vectors = " --encoder file:NEW.parquet" if is_outside(about) else ""
     cells = CELLS.get(about.instances.partition(":")[0], "")
-    return f"bench predict {shlex.quote(folder)} IMAGES{cells}{vectors} --to predictions.csv"
+    images = "BOXES.csv" if about.regions else "IMAGES"
+    return f"bench predict {shlex.quote(folder)} {images}{cells}{vectors} --to predictions.csv"
 
 
 def expectation(model: Model) -> Words:
@@ -119,14 +120,22 @@ def _what(model: Model) -> Iterator[Inline]:
         else say("the scale is not known")
     )  # fmt: skip
     yield say(
-        "Made for images with {channels} channels, instances {kind}; {scale}.",
-        channels=channels, kind=Code(about.instances), scale=scale,
+        "Made for images with {channels} channels{pixels}, instances {kind}{sides}; {scale}.",
+        channels=channels, pixels=f" of {' or '.join(about.dtypes)}" if about.dtypes else "",
+        kind=Code(about.instances), sides=_sides(about), scale=scale,
     )  # fmt: skip
     yield say(
         "Probabilities are valid where classes are about as frequent as in training. Elsewhere, trust the order of "
         "images within a class more than the numbers."
     )
     yield _licence(model)
+
+
+def _sides(about: About) -> str:
+    """Return how large what it learned from was, where that is known."""
+    least, most = about.sides
+    what = "regions (boxes of a CSV)" if about.regions else "images"
+    return f" ({what} of {least:,} to {most:,} px along the longer side)" if least else ""
 
 
 def _of_parts(about: About) -> Iterator[Block]:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bench.data.chosen_by import tested_rows
+from bench.data.clip import longer_sides
 from bench.data.datasets import Dataset
 from bench.data.warnings import data_warnings
 from bench.embeddings.embed import DataSpec, OnProgress, Prepared, cached_encoders, embed, prepare
@@ -171,6 +172,7 @@ def _about(
         licence=spec.licence, licence_class=spec.licence_class, scaling=spec.scaling,
         setting=dict(choice.setting), temperature=choice.temperature, chosen_by=choice.by,
         instances=source.instances, channels=tuple(sorted(int(n) for n in table["channels"].unique())),
+        dtypes=tuple(sorted(map(str, table["dtype"].unique()))), **_of_whole(source.instances, table),
         um_per_px=(float(scale.min()), float(scale.max())) if len(scale) == len(table) else None,
         data=prepared.dataset.name, rows=len(instances), images=int(instances["path"].nunique()),
         groups=int(instances["group"].nunique()),
@@ -178,6 +180,14 @@ def _about(
         folds=choice.n_folds, warnings=tuple(warned), versions=_versions(),
         most=most_of(source.instances, source.cells) or 0 if "bag_head" in head else 0, **head,
     )  # fmt: skip
+
+
+def _of_whole(instances: str, table: pd.DataFrame) -> dict[str, Any]:
+    """Return sides and regions, as of `About`, of a dataset table whose rows are classified whole."""
+    if instances != "whole":
+        return {}
+    sides = longer_sides(table)
+    return {"sides": (int(sides.min()), int(sides.max())), "regions": bool(table["x0"].notna().all())}
 
 
 def place_of(row: tuple[Any, ...]) -> str:

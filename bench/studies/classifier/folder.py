@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from bench.heads import get_heads
 from bench.heads.contract import Head
 from bench.heads.state import Fitted, State
 from bench.storage.atomic import check_writable, write_atomically
-from bench.storage.verified import digest_of, is_sealed, json_bytes, parse_json
+from bench.storage.owner import temporary
+from bench.storage.verified import digest_of, is_sealed, json_bytes, parse_json, read_or_none
 from bench.studies.classifier.card import card
 from bench.studies.classifier.from_images import FromImages
 from bench.studies.classifier.model import About, Model
@@ -60,23 +62,48 @@ def save_model(model: Model, folder: Path | str) -> Path:
     digest = digest_of(data)
     about = {"format": FORMAT, "numbers": digest, "about": asdict(model.about), "state": dict(state.about)}
     folder.mkdir(parents=True, exist_ok=True)
-    mine = _numbers(folder, digest)
-    write_atomically(mine, data)
-    write_atomically(folder / CARD, card(model).encode())
-    write_atomically(folder / FILE, json_bytes(about, SEAL, indent=1))
-    for file in folder.glob(f"{NUMBERS}-*.safetensors"):
-        if file != mine:
-            file.unlink(missing_ok=True)
+    mine, text, said = _numbers(folder, digest), card(model).encode(), json_bytes(about, SEAL, indent=1)
+    for file, content in ((mine, data), (folder / CARD, text), (folder / FILE, said)):
+        write_atomically(file, content)
+    _clear(folder, mine)
+    if read_or_none(folder / FILE) == said:  # what another process that writes here at the same time took away
+        for file, content in ((mine, data), (folder / CARD, text)):
+            if read_or_none(file) != content:
+                write_atomically(file, content)
     return folder
+
+
+def _clear(folder: Path, mine: Path) -> None:
+    """Remove the numbers of earlier classifiers, and never those that another process puts in place meanwhile.
+
+    Each file is renamed before it is asked whether model.json names it: who names it later sees that it is not there.
+    """
+    for file in folder.glob(f"{NUMBERS}-*.safetensors"):
+        if file == mine:
+            continue
+        aside = temporary(folder, file.name)
+        with suppress(FileNotFoundError):  # another process was first
+            file.rename(aside)
+            if f'"{file.stem.removeprefix(NUMBERS)[1:]}' in (folder / FILE).read_text(encoding="utf-8"):
+                aside.replace(file)
+            else:
+                aside.unlink()
 
 
 def check_place(folder: Path | str) -> Path:
     """Return the folder, where a classifier can be written to it; BenchError where something else lies there."""
     folder = Path(folder)
-    if folder.exists() and not (folder.is_dir() and ((folder / FILE).is_file() or not any(folder.iterdir()))):
+    if folder.exists() and not (folder.is_dir() and ((folder / FILE).is_file() or _is_begun(folder))):
         raise BenchError(f"Got {folder}, which holds something other than a classifier; expected a new folder.")
     check_writable(folder / FILE)
     return folder
+
+
+def _is_begun(folder: Path) -> bool:
+    """Say whether a folder holds at most what a kill has left of a classifier that was about to be written."""
+    names = {path.name for path in folder.iterdir()}
+    numbers = {name for name in names if name.lstrip(".").startswith(f"{NUMBERS}-")}
+    return not names - numbers or (bool(numbers) and names - numbers == {CARD})
 
 
 def load_model(folder: Path | str) -> Model:
@@ -169,7 +196,7 @@ def _about(found: Mapping[str, Any]) -> About:
     """Return what JSON says of a classifier, every value of its type; ValueError or TypeError for anything else."""
     known = {field.name: field for field in fields(About)}
     later = {name: field.default for name, field in known.items() if field.default is not MISSING}  # were added later
-    found = {**later, **found}
+    found = {**later, "dtypes": [], "sides": [0, 0], **found}
     if set(found) != set(known):
         raise ValueError("model.json lacks something, or says more than a classifier has")
     texts = (
@@ -177,7 +204,7 @@ def _about(found: Mapping[str, Any]) -> About:
         "bag_head",
     )  # fmt: skip
     numbers = ("rows", "images", "groups", "folds")
-    lists = ("classes", "warnings")
+    lists = ("classes", "warnings", "dtypes")
     for name in texts:
         _is(isinstance(found[name], str), name)
     for name in numbers:
@@ -194,13 +221,16 @@ def _about(found: Mapping[str, Any]) -> About:
     _is(isinstance(found["setting"], dict) and isinstance(found["versions"], dict), "setting")
     _is(type(found["temperature"]) is float and 0 < found["temperature"] < 1e6, "temperature")
     _is(isinstance(found["channels"], list) and all(type(one) is int for one in found["channels"]), "channels")
+    sides = found["sides"]
+    _is(isinstance(sides, list) and [type(one) for one in sides] == [int, int] and min(sides) >= 0, "sides")
+    _is(type(found["regions"]) is bool, "regions")
     scale = found["um_per_px"]
     _is(scale is None or (isinstance(scale, list) and [type(one) for one in scale] == [float, float]), "um_per_px")
     rows = [tuple(one) for one in found["candidates"]]
     _is(all([type(value) for value in row] == [str, str, float, int] for row in rows), "candidates")
     return About(
         **{
-            **found, **{name: tuple(found[name]) for name in (*lists, "channels")},
+            **found, **{name: tuple(found[name]) for name in (*lists, "channels", "sides")},
             "um_per_px": None if scale is None else tuple(scale), "candidates": tuple(rows),
         }
     )  # fmt: skip

@@ -37,7 +37,9 @@ class About:
 
     encoder: its full name; encoder_key and weights: what makes its embeddings what they are, see `EncoderSpec.key`.
     head, head_version; setting, temperature; chosen_by: "left-out groups" or "rule". instances: what of an image is
-    classified, as in --instances. channels: numbers of channels that images had. um_per_px: (least, most) micrometres
+    classified, as in --instances. channels: numbers of channels that images had; dtypes: types of their pixels, none
+    where that was not kept yet. sides: the least and the most pixels along the longer side of what is classified whole,
+    0 where that is not known; regions: whether all of these were parts of images. um_per_px: (least, most) micrometres
     per pixel, None where it is not known of all. licence: of the encoder's weights; licence_class: what it allows.
     data: what the labelled images are called; rows, images, groups: how many. classes: sorted. candidates: (encoder,
     head, balanced accuracy, folds that chose it), best first; folds: of how many. warnings: what to know before
@@ -77,6 +79,9 @@ class About:
     none_level: float = 0.0
     none_share: float = 0.0
     most: int = 0
+    dtypes: tuple[str, ...] = ()
+    sides: tuple[int, int] = (0, 0)
+    regions: bool = False
 
     @property
     def learner(self) -> str:

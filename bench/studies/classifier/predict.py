@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.data.clip import longer_sides
 from bench.data.reading import Reading
 from bench.embeddings.embed import DataSpec, OnProgress, Prepared, extract_encoders, prepare, without
 from bench.embeddings.store import DamagedRows
@@ -31,8 +32,10 @@ from bench.text import counted
 from bench.work.calls import Engine
 from bench.work.local import LOCAL
 from encoders import EncoderSpec
+from encoders.preprocess import looks_at_all
 
 ALL = 1_000_000_000  # cells of an image that are answered: every one, where a run looks at 200
+OTHER_SIZE = 1.5  # times as long, or as short, as all that was learned from
 SAME_SCALE = 1.2  # how much larger or smaller a micrometre may be than in training
 BOX = ["x0", "y0", "x1", "y1"]
 
@@ -96,11 +99,11 @@ def predict(
 ) -> Predicted:
     """Answer every instance; write gets the answers, block by block. engine: who embeds them.
 
-    Images of other channels or of another scale than the classifier was made for are among the problems; raises
+    Images of other channels, pixels or scale than the classifier was made for are among the problems; raises
     BenchError where all images are.
     """
     spec = encoder_of(model.about, request.encoder, dim=len(model.scale.mean))
-    prepared = _of_same_kind(model, prepare(_source(model, request), request.out, on_progress))
+    prepared = _of_same_kind(model, prepare(_source(model, request), request.out, on_progress), spec)
     prepared, _ = extract_encoders(prepared, [spec], device, on_progress, engine=engine)
     weights = prepared.store.weights(spec.key)
     if weights != model.about.weights and not spec.vectors:
@@ -125,7 +128,11 @@ def predict(
             on_progress("answer", start + len(X), total)
     return Predicted(
         instances=total, images=int(prepared.instances["path"].nunique()), classes=dict(classes), refused=dict(refused),
-        unlike=unlike, seen=seen, notes=(*prepared.notes, *([origin_note(model.about, spec)] if spec.vectors else ())),
+        unlike=unlike, seen=seen,
+        notes=(
+            *prepared.notes, *_of_another_size(model.about, prepared.dataset.table),
+            *([origin_note(model.about, spec)] if spec.vectors else ()),
+        ),
         problems=prepared.dataset.problems,
     )  # fmt: skip
 
@@ -200,12 +207,13 @@ def named_below(images: Sequence[Path]) -> tuple[Path, tuple[str, ...]]:
     return data, tuple(path.relative_to(data).as_posix() for path in full)
 
 
-def _of_same_kind(model: Model, prepared: Prepared) -> Prepared:
-    """Return the images of the channels and the scale that the classifier was made for; the others are problems.
+def _of_same_kind(model: Model, prepared: Prepared, spec: EncoderSpec) -> Prepared:
+    """Return the images of the kind that the classifier was made for; the others are problems.
 
-    Raises BenchError where no image is left.
+    Of one kind are images of the same numbers of channels, type of pixels and scale. Raises BenchError where no
+    image is left.
     """
-    other = _other_kinds(model.about, prepared.dataset.table)
+    other = _other_kinds(model.about, prepared.dataset.table, spec)
     if not other:
         return prepared
     if len(other) < prepared.dataset.table["path"].nunique():
@@ -215,13 +223,23 @@ def _of_same_kind(model: Model, prepared: Prepared) -> Prepared:
     raise BenchError(f"Got {path}, which {why}.{all_of_them} Give images of that kind, or fit a classifier on yours.")
 
 
-def _other_kinds(about: About, table: pd.DataFrame) -> dict[str, str]:
-    """Return path -> in what its image differs from those that a classifier was made for."""
+def _other_kinds(about: About, table: pd.DataFrame, spec: EncoderSpec) -> dict[str, str]:
+    """Return path -> in what its image differs from those that a classifier was made for.
+
+    Bytes are taken as they are, where the contrast of all other numbers may be stretched image by image: those who
+    learned from the one kind know nothing of the other. spec: the classifier's encoder.
+    """
     found = {}
     made_for = f"; expected {_or(about.channels)}, as the classifier was made for"
     for path, channels in zip(table["path"], table["channels"], strict=True):
         if channels not in about.channels:
             found[path] = f"has {counted(channels, 'channel')}{made_for}"
+    made_for = f"; expected {_or(about.dtypes)}, as the classifier was made for"
+    stretched = {looks_at_all(np.dtype(dtype), spec.preprocess) for dtype in about.dtypes if not spec.vectors}
+    if len(stretched) == 1:  # else there were images of both kinds
+        for path, dtype in zip(table["path"], table["dtype"], strict=True):
+            if looks_at_all(np.dtype(dtype), spec.preprocess) not in stretched:
+                found.setdefault(path, f"has pixels of type {dtype}{made_for}")
     if about.um_per_px is None:
         return found
     low, high = about.um_per_px
@@ -233,5 +251,35 @@ def _other_kinds(about: About, table: pd.DataFrame) -> dict[str, str]:
     return found
 
 
-def _or(numbers: Sequence[int]) -> str:
+def _of_another_size(about: About, table: pd.DataFrame) -> Iterator[str]:
+    """Say which images are no regions, or far larger or smaller, than what a classifier of them learned from.
+
+    As fields where it knows single cells: they get an answer that means nothing.
+    """
+    least, most = about.sides
+    if not least:
+        return
+    whole = table["x0"].isna()
+    if about.regions and whole.any():
+        yield (
+            f"{int(whole.sum()):,} of {len(table):,} images have no box, and the classifier learned from regions of "
+            "images: each is taken for one such region. If they show many cells, give their boxes, as a CSV with "
+            "columns path,x0,y0,x1,y1"
+        )
+        return
+    sides = longer_sides(table)
+    learned = f"{least:,} to {most:,} px along the longer side"
+    cells = "; if they show many cells, give their boxes, as a CSV with columns path,x0,y0,x1,y1"
+    for other, how, what_to_do in (
+        (sides > OTHER_SIZE * most, "larger", cells), (sides * OTHER_SIZE < least, "smaller", ""),
+    ):  # fmt: skip
+        if other.any():
+            named = f"{table.loc[other, 'path'].iloc[0]} with {int(sides[other].iloc[0]):,} px"
+            yield (
+                f"{int(other.sum()):,} of {len(table):,} images are much {how} than all that the classifier learned "
+                f"from ({learned}), e.g. {named}: it may know nothing of such images{what_to_do}"
+            )
+
+
+def _or(numbers: Sequence[int | str]) -> str:
     return " or ".join(map(str, numbers))

@@ -12,6 +12,7 @@ import pandas as pd
 
 from bench.data.chosen_by import CHOSEN_BY
 from bench.data.datasets import BOX, Dataset, load_dataset
+from bench.data.groups import groups_were_given
 from bench.data.reading import UNLABELLED
 from bench.data.spellings import NEVER_A_CLASS, one_form
 from bench.embeddings.embed import DataSpec
@@ -211,7 +212,7 @@ def _about(
             told = rows["path"].map(first[name].to_dict())
             table[name] = table[name].where(table[name].notna(), told) if name in table else told
     columns = {name: table[name] for name in MORE if name in table and (whole or name != "mask")}
-    if (columns["group"].astype(str) == table["path"].astype(str)).all():
+    if not groups_were_given(table):
         del columns["group"]
     texts = {name: ["" if pd.isna(value) else f"{value}" for value in column] for name, column in columns.items()}
     return {

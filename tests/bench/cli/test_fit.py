@@ -73,6 +73,36 @@ def test_the_candidates_of_a_run_are_its_encoders_and_heads_without_baselines(be
     assert code == 2 and "Got run yours" in text
 
 
+def test_what_a_run_calls_by_an_alias_is_a_candidate_of_its_classifier(bench, tmp_path):
+    write_demo(tmp_path / "demo", DemoSpec(images=4, size=(48, 48)))
+    words = ("--data", "demo/raw", *PATTERN)
+    asked = ("--head", "centroid", "--shots", "1", "--draws", "2", "--no-baselines")
+    small = "small=lite0-cells@size=64"
+    code, text = bench("run", *words, "--encoder", f"{small},lite0-cells", *asked, "--name", "mine")
+    assert code == 0, text
+    code, text = bench("fit", *words, "--from", "mine", "--save", "cells.model")
+    assert code == 0 and "the best of 2 on" in " ".join(text.split()), text
+    code, text = bench("audit", *words, "--from", "mine", "--draws", "2")
+    assert code == 0, text
+    code, text = bench("run", *words, "--encoder", "color-stats", *asked, "--name", "cheap")
+    assert code == 0, text
+    code, text = bench("fit", *words, "--from", "cheap", "--save", "cells.model")
+    assert code == 2 and "(color-stats: baselines, which are not taken over)" in " ".join(text.split())
+
+
+def test_an_encoder_of_a_run_that_is_not_known_here_is_not_left_out_in_silence(bench, tmp_path):
+    write_demo(tmp_path / "demo", DemoSpec(images=4, size=(48, 48)))
+    words = ("--data", "demo/raw", *PATTERN)
+    assert bench("extract", "--data", "demo/raw", "--encoder", "color-stats")[0] == 0
+    assert bench("export", "--data", "demo/raw", "--encoder", "color-stats", "--to", "e.parquet")[0] == 0
+    asked = ("--head", "centroid", "--shots", "1", "--draws", "2", "--no-baselines")
+    code, text = bench("run", *words, "--encoder", "lite0-cells@size=64,file:e.parquet", *asked, "--name", "mine")
+    assert code == 0, text
+    (tmp_path / "e.parquet").unlink()
+    code, text = bench("fit", *words, "--from", "mine", "--save", "cells.model")
+    assert code == 2 and "Got run mine, whose encoder 'file:e.parquet' is not known here." in " ".join(text.split())
+
+
 def test_a_classifier_becomes_onnx_and_says_what_is_not_in_it(bench, tmp_path):
     pytest.importorskip("onnx")
     write_demo(tmp_path / "demo", DemoSpec(images=4, size=(48, 48)))

@@ -43,7 +43,7 @@ def make(tmp_path, save_png):
 
 def made(text: str) -> tuple[int, int]:
     """Return the blocks of fits that a run reused and made."""
-    found = re.search(r"(\d+) blocks of fits reused, (\d+) made", text)
+    found = re.search(r"(\d+) blocks? of fits reused, (\d+) made", text)
     return int(found[1]), int(found[2])
 
 

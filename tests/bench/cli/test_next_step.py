@@ -134,6 +134,53 @@ def test_the_last_lines_of_the_commands_can_be_typed(bench, save_png, tmp_path):
     assert code == 0 and text.endswith("Next: bench predict cells.model IMAGES --to predictions.csv")
 
 
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (("0.png,a,s1,", "1.png,a,s1,", "2.png,b,s2,"), "Got class 'a' with 1 group; expected at least 2"),
+        (("0.png,a,,train", "1.png,b,,val", "2.png,a,,train"), "Got an official split of 'train', 'val'; expected at least"),
+        (("0.png,a,s1,train", "1.png,b,s1,test", "2.png,b,s2,train"), "Got 1 groups on both sides of the given split"),
+    ],
+)
+def test_no_run_is_proposed_of_what_none_can_be_made(bench, save_png, tmp_path, rows, said):
+    for i in range(3):
+        save_png(tmp_path / f"{i}.png", seed=i)
+    (tmp_path / "l.csv").write_text("\n".join(["path,label,group,split", *rows]))
+    for command in (("data", "check"), ("extract", "--encoder", "color-stats")):
+        code, text = bench(*command, "--data", "l.csv")
+        assert code == 0 and f"`bench run` cannot use this yet. {said}" in text and "Next: " not in text, text
+    code, text = bench("run", "--data", "l.csv", "--encoder", "color-stats")
+    assert code == 2 and said in text
+
+
+def test_classes_on_one_side_of_an_official_split_are_warned_of(bench, save_png, tmp_path):
+    for i in range(8):
+        save_png(tmp_path / f"{i}.png", seed=i)
+    rows = [f"{i}.png,{label},,{split}" for i, (label, split) in enumerate((
+        ("a", "train"), ("a", "train"), ("a", "test"), ("b", "train"), ("b", "test"), ("b", "test"), ("c", "train"),
+    ))]  # fmt: skip
+    (tmp_path / "l.csv").write_text("\n".join(["path,label,group,split", *rows]))
+    said = "classes without an image in the part test of the official split: 'c'; they are learned and never tested"
+    for command in (("data", "check"), ("run", "--encoder", "color-stats", "--head", "knn", "--shots", "1", "--draws", 2)):
+        code, text = bench(*command, "--data", "l.csv")
+        assert code == 0 and said in text, text
+    (tmp_path / "l.csv").write_text("\n".join(["path,label,group,split", *rows, "7.png,d,,test"]))
+    code, text = bench("data", "check", "--data", "l.csv")
+    assert code == 0 and "part train of the official split: 'd'" in text, text
+    assert text.endswith("Add some, or leave it out: --leave-out d.") and "cannot use this yet. Class 'd' has no" in text
+
+
+def test_the_verdict_after_a_run_counts_no_image_that_could_not_be_decoded(bench, save_png, tmp_path):
+    for label in "ab":
+        for i in range(5):
+            save_png(tmp_path / "raw" / label / f"{i}.png", seed=100 * ord(label) + i)
+        damaged = (tmp_path / "raw" / label / "4.png").read_bytes()
+        (tmp_path / "raw" / label / "4.png").write_bytes(damaged[: len(damaged) // 2])
+    quick = ("--encoder", "color-stats", "--head", "knn", "--shots", "1", "--draws", 2, "--no-baselines")
+    code, text = bench("run", "--data", "raw", *quick)
+    assert code == 0 and "Skipped a/4.png" in text and "8 images cannot tell" in text and "10 images" not in text, text
+
+
 @pytest.fixture
 def cells(bench, tmp_path):
     """Make images of two classes with a mask of four cells each, where the commands are typed."""

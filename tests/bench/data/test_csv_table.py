@@ -157,6 +157,20 @@ def test_one_image_with_two_labels_is_skipped_and_repeated_rows_are_counted(writ
     assert "1 row repeats another and was dropped" in dataset.notes
 
 
+def test_it_is_said_where_repeated_rows_differ_in_what_else_they_say(write):
+    rows = ("a/1.png,x,s1,train", "a/1.png,x,s1,test", "a/2.png,x,s2,test", "b/1.png,y,s3,train", "b/2.png,y,s3,test")
+    dataset = load_dataset(write("\n".join(["path,label,group,split", *rows])))
+    assert dataset.table["split"].tolist() == ["train", "test", "train", "test"]
+    said = "1 row repeats another and was dropped, though they differ in split, e.g. a/1.png: the first of them counts"
+    assert said in dataset.notes
+
+
+def test_names_of_rows_as_r_writes_them_are_recognised(write):
+    rows = [f'"{i}",{row}' for i, row in enumerate(ROWS, 1)]
+    with pytest.raises(BenchError, match="did R write the names of rows.*row.names = FALSE"):
+        load_dataset(write("\n".join(["path,label", *rows])))
+
+
 @pytest.mark.parametrize("text", ["path,label\na/\0.png,a\nb/1.png,b\n", "path,label\na/1.png,a\0\nb/1.png,b\n", "path,la\0bel\na/1.png,a\n"])
 def test_a_zero_byte_is_refused_wherever_it_stands(write, text):
     with pytest.raises(BenchError, match="holds a zero byte"):

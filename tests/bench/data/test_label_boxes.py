@@ -30,6 +30,29 @@ def boxes(tmp_path, save_png):
 
 
 @pytest.mark.parametrize(
+    ("head", "line", "said"),
+    [
+        ("bbox", '"[4,2,10,6]"', "column bbox of l.csv is no box and is not used"),
+        ("x,y", "9,5", "columns x, y of l.csv are no box and are not used"),
+        ("Centroid X px,Centroid Y px", "9,5", "columns centroid_x_px, centroid_y_px of l.csv are no box"),
+        ("centroid-0,centroid-1", "5,9", "columns centroid_0, centroid_1 of l.csv are no box"),
+        ("AreaShape_BoundingBoxMinimum_X", "4", "column areashape_boundingboxminimum_x of l.csv is no box"),
+        ("xmin,ymin,width,height", "4,2,40,20", "columns xmin, ymin of l.csv are no box"),
+        ("x0,y0", "4,2", "columns x0, y0 are no box without x1, y1 and were ignored"),
+    ],
+)
+def test_places_that_are_no_box_are_not_left_out_in_silence(boxes, head, line, said):
+    read = boxes(head, line)
+    assert read.table[BOX].isna().all(axis=None)
+    assert any(note.startswith(said) for note in read.notes), read.notes
+
+
+@pytest.mark.parametrize(("head", "line"), [("X", "3"), ("center", "Oslo"), ("width,height", "40,20"), ("top", "3")])
+def test_columns_of_other_things_are_not_taken_for_places(boxes, head, line):
+    assert not any("no box" in note for note in boxes(head, line).notes)
+
+
+@pytest.mark.parametrize(
     ("head", "line"),
     [
         ("x0,y0,x1,y1", "4,2,14,8"),

@@ -58,6 +58,8 @@ def test_a_csv_names_pictures_of_one_file_which_share_a_group(folder):
     assert table["group"].tolist() == ["a/0.ome.tif", "a/0.ome.tif", "b/0.ome.tif", "b/1.ome.tif"]
     assert table["digest"].nunique() == 4
     np.testing.assert_array_equal(read_image(folder / table["path"][0]).shape, (10, 10, 1))
+    beside = [note for note in load_dataset(folder / "l.csv").notes if "not in it: unused" in note]
+    assert not any("a/0.ome.tif" in note for note in beside)
 
 
 def test_a_number_behind_the_path_leads_no_link_out_of_the_folder(folder, tmp_path):

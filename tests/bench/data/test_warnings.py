@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from PIL import Image
 
 from bench.data import manifest
 from bench.data.datasets import load_dataset
@@ -120,3 +121,28 @@ def test_slices_are_offered_only_of_images_that_have_slices(tmp_path):
     warned = data_warnings(load_dataset(tmp_path))
     assert any(note.startswith("4 images hold several pictures, such as time points") for note in warned)
     assert not any("@stack" in note for note in warned)
+
+
+def mixed(folder, tell: bool, n: int = 12):
+    """Make two classes of n images; if told, one is of TIFF of 16 bits and one of PNG, else both are of both."""
+    rng = np.random.default_rng(0)
+    for c, label in enumerate("ab"):
+        (folder / label).mkdir(parents=True)
+        for i in range(n):
+            pixels = rng.integers(0, 255, (12, 12)).astype(np.uint8)
+            if (c if tell else i % 2) == 0:
+                Image.fromarray(pixels).save(folder / label / f"{i}.png")
+            else:
+                tifffile.imwrite(folder / label / f"{i}.tif", pixels.astype(np.uint16) * 16)
+    return data_warnings(load_dataset(folder))
+
+
+def test_files_of_one_kind_in_one_class_and_of_another_in_the_other_are_warned_of(tmp_path):
+    said = [warning for warning in mixed(tmp_path / "told", True) if "kind of file" in warning]
+    assert said == [
+        "the kind of file goes with the class: 12 of 12 of class 'a' and 0 of the 12 others are PNG of uint8 with 1 "
+        "channel. A score may come from how files were made, as compression and depth change pixels: save all in one "
+        "way, from the same originals"
+    ]
+    assert not any("kind of file" in warning for warning in mixed(tmp_path / "mixed", False))
+    assert not any("kind of file" in warning for warning in mixed(tmp_path / "few", True, n=2))  # it may be chance

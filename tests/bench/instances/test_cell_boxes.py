@@ -13,6 +13,7 @@ from PIL import Image
 
 import bench.embeddings.inputs
 from bench.data.datasets import BOX, load_dataset
+from bench.data.reading import Reading
 from bench.embeddings.extract import extract
 from bench.embeddings.store import EmbeddingStore
 from bench.errors import BenchError
@@ -62,7 +63,7 @@ def test_a_cell_keeps_its_label_inherits_that_of_its_image_and_gets_a_window_of_
     assert set(table["level"]) == {"inherited"}
     assert (table["image"] == table["path"]).all()
     assert table["instance"].is_unique
-    assert cut.dataset.problems.empty and cut.notes == ("5 cells of 4 images, 1 to 2 an image, median 1",)
+    assert cut.dataset.problems.empty and cut.notes[:-1] == ("5 cells of 4 images, 1 to 2 an image, median 1",)
     assert cut.dataset.notes[-1] == cut.notes[-1]
 
 
@@ -132,6 +133,17 @@ def test_how_many_inherited_labels_are_wrong_is_told_where_cells_have_labels_by_
     lines = [line[:-1] + label for line, label in zip(GOOD, "axaba", strict=True) if line[-1] != ","]
     cut = cut_instances(data, "boxes:16", CellFiles(cells(*lines, "b/3.png,10,10,20,20,b"), "kind"))
     assert cut.notes[-1].startswith("40% of the 5 cells that an expert labelled are not of the class of their image")
+
+
+def test_labels_of_cells_that_are_no_classes_of_the_images_are_said_not_to_be_learned(data, cells):
+    cut = cut_instances(data, "boxes:16", CellFiles(cells(*GOOD), "kind"))
+    assert cut.notes[-1] == (
+        "4 cells have labels of their own, none of which is a class of the images (x, y, z). They are not learned: a "
+        "cell has the class of its image. To learn them, give a CSV with columns path,x0,y0,x1,y1,label as --data"
+    )
+    unlabelled = load_dataset(data.root, reading=Reading(labelled=False))
+    cut = cut_instances(unlabelled, "boxes:16", CellFiles(cells(*GOOD), "kind"))
+    assert not any("not learned" in note for note in cut.notes)
 
 
 def test_an_image_all_of_whose_boxes_lie_outside_falls_out(data, cells):

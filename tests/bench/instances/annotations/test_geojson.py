@@ -42,6 +42,35 @@ def test_the_box_of_a_shape_has_every_pixel_that_the_shape_touches_and_no_other(
     assert boxes(cells) == [[1, 1, 8, 9], [9, 9, 31, 31]]
 
 
+@pytest.mark.parametrize(
+    "types", [("annotation", "detection"), ("tmaCore", "cell"), ("PathAnnotationObject", "PathCellObject")]
+)
+def test_an_annotation_in_which_cells_were_detected_is_a_region_and_no_cell(data, drawn, types):
+    kinds = [{"objectType": one} if one[0] != "P" else {} for one in types]
+    region, one, two = (
+        rectangle(*box, label, **kinds[k])
+        for k, box, label in ((0, (0, 0, 40, 30), "Tumor"), (1, (5, 6, 15, 18), "pos"), (1, (25, 6, 35, 18), "neg"))
+    )
+    alone = rectangle(44, 20, 56, 32, "pos", **kinds[0])
+    for k, made in ((0, region), (0, alone), (1, one), (1, two)):
+        if not kinds[k]:
+            made["id"] = types[k]
+            del made["properties"]["objectType"]
+    cells, notes = cells_of(data, drawn("1.geojson", region, one, two, alone) / "1.geojson")
+    assert boxes(cells) == [[5, 6, 15, 18], [25, 6, 35, 18], [44, 20, 56, 32]]
+    assert cells["cell_label"].tolist() == ["pos", "neg", "pos"]
+    assert "1 annotations in which cells were detected (regions) in the annotations are no cells and were left out" in notes
+    cells, _ = cells_of(data, drawn("1.geojson", region, one) / "1.geojson")
+    assert len(cells) == 2  # a cell that was drawn over what was detected
+
+
+def test_a_shape_without_coordinates_is_left_out_and_counted(data, drawn):
+    empty = [feature(kind, []) for kind in ("Polygon", "MultiPoint", "Point")] + [feature("MultiPolygon", [[[]]])]
+    shapes = (*empty, rectangle(5, 6, 15, 18))
+    cells, notes = cells_of(data, drawn("1.geojson", *shapes) / "1.geojson")
+    assert boxes(cells) == [[5, 6, 15, 18]] and any(note.startswith("4 features without a geometry") for note in notes)
+
+
 @pytest.mark.parametrize(("x", "y"), [(10.5, 20.5), (10.0, 20.0), (10.9, 20.9)])
 def test_a_point_anywhere_in_a_pixel_is_that_pixel(data, drawn, x, y):
     cells, notes = cells_of(data, drawn("1.geojson", feature("Point", [x, y], "RBC")) / "1.geojson")
@@ -131,7 +160,7 @@ HOSTILE = {
     '[{"type": "Feature", "geometry": {"type": ["Point"]}}]': "feature 1 of 1.geojson; expected one of Polygon",
     '[{"type": "Feature", "geometry": {"type": "Point", "coordinates": [[1, 2]]}}]': "coordinates in feature 1",
     '[{"type": "Feature", "geometry": {"type": "Point", "coordinates": ["1", true]}}]': "coordinates in feature 1",
-    '[{"type": "Feature", "geometry": {"type": "Polygon", "coordinates": []}}]': "coordinates in feature 1",
+    '[{"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [[[]]]}}]': "coordinates in feature 1",
     '[{"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [1, 2]}}]': "coordinates in feature 1",
     '[{"type": "Feature", "geometry": {"type": "Point", "coordinates": [NaN, 2]}}]': "finite numbers, and not NaN",
     '[{"type": "Feature", "geometry": {"type": "Point", "coordinates": [1e999, 2]}}]': "that are no pixels",

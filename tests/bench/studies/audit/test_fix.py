@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -43,6 +44,20 @@ def test_labels_change_rows_go_and_the_originals_stay(data):
     assert labels["raw/neuron0.png"] == "rbc" and labels["raw/rbc2.png"] == "rbc" and "raw/rbc1.png" not in labels
     assert (data / "labels.csv").read_bytes() == before
     assert read_csv(data / "corrected.csv")["group"].tolist()[0] == "s0"
+
+
+def test_where_no_groups_were_given_the_table_names_none_so_that_it_is_said_again(data):
+    table = read_csv(data / "labels.csv").drop(columns=["group", "split"])
+    shutil.copy(data / "raw" / "rbc3.png", data / "raw" / "rbc4.png")  # whose group is that of what it is a copy of
+    copied = pd.DataFrame({"path": ["raw/rbc4.png"], "label": ["rbc"]})
+    pd.concat([table, copied]).to_csv(data / "labels.csv", index=False)
+    asked = fix(data, ("raw/neuron0.png", "neuron", "rbc", "relabel", ""), ("raw/rbc3.png", "rbc", "", "drop", ""))
+    apply_fix(load_dataset(data / "labels.csv"), asked, data / "corrected.csv")
+    assert list(read_csv(data / "corrected.csv")) == ["path", "label"]
+    assert any(note.startswith("no groups were given") for note in load_dataset(data / "corrected.csv").notes)
+    table.assign(group="raw/rbc0.png").to_csv(data / "labels.csv", index=False)  # the name of an image is a group, too
+    apply_fix(load_dataset(data / "labels.csv"), asked, data / "more.csv")
+    assert set(read_csv(data / "more.csv")["group"]) == {"raw/rbc0.png"}
 
 
 def test_a_table_above_the_images_names_them_from_there(data):

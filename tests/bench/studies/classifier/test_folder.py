@@ -8,6 +8,7 @@ import random
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ import pytest
 
 from bench.errors import BenchError
 from bench.storage.verified import json_bytes, parse_json
+from bench.studies.classifier import folder
+from bench.studies.classifier.card import card
 from bench.studies.classifier.folder import FILE, SEAL, load_model, save_model
 from bench.studies.classifier.model import Asked
 
@@ -55,6 +58,42 @@ def test_it_is_saved_to_the_same_bytes_and_replaces_the_one_before(made, saved, 
     (tmp_path / "other" / "thesis.txt").write_text("mine")
     with pytest.raises(BenchError, match="holds something other"):
         save_model(made[1], tmp_path / "other")
+
+
+def test_what_a_kill_left_of_one_is_written_over(made, saved):
+    (saved / FILE).unlink()
+    save_model(made[1], saved)
+    assert load_model(saved).about == made[1].about
+    (saved / FILE).unlink()
+    (saved / "thesis.txt").write_text("mine")
+    with pytest.raises(BenchError, match="holds something other"):
+        save_model(made[1], saved)
+
+
+@pytest.mark.parametrize("moment", ["numbers", "model.json", "after"])
+def test_two_that_are_saved_to_one_folder_at_once_leave_one_of_them_whole(made, saved, monkeypatch, moment):
+    """As two `bench fit` with one --save: the second writes all of its files at some moment of the first."""
+    model = made[1]
+    other = replace(model, about=replace(model.about, data="other"), left_out=model.left_out[::-1].copy())
+    waiting = [moment]
+    write = folder.write_atomically
+
+    def interrupted(path, data):
+        if waiting and (path.name.startswith(waiting[0])):
+            waiting.clear()
+            save_model(other, saved)
+        write(path, data)
+        if waiting == ["after"] and path.name == FILE:
+            waiting.clear()
+            save_model(other, saved)
+
+    monkeypatch.setattr(folder, "write_atomically", interrupted)
+    save_model(model, saved)
+    assert not waiting
+    kept = load_model(saved)
+    assert kept.about == (other if moment == "after" else model).about
+    assert (saved / "README.md").read_text() == card(kept)
+    assert len(list(saved.iterdir())) == 3
 
 
 def test_nothing_is_unpickled_and_torch_is_not_loaded(saved):

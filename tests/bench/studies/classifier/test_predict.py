@@ -9,10 +9,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from PIL import Image
 
 from bench.data.reading import Reading
+from bench.embeddings.embed import DataSpec
 from bench.errors import BenchError
+from bench.studies.classifier.card import card, use_of
+from bench.studies.classifier.fit import FitRequest, fit
+from bench.studies.classifier.folder import load_model, save_model
 from bench.studies.classifier.model import Asked, Model
 from bench.studies.classifier.predict import PredictRequest, predict
 from bench.studies.classifier.reference import remember
@@ -117,6 +122,54 @@ def test_images_of_other_channels_or_another_scale_are_refused_by_name(made, tmp
     with pytest.raises(BenchError, match=r"a\.png, which has 0\.5 micrometres per pixel; expected 0\.1 to 0\.12"):
         answers(scaled, tmp_path / "scaled.csv", out=tmp_path / "out")
     answers(scaled, image, out=tmp_path / "out")  # a scale that is not known is not refused
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_bytes_and_numbers_whose_contrast_is_stretched_are_two_kinds(made, tmp_path, dtype):
+    folder, model = made
+    pixels = np.asarray(Image.open(next((folder / "demo" / "raw" / "rbc").glob("*.png"))).convert("RGB"))
+    tifffile.imwrite(tmp_path / "deep.tif", pixels.astype(dtype) * dtype(3), photometric="rgb")
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert model.about.dtypes == ("uint8",)
+    name = np.dtype(dtype).name
+    with pytest.raises(BenchError, match=f"deep.tif, which has pixels of type {name}; expected uint8, as the classifier"):
+        answers(model, tmp_path / "deep.tif", out=tmp_path / "out")
+    deep = replace(model, about=replace(model.about, dtypes=("uint16",)))
+    with pytest.raises(BenchError, match="a.png, which has pixels of type uint8; expected uint16"):
+        answers(deep, tmp_path / "a.png", out=tmp_path / "out")
+    assert len(answers(deep, tmp_path / "deep.tif", out=tmp_path / "out")[0]) == 1
+    for dtypes in (("uint16", "uint8"), ()):  # of both, or made when that was not kept
+        either = replace(model, about=replace(model.about, dtypes=dtypes))
+        assert len(answers(either, tmp_path, out=tmp_path / "out")[0]) == 2
+
+
+def test_images_far_larger_or_smaller_than_all_that_it_learned_from_are_said(made, tmp_path):
+    folder, model = made
+    assert model.about.sides == (64, 64) and not model.about.regions
+    image = Image.open(next((folder / "demo" / "raw" / "rbc").glob("*.png")))
+    for size in (40, 64, 96, 97):
+        image.resize((size, 20)).save(tmp_path / f"{size}.png")
+    notes = " ".join(answers(model, tmp_path, out=tmp_path / "out")[1].notes)
+    assert "1 of 4 images are much larger than all that the classifier learned from (64 to 64 px along" in notes
+    assert "e.g. 97.png with 97 px" in notes and "if they show many cells, give their boxes" in notes
+    assert "1 of 4 images are much smaller than all that the classifier learned from" in notes and "40.png" in notes
+    unknown = replace(model, about=replace(model.about, sides=(0, 0)))  # made when that was not kept
+    assert not answers(unknown, tmp_path, out=tmp_path / "out")[1].notes
+
+
+def test_a_classifier_of_regions_says_so_where_it_gets_whole_images(made, tmp_path):
+    raw = shutil.copytree(made[0] / "demo" / "raw", tmp_path / "raw")
+    rows = [f"{path.relative_to(raw)},{path.parent.name},0,0,20,16" for path in sorted(raw.glob("*/*.png"))]
+    (raw / "regions.csv").write_text("\n".join(["path,label,x0,y0,x1,y1", *rows]))
+    source = DataSpec(raw / "regions.csv", group_pattern=r"([^/]+)__")
+    model = fit(FitRequest(source=source, encoders=("color-stats",), heads=("centroid",), out=tmp_path / "out")).model
+    assert model.about.sides == (20, 20) and model.about.regions
+    assert use_of(model.about, "m") == "bench predict m BOXES.csv --to predictions.csv"
+    assert "regions (boxes of a CSV) of 20 to 20 px" in card(model)
+    assert not answers(model, raw / "regions.csv", out=tmp_path / "out")[1].notes
+    assert load_model(save_model(model, tmp_path / "m")).about == model.about
+    notes = " ".join(answers(model, raw / "rbc", out=tmp_path / "out")[1].notes)
+    assert "12 of 12 images have no box, and the classifier learned from regions of images" in notes
 
 
 def test_some_images_of_another_kind_are_left_out_by_name_and_the_others_answered(made, tmp_path):
