@@ -100,9 +100,9 @@ class Head:
     space: what `bench tune` searches; parameters left out stay at their default. loo: class probabilities of every
     support row by the head learned without it and its group (`Support.groups`), P (m, L, n, K), in closed form or
     nearly, or by fits without its fold of groups; None where there is none. loo_only_chooses: it serves to choose a
-    setting and does not say how good the head is, as it is that of a plainer head or of larger parts. version: raised when the numbers the
-    head gives change, so that results of an older version are never mistaken for current ones; of a head from a file,
-    a digest of that file. gpu: it is solved on `Support.device`.
+    setting and does not say how good the head is, as it is that of a plainer head, or of fits without more than the
+    group. version: raised when the numbers the head gives change, so that results of an older version are never
+    mistaken for current ones; of a head from a file, a digest of that file. gpu: it is solved on `Support.device`.
     papers: whom to cite for it, as authors and year; () where it is common knowledge.
     learn, load: the head fitted to one label vector at one setting, which scores any rows, and the same made of its
     state; the probabilities are those of `scores` to rounding. Without them the support is kept and `scores` asked.

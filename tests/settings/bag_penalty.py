@@ -26,9 +26,9 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from bench.embeddings.embed import DataSpec, embed, prepare
-from bench.heads.left_out import MAX_FOLDS, fold_of
 from bench.fitting.scaling import scale_rows
 from bench.heads.choice import PRIOR
+from bench.heads.left_out import MAX_FOLDS, fold_of
 from bench.heads.temperature import fit_temperature
 from bench.report.pages.markdown import table_lines
 from bench.studies.granularity.bags import Bags
