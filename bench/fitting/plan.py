@@ -242,7 +242,9 @@ def _able_draws(sweep: Sweep, level: Level) -> tuple[int, int]:
         return 0, 1
     rows: Iterable[np.ndarray] = _supports_of(sweep, level)
     group, y = sweep.group_number, sweep.y
-    if level.per == "class" and sweep.protocol.support_groups == "spread" and _equal_groups(group, y):
+    protocol = sweep.protocol
+    in_turn = level.per == "class" and protocol.support_groups == "spread" and protocol.shot_unit == "instance"
+    if in_turn and _equal_groups(group, y):
         rows = (split.train for repeat in sweep.plan.repeats for split in repeat)
     able = (may_leave_out(group[some], y[some], K) for some in rows)
     if level.per == "class":

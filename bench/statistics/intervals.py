@@ -71,7 +71,7 @@ def differences(spread: Spread, reference: int, others: np.ndarray, level: float
     """Return one score minus others, by Student's t; where the two never differ (0, 0, 0, 1).
 
     A difference that is the same in every group and draw has no variance: its limits are itself, and p is that of the
-    sign test over as many groups as there are degrees of freedom.
+    two-sided sign test over one group more than there are degrees of freedom.
     """
     others = np.asarray(others, int)
     gap = spread.mean[reference] - spread.mean[others]
