@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .errors import EncoderError
 from .spec import EncoderSpec, LoadedEncoder, Placement
 
 USER_MODULE = "encoders_user_"  # how the names of the modules begin that are made of such files
+ROUNDING = 0.02  # of a vector's length: more than a network in half precision differs by between sizes of a batch
 
 
 @contextmanager
@@ -47,15 +50,37 @@ def _guarded_build(
     def built(spec: EncoderSpec, placement: Placement) -> LoadedEncoder:
         with blamed_on(file, "when it was loaded"):
             loaded = build(spec, placement)
+        asked_twice = False
 
-        def encode(images: Any) -> Any:
+        def vectors_of(images: Sequence[Any]) -> Any:
             shapes = ", ".join(sorted({str(getattr(image, "shape", "?")) for image in images}))
             with blamed_on(file, f"when it was given {len(images)} images of shape {shapes}"):
-                return loaded.encode(images)
+                # Copies: other encoders get the same images, and what works on its image in place would change theirs.
+                return loaded.encode([image.copy() for image in images])
+
+        def encode(images: Sequence[Any]) -> Any:
+            nonlocal asked_twice
+            vectors = vectors_of(images)
+            if not asked_twice and len(images):
+                _check_same(vectors[-1], vectors_of(images[-1:])[0], spec.name, file)
+                asked_twice = True
+            return vectors
 
         return replace(loaded, encode=encode)
 
     return built
+
+
+def _check_same(first: np.ndarray, again: np.ndarray, name: str, file: Path) -> None:
+    """Refuse two vectors (d,) of one image, made in a batch and alone, that differ by more than rounding."""
+    first, again = np.asarray(first, np.float64), np.asarray(again, np.float64)
+    if first.shape == again.shape and not np.linalg.norm(first - again) > ROUNDING * np.linalg.norm(first):
+        return  # also where one of them is NaN, which is refused for itself
+    raise EncoderError(
+        f"Got two vectors of one image from encoder '{name}' of {file}: one in a batch, and another for the image by "
+        "itself. Expected a vector that depends on its image alone. Set the seed of what is drawn at random for every "
+        "image, keep nothing between calls, and call .eval() on a network, for its dropout and batch norms."
+    )
 
 
 def _place(error: BaseException, file: Path, function: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 HEAD = "from encoders import descriptor\n\n\n@descriptor('mine', dim=2)\ndef mine(image):\n"
@@ -52,3 +53,37 @@ def test_a_corrected_file_is_run_again(bench, data, tmp_path):
     (tmp_path / "mine.py").write_text(HEAD + "    return [1, image.mean()]\n")
     code, text = bench("extract", *data, "--encoder", "mine.py:mine")
     assert code == 0 and "6 made" in text
+
+
+def test_a_function_that_changes_its_image_changes_no_vector_of_another_encoder(bench, data, tmp_path):
+    (tmp_path / "mine.py").write_text(HEAD + "    image -= image.min()\n    return image.mean((0, 1))[:2]\n")
+    vectors = []
+    for out, names in (("together", "mine.py:mine,color-stats"), ("alone", "color-stats")):
+        assert bench("extract", *data, "--out", tmp_path / out, "--encoder", names)[0] == 0
+        to = tmp_path / f"{out}.npz"
+        assert bench("export", *data, "--out", tmp_path / out, "--encoder", "color-stats", "--to", to)[0] == 0
+        vectors.append(np.load(to)["embedding"])
+    assert np.array_equal(*vectors)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "    return np.random.rand(2)\n",
+        "    seen.append(1)\n    return [image.mean(), 100 * len(seen)]\n",
+    ],
+)
+def test_a_function_that_gives_an_image_two_vectors_is_refused(bench, data, tmp_path, body):
+    (tmp_path / "mine.py").write_text("import numpy as np\n\nseen = []\n" + HEAD + body)
+    code, text = bench("extract", *data, "--encoder", "mine.py:mine")
+    assert code == 2 and "Got two vectors of one image" in text, text
+
+
+def test_a_network_whose_vector_depends_on_its_batch_is_refused(bench, data, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\n" + REGISTER + "def build(spec, placement):\n    return LoadedEncoder(spec, encode, '')\n\n\n"
+        "def encode(images):\n    x = np.stack([i.reshape(-1) for i in images]).astype('float32')\n"
+        "    return x - (x.mean(0) if len(x) > 1 else 0)\n"
+    )
+    code, text = bench("extract", *data, "--encoder", "mine.py:mine")
+    assert code == 2 and "call .eval()" in text, text
