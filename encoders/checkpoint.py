@@ -72,11 +72,12 @@ def is_checkpoint(name: str) -> bool:
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint, tensors: Mapping[str, np.ndarray], card: str) -> None:
     """Write an encoder to a folder, what tells of it last: without encoder.json a folder is no encoder."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).unlink(missing_ok=True)
-    save_file({name: np.asarray(array, order="C") for name, array in sorted(tensors.items())}, folder / WEIGHTS)
+    # Not save_file, whose files only their owner may read, and a folder of an encoder is given to others.
+    (folder / WEIGHTS).write_bytes(save({n: np.asarray(array, order="C") for n, array in sorted(tensors.items())}))
     (folder / CARD).write_text(card, encoding="utf-8")
     about = {"format": FORMAT, "weights": local_weights(str(folder / WEIGHTS))[1], **asdict(checkpoint)}
     text = json.dumps(about, indent=1, sort_keys=True)

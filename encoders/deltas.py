@@ -24,7 +24,7 @@ STEPS = 127  # either side of 0
 
 def write_delta(path: Path, before: Mapping[str, torch.Tensor], after: Mapping[str, torch.Tensor]) -> None:
     """Write what leads from some tensors to others of the same names and shapes."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     made: dict[str, torch.Tensor] = {}
     for name in sorted(after):
@@ -39,7 +39,7 @@ def write_delta(path: Path, before: Mapping[str, torch.Tensor], after: Mapping[s
         made[name] = (difference / each.clamp_min(1e-30)).round().clamp(-STEPS, STEPS).char()
         made[name + SCALE] = scale
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.contiguous() for name, tensor in made.items()}, path)
+    path.write_bytes(save({name: tensor.contiguous() for name, tensor in made.items()}))
 
 
 def with_delta(state: Mapping[str, torch.Tensor], delta: str, name: str) -> dict[str, torch.Tensor]:

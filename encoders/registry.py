@@ -23,7 +23,7 @@ import numpy as np
 
 from .checkpoint import checkpoint_spec, is_checkpoint
 from .encode import check_finite
-from .errors import EncoderError, did_you_mean
+from .errors import EncoderError, did_you_mean, meant_path
 from .options import COMMON_READERS, IMAGE_READERS, OPTIONS, common_defaults, read_options, split_alias, split_options
 from .panels import FORMERLY, PANELS
 from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
@@ -161,7 +161,8 @@ def _entry(name: str) -> Entry:
         own = ", ".join(PANELS[panel])
         raise EncoderError(f"Got '{name}', a panel, where one encoder is wanted; name one of {own}.")
     if name not in _ENTRIES:
-        raise EncoderError(f"Got encoder '{name}'{did_you_mean(name, names()) or '.'} `bench encoders` lists all.")
+        hint = meant_path(name) or did_you_mean(name, names()) or "."
+        raise EncoderError(f"Got encoder '{name}'{hint} `bench encoders` lists all.")
     return _ENTRIES[name]
 
 

@@ -121,9 +121,16 @@ def test_random_weights_make_a_control_of_any_network() -> None:
         ("hf-hub:nobody", "expected hf-hub:ORG/MODEL"),
         ("open_clip:ViT-B-32", "expected open_clip:MODEL/TAG"),
         ("nowhere.py:mine", "there is no file"),
+        ("mine.py", "expected mine.py:NAME"),
+        ("vectors.csv", "write file:vectors.csv"),
+        ("cells.encoder", "which is a folder here. If it holds an encoder, write ./cells.encoder."),
     ],
 )
-def test_a_mistake_is_answered_with_the_value_and_what_was_expected(text: str, expected: str) -> None:
+def test_a_mistake_is_answered_with_the_value_and_what_was_expected(
+    text: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("cells.encoder").mkdir()
     with pytest.raises(EncoderError) as caught:
         resolve(text)
     assert expected in str(caught.value)

@@ -81,6 +81,7 @@ def pretrain(
     """
     start = time.perf_counter()
     check_folder(request.to)
+    before = _weights_in(request.to)
     method = find_method(request)
     ready = method.prepare(request.settings or method.settings(), request.size, request.color)
     material = read_material(request.source, ready.policy, request.most, workers, on_progress, beside=request.to.parent,
@@ -92,10 +93,13 @@ def pretrain(
     )  # fmt: skip
     made = {"command": command, "method": request.method}
     learned = make_encoder(request.to, ready, material, tools, licence=request.licence, made=made)
+    replaced = () if before in (None, _weights_in(request.to)) else (
+        f"{request.to} held an encoder with other weights, which this one has replaced",
+    )  # fmt: skip
     return Pretrained(
         folder=request.to, instances=len(material.crops.pixels), images=material.images, dim=learned.dim,
         seconds=time.perf_counter() - start, figures=dict(learned.figures), facts=learned.facts,
-        notes=(*material.notes, *in_both(material.crops, material.labelled), *learned.notes),
+        notes=(*material.notes, *in_both(material.crops, material.labelled), *learned.notes, *replaced),
         problems=material.problems,
     )  # fmt: skip
 
@@ -212,6 +216,14 @@ def check_folder(folder: Path) -> None:
                 f"Got --to {folder}, which holds {strange[0]}; expected a new folder, or one of an encoder made here."
             )
     check_writable(folder / CARD)
+
+
+def _weights_in(folder: Path) -> str | None:
+    """Return the SHA-256 of the weights of the encoder in a folder; None where there is none."""
+    if not (folder / FILE).is_file() or not (folder / WEIGHTS).is_file():
+        return None
+    with (folder / WEIGHTS).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def data_digest(crops: Crops) -> str:

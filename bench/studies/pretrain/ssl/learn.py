@@ -143,8 +143,18 @@ def learn_network(start: Start, crops: Crops, tools: Tools, team: Team) -> Learn
         f"{'' if start.teacher is None else taught_by(start.teacher)}",
         facts=facts_of(history), figures=figures_of(history),
         made={**asked, "learning_rate": rate, "weights_at_first": backbone.weights, "history": rows_of(history)},
-        notes=(problem,) if problem else (),
+        notes=tuple(note for note in (problem, smaller_batch(settings.batch, len(pixels))) if note),
     )  # fmt: skip
+
+
+def smaller_batch(batch: int, instances: int) -> str:
+    """Return what to know where batches are smaller than asked for, or ""."""
+    if batch <= instances:
+        return ""
+    return (
+        f"Every batch had {instances:,} instances, which are all that there are, and not the {batch:,} of --batch. "
+        "Expect little of so few: add images, or parts of them by --instances tiles:64 or segments"
+    )
 
 
 def encoded(

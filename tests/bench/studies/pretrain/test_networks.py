@@ -59,6 +59,13 @@ def test_a_network_is_learned_watched_and_taken_by_a_run(bench, pool, tmp_path):
     assert "started from ./mine" in Path("more/README.md").read_text()
 
 
+def test_a_batch_above_the_pool_is_told_with_what_it_was(bench, pool, tmp_path):
+    code, text = bench("pretrain", "--data", "pool", "--to", "mine", *ASKED, "--batch", 64)
+    said = "Every batch had 24 instances, which are all that there are, and not the 64 of --batch."
+    assert code == 0 and said in text and said in Path("mine/README.md").read_text(), text
+    assert "Every batch" not in bench("pretrain", "--data", "pool", "--to", "other", *ASKED)[1]
+
+
 def test_labelled_images_that_are_also_learned_from_are_told(bench, pool, tmp_path):
     shutil.copy(pool / "00.png", tmp_path / "raw" / "dark" / "again.png")
     code, text = bench("pretrain", "--data", "pool", "--to", "mine", *ASKED, "--labels", "raw")

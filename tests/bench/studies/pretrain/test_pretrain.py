@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -67,6 +68,18 @@ def test_the_same_images_give_the_same_encoder_whatever_the_workers_and_their_pl
     assert keys[0] == keys[1]
     assert bench("pretrain", "--data", pool, "--to", folder, *ASKED, "--seed", 1)[0] == 0
     assert resolve(str(folder)).key != keys[0]
+
+
+def test_an_encoder_in_whose_place_another_is_written_is_told_and_others_may_read_it(bench, pool, tmp_path):
+    before = os.umask(0o022)
+    try:
+        said = [bench("pretrain", "--data", pool, "--to", tmp_path / "mine", *ASKED)[1] for _ in range(2)]
+    finally:
+        os.umask(before)
+    assert not any("replaced" in text for text in said)  # the second one is the same
+    assert os.name == "nt" or {oct(path.stat().st_mode & 0o777) for path in (tmp_path / "mine").iterdir()} == {"0o644"}
+    code, text = bench("pretrain", "--data", pool, "--to", tmp_path / "mine", *ASKED, "--words", 9)
+    assert code == 0 and "held an encoder with other weights, which this one has replaced" in text
 
 
 def test_at_most_so_many_are_read_and_the_same_ones_beside_others(bench, pool, tmp_path):
