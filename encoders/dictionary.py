@@ -23,6 +23,7 @@ from .weights import mismatch, read_state_dict, state_digest, unchanged
 if TYPE_CHECKING:
     import torch
 
+AT_ONCE = 2**29  # numbers of a map over patches, words and images, on a CPU: 2 GB, of which a product holds a few
 FLOOR = (10 / 255) ** 2  # a variance of pixels, 0 to 1, below which a patch is mostly noise
 MOST = {"words": 8192, "patch": 32, "grid": 8}
 
@@ -82,11 +83,25 @@ def module_of(state: Mapping[str, torch.Tensor], grid: int, threshold: float) ->
             self.register_buffer("bias", state["bias"].clone())
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if x.is_cuda or torch.compiler.is_compiling() or torch.jit.is_tracing():
+                return self.pooled(x, slice(None)).flatten(1)  # a GPU says when its memory is full
+            at_once = AT_ONCE // (2 * x.shape[2] * x.shape[3])  # words times images
+            if len(x) * len(self.weight) <= at_once:
+                return self.pooled(x, slice(None)).flatten(1)
+            return torch.cat([self.in_blocks(image, max(1, at_once)) for image in x.split(1)])
+
+        def in_blocks(self, image: torch.Tensor, words: int) -> torch.Tensor:
+            # The vector (1, 2 K G^2) of one image (1, 3, S, S), whose maps are made for so many words at a time.
+            starts = range(0, len(self.weight), words)
+            halves = [self.pooled(image, slice(start, start + words)).chunk(2, 1) for start in starts]
+            return torch.cat([half[side] for side in (0, 1) for half in halves], 1).flatten(1)
+
+        def pooled(self, x: torch.Tensor, words: slice) -> torch.Tensor:
             mean = avg_pool2d(x.mean(1, keepdim=True), patch, 1)
             square = avg_pool2d((x * x).mean(1, keepdim=True), patch, 1)
             scale = torch.rsqrt((square - mean * mean).clamp_min(0) + FLOOR)
-            a = conv2d(x, self.weight) * scale + self.bias[:, None, None]
+            a = conv2d(x, self.weight[words]) * scale + self.bias[words, None, None]
             both = torch.cat([relu(a - threshold), relu(-a - threshold)], 1)
-            return adaptive_avg_pool2d(both, grid).flatten(1)
+            return adaptive_avg_pool2d(both, grid)
 
     return PatchDictionary().eval()

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from encoders import EncoderError, Preprocess, as_rgb, fit_input, resolve
+from encoders import EncoderError, Preprocess, as_rgb, dictionary, fit_input, resolve
 from encoders.checkpoint import Checkpoint, is_checkpoint, write_checkpoint
 from encoders.dictionary import FLOOR
 
@@ -61,6 +62,29 @@ def test_a_vector_is_what_the_header_says_and_depends_on_its_image_alone(folder:
     assert vectors.dtype == np.float32 and vectors.shape == (4, 2 * K * 4) == (4, encoder.spec.dim)
     np.testing.assert_allclose(vectors, [by_hand(image) for image in inputs], atol=2e-4)
     assert (encoder.encode(inputs[2:3]) == vectors[2:3]).all()
+
+
+@pytest.mark.parametrize("words", [0.5, 2, 4])
+def test_words_that_take_too_much_memory_for_all_at_once_are_taken_some_at_a_time(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, words: float
+) -> None:
+    at_once = int(2 * S * S * words)
+    monkeypatch.setattr(dictionary, "AT_ONCE", at_once)
+    conv2d, largest = torch.nn.functional.conv2d, []
+
+    def watched(*what: Any) -> torch.Tensor:
+        made = conv2d(*what)
+        largest.append(2 * made.numel())
+        return made
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", watched)
+    encoder = resolve(str(folder)).load()
+    policy = encoder.spec.preprocess
+    inputs = [fit_input(as_rgb(image, policy), policy) for image in pictures()]
+    vectors = encoder.encode(inputs)
+    np.testing.assert_allclose(vectors, [by_hand(image) for image in inputs], atol=2e-4)
+    assert (encoder.encode(inputs[2:3]) == vectors[2:3]).all()
+    assert max(largest) <= max(at_once, 2 * S * S)
 
 
 def test_a_folder_is_named_by_its_content_and_its_options(folder: Path, tmp_path: Path) -> None:
