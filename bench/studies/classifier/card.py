@@ -27,7 +27,7 @@ from bench.report.pages.model import (
 from bench.report.pages.numbers import chance, decimal, points, rate
 from bench.statistics.conformal import groups_to_tell
 from bench.studies.classifier.advice import measured, of_cells
-from bench.studies.classifier.encoder import is_outside
+from bench.studies.classifier.encoder import is_outside, must_be_typed
 from bench.studies.classifier.model import About, Model
 from bench.text import counted
 
@@ -53,10 +53,14 @@ def card(model: Model) -> str:
 
 def use_of(about: About, folder: str) -> str:
     """Return the command that uses a classifier; what is yours to name is in capitals."""
-    vectors = " --encoder file:NEW.parquet" if is_outside(about) else ""
+    encoder = ""
+    if is_outside(about):
+        encoder = " --encoder file:NEW.parquet"
+    elif must_be_typed(about):
+        encoder = f" --encoder {shlex.quote(about.encoder)}"
     cells = CELLS.get(about.instances.partition(":")[0], "")
     images = "BOXES.csv" if about.regions else "IMAGES"
-    return f"bench predict {shlex.quote(folder)} {images}{cells}{vectors} --to predictions.csv"
+    return f"bench predict {shlex.quote(folder)} {images}{cells}{encoder} --to predictions.csv"
 
 
 def expectation(model: Model) -> Words:

@@ -19,6 +19,12 @@ def is_outside(about: About) -> bool:
     return about.encoder.startswith(f"{OUTSIDE}:")
 
 
+def must_be_typed(about: About) -> bool:
+    """Return whether the encoder's name leads to code, a file or a download, so that a user has to name it."""
+    base, _, options = about.encoder.partition("@")
+    return base not in names() or "weights=" in options
+
+
 def encoder_of(about: About, typed: str | None = None, *, dim: int | None = None) -> EncoderSpec:
     """Return the encoder that a classifier was made with. typed: what the user calls it, None to go by its own name.
 
@@ -28,13 +34,11 @@ def encoder_of(about: About, typed: str | None = None, *, dim: int | None = None
     """
     if is_outside(about):
         return _new_vectors(about, typed, dim)
-    if typed is None:
-        base, _, options = about.encoder.partition("@")
-        if base not in names() or "weights=" in options:
-            raise BenchError(
-                f"Got a classifier made with the encoder '{about.encoder}', which is not in the catalogue; expected a "
-                f"name, as it may be code, a file or a download. If you trust it: --encoder '{about.encoder}'."
-            )
+    if typed is None and must_be_typed(about):
+        raise BenchError(
+            f"Got a classifier made with the encoder '{about.encoder}', which is not in the catalogue; expected a "
+            f"name, as it may be code, a file or a download. If you trust it: --encoder '{about.encoder}'."
+        )
     spec = resolve(typed or about.encoder)
     if spec.key != about.encoder_key:
         raise BenchError(

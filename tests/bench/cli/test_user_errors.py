@@ -87,3 +87,15 @@ def test_a_network_whose_vector_depends_on_its_batch_is_refused(bench, data, tmp
     )
     code, text = bench("extract", *data, "--encoder", "mine.py:mine")
     assert code == 2 and "call .eval()" in text, text
+
+
+def test_the_command_that_fit_prints_names_an_encoder_that_predict_wants_to_be_named(bench, data, tmp_path):
+    (tmp_path / "mine.py").write_text(HEAD + "    return image.mean((0, 1))[:2]\n")
+    code, text = bench("fit", *data, "--encoder", "short=mine.py:mine", "--head", "centroid", "--save", "a.model")
+    said = "bench predict a.model IMAGES --encoder mine.py:mine --to predictions.csv"
+    assert code == 0 and f"Next: {said}" in " ".join(text.split()), text
+    assert "IMAGES --encoder mine.py:mine --to" in (tmp_path / "a.model" / "README.md").read_text()
+    words = said.replace("IMAGES", str(data[1])).split()[1:]
+    code, text = bench(*words)
+    assert code == 0, text
+    assert "--encoder" not in bench("fit", *data, "--encoder", "color-stats", "--head", "centroid", "--save", "b.model")[1].partition("Next")[2]
