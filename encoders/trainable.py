@@ -48,6 +48,8 @@ def why_not_trainable(spec: EncoderSpec) -> str:
     """Return why the network of an encoder cannot be trained here, "" where it can. Imports no torch."""
     if spec.weights == "none":
         return "it is a descriptor, which has no weights"
+    if spec.source == "checkpoint:network":
+        return "it is a folder of `bench pretrain`, and only networks that are named by timm are trained further"
     if spec.source.partition(":")[0] not in SOURCES:
         return "it is no network that timm builds"
     if spec.precision != "float32" or spec.backend != "torch":

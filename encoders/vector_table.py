@@ -22,6 +22,12 @@ BOX = ("x0", "y0", "x1", "y1")
 PLACES = ("path", "instance", *BOX)
 UNREAD = ("label", "group", "split")
 VECTOR = "embedding"
+#: Names, in lower case, of what says which row or class it is, and is no measurement: as part of the vector it would
+#: tell the answer, as files are often sorted by class.
+KEYS = frozenset(
+    "class classes class_id classid class_name cls category target targets labels label_id labelid cell_type celltype "
+    "id index row fold imagenumber objectnumber image_number object_number image_id object_id".split()
+)
 INDEX = "__index_level_"  # what pandas calls its row numbers in Parquet
 HELD = 64_000_000  # bytes of rows that are in memory at once
 LARGEST_DIM = 100_000
@@ -76,6 +82,12 @@ def check_columns(name: str, columns: Sequence[str], textual: Mapping[str, str])
             raise EncoderError(
                 f"Got column {column!r} of {textual[column]} in {name}; expected numbers in every column but "
                 f"{', '.join((*PLACES, *UNREAD))}. Leave it out of the file."
+            )
+        lower = column.lower()
+        if lower in KEYS or lower.startswith("metadata_") or (lower != column and lower in (*PLACES, *UNREAD)):
+            raise EncoderError(
+                f"Got column {column!r} in {name}, which by its name tells a class or numbers the rows, and would be a "
+                "part of the vector; expected measurements. Leave it out of the file, or rename it if it is one."
             )
     if not vector:
         raise EncoderError(f"Got {name} without a column of numbers; expected those of the vector.")

@@ -91,6 +91,10 @@ TABLES = {
     "no numbers": (lambda: wide()[["path"]], "without a column of numbers"),
     "text": (lambda: wide(stain="HE"), "Got column 'stain' of .*; expected numbers"),
     "row numbers": (lambda: wide().rename(columns={"u": "Unnamed: 0"}), "which looks like row numbers"),
+    **{
+        f"{name} as a number": (lambda name=name: wide(**{name: [0, 0, 1, 1]}), f"Got column '{name}' .* which by its name tells a class or numbers")
+        for name in ("class", "Target", "Label", "cell_type", "ImageNumber", "Metadata_Well", "index")
+    },
     "half a box": (lambda: wide(x0=1, y0=1), "Got a box without x1, y1"),
 }  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,11 @@ def test_what_cannot_be_trained_says_why(name, why):
     assert why in why_not_trainable(spec)
     with pytest.raises(EncoderError, match=f"Got encoder '.*' to be fine-tuned; .*{why}"):
         load_trainable(spec)
+
+
+def test_a_folder_of_a_network_is_not_called_one_that_timm_does_not_build():
+    folder = replace(resolve("efficientnet-lite0"), source="checkpoint:network")
+    assert "a folder of `bench pretrain`" in why_not_trainable(folder)
 
 
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite0@size=64,weights=random", *TINY, "dino"])
