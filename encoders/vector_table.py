@@ -24,10 +24,11 @@ UNREAD = ("label", "group", "split")
 VECTOR = "embedding"
 #: Names, in lower case, of what says which row or class it is, and is no measurement: as part of the vector it would
 #: tell the answer, as files are often sorted by class.
-KEYS = frozenset(
-    "class classes class_id classid class_name cls category target targets labels label_id labelid cell_type celltype "
-    "id index row fold imagenumber objectnumber image_number object_number image_id object_id".split()
-)
+KEYS = frozenset({
+    "class", "classes", "class_id", "classid", "class_name", "cls", "category", "target", "targets", "labels",
+    "label_id", "labelid", "cell_type", "celltype", "id", "index", "row", "fold", "imagenumber",
+    "objectnumber", "image_number", "object_number", "image_id", "object_id",
+})  # fmt: skip
 INDEX = "__index_level_"  # what pandas calls its row numbers in Parquet
 HELD = 64_000_000  # bytes of rows that are in memory at once
 LARGEST_DIM = 100_000
