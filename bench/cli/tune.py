@@ -79,7 +79,7 @@ def _show(result: Tuned, scale_by: str) -> None:
     published = result.trials[result.trials["default"]].iloc[0]
     both = (("published", result.published, published), ("tuned", result.tuned, result.setting))
     for what, compared, setting in both:
-        values = (f"{setting[key]:.4g}" if key in setting else "" for key in parameters)
+        values = (_shown(setting[key]) if key in setting else "" for key in parameters)
         table.add_row(what, scale_by, *compared.texts(), *values)
     history = make_table("trial", "state", "draws", "log loss", "balanced accuracy")
     best = result.trials.sort_values(["state", "balanced_accuracy"], ascending=[True, False]).head(SHOWN)
@@ -99,6 +99,11 @@ def _show(result: Tuned, scale_by: str) -> None:
     console.print(verdict(result))
     before = len(result.trials) - result.made
     console.print(f"{before} trials reused, {result.made} made; full results: {result.folder / 'report.md'}")
+
+
+def _shown(value: Any) -> str:
+    """Return the value of a setting; some are words or whole numbers, as the metric of centroid."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _row(what: str, scale_by: str, score: SettingScore, setting: Any, parameters: Sequence[str]) -> dict[str, Any]:

@@ -222,3 +222,10 @@ def test_the_verdict_says_when_an_interval_includes_no_gain(data, tmp_path):
     assert "includes no gain" not in verdict(replace(result, gain=(0.03, 0.02, 0.04)))
     assert "too few for an interval" in verdict(replace(result, gain=(0.03, np.nan, np.nan)))
     assert "No setting that was tried did better" in verdict(replace(result, published_is_best=True))
+
+
+def test_a_setting_that_is_a_word_or_a_whole_number_is_printed_as_it_is(bench, data, tmp_path):
+    words = ("--data", data, "--group-pattern", r"([^/]+)__", "--encoder", "thumbnail", "--trials", 3, "--draws", 2)
+    for head, said in (("centroid", "cosine"), ("xgboost", "40 ")):
+        code, text = bench("tune", *words, "--head", head, "--shots", 2, "--out", tmp_path / "r")
+        assert code == 0 and said in text and "Traceback" not in text, text
