@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import console, progress_bars
+from bench.cli.console import console, print_data, progress_bars
 from bench.cli.options.data import DataOptions, ReadOptions
 from bench.cli.options.encoders import Encoders, encoder_names, one_of
 from bench.cli.options.output import DEFAULT_OUT, Out, To
@@ -64,6 +64,7 @@ def export(
             "`bench extract` with the same --data, --instances, --encoder and --out."
         )
     count = export_embeddings(prepared.instances, prepared.store, key, to)
+    print_data(prepared.dataset, prepared.dataset.notes)
     console.print(f"{count:,} embeddings written to {to}, with path, label, group, split and box of each")
 
 

@@ -99,3 +99,15 @@ def test_the_command_that_fit_prints_names_an_encoder_that_predict_wants_to_be_n
     code, text = bench(*words)
     assert code == 0, text
     assert "--encoder" not in bench("fit", *data, "--encoder", "color-stats", "--head", "centroid", "--save", "b.model")[1].partition("Next")[2]
+
+
+def test_what_is_not_in_an_export_is_told(bench, data, tmp_path):
+    folder = data[1]
+    (folder / "a" / "bad.png").write_bytes(b"no")
+    table = tmp_path / "part.csv"
+    paths = sorted(folder.glob("*/[0-9].png"))
+    table.write_text("path,label\n" + "".join(f"{path},{'' if path.stem == '2' else path.parent.name}\n" for path in paths))
+    for source, said in ((folder, "Skipped a/bad.png"), (table, "2 of 6 rows of part.csv have no label and were left out")):
+        assert bench("extract", "--data", source, "--encoder", "color-stats")[0] == 0
+        code, text = bench("export", "--data", source, "--encoder", "color-stats", "--to", tmp_path / "x.npz")
+        assert code == 0 and said in text, text
