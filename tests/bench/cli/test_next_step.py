@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench.cli.next_step import Evidence, after_run, evidence_of, levels, proposal, verdict
+from bench.cli.next_step import Evidence, after_run, evidence_of, levels, proposal, take_home, verdict
 from bench.statistics.comparison import RANK_FROM
 from bench.statistics.intervals import T_FROM
 
@@ -107,6 +107,17 @@ def test_after_a_run_comes_what_was_not_asked_yet():
     assert after_run(slides, typed, KNOWN).endswith("--noise 0,0.2 --leak")
     assert after_run(many, typed, KNOWN).endswith("bench leaderboard --out o")
     assert after_run(slides, {**typed, "--leak": []}, KNOWN).endswith("bench leaderboard --out o")
+
+
+def test_a_classifier_is_not_proposed_of_encoders_that_only_say_what_a_score_rests_on():
+    known = ["--data", "--encoder", "--save"]
+    typed = {"--data": ["d"], "--encoder": ["dino,dino@intervene=shuffle", "grey=dino@color=grey", "dino@size=96"]}
+    assert take_home(typed, known, "r", {"dino@intervene=shuffle", "grey"}) == (
+        "bench fit --data d --save cells.model --encoder dino,dino@size=96"
+    )
+    only = {"--data": ["d"], "--encoder": ["dino@intervene=shuffle"]}
+    assert take_home(only, known, "r", {"dino@intervene=shuffle"}) == "bench fit --data d --save cells.model"
+    assert take_home(typed, known, "r").startswith("bench fit --data d --encoder dino,dino@intervene=shuffle")
 
 
 def test_the_last_lines_of_the_commands_can_be_typed(bench, save_png, tmp_path):
