@@ -119,6 +119,8 @@ def sentences(context: ReportContext) -> list[Inline]:
 def _alike(context: ReportContext, rows: list[Row]) -> Words:
     """Return how many methods may be the best as well."""
     ranked = [row for row in rows if not isnan(row["rank_low"])]
+    if len(rows) == 1:
+        return say("It is the only method here, so there is nothing to compare it with.")
     if not ranked:
         why = context.run.board.empty.get("rank_low", "there is nothing to compare")
         return say("It is not known which of the {count} is truly the best: {why}.",

@@ -119,6 +119,11 @@ def test_diagnostics_raise_no_flag_but_random_networks_do_as_baselines():
     assert "random-vit" in raised["solvable-by-appearance"] and "2.0 points behind" in raised["saturated"]
 
 
+def test_of_a_single_method_nothing_is_said_of_the_luck_of_being_the_best():
+    assert "Being the best of many" in inline(summary(board(0.85, 0.5)))
+    assert inline(summary(board(0.85, 0.5).head(1))).endswith("with knn, 85.0 [82-88].")
+
+
 def test_a_table_of_diagnostics_alone_is_said_to_be_one():
     table = board(0.85, 0.5).assign(role="diagnostic")
     assert "no row is called the best" in only_diagnostics(table)["only-diagnostics"]
