@@ -30,6 +30,10 @@ def say_next(
         return
     from bench.cli import next_step
 
+    if next_step.typed_options(speech.context).get("--split") == ["source"]:  # sources are held out, not slides
+        from bench.protocol.split_kinds import regroup
+
+        table = regroup(table, "source")
     evidence = next_step.evidence_of(table, classes)
     typed, known = next_step.typed_options(speech.context), next_step.options_of(speech.context, "run")
     shots = ",".join(map(str, next_step.levels(evidence)))

@@ -164,6 +164,18 @@ def test_no_run_is_proposed_of_what_none_can_be_made(bench, save_png, tmp_path, 
     assert code == 2 and said in text
 
 
+def test_where_sources_are_held_out_the_verdict_counts_sources_and_no_official_side(bench, save_png, tmp_path):
+    rows = ["path,label,group,source,split"]
+    for label in "ab":
+        for i in range(6):
+            save_png(tmp_path / f"{label}{i}.png", seed=100 * ord(label) + i)
+            rows.append(f"{label}{i}.png,{label},s{i},lab{i % 3},{'train' if i < 3 else 'test'}")
+    (tmp_path / "labs.csv").write_text("\n".join(rows))
+    code, text = bench("run", "--data", "labs.csv", "--split", "source", "--encoder", "texture", "--head", "centroid",
+                       "--shots", 1, "--draws", 2, "--workers", 1, "--no-baselines", "--no-report")  # fmt: skip
+    assert code == 0 and "12 images of 3 groups cannot tell encoders apart; about 7 more groups per class" in text, text
+
+
 def test_classes_on_one_side_of_an_official_split_are_warned_of(bench, save_png, tmp_path):
     for i in range(8):
         save_png(tmp_path / f"{i}.png", seed=i)
