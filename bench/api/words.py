@@ -21,6 +21,7 @@ PARAMETERS = {
 }  # fmt: skip
 _OPTION = re.compile(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)(?![\w-])")
 _VALUE = re.compile(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*) (?='[^']*'(?!\w))")  # one in quotes, which is no prose
+_PLACE = re.compile(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*) (?=[A-Z]{3,}\b)")  # one in capitals, to be filled in
 _COMMAND = re.compile(r"(`bench [^`]*`)")  # is typed in a terminal, and stays as it is
 
 
@@ -31,7 +32,8 @@ def in_python(text: str) -> str:
 
 
 def _renamed(text: str) -> str:
-    text = _VALUE.sub(lambda found: f"{parameter(found[1]).partition('=')[0]}=", text)
+    for given in (_VALUE, _PLACE):
+        text = given.sub(lambda found: f"{parameter(found[1]).partition('=')[0]}=", text)
     return _OPTION.sub(lambda found: parameter(found[1]), text)
 
 

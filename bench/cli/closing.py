@@ -30,6 +30,10 @@ def say_next(
         return
     from bench.cli import next_step
 
+    if next_step.typed_options(speech.context).get("--split") == ["source"]:  # sources are held out, not slides
+        from bench.protocol.split_kinds import regroup
+
+        table = regroup(table, "source")
     evidence = next_step.evidence_of(table, classes)
     typed, known = next_step.typed_options(speech.context), next_step.options_of(speech.context, "run")
     shots = ",".join(map(str, next_step.levels(evidence)))
@@ -58,4 +62,16 @@ def say_next(
     console.print(command)
     if after == "run" and not next_step.names_address(typed):
         fitted = next_step.options_of(speech.context, "fit")
-        console.print(f"To classify new images: {next_step.take_home(typed, fitted, run)}")
+        diagnostic = _diagnostic(board)
+        if diagnostic is not None:
+            console.print(f"To classify new images: {next_step.take_home(typed, fitted, run, diagnostic)}")
+
+
+def _diagnostic(board: pd.DataFrame | None) -> set[str] | None:
+    """Return the encoders of a leaderboard that are diagnostics; None where no row is anything else."""
+    from bench.report.tables.rows import is_diagnostic
+
+    if board is None or board.empty:
+        return set()
+    found = is_diagnostic(board)
+    return None if found.all() else set(board.loc[found, "encoder"])

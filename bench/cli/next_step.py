@@ -6,7 +6,7 @@ Pure functions of a dataset table and of what the user typed.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from bench.data.walk import LINKED
 from bench.statistics.comparison import RANK_FROM
 from bench.statistics.intervals import T_FROM
 from bench.storage.buckets.address import is_address, spelled
+from encoders.options import split_alias, split_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,14 +147,19 @@ def after_run(evidence: Evidence, typed: Typed, known: Sequence[str]) -> str:
     return f"Next, join all runs into one leaderboard: {proposal('leaderboard', typed, ['--out'], {})}"
 
 
-def take_home(typed: Typed, known: Sequence[str], run: str) -> str:
+def take_home(typed: Typed, known: Sequence[str], run: str, diagnostic: Collection[str] = ()) -> str:
     """Return the command that makes a classifier of the same images and encoders; it has heads of its own.
 
-    run: the name of the run, which knows in what precision encoders ran where that was measured.
+    run: the name of the run, which knows in what precision encoders ran where that was measured. diagnostic: encoders,
+    as tables call them, that say what a score rests on; nobody wants to classify by them, so they are left out.
     """
     changes: dict[str, str | None] = {"--save": "cells.model", "--head": None, "--name": None}
     if typed.get("--precision") == ["auto"]:
         changes |= {"--encoder": None, "--from": run}
+    elif "--encoder" in typed:
+        names = [name for value in typed["--encoder"] for name in split_names(value)]
+        kept = [name for name in names if not {name, split_alias(name)[0]} & set(diagnostic)]
+        changes |= {"--encoder": ",".join(kept) or None} if kept != names else {}
     return proposal("fit", typed, known, changes)
 
 

@@ -56,8 +56,8 @@ def plan(
     folders = find_runs(out, runs) if runs else [latest_run(out)]
     notes = [] if runs else [f"This is the plan of the latest run, {folders[0].name}"]
     notes += [bring_up_to_date(folder) for folder in folders]
+    print_notes(note.removesuffix(".") for note in notes if note)  # first, as an error is about these runs, too
     found = plan_of(folders, target, cost)
-    print_notes(note.removesuffix(".") for note in notes if note)
     print_rows(found.all_rows())
     right = ("labels now", "score", "x 2", "x 4", "labels needed", "90%")
     table = make_table("encoder", "head", *(make_column(heading, justify="right") for heading in right))

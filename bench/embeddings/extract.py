@@ -40,7 +40,7 @@ class ExtractReport:
         reused, made = sum(self.reused.values()), sum(self.made.values())
         text = f"{reused:,} embeddings reused, {made:,} made"
         if not made and not self.failed:
-            text += "; nothing to do"
+            text += "; nothing to embed"
         if self.set_aside:
             count = len(self.set_aside)
             text += f"; {counted(count, 'damaged shard')} set aside"

@@ -80,7 +80,7 @@ def lacking(draws: Draws, y: np.ndarray, classes: Sequence[str]) -> tuple[str, .
         said = ", ".join(f"{name} in {count}" for name, count in zip(classes, without.tolist(), strict=True) if count)
         if said:
             found.append(
-                f"{labels} labels in all: of {len(own)} draws (seeds x splits) some have no item of a class ({said}); "
+                f"{labels} labels in all: of {len(own)} draws (draws x splits) some have no item of a class ({said}); "
                 "it is tested nevertheless"
             )
     return tuple(found)

@@ -24,7 +24,8 @@ seen. A score that is a quadratic form y'Wy in the labels then has twice the var
 if W is symmetric, and never more: (w_ij + w_ji)^2 <= 2 w_ij^2 + 2 w_ji^2. So deviations are multiplied by the root of 2
 where they are small. From few groups they have a bound, which the true names reach if all answers are right, so the
 multiplication is done on the scale of Student's t: a deviation of z standard deviations becomes
-sqrt(2) z / sqrt(1 + z^2 / F), with F the largest z^2 that the names allow if blocks weigh the same.
+sqrt(2) z / sqrt(1 + z^2 / F), with F the largest z^2 that the names allow if blocks weigh the same. Beyond F (by blocks
+that weigh more than others, or by the luck of the permutations) a deviation stays as it is: none is made smaller.
 """
 
 from __future__ import annotations
@@ -196,7 +197,7 @@ def _widened(score: np.ndarray, blocks: Blocks) -> np.ndarray:
         F += n * (m - 1) ** 2 if m > 1 else (n - 1) * (len(np.unique(blocks.name[own])) - 1)
     deviation = score - score.mean(0)
     z = deviation / np.maximum(deviation.std(0), ROUNDING)
-    return score.mean(0) + deviation * np.sqrt(2 / (1 + z**2 / max(F, 1)))
+    return score.mean(0) + deviation * np.sqrt(np.maximum(2 / (1 + z**2 / max(F, 1)), 1))
 
 
 def _ways(blocks: Blocks) -> float:

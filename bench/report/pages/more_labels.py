@@ -35,6 +35,6 @@ def about(best: Ahead, goal: float) -> str:
     upper = f"{ceil(high):,}" if isfinite(high) else f"more than {AHEAD * now:,.0f}"
     source = f", of at least {counted(slides, 'more slide')}" if slides else ""
     return (
-        f"For {rate(goal)} on new slides, {method} needs about {counted(more, 'more image')} per class{source} "
+        f"For {rate(goal)} on new slides, {method} needs about {counted(more, 'more label')} per class{source} "
         f"(90%: {max(int(low), 1):,} to {upper} per class in all)."
     )

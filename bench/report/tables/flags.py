@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.report.pages.numbers import interval, p_value, points, rate, whole
-from bench.report.tables.rows import cleanest, competing, main_series
+from bench.report.tables.rows import cleanest, competing, is_diagnostic, main_series
 
 BY_APPEARANCE = 0.8  # the share of the skill that a trivial method has as well
 CEILING = 0.98  # an upper limit from which there is nothing left to win
@@ -50,6 +50,17 @@ def flags(board: pd.DataFrame, trivial: set[str], null: float) -> dict[str, str]
         ("saturated", _saturated(rows, baselines)),
     )
     return {name: text for name, text in judged if text}
+
+
+def only_diagnostics(board: pd.DataFrame) -> dict[str, str]:
+    """Return a flag, as `flags` does, where every row of a leaderboard is a diagnostic."""
+    if board.empty or not is_diagnostic(board).all():
+        return {}
+    return {
+        "only-diagnostics": "DIAGNOSTICS, NOT RESULTS: something was taken away from the images of every encoder, or "
+        "its weights are random. Nothing is ranked, and no row is called the best. To see what was lost, run the same "
+        "encoders as they are as well"
+    }
 
 
 def p_of_best(rows: pd.DataFrame) -> pd.Series:

@@ -20,7 +20,7 @@ from bench.report.tables.answers import answers_of
 from bench.report.tables.columns import RowContext
 from bench.report.tables.diagnostics import lost_by
 from bench.report.tables.empty import empty_reasons, no_pairs
-from bench.report.tables.flags import flags
+from bench.report.tables.flags import flags, only_diagnostics
 from bench.report.tables.pairs import COLUMNS as PAIRS
 from bench.report.tables.pairs import pairs_with_best
 from bench.report.tables.resamples import Resamples, resample_rows
@@ -91,7 +91,8 @@ def build_leaderboard(
     )
     board = best_first(board).sort_values(["series", "shots", "noise", "noise_kind"], kind="stable")
     trivial = {name for name, encoder in facts.encoders.items() if encoder.trivial}
-    raised = flags(board, trivial, 1 / len(facts.classes)) | few_training_groups(table, plan, facts.classes)
+    raised = only_diagnostics(board) if not facts.diagnostic else {}
+    raised |= flags(board, trivial, 1 / len(facts.classes)) | few_training_groups(table, plan, facts.classes)
     raised |= {"training-as-it-is": DRAWS_ALIKE} if any(level.draws_alike for level in levels) else {}
     pairs = [part for level in levels for part in level.pairs if len(part)]
     return Leaderboard(

@@ -16,6 +16,8 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import BenchError
+from bench.instances.blank import diagnostic_of
+from bench.protocol.split_kinds import why_diagnostic
 from bench.report.tables.columns import COLUMNS
 from bench.report.tables.fits import ledger_of
 from bench.report.tables.identity import DatasetOfRun, changed_encoders, families, name_datasets
@@ -76,8 +78,11 @@ def find_runs(out: Path, names: Sequence[str]) -> list[Path]:
 
 
 def latest_run(out: Path) -> Path:
-    """Return the folder of the run of <out> whose newest predictions were made last."""
-    return max(find_runs(out, []), key=lambda folder: (_made(folder), folder.name))
+    """Return the folder of the run of <out> whose newest predictions were made last.
+
+    A run that is a diagnostic as a whole, such as the random split of --leak, counts only where there is no other.
+    """
+    return max(find_runs(out, []), key=lambda folder: (not _is_diagnostic(folder), _made(folder), folder.name))
 
 
 def is_run(folder: Path) -> bool:
@@ -118,6 +123,11 @@ def read_board(folder: Path) -> pd.DataFrame:
         missing = BOARD if read_about(folder) else RECORD
         raise BenchError(f"Got {folder}, whose {missing} is missing, or is not what was written there. {AGAIN}")
     return parse_csv(data)
+
+
+def _is_diagnostic(folder: Path) -> bool:
+    facts = read_about(folder).get("facts", {})
+    return bool(why_diagnostic(str(facts.get("split_rule", ""))) or diagnostic_of(str(facts.get("instances", ""))))
 
 
 def _made(folder: Path) -> float:

@@ -124,8 +124,8 @@ def _what(model: Model) -> Iterator[Inline]:
         else say("the scale is not known")
     )  # fmt: skip
     yield say(
-        "Made for images with {channels} channels{pixels}, instances {kind}{sides}; {scale}.",
-        channels=channels, pixels=f" of {' or '.join(about.dtypes)}" if about.dtypes else "",
+        "Made for images with {channels} channels{pixels}, instances {kind}{sides}; {scale}.", channels=channels,
+        pixels=say(" of {dtypes}", dtypes=" or ".join(about.dtypes)) if about.dtypes else "",
         kind=Code(about.instances), sides=_sides(about), scale=scale,
     )  # fmt: skip
     yield say(
@@ -135,11 +135,12 @@ def _what(model: Model) -> Iterator[Inline]:
     yield _licence(model)
 
 
-def _sides(about: About) -> str:
+def _sides(about: About) -> Inline:
     """Return how large what it learned from was, where that is known."""
     least, most = about.sides
     what = "regions (boxes of a CSV)" if about.regions else "images"
-    return f" ({what} of {least:,} to {most:,} px along the longer side)" if least else ""
+    sizes = f"{least:,} px" if least == most else f"{least:,} to {most:,} px"
+    return say(" ({what} of {sizes} along the longer side)", what=what, sizes=sizes) if least else ""
 
 
 def _of_parts(about: About) -> Iterator[Block]:

@@ -27,6 +27,7 @@ from bench.report.tables.plan import (
     rows_of,
     with_wrong_labels,
 )
+from bench.report.tables.rows import competing
 from bench.statistics.curve_prior import PRIOR
 from bench.statistics.learning_curve import forecast, limits, told_apart
 from bench.studies.plan.minutes import Mix, cheapest, minutes_of
@@ -72,6 +73,12 @@ def make_plan(board: pd.DataFrame, goal: float, precision: Precision, cost: Mapp
     found = forecasts(board)
     if not found:
         balanced = board[board["series"] != "budget"] if "series" in board else board
+        if len(balanced) and competing(balanced).empty:
+            raise BenchError(
+                "Got a run whose rows are all diagnostics; expected a row that may be called the best. Diagnostics "
+                "say what a score rests on, and nothing is forecast from them. Run encoders without @color=, "
+                "@intervene= or random weights, on the split by group."
+            )
         levels = sorted({int(n) for n in balanced.loc[balanced["shots"] > 0, "shots"]})
         had = counted(levels[0], "label") if len(levels) == 1 else f"{', '.join(map(str, levels)) or 'no'} labels"
         raise BenchError(

@@ -121,8 +121,8 @@ def _slides(plan: Plan) -> str:
         other = "spread" if plan.draw == "concentrated" else "concentrated"
         return (
             "What more slides would bring is not known, because at each number of labels the labels always came from "
-            f"the same number of slides. Make the same run with --support-groups {other} --name NAME, and give bench "
-            "plan both names."
+            f"the same number of slides. Make the same run with --support-groups '{other}' and --name NAME, and give "
+            "`bench plan` both names."
         )
     said = [
         f"{counted(round(row['slides']), 'slide')}: {points(row['score'])} ({100 * row['gain']:+.1f}, 90% "

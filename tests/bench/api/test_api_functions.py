@@ -226,6 +226,7 @@ def test_messages_call_parameters_by_their_name_and_leave_commands_as_they_are()
     assert in_python("give --group-pattern '([^/]+)__'; Got --leave-out 'x', did") == (
         "give group_pattern='([^/]+)__'; Got leave_out='x', did"
     )
+    assert in_python("with --support-groups 'spread' and --name NAME") == "with support_groups='spread' and name=NAME"
     assert not [name for name in PARAMETERS if name.startswith("-")]
 
 

@@ -40,7 +40,7 @@ def test_a_table_a_page_and_a_run_are_written_and_made_once(bench, data, tmp_pat
         assert row["balanced_accuracy"] == pytest.approx(expected, abs=1e-5)
     before = {path: path.read_bytes() for path in folder.iterdir()}
     code, text = bench(*given)
-    assert code == 0 and "0 made; nothing to do" in text
+    assert code == 0 and "0 made; nothing to embed" in text
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -51,7 +51,7 @@ def test_a_narrower_ablation_keeps_the_wider_one(bench, data, tmp_path):
     folder = tmp_path / "results" / "ablate"
     [kept] = [path for path in folder.iterdir() if "-earlier-" in path.name]
     assert code == 0 and text.count("results that this command does not ask for") == 2 and kept.name in text
-    assert len(pd.read_csv(kept / TABLE)) == 2 and "0 made; nothing to do" in text
+    assert len(pd.read_csv(kept / TABLE)) == 2 and "0 made; nothing to embed" in text
 
 
 def test_an_image_is_decoded_once_for_all_variants(bench, data, monkeypatch):

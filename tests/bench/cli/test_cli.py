@@ -59,7 +59,7 @@ def test_a_run_adds_what_every_encoder_has_to_beat(bench, data, tmp_path):
     assert set(full["encoder"]) == {"texture@window=range", *PANELS["baselines"]}
     assert full.set_index("encoder")["balanced_accuracy"]["constant"] == 0.5
     code, text = bench(*command, "--name", "full")
-    assert "0 made; nothing to do" in text and "Nothing to do" in text
+    assert "0 made; nothing to embed" in text and "Nothing to do" in text
     assert bench("extract", "--data", data, "--encoder", "baselines")[0] == 0
     code, text = bench("extract", "--data", data, "--encoder", "baselines@color=grey")
     assert code == 2 and "a panel takes no options" in text
@@ -79,7 +79,7 @@ def test_the_same_run_again_does_nothing_and_says_so(bench, data, tmp_path):
     files = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in (tmp_path / "results").rglob("*") if p.is_file()}
     code, text = bench("run", "--data", data, *RUN)
     assert code == 0
-    assert "24 embeddings reused, 0 made; nothing to do; 8 blocks of fits reused, 0 made. Nothing to do:" in text
+    assert "24 embeddings reused, 0 made; nothing to embed; 8 blocks of fits reused, 0 made. Nothing to do:" in text
     after = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in (tmp_path / "results").rglob("*") if p.is_file()}
     assert {p for p in files if files[p] != after[p]} <= set((tmp_path / "results" / "store" / "manifests").iterdir())
     overview = tmp_path / "results" / "leaderboard.md"
@@ -226,7 +226,7 @@ def test_extract_skips_what_cannot_be_read_and_finishes(bench, data):
     assert "Skipped rbc/cut.png: truncated" in text
     assert "24 made" in text
     code, text = bench("extract", "--data", data, "--encoder", "thumbnail,color-stats")
-    assert "24 embeddings reused, 0 made; nothing to do" in text
+    assert "24 embeddings reused, 0 made; nothing to embed" in text
 
 
 def test_an_encoder_that_cannot_be_loaded_leaves_the_others_usable(data, tmp_path):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench.cli.next_step import Evidence, after_run, evidence_of, levels, proposal, verdict
+from bench.cli.next_step import Evidence, after_run, evidence_of, levels, proposal, take_home, verdict
 from bench.statistics.comparison import RANK_FROM
 from bench.statistics.intervals import T_FROM
 
@@ -109,6 +109,17 @@ def test_after_a_run_comes_what_was_not_asked_yet():
     assert after_run(slides, {**typed, "--leak": []}, KNOWN).endswith("bench leaderboard --out o")
 
 
+def test_a_classifier_is_not_proposed_of_encoders_that_only_say_what_a_score_rests_on():
+    known = ["--data", "--encoder", "--save"]
+    typed = {"--data": ["d"], "--encoder": ["dino,dino@intervene=shuffle", "grey=dino@color=grey", "dino@size=96"]}
+    assert take_home(typed, known, "r", {"dino@intervene=shuffle", "grey"}) == (
+        "bench fit --data d --save cells.model --encoder dino,dino@size=96"
+    )
+    only = {"--data": ["d"], "--encoder": ["dino@intervene=shuffle"]}
+    assert take_home(only, known, "r", {"dino@intervene=shuffle"}) == "bench fit --data d --save cells.model"
+    assert take_home(typed, known, "r").startswith("bench fit --data d --encoder dino,dino@intervene=shuffle")
+
+
 def test_the_last_lines_of_the_commands_can_be_typed(bench, save_png, tmp_path):
     for label in "ab":
         for i in range(6):
@@ -151,6 +162,18 @@ def test_no_run_is_proposed_of_what_none_can_be_made(bench, save_png, tmp_path, 
         assert code == 0 and f"`bench run` cannot use this yet. {said}" in text and "Next: " not in text, text
     code, text = bench("run", "--data", "l.csv", "--encoder", "color-stats")
     assert code == 2 and said in text
+
+
+def test_where_sources_are_held_out_the_verdict_counts_sources_and_no_official_side(bench, save_png, tmp_path):
+    rows = ["path,label,group,source,split"]
+    for label in "ab":
+        for i in range(6):
+            save_png(tmp_path / f"{label}{i}.png", seed=100 * ord(label) + i)
+            rows.append(f"{label}{i}.png,{label},s{i},lab{i % 3},{'train' if i < 3 else 'test'}")
+    (tmp_path / "labs.csv").write_text("\n".join(rows))
+    code, text = bench("run", "--data", "labs.csv", "--split", "source", "--encoder", "texture", "--head", "centroid",
+                       "--shots", 1, "--draws", 2, "--workers", 1, "--no-baselines", "--no-report")  # fmt: skip
+    assert code == 0 and "12 images of 3 groups cannot tell encoders apart; about 7 more groups per class" in text, text
 
 
 def test_classes_on_one_side_of_an_official_split_are_warned_of(bench, save_png, tmp_path):

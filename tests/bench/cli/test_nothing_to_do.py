@@ -88,7 +88,7 @@ def test_extracting_what_is_there_imports_nothing_heavy_and_no_name_turns_into_a
     assert "'torch'" in first
     assert "mine.py:five: 0 reused, 4 made" in first
     second = bench(tmp_path, *words)
-    assert "8 embeddings reused, 0 made; nothing to do" in second
+    assert "8 embeddings reused, 0 made; nothing to embed" in second
     assert second.endswith("imported []")
 
 
@@ -98,7 +98,7 @@ def test_a_run_with_the_panel_and_nothing_to_do_imports_nothing_heavy(tmp_path, 
     words = ["run", "--data", "raw", "--encoder", "baselines", "--head", "centroid", "--shots", "1", "--draws", "2"]
     assert "72 made" in bench(tmp_path, *words)
     second = bench(tmp_path, *words)
-    assert "72 embeddings reused, 0 made; nothing to do" in second
+    assert "72 embeddings reused, 0 made; nothing to embed" in second
     assert second.endswith("imported []")
 
 

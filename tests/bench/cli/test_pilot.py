@@ -50,7 +50,7 @@ def test_arms_are_made_once_judged_and_told(bench, images, tmp_path):
     page = (folder / PAGE).read_text()
     assert page.startswith("# Does learning on your own images pay on labelled?") and "mean over all" in page
     code, text = bench(*given)
-    assert code == 0 and "0 made; nothing to do" in text
+    assert code == 0 and "0 made; nothing to embed" in text
     assert made == {path.name: (path / "weights.safetensors").read_bytes() for path in (folder / "encoders").iterdir()}
     code, _ = bench(*asked(images, "--arms", "imagenet,continued", "--steps", "3", "--trainings", "2"))
     assert code == 0  # with other settings the encoder is made again

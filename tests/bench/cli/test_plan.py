@@ -94,3 +94,10 @@ def test_without_a_name_the_plan_is_that_of_the_latest_run(bench, run, tmp_path)
     for path in (tmp_path / "results" / "runs" / "a-second" / "predictions").glob("*"):
         os.utime(path, (0, 0))
     assert "Note: This is the plan of the latest run, z-first." in bench("plan", "--target", ".95")[1]
+
+
+def test_the_latest_run_is_not_the_random_split_of_a_leak_audit(bench, run):
+    run("cells", "--leak", shots="1,2")
+    assert "Note: This is the plan of the latest run, cells." in bench("plan", "--target", ".95")[1]
+    code, text = bench("plan", "cells-random-split")
+    assert code == 2 and "Got a run whose rows are all diagnostics; expected a row that may be called the best" in text

@@ -45,7 +45,7 @@ def test_the_same_is_said_without_going_the_whole_way_again(settled, bench, monk
     second, third, fourth = bench(*RUN), bench(*RUN), bench(*RUN)
     assert calls == [1]
     assert second == third == fourth
-    assert "8 embeddings reused, 0 made; nothing to do; 1 block of fits reused, 0 made. Nothing to do:" in fourth[1]
+    assert "8 embeddings reused, 0 made; nothing to embed; 1 block of fits reused, 0 made. Nothing to do:" in fourth[1]
     assert "Next" in fourth[1] or "Add images" in fourth[1]
 
 

@@ -148,3 +148,10 @@ def test_what_was_learned_from_in_turn_needs_more_to_be_called_better_but_the_mo
     p = {turn: chance_test(shares, y, group, in_turn=turn).alone for turn in (False, True)}
     assert 0.01 < p[False][0] < p[True][0] < 0.25
     assert p[False][1] == p[True][1] < 0.001
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_in_turn_too_no_p_is_below_the_least_that_so_few_slides_can_give(seed):
+    y, group = np.array([0, 0, 1, 1]), np.arange(4)
+    found = chance_test(np.eye(2, dtype=np.float32)[y][None], y, group, in_turn=True, seed=seed)
+    assert abs(found.least - 1 / 6) < 1e-9 and found.alone[0] > 0.13 and found.best[0] > 0.13  # 1 / 6 but for luck

@@ -17,6 +17,7 @@ from bench.report.html.words import blocks_html, words_html
 from bench.report.pages.model import Cited, Code, Inline, Row, Words, say
 from bench.report.pages.numbers import Number, decimal, rate, whole
 from bench.report.pages.sections.verdict import BOARD, about_the_run, summary
+from bench.report.tables.flags import headline
 from bench.report.tables.rows import main_series, most_labels
 from bench.text import counted, sentence
 
@@ -26,17 +27,23 @@ ROBUSTNESS = "robustness"
 @dataclass(frozen=True, kw_only=True)
 class Check:
     """Something that is looked at in every run. code: by which it can be spoken of; asks: what is checked, and level:
-    what it is where it does not hold. found: what was found, "" where it holds. passed: what holds then."""
+    what it is where it does not hold. found: what was found, "" where it holds. passed: what holds then. of_best: it
+    is about the best row, and cannot be made where no row may be called the best."""
 
     code: str
     asks: str
     level: str
     found: Callable[[ReportContext], str]
     passed: str = ""
+    of_best: bool = False
 
 
 def _flag(name: str) -> Callable[[ReportContext], str]:
     return lambda context: context.run.board.flags.get(name, "")
+
+
+def _diagnostic(context: ReportContext) -> str:
+    return context.facts.diagnostic or context.run.board.flags.get("only-diagnostics", "")
 
 
 def _joined(context: ReportContext, texts: tuple[str, ...]) -> str:
@@ -70,20 +77,20 @@ def _overconfident(context: ReportContext) -> str:
 
 
 CHECKS = (
-    Check(code="C1", asks="Is this a valid comparison?", level=ISSUE, found=lambda context: context.facts.diagnostic,
+    Check(code="C1", asks="Is this a valid comparison?", level=ISSUE, found=_diagnostic,
           passed="Training and test are kept apart."),
     Check(code="C2", asks="Are encoders better than chance?", level=ISSUE, found=_flag("no-better-than-chance"),
-          passed="Every encoder is better than chance at the most labels."),
+          passed="Every encoder is better than chance at the most labels.", of_best=True),
     Check(code="C3", asks="Do the interval and the test against chance agree?", level=TIP,
           found=_flag("interval-and-chance"),
-          passed="They agree for the best row."),
+          passed="They agree for the best row.", of_best=True),
     Check(code="C4", asks="Do encoders see more than colour, texture or size?", level=ISSUE,
           found=_flag("solvable-by-appearance"),
-          passed="No baseline comes near the best encoder."),
+          passed="No baseline comes near the best encoder.", of_best=True),
     Check(code="C5", asks="Did a baseline take part?", level=TIP, found=_no_baseline,
           passed="There are baselines, which every encoder has to beat."),
     Check(code="C6", asks="Is there room to tell encoders apart?", level=TIP, found=_flag("saturated"),
-          passed="Scores are not near the maximum."),
+          passed="Scores are not near the maximum.", of_best=True),
     Check(code="C7", asks="Can methods be ranked?", level=TIP, found=_unranked,
           passed="There are enough tested groups to rank the methods."),
     Check(code="C8", asks="Are there enough slides to learn from?", level=TIP, found=_flag("few-training-groups"),
@@ -91,6 +98,7 @@ CHECKS = (
     Check(code="C9", asks="Do intervals allow for other training slides?", level=TIP, found=_flag("training-as-it-is"),
           passed="Draws differ enough to estimate the effect of other training slides."),
     Check(code="C10", asks="Can probabilities be trusted?", level=TIP, found=_overconfident,
+          of_best=True,
           passed="The calibration error of the best method is no larger than for calibrated probabilities."),
     Check(code="C11", asks="Are the data as expected?", level=TIP,
           found=lambda context: _joined(context, context.facts.warnings), passed="Nothing unusual was found."),
@@ -111,6 +119,8 @@ def sentences(context: ReportContext) -> list[Inline]:
 def _alike(context: ReportContext, rows: list[Row]) -> Words:
     """Return how many methods may be the best as well."""
     ranked = [row for row in rows if not isnan(row["rank_low"])]
+    if len(rows) == 1:
+        return say("It is the only method here, so there is nothing to compare it with.")
     if not ranked:
         why = context.run.board.empty.get("rank_low", "there is nothing to compare")
         return say("It is not known which of the {count} is truly the best: {why}.",
@@ -168,8 +178,9 @@ def _kept(context: ReportContext, best: Row) -> Inline:
 
 
 def checked(context: ReportContext) -> list[tuple[Check, str, str]]:
-    """Return (check, its outcome, what to say) of all, issues first."""
-    found = [(check, check.found(context)) for check in CHECKS]
+    """Return (check, its outcome, what to say) of all that can be made, issues first."""
+    nothing = headline(context.board).empty
+    found = [(check, check.found(context)) for check in CHECKS if not (nothing and check.of_best)]
     outcomes = [
         (check, check.level if text else PASSED, sentence(text) if text else check.passed) for check, text in found
     ]

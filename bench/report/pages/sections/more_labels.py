@@ -15,8 +15,8 @@ MEANING = (
     "*Area*: the mean balanced accuracy from {low} to {high} labels {counted_by}, with the same weight for every "
     "doubling; the {count} largest. *90%*: how many labels {counted_by} reach 90% of the final skill (at the "
     "most labels) of the method itself, or of the best method; with the levels it lies between and its 95% interval "
-    "over test groups and draws. > and <= mean that only a bound is known; empty where the most labels give no more "
-    "than guessing. Full table: `efficiency.csv`."
+    "over test groups and draws. > and <= mean that only a bound is known; empty where the interval of the score at "
+    "the most labels reaches down to guessing. Full table: `efficiency.csv`."
 )
 
 

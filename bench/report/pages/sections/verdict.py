@@ -51,11 +51,12 @@ def summary(board: pd.DataFrame) -> Inline:
     def of_best(column: str, text: Callable[[float], Number]) -> Cited:
         return Cited(text(best[column]), BOARD, int(rows.index[0]), column, share=True)
 
+    alone = len(rows) == 1  # then it is no news that it is the best
     probably: Inline = ""
-    if not isnan(best["p_best"]):
+    if not alone and not isnan(best["p_best"]):
         probably = say("; the probability that it is the best is {chance}", chance=of_best("p_best", rate))
     expected: Inline = ""
-    if not isnan(best["held_out_best"]):
+    if not alone and not isnan(best["held_out_best"]):
         expected = say(
             " Being the best of many is partly luck: the method that is best on one half of the test groups scores "
             "{score} on the other half, which is what to expect.",

@@ -22,7 +22,7 @@ from bench.report.html.anonymous import without_paths
 from bench.report.html.context import ReportContext
 from bench.report.html.parts import PARTS
 from bench.report.html.parts.glossary import WORDS
-from bench.report.html.parts.verdict import CHECKS, sentences
+from bench.report.html.parts.verdict import CHECKS, checked, sentences
 from bench.report.html.read import Look, images_of, read_report
 from bench.report.html.render import json_text, render
 from bench.report.html.words import text_html, words_html
@@ -34,7 +34,7 @@ from bench.text import plain
 from .conftest import data_of, take_apart
 
 FLAGS = ("no-better-than-chance", "interval-and-chance", "solvable-by-appearance", "saturated", "few-training-groups",
-         "training-as-it-is")  # fmt: skip
+         "training-as-it-is", "only-diagnostics")  # fmt: skip
 ROOT = Path(__file__).resolve().parents[4]
 PIECES = ["<b>", "</script>", "<script>alert(1)</script>", "<!--", "-->", "]]>", "&lt;", "&", '"', "'", "\u202e", "\u200f",
           "\u2028", "{{ 7*7 }}", "{% x %}", "{0}", "%s", "`a`", "*a*", "**", "\\", "/", "a", " ", "\n", "\x00", "\udc80", "שלום",
@@ -189,6 +189,14 @@ def test_every_warning_of_a_run_is_on_its_page_as_an_issue_or_a_tip(context):
     noted = " ".join(text for one, text in seen.having("class") if one["class"] in ("check issue", "check tip"))
     for note in (*board.flags.values(), *facts.warnings, *run.refused):
         assert note in noted, note
+
+
+def test_nothing_is_said_to_hold_of_the_best_row_where_no_row_may_be_called_the_best(context):
+    board = context.run.board
+    assert sum(one.of_best for one, _, _ in checked(context)) == sum(one.of_best for one in CHECKS) == 5
+    only = dataclasses.replace(board, table=board.table.assign(role="diagnostic"))
+    found = checked(dataclasses.replace(context, run=dataclasses.replace(context.run, board=only)))
+    assert found and not any(one.of_best for one, _, _ in found)
 
 
 def test_without_images_there_is_none(small_run):

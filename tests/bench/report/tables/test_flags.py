@@ -12,7 +12,7 @@ from bench.cli.app import app
 from bench.demo import DemoSpec, write_demo
 from bench.report.pages.markdown import inline
 from bench.report.pages.sections.verdict import summary
-from bench.report.tables.flags import flags, headline, trivial_share
+from bench.report.tables.flags import flags, headline, only_diagnostics, trivial_share
 
 TRIVIAL = {"color-stats", "constant"}
 
@@ -117,6 +117,18 @@ def test_diagnostics_raise_no_flag_but_random_networks_do_as_baselines():
     assert flags(table, TRIVIAL, 0.25) == {}
     raised = flags(pd.concat([table, random], ignore_index=True), TRIVIAL | {"random-vit"}, 0.25)
     assert "random-vit" in raised["solvable-by-appearance"] and "2.0 points behind" in raised["saturated"]
+
+
+def test_of_a_single_method_nothing_is_said_of_the_luck_of_being_the_best():
+    assert "Being the best of many" in inline(summary(board(0.85, 0.5)))
+    assert inline(summary(board(0.85, 0.5).head(1))).endswith("with knn, 85.0 [82-88].")
+
+
+def test_a_table_of_diagnostics_alone_is_said_to_be_one():
+    table = board(0.85, 0.5).assign(role="diagnostic")
+    assert "no row is called the best" in only_diagnostics(table)["only-diagnostics"]
+    assert not only_diagnostics(table.assign(role=["encoder", *["diagnostic"] * 3]))
+    assert not only_diagnostics(table.head(0)) and not only_diagnostics(board(0.85, 0.5))
 
 
 @pytest.mark.slow

@@ -111,7 +111,7 @@ def test_of_two_runs_the_scores_and_intervals_are_those_of_more_slides_in_either
     pd.testing.assert_frame_equal(first.rows, second.rows, rtol=1e-3)
     assert first.rows["score_now"].iloc[0] == CURVE[16]
     said = " ".join(sentences(make_plan(few, 0.85, NOTHING)))
-    assert "--support-groups spread" in said and "concentrated" not in said
+    assert "--support-groups 'spread'" in said and "concentrated" not in said
 
 
 def test_what_narrows_the_interval_is_said_in_points(curve_board):
