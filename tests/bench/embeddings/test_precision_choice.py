@@ -38,7 +38,7 @@ def net(**options):
         raise EncoderError("no such option")
     name = "net" if precision == "float32" else "net@precision=bfloat16"
     return EncoderSpec(name=name, family="other", source="mine:net", dim=8, preprocess=Preprocess(size=32),
-                       weights="random:1", precision=precision, build=build)
+                       weights="made", precision=precision, build=build)
 
 def build(spec, placement):
     with open({log!r}, "a") as log:
