@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 from bench.cli.console import console, print_problems, print_rows, progress_bars
@@ -39,18 +38,14 @@ def segment(
     existing(source.data)
     with imports():
         from bench.data.datasets import load_dataset
-        from bench.data.paths import is_below
+        from bench.data.paths import refuse_among_images
         from bench.instances.cell_boxes import CellFiles
         from bench.instances.outlines import FOLDER, segment_images
         from bench.instances.segment import Segmenter
         from bench.report.html.still.segmentation import Segmented, segment_page
         from bench.storage.atomic import write_atomically
 
-    if source.data.is_dir() and is_below(to, os.path.realpath(source.data)):
-        raise BenchError(
-            f"Got --to {to}, which lies in the folder of images; expected another place: the outlines are pictures, "
-            "and would be read as images of a class from then on."
-        )
+    refuse_among_images(source.data, to, "the outlines")
     how = Segmenter.parse(setting or ())
     if how is None:
         raise BenchError(f"Got --set {' --set '.join(setting or ())}; expected settings such as {WORDS}.")

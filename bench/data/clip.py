@@ -9,6 +9,7 @@ from bench.text import counted
 
 SAID = ("group", "split", "source", "mask", "um_per_px")  # what a row says beside its region and label
 
+
 def check_sizes(table: pd.DataFrame, notes: list[str]) -> None:
     """Note where a CSV states (Int64 or NA) another size of images than they have, so that its boxes are of others.
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from bench.data.spellings import one_form
 from bench.data.strewn import strewn_part
+from bench.errors import BenchError
 from bench.images import file_of
 from bench.text import counted
 
@@ -61,6 +62,15 @@ def is_below(path: Path | str, top: str) -> bool:
     """Return whether a path, links resolved, lies in the folder `top`, itself resolved; links in a circle do not."""
     real = os.path.realpath(path)
     return real == top or real.startswith(top.rstrip("/") + "/")
+
+
+def refuse_among_images(data: Path | None, to: Path, what: str) -> None:
+    """Raise BenchError where pictures would be written into the folder of images `data`; what: they are, in words."""
+    if data is not None and data.is_dir() and is_below(to, os.path.realpath(data)):
+        raise BenchError(
+            f"Got --to {to}, which lies in the folder of images; expected another place: {what} are pictures, and "
+            "would be read as images of a class from then on."
+        )
 
 
 def as_on_disk(root: Path, paths: Sequence[str]) -> dict[str, tuple[str, str]]:

@@ -3,8 +3,8 @@
     python tests/pretraining/own_pool.py --data data/nuclei_cells --pool data/unlabelled/dsb2018 --work scratch
 
 Half of the fields of every class, drawn by the hash of their names, are tested and are in no pool. One dictionary is
-learned from the other half, without labels, one from the images of another place. Both, and EfficientNet-Lite0, are run
-on the same draws. Differences are of the mean of three heads, paired, with intervals for new fields.
+learned from the other half, without labels, one from the images of another place. Both, the encoder that comes along and
+EfficientNet-Lite0 are run on the same draws. Differences are of the mean of three heads, paired, with intervals for new fields.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from bench.studies.ablate.effects import ALL_HEADS, effects
 from bench.studies.ablate.variations import Variation
 from encoders import resolve
 
-OWN, OTHER, NETWORK = "./own.encoder", "./other.encoder", "efficientnet-lite0@size=128"
+OWN, OTHER, SHIPPED, NETWORK = "./own.encoder", "./other.encoder", "lite0-cells", "efficientnet-lite0@size=128"
 
 
 def with_sides(data: Path) -> pd.DataFrame:
@@ -65,11 +65,11 @@ def main() -> None:
     bench(asked.work, "pretrain", "--data", "images/train.csv", "--follow-links", "--to", OWN)
     bench(asked.work, "pretrain", "--data", asked.pool.resolve(), "--instances", "segments", "--to", OTHER)
     bench(asked.work, "run", "--data", "images/all.csv", "--follow-links", "--group-column", "group", "--encoder",
-          f"{OWN},{OTHER},{NETWORK}", "--shots", asked.shots, "--head", "knn,logreg,lda", "--name", "own")  # fmt: skip
+          f"{OWN},{OTHER},{SHIPPED},{NETWORK}", "--shots", asked.shots, "--head", "knn,logreg,lda", "--name", "own")  # fmt: skip
     run = asked.work / "results" / "runs" / "own"
     record, spec = read_record_of(run), resolve("color-stats")
     found = []
-    for base, others in ((OTHER, (OWN,)), (NETWORK, (OWN, OTHER))):
+    for base, others in ((OTHER, (OWN,)), (SHIPPED, (OWN,)), (NETWORK, (OWN, OTHER))):
         told = [Variation(factor="encoder", value=name, spec=replace(spec, name=name)) for name in others]
         found.append(effects(run, record, base, told).assign(against=base))
     rows = pd.concat(found).loc[lambda own: own["head"] == ALL_HEADS]

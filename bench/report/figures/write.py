@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.data.paths import is_below
-from bench.errors import BenchError
+from bench.data.paths import refuse_among_images
 from bench.report.figures.captions import FIRST, Caption, captions_md
 from bench.report.figures.latex import leaderboard_tex
 from bench.report.figures.plots import PLOTS
@@ -44,7 +42,7 @@ def write_figures(
     tables, predictions or the place to write to are missing.
     """
     check_writable(to / CAPTIONS)
-    _refuse_images(folder, to)
+    refuse_among_images(data_of(read_record_of(folder).command, folder), to, "figures")
     context = read_report(folder, Look(pictures=False, anonymous=anonymous))
     files: dict[str, bytes] = {}
     captions: list[Caption] = []
@@ -73,16 +71,6 @@ def write_figures(
     for path in stale:
         path.unlink(missing_ok=True)
     return Written(folder=to, made=tuple(made), left_out=tuple(left_out))
-
-
-def _refuse_images(folder: Path, to: Path) -> None:
-    """Raise BenchError where figures would lie among the images of the run."""
-    data = data_of(read_record_of(folder).command, folder)
-    if data is not None and data.is_dir() and is_below(to, os.path.realpath(data)):
-        raise BenchError(
-            f"Got --to {to}, which lies in the folder of images; expected another place: figures are pictures, and "
-            "would be read as images of a class from then on."
-        )
 
 
 def _stale(to: Path, files: dict[str, bytes]) -> list[Path]:
