@@ -145,7 +145,8 @@ def _candidates(whole: np.ndarray, middle: np.ndarray) -> set[Candidate]:
                 same_way = way == WHOLE and j < i
                 out |= {(i, j, way, k), (i, j, way, _half_turn(k))} if not same_way else set()
     if n <= MOST:
-        out |= _half_candidates(whole)
+        halves = _half_candidates(whole)
+        out = (out - {(i, j, WHOLE, k) for i, j, _, k in halves}) | halves  # which look at the same, and at more of it
     return out
 
 
@@ -164,7 +165,8 @@ def _half_candidates(whole: np.ndarray) -> set[Candidate]:
             left = centred(spectra(_turned(whole, b)[:, :, :half]), usual)
             for i, j in _nearest(right, left, 1):
                 if i != j:
-                    out.add((i, j, HALF, _composed(a, b)))
+                    k = _composed(a, b)
+                    out.add((i, j, HALF, k) if i < j else (j, i, HALF, _back(k)))
     return out
 
 
@@ -174,6 +176,11 @@ def _composed(a: int, b: int) -> int:
     The first is turned back by a quarters; of the second, turned by b, the same is done.
     """
     return 4 * (b // 4) + (b - a) % 4
+
+
+def _back(k: int) -> int:
+    """Return the orientation that undoes k: a mirrored one undoes itself."""
+    return (4 - k) % 4 if k < 4 else k
 
 
 def _nearest(mine: np.ndarray, others: np.ndarray, k: int) -> Iterator[tuple[int, int]]:

@@ -24,6 +24,8 @@ FINE = 3  # waves along both sides of a block from which on they are fine
 ZERO = 1.0  # size of a wave below which it is rounding: JPEG leaves none out of nearly all fine waves
 LEFT_OUT = 0.8  # of the fine waves are that small in an image that JPEG made; in what a camera made it is noise
 ALIKE = 0.8  # correlation of the waves that are left, below which an image is not saved again in vain
+PATCH = 40  # pixels along each side that a quality is looked for in
+CLOSEST = 5  # neighbours among which what JPEG made is looked for; what is grey may be farther from its colours
 QUALITIES = range(95, 0, -1)
 SAMPLINGS = (2, 0)  # of the colours: at half the size, or whole
 EXPLAINED = 0.35  # of the difference may be left once one image was saved as the other was; of copies 0 to .2 is
@@ -62,9 +64,9 @@ def saved_again(
     """
     kinds = {i: _kind_of(read(i)) for i in near.at.tolist()}
     out = []
-    for i, j in _pairs(near):
-        ways = [] if (i, j) in known else [(i, j, *way) for way in _ways(kinds[i], kinds[j])]
-        ways += [] if (i, j) in known else [(j, i, *way) for way in _ways(kinds[j], kinds[i])]
+    for i, j, close in _pairs(near):
+        ways = [] if (i, j) in known else [(i, j, *way) for way in _ways(kinds[i], kinds[j], close)]
+        ways += [] if (i, j) in known else [(j, i, *way) for way in _ways(kinds[j], kinds[i], close)]
         for a, b, how, made_of in ways:
             one, other = read(a), read(b)
             made = made_of(one, other) if one and other else None
@@ -76,11 +78,12 @@ def saved_again(
 
 @dataclass(frozen=True, kw_only=True)
 class _Kind:
-    """size: (H, W); coloured; left_out: whether JPEG may have made the image, as it has few fine waves."""
+    """size: (H, W); coloured; is_jpeg: whether its file is one; left_out: share of the fine waves that are next to none."""
 
     size: tuple[int, ...]
     coloured: bool
-    left_out: bool
+    is_jpeg: bool
+    left_out: float
 
 
 def _kind_of(image: Full | None) -> _Kind | None:
@@ -91,28 +94,33 @@ def _kind_of(image: Full | None) -> _Kind | None:
     return _Kind(
         size=pixels.shape[:2],
         coloured=pixels.ndim == 3 and bool((pixels != pixels[..., :1]).any()),
-        left_out=image.saving is not None or float((fine < ZERO).mean()) >= LEFT_OUT,
+        is_jpeg=image.saving is not None,
+        left_out=float((fine < ZERO).mean()),
     )
 
 
 Way = tuple[str, Callable[[Full, Full], np.ndarray | None]]
 
 
-def _ways(one: _Kind | None, other: _Kind | None) -> list[Way]:
-    """Return how the other may have been made of one: in words, and what makes it."""
+def _ways(one: _Kind | None, other: _Kind | None, close: bool) -> list[Way]:
+    """Return how the other may have been made of one: in words, and what makes it. close: of the CLOSEST neighbours."""
     if one is None or other is None or one.size != other.size:
         return []
-    ways: list[Way] = [(AS_JPEG, _as_jpeg)] if other.left_out else []
+    resaved = other.is_jpeg or other.left_out > max(LEFT_OUT, one.left_out)
+    ways: list[Way] = [(AS_JPEG, _as_jpeg)] if resaved and close else []
     if one.coloured and not other.coloured:
         return [*ways, (WITHOUT_COLOURS, _without_colours)]
-    return [*ways, (ANOTHER_LIGHT, _in_another_light)] if one.coloured == other.coloured else ways
+    return [*ways, (ANOTHER_LIGHT, _in_another_light)] if one.coloured == other.coloured and close else ways
 
 
-def _pairs(near: Neighbours) -> Iterator[tuple[int, int]]:
-    """Yield every pair of neighbours once, the lower number first."""
-    first = np.repeat(near.at, near.near.shape[1])
-    pairs = np.sort(np.stack([first, near.at[near.near.ravel()]], 1), 1)
-    yield from map(tuple, np.unique(pairs, axis=0).tolist())
+def _pairs(near: Neighbours) -> Iterator[tuple[int, int, bool]]:
+    """Yield every pair of neighbours once, the lower number first, and whether one is of the other's CLOSEST."""
+    k = near.near.shape[1]
+    pairs = np.sort(np.stack([np.repeat(near.at, k), near.at[near.near.ravel()]], 1), 1)
+    pairs, pair = np.unique(pairs, axis=0, return_inverse=True)
+    close = np.zeros(len(pairs), bool)
+    np.logical_or.at(close, pair.ravel(), np.tile(np.arange(k) < CLOSEST, len(near.at)))
+    yield from ((i, j, of_closest) for (i, j), of_closest in zip(pairs.tolist(), close.tolist(), strict=True))
 
 
 def _as_jpeg(one: Full, other: Full) -> np.ndarray | None:
@@ -123,7 +131,8 @@ def _as_jpeg(one: Full, other: Full) -> np.ndarray | None:
         return None
     savings: Sequence[dict[str, Any]] = [other.saving] if other.saving else []
     if not savings:
-        best = min(QUALITIES, key=lambda quality: _difference(_saved(luma[0], quality=quality), luma[1]))
+        small = [_patch(grey) for grey in luma]
+        best = min(QUALITIES, key=lambda quality: _difference(_saved(small[0], quality=quality), small[1]))
         savings = [{"quality": best, "subsampling": sampling} for sampling in SAMPLINGS]
     pixels = luma[0] if other.pixels.ndim == 2 else one.pixels
     for saving in savings:
@@ -153,6 +162,12 @@ def _in_another_light(one: Full, other: Full) -> np.ndarray | None:
     curve = np.bincount(a, b, 256) / np.maximum(np.bincount(a, minlength=256), 1)
     made = curve[a]
     return made.reshape(one.luma.shape) if _difference(made, b) <= UNEXPLAINED * b.std() else None
+
+
+def _patch(grey: np.ndarray) -> np.ndarray:
+    """Return the middle of a grey image, PATCH pixels a side or less, which JPEG cuts into the same blocks."""
+    top, left = ((max(side - PATCH, 0) // 2) // BLOCK * BLOCK for side in grey.shape)
+    return grey[top : top + PATCH, left : left + PATCH]
 
 
 def _saved(pixels: np.ndarray, **saving: Any) -> np.ndarray:
