@@ -78,7 +78,7 @@ def saved_again(
 
 @dataclass(frozen=True, kw_only=True)
 class _Kind:
-    """size: (H, W); coloured; is_jpeg: whether its file is one; left_out: share of the fine waves that are next to none."""
+    """size: (H, W); coloured; is_jpeg: whether its file is one; left_out: share of the fine waves that are nearly 0."""
 
     size: tuple[int, ...]
     coloured: bool
