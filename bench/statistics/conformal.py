@@ -47,13 +47,13 @@ def limit(scores: np.ndarray, group: np.ndarray, rate: float) -> float:
 
 
 def p_values(new: np.ndarray, scores: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Return how often an item of a known group has a score as large as each of new (N,), float64 (N,).
+    """Return how likely an item of a new group has a score as large as each of new (N,), float64 (N,).
 
-    scores, group: (n,), of known items, each scored without its group. Every group weighs the same. At least
-    1 / (2 (G + 1)), as less cannot be told.
+    scores, group: (n,), of known items, each scored without its group. The sum over groups of the share of their
+    scores that are as large, and half a group for the one that is not known, over the groups + 1: an item of a new
+    group is as likely to be the largest of G + 1 as any other, and a p without that group would be too small.
     """
     order = np.argsort(scores, kind="stable")
     G = len(np.unique(group))
-    weight = shares(group)[order] * (G + 1) / G
-    above = np.concatenate([[0.0], np.cumsum(weight[::-1])])[::-1]  # of the scores from a place on
-    return np.asarray(np.clip(above[np.searchsorted(scores[order], new, side="left")], 0.5 / (G + 1), 1.0))
+    above = np.concatenate([[0.0], np.cumsum(shares(group)[order][::-1])])[::-1]  # of the scores from a place on
+    return np.asarray(above[np.searchsorted(scores[order], new, side="left")] + 0.5 / (G + 1))
