@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.protocol.split_kinds import IN_TURN
 from bench.report.html.context import Method, ReportContext, head_of
 from bench.report.pages.model import Code, Inline, Row, Words, listed, say
 from bench.report.tables.flags import EXACT
@@ -22,6 +23,9 @@ EXACT_INTERVALS = (
     "Intervals are exact 95% limits that count every tested group as one observation; groups are too few to say more."
 )
 INTERVALS = "Intervals are 95%, for other groups to learn from and to be tested on."
+ALIKE_INTERVALS = (
+    "Intervals are 95%, for other groups to be tested on, and for others to learn from where draws of labels differ."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +61,8 @@ def what_was_tested(context: ReportContext, rows: Sequence[Row] = ()) -> Words:
 def score_words(context: ReportContext, rows: Sequence[Row] = ()) -> Words:
     """Return what a score is, what it was tested on, and what its interval is. rows: see `what_was_tested`."""
     methods = {str(row["ci_method"]) for row in rows or context.at_level()}
-    interval = say(EXACT_INTERVALS if methods == {EXACT} else INTERVALS)
+    alike = "training-as-it-is" in context.run.board.flags and context.facts.split_rule not in IN_TURN
+    interval = say(EXACT_INTERVALS if methods == {EXACT} else ALIKE_INTERVALS if alike else INTERVALS)
     return listed([say(SCORE), what_was_tested(context, rows), interval])
 
 

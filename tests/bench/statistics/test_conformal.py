@@ -39,7 +39,9 @@ def test_items_of_new_groups_are_below_the_limit_at_the_rate_and_rows_taken_as_i
 
 def test_p_values_count_groups_alike_and_are_never_less_than_can_be_told():
     scores, group = np.array([1.0, 2.0, 3.0, 3.0, 3.0]), np.array([0, 1, 2, 2, 2])
-    np.testing.assert_allclose(p_values(np.array([0.5, 1.5, 2.5, 9.0]), scores, group), [7 / 8, 5 / 8, 3 / 8, 1 / 8])
+    own = 7 / 9  # of the new item: groups of one, one and three
+    expected = [(groups + own / 2) / (3 + own) for groups in (3, 2, 1)]
+    np.testing.assert_allclose(p_values(np.array([0.5, 1.5, 2.5, 9.0]), scores, group), [*expected, 1 / 8])
     assert groups_to_tell(0.05) == 9
     assert p_values(np.array([9.0]), np.zeros(9), np.arange(9))[0] == pytest.approx(0.05)
 
