@@ -12,13 +12,15 @@ from __future__ import annotations
 import argparse
 import io
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from bench.studies.audit.copies import EIGHT, SIDE, find_copies
+from bench.studies.audit.saved_again import LARGEST, Full
 from encoders.orientations import ORIENTED, orientation
 
 CROPPED = 0.9  # of each side that a crop keeps
@@ -26,6 +28,15 @@ CROPPED = 0.9  # of each side that a crop keeps
 
 def small(image: Image.Image) -> np.ndarray:
     return np.asarray(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)).mean(-1)
+
+
+def full(image: Image.Image) -> Full | None:
+    pixels = np.asarray(image if image.mode == "L" else image.convert("RGB"))
+    return Full(pixels=pixels) if image.width * image.height <= LARGEST else None
+
+
+def full_at(images: Sequence[Image.Image], i: int) -> Full | None:
+    return full(images[i])
 
 
 def saved(image: Image.Image, quality: int, form: str = "JPEG") -> Image.Image:
@@ -80,13 +91,15 @@ def main() -> None:
     random.Random(1).shuffle(files)
     images = [Image.open(path) for path in files[: asked.rows]]
     drawn = np.stack([small(image) for image in images])
-    n, own = len(images), find_copies(drawn)
+    n, own = len(images), find_copies(drawn, full_size=partial(full_at, images))
     print(f"{asked.data.name}: {n} images, {len(own)} pairs among them as they are")
     for pair in own.to_dict("records"):
         print(f"  {files[pair['first']]} {files[pair['second']]} {pair['how']} {pair['correlation']:.2f}")
     planted = range(min(asked.planted, n))
     for name, change in PLANTED.items():
-        found = find_copies(np.concatenate([drawn, [small(change(images[i])) for i in planted]]))
+        seen = [*images, *(change(images[i]) for i in planted)]
+        pixels = np.concatenate([drawn, [small(image) for image in seen[n:]]])
+        found = find_copies(pixels, full_size=partial(full_at, seen))
         mine = found[(found["second"] >= n) & (found["first"] < n)]
         right = mine["second"] - n == mine["first"]
         known = {

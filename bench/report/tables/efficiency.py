@@ -26,7 +26,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from bench.report.tables.resamples import Resamples, censored_interval, first_crossing, row_of
+from bench.report.tables.resamples import Resamples, censored_interval, first_crossing, row_names
 
 METHOD = ["dataset", "encoder", "head", "selection", "series", "noise_kind", "noise"]
 SETTING = ["dataset", "series", "noise_kind", "noise"]  # what the best method is looked for in
@@ -41,7 +41,8 @@ def efficiency(board: pd.DataFrame, null: float, resamples: Resamples = MappingP
     board: columns of METHOD, shots, balanced_accuracy and ci_low, as in `bench.report.tables.leaderboard`. null: e.g. 1
     / K. resamples: of the rows of board; where one is missing, there is no interval.
     """
-    drawn = board[board["shots"] > 0].sort_values("shots", kind="stable")
+    drawn = board.loc[board["shots"] > 0, [*METHOD, "shots", "balanced_accuracy", "ci_low"]]
+    drawn = drawn.sort_values("shots", kind="stable")
     ranked = drawn[drawn["selection"] != "oracle"]
     goals = {key: _goal(rows, null, resamples) for key, rows in ranked.groupby(SETTING)}
     no_goal = _goal(ranked.head(0), null, resamples)
@@ -107,7 +108,7 @@ def labels_interval(shots: np.ndarray, resampled: np.ndarray | None, goal: Goal)
 
 def _resampled(rows: pd.DataFrame, resamples: Resamples) -> np.ndarray | None:
     """Return the resampled scores of rows, (rows, B), None where one has none."""
-    names = [row_of(row) for row in rows.to_dict("records")]
+    names = row_names(rows)
     return np.stack([resamples[name] for name in names]) if all(name in resamples for name in names) else None
 
 

@@ -8,9 +8,9 @@ they are stretched to the variance that the score has over those as well (`bench
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bench.runs.blocks import FitBlock
 from bench.statistics.hits import LEVEL, Hits, two_way_bootstrap
@@ -77,6 +77,6 @@ def censored_interval(values: np.ndarray, first: float, last: float, least: floa
     return max(min(float(low), last), least), max(float(high), first)
 
 
-def row_of(row: Mapping[Hashable, Any]) -> tuple[Hashable, ...]:
-    """Return what a row of a leaderboard is called in `Resamples`."""
-    return tuple(row[name] for name in ROW)
+def row_names(board: pd.DataFrame) -> list[tuple[Hashable, ...]]:
+    """Return what the rows of a leaderboard are called in `Resamples`."""
+    return list(board[list(ROW)].itertuples(index=False, name=None))

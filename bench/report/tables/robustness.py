@@ -12,7 +12,8 @@ gets. Of every dataset x encoder x head x selection x series x shots x noise kin
                       see `bench.report.tables.resamples`; high is inf where it may lie beyond r_R, and low is r_R where
                       it surely does
     kendall_tau@n     agreement of the order of the methods at n with their order on clean labels (tau-b, Kendall 1945),
-                      of the methods that have skill on clean labels: the order of the others is luck at every rate
+                      of the methods that have skill on clean labels: the order of the others is luck at every rate;
+                      empty for fewer than ORDERED: of two there is nothing but the sign, which flips tells
     with_skill        how many methods these are
     flips@n           of the pairs whose clean intervals do not overlap, the share whose order is reversed at n
     pairs             how many pairs these are
@@ -29,12 +30,13 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from bench.report.tables.resamples import Resamples, censored_interval, first_crossing, row_of
+from bench.report.tables.resamples import Resamples, censored_interval, first_crossing, row_names
 
 METHOD = ["dataset", "encoder", "head", "selection", "series", "shots"]
 SETTING = ["dataset", "series", "shots", "noise_kind"]  # what methods are ranked within
 MEASURES = ("drop", "retained", "kendall_tau", "flips")  # at every rate
 ENDS = ("retained_area", "breakdown", "breakdown_beyond", "breakdown_low", "breakdown_high", "with_skill", "pairs")
+ORDERED = 3  # methods from which on their order is told by tau
 HALF = 0.5  # the skill kept below which a method has broken down
 
 
@@ -98,7 +100,7 @@ def breakdown_interval(noisy: pd.DataFrame, null: float, resamples: Resamples) -
 
     noisy: its rows at rising rates above 0. A resample without skill on clean labels says nothing of it.
     """
-    rows = [row_of(row) for row in noisy.to_dict("records")]
+    rows = row_names(noisy)
     rows = [(*rows[0][:-2], "none", 0.0), *rows]
     if not all(row in resamples for row in rows):
         return float("nan"), float("nan")
@@ -113,8 +115,6 @@ def breakdown_interval(noisy: pd.DataFrame, null: float, resamples: Resamples) -
 
 def _orders(both: pd.DataFrame, null: float) -> pd.DataFrame:
     """Return kendall_tau, with_skill, flips and pairs of every row; empty where fewer than two methods are ranked."""
-    from scipy.stats import kendalltau  # slow to import, and not needed where nothing is to be done
-
     orders = pd.DataFrame(np.nan, index=both.index, columns=["kendall_tau", "with_skill", "flips", "pairs"])
     for _, level in both[both["selection"] != "oracle"].groupby([*SETTING, "noise"]):
         if len(level) < 2:
@@ -124,7 +124,12 @@ def _orders(both: pd.DataFrame, null: float) -> pd.DataFrame:
         pairs = int(above.sum())
         flips = float((above & (noisy[:, None] < noisy)).sum() / pairs) if pairs else np.nan
         skilled = level[low > null]
-        enough = len(skilled) > 1
-        tau = kendalltau(skilled["clean"], skilled["balanced_accuracy"]).statistic if enough else np.nan
+        tau = _tau(skilled["clean"], skilled["balanced_accuracy"]) if len(skilled) >= ORDERED else np.nan
         orders.loc[level.index] = tau, len(skilled), flips, pairs
     return orders
+
+
+def _tau(one: pd.Series, other: pd.Series) -> float:
+    from scipy.stats import kendalltau  # slow to import
+
+    return float(kendalltau(one, other).statistic)

@@ -13,6 +13,8 @@ are found.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 PART = 6  # pixels along each side
@@ -25,16 +27,35 @@ MEDIAN = 0.3931  # of Beta(4, 6)
 AT_ONCE = 1024  # images
 
 
-def same_coarsely(pixels: np.ndarray) -> list[tuple[int, int, float]]:
-    """Return (first, second, correlation of coarse parts) of pairs of grey images (n, S, S) that are the same.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Neighbours:
+    """Which images are nearest by their coarse parts, of the m of n that are not flat.
 
-    In any light, but neither moved nor turned; S is a multiple of PART. Flat images are left out. Of TENTH images or
-    fewer no pair is called the same.
+    rows float32 (m, d): parts, centred and of length 1; at (m,): which images; near (m, k): rows, the nearest first;
+    apart (m, k): how far. k is TENTH, or less where there are fewer others.
     """
+
+    rows: np.ndarray
+    at: np.ndarray
+    near: np.ndarray
+    apart: np.ndarray
+
+
+def coarse_neighbours(pixels: np.ndarray) -> Neighbours:
+    """Return the neighbours of grey images (n, S, S), in any light but neither moved nor turned; PART divides S."""
     rows, at = _coarse(pixels)
+    near, apart = _neighbours(rows)
+    return Neighbours(rows=rows, at=at, near=near, apart=apart)
+
+
+def same_coarsely(found: Neighbours) -> list[tuple[int, int, float]]:
+    """Return (first, second, correlation of coarse parts) of pairs of images that are the same.
+
+    Of TENTH images or fewer no pair is called the same.
+    """
+    rows, at, near, apart = found.rows, found.at, found.near, found.apart
     if len(rows) <= TENTH:
         return []
-    near, apart = _neighbours(rows)
     fourth = apart[:, FOURTH - 1]
     ratio = min(RATIO, (BY_CHANCE / 3) ** (1 / _dimensions(apart)))
     first, second = np.repeat(np.arange(len(rows)), FOURTH - 1), near[:, : FOURTH - 1].ravel()
@@ -60,13 +81,16 @@ def _coarse(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _neighbours(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the nearest other rows of each row of length 1, the first of them first, and how far, both (n, TENTH)."""
+    """Return the nearest other rows of each row of length 1, the first of them first, and how far, both (n, k)."""
+    k = min(TENTH, len(rows) - 1)
+    if k < 1:
+        return np.empty((len(rows), 0), np.int64), np.empty((len(rows), 0), np.float32)
     near, apart = [], []
     for start in range(0, len(rows), AT_ONCE):
         alike = rows[start : start + AT_ONCE] @ rows.T
         one = np.arange(len(alike))[:, None]
         alike[one, start + one] = -np.inf
-        some = np.argpartition(-alike, TENTH - 1, 1)[:, :TENTH]
+        some = np.argpartition(-alike, k - 1, 1)[:, :k]
         some = some[one, np.argsort(-alike[one, some], 1)]
         near.append(some)
         apart.append(np.sqrt(np.maximum(2 - 2 * alike[one, some], 0)))

@@ -4,18 +4,22 @@ Two steps. Candidates are images whose spectra of fine detail are alike, as movi
 images, of one whole beside the middle of the other, which a crop shows, and of their halves, which fields share that
 overlap by half. They are the same only where the detail itself correlates at some place (`correlate`), which that of
 sibling tiles, of one slide and one stain, does not, and where the images differ nowhere by much there, as two animals
-of one outline do. What was saved again with little detail left is told by its coarse parts (`coarse`).
+of one outline do. What was saved again with little detail left is told by its coarse parts (`coarse`), or at full size
+(`saved_again`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
-from bench.studies.audit.coarse import same_coarsely
+from bench.studies.audit.coarse import coarse_neighbours, same_coarsely
 from bench.studies.audit.correlate import best_correlation, detail, differ, overlapping, plain_waves, rough_correlation
+from bench.studies.audit.placed import placed
+from bench.studies.audit.saved_again import CACHED, FullSize, saved_again
 from bench.studies.audit.unseen import Progress
 from bench.studies.spectra import centred, spectra
 from encoders.orientations import ORIENTED, orientation
@@ -25,9 +29,10 @@ SMALL = 64  # pixels that are compared; the middle of SIDE is what a crop of a t
 CANDIDATES = 3  # of every image in every orientation and way
 LEAST = 0.85  # correlation from which on two images are the same, at any place and orientation
 LEAST_UNMOVED, ABOVE_CHANCE = 0.65, 0.25  # where nothing is moved or turned, as in what was saved again
+NEARLY = 0.7  # correlation from which on pairs that are not the same by these limits are looked at in full size
 ROUGH = (0.35, 0.35, 0.25)  # the same moved in a circle, from which on a candidate of each way is looked at closely
 MOST = 5000  # images up to which halves are compared too
-ABOVE_ROUGH, HALF_ROUGH = 0.05, 0.75  # above what chance gives; of halves, a share of it
+ABOVE_ROUGH, HALF_ROUGH = 0.05, 0.6  # above what chance gives; of halves, a share of it
 DRAWN, SAME = 4096, 0.9  # pairs drawn by chance; correlation from which on such a pair is a copy itself
 ANY_WINDOW = 0.85  # standard deviations by which a window of two copies may differ at most
 PAIRS = 256  # verified at a time
@@ -40,11 +45,13 @@ WHOLE, MIDDLE, HALF = range(3)  # of the first image; of the second it is the wh
 Candidate = tuple[int, int, int, int]  # first, second, way, orientation of the second
 
 
-def find_copies(pixels: np.ndarray, on_progress: Progress | None = None) -> pd.DataFrame:
+def find_copies(
+    pixels: np.ndarray, on_progress: Progress | None = None, full_size: FullSize | None = None
+) -> pd.DataFrame:
     """Return a row COLUMNS per pair of images that show the same, first < second, of grey images (n, SIDE, SIDE).
 
-    how: in words; correlation: of the detail, up to 1, or of the coarse parts where `how` is COARSELY. Images of one
-    flat colour are no copies of each other.
+    how: in words; correlation: of the detail, up to 1, or of the coarse parts where `how` is COARSELY, or of pixels.
+    Images of one flat colour are no copies of each other. full_size: the images as they are (`saved_again`).
     """
     if len(pixels) < 2:
         return pd.DataFrame(columns=COLUMNS)
@@ -53,6 +60,7 @@ def find_copies(pixels: np.ndarray, on_progress: Progress | None = None) -> pd.D
     likely = _likely(_candidates(whole, middle), (whole, middle), chance, on_progress)
     unmoved_least, moved_least = max(LEAST_UNMOVED, chance + ABOVE_CHANCE), max(LEAST, (1 + chance) / 2)
     found: dict[tuple[int, int], tuple[float, str]] = {}
+    nearly: list[tuple[tuple[int, int], int, int, int, str]] = []
     for start in range(0, len(likely), PAIRS):
         some = likely[start : start + PAIRS]
         first = np.stack([middle[i] if way == MIDDLE else whole[i] for i, _, way, _ in some])
@@ -61,14 +69,25 @@ def find_copies(pixels: np.ndarray, on_progress: Progress | None = None) -> pd.D
         same = (value >= moved_least) | (
             (unmoved >= unmoved_least) & np.array([way != MIDDLE and not k for _, _, way, k in some])
         )
-        for at in np.flatnonzero(same).tolist():
+        for at in np.flatnonzero(same | (value >= NEARLY)).tolist():
             i, j, way, k = some[at]
             pair, ncc = (min(i, j), max(i, j)), float(value[at])
             both = overlapping(first[at], second[at], shift[at])
-            if ncc > found.get(pair, (0.0, ""))[0] and differ(*both) < ANY_WINDOW:
-                found[pair] = ncc, _how(way, k, both[0].size / first[at].size)
-    for i, j, alike in same_coarsely(pixels):
+            part = both[0].size / first[at].size
+            if not same[at] or differ(*both) >= ANY_WINDOW:
+                nearly.append((pair, i, j, k, _how(way, k, part)))
+            elif ncc > found.get(pair, (0.0, ""))[0]:
+                found[pair] = ncc, _how(way, k, part)
+    near = coarse_neighbours(pixels)
+    for i, j, alike in same_coarsely(near):
         found.setdefault((i, j), (alike, COARSELY))
+    if full_size:
+        read = lru_cache(CACHED)(full_size)
+        for pair, i, j, k, how in nearly:
+            exact = placed(read(i), read(j), k) if pair not in found else None
+            if exact is not None:
+                found[pair] = exact, how
+        found |= {(i, j): (alike, how) for i, j, how, alike in saved_again(near, read, found)}
     rows = [(*pair, how, min(value, 1.0)) for pair, (value, how) in sorted(found.items())]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"first": int, "second": int, "correlation": float})
 

@@ -60,11 +60,13 @@ def best_correlation(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def overlapping(a: np.ndarray, b: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the part of images a, b (S, S) that both show, where b is moved by shift (2,), down and right."""
-    S, (y, x) = len(a), shift.tolist()
-    of_a = slice(max(y, 0), S + min(y, 0)), slice(max(x, 0), S + min(x, 0))
-    of_b = slice(max(-y, 0), S + min(-y, 0)), slice(max(-x, 0), S + min(-x, 0))
-    return a[of_a], b[of_b]
+    """Return the part of images a (H, W) and b (h, w) that both show, where b is moved by shift (2,), down, right."""
+    of_a, of_b = [], []
+    for own, others, moved in zip(a.shape, b.shape, shift.tolist(), strict=True):
+        start, end = max(moved, 0), min(own, others + moved)
+        of_a.append(slice(start, max(end, start)))
+        of_b.append(slice(start - moved, max(end, start) - moved))
+    return a[tuple(of_a)], b[tuple(of_b)]
 
 
 def differ(a: np.ndarray, b: np.ndarray) -> float:

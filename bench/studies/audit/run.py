@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ from bench.studies.audit import findings as tables
 from bench.studies.audit.copies import COLUMNS as PAIR
 from bench.studies.audit.copies import SIDE, find_copies
 from bench.studies.audit.fix import FIX
+from bench.studies.audit.full_size import full_size
 from bench.studies.audit.labels import DRAWS, HEADS, LabelAudit, audit_labels
 from bench.studies.audit.page import PAGE, TABLE, AuditPage, audit_page
 from bench.studies.audit.pictures import neighbour_distance, unlike, unusable
@@ -167,7 +169,8 @@ def look(
         return exact, [], [f"more than {MOST_PICTURES:,} images: only exact copies are looked for"]
     grey, read = read_grey(prepared, workers, on_progress)
     at = np.flatnonzero(read)
-    near = find_copies(grey[at], on_progress).assign(
+    full = partial(full_size, prepared.instances.iloc[at], prepared.dataset.root)
+    near = find_copies(grey[at], on_progress, full).assign(
         first=lambda pairs: at[pairs["first"]], second=lambda pairs: at[pairs["second"]]
     )
     same = set(zip(exact["first"], exact["second"], strict=True))

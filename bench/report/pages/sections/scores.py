@@ -38,6 +38,7 @@ def _by_labels(rows: pd.DataFrame) -> Table:
     labels = sorted(int(n) for n in rows["shots"].unique())
     order = best_first(rows).sort_values("shots", ascending=False, kind="stable")
     method = ["encoder", "head", "selection"]
+    rows = rows[[*method, "series", "shots", "balanced_accuracy", "ci_low", "ci_high"]]
     order = order.drop_duplicates(method)  # zero-shot rows have no more labels to be ordered by
     cells = {(*(row[key] for key in method), row["shots"]): score_of(row) for row in rows.to_dict("records")}
 

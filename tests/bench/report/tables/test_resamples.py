@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import norm, t
 
 from bench.protocol.level import Level
-from bench.report.tables.resamples import censored_interval, first_crossing, resample, resample_rows, row_of
+from bench.report.tables.resamples import censored_interval, first_crossing, resample, resample_rows, row_names
 from bench.runs.blocks import FitBlock
 from bench.statistics.hits import Hits, two_way_bootstrap
 from bench.statistics.spread import of_scores, spread_of
@@ -47,8 +48,8 @@ def test_rows_are_called_as_in_the_leaderboard():
     other = replace(unit, head="ridge")
     clean, wrong = (resample_rows([unit, other], rate, hits(12), spread_of(hits(12))) for rate in (0.0, 0.2))
     named = {"encoder": "e", "head": "knn", "selection": "fixed", "series": "balanced", "shots": 5}
-    assert row_of(named | {"noise_kind": "none", "noise": 0.0}) in clean
-    assert row_of(named | {"noise_kind": "group", "noise": 0.2}) in wrong
+    assert row_names(pd.DataFrame([named | {"noise_kind": "none", "noise": 0.0}]))[0] in clean
+    assert row_names(pd.DataFrame([named | {"noise_kind": "group", "noise": 0.2}]))[0] in wrong
     assert len(clean) == 2 and all(own.shape == (500,) for own in clean.values())
 
 

@@ -62,6 +62,8 @@ def test_tau_compares_the_order_with_the_clean_one_and_the_oracle_has_no_part_in
     ranked = rows[rows["selection"] == "fixed"]
     assert (ranked["kendall_tau@0.2"] == 1).all() and (ranked["kendall_tau@0.4"] == -1).all()
     assert rows.loc[rows["selection"] == "oracle", "kendall_tau@0.4"].isna().all()
+    two = robustness(board({name: scores[name] for name in "ab"}), NULL)  # of two there is a sign and no more
+    assert two["kendall_tau@0.2"].isna().all() and (two["flips@0.4"].dropna() >= 0).all() and (two["with_skill"] == 2).all()
     swapped = board(scores | {"c": [0.7, 0.75, 0.3]})  # one pair of three changed places at 0.2
     assert robustness(swapped, NULL)["kendall_tau@0.2"].tolist() == pytest.approx([1 / 3] * 3)
 

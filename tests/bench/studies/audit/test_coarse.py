@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.studies.audit.coarse import same_coarsely
+from bench.studies.audit.coarse import coarse_neighbours, same_coarsely
 from bench.studies.audit.copies import COARSELY, SIDE, find_copies
 from bench.studies.audit.correlate import differ
 
@@ -55,8 +55,8 @@ def test_a_cell_without_detail_is_found_where_it_was_saved_again(cells, quality,
 def test_light_does_not_matter_and_flat_images_are_left_out(cells):
     darker = (0.7 * cells[:2].astype(float) + 20).astype(np.uint8)
     flat = np.full((3, SIDE, SIDE), 128, np.uint8)
-    assert [pair[:2] for pair in same_coarsely(np.concatenate([cells, flat, darker]))] == [(0, 153), (1, 154)]
-    assert same_coarsely(cells[[0, 0, 1, 2, 3]]) == []  # too few to say what is usual
+    assert [pair[:2] for pair in same_coarsely(coarse_neighbours(np.concatenate([cells, flat, darker])))] == [(0, 153), (1, 154)]
+    assert same_coarsely(coarse_neighbours(cells[[0, 0, 1, 2, 3]])) == []  # too few to say what is usual
 
 
 def test_where_images_differ_in_little_a_near_one_is_no_copy():
@@ -64,7 +64,7 @@ def test_where_images_differ_in_little_a_near_one_is_no_copy():
     rng, (y, x) = np.random.default_rng(0), np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
     discs = [150 - 50 / (1 + np.exp((np.hypot(a * x, y / a) - r) / 0.05))
              for a, r in zip(rng.uniform(0.8, 1.2, 300), rng.uniform(0.2, 0.35, 300), strict=True)]  # fmt: skip
-    assert same_coarsely(np.stack(discs)) == []
+    assert same_coarsely(coarse_neighbours(np.stack(discs))) == []
 
 
 def test_one_outline_with_another_limb_is_no_copy():
