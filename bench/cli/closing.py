@@ -52,7 +52,7 @@ def say_next(
             f"Next: {next_step.proposal('run', typed, known, more)}"
         )  # fmt: skip
     console.print("")
-    console.print(next_step.verdict(evidence))
+    console.print(next_step.verdict(evidence, board))
     if board is not None:
         from bench.report.pages.more_labels import more_labels
 

@@ -111,7 +111,9 @@ def _calibrated(stored: list[StoredRun], merged: Merged) -> Merged:
 
 
 def _print_best(merged: pd.DataFrame) -> None:
-    """Print the best row of every dataset at its most labels, clean."""
+    """Print the best row of every dataset and protocol at its most labels, clean."""
+    from bench.report.pages.sections.datasets import called
+    from bench.report.tables.protocols import by_protocol
     from bench.report.tables.rows import cleanest, competing, head_label, main_series
 
     names = ("labels", "balanced accuracy", "95% interval", "groups tested")
@@ -122,15 +124,16 @@ def _print_best(merged: pd.DataFrame) -> None:
         *(make_column(name, justify="right") for name in names),
         pad_edge=False,
     )
-    for (dataset, instances), own in competing(merged).groupby(["dataset", "instances"]):
+    for differs, own in by_protocol(competing(merged)):
         clean = cleanest(main_series(own))
         if clean.empty:
             continue  # written before noise was a column
         row = clean[clean["shots"] == clean["shots"].max()].nlargest(1, "balanced_accuracy").iloc[0]
-        named = dataset if instances == "whole" else f"{dataset} ({instances})"
-        interval = f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}"
+        named = called(row, "" if row["instances"] == "whole" else str(row["instances"]), differs)
+        known = row["ci_low"] == row["ci_low"]
+        interval = f"{100 * row['ci_low']:.0f}-{100 * row['ci_high']:.0f}" if known else ""
         score = f"{100 * row['balanced_accuracy']:.1f}"
-        table.add_row(str(named), row["encoder"], head_label(row), f"{row['shots']:.0f}", score, interval,
+        table.add_row(named, row["encoder"], head_label(row), f"{row['shots']:.0f}", score, interval,
                       str(row["n_groups"]))  # fmt: skip
     console.print(table, soft_wrap=False)
 

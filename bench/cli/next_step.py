@@ -68,17 +68,32 @@ def evidence_of(table: pd.DataFrame, classes: Sequence[str]) -> Evidence:
     )  # fmt: skip
 
 
-def verdict(evidence: Evidence) -> str:
-    """Return a sentence or two: what these images can tell, and how many more would tell encoders apart."""
+def verdict(evidence: Evidence, board: pd.DataFrame | None = None) -> str:
+    """Return a sentence or two: what these images can tell, and how many more would tell encoders apart.
+
+    board: of a run of them, which may have told none apart.
+    """
     side = " of the test side" if evidence.sided else ""
     what = f"{evidence.images:,} {_plural('image', evidence.images)}{side}"
     if evidence.grouped:
         what += f" of {evidence.n_groups:,} {_plural('group', evidence.n_groups)}"
     if evidence.fewest >= RANK_FROM:
+        alike = 0 if board is None else as_good_as_best(board)
+        if alike:
+            others = "the other method is not" if alike == 1 else f"none of the {alike} other methods is"
+            return f"{what} are enough to compare encoders, but here {others} told apart from the best one."
         enough = f"every class has {RANK_FROM} or more {'groups' if evidence.grouped else 'images'}"
         return f"{what} are enough to tell apart encoders whose scores differ clearly: {enough}."
     can = "cannot tell encoders apart" if evidence.fewest < T_FROM else "give a score, but cannot tell encoders apart"
     return f"{what} {can}; about {_more(evidence)} would be enough."
+
+
+def as_good_as_best(board: pd.DataFrame) -> int:
+    """Return from how many methods the best one of a leaderboard cannot be told apart; 0 where it can from some."""
+    from bench.report.tables.flags import headline
+
+    ranks = headline(board)["rank_low"].dropna()
+    return max(len(ranks) - 1, 0) if (ranks == 1).all() else 0
 
 
 def obstacle(table: pd.DataFrame, classes: Sequence[str]) -> str:

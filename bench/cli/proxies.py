@@ -180,7 +180,7 @@ def _print_regret(regret: pd.DataFrame, run: str) -> None:
     for row in least.sort_values("shots", kind="stable").to_dict("records"):
         scores = (_number(100 * row[name], 1) for name in ("best", "balanced_accuracy", "regret"))
         table.add_row(SHOWN[row["proxy"]], str(row["shots"]), *scores, row["chosen"])
-    table.title = f"What choosing by a proxy costs in {run}: points of balanced accuracy below the best encoder"
+    table.title = f"What choosing by a proxy costs in {run}: points of balanced accuracy below the best of these"
     console.print(table, soft_wrap=False)
 
 

@@ -65,31 +65,28 @@ def luck_of(rate: float, sizes: Iterable[int]) -> str:
     )
 
 
-def company_of(draws: Draws, y: np.ndarray, groups: np.ndarray) -> str:
-    """Return a sentence on how many examples share class and slide with another one of their draw, by shot level.
+def company_of(draws: Draws, groups: np.ndarray) -> str:
+    """Return a sentence on how many examples share their slide with another one of their draw, by shot level.
 
-    y (N,), groups (N,): of the rows. "" without draws.
+    Those of other classes count: all labels of a slide go wrong together. groups (N,): of the rows. "" without draws.
     """
     shares: dict[int, list[float]] = {}
     for shots, seed, split in draws.supports:
         if seed < LOOKED_AT:
             rows = draws.supports[shots, seed, split]
-            _, which, count = np.unique(
-                np.stack([y[rows], np.unique(groups[rows], return_inverse=True)[1]]), axis=1, return_inverse=True,
-                return_counts=True,
-            )  # fmt: skip
-            shares.setdefault(shots, []).append(float((count[which.ravel()] > 1).mean()))
+            _, which, count = np.unique(groups[rows], return_inverse=True, return_counts=True)
+            shares.setdefault(shots, []).append(float((count[which] > 1).mean()))
     if not shares:
         return ""
     told = ", ".join(f"{np.mean(own):.0%} at {shots}" for shots, own in sorted(shares.items()))
     alone = [str(shots) for shots, own in sorted(shares.items()) if not any(own)]
     rest = (
-        f"; at {', '.join(alone)} every slide gives a class one example, so that there the labels go wrong one by one"
+        f"; at {', '.join(alone)} no slide gives two examples, so that there the labels go wrong one by one"
         if alone
         else ""
     )
     return (
         "Which slides go wrong does not depend on the draw. Of all items on the training side the share asked for is "
-        "wrong, give or take one slide per class. Share of examples that have another example of their class and "
-        f"slide in the draw, by labels per class: {told}{rest}"
+        "wrong, give or take one slide per class. Share of examples that have another example of their slide, of any "
+        f"class, in the draw, by labels per class: {told}{rest}"
     )

@@ -39,5 +39,5 @@ def _noise_words(sweep: Sweep) -> dict[str, str]:
         return {}
     luck = luck_of(highest, [unit.labels(len(sweep.classes)) for unit in sweep.blocks if unit.shots])
     by_slide = any(KINDS[kind].by_slide for kind in protocol.noise_kinds)
-    company = company_of(sweep.draws["class"], sweep.y, sweep.table["group"].to_numpy(str)) if by_slide else ""
+    company = company_of(sweep.draws["class"], sweep.table["group"].to_numpy(str)) if by_slide else ""
     return describe_noise(protocol.noise_kinds, sweep.classes, sweep.noise_inputs, protocol.confusable, luck, company)

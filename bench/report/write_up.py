@@ -35,7 +35,7 @@ from bench.storage.verified import digest_of
 
 NO_MORE: Mapping[str, bytes | None] = MappingProxyType({})
 OVERVIEW = ("leaderboard", "across", "across_pairs")
-LAYOUT = 11  # raised when the same predictions would be written up differently
+LAYOUT = 12  # raised when the same predictions would be written up differently
 # A column that is new, gone or called differently needs no other number.
 FORMAT = content_name([LAYOUT, [(column.key, column.meaning) for column in COLUMNS]])
 

@@ -47,13 +47,20 @@ def limit(scores: np.ndarray, group: np.ndarray, rate: float) -> float:
 
 
 def p_values(new: np.ndarray, scores: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Return how often an item of a known group has a score as large as each of new (N,), float64 (N,).
+    """Return how likely an item of a new group has a score as large as each of new (N,), float64 (N,).
 
-    scores, group: (n,), of known items, each scored without its group. Every group weighs the same. At least
-    1 / (2 (G + 1)), as less cannot be told.
+    scores, group: (n,), of known items, each scored without its group. Every group weighs the same, and the new item
+    takes part with half of its weight, w = the mean over groups of 1 / their items:
+
+        p = (sum over groups of the share of their scores that are as large + w / 2) / (G + w)
+
+    Without that part p is too small where groups have one item or few: of 20 groups of one, one in ten was at .05. At
+    least 1 / (2 (G + 1)), as less cannot be told.
     """
     order = np.argsort(scores, kind="stable")
-    G = len(np.unique(group))
-    weight = shares(group)[order] * (G + 1) / G
+    names, size = np.unique(group, return_counts=True)
+    G, own = len(names), float((1 / size).mean())
+    weight = shares(group)[order] * (G + 1)
     above = np.concatenate([[0.0], np.cumsum(weight[::-1])])[::-1]  # of the scores from a place on
-    return np.asarray(np.clip(above[np.searchsorted(scores[order], new, side="left")], 0.5 / (G + 1), 1.0))
+    p = (above[np.searchsorted(scores[order], new, side="left")] + own / 2) / (G + own)
+    return np.asarray(np.maximum(p, 0.5 / (G + 1)))

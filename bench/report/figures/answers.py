@@ -6,7 +6,7 @@ from bench.report.figures.drawn.calibration import draw_calibration
 from bench.report.figures.drawn.dots import Dot, Dots, draw_dots
 from bench.report.figures.drawn.map import draw_map
 from bench.report.figures.drawn.matrix import WITH_NUMBERS, draw_matrix
-from bench.report.figures.shown import Plot, Shown, method_words, tested_words
+from bench.report.figures.shown import Plot, Shown, method_words, what_was_tested
 from bench.report.html.context import ReportContext, head_of, labels_words, noise_words
 from bench.report.html.parts.calibration import CALIBRATION as CALIBRATION_PART
 from bench.report.html.parts.confusion import CONFUSION as CONFUSION_PART
@@ -23,7 +23,7 @@ FIELDS = (
     "up to 100. The stronger the colour, the larger the share; what is right is blue."
 )
 EMPTY = "Fields below half a percent are empty."
-LIMITS = "Intervals are exact 95% limits that count every group of a class as one observation."
+LIMITS = "Intervals are exact 95% limits that count every group of a class as one observation at most."
 RELIABLE = (
     "Share of answers that is right against the probability that they were given, in bins of probability; a point is "
     "as large as many items are in its bin. On the dashed line probabilities are calibrated; below it a method is "
@@ -45,7 +45,7 @@ def confusion(context: ReportContext) -> Shown | None:
     caption = listed([
         say("Confusion of the best method, {method}, {level}.", method=method_words(shown.method),
             level=_level(context)),
-        say(FIELDS), say(EMPTY) if len(shown.classes) <= WITH_NUMBERS else "", tested_words(context),
+        say(FIELDS), say(EMPTY) if len(shown.classes) <= WITH_NUMBERS else "", what_was_tested(context),
     ])  # fmt: skip
     return Shown(draw=lambda: draw_matrix(shown), caption=caption, names=shown.classes)
 
@@ -65,7 +65,7 @@ def recall(context: ReportContext) -> Shown | None:
     caption = listed([
         say("Recall of every class by the best method, {method}, {level}: the share of its items that is found.",
             method=method_words(context.detailed[0]), level=_level(context)),
-        say(LIMITS), say("At the end of a line is the number of groups that were tested."), tested_words(context),
+        say(LIMITS), say("At the end of a line is the number of groups that were tested."), what_was_tested(context),
     ])  # fmt: skip
     return Shown(draw=lambda: draw_dots(shown), caption=caption, names=[dot.name for dot in dots])
 
@@ -77,7 +77,7 @@ def calibration(context: ReportContext) -> Shown | None:
         return None
     caption = listed([
         say("Calibration of the best methods, {level}.", level=_level(context)),
-        say("Of every encoder its best head is considered."), say(RELIABLE), tested_words(context),
+        say("Of every encoder its best head is considered."), say(RELIABLE), what_was_tested(context),
     ])  # fmt: skip
     names = [f"{one.method.encoder} {head_of(one.method)}" for one in shown]
     return Shown(draw=lambda: draw_calibration(shown), caption=caption, names=names)

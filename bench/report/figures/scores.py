@@ -104,7 +104,7 @@ def _curves(context: ReportContext, shown: Curves, says: tuple[str, ...], first:
         first, say(BEST_HEADS), say(DRAWN["encoder" in roles, "baseline" in roles]),
         say("The head is named after the encoder."), say(BANDS),
         say(GUESSING, null=whole(shown.null)) if shown.y[0] <= shown.null <= shown.y[1] else "",
-        score_words(context),
+        score_words(context, shown.rows),
     ])  # fmt: skip
     names = [f"{method.encoder} {head_of(method)}" for method in shown.methods]
     return Shown(draw=lambda: draw_curves(shown, says), caption=caption, names=[*names, *says])

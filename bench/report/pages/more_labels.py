@@ -24,6 +24,11 @@ def about(best: Ahead, goal: float) -> str:
     method = f"{best.key.encoder} x {best.key.head}"
     if middle <= now:
         return ""
+    if not best.shown:
+        return (
+            f"How many labels {rate(goal)} takes is not forecast: {method}, the best here, is not shown to be better "
+            "than chance."
+        )
     if not isfinite(middle):
         _, score, _ = best.at(AHEAD * now)
         return (

@@ -101,6 +101,14 @@ def _contradiction(rows: pd.DataFrame, null: float) -> str:
     one_row = len(rows) == 1
     tested = f"p = {p_value(p)}" if one_row else f"{alone}p = {p_value(p)} for the best of all {len(rows)} rows"
     limits = interval(best["ci_low"], best["ci_high"])
+    least = float(best.get("p_chance_least", 0.0))
+    if above and least > ALPHA:
+        return (
+            f"The interval of the {'only' if one_row else 'best'} row ({limits}) lies above guessing ({whole(null)}), "
+            "and the test against chance cannot confirm that, whatever the score: on so few tested groups no p can be "
+            f"below {p_value(least)}. So the test says nothing against this row"
+            + ("" if one_row else ", but the interval is about this row alone, as if it had been chosen beforehand")
+        )
     if above and one_row:
         return (
             f"The interval of the only row ({limits}) lies above guessing ({whole(null)}), but the test against chance "

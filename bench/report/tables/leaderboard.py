@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.protocol.split_kinds import IN_TURN
 from bench.protocol.splits import SplitPlan
 from bench.report.tables import columns
 from bench.report.tables.answers import answers_of
@@ -25,7 +26,7 @@ from bench.report.tables.pairs import COLUMNS as PAIRS
 from bench.report.tables.pairs import pairs_with_best
 from bench.report.tables.resamples import Resamples, resample_rows
 from bench.report.tables.rows import best_first
-from bench.report.tables.sides import DRAWS_ALIKE, Sides, few_training_groups
+from bench.report.tables.sides import DRAWS_ALIKE, DRAWS_ALIKE_IN_TURN, Sides, few_training_groups
 from bench.runs.blocks import FitBlock
 from bench.runs.facts import RunFacts
 from bench.statistics.comparison import compare
@@ -93,7 +94,8 @@ def build_leaderboard(
     trivial = {name for name, encoder in facts.encoders.items() if encoder.trivial}
     raised = only_diagnostics(board) if not facts.diagnostic else {}
     raised |= flags(board, trivial, 1 / len(facts.classes)) | few_training_groups(table, plan, facts.classes)
-    raised |= {"training-as-it-is": DRAWS_ALIKE} if any(level.draws_alike for level in levels) else {}
+    alike = DRAWS_ALIKE_IN_TURN if facts.split_rule in IN_TURN else DRAWS_ALIKE
+    raised |= {"training-as-it-is": alike} if any(level.draws_alike for level in levels) else {}
     pairs = [part for level in levels for part in level.pairs if len(part)]
     return Leaderboard(
         table=board.reset_index(drop=True), empty=empty_reasons(board, facts), flags=raised,

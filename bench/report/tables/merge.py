@@ -21,6 +21,7 @@ from bench.protocol.split_kinds import why_diagnostic
 from bench.report.tables.columns import COLUMNS
 from bench.report.tables.fits import ledger_of
 from bench.report.tables.identity import DatasetOfRun, changed_encoders, families, name_datasets
+from bench.report.tables.protocols import PROTOCOL
 from bench.report.tables.rows import competing
 from bench.runs.place import content_of_run
 from bench.runs.record import AGAIN, read_about, read_record_of
@@ -28,7 +29,6 @@ from bench.storage.tables import parse_csv
 from bench.storage.together import RECORD, read_member, settle
 
 BOARD = "leaderboard.csv"
-PROTOCOL = ["instances", "level", "draw", "shot_unit", "scale_by", "split", "data"]
 ROW = ["encoder", "head", "selection", "series", "shots", "noise_kind", "noise"]
 
 

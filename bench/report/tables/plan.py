@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bench.protocol.split_kinds import IN_TURN
+from bench.report.tables.flags import ALPHA, p_of_best
 from bench.report.tables.rows import cleanest, competing
 from bench.statistics.curve_law import EDGE
 from bench.statistics.curve_prior import PRIOR
@@ -86,7 +87,9 @@ class Ahead(NamedTuple):
 
     n (Q,): labels per class, from the fewest to AHEAD times the most; interval (3, Q): low, median and high of the
     score; paths (B, Q): curves that may be. per_slide: labels of one slide. falls: the curve is not monotone. apart:
-    every item that was tested is a slide by itself, as where no groups are known. slides: that the data have.
+    every item that was tested is a slide by itself, as where no groups are known. slides: that the data have. shown:
+    whether its score at the most labels is shown to be better than chance. Where it is not, the curve has no skill
+    that could grow, and what is forecast is what curves of other data are like.
     """
 
     key: CurveKey
@@ -98,6 +101,7 @@ class Ahead(NamedTuple):
     falls: bool
     apart: bool = False
     slides: int = 0
+    shown: bool = True
 
     def slides_for(self, n: float) -> int:
         """Return how many slides n labels per class come from in all."""
@@ -133,6 +137,7 @@ def look_ahead(key: CurveKey, curve: Curve, rows: pd.DataFrame, beside: Sequence
         key, curve, n, told_apart(np.quantile(paths, limits(), axis=0), limits()[:, None]), paths, float(per_slide[-1]),
         falls(curve.first(len(seen))) if len(seen) == len(curve.n) else False,
         apart=bool(last["n_groups"] == last["n_test"]), slides=_slides_of(last.to_dict()),
+        shown=_better_than_chance(last),
     )  # fmt: skip
 
 
@@ -199,6 +204,12 @@ def rows_of(board: pd.DataFrame, key: CurveKey) -> pd.DataFrame:
 def last_row(rows: pd.DataFrame) -> pd.Series:
     """Return the row of the most labels, and of these of the most slides."""
     return rows.sort_values(["shots", "support_groups"], kind="stable").iloc[-1]
+
+
+def _better_than_chance(row: pd.Series) -> bool:
+    """Return whether the p of a row, adjusted for the best of all, says so; nothing is said where there is none."""
+    one = row.to_frame().T
+    return bool({"p_chance", "p_chance_best"}.isdisjoint(one) or not p_of_best(one).iloc[0] > ALPHA)
 
 
 def _slides_of(row: Mapping[Hashable, Any]) -> int:

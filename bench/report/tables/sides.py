@@ -20,6 +20,10 @@ DRAWS_ALIKE = (
     "At some number of labels there is one draw only, or all draws hold the same examples. So nothing shows what "
     "other training slides would change, and the intervals there are for these training slides alone"
 )
+DRAWS_ALIKE_IN_TURN = (
+    "At some number of labels there is one draw only, or all draws hold the same examples. So nothing shows what other "
+    "training slides would change, and the intervals there take it to be as much as what other test slides change"
+)
 FEW_TRAINING = 6  # training groups of a class; with fewer, a score depends much on which ones they are
 
 

@@ -24,7 +24,7 @@ from bench.report.pages.model import (
     say,
     table_of,
 )
-from bench.report.pages.numbers import chance, decimal, points, rate
+from bench.report.pages.numbers import chance, decimal, interval, points, rate, whole
 from bench.statistics.conformal import groups_to_tell
 from bench.studies.classifier.advice import measured, of_cells
 from bench.studies.classifier.encoder import is_outside, must_be_typed
@@ -163,13 +163,19 @@ def _licence(model: Model) -> Words:
 
 def _expected(model: Model) -> Iterator[Block]:
     promise = model.promise
+    held = {} if model.too_few_for(SETS) else model.sets_hold(SETS)
     rows = [
-        {"class": name, "groups": promise.groups[name], "recall": promise.recall[name]} for name in model.about.classes
-    ]
-    fields = (
+        {"class": name, "groups": promise.groups[name], "recall": promise.recall[name], "sets": held.get(name),
+         "limits": interval(*promise.recall_limits[name])}
+        for name in model.about.classes
+    ]  # fmt: skip
+    fields = [
         name_field("class"), number_field("groups", lambda n: f"{n:,d}"),
         number_field("recall", lambda x: "not known" if math.isnan(x) else points(x), "recall, %"),
-    )  # fmt: skip
+        number_field("limits", str, "95% interval"),
+    ]  # fmt: skip
+    if held:
+        fields.append(number_field("sets", whole, "in its sets, %"))
     yield Text(
         say(
             "Every {unit} was predicted by a classifier that was chosen and trained without its group. Plain "
@@ -179,6 +185,16 @@ def _expected(model: Model) -> Iterator[Block]:
         )
     )
     yield table_of(rows, fields)
+    yield Text(
+        say(
+            "Intervals are exact ones that count every group of a class as one observation.{sets}",
+            sets=say(
+                " *In its sets*: of how many left-out {unit}s of a class the set for {rate} holds it. That rate is of "
+                "all classes together: a class that is hard or rare may be in its sets less often.",
+                unit=model.about.unit, rate=rate(SETS),
+            ) if held else "",
+        )
+    )  # fmt: skip
     yield Bullets(tuple(_guarantees(model)))
 
 
@@ -195,8 +211,8 @@ def _guarantees(model: Model) -> Iterator[Inline]:
     else:
         sizes = (model.left_out >= model.set_limit(SETS)).sum(1).clip(1)
         yield say(
-            "A set of classes that contains the true one for {rate} of the {units} of new slides has {size} classes "
-            "on average.",
+            "A set of classes that contains the true one for {rate} of the {units} of new slides, all classes "
+            "together, has {size} classes on average.",
             units=f"{about.unit}s", rate=rate(SETS), size=decimal(float(sizes.mean()), 1),
         )  # fmt: skip
     least = model.answer_from(ERRORS)

@@ -185,6 +185,16 @@ class Model:
         found = limit(missed, self.group[rows], rate)
         return 0.0 if math.isinf(found) else 1 - found
 
+    def sets_hold(self, rate: float) -> dict[str, float]:
+        """Return class -> the share of its left-out rows whose set at a rate holds it, NaN of a class of one group.
+
+        The rate is that of all classes together: it is kept although a class that is hard is in its sets less often.
+        """
+        members, _ = self._promised(self.left_out.astype(np.float64), Asked(sets=rate))
+        held = members[np.arange(len(self.y)), self.y]
+        own = {k: held[self.known & (self.y == k)] for k in range(len(self.about.classes))}
+        return {name: float(own[k].mean()) if len(own[k]) else math.nan for k, name in enumerate(self.about.classes)}
+
     def answer_from(self, errors: float) -> float:
         """Return the confidence from which answers may be given so that at most that share of them is wrong."""
         rows = self.known

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.heads.left_out import groups_of_classes
 from bench.statistics.hits import Hits, tally
-from bench.statistics.intervals import few_groups, few_groups_interval, limits, recalls_by_group
+from bench.statistics.intervals import clopper_pearson, few_groups, few_groups_interval, limits, recalls_by_group
 from bench.statistics.spread import of_scores, spread_of
 
 FEWEST = 10  # errors, or right answers, from which on their number varies as a normal one
@@ -19,7 +19,8 @@ class Promise:
     """Scores in [0, 1]. balanced_accuracy, low, high: on new groups, and the interval of its mean over many of them.
 
     next_low, next_high: the interval of what as many new groups as there are here will give, in which their own luck is
-    counted. accuracy: plain. recall: class -> score. Classes of one group take no part, as nothing tells how they look
+    counted. accuracy: plain. recall: class -> score; recall_limits: class -> its exact 95% limits, in which every group
+    counts as one observation. Classes of one group take no part, as nothing tells how they look
     in others: their recall is NaN, and so are the scores where there is no other class. groups: class -> how many.
     exact: whether both intervals are those of few groups or errors, in which every group counts as one.
     """
@@ -31,6 +32,7 @@ class Promise:
     next_high: float
     accuracy: float
     recall: dict[str, float]
+    recall_limits: dict[str, tuple[float, float]]
     groups: dict[str, int]
     exact: bool
 
@@ -51,7 +53,8 @@ def make_promise(P: np.ndarray, y: np.ndarray, group: np.ndarray, classes: tuple
         nan = float("nan")
         return Promise(
             balanced_accuracy=nan, low=0.0, high=1.0, next_low=0.0, next_high=1.0, accuracy=nan,
-            recall=dict.fromkeys(classes, nan), groups=counts, exact=True,
+            recall=dict.fromkeys(classes, nan), recall_limits=dict.fromkeys(classes, (nan, nan)), groups=counts,
+            exact=True,
         )  # fmt: skip
     rows = known[y]
     right, total = tally((P.argmax(1) == y)[rows], y[rows], group[rows], K)
@@ -76,8 +79,12 @@ def make_promise(P: np.ndarray, y: np.ndarray, group: np.ndarray, classes: tuple
     recall = {
         name: float(hit[y == k].mean()) if known[k] else float("nan") for k, name in enumerate(classes)
     }  # fmt: skip
+    limits_of = {
+        name: clopper_pearson(recall[name] * counts[name], counts[name]) if known[k] else (float("nan"), float("nan"))
+        for k, name in enumerate(classes)
+    }
     return Promise(
         balanced_accuracy=float(spread.mean[0]), low=float(low[0]), high=float(high[0]), next_low=float(next_low[0]),
         next_high=float(next_high[0]), accuracy=float(hit[rows].mean()), recall=recall,
-        groups=counts, exact=bool(exact),
+        recall_limits=limits_of, groups=counts, exact=bool(exact),
     )  # fmt: skip

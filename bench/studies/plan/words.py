@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil, isfinite
 from typing import Any
 
@@ -14,23 +14,36 @@ from bench.statistics.precision import Parts
 from bench.studies.plan.plan import MORE_ITEMS, MORE_SLIDES, Plan
 from bench.text import counted
 
+NAMED = 5  # methods that are named in a sentence
 CHEAPER = 0.95  # times the minutes, below which another mix of labels and slides is named
 
 
 def sentences(plan: Plan) -> Iterator[str]:
     """Return what it takes, how sure that is, what slides are worth, and what narrows the interval."""
     yield _labels(plan)
+    unknown = [f"{one.key.encoder} x {one.key.head}" for one in plan.forecasts if not one.shown]
+    if unknown:
+        yield (
+            f"Not shown to be better than chance with {counted(int(plan.rows['labels_now'].iloc[0]), 'label')} per "
+            f"class: {_some(unknown)}. What is forecast of {'it' if len(unknown) == 1 else 'them'} is what curves of "
+            "other data are like, so do not plan by it."
+        )
     if len(plan.wrong):
         yield _with_wrong_labels(plan)
     yield _slides(plan)
     yield from _precision(plan)
     if plan.falling:
-        names = ", ".join(dict.fromkeys(f"{one.encoder} x {one.head}{_wrong(one.noise)}" for one in plan.falling[:5]))
-        more = f" and {len(plan.falling) - 5} more" if len(plan.falling) > 5 else ""
+        names = _some([f"{one.encoder} x {one.head}{_wrong(one.noise)}" for one in plan.falling])
         yield (
-            f"Not monotone: {names}{more} scored lower with more labels, by more than chance in the draws explains. "
+            f"Not monotone: {names} scored lower with more labels, by more than chance in the draws explains. "
             "Forecasts assume that scores never fall with more labels, so do not trust them here."
         )
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first NAMED of some names, each once, and how many more there are."""
+    once = list(dict.fromkeys(names))
+    return ", ".join(once[:NAMED]) + (f" and {len(once) - NAMED} more" if len(once) > NAMED else "")
 
 
 def needed(low: float, middle: float, high: float, most: float) -> str:

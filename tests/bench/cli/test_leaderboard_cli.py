@@ -137,6 +137,11 @@ def test_other_protocols_and_other_images_of_one_name_are_told_apart(bench, two,
     assert "blood: rows under 2 protocols (" in text and "draw concentrated" in text
     assert "blood: across datasets only its newest run counts (whole scored by instance, draw concentrated" in text
     assert "the datasets differ in how labels were drawn (concentrated blood; spread plant)" in text
+    best = text[: text.index("Note:")]  # of each protocol by itself
+    assert best.count("blood (labels drawn") == 2 and "plant (" not in best
+    page = (tmp_path / "results" / "leaderboard.md").read_text()
+    assert "## blood (whole), 2 labels per class, labels drawn concentrated\n" in page
+    assert "## blood (whole), 2 labels per class, labels drawn spread\n" in page and "## plant (whole), 2 labels per class\n" in page
     shutil.rmtree(tmp_path / "results" / "runs" / "few")
     shutil.rmtree(tmp_path / "blood")
     assert bench("run", "--data", make_data("blood", 3), *RUN, "--name", "other")[0] == 0
@@ -154,7 +159,7 @@ def test_the_same_images_in_other_groups_are_one_dataset_under_two_protocols(ben
     assert "blood: rows under 2 protocols on other images, labels or groups" in text
     assert set(pd.read_csv(tmp_path / "results" / "across.csv")["datasets"]) == {2}
     page = (tmp_path / "results" / "leaderboard.md").read_text()
-    assert page.count("## blood (whole), 2 labels per class, groups and regions `") == 2
+    assert page.count("## blood (whole), 2 labels per class, groups and regions ") == 2
 
 
 def test_tables_are_made_anew_from_stored_predictions_to_the_byte(bench, two, tmp_path):

@@ -52,6 +52,19 @@ def test_the_verdict_counts_what_is_there_and_what_is_lacking(groups, per_group,
     assert verdict(evidence(groups, per_group=per_group)) == said
 
 
+def test_after_a_run_that_told_no_method_from_the_best_the_data_are_not_said_to_be_enough_for_that():
+    found = evidence({"a": 10, "b": 10}, per_group=3)
+    rows = pd.DataFrame({"encoder": ["x", "y", "z"], "selection": "auto", "series": "balanced", "shots": 5, "noise": 0.0,
+                         "noise_kind": "none", "balanced_accuracy": [0.8, 0.7, 0.6], "rank_low": 1.0})  # fmt: skip
+    assert verdict(found, rows) == (
+        "60 images of 20 groups are enough to compare encoders, but here none of the 2 other methods is told apart "
+        "from the best one."
+    )
+    assert verdict(found, rows.head(2)).endswith("but here the other method is not told apart from the best one.")
+    for told in (rows.assign(rank_low=[1, 1, 2]), rows.head(1), rows.assign(rank_low=float("nan"))):
+        assert verdict(found, told) == verdict(found)
+
+
 @pytest.mark.parametrize("fewest", range(1, 14))
 def test_the_verdict_goes_by_the_numbers_that_the_statistics_go_by(fewest):
     text = verdict(evidence({"a": fewest, "b": 40}))

@@ -204,12 +204,16 @@ def test_the_page_says_how_far_single_draws_are_from_the_rate_by_luck():
     assert "By luck" not in words["resemblance"], "said once"
 
 
-def test_the_page_says_where_no_slide_gives_two_examples_of_a_class(make_table):
+def test_the_page_says_where_no_slide_gives_two_examples(make_table):
     table = make_table("ab", 12, 6)
-    y, group = (table["label"] == "b").to_numpy(int), table["group"].to_numpy(str)
-    said = company_of(draw_supports(table, ["a", "b"], plan_splits(table, "ab"), [2, 20], draws=2), y, group)
-    assert "0% at 2, 100% at 20; at 2 every slide gives a class one example" in said
-    assert company_of(Draws({}, {}), y, group) == ""
+    group = table["group"].to_numpy(str)
+    drawn = draw_supports(table, ["a", "b"], plan_splits(table, "ab"), [2, 20], draws=2)
+    said = company_of(drawn, group)
+    assert "0% at 2, 100% at 20; at 2 no slide gives two examples" in said
+    assert company_of(Draws({}, {}), group) == ""
+    slide = np.unique(group, return_inverse=True)[1] % 12  # each holds both classes, whose examples go wrong together
+    together = company_of(drawn, slide.astype(str))
+    assert "0% at 2," not in together and "one by one" not in together
 
 
 @pytest.mark.parametrize(

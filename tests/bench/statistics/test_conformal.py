@@ -39,9 +39,19 @@ def test_items_of_new_groups_are_below_the_limit_at_the_rate_and_rows_taken_as_i
 
 def test_p_values_count_groups_alike_and_are_never_less_than_can_be_told():
     scores, group = np.array([1.0, 2.0, 3.0, 3.0, 3.0]), np.array([0, 1, 2, 2, 2])
-    np.testing.assert_allclose(p_values(np.array([0.5, 1.5, 2.5, 9.0]), scores, group), [1, 2 / 3, 1 / 3, 1 / 8])
+    own = 7 / 9  # of the new item: groups of one, one and three
+    expected = [(groups + own / 2) / (3 + own) for groups in (3, 2, 1)]
+    np.testing.assert_allclose(p_values(np.array([0.5, 1.5, 2.5, 9.0]), scores, group), [*expected, 1 / 8])
     assert groups_to_tell(0.05) == 9
     assert p_values(np.array([9.0]), np.zeros(9), np.arange(9))[0] == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("groups", [19, 20, 25, 40])
+def test_of_images_that_are_groups_by_themselves_one_in_twenty_is_called_unlike_and_not_one_in_ten(groups):
+    rng = np.random.default_rng(groups)
+    scores = rng.normal(size=(4000, groups + 1))
+    p = [p_values(own[-1:], own[:-1], np.arange(groups))[0] for own in scores]
+    assert 0.03 <= np.mean(np.array(p) <= 0.05) <= 0.065
 
 
 @settings(max_examples=30, deadline=None)

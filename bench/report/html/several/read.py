@@ -14,7 +14,8 @@ from bench.report.html.read import stored_page
 from bench.report.pages.model import Row
 from bench.report.pages.sections.datasets import Overview
 from bench.report.tables.across import across
-from bench.report.tables.merge import PROTOCOL, ROW, StoredRun, draw_scores, merge_runs, read_runs
+from bench.report.tables.merge import ROW, StoredRun, draw_scores, merge_runs, read_runs
+from bench.report.tables.protocols import PROTOCOL
 from bench.report.tables.rows import competing
 from bench.runs.record import RunRecord, read_record_of
 

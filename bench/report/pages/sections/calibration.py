@@ -11,15 +11,15 @@ from bench.report.pages.model import (
     Text,
     code_field,
     long_table,
-    name_field,
     number_field,
     say,
     table_of,
 )
 from bench.report.pages.numbers import band, decimal
-from bench.report.pages.sections.datasets import Overview
+from bench.report.pages.sections.datasets import Overview, called
 from bench.report.pages.sections.scores import HEAD
 from bench.report.tables.calibration import BINS
+from bench.report.tables.protocols import by_protocol
 from bench.report.tables.rows import cleanest, competing, main_series, most_labels
 
 EACH = 5  # rows of a dataset
@@ -32,7 +32,8 @@ MEANING = (
 
 
 FIELDS = (
-    name_field("dataset"), code_field("encoder"), HEAD, number_field("n_test", str, "tested"),
+    Field("dataset", lambda row: called(row, str(row["instances"]), row["protocol"]), right=False),
+    code_field("encoder"), HEAD, number_field("n_test", str, "tested"),
     number_field("ece", decimal, "ECE"),
     Field("calibrated would show", lambda row: band(row["ece_null_low"], row["ece_null_high"])),
     number_field("brier", decimal, "Brier"), number_field("log_loss", decimal, "log loss"),
@@ -44,8 +45,10 @@ def calibration(runs: Overview) -> list[Block]:
     table = runs.table
     if "ece" not in table or table["ece"].isna().all():
         return []
-    datasets = competing(table[table["ece"].notna()]).groupby("dataset", sort=True)
-    best = [most_labels(cleanest(main_series(rows))).nlargest(EACH, "balanced_accuracy") for _, rows in datasets]
+    best = [
+        most_labels(cleanest(main_series(rows))).nlargest(EACH, "balanced_accuracy").assign(protocol=differs)
+        for differs, rows in by_protocol(competing(table[table["ece"].notna()]))
+    ]
     shown = pd.concat(best).to_dict("records") if best else []
     return [
         Heading(say("Calibration")), *long_table(table_of(shown, FIELDS)), Text(say(MEANING, bins=BINS)),

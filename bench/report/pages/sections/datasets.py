@@ -10,10 +10,8 @@ from bench.instances.blank import diagnostic_of
 from bench.protocol.split_kinds import RANDOM
 from bench.report.pages.model import (
     Block,
-    Code,
     Field,
     Heading,
-    Inline,
     Row,
     Text,
     code_field,
@@ -27,6 +25,7 @@ from bench.report.pages.numbers import interval, points
 from bench.report.pages.sections.diagnostics import LOST
 from bench.report.pages.sections.scores import HEAD, score_of
 from bench.report.tables.across import Across
+from bench.report.tables.protocols import by_protocol
 from bench.report.tables.rows import (
     best_first,
     cleanest,
@@ -50,9 +49,9 @@ FIELDS = (
     number_field("n_groups", str, "groups tested"),
 )  # fmt: skip
 DIAGNOSTIC_FIELDS = (
-    Field("dataset", lambda row: f"{row['dataset']} ({row['instances']})", right=False), code_field("encoder"), HEAD,
-    name_field("different", "what is different"), Field("labels", lambda row: str(int(row["shots"]))),
-    Field("balanced accuracy", score_of), LOST,
+    Field("dataset", lambda row: called(row, str(row["instances"]), row["protocol"]), right=False),
+    code_field("encoder"), HEAD, name_field("different", "what is different"),
+    Field("labels", lambda row: str(int(row["shots"]))), Field("balanced accuracy", score_of), LOST,
 )  # fmt: skip
 
 
@@ -70,28 +69,27 @@ class Overview:
     top: int = 5
 
 
-def best_of_datasets(runs: Overview) -> list[Block]:
-    """Return the best rows of every dataset at its most labels, clean; no diagnostics.
+def called(row: Row, *more: str) -> str:
+    """Return a row's dataset, with what tells it from other rows of it."""
+    told = ", ".join(filter(None, more))
+    return f"{row['dataset']} ({told})" if told else str(row["dataset"])
 
-    Rows of one dataset on other groups are not of one table.
-    """
-    rows = competing(runs.table if "data" in runs.table else runs.table.assign(data=""))
-    counts = rows.groupby(["dataset", "instances"])["data"].nunique()
-    several = set(counts.index[counts > 1])
+
+def best_of_datasets(runs: Overview) -> list[Block]:
+    """Return the best rows of every dataset and protocol at its most labels, clean; no diagnostics."""
     blocks: list[Block] = [
         Text(say("The {top} best rows of each dataset, at the most labels, with clean labels.", top=runs.top))
     ]
-    for (dataset, instances, data), part in rows.groupby(["dataset", "instances", "data"], sort=True, dropna=False):
+    for differs, part in by_protocol(competing(runs.table)):
         part = most_labels(cleanest(main_series(part)))
         if part.empty:
             continue
         best = part.sort_values("balanced_accuracy", ascending=False, kind="stable").head(runs.top)
-        which: Inline = ""
-        if (dataset, instances) in several:
-            which = say(", groups and regions {data}", data=Code(str(data)))
+        first = best.iloc[0]
         title = say(
-            "{dataset} ({instances}), {labels}{which}", dataset=str(dataset), instances=str(instances),
-            labels=labels_of(best, int(best["shots"].iloc[0])), which=which,
+            "{dataset} ({instances}), {labels}{which}", dataset=str(first["dataset"]),
+            instances=str(first["instances"]), labels=labels_of(best, int(first["shots"])),
+            which=f", {differs}" if differs else "",
         )  # fmt: skip
         blocks += [Heading(title), table_of(best.to_dict("records"), FIELDS)]
     return blocks
@@ -105,9 +103,9 @@ def diagnostics_of_datasets(runs: Overview) -> list[Block]:
     table = runs.table
     rows = table[is_diagnostic(table) & (table["selection"] != "oracle") & (table["split"] != RANDOM)]
     shown: list[Row] = []
-    for _, part in rows.groupby(["dataset", "instances"], sort=True):
+    for differs, part in by_protocol(rows):
         best = best_first(most_labels(cleanest(main_series(part)))).drop_duplicates("encoder").head(DIAGNOSTICS)
-        shown += [{**row, "different": _what_is_different(row)} for row in best.to_dict("records")]
+        shown += [{**row, "different": _what_is_different(row), "protocol": differs} for row in best.to_dict("records")]
     if not shown:
         return []
     title = Heading(say("Diagnostics: what scores rest on"))

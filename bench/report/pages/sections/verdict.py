@@ -87,17 +87,19 @@ def about_the_run(run: RunPage) -> list[Block]:
             classes=", ".join(facts.classes), training=_training(table), items=int(first["n_test"]),
             unit="images" if first["level"] == "image" else "instances",
             groups=counted(int(first["n_groups"]), "test group"), worth=_worth(table),
-            rows=counted(len(run.board.table), "row"), method=_interval_method(table),
+            rows=counted(len(run.board.table), "row"), method=_interval_method(run),
             guess=whole(1 / len(facts.classes)),
         )  # fmt: skip
         blocks.append(Text(words))
     return blocks
 
 
-def _interval_method(table: pd.DataFrame) -> Inline:
-    """Return in words how the intervals of a table were made."""
-    if (table["ci_method"] == EXACT).all():
+def _interval_method(run: RunPage) -> Inline:
+    """Return in words how the intervals of a run were made."""
+    if (run.results["ci_method"] == EXACT).all():
         return say("exact limits combined over classes")
+    if "training-as-it-is" in run.board.flags and not set(run.results["split"]) & set(IN_TURN):
+        return say("for new test slides, and for new training slides where draws differ")
     return say("for new training and test slides")
 
 

@@ -32,6 +32,10 @@ LIMITS = (
     "classifier trained on exactly these slides and used on new ones, see `ci_these_low` and `ci_these_high` in "
     "`leaderboard.csv`."
 )
+ONE_DRAW_LIMITS = (
+    "Each score estimates what to expect of a classifier trained on exactly these slides and used on new ones, and so "
+    "does its 95% interval (`ci_low`, `ci_high`): one draw of labels does not show what other training slides change."
+)
 SOME_EXACT = (
     "Where all answers are right, or none, or all are the same class, nothing shows how the score varies: its interval "
     "counts each tested slide as one observation (`ci_method` exact-mover)."
@@ -44,6 +48,8 @@ def _score(board: pd.DataFrame, facts: RunFacts) -> list[Inline]:
         return []
     if (board["ci_method"] == EXACT).all():
         return [say(ESTIMATE), say(EXACT_LIMITS)]
+    if not set(board["split"]) & set(IN_TURN) and (board["seeds"] == 1).all():
+        return [say(ONE_DRAW_LIMITS)]
     if set(board["split"]) & set(IN_TURN):
         both = say("every slide is used for training and for testing in turn, and the interval allows for both")
     else:

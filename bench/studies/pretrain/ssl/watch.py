@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.text import counted
+
 #: Below these vectors are as good as the same for all images, or lie along one line.
 LEAST_SPREAD, LEAST_RANK = 0.1, 1.5
 NEIGHBOURS = 5
@@ -89,7 +91,13 @@ def verdict(history: Sequence[Watched]) -> str:
     """Return what went wrong and what to do, or "". history: rows in their order, the first before learning."""
     last = history[-1]
     if is_collapsed(last):
-        since = next((row.step for row in reversed(history) if not is_collapsed(row)), history[0].step)
+        since = next((row.step for row in reversed(history) if not is_collapsed(row)), None)
+        if since is None:  # it never told images apart, like a network that has hardly learned
+            return (
+                f"After {counted(last.step, 'step')} the network says nearly the same of every image, as it did before "
+                f"it learned ({_shown(last)}), so its encoder is of little use. Give more --steps; if that changes "
+                "nothing, a smaller --learning-rate, a larger --batch or another --method."
+            )
         return (
             f"The network collapsed: since step {since:,} it says nearly the same of every image ({_shown(last)}), so "
             "its encoder is of little use. Give a smaller --learning-rate, a larger --batch or another --method."

@@ -17,6 +17,7 @@ from bench.report.figures import write
 from bench.report.figures.plots import PLOTS
 from bench.report.figures.write import write_figures
 from bench.report.html.read import Look, data_of, read_report
+from bench.report.pages.markdown import inline
 from bench.report.pictures.best import best_of_encoders, with_cost
 from bench.report.pictures.curves import against_labels, against_wrong_labels
 from bench.report.pictures.items import best_matrix, recalls_of_best, reliabilities
@@ -47,6 +48,17 @@ def test_every_figure_is_there_in_every_format_with_its_caption(made):
     captions = (made / "captions.md").read_text()
     assert captions.startswith("# Figures of ") and all(f"\n## {key}\n" in captions for key in KEYS)
     assert "Tested on" in captions and "draws" in captions and "95%" in captions and "`bench run --data" in captions
+
+
+def test_captions_say_of_how_many_draws_each_figure_is_and_that_a_group_counts_as_one_at_most(context):
+    board = context.run.board
+    most = board.table["shots"].max()
+    fewer = board.table.assign(seeds=np.where(board.table["shots"] == most, 10, 30))  # as by default
+    told = replace(context, run=replace(context.run, board=replace(board, table=fewer)))
+    said = {plot.key: inline(plot.make(told).caption) for plot in PLOTS}
+    assert "means over 10 to 30 draws (more where labels are fewer)" in said["labels"]
+    assert all("means over 10 draws of" in said[key] for key in ("leaderboard", "wrong-labels", "recall", "cost"))
+    assert "as one observation at most" in said["recall"]
 
 
 def test_the_same_run_gives_the_same_bytes_whatever_style_the_user_has(small_run, made, tmp_path):

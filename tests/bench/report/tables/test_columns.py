@@ -205,8 +205,21 @@ def test_what_depends_on_the_other_rows_of_a_run_is_empty_where_runs_are_joined(
 
 @pytest.mark.parametrize("draws", [1, 3])
 def test_a_board_says_so_where_its_draws_learn_from_the_same_groups(make_board, draws):
-    board, _ = make_board(Protocol(shots=(2,), draws=draws), encoders=("strong",), groups=12)
+    board, _ = make_board(Protocol(shots=(2,), draws=draws), encoders=("weak",), groups=12)
     assert ("training-as-it-is" in board.flags) == (draws == 1)
+    if draws == 1:  # each group is tested in turn: the intervals are wider than for these training groups
+        assert "take it to be as much as what other test slides change" in board.flags["training-as-it-is"]
+        assert (board.table["ci_high"] > board.table["ci_these_high"]).all()
+
+
+def test_one_draw_on_a_fixed_split_has_intervals_of_these_training_slides_and_the_page_says_no_other(make_board):
+    board, facts = make_board(Protocol(shots=(2,), draws=1), ("strong", "weak"), groups=60, items=10)
+    assert set(board.table["split"]) == {"fixed"}
+    assert "for these training slides alone" in board.flags["training-as-it-is"]
+    assert board.table["ci_high"].to_numpy() == pytest.approx(board.table["ci_these_high"].to_numpy())
+    page = " ".join(render(run_page(RunPage(board=board, facts=facts))).split())
+    assert "for new training and test slides" not in page.partition("## How to read it")[0]
+    assert "trained on exactly these slides and used on new ones, and so does its 95% interval" in page
 
 
 def test_a_board_says_so_where_draws_are_alike_at_one_of_its_numbers_of_labels(make_board):

@@ -144,3 +144,11 @@ def test_a_stain_that_gives_the_class_away_is_flagged_and_an_honest_set_is_not(c
     raised = json.loads((tmp_path / "out" / "runs" / "one" / "run.json").read_text())["flags"]
     assert ("solvable-by-appearance" in raised) is confounded
     assert ("Solvable by appearance" in (tmp_path / "out" / "runs" / "one" / "leaderboard.md").read_text()) is confounded
+
+
+def test_where_no_p_can_be_small_the_test_is_not_said_to_speak_against_an_interval_above_guessing():
+    table = board(0.6, 0.4, p=1 / 6, p_chance_best=1 / 6, p_chance_least=1 / 6)
+    text = flags(table, TRIVIAL, 0.25)["interval-and-chance"]
+    assert "Trust" not in text and "no evidence" not in text
+    assert "lies above guessing (25)" in text and "no p can be below 0.17" in text and "about this row alone" in text
+    assert "alone" not in flags(table.head(1), TRIVIAL, 0.25)["interval-and-chance"]

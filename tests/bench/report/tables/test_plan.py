@@ -96,3 +96,12 @@ def test_the_closing_words_name_images_and_slides_and_leave_slides_out_where_the
     alone = more_labels(board(steep, n_test=20))
     assert alone.startswith("For 80%") and "more slides" not in alone
     assert "not enough" in more_labels(board())  # for 85%
+
+
+@pytest.mark.parametrize("told", [{"p_chance": 0.02, "p_chance_best": 0.3}, {"p_chance": 0.3}])
+def test_nothing_is_forecast_in_words_of_a_method_that_is_not_shown_to_be_better_than_chance(board, told):
+    said = more_labels(board(**told))
+    assert said == "How many labels 85% takes is not forecast: dino x ridge, the best here, is not shown to be better than chance."
+    assert "needs" not in more_labels(board({n: score - 0.02 for n, score in CURVE.items()}, **told))
+    assert "forecast to score" in more_labels(board(p_chance=0.001, p_chance_best=0.05))
+    assert "forecast to score" in more_labels(board(p_chance=np.nan, p_chance_best=np.nan))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -78,4 +80,26 @@ def test_hardly_an_error_promises_no_narrow_interval_of_the_next_slides():
 def test_the_card_of_a_classifier_of_whole_images_promises_nothing_of_cells(made):
     _, model = made
     text = " ".join(card(model).split())
-    assert "contains the true one for 90% of the instances of new slides" in text and "cell" not in text.partition("## Use it")[0]
+    assert "contains the true one for 90% of the instances of new slides, all classes together," in text and "cell" not in text.partition("## Use it")[0]
+
+
+def test_recalls_have_exact_limits_of_their_groups_and_a_class_of_one_has_none():
+    y, group = np.repeat([0, 1, 2], [40, 2, 3]), np.array([*range(40), 50, 51, *[60] * 3])
+    promise = make_promise(np.eye(3)[y], y, group, ("many", "few", "one"))
+    assert promise.recall["few"] == 1 and promise.recall_limits["few"] == pytest.approx((0.158, 1), abs=1e-3)
+    assert promise.recall_limits["many"][0] > 0.9
+    assert np.isnan(promise.recall_limits["one"]).all()
+
+
+def test_the_card_says_of_each_class_how_often_its_sets_hold_it(made):
+    _, model = made
+    n, K = 400, len(model.about.classes)
+    y, hard = np.arange(n) % 10 == 0, np.arange(n) % 20 == 0  # every second row of the rare class looks like the other
+    P = np.full((n, K), 0.02 / (K - 2))
+    P[:, :2] = np.where((y & ~hard)[:, None], [0.03, 0.95], [0.95, 0.03])
+    some = replace(model, left_out=P.astype(np.float32), y=y.astype(int), group=np.arange(n))
+    held = some.sets_hold(0.9)
+    first, second, third = model.about.classes[:3]
+    assert held[first] == 1 and held[second] == 0.5 and np.isnan(held[third])
+    text = card(some)
+    assert f"| {second} | 40 | 50.0 | 34-66 | 50 |" in text and "of all classes together" in " ".join(text.split())

@@ -147,3 +147,11 @@ def test_minutes_are_those_of_images_and_slides(text):
     with pytest.raises(BenchError, match="expected minutes of both"):
         read_minutes(text)
     assert read_minutes("image=0.1, slide=30") == {"image": 0.1, "slide": 30.0}
+
+
+def test_methods_that_are_not_shown_to_be_better_than_chance_are_named(curve_board):
+    worse = {n: 0.5 + 0.001 * n for n in CURVE}
+    rows = [curve_board(p_chance=0.001, p_chance_best=0.002), curve_board(worse, encoder="b", p_chance=0.2, p_chance_best=0.9)]
+    said = [line for line in sentences(make_plan(pd.concat(rows), 0.82, NOTHING)) if line.startswith("Not shown")]
+    assert len(said) == 1 and "16 labels per class: b x ridge. What is forecast of it" in said[0]
+    assert not [line for line in sentences(make_plan(rows[0], 0.82, NOTHING)) if line.startswith("Not shown")]

@@ -73,6 +73,12 @@ def test_nothing_is_said_of_a_healthy_training():
     assert verdict([row(0, spread=math.nan), row(4, spread=math.nan, rank=5)]) == ""
 
 
+def test_a_network_that_never_told_images_apart_is_not_said_to_have_collapsed_but_to_need_more_steps():
+    text = verdict([row(0, spread=0.05), row(4, spread=0.04), row(8, rank=1.1)])
+    assert "collapsed" not in text and text.startswith("After 8 steps") and "as it did before it learned" in text
+    assert "more --steps" in text
+
+
 def test_a_row_survives_json():
     one = row(3, loss=0.1 + 0.2, knn=math.nan)
     again = read_watched(json.loads(json.dumps(one.as_json())))
