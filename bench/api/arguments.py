@@ -74,6 +74,17 @@ def whole_or_none(value: object, name: str) -> int | None:
     return number
 
 
+def seed(value: object, name: str) -> int:
+    """Return a whole number from 0."""
+    try:
+        number = _whole(value)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise wrong(name, value, "a whole number from 0")
+    return number
+
+
 def number_or_none(value: object, name: str) -> float | None:
     """Return a number from 0, or None."""
     if value is None:

@@ -65,6 +65,23 @@ def test_one_number_may_be_of_any_type():
     assert [arguments.number_or_none(value, "memory") for value in numbers] == [2.0] * 6
 
 
+@pytest.mark.parametrize("value", [-1, True, "1", None, 0.5, [1], pd.Series([1]), np.ones(2)], ids=str)
+def test_a_seed_is_a_whole_number_from_0(value, tmp_path):
+    for ask in (bench.label, bench.next_labels):
+        bench.write_demo(tmp_path, bench.DemoSpec(images=2, slides=2, size=(64, 64)))
+        with pytest.raises(bench.BenchError, match="Got seed=.*; expected a whole number from 0"):
+            ask(tmp_path / "raw", seed=value, out=tmp_path / "out", progress=False)
+    assert arguments.seed(np.int64(3), "seed") == 3 and arguments.seed(0, "seed") == 0
+
+
+@pytest.mark.parametrize("value", [3, pd.Series([1, 2]), {"a": 1}], ids=str)
+@pytest.mark.parametrize("name", ["heads", "bag_heads"])
+def test_heads_of_a_classifier_are_names(name, value, tmp_path):
+    bench.write_demo(tmp_path, bench.DemoSpec(images=2, slides=2, size=(64, 64)))
+    with pytest.raises(bench.BenchError, match=f"Got {name}="):
+        bench.fit(tmp_path / "raw", **{"bag_heads": "inherit", name: value}, out=tmp_path / "out", progress=False)
+
+
 def test_no_path_holds_the_character_0():
     with pytest.raises(bench.BenchError, match="without the character 0"):
         bench.load_run("a\0b")
