@@ -36,6 +36,18 @@ def network_encoder(spec: EncoderSpec, module: Any, weights_digest: str, placeme
     return LoadedEncoder(spec, encode, weights_digest, runner.parallel)
 
 
+def real_numbers(values: Any) -> np.ndarray:
+    """Return values as float32; TypeError for complex ones, of which only a part would be kept.
+
+    What float32 does not hold becomes infinite, which `check_finite` refuses.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind == "c":
+        raise TypeError(f"got complex numbers ({array.dtype}); expected real ones, as np.abs gives")
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32, copy=False)
+
+
 def check_finite(vectors: np.ndarray, name: str) -> None:
     """Refuse vectors (n, d) with NaN or infinity, saying how many of the images gave one."""
     bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))

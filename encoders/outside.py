@@ -12,14 +12,13 @@ from pathlib import Path
 
 from .errors import EncoderError
 from .options import one_of, read_options
-from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
+from .spec import SCALINGS, EncoderSpec, LoadedEncoder, Placement, Preprocess
 from .vector_files import open_vectors
 from .vector_table import VectorTable
 from .weights import file_sha256
 
 PREFIX = "file"
 CONTRACT = "1"  # raised when the same file would give other vectors
-SCALINGS = ("unit", "standard")
 
 
 def outside_spec(path: str, options: Mapping[str, object]) -> EncoderSpec:

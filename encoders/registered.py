@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from .errors import EncoderError
-from .registry import names, resolve
+from .plugins import unused_plugins
+from .registry import is_ours, names, resolve
 from .spec import EncoderSpec
 
 
 def registered() -> tuple[list[EncoderSpec], list[str]]:
     """Return the registered encoders by name, and why plug-ins among them cannot be used."""
-    specs, problems = [], []
+    specs, problems = [], unused_plugins(is_ours)
     for name in names():
         try:
             specs.append(resolve(name))

@@ -22,14 +22,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .checkpoint import checkpoint_spec, is_checkpoint
-from .encode import check_finite
+from .encode import check_finite, real_numbers
 from .errors import EncoderError, did_you_mean, meant_path
 from .options import COMMON_READERS, IMAGE_READERS, OPTIONS, common_defaults, read_options, split_alias, split_options
 from .panels import FORMERLY, PANELS
+from .plugins import check_loaded, load_plugin, plugins
 from .spec import EncoderSpec, LoadedEncoder, Placement, Preprocess
-from .user_code import USER_MODULE, blamed_on, guarded
+from .user_code import USER_MODULE, blamed_on, spec_of_others
 
-GROUP = "cell_classifier.encoders"
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _ALIAS = re.compile(r"[A-Za-z0-9][\w.-]*")
 
@@ -38,11 +38,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered encoder: its name, the maker of its spec from options, and where it was defined."""
+    """A registered encoder: its name, the maker of its spec from options, and where it was defined.
+
+    file: where the code of others is, a file of the user's or a plug-in; None for what is of this package.
+    """
 
     name: str
     make: Callable[..., EncoderSpec]
     origin: str
+    file: Path | None = None
+
+    def spec(self, options: dict[str, str]) -> EncoderSpec:
+        """Return the spec of the variant with these options; that of others' code is checked as it encodes."""
+        return self.make(**options) if self.file is None else spec_of_others(self.name, self.make, options, self.file)
 
 
 _ENTRIES: dict[str, Entry] = {}
@@ -116,7 +124,7 @@ def resolve(text: str) -> EncoderSpec:
             raise EncoderError(
                 f"Encoder '{name}' needs a package that cannot be imported ({error}); install it first."
             ) from error
-    return _entry(name).make(**options)
+    return _entry(name).spec(options)
 
 
 def _called(alias: str, spec: EncoderSpec) -> EncoderSpec:
@@ -150,13 +158,14 @@ def check_aliases(specs: Sequence[EncoderSpec]) -> None:
 def names() -> list[str]:
     """Return the names of all encoders that are registered here or by an installed plug-in, sorted."""
     _discover()
-    return sorted(set(_ENTRIES) | set(_plugins()))
+    return sorted(set(_ENTRIES) | set(plugins()))
 
 
 def _entry(name: str) -> Entry:
     _discover()
-    if name not in _ENTRIES and name in _plugins():
-        _load_plugin(name)
+    if name not in _ENTRIES and name in plugins():
+        load_plugin(name)
+        check_loaded(name, _ENTRIES)
     if (panel := FORMERLY.get(name, name)) in PANELS:
         own = ", ".join(PANELS[panel])
         raise EncoderError(f"Got '{name}', a panel, where one encoder is wanted; name one of {own}.")
@@ -169,7 +178,7 @@ def _entry(name: str) -> Entry:
 def _add(name: str, make: Callable[..., EncoderSpec], function: Callable[..., Any]) -> None:
     if not _NAME.fullmatch(name):
         raise EncoderError(f"Got encoder name '{name}'; expected lower-case letters, digits, '-' and '.'.")
-    entry = Entry(name, make, f"{function.__module__}.{function.__qualname__}")
+    entry = Entry(name, make, f"{function.__module__}.{function.__qualname__}", _file_of_others(function))
     function.encoder_entry = entry  # type: ignore[attr-defined]
     if function.__module__.startswith(USER_MODULE):
         return  # named by its file, so it may be called like one of ours
@@ -185,21 +194,18 @@ def _discover() -> None:
         importlib.import_module(f"{package}.{module.name}")
 
 
-@lru_cache(maxsize=1)
-def _plugins() -> dict[str, Any]:
-    from importlib.metadata import entry_points
+def is_ours(name: str) -> bool:
+    """Return whether this package has an encoder of that name."""
+    _discover()
+    return name in _ENTRIES and _ENTRIES[name].file is None
 
-    return {point.name: point for point in entry_points(group=GROUP)}
 
-
-def _load_plugin(name: str) -> None:
-    point = _plugins()[name]
-    try:
-        point.load()  # its decorator registers it
-    except Exception as error:
-        raise EncoderError(
-            f"The plug-in of encoder '{name}' ({point.value}) cannot be imported ({type(error).__name__}: {error})."
-        ) from error
+def _file_of_others(function: Callable[..., Any]) -> Path | None:
+    """Return the file of a function; None where it is of this package."""
+    if function.__module__.partition(".")[0] == __name__.partition(".")[0]:
+        return None
+    in_a_notebook = str(getattr(getattr(function, "__code__", None), "co_filename", function.__module__))
+    return Path(str(getattr(sys.modules.get(function.__module__), "__file__", None) or in_a_notebook))
 
 
 def _from_file(path: str, name: str, options: dict[str, str]) -> EncoderSpec:
@@ -215,14 +221,8 @@ def _from_file(path: str, name: str, options: dict[str, str]) -> EncoderSpec:
             f"Got encoder '{name}' of {path}{did_you_mean(name, found) or '.'} The file registers: "
             f"{', '.join(sorted(found)) or 'nothing; decorate one with encoders.descriptor'}."
         )
-    with blamed_on(file, f"when its options {options} were read" if options else "when it was asked what it is"):
-        spec = found[name].make(**options)
-    if not isinstance(spec, EncoderSpec):
-        raise EncoderError(
-            f"Got {type(spec).__name__} from encoder '{name}' of {path}; expected a function that returns an "
-            "EncoderSpec."
-        )
-    return replace(guarded(spec, file), name=f"{path}:{spec.name}", code=f"{spec.code}+{code}" if spec.code else code)
+    spec = found[name].spec(options)
+    return replace(spec, name=f"{path}:{spec.name}", code=f"{spec.code}+{code}" if spec.code else code)
 
 
 def _is_entry(value: object) -> bool:
@@ -258,10 +258,9 @@ def _descriptor_variant(declared: EncoderSpec, **options: object) -> EncoderSpec
 
 
 def _blamed(function: Callable[..., Any], doing: str) -> AbstractContextManager[None]:
-    """Return what names file and line of an error where a function is of a user's file, and does nothing elsewhere."""
-    if not function.__module__.startswith(USER_MODULE):
-        return nullcontext()
-    return blamed_on(Path(function.__code__.co_filename), doing, function)
+    """Return what names file and line of an error where a function is of others, and does nothing elsewhere."""
+    file = _file_of_others(function)
+    return nullcontext() if file is None else blamed_on(file, doing, function)
 
 
 def _build_descriptor(
@@ -276,7 +275,7 @@ def _build_descriptor(
         for row, image in enumerate(images):
             try:
                 with _blamed(function, f"when it was given an image of shape {np.shape(image)}, at position {row}"):
-                    vector = np.asarray(function(image), np.float32)
+                    vector = real_numbers(function(image))
             except (EncoderError, MemoryError):
                 raise
             except Exception as error:

@@ -22,6 +22,7 @@ FAMILIES = (
 
 PRECISIONS = ("float32", "bfloat16")
 BACKENDS = ("torch", "openvino")
+SCALINGS = ("unit", "standard")
 
 #: What an option takes away from an image to see whether a score rests on it, by "option=value".
 TAKEN_AWAY = {

@@ -74,12 +74,26 @@ def whole_or_none(value: object, name: str) -> int | None:
     return number
 
 
+def seed(value: object, name: str) -> int:
+    """Return a whole number from 0."""
+    try:
+        number = _whole(value)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise wrong(name, value, "a whole number from 0")
+    return number
+
+
 def number_or_none(value: object, name: str) -> float | None:
     """Return a number from 0, or None."""
     if value is None:
         return None
-    [number] = _rising(value, name, "a number, e.g. 8, or None", _number)
-    return number
+    expected = "a number, e.g. 8, or None"
+    numbers = _rising(value, name, expected, _number)
+    if len(numbers) != 1:
+        raise wrong(name, value, expected)
+    return numbers[0]
 
 
 def flag(value: object, name: str) -> bool:
@@ -115,6 +129,8 @@ def path(value: object, name: str) -> Path:
     """Return a path, ~ replaced by the home folder."""
     if not isinstance(value, (str, os.PathLike)) or not isinstance(os.fspath(value), str):
         raise wrong(name, value, "a path, as text or pathlib.Path")
+    if "\0" in os.fspath(value):
+        raise wrong(name, value, "a path without the character 0, which no file's name can hold")
     if value == "":  # pathlib would take it for the folder that Python runs in
         raise wrong(name, value, "a path; '.' is the folder that Python runs in")
     if is_address(value):

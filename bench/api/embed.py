@@ -146,7 +146,7 @@ def embed(
             raise arguments.wrong("encoder", encoder, "one encoder, e.g. 'dino@size=448'; bench.run takes several")
         precision = arguments.text(precision, "precision", AUTO)
         check_precision_word(precision)
-        [found], _ = resolve_all(names, allow_missing=False)
+        [found], _ = resolve_all(names, allow_missing=None)
         device = arguments.device(device, "device")
         prepared = prepare(spec, folder, report)
         chosen: tuple[str, ...] = ()

@@ -85,12 +85,13 @@ def fit(
     """
     with python_words(), bars(arguments.flag(progress, "progress")) as report:
         spec, folder = as_data(data, out)
-        if bag_heads and tuple(heads) != HEADS:
+        of_images = arguments.words(bag_heads, "bag_heads", "['mean-pool']")
+        of_cells = arguments.words(heads, "heads", "['logreg']")
+        if of_images and tuple(of_cells) != HEADS:
             raise arguments.wrong("heads", heads, "no heads beside bag_heads, which rest on others by their names")
         request = FitRequest(
             source=spec, encoders=arguments.encoder_names(encoders), out=folder,
-            heads=arguments.words(heads, "heads", "['logreg']"),
-            bag_heads=arguments.words(bag_heads, "bag_heads", "['mean-pool']"),
+            heads=of_cells, bag_heads=of_images,
         )  # fmt: skip
         made = fit_model(request, device=arguments.device(device, "device"), on_progress=report)
     return Classifier(model=made.model, out=folder)

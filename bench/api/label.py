@@ -98,13 +98,7 @@ def label(
         table = arguments.path_or_none(to, "to") or place_beside(Path(spec.data))
         request = LabelRequest(
             source=spec, out=arguments.path(out, "out"), order=arguments.text(order, "order", "path"),
-            seed=_seed(seed), classes=tuple(arguments.words(classes, "classes", "['a', 'b']")),
+            seed=arguments.seed(seed, "seed"), classes=tuple(arguments.words(classes, "classes", "['a', 'b']")),
             keep=arguments.flag(keep_labels, "keep_labels"),
         )  # fmt: skip
         return label_widget(request, table, report)
-
-
-def _seed(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise arguments.wrong("seed", value, "a whole number from 0")
-    return value

@@ -160,7 +160,7 @@ def next_labels(
             strategy=arguments.text(strategy, "strategy", AUTO),
             encoders=arguments.encoder_names(encoders),
             any_image=arguments.flag(any_image, "any_image"),
-            seed=0 if seed == 0 else arguments.whole_or_none(seed, "seed") or 0,
+            seed=arguments.seed(seed, "seed"),
             out=folder,
             name=arguments.text_or_none(name, "name"),
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bench.api import arguments
 from bench.api.words import in_python, python_words
 from bench.errors import BenchError
 from bench.report.pages.plain_text import plain_words
@@ -125,10 +126,13 @@ class RunResult(Shows):
         from bench.report.html.read import Look
         from bench.report.html.report import write_report
 
-        look = Look(images=None if images is None else Path(images), anonymous=anonymous, map=map)
         with python_words():
-            check_way(map)
-            return write_report(self.folder, None if to is None else Path(to), look)
+            look = Look(
+                images=arguments.path_or_none(images, "images"), anonymous=arguments.flag(anonymous, "anonymous"),
+                map=arguments.text(map, "map", "pca"),
+            )  # fmt: skip
+            check_way(look.map)
+            return write_report(self.folder, arguments.path_or_none(to, "to"), look)
 
     def plan(self, target: float | None = None, minutes: Mapping[str, float] | None = None) -> PlanResult:
         """Say how many labels and slides a score takes, as `bench.plan` of this run alone does; nothing is fitted.

@@ -35,7 +35,7 @@ def list_heads(
     markdown: AsMarkdown = False,
 ) -> None:
     """List the heads: what each is, its settings, whether it can leave groups out, and whether a GPU can solve it."""
-    from bench.heads import all_heads, get_heads
+    from bench.heads import all_heads, get_heads, plugin_problems
 
     heads = get_heads([name]) if name else list(all_heads().values())
     if csv or markdown:
@@ -54,7 +54,7 @@ def list_heads(
     for head in heads:
         shown.add_row(*brief(head).values())
     console.print(shown, soft_wrap=False)
-    console.print(f"{len(heads)} heads.", *NOTES, sep="\n")
+    console.print(f"{len(heads)} heads.", *NOTES, *plugin_problems(), sep="\n")
 
 
 def brief(head: Head) -> dict[str, str]:

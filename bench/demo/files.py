@@ -80,6 +80,12 @@ def write_demo(folder: str | os.PathLike[str], spec: DemoSpec | None = None) -> 
     >>> index["label"].value_counts().sort_index().to_dict()
     {'neuron': 12, 'phloem': 12, 'rbc': 12, 'xylem': 12}
     """
+    if not isinstance(folder, (str, os.PathLike)) or not isinstance(os.fspath(folder), str):
+        raise BenchError(f"Got a folder of type {type(folder).__name__}; expected a path, as text or pathlib.Path.")
+    if "\0" in os.fspath(folder):
+        raise BenchError(f"Got folder={str(folder)!r}; expected a path without the character 0.")
+    if spec is not None and not isinstance(spec, DemoSpec):
+        raise BenchError(f"Got a spec of type {type(spec).__name__}; expected a bench.DemoSpec, or None.")
     folder, spec = Path(folder), spec or DemoSpec()
     plan = plan_demo(spec)
     table = _index(spec, plan)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.doctor.finding import Finding
+from bench.heads import plugin_problems
 from encoders import DEFAULT, EncoderSpec, availability, registered, resolve
 from encoders.hub import cache_folder, endpoint, unreachable
 
@@ -18,10 +19,9 @@ LIMITED = ("non-commercial", "research")
 def look_at_hub(*, online: bool = False) -> Iterator[Finding]:
     """Yield findings on encoders, their licences and the hub. online: ask whether it answers, within seconds."""
     specs, problems = registered()
-    yield from (
-        Finding(part=PART, what="encoder of a plug-in", state="problem", found=text, do="update or remove the plug-in")
-        for text in problems
-    )
+    for what, texts in (("encoder of a plug-in", problems), ("head of a plug-in", plugin_problems())):
+        for text in texts:
+            yield Finding(part=PART, what=what, state="problem", found=text, do="update or remove the plug-in")
     lacking = availability(resolve(DEFAULT))
     yield Finding(
         part=PART, what=f"default encoder {DEFAULT}", state="problem" if lacking else "ok", found=lacking or "here",

@@ -73,7 +73,7 @@ def extract_encoders(
     *,
     engine: Engine = LOCAL,
     keep_pixels: bool = False,
-    allow_missing: bool = False,
+    allow_missing: bool | None = None,
 ) -> tuple[Prepared, ExtractReport]:
     """Embed what is missing. Images that turn out undecodable are recorded and leave the instances.
 
@@ -164,7 +164,7 @@ def embed(
     keep: Callable[[str, np.ndarray], np.ndarray] = lambda key, X: X,
     *,
     engine: Engine = LOCAL,
-    allow_missing: bool = False,
+    allow_missing: bool | None = None,
 ) -> tuple[Prepared, ExtractReport, dict[str, np.ndarray]]:
     """Extract what is missing and read all of it; what turns out damaged when it is read is made again, once.
 

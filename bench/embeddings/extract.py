@@ -56,7 +56,7 @@ def extract(
     device: str = "auto",
     engine: Engine = LOCAL,
     keep_pixels: bool = False,
-    allow_missing: bool = True,
+    allow_missing: bool | None = True,
     on_progress: Callable[[int, int, str], None] | None = None,
 ) -> ExtractReport:
     """Embed every instance with every encoder, doing only what the store lacks.

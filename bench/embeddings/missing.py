@@ -8,7 +8,7 @@ from bench.errors import BenchError
 from encoders import EncoderError, EncoderSpec, check_aliases, resolve
 
 
-def resolve_all(names: Sequence[str], *, allow_missing: bool) -> tuple[list[EncoderSpec], dict[str, str]]:
+def resolve_all(names: Sequence[str], *, allow_missing: bool | None) -> tuple[list[EncoderSpec], dict[str, str]]:
     """Return (the specs of names, name -> why of those that stand for no encoder); see `refuse_missing`.
 
     Raises EncoderError where one encoder has two names, or one name two encoders.
@@ -24,13 +24,17 @@ def resolve_all(names: Sequence[str], *, allow_missing: bool) -> tuple[list[Enco
     return specs, missing
 
 
-def refuse_missing(missing: Mapping[str, str], *, allow_missing: bool) -> None:
-    """Raise BenchError where an encoder is missing, unless that is allowed. missing: name -> why."""
+def refuse_missing(missing: Mapping[str, str], *, allow_missing: bool | None) -> None:
+    """Raise BenchError where an encoder is missing, unless that is allowed; None: where no option allows it.
+
+    missing: name -> why.
+    """
     if missing and not allow_missing:
+        leave = f"leave {'it' if len(missing) == 1 else 'them'} out"
+        do = f"or {leave}" if allow_missing is None else f"{leave}, or give --allow-missing to go on with the others"
         raise BenchError(
             *missing.values(),
-            f"So {', '.join(missing)} cannot take part, and nothing was embedded or fitted. Correct that, leave "
-            f"{'it' if len(missing) == 1 else 'them'} out, or give --allow-missing to go on with the others.",
+            f"So {', '.join(missing)} cannot take part, and nothing was embedded or fitted. Correct that, {do}.",
         )
 
 

@@ -23,7 +23,8 @@ from bench.heads import Head, get_heads
 from bench.heads.axes import Axes
 from bench.heads.pool import BUDGET, Pool, keeps_products
 from bench.heads.support import Support
-from bench.protocol.noise import KINDS, Candidates, NoiseContext, flip_labels, replaced_rows
+from bench.protocol.noise import KINDS, flip_labels, replaced_rows
+from bench.protocol.noise_context import Candidates, NoiseContext
 from bench.protocol.noise_inputs import NoiseInputs
 from bench.protocol.splits import Split, SplitPlan
 from bench.runs.blocks import FitBlock

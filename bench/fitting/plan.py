@@ -16,7 +16,7 @@ import pandas as pd
 
 from bench.data.content import data_name
 from bench.errors import BenchError
-from bench.fitting.selection import check_selection, refuse_shots, settings_of, way_by_draw, way_of
+from bench.fitting.selection_plan import check_selection, refuse_shots, settings_of, way_by_draw, way_of
 from bench.fitting.transfer import learn_settings
 from bench.fitting.tuned import tuned_settings
 from bench.fitting.views import View

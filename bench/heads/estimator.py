@@ -161,6 +161,9 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             For rows or labels that scikit-learn does not take, such as rows with NaN or labels that are fractions.
         """
+        if not isinstance(self.select, str):
+            kind = type(self.select).__name__
+            raise BenchError(f"Got select of type {kind}; expected one of: {', '.join(SELECT)}.")
         if self.select not in SELECT:
             hint = did_you_mean(self.select, SELECT) or "."
             raise BenchError(f"Got select '{self.select}'{hint} Expected one of: {', '.join(SELECT)}.")

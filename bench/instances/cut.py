@@ -20,6 +20,7 @@ from bench.instances.finders import DEFAULT_MOST, FINDERS, SEARCHES, InstanceReq
 from bench.instances.segmented import foreground_shares
 from bench.instances.shown import shows_label, wrongly_inherited
 from bench.instances.tiles import cut_tiles, read_tiles, with_foreground
+from bench.instances.unread import refuse_unread
 from bench.instances.windows import Window, boxes_of_cells, cut_windows, set_boxes
 from bench.seeds import keyed_uniform
 from bench.text import counted
@@ -69,7 +70,7 @@ def cut_instances(
     asked = InstanceRequest(kind, tuple(words), source, cache, on_progress)
     if name not in KINDS:
         raise asked.refuse()
-    _refuse_unread(name, kind, source, boxed=bool(dataset.table["x0"].notna().any()))
+    refuse_unread(name, kind, source, boxed=bool(dataset.table["x0"].notna().any()))
     rows, reasons = KINDS[name](dataset, asked)
     rows = rows.assign(instance=pd.Series(_names(rows), index=rows.index, dtype="str"))
     most = most_of(kind, source)
@@ -91,35 +92,6 @@ def _range_of(count: pd.Series) -> str:
     """Return how many there are of an image: '1 to 200 an image, median 12', or '1 an image' where all have as many."""
     low, high = count.min(), count.max()
     return f"{low:,} an image" if low == high else f"{low:,} to {high:,} an image, median {count.median():g}"
-
-
-def _refuse_unread(name: str, kind: str, source: CellFiles, *, boxed: bool) -> None:
-    """Raise BenchError for what was given and no instance would depend on. boxed: whether labels are of boxes."""
-    if name not in FINDERS and source.file is not None:
-        raise BenchError(
-            f"Got --cells {source.file} for --instances {kind}, which looks for no cells; expected --instances boxes, "
-            "and of `bench predict` a classifier that was fitted so. Otherwise leave --cells out."
-        )
-    if name not in FINDERS and source.column is not None:
-        raise BenchError(
-            f"Got --cell-column {source.column} for --instances {kind}, which looks for no cells; expected --instances "
-            "boxes and --cells FILE. Otherwise leave --cell-column out."
-        )
-    if name != "masks" and source.masks is not None:
-        raise BenchError(
-            f"Got --masks {source.masks} for --instances {kind}, which reads no masks; expected --instances masks, "
-            "and of `bench predict` a classifier that was fitted so. Otherwise leave --masks out."
-        )
-    if name == "whole" and source.most is not None and not boxed:
-        raise BenchError(
-            f"Got --max-instances {source.most} for --instances whole, where an image is one instance; expected tiles "
-            "or cells, e.g. --instances tiles:128. Otherwise leave --max-instances out."
-        )
-    if source.units != "pixels" and source.file is None and not boxed:
-        raise BenchError(
-            f"Got --box-units {source.units}, and there are no boxes; expected --instances boxes and --cells, or "
-            "a CSV of labels with columns x0,y0,x1,y1. Otherwise leave --box-units out."
-        )
 
 
 def count_instances(table: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from bench.data.datasets import Dataset
 from bench.errors import BenchError, did_you_mean
-from bench.protocol.noise import flip_draws
+from bench.protocol.noise_context import flip_draws
 
 
 def hold_out(dataset: Dataset, foreign: Sequence[str]) -> Dataset:

@@ -26,7 +26,8 @@ import bench
 from bench.fitting.scaling import scale_rows
 from bench.fitting.views import Embedded
 from bench.heads import get_heads
-from bench.protocol.noise import NoiseContext, flip_labels
+from bench.protocol.noise import flip_labels
+from bench.protocol.noise_context import NoiseContext
 from bench.protocol.slide_noise import slides_of
 from bench.studies.audit.labels import DRAWS, HEADS, judge
 from bench.studies.audit.unseen import on_axes, predict_unseen

@@ -86,6 +86,13 @@ def test_encoding_again_and_loading_again_give_the_same_bits_in_any_order(loaded
     assert again.encode(images).tobytes() == vectors.tobytes()
 
 
+def test_a_vector_does_not_depend_on_the_images_beside_it(loaded: LoadedEncoder) -> None:
+    images = inputs(loaded.spec)
+    vectors = loaded.encode(images)
+    for at in (0, 4):
+        assert loaded.encode(images[at : at + 1]).tobytes() == vectors[at : at + 1].tobytes()
+
+
 def test_inputs_are_left_as_they_were(loaded: LoadedEncoder) -> None:
     images = inputs(loaded.spec)
     before = [image.copy() for image in images]

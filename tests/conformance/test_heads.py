@@ -40,6 +40,16 @@ def test_a_head_gives_probabilities_of_the_promised_shape(name, n, d, K):
     np.testing.assert_allclose(P.sum(-1), 1, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", [name for name, head in all_heads().items() if head.loo])
+def test_leaving_out_gives_probabilities_of_every_row_of_the_support(name):
+    X, y = blobs(30, 6, 3)
+    head, support = all_heads()[name], Support(X, X[:4], groups=np.arange(30) // 5)
+    assert head.loo is not None
+    P = head.loo(support, np.stack([y, (y + 1) % 3]), 3, head.grid).P
+    assert P.shape == (2, len(head.grid), 30, 3) and np.isfinite(P).all() and (P >= 0).all()
+    np.testing.assert_allclose(P.sum(-1), 1, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", HEADS)
 def test_a_head_learns_from_one_label_a_class(name):
     X, y = blobs(3, 64, 3)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import encoders
-from encoders import EncoderError, EncoderSpec, names, registry, resolve, split_names
+from encoders import EncoderError, EncoderSpec, names, plugins, registry, resolve, split_names
 from encoders.spec import FAMILIES
 
 VARIANT = st.builds(
@@ -243,16 +243,16 @@ def test_a_plug_in_is_listed_loaded_on_demand_and_a_broken_one_harms_no_other(
     info.mkdir()
     (info / "METADATA").write_text("Name: plug\nVersion: 1\n")
     points = "plug-good = plug_good:f\nplug-bad = plug_bad:f\n"
-    (info / "entry_points.txt").write_text(f"[{registry.GROUP}]\n{points}")
+    (info / "entry_points.txt").write_text(f"[{plugins.GROUP}]\n{points}")
     monkeypatch.syspath_prepend(tmp_path)
-    registry._plugins.cache_clear()
+    plugins.plugins.cache_clear()
     try:
         assert {"plug-good", "plug-bad"} <= set(names())
         assert resolve("plug-good").load().encode([np.zeros((1, 1, 3), np.uint8)]).tolist() == [[1.0]]
         with pytest.raises(EncoderError, match="no licence"):
             resolve("plug-bad")
     finally:
-        registry._plugins.cache_clear()
+        plugins.plugins.cache_clear()
         registry._ENTRIES.pop("plug-good", None)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from bench.fitting.scaling import scale_rows
 from bench.protocol.confusion_targets import confusion_targets
-from bench.protocol.noise import NoiseContext, flip_labels
+from bench.protocol.noise import flip_labels
+from bench.protocol.noise_context import NoiseContext
 
 TESTED = 1000  # rows
 SPARE = 1.5  # times as many rows to learn from as the largest draw takes, so that draws differ

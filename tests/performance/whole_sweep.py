@@ -30,7 +30,8 @@ from threadpoolctl import threadpool_limits
 from bench.fitting.head_fits import HeadFits
 from bench.fitting.plan import Sweep, plan_sweep
 from bench.fitting.views import Embedded
-from bench.protocol.noise import NoiseContext, flip_labels
+from bench.protocol.noise import flip_labels
+from bench.protocol.noise_context import NoiseContext
 from bench.protocol.protocol import Protocol
 
 HEADS = "logreg,knn,ridge,centroid,xgboost"

@@ -19,7 +19,8 @@ import pandas as pd
 
 from bench.fitting.episode import Episode
 from bench.fitting.scaling import scale_rows
-from bench.fitting.selection import choose, settings_of, way_of
+from bench.fitting.selection import choose
+from bench.fitting.selection_plan import settings_of, way_of
 from bench.heads import get_heads
 from bench.heads.support import Support
 from bench.protocol.order import order_items

@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "performance"))
 from rows import Case, Draw, draw, synthetic
 
 from bench.fitting.episode import Episode
-from bench.fitting.selection import choose, settings_of
+from bench.fitting.selection import choose
+from bench.fitting.selection_plan import settings_of
 from bench.heads import get_heads
 from bench.heads.logreg import CROSS_ENTROPY
 from bench.heads.pool import Pool

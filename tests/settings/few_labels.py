@@ -26,7 +26,8 @@ from bench.fitting.episode import Episode
 from bench.fitting.fit import Drawn, parts_of
 from bench.fitting.fit import rows_of as rows_of_split
 from bench.fitting.plan import Sweep, plan_sweep
-from bench.fitting.selection import choose, settings_of
+from bench.fitting.selection import choose
+from bench.fitting.selection_plan import settings_of
 from bench.fitting.tasks import inputs_of
 from bench.fitting.views import Embedded
 from bench.heads import all_heads

@@ -24,7 +24,8 @@ from bench.fitting.views import Embedded
 from bench.heads import get_heads
 from bench.heads.support import Support
 from bench.protocol import order
-from bench.protocol.noise import NoiseContext, flip_labels
+from bench.protocol.noise import flip_labels
+from bench.protocol.noise_context import NoiseContext
 from bench.protocol.noise_inputs import find_noise_inputs
 from bench.protocol.resemblance_noise import class_features
 from bench.protocol.splits import SplitPlan, plan_splits

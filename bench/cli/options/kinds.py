@@ -40,7 +40,7 @@ def kinds_of(name: str) -> dict[str, str]:
         node.value for node in tree.body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == table
     ]  # fmt: skip
-    [entries] = [node for node in ast.walk(value or tree) if isinstance(node, ast.Dict)]
+    entries = next(node for node in ast.walk(value or tree) if isinstance(node, ast.Dict))  # the outermost comes first
     found: dict[str, str] = {}
     for key, entry in zip(entries.keys, entries.values, strict=True):
         assert isinstance(key, ast.Constant) and isinstance(entry, ast.Call)

@@ -82,7 +82,7 @@ def next_labels(
     source = request.source
     all_of_them = replace(source.reading, labelled=False, leave_out=(), drawn_only=False)
     prepared = prepare(replace(source, reading=all_of_them), request.out, on_progress)
-    specs = resolve_all(request.encoders, allow_missing=False)[0] if request.encoders else stored_or_default(prepared)
+    specs = resolve_all(request.encoders, allow_missing=None)[0] if request.encoders else stored_or_default(prepared)
     _what_is_left(request, prepared)  # where nothing is, it is said here
     prepared, extracted, X = embed(prepared, specs, device, on_progress, allow_missing=True)
     views = {spec.name: Embedded(spec.name, spec.key, spec.scaling, X[spec.name]) for spec in specs if spec.name in X}

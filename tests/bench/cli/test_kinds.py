@@ -31,6 +31,14 @@ def test_help_names_every_kind_and_says_what_it_is(name):
         assert f"{kind} ({known.brief})" in shown and known.brief == known.brief.strip().rstrip(".")
 
 
+def test_a_dictionary_within_an_entry_is_no_table(monkeypatch, tmp_path):
+    code = 'A: dict = {"one": Kind(make=lambda x: {"a": 1}, brief="the first"), "two": Kind({}, brief="the " "second")}\n'
+    (tmp_path / "table_of_kinds.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(TABLES, "toys", ("table_of_kinds", "A"))
+    assert kinds_of("toys") == {"one": "the first", "two": "the second"}
+
+
 def test_what_a_key_completes_to_says_what_comes_before_the_list():
     assert without_kinds("How labels go wrong: {noise kinds}.") == "How labels go wrong"
     assert without_kinds("Labels, e.g. {1}.") == with_kinds("Labels, e.g. {1}.") == "Labels, e.g. {1}."

@@ -118,18 +118,18 @@ def test_what_a_plug_in_says_of_itself_is_not_taken_for_markup(specs):
 
 
 def test_a_broken_plug_in_is_named_and_harms_no_other(tmp_path, monkeypatch):
-    from encoders import registry
+    from encoders import plugins
 
     (tmp_path / "plug_bad.py").write_text("raise RuntimeError('no licence')\n")
     (tmp_path / "plug-1.dist-info").mkdir()
     (tmp_path / "plug-1.dist-info" / "METADATA").write_text("Name: plug\nVersion: 1\n")
-    (tmp_path / "plug-1.dist-info" / "entry_points.txt").write_text(f"[{registry.GROUP}]\nplug-bad = plug_bad:f\n")
+    (tmp_path / "plug-1.dist-info" / "entry_points.txt").write_text(f"[{plugins.GROUP}]\nplug-bad = plug_bad:f\n")
     monkeypatch.syspath_prepend(tmp_path)
-    registry._plugins.cache_clear()
+    plugins.plugins.cache_clear()
     try:
         specs, problems = listing.catalogue()
     finally:
-        registry._plugins.cache_clear()
+        plugins.plugins.cache_clear()
     assert "dino" in {spec.name for spec in specs}
     assert len(problems) == 1 and "plug-bad" in problems[0] and "no licence" in problems[0]
 

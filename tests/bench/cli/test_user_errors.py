@@ -44,7 +44,7 @@ def test_an_error_of_a_users_encoder_names_file_and_line(bench, data, tmp_path, 
     for command in (("extract",), ("run", "--shots", "1", "--head", "knn", "--workers", 1, "--draws", 2)):
         status, text = bench(*command, *data, "--encoder", "mine.py:mine")
         assert status == 2 and said in text and "Traceback" not in text, text
-        assert said.startswith(("declares", "Got", "mine.py")) or f"your encoder file {tmp_path / 'mine.py'}, " in text
+        assert said.startswith(("declares", "Got", "mine.py")) or f"the encoder file {tmp_path / 'mine.py'}, " in text
 
 
 def test_a_corrected_file_is_run_again(bench, data, tmp_path):

@@ -15,7 +15,8 @@ from bench.fitting.ensembles import Ensemble, Means
 from bench.fitting.episode import Episode, Truth
 from bench.fitting.head_fits import HeadFits
 from bench.fitting.plan import plan_sweep
-from bench.fitting.selection import choose, refuse_shots, settings_of, way_by_draw
+from bench.fitting.selection import choose
+from bench.fitting.selection_plan import refuse_shots, settings_of, way_by_draw
 from bench.fitting.views import Embedded
 from bench.heads import all_heads, get_heads
 from bench.heads.choice import may_leave_out

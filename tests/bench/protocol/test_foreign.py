@@ -16,7 +16,8 @@ from bench.fitting.fit import Drawn, parts_of, rows_of
 from bench.fitting.head_fits import HeadFits
 from bench.fitting.tasks import inputs_of
 from bench.protocol.foreign import foreign_rows, hold_out
-from bench.protocol.noise import check_foreign, flip_draws
+from bench.protocol.noise import check_foreign
+from bench.protocol.noise_context import flip_draws
 from bench.protocol.open_set import deal_foreign, replace_rows
 from bench.protocol.protocol import Protocol
 from bench.runs.predictions import read_unit

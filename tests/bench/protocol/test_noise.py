@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from bench.errors import BenchError
 from bench.protocol.confusion_targets import confusion_targets, read_pairs
-from bench.protocol.noise import KINDS, Candidates, NoiseContext, NoiseKind, check_noise, flip_labels, replaced_rows
+from bench.protocol.noise import KINDS, NoiseKind, check_noise, flip_labels, replaced_rows
+from bench.protocol.noise_context import Candidates, NoiseContext
 from bench.protocol.noise_in_words import company_of, describe_noise, luck_of
 from bench.protocol.noise_inputs import NoiseInputs
 from bench.protocol.resemblance_noise import class_features

@@ -16,7 +16,8 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.fitting.episode import Episode
-from bench.fitting.selection import choose, settings_of, way_of
+from bench.fitting.selection import choose
+from bench.fitting.selection_plan import settings_of, way_of
 from bench.heads import Params, all_heads, get_heads
 from bench.heads.choice import may_leave_out
 from bench.heads.state import Fitted, State

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.errors import BenchError, did_you_mean
 from bench.studies.pretrain.ssl.backbones import Backbone, Wanted, arguments_of, cannot, measured
-from encoders import EncoderError, EncoderSpec, names, resolve
+from encoders import EncoderError, EncoderSpec, names, registered, resolve
 from encoders.checkpoint import checkpoint_spec, is_checkpoint, read_checkpoint
 from encoders.checkpoint_network import POOLS, loaded_network
 from encoders.timm_models import timm_model, with_weights
@@ -51,7 +51,7 @@ def from_imagenet(init: str, wanted: Wanted) -> Backbone:
         return from_encoder("efficientnet-lite0", wanted)
     known = {
         spec.source.removeprefix("timm:").partition(".")[0]: spec.name
-        for spec in map(resolve, names()) if spec.family == "imagenet" and spec.source.startswith("timm:")
+        for spec in registered()[0] if spec.family == "imagenet" and spec.source.startswith("timm:")
     }  # fmt: skip
     if wanted.architecture not in known:
         raise BenchError(
