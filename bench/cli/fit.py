@@ -88,9 +88,9 @@ def fit(
     print_problems(made.problems, said)
     print_notes(made.notes)
     print_rows(pd.DataFrame(about.candidates, columns=["encoder", "head", "balanced_accuracy", "folds"]))
-    console.print(
-        f"Encoder {about.encoder}, head {about.learner}: the best of {len(about.candidates)} on left-out groups."
-    )
+    among = len(about.candidates)
+    how = f"the best of {among} on left-out groups" if among > 1 else "nothing else was compared"
+    console.print(f"Encoder {about.encoder}, head {about.learner}: {how}.")
     text = plain_words(expectation(made.model))
     console.print(f"{text[0].upper()}{text[1:]}")
     for line in of_cells(about) if about.bag_head else ():

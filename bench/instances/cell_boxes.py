@@ -49,7 +49,8 @@ class FoundCells:
 
     cells: columns path, BOX (Int64, inside the image; NA: the whole image), cell_label (text or NA), um_per_px
     (Float64 or NA); where their pixels are known, cell: "NAME:VALUE", the value in `labels` of what
-    `bench.instances.cell_cache` keeps by that name. reasons: path -> why no cell could be looked for. own: the
+    `bench.instances.cell_cache` keeps by that name; of masks also value, that of the cell in the mask (Int64, NA where
+    a mask has one value for all cells). reasons: path -> why no cell could be looked for. own: the
     dataset's rows are these cells, so that their label is theirs.
     """
 

@@ -24,9 +24,10 @@ from bench.instances.windows import Window, boxes_of_cells, cut_windows, set_box
 from bench.seeds import keyed_uniform
 from bench.text import counted
 
+CELL_BOX = [f"cell_{name}" for name in BOX]
 COLUMNS = [
     "instance", "path", "digest", *BOX, "label", "level", "group", "source", "split", "image", "cell_label", "shows",
-    "blank",
+    "blank", "value", *CELL_BOX,
 ]  # fmt: skip
 
 
@@ -61,8 +62,9 @@ def cut_instances(
     content is the same. A region that is its whole image has no box. `image` is the bag. `level` is 'inherited' for
     a part of what was labelled. `cell_label`: the expert's label of the cell, NA where unknown. `shows`: whether
     the window shows a cell of the image's class (see `bench.instances.shown`), NA where unknown. `blank`: what of
-    it is blanked (see `bench.instances.blank`), which its name tells too, or NA. cache: folder that keeps what was
-    found in images. Raises BenchError for another kind, and where a class is left without an instance.
+    it is blanked (see `bench.instances.blank`), which its name tells too, or NA. `value` and `cell_x0` to `cell_y1`:
+    where the instance is the window around a cell, its value in the mask and its own box, else NA. cache: folder that
+    keeps what was found in images. Raises BenchError for another kind, and where a class is left without an instance.
     """
     name, *words = kind.split(":")
     source = source or CellFiles()
@@ -82,6 +84,8 @@ def cut_instances(
         )  # fmt: skip
     if "shows" not in rows:
         rows = rows.assign(shows=pd.array([pd.NA] * len(rows), dtype="boolean"))
+    lacking = [name for name in ("value", *CELL_BOX) if name not in rows]
+    rows = rows.assign(**{name: pd.array([pd.NA] * len(rows), dtype="Int64") for name in lacking})
     asked.notes.extend(wrongly_inherited(rows))
     dataset = _without(dataset, rows, reasons, asked)
     return Instances(dataset, rows[COLUMNS].reset_index(drop=True), tuple(asked.notes))
@@ -95,14 +99,15 @@ def _range_of(count: pd.Series) -> str:
 
 def _refuse_unread(name: str, kind: str, source: CellFiles, *, boxed: bool) -> None:
     """Raise BenchError for what was given and no instance would depend on. boxed: whether labels are of boxes."""
-    if name not in FINDERS and source.file is not None:
+    reads = "finds its cells elsewhere" if name in FINDERS else "looks for no cells"
+    if name != "boxes" and source.file is not None:
         raise BenchError(
-            f"Got --cells {source.file} for --instances {kind}, which looks for no cells; expected --instances boxes, "
+            f"Got --cells {source.file} for --instances {kind}, which {reads}; expected --instances boxes, "
             "and of `bench predict` a classifier that was fitted so. Otherwise leave --cells out."
         )
-    if name not in FINDERS and source.column is not None:
+    if name != "boxes" and source.column is not None:
         raise BenchError(
-            f"Got --cell-column {source.column} for --instances {kind}, which looks for no cells; expected --instances "
+            f"Got --cell-column {source.column} for --instances {kind}, which {reads}; expected --instances "
             "boxes and --cells FILE. Otherwise leave --cell-column out."
         )
     if name != "masks" and source.masks is not None:
@@ -173,6 +178,8 @@ def _cells(dataset: Dataset, asked: InstanceRequest) -> tuple[pd.DataFrame, dict
     box = cut_windows(rows, window, asked.notes)
     if not asked.blanked:  # else a window does not show what lies in it
         rows = rows.assign(shows=shows_label(rows, boxes_of_cells(rows), box))
+    own = boxes_of_cells(rows)
+    rows = rows.assign(**{name: pd.array(own[:, k], dtype="Int64") for k, name in enumerate(CELL_BOX)})
     rows = set_boxes(rows, box).sort_values(["path", *BOX], kind="stable", na_position="first")
     return _merge_windows(rows, asked.notes), dict(found.reasons)
 

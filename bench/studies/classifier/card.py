@@ -229,6 +229,10 @@ def _chosen(model: Model) -> Iterator[Block]:
         code_field("encoder"), code_field("head"), number_field("score", points, "balanced accuracy, %"),
         number_field("folds", str, "chosen by the other folds"),
     )  # fmt: skip
+    if len(rows) == 1:
+        yield Text(say("Nothing else was compared."))
+        yield table_of(rows, fields)
+        return
     yield Text(
         say(
             "The best of these on left-out groups. For the numbers above, the choice was repeated for each of {n} "
