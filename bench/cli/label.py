@@ -7,7 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from bench.cli.console import Interrupted, console, print_notes, print_problems, progress_bars, speech
+from bench.cli.console import console, print_notes, print_problems, progress_bars, speech
+from bench.cli.interrupts import Interrupted
 from bench.cli.options.data import Classes, DataOptions
 from bench.cli.options.groups import COMPUTER, STUDY, option
 from bench.cli.options.output import DEFAULT_OUT, Out, ToIfGiven

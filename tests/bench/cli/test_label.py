@@ -58,6 +58,14 @@ def folder(tmp_path, save_png):
     return tmp_path
 
 
+def test_a_signal_of_a_scheduler_ends_it_as_ctrl_c_does(folder):
+    running = Running(folder, "--data", "raw", "--to", "labels.csv")
+    running.press("press", {"items": [0, 1], "label": 0})
+    said = running.end(signal.SIGTERM)
+    assert running.process.returncode == 0 and "Labels: neuron 2. Left: 10." in said
+    assert (folder / "labels.csv").read_text().count(",neuron\n") == 2
+
+
 def test_ctrl_c_ends_it_with_the_counts_and_a_command_that_works(folder, bench):
     running = Running(folder, "--data", "raw", "--order", "path")
     running.press("press", {"items": list(range(6)), "label": 0})
