@@ -50,7 +50,7 @@ from bench.cli.console import (
     speak_for_libraries,
     speech,
 )
-from bench.cli.interrupts import Interrupted, heed_signals
+from bench.cli.interrupts import Interrupted, heed_no_more, heed_signals
 from bench.cli.options.groups import GENERAL, option
 from bench.cli.renamed import by_new_names
 from bench.cli.streams import flush_all, open_missing
@@ -125,7 +125,7 @@ app.add_typer(store.app, name="store", rich_help_panel=KEEP)
 
 
 def main() -> None:
-    """Run the command line; foreseeable mistakes exit with 2, Ctrl-C with 130, SIGTERM with 143, without traceback."""
+    """Run the command line; foreseeable mistakes exit with 2, Ctrl-C with 130 and SIGTERM with 143: no traceback."""
     take_notices()  # of what else was done in this process
     open_missing()
     speak()
@@ -144,6 +144,7 @@ def main() -> None:
         _print_where(error)
         sys.exit(2)
     except Interrupted as interrupted:
+        heed_no_more()
         print_error("Interrupted. What was finished is kept; the same command goes on from there.", first="")
         flush_all()
         os._exit(128 + interrupted.args[0])  # decode and worker threads must not hold the exit back

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 _asked: list[int] = []  # the numbers of the signals that came
 
 
@@ -21,10 +22,17 @@ def heed_signals() -> None:
     Without, the latter would leave files that are half written. A signal that is ignored, as by nohup, stays so.
     """
     signal.signal(signal.SIGINT, interrupt)
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
+    for name in NAMES[1:]:
+        number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, interrupt)
+
+
+def heed_no_more() -> None:
+    """Ignore what comes while the last words are said, as when Ctrl-C is pressed twice."""
+    for name in NAMES:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def interrupt(number: int, frame: object) -> None:

@@ -50,6 +50,8 @@ def test_other_threads_are_not_interrupted():
 
 
 SCRIPT = """
+import os
+import signal
 import time
 from pathlib import Path
 from bench.cli import app
@@ -60,6 +62,11 @@ def work(*words, **more):
         print("at work", flush=True)
         time.sleep(60)
 
+def last_words(*words, **more):
+    os.kill(os.getpid(), signal.SIGINT)  # pressed again
+    print_error(*words, **more)
+
+print_error, app.print_error = app.print_error, last_words
 app.app = work
 app.main()
 """
@@ -67,7 +74,7 @@ app.main()
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize(("how", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
-def test_every_signal_to_end_is_said_and_leaves_nothing_half_written(tmp_path, how, code):
+def test_a_signal_to_end_is_said_once_and_leaves_nothing_half_written(tmp_path, how, code):
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
