@@ -50,3 +50,8 @@ def _spelt(c: str) -> str:
 def counted(number: int, one: str, many: str = "") -> str:
     """Return how many there are of something, e.g. '1 file', '1,200 files'; many: the plural where it is no mere s."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def counted_of(number: int, total: int, one: str, many: str) -> str:
+    """Return how many of all there are, e.g. '1 of 12 rows has no group', '2 of 12 rows have no group'."""
+    return f"{number:,} of {total:,} {one if number == 1 else many}"

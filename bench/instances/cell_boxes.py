@@ -142,7 +142,10 @@ def _read(file: Path, column: str | None, units: str, notes: list[str]) -> pd.Da
     if lost.all():
         raise BenchError(f"Got {file.name} without a cell. {LAYOUT}")
     if lost.any():
-        notes.append(f"{int(lost.sum())} lines of {file.name} have no path or no box and were left out")
+        notes.append(counted(
+                int(lost.sum()), f"line of {file.name} has no path or no box and was left out",
+                f"lines of {file.name} have no path or no box and were left out",
+            ))
     name = column_name(column) if column else next((name for name in LABEL_NAMES if name in columns), None)
     others = [other for other in columns if other not in {*PATH_NAMES, *BOX_NAMES, "um_per_px"}]
     if name is None and others:

@@ -22,7 +22,7 @@ from bench.instances.shown import shows_label, wrongly_inherited
 from bench.instances.tiles import cut_tiles, read_tiles, with_foreground
 from bench.instances.windows import Window, boxes_of_cells, cut_windows, set_boxes
 from bench.seeds import keyed_uniform
-from bench.text import counted
+from bench.text import counted, counted_of
 
 CELL_BOX = [f"cell_{name}" for name in BOX]
 COLUMNS = [
@@ -205,7 +205,8 @@ def _with_labels(table: pd.DataFrame, found: FoundCells, notes: list[str]) -> pd
         inside &= (low.isna() | ((low <= middle[axis]) & (middle[axis] < high))).fillna(True).astype(bool)
     lost = len(cells) - rows.loc[inside, "number"].nunique()
     if lost:
-        notes.append(f"{lost:,} of {len(cells):,} cells lie in no labelled region, by their middle, and were left out")
+        lie = counted_of(lost, len(cells), "cells lies", "cells lie")
+        notes.append(f"{lie} in no labelled region, by the middle of a cell: left out")
     scale = rows["um_per_px"].fillna(rows["um_per_px_of_region"])
     return rows[inside].assign(level="inherited", um_per_px=scale[inside]).reset_index(drop=True)
 
@@ -218,7 +219,8 @@ def _merge_windows(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
         return rows
     labels = rows.groupby(by, dropna=False, sort=False)["cell_label"]
     agreed = labels.transform("first").where(labels.transform("nunique") == 1)
-    notes.append(f"{int(again.sum())} cells share the window of another and were merged with it")
+    share = counted(int(again.sum()), "cell shares", "cells share")
+    notes.append(f"{share} the window of another and {'was' if again.sum() == 1 else 'were'} merged with it")
     return rows.assign(cell_label=agreed)[~again]
 
 

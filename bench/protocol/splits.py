@@ -148,7 +148,10 @@ def _tested_in_part(table: pd.DataFrame, classes: Sequence[str], tested: np.ndar
         return replace(split, train=np.sort(np.concatenate([split.train, more])))
 
     repeats = tuple(tuple(map(with_others, repeat)) for repeat in plan.repeats)
-    rest = f"{len(table) - len(rows):,} labels that were not drawn at random are learned from, not tested"
+    rest = counted(
+        len(table) - len(rows), "label that was not drawn at random is learned from, not tested",
+        "labels that were not drawn at random are learned from, not tested",
+    )
     return replace(plan, reason=f"{plan.reason}; {rest}", repeats=repeats)
 
 

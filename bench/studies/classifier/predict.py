@@ -29,7 +29,7 @@ from bench.studies.classifier.encoder import encoder_of, origin_note
 from bench.studies.classifier.from_images import NONE
 from bench.studies.classifier.model import BLOCK, About, Answers, Asked, Model
 from bench.studies.classifier.table import set_text
-from bench.text import counted
+from bench.text import counted, counted_of
 from bench.work.calls import Engine
 from bench.work.local import LOCAL
 from encoders import EncoderSpec
@@ -270,13 +270,13 @@ def _of_another_size(about: About, table: pd.DataFrame) -> Iterator[str]:
     whole = table["x0"].isna()
     if about.regions and whole.any():
         yield (
-            f"{int(whole.sum()):,} of {len(table):,} images have no box, and the classifier learned from regions of "
-            "images: each is taken for one such region. If they show many cells, give their boxes, as a CSV with "
-            "columns path,x0,y0,x1,y1"
+            f"{counted_of(int(whole.sum()), len(table), 'images has', 'images have')} no box, and the classifier "
+            "learned from regions of images: each is taken for one such region. If they show many cells, give their "
+            "boxes, as a CSV with columns path,x0,y0,x1,y1"
         )
         return
     sides = longer_sides(table)
-    learned = f"{least:,} to {most:,} px along the longer side"
+    learned = f"{least:,}{f' to {most:,}' if most > least else ''} px along the longer side"
     cells = "; if they show many cells, give their boxes, as a CSV with columns path,x0,y0,x1,y1"
     for other, how, what_to_do in (
         (sides > OTHER_SIZE * most, "larger", cells), (sides * OTHER_SIZE < least, "smaller", ""),
@@ -284,8 +284,8 @@ def _of_another_size(about: About, table: pd.DataFrame) -> Iterator[str]:
         if other.any():
             named = f"{table.loc[other, 'path'].iloc[0]} with {int(sides[other].iloc[0]):,} px"
             yield (
-                f"{int(other.sum()):,} of {len(table):,} images are much {how} than all that the classifier learned "
-                f"from ({learned}), e.g. {named}: it may know nothing of such images{what_to_do}"
+                f"{counted_of(int(other.sum()), len(table), 'images is', 'images are')} much {how} than all that the "
+                f"classifier learned from ({learned}), e.g. {named}: it may know nothing of such images{what_to_do}"
             )
 
 

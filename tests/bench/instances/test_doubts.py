@@ -111,7 +111,7 @@ def test_cells_in_no_labelled_region_are_counted(tmp_path):
     from bench.instances.cell_boxes import CellFiles
 
     cut = cut_instances(load_dataset(tmp_path / "index.csv"), "boxes:8", CellFiles(tmp_path / "cells.csv"))
-    assert "1 of 8 cells lie in no labelled region, by their middle, and were left out" in cut.notes
+    assert "1 of 8 cells lies in no labelled region, by the middle of a cell: left out" in cut.notes
     assert len(cut.table) == 7
 
 
