@@ -125,7 +125,7 @@ def learn_images(
     total = len(rows.embedded) * len(heads) * len(np.unique(fold))
     for encoder in rows.embedded:
         left |= _left_out(images, encoder, heads, fold, _counting(on_step, len(left) * len(np.unique(fold)), total))
-    told = judges(groups_of_classes(bags.y, images.group, rows.n_classes)[bags.y] > 1, images.tested)
+    told = judges(groups_of_classes(bags.y, images.group, rows.n_classes)[bags.y] > 1, images.tested, bags.y)
     choice = choose(left, bags.y, fold, told)
     [head] = [one for one in heads if one.name == choice.head]
     X = rows.embedded[choice.encoder]
