@@ -28,6 +28,13 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "?")) else f"{text}."
 
 
+def as_sentence(text: str) -> str:
+    """Return `sentence(text)` with a capital letter where it begins with a plain word, and not with a name in quotation
+    marks, of a file or with digits."""
+    first = text.partition(" ")[0]
+    return sentence(text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text)
+
+
 def encodable(text: str, encoding: str) -> str:
     """Return text with the characters that an encoding lacks spelt out."""
     try:

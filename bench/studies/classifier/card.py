@@ -130,14 +130,14 @@ def _what(model: Model) -> Iterator[Inline]:
             option=Code("--encoder file:NEW.parquet"),
         )  # fmt: skip
     scales = about.um_per_px
-    channels = " or ".join(map(str, about.channels))
+    channels = f"{' or '.join(map(str, about.channels))} {'channel' if about.channels == (1,) else 'channels'}"
     scale = (
         say("{low} to {high} micrometres per pixel", low=decimal(scales[0], 3), high=decimal(scales[1], 3))
         if scales
         else say("the scale is not known")
     )  # fmt: skip
     yield say(
-        "Made for images with {channels} channels{pixels}, instances {kind}{sides}; {scale}.", channels=channels,
+        "Made for images with {channels}{pixels}, instances {kind}{sides}; {scale}.", channels=channels,
         pixels=say(" of {dtypes}", dtypes=" or ".join(about.dtypes)) if about.dtypes else "",
         kind=Code(about.instances), sides=_sides(about), scale=scale,
     )  # fmt: skip
@@ -247,8 +247,8 @@ def _chosen(model: Model) -> Iterator[Block]:
         number_field("folds", str, "chosen by the other folds"),
     )  # fmt: skip
     if len(rows) == 1 or (rows and math.isnan(about.candidates[0][2])):
-        judged = "Nothing else was compared." if len(rows) == 1 else "The first of these: left-out groups told nothing."
-        yield Text(say(judged))
+        only = len(rows) == 1
+        yield Text(say("Nothing else was compared.") if only else say("The first: left-out groups told nothing."))
         yield table_of(rows, fields)
         return
     yield Text(
