@@ -28,6 +28,13 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "?")) else f"{text}."
 
 
+def as_sentence(text: str) -> str:
+    """Return `sentence(text)` with a capital letter where it begins with a plain word, and not with a name in quotation
+    marks, of a file or with digits."""
+    first = text.partition(" ")[0]
+    return sentence(text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text)
+
+
 def encodable(text: str, encoding: str) -> str:
     """Return text with the characters that an encoding lacks spelt out."""
     try:
@@ -50,3 +57,8 @@ def _spelt(c: str) -> str:
 def counted(number: int, one: str, many: str = "") -> str:
     """Return how many there are of something, e.g. '1 file', '1,200 files'; many: the plural where it is no mere s."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def counted_of(number: int, total: int, one: str, many: str) -> str:
+    """Return how many of all there are, e.g. '1 of 12 rows has no group', '2 of 12 rows have no group'."""
+    return f"{number:,} of {total:,} {one if number == 1 else many}"

@@ -149,10 +149,11 @@ class Classifier(Shows):
         Returns
         -------
         pandas.DataFrame
-            A row per instance: path, box where it is a part of an image, class, probability, p_<class> for every class,
-            set (names with | between), unlike_p, answer (missing where there is none), why_no_answer, nearest_1 to
-            nearest_3. Of cells of a classifier with `bag_heads` nothing is promised: set is missing, and answer may be
-            "none of these". Images that cannot be used have no row; `attrs["problems"]` says why, path by path.
+            A row per instance: path, box where it is a part of an image, cell (its value in the mask) for masks, class,
+            probability, p_<class> for every class, set (names with | between; one within a name has a backslash),
+            unlike_p, answer (missing where there is none), why_no_answer, nearest_1 to nearest_3. Of cells of a
+            classifier with `bag_heads` nothing is promised: set is missing, and answer may be "none of these". Images
+            that cannot be used have no row; `attrs["problems"]` says why, path by path.
 
         Raises
         ------

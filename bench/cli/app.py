@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 import traceback
@@ -43,16 +42,15 @@ from bench.cli import (
 from bench.cli import next as next_labels
 from bench.cli.command import SETTINGS, BenchGroup, command
 from bench.cli.console import (
-    Interrupted,
     console,
     errors,
-    interrupt,
     print_error,
     print_notes,
     speak,
     speak_for_libraries,
     speech,
 )
+from bench.cli.interrupts import Interrupted, heed_no_more, heed_signals
 from bench.cli.options.groups import GENERAL, option
 from bench.cli.renamed import by_new_names
 from bench.cli.streams import flush_all, open_missing
@@ -127,12 +125,12 @@ app.add_typer(store.app, name="store", rich_help_panel=KEEP)
 
 
 def main() -> None:
-    """Run the command line; foreseeable mistakes exit with 2 and Ctrl-C with 130, without a traceback."""
+    """Run the command line; foreseeable mistakes exit with 2, Ctrl-C with 130 and SIGTERM with 143: no traceback."""
     take_notices()  # of what else was done in this process
     open_missing()
     speak()
     speak_for_libraries()
-    signal.signal(signal.SIGINT, interrupt)
+    heed_signals()
     started = time.monotonic()
     words, renamed = by_new_names(sys.argv[1:])
     try:
@@ -145,10 +143,11 @@ def main() -> None:
         print_error(refused(error))
         _print_where(error)
         sys.exit(2)
-    except Interrupted:
+    except Interrupted as interrupted:
+        heed_no_more()
         print_error("Interrupted. What was finished is kept; the same command goes on from there.", first="")
         flush_all()
-        os._exit(130)  # decode and worker threads must not hold the exit back
+        os._exit(128 + interrupted.args[0])  # decode and worker threads must not hold the exit back
     finally:
         print_notes([*renamed, *take_notices()])
         if speech.verbose:

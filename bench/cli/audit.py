@@ -102,7 +102,7 @@ def audit(
 def _show(found: Audit) -> None:
     from bench.report.pages.numbers import places, whole
     from bench.report.pages.plain_text import plain_words
-    from bench.studies.audit.findings import LABEL
+    from bench.studies.audit.findings import FIXABLE, LABEL
     from bench.studies.audit.fix import FIX
     from bench.studies.audit.page import PAGE, on_test, shown, verdict
 
@@ -128,7 +128,9 @@ def _show(found: Audit) -> None:
     if found.about.test:
         console.print(plain_words(on_test(found.about.test)))
     console.print(f"Full results: {found.folder / PAGE}")
-    if len(found.findings):
+    if len(found.findings) and not found.findings["kind"].isin(FIXABLE).any():
+        console.print(f"{FIX} has no row, as nothing here is about single images that could be relabelled or dropped.")
+    elif len(found.findings):
         console.print(
             f"Next: look at the images and write keep, relabel or drop in the column action of {found.folder / FIX}. "
             f"Then bench audit with --apply {found.folder / FIX} and --to TABLE.csv writes a new label table; "
@@ -164,12 +166,14 @@ def _apply(source: DataOptions, fix: Path, to: Path, out: Path, test_too: bool) 
     done = apply_fix(dataset, fix, to, test_too=test_too, marks=marks)
     print_rows([{"path": str(to), "rows": done.rows, "relabelled": done.relabelled, "dropped": done.dropped,
                  "test_left": done.test_left}])  # fmt: skip
-    console.print(f"{done.relabelled:,} labels changed, {done.dropped:,} images left out: {to} has {done.rows:,} rows.")
+    changed, dropped = counted(done.relabelled, "label"), counted(done.dropped, "image")
+    console.print(f"{changed} changed, {dropped} left out: {to} has {counted(done.rows, 'row')}.")
     print_notes(done.new)
     if done.test_left:
         console.print(
-            f"{done.test_left:,} decisions are on labels of the official test split, which were not changed: scores "
-            "on a corrected test set are over-optimistic. --test-too corrects them; then report both scores."
+            f"{counted(done.test_left, 'decision is', 'decisions are')} on labels of the official test split, "
+            "which were not changed: scores on a corrected test set are over-optimistic. --test-too corrects them; "
+            "then report both scores."
         )
     console.print(f"Next: {_next_run(to)}")
 

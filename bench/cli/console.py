@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import sys
-import threading
 import traceback
 import warnings
 from collections import Counter
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from bench.cli.interrupts import heed_interrupt
 from bench.cli.streams import DataConsole
 from bench.cli.tables import make_column, make_table
 from bench.text import counted, sentence
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 WIDE = None if sys.stdout is not None and sys.stdout.isatty() else 160  # a file or a pipe has no width to fit into
 console = DataConsole(width=WIDE)
 errors = DataConsole(stderr=True)
-_asked = threading.Event()  # Ctrl-C was pressed in this process
 
 
 @dataclass
@@ -71,25 +70,6 @@ def _as_json(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if isinstance(value, bool | int | str) else None if value is None or value != value else str(value)
-
-
-class Interrupted(BaseException):
-    """Ctrl-C. Not KeyboardInterrupt, which the command-line library would answer with 'Aborted!' and exit code 1."""
-
-
-def interrupt(number: int, frame: object) -> None:
-    """Raise Interrupted, as the handler of a signal."""
-    _asked.set()
-    raise Interrupted
-
-
-def heed_interrupt() -> None:
-    """Raise Interrupted in the main thread where Ctrl-C was pressed and what it raised was lost.
-
-    A library may drop what a handler raises: numpy does while it takes a text out of an array.
-    """
-    if _asked.is_set() and threading.current_thread() is threading.main_thread():
-        raise Interrupted
 
 
 def print_error(*lines: object, first: str = "Error: ") -> None:

@@ -50,6 +50,7 @@ def data_check(
         from bench.data.datasets import load_dataset
         from bench.data.warnings import data_warnings
         from bench.instances.cut import count_instances, cut_instances
+        from bench.instances.doubts import doubt_sizes
         from bench.storage.atomic import write_atomically
         from bench.storage.shadow import shadow
 
@@ -63,6 +64,10 @@ def data_check(
             with progress_bars() as report:
                 cut = cut_instances(check.dataset, source.instances, source.cell_files(), cache, report)
             check = replace(check, dataset=cut.dataset, warnings=data_warnings(cut.dataset))
+        else:
+            images = check.dataset.table
+            sizes = doubt_sizes(images[images["x0"].isna()].drop_duplicates("path"))
+            check = replace(check, warnings=(*check.warnings, *sizes))
         page = b""
         if to is not None:
             from bench.report.html.read import Look

@@ -50,6 +50,7 @@ def export(
     with imports():
         from bench.embeddings.embed import prepare
         from bench.embeddings.export import check_place, export_embeddings
+        from bench.text import counted
         from encoders import resolve
 
     key = resolve(name).key
@@ -65,7 +66,7 @@ def export(
         )
     count = export_embeddings(prepared.instances, prepared.store, key, to)
     print_data(prepared.dataset, prepared.dataset.notes)
-    console.print(f"{count:,} embeddings written to {to}, with path, label, group, split and box of each")
+    console.print(f"{counted(count, 'embedding')} written to {to}, with path, label, group, split and box of each")
 
 
 def _export_onnx(folder: Path | None, to: Path, encoder: list[str] | None) -> None:

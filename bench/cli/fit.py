@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -88,9 +89,11 @@ def fit(
     print_problems(made.problems, said)
     print_notes(made.notes)
     print_rows(pd.DataFrame(about.candidates, columns=["encoder", "head", "balanced_accuracy", "folds"]))
-    console.print(
-        f"Encoder {about.encoder}, head {about.learner}: the best of {len(about.candidates)} on left-out groups."
-    )
+    among = len(about.candidates)
+    how = f"the best of {among} on left-out groups" if among > 1 else "nothing else was compared"
+    if among > 1 and math.isnan(about.candidates[0][2]):
+        how = f"the first of {among}, as left-out groups told nothing"
+    console.print(f"Encoder {about.encoder}, head {about.learner}: {how}.")
     text = plain_words(expectation(made.model))
     console.print(f"{text[0].upper()}{text[1:]}")
     for line in of_cells(about) if about.bag_head else ():

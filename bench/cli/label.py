@@ -7,7 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from bench.cli.console import Interrupted, console, print_notes, print_problems, progress_bars, speech
+from bench.cli.console import console, print_notes, print_problems, progress_bars, speech
+from bench.cli.interrupts import Interrupted
 from bench.cli.options.data import Classes, DataOptions
 from bench.cli.options.groups import COMPUTER, STUDY, option
 from bench.cli.options.output import DEFAULT_OUT, Out, ToIfGiven
@@ -115,8 +116,14 @@ def _close(tally: Tally, table: Path) -> None:
     if len(counts) < 2:
         console.print("At least two classes need labels. The same command goes on from here.")
         return
+    if few := [name for name, number in tally.groups.items() if number == 1]:
+        console.print(
+            f"Of {', '.join(few)} there are labels in 1 image or group only, and a run needs 2 of every class, one to "
+            "learn from and one to test on. The same command goes on from here."
+        )
+        return
     images = sum(counts.values())
-    evidence = Evidence(images=images, groups=counts, items=counts, n_groups=images, sided=False, grouped=False)
+    evidence = Evidence(images=images, groups=tally.groups, items=counts, n_groups=images, sided=False, grouped=False)
     shots = ",".join(map(str, levels(evidence)))
     same = ("--follow-links", "--series", "--out")  # cells are rows of the table, with their groups
     command = proposal("run", typed_options(speech.context), same, {"--data": str(table), "--shots": shots})

@@ -14,6 +14,7 @@ from bench.cli.options.output import DEFAULT_OUT, Out
 from bench.cli.startup import imports
 from bench.cli.tables import make_column, make_table
 from bench.errors import BenchError
+from bench.text import counted
 
 app = typer.Typer(cls=BenchGroup, rich_markup_mode=None)
 
@@ -47,7 +48,8 @@ def show(out: Out = DEFAULT_OUT) -> None:
             one.name, one.key[:8], one.source, f"{one.rows:,}", str(one.width), str(one.shards), _size(one.bytes), cost
         )
     console.print(table, soft_wrap=False)
-    console.print(f"{len(variants)} variants, {_size(sum(one.bytes for one in variants))} in {place / 'store'}")
+    size = _size(sum(one.bytes for one in variants))
+    console.print(f"{counted(len(variants), 'variant')}, {size} in {place / 'store'}")
     if pixel_bytes(store):
         console.print(f"{_size(pixel_bytes(store))} of decoded images, kept by --keep-pixels")
 

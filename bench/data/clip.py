@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from bench.data.label_boxes import BOX, reversed_reason
-from bench.text import counted
+from bench.text import counted, counted_of
 
 SAID = ("group", "split", "source", "mask", "um_per_px")  # what a row says beside its region and label
 
@@ -45,7 +45,10 @@ def clip_boxes(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, pd.
     count = max(1, int(before["x0"].notna().sum()))
     if clipped:
         notes.append(
-            f"{clipped:,} of {count:,} boxes reach beyond their image and were clipped to it"
+            counted_of(
+                clipped, count, "boxes reaches beyond its image and was clipped to it",
+                "boxes reach beyond their image and were clipped to it",
+            )
             + (
                 ": are they of the images these were cut from, or of images of another size?"
                 if clipped > count / 10
@@ -53,7 +56,8 @@ def clip_boxes(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, pd.
             )
         )
     if empty.sum() > 0.1 * count:
-        notes.append(f"{empty.sum():,} boxes lie outside their images: are they of the images these were cut from?")
+        lie = counted(int(empty.sum()), "box lies outside its image", "boxes lie outside their images")
+        notes.append(f"{lie}: are they of the images these were cut from?")
     entire = (table[["x0", "y0"]] == 0).all(axis=1) & (table["x1"] == table["width"]) & (table["y1"] == table["height"])
     table.loc[entire.fillna(False).astype(bool), BOX] = pd.NA  # one name for one region: it is the whole image
     return table[~empty].reset_index(drop=True), problems

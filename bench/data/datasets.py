@@ -294,5 +294,6 @@ def _check_masks(root: Path, table: pd.DataFrame, reading: Reading, notes: list[
         or not (reading.follow_links or is_below(root / mask, top))
     )
     if lost:
-        notes.append(f"{len(lost)} masks are not files below the data folder and were ignored, e.g. {lost[0]}")
+        are = counted(len(lost), "mask is no file", "masks are no files")
+        notes.append(f"{are} below the data folder: ignored, e.g. {lost[0]}")
         table["mask"] = table["mask"].where(~table["mask"].isin(lost))

@@ -11,16 +11,16 @@ import pandas as pd
 from bench.data.spellings import alike, in_one_form, spelled, without_missing
 from bench.errors import BenchError
 from bench.images import split_series
+from bench.text import counted_of
 
 PATTERN = "([^/]+)__"  # of the examples: the slide is what stands before two underscores
 
 
 def missing_groups(number: int, total: int, without: Counter[str]) -> str:
     """Return the sentence for rows without a group; without: how often each word for a missing value was found."""
-    return (
-        f"{number:,} of {total:,} rows have no group{spelled(without)}: each of their images is a group of its own, "
-        "which is over-optimistic if several come from one slide or patient"
-    )
+    no_group = f"no group{spelled(without)}"
+    rows = counted_of(number, total, f"rows has {no_group}: its image", f"rows have {no_group}: each of their images")
+    return f"{rows} is a group of its own, which is over-optimistic if several come from one slide or patient"
 
 
 def _what_to_do(paths: list[str]) -> str:

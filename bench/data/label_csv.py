@@ -19,6 +19,7 @@ from bench.data.spellings import MISSING, NEVER_A_CLASS, alike, column_name, in_
 from bench.errors import BenchError, did_you_mean
 from bench.images import IMAGE_SUFFIXES
 from bench.storage.tables import name_of
+from bench.text import counted, counted_of
 
 #: Columns that hold the path of an image, and its class; the first three are taken in this order, as they always were.
 PATH_NAMES = (
@@ -29,6 +30,7 @@ FIRST_NAMES = PATH_NAMES[:3]
 LABEL_NAMES = (
     "label", "class", "category", "labels", "class_name", "classname", "class_label", "cell_type", "celltype", "target",
 )  # fmt: skip
+
 LEVELS = ("expert", "inherited", "pseudo")
 #: Names of parts of an official split, in a column or of folders.
 SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
@@ -97,10 +99,11 @@ def read_label_csv(path: Path, group_column: str | None, reading: Reading, notes
         notes.append(f"--group-column can name one of the other columns of {path.name}: {_some(others, 6)}")
     lacking = rows["source"].isna()
     if lacking.any() and not lacking.all():
-        notes.append(f"{int(lacking.sum()):,} of {len(rows):,} rows have no source")
+        notes.append(counted_of(int(lacking.sum()), len(rows), "rows has no source", "rows have no source"))
     notes += alike(rows["group"].dropna().unique().tolist(), "groups")
     if rows["split"].isna().any() and rows["split"].isin(tuple(SPLITS)).any():
-        notes.append(f"{rows['split'].isna().sum():,} rows have no split and stay unused")
+        unused = int(rows["split"].isna().sum())
+        notes.append(counted(unused, "row has no split and stays unused", "rows have no split and stay unused"))
     return rows
 
 
@@ -195,10 +198,9 @@ def _labelled(rows: pd.DataFrame, table: CsvTable, notes: list[str]) -> pd.DataF
         raise BenchError(f"Got no label in any line of {table.path.name}; expected one for each image. {LAYOUT}")
     if label.isna().any():
         first = table.line(int(np.flatnonzero(label.isna())[0]))
-        count = f"{int(label.isna().sum()):,} of {len(rows):,}"
-        notes.append(
-            f"{count} rows of {table.path.name} have no label{spelled(without)} and were left out, e.g. line {first:,}"
-        )
+        name, no_label = f"rows of {table.path.name}", f"no label{spelled(without)}"
+        said = (f"{name} has {no_label} and was left out", f"{name} have {no_label} and were left out")
+        notes.append(f"{counted_of(int(label.isna().sum()), len(rows), *said)}, e.g. line {first:,}")
     return rows.assign(label=label)[label.notna()].reset_index(drop=True)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from bench.text import counted
+
 
 def with_scale(table: pd.DataFrame, files: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     """Return the table with the scale that a file states where the CSV gives none."""
@@ -18,6 +20,6 @@ def with_scale(table: pd.DataFrame, files: pd.DataFrame, notes: list[str]) -> pd
         row = table[differ].iloc[0]
         notes.append(
             f"{row['path']} states {stated[differ].iloc[0]:.4g} um per pixel, the CSV {row['um_per_px']:.4g} "
-            f"({int(differ.sum()):,} rows differ so); the CSV is followed"
+            f"({counted(int(differ.sum()), 'row differs', 'rows differ')} so); the CSV is followed"
         )
     return table.assign(um_per_px=table["um_per_px"].where(~fill, stated))

@@ -22,7 +22,7 @@ def look_at_store(out: Path) -> Iterator[Finding]:
         return
     files, size, whole = tally(out, MOST)
     more = "" if whole else "over "
-    found = f"{more}{files:,} files, {more}{size / 1e6:,.1f} MB in {out}"
+    found = f"{more}{counted(files, 'file')}, {more}{size / 1e6:,.1f} MB in {out}"
     yield Finding(part=PART, what="results folder", state="ok", found=found)
     if not whole:
         found, do = f"not looked at: over {MOST:,} files", "bench store shows it, bench store check reads all of it"
@@ -62,7 +62,10 @@ def _embeddings(root: Path) -> Iterator[Finding]:
     store = EmbeddingStore(root)
     variants = list_variants(store)
     rows = sum(one.rows for one in variants)
-    found = f"{rows:,} rows of {len(variants)} variants in {sum(one.shards for one in variants):,} shards"
+    found = (
+        f"{counted(rows, 'row')} of {counted(len(variants), 'variant')} in "
+        f"{counted(sum(one.shards for one in variants), 'shard')}"
+    )
     yield Finding(part=PART, what="embeddings", state="ok", found=found, do="bench store lists them")
     damaged = len(store.set_aside)
     yield Finding(

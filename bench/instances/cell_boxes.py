@@ -49,7 +49,8 @@ class FoundCells:
 
     cells: columns path, BOX (Int64, inside the image; NA: the whole image), cell_label (text or NA), um_per_px
     (Float64 or NA); where their pixels are known, cell: "NAME:VALUE", the value in `labels` of what
-    `bench.instances.cell_cache` keeps by that name. reasons: path -> why no cell could be looked for. own: the
+    `bench.instances.cell_cache` keeps by that name; of masks also value, that of the cell in the mask (Int64, NA where
+    a mask has one value for all cells). reasons: path -> why no cell could be looked for. own: the
     dataset's rows are these cells, so that their label is theirs.
     """
 
@@ -141,7 +142,10 @@ def _read(file: Path, column: str | None, units: str, notes: list[str]) -> pd.Da
     if lost.all():
         raise BenchError(f"Got {file.name} without a cell. {LAYOUT}")
     if lost.any():
-        notes.append(f"{int(lost.sum())} lines of {file.name} have no path or no box and were left out")
+        notes.append(counted(
+                int(lost.sum()), f"line of {file.name} has no path or no box and was left out",
+                f"lines of {file.name} have no path or no box and were left out",
+            ))
     name = column_name(column) if column else next((name for name in LABEL_NAMES if name in columns), None)
     others = [other for other in columns if other not in {*PATH_NAMES, *BOX_NAMES, "um_per_px"}]
     if name is None and others:

@@ -1,6 +1,6 @@
 """What was found in an image, kept by content, so that no image is looked at twice.
 
-    <root>/cells/<name>.npz      box int32 (n, 4), area int64 (n,), labels uint16 or uint32 (H, W), or other arrays
+    <root>/cells/<name>.npz      box int32 (n, 4), area and value int64 (n,), labels uint16 or uint32 (H, W), or others
 
 A name is made of the content of the image and of everything the result depends on. A file appears whole or not at
 all; one that cannot be read is made again.
@@ -92,9 +92,9 @@ def _is_kept(root: Path | None, name: str, keys: Iterable[str]) -> bool:
 
 
 def cells_of(labels: np.ndarray) -> dict[str, np.ndarray]:
-    """Return box int32 (n, 4) x0, y0, x1, y1 and area int64 (n,) of the values above 0 of a label image, by value.
+    """Return box int32 (n, 4) x0, y0, x1, y1, area int64 (n,) and value int64 (n,) of the values above 0, by value.
 
-    labels: non-negative integers (H, W). Also the labels, in the smallest type that holds them.
+    labels: non-negative integers (H, W). Also the labels, numbered from 1 in the smallest type that holds them.
     """
     from scipy.ndimage import find_objects
 
@@ -103,4 +103,5 @@ def cells_of(labels: np.ndarray) -> dict[str, np.ndarray]:
     slices = find_objects(code.astype(np.int32))
     box = np.array([(x.start, y.start, x.stop, y.stop) for y, x in slices], np.int32).reshape(-1, 4)
     kind = np.uint16 if len(slices) < 2**16 else np.uint32
-    return {"box": box, "area": np.bincount(code.ravel())[1:], "labels": code.astype(kind)}
+    above = values[values != 0].astype(np.int64)
+    return {"box": box, "area": np.bincount(code.ravel())[1:], "value": above, "labels": code.astype(kind)}

@@ -23,11 +23,12 @@ from bench.instances.tiles import cut_tiles, read_tiles, with_foreground
 from bench.instances.unread import refuse_unread
 from bench.instances.windows import Window, boxes_of_cells, cut_windows, set_boxes
 from bench.seeds import keyed_uniform
-from bench.text import counted
+from bench.text import counted, counted_of
 
+CELL_BOX = [f"cell_{name}" for name in BOX]
 COLUMNS = [
     "instance", "path", "digest", *BOX, "label", "level", "group", "source", "split", "image", "cell_label", "shows",
-    "blank",
+    "blank", "value", *CELL_BOX,
 ]  # fmt: skip
 
 
@@ -62,8 +63,9 @@ def cut_instances(
     content is the same. A region that is its whole image has no box. `image` is the bag. `level` is 'inherited' for
     a part of what was labelled. `cell_label`: the expert's label of the cell, NA where unknown. `shows`: whether
     the window shows a cell of the image's class (see `bench.instances.shown`), NA where unknown. `blank`: what of
-    it is blanked (see `bench.instances.blank`), which its name tells too, or NA. cache: folder that keeps what was
-    found in images. Raises BenchError for another kind, and where a class is left without an instance.
+    it is blanked (see `bench.instances.blank`), which its name tells too, or NA. `value` and `cell_x0` to `cell_y1`:
+    where the instance is the window around a cell, its value in the mask and its own box, else NA. cache: folder that
+    keeps what was found in images. Raises BenchError for another kind, and where a class is left without an instance.
     """
     name, *words = kind.split(":")
     source = source or CellFiles()
@@ -83,6 +85,8 @@ def cut_instances(
         )  # fmt: skip
     if "shows" not in rows:
         rows = rows.assign(shows=pd.array([pd.NA] * len(rows), dtype="boolean"))
+    lacking = [name for name in ("value", *CELL_BOX) if name not in rows]
+    rows = rows.assign(**{name: pd.array([pd.NA] * len(rows), dtype="Int64") for name in lacking})
     asked.notes.extend(wrongly_inherited(rows))
     dataset = _without(dataset, rows, reasons, asked)
     return Instances(dataset, rows[COLUMNS].reset_index(drop=True), tuple(asked.notes))
@@ -145,6 +149,8 @@ def _cells(dataset: Dataset, asked: InstanceRequest) -> tuple[pd.DataFrame, dict
     box = cut_windows(rows, window, asked.notes)
     if not asked.blanked:  # else a window does not show what lies in it
         rows = rows.assign(shows=shows_label(rows, boxes_of_cells(rows), box))
+    own = boxes_of_cells(rows)
+    rows = rows.assign(**{name: pd.array(own[:, k], dtype="Int64") for k, name in enumerate(CELL_BOX)})
     rows = set_boxes(rows, box).sort_values(["path", *BOX], kind="stable", na_position="first")
     return _merge_windows(rows, asked.notes), dict(found.reasons)
 
@@ -170,7 +176,8 @@ def _with_labels(table: pd.DataFrame, found: FoundCells, notes: list[str]) -> pd
         inside &= (low.isna() | ((low <= middle[axis]) & (middle[axis] < high))).fillna(True).astype(bool)
     lost = len(cells) - rows.loc[inside, "number"].nunique()
     if lost:
-        notes.append(f"{lost:,} of {len(cells):,} cells lie in no labelled region, by their middle, and were left out")
+        lie = counted_of(lost, len(cells), "cells lies", "cells lie")
+        notes.append(f"{lie} in no labelled region, by the middle of a cell: left out")
     scale = rows["um_per_px"].fillna(rows["um_per_px_of_region"])
     return rows[inside].assign(level="inherited", um_per_px=scale[inside]).reset_index(drop=True)
 
@@ -183,7 +190,8 @@ def _merge_windows(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
         return rows
     labels = rows.groupby(by, dropna=False, sort=False)["cell_label"]
     agreed = labels.transform("first").where(labels.transform("nunique") == 1)
-    notes.append(f"{int(again.sum())} cells share the window of another and were merged with it")
+    share = counted(int(again.sum()), "cell shares", "cells share")
+    notes.append(f"{share} the window of another and {'was' if again.sum() == 1 else 'were'} merged with it")
     return rows.assign(cell_label=agreed)[~again]
 
 

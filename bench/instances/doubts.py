@@ -13,6 +13,7 @@ import pandas as pd
 
 from bench.data.label_boxes import BOX
 from bench.images import limits
+from bench.text import counted_of
 
 MANY = 200  # cells in every image
 FILLS = 0.9  # of its image, by the box of a cell
@@ -94,8 +95,8 @@ def doubt_tiles(tiles: pd.DataFrame, regions: pd.DataFrame, size: int) -> list[s
     narrow = ((area[:, 2:] - area[:, :2]) < size).any(1)
     if narrow.any():
         found.append(
-            f"{int(narrow.sum()):,} of {len(regions):,} images are less than {size} px wide or high: along that side "
-            "their tile is as long as they are, and encoders show it larger than others"
+            f"{counted_of(int(narrow.sum()), len(regions), 'images is', 'images are')} less than {size} px wide or "
+            "high: along that side the tile is as long as the image, and encoders show it larger than others"
         )
     if len(tiles) == len(regions) > 1:
         found.append(f"every image gives one tile of {size} px: for more, use smaller tiles")
@@ -115,10 +116,13 @@ def doubt_sizes(images: pd.DataFrame) -> list[str]:
     large = sum(not limits.fits(*shape) for shape in shapes)
     if not large:
         return []
+    more = f"more than {limits.MAX_PIXELS / 1e6:.0f} million pixels, too many to be read at once"
     return [
-        f"{large:,} of {len(images):,} images have more than {limits.MAX_PIXELS / 1e6:.0f} million pixels, too many to "
-        "be read at once: whole they are skipped, --instances tiles:512 reads them tile by tile"
-    ]
+        counted_of(
+            large, len(images), f"images has {more}: whole it is skipped, --instances tiles:512 reads it tile by tile",
+            f"images have {more}: whole they are skipped, --instances tiles:512 reads them tile by tile",
+        )
+    ]  # fmt: skip
 
 
 def _boxes(table: pd.DataFrame, size: np.ndarray) -> np.ndarray:

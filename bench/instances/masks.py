@@ -36,11 +36,11 @@ def masks_of(
     digests = files["digest"].to_dict()
     names = {mask: content_name(["mask", VERSION, digests[mask]]) for mask in of_image.values()}
     make = lambda mask: _read(root / mask, digests[mask])  # noqa: E731
-    looked = dict(look_at(cache, names, ("box", *SCALARS), make, tell, beside))
+    looked = dict(look_at(cache, names, ("box", "value", *SCALARS), make, tell, beside))
     sizes = dict(zip(images.index, zip(images["height"].tolist(), images["width"].tolist(), strict=True), strict=True))
     about = dataset.files
     turned = set(turned_images(dataset, images.index))
-    parts, facts = [], {}
+    parts, values, facts = [], [], {}
     for path, mask in of_image.items():
         found = looked[mask]
         if isinstance(found, str):
@@ -51,10 +51,13 @@ def masks_of(
             reasons[path] = f"no cell: its mask {mask} is empty"
         else:
             parts.append((path, names[mask], found["box"]))
+            values.append(found["value"])
             facts[mask] = {name: int(found[name]) for name in SCALARS if name != "size"}
     slices = _of_slices(about[about["path"].isin(images.index)])
     notes = (*doubts_of(facts), *slices, *of_turned([path for path, *_ in parts if path in turned], "masks"))
-    return FoundCells(table_of(parts, images), reasons, notes)
+    cells = table_of(parts, images)
+    told = pd.Series(np.concatenate([*values, np.zeros(0, np.int64)]), index=cells.index, dtype="Int64")
+    return FoundCells(cells.assign(value=told.where(told > 0)), reasons, notes)
 
 
 def table_of(parts: Iterable[tuple[str, str, np.ndarray]], images: pd.DataFrame) -> pd.DataFrame:
@@ -76,12 +79,13 @@ def _read(path: Path, digest: str) -> dict[str, np.ndarray]:
     size: height and width. pieces: of equal values that touch, corners included. torn: values in several pieces.
     small: values of less than 5 pixels. wide: a value that covers more than half of the mask and reaches all its four
     sides, 0 where there is none. split: pieces that were taken for cells. values: above 0. full: no pixel is 0.
-    void: pixels of borders, see `_labels`.
+    void: pixels of borders, see `_labels`. value: of each cell in the mask, 0 where cells are pieces of one value.
     """
     labels, void = _labels(path, digest)
     piece, values, count = _pieces(labels)
     split = int(count[0]) if len(values) == 1 and count[0] > 1 else 0
     found = cells_of(piece if split else labels)
+    found["value"] = found["value"] * int(not split)
     sides = [set(np.unique(side).tolist()) for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1])]
     reaching = set.intersection(*sides) - {0}
     wide = next((value for value in sorted(reaching) if 2 * int((labels == value).sum()) > labels.size), 0)

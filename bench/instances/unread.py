@@ -9,14 +9,15 @@ from bench.instances.finders import FINDERS
 
 def refuse_unread(name: str, kind: str, source: CellFiles, *, boxed: bool) -> None:
     """Raise BenchError for what was given and no instance would depend on. boxed: whether labels are of boxes."""
-    if name not in FINDERS and source.file is not None:
+    reads = "finds its cells elsewhere" if name in FINDERS else "looks for no cells"
+    if name != "boxes" and source.file is not None:
         raise BenchError(
-            f"Got --cells {source.file} for --instances {kind}, which looks for no cells; expected --instances boxes, "
+            f"Got --cells {source.file} for --instances {kind}, which {reads}; expected --instances boxes, "
             "and of `bench predict` a classifier that was fitted so. Otherwise leave --cells out."
         )
-    if name not in FINDERS and source.column is not None:
+    if name != "boxes" and source.column is not None:
         raise BenchError(
-            f"Got --cell-column {source.column} for --instances {kind}, which looks for no cells; expected --instances "
+            f"Got --cell-column {source.column} for --instances {kind}, which {reads}; expected --instances "
             "boxes and --cells FILE. Otherwise leave --cell-column out."
         )
     if name != "masks" and source.masks is not None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.data.label_boxes import BOX
 from bench.errors import BenchError
+from bench.text import counted, counted_of
 
 MARGIN = 0.25  # of the longer side, for context; encoders crop up to an eighth of what they are given
 COVERED = 0.95  # share of cells that fit, with the margin, into a window whose size comes from the data
@@ -52,10 +53,16 @@ def cut_windows(cells: pd.DataFrame, window: Window, notes: list[str]) -> np.nda
     if window.unit != "fit":
         cut = int((longest > size[:, 0]).sum())
         if cut:
-            notes.append(f"{cut} of {len(cells)} cells are larger than their window and lose their rim")
+            notes.append(
+                counted_of(
+                    cut, len(cells), "cells is larger than its window and loses its rim",
+                    "cells are larger than their window and lose their rim",
+                )
+            )  # fmt: skip
         narrow = int((limits < size).any(1).sum())
         if narrow:
-            notes.append(f"the windows of {narrow} cells are cut to their image, which is smaller")
+            of = counted(narrow, "cell is cut to its", "cells are cut to their")
+            notes.append(f"{'the window' if narrow == 1 else 'the windows'} of {of} image, which is smaller")
     return np.concatenate([start, end], 1)
 
 

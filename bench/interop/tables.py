@@ -43,13 +43,15 @@ def analyst_images(paths: Iterable[str]) -> pd.DataFrame:
 
 
 def napari_features(objects: PredictedObjects) -> pd.DataFrame:
-    """Return the lines of a table of features for a layer of labels: label, class, and probabilities.
+    """Return the lines of a table of features for a layer of labels: index, label, class, and probabilities.
 
-    label: the value of the object in its label image; where that is not known, its number.
+    index and label: the value of the object in its label image; where that is not known, its number. napari finds the
+    line of a label by the column index, and without one takes the first line for the background.
     """
     numbers = np.arange(objects.first, objects.first + len(objects))
     label = numbers if objects.values is None else np.asarray(objects.values, np.int64)
-    return pd.DataFrame({"label": label, "class": _classes(objects)}).assign(**_probabilities(objects, "p_"))
+    table = pd.DataFrame({"index": label, "label": label, "class": _classes(objects)})
+    return table.assign(**_probabilities(objects, "p_"))
 
 
 def write_parts(path: Path, parts: Iterable[pd.DataFrame]) -> int:

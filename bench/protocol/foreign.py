@@ -16,6 +16,7 @@ import pandas as pd
 from bench.data.datasets import Dataset
 from bench.errors import BenchError, did_you_mean
 from bench.protocol.noise_context import flip_draws
+from bench.text import counted
 
 
 def hold_out(dataset: Dataset, foreign: Sequence[str]) -> Dataset:
@@ -38,7 +39,8 @@ def hold_out(dataset: Dataset, foreign: Sequence[str]) -> Dataset:
     table = dataset.table[dataset.table["label"].isin(kept)].reset_index(drop=True)
     count = len(dataset.table) - len(table)
     note = (
-        f"{count} items of {', '.join(foreign)} are foreign: not a class here, never tested, and among the examples "
+        f"{counted(count, 'item')} of {', '.join(foreign)} {'is' if count == 1 else 'are'} foreign: not a class here, "
+        "never tested, and among the examples "
         "only where open-set noise puts them"
     )
     name = f"{dataset.name}-without-{'-'.join(foreign)}"

@@ -89,9 +89,13 @@ def plan_splits(table: pd.DataFrame, classes: Sequence[str]) -> SplitPlan:
     fewest = min(n_groups, key=lambda name: n_groups[name])
     count = n_groups[fewest]
     if count < 2:
+        own = int((label == fewest).sum())
+        alone = own > 1 and count == 1
+        few = f"its {own:,} rows in 1 group" if alone else counted(count, "group")
+        where = " from another group" if alone else ""
         raise BenchError(
-            f"Got class '{fewest}' with {counted(count, 'group')}; expected at least 2, one to learn from "
-            "and one to be tested on. Add images of that class, or leave the class out."
+            f"Got class '{fewest}' with {few}; expected at least 2{' groups' * alone}, one to learn from "
+            f"and one to be tested on. Add images of that class{where}, or leave the class out."
         )
     if count > FEW_GROUPS:
         tested = deal_groups(counts, 3, [0])[0] == 0  # by group
@@ -148,7 +152,10 @@ def _tested_in_part(table: pd.DataFrame, classes: Sequence[str], tested: np.ndar
         return replace(split, train=np.sort(np.concatenate([split.train, more])))
 
     repeats = tuple(tuple(map(with_others, repeat)) for repeat in plan.repeats)
-    rest = f"{len(table) - len(rows):,} labels that were not drawn at random are learned from, not tested"
+    rest = counted(
+        len(table) - len(rows), "label that was not drawn at random is learned from, not tested",
+        "labels that were not drawn at random are learned from, not tested",
+    )
     return replace(plan, reason=f"{plan.reason}; {rest}", repeats=repeats)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.text import encodable, plain
+from bench.text import as_sentence, counted_of, encodable, plain
 
 ANY = st.text(st.characters(codec=None, exclude_categories=()), max_size=40)  # surrogates too
 UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -38,3 +39,17 @@ def test_what_is_not_seen_is_spelt_out():
     assert plain("caf\udce9") == "caf\\udce9"
     assert plain("a\u200db") == "a\\u200db"  # two names that look alike
     assert encodable("α-cell", "cp1252") == "\\u03b1-cell"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("no groups were given", "No groups were given."), ("a.csv is not used", "a.csv is not used."), ("'a' is odd?", "'a' is odd?"),
+     ("s1 is small", "s1 is small."), ("Every one.", "Every one."), ("", ".")],
+)  # fmt: skip
+def test_a_sentence_begins_with_a_capital_unless_a_name_begins_it(text, said):
+    assert as_sentence(text) == said
+
+
+def test_one_of_many_is_said_as_one():
+    assert counted_of(1, 1200, "rows has no group", "rows have no group") == "1 of 1,200 rows has no group"
+    assert counted_of(2, 3, "rows has no group", "rows have no group") == "2 of 3 rows have no group"

@@ -19,7 +19,7 @@ from bench.instances.annotations.fiji import read_rois
 from bench.instances.annotations.geojson import read_geojson
 from bench.instances.annotations.marks import Marks
 from bench.instances.annotations.napari import is_shapes_file, read_shapes
-from bench.text import counted
+from bench.text import counted, counted_of
 
 #: By its ending, how a file of annotations is read; of the endings that fit the longest comes first.
 READERS: dict[str, Callable[[Path], Marks]] = {
@@ -150,9 +150,9 @@ def _say(all_marks: Sequence[Marks], cells: pd.DataFrame, notes: list[str]) -> N
     points = sum(marks.sizeless for marks in all_marks)
     if points:
         notes.append(
-            f"{points:,} of {len(cells):,} cells are points, which have no size: give the window one, e.g. "
-            "--instances boxes:64"
+            f"{counted_of(points, len(cells), 'cells is a point', 'cells are points')}, without a size: give the "
+            "window one, e.g. --instances boxes:64"
         )
     again = int(cells.duplicated(["path", *BOX, "cell_label"]).sum())
     if again:
-        notes.append(f"{again:,} cells are marked twice with one box and label")
+        notes.append(f"{counted(again, 'cell is', 'cells are')} marked twice with one box and label")

@@ -24,7 +24,7 @@ from bench.report.pages.model import (
     table_of,
 )
 from bench.report.pages.numbers import decimal, interval, p_value, places, points, whole
-from bench.studies.audit.findings import CLASS, COPY, GROUPS, IMAGE, LABEL, SLIDE
+from bench.studies.audit.findings import CLASS, COPY, FIXABLE, GROUPS, IMAGE, LABEL, SLIDE
 from bench.studies.audit.labels import LabelAudit
 from bench.text import counted
 
@@ -138,11 +138,11 @@ def audit_page(about: AuditPage) -> Page:
         if len(own):
             blocks += [Heading(section.heading), Text(section.says)]
             blocks += long_table(table_of(shown(own), section.fields))
-    blocks += [
-        Heading(say("What to do")),
-        Text(FIXING),
-        Code("bench audit --data DATA --apply fix.csv --to corrected.csv"),
-    ]
+    if about.findings["kind"].isin(FIXABLE).any():
+        blocks += [
+            Heading(say("What to do")), Text(FIXING),
+            Code("bench audit --data DATA --apply fix.csv --to corrected.csv"),
+        ]  # fmt: skip
     if about.test:
         blocks += [Text(TEST), Text(on_test(about.test))]
     if about.notes:

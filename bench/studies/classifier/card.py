@@ -67,8 +67,7 @@ def expectation(model: Model) -> Words:
     """Return what is to be expected on new slides, in a sentence or two."""
     promise, tested = model.promise, len(np.unique(model.group))
     if math.isnan(promise.balanced_accuracy):
-        why = "every class lies in a single slide" if len(model.y) else "no label was drawn at random"
-        return say("what to expect on new slides is not known: {why}.", why=why)
+        return say("what to expect on new slides is not known: {why}.", why=_why_not_known(model))
     those = "it learned from" if tested == model.about.groups else "have labels that were drawn at random"
     score = chance(promise.balanced_accuracy, promise.low, promise.high)
     exact = (
@@ -76,15 +75,29 @@ def expectation(model: Model) -> Words:
         if promise.exact
         else ""
     )
+    without = (
+        say(" Without {names}, of which there is a single group.", names=" and ".join(model.one_group))
+        if model.one_group
+        else ""
+    )
     of_images = say(" of images") if model.about.bag_head else ""
     return say(
         "balanced accuracy{of_images} to expect on new slides: {score}, with the 95% interval for the mean over many "
         "slides. On the next {groups} alone, as many as {those}, expect between {low} and {high}. Guessing gives "
-        "{chance}.{exact}",
+        "{chance}.{exact}{without}",
         of_images=of_images, score=score, groups=counted(tested, "group"), those=those,
         low=rate(promise.next_low), high=rate(promise.next_high),
-        chance=rate(1 / len(model.about.classes)), exact=exact,
+        chance=rate(1 / len(model.about.classes)), exact=exact, without=without,
     )  # fmt: skip
+
+
+def _why_not_known(model: Model) -> str:
+    known = [name for name in model.about.classes if name not in model.one_group]
+    if not len(model.y):
+        return "no label was drawn at random"
+    if model.one_group and known:
+        return f"all classes but {known[0]} lie in a single slide, and who always answers {known[0]} would be right"
+    return "every class lies in a single slide"
 
 
 def _what(model: Model) -> Iterator[Inline]:
@@ -117,14 +130,14 @@ def _what(model: Model) -> Iterator[Inline]:
             option=Code("--encoder file:NEW.parquet"),
         )  # fmt: skip
     scales = about.um_per_px
-    channels = " or ".join(map(str, about.channels))
+    channels = f"{' or '.join(map(str, about.channels))} {'channel' if about.channels == (1,) else 'channels'}"
     scale = (
         say("{low} to {high} micrometres per pixel", low=decimal(scales[0], 3), high=decimal(scales[1], 3))
         if scales
         else say("the scale is not known")
     )  # fmt: skip
     yield say(
-        "Made for images with {channels} channels{pixels}, instances {kind}{sides}; {scale}.", channels=channels,
+        "Made for images with {channels}{pixels}, instances {kind}{sides}; {scale}.", channels=channels,
         pixels=say(" of {dtypes}", dtypes=" or ".join(about.dtypes)) if about.dtypes else "",
         kind=Code(about.instances), sides=_sides(about), scale=scale,
     )  # fmt: skip
@@ -176,14 +189,17 @@ def _expected(model: Model) -> Iterator[Block]:
     ]  # fmt: skip
     if held:
         fields.append(number_field("sets", whole, "in its sets, %"))
-    yield Text(
-        say(
-            "Every {unit} was predicted by a classifier that was chosen and trained without its group. Plain "
-            "accuracy: {accuracy}.",
-            unit=model.about.unit,
-            accuracy=rate(promise.accuracy),
+    if math.isnan(promise.accuracy):
+        yield Text(say("Nothing is known: {why}.", why=_why_not_known(model)))
+    else:
+        yield Text(
+            say(
+                "Every {unit} was predicted by a classifier that was chosen and trained without its group. Plain "
+                "accuracy: {accuracy}.",
+                unit=model.about.unit,
+                accuracy=rate(promise.accuracy),
+            )
         )
-    )
     yield table_of(rows, fields)
     yield Text(
         say(
@@ -202,9 +218,10 @@ def _guarantees(model: Model) -> Iterator[Inline]:
     about = model.about
     if model.one_group:
         yield say(
-            "There is a single group of {names}, so it is not known how that class looks on other slides; it is left "
-            "out of these numbers.",
-            names=", ".join(model.one_group),
+            "There is a single group of {names}, so it is not known how {they} on other slides; {are} left out of "
+            "these numbers.",
+            names=" and of ".join(model.one_group), they="that class looks" if len(model.one_group) == 1 else
+            "these classes look", are="it is" if len(model.one_group) == 1 else "they are",
         )  # fmt: skip
     if too_few := model.too_few_for(SETS):
         yield say("Sets hold every class: {why}.", why=too_few)
@@ -245,11 +262,16 @@ def _chosen(model: Model) -> Iterator[Block]:
         code_field("encoder"), code_field("head"), number_field("score", points, "balanced accuracy, %"),
         number_field("folds", str, "chosen by the other folds"),
     )  # fmt: skip
+    if len(rows) == 1 or (rows and math.isnan(about.candidates[0][2])):
+        only = len(rows) == 1
+        yield Text(say("Nothing else was compared.") if only else say("The first: left-out groups told nothing."))
+        yield table_of(rows, fields)
+        return
     yield Text(
         say(
-            "The best of these on left-out groups. For the numbers above, the choice was repeated for each of {n} "
-            "folds of groups on the other folds alone, so that they are not inflated by picking the best.",
-            n=about.folds,
+            "The best of these on left-out groups. For the numbers above, the choice was repeated for each of {folds} "
+            "of groups on the other folds alone, so that they are not inflated by picking the best.",
+            folds=counted(about.folds, "fold"),
         )
     )
     yield table_of(rows, fields)

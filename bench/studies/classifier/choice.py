@@ -108,8 +108,13 @@ def choose(left_out: Mapping[Name, LeftOut], y: np.ndarray, fold: np.ndarray, to
     )  # fmt: skip
 
 
-def judges(told: np.ndarray, tested: np.ndarray) -> np.ndarray:
-    """Return which rows choose, bool (n,): of those that can tell the ones that scores rest on, or all if none is."""
+def judges(told: np.ndarray, tested: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return which rows choose, bool (n,): of those that can tell the ones that scores rest on, or all if none is.
+
+    None where all are of one class y (n,): it is best found by who always answers it.
+    """
+    if len(np.unique(y[told])) < 2:
+        return np.zeros_like(told)
     return told & tested if (told & tested).any() else told
 
 

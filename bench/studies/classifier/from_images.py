@@ -15,6 +15,7 @@ from bench.studies.granularity.bags import Bags
 from bench.studies.granularity.heads.contract import BagFitted, no_bags
 
 NONE = "none of these"  # the answer for a cell that is of none of the classes
+UNLIKE = "unlike"  # what a cell without an answer is called where cells of an image are counted
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -17,13 +17,13 @@ import numpy as np
 import pandas as pd
 
 from bench.instances.cut import places_in_draw
-from bench.studies.classifier.from_images import NONE
+from bench.studies.classifier.from_images import NONE, UNLIKE
 from bench.studies.classifier.model import Asked, Model
 from bench.studies.classifier.predict import Answered
-from bench.studies.classifier.table import writing
+from bench.studies.classifier.table import set_text, writing
 
 MOSTLY = 0.5  # share of cells unlike all that is known, above which an image is not answered
-UNLIKE = "most of its cells are unlike all training images"
+MOST_UNLIKE = "most of its cells are unlike all training images"
 
 
 class ImageRows:
@@ -74,15 +74,15 @@ class ImageRows:
         found = self.model.answer_images(np.concatenate(self._X), np.zeros(1, np.int64), self.asked)
         top, shares = int(found.P[0].argmax()), {name: self._answers[name] / self._cells for name in (*names, NONE)}
         unlike = 1 - sum(self._answers.values()) / self._cells
-        why = UNLIKE if unlike > MOSTLY else "" if found.sure[0] else "not sure enough"
+        why = MOST_UNLIKE if unlike > MOSTLY else "" if found.sure[0] else "not sure enough"
         self.refused.update([why] if why else [])
         self.classes.update([] if why else [names[top]])
         row: dict[str, object] = {"path": self._path, "cells": self._cells, "class": names[top]}
         row |= {"probability": float(found.P[0, top])}
         row |= {f"p_{name}": float(found.P[0, k]) for k, name in enumerate(names)}
-        row |= {"set": "|".join(name for name, member in zip(names, found.members[0], strict=True) if member)}
+        row |= {"set": set_text(name for name, member in zip(names, found.members[0], strict=True) if member)}
         row |= {"answer": None if why else names[top], "why_no_answer": why or None}
-        row |= {f"cells_{name}": share for name, share in shares.items()} | {"cells_unlike": max(unlike, 0.0)}
+        row |= {f"cells_{name}": share for name, share in shares.items()} | {f"cells_{UNLIKE}": max(unlike, 0.0)}
         self._forget()
         return [row]
 

@@ -60,7 +60,7 @@ def learn(rows: LabelledRows, heads: Sequence[Head], on_step: OnStep | None = No
             left[name, head.name] = leave_out(labelled, head, support)
             if on_step:
                 on_step("leave groups out", len(left), total)
-    told = judges(groups_of_classes(rows.y, rows.group, rows.n_classes)[rows.y] > 1, rows.tested)
+    told = judges(groups_of_classes(rows.y, rows.group, rows.n_classes)[rows.y] > 1, rows.tested, rows.y)
     choice = choose(left, rows.y, fold, told)
     [head] = [one for one in heads if one.name == choice.head]
     X = rows.embedded[choice.encoder]

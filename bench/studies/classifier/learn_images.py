@@ -19,7 +19,7 @@ from bench.heads import all_heads
 from bench.heads.contract import Params
 from bench.heads.left_out import groups_of_classes
 from bench.studies.classifier.choice import Name, choose, judges
-from bench.studies.classifier.from_images import NONE, FromImages
+from bench.studies.classifier.from_images import NONE, UNLIKE, FromImages
 from bench.studies.classifier.learn import LabelledRows, Learned, OnStep
 from bench.studies.classifier.left_out import deal_folds
 from bench.studies.classifier.reference import remember
@@ -125,7 +125,7 @@ def learn_images(
     total = len(rows.embedded) * len(heads) * len(np.unique(fold))
     for encoder in rows.embedded:
         left |= _left_out(images, encoder, heads, fold, _counting(on_step, len(left) * len(np.unique(fold)), total))
-    told = judges(groups_of_classes(bags.y, images.group, rows.n_classes)[bags.y] > 1, images.tested)
+    told = judges(groups_of_classes(bags.y, images.group, rows.n_classes)[bags.y] > 1, images.tested, bags.y)
     choice = choose(left, bags.y, fold, told)
     [head] = [one for one in heads if one.name == choice.head]
     X = rows.embedded[choice.encoder]
@@ -216,9 +216,10 @@ def check_asked(heads: Sequence[BagHead], instances: str, cell_column: str | Non
 
 
 def check_classes(classes: Sequence[str]) -> None:
-    """Raise BenchError where a class is called as what is none of them."""
-    if NONE in classes:
-        raise BenchError(
-            f"Got a class called '{NONE}', which is what --bag-head calls a cell of none of the classes; expected "
-            "another name. Rename it."
-        )
+    """Raise BenchError where a class is called as what is none of them, or unlike them: its column of the table of
+    images would be the one that tells the share of such cells."""
+    for name, what in ((NONE, "a cell of none of the classes"), (UNLIKE, "a cell unlike all training images")):
+        if name in classes:
+            raise BenchError(
+                f"Got a class called '{name}', which is what --bag-head calls {what}; expected another name. Rename it."
+            )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,8 @@ from bench.instances.cell_boxes import CellFiles
 from bench.studies.classifier.encoder import encoder_of, origin_note
 from bench.studies.classifier.from_images import NONE
 from bench.studies.classifier.model import BLOCK, About, Answers, Asked, Model
-from bench.text import counted
+from bench.studies.classifier.table import set_text
+from bench.text import counted, counted_of
 from bench.work.calls import Engine
 from bench.work.local import LOCAL
 from encoders import EncoderSpec
@@ -114,10 +115,11 @@ def predict(
     scale = prepared.dataset.table.drop_duplicates("path").set_index("path")["um_per_px"].astype("float64")
     classes, refused, unlike, seen = Counter[str](), Counter[str](), 0, 0
     total = len(prepared.instances)
+    placed = placed_by(prepared.instances)
     for start, X in _blocks(prepared, spec, device):
         found = model.answer(X, request.asked)
         own = prepared.instances.iloc[start : start + len(X)]
-        rows = rows_of(model, own, found)
+        rows = rows_of(model, own, found, placed)
         classes.update(rows["class"] if found.none is None else rows["class"].where(~found.none, NONE))
         refused.update(why for why in found.why if why)
         unlike += int((found.unlike <= request.asked.unlike).sum())
@@ -137,21 +139,27 @@ def predict(
     )  # fmt: skip
 
 
-def rows_of(model: Model, instances: pd.DataFrame, found: Answers) -> pd.DataFrame:
-    """Return a row per instance, of text and numbers.
+def placed_by(instances: pd.DataFrame) -> dict[str, str]:
+    """Return the columns that say where an instance is in its image, and how they are called in rows: box, where any
+    has one, and value in the mask. Asked of all instances: a block of which none has them has their columns, too."""
+    boxed, valued = (bool(instances[name].notna().any()) for name in ("x0", "value"))
+    return {**(dict(zip(BOX, BOX, strict=True)) if boxed else {}), **({"value": "cell"} if valued else {})}
 
-    path, x0 to y1 (of a part of an image), class and its probability, one column per class, set (class names with |
-    between, empty where nothing is promised), unlike_p, answer (the class, `NONE`, or nothing) and why_no_answer, and
-    the three nearest labelled images.
+
+def rows_of(model: Model, instances: pd.DataFrame, found: Answers, placed: Mapping[str, str]) -> pd.DataFrame:
+    """Return a row per instance, of text and numbers. placed: see `placed_by`.
+
+    path, x0 to y1 (of a part of an image), cell (its value in the mask), class and its probability, one column per
+    class, set (see `set_text`, empty where nothing is promised), unlike_p, answer (the class, `NONE`, or nothing) and
+    why_no_answer, and the three nearest labelled images.
     """
     classes = np.array(model.about.classes, object)
     top = found.P.argmax(1)
     out: dict[str, object] = {"path": instances["path"].to_numpy(object)}
-    if instances["x0"].notna().any():
-        out |= {name: instances[name].to_numpy() for name in BOX}
+    out |= {shown: instances[name].array for name, shown in placed.items()}
     out |= {"class": classes[top], "probability": found.P.max(1)}
     out |= {f"p_{name}": found.P[:, k] for k, name in enumerate(model.about.classes)}
-    out["set"] = ["|".join(classes[members]) or None for members in found.members]
+    out["set"] = [set_text(classes[members]) or None for members in found.members]
     out["unlike_p"] = found.unlike
     named = classes[top] if found.none is None else np.where(found.none, NONE, classes[top])
     out["answer"] = [None if why else name for name, why in zip(named, found.why, strict=True)]
@@ -262,13 +270,13 @@ def _of_another_size(about: About, table: pd.DataFrame) -> Iterator[str]:
     whole = table["x0"].isna()
     if about.regions and whole.any():
         yield (
-            f"{int(whole.sum()):,} of {len(table):,} images have no box, and the classifier learned from regions of "
-            "images: each is taken for one such region. If they show many cells, give their boxes, as a CSV with "
-            "columns path,x0,y0,x1,y1"
+            f"{counted_of(int(whole.sum()), len(table), 'images has', 'images have')} no box, and the classifier "
+            "learned from regions of images: each is taken for one such region. If they show many cells, give their "
+            "boxes, as a CSV with columns path,x0,y0,x1,y1"
         )
         return
     sides = longer_sides(table)
-    learned = f"{least:,} to {most:,} px along the longer side"
+    learned = f"{least:,}{f' to {most:,}' if most > least else ''} px along the longer side"
     cells = "; if they show many cells, give their boxes, as a CSV with columns path,x0,y0,x1,y1"
     for other, how, what_to_do in (
         (sides > OTHER_SIZE * most, "larger", cells), (sides * OTHER_SIZE < least, "smaller", ""),
@@ -276,8 +284,8 @@ def _of_another_size(about: About, table: pd.DataFrame) -> Iterator[str]:
         if other.any():
             named = f"{table.loc[other, 'path'].iloc[0]} with {int(sides[other].iloc[0]):,} px"
             yield (
-                f"{int(other.sum()):,} of {len(table):,} images are much {how} than all that the classifier learned "
-                f"from ({learned}), e.g. {named}: it may know nothing of such images{what_to_do}"
+                f"{counted_of(int(other.sum()), len(table), 'images is', 'images are')} much {how} than all that the "
+                f"classifier learned from ({learned}), e.g. {named}: it may know nothing of such images{what_to_do}"
             )
 
 

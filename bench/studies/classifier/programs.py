@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError, did_you_mean
+from bench.instances.cut import CELL_BOX
 from bench.interop.anndata import writing_h5ad
 from bench.interop.objects import PredictedObjects
 from bench.interop.qupath import geojson_name, write_geojson
@@ -74,10 +75,17 @@ def writing_for(kinds: Sequence[str], beside: Path, classes: tuple[str, ...]) ->
         give()
 
 
+def _places(instances: pd.DataFrame) -> np.ndarray:
+    """Return where each instance is, (n, 4) x0, y0, x1, y1: the cell itself and not the window around it, which is
+    shifted at the border of an image; else the tile or region. NaN for a whole image."""
+    own = instances[CELL_BOX].to_numpy(np.float64, na_value=np.nan)
+    return np.where(np.isnan(own), instances[BOX].to_numpy(np.float64, na_value=np.nan), own)
+
+
 def _by_image(block: Answered, classes: tuple[str, ...], kinds: Sequence[str]) -> Iterator[PredictedObjects]:
-    instances = block.instances
-    if instances["x0"].isna().any():
-        path = instances.loc[instances["x0"].isna(), "path"].iloc[0]
+    instances, places = block.instances, _places(block.instances)
+    if np.isnan(places).any():
+        path = instances["path"].to_numpy(object)[np.isnan(places).any(1)][0]
         raise BenchError(
             f"Got --also {','.join(kinds)} for whole images, such as {path}; expected a classifier of cells or tiles, "
             "which have a place in their image."
@@ -90,10 +98,11 @@ def _by_image(block: Answered, classes: tuple[str, ...], kinds: Sequence[str]) -
     starts = np.flatnonzero(np.append(True, paths[1:] != paths[:-1]))
     for start, end in zip(starts, [*starts[1:], len(paths)], strict=True):
         own = slice(start, end)
+        values = instances["value"].iloc[own]
         yield PredictedObjects(
             path=str(paths[start]), digest=str(instances["digest"].iloc[start]), classes=classes,
-            boxes=instances[BOX].iloc[own].to_numpy(np.int64), probabilities=np.clip(block.found.P[own], 0, 1),
-            predicted=predicted[own],
+            boxes=places[own].astype(np.int64), values=None if values.isna().any() else values.to_numpy(np.int64),
+            probabilities=np.clip(block.found.P[own], 0, 1), predicted=predicted[own],
         )  # fmt: skip
 
 
@@ -142,14 +151,15 @@ def _anndata(folder: Path, classes: tuple[str, ...]) -> Iterator[TakeBlock]:
             nonlocal seen, boxed
             rows, names = block.rows, []
             boxes = block.instances[BOX].to_numpy(np.float64, na_value=np.nan)
-            boxed = bool(np.isfinite(boxes).any()) if boxed is None else boxed
+            places = _places(block.instances)
+            boxed = bool(np.isfinite(places).any()) if boxed is None else boxed
             for path, box in zip(rows["path"], boxes.tolist(), strict=True):
                 if path != seen[0]:
                     seen = path, Counter()
                 name = path if np.isnan(box[0]) else f"{path} [{','.join(str(int(side)) for side in box)}]"
                 seen[1][name] += 1
                 names.append(name if seen[1][name] == 1 else f"{name} #{seen[1][name]}")
-            centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+            centres = (places[:, :2] + places[:, 2:]) / 2
             obs = rows[["class", "probability", "set", "unlike_p", "answer", "why_no_answer"]]
             obs = obs.assign(image=rows["path"], um_per_px=block.um_per_px)
             arrays = {"X_embedding": block.X, "probabilities": block.found.P}

@@ -20,9 +20,9 @@ class Promise:
 
     next_low, next_high: the interval of what as many new groups as there are here will give, in which their own luck is
     counted. accuracy: plain. recall: class -> score; recall_limits: class -> its exact 95% limits, in which every group
-    counts as one observation. Classes of one group take no part, as nothing tells how they look
-    in others: their recall is NaN, and so are the scores where there is no other class. groups: class -> how many.
-    exact: whether both intervals are those of few groups or errors, in which every group counts as one.
+    counts as one observation. Classes of one group take no part, as nothing tells how they look in others: their recall
+    is NaN. Where fewer than two classes are left, all scores are NaN. groups: class -> how many. exact: whether both
+    intervals are those of few groups or errors, in which every group counts as one.
     """
 
     balanced_accuracy: float
@@ -49,7 +49,7 @@ def make_promise(P: np.ndarray, y: np.ndarray, group: np.ndarray, classes: tuple
     groups = groups_of_classes(y, group, K)
     known = groups > 1  # a class that lies in one group was never learned from where it was tested
     counts = {name: int(count) for name, count in zip(classes, groups, strict=True)}
-    if not known.any():
+    if known.sum() < 2:  # of one class alone, who always answers it is right
         nan = float("nan")
         return Promise(
             balanced_accuracy=nan, low=0.0, high=1.0, next_low=0.0, next_high=1.0, accuracy=nan,

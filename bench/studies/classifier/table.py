@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,6 +47,11 @@ def _parquet(path: Path) -> Iterator[Write]:
         finally:
             for writer in opened:
                 writer.close()
+
+
+def set_text(names: Iterable[str]) -> str:
+    """Return the classes of a set with | between; a | or a backslash of a name has a backslash before it."""
+    return "|".join(name.replace("\\", "\\\\").replace("|", r"\|") for name in names)
 
 
 _WRITERS = {".csv": csv_parts, ".parquet": _parquet}

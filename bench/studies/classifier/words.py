@@ -47,6 +47,6 @@ def cautions(model: Model, asked: Asked, found: Predicted) -> Iterator[str]:
         )
     if model.one_group:
         yield (
-            f"The classifier knows {', '.join(model.one_group)} from a single slide: nothing is promised for that "
-            "class on other slides."
+            f"The classifier knows {', '.join(model.one_group)} from a single slide: nothing is promised for "
+            f"{'that class' if len(model.one_group) == 1 else 'those classes'} on other slides."
         )

@@ -12,6 +12,7 @@ from bench.errors import BenchError, did_you_mean
 from bench.studies.granularity.design import Design, design_images, usable_classes
 from bench.studies.granularity.request import GranularityRequest
 from bench.studies.granularity.simulate import Recipe, simulate_images
+from bench.text import counted
 
 PURE = "cell level takes every cell (or tile) to show its image's label (--pure); it means as much as that does"
 
@@ -80,8 +81,8 @@ def _choose_rows(
     if len(strange):
         most = ", ".join(f"{name} {count:,}" for name, count in strange.value_counts().head(4).items())
         notes += (
-            f"{len(strange):,} cells have labels that are no class of images ({most}): they are among the cells of "
-            f"their images, and {_scored_as(request.none)}",
+            f"{counted(len(strange), 'cell has a label', 'cells have labels')} of no class of images ({most}): they "
+            f"are among the cells of their images, and {_scored_as(request.none)}",
         )
     if request.none:
         _check_none(request.none, set(table.loc[taken, "label"]), len(strange))

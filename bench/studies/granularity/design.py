@@ -17,6 +17,7 @@ from bench.errors import BenchError
 from bench.protocol.splits import Split, SplitPlan, plan_splits
 from bench.protocol.supports import draw_supports
 from bench.studies.granularity.bags import Bags, make_bags
+from bench.text import counted
 
 KEPT_TO_LEARN = 2 / 3  # of a class's groups, at the fewest
 
@@ -114,8 +115,9 @@ def usable_classes(
             kept.append(name)
             continue
         notes.append(
-            f"class '{name}' is left out, with its images: {images} images and {len(cells)} labelled cells in {groups} "
-            f"groups, where {least[0]} and {least[1]} in 2 are needed" + ("" if named else
+            f"class '{name}' is left out, with its images: {counted(images, 'image')} and "
+            f"{counted(len(cells), 'labelled cell')} in {counted(groups, 'group')}, where {least[0]} and {least[1]} in "
+            "2 are needed" + ("" if named else
             " (for the middle of the levels asked for, a third being tested); --classes can name it all the same")
         )  # fmt: skip
     if len(kept) < 2:

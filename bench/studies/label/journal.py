@@ -148,6 +148,8 @@ class Journal:
             with os.fdopen(os.dup(handle), "rb") as file:
                 data = file.read()
             state, size = replay(data, path.name)
+            if state.n == 0 and any(state.about.get(name) != value for name, value in about.items()):
+                state, size = State(), 0  # it was begun for others, and nothing was labelled
             if size < len(data):
                 os.ftruncate(handle, size)
             os.lseek(handle, size, os.SEEK_SET)

@@ -29,9 +29,11 @@ Code = int | None
 
 @dataclass(frozen=True, kw_only=True)
 class Tally:
-    """What came out. labels: class -> how many have it by now; given: those of them that the data had before."""
+    """What came out. labels: class -> how many have it by now; given: those of them that the data had before. groups:
+    class that has labels -> in how many groups they are, where none were given in how many images."""
 
     labels: dict[str, int]
+    groups: dict[str, int]
     unsure: int
     pressed: int
     left: int
@@ -56,6 +58,7 @@ class Labelling:
         self._lock = threading.RLock()
         self._timer: threading.Timer | None = None
         self._problem, self._closed = "", False
+        self.deeds = 0  # presses, undos and new classes, by which a page knows that another page did something
         self._save()
 
     def state(self) -> dict[str, Any]:
@@ -71,6 +74,7 @@ class Labelling:
                 "why": {str(i): shown_text(f"{task.lead}: {why}.") for i, why in enumerate(task.why) if why},
                 "labels": {str(self._at[key]): self._code(label) for key, label in labels.items() if key in self._at},
                 "recent": self._recent(RECENT), "table": shown_text(self.to), "problem": shown_text(self._problem),
+                "deeds": self.deeds,
             }  # fmt: skip
 
     def press(self, items: Sequence[int], code: int) -> dict[str, Any]:
@@ -97,17 +101,21 @@ class Labelling:
             text = checked_class(name, self.classes)
             self._journal.add(**{"class": text})
             self.classes.append(text)
-            return {"classes": [shown_text(one) for one in self.classes]}
+            self.deeds += 1
+            return {"classes": [shown_text(one) for one in self.classes], "deeds": self.deeds}
 
     def tally(self) -> Tally:
         """Return how many labels there are of each class."""
         with self._lock:
             pressed, all_of_them = self._journal.state.labels, self._labels()
             counts = Counter(label for label in all_of_them.values() if label is not None)
+            group = {key: self._about.get(key, {}).get("group") or key[0] for key in all_of_them}
+            groups = Counter(label for label, _ in {(label, group[key]) for key, label in all_of_them.items()})
             return Tally(
-                labels={name: counts[name] for name in self.classes}, unsure=sum(x is None for x in pressed.values()),
-                pressed=len(pressed), left=sum(key not in pressed for key in self.task.keys),
-                given=len(all_of_them) - len(pressed),
+                labels={name: counts[name] for name in self.classes},
+                groups={name: groups[name] for name in self.classes if groups[name]},
+                unsure=sum(label is None for label in pressed.values()), pressed=len(pressed),
+                left=sum(key not in pressed for key in self.task.keys), given=len(all_of_them) - len(pressed),
             )  # fmt: skip
 
     def table_bytes(self) -> bytes:
@@ -136,7 +144,11 @@ class Labelling:
         changed = [
             [self._at[key], self._code(*label) if label else None] for key, label in change.items() if key in self._at
         ]
-        return {"changed": changed, "recent": self._recent(RECENT), "problem": shown_text(self._problem)}
+        self.deeds += 1
+        return {
+            "changed": changed, "recent": self._recent(RECENT), "problem": shown_text(self._problem),
+            "deeds": self.deeds,
+        }  # fmt: skip
 
     def _save_soon(self) -> None:
         with self._lock:

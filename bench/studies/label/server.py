@@ -144,6 +144,8 @@ class _Handler(BaseHTTPRequestHandler):
             return Reply(kind="text/html; charset=utf-8", body=page_html(labelling.task.name, what))
         if asked == "state":
             return as_json(labelling.state())
+        if asked == "deeds":
+            return as_json({"deeds": labelling.deeds})
         if asked in ASSETS:
             kind, make = ASSETS[asked]
             return Reply(kind=kind, body=make())

@@ -18,7 +18,7 @@ from bench.storage.atomic import check_writable
 from bench.studies.label.items import keys_of, labelled_table, labels_of
 from bench.studies.label.journal import Key
 from bench.studies.label.table import EXAMPLE
-from bench.text import counted
+from bench.text import counted, counted_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,9 @@ def _of_table(table: Path, root: Path, keys: Sequence[Key]) -> Known:
             f"Got {table}, none of whose {len(labels):,} lines is an image of {root} (e.g. {next(iter(labels))[0]}); "
             "expected labels of the images of --data. Give the --data and --instances that they were given for."
         )
-    notes = [f"{lost:,} of {len(labels):,} labels in {table.name} are of images that are not in --data"] if lost else []
+    of = f"labels in {table.name}"
+    lacking = (f"{of} is of an image that is not in --data", f"{of} are of images that are not in --data")
+    notes = [counted_of(lost, len(labels), *lacking)] if lost else []
     if unsure:
         notes.append(f"{counted(len(unsure), 'image')} in {table.name} without a label (unsure) are not proposed again")
     return Known(labels=found, unsure=unsure, notes=tuple(notes))

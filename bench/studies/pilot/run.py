@@ -35,6 +35,7 @@ from bench.studies.pilot.page import PAGE, TABLE, PilotPage, pilot_page
 from bench.studies.pretrain.crops import read_crops
 from bench.studies.pretrain.method import Tools
 from bench.studies.pretrain.run import FEWEST, TRAINING, Material, make_encoder, read_material
+from bench.text import counted
 from encoders import EncoderError, Preprocess
 from encoders.checkpoint import read_checkpoint
 
@@ -123,7 +124,8 @@ def unread(material: Material) -> tuple[str, ...]:
     if not material.problems:
         return ()
     path, why = min(material.problems.items())
-    return (f"{len(material.problems):,} images of --pool are not used, e.g. {path}: {why}",)
+    are = counted(len(material.problems), "image of --pool is", "images of --pool are")
+    return (f"{are} not used, e.g. {path}: {why}",)
 
 
 def check(request: PilotRequest) -> None:

@@ -307,6 +307,13 @@ def test_a_mistake_is_named_exits_with_2_and_leaves_no_run(bench, data, tmp_path
     assert not (tmp_path / "results" / "runs").exists()
 
 
+def test_data_check_says_that_images_are_too_large_to_be_used_whole(bench, data, monkeypatch):
+    monkeypatch.setattr("bench.images.limits.MAX_PIXELS", 100)
+    code, text = bench("data", "check", "--data", data)
+    text = " ".join(text.split())
+    assert code == 0 and "too many to be read at once: whole they are skipped, --instances tiles:512 reads them" in text
+
+
 def test_data_check_says_what_the_data_can_bear(bench, data):
     code, text = bench("data", "check", "--data", data, "--group-pattern", "([^/]+)__")
     assert code == 0

@@ -122,7 +122,7 @@ def test_labels_of_images_make_a_classifier_of_cells_with_a_table_for_images(ben
     text = " ".join(text.split())
     assert code == 0, text
     assert "attention is left out: it takes 50 images of every class, and neuron has 3" in text
-    assert "head mean-pool: the best of 1 on left-out groups" in text and "Balanced accuracy of images to expect" in text
+    assert "head mean-pool: nothing else was compared" in text and "Balanced accuracy of images to expect" in text
     assert "Nothing is promised of single tiles" in text and "label 16 cells of each class first" in text
     code, text = bench("predict", "cells.model", "demo/raw", "--to", "p.csv", "--also", "qupath,anndata", "--errors", "0.05")
     text = " ".join(text.split())
@@ -184,3 +184,24 @@ def test_a_file_that_cannot_be_used_is_named_once(bench, tmp_path):
     for command in (("fit", *told, "--head", "ridge", "--save", "a.model"), ("proxies", *told)) * 2:
         code, text = bench(*command)
         assert code == 0 and text.count("slide00__empty.png: ") == text.count("slide00__cut.png: ") == 1, text
+
+
+@pytest.mark.parametrize(
+    ("slides", "said"),
+    [
+        (("s1", "s1"), "is not known: every class lies in a single slide."),
+        (("s0", "s{i}"), "is not known: all classes but b lie in a single slide, and who always answers b would be right."),
+        (("s0", "s{i}", "s{i}"), "Guessing gives 33%. Groups or errors are so few that every group counts as one observation, "
+         "so both intervals are wide. Without a, of which there is a single group."),
+    ],
+)  # fmt: skip
+def test_what_classes_of_a_single_slide_leave_unknown_is_said_where_the_classifier_is_made(bench, tmp_path, save_png, slides, said):
+    for k, slide in enumerate(slides):
+        for i in range(6):
+            save_png(tmp_path / "raw" / "abc"[k] / f"{slide.format(i=i)}__{k}{i}.png", seed=10 * k + i)
+    code, text = bench("fit", "--data", "raw", *PATTERN, "--encoder", "color-stats", "--head", "centroid,ridge", "--save", "m")
+    text = " ".join(text.split())
+    assert code == 0 and said in text, text
+    assert ("the first of 2, as left-out groups told nothing" in text) is ("not known" in said)
+    card = (tmp_path / "m" / "README.md").read_text()
+    assert "accuracy: ." not in card and "1 folds" not in card and said.split(". ")[-1] in card

@@ -155,6 +155,7 @@ def test_tiles_without_labels_of_their_own_are_refused(bench, fields):
     ("more", "message"),
     [
         (("--instances", "tiles:10"), "Got --cells cells.csv for --instances tiles:10, which looks for no cells"),
+        (("--instances", "masks:10"), "Got --cells cells.csv for --instances masks:10, which finds its cells elsewhere"),
         (("--minutes", "image=1"), "Got --minutes 'image=1'"),
         (("--classes", "red,gren"), "did you mean 'green'"),
         (("--cell-column", "label"), "Got --cell-column label"),

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import threading
+import os
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
-from bench.cli import console
-from bench.cli.console import Interrupted, interrupt, progress_bars
+from bench.cli import interrupts
+from bench.cli.console import progress_bars
+from bench.cli.interrupts import Interrupted, interrupt
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(autouse=True)
 def _not_asked_yet(monkeypatch):
-    monkeypatch.setattr(console, "_asked", threading.Event())
+    monkeypatch.setattr(interrupts, "_asked", [])
 
 
 def test_an_interrupt_that_was_dropped_is_raised_at_the_next_report():
@@ -37,6 +44,54 @@ def test_other_threads_are_not_interrupted():
     with suppress(Interrupted):
         interrupt(2, None)
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(console.heed_interrupt).result()
+        pool.submit(interrupts.heed_interrupt).result()
     with pytest.raises(Interrupted):
-        console.heed_interrupt()
+        interrupts.heed_interrupt()
+
+
+SCRIPT = """
+import os
+import signal
+import time
+from pathlib import Path
+from bench.cli import app
+from bench.storage.tables import csv_parts
+
+def work(*words, **more):
+    with csv_parts(Path("p.csv")) as write:
+        print("at work", flush=True)
+        time.sleep(60)
+
+def last_words(*words, **more):
+    os.kill(os.getpid(), signal.SIGINT)  # pressed again
+    print_error(*words, **more)
+
+print_error, app.print_error = app.print_error, last_words
+app.app = work
+app.main()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize(("how", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_to_end_is_said_once_and_leaves_nothing_half_written(tmp_path, how, code):
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: [signal.signal(one, signal.SIG_DFL) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)],
+    )  # fmt: skip
+    assert process.stdout.readline() == "at work\n"
+    process.send_signal(getattr(signal, how))
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert said == "Interrupted. What was finished is kept; the same command goes on from there.\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_signal_that_is_ignored_stays_so(monkeypatch):
+    """As by nohup, under which a lost connection ends nothing."""
+    taken: dict[int, object] = {}
+    monkeypatch.setattr(signal, "getsignal", lambda number: signal.SIG_IGN)
+    monkeypatch.setattr(signal, "signal", taken.__setitem__)
+    interrupts.heed_signals()
+    assert list(taken) == [signal.SIGINT]

@@ -58,6 +58,14 @@ def folder(tmp_path, save_png):
     return tmp_path
 
 
+def test_a_signal_of_a_scheduler_ends_it_as_ctrl_c_does(folder):
+    running = Running(folder, "--data", "raw", "--to", "labels.csv")
+    running.press("press", {"items": [0, 1], "label": 0})
+    said = running.end(signal.SIGTERM)
+    assert running.process.returncode == 0 and "Labels: neuron 2. Left: 10." in said
+    assert (folder / "labels.csv").read_text().count(",neuron\n") == 2
+
+
 def test_ctrl_c_ends_it_with_the_counts_and_a_command_that_works(folder, bench):
     running = Running(folder, "--data", "raw", "--order", "path")
     running.press("press", {"items": list(range(6)), "label": 0})
@@ -70,6 +78,17 @@ def test_ctrl_c_ends_it_with_the_counts_and_a_command_that_works(folder, bench):
     assert command[:2] == ["run", "--data"] and command[2].endswith("raw-labels.csv")
     code, text = bench(*command, "--encoder", "thumbnail", "--head", "knn", "--draws", "2", "--workers", "1")
     assert code == 0 and "thumbnail" in text, text
+
+
+def test_a_run_is_not_proposed_where_a_class_has_labels_in_one_group_only(folder, save_png):
+    for i in range(2):
+        save_png(folder / "raw" / "glia" / f"s1__{i}.png", seed=90 + i)
+    running = Running(folder, "--data", "raw", "--to", "labels.csv", "--order", "path", "--group-pattern", r"(\w+?)(?:__\d)?\.png")
+    running.press("press", {"items": [0, 1], "label": 0})  # two images of one slide
+    running.press("press", {"items": [2, 3], "label": 1})
+    said = " ".join(running.end().split())
+    assert "Of glia there are labels in 1 image or group only, and a run needs 2 of every class" in said
+    assert "Next:" not in said
 
 
 def test_done_in_the_page_ends_it_and_the_same_command_goes_on(folder):

@@ -161,7 +161,7 @@ def test_the_last_lines_of_the_commands_can_be_typed(bench, save_png, tmp_path):
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        (("0.png,a,s1,", "1.png,a,s1,", "2.png,b,s2,"), "Got class 'a' with 1 group; expected at least 2"),
+        (("0.png,a,s1,", "1.png,a,s1,", "2.png,b,s2,"), "Got class 'a' with its 2 rows in 1 group; expected at least 2 groups"),
         (("0.png,a,,train", "1.png,b,,val", "2.png,a,,train"), "Got an official split of 'train', 'val'; expected at least"),
         (("0.png,a,s1,train", "1.png,b,s1,test", "2.png,b,s2,train"), "Got 1 groups on both sides of the given split"),
     ],

@@ -88,7 +88,7 @@ def test_a_csv_gives_groups_boxes_levels_and_official_splits(folder):
     assert dataset.table["x1"].fillna(-1).tolist() == [10, 30, -1]
     assert dataset.table["level"].tolist() == ["expert", "inherited", "expert"]
     assert dataset.problems["reason"].tolist() == ["box 500 500 600 600 holds no pixel of the image"]
-    assert any("1 of 3 boxes reach beyond" in note for note in dataset.notes)
+    assert any("1 of 3 boxes reaches beyond" in note for note in dataset.notes)
     assert make_instances(dataset)["instance"].nunique() == 3
 
 
@@ -132,7 +132,7 @@ def test_layouts_that_tell_no_class_are_refused(tmp_path, save_png):
     with pytest.raises(BenchError, match="Got one class, 'rbc'"):
         load_dataset(tmp_path / "one")
     (tmp_path / "one.csv").write_text("path,label\none/rbc/a.png,rbc\none/rbc/b.png,nan\n")
-    with pytest.raises(BenchError, match=r"Got one class, 'rbc'.*1 of 2 rows of one.csv have no label \('nan' 1\)"):
+    with pytest.raises(BenchError, match=r"Got one class, 'rbc'.*1 of 2 rows of one.csv has no label \('nan' 1\)"):
         load_dataset(tmp_path / "one.csv")
 
 

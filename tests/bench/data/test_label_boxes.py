@@ -120,7 +120,7 @@ def test_other_units_and_pixels_in_parts_are_refused(boxes):
 def test_boxes_beyond_are_clipped_and_counted_and_those_without_a_pixel_are_skipped(boxes):
     dataset = boxes("x0,y0,x1,y1", "-5,-6,12,13", "4,2,14,8", "14,8,4,2", "100,100,120,120")
     assert dataset.table[["x0", "y0"]].min().tolist() == [0, 0] and len(dataset.table) == 2
-    assert any("1 of 4 boxes reach beyond their image and were clipped" in note for note in dataset.notes)
+    assert any("1 of 4 boxes reaches beyond its image and was clipped" in note for note in dataset.notes)
     assert [("x0 < x1" in reason) for reason in dataset.problems["reason"]] == [True, False]
 
 

@@ -97,7 +97,7 @@ def test_the_scale_of_a_csv_counts_more_than_that_of_the_file_and_that_is_said(t
     (tmp_path / "l.csv").write_text("path,label,um_per_px\n0.tif,a,0.25\n1.tif,a,\n2.tif,b,2\n3.tif,b,NA\n")
     dataset = load_dataset(tmp_path / "l.csv")
     assert dataset.table["um_per_px"].round(6).tolist() == [0.25, 0.5, 2, 0.5]
-    assert any(note.startswith("2.tif states 0.5 um per pixel, the CSV 2 (1 rows differ so)") for note in dataset.notes)
+    assert any(note.startswith("2.tif states 0.5 um per pixel, the CSV 2 (1 row differs so)") for note in dataset.notes)
     assert any("state their scale, and it differs, 0.25 to 0.5 um" in note for note in data_warnings(dataset))
 
 

@@ -39,7 +39,7 @@ def test_nothing_stored_yet_is_a_note(tmp_path):
 
 def test_what_is_stored_is_counted_and_found_sound(out):
     seen = found(out)
-    assert "6 rows of 1 variants in 2 shards" in seen["embeddings"].found
+    assert "6 rows of 1 variant in 2 shards" in seen["embeddings"].found
     assert seen["quick check"].state == "ok" and seen["leftovers"].found == "none"
 
 

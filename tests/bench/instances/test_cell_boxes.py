@@ -94,7 +94,7 @@ def test_what_cannot_be_used_is_listed_and_the_rest_goes_on(data, cells):
         ["a/1.png", "used without 2 of its cells: box 70 5 80 15 holds no pixel of the image"]
     ]
     assert any(note.startswith("1 cell is of 1 file not in the data, e.g. c/9.png") for note in cut.notes)
-    assert any("1 of " in note and " boxes reach beyond their image" in note for note in cut.notes)
+    assert any("1 of " in note and " boxes reaches beyond its image" in note for note in cut.notes)
 
 
 def test_an_image_without_a_cell_falls_out_and_a_class_without_any_is_refused(data, cells):

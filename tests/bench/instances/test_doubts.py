@@ -65,7 +65,7 @@ def data(tmp_path):
 
 def test_images_smaller_than_a_tile_and_borders_without_a_tile_are_said(data):
     assert tiles(data, "tiles:40:20") == [
-        "2 of 4 images are less than 40 px wide or high: along that side their tile is as long as they are, and encoders "
+        "2 of 4 images are less than 40 px wide or high: along that side the tile is as long as the image, and encoders "
         "show it larger than others"
     ]
     small, single, left_out = tiles(data, "tiles:70")
@@ -86,7 +86,7 @@ def test_the_share_of_pixels_in_no_tile_is_that_of_the_union_of_tiles():
 def test_images_too_large_to_be_read_at_once_are_counted():
     assert doubt_sizes(images()) == []
     [found] = doubt_sizes(pd.concat([images(), images(1, 24_000, 16_000)]))
-    assert found.startswith("1 of 4 images have more than 178 million pixels") and "--instances tiles:512" in found
+    assert found.startswith("1 of 4 images has more than 178 million pixels") and "--instances tiles:512" in found
 
 
 def test_the_command_prints_the_doubts_and_counts_images_without_a_cell(tmp_path, bench):
@@ -111,7 +111,7 @@ def test_cells_in_no_labelled_region_are_counted(tmp_path):
     from bench.instances.cell_boxes import CellFiles
 
     cut = cut_instances(load_dataset(tmp_path / "index.csv"), "boxes:8", CellFiles(tmp_path / "cells.csv"))
-    assert "1 of 8 cells lie in no labelled region, by their middle, and were left out" in cut.notes
+    assert "1 of 8 cells lies in no labelled region, by the middle of a cell: left out" in cut.notes
     assert len(cut.table) == 7
 
 

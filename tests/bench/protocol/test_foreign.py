@@ -123,7 +123,7 @@ def test_wrong_foreign_classes_are_named(tmp_path, save_png):
     dataset = load_dataset(tmp_path)
     kept = hold_out(dataset, ["debris"])
     assert kept.classes == ("rbc", "xylem") and set(kept.table["label"]) == {"rbc", "xylem"}
-    assert kept.name.endswith("-without-debris") and "1 items of debris are foreign" in kept.notes[-1]
+    assert kept.name.endswith("-without-debris") and "1 item of debris is foreign" in kept.notes[-1]
     with pytest.raises(BenchError, match="Got --foreign 'debri', did you mean 'debris'"):
         hold_out(dataset, ["debri"])
     with pytest.raises(BenchError, match="leaves 1 of the classes"):

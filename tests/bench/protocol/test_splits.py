@@ -201,6 +201,11 @@ def test_an_official_split_that_cuts_a_group_is_refused():
 
 def test_a_class_with_one_group_cannot_be_both_learned_and_tested():
     with pytest.raises(BenchError, match="class 'b' with 1 group;"):
+        plan_splits(make_table({"a": 4, "b": 1}, 1), ["a", "b"])
+
+
+def test_a_class_with_many_images_of_one_group_needs_another_group_and_not_more_images():
+    with pytest.raises(BenchError, match="class 'b' with its 3 rows in 1 group.*Add images of that class from another group"):
         plan_splits(make_table({"a": 4, "b": 1}, 3), ["a", "b"])
 
 

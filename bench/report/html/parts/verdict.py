@@ -19,7 +19,7 @@ from bench.report.pages.numbers import Number, decimal, rate, whole
 from bench.report.pages.sections.verdict import BOARD, about_the_run, summary
 from bench.report.tables.flags import headline
 from bench.report.tables.rows import main_series, most_labels
-from bench.text import counted, sentence
+from bench.text import as_sentence, counted, sentence
 
 ROBUSTNESS = "robustness"
 
@@ -47,7 +47,7 @@ def _diagnostic(context: ReportContext) -> str:
 
 
 def _joined(context: ReportContext, texts: tuple[str, ...]) -> str:
-    return " ".join(sentence(text) for text in dict.fromkeys(texts))
+    return " ".join(map(as_sentence, dict.fromkeys(texts)))
 
 
 def _unranked(context: ReportContext) -> str:

@@ -109,7 +109,7 @@ def _training(table: pd.DataFrame) -> Inline:
     if not most:
         return say("Scored on")
     mean = say(" (mean over splits)") if table["split"].iloc[0] in IN_TURN else ""
-    return say("Trained on {groups} groups{mean}, tested on", groups=decimal(most, 0), mean=mean)
+    return say("Trained on {groups}{mean}, tested on", groups=counted(round(most), "group"), mean=mean)
 
 
 def _worth(table: pd.DataFrame) -> Inline:

@@ -7,7 +7,9 @@ async function change(what, said) {
   view.busy = true;
   try {
     warn("");
-    take(await place.ask(what, said));
+    const answer = await place.ask(what, said), known = state.deeds;
+    take(answer);
+    if (answer.deeds > known + 1) await read(); // another page of the same labels did something
     return true;
   } catch (error) {
     warn(error instanceof TypeError ? place.gone : `Not saved. ${error.message}`);

@@ -22,7 +22,7 @@ const place = (() => {
     if (waiting) {
       asked.delete(told.number);
       waiting(told, buffers);
-    } else if (told.told && told.told.recent) { // of another view, or too late for this one
+    } else if (told.told && told.told.deeds && !told.told.names) { // of another view, or too late for this one
       take(told.told);
       show();
     }

@@ -7,6 +7,16 @@ const place = {
   started() {
     document.title = `Label ${state.title}`;
     document.documentElement.classList.add("js");
+    // The same page may be open twice: what was done there is shown once somebody comes back here.
+    addEventListener("focus", async () => {
+      if (view.busy || view.over) return;
+      try {
+        if ((await place.ask("deeds")).deeds !== state.deeds && !view.busy) {
+          await read();
+          show();
+        }
+      } catch { /* the next press says that the program has stopped */ }
+    });
   },
   leaveField(field) { field.blur(); },
   show(image, key) { image.src = key; },

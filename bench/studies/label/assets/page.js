@@ -39,7 +39,15 @@ function take(answer) {
   }
   if (answer.recent) state.recent = answer.recent;
   if (answer.classes) state.classes = answer.classes;
+  if (answer.deeds) state.deeds = answer.deeds;
   if (answer.problem !== undefined) warn(answer.problem);
+}
+
+// All that is known, as it is now.
+async function read() {
+  const told = await place.ask("state");
+  Object.assign(state, told, { labels: new Map(Object.entries(told.labels).map(([item, code]) => [Number(item), code])) });
+  return told;
 }
 
 // The first item from a place on, and then from the start, that has no press; nothing where all have one.

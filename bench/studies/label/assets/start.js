@@ -17,8 +17,7 @@ function show(focus = false) {
 }
 
 async function start() {
-  const told = await place.ask("state");
-  Object.assign(state, told, { labels: new Map(Object.entries(told.labels).map(([item, code]) => [Number(item), code])) });
+  const told = await read();
   one("#classes").classList.toggle("many", state.classes.length > 12);
   const first = firstLeft(0);
   view.at = first === null ? 0 : first;

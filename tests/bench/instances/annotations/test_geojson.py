@@ -74,7 +74,7 @@ def test_a_shape_without_coordinates_is_left_out_and_counted(data, drawn):
 @pytest.mark.parametrize(("x", "y"), [(10.5, 20.5), (10.0, 20.0), (10.9, 20.9)])
 def test_a_point_anywhere_in_a_pixel_is_that_pixel(data, drawn, x, y):
     cells, notes = cells_of(data, drawn("1.geojson", feature("Point", [x, y], "RBC")) / "1.geojson")
-    assert boxes(cells) == [[10, 20, 11, 21]] and any("points, which have no size" in note for note in notes)
+    assert boxes(cells) == [[10, 20, 11, 21]] and any("1 of 1 cells is a point, without a size" in note for note in notes)
 
 
 def test_several_points_of_one_feature_are_several_cells(data, drawn):

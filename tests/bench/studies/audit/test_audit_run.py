@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from bench.cli.app import main
+from bench.cli.audit import _show
 from bench.demo import DemoSpec, write_demo
 from bench.embeddings.embed import DataSpec
 from bench.errors import BenchError
+from bench.report.pages.page import page_bytes
 from bench.storage.tables import read_csv
 from bench.studies.audit.findings import COPY, GROUPS, IMAGE, LABEL
+from bench.studies.audit.page import audit_page
 from bench.studies.audit.run import AuditRequest, audit
 
 PATTERN = r"([^/]+)__"
@@ -60,6 +65,15 @@ def test_the_folder_holds_a_page_and_two_tables_of_the_same_findings(found):
     assert len(fix) == found.findings["kind"].isin((LABEL, COPY, IMAGE)).sum()
 
 
+def test_what_to_do_with_a_table_of_decisions_is_said_only_where_it_has_rows(found, capsys):
+    about = replace(found.about, findings=found.findings[found.findings["kind"] == GROUPS])
+    for page, said in ((audit_page(found.about), True), (audit_page(about), False)):
+        assert (b"write keep, relabel or drop" in page_bytes(page)) is said
+    _show(replace(found, findings=about.findings, about=about))
+    text = " ".join(capsys.readouterr().out.split())
+    assert "fix.csv has no row" in text and "Next: look" not in text
+
+
 def test_the_command_names_both_of_two_groups_that_share_an_image(found, folder, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", [
         "bench", "audit", "--data", str(folder / "demo" / "raw"), "--group-pattern", PATTERN, "--encoder", "texture",
@@ -84,6 +98,7 @@ def test_decisions_are_applied_by_the_command(found, folder, monkeypatch, capsys
         main()
     assert not stopped.value.code, capsys.readouterr().err
     written = read_csv(folder / "demo" / "corrected.csv")
+    assert "0 labels changed, 1 image left out" in capsys.readouterr().out
     assert not written["path"].str.contains("blank__").any() and len(written) == len(found.dataset.table) - 1
 
 

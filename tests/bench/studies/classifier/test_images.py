@@ -19,7 +19,7 @@ from bench.studies.classifier.card import card, expectation
 from bench.studies.classifier.fit import FitRequest, fit
 from bench.studies.classifier.folder import load_model, save_model
 from bench.studies.classifier.from_images import NONE
-from bench.studies.classifier.image_rows import UNLIKE, ImageRows, images_beside
+from bench.studies.classifier.image_rows import MOST_UNLIKE, ImageRows, images_beside
 from bench.studies.classifier.learn import LabelledRows
 from bench.studies.classifier.learn_images import LabelledImages, able, labelled_images, learn_images
 from bench.studies.classifier.model import Asked, Model
@@ -232,7 +232,7 @@ def test_an_image_of_cells_unlike_all_that_is_known_gets_no_answer(tiled, tmp_pa
     save_png(tmp_path / "new" / "noise.png", size=(64, 64), seed=3)
     cells, images = answers(model, tmp_path / "new", out=tmp_path, unlike=0.99)
     assert cells["answer"].isna().all() and images["cells_unlike"].tolist() == [1.0]
-    assert images["why_no_answer"].tolist() == [UNLIKE] and images["answer"].isna().all()
+    assert images["why_no_answer"].tolist() == [MOST_UNLIKE] and images["answer"].isna().all()
     _, all_answered = answers(model, tmp_path / "new", out=tmp_path, unlike=0.0)
     assert all_answered["answer"].notna().all()
 

@@ -150,9 +150,9 @@ def test_images_far_larger_or_smaller_than_all_that_it_learned_from_are_said(mad
     for size in (40, 64, 96, 97):
         image.resize((size, 20)).save(tmp_path / f"{size}.png")
     notes = " ".join(answers(model, tmp_path, out=tmp_path / "out")[1].notes)
-    assert "1 of 4 images are much larger than all that the classifier learned from (64 to 64 px along" in notes
+    assert "1 of 4 images is much larger than all that the classifier learned from (64 px along" in notes
     assert "e.g. 97.png with 97 px" in notes and "if they show many cells, give their boxes" in notes
-    assert "1 of 4 images are much smaller than all that the classifier learned from" in notes and "40.png" in notes
+    assert "1 of 4 images is much smaller than all that the classifier learned from" in notes and "40.png" in notes
     unknown = replace(model, about=replace(model.about, sides=(0, 0)))  # made when that was not kept
     assert not answers(unknown, tmp_path, out=tmp_path / "out")[1].notes
 

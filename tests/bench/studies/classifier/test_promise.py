@@ -68,6 +68,13 @@ def test_where_every_class_lies_in_one_slide_nothing_is_expected(learned):
     assert all(np.isnan(value) for value in promise.recall.values())
 
 
+def test_where_only_one_class_lies_in_several_slides_nothing_is_expected_either():
+    """Whoever answers that class always would be right, which is no evidence of anything."""
+    y, group = np.array([0, *[1] * 12]), np.array([0, *range(12)])
+    promise = make_promise(np.eye(2)[np.ones(13, int)], y, group, CLASSES)
+    assert np.isnan(promise.balanced_accuracy) and np.isnan(promise.accuracy) and (promise.low, promise.next_high) == (0, 1)
+
+
 def test_hardly_an_error_promises_no_narrow_interval_of_the_next_slides():
     y, group = np.arange(400) % 2, np.arange(400) // 10
     right = np.ones(400, bool)

@@ -86,6 +86,21 @@ def test_one_by_one_by_keys_alone(browser, labelling, data):
         assert page.errors() == [] and page.elsewhere(asked.server.address) == []
 
 
+def test_a_page_that_is_open_twice_knows_what_was_done_in_the_other(browser, labelling, data):
+    with labelling(data, classes=("neuron", "rbc"), order="path") as asked:
+        page = opened(browser, asked)
+        asked.json("class", {"name": "blast"})  # another page does this
+        asked.json("press", {"items": [0, 5], "label": 2})
+        page.label("2", 2)  # of the first image, which the other has labelled meanwhile: the last one is right
+        assert [one.text for one in page.all("#strip .chip")] == ["rbc", "blast"] and "blast" in page.text("#classes")
+        assert page.text("#name").startswith("01.png")
+        asked.json("press", {"items": [1], "label": 0})
+        page.run("dispatchEvent(new Event('focus'))")  # somebody comes back to this page
+        page.wait("document.querySelector('#progress').textContent.startsWith('3 of 30')")
+        page.wait("document.querySelector('#now').textContent === 'Label: neuron'")
+        assert page.errors() == []
+
+
 def test_a_click_on_a_last_label_goes_back_to_it(browser, labelling, data):
     with labelling(data, classes=("neuron", "rbc"), order="path") as asked:
         page = opened(browser, asked)

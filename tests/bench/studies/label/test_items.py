@@ -113,7 +113,7 @@ def test_the_table_is_one_that_data_takes_and_unsure_takes_no_part(folder, tmp_p
     assert [row["unsure"] for row in rows_of(asked.to)] == [""] * 5 + [UNSURE]
     found = load_dataset(asked.to)
     assert found.table["label"].value_counts().to_dict() == {"neuron": 3, "rbc": 2}
-    assert any("1 of 6 rows of labels.csv have no label" in note for note in found.notes)
+    assert any("1 of 6 rows of labels.csv has no label" in note for note in found.notes)
 
 
 def test_names_of_any_kind_come_back_to_the_letter(tmp_path, save_png, labelling):

@@ -118,10 +118,22 @@ def test_a_disk_that_is_full_leaves_the_journal_as_it_was(tmp_path, monkeypatch)
 
 
 def test_a_journal_of_other_data_or_other_cells_is_refused(tmp_path):
-    Journal.open(tmp_path / "j", ABOUT).close()
+    journal = Journal.open(tmp_path / "j", ABOUT)
+    journal.press([("a.png",)], "x")
+    journal.close()
     for name, value in (("data", "other"), ("instances", "boxes:64")):
         with pytest.raises(BenchError, match=f"Got --{name} {value}, where j has labels of"):
             Journal.open(tmp_path / "j", {**ABOUT, name: value})
+
+
+def test_a_journal_in_which_nothing_was_labelled_begins_anew_with_other_data(tmp_path):
+    """As after a slip in --data that was seen in time."""
+    Journal.open(tmp_path / "j", ABOUT).close()
+    journal = Journal.open(tmp_path / "j", {**ABOUT, "data": "other"})
+    journal.press([("a.png",)], "x")
+    journal.close()
+    state, _ = replay((tmp_path / "j").read_bytes())
+    assert state.about["data"] == "other" and state.labels == {("a.png",): "x"}
 
 
 def test_two_processes_never_write_one_table(tmp_path):
