@@ -42,7 +42,7 @@ def test_select_of_a_head_has_to_be_a_word(value):
         *(({"anonymous": value}, "Got anonymous=") for value in ODD),
         *(({"map": value}, "Got map") for value in ODD),
     ],
-    ids=str,
+    ids=lambda given: given if isinstance(given, str) else next(f"{key} {type(one).__name__}" for key, one in given.items()),
 )
 def test_arguments_of_a_report_are_looked_at_before_anything_is_read(given, said, tmp_path):
     none = pd.DataFrame()
