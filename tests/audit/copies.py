@@ -109,9 +109,11 @@ def main() -> None:
                  if b - n != a and frozenset((a, b - n)) not in known]  # fmt: skip
         print(f"  {name}: {int(right.sum())} of {len(planted)} found, {len(false)} false pairs", flush=True)
     halves = [image.convert("RGB") for image in images[: len(planted)]]
-    left = [small(image.crop((0, 0, int(image.width / 1.5), image.height))) for image in halves]
-    right_part = [small(image.crop((image.width - int(image.width / 1.5), 0, *image.size))) for image in halves]
-    found = find_copies(np.concatenate([drawn[len(planted) :], left, right_part]))
+    left = [image.crop((0, 0, int(image.width / 1.5), image.height)) for image in halves]
+    right_part = [image.crop((image.width - int(image.width / 1.5), 0, *image.size)) for image in halves]
+    seen = [*images[len(planted) :], *left, *right_part]
+    pixels = np.concatenate([drawn[len(planted) :], [small(image) for image in seen[n - len(planted) :]]])
+    found = find_copies(pixels, full_size=partial(full_at, seen))
     start = n - len(planted)
     right = (found["first"] >= start) & (found["second"] - found["first"] == len(planted))
     print(f"  half overlap: {int(right.sum())} of {len(planted)} found")
