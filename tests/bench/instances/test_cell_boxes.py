@@ -177,6 +177,9 @@ def test_cells_with_one_window_are_one_instance_whose_label_they_must_share(data
     cut = cut_instances(data, "boxes:30", CellFiles(cells(*same, *GOOD[3:]), "kind"))
     assert cut.table["cell_label"].fillna("NA").tolist() == ["x", "NA", "NA", "z"]
     assert any(note.startswith("2 cells share the window of another") for note in cut.notes)
+    every = cut_instances(data, "boxes:30", CellFiles(cells(*same, *GOOD[3:]), "kind", every=True))
+    assert every.table["cell_label"].fillna("NA").tolist() == ["x", "x", "x", "y", "NA", "z"]
+    assert "2 cells share the window of another and have its answer" in every.notes
 
 
 def test_a_window_as_large_as_the_image_is_the_whole_image(data, cells):

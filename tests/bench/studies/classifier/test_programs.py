@@ -24,7 +24,7 @@ def block(paths: list[str], first: int = 0) -> Answered:
     n = len(paths)
     x0 = np.arange(first, first + n) * 10
     instances = pd.DataFrame({"path": paths, "digest": [f"d{path}" for path in paths], "x0": x0, "y0": 5, "x1": x0 + 8, "y1": 9})
-    instances = instances.assign(**{name: pd.array([pd.NA] * n, "Int64") for name in ("value", *CELL_BOX)})
+    instances = instances.assign(**{name: pd.array([pd.NA] * n, "Int64") for name in ("value", "cell", *CELL_BOX)})
     P = np.stack([np.linspace(0.1, 0.9, n), np.linspace(0.9, 0.1, n)], 1)
     why = tuple("not sure enough" if i % 3 == 2 else "" for i in range(n))
     found = Answers(P=P, members=P > 0, unlike=np.ones(n), nearest=np.zeros((n, 3), int),
