@@ -25,10 +25,11 @@ from bench.instances.windows import Window, boxes_of_cells, cut_windows, set_box
 from bench.seeds import keyed_uniform
 from bench.text import counted, counted_of
 
+OTHER_SCALE = 0.01  # relative difference of two scales that are not the same
 CELL_BOX = [f"cell_{name}" for name in BOX]
 COLUMNS = [
     "instance", "path", "digest", *BOX, "label", "level", "group", "source", "split", "image", "cell_label", "shows",
-    "blank", "value", *CELL_BOX, "cell",
+    "blank", "value", *CELL_BOX, "cell", "um_per_px",
 ]  # fmt: skip
 
 
@@ -65,8 +66,9 @@ def cut_instances(
     the window shows a cell of the image's class (see `bench.instances.shown`), NA where unknown. `blank`: what of
     it is blanked (see `bench.instances.blank`), which its name tells too, or NA. `value` and `cell_x0` to `cell_y1`:
     where the instance is the window around a cell, its value in the mask and its own box, else NA. `cell`: where its
-    pixels are kept, see `FoundCells`, if `source.every` asks for it, else NA. cache: folder that keeps what was found
-    in images. Raises BenchError for another kind, and where a class is left without an instance.
+    pixels are kept, see `FoundCells`, if `source.every` asks for it, else NA. `um_per_px`: of the table of cells, or of
+    its image, else NA. cache: folder that keeps what was found in images. Raises BenchError for another kind, and where
+    a class is left without an instance.
     """
     name, *words = kind.split(":")
     source = source or CellFiles()
@@ -181,7 +183,15 @@ def _with_labels(table: pd.DataFrame, found: FoundCells, notes: list[str]) -> pd
     if lost:
         lie = counted_of(lost, len(cells), "cells lies", "cells lie")
         notes.append(f"{lie} in no labelled region, by the middle of a cell: left out")
-    scale = rows["um_per_px"].fillna(rows["um_per_px_of_region"])
+    told, stated = rows["um_per_px"], rows["um_per_px_of_region"]
+    differ = (inside & ((told / stated - 1).abs() > OTHER_SCALE).fillna(False)).astype(bool)
+    if differ.any():
+        one, count = rows[differ].iloc[0], counted(int(differ.sum()), "cell differs", "cells differ")
+        notes.append(
+            f"{one['path']} has {one['um_per_px_of_region']:.4g} um per pixel, the table of cells "
+            f"{one['um_per_px']:.4g} ({count} so); the table of cells is followed"
+        )
+    scale = told.fillna(stated)
     return rows[inside].assign(level="inherited", um_per_px=scale[inside]).reset_index(drop=True)
 
 

@@ -81,8 +81,9 @@ def _unknown_scale(cells: pd.DataFrame, window: Window, scale: np.ndarray) -> Be
     told = sorted({float(f"{one:.4g}") for one in scale[known].tolist()})
     ends = " to ".join(f"{one:g}" for one in dict.fromkeys((told[0], told[-1]))) if told else ""
     others = f" Other images have {ends}." if told else ""
+    unknown = counted(int((~known).sum()), "cell is in an image", "cells are in images")
     return BenchError(
-        f"Got a window of {window.size:g}um, but {int((~known).sum())} cells are in images of unknown scale{example}; "
+        f"Got a window of {window.size:g}um, but {unknown} of unknown scale{example}; "
         f"expected micrometres per pixel of every image: in the file (OME-TIFF, ImageJ, CZI, ND2, LIF), or in a column "
         f"um_per_px of the CSV.{others} Or give the window in pixels."
     )
@@ -117,10 +118,9 @@ def _sizes(longest: np.ndarray, scale: np.ndarray, window: Window, notes: list[s
             )
         return np.full(len(longest), int(size), np.int64)
     pixels = np.maximum(np.rint(size / scale), 1).astype(np.int64)
-    notes.append(
-        f"a window of {size:g} um is {pixels.min()} to {pixels.max()} px, which encoders resize to one size: every "
-        "image is seen at the same um per px"
-    )
+    ends = " to ".join(f"{side:,}" for side in dict.fromkeys((int(pixels.min()), int(pixels.max()))))
+    resized = ", which encoders resize to one size: every image is seen at the same um per px" * (" to " in ends)
+    notes.append(f"a window of {size:g} um is {ends} px{resized}")
     return pixels
 
 

@@ -62,8 +62,8 @@ class PredictRequest:
 class Answered:
     """A block of n instances with their answers, and the same as rows, see `rows_of`.
 
-    X float32 (n, d): what the encoder made of them. um_per_px (n,): micrometres per pixel of their images, NaN where
-    that is not known. label_images: those that the column `cell` of the instances names.
+    X float32 (n, d): what the encoder made of them. um_per_px (n,): micrometres per pixel, NaN where that is not
+    known. label_images: those that the column `cell` of the instances names.
     """
 
     instances: pd.DataFrame
@@ -114,7 +114,6 @@ def predict(
             f"Got weights {weights[:12]} for encoder {spec.full_name}; expected {model.about.weights[:12]}, which the "
             "classifier was made with. Get the same version of the package or file that they are from."
         )
-    scale = prepared.dataset.table.drop_duplicates("path").set_index("path")["um_per_px"].astype("float64")
     classes, refused, unlike, seen = Counter[str](), Counter[str](), 0, 0
     total = len(prepared.instances)
     placed, label_images = placed_by(prepared.instances), LabelImages(prepared.cache)
@@ -126,7 +125,7 @@ def predict(
         refused.update(why for why in found.why if why)
         unlike += int((found.unlike <= request.asked.unlike).sum())
         seen += int(found.seen.sum())
-        um_per_px = scale.reindex(own["path"]).to_numpy(np.float64)
+        um_per_px = own["um_per_px"].to_numpy(np.float64, na_value=np.nan)
         write(Answered(instances=own, found=found, rows=rows, X=X, um_per_px=um_per_px, label_images=label_images))
         if on_progress:
             on_progress("answer", start + len(X), total)
