@@ -21,7 +21,7 @@ from bench.instances.segmented import foreground_shares
 from bench.instances.shown import shows_label, wrongly_inherited
 from bench.instances.tiles import cut_tiles, read_tiles, with_foreground
 from bench.instances.unread import refuse_unread
-from bench.instances.windows import Window, boxes_of_cells, cut_windows, set_boxes
+from bench.instances.windows import Window, boxes_of_cells, cut_windows, merge_windows, set_boxes
 from bench.seeds import keyed_uniform
 from bench.text import counted, counted_of
 
@@ -157,7 +157,7 @@ def _cells(dataset: Dataset, asked: InstanceRequest) -> tuple[pd.DataFrame, dict
     own = boxes_of_cells(rows)
     rows = rows.assign(**{name: pd.array(own[:, k], dtype="Int64") for k, name in enumerate(CELL_BOX)})
     rows = set_boxes(rows, box).sort_values(["path", *BOX], kind="stable", na_position="first")
-    return _merge_windows(rows, asked), dict(found.reasons)
+    return merge_windows(rows, asked.notes, every=asked.source.every), dict(found.reasons)
 
 
 def _looked_at(dataset: Dataset, found: FoundCells, name: str) -> pd.DataFrame:
@@ -193,23 +193,6 @@ def _with_labels(table: pd.DataFrame, found: FoundCells, notes: list[str]) -> pd
         )
     scale = told.fillna(stated)
     return rows[inside].assign(level="inherited", um_per_px=scale[inside]).reset_index(drop=True)
-
-
-def _merge_windows(rows: pd.DataFrame, asked: InstanceRequest) -> pd.DataFrame:
-    """Keep one row of those that have the same window, with their cell's label where they agree; all if asked for."""
-    by = ["path", *BOX, "label", "blank"]
-    again = rows.duplicated(by)
-    if not again.any():
-        return rows
-    count = int(again.sum())
-    share = f"{counted(count, 'cell shares', 'cells share')} the window of another and"
-    if asked.source.every:
-        asked.notes.append(f"{share} {'has its answer' if count == 1 else 'have its answer'}")
-        return rows
-    labels = rows.groupby(by, dropna=False, sort=False)["cell_label"]
-    agreed = labels.transform("first").where(labels.transform("nunique") == 1)
-    asked.notes.append(f"{share} {'was' if count == 1 else 'were'} merged with it")
-    return rows.assign(cell_label=agreed)[~again]
 
 
 def most_of(kind: str, source: CellFiles) -> int | None:

@@ -130,3 +130,23 @@ def set_boxes(rows: pd.DataFrame, box: np.ndarray) -> pd.DataFrame:
     whole = (box[:, :2] == 0).all(1) & (box[:, 2] == rows["width"]) & (box[:, 3] == rows["height"])
     rows.loc[whole, BOX] = pd.NA
     return rows
+
+
+def merge_windows(rows: pd.DataFrame, notes: list[str], *, every: bool = False) -> pd.DataFrame:
+    """Keep one row of those that have the same window, with their cell's label where they agree; or every row.
+
+    rows: columns path, BOX, label, blank and cell_label. Appends to notes how many share a window.
+    """
+    by = ["path", *BOX, "label", "blank"]
+    again = rows.duplicated(by)
+    if not again.any():
+        return rows
+    count = int(again.sum())
+    share = f"{counted(count, 'cell shares', 'cells share')} the window of another and"
+    if every:
+        notes.append(f"{share} {'has its answer' if count == 1 else 'have its answer'}")
+        return rows
+    labels = rows.groupby(by, dropna=False, sort=False)["cell_label"]
+    agreed = labels.transform("first").where(labels.transform("nunique") == 1)
+    notes.append(f"{share} {'was' if count == 1 else 'were'} merged with it")
+    return rows.assign(cell_label=agreed)[~again]
