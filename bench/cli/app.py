@@ -7,7 +7,7 @@ import sys
 import time
 import traceback
 from functools import partial
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -50,7 +50,7 @@ from bench.cli.console import (
     speak_for_libraries,
     speech,
 )
-from bench.cli.interrupts import Interrupted, heed_no_more, heed_signals
+from bench.cli.interrupts import Interrupted, asked_to_end, heed_no_more, heed_signals
 from bench.cli.options.groups import GENERAL, option
 from bench.cli.renamed import by_new_names
 from bench.cli.streams import flush_all, open_missing
@@ -135,19 +135,17 @@ def main() -> None:
     words, renamed = by_new_names(sys.argv[1:])
     try:
         app(words, prog_name="bench")
-    except _foreseeable() as error:
-        print_error(*error.args)
+    except (Exception, Interrupted) as error:
+        if number := asked_to_end():  # else, of a signal that came during an import, another error than Interrupted
+            _end(number)
+        if isinstance(error, _foreseeable()):
+            print_error(*error.args)
+        elif isinstance(error, OSError):  # a file, a folder or a stream that is not as it has to be
+            print_error(refused(error))
+        else:
+            raise
         _print_where(error)
         sys.exit(2)
-    except OSError as error:  # a file, a folder or a stream that is not as it has to be
-        print_error(refused(error))
-        _print_where(error)
-        sys.exit(2)
-    except Interrupted as interrupted:
-        heed_no_more()
-        print_error("Interrupted. What was finished is kept; the same command goes on from there.", first="")
-        flush_all()
-        os._exit(128 + interrupted.args[0])  # decode and worker threads must not hold the exit back
     finally:
         print_notes([*renamed, *take_notices()])
         if speech.verbose:
@@ -155,7 +153,15 @@ def main() -> None:
         flush_all()
 
 
-def _print_where(error: Exception) -> None:
+def _end(number: int) -> NoReturn:
+    """Say that a signal ended the command, and end it."""
+    heed_no_more()
+    print_error("Interrupted. What was finished is kept; the same command goes on from there.", first="")
+    flush_all()
+    os._exit(128 + number)  # decode and worker threads must not hold the exit back
+
+
+def _print_where(error: BaseException) -> None:
     """Print where in the code an error arose, for whoever asked for it by --verbose."""
     if speech.verbose:
         errors.print(*"".join(traceback.format_exception(error)).splitlines(), sep="\n")

@@ -41,6 +41,11 @@ def interrupt(number: int, frame: object) -> None:
     raise Interrupted(number)
 
 
+def asked_to_end() -> int | None:
+    """Return the number of the first signal that came, None where none did."""
+    return _asked[0] if _asked else None
+
+
 def heed_interrupt() -> None:
     """Raise Interrupted in the main thread where a signal came and what it raised was lost.
 

@@ -33,7 +33,8 @@ class CellFiles:
     file: CSV of boxes, or annotations of another program (see `bench.instances.annotations`), a file or a folder;
     column: its column with labels of cells. masks: folder of masks that have the names of their images. most:
     instances kept of one image; None is DEFAULT_MOST for cells and all for tiles. units: of the boxes in the file, a
-    name of `bench.data.reading.UNITS`.
+    name of `bench.data.reading.UNITS`. every: each cell is a row, also where several have one window, and tells where
+    its pixels are kept, for those who answer cells; else cells of one window are merged.
     """
 
     file: Path | None = None
@@ -41,6 +42,7 @@ class CellFiles:
     masks: Path | None = None
     most: int | None = None
     units: str = "pixels"
+    every: bool = False
 
 
 @dataclass(frozen=True)

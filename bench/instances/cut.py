@@ -21,14 +21,15 @@ from bench.instances.segmented import foreground_shares
 from bench.instances.shown import shows_label, wrongly_inherited
 from bench.instances.tiles import cut_tiles, read_tiles, with_foreground
 from bench.instances.unread import refuse_unread
-from bench.instances.windows import Window, boxes_of_cells, cut_windows, set_boxes
+from bench.instances.windows import Window, boxes_of_cells, cut_windows, merge_windows, set_boxes
 from bench.seeds import keyed_uniform
 from bench.text import counted, counted_of
 
+OTHER_SCALE = 0.01  # relative difference of two scales that are not the same
 CELL_BOX = [f"cell_{name}" for name in BOX]
 COLUMNS = [
     "instance", "path", "digest", *BOX, "label", "level", "group", "source", "split", "image", "cell_label", "shows",
-    "blank", "value", *CELL_BOX,
+    "blank", "value", *CELL_BOX, "cell", "um_per_px",
 ]  # fmt: skip
 
 
@@ -64,8 +65,10 @@ def cut_instances(
     a part of what was labelled. `cell_label`: the expert's label of the cell, NA where unknown. `shows`: whether
     the window shows a cell of the image's class (see `bench.instances.shown`), NA where unknown. `blank`: what of
     it is blanked (see `bench.instances.blank`), which its name tells too, or NA. `value` and `cell_x0` to `cell_y1`:
-    where the instance is the window around a cell, its value in the mask and its own box, else NA. cache: folder that
-    keeps what was found in images. Raises BenchError for another kind, and where a class is left without an instance.
+    where the instance is the window around a cell, its value in the mask and its own box, else NA. `cell`: where its
+    pixels are kept, see `FoundCells`, if `source.every` asks for it, else NA. `um_per_px`: of the table of cells, or of
+    its image, else NA. cache: folder that keeps what was found in images. Raises BenchError for another kind, and where
+    a class is left without an instance.
     """
     name, *words = kind.split(":")
     source = source or CellFiles()
@@ -87,6 +90,8 @@ def cut_instances(
         rows = rows.assign(shows=pd.array([pd.NA] * len(rows), dtype="boolean"))
     lacking = [name for name in ("value", *CELL_BOX) if name not in rows]
     rows = rows.assign(**{name: pd.array([pd.NA] * len(rows), dtype="Int64") for name in lacking})
+    if "cell" not in rows or not source.every:
+        rows = rows.assign(cell=pd.array([pd.NA] * len(rows), dtype="string"))
     asked.notes.extend(wrongly_inherited(rows))
     dataset = _without(dataset, rows, reasons, asked)
     return Instances(dataset, rows[COLUMNS].reset_index(drop=True), tuple(asked.notes))
@@ -152,7 +157,7 @@ def _cells(dataset: Dataset, asked: InstanceRequest) -> tuple[pd.DataFrame, dict
     own = boxes_of_cells(rows)
     rows = rows.assign(**{name: pd.array(own[:, k], dtype="Int64") for k, name in enumerate(CELL_BOX)})
     rows = set_boxes(rows, box).sort_values(["path", *BOX], kind="stable", na_position="first")
-    return _merge_windows(rows, asked.notes), dict(found.reasons)
+    return merge_windows(rows, asked.notes, every=asked.source.every), dict(found.reasons)
 
 
 def _looked_at(dataset: Dataset, found: FoundCells, name: str) -> pd.DataFrame:
@@ -178,21 +183,16 @@ def _with_labels(table: pd.DataFrame, found: FoundCells, notes: list[str]) -> pd
     if lost:
         lie = counted_of(lost, len(cells), "cells lies", "cells lie")
         notes.append(f"{lie} in no labelled region, by the middle of a cell: left out")
-    scale = rows["um_per_px"].fillna(rows["um_per_px_of_region"])
+    told, stated = rows["um_per_px"], rows["um_per_px_of_region"]
+    differ = (inside & ((told / stated - 1).abs() > OTHER_SCALE).fillna(False)).astype(bool)
+    if differ.any():
+        one, count = rows[differ].iloc[0], counted(int(differ.sum()), "cell differs", "cells differ")
+        notes.append(
+            f"{one['path']} has {one['um_per_px_of_region']:.4g} um per pixel, the table of cells "
+            f"{one['um_per_px']:.4g} ({count} so); the table of cells is followed"
+        )
+    scale = told.fillna(stated)
     return rows[inside].assign(level="inherited", um_per_px=scale[inside]).reset_index(drop=True)
-
-
-def _merge_windows(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Keep one row of those that have the same window, with their cell's label where they agree."""
-    by = ["path", *BOX, "label", "blank"]
-    again = rows.duplicated(by)
-    if not again.any():
-        return rows
-    labels = rows.groupby(by, dropna=False, sort=False)["cell_label"]
-    agreed = labels.transform("first").where(labels.transform("nunique") == 1)
-    share = counted(int(again.sum()), "cell shares", "cells share")
-    notes.append(f"{share} the window of another and {'was' if again.sum() == 1 else 'were'} merged with it")
-    return rows.assign(cell_label=agreed)[~again]
 
 
 def most_of(kind: str, source: CellFiles) -> int | None:

@@ -55,7 +55,7 @@ class InstanceRequest:
     @property
     def beside(self) -> list[str]:
         """What of an image is needed later."""
-        return ["labels"] * bool(self.blanked)
+        return ["labels"] * (bool(self.blanked) or self.source.every)
 
     def refuse(self) -> BenchError:
         """Return the error for words that are not understood."""

@@ -81,8 +81,9 @@ def _unknown_scale(cells: pd.DataFrame, window: Window, scale: np.ndarray) -> Be
     told = sorted({float(f"{one:.4g}") for one in scale[known].tolist()})
     ends = " to ".join(f"{one:g}" for one in dict.fromkeys((told[0], told[-1]))) if told else ""
     others = f" Other images have {ends}." if told else ""
+    unknown = counted(int((~known).sum()), "cell is in an image", "cells are in images")
     return BenchError(
-        f"Got a window of {window.size:g}um, but {int((~known).sum())} cells are in images of unknown scale{example}; "
+        f"Got a window of {window.size:g}um, but {unknown} of unknown scale{example}; "
         f"expected micrometres per pixel of every image: in the file (OME-TIFF, ImageJ, CZI, ND2, LIF), or in a column "
         f"um_per_px of the CSV.{others} Or give the window in pixels."
     )
@@ -117,10 +118,9 @@ def _sizes(longest: np.ndarray, scale: np.ndarray, window: Window, notes: list[s
             )
         return np.full(len(longest), int(size), np.int64)
     pixels = np.maximum(np.rint(size / scale), 1).astype(np.int64)
-    notes.append(
-        f"a window of {size:g} um is {pixels.min()} to {pixels.max()} px, which encoders resize to one size: every "
-        "image is seen at the same um per px"
-    )
+    ends = " to ".join(f"{side:,}" for side in dict.fromkeys((int(pixels.min()), int(pixels.max()))))
+    resized = ", which encoders resize to one size: every image is seen at the same um per px" * (" to " in ends)
+    notes.append(f"a window of {size:g} um is {ends} px{resized}")
     return pixels
 
 
@@ -130,3 +130,23 @@ def set_boxes(rows: pd.DataFrame, box: np.ndarray) -> pd.DataFrame:
     whole = (box[:, :2] == 0).all(1) & (box[:, 2] == rows["width"]) & (box[:, 3] == rows["height"])
     rows.loc[whole, BOX] = pd.NA
     return rows
+
+
+def merge_windows(rows: pd.DataFrame, notes: list[str], *, every: bool = False) -> pd.DataFrame:
+    """Keep one row of those that have the same window, with their cell's label where they agree; or every row.
+
+    rows: columns path, BOX, label, blank and cell_label. Appends to notes how many share a window.
+    """
+    by = ["path", *BOX, "label", "blank"]
+    again = rows.duplicated(by)
+    if not again.any():
+        return rows
+    count = int(again.sum())
+    share = f"{counted(count, 'cell shares', 'cells share')} the window of another and"
+    if every:
+        notes.append(f"{share} {'has its answer' if count == 1 else 'have its answer'}")
+        return rows
+    labels = rows.groupby(by, dropna=False, sort=False)["cell_label"]
+    agreed = labels.transform("first").where(labels.transform("nunique") == 1)
+    notes.append(f"{share} {'was' if count == 1 else 'were'} merged with it")
+    return rows.assign(cell_label=agreed)[~again]

@@ -23,8 +23,9 @@ class PredictedObjects:
     path: of the image, as the dataset has it. digest: hex digits that name its content. classes: K names.
     boxes: integers (n, 4) x0, y0, x1, y1 in pixels of the full image, counted from its corner, the last pixel excluded.
     probabilities: (n, K), each 0 to 1. predicted: (n,) the class, an index, or -1 where the classifier abstains.
-    outlines: for each object its polygon (m, 2) x, y in the same pixels, or none at all. values: integers (n,) from 1
-    on, the value of each object in a label image, or none. first: the number of the first object in its image, from 1.
+    outlines: for each object its polygons in the same pixels, or none at all; a polygon is its outer ring and those of
+    its holes, and a ring is (m, 2) x, y. values: integers (n,) from 1 on, the value of each object in a label image, or
+    none. first: the number of the first object in its image, from 1.
 
     Raises BenchError where the parts do not belong together.
     """
@@ -35,7 +36,7 @@ class PredictedObjects:
     boxes: np.ndarray
     probabilities: np.ndarray
     predicted: np.ndarray
-    outlines: Sequence[np.ndarray] | None = None
+    outlines: Sequence[Sequence[Sequence[np.ndarray]]] | None = None
     values: np.ndarray | None = None
     first: int = 1
 

@@ -57,8 +57,7 @@ def features_of(objects: PredictedObjects, seen: Counter[str]) -> Iterator[dict[
         if name is not None:
             properties["classification"] = {"name": plain(name), "color": class_color(name)}
         properties["measurements"] = dict(zip(measured, P, strict=True))
-        geometry = {"type": "Polygon", "coordinates": [_ring(objects, i)]}
-        yield {"type": "Feature", "id": ids[i], "geometry": geometry, "properties": properties}
+        yield {"type": "Feature", "id": ids[i], "geometry": _geometry(objects, i), "properties": properties}
 
 
 def class_color(name: str) -> list[int]:
@@ -87,18 +86,34 @@ def _write(file: IO[bytes], parts: Iterable[PredictedObjects]) -> int:
     return count
 
 
-def _ring(objects: PredictedObjects, i: int) -> list[list[float]]:
-    """Return the closed outline of an object, anticlockwise as RFC 7946 asks for (section 3.1.6)."""
+def _geometry(objects: PredictedObjects, i: int) -> dict[str, Any]:
+    """Return the outline of an object: a polygon, with holes, or several."""
     if objects.outlines is None:
         x0, y0, x1, y1 = (int(side) for side in objects.boxes[i])
-        return [[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]]
-    outline = np.round(np.asarray(objects.outlines[i], float), PARTS)
-    if outline.ndim != 2 or outline.shape[1] != 2 or not np.isfinite(outline).all():
-        raise BenchError(f"Got an outline of {plain(objects.path)} that is no polygon; expected finite numbers (m, 2).")
-    points = outline[:-1] if len(outline) > 1 and (outline[0] == outline[-1]).all() else outline
+        box = [[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]]
+        return {"type": "Polygon", "coordinates": [box]}
+    polygons = [
+        [_ring(ring, objects.path, hole=number > 0) for number, ring in enumerate(polygon)]
+        for polygon in objects.outlines[i]
+    ]
+    if not polygons or not all(polygons):
+        raise BenchError(f"Got an outline of {plain(objects.path)} without a polygon; expected 1 or more.")
+    if len(polygons) == 1:
+        return {"type": "Polygon", "coordinates": polygons[0]}
+    return {"type": "MultiPolygon", "coordinates": polygons}
+
+
+def _ring(given: np.ndarray, path: str, *, hole: bool) -> list[list[float]]:
+    """Return a closed ring, anticlockwise, and clockwise around a hole, as RFC 7946 asks for (section 3.1.6)."""
+    ring = np.asarray(given)
+    if ring.dtype.kind not in "iu":
+        ring = np.round(np.asarray(given, float), PARTS)
+    if ring.ndim != 2 or ring.shape[1] != 2 or not np.isfinite(ring).all():
+        raise BenchError(f"Got an outline of {plain(path)} that is no polygon; expected finite numbers (m, 2).")
+    points = ring[:-1] if len(ring) > 1 and (ring[0] == ring[-1]).all() else ring
     if len(points) < 3:
-        raise BenchError(f"Got an outline of {len(points)} points in {plain(objects.path)}; expected 3 or more.")
-    x, y = points.T
+        raise BenchError(f"Got an outline of {len(points)} points in {plain(path)}; expected 3 or more.")
+    x, y = points.astype(float).T
     area = float(x @ np.roll(y, -1) - y @ np.roll(x, -1))
-    points = points if area >= 0 else points[::-1]
+    points = points[::-1] if (area < 0) != hole else points
     return [*points.tolist(), points[0].tolist()]

@@ -39,6 +39,7 @@ class ImageRows:
 
     def _forget(self) -> None:
         self._X: list[np.ndarray] = []
+        self._last: str | None = None
         self._place: list[np.ndarray] = []
         self._answers, self._cells = Counter[str](), 0
 
@@ -57,8 +58,12 @@ class ImageRows:
         self._path = path
         self._cells += stop - start
         self._answers.update(rows["answer"].dropna())
-        self._X.append(block.X[start:stop])
-        self._place.append(places_in_draw(block.instances["instance"].iloc[start:stop].tolist()))
+        names = block.instances["instance"].iloc[start:stop].tolist()
+        # Cells of one window come one after another, and it counts once, as when the classifier learned.
+        first = [i for i, name in enumerate(names) if name != (names[i - 1] if i else self._last)]
+        self._last = names[-1]
+        self._X.append(block.X[start:stop][first])
+        self._place.append(places_in_draw([names[i] for i in first]))
         most = self.model.about.most
         if most and sum(map(len, self._X)) > most:
             X, place = np.concatenate(self._X), np.concatenate(self._place)

@@ -25,6 +25,7 @@ from bench.embeddings.store import DamagedRows
 from bench.errors import BenchError
 from bench.images import IMAGE_SUFFIXES
 from bench.instances.cell_boxes import CellFiles
+from bench.instances.polygons import LabelImages
 from bench.studies.classifier.encoder import encoder_of, origin_note
 from bench.studies.classifier.from_images import NONE
 from bench.studies.classifier.model import BLOCK, About, Answers, Asked, Model
@@ -61,8 +62,8 @@ class PredictRequest:
 class Answered:
     """A block of n instances with their answers, and the same as rows, see `rows_of`.
 
-    X float32 (n, d): what the encoder made of them. um_per_px (n,): micrometres per pixel of their images, NaN where
-    that is not known.
+    X float32 (n, d): what the encoder made of them. um_per_px (n,): micrometres per pixel, NaN where that is not
+    known. label_images: those that the column `cell` of the instances names.
     """
 
     instances: pd.DataFrame
@@ -70,6 +71,7 @@ class Answered:
     rows: pd.DataFrame
     X: np.ndarray
     um_per_px: np.ndarray
+    label_images: LabelImages | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,10 +114,9 @@ def predict(
             f"Got weights {weights[:12]} for encoder {spec.full_name}; expected {model.about.weights[:12]}, which the "
             "classifier was made with. Get the same version of the package or file that they are from."
         )
-    scale = prepared.dataset.table.drop_duplicates("path").set_index("path")["um_per_px"].astype("float64")
     classes, refused, unlike, seen = Counter[str](), Counter[str](), 0, 0
     total = len(prepared.instances)
-    placed = placed_by(prepared.instances)
+    placed, label_images = placed_by(prepared.instances), LabelImages(prepared.cache)
     for start, X in _blocks(prepared, spec, device):
         found = model.answer(X, request.asked)
         own = prepared.instances.iloc[start : start + len(X)]
@@ -124,8 +125,8 @@ def predict(
         refused.update(why for why in found.why if why)
         unlike += int((found.unlike <= request.asked.unlike).sum())
         seen += int(found.seen.sum())
-        um_per_px = scale.reindex(own["path"]).to_numpy(np.float64)
-        write(Answered(instances=own, found=found, rows=rows, X=X, um_per_px=um_per_px))
+        um_per_px = own["um_per_px"].to_numpy(np.float64, na_value=np.nan)
+        write(Answered(instances=own, found=found, rows=rows, X=X, um_per_px=um_per_px, label_images=label_images))
         if on_progress:
             on_progress("answer", start + len(X), total)
     return Predicted(
@@ -202,7 +203,7 @@ def _source(model: Model, request: PredictRequest) -> DataSpec:
             raise BenchError(f"Got the folder {folders[0]} among several images; expected one folder, or images only.")
         data, names = named_below(images)
         reading = replace(reading, only=names)
-    kind, cells = model.about.instances, request.cells
+    kind, cells = model.about.instances, replace(request.cells, every=True)
     if cells.most is None and kind != "whole":
         cells = replace(cells, most=ALL)
     return DataSpec(data, kind, cells=cells, reading=reading)

@@ -21,6 +21,7 @@ import pandas as pd
 
 from bench.errors import BenchError, did_you_mean
 from bench.instances.cut import CELL_BOX
+from bench.instances.polygons import KeptOutlines
 from bench.interop.anndata import writing_h5ad
 from bench.interop.objects import PredictedObjects
 from bench.interop.qupath import geojson_name, write_geojson
@@ -28,6 +29,8 @@ from bench.interop.tables import analyst_images, analyst_objects, napari_feature
 from bench.studies.classifier.predict import BOX, Answered
 from bench.studies.classifier.table import writing
 
+WINDOW = [f"window_{name}" for name in BOX]
+NO_VALUE = 0  # of a cell whose mask has one value for all cells: the background's, and so no cell's
 Take = Callable[[Sequence[PredictedObjects]], None]  # all objects of an image, in parts
 TakeBlock = Callable[[Answered], None]
 
@@ -98,10 +101,12 @@ def _by_image(block: Answered, classes: tuple[str, ...], kinds: Sequence[str]) -
     starts = np.flatnonzero(np.append(True, paths[1:] != paths[:-1]))
     for start, end in zip(starts, [*starts[1:], len(paths)], strict=True):
         own = slice(start, end)
-        values = instances["value"].iloc[own]
+        values, cells, boxes = instances["value"].iloc[own], instances["cell"].iloc[own], places[own].astype(np.int64)
+        images = block.label_images if "qupath" in kinds and not cells.isna().any() else None
         yield PredictedObjects(
             path=str(paths[start]), digest=str(instances["digest"].iloc[start]), classes=classes,
-            boxes=places[own].astype(np.int64), values=None if values.isna().any() else values.to_numpy(np.int64),
+            boxes=boxes, values=None if values.isna().any() else values.to_numpy(np.int64),
+            outlines=None if images is None else KeptOutlines(images, cells.tolist(), boxes),
             probabilities=np.clip(block.found.P[own], 0, 1), predicted=predicted[own],
         )  # fmt: skip
 
@@ -141,36 +146,44 @@ def _cellprofiler(folder: Path) -> Iterator[Take]:
 @contextmanager
 def _anndata(folder: Path, classes: tuple[str, ...]) -> Iterator[TakeBlock]:
     seen: tuple[str, Counter[str]] = ("", Counter())  # an image, and the names of its instances so far
-    boxed: bool | None = None  # whether the first instances are parts of images: all blocks have the same columns
+    placed: list[str] | None = None  # columns of places, of the first block: all blocks have the same columns
 
     with writing_h5ad(
         folder / "cells.h5ad", categories={"class": classes, "answer": classes}, uns={"classes": classes}
     ) as write:
 
         def take(block: Answered) -> None:
-            nonlocal seen, boxed
-            rows, names = block.rows, []
-            boxes = block.instances[BOX].to_numpy(np.float64, na_value=np.nan)
-            places = _places(block.instances)
-            boxed = bool(np.isfinite(places).any()) if boxed is None else boxed
-            for path, box in zip(rows["path"], boxes.tolist(), strict=True):
+            nonlocal seen, placed
+            rows, names, places = block.rows, [], _places(block.instances)
+            for path, box in zip(rows["path"], places.tolist(), strict=True):
                 if path != seen[0]:
                     seen = path, Counter()
                 name = path if np.isnan(box[0]) else f"{path} [{','.join(str(int(side)) for side in box)}]"
                 seen[1][name] += 1
                 names.append(name if seen[1][name] == 1 else f"{name} #{seen[1][name]}")
-            centres = (places[:, :2] + places[:, 2:]) / 2
             obs = rows[["class", "probability", "set", "unlike_p", "answer", "why_no_answer"]]
             obs = obs.assign(image=rows["path"], um_per_px=block.um_per_px)
+            if "cell" in rows:
+                obs = obs.assign(cell=block.instances["value"].fillna(NO_VALUE).to_numpy(np.int64))
             arrays = {"X_embedding": block.X, "probabilities": block.found.P}
-            if boxed:
+            if placed is None:
+                placed = _placed(block)
+            if placed:
+                centres = (places[:, :2] + places[:, 2:]) / 2
                 um = centres * block.um_per_px[:, None]
-                sides = {name: boxes[:, k] for k, name in enumerate(BOX)}
-                obs = obs.assign(**sides, x_um=um[:, 0], y_um=um[:, 1])
+                windows = block.instances[BOX].to_numpy(np.float64, na_value=np.nan)
+                sides = dict(zip((*BOX, *WINDOW), np.concatenate([places, windows], 1).T, strict=True))
+                obs = obs.assign(**{name: sides[name] for name in placed}, x_um=um[:, 0], y_um=um[:, 1])
                 arrays["spatial"] = centres
             write(names, obs, arrays)
 
         yield take
+
+
+def _placed(block: Answered) -> list[str]:
+    """Return the columns that say where instances are: the box, and of cells the window around it."""
+    celled = bool(block.instances[CELL_BOX[0]].notna().any())
+    return [*BOX, *WINDOW] if celled else BOX if BOX[0] in block.rows else []
 
 
 #: What is given all objects of an image at a time, in their outlines, and what is given blocks as they come.

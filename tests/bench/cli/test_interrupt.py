@@ -49,6 +49,22 @@ def test_other_threads_are_not_interrupted():
         interrupts.heed_interrupt()
 
 
+#: What a library makes of an interrupt: the import of compiled code makes an ImportError of it, see `MADE_OF_IT`.
+AS_IT_IS = ""
+MADE_OF_IT = """
+def work(*words, work=work, **more):
+    try:
+        work()
+    except BaseException as error:
+        raise ImportError("initialization failed") from error
+"""
+NOT_INSTALLED = """
+def work(*words, work=work, **more):
+    try:
+        work()
+    except BaseException as error:
+        raise app.BenchError("Got a library that is not installed.") from error
+"""
 SCRIPT = """
 import os
 import signal
@@ -62,6 +78,7 @@ def work(*words, **more):
         print("at work", flush=True)
         time.sleep(60)
 
+{more}
 def last_words(*words, **more):
     os.kill(os.getpid(), signal.SIGINT)  # pressed again
     print_error(*words, **more)
@@ -73,10 +90,14 @@ app.main()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-@pytest.mark.parametrize(("how", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
-def test_a_signal_to_end_is_said_once_and_leaves_nothing_half_written(tmp_path, how, code):
+@pytest.mark.parametrize(
+    ("how", "code", "more"),
+    [("SIGINT", 130, AS_IT_IS), ("SIGTERM", 143, AS_IT_IS), ("SIGHUP", 129, AS_IT_IS), ("SIGINT", 130, MADE_OF_IT),
+     ("SIGTERM", 143, NOT_INSTALLED)],
+)  # fmt: skip
+def test_a_signal_to_end_is_said_once_and_leaves_nothing_half_written(tmp_path, how, code, more):
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        [sys.executable, "-c", SCRIPT.replace("{more}", more)], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: [signal.signal(one, signal.SIG_DFL) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)],
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -177,6 +178,18 @@ def test_cells_with_one_window_are_one_instance_whose_label_they_must_share(data
     cut = cut_instances(data, "boxes:30", CellFiles(cells(*same, *GOOD[3:]), "kind"))
     assert cut.table["cell_label"].fillna("NA").tolist() == ["x", "NA", "NA", "z"]
     assert any(note.startswith("2 cells share the window of another") for note in cut.notes)
+    every = cut_instances(data, "boxes:30", CellFiles(cells(*same, *GOOD[3:]), "kind", every=True))
+    assert every.table["cell_label"].fillna("NA").tolist() == ["x", "x", "x", "y", "NA", "z"]
+    assert "2 cells share the window of another and have its answer" in every.notes
+
+
+def test_a_cell_has_the_scale_of_the_table_of_cells_which_tells_where_its_image_has_another(data, cells):
+    data = replace(data, table=data.table.assign(um_per_px=pd.array([0.5, pd.NA, 0.5, pd.NA], dtype="Float64")))
+    lines = ("a/1.png,1,1,9,9,0.25", "a/2.png,1,1,9,9,0.25", "b/3.png,1,1,9,9,0.5", "b/4.png,1,1,9,9,")
+    cut = cut_instances(data, "boxes:10", CellFiles(cells(*lines, head="path,x0,y0,x1,y1,um_per_px")))
+    assert cut.table["um_per_px"].tolist()[:3] == [0.25, 0.25, 0.5] and pd.isna(cut.table["um_per_px"][3])
+    said = "a/1.png has 0.5 um per pixel, the table of cells 0.25 (1 cell differs so); the table of cells is followed"
+    assert said in cut.notes
 
 
 def test_a_window_as_large_as_the_image_is_the_whole_image(data, cells):
@@ -228,7 +241,10 @@ def test_images_of_two_scales_are_seen_at_one_when_the_window_is_in_micrometres(
         assert (window[:, 2] - window[:, 0]).tolist() == sides
         assert any("same um per px" in note for note in notes) == (text in ("16um", ""))
         assert any("differ in scale" in note for note in notes) == (text == "30")
-    with pytest.raises(BenchError, match="1 cells are in images of unknown scale.* Other images have 0.5"):
+    notes = []
+    cut_windows(cells.assign(um_per_px=pd.array([0.5, 0.5], dtype="Float64")), Window.parse("16um"), notes)
+    assert notes[0] == "a window of 16 um is 32 px"
+    with pytest.raises(BenchError, match="1 cell is in an image of unknown scale.* Other images have 0.5"):
         cut_windows(cells.assign(um_per_px=pd.array([0.5, pd.NA], dtype="Float64")), Window.parse("9um"), [])
 
 

@@ -19,6 +19,7 @@ from bench.interop.objects import PredictedObjects, object_ids
 from bench.interop.qupath import class_color, features_of, geojson_name, write_geojson
 
 POSITION = {"type": "array", "minItems": 2, "maxItems": 3, "items": {"type": "number"}}
+RINGS = {"type": "array", "minItems": 1, "items": {"type": "array", "minItems": 4, "items": POSITION}}
 #: RFC 7946, sections 3.1.6 (a ring has four positions or more), 3.2 and 3.3; and what QuPath reads of a feature.
 SCHEMA = {
     "type": "object", "required": ["type", "features"], "properties": {
@@ -28,8 +29,9 @@ SCHEMA = {
                 "type": {"const": "Feature"},
                 "id": {"type": "string", "pattern": "^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$"},
                 "geometry": {"type": "object", "required": ["type", "coordinates"], "properties": {
-                    "type": {"const": "Polygon"},
-                    "coordinates": {"type": "array", "minItems": 1, "items": {"type": "array", "minItems": 4, "items": POSITION}}}},
+                    "type": {"enum": ["Polygon", "MultiPolygon"]}},
+                    "if": {"properties": {"type": {"const": "Polygon"}}}, "then": {"properties": {"coordinates": RINGS}},
+                    "else": {"properties": {"coordinates": {"type": "array", "minItems": 1, "items": RINGS}}}},
                 "properties": {"type": "object", "required": ["objectType", "measurements"], "properties": {
                     "objectType": {"enum": ["detection", "annotation", "cell"]},
                     "classification": {"type": "object", "required": ["name", "color"], "properties": {
@@ -80,10 +82,23 @@ def test_classes_and_probabilities_are_read_back_and_an_abstention_has_no_class(
 def test_an_outline_is_closed_runs_anticlockwise_and_keeps_parts_of_pixels(tmp_path):
     shapely = pytest.importorskip("shapely")
     clockwise = np.array([[1.25, 1], [1.25, 5], [4, 5], [4, 1], [1.25, 1]])
-    given = objects(2, outlines=[clockwise, clockwise[:-1] + 3])
+    given = objects(2, outlines=[[[clockwise]], [[clockwise[:-1] + 3]]])
     for feature, own in zip(features_of(given, Counter()), given.outlines, strict=True):
         shape = shapely.from_geojson(json.dumps(feature["geometry"]))
-        assert shape.is_valid and shape.exterior.is_ccw and shape.equals(shapely.Polygon(own))
+        assert shape.is_valid and shape.exterior.is_ccw and shape.equals(shapely.Polygon(own[0][0]))
+
+
+def test_an_outline_may_have_holes_and_several_parts(tmp_path):
+    jsonschema, shapely = pytest.importorskip("jsonschema"), pytest.importorskip("shapely")
+    square, small = np.array([[0, 0], [9, 0], [9, 9], [0, 9]]), np.array([[2, 2], [5, 2], [5, 5], [2, 5]])
+    write_geojson(tmp_path / "1.geojson", [objects(2, outlines=[[[square[::-1], small]], [[square, small], [small + 20]]])])
+    read = json.loads((tmp_path / "1.geojson").read_text("ascii"))
+    jsonschema.Draft202012Validator(SCHEMA).validate(read)
+    one, two = (shapely.from_geojson(json.dumps(feature["geometry"])) for feature in read["features"])
+    assert (one.geom_type, one.area, two.geom_type, two.area) == ("Polygon", 72, "MultiPolygon", 81)
+    assert one.is_valid and two.is_valid and one.exterior.is_ccw and not one.interiors[0].is_ccw
+    with pytest.raises(BenchError, match="without a polygon"):
+        write_geojson(tmp_path / "2.geojson", [objects(1, outlines=[[]])])
 
 
 def test_an_object_has_the_same_id_in_every_file_and_no_other_object_has_it(tmp_path):
@@ -128,7 +143,7 @@ def test_an_image_without_objects_is_an_empty_collection(tmp_path):
         ({"probabilities": np.ones((4, 2))}, "of shapes"), ({"predicted": np.zeros(3, int)}, "of shapes"),
         ({"probabilities": np.full((4, 3), 1.5)}, "outside of 0 to 1"), ({"predicted": np.full(4, 3)}, "a class that is none"),
         ({"probabilities": np.full((4, 3), np.nan)}, "outside of 0 to 1"), ({"boxes": np.zeros((4, 4), int)}, "without a pixel"),
-        ({"values": np.ones(3, int)}, "Got 3 values for 4 objects"), ({"outlines": [np.zeros((3, 2))]}, "Got 1 outlines"),
+        ({"values": np.ones(3, int)}, "Got 3 values for 4 objects"), ({"outlines": [[[np.zeros((3, 2))]]]}, "Got 1 outlines"),
     ],
 )  # fmt: skip
 def test_parts_that_do_not_belong_together_are_refused(changed, said):
@@ -140,7 +155,7 @@ def test_two_images_in_one_file_or_an_outline_of_two_points_are_refused_and_noth
     with pytest.raises(BenchError, match="one image in a file"):
         write_geojson(tmp_path / "1.geojson", [objects(), objects(digest="d2")])
     with pytest.raises(BenchError, match="expected 3 or more"):
-        write_geojson(tmp_path / "1.geojson", [objects(1, outlines=[np.zeros((2, 2))])])
+        write_geojson(tmp_path / "1.geojson", [objects(1, outlines=[[[np.zeros((2, 2))]]])])
     assert list(tmp_path.iterdir()) == []
 
 

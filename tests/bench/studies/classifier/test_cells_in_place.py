@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from bench.data.datasets import BOX
 from bench.embeddings.embed import DataSpec
 from bench.errors import BenchError
 from bench.instances.cell_boxes import CellFiles
@@ -18,7 +19,7 @@ from bench.studies.classifier.fit import FitRequest, fit
 from bench.studies.classifier.learn_images import check_classes
 from bench.studies.classifier.model import Asked, Model
 from bench.studies.classifier.predict import PredictRequest, predict
-from bench.studies.classifier.programs import writing_for
+from bench.studies.classifier.programs import WINDOW, writing_for
 from bench.studies.classifier.table import set_text, writing
 
 SIDE = 96
@@ -77,6 +78,46 @@ def test_every_program_finds_a_cell_by_its_value_in_the_mask_and_at_its_own_plac
     assert [(*ring.min(0).tolist(), *ring.max(0).tolist()) for ring in corners] == boxes
     with h5py.File(tmp_path / "p-anndata" / "cells.h5ad") as file:
         assert file["obsm/spatial"][:].tolist() == [[(x0 + x1) / 2, (y0 + y1) / 2] for x0, y0, x1, y1 in boxes]
+        read = {name: file[f"obs/{name}"][:] for name in ("cell", *BOX, *WINDOW)}
+        assert read["cell"].tolist() == table["cell"].tolist()
+        assert np.stack([read[name] for name in BOX], 1).tolist() == [[*box] for box in boxes]
+        assert np.stack([read[name] for name in WINDOW], 1).tolist() == table[list(BOX)].to_numpy().tolist()
+        assert file["obs/_index"].asstr()[:].tolist() == [f"a.png [{','.join(map(str, box))}]" for box in boxes]
+
+
+def test_qupath_gets_the_outline_of_a_cell_with_its_holes_and_parts(of_masks, tmp_path):
+    shapely = pytest.importorskip("shapely")
+    drawn(tmp_path, "a.png", (210, 70, 40), CELLS)
+    mask = np.asarray(Image.open(tmp_path / "masks" / "a.png")).copy()
+    mask[46:50, 44:47], mask[44, 40], mask[90:96, 45] = 0, 0, 0  # a hole, a corner, and a slit
+    mask[20, 60] = 41  # a part apart
+    Image.fromarray(mask).save(tmp_path / "masks" / "a.png")
+    table = answered(of_masks, tmp_path, "qupath")
+    features = json.loads((tmp_path / "p-qupath" / "a.png.geojson").read_text())["features"]
+    for value, feature in zip(table["cell"], features, strict=True):
+        shape = shapely.from_geojson(json.dumps(feature["geometry"]))
+        pixels = [shapely.box(x, y, x + 1, y + 1) for y, x in np.argwhere(mask == value)]
+        assert shape.is_valid and shape.area == len(pixels)
+        assert shape.symmetric_difference(shapely.union_all(pixels)).area == 0
+    assert sorted(one["geometry"]["type"] for one in features) == ["MultiPolygon", *["Polygon"] * 3]
+
+
+def test_cells_that_share_a_window_have_a_line_each_everywhere(of_masks, tmp_path):
+    pytest.importorskip("h5py")
+    cells = {5: (3, 4, 12, 20), 9: (14, 4, 22, 20), 2: (4, 22, 12, 28)}
+    drawn(tmp_path, "small.png", (210, 70, 40), cells, side=30)
+    drawn(tmp_path, "corner.png", (210, 70, 40), {1: (0, 0, 6, 6), 2: (7, 7, 12, 12), 3: (60, 60, 70, 70)})
+    table = answered(of_masks, tmp_path, "qupath", "cellprofiler", "napari", "anndata")
+    assert sorted(table.loc[table["path"] == "small.png", "cell"]) == [2, 5, 9]
+    assert sorted(table.loc[table["path"] == "corner.png", "cell"]) == [1, 2, 3]
+    for name, count in (("small.png", 3), ("corner.png", 3)):
+        own = table[table["path"] == name]
+        lines = pd.read_csv(tmp_path / "p-napari" / f"{name}.csv")
+        assert lines["index"].tolist() == own["cell"].tolist()
+        assert lines["class"].tolist() == own["class"].tolist()
+        features = json.loads((tmp_path / "p-qupath" / f"{name}.geojson").read_text())["features"]
+        assert len({one["id"] for one in features}) == count
+    assert len(pd.read_csv(tmp_path / "p-cellprofiler" / "objects.csv")) == len(table) == 6
 
 
 def test_a_cell_whose_window_is_all_of_its_image_has_a_place_too(of_masks, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.instances.cut import CELL_BOX
+from bench.studies.classifier.image_rows import ImageRows
 from bench.studies.classifier.model import Answers
 from bench.studies.classifier.predict import Answered
 from bench.studies.classifier.programs import writing_for
@@ -24,7 +26,7 @@ def block(paths: list[str], first: int = 0) -> Answered:
     n = len(paths)
     x0 = np.arange(first, first + n) * 10
     instances = pd.DataFrame({"path": paths, "digest": [f"d{path}" for path in paths], "x0": x0, "y0": 5, "x1": x0 + 8, "y1": 9})
-    instances = instances.assign(**{name: pd.array([pd.NA] * n, "Int64") for name in ("value", *CELL_BOX)})
+    instances = instances.assign(**{name: pd.array([pd.NA] * n, "Int64") for name in ("value", "cell", *CELL_BOX)})
     P = np.stack([np.linspace(0.1, 0.9, n), np.linspace(0.9, 0.1, n)], 1)
     why = tuple("not sure enough" if i % 3 == 2 else "" for i in range(n))
     found = Answers(P=P, members=P > 0, unlike=np.ones(n), nearest=np.zeros((n, 3), int),
@@ -67,6 +69,25 @@ def test_whole_images_and_programs_that_are_not_known_are_refused(tmp_path):
     with writing_for((), tmp_path / "p.csv", CLASSES) as write:
         write(whole)
     assert not list(tmp_path.iterdir())
+
+
+def test_an_image_is_answered_by_each_window_once_and_all_its_cells_are_counted():
+    """As it was learned from: there cells of one window are one, and here they are in two blocks."""
+    seen: list[np.ndarray] = []
+
+    def answer_images(X, bags, asked):
+        seen.append(X)
+        return SimpleNamespace(P=np.array([[0.9, 0.1]]), sure=[True], members=np.ones((1, 2), bool))
+
+    model = SimpleNamespace(about=SimpleNamespace(most=9, classes=CLASSES), answer_images=answer_images)
+    written: list[pd.DataFrame] = []
+    rows = ImageRows(model, None, written.append)
+    one, two = block(["x/1.png"] * 3), block(["x/1.png"] * 2, first=3)
+    rows.take(replace(one, instances=one.instances.assign(instance=["p", "p", "q"])))
+    rows.take(replace(two, instances=two.instances.assign(instance=["q", "r"])))
+    rows.end()
+    assert [X.tolist() for X in seen] == [[one.X[0].tolist(), one.X[2].tolist(), two.X[1].tolist()]]
+    assert written[0]["cells"].tolist() == [5]
 
 
 def cells_file(tmp_path) -> str:
