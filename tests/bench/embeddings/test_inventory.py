@@ -61,7 +61,7 @@ def test_a_variant_is_told_by_rows_width_size_and_cost(store, tmp_path):
     assert one.bytes == sum(path.stat().st_size for path in store.folder(KEY).iterdir())
     code, text, _ = bench("store", "--out", tmp_path)
     assert code == 0
-    assert "x kkkkkkkk timm:x 3 3 3" in text and "2.50" in text and "1 variants" in text
+    assert "x kkkkkkkk timm:x 3 3 3" in text and "2.50" in text and "1 variant" in text and "1 variants" not in text
     assert isinstance(bench("store", "--out", tmp_path / "no")[2], BenchError)
 
 
