@@ -12,6 +12,7 @@ from bench.text import counted
 
 #: Below these vectors are as good as the same for all images, or lie along one line.
 LEAST_SPREAD, LEAST_RANK = 0.1, 1.5
+MET = 0.1  # of the loss of the first steps: below it the task is solved
 NEIGHBOURS = 5
 
 
@@ -92,15 +93,16 @@ def verdict(history: Sequence[Watched]) -> str:
     last = history[-1]
     if is_collapsed(last):
         since = next((row.step for row in reversed(history) if not is_collapsed(row)), None)
-        if since is None:  # it never told images apart, like a network that has hardly learned
+        met = last.loss < MET * history[1].loss  # by saying the same of every image
+        if since is None and not met:  # it never told images apart, like a network that has hardly learned
             return (
                 f"After {counted(last.step, 'step')} the network says nearly the same of every image, as it did before "
                 f"it learned ({_shown(last)}), so its encoder is of little use. Give more --steps; if that changes "
                 "nothing, a smaller --learning-rate, a larger --batch or another --method."
             )
         return (
-            f"The network collapsed: since step {since:,} it says nearly the same of every image ({_shown(last)}), so "
-            "its encoder is of little use. Give a smaller --learning-rate, a larger --batch or another --method."
+            f"The network collapsed: since step {since or 0:,} it says nearly the same of every image ({_shown(last)}), "
+            "so its encoder is of little use. Give a smaller --learning-rate, a larger --batch or another --method."
         )
     if np.isfinite(last.knn) and last.knn < history[0].knn - 0.05:
         return (

@@ -77,6 +77,8 @@ def test_a_network_that_never_told_images_apart_is_not_said_to_have_collapsed_bu
     text = verdict([row(0, spread=0.05), row(4, spread=0.04), row(8, rank=1.1)])
     assert "collapsed" not in text and text.startswith("After 8 steps") and "as it did before it learned" in text
     assert "more --steps" in text
+    solved = [row(0, spread=0.05), row(4, spread=0.04, loss=0.2), row(8, spread=0.02, loss=0.001)]
+    assert verdict(solved).startswith("The network collapsed: since step 0")  # the same of every image solves its task
 
 
 def test_a_row_survives_json():
