@@ -101,7 +101,7 @@ def verdict(history: Sequence[Watched]) -> str:
                 "nothing, a smaller --learning-rate, a larger --batch or another --method."
             )
         return (
-            f"The network collapsed: since step {since or 0:,} it says nearly the same of every image ({_shown(last)}), "
+            f"The network collapsed: since step {since or 0:,} it says much the same of every image ({_shown(last)}), "
             "so its encoder is of little use. Give a smaller --learning-rate, a larger --batch or another --method."
         )
     if np.isfinite(last.knn) and last.knn < history[0].knn - 0.05:
