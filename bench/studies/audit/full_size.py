@@ -35,10 +35,15 @@ def full_size(table: pd.DataFrame, root: Path, row: int) -> Full | None:
 
 
 def _saving(path: Path) -> dict[str, Any] | None:
-    """Return with which tables and size of colours a JPEG was saved, as Pillow takes them."""
+    """Return with which tables and size of colours a JPEG was saved, as Pillow takes them.
+
+    None where it has no tables that Pillow can save with: a lossless one has none, and some have steps above 255.
+    """
     with Image.open(file_of(path)[0]) as image:
         if not isinstance(image, JpegImagePlugin.JpegImageFile):
             return None
-        sampling = JpegImagePlugin.get_sampling(image)
-        tables = {"qtables": list(image.quantization.values())}
+        sampling, steps = JpegImagePlugin.get_sampling(image), list(image.quantization.values())
+        if not steps or max(map(max, steps)) > 255:
+            return None
+        tables = {"qtables": steps}
         return tables if sampling < 0 else {**tables, "subsampling": sampling}

@@ -1,9 +1,10 @@
-"""Copies that are told at full size only: small images that were saved again as JPEG, or without their colours.
+"""Copies that are told at full size only: small images saved again as JPEG, turned to grey, or in another light.
 
-Of a small and noisy image JPEG keeps little that is its own, and grey made of its colours may look like any other. But
-what JPEG makes of pixels is known. So of a pair that is alike in coarse parts one image is saved again, in memory, as
-the other was: with the tables of its file, or at the quality that fits best. A copy then differs by next to nothing,
-images of one kind by as much as before. And where one image has no colours, it is a copy if they add up to it.
+JPEG keeps little of a small and noisy image, and grey made of its colours may look like any other image. But what JPEG
+makes of pixels is known. So of two images with like coarse parts one is saved again, in memory, as the other was: with
+the tables of its file, or at the quality that fits best. A copy then differs by next to nothing; another image of the
+same kind differs by as much as before. A grey image is a copy where the colours of the other add up to it, and an image
+in another light where one curve of brightness makes it of the other.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ from bench.studies.audit.coarse import FAINT, Neighbours
 LARGEST, SMALLEST = 256 * 256, 16  # pixels of an image, as larger ones keep enough detail; pixels of its shorter side
 BLOCK = 8  # pixels along each side that JPEG transforms together
 FINE = 3  # waves along both sides of a block from which on they are fine
-ZERO = 1.0  # size of a wave below which it is rounding: JPEG leaves none out of nearly all fine waves
-LEFT_OUT = 0.8  # of the fine waves are that small in an image that JPEG made; in what a camera made it is noise
+ZERO = 1.0  # size of a wave below which it is rounding
+LEFT_OUT = 0.8  # share of fine waves below ZERO, from which on JPEG may have made an image: it leaves out most of them
 ALIKE = 0.8  # correlation of the waves that are left, below which an image is not saved again in vain
 PATCH = 40  # pixels along each side that a quality is looked for in
-CLOSEST = 5  # neighbours among which what JPEG made is looked for; what is grey may be farther from its colours
+CLOSEST = 5  # neighbours that may be a JPEG copy or one in another light; a grey copy may be farther away
 QUALITIES = range(95, 0, -1)
 SAMPLINGS = (2, 0)  # of the colours: at half the size, or whole
 EXPLAINED = 0.35  # of the difference may be left once one image was saved as the other was; of copies 0 to .2 is
-UNEXPLAINED = 0.05  # of a grey image may be left by the colours of another, in standard deviations; of copies .03 is
+UNEXPLAINED = 0.05  # standard deviations of an image that the other may leave unexplained; of copies .03 at most
 NEARLY = 0.7  # correlation of pixels below which no curve of brightness is tried
 ENOUGH = 4096  # pixels that colours are fitted to
 CACHED = 256  # images
@@ -65,8 +66,9 @@ def saved_again(
     kinds = {i: _kind_of(read(i)) for i in near.at.tolist()}
     out = []
     for i, j, close in _pairs(near):
-        ways = [] if (i, j) in known else [(i, j, *way) for way in _ways(kinds[i], kinds[j], close)]
-        ways += [] if (i, j) in known else [(j, i, *way) for way in _ways(kinds[j], kinds[i], close)]
+        if (i, j) in known:
+            continue
+        ways = [(p, q, *way) for p, q in ((i, j), (j, i)) for way in _ways(kinds[p], kinds[q], close)]
         for a, b, how, made_of in ways:
             one, other = read(a), read(b)
             made = made_of(one, other) if one and other else None

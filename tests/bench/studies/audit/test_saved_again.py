@@ -10,7 +10,7 @@ from PIL import Image
 
 from bench.embeddings.embed import DataSpec, prepare
 from bench.studies.audit.copies import SIDE, find_copies
-from bench.studies.audit.full_size import full_size
+from bench.studies.audit.full_size import _saving, full_size
 from bench.studies.audit.placed import placed
 from bench.studies.audit.saved_again import ANOTHER_LIGHT, AS_JPEG, LARGEST, WITHOUT_COLOURS, Full
 
@@ -107,3 +107,16 @@ def test_images_are_given_as_their_files_are(tmp_path, cells):
     (root / "a" / "0.png").write_bytes((folder / "2.png").read_bytes())
     assert full_size(table, root, 0) is None  # another file by now
     assert full_size(table.assign(x0=1, y0=1, x1=9, y1=9), root, 2) is None  # a part of an image
+
+
+def test_a_jpeg_whose_tables_cannot_be_saved_with_is_told_by_its_pixels(tmp_path, cells):
+    file, coarse, bare = (tmp_path / name for name in ("a.jpg", "coarse.jpg", "bare.jpg"))
+    Image.fromarray(cells[0]).save(file, quality=60)
+    assert _saving(file)["subsampling"] == 2
+    Image.fromarray(cells[0]).save(coarse, qtables=[[300] * 64])
+    assert _saving(coarse) is None
+    data = file.read_bytes()
+    while (at := data.find(b"\xff\xdb")) >= 0:  # as a lossless one, which has no tables
+        data = data[:at] + data[at + 2 + int.from_bytes(data[at + 2 : at + 4], "big") :]
+    bare.write_bytes(data)
+    assert _saving(bare) is None
